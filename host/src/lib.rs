@@ -1,1 +1,11 @@
+//! Spanloom: an OpenTelemetry collector. The path of a batch is `receiver` → `pipeline` → `sending` → `exporter`.
 
+pub mod component;
+pub mod config;
+pub mod exporter;
+pub mod extension;
+pub mod pipeline;
+pub mod receipt;
+pub mod receiver;
+pub mod sending;
+pub mod telemetry;

@@ -1,0 +1,33 @@
+//! Exporters: what sends batches on. Each is only the sending; queue, batching, retry and timeout are
+//! [`sending`](crate::sending)'s, the same for all.
+
+use std::time::Duration;
+
+/// Sends requests to one destination.
+#[async_trait::async_trait]
+pub trait Exporter: Send + Sync {
+    /// Sends one batch, once. Called by up to `num_consumers` tasks at a time, and again with the same batch after a
+    /// retryable error.
+    async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError>;
+
+    /// Called once, when no call to `export` is under way and none will follow: flush and close.
+    async fn shutdown(&self) {}
+}
+
+/// The destination took the batch, but for `rejected` items (OTLP partial success).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    pub rejected: usize,
+    /// What the destination said of it; empty if nothing.
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExportError {
+    /// Worth another try, after this long if the destination said so.
+    #[error("{message}")]
+    Retryable { message: String, after: Option<Duration> },
+    /// The same bytes will fail again.
+    #[error("{message}")]
+    Permanent { message: String },
+}

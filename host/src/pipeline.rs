@@ -1,0 +1,32 @@
+//! The path of a batch: a stage is given its `next` and knows nothing of the graph around it.
+
+pub mod batch;
+pub mod fan_out;
+pub mod ingest;
+
+pub use batch::Batch;
+pub use ingest::Ingest;
+
+use crate::receipt::Failure;
+
+/// A stage that takes batches: a processor, a fan-out, a sending queue, an exporter.
+///
+/// Called by any number of tasks at once. Backpressure is a call that has not returned.
+#[async_trait::async_trait]
+pub trait Consumer: Send + Sync {
+    /// Takes the batch over, or gives it back untouched with the reason. After `Ok` the stage settles every item.
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>>;
+}
+
+/// A batch that a stage would not take.
+#[derive(Debug)]
+pub struct Refused {
+    pub batch: Batch,
+    pub failure: Failure,
+}
+
+impl Batch {
+    pub fn refused(self, failure: Failure) -> Box<Refused> {
+        Box::new(Refused { batch: self, failure })
+    }
+}

@@ -1,0 +1,156 @@
+//! A batch on its way: the wire bytes, and for each request in it the receipt and the accounts it is owed to.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::receipt::{
+    Failure, Reason, Receipt,
+    ledger::{Account, Settlement},
+};
+
+/// What moves between stages. It is not `Clone`: each item in it is settled exactly once.
+///
+/// A batch that is dropped unsettled (its task was cancelled) counts as abandoned, so nothing vanishes.
+#[derive(Debug)]
+pub struct Batch {
+    pub data: wire::Batch,
+    shares: SmallVec<[Share; 1]>,
+}
+
+/// The part of a batch that came in one request.
+#[derive(Debug)]
+struct Share {
+    items: usize,
+    receipt: Receipt,
+    /// One account for each destination the items are still on their way to.
+    accounts: Arc<[Arc<Account>]>,
+}
+
+impl Batch {
+    /// Enters what a receiver took in into the accounts of every destination of its pipeline.
+    pub fn enter(data: wire::Batch, receipt: Receipt, accounts: Arc<[Arc<Account>]>) -> Batch {
+        let items = data.items();
+        for account in accounts.iter() {
+            account.enter(items);
+        }
+        Batch { data, shares: SmallVec::from_buf([Share { items, receipt, accounts }]) }
+    }
+
+    pub fn items(&self) -> usize {
+        self.data.items()
+    }
+
+    /// Appends the other batch's chunks; no byte is copied.
+    pub fn merge(&mut self, mut other: Batch) {
+        self.data.merge(other.take_data());
+        self.shares.append(&mut other.shares);
+    }
+
+    /// Keeps the first `items` items and returns the rest.
+    pub fn split_off(&mut self, items: usize) -> Batch {
+        let data = self.data.split_off_items(items);
+        let mut excess = data.items();
+        let mut shares = SmallVec::new();
+        while excess > 0 {
+            let Some(mut last) = self.shares.pop() else { break };
+            let moved = last.items.min(excess);
+            excess -= moved;
+            shares.push(last.split_off(moved));
+            if last.items > 0 {
+                self.shares.push(last);
+            }
+        }
+        Batch { data, shares }
+    }
+
+    /// One batch for each of the `destinations`, in the order of the pipeline's accounts; the bytes are shared.
+    pub fn fan_out(mut self, destinations: usize) -> Vec<Batch> {
+        let data = self.take_data();
+        let shares = std::mem::take(&mut self.shares);
+        (0..destinations)
+            .map(|destination| Batch {
+                data: data.clone(),
+                shares: shares
+                    .iter()
+                    .filter_map(|share| {
+                        let account = share.accounts.get(destination)?.clone();
+                        Some(Share {
+                            items: share.items,
+                            receipt: share.receipt.clone(),
+                            accounts: [account].into(),
+                        })
+                    })
+                    .collect(),
+            })
+            .collect()
+    }
+
+    /// Undoes [`Batch::fan_out`] for one destination: the same items, owed to the accounts of both.
+    pub(super) fn join(&mut self, mut other: Batch) {
+        self.shares.append(&mut other.shares);
+    }
+
+    pub fn delivered(mut self) {
+        self.settle_all(Settlement::Delivered);
+    }
+
+    /// Delivered but for `rejected` items that the destination would not have.
+    pub fn partly_delivered(mut self, rejected: usize, failure: &Failure) {
+        self.settle(rejected, Settlement::Dropped(failure.reason), Some(failure));
+        self.settle_all(Settlement::Delivered);
+    }
+
+    pub fn dropped(mut self, failure: &Failure) {
+        self.settle(usize::MAX, Settlement::Dropped(failure.reason), Some(failure));
+    }
+
+    /// Given back to the sender, who keeps the items.
+    pub fn refused_to_sender(mut self, failure: &Failure) {
+        self.settle(usize::MAX, Settlement::Refused, Some(failure));
+    }
+
+    /// Call after a sampler removed `items` items from `data`.
+    pub fn sampled_out(&mut self, items: usize) {
+        self.settle(items, Settlement::SampledOut, None);
+    }
+
+    fn settle_all(&mut self, how: Settlement) {
+        self.settle(usize::MAX, how, None);
+    }
+
+    fn settle(&mut self, mut items: usize, how: Settlement, failure: Option<&Failure>) {
+        for share in &mut self.shares {
+            let settled = share.items.min(items);
+            if let Some(failure) = failure.filter(|_| settled > 0 || items == usize::MAX) {
+                share.receipt.fail(failure);
+            }
+            for account in share.accounts.iter() {
+                account.settle(settled, how);
+            }
+            share.items -= settled;
+            items -= settled;
+        }
+    }
+
+    fn take_data(&mut self) -> wire::Batch {
+        let empty = wire::Batch::empty(self.data.signal());
+        std::mem::replace(&mut self.data, empty)
+    }
+}
+
+impl Share {
+    fn split_off(&mut self, items: usize) -> Share {
+        self.items -= items;
+        Share { items, receipt: self.receipt.clone(), accounts: self.accounts.clone() }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if self.shares.iter().any(|share| share.items > 0) {
+            let failure = Failure::retryable(Reason::Abandoned, "the request was abandoned while it waited");
+            self.settle(usize::MAX, Settlement::Dropped(Reason::Abandoned), Some(&failure));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The end of a pipeline: every exporter gets the batch, sharing its bytes.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::{Batch, Consumer, Refused};
+use crate::receipt::Failure;
+
+/// Hands each batch to every destination. The destinations stand in the order of the pipeline's accounts.
+pub struct FanOut {
+    destinations: Box<[Arc<dyn Consumer>]>,
+}
+
+impl FanOut {
+    pub fn new(destinations: Vec<Arc<dyn Consumer>>) -> FanOut {
+        FanOut { destinations: destinations.into() }
+    }
+}
+
+#[async_trait::async_trait]
+impl Consumer for FanOut {
+    /// Refuses only what every destination refuses: were one refusal enough, the sender's retry would reach the other
+    /// destinations twice. What a single destination refuses is dropped for that destination and counted there.
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        if let [only] = &*self.destinations {
+            return only.consume(batch).await;
+        }
+        let parts = batch.fan_out(self.destinations.len());
+        let calls = std::iter::zip(&self.destinations, parts).map(|(next, part)| next.consume(part));
+        let outcomes = join_all(calls).await;
+        let all_refused = outcomes.iter().all(Result::is_err);
+        let refused: Vec<Box<Refused>> = outcomes.into_iter().filter_map(Result::err).collect();
+        if all_refused {
+            return rejoin(refused);
+        }
+        for Refused { batch, failure } in refused.into_iter().map(|refused| *refused) {
+            tracing::warn!(
+                reason = failure.reason.as_str(),
+                items = batch.items(),
+                "dropped for one destination: {failure}"
+            );
+            batch.dropped(&failure);
+        }
+        Ok(())
+    }
+}
+
+/// Makes one refused batch of the parts again, so that the stage before sees what it handed in.
+fn rejoin(refused: Vec<Box<Refused>>) -> Result<(), Box<Refused>> {
+    let mut failure: Option<Failure> = None;
+    let mut whole: Option<Batch> = None;
+    for Refused { batch: part, failure: why } in refused.into_iter().map(|refused| *refused) {
+        if failure.as_ref().is_none_or(|known| !known.is_retryable()) {
+            failure = Some(why);
+        }
+        match &mut whole {
+            None => whole = Some(part),
+            Some(batch) => batch.join(part),
+        }
+    }
+    match (whole, failure) {
+        (Some(batch), Some(failure)) => Err(batch.refused(failure)),
+        _ => Ok(()),
+    }
+}

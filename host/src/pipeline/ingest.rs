@@ -1,0 +1,116 @@
+//! The start of every pipeline: what a receiver hands its decoded requests to.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use serde::Deserialize;
+use wire::Signal;
+
+use super::{Batch, Consumer, Refused};
+use crate::{
+    receipt::{Failure, Receipt, ledger::Account},
+    telemetry::{ReceiverMetrics, Telemetry},
+};
+
+/// When the sender of a request is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Acknowledge {
+    /// As soon as the request waits in memory for every destination.
+    #[default]
+    Accepted,
+    /// When every destination has it.
+    Delivered,
+}
+
+/// The first stage of one pipeline, and the accounts of its destinations.
+#[derive(Clone)]
+pub struct Entrance {
+    pub first: Arc<dyn Consumer>,
+    pub accounts: Arc<[Arc<Account>]>,
+}
+
+/// Where one receiver's requests enter the pipelines that name it. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingest(Arc<Inner>);
+
+struct Inner {
+    receiver: String,
+    telemetry: Arc<Telemetry>,
+    entrances: [Vec<Entrance>; 3],
+}
+
+impl Ingest {
+    /// `entrances` holds the pipelines of traces, metrics and logs, in this order.
+    pub fn new(receiver: &str, telemetry: Arc<Telemetry>, entrances: [Vec<Entrance>; 3]) -> Ingest {
+        Ingest(Arc::new(Inner { receiver: receiver.to_owned(), telemetry, entrances }))
+    }
+
+    /// Whether any pipeline of this signal names the receiver.
+    pub fn takes(&self, signal: Signal) -> bool {
+        self.0.entrances.get(signal as usize).is_some_and(|entrances| !entrances.is_empty())
+    }
+
+    /// One way in: a signal over a transport (`grpc`, `http`), with its counters.
+    pub fn door(&self, signal: Signal, transport: &'static str, acknowledge: Acknowledge) -> Door {
+        let metrics = ReceiverMetrics::new(&self.0.telemetry, &self.0.receiver, transport, signal);
+        let entrances = self.0.entrances.get(signal as usize).cloned().unwrap_or_default();
+        Door { entrances, acknowledge, metrics }
+    }
+}
+
+/// Takes requests of one signal from one transport.
+pub struct Door {
+    entrances: Vec<Entrance>,
+    acknowledge: Acknowledge,
+    metrics: ReceiverMetrics,
+}
+
+impl Door {
+    /// Hands one checked request to every pipeline and waits until it may be answered. An error means that nobody
+    /// took it: the sender still owns every item.
+    pub async fn submit(&self, data: wire::Batch) -> Result<(), Failure> {
+        let items = data.items();
+        let outcome = self.hand_on(data).await;
+        match &outcome {
+            Ok(()) => self.metrics.accepted.increment(items as u64),
+            Err(_) => self.metrics.refused.increment(items as u64),
+        }
+        outcome
+    }
+
+    async fn hand_on(&self, data: wire::Batch) -> Result<(), Failure> {
+        let (receipt, verdict) = match self.acknowledge {
+            Acknowledge::Accepted => (Receipt::unawaited(), None),
+            Acknowledge::Delivered => {
+                let (receipt, verdict) = Receipt::awaited();
+                (receipt, Some(verdict))
+            }
+        };
+        self.enter(data, receipt).await?;
+        match verdict {
+            Some(verdict) => verdict.wait().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn enter(&self, data: wire::Batch, receipt: Receipt) -> Result<(), Failure> {
+        let calls = self.entrances.iter().map(|entrance| {
+            let batch = Batch::enter(data.clone(), receipt.clone(), entrance.accounts.clone());
+            entrance.first.consume(batch)
+        });
+        let outcomes = join_all(calls).await;
+        let all_refused = outcomes.iter().all(Result::is_err);
+        let mut answer = Ok(());
+        for Refused { batch, failure } in outcomes.into_iter().filter_map(Result::err).map(|refused| *refused)
+        {
+            if all_refused {
+                batch.refused_to_sender(&failure);
+                answer = Err(failure);
+            } else {
+                batch.dropped(&failure);
+            }
+        }
+        answer
+    }
+}

@@ -1,0 +1,21 @@
+//! Receivers: what takes data in. They know pipelines only as an [`Ingest`](crate::pipeline::Ingest), and nothing of plugins.
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::pipeline::Ingest;
+
+/// Takes requests in until it is told to stop.
+#[async_trait::async_trait]
+pub trait Receiver: Send + Sync {
+    /// Binds its sockets and serves them on tasks of the tracker. Returns once it listens.
+    ///
+    /// When `running.stop` is cancelled it takes no new connection, finishes the requests under way and ends its tasks.
+    async fn start(&self, ingest: Ingest, running: &Running) -> anyhow::Result<()>;
+}
+
+/// What a started component's tasks live in.
+#[derive(Clone, Debug, Default)]
+pub struct Running {
+    pub stop: CancellationToken,
+    pub tasks: TaskTracker,
+}
