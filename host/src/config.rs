@@ -4,23 +4,27 @@
 //! ([`expand`]); [`Config::read`] makes its sections; [`check`] holds them against what this binary has. A component
 //! then reads its own part with [`Node::read`].
 
-
+pub mod check;
 mod de;
 pub mod error;
-
+pub mod expand;
+pub mod load;
 
 pub mod location;
+mod nearest;
 pub mod node;
 mod parse;
-mod nearest;
 
 mod render;
 
+pub mod root;
 mod scalar;
+pub mod telemetry;
 pub mod types;
 
 pub use error::{ConfigError, Finding};
 pub use location::{KeyPath, Location};
 pub use node::Node;
 
+pub use root::{Config, PipelineConfig, PipelineId, ServiceConfig};
 pub use types::{Duration, Secret, present};

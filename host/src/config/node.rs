@@ -75,6 +75,10 @@ impl Node {
         matches!(&self.value, Value::Scalar(scalar) if scalar.meaning() == Meaning::Nothing)
     }
 
+    pub fn is_map(&self) -> bool {
+        matches!(self.value, Value::Map(_))
+    }
+
     /// The value of a key, if this is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.node)
@@ -102,8 +106,8 @@ impl Node {
 
     /// A key of this map that is none of the known ones.
     pub(super) fn unknown_key(&self, entry: &Entry, known: &[&str]) -> Finding {
-        let mut finding = Finding::new(format!("unknown key `{}`", entry.key))
-            .at(entry.key_at.clone(), self.path.clone());
+        let mut finding =
+            Finding::new(format!("unknown key `{}`", entry.key)).at(entry.key_at.clone(), self.path.clone());
         finding.label = did_you_mean(&entry.key, known.iter().copied());
         match known {
             [] => finding.help("no key is known here"),
@@ -142,6 +146,21 @@ impl Node {
             }
         }
         self.path = path;
+    }
+
+    /// For what a reference stands for: it has no place but the reference's.
+    pub(super) fn move_to(&mut self, at: &Option<Location>) {
+        self.at.clone_from(at);
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::List(items) => items.iter_mut().for_each(|item| item.move_to(at)),
+            Value::Map(entries) => {
+                for entry in entries {
+                    entry.key_at.clone_from(at);
+                    entry.node.move_to(at);
+                }
+            }
+        }
     }
 
     /// What it is, for an error; not the value of a reference, which may be secret.

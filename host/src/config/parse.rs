@@ -14,7 +14,7 @@ use super::{
     scalar::Scalar,
 };
 
-const SOURCE_LIMIT_BYTES: usize = 4 << 20;
+pub(super) const SOURCE_LIMIT_BYTES: usize = 4 << 20;
 
 /// The one document of a source. An empty source is an empty node.
 pub(super) fn parse(source: &Arc<Source>) -> Result<Node, ConfigError> {
@@ -75,18 +75,16 @@ impl Builder<'_> {
                 Err(self.error(span, "a config is one YAML document; another begins here"))
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let text_only = style != ScalarStyle::Plain || is_text(tag.as_deref()).map_err(|tag| {
-                    self.error(span, format!("the YAML tag `{tag}` is not known"))
-                })?;
+                let text_only = style != ScalarStyle::Plain
+                    || is_text(tag.as_deref())
+                        .map_err(|tag| self.error(span, format!("the YAML tag `{tag}` is not known")))?;
                 let scalar = Scalar { text: text.into_owned(), plain: !text_only };
                 self.count(span, 1)?;
                 let node = self.place(Value::Scalar(scalar).into(), span);
                 self.finish(node, anchor, 1, span)
             }
             Event::SequenceStart(anchor, _) => self.begin(Collection::List(Vec::new()), anchor, span),
-            Event::MappingStart(anchor, _) => {
-                self.begin(Collection::Map(OpenMap::default()), anchor, span)
-            }
+            Event::MappingStart(anchor, _) => self.begin(Collection::Map(OpenMap::default()), anchor, span),
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
@@ -216,7 +214,8 @@ impl OpenMap {
 
 fn locate(source: &Arc<Source>, span: Span) -> Location {
     let (start, end) = (span.start, span.end);
-    let width = if start.line() == end.line() { end.col().saturating_sub(start.col()).max(1) } else { usize::MAX };
+    let width =
+        if start.line() == end.line() { end.col().saturating_sub(start.col()).max(1) } else { usize::MAX };
     Location { source: source.clone(), line: start.line(), column: start.col() + 1, width }
 }
 

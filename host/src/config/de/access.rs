@@ -1,6 +1,8 @@
 //! How serde walks lists, maps and enums.
 
-use serde::de::{DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 use super::{ConfigError, Node, NodeDeserializer, Scalar, Value};
 use crate::config::node::Entry;
@@ -32,7 +34,10 @@ impl<'a> Entries<'a> {
 impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = ConfigError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ConfigError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ConfigError> {
         self.rest.next().map(|node| seed.deserialize(self.at.of(node))).transpose()
     }
 
@@ -69,7 +74,10 @@ impl<'de, 'a> EnumAccess<'de> for Choice<'a> {
     type Error = ConfigError;
     type Variant = NodeDeserializer<'a>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), ConfigError> {
+    fn variant_seed<V: DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, Self::Variant), ConfigError> {
         let key = key_node(self.entry);
         let variant = seed.deserialize(NodeDeserializer { node: &key, unknown: self.at.unknown })?;
         Ok((variant, self.at.of(&self.entry.node)))
@@ -103,5 +111,10 @@ impl<'de> VariantAccess<'de> for NodeDeserializer<'_> {
 /// A key as a node, so that it is read like any text and an error stands at the key.
 fn key_node(entry: &Entry) -> Node {
     let value = Value::Scalar(Scalar::plain(entry.key.as_str()));
-    Node { value, at: entry.key_at.clone(), path: entry.node.path.clone(), original: Some(entry.key.as_str().into()) }
+    Node {
+        value,
+        at: entry.key_at.clone(),
+        path: entry.node.path.clone(),
+        original: Some(entry.key.as_str().into()),
+    }
 }
