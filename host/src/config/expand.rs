@@ -131,7 +131,7 @@ impl Expander<'_> {
                         self.errors.extend(error.into_findings());
                         return Ok(Node::default());
                     }
-                    _ => self.text(&source.text, &place, nesting + 1)?,
+                    _ => self.file_text(&source, &place, nesting)?,
                 }
             }
         };
@@ -148,6 +148,13 @@ impl Expander<'_> {
         self.join(pieces, place, nesting)
     }
 
+    /// Paths in a file are relative to it.
+    fn file_text(&mut self, source: &Arc<Source>, place: &Node, nesting: usize) -> Result<String, Finding> {
+        let at = Some(Location { source: source.clone(), line: 1, column: 1, width: 1 });
+        let place = Node { at, path: place.path.clone(), ..Node::default() };
+        self.text(&source.text, &place, nesting + 1)
+    }
+
     fn join(&mut self, pieces: Vec<Piece<'_>>, place: &Node, nesting: usize) -> Result<String, Finding> {
         let mut joined = String::new();
         for piece in pieces {
@@ -156,7 +163,9 @@ impl Expander<'_> {
                 Piece::Reference(reference) => match self.find(&reference, place, nesting)? {
                     Found::Data(text) => joined.push_str(&text),
                     Found::Text(text) => joined.push_str(&self.text(&text, place, nesting + 1)?),
-                    Found::File(source) => joined.push_str(&self.text(&source.text, place, nesting + 1)?),
+                    Found::File(source) => {
+                        joined.push_str(&self.file_text(&Arc::new(source), place, nesting)?);
+                    }
                 },
             }
         }

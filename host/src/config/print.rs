@@ -33,7 +33,9 @@ fn block(node: &Node, indent: usize, secret: bool, out: &mut String) {
         Value::Map(entries) => {
             for entry in entries {
                 start(out, &format!("{}:", text(&entry.key)));
-                below(&entry.node, indent, secret || is_secret(&entry.key), out);
+                // The keys of a section are ids: `bearertokenauth` is no token.
+                let is_id = indent == 2;
+                below(&entry.node, indent, secret || (!is_id && is_secret(&entry.key)), out);
             }
         }
     }
@@ -65,7 +67,8 @@ fn inline(node: &Node, secret: bool) -> Option<String> {
 
 /// Plain where that reads as the same text, else in quotes.
 fn text(text: &str) -> String {
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '$'))
+    let is_plain = text
+        .starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '$'))
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-$ :()+=@;%*".contains(c))
         && !text.contains(": ")
         && !text.ends_with([' ', ':'])
@@ -80,14 +83,22 @@ fn quoted(text: &str) -> String {
 
 fn is_secret(key: &str) -> bool {
     const WORDS: [&str; 10] = [
-        "password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "private_key", "credential",
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "api_key",
+        "apikey",
+        "private_key",
+        "credential",
         "authorization",
     ];
     let key = key.to_ascii_lowercase().replace('-', "_");
     let names_a_place = ["_file", "_url", "_path"].iter().any(|end| key.ends_with(end));
-    // `inline` is where basicauth's htpasswd stands.
+    // Of `htpasswd` only what is `inline` is secret.
     matches!(key.as_str(), "headers" | "key_pem" | "inline")
-        || (!names_a_place && WORDS.iter().any(|word| key.contains(word)))
+        || (key != "htpasswd" && !names_a_place && WORDS.iter().any(|word| key.contains(word)))
 }
 
 /// `http://user:password@host` without the password.
