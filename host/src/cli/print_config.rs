@@ -8,7 +8,7 @@ use crate::config::{expand::process_env, load::load, print::print};
 /// Print the config after merging and expanding, as YAML, with secrets redacted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The config is not checked. Redacted are values of keys that name a secret (token, password, …), all headers, and
+The config is not checked. Redacted are values of keys that name a secret (token, password, …), all headers, and \
 passwords in addresses.
 
 Example:
