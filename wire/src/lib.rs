@@ -1,1 +1,21 @@
+//! OTLP batches over the bytes they arrived in.
+//!
+//! A batch keeps the encoded requests it was made from. They are [checked](check::check) once, merged by
+//! listing them one after another (two requests concatenate into a valid third), and leave as they came
+//! unless someone edits them. No I/O, no async, no decoding into objects.
 
+mod batch;
+mod check;
+mod chunks;
+mod encode;
+mod error;
+mod fields;
+mod layout;
+pub mod schema;
+mod signal;
+mod varint;
+
+pub use batch::{Batch, LogsBatch, MetricsBatch, SignalMismatch, SpanBatch};
+pub use check::{Summary, check};
+pub use error::{WireError, WireErrorKind};
+pub use signal::Signal;
