@@ -6,16 +6,19 @@
 
 mod batch;
 mod check;
-mod chunks;
 mod encode;
 mod error;
 mod fields;
 mod layout;
 pub mod schema;
 mod signal;
+mod span_batch;
+mod store;
 mod varint;
+mod view;
 
-pub use batch::{Batch, LogsBatch, MetricsBatch, SignalMismatch, SpanBatch};
+pub use batch::{Batch, LogsBatch, MetricsBatch, SignalMismatch};
 pub use check::{Summary, check};
 pub use error::{WireError, WireErrorKind};
 pub use signal::Signal;
+pub use span_batch::SpanBatch;
