@@ -81,6 +81,16 @@ impl Batch {
         }
     }
 
+    /// Whole requests, which is what a reader can take one by one.
+    #[cfg(feature = "json")]
+    pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
+        match self {
+            Batch::Spans(batch) => batch.requests(),
+            Batch::Metrics(batch) => batch.0.requests(),
+            Batch::Logs(batch) => batch.0.requests(),
+        }
+    }
+
     /// Adds the items of another batch of the same signal after these, without copying them.
     pub fn merge(&mut self, other: Batch) -> Result<(), SignalMismatch> {
         match (self, other) {

@@ -154,8 +154,7 @@ fn skip_varint(at: &[u8]) -> Result<&[u8], Fault<'_>> {
 
 #[inline]
 fn take(at: &[u8], len: usize) -> Result<(&[u8], &[u8]), Fault<'_>> {
-    at.split_at_checked(len)
-        .ok_or(Fault { kind: Kind::Length { needed: len as u64, left: at.len() }, at })
+    at.split_at_checked(len).ok_or(Fault { kind: Kind::Length { needed: len as u64, left: at.len() }, at })
 }
 
 #[inline]

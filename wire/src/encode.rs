@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::layout::{Envelope, HEAD, Layout, Place, RECORD, RESOURCE_ENVELOPE, Record, SCOPE_ENVELOPE};
 use crate::fields::Fields;
+use crate::layout::{Envelope, HEAD, Layout, Place, RESOURCE_ENVELOPE, Record, SCOPE_ENVELOPE};
 use crate::schema::LEN;
 use crate::varint;
 
@@ -218,4 +218,3 @@ impl<'a> Splicer<'a> {
         self.pieces.into_iter().map(slice).filter(|piece| !piece.is_empty()).collect()
     }
 }
-

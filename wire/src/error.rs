@@ -51,7 +51,9 @@ impl fmt::Display for WireErrorKind {
             Self::Length { needed, left } => {
                 write!(f, "length {needed} runs past the end of its message ({left} bytes left)")
             }
-            Self::Packed { length } => write!(f, "{length} bytes of packed 64-bit values are no multiple of 8"),
+            Self::Packed { length } => {
+                write!(f, "{length} bytes of packed 64-bit values are no multiple of 8")
+            }
             Self::Utf8 => f.write_str("text is not UTF-8"),
             Self::Group => f.write_str("a group does not end as it began"),
             Self::Depth { limit } => write!(f, "nested more than {limit} deep"),

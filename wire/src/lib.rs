@@ -9,6 +9,8 @@ mod check;
 mod encode;
 mod error;
 mod fields;
+#[cfg(feature = "json")]
+pub mod json;
 mod layout;
 pub mod schema;
 mod signal;

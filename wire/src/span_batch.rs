@@ -32,6 +32,11 @@ impl SpanBatch {
         self.0.chunks()
     }
 
+    #[cfg(feature = "json")]
+    pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
+        self.0.requests()
+    }
+
     /// Adds another batch's spans after these, without copying them.
     pub fn merge(&mut self, other: SpanBatch) {
         self.0.merge(other.0);

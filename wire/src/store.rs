@@ -48,6 +48,16 @@ impl<C: Columns> Store<C> {
         }
     }
 
+    /// Chunks each of which is a whole request.
+    #[cfg(feature = "json")]
+    pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
+        let chunks = self.chunks();
+        match self.view.get() {
+            Some(view) if view.changed && chunks.len() > 1 => smallvec![Bytes::from(chunks.concat())],
+            _ => chunks,
+        }
+    }
+
     pub(crate) fn merge(&mut self, other: Store<C>) {
         self.items += other.items;
         match (self.view.get_mut(), other.view.get()) {

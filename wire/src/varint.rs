@@ -5,7 +5,9 @@
 pub(crate) fn read(bytes: &[u8]) -> Option<(u64, &[u8])> {
     match bytes {
         [byte, rest @ ..] if *byte < 0x80 => Some((u64::from(*byte), rest)),
-        [low, high, rest @ ..] if *high < 0x80 => Some((u64::from(*low & 0x7f) | u64::from(*high) << 7, rest)),
+        [low, high, rest @ ..] if *high < 0x80 => {
+            Some((u64::from(*low & 0x7f) | u64::from(*high) << 7, rest))
+        }
         _ => read_long(bytes),
     }
 }

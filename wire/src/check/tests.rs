@@ -13,10 +13,7 @@ fn errors_name_the_field_the_byte_and_the_reason() {
     assert_error(&[0x08, 0x01], "resource_spans[0] at byte 0: wire type 0 is not that of this field");
     assert_error(&[0x7f], "ExportTraceServiceRequest at byte 0: 127 is not a field's tag");
     assert_error(&[0x0a, 0x01, 0x00], "resource_spans[0] at byte 2: 0 is not a field's tag");
-    assert_error(
-        &[0x0a, 0x80],
-        "resource_spans[0] at byte 1: a varint is cut short or does not fit 64 bits",
-    );
+    assert_error(&[0x0a, 0x80], "resource_spans[0] at byte 1: a varint is cut short or does not fit 64 bits");
     assert_error(
         &[0x13, 0x08, 0x01],
         "ExportTraceServiceRequest at byte 3: a group does not end as it began",

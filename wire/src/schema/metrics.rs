@@ -1,6 +1,8 @@
 //! opentelemetry/proto/metrics/v1/metrics.proto and its collector service.
 
-use super::Kind::{Bool, Double, Enum, Fixed64, Id, Message as Msg, SFixed64, SInt32, String, UInt32, UInt64};
+use super::Kind::{
+    Bool, Double, Enum, Fixed64, Id, Message as Msg, SFixed64, SInt32, String, UInt32, UInt64,
+};
 use super::{INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, field, message};
 
 pub static EXPORT_METRICS_SERVICE_REQUEST: Message = message(
@@ -124,10 +126,7 @@ static EXPONENTIAL_HISTOGRAM_DATA_POINT: Message = message(
 
 static BUCKETS: Message = message(
     "Buckets",
-    &[
-        field(1, "offset", "offset", SInt32),
-        field(2, "bucket_counts", "bucketCounts", UInt64).repeated(),
-    ],
+    &[field(1, "offset", "offset", SInt32), field(2, "bucket_counts", "bucketCounts", UInt64).repeated()],
 );
 
 static SUMMARY_DATA_POINT: Message = message(
