@@ -17,6 +17,10 @@ impl SpanBatch {
         Store::decode(Signal::Traces, request).map(SpanBatch)
     }
 
+    pub(crate) fn empty() -> SpanBatch {
+        SpanBatch(Store::empty())
+    }
+
     /// How many spans.
     pub fn items(&self) -> usize {
         self.0.items()
