@@ -30,4 +30,7 @@ pub enum ExportError {
     /// The same bytes will fail again.
     #[error("{message}")]
     Permanent { message: String },
+    /// Less at a time may be taken: a batch of several items is split in two and sent again.
+    #[error("{message}")]
+    TooLarge { message: String },
 }

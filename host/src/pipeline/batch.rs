@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
+use wire::Signal;
 
 use crate::receipt::{
-    Failure, Reason, Receipt,
+    Failure, Reason, Receipt, Verdict,
     ledger::{Account, Settlement},
 };
 
@@ -23,6 +24,8 @@ pub struct Batch {
 struct Share {
     items: usize,
     receipt: Receipt,
+    /// Of a stage on the way that waits for the outcome itself.
+    watch: Receipt,
     /// One account for each destination the items are still on their way to.
     accounts: Arc<[Arc<Account>]>,
 }
@@ -34,7 +37,21 @@ impl Batch {
         for account in accounts.iter() {
             account.enter(items);
         }
-        Batch { data, shares: SmallVec::from_buf([Share { items, receipt, accounts }]) }
+        Batch { data, shares: SmallVec::from_buf([Share { items, receipt, watch: Receipt::unawaited(), accounts }]) }
+    }
+
+    /// Nothing, owed to nobody.
+    pub fn empty(signal: Signal) -> Batch {
+        Batch { data: wire::Batch::empty(signal), shares: SmallVec::new() }
+    }
+
+    /// Resolves when every item of this batch is settled, beside the verdicts of its senders. Called by one stage.
+    pub fn watch(&mut self) -> Verdict {
+        let (receipt, verdict) = Receipt::awaited();
+        for share in &mut self.shares {
+            share.watch = receipt.clone();
+        }
+        verdict
     }
 
     pub fn items(&self) -> usize {
@@ -78,6 +95,7 @@ impl Batch {
                         Some(Share {
                             items: share.items,
                             receipt: share.receipt.clone(),
+                            watch: share.watch.clone(),
                             accounts: [account].into(),
                         })
                     })
@@ -124,6 +142,7 @@ impl Batch {
             let settled = share.items.min(items);
             if let Some(failure) = failure.filter(|_| settled > 0 || items == usize::MAX) {
                 share.receipt.fail(failure);
+                share.watch.fail(failure);
             }
             for account in share.accounts.iter() {
                 account.settle(settled, how);
@@ -142,7 +161,7 @@ impl Batch {
 impl Share {
     fn split_off(&mut self, items: usize) -> Share {
         self.items -= items;
-        Share { items, receipt: self.receipt.clone(), accounts: self.accounts.clone() }
+        Share { items, receipt: self.receipt.clone(), watch: self.watch.clone(), accounts: self.accounts.clone() }
     }
 }
 
