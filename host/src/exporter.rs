@@ -1,6 +1,9 @@
 //! Exporters: what sends batches on. Each is only the sending; queue, batching, retry and timeout are
 //! [`sending`](crate::sending)'s, the same for all.
 
+pub mod otlp;
+pub mod otlp_grpc;
+
 use std::time::Duration;
 
 /// Sends requests to one destination.

@@ -9,3 +9,4 @@ pub mod receipt;
 pub mod receiver;
 pub mod sending;
 pub mod telemetry;
+pub mod tls;

@@ -1,0 +1,3 @@
+//! TLS, as the Collector's `configtls` names its options.
+
+pub mod client;
