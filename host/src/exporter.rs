@@ -3,6 +3,7 @@
 
 pub mod otlp;
 pub mod otlp_grpc;
+pub mod otlp_http;
 
 use std::time::Duration;
 

@@ -95,9 +95,9 @@ impl OtlpGrpc {
         })?;
         let prefix = prefix(self.compression != Compression::None, chunks.iter().map(Bytes::len).sum())?;
         let body = Chunks::new(std::iter::once(prefix).chain(chunks));
-        let mut request = Request::post(path(data.signal())).body(Body::new(body)).map_err(|error| {
-            ExportError::Permanent { message: error.to_string() }
-        })?;
+        let mut request = Request::post(path(data.signal()))
+            .body(Body::new(body))
+            .map_err(|error| ExportError::Permanent { message: error.to_string() })?;
         self.fill(request.headers_mut());
         Ok(request)
     }

@@ -37,7 +37,10 @@ impl Batch {
         for account in accounts.iter() {
             account.enter(items);
         }
-        Batch { data, shares: SmallVec::from_buf([Share { items, receipt, watch: Receipt::unawaited(), accounts }]) }
+        Batch {
+            data,
+            shares: SmallVec::from_buf([Share { items, receipt, watch: Receipt::unawaited(), accounts }]),
+        }
     }
 
     /// Nothing, owed to nobody.
@@ -161,7 +164,12 @@ impl Batch {
 impl Share {
     fn split_off(&mut self, items: usize) -> Share {
         self.items -= items;
-        Share { items, receipt: self.receipt.clone(), watch: self.watch.clone(), accounts: self.accounts.clone() }
+        Share {
+            items,
+            receipt: self.receipt.clone(),
+            watch: self.watch.clone(),
+            accounts: self.accounts.clone(),
+        }
     }
 }
 

@@ -23,7 +23,8 @@ impl<'a> Backoff<'a> {
     pub(super) fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
         let spread = self.settings.randomization_factor;
         let jitter = 1.0 + spread * rand::random_range(-1.0..=1.0);
-        let wait = Duration::try_from_secs_f64(self.interval_s * jitter).unwrap_or(self.settings.max_interval);
+        let wait =
+            Duration::try_from_secs_f64(self.interval_s * jitter).unwrap_or(self.settings.max_interval);
         let wait = wait.max(asked.unwrap_or_default());
         self.interval_s =
             (self.interval_s * self.settings.multiplier).min(self.settings.max_interval.as_secs_f64());
@@ -77,8 +78,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn jitter_stays_within_its_factor() {
         let settings = settings(0.5, None);
-        let waits: Vec<Duration> =
-            (0..200).map(|_| Backoff::new(&settings).next(None).unwrap()).collect();
+        let waits: Vec<Duration> = (0..200).map(|_| Backoff::new(&settings).next(None).unwrap()).collect();
         assert!(waits.iter().all(|wait| (SECOND * 5 / 2..=SECOND * 15 / 2).contains(wait)));
         assert!(waits.iter().any(|wait| *wait != waits[0]));
     }

@@ -121,13 +121,17 @@ impl QueueConfig {
             return wrong("sending_queue.num_consumers: must be at least 1");
         }
         if self.queue_size == 0 {
-            return wrong("sending_queue.queue_size: must be at least 1; `enabled: false` is to have no queue");
+            return wrong(
+                "sending_queue.queue_size: must be at least 1; `enabled: false` is to have no queue",
+            );
         }
         if let Some(batch) = &batch
             && batch.sizer == self.sizer
             && batch.min_size > self.queue_size
         {
-            return wrong("sending_queue.batch.min_size: must not be more than queue_size, or the queue is full first");
+            return wrong(
+                "sending_queue.batch.min_size: must not be more than queue_size, or the queue is full first",
+            );
         }
         Ok(Some(QueueSettings {
             num_consumers: self.num_consumers,
@@ -176,7 +180,9 @@ impl RetryConfig {
         }
         let max_elapsed_time = self.max_elapsed_time.0;
         if !max_elapsed_time.is_zero() && max_elapsed_time < self.initial_interval.0 {
-            return wrong("retry_on_failure.max_elapsed_time: must be 0 (for ever) or at least initial_interval");
+            return wrong(
+                "retry_on_failure.max_elapsed_time: must be 0 (for ever) or at least initial_interval",
+            );
         }
         Ok(Some(RetrySettings {
             initial_interval: self.initial_interval.0,

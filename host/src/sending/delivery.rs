@@ -85,9 +85,11 @@ impl Delivery {
                 }
                 Err(ExportError::Retryable { message, after }) => (message, after),
             };
-            let wait = self.settings.retry.as_ref().and_then(|settings| {
-                backoff.get_or_insert_with(|| Backoff::new(settings)).next(after)
-            });
+            let wait = self
+                .settings
+                .retry
+                .as_ref()
+                .and_then(|settings| backoff.get_or_insert_with(|| Backoff::new(settings)).next(after));
             let Some(wait) = wait else {
                 let retry = Retry::After(after);
                 return Err(Failure { reason: Reason::RetriesExhausted, message, retry });

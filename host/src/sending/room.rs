@@ -63,7 +63,8 @@ impl Room {
 
     fn too_large(&self, size: usize) -> Failure {
         let (capacity, sizer) = (self.capacity, self.sizer);
-        let message = format!("{size} {sizer} in one request are more than the sending queue holds ({capacity})");
+        let message =
+            format!("{size} {sizer} in one request are more than the sending queue holds ({capacity})");
         Failure::permanent(Reason::TooLarge, message)
     }
 }

@@ -223,6 +223,14 @@ impl ServerCertVerifier for Anyone {
     }
 }
 
+/// For a client that is given no `https` address: should one appear, by a proxy say, it is not trusted.
+pub fn trust_nobody() -> Result<ClientConfig, ConfigError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| tls_error("min_version", error))?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
 fn read_certs(
     key: &str,
     file: &Option<String>,

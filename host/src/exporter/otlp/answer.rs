@@ -102,10 +102,8 @@ mod tests {
     fn the_retry_delay_is_found_among_the_details() {
         let info = RetryInfo { retry_delay: Some(RetryDelay { seconds: 3, nanos: 500_000_000 }) };
         let other = Any { type_url: "type.googleapis.com/google.rpc.DebugInfo".into(), value: vec![] };
-        let retry = Any {
-            type_url: "type.googleapis.com/google.rpc.RetryInfo".into(),
-            value: info.encode_to_vec(),
-        };
+        let retry =
+            Any { type_url: "type.googleapis.com/google.rpc.RetryInfo".into(), value: info.encode_to_vec() };
         assert_eq!(status(vec![other.clone(), retry]).retry_delay(), Some(Duration::from_millis(3500)));
         assert_eq!(status(vec![other]).retry_delay(), None);
     }

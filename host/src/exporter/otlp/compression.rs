@@ -92,8 +92,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_compressed_can_be_read_again() {
         for size in [10, 3 * OFF_WORKER_BYTES] {
-            let chunks: SmallVec<[Bytes; 1]> =
-                (0..3).map(|n| Bytes::from(vec![n; size])).collect();
+            let chunks: SmallVec<[Bytes; 1]> = (0..3).map(|n| Bytes::from(vec![n; size])).collect();
             let gzip = Compression::Gzip.compress(chunks.clone()).await.unwrap();
             let mut plain = Vec::new();
             flate2::read::GzDecoder::new(&*gzip[0]).read_to_end(&mut plain).unwrap();

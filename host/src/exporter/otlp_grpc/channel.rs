@@ -55,10 +55,8 @@ fn endpoint(config: &OtlpGrpcConfig, target: &Target) -> Result<Endpoint, Config
         .map_err(|error| ConfigError { message: format!("endpoint: {error}") })?;
     // The scheme tells tonic to leave TLS to our connector; the origin tells the destination what we asked for.
     let endpoint = Endpoint::from_shared(format!("http://{}", target.authority)).map_err(wrong)?;
-    let endpoint = endpoint
-        .origin(origin)
-        .user_agent(concat!("spanloom/", env!("CARGO_PKG_VERSION")))
-        .map_err(wrong)?;
+    let endpoint =
+        endpoint.origin(origin).user_agent(concat!("spanloom/", env!("CARGO_PKG_VERSION"))).map_err(wrong)?;
     let keepalive = config.keepalive.clone().unwrap_or_default();
     let KeepaliveConfig { time, timeout, permit_without_stream } = keepalive;
     Ok(endpoint
@@ -78,7 +76,7 @@ impl Connector {
         loop {
             let attempt = timeout(CONNECT_TIMEOUT, self.connect_once()).await;
             match attempt.unwrap_or_else(|elapsed| Err(elapsed.into())) {
-                // Ends with the call's own timeout, which gives up the connection.
+                // For as long as someone waits; each call gives up by its own timeout.
                 Err(_) if self.wait_for_ready => {
                     sleep(RECONNECT_INTERVAL.mul_f64(rand::random_range(0.5..=1.0))).await;
                 }
