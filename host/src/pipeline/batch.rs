@@ -41,10 +41,13 @@ impl Batch {
         self.data.items()
     }
 
-    /// Appends the other batch's chunks; no byte is copied.
+    /// Appends the other batch's chunks; no byte is copied. Both are of one signal: another's items would be
+    /// counted as abandoned.
     pub fn merge(&mut self, mut other: Batch) {
-        self.data.merge(other.take_data());
-        self.shares.append(&mut other.shares);
+        let data = other.take_data();
+        if self.data.merge(data).is_ok() {
+            self.shares.append(&mut other.shares);
+        }
     }
 
     /// Keeps the first `items` items and returns the rest.
