@@ -125,7 +125,7 @@ impl ClientAuth for BasicClient {
 }
 
 fn wrong<T>(message: &str) -> Result<T, ConfigError> {
-    Err(ConfigError { message: message.to_owned() })
+    Err(ConfigError::new(message))
 }
 
 #[cfg(test)]
@@ -196,7 +196,7 @@ mod tests {
     fn a_hash_that_we_cannot_check_is_refused_at_the_start() {
         for line in ["user:$apr1$zJWM2u1b$x", "user:$6$salt$hash", "no colon", "user:$2y$nonsense", ":x"] {
             let error = build(json!({ "htpasswd": { "inline": line } })).err();
-            assert!(error.is_some_and(|error| error.message.contains("line 1")), "{line}");
+            assert!(error.is_some_and(|error| error.to_string().contains("line 1")), "{line}");
         }
         assert!(build(json!({})).is_err());
         assert!(build(json!({ "htpasswd": {} })).is_err());

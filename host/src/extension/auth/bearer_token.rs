@@ -214,7 +214,7 @@ fn read(path: &Path) -> std::io::Result<(Arc<[String]>, Option<SystemTime>)> {
 }
 
 fn wrong<T>(message: &str) -> Result<T, ConfigError> {
-    Err(ConfigError { message: message.to_owned() })
+    Err(ConfigError::new(message))
 }
 
 #[cfg(test)]

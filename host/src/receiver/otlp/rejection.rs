@@ -23,7 +23,7 @@ use http::{
 use prost::Message;
 use serde_json::json;
 use tonic::Code;
-use wire::WireError;
+use wire::{WireError, json::JsonError};
 
 use super::rpc::{self, Detail};
 use crate::{
@@ -54,6 +54,11 @@ impl Rejection {
     fn with_header(mut self, name: HeaderName, value: &str) -> Rejection {
         self.header = HeaderValue::from_str(value).ok().map(|value| (name, value));
         self
+    }
+
+    fn bad_data(message: impl fmt::Display, field: String, description: String) -> Rejection {
+        let detail = Some(Detail::BadField { field, description });
+        Rejection { detail, ..Rejection::new(Code::InvalidArgument, StatusCode::BAD_REQUEST, message) }
     }
 
     pub(super) fn too_large(message: impl fmt::Display) -> Rejection {
@@ -131,11 +136,15 @@ impl From<Failure> for Rejection {
 
 impl From<WireError> for Rejection {
     fn from(error: WireError) -> Rejection {
-        let bad = Detail::BadField { field: String::new(), description: error.to_string() };
-        Rejection {
-            detail: Some(bad),
-            ..Rejection::new(Code::InvalidArgument, StatusCode::BAD_REQUEST, error)
-        }
+        let description = format!("at byte {}: {}", error.offset, error.kind);
+        Rejection::bad_data(&error, error.path.clone(), description)
+    }
+}
+
+impl From<JsonError> for Rejection {
+    fn from(error: JsonError) -> Rejection {
+        let description = format!("at line {} column {}: {}", error.line, error.column, error.message);
+        Rejection::bad_data(&error, error.path.clone(), description)
     }
 }
 
