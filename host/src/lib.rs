@@ -9,5 +9,6 @@ pub mod receipt;
 pub mod receiver;
 pub mod sending;
 pub mod server;
+pub mod service;
 pub mod telemetry;
 pub mod tls;
