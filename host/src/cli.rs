@@ -14,12 +14,17 @@ use crate::{component::Registry, config::ConfigError};
 
 /// An OpenTelemetry collector whose processing is done by WebAssembly plugins.
 #[derive(Debug, Parser)]
-#[command(name = "spanloom", version, arg_required_else_help = true, after_help = "\
+#[command(
+    name = "spanloom",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
 Exit codes: 0 done, 1 failed while running, 2 wrong usage or config.
 
 Example: see what a config comes to, then run it.
   spanloom validate -c otel.yaml
-  spanloom run -c otel.yaml")]
+  spanloom run -c otel.yaml"
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -68,7 +73,7 @@ impl Cli {
     pub async fn execute(self, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
         let registry = Registry::builtin();
         match self.command {
-            Command::Run(args) => run::run(args).await,
+            Command::Run(args) => run::run(&args, &registry, terminal).await,
             Command::Validate(args) => validate::run(&args, &registry, terminal),
             Command::Components(args) => components::run(&args, &registry, terminal),
             Command::PrintConfig(args) => print_config::run(&args, terminal),

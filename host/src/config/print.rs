@@ -65,7 +65,8 @@ fn inline(node: &Node, secret: bool) -> Option<String> {
 
 /// Plain where that reads as the same text, else in quotes.
 fn text(text: &str) -> String {
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '$'))
+    let is_plain = text
+        .starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '$'))
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-$ :()+=@;%*".contains(c))
         && !text.contains(": ")
         && !text.ends_with([' ', ':'])
@@ -80,7 +81,15 @@ fn quoted(text: &str) -> String {
 
 fn is_secret(key: &str) -> bool {
     const WORDS: [&str; 10] = [
-        "password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "private_key", "credential",
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "api_key",
+        "apikey",
+        "private_key",
+        "credential",
         "authorization",
     ];
     let key = key.to_ascii_lowercase().replace('-', "_");

@@ -12,7 +12,8 @@ use wire::Signal;
 use super::{Config, ConfigError, Node, root::Opened};
 use crate::{
     component::{
-        BuildContext, BuiltExporter, ComponentId, ExporterFactory, ExtensionFactory, ReceiverFactory, Registry,
+        BuildContext, BuiltExporter, ComponentId, ExporterFactory, ExtensionFactory, ReceiverFactory,
+        Registry,
     },
     extension::Extensions,
     receiver::Receiver,
