@@ -43,7 +43,7 @@ pub(crate) struct Subject {
 /// Takes everything, and remembers what the bytes were.
 #[derive(Default)]
 pub(crate) struct Pipeline {
-    received: Mutex<Vec<(Signal, Vec<u8>)>>,
+    pub(crate) received: Mutex<Vec<(Signal, Vec<u8>)>>,
     pub(crate) refuses_with: Option<Failure>,
     pub(crate) fails_with: Option<Failure>,
     /// If set, a batch is taken at once and delivered when there is a permit.
@@ -126,6 +126,40 @@ impl Drop for Subject {
     }
 }
 
+/// As gRPC frames a message.
+pub(crate) fn framed(message: &[u8], compressed: bool) -> Vec<u8> {
+    let mut frame = vec![u8::from(compressed)];
+    frame.extend_from_slice(&u32::try_from(message.len()).unwrap().to_be_bytes());
+    frame.extend_from_slice(message);
+    frame
+}
+
+/// A request as bare as the client can make it, over HTTP/2.
+pub(crate) fn grpc_post(subject: &Subject, path: &str) -> reqwest::RequestBuilder {
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let url = format!("{}{path}", subject.grpc_url());
+    client.post(url).header("content-type", "application/grpc").header("te", "trailers")
+}
+
+/// The status of a response that has nothing but that.
+pub(crate) fn grpc_status(response: &reqwest::Response) -> tonic::Status {
+    tonic::Status::from_header_map(response.headers()).expect("a grpc-status")
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut writer, bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+/// Not a request: the name of the second span says that it is longer than what follows.
+pub(crate) fn malformed() -> Vec<u8> {
+    let span = [b"\x2a\x02ab".as_slice(), b"\x2a\x7fab"];
+    let spans = span.map(|span| [b"\x12", [span.len() as u8].as_slice(), span].concat()).concat();
+    let scope_spans = [b"\x12".as_slice(), &[spans.len() as u8], &spans].concat();
+    [b"\x0a".as_slice(), &[scope_spans.len() as u8], &scope_spans].concat()
+}
+
 pub(crate) trait AllSignals {
     const ALL_OF_THEM: [Signal; 3];
 }
@@ -145,7 +179,7 @@ fn on_free_ports(mut config: Json) -> Json {
 }
 
 pub(crate) fn traces() -> ExportTraceServiceRequest {
-    traces_named("GET /".repeat(300))
+    traces_named("GET /".to_owned())
 }
 
 pub(crate) fn traces_named(name: String) -> ExportTraceServiceRequest {
@@ -158,14 +192,14 @@ pub(crate) fn traces_named(name: String) -> ExportTraceServiceRequest {
 pub(crate) fn metrics() -> ExportMetricsServiceRequest {
     let point = NumberDataPoint { value: Some(Value::AsInt(3)), ..NumberDataPoint::default() };
     let data = Some(Data::Gauge(Gauge { data_points: vec![point] }));
-    let metric = Metric { name: "queue.length".repeat(100), data, ..Metric::default() };
+    let metric = Metric { name: "queue.length".to_owned(), data, ..Metric::default() };
     let scope_metrics = vec![ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() }];
     let resource_metrics = vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }];
     ExportMetricsServiceRequest { resource_metrics }
 }
 
 pub(crate) fn logs() -> ExportLogsServiceRequest {
-    let record = LogRecord { severity_text: "INFO".repeat(300), ..LogRecord::default() };
+    let record = LogRecord { severity_text: "INFO".to_owned(), ..LogRecord::default() };
     let scope_logs = vec![ScopeLogs { log_records: vec![record], ..ScopeLogs::default() }];
     let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
     ExportLogsServiceRequest { resource_logs }
