@@ -1,21 +1,10 @@
 //! What a developer or CI does with this project: run, test, bench, fuzz, ci.
 #![expect(clippy::print_stdout, reason = "a developer's tool speaks on its standard output")]
 
-mod bench;
-mod ci;
-mod folders;
-mod fuzz;
-mod libtest;
-mod run;
-mod shell;
-mod summary;
-mod test;
-mod tidy;
-mod tools;
-
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::{bench, ci, fuzz, run, test, tidy};
 
 /// Runs, tests and measures Spanloom.
 #[derive(Parser)]

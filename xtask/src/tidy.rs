@@ -1,6 +1,6 @@
 //! Invariants of the source tree: what must be absent, and where.
 
-mod rules;
+pub mod rules;
 
 use std::{fs, process::Command, process::ExitCode};
 

@@ -7,7 +7,7 @@ pub const RULES: &[Rule] = &[
         name: "only receivers, exporters and the generator name tonic",
         check: |source| {
             let may = ["receiver", "exporter", "server", "tls", "cli/generate"];
-            except(source, &may, |source| words(source, &["tonic"]))
+            except(source, &may, |source| words(source, &["tonic::"]))
         },
     },
     Rule {
