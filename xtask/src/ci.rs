@@ -36,6 +36,8 @@ fn dependencies() -> Result<Outcome> {
         Ok(deny) => deny,
         Err(error) => return Ok(Outcome::skipped(format!("no cargo-deny: {error:#}"))),
     };
+    // It reads the manifests of every platform's dependencies; what this platform lacks of them is not built here.
+    shell::run(shell::cargo().args(["fetch", "--locked"]))?;
     let mut command = Command::new(deny);
     command.current_dir(folders::root());
     // Advisories are left out: they are fetched from a place that a build machine may not reach.
