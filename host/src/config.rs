@@ -17,6 +17,12 @@ pub struct ConfigError {
     pub message: String,
 }
 
+impl ConfigError {
+    pub fn new(message: impl Into<String>) -> ConfigError {
+        ConfigError { message: message.into() }
+    }
+}
+
 impl Node {
     /// Reads the node as a `…Config`; unknown keys are refused with the nearest right one.
     pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {

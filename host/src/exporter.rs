@@ -1,6 +1,10 @@
 //! Exporters: what sends batches on. Each is only the sending; queue, batching, retry and timeout are
 //! [`sending`](crate::sending)'s, the same for all.
 
+pub mod debug;
+pub mod file;
+pub mod nop;
+
 use std::time::Duration;
 
 /// Sends requests to one destination.

@@ -8,4 +8,6 @@ pub mod pipeline;
 pub mod receipt;
 pub mod receiver;
 pub mod sending;
+pub mod server;
 pub mod telemetry;
+pub mod tls;

@@ -76,7 +76,8 @@ impl Telemetry {
                 ("state", state),
                 ("reason", reason),
             ];
-            let labels = if reason.is_empty() { labels.split_last().map_or(labels, |(_, rest)| rest) } else { labels };
+            let labels =
+                if reason.is_empty() { labels.split_last().map_or(labels, |(_, rest)| rest) } else { labels };
             self.gauge(LEDGER_ITEMS, labels).set(items as f64);
         };
         set("received", "", balance.received);
@@ -90,7 +91,8 @@ impl Telemetry {
 }
 
 fn key(name: &'static str, labels: Labels<'_>) -> Key {
-    let labels: Vec<Label> = labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
+    let labels: Vec<Label> =
+        labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
     Key::from_parts(name, labels)
 }
 
@@ -101,16 +103,30 @@ pub struct ReceiverMetrics {
 }
 
 impl ReceiverMetrics {
-    pub fn new(telemetry: &Telemetry, receiver: &str, transport: &'static str, signal: Signal) -> ReceiverMetrics {
+    pub fn new(
+        telemetry: &Telemetry,
+        receiver: &str,
+        transport: &'static str,
+        signal: Signal,
+    ) -> ReceiverMetrics {
         let (accepted, refused) = match signal {
             Signal::Traces => ("otelcol_receiver_accepted_spans", "otelcol_receiver_refused_spans"),
-            Signal::Metrics => ("otelcol_receiver_accepted_metric_points", "otelcol_receiver_refused_metric_points"),
+            Signal::Metrics => {
+                ("otelcol_receiver_accepted_metric_points", "otelcol_receiver_refused_metric_points")
+            }
             Signal::Logs => ("otelcol_receiver_accepted_log_records", "otelcol_receiver_refused_log_records"),
         };
-        telemetry.describe(accepted, format!("Number of {signal} items successfully pushed into the pipeline."));
-        telemetry.describe(refused, format!("Number of {signal} items that could not be pushed into the pipeline."));
+        telemetry
+            .describe(accepted, format!("Number of {signal} items successfully pushed into the pipeline."));
+        telemetry.describe(
+            refused,
+            format!("Number of {signal} items that could not be pushed into the pipeline."),
+        );
         let labels: Labels<'_> = &[("receiver", receiver), ("transport", transport)];
-        ReceiverMetrics { accepted: telemetry.counter(accepted, labels), refused: telemetry.counter(refused, labels) }
+        ReceiverMetrics {
+            accepted: telemetry.counter(accepted, labels),
+            refused: telemetry.counter(refused, labels),
+        }
     }
 }
 

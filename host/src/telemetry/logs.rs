@@ -16,7 +16,8 @@ pub struct LogSettings {
 pub fn init(settings: &LogSettings) {
     // The crates below us speak of every frame at debug level; ask for them by name to see that.
     let quiet = "h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,tonic=info,tower=info";
-    let filter = EnvFilter::try_new(format!("{quiet},{}", settings.level)).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_new(format!("{quiet},{}", settings.level)).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let installed = if settings.json {
         lines.json().flatten_event(true).try_init()

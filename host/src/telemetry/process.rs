@@ -22,7 +22,10 @@ impl ProcessMetrics {
             started: Instant::now(),
             uptime_seconds: gauge("otelcol_process_uptime", "Uptime of the process in seconds."),
             cpu_seconds: gauge("otelcol_process_cpu_seconds", "Total CPU user and system time in seconds."),
-            memory_rss_bytes: gauge("otelcol_process_memory_rss", "Total physical memory (resident set size) in bytes."),
+            memory_rss_bytes: gauge(
+                "otelcol_process_memory_rss",
+                "Total physical memory (resident set size) in bytes.",
+            ),
         }
     }
 

@@ -1,0 +1,3 @@
+//! TLS by rustls, as the Collector's `tls:` sections configure it.
+
+pub mod server;
