@@ -18,12 +18,14 @@ pub struct Client {
     interpreter: PathBuf,
     script: &'static str,
     environment: Option<(&'static str, PathBuf)>,
+    /// After the protocol and the endpoint.
+    signals: Vec<&'static str>,
 }
 
 /// The Python SDK; none (and the test is noted as skipped) where it isn't installed.
 pub fn python() -> Option<Client> {
     let interpreter = installed("SPANLOOM_PYTHON", "Python")?;
-    Some(Client { interpreter, script: "python/send.py", environment: None })
+    Some(Client { interpreter, script: "python/send.py", environment: None, signals: Vec::new() })
 }
 
 /// The Node SDK; none (and the test is noted as skipped) where it isn't installed.
@@ -33,14 +35,24 @@ pub fn node() -> Option<Client> {
         interpreter: "node".into(),
         script: "node/send.js",
         environment: Some(("NODE_PATH", modules)),
+        signals: Vec::new(),
     })
 }
 
 impl Client {
+    /// Only this signal from now on.
+    pub fn of(mut self, signal: &'static str) -> Client {
+        self.signals = vec![signal];
+        self
+    }
+
     /// Sends what the script sends, and fails if the SDK says that it could not.
     pub async fn send(&self, args: &[&str]) {
         let mut command = Command::new(&self.interpreter);
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(self.script)).args(args);
+        command
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(self.script))
+            .args(args)
+            .args(&self.signals);
         command.envs(self.environment.clone()).stdin(Stdio::null()).kill_on_drop(true);
         let ended = timeout(CLIENT_TIMEOUT, command.output()).await.expect("the client ends in time");
         let output = ended.expect("the client starts");

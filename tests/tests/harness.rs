@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use spanloom_tests::{
-    Answer, Sink,
+    Answer, Sink, clients,
     otlp::{Signal, client, payload},
 };
 use tonic::Code;
@@ -51,4 +51,22 @@ fn payloads_have_as_many_items_as_asked() {
         assert_eq!(spanloom_tests::otlp::items(signal, &payload::request(signal, 17)), 17);
     }
     assert_eq!(spanloom_tests::otlp::spans(&payload::traces_with_unknown_fields()).len(), 1);
+}
+
+/// The clients' spans without Spanloom in between: what the other tests compare with is what the SDKs send.
+#[tokio::test]
+async fn the_sdk_clients_reach_the_sink() {
+    let sink = Sink::start().await;
+    let endpoint = format!("http://{}", sink.address);
+    if let Some(python) = clients::python() {
+        python.send(&["grpc", &endpoint]).await;
+        python.send(&["http", &endpoint]).await;
+        assert_eq!(Signal::ALL.map(|signal| sink.items(signal)), [6, 4, 2]);
+    }
+    let before = sink.items(Signal::Traces);
+    if let Some(node) = clients::node() {
+        node.send(&["grpc", &endpoint]).await;
+        node.send(&["http/protobuf", &endpoint]).await;
+        assert_eq!(sink.items(Signal::Traces) - before, 6);
+    }
 }

@@ -74,8 +74,7 @@ def send_metrics(exporter):
     meter = provider.get_meter("shop.checkout", "1.2.3")
     meter.create_counter("orders", "{order}", "Orders taken").add(3, {"payment": "card"})
     meter.create_histogram("order.value", "EUR", "What was paid").record(12.5)
-    if not provider.force_flush():
-        raise SystemExit("the metrics were not flushed")
+    # Exports what was recorded, once.
     provider.shutdown()
 
 
