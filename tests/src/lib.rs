@@ -9,6 +9,7 @@
 )]
 
 pub mod clients;
+pub mod command;
 pub mod config;
 pub mod ledger;
 pub mod otlp;
