@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
+use wire::Signal;
 
 use crate::receipt::{
-    Failure, Reason, Receipt,
+    Failure, Reason, Receipt, Verdict,
     ledger::{Account, Settlement},
 };
 
@@ -23,6 +24,8 @@ pub struct Batch {
 struct Share {
     items: usize,
     receipt: Receipt,
+    /// Of a stage on the way that waits for the outcome itself.
+    watch: Receipt,
     /// One account for each destination the items are still on their way to.
     accounts: Arc<[Arc<Account>]>,
 }
@@ -34,7 +37,24 @@ impl Batch {
         for account in accounts.iter() {
             account.enter(items);
         }
-        Batch { data, shares: SmallVec::from_buf([Share { items, receipt, accounts }]) }
+        Batch {
+            data,
+            shares: SmallVec::from_buf([Share { items, receipt, watch: Receipt::unawaited(), accounts }]),
+        }
+    }
+
+    /// Nothing, owed to nobody.
+    pub fn empty(signal: Signal) -> Batch {
+        Batch { data: wire::Batch::empty(signal), shares: SmallVec::new() }
+    }
+
+    /// Resolves when every item of this batch is settled, beside the verdicts of its senders. Called by one stage.
+    pub fn watch(&mut self) -> Verdict {
+        let (receipt, verdict) = Receipt::awaited();
+        for share in &mut self.shares {
+            share.watch = receipt.clone();
+        }
+        verdict
     }
 
     pub fn items(&self) -> usize {
@@ -81,6 +101,7 @@ impl Batch {
                         Some(Share {
                             items: share.items,
                             receipt: share.receipt.clone(),
+                            watch: share.watch.clone(),
                             accounts: [account].into(),
                         })
                     })
@@ -124,6 +145,7 @@ impl Batch {
     fn fail(&self, failure: &Failure) {
         for share in &self.shares {
             share.receipt.fail(failure);
+            share.watch.fail(failure);
         }
     }
 
@@ -148,7 +170,12 @@ impl Batch {
 impl Share {
     fn split_off(&mut self, items: usize) -> Share {
         self.items -= items;
-        Share { items, receipt: self.receipt.clone(), accounts: self.accounts.clone() }
+        Share {
+            items,
+            receipt: self.receipt.clone(),
+            watch: self.watch.clone(),
+            accounts: self.accounts.clone(),
+        }
     }
 }
 

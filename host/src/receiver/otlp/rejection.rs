@@ -23,7 +23,7 @@ use http::{
 use prost::Message;
 use serde_json::json;
 use tonic::Code;
-use wire::WireError;
+use wire::{WireError, json::JsonError};
 
 use super::rpc::{self, Detail};
 use crate::{
@@ -54,6 +54,15 @@ impl Rejection {
     fn with_header(mut self, name: HeaderName, value: &str) -> Rejection {
         self.header = HeaderValue::from_str(value).ok().map(|value| (name, value));
         self
+    }
+
+    /// Refused for good: `field` is the path of what is wrong.
+    fn bad_data(field: String, message: impl fmt::Display) -> Rejection {
+        let bad = Detail::BadField { field, description: message.to_string() };
+        Rejection {
+            detail: Some(bad),
+            ..Rejection::new(Code::InvalidArgument, StatusCode::BAD_REQUEST, message)
+        }
     }
 
     pub(super) fn too_large(message: impl fmt::Display) -> Rejection {
@@ -131,11 +140,13 @@ impl From<Failure> for Rejection {
 
 impl From<WireError> for Rejection {
     fn from(error: WireError) -> Rejection {
-        let bad = Detail::BadField { field: String::new(), description: error.to_string() };
-        Rejection {
-            detail: Some(bad),
-            ..Rejection::new(Code::InvalidArgument, StatusCode::BAD_REQUEST, error)
-        }
+        Rejection::bad_data(error.path.clone(), error)
+    }
+}
+
+impl From<JsonError> for Rejection {
+    fn from(error: JsonError) -> Rejection {
+        Rejection::bad_data(error.path.clone(), error)
     }
 }
 
