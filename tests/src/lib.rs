@@ -1,12 +1,4 @@
 //! End to end: the `spanloom` binary between real clients and a destination that records what it gets.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "all of this crate is test code: a panic is how a test fails"
-)]
 
 pub mod clients;
 pub mod command;
