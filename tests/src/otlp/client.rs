@@ -28,11 +28,15 @@ pub async fn post(to: SocketAddr, path: &str, content_type: &str, body: Bytes) -
     request.body(body).send().await.expect("an answer over HTTP")
 }
 
-/// A client that keeps no connection: each test has a runtime of its own, and connections die with it.
 pub fn http_client() -> reqwest::Client {
+    http_client_builder().build().expect("an HTTP client")
+}
+
+/// For a client that keeps no connection: each test has a runtime of its own, and connections die with it.
+pub fn http_client_builder() -> reqwest::ClientBuilder {
     // Needed once a process, even for a client that speaks no TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("an HTTP client")
+    reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0)
 }
 
 /// One HTTP/2 connection, shared by its clones.
