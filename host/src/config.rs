@@ -14,6 +14,7 @@ pub mod location;
 mod nearest;
 pub mod node;
 mod parse;
+pub mod print;
 
 mod render;
 
@@ -28,3 +29,6 @@ pub use node::Node;
 
 pub use root::{Config, PipelineConfig, PipelineId, ServiceConfig};
 pub use types::{Duration, Secret, present};
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,9 @@ impl Check<'_> {
             self.warnings
                 .push(place.finding(format!("`service::telemetry::{key}` has no effect in Spanloom")));
         }
-        if service.pipelines.is_empty() {
+        let pipelines = root.get("service").and_then(|service| service.get("pipelines"));
+        // What could not be read has been complained of.
+        if pipelines.is_none_or(|pipelines| pipelines.is_null() || pipelines.is_empty_map()) {
             let finding = root.nearest(["service", "pipelines"]).finding("there is no pipeline");
             self.errors.push(finding.help(
                 "write one: `service: { pipelines: { traces: { receivers: [otlp], exporters: [debug] } } }`",

@@ -70,11 +70,17 @@ impl ConfigError {
         if findings.is_empty() { Ok(()) } else { Err(ConfigError(findings)) }
     }
 
-    /// Gives a place to every finding that has none yet: the node that was read, or what its key names below it.
+    /// Gives a place to every finding that has none yet: the node that was read, or what its key names below it. A
+    /// message that begins with keys, as `tls.cert_file: …`, is placed by them too.
     pub fn within(mut self, node: &Node) -> ConfigError {
         for finding in self.0.iter_mut().filter(|finding| !finding.has_place()) {
-            let key = finding.key.take().unwrap_or_default();
-            let place = node.nearest(key.split("::"));
+            let place = match finding.key.take() {
+                Some(key) => node.nearest(key.split("::")),
+                None => match finding.message.split_once(": ") {
+                    Some((keys, _)) => node.nearest(keys.split('.')),
+                    None => node,
+                },
+            };
             (finding.at, finding.path) = (place.at().cloned(), place.path().clone());
         }
         self

@@ -5,8 +5,15 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use wire::Signal;
 
-use super::{ConfigError, Duration, Finding, Node, nearest::did_you_mean, telemetry::TelemetryConfig};
-use crate::component::{ComponentId, Kind};
+use super::{
+    ConfigError, Duration, Finding, Node,
+    check::check,
+    expand::Env,
+    load::{Loaded, load},
+    nearest::did_you_mean,
+    telemetry::TelemetryConfig,
+};
+use crate::component::{ComponentId, Kind, Registry};
 
 /// A whole config. Every component's own part is still a node: its factory reads it.
 #[derive(Debug, Default)]
@@ -19,6 +26,13 @@ pub struct Config {
     pub service: ServiceConfig,
     /// The tree it was read from, for the places of what is found later.
     pub(super) root: Node,
+}
+
+/// A config that is right, and what is doubtful about it.
+#[derive(Debug)]
+pub struct Opened {
+    pub config: Config,
+    pub warnings: Vec<Finding>,
 }
 
 /// What runs, of all that is defined.
@@ -50,9 +64,25 @@ const SECTIONS: [&str; 6] = ["receivers", "processors", "exporters", "connectors
 const SERVICE_KEYS: [&str; 4] = ["extensions", "pipelines", "telemetry", "shutdown_timeout"];
 
 impl Config {
-    /// Reads every section; an error holds everything that is wrong with them. Whether the components exist and their
-    /// own configs are right is [`check`](super::check)'s to say.
-    pub fn read(root: &Node) -> Result<Config, ConfigError> {
+    /// Loads ([`load`]), reads and checks ([`check`]) a config. The error holds everything that is wrong with it.
+    pub fn open(
+        configs: &[String],
+        sets: &[String],
+        env: Env<'_>,
+        registry: &Registry,
+    ) -> Result<Opened, ConfigError> {
+        let Loaded { root, mut warnings } = load(configs, sets, env)?;
+        let (config, mut findings) = Config::read(&root);
+        match check(&config, registry) {
+            Ok(more) => warnings.extend(more),
+            Err(error) => findings.extend(error.into_findings()),
+        }
+        ConfigError::from_findings(findings).map(|()| Opened { config, warnings })
+    }
+
+    /// Reads every section, and says what is wrong with them. Whether the components exist and their own configs are
+    /// right is for [`check`] to say.
+    pub fn read(root: &Node) -> (Config, Vec<Finding>) {
         let mut findings = Vec::new();
         let mut section = |kind: Kind| section(root, kind, &mut findings);
         let mut config = Config {
@@ -68,7 +98,7 @@ impl Config {
             config.service = read_service(service, &mut findings);
         }
         findings.extend(unknown_keys(root, &SECTIONS));
-        ConfigError::from_findings(findings).map(|()| config)
+        (config, findings)
     }
 
     pub fn components(&self, kind: Kind) -> &BTreeMap<ComponentId, Node> {
@@ -132,7 +162,7 @@ fn read_service(service: &Node, findings: &mut Vec<Finding>) -> ServiceConfig {
         extensions: read_key(service, "extensions", findings).unwrap_or(defaults.extensions),
         pipelines: pipelines
             .into_iter()
-            .map(|(id, node)| (id, keep(node.read(), findings).unwrap_or_default()))
+            .filter_map(|(id, node)| Some((id, keep(node.read(), findings)?)))
             .collect(),
         telemetry: read_key(service, "telemetry", findings).unwrap_or(defaults.telemetry),
         shutdown_timeout: read_key(service, "shutdown_timeout", findings)

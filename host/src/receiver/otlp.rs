@@ -89,11 +89,9 @@ impl OtlpReceiver {
             None => Ok(None),
             Some(config::AuthConfig { authenticator }) => {
                 context.extensions.server_auth.get(authenticator).cloned().map(Some).ok_or_else(|| {
-                    ConfigError {
-                        message: format!(
-                            "auth: authenticator: no extension {authenticator:?} that authenticates requests"
-                        ),
-                    }
+                    ConfigError::new(format!(
+                        "auth: authenticator: no extension {authenticator:?} that authenticates requests"
+                    ))
                 })
             }
         };

@@ -47,14 +47,14 @@ struct Inner {
 
 impl ServerTlsConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let wrong = |message: &str| Err(ConfigError { message: message.to_owned() });
+        let wrong = |message: &str| Err(ConfigError::new(message));
         if self.cert_file.is_some() == self.cert_pem.is_some() {
             return wrong("tls: give one of cert_file and cert_pem");
         }
         if self.key_file.is_some() == self.key_pem.is_some() {
             return wrong("tls: give one of key_file and key_pem");
         }
-        self.versions().map(drop).map_err(|error| ConfigError { message: error.to_string() })
+        self.versions().map(drop).map_err(|error| ConfigError::new(error.to_string()))
     }
 
     fn versions(&self) -> anyhow::Result<Vec<&'static SupportedProtocolVersion>> {

@@ -37,7 +37,7 @@ impl CompressionConfig {
             "zstd" => Ok(Compression::Zstd),
             other => {
                 let message = format!("compression: there is no `{other}`, but gzip, zstd and none");
-                Err(ConfigError { message })
+                Err(ConfigError::new(message))
             }
         }
     }

@@ -285,7 +285,7 @@ fn nonzero(duration: Option<config::Duration>) -> Option<Duration> {
 }
 
 fn wrong(message: &str) -> Result<(), ConfigError> {
-    Err(ConfigError { message: message.to_owned() })
+    Err(ConfigError::new(message))
 }
 
 /// For keys whose mere presence says something.

@@ -56,13 +56,9 @@ impl Rejection {
         self
     }
 
-    /// Refused for good: `field` is the path of what is wrong.
-    fn bad_data(field: String, message: impl fmt::Display) -> Rejection {
-        let bad = Detail::BadField { field, description: message.to_string() };
-        Rejection {
-            detail: Some(bad),
-            ..Rejection::new(Code::InvalidArgument, StatusCode::BAD_REQUEST, message)
-        }
+    fn bad_data(message: impl fmt::Display, field: String, description: String) -> Rejection {
+        let detail = Some(Detail::BadField { field, description });
+        Rejection { detail, ..Rejection::new(Code::InvalidArgument, StatusCode::BAD_REQUEST, message) }
     }
 
     pub(super) fn too_large(message: impl fmt::Display) -> Rejection {
@@ -140,13 +136,15 @@ impl From<Failure> for Rejection {
 
 impl From<WireError> for Rejection {
     fn from(error: WireError) -> Rejection {
-        Rejection::bad_data(error.path.clone(), error)
+        let description = format!("at byte {}: {}", error.offset, error.kind);
+        Rejection::bad_data(&error, error.path.clone(), description)
     }
 }
 
 impl From<JsonError> for Rejection {
     fn from(error: JsonError) -> Rejection {
-        Rejection::bad_data(error.path.clone(), error)
+        let description = format!("at line {} column {}: {}", error.line, error.column, error.message);
+        Rejection::bad_data(&error, error.path.clone(), description)
     }
 }
 

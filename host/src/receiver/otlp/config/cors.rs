@@ -31,8 +31,8 @@ pub struct CorsConfig {
 impl CorsConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         for name in self.allowed_headers.iter().chain(&self.exposed_headers).filter(|name| *name != "*") {
-            HeaderName::try_from(name.as_str()).map_err(|_| ConfigError {
-                message: format!("protocols: http: cors: {name:?} is not the name of a header"),
+            HeaderName::try_from(name.as_str()).map_err(|_| {
+                ConfigError::new(format!("protocols: http: cors: {name:?} is not the name of a header"))
             })?;
         }
         Ok(())
