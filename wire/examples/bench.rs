@@ -1,6 +1,11 @@
 //! What the operations on a batch of 1,000 spans cost, in ns a span, beside prost's decoding and encoding
 //! of the same bytes in the same run: `cargo run --release -p spanloom-wire --example bench [FILTER]`.
-#![expect(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, reason = "a program for a developer's terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a program for a developer's terminal"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -137,7 +142,10 @@ fn request() -> ExportTraceServiceRequest {
         attributes: vec![
             text("http.request.method", "GET".into()),
             attribute("http.response.status_code", ProstValue::IntValue(200)),
-            text("url.full", format!("https://shop.example.com/api/v1/orders/{number}?card=4111111111111111")),
+            text(
+                "url.full",
+                format!("https://shop.example.com/api/v1/orders/{number}?card=4111111111111111"),
+            ),
             text("server.address", "shop.example.com".into()),
             attribute("server.port", ProstValue::IntValue(443)),
             text("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101".into()),
@@ -154,7 +162,8 @@ fn request() -> ExportTraceServiceRequest {
         ScopeSpans { scope: Some(scope), spans: (0..SPANS).map(span).collect(), schema_url: String::new() };
     let attributes = vec![text("service.name", "shop".into()), text("host.name", "ip-10-0-0-1".into())];
     let resource = Some(Resource { attributes, ..Default::default() });
-    let resource_spans = vec![ResourceSpans { resource, scope_spans: vec![scope_spans], schema_url: String::new() }];
+    let resource_spans =
+        vec![ResourceSpans { resource, scope_spans: vec![scope_spans], schema_url: String::new() }];
     ExportTraceServiceRequest { resource_spans }
 }
 
