@@ -73,7 +73,7 @@ impl Cli {
     pub async fn execute(self, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
         let registry = Registry::builtin();
         match self.command {
-            Command::Run(args) => run::run(args).await,
+            Command::Run(args) => run::run(&args, &registry, terminal).await,
             Command::Validate(args) => validate::run(&args, &registry, terminal),
             Command::Components(args) => components::run(&args, &registry, terminal),
             Command::PrintConfig(args) => print_config::run(&args, terminal),

@@ -8,7 +8,7 @@ use wire::Signal;
 use crate::{
     config::{ConfigError, Node},
     exporter::Exporter,
-    extension::Extensions,
+    extension::{BuiltExtension, Extensions},
     receiver::Receiver,
     sending::SendingSettings,
     telemetry::Telemetry,
@@ -89,8 +89,7 @@ pub trait ExtensionFactory: Sync {
     }
     /// Checks the config without building.
     fn check(&self, config: &Node) -> Result<(), ConfigError>;
-    /// Adds what it serves to the extensions of the service.
-    fn build(&self, id: &ComponentId, config: &Node, extensions: &mut Extensions) -> Result<(), ConfigError>;
+    fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError>;
 }
 
 /// Every type of component that this binary has.
@@ -112,8 +111,27 @@ pub struct ComponentType {
 }
 
 impl Registry {
+    /// What comes with the binary.
     pub fn builtin() -> Registry {
-        Registry::default()
+        use crate::{
+            exporter::{debug, file, nop, otlp_grpc, otlp_http},
+            extension::{
+                auth::{basic, bearer_token},
+                health_check,
+            },
+            receiver::otlp,
+        };
+        Registry {
+            receivers: vec![&otlp::FACTORY],
+            exporters: vec![
+                &debug::FACTORY,
+                &file::FACTORY,
+                &nop::FACTORY,
+                &otlp_grpc::FACTORY,
+                &otlp_http::FACTORY,
+            ],
+            extensions: vec![&basic::FACTORY, &bearer_token::FACTORY, &health_check::FACTORY],
+        }
     }
 
     /// The types of one kind; none of processors and connectors yet.

@@ -9,4 +9,7 @@ pub mod pipeline;
 pub mod receipt;
 pub mod receiver;
 pub mod sending;
+pub mod server;
+pub mod service;
 pub mod telemetry;
+pub mod tls;

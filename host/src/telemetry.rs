@@ -1,19 +1,25 @@
-//! Spanloom's own metrics, under the Collector's names.
+//! Spanloom's own metrics (under the Collector's names), logs and ledger.
+
+pub mod logs;
+pub mod process;
+pub mod server;
 
 use std::sync::Arc;
 
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use wire::Signal;
 
-use crate::receipt::ledger::Ledger;
+use crate::receipt::ledger::{Balance, Ledger};
 
 const METADATA: Metadata<'static> = Metadata::new("spanloom", Level::INFO, None);
+const LEDGER_ITEMS: &str = "spanloom_ledger_items";
 
-/// The registry of one service. Not global, so that tests can run several.
+/// The metrics registry and the ledger of one service. Not global, so that a test can run several.
 pub struct Telemetry {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    process: process::ProcessMetrics,
     pub ledger: Ledger,
 }
 
@@ -23,8 +29,16 @@ pub type Labels<'a> = &'a [(&'static str, &'a str)];
 impl Telemetry {
     pub fn new() -> Arc<Telemetry> {
         let recorder = PrometheusBuilder::new().build_recorder();
+        recorder.describe_gauge(
+            LEDGER_ITEMS.into(),
+            None,
+            "Spans, data points and log records by what became of them: \
+             received = delivered + sampled_out + dropped + in_flight."
+                .into(),
+        );
+        let process = process::ProcessMetrics::register(&recorder, &METADATA);
         let handle = recorder.handle();
-        Arc::new(Telemetry { recorder, handle, ledger: Ledger::default() })
+        Arc::new(Telemetry { recorder, handle, process, ledger: Ledger::default() })
     }
 
     pub fn counter(&self, name: &'static str, labels: Labels<'_>) -> Counter {
@@ -39,9 +53,40 @@ impl Telemetry {
         self.recorder.register_histogram(&key(name, labels), &METADATA)
     }
 
+    /// The `HELP` line of a metric.
+    pub fn describe(&self, name: &'static str, help: impl Into<SharedString>) {
+        // The exposition keeps one help text a name, whatever the metric's type.
+        self.recorder.describe_counter(name.into(), None, help.into());
+    }
+
     /// The Prometheus text exposition, format 0.0.4.
     pub fn render(&self) -> String {
+        self.process.refresh();
+        for balance in self.ledger.balances() {
+            self.publish(&balance);
+        }
         self.handle.render()
+    }
+
+    fn publish(&self, balance: &Balance) {
+        let set = |state: &str, reason: &str, items: u64| {
+            let labels: Labels<'_> = &[
+                ("pipeline", &balance.pipeline),
+                ("destination", &balance.destination),
+                ("state", state),
+                ("reason", reason),
+            ];
+            let labels =
+                if reason.is_empty() { labels.split_last().map_or(labels, |(_, rest)| rest) } else { labels };
+            self.gauge(LEDGER_ITEMS, labels).set(items as f64);
+        };
+        set("received", "", balance.received);
+        set("delivered", "", balance.delivered);
+        set("sampled_out", "", balance.sampled_out);
+        set("in_flight", "", balance.in_flight);
+        for (reason, items) in &balance.dropped {
+            set("dropped", reason.as_str(), *items);
+        }
     }
 }
 
@@ -71,10 +116,38 @@ impl ReceiverMetrics {
             }
             Signal::Logs => ("otelcol_receiver_accepted_log_records", "otelcol_receiver_refused_log_records"),
         };
+        telemetry
+            .describe(accepted, format!("Number of {signal} items successfully pushed into the pipeline."));
+        telemetry.describe(
+            refused,
+            format!("Number of {signal} items that could not be pushed into the pipeline."),
+        );
         let labels: Labels<'_> = &[("receiver", receiver), ("transport", transport)];
         ReceiverMetrics {
             accepted: telemetry.counter(accepted, labels),
             refused: telemetry.counter(refused, labels),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What users scrape: the Collector's names, and the ledger with its reason only where there is one.
+    #[test]
+    fn the_exposition_shows_receivers_and_the_ledger() {
+        let telemetry = Telemetry::new();
+        ReceiverMetrics::new(&telemetry, "otlp", "grpc", Signal::Traces).accepted.increment(3);
+        telemetry.ledger.open("traces", "debug").enter(3);
+        let text = telemetry.render();
+        for line in [
+            r#"otelcol_receiver_accepted_spans{receiver="otlp",transport="grpc"} 3"#,
+            r#"spanloom_ledger_items{pipeline="traces",destination="debug",state="received"} 3"#,
+            r#"spanloom_ledger_items{pipeline="traces",destination="debug",state="in_flight"} 3"#,
+            "# TYPE otelcol_process_uptime gauge",
+        ] {
+            assert!(text.contains(line), "no `{line}` in:\n{text}");
         }
     }
 }

@@ -11,11 +11,8 @@ use wire::Signal;
 
 use super::{Config, ConfigError, Node, root::Opened};
 use crate::{
-    component::{
-        BuildContext, BuiltExporter, ComponentId, ExporterFactory, ExtensionFactory, ReceiverFactory,
-        Registry,
-    },
-    extension::Extensions,
+    component::{BuildContext, BuiltExporter, ExporterFactory, ExtensionFactory, ReceiverFactory, Registry},
+    extension::BuiltExtension,
     receiver::Receiver,
 };
 
@@ -94,7 +91,7 @@ impl ExtensionFactory for Fake {
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         self.check(config)
     }
-    fn build(&self, _: &ComponentId, _: &Node, _: &mut Extensions) -> Result<(), ConfigError> {
+    fn build(&self, _: &Node) -> Result<BuiltExtension, ConfigError> {
         Err(ConfigError::new("a fake is not built"))
     }
 }
