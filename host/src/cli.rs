@@ -51,6 +51,17 @@ pub struct ConfigArgs {
     pub set: Vec<String>,
 }
 
+impl ConfigArgs {
+    /// The configs to load: the embedded one if none is named.
+    pub fn or_embedded(&self) -> Vec<String> {
+        if self.config.is_empty() {
+            vec![format!("yaml:{}", run::DEFAULT_CONFIG)]
+        } else {
+            self.config.clone()
+        }
+    }
+}
+
 /// Where a command writes to.
 pub struct Terminal<'a> {
     pub out: &'a mut dyn Write,

@@ -51,8 +51,7 @@ Ctrl-C drains and ends it.
 
 pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     let embedded = args.config.config.is_empty();
-    let configs = if embedded { vec![format!("yaml:{DEFAULT_CONFIG}")] } else { args.config.config.clone() };
-    let opened = match Config::open(&configs, &args.config.set, &process_env, registry) {
+    let opened = match Config::open(&args.config.or_embedded(), &args.config.set, &process_env, registry) {
         Ok(opened) => opened,
         Err(error) => return terminal.wrong(&error),
     };

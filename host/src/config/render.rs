@@ -7,10 +7,11 @@ use super::{Finding, Location};
 /// Of a source line, no more is shown.
 const LINE_LIMIT_CHARS: usize = 120;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
-    Error,
     Warning,
+    #[default]
+    Error,
 }
 
 struct Paint(bool);
