@@ -36,7 +36,7 @@ pub enum Command {
     Validate(validate::ValidateArgs),
     Components(components::ComponentsArgs),
     PrintConfig(print_config::PrintConfigArgs),
-    Generate(generate::GenerateArgs),
+    Generate(Box<generate::GenerateArgs>),
 }
 
 /// What runs without a config: OTLP in, everything shown.
@@ -87,7 +87,7 @@ impl Cli {
             Command::Validate(args) => validate::run(&args, &registry, terminal),
             Command::Components(args) => components::run(&args, &registry, terminal),
             Command::PrintConfig(args) => print_config::run(&args, terminal),
-            Command::Generate(args) => generate::run(args).await,
+            Command::Generate(args) => generate::run(*args).await,
         }
     }
 }
