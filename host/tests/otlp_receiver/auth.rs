@@ -4,9 +4,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::Trac
 use prost::Message;
 use serde_json::json;
 use spanloom::{
-    component::{BuildContext, ComponentId},
+    component::{BuildContext, ComponentId, ExtensionFactory},
     config::Node,
-    extension::{ExtensionFactory, Extensions, auth::bearer_token},
+    extension::{Extensions, auth::bearer_token},
     receiver::otlp::OtlpReceiver,
     telemetry::Telemetry,
 };
