@@ -86,6 +86,15 @@ impl ConfigError {
         self
     }
 
+    /// In the order of the lines, so that the user reads the file downward.
+    pub(super) fn sorted(mut self) -> ConfigError {
+        self.0.sort_by_cached_key(|finding| {
+            let place = finding.at.as_ref().map(|at| (at.source.name.clone(), at.line, at.column));
+            (place.is_none(), place)
+        });
+        self
+    }
+
     pub fn findings(&self) -> &[Finding] {
         &self.0
     }

@@ -77,7 +77,10 @@ impl Config {
             Ok(more) => warnings.extend(more),
             Err(error) => findings.extend(error.into_findings()),
         }
-        ConfigError::from_findings(findings).map(|()| Opened { config, warnings })
+        match ConfigError::from_findings(findings) {
+            Ok(()) => Ok(Opened { config, warnings }),
+            Err(error) => Err(error.sorted()),
+        }
     }
 
     /// Reads every section, and says what is wrong with them. Whether the components exist and their own configs are
@@ -97,7 +100,12 @@ impl Config {
         if let Some(service) = root.get("service") {
             config.service = read_service(service, &mut findings);
         }
-        findings.extend(unknown_keys(root, &SECTIONS));
+        findings.extend(unknown_keys(root, &SECTIONS).into_iter().map(
+            |finding| match finding.message.as_str() {
+                "unknown key `plugins`" => finding.label("this version has no plugins"),
+                _ => finding,
+            },
+        ));
         (config, findings)
     }
 

@@ -11,11 +11,8 @@ use wire::Signal;
 
 use super::{Config, ConfigError, Node, root::Opened};
 use crate::{
-    component::{
-        BuildContext, BuiltExporter, ComponentId, ExporterFactory, ExtensionFactory, ReceiverFactory,
-        Registry,
-    },
-    extension::Extensions,
+    component::{BuildContext, BuiltExporter, ExporterFactory, ExtensionFactory, ReceiverFactory, Registry},
+    extension::BuiltExtension,
     receiver::Receiver,
 };
 
@@ -68,7 +65,7 @@ impl ReceiverFactory for Fake {
         self.check(config)
     }
     fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
-        unimplemented!()
+        Err(ConfigError::new("a fake is not built"))
     }
 }
 
@@ -83,7 +80,7 @@ impl ExporterFactory for Fake {
         self.check(config)
     }
     fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
-        unimplemented!()
+        Err(ConfigError::new("a fake is not built"))
     }
 }
 
@@ -94,8 +91,8 @@ impl ExtensionFactory for Fake {
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         self.check(config)
     }
-    fn build(&self, _: &ComponentId, _: &Node, _: &mut Extensions) -> Result<(), ConfigError> {
-        unimplemented!()
+    fn build(&self, _: &Node) -> Result<BuiltExtension, ConfigError> {
+        Err(ConfigError::new("a fake is not built"))
     }
 }
 

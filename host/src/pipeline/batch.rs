@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use wire::Signal;
 
 use crate::receipt::{
     Failure, Reason, Receipt, Verdict,
@@ -43,11 +42,6 @@ impl Batch {
         }
     }
 
-    /// Nothing, owed to nobody.
-    pub fn empty(signal: Signal) -> Batch {
-        Batch { data: wire::Batch::empty(signal), shares: SmallVec::new() }
-    }
-
     /// Resolves when every item of this batch is settled, beside the verdicts of its senders. Called by one stage.
     pub fn watch(&mut self) -> Verdict {
         let (receipt, verdict) = Receipt::awaited();
@@ -61,13 +55,12 @@ impl Batch {
         self.data.items()
     }
 
-    /// Appends the other batch's chunks; no byte is copied. Both are of one signal: another's items would be
-    /// counted as abandoned.
+    /// Appends the other batch's chunks; no byte is copied. Both must be of one signal.
     pub fn merge(&mut self, mut other: Batch) {
-        let data = other.take_data();
-        if self.data.merge(data).is_ok() {
-            self.shares.append(&mut other.shares);
+        if let Err(mismatch) = self.data.merge(other.take_data()) {
+            return other.dropped(&Failure::permanent(Reason::Rejected, mismatch.to_string()));
         }
+        self.shares.append(&mut other.shares);
     }
 
     /// Keeps the first `items` items and returns the rest.
@@ -85,6 +78,17 @@ impl Batch {
             }
         }
         Batch { data, shares }
+    }
+
+    /// Splits into two batches with items in both, the first of at most `items`; `None` if that cannot be, since a
+    /// record is never torn apart (a metric has all its data points).
+    pub fn cut(&mut self, items: usize) -> Option<Batch> {
+        let rest = self.split_off(items);
+        if self.items() == 0 {
+            *self = rest;
+            return None;
+        }
+        (rest.items() > 0).then_some(rest)
     }
 
     /// One batch for each of the `destinations`, in the order of the pipeline's accounts; the bytes are shared.
@@ -162,7 +166,7 @@ impl Batch {
     }
 
     fn take_data(&mut self) -> wire::Batch {
-        let empty = wire::Batch::empty(self.data.signal());
+        let empty = self.data.split_off_items(self.data.items());
         std::mem::replace(&mut self.data, empty)
     }
 }

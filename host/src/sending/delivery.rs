@@ -52,20 +52,23 @@ impl Delivery {
         // Halves of halves: as many as the batch has doublings.
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
-            match self.send(&part).await {
-                Ok(exported) => self.settle(part, &exported),
-                Err(failure) if failure.reason == Reason::TooLarge && part.items() > 1 => {
-                    let half = part.items() / 2;
-                    parts.push(part.split_off(half));
-                    parts.push(part);
+            let failure = match self.send(&part).await {
+                Ok(exported) => {
+                    self.settle(part, &exported);
+                    continue;
                 }
-                Err(failure) => {
-                    self.send_failed(&part, &failure);
-                    match &mut failed {
-                        Some(failed) => failed.batch.merge(part),
-                        None => failed = Some(part.refused(failure)),
-                    }
-                }
+                Err(failure) => failure,
+            };
+            if failure.reason == Reason::TooLarge
+                && let Some(rest) = part.cut(part.items() / 2)
+            {
+                parts.extend([rest, part]);
+                continue;
+            }
+            self.send_failed(&part, &failure);
+            match &mut failed {
+                Some(failed) => failed.batch.merge(part),
+                None => failed = Some(part.refused(failure)),
             }
         }
         failed.map_or(Ok(()), Err)

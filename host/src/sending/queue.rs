@@ -92,7 +92,7 @@ impl Queue {
             Ok(place) => place,
             Err(failure) => return Err(self.refuse(batch, failure)),
         };
-        let empty = Batch::empty(batch.data.signal());
+        let empty = batch.split_off(batch.items());
         let verdict = self.settings.wait_for_result.then(|| batch.watch());
         if let Err(Waiting { batch, .. }) = self.push(Waiting { batch, place }) {
             return Err(self.refuse(batch, closed()));
@@ -230,14 +230,13 @@ impl Waiting {
     /// Keeps at most `max_size` (at least one item) and returns the rest.
     fn split_above(&mut self, batching: &BatchSettings) -> Option<Waiting> {
         let (items, size) = (self.batch.items(), batching.sizer.size(&self.batch.data));
-        if batching.max_size == 0 || size <= batching.max_size || items < 2 {
+        if batching.max_size == 0 || size <= batching.max_size {
             return None;
         }
         // By bytes this supposes items of one size; a part that comes out larger is as near as it gets.
         let kept = (items as f64 * batching.max_size as f64 / size as f64) as usize;
-        let kept = kept.clamp(1, items - 1);
-        let batch = self.batch.split_off(kept);
-        let place = self.place.split_off(items - kept, items);
-        Some(Waiting { batch, place })
+        let rest = self.batch.cut(kept.max(1))?;
+        let place = self.place.split_off(rest.items(), items);
+        Some(Waiting { batch: rest, place })
     }
 }

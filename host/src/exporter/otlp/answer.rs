@@ -47,6 +47,11 @@ struct RetryDelay {
 }
 
 impl RpcStatus {
+    #[cfg(test)]
+    pub fn new(code: i32, message: &str) -> RpcStatus {
+        RpcStatus { code, message: message.to_owned(), details: Vec::new() }
+    }
+
     /// The delay of the RetryInfo among the details, if there is one.
     pub fn retry_delay(&self) -> Option<Duration> {
         let info = self.details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;

@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_message_is_taken_from_the_status_in_either_encoding_or_from_the_text() {
-        let status = RpcStatus { code: 3, message: "no resource".into(), ..RpcStatus::default() };
+        let status = RpcStatus::new(3, "no resource");
         for (content_type, body) in [
             ("application/x-protobuf", status.encode_to_vec()),
             ("application/json; charset=utf-8", br#"{"code":3,"message":"no resource"}"#.to_vec()),
