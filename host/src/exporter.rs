@@ -1,6 +1,13 @@
 //! Exporters: what sends batches on. Each is only the sending; queue, batching, retry and timeout are
 //! [`sending`](crate::sending)'s, the same for all.
 
+pub mod debug;
+pub mod file;
+pub mod nop;
+pub mod otlp;
+pub mod otlp_grpc;
+pub mod otlp_http;
+
 use std::time::Duration;
 
 /// Sends requests to one destination.
@@ -30,4 +37,7 @@ pub enum ExportError {
     /// The same bytes will fail again.
     #[error("{message}")]
     Permanent { message: String },
+    /// Less at a time may be taken: a batch of several items is split in two and sent again.
+    #[error("{message}")]
+    TooLarge { message: String },
 }

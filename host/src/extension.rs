@@ -8,25 +8,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use auth::{ClientAuth, ServerAuth};
 use health_check::Health;
 
-use crate::{
-    config::{ConfigError, Node},
-    receiver::Running,
-};
+use crate::receiver::Running;
 
 /// The authenticators of a running service, by component id as a config writes it (`bearertokenauth/team`).
 #[derive(Default)]
 pub struct Extensions {
     pub server_auth: BTreeMap<String, Arc<dyn ServerAuth>>,
     pub client_auth: BTreeMap<String, Arc<dyn ClientAuth>>,
-}
-
-/// A type of extension, as a config names it.
-pub trait ExtensionFactory: Sync {
-    /// The type's name, then its older spellings.
-    fn names(&self) -> &'static [&'static str];
-    /// Checks the config without building.
-    fn check(&self, config: &Node) -> Result<(), ConfigError>;
-    fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError>;
 }
 
 /// What an extension turned out to be; most are one of these.

@@ -1,5 +1,200 @@
-//! Between a pipeline and an exporter: timeout, retry and the bounded sending queue.
+//! Between a pipeline and an exporter: the bounded sending queue, batching, timeout and retry, the same for all.
+//!
+//! [`Sending`] is the last [`Consumer`] of a pipeline. Each signal has a lane of its own; a lane is either direct
+//! (the call returns when the destination has answered) or a queue that its own tasks empty.
 
-/// How an exporter wants to be fed.
+mod backoff;
+pub mod config;
+mod delivery;
+mod log;
+mod metrics;
+mod queue;
+mod room;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
+use wire::Signal;
+
+pub use config::{BatchConfig, QueueConfig, RetryConfig, Sizer};
+
+use self::{delivery::Delivery, metrics::SendingMetrics, queue::Queue};
+use crate::{
+    exporter::Exporter,
+    pipeline::{Batch, Consumer, Refused},
+    receipt::{Failure, Reason},
+    telemetry::Telemetry,
+};
+
+/// What a closing exporter gets at least, though the deadline has passed.
+const CLOSING_GRACE: Duration = Duration::from_secs(1);
+
+/// How an exporter wants to be fed. The default sends at once, once, and waits as long as it takes.
 #[derive(Clone, Debug, Default)]
-pub struct SendingSettings {}
+pub struct SendingSettings {
+    /// How long one attempt may take; `None` for as long as it likes.
+    pub timeout: Option<Duration>,
+    pub queue: Option<QueueSettings>,
+    pub retry: Option<RetrySettings>,
+}
+
+impl SendingSettings {
+    /// For what writes here and now: no queue, no retry, no time limit.
+    pub fn direct() -> SendingSettings {
+        SendingSettings::default()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct QueueSettings {
+    /// How many requests are sent at a time.
+    pub num_consumers: usize,
+    /// What may wait or be under way, in units of the sizer.
+    pub queue_size: usize,
+    pub sizer: Sizer,
+    /// Whether a full queue makes callers wait, instead of giving their batches back.
+    pub block_on_overflow: bool,
+    /// Whether `consume` returns only when every item of its batch is settled.
+    pub wait_for_result: bool,
+    pub batch: Option<BatchSettings>,
+}
+
+/// Gather small requests into larger ones.
+#[derive(Clone, Debug)]
+pub struct BatchSettings {
+    pub flush_timeout: Duration,
+    /// Send as soon as so much is gathered.
+    pub min_size: usize,
+    /// Split what is larger; 0 never splits.
+    pub max_size: usize,
+    pub sizer: Sizer,
+}
+
+#[derive(Clone, Debug)]
+pub struct RetrySettings {
+    pub initial_interval: Duration,
+    /// Each wait is multiplied by a random number between one less this and one more this.
+    pub randomization_factor: f64,
+    pub multiplier: f64,
+    pub max_interval: Duration,
+    /// How long a batch is tried; `None` for ever.
+    pub max_elapsed_time: Option<Duration>,
+}
+
+/// Feeds one exporter. `consume` fails with [`Reason::QueueFull`] or [`Reason::Shutdown`], both retryable, and with
+/// [`Reason::TooLarge`] for what the queue could never hold; without a queue, with what delivery met.
+pub struct Sending {
+    exporter: Arc<dyn Exporter>,
+    /// By signal.
+    lanes: [Option<Lane>; 3],
+    tasks: TaskTracker,
+    /// Cancelled at the deadline of a shutdown: what has not been sent by then never will be.
+    stop: CancellationToken,
+}
+
+enum Lane {
+    Direct(Direct),
+    Queued(Arc<Queue>),
+}
+
+struct Direct {
+    delivery: Delivery,
+    tasks: TaskTracker,
+    open: Mutex<bool>,
+}
+
+impl Sending {
+    /// `exporter_id` labels the metrics. Must be called within a tokio runtime: the queue's tasks run there.
+    pub fn start(
+        exporter_id: &str,
+        signals: &[Signal],
+        exporter: Arc<dyn Exporter>,
+        settings: &SendingSettings,
+        telemetry: &Telemetry,
+    ) -> Arc<Sending> {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let lanes = [Signal::Traces, Signal::Metrics, Signal::Logs].map(|signal| {
+            signals.contains(&signal).then(|| {
+                let metrics = SendingMetrics::new(telemetry, exporter_id, signal);
+                let delivery = Delivery::new(exporter_id, exporter.clone(), settings, metrics, stop.clone());
+                match &settings.queue {
+                    None => Lane::Direct(Direct { delivery, tasks: tasks.clone(), open: Mutex::new(true) }),
+                    Some(queue) => Lane::Queued(Queue::new(queue.clone(), delivery, tasks.clone())),
+                }
+            })
+        });
+        Arc::new(Sending { exporter, lanes, tasks, stop })
+    }
+
+    /// Takes nothing more, sends what waits, and drops at the deadline what is left ([`Reason::Shutdown`]); then
+    /// closes the exporter. Every batch is settled when it returns.
+    pub async fn shutdown(&self, deadline: Instant) {
+        for lane in self.lanes.iter().flatten() {
+            match lane {
+                Lane::Direct(direct) => direct.close(),
+                Lane::Queued(queue) => queue.close(),
+            }
+        }
+        self.tasks.close();
+        if timeout_at(deadline, self.tasks.wait()).await.is_err() {
+            self.stop.cancel();
+            // What remains only has to see the token. A caller that keeps its call without polling it is not awaited.
+            let _ = timeout(CLOSING_GRACE, self.tasks.wait()).await;
+        }
+        let deadline = deadline.max(Instant::now() + CLOSING_GRACE);
+        if timeout_at(deadline, self.exporter.shutdown()).await.is_err() {
+            tracing::warn!("the exporter did not close in time");
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Consumer for Sending {
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        if batch.items() == 0 {
+            batch.delivered();
+            return Ok(());
+        }
+        match self.lanes.get(batch.data.signal() as usize) {
+            Some(Some(Lane::Queued(queue))) => queue.consume(batch).await,
+            Some(Some(Lane::Direct(direct))) => direct.consume(batch).await,
+            _ => {
+                let message = format!("the exporter was not built for {}", batch.data.signal());
+                Err(batch.refused(Failure::permanent(Reason::Rejected, message)))
+            }
+        }
+    }
+}
+
+impl Direct {
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        match self.enter() {
+            Some(_under_way) => self.delivery.deliver(batch).await,
+            None => Err(batch.refused(closed())),
+        }
+    }
+
+    fn close(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+
+    /// The token is taken under the lock, so that a shutdown waits for every call that it did not refuse.
+    fn enter(&self) -> Option<TaskTrackerToken> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.then(|| self.tasks.token())
+    }
+}
+
+fn closed() -> Failure {
+    Failure::retryable(Reason::Shutdown, "the exporter is shutting down")
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,8 +19,9 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{BuiltExtension, Endpoint, ExtensionFactory};
+use super::{BuiltExtension, Endpoint};
 use crate::{
+    component::ExtensionFactory,
     config::{ConfigError, Node},
     receiver::Running,
 };

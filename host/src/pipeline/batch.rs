@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::receipt::{
-    Failure, Reason, Receipt,
+    Failure, Reason, Receipt, Verdict,
     ledger::{Account, Settlement},
 };
 
@@ -23,6 +23,8 @@ pub struct Batch {
 struct Share {
     items: usize,
     receipt: Receipt,
+    /// Of a stage on the way that waits for the outcome itself.
+    watch: Receipt,
     /// One account for each destination the items are still on their way to.
     accounts: Arc<[Arc<Account>]>,
 }
@@ -34,16 +36,30 @@ impl Batch {
         for account in accounts.iter() {
             account.enter(items);
         }
-        Batch { data, shares: SmallVec::from_buf([Share { items, receipt, accounts }]) }
+        Batch {
+            data,
+            shares: SmallVec::from_buf([Share { items, receipt, watch: Receipt::unawaited(), accounts }]),
+        }
+    }
+
+    /// Resolves when every item of this batch is settled, beside the verdicts of its senders. Called by one stage.
+    pub fn watch(&mut self) -> Verdict {
+        let (receipt, verdict) = Receipt::awaited();
+        for share in &mut self.shares {
+            share.watch = receipt.clone();
+        }
+        verdict
     }
 
     pub fn items(&self) -> usize {
         self.data.items()
     }
 
-    /// Appends the other batch's chunks; no byte is copied.
+    /// Appends the other batch's chunks; no byte is copied. Both must be of one signal.
     pub fn merge(&mut self, mut other: Batch) {
-        self.data.merge(other.take_data());
+        if let Err(mismatch) = self.data.merge(other.take_data()) {
+            return other.dropped(&Failure::permanent(Reason::Rejected, mismatch.to_string()));
+        }
         self.shares.append(&mut other.shares);
     }
 
@@ -64,6 +80,17 @@ impl Batch {
         Batch { data, shares }
     }
 
+    /// Splits into two batches with items in both, the first of at most `items`; `None` if that cannot be, since a
+    /// record is never torn apart (a metric has all its data points).
+    pub fn cut(&mut self, items: usize) -> Option<Batch> {
+        let rest = self.split_off(items);
+        if self.items() == 0 {
+            *self = rest;
+            return None;
+        }
+        (rest.items() > 0).then_some(rest)
+    }
+
     /// One batch for each of the `destinations`, in the order of the pipeline's accounts; the bytes are shared.
     pub fn fan_out(mut self, destinations: usize) -> Vec<Batch> {
         let data = self.take_data();
@@ -78,6 +105,7 @@ impl Batch {
                         Some(Share {
                             items: share.items,
                             receipt: share.receipt.clone(),
+                            watch: share.watch.clone(),
                             accounts: [account].into(),
                         })
                     })
@@ -121,6 +149,7 @@ impl Batch {
     fn fail(&self, failure: &Failure) {
         for share in &self.shares {
             share.receipt.fail(failure);
+            share.watch.fail(failure);
         }
     }
 
@@ -137,7 +166,7 @@ impl Batch {
     }
 
     fn take_data(&mut self) -> wire::Batch {
-        let empty = wire::Batch::empty(self.data.signal());
+        let empty = self.data.split_off_items(self.data.items());
         std::mem::replace(&mut self.data, empty)
     }
 }
@@ -145,7 +174,12 @@ impl Batch {
 impl Share {
     fn split_off(&mut self, items: usize) -> Share {
         self.items -= items;
-        Share { items, receipt: self.receipt.clone(), accounts: self.accounts.clone() }
+        Share {
+            items,
+            receipt: self.receipt.clone(),
+            watch: self.watch.clone(),
+            accounts: self.accounts.clone(),
+        }
     }
 }
 

@@ -1,0 +1,38 @@
+//! What the two OTLP exporters share (opentelemetry-proto `docs/specification.md`).
+
+pub mod answer;
+pub mod body;
+pub mod compression;
+pub mod headers;
+
+use super::ExportError;
+
+/// No request above this is sent; it counts before compression, as the destination's limit does.
+pub const REQUEST_LIMIT_BYTES: usize = 64 << 20;
+/// No answer above this is read.
+pub const RESPONSE_LIMIT_BYTES: usize = 4 << 20;
+
+/// Refuses what no destination has to take.
+pub fn check_size(data: &wire::Batch) -> Result<(), ExportError> {
+    let size = data.encoded_len();
+    if size <= REQUEST_LIMIT_BYTES {
+        return Ok(());
+    }
+    let message = format!("{size} bytes are more than an OTLP request may have ({REQUEST_LIMIT_BYTES})");
+    Err(ExportError::TooLarge { message })
+}
+
+/// An error and its causes on one line; most libraries keep what matters in the last.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.ends_with(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = error.source();
+    }
+    message
+}

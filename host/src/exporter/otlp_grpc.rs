@@ -1,0 +1,161 @@
+//! `otlp_grpc`: OTLP over gRPC. A batch's chunks become the frames of the request; no byte of them is copied here.
+
+mod channel;
+mod config;
+mod status;
+
+use std::{
+    future::poll_fn,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Request, Uri, header};
+use tonic::{Status, body::Body, transport::Channel};
+use tower::Service as _;
+use wire::Signal;
+
+use self::config::OtlpGrpcConfig;
+use super::{
+    ExportError, Exported, Exporter,
+    otlp::{answer, body::Chunks, check_size, compression::Compression, headers::Headers, with_causes},
+};
+use crate::{
+    component::{BuildContext, BuiltExporter, ExporterFactory},
+    config::{ConfigError, Node},
+};
+
+pub static FACTORY: OtlpGrpcFactory = OtlpGrpcFactory;
+
+pub struct OtlpGrpcFactory;
+
+/// Sends to one endpoint over one or more HTTP/2 connections, which are made when first needed.
+struct OtlpGrpc {
+    channels: Vec<Channel>,
+    turn: AtomicUsize,
+    compression: Compression,
+    headers: Headers,
+    /// Tells the destination how long we wait.
+    grpc_timeout: Option<HeaderValue>,
+}
+
+impl ExporterFactory for OtlpGrpcFactory {
+    fn names(&self) -> &'static [&'static str] {
+        &["otlp_grpc", "otlp"]
+    }
+
+    fn signals(&self) -> &'static [Signal] {
+        &[Signal::Traces, Signal::Metrics, Signal::Logs]
+    }
+
+    fn check(&self, config: &Node) -> Result<(), ConfigError> {
+        config.read::<OtlpGrpcConfig>()?.validate()
+    }
+
+    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+        let config: OtlpGrpcConfig = config.read()?;
+        config.validate()?;
+        let exporter = OtlpGrpc {
+            channels: channel::connect(&config)?,
+            turn: AtomicUsize::new(0),
+            compression: config.compression.read()?,
+            headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,
+            grpc_timeout: grpc_timeout(config.timeout.0),
+        };
+        Ok(BuiltExporter { exporter: std::sync::Arc::new(exporter), sending: config.sending()? })
+    }
+}
+
+#[async_trait::async_trait]
+impl Exporter for OtlpGrpc {
+    async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
+        check_size(data)?;
+        let request = self.request(data).await?;
+        let mut channel = self.channel()?;
+        poll_fn(|context| channel.poll_ready(context)).await.map_err(unreachable)?;
+        let response = channel.call(request).await.map_err(unreachable)?;
+        let (head, body) = response.into_parts();
+        if let Some(status) = Status::from_header_map(&head.headers) {
+            // An answer of headers alone; with OK it is empty, which says full success.
+            return status::check(&status).map(|()| Exported::default());
+        }
+        status::check_http(head.status)?;
+        let answer = answer::read(body).await?;
+        let status = answer.trailers().and_then(Status::from_header_map);
+        status::check(&status.unwrap_or_else(|| Status::unavailable("the answer ended without a status")))?;
+        Ok(answer::exported(message(&answer.to_bytes())))
+    }
+}
+
+impl OtlpGrpc {
+    async fn request(&self, data: &wire::Batch) -> Result<Request<Body>, ExportError> {
+        let chunks = self.compression.compress(data.chunks()).await.map_err(|error| {
+            ExportError::Retryable { message: format!("could not compress: {error}"), after: None }
+        })?;
+        let prefix = prefix(self.compression != Compression::None, chunks.iter().map(Bytes::len).sum())?;
+        let body = Chunks::new(std::iter::once(prefix).chain(chunks));
+        let mut request = Request::post(path(data.signal()))
+            .body(Body::new(body))
+            .map_err(|error| ExportError::Permanent { message: error.to_string() })?;
+        self.fill(request.headers_mut());
+        Ok(request)
+    }
+
+    fn fill(&self, headers: &mut HeaderMap) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        if let Some(timeout) = &self.grpc_timeout {
+            headers.insert("grpc-timeout", timeout.clone());
+        }
+        if let Some(encoding) = self.compression.name() {
+            headers.insert("grpc-encoding", HeaderValue::from_static(encoding));
+        }
+        self.headers.apply(headers);
+    }
+
+    fn channel(&self) -> Result<Channel, ExportError> {
+        let turn = self.turn.fetch_add(1, Relaxed).checked_rem(self.channels.len());
+        let channel = turn.and_then(|turn| self.channels.get(turn)).cloned();
+        channel.ok_or_else(|| ExportError::Permanent { message: "there is no connection".to_owned() })
+    }
+}
+
+/// No answer came: the connection could not be made, or broke.
+fn unreachable(error: tonic::transport::Error) -> ExportError {
+    ExportError::Retryable { message: with_causes(&error), after: None }
+}
+
+fn path(signal: Signal) -> Uri {
+    Uri::from_static(match signal {
+        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    })
+}
+
+/// What stands before a message (gRPC over HTTP/2, `Length-Prefixed-Message`).
+fn prefix(compressed: bool, len: usize) -> Result<Bytes, ExportError> {
+    let Ok(len) = u32::try_from(len) else {
+        return Err(ExportError::TooLarge { message: format!("{len} bytes do not fit a gRPC message") });
+    };
+    let mut prefix = BytesMut::with_capacity(5);
+    prefix.put_u8(u8::from(compressed));
+    prefix.put_u32(len);
+    Ok(prefix.freeze())
+}
+
+/// The message of an answer. We accept no compression, so the flag before it is 0.
+fn message(answer: &Bytes) -> &[u8] {
+    answer.get(5..).unwrap_or_default()
+}
+
+/// In the largest unit that fits the eight digits of the header.
+fn grpc_timeout(timeout: Duration) -> Option<HeaderValue> {
+    let text = match timeout.as_millis() {
+        0 => return None,
+        millis @ ..=99_999_999 => format!("{millis}m"),
+        _ => format!("{}S", timeout.as_secs().min(99_999_999)),
+    };
+    HeaderValue::try_from(text).ok()
+}

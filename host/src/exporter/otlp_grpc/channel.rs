@@ -1,0 +1,107 @@
+//! The connections of `otlp_grpc`.
+
+use std::{io, sync::Arc, time::Duration};
+
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint};
+
+use super::config::{KeepaliveConfig, OtlpGrpcConfig, Target};
+use crate::config::ConfigError;
+
+/// Of the socket and the TLS handshake.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between attempts of `wait_for_ready`, half of it random.
+const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Makes a stream to the target, in TLS if it says so.
+struct Connector {
+    target: Target,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    wait_for_ready: bool,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Channels that connect when they are first used and again after a break.
+pub(super) fn connect(config: &OtlpGrpcConfig) -> Result<Vec<Channel>, ConfigError> {
+    for key in config.ignored() {
+        tracing::warn!("otlp_grpc: {key} changes nothing here");
+    }
+    let connector = Arc::new(Connector::new(config)?);
+    let endpoint = endpoint(config, &connector.target)?;
+    let channel = || {
+        let connector = connector.clone();
+        endpoint.connect_with_connector_lazy(tower::service_fn(move |_| {
+            let connector = connector.clone();
+            async move { connector.connect().await.map(TokioIo::new) }
+        }))
+    };
+    Ok((0..config.connections).map(|_| channel()).collect())
+}
+
+fn endpoint(config: &OtlpGrpcConfig, target: &Target) -> Result<Endpoint, ConfigError> {
+    let wrong = |error: tonic::transport::Error| ConfigError::on("endpoint", error.to_string());
+    let scheme = if target.tls { "https" } else { "http" };
+    let origin = format!("{scheme}://{}", target.authority)
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| ConfigError::on("endpoint", error.to_string()))?;
+    // The scheme tells tonic to leave TLS to our connector; the origin tells the destination what we asked for.
+    let endpoint = Endpoint::from_shared(format!("http://{}", target.authority)).map_err(wrong)?;
+    let endpoint =
+        endpoint.origin(origin).user_agent(concat!("spanloom/", env!("CARGO_PKG_VERSION"))).map_err(wrong)?;
+    let keepalive = config.keepalive.clone().unwrap_or_default();
+    let KeepaliveConfig { time, timeout, permit_without_stream } = keepalive;
+    Ok(endpoint
+        .http2_keep_alive_interval(time.0)
+        .keep_alive_timeout(timeout.0)
+        .keep_alive_while_idle(permit_without_stream))
+}
+
+impl Connector {
+    fn new(config: &OtlpGrpcConfig) -> Result<Connector, ConfigError> {
+        let target = config.target()?;
+        let tls = target.tls.then(|| tls(config, &target.host)).transpose()?;
+        Ok(Connector { target, tls, wait_for_ready: config.wait_for_ready })
+    }
+
+    async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        loop {
+            let attempt = timeout(CONNECT_TIMEOUT, self.connect_once()).await;
+            match attempt.unwrap_or_else(|elapsed| Err(elapsed.into())) {
+                // For as long as someone waits; each call gives up by its own timeout.
+                Err(_) if self.wait_for_ready => {
+                    sleep(RECONNECT_INTERVAL.mul_f64(rand::random_range(0.5..=1.0))).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn connect_once(&self) -> io::Result<Box<dyn Stream>> {
+        let Target { host, port, .. } = &self.target;
+        let socket = TcpStream::connect((host.as_str(), *port))
+            .await
+            .map_err(|error| io::Error::new(error.kind(), format!("{host}:{port}: {error}")))?;
+        socket.set_nodelay(true)?;
+        match &self.tls {
+            None => Ok(Box::new(socket)),
+            Some((tls, name)) => Ok(Box::new(tls.connect(name.clone(), socket).await?)),
+        }
+    }
+}
+
+fn tls(config: &OtlpGrpcConfig, host: &str) -> Result<(TlsConnector, ServerName<'static>), ConfigError> {
+    let mut tls = config.tls.client_config()?;
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|error| ConfigError::on("endpoint", error.to_string()))?;
+    Ok((TlsConnector::from(Arc::new(tls)), name))
+}

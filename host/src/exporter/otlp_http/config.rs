@@ -1,0 +1,217 @@
+//! The config of `otlp_http`: the Collector's `confighttp` client, one endpoint for all signals or one for each.
+
+use std::time::Duration as StdDuration;
+
+use reqwest::{Proxy, Url};
+use serde::Deserialize;
+
+use crate::{
+    config::{ConfigError, Duration},
+    exporter::otlp::{
+        compression::CompressionConfig,
+        headers::{self, AuthConfig, HeadersConfig},
+    },
+    sending::{self, QueueConfig, RetryConfig, SendingSettings},
+    tls::client::ClientTlsConfig,
+};
+
+/// Of the socket and the TLS handshake.
+pub(super) const CONNECT_TIMEOUT: StdDuration = StdDuration::from_secs(10);
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct OtlpHttpConfig {
+    /// The base: `/v1/traces`, `/v1/metrics` or `/v1/logs` is appended.
+    endpoint: Option<String>,
+    /// Taken as they are, instead of the base.
+    traces_endpoint: Option<String>,
+    metrics_endpoint: Option<String>,
+    logs_endpoint: Option<String>,
+    pub(super) encoding: Encoding,
+    pub(super) tls: ClientTlsConfig,
+    pub(super) headers: HeadersConfig,
+    pub(super) compression: CompressionConfig,
+    /// Of one attempt; 0 is none.
+    timeout: Duration,
+    pub(super) auth: Option<AuthConfig>,
+    /// Instead of the one that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+    proxy_url: Option<String>,
+    /// Idle connections kept to the destination; 0 is no limit.
+    max_idle_conns: usize,
+    /// The same, for one host; the smaller of the two counts.
+    max_idle_conns_per_host: usize,
+    idle_conn_timeout: Duration,
+    disable_keep_alives: bool,
+    /// Ping a connection that was silent for so long; 0 is never.
+    http2_read_idle_timeout: Duration,
+    http2_ping_timeout: Duration,
+    sending_queue: QueueConfig,
+    retry_on_failure: RetryConfig,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Encoding {
+    #[default]
+    Proto,
+    Json,
+}
+
+impl Default for OtlpHttpConfig {
+    fn default() -> OtlpHttpConfig {
+        OtlpHttpConfig {
+            endpoint: None,
+            traces_endpoint: None,
+            metrics_endpoint: None,
+            logs_endpoint: None,
+            encoding: Encoding::Proto,
+            tls: ClientTlsConfig::default(),
+            headers: HeadersConfig::default(),
+            compression: CompressionConfig::default(),
+            timeout: seconds(30),
+            auth: None,
+            proxy_url: None,
+            max_idle_conns: 100,
+            max_idle_conns_per_host: 0,
+            idle_conn_timeout: seconds(90),
+            disable_keep_alives: false,
+            http2_read_idle_timeout: seconds(0),
+            http2_ping_timeout: seconds(15),
+            sending_queue: QueueConfig::default(),
+            retry_on_failure: RetryConfig::default(),
+        }
+    }
+}
+
+impl OtlpHttpConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        self.endpoints()?;
+        self.tls.validate()?;
+        self.compression.read()?;
+        headers::read(&self.headers)?;
+        self.proxy()?;
+        self.sending().map(|_| ())
+    }
+
+    pub(super) fn sending(&self) -> Result<SendingSettings, ConfigError> {
+        sending::config::settings(self.timeout, &self.sending_queue, &self.retry_on_failure)
+    }
+
+    /// Of traces, metrics and logs; at least one is there.
+    pub(super) fn endpoints(&self) -> Result<[Option<Url>; 3], ConfigError> {
+        let endpoints = [
+            self.endpoint_of("traces", &self.traces_endpoint)?,
+            self.endpoint_of("metrics", &self.metrics_endpoint)?,
+            self.endpoint_of("logs", &self.logs_endpoint)?,
+        ];
+        if endpoints.iter().all(Option::is_none) {
+            return wrong(
+                "endpoint: is missing; give the destination's address, such as http://collector:4318",
+            );
+        }
+        Ok(endpoints)
+    }
+
+    pub(super) fn proxy(&self) -> Result<Option<Proxy>, ConfigError> {
+        let proxy = self.proxy_url.as_ref().map(Proxy::all).transpose();
+        proxy.map_err(|error| ConfigError::on("proxy_url", error.to_string()))
+    }
+
+    pub(super) fn pool_max_idle_per_host(&self) -> usize {
+        let unlimited = |limit| if limit == 0 { usize::MAX } else { limit };
+        match self.disable_keep_alives {
+            true => 0,
+            false => unlimited(self.max_idle_conns).min(unlimited(self.max_idle_conns_per_host)),
+        }
+    }
+
+    pub(super) fn pool_idle_timeout(&self) -> Option<StdDuration> {
+        some(self.idle_conn_timeout)
+    }
+
+    pub(super) fn http2_keep_alive_interval(&self) -> Option<StdDuration> {
+        some(self.http2_read_idle_timeout)
+    }
+
+    pub(super) fn http2_ping_timeout(&self) -> StdDuration {
+        self.http2_ping_timeout.0
+    }
+
+    fn endpoint_of(&self, signal: &str, own: &Option<String>) -> Result<Option<Url>, ConfigError> {
+        match (own, &self.endpoint) {
+            (Some(own), _) => url(&format!("{signal}_endpoint"), own).map(Some),
+            (None, Some(base)) => {
+                url("endpoint", &format!("{}/v1/{signal}", base.trim_end_matches('/'))).map(Some)
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+impl Encoding {
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Encoding::Proto => "application/x-protobuf",
+            Encoding::Json => "application/json",
+        }
+    }
+}
+
+fn url(key: &str, text: &str) -> Result<Url, ConfigError> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => wrong(&format!("{key}: must be an http:// or https:// address, such as http://collector:4318")),
+    }
+}
+
+fn some(duration: Duration) -> Option<StdDuration> {
+    (!duration.0.is_zero()).then_some(duration.0)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration(StdDuration::from_secs(seconds))
+}
+
+fn wrong<T>(message: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::new(message.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(config: Value) -> Result<Vec<String>, String> {
+        let config: OtlpHttpConfig = serde_json::from_value(config).map_err(|error| error.to_string())?;
+        config.validate().map_err(|error| error.to_string())?;
+        let endpoints = config.endpoints().map_err(|error| error.to_string())?;
+        Ok(endpoints.iter().map(|endpoint| endpoint.as_ref().map_or("-", Url::as_str).to_owned()).collect())
+    }
+
+    #[test]
+    fn the_base_gets_each_signals_path_and_an_own_endpoint_none() {
+        let base = read(json!({"endpoint": "http://tempo:4318/otlp/"})).unwrap();
+        assert_eq!(
+            base,
+            ["traces", "metrics", "logs"].map(|signal| format!("http://tempo:4318/otlp/v1/{signal}"))
+        );
+        let own = read(json!({"traces_endpoint": "https://tempo/in?key=1"})).unwrap();
+        assert_eq!(own, ["https://tempo/in?key=1", "-", "-"]);
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_its_key() {
+        for (config, key) in [
+            (json!({}), "endpoint"),
+            (json!({"endpoint": "tempo:4318"}), "http://"),
+            (json!({"logs_endpoint": "ftp://tempo"}), "logs_endpoint"),
+            (json!({"endpoint": "http://a", "encoding": "xml"}), "xml"),
+            (json!({"endpoint": "http://a", "compression": "snappy"}), "snappy"),
+            (json!({"endpoint": "http://a", "proxy_url": "::"}), "proxy_url"),
+        ] {
+            let error = read(config).unwrap_err();
+            assert!(error.contains(key), "{error} names {key}");
+        }
+    }
+}

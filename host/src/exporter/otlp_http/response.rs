@@ -1,0 +1,205 @@
+//! What an HTTP answer means for the batch (opentelemetry-proto `docs/specification.md`, "OTLP/HTTP Response").
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use prost::Message as _;
+use serde::{Deserialize, de};
+
+use crate::exporter::{
+    ExportError, Exported,
+    otlp::answer::{self, RpcStatus},
+};
+
+/// How much of an answer that is no OTLP is shown.
+const EXCERPT_CHARS: usize = 200;
+
+/// `Export…ServiceResponse` in JSON.
+#[derive(Default, Deserialize)]
+struct JsonResponse {
+    #[serde(default, rename = "partialSuccess")]
+    partial_success: Option<JsonPartialSuccess>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct JsonPartialSuccess {
+    #[serde(
+        alias = "rejectedSpans",
+        alias = "rejectedDataPoints",
+        alias = "rejectedLogRecords",
+        deserialize_with = "int64"
+    )]
+    rejected: i64,
+    #[serde(rename = "errorMessage")]
+    error_message: String,
+}
+
+pub(super) async fn read(response: reqwest::Response) -> Result<Exported, ExportError> {
+    let (head, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+    let body = match answer::read(body).await {
+        Ok(body) => body.to_bytes(),
+        // The status is known, and says more than that its explanation was cut off or too long.
+        Err(_) if !head.status.is_success() => Bytes::new(),
+        Err(error) => return Err(error),
+    };
+    if head.status.is_success() {
+        return Ok(exported(is_json(&head.headers), &body));
+    }
+    Err(error(head.status, &head.headers, &body, SystemTime::now()))
+}
+
+fn exported(json: bool, body: &[u8]) -> Exported {
+    if !json {
+        return answer::exported(body);
+    }
+    let partial = serde_json::from_slice::<JsonResponse>(body).unwrap_or_default().partial_success;
+    let partial = partial.unwrap_or_default();
+    Exported { rejected: usize::try_from(partial.rejected).unwrap_or(0), message: partial.error_message }
+}
+
+fn error(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> ExportError {
+    let details = if is_json(headers) {
+        serde_json::from_slice(body).ok()
+    } else {
+        RpcStatus::decode(body).ok().filter(|_| is_protobuf(headers))
+    };
+    let explanation = match &details {
+        Some(details) => details.message.clone(),
+        None => excerpt(body),
+    };
+    let message = format!("HTTP {status}{}{explanation}", if explanation.is_empty() { "" } else { ": " });
+    match status {
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => {
+            let after = retry_after(headers, now).or_else(|| details?.retry_delay());
+            ExportError::Retryable { message, after }
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => ExportError::TooLarge { message },
+        _ if status.is_redirection() => {
+            let message =
+                format!("HTTP {status}: redirects are not followed; set `endpoint` to the new address");
+            ExportError::Permanent { message }
+        }
+        _ => ExportError::Permanent { message },
+    }
+}
+
+/// Seconds, or a date (RFC 9110 §10.2.3).
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    has_content_type(headers, "application/json")
+}
+
+fn is_protobuf(headers: &HeaderMap) -> bool {
+    has_content_type(headers, "application/x-protobuf")
+}
+
+fn has_content_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+}
+
+/// The start of a text on one line.
+fn excerpt(body: &[u8]) -> String {
+    let start = body.get(..4 * EXCERPT_CHARS).unwrap_or(body);
+    let text = String::from_utf8_lossy(start);
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(EXCERPT_CHARS).collect()
+}
+
+/// JSON's numbers do not hold 64 bits, so proto3 writes a string and reads both.
+fn int64<'de, D: de::Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Int64 {
+        Number(i64),
+        Text(String),
+    }
+    match Int64::deserialize(from)? {
+        Int64::Number(number) => Ok(number),
+        Int64::Text(text) => text.parse().map_err(de::Error::custom),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    /// 1994-11-06 08:49:07 GMT.
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_747)
+    }
+
+    #[test]
+    fn only_four_codes_are_worth_another_try() {
+        let retried: Vec<u16> = (400..600)
+            .filter(|code| {
+                let status = StatusCode::from_u16(*code).unwrap();
+                matches!(error(status, &HeaderMap::new(), b"", now()), ExportError::Retryable { .. })
+            })
+            .collect();
+        assert_eq!(retried, [429, 502, 503, 504]);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        for (value, expected) in [
+            ("120", Some(120)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            let headers = headers(&[(header::RETRY_AFTER, value)]);
+            assert_eq!(retry_after(&headers, now()), expected.map(Duration::from_secs), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_message_is_taken_from_the_status_in_either_encoding_or_from_the_text() {
+        let status = RpcStatus::new(3, "no resource");
+        for (content_type, body) in [
+            ("application/x-protobuf", status.encode_to_vec()),
+            ("application/json; charset=utf-8", br#"{"code":3,"message":"no resource"}"#.to_vec()),
+            ("text/html", b"no\n  resource".to_vec()),
+        ] {
+            let headers = headers(&[(header::CONTENT_TYPE, content_type)]);
+            let error = error(StatusCode::BAD_REQUEST, &headers, &body, now());
+            assert_eq!(
+                error,
+                ExportError::Permanent { message: "HTTP 400 Bad Request: no resource".into() },
+                "{content_type}"
+            );
+        }
+    }
+
+    #[test]
+    fn json_partial_success_may_count_in_strings() {
+        for body in [
+            r#"{"partialSuccess":{"rejectedSpans":"5","errorMessage":"late"}}"#,
+            r#"{"partialSuccess":{"rejectedLogRecords":5,"errorMessage":"late"}}"#,
+        ] {
+            assert_eq!(
+                exported(true, body.as_bytes()),
+                Exported { rejected: 5, message: "late".into() },
+                "{body}"
+            );
+        }
+        assert_eq!(exported(true, b"{}"), Exported::default());
+    }
+}

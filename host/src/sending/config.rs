@@ -1,0 +1,281 @@
+//! `sending_queue` and `retry_on_failure`, with the Collector's names and defaults.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::{BatchSettings, QueueSettings, RetrySettings, SendingSettings};
+use crate::config::{ConfigError, Duration};
+
+/// `sending_queue`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueueConfig {
+    pub enabled: bool,
+    pub num_consumers: usize,
+    pub queue_size: usize,
+    pub sizer: Sizer,
+    pub block_on_overflow: bool,
+    pub wait_for_result: bool,
+    /// Absent: each request is sent as it came.
+    pub batch: Option<BatchConfig>,
+    /// Refused: the queue lives in memory only.
+    storage: Option<String>,
+}
+
+/// `sending_queue.batch`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BatchConfig {
+    pub flush_timeout: Duration,
+    pub min_size: usize,
+    /// 0 is without limit.
+    pub max_size: usize,
+    /// `items` or `bytes`.
+    pub sizer: Sizer,
+}
+
+/// `retry_on_failure`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryConfig {
+    pub enabled: bool,
+    pub initial_interval: Duration,
+    pub randomization_factor: f64,
+    pub multiplier: f64,
+    pub max_interval: Duration,
+    /// 0 is for ever.
+    pub max_elapsed_time: Duration,
+}
+
+/// What a size counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sizer {
+    Requests,
+    /// Spans, data points, log records.
+    Items,
+    /// Encoded as protobuf, uncompressed.
+    Bytes,
+}
+
+impl Default for QueueConfig {
+    fn default() -> QueueConfig {
+        QueueConfig {
+            enabled: true,
+            num_consumers: 10,
+            queue_size: 1000,
+            sizer: Sizer::Requests,
+            block_on_overflow: false,
+            wait_for_result: false,
+            batch: None,
+            storage: None,
+        }
+    }
+}
+
+impl Default for BatchConfig {
+    fn default() -> BatchConfig {
+        BatchConfig { flush_timeout: millis(200), min_size: 8192, max_size: 0, sizer: Sizer::Items }
+    }
+}
+
+impl Default for RetryConfig {
+    fn default() -> RetryConfig {
+        RetryConfig {
+            enabled: true,
+            initial_interval: millis(5_000),
+            randomization_factor: 0.5,
+            multiplier: 1.5,
+            max_interval: millis(30_000),
+            max_elapsed_time: millis(300_000),
+        }
+    }
+}
+
+/// Checks the three keys that every sending exporter has, and says what they come to. A `timeout` of 0 is none.
+pub fn settings(
+    timeout: Duration,
+    queue: &QueueConfig,
+    retry: &RetryConfig,
+) -> Result<SendingSettings, ConfigError> {
+    Ok(SendingSettings {
+        timeout: (!timeout.0.is_zero()).then_some(timeout.0),
+        queue: queue.settings()?,
+        retry: retry.settings()?,
+    })
+}
+
+impl QueueConfig {
+    fn settings(&self) -> Result<Option<QueueSettings>, ConfigError> {
+        if !self.enabled {
+            return Ok(None);
+        }
+        let batch = self.batch.as_ref().map(BatchConfig::settings).transpose()?;
+        if self.storage.is_some() {
+            return wrong(
+                "sending_queue.storage: there is no persistent queue yet; without this key the queue waits in memory",
+            );
+        }
+        if self.num_consumers == 0 {
+            return wrong("sending_queue.num_consumers: must be at least 1");
+        }
+        if self.queue_size == 0 {
+            return wrong(
+                "sending_queue.queue_size: must be at least 1; `enabled: false` is to have no queue",
+            );
+        }
+        if let Some(batch) = &batch
+            && batch.sizer == self.sizer
+            && batch.min_size > self.queue_size
+        {
+            return wrong(
+                "sending_queue.batch.min_size: must not be more than queue_size, or the queue is full first",
+            );
+        }
+        Ok(Some(QueueSettings {
+            num_consumers: self.num_consumers,
+            queue_size: self.queue_size,
+            sizer: self.sizer,
+            block_on_overflow: self.block_on_overflow,
+            wait_for_result: self.wait_for_result,
+            batch,
+        }))
+    }
+}
+
+impl BatchConfig {
+    fn settings(&self) -> Result<BatchSettings, ConfigError> {
+        if self.sizer == Sizer::Requests {
+            return wrong("sending_queue.batch.sizer: must be `items` or `bytes`");
+        }
+        if self.flush_timeout.0.is_zero() {
+            return wrong("sending_queue.batch.flush_timeout: must be more than 0, such as 200ms");
+        }
+        if self.max_size > 0 && self.max_size < self.min_size {
+            return wrong("sending_queue.batch.max_size: must be 0 (no limit) or at least min_size");
+        }
+        Ok(BatchSettings {
+            flush_timeout: self.flush_timeout.0,
+            min_size: self.min_size,
+            max_size: self.max_size,
+            sizer: self.sizer,
+        })
+    }
+}
+
+impl RetryConfig {
+    fn settings(&self) -> Result<Option<RetrySettings>, ConfigError> {
+        if !self.enabled {
+            return Ok(None);
+        }
+        if !(0.0..=1.0).contains(&self.randomization_factor) {
+            return wrong("retry_on_failure.randomization_factor: must be from 0 to 1");
+        }
+        if !(1.0..=1000.0).contains(&self.multiplier) {
+            return wrong("retry_on_failure.multiplier: must be from 1 to 1000");
+        }
+        if self.initial_interval.0.is_zero() {
+            return wrong("retry_on_failure.initial_interval: must be more than 0, such as 5s");
+        }
+        let max_elapsed_time = self.max_elapsed_time.0;
+        if !max_elapsed_time.is_zero() && max_elapsed_time < self.initial_interval.0 {
+            return wrong(
+                "retry_on_failure.max_elapsed_time: must be 0 (for ever) or at least initial_interval",
+            );
+        }
+        Ok(Some(RetrySettings {
+            initial_interval: self.initial_interval.0,
+            randomization_factor: self.randomization_factor,
+            multiplier: self.multiplier,
+            max_interval: self.max_interval.0,
+            max_elapsed_time: (!max_elapsed_time.is_zero()).then_some(max_elapsed_time),
+        }))
+    }
+}
+
+impl Sizer {
+    /// The size of one request.
+    pub(super) fn size(self, data: &wire::Batch) -> usize {
+        match self {
+            Sizer::Requests => 1,
+            Sizer::Items => data.items(),
+            Sizer::Bytes => data.encoded_len(),
+        }
+    }
+}
+
+impl fmt::Display for Sizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Sizer::Requests => "requests",
+            Sizer::Items => "items",
+            Sizer::Bytes => "bytes",
+        })
+    }
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration(std::time::Duration::from_millis(millis))
+}
+
+fn wrong<T>(message: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::new(message.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(queue: Value, retry: Value) -> Result<SendingSettings, String> {
+        let queue: QueueConfig = serde_json::from_value(queue).map_err(|error| error.to_string())?;
+        let retry: RetryConfig = serde_json::from_value(retry).map_err(|error| error.to_string())?;
+        settings(millis(5000), &queue, &retry).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_the_collectors() {
+        let settings = read(json!({}), json!({})).unwrap();
+        let queue = settings.queue.unwrap();
+        assert_eq!((queue.num_consumers, queue.queue_size, queue.sizer), (10, 1000, Sizer::Requests));
+        assert!(!queue.block_on_overflow && !queue.wait_for_result && queue.batch.is_none());
+        let retry = settings.retry.unwrap();
+        assert_eq!(retry.max_elapsed_time, Some(std::time::Duration::from_secs(300)));
+        assert_eq!((retry.multiplier, retry.randomization_factor), (1.5, 0.5));
+    }
+
+    #[test]
+    fn an_empty_batch_section_gathers_8192_items() {
+        let batch = read(json!({"batch": {}}), json!({})).unwrap().queue.unwrap().batch.unwrap();
+        assert_eq!((batch.min_size, batch.max_size, batch.sizer), (8192, 0, Sizer::Items));
+        assert_eq!(batch.flush_timeout, std::time::Duration::from_millis(200));
+    }
+
+    #[test]
+    fn zero_elapsed_time_is_for_ever_and_disabled_is_none() {
+        let settings = read(json!({"enabled": false}), json!({"max_elapsed_time": "0s"})).unwrap();
+        assert!(settings.queue.is_none());
+        assert_eq!(settings.retry.unwrap().max_elapsed_time, None);
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_its_key() {
+        for (queue, retry, key) in [
+            (json!({"storage": "file_storage"}), json!({}), "storage"),
+            (json!({"queue_size": 0}), json!({}), "queue_size"),
+            (json!({"num_consumers": 0}), json!({}), "num_consumers"),
+            (json!({"batch": {"sizer": "requests"}}), json!({}), "batch.sizer"),
+            (json!({"batch": {"min_size": 10, "max_size": 9}}), json!({}), "batch.max_size"),
+            (json!({"batch": {}, "sizer": "items"}), json!({}), "batch.min_size"),
+            (json!({"batch": {"flush_timeout": "0s"}}), json!({}), "flush_timeout"),
+            (json!({}), json!({"multiplier": 0.5}), "multiplier"),
+            (json!({}), json!({"randomization_factor": 2}), "randomization_factor"),
+            (json!({}), json!({"max_elapsed_time": "1s"}), "max_elapsed_time"),
+            (json!({"queue": 1}), json!({}), "queue"),
+        ] {
+            let error = read(queue, retry).unwrap_err();
+            assert!(error.contains(key), "{error} names {key}");
+        }
+    }
+}

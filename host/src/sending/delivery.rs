@@ -1,0 +1,186 @@
+//! One batch to one destination: attempts, waits between them, and splitting what is too large.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{SendingSettings, backoff::Backoff, closed, log::Throttle, metrics::SendingMetrics};
+use crate::{
+    exporter::{ExportError, Exported, Exporter},
+    pipeline::{Batch, Refused},
+    receipt::{Failure, Reason, Retry},
+};
+
+pub(super) struct Delivery {
+    exporter_id: String,
+    exporter: Arc<dyn Exporter>,
+    settings: SendingSettings,
+    pub(super) metrics: SendingMetrics,
+    stop: CancellationToken,
+    retries: Throttle,
+    drops: Throttle,
+    rejections: Throttle,
+    overflows: Throttle,
+}
+
+impl Delivery {
+    pub(super) fn new(
+        exporter_id: &str,
+        exporter: Arc<dyn Exporter>,
+        settings: &SendingSettings,
+        metrics: SendingMetrics,
+        stop: CancellationToken,
+    ) -> Delivery {
+        Delivery {
+            exporter_id: exporter_id.to_owned(),
+            exporter,
+            settings: settings.clone(),
+            metrics,
+            stop,
+            retries: Throttle::default(),
+            drops: Throttle::default(),
+            rejections: Throttle::default(),
+            overflows: Throttle::default(),
+        }
+    }
+
+    /// Sends the batch until the destination has it or nothing more is to be done. What was delivered is settled;
+    /// what was not comes back.
+    pub(super) async fn deliver(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let mut failed: Option<Box<Refused>> = None;
+        // Halves of halves: as many as the batch has doublings.
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            let failure = match self.send(&part).await {
+                Ok(exported) => {
+                    self.settle(part, &exported);
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            if failure.reason == Reason::TooLarge
+                && let Some(rest) = part.cut(part.items() / 2)
+            {
+                parts.extend([rest, part]);
+                continue;
+            }
+            self.send_failed(&part, &failure);
+            match &mut failed {
+                Some(failed) => failed.batch.merge(part),
+                None => failed = Some(part.refused(failure)),
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Attempts and waits, until one succeeds or another makes no sense.
+    async fn send(&self, batch: &Batch) -> Result<Exported, Failure> {
+        let mut backoff = None;
+        loop {
+            let (message, after) = match self.attempt(&batch.data).await? {
+                Ok(exported) => return Ok(exported),
+                Err(ExportError::Permanent { message }) => {
+                    return Err(Failure::permanent(Reason::Rejected, message));
+                }
+                Err(ExportError::TooLarge { message }) => {
+                    return Err(Failure::permanent(Reason::TooLarge, message));
+                }
+                Err(ExportError::Retryable { message, after }) => (message, after),
+            };
+            let wait = self
+                .settings
+                .retry
+                .as_ref()
+                .and_then(|settings| backoff.get_or_insert_with(|| Backoff::new(settings)).next(after));
+            let Some(wait) = wait else {
+                let retry = Retry::After(after);
+                return Err(Failure { reason: Reason::RetriesExhausted, message, retry });
+            };
+            self.log_retry(batch.items(), &message, wait);
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(closed()),
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Fails only by a shutdown.
+    async fn attempt(&self, data: &wire::Batch) -> Result<Result<Exported, ExportError>, Failure> {
+        let export = self.exporter.export(data);
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(closed()),
+            outcome = within(self.settings.timeout, export) => Ok(outcome),
+        }
+    }
+
+    fn settle(&self, batch: Batch, exported: &Exported) {
+        let rejected = exported.rejected.min(batch.items());
+        self.metrics.sent.increment((batch.items() - rejected) as u64);
+        if rejected == 0 && exported.message.is_empty() {
+            return batch.delivered();
+        }
+        self.metrics.send_failed.increment(rejected as u64);
+        if let Some(withheld) = self.rejections.admit() {
+            let (exporter, message) = (&self.exporter_id, &exported.message);
+            tracing::warn!(exporter, rejected, withheld, "the destination took part of a request: {message}");
+        }
+        let failure = Failure::permanent(Reason::PartiallyRejected, exported.message.clone());
+        batch.partly_delivered(rejected, &failure);
+    }
+
+    fn send_failed(&self, batch: &Batch, failure: &Failure) {
+        let items = batch.items();
+        self.metrics.send_failed.increment(items as u64);
+        if let Some(withheld) = self.drops.admit() {
+            let (exporter, reason) = (&self.exporter_id, failure.reason.as_str());
+            let advice = advice(failure.reason);
+            tracing::error!(exporter, items, reason, withheld, "not delivered: {failure}{advice}");
+        }
+    }
+
+    pub(super) fn enqueue_failed(&self, batch: &Batch, failure: &Failure) {
+        let items = batch.items();
+        self.metrics.enqueue_failed.increment(items as u64);
+        if let Some(withheld) = self.overflows.admit() {
+            let (exporter, reason) = (&self.exporter_id, failure.reason.as_str());
+            let advice = advice(failure.reason);
+            tracing::warn!(exporter, items, reason, withheld, "not queued: {failure}{advice}");
+        }
+    }
+
+    fn log_retry(&self, items: usize, message: &str, wait: Duration) {
+        if let Some(withheld) = self.retries.admit() {
+            let exporter = &self.exporter_id;
+            tracing::warn!(exporter, items, ?wait, withheld, "could not send, will try again: {message}");
+        }
+    }
+}
+
+async fn within(
+    limit: Option<Duration>,
+    export: impl Future<Output = Result<Exported, ExportError>>,
+) -> Result<Exported, ExportError> {
+    let Some(limit) = limit else { return export.await };
+    timeout(limit, export).await.unwrap_or_else(|_| {
+        let limit = humantime::format_duration(limit);
+        Err(ExportError::Retryable { message: format!("no answer within {limit} (`timeout`)"), after: None })
+    })
+}
+
+/// What the operator can do.
+fn advice(reason: Reason) -> &'static str {
+    match reason {
+        Reason::QueueFull => {
+            "; raise sending_queue.queue_size or num_consumers, or set block_on_overflow to slow the senders"
+        }
+        Reason::RetriesExhausted => {
+            "; see whether the destination is up, or raise retry_on_failure.max_elapsed_time to wait longer"
+        }
+        Reason::TooLarge => "; raise the limit named, or make the senders send less at a time",
+        Reason::Shutdown => "; raise shutdown_timeout to give the destination longer",
+        _ => "",
+    }
+}

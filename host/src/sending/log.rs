@@ -1,0 +1,48 @@
+//! Keeps a failing destination from filling the log.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// Lets the first message through, then one in each period.
+#[derive(Debug, Default)]
+pub(super) struct Throttle(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<Instant>,
+    withheld: u64,
+}
+
+impl Throttle {
+    /// `Some` if the message may be written now, with how many like it were withheld since the last.
+    pub(super) fn admit(&self) -> Option<u64> {
+        let now = Instant::now();
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.last.is_some_and(|last| now.duration_since(last) < PERIOD) {
+            state.withheld += 1;
+            return None;
+        }
+        state.last = Some(now);
+        Some(std::mem::take(&mut state.withheld))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_message_passes_and_the_next_counts_those_withheld() {
+        let throttle = Throttle::default();
+        assert_eq!(throttle.admit(), Some(0));
+        assert_eq!((throttle.admit(), throttle.admit()), (None, None));
+        tokio::time::advance(PERIOD).await;
+        assert_eq!(throttle.admit(), Some(2));
+    }
+}

@@ -1,0 +1,242 @@
+//! The bounded queue of one exporter and signal.
+//!
+//! No task waits for work: whoever makes a batch ready starts a consumer if fewer than `num_consumers` run, and a
+//! consumer ends when nothing is ready. So a busy queue wakes nobody, and an idle one has no task.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{
+    runtime::Handle,
+    task::AbortHandle,
+    time::{Instant, sleep_until},
+};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    BatchSettings, QueueSettings, closed,
+    delivery::Delivery,
+    room::{Place, Room},
+};
+use crate::{
+    pipeline::{Batch, Refused},
+    receipt::Failure,
+};
+
+pub(super) struct Queue {
+    settings: QueueSettings,
+    delivery: Delivery,
+    room: Arc<Room>,
+    tasks: TaskTracker,
+    runtime: Handle,
+    state: Mutex<State>,
+}
+
+struct State {
+    open: bool,
+    /// Bounded by the room that its batches take.
+    ready: VecDeque<Waiting>,
+    gathering: Option<Gathering>,
+    /// Flushes what is gathered when it has waited long enough.
+    timer: Option<AbortHandle>,
+    consumers: usize,
+    /// Of the consumers, those that have not looked for work yet.
+    starting: usize,
+}
+
+/// A batch, and the room it takes.
+struct Waiting {
+    batch: Batch,
+    place: Place,
+}
+
+/// Smaller than `min_size` still.
+struct Gathering {
+    waiting: Waiting,
+    deadline: Instant,
+}
+
+/// One of the tasks that send what is ready. Dropping it, even in a panic, makes way for another.
+struct Consumer {
+    queue: Arc<Queue>,
+    starting: bool,
+}
+
+impl Queue {
+    pub(super) fn new(settings: QueueSettings, delivery: Delivery, tasks: TaskTracker) -> Arc<Queue> {
+        delivery.metrics.queue_capacity.set(settings.queue_size as f64);
+        let state = State {
+            open: true,
+            ready: VecDeque::new(),
+            gathering: None,
+            timer: None,
+            consumers: 0,
+            starting: 0,
+        };
+        Arc::new(Queue {
+            room: Room::new(&settings, delivery.metrics.queue_size.clone()),
+            settings,
+            delivery,
+            tasks,
+            runtime: Handle::current(),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Lets the batch in, or gives it back. With `wait_for_result`, returns when it is settled; an error then holds
+    /// an empty batch, since the items have been accounted for.
+    pub(super) async fn consume(self: &Arc<Self>, mut batch: Batch) -> Result<(), Box<Refused>> {
+        let place = match self.room.take(&batch.data).await {
+            Ok(place) => place,
+            Err(failure) => return Err(self.refuse(batch, failure)),
+        };
+        let empty = batch.split_off(batch.items());
+        let verdict = self.settings.wait_for_result.then(|| batch.watch());
+        if let Err(Waiting { batch, .. }) = self.push(Waiting { batch, place }) {
+            return Err(self.refuse(batch, closed()));
+        }
+        match verdict {
+            None => Ok(()),
+            Some(verdict) => verdict.wait().await.map_err(|failure| empty.refused(failure)),
+        }
+    }
+
+    /// Takes nothing more, and makes ready what is still being gathered.
+    pub(super) fn close(self: &Arc<Self>) {
+        self.room.close();
+        let mut state = self.lock();
+        state.open = false;
+        if let Some(timer) = state.timer.take() {
+            timer.abort();
+        }
+        let gathered = state.gathering.take();
+        state.ready.extend(gathered.map(|gathering| gathering.waiting));
+        self.wake(&mut state);
+    }
+
+    fn refuse(&self, batch: Batch, failure: Failure) -> Box<Refused> {
+        self.delivery.enqueue_failed(&batch, &failure);
+        batch.refused(failure)
+    }
+
+    fn push(self: &Arc<Self>, waiting: Waiting) -> Result<(), Waiting> {
+        let mut state = self.lock();
+        if !state.open {
+            return Err(waiting);
+        }
+        match &self.settings.batch {
+            None => state.ready.push_back(waiting),
+            Some(batching) => self.gather(&mut state, batching, waiting),
+        }
+        self.wake(&mut state);
+        Ok(())
+    }
+
+    fn gather(self: &Arc<Self>, state: &mut State, batching: &BatchSettings, waiting: Waiting) {
+        let flush_at = || Instant::now() + batching.flush_timeout;
+        match &mut state.gathering {
+            Some(gathering) => gathering.waiting.merge(waiting),
+            None => state.gathering = Some(Gathering { waiting, deadline: flush_at() }),
+        }
+        while let Some(mut full) = state.gathering.take_if(|gathering| gathering.is_full(batching)) {
+            let rest = full.waiting.split_above(batching);
+            state.ready.push_back(full.waiting);
+            state.gathering = rest.map(|waiting| Gathering { waiting, deadline: flush_at() });
+        }
+        if state.gathering.is_some() && state.timer.is_none() {
+            let timer = self.tasks.spawn_on(self.clone().flush_in_time(), &self.runtime);
+            state.timer = Some(timer.abort_handle());
+        }
+    }
+
+    async fn flush_in_time(self: Arc<Self>) {
+        while let Some(deadline) = self.flush_if_due() {
+            sleep_until(deadline).await;
+        }
+    }
+
+    /// Says when to look again; `None` if nothing is being gathered.
+    fn flush_if_due(self: &Arc<Self>) -> Option<Instant> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        if let Some(due) = state.gathering.take_if(|gathering| gathering.deadline <= now) {
+            state.ready.push_back(due.waiting);
+            self.wake(&mut state);
+        }
+        let deadline = state.gathering.as_ref().map(|gathering| gathering.deadline);
+        if deadline.is_none() {
+            state.timer = None;
+        }
+        deadline
+    }
+
+    /// Starts a consumer for each ready batch that none is about to take.
+    fn wake(self: &Arc<Self>, state: &mut State) {
+        while state.starting < state.ready.len() && state.consumers < self.settings.num_consumers {
+            state.starting += 1;
+            state.consumers += 1;
+            self.tasks.spawn_on(consume_all(self.clone()), &self.runtime);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn consume_all(queue: Arc<Queue>) {
+    let mut consumer = Consumer { queue, starting: true };
+    while let Some(Waiting { batch, place }) = consumer.next() {
+        if let Err(refused) = consumer.queue.delivery.deliver(batch).await {
+            let Refused { batch, failure } = *refused;
+            batch.dropped(&failure);
+        }
+        drop(place);
+    }
+}
+
+impl Consumer {
+    fn next(&mut self) -> Option<Waiting> {
+        let mut state = self.queue.lock();
+        state.starting -= usize::from(std::mem::take(&mut self.starting));
+        state.ready.pop_front()
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        let mut state = self.queue.lock();
+        state.starting -= usize::from(self.starting);
+        state.consumers -= 1;
+        // Something may have become ready since this one found nothing.
+        self.queue.wake(&mut state);
+    }
+}
+
+impl Gathering {
+    fn is_full(&self, batching: &BatchSettings) -> bool {
+        batching.sizer.size(&self.waiting.batch.data) >= batching.min_size
+    }
+}
+
+impl Waiting {
+    fn merge(&mut self, other: Waiting) {
+        self.batch.merge(other.batch);
+        self.place.merge(other.place);
+    }
+
+    /// Keeps at most `max_size` (at least one item) and returns the rest.
+    fn split_above(&mut self, batching: &BatchSettings) -> Option<Waiting> {
+        let (items, size) = (self.batch.items(), batching.sizer.size(&self.batch.data));
+        if batching.max_size == 0 || size <= batching.max_size {
+            return None;
+        }
+        // By bytes this supposes items of one size; a part that comes out larger is as near as it gets.
+        let kept = (items as f64 * batching.max_size as f64 / size as f64) as usize;
+        let rest = self.batch.cut(kept.max(1))?;
+        let place = self.place.split_off(rest.items(), items);
+        Some(Waiting { batch: rest, place })
+    }
+}

@@ -1,0 +1,216 @@
+//! An exporter that follows a script, and a pipeline of one account that ends in it.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    trace::v1::{ResourceSpans, ScopeSpans, Span},
+};
+use prost::Message as _;
+use tokio::time::{Instant, sleep};
+use wire::Signal;
+
+use super::super::{BatchSettings, QueueSettings, RetrySettings, Sending, SendingSettings, config::Sizer};
+use crate::{
+    exporter::{ExportError, Exported, Exporter},
+    pipeline::{Batch, Consumer as _, Refused},
+    receipt::{
+        Reason, Receipt,
+        ledger::{Account, Balance},
+    },
+    telemetry::Telemetry,
+};
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) type Outcome = Result<Exported, ExportError>;
+
+/// Answers each call with the next line of its script, and with success when the script is over.
+pub(super) struct Fake {
+    script: Mutex<VecDeque<Outcome>>,
+    /// How long each call takes.
+    takes: Duration,
+    /// A request of more items is too large.
+    largest: usize,
+    started: Instant,
+    calls: Mutex<Vec<(Duration, usize)>>,
+    under_way: AtomicUsize,
+    pub(super) most_under_way: AtomicUsize,
+    pub(super) closed: AtomicUsize,
+}
+
+pub(super) struct Pipeline {
+    pub(super) sending: Arc<Sending>,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) fake: Arc<Fake>,
+    accounts: Arc<[Arc<Account>]>,
+}
+
+impl Fake {
+    pub(super) fn new(script: impl IntoIterator<Item = Outcome>) -> Fake {
+        Fake {
+            script: Mutex::new(script.into_iter().collect()),
+            takes: Duration::ZERO,
+            largest: usize::MAX,
+            started: Instant::now(),
+            calls: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+            most_under_way: AtomicUsize::new(0),
+            closed: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn taking(self, takes: Duration) -> Fake {
+        Fake { takes, ..self }
+    }
+
+    pub(super) fn at_most(self, largest: usize) -> Fake {
+        Fake { largest, ..self }
+    }
+
+    /// The items of each call, in order.
+    pub(super) fn items(&self) -> Vec<usize> {
+        self.calls.lock().unwrap().iter().map(|(_, items)| *items).collect()
+    }
+
+    /// The second in which each call began.
+    pub(super) fn started_secs(&self) -> Vec<u64> {
+        self.times().iter().map(Duration::as_secs).collect()
+    }
+
+    /// When each call began, from the start.
+    pub(super) fn times(&self) -> Vec<Duration> {
+        self.calls.lock().unwrap().iter().map(|(at, _)| *at).collect()
+    }
+}
+
+#[async_trait::async_trait]
+impl Exporter for Fake {
+    async fn export(&self, data: &wire::Batch) -> Outcome {
+        self.calls.lock().unwrap().push((self.started.elapsed(), data.items()));
+        let under_way = self.under_way.fetch_add(1, SeqCst) + 1;
+        self.most_under_way.fetch_max(under_way, SeqCst);
+        sleep(self.takes).await;
+        self.under_way.fetch_sub(1, SeqCst);
+        if data.items() > self.largest {
+            return Err(ExportError::TooLarge { message: "too much".into() });
+        }
+        self.script.lock().unwrap().pop_front().unwrap_or_else(|| Ok(Exported::default()))
+    }
+
+    async fn shutdown(&self) {
+        self.closed.fetch_add(1, SeqCst);
+    }
+}
+
+impl Pipeline {
+    pub(super) fn new(settings: SendingSettings, fake: Fake) -> Pipeline {
+        let (telemetry, fake) = (Telemetry::new(), Arc::new(fake));
+        let accounts = [telemetry.ledger.open("traces", "fake")].into();
+        let sending = Sending::start("fake", &[Signal::Traces], fake.clone(), &settings, &telemetry);
+        Pipeline { sending, telemetry, fake, accounts }
+    }
+
+    pub(super) fn batch(&self, items: usize) -> Batch {
+        self.batch_with(items, Receipt::unawaited())
+    }
+
+    pub(super) fn batch_with(&self, items: usize, receipt: Receipt) -> Batch {
+        Batch::enter(spans(items), receipt, self.accounts.clone())
+    }
+
+    pub(super) async fn send(&self, items: usize) -> Result<(), Reason> {
+        let outcome = self.sending.consume(self.batch(items)).await;
+        outcome.map_err(|refused| {
+            let Refused { batch, failure } = *refused;
+            batch.refused_to_sender(&failure);
+            failure.reason
+        })
+    }
+
+    pub(super) async fn shutdown_within(&self, limit: Duration) {
+        self.sending.shutdown(Instant::now() + limit).await;
+    }
+
+    /// The account, which must balance.
+    pub(super) fn balance(&self) -> Balance {
+        let balance = self.telemetry.ledger.balances().remove(0);
+        assert!(balance.holds(), "{balance:?}");
+        balance
+    }
+
+    /// The account after a shutdown: nothing may be left on its way.
+    pub(super) fn final_balance(&self) -> Balance {
+        let balance = self.balance();
+        assert_eq!(balance.in_flight, 0, "{balance:?}");
+        balance
+    }
+
+    pub(super) fn metric(&self, line: &str) -> Option<f64> {
+        let text = self.telemetry.render();
+        let value = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '))?;
+        value.parse().ok()
+    }
+}
+
+pub(super) fn queue(queue_size: usize) -> QueueSettings {
+    QueueSettings {
+        num_consumers: 10,
+        queue_size,
+        sizer: Sizer::Requests,
+        block_on_overflow: false,
+        wait_for_result: false,
+        batch: None,
+    }
+}
+
+pub(super) fn batching(min_size: usize, max_size: usize) -> QueueSettings {
+    let flush_timeout = Duration::from_millis(200);
+    let batch = BatchSettings { flush_timeout, min_size, max_size, sizer: Sizer::Items };
+    QueueSettings { batch: Some(batch), ..queue(1000) }
+}
+
+pub(super) fn queued(queue: QueueSettings) -> SendingSettings {
+    SendingSettings { queue: Some(queue), ..SendingSettings::default() }
+}
+
+/// Without jitter: 1 s, 2 s, 4 s, … up to 10 s, for a minute.
+pub(super) fn retry() -> RetrySettings {
+    RetrySettings {
+        initial_interval: SECOND,
+        randomization_factor: 0.0,
+        multiplier: 2.0,
+        max_interval: 10 * SECOND,
+        max_elapsed_time: Some(60 * SECOND),
+    }
+}
+
+pub(super) fn unavailable(after: Option<Duration>) -> Outcome {
+    Err(ExportError::Retryable { message: "unavailable".into(), after })
+}
+
+pub(super) fn invalid() -> Outcome {
+    Err(ExportError::Permanent { message: "invalid".into() })
+}
+
+pub(super) fn spans(items: usize) -> wire::Batch {
+    let span = |n: usize| Span { name: format!("span {n}"), ..Span::default() };
+    let scope_spans = ScopeSpans { spans: (0..items).map(span).collect(), ..ScopeSpans::default() };
+    let resource_spans = ResourceSpans { scope_spans: vec![scope_spans], ..ResourceSpans::default() };
+    let request = ExportTraceServiceRequest { resource_spans: vec![resource_spans] };
+    wire::Batch::decode(Signal::Traces, request.encode_to_vec().into()).unwrap()
+}
+
+/// Lets every task go as far as it can without time passing.
+pub(super) async fn settle_down() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}

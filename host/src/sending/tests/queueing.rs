@@ -1,0 +1,175 @@
+use std::sync::atomic::Ordering::SeqCst;
+
+use futures::poll;
+
+use super::fake::*;
+use crate::{
+    pipeline::Consumer as _,
+    receipt::{Reason, Receipt},
+    sending::{QueueSettings, SendingSettings, config::Sizer},
+};
+
+/// Two requests are under way or wait, and no more fit.
+/// The third comes back with a reason that its sender can retry, and the metrics show it.
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_gives_the_batch_back() {
+    let pipeline = Pipeline::new(queued(queue(2)), Fake::new([]).taking(SECOND));
+    assert_eq!(pipeline.send(5).await, Ok(()));
+    assert_eq!(pipeline.send(5).await, Ok(()));
+    let refused = pipeline.sending.consume(pipeline.batch(7)).await.unwrap_err();
+    assert_eq!((refused.failure.reason, refused.batch.items()), (Reason::QueueFull, 7));
+    assert!(refused.failure.is_retryable());
+    assert_eq!(pipeline.metric(r#"otelcol_exporter_enqueue_failed_spans{exporter="fake"}"#), Some(7.0));
+    let size = r#"otelcol_exporter_queue_size{exporter="fake",data_type="traces"}"#;
+    assert_eq!(pipeline.metric(size), Some(2.0));
+    refused.batch.refused_to_sender(&refused.failure);
+    pipeline.shutdown_within(10 * SECOND).await;
+    assert_eq!(pipeline.metric(size), Some(0.0));
+    assert_eq!(pipeline.metric(r#"otelcol_exporter_sent_spans{exporter="fake"}"#), Some(10.0));
+    assert_eq!(pipeline.final_balance().delivered, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_queues_size_counts_what_its_sizer_counts() {
+    let in_items = QueueSettings { sizer: Sizer::Items, ..queue(10) };
+    let pipeline = Pipeline::new(queued(in_items), Fake::new([]).taking(SECOND));
+    assert_eq!(pipeline.send(6).await, Ok(()));
+    assert_eq!(pipeline.send(5).await, Err(Reason::QueueFull));
+    assert_eq!(pipeline.send(4).await, Ok(()));
+    pipeline.shutdown_within(10 * SECOND).await;
+    assert_eq!(pipeline.final_balance().delivered, 10);
+}
+
+/// Waiting for room that can never be there would be waiting for ever.
+#[tokio::test(start_paused = true)]
+async fn a_request_larger_than_the_whole_queue_is_refused_for_good() {
+    let settings = QueueSettings { sizer: Sizer::Items, block_on_overflow: true, ..queue(10) };
+    let pipeline = Pipeline::new(queued(settings), Fake::new([]));
+    assert_eq!(pipeline.send(11).await, Err(Reason::TooLarge));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocking_queue_keeps_the_caller_until_there_is_room() {
+    let settings = QueueSettings { block_on_overflow: true, ..queue(1) };
+    let pipeline = Pipeline::new(queued(settings), Fake::new([]).taking(SECOND));
+    assert_eq!(pipeline.send(1).await, Ok(()));
+    let mut second = Box::pin(pipeline.send(2));
+    assert!(poll!(&mut second).is_pending());
+    assert_eq!(second.await, Ok(()));
+    assert_eq!(pipeline.fake.started_secs(), [0], "the second had to wait for the first");
+    pipeline.shutdown_within(10 * SECOND).await;
+    assert_eq!(pipeline.fake.started_secs(), [0, 1]);
+    assert_eq!(pipeline.final_balance().delivered, 3);
+}
+
+/// A client hangs up while its request waits for room: the items are counted, and the room goes to the next.
+#[tokio::test(start_paused = true)]
+async fn a_call_cancelled_while_it_waits_for_room_is_abandoned() {
+    let settings = QueueSettings { block_on_overflow: true, ..queue(1) };
+    let pipeline = Pipeline::new(queued(settings), Fake::new([]).taking(SECOND));
+    assert_eq!(pipeline.send(1).await, Ok(()));
+    let mut second = Box::pin(pipeline.send(2));
+    assert!(poll!(&mut second).is_pending());
+    drop(second);
+    assert_eq!(pipeline.send(4).await, Ok(()));
+    pipeline.shutdown_within(10 * SECOND).await;
+    let balance = pipeline.final_balance();
+    assert_eq!((balance.delivered, balance.dropped), (5, vec![(Reason::Abandoned, 2)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_requests_are_merged_until_the_batch_is_large_enough() {
+    let pipeline = Pipeline::new(queued(batching(10, 0)), Fake::new([]));
+    for _ in 0..7 {
+        assert_eq!(pipeline.send(4).await, Ok(()));
+    }
+    settle_down().await;
+    assert_eq!(pipeline.fake.items(), [12, 12]);
+    assert_eq!(pipeline.balance().in_flight, 4);
+    pipeline.shutdown_within(SECOND).await;
+    assert_eq!(pipeline.fake.items(), [12, 12, 4]);
+    assert_eq!(pipeline.final_balance().delivered, 28);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_gathered_is_flushed_in_time() {
+    let pipeline = Pipeline::new(queued(batching(100, 0)), Fake::new([]));
+    assert_eq!(pipeline.send(3).await, Ok(()));
+    tokio::time::sleep(SECOND / 10).await;
+    assert_eq!(pipeline.send(4).await, Ok(()));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(pipeline.send(5).await, Ok(()));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(pipeline.fake.items(), [7, 5]);
+    let millis: Vec<u128> = pipeline.fake.times().iter().map(|time| time.as_millis()).collect();
+    assert!((200..=202).contains(&millis[0]) && (1300..=1303).contains(&millis[1]), "{millis:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_larger_than_max_size_is_split() {
+    let pipeline = Pipeline::new(queued(batching(5, 5)), Fake::new([]));
+    assert_eq!(pipeline.send(3).await, Ok(()));
+    assert_eq!(pipeline.send(14).await, Ok(()));
+    pipeline.shutdown_within(SECOND).await;
+    assert_eq!(pipeline.fake.items(), [5, 5, 5, 2]);
+    assert_eq!(pipeline.final_balance().delivered, 17);
+    let size = r#"otelcol_exporter_queue_size{exporter="fake",data_type="traces"}"#;
+    assert_eq!(pipeline.metric(size), Some(0.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_requests_are_under_way_than_there_are_consumers() {
+    let settings = QueueSettings { num_consumers: 3, ..queue(100) };
+    let pipeline = Pipeline::new(queued(settings), Fake::new([]).taking(SECOND));
+    for _ in 0..10 {
+        assert_eq!(pipeline.send(1).await, Ok(()));
+    }
+    pipeline.shutdown_within(60 * SECOND).await;
+    assert_eq!(pipeline.fake.most_under_way.load(SeqCst), 3);
+    assert_eq!(pipeline.fake.started_secs(), [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]);
+    assert_eq!(pipeline.final_balance().delivered, 10);
+}
+
+/// Two requests go out as one. Both callers learn the outcome, though neither sender asked for it.
+#[tokio::test(start_paused = true)]
+async fn wait_for_result_returns_what_became_of_the_batch() {
+    let settings = QueueSettings { wait_for_result: true, ..batching(4, 0) };
+    let pipeline = Pipeline::new(queued(settings), Fake::new([Ok(Default::default()), invalid()]));
+    let outcomes = futures::join!(pipeline.send(2), pipeline.send(2));
+    assert_eq!(outcomes, (Ok(()), Ok(())));
+    let outcomes = futures::join!(pipeline.send(3), pipeline.send(3));
+    assert_eq!(outcomes, (Err(Reason::Rejected), Err(Reason::Rejected)));
+    pipeline.shutdown_within(SECOND).await;
+    let balance = pipeline.final_balance();
+    assert_eq!((balance.delivered, balance.dropped), (4, vec![(Reason::Rejected, 6)]));
+}
+
+/// The sender that waits for delivery is told so by its receipt, after merging.
+#[tokio::test(start_paused = true)]
+async fn each_sender_gets_its_own_verdict() {
+    let pipeline = Pipeline::new(queued(batching(4, 4)), Fake::new([Ok(Default::default()), invalid()]));
+    let (first, first_verdict) = Receipt::awaited();
+    let (second, second_verdict) = Receipt::awaited();
+    pipeline.sending.consume(pipeline.batch_with(4, first)).await.unwrap();
+    pipeline.sending.consume(pipeline.batch_with(4, second)).await.unwrap();
+    assert_eq!(first_verdict.wait().await, Ok(()));
+    assert_eq!(second_verdict.wait().await.map_err(|failure| failure.reason), Err(Reason::Rejected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_queue_the_call_returns_when_the_destination_has_answered() {
+    let fake = Fake::new([Ok(Default::default()), invalid()]).taking(SECOND);
+    let pipeline = Pipeline::new(SendingSettings::default(), fake);
+    assert_eq!(pipeline.send(3).await, Ok(()));
+    assert_eq!(pipeline.balance().delivered, 3);
+    let refused = pipeline.sending.consume(pipeline.batch(4)).await.unwrap_err();
+    assert_eq!((refused.failure.reason, refused.batch.items()), (Reason::Rejected, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_batch_is_delivered_without_being_sent() {
+    let pipeline = Pipeline::new(queued(queue(1)), Fake::new([]));
+    assert_eq!(pipeline.send(0).await, Ok(()));
+    pipeline.shutdown_within(SECOND).await;
+    assert!(pipeline.fake.items().is_empty());
+}

@@ -1,0 +1,109 @@
+use super::fake::*;
+use crate::{
+    exporter::Exported,
+    receipt::Reason,
+    sending::{QueueSettings, SendingSettings},
+};
+
+fn retrying(queue: QueueSettings) -> SendingSettings {
+    SendingSettings { queue: Some(queue), retry: Some(retry()), timeout: Some(5 * SECOND) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_tried_again_with_growing_waits() {
+    let script =
+        [unavailable(None), unavailable(None), unavailable(Some(7 * SECOND)), Ok(Exported::default())];
+    let pipeline = Pipeline::new(retrying(queue(10)), Fake::new(script));
+    assert_eq!(pipeline.send(4).await, Ok(()));
+    pipeline.shutdown_within(60 * SECOND).await;
+    assert_eq!(pipeline.fake.started_secs(), [0, 1, 3, 10]);
+    assert_eq!(pipeline.final_balance().delivered, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_end_with_the_elapsed_time() {
+    let pipeline = Pipeline::new(retrying(queue(10)), Fake::new((0..100).map(|_| unavailable(None))));
+    assert_eq!(pipeline.send(4).await, Ok(()));
+    pipeline.shutdown_within(100 * SECOND).await;
+    assert_eq!(pipeline.fake.started_secs(), [0, 1, 3, 7, 15, 25, 35, 45, 55]);
+    assert_eq!(pipeline.final_balance().dropped, [(Reason::RetriesExhausted, 4)]);
+    assert_eq!(pipeline.metric(r#"otelcol_exporter_send_failed_spans{exporter="fake"}"#), Some(4.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_destination_rejects_is_not_tried_again() {
+    let pipeline = Pipeline::new(retrying(queue(10)), Fake::new([invalid()]));
+    assert_eq!(pipeline.send(4).await, Ok(()));
+    pipeline.shutdown_within(SECOND).await;
+    assert_eq!(pipeline.fake.items(), [4]);
+    assert_eq!(pipeline.final_balance().dropped, [(Reason::Rejected, 4)]);
+}
+
+/// The destination claims to have rejected more than it was sent: no more is counted than there was.
+#[tokio::test(start_paused = true)]
+async fn partial_success_drops_only_what_was_rejected_and_is_not_retried() {
+    let partly = |rejected| Ok(Exported { rejected, message: "too old".into() });
+    let pipeline = Pipeline::new(retrying(queue(10)), Fake::new([partly(3), partly(99), partly(0)]));
+    for items in [10, 5, 2] {
+        assert_eq!(pipeline.send(items).await, Ok(()));
+        settle_down().await;
+    }
+    pipeline.shutdown_within(SECOND).await;
+    assert_eq!(pipeline.fake.items(), [10, 5, 2]);
+    let balance = pipeline.final_balance();
+    assert_eq!((balance.delivered, balance.dropped), (9, vec![(Reason::PartiallyRejected, 8)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_without_an_answer_ends_with_the_timeout() {
+    let fake = Fake::new([]).taking(3600 * SECOND);
+    let pipeline = Pipeline::new(retrying(queue(10)), fake);
+    assert_eq!(pipeline.send(1).await, Ok(()));
+    tokio::time::sleep(14 * SECOND).await;
+    assert_eq!(pipeline.fake.started_secs(), [0, 6, 13]);
+}
+
+/// One batch waits for its retry, and with two consumers the others pass it.
+#[tokio::test(start_paused = true)]
+async fn a_retry_does_not_hold_up_the_other_consumers() {
+    let settings = QueueSettings { num_consumers: 2, ..queue(10) };
+    let pipeline = Pipeline::new(retrying(settings), Fake::new([unavailable(Some(30 * SECOND))]));
+    for items in 1..=4 {
+        assert_eq!(pipeline.send(items).await, Ok(()));
+    }
+    settle_down().await;
+    assert_eq!(pipeline.fake.items(), [1, 2, 3, 4]);
+    assert_eq!(pipeline.balance().delivered, 9);
+    pipeline.shutdown_within(60 * SECOND).await;
+    assert_eq!(pipeline.fake.items(), [1, 2, 3, 4, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_large_is_halved_until_it_fits() {
+    let fake = Fake::new([]).at_most(3);
+    let pipeline = Pipeline::new(retrying(queue(10)), fake);
+    assert_eq!(pipeline.send(10).await, Ok(()));
+    pipeline.shutdown_within(SECOND).await;
+    assert_eq!(pipeline.fake.items(), [10, 5, 2, 3, 5, 2, 3]);
+    assert_eq!(pipeline.final_balance().delivered, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_item_that_is_too_large_is_dropped_as_such() {
+    let fake = Fake::new([]).at_most(0);
+    let pipeline = Pipeline::new(retrying(queue(10)), fake);
+    assert_eq!(pipeline.send(2).await, Ok(()));
+    pipeline.shutdown_within(SECOND).await;
+    assert_eq!(pipeline.fake.items(), [2, 1, 1]);
+    assert_eq!(pipeline.final_balance().dropped, [(Reason::TooLarge, 2)]);
+}
+
+/// Part of a batch was delivered before the rest failed: only the rest comes back.
+#[tokio::test(start_paused = true)]
+async fn without_a_queue_only_what_was_not_delivered_comes_back() {
+    let fake = Fake::new([Ok(Exported::default()), invalid()]).at_most(3);
+    let pipeline = Pipeline::new(SendingSettings::default(), fake);
+    assert_eq!(pipeline.send(5).await, Err(Reason::Rejected));
+    let balance = pipeline.final_balance();
+    assert_eq!((balance.received, balance.delivered), (2, 2));
+}

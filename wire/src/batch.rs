@@ -1,0 +1,203 @@
+use std::fmt;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::fields::{Field, Fields};
+use crate::store::Store;
+use crate::view::Columns;
+use crate::{Signal, SpanBatch, WireError};
+
+/// Telemetry of one signal, over the bytes it arrived in. A clone shares them.
+#[derive(Clone, Debug)]
+pub enum Batch {
+    Spans(SpanBatch),
+    Metrics(MetricsBatch),
+    Logs(LogsBatch),
+}
+
+/// Metrics over the bytes they arrived in.
+#[derive(Clone)]
+pub struct MetricsBatch(Store<DataPoints>);
+
+/// Log records over the bytes they arrived in.
+#[derive(Clone)]
+pub struct LogsBatch(Store<LogRecords>);
+
+/// Batches of two signals do not merge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignalMismatch {
+    pub into: Signal,
+    pub from: Signal,
+}
+
+impl Batch {
+    /// No items and no bytes.
+    pub fn empty(signal: Signal) -> Batch {
+        match signal {
+            Signal::Traces => Batch::Spans(SpanBatch::empty()),
+            Signal::Metrics => Batch::Metrics(MetricsBatch(Store::empty())),
+            Signal::Logs => Batch::Logs(LogsBatch(Store::empty())),
+        }
+    }
+
+    /// Checks a request of `signal` and keeps its bytes as they are.
+    pub fn decode(signal: Signal, request: Bytes) -> Result<Batch, WireError> {
+        Ok(match signal {
+            Signal::Traces => Batch::Spans(SpanBatch::decode(request)?),
+            Signal::Metrics => Batch::Metrics(MetricsBatch::decode(request)?),
+            Signal::Logs => Batch::Logs(LogsBatch::decode(request)?),
+        })
+    }
+
+    pub fn signal(&self) -> Signal {
+        match self {
+            Batch::Spans(_) => Signal::Traces,
+            Batch::Metrics(_) => Signal::Metrics,
+            Batch::Logs(_) => Signal::Logs,
+        }
+    }
+
+    /// Spans, data points or log records.
+    pub fn items(&self) -> usize {
+        match self {
+            Batch::Spans(batch) => batch.items(),
+            Batch::Metrics(batch) => batch.0.items(),
+            Batch::Logs(batch) => batch.0.items(),
+        }
+    }
+
+    /// No items. There may be bytes even so: envelopes with nothing in them.
+    pub fn is_empty(&self) -> bool {
+        self.items() == 0
+    }
+
+    /// The length of all chunks together, in bytes.
+    pub fn encoded_len(&self) -> usize {
+        match self {
+            Batch::Spans(batch) => batch.encoded_len(),
+            Batch::Metrics(batch) => batch.0.encoded_len(),
+            Batch::Logs(batch) => batch.0.encoded_len(),
+        }
+    }
+
+    /// One request, in pieces to be sent one after another. What no one edited is the very bytes that arrived.
+    pub fn chunks(&self) -> SmallVec<[Bytes; 1]> {
+        match self {
+            Batch::Spans(batch) => batch.chunks(),
+            Batch::Metrics(batch) => batch.0.chunks(),
+            Batch::Logs(batch) => batch.0.chunks(),
+        }
+    }
+
+    /// Whole requests, which is what a reader can take one by one.
+    #[cfg(feature = "json")]
+    pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
+        match self {
+            Batch::Spans(batch) => batch.requests(),
+            Batch::Metrics(batch) => batch.0.requests(),
+            Batch::Logs(batch) => batch.0.requests(),
+        }
+    }
+
+    /// Adds the items of another batch of the same signal after these, without copying them.
+    pub fn merge(&mut self, other: Batch) -> Result<(), SignalMismatch> {
+        match (self, other) {
+            (Batch::Spans(batch), Batch::Spans(other)) => batch.merge(other),
+            (Batch::Metrics(batch), Batch::Metrics(other)) => batch.0.merge(other.0),
+            (Batch::Logs(batch), Batch::Logs(other)) => batch.0.merge(other.0),
+            (batch, other) => return Err(SignalMismatch { into: batch.signal(), from: other.signal() }),
+        }
+        Ok(())
+    }
+
+    /// Keeps the first `items` items and returns the rest; both keep their resources and scopes.
+    pub fn split_off_items(&mut self, items: usize) -> Batch {
+        match self {
+            Batch::Spans(batch) => Batch::Spans(batch.split_off_items(items)),
+            Batch::Metrics(batch) => Batch::Metrics(MetricsBatch(batch.0.split_off(items))),
+            Batch::Logs(batch) => Batch::Logs(LogsBatch(batch.0.split_off(items))),
+        }
+    }
+}
+
+impl MetricsBatch {
+    pub fn decode(request: Bytes) -> Result<MetricsBatch, WireError> {
+        Store::decode(Signal::Metrics, request).map(MetricsBatch)
+    }
+}
+
+impl LogsBatch {
+    pub fn decode(request: Bytes) -> Result<LogsBatch, WireError> {
+        Store::decode(Signal::Logs, request).map(LogsBatch)
+    }
+}
+
+impl fmt::Debug for MetricsBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MetricsBatch({} data points, {} bytes)", self.0.items(), self.0.encoded_len())
+    }
+}
+
+impl fmt::Debug for LogsBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LogsBatch({} log records, {} bytes)", self.0.items(), self.0.encoded_len())
+    }
+}
+
+impl fmt::Display for SignalMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a batch of {} does not merge into one of {}", self.from, self.into)
+    }
+}
+
+impl std::error::Error for SignalMismatch {}
+
+/// How many data points each metric holds.
+#[derive(Clone, Default)]
+struct DataPoints {
+    counts: Vec<u32>,
+}
+
+impl Columns for DataPoints {
+    fn push(&mut self, metric: &[u8]) {
+        self.counts.push(count_data_points(metric));
+    }
+
+    fn select(&self, rows: &[u32]) -> DataPoints {
+        let counts = rows.iter().filter_map(|row| self.counts.get(*row as usize).copied()).collect();
+        DataPoints { counts }
+    }
+
+    fn append(&mut self, other: &DataPoints) {
+        self.counts.extend(&other.counts);
+    }
+
+    fn items(&self, row: usize) -> usize {
+        self.counts.get(row).map_or(0, |count| *count as usize)
+    }
+}
+
+fn count_data_points(metric: &[u8]) -> u32 {
+    let is_data = |field: &Field<'_>| matches!(field.number, 5 | 7 | 9 | 10 | 11);
+    let count = |data: Field<'_>| Fields::of(data.value).filter(|point| point.number == 1).count();
+    Fields::of(metric).filter(is_data).map(count).sum::<usize>() as u32
+}
+
+/// Nothing is known of a log record but that it is one.
+#[derive(Clone, Default)]
+struct LogRecords;
+
+impl Columns for LogRecords {
+    fn push(&mut self, _: &[u8]) {}
+
+    fn select(&self, _: &[u32]) -> LogRecords {
+        LogRecords
+    }
+
+    fn append(&mut self, _: &LogRecords) {}
+
+    fn items(&self, _: usize) -> usize {
+        1
+    }
+}

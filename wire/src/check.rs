@@ -1,0 +1,186 @@
+//! The check that every byte received goes through, once: is this a request of its signal?
+//!
+//! It accepts exactly what prost's generated types decode, nesting limit included, without decoding:
+//! unknown fields (groups too) are walked over, `string` fields are UTF-8, known fields have their wire type.
+
+mod skip;
+mod trace;
+mod utf8;
+
+use crate::schema::{Message, Op};
+use crate::{Signal, WireError, WireErrorKind as Kind, varint};
+use trace::{Silent, Trace, Tracer};
+
+/// Messages may nest this deep below the request, as prost has it.
+pub(crate) const DEPTH_LIMIT: usize = 100;
+
+/// Offsets within a request are kept in 32 bits.
+pub(crate) const SIZE_LIMIT_BYTES: usize = u32::MAX as usize;
+
+/// What the check learns on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Spans, data points or log records, as they occur on the wire.
+    pub items: usize,
+}
+
+/// Says whether `bytes` are a request of `signal`, and how many items are in it.
+///
+/// One pass in constant memory. On an error a second pass over the same bytes finds the field's path.
+pub fn check(signal: Signal, bytes: &[u8]) -> Result<Summary, WireError> {
+    if bytes.len() > SIZE_LIMIT_BYTES {
+        let kind = Kind::Size { limit: SIZE_LIMIT_BYTES };
+        return Err(WireError { signal, kind, path: String::new(), offset: SIZE_LIMIT_BYTES });
+    }
+    match walk(signal.request(), bytes, &mut Silent) {
+        Ok(items) => Ok(Summary { items }),
+        Err(fault) => Err(locate(signal, bytes, fault.kind)),
+    }
+}
+
+/// What follows the group (or other field) that `at` begins with.
+pub(crate) fn skip_unknown(at: &[u8]) -> Option<&[u8]> {
+    skip::unknown(at, DEPTH_LIMIT).ok()
+}
+
+#[cold]
+fn locate(signal: Signal, bytes: &[u8], kind: Kind) -> WireError {
+    let mut tracer = Tracer::new(signal.request());
+    let offset = match walk(signal.request(), bytes, &mut tracer) {
+        Err(Fault { at, .. }) => at.as_ptr().addr() - bytes.as_ptr().addr(),
+        Ok(_) => 0,
+    };
+    WireError { signal, kind, path: tracer.path(), offset }
+}
+
+/// A complaint about the bytes that begin at `at`.
+#[derive(Clone, Copy)]
+struct Fault<'a> {
+    kind: Kind,
+    at: &'a [u8],
+}
+
+/// A message whose end is not reached: its schema and its bytes from here on.
+#[derive(Clone, Copy)]
+struct Frame<'a> {
+    message: &'static Message,
+    rest: &'a [u8],
+}
+
+/// Walks the whole request with a stack of its own, and counts items.
+fn walk<'a>(root: &'static Message, bytes: &'a [u8], trace: &mut impl Trace) -> Result<usize, Fault<'a>> {
+    let mut stack = [Frame { message: root, rest: &[] }; DEPTH_LIMIT];
+    let mut depth = 0_usize;
+    let mut items = 0;
+    let mut message = root;
+    let mut rest = bytes;
+    loop {
+        let [tag, after @ ..] = rest else {
+            // The end of this message: back to the one around it.
+            let Some(frame) = depth.checked_sub(1).and_then(|parent| stack.get(parent)) else {
+                return Ok(items);
+            };
+            depth -= 1;
+            (message, rest) = (frame.message, frame.rest);
+            trace.leave();
+            continue;
+        };
+        trace.field(rest);
+        let (op, after, child) = match message.ops.get(usize::from(*tag)) {
+            Some(op) => (*op, after, message.children.get(usize::from(*tag >> 3)).copied().flatten()),
+            None => slow_tag(message, rest)?,
+        };
+        rest = match op {
+            Op::String => {
+                let (text, rest) = delimited(after)?;
+                if !utf8::is_valid(text) {
+                    return Err(Fault { kind: Kind::Utf8, at: text });
+                }
+                rest
+            }
+            Op::Message | Op::Item => {
+                let (body, outer) = delimited(after)?;
+                items += usize::from(op == Op::Item);
+                let (Some(frame), Some(child)) = (stack.get_mut(depth), child) else {
+                    return Err(Fault { kind: Kind::Depth { limit: DEPTH_LIMIT }, at: rest });
+                };
+                *frame = Frame { message, rest: outer };
+                depth += 1;
+                message = child;
+                trace.enter(child);
+                body
+            }
+            Op::Varint => skip_varint(after)?,
+            Op::Fixed64 => take(after, 8)?.1,
+            Op::Fixed32 => take(after, 4)?.1,
+            Op::Bytes => delimited(after)?.1,
+            Op::PackedVarint => packed_varints(after)?,
+            Op::PackedFixed64 => packed_fixed64(after)?,
+            Op::Unknown => skip::unknown(rest, DEPTH_LIMIT - depth)?,
+            Op::WrongType => {
+                return Err(Fault { kind: Kind::WireType { wire_type: u32::from(*tag & 7) }, at: rest });
+            }
+        };
+    }
+}
+
+/// A tag of two bytes or more: a known field above 15, an unknown one, or no tag at all.
+fn slow_tag<'a>(
+    message: &'static Message,
+    at: &'a [u8],
+) -> Result<(Op, &'a [u8], Option<&'static Message>), Fault<'a>> {
+    let (number, wire_type, after) = tag(at)?;
+    let op = message.field(number).map_or(Op::Unknown, |field| field.op(wire_type));
+    let child = message.children.get(number as usize).copied().flatten();
+    Ok((op, after, child))
+}
+
+/// A field's number (1 to 2^29 - 1), its wire type (0 to 5), and what follows.
+fn tag(at: &[u8]) -> Result<(u32, u32, &[u8]), Fault<'_>> {
+    let (tag, after) = varint::read(at).ok_or(Fault { kind: Kind::Varint, at })?;
+    match u32::try_from(tag) {
+        Ok(small) if small >> 3 != 0 && small & 7 < 6 => Ok((small >> 3, small & 7, after)),
+        _ => Err(Fault { kind: Kind::Tag { tag }, at }),
+    }
+}
+
+#[inline]
+fn skip_varint(at: &[u8]) -> Result<&[u8], Fault<'_>> {
+    match varint::read(at) {
+        Some((_, rest)) => Ok(rest),
+        None => Err(Fault { kind: Kind::Varint, at }),
+    }
+}
+
+#[inline]
+fn take(at: &[u8], len: usize) -> Result<(&[u8], &[u8]), Fault<'_>> {
+    at.split_at_checked(len).ok_or(Fault { kind: Kind::Length { needed: len as u64, left: at.len() }, at })
+}
+
+#[inline]
+fn delimited(at: &[u8]) -> Result<(&[u8], &[u8]), Fault<'_>> {
+    let (len, after) = varint::read(at).ok_or(Fault { kind: Kind::Varint, at })?;
+    usize::try_from(len)
+        .ok()
+        .and_then(|len| after.split_at_checked(len))
+        .ok_or(Fault { kind: Kind::Length { needed: len, left: after.len() }, at })
+}
+
+fn packed_varints(at: &[u8]) -> Result<&[u8], Fault<'_>> {
+    let (mut values, rest) = delimited(at)?;
+    while !values.is_empty() {
+        values = skip_varint(values)?;
+    }
+    Ok(rest)
+}
+
+fn packed_fixed64(at: &[u8]) -> Result<&[u8], Fault<'_>> {
+    let (values, rest) = delimited(at)?;
+    if !values.len().is_multiple_of(8) {
+        return Err(Fault { kind: Kind::Packed { length: values.len() }, at });
+    }
+    Ok(rest)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+use std::fmt::Write;
+
+use crate::schema::{Field, Label, Message};
+use crate::varint;
+
+/// What the walk tells about where it is. The first walk tells nobody; one that must explain an error does.
+pub(super) trait Trace {
+    /// A field begins at `at`, with its tag.
+    fn field(&mut self, at: &[u8]);
+    /// The field just told is a message, and the walk goes down into it.
+    fn enter(&mut self, message: &'static Message);
+    fn leave(&mut self);
+}
+
+pub(super) struct Silent;
+
+impl Trace for Silent {
+    #[inline(always)]
+    fn field(&mut self, _: &[u8]) {}
+    #[inline(always)]
+    fn enter(&mut self, _: &'static Message) {}
+    #[inline(always)]
+    fn leave(&mut self) {}
+}
+
+/// Follows the walk down. Bounded by the walk's own limit on depth.
+pub(super) struct Tracer {
+    levels: Vec<Level>,
+}
+
+struct Level {
+    message: &'static Message,
+    /// The field the walk is at, if known to the schema.
+    current: Option<&'static Field>,
+    /// How often each field has occurred, by its place in the schema.
+    seen: [usize; MAX_FIELDS],
+}
+
+/// `Span` has the most.
+const MAX_FIELDS: usize = 16;
+
+impl Tracer {
+    pub(super) fn new(root: &'static Message) -> Tracer {
+        Tracer { levels: vec![Level::new(root)] }
+    }
+
+    /// `resource_spans[0].resource.attributes[2].key`
+    pub(super) fn path(&self) -> String {
+        let mut path = String::new();
+        for level in &self.levels {
+            let Some(field) = level.current else { break };
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(field.name);
+            if field.label == Label::Repeated {
+                // Writing to a String cannot fail.
+                let _ = write!(path, "[{}]", level.seen_of(field).saturating_sub(1));
+            }
+        }
+        path
+    }
+}
+
+impl Trace for Tracer {
+    fn field(&mut self, at: &[u8]) {
+        let Some(level) = self.levels.last_mut() else { return };
+        let number = varint::read(at).and_then(|(tag, _)| u32::try_from(tag >> 3).ok());
+        level.current = number.and_then(|number| level.message.field(number));
+        if let Some(slot) = level.current.and_then(|field| level.place(field)) {
+            *slot += 1;
+        }
+    }
+
+    fn enter(&mut self, message: &'static Message) {
+        self.levels.push(Level::new(message));
+    }
+
+    fn leave(&mut self) {
+        self.levels.pop();
+    }
+}
+
+impl Level {
+    fn new(message: &'static Message) -> Level {
+        Level { message, current: None, seen: [0; MAX_FIELDS] }
+    }
+
+    fn place(&mut self, field: &Field) -> Option<&mut usize> {
+        let place = self.message.fields.iter().position(|other| other.number == field.number)?;
+        self.seen.get_mut(place)
+    }
+
+    fn seen_of(&self, field: &Field) -> usize {
+        let place = self.message.fields.iter().position(|other| other.number == field.number);
+        place.and_then(|place| self.seen.get(place)).copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,85 @@
+use std::fmt;
+
+use crate::Signal;
+
+/// Why bytes are not a request of the signal they were sent as: what, in which field, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WireError {
+    pub signal: Signal,
+    pub kind: WireErrorKind,
+    /// `resource_spans[0].scope_spans[1].spans[17].name`; empty for the request itself.
+    pub path: String,
+    /// In bytes, from the beginning of the request to where the offending tag, length or value begins.
+    pub offset: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireErrorKind {
+    /// Cut short, longer than ten bytes, or more than 64 bits.
+    Varint,
+    /// Field number 0, a number above 2^29 - 1, or wire type 6 or 7.
+    Tag { tag: u64 },
+    /// The field is known, with another wire type than the schema gives it.
+    WireType { wire_type: u32 },
+    /// A value of `needed` bytes where its message has `left`.
+    Length { needed: u64, left: usize },
+    /// Packed 64-bit values whose length is no multiple of eight.
+    Packed { length: usize },
+    /// A `string` field that is not UTF-8.
+    Utf8,
+    /// A group that ends without having begun, or never ends.
+    Group,
+    /// Messages or groups nested deeper than `limit`.
+    Depth { limit: usize },
+    /// A request of more than `limit` bytes.
+    Size { limit: usize },
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { self.signal.request().name } else { &self.path };
+        write!(f, "{path} at byte {}: {}", self.offset, self.kind)
+    }
+}
+
+impl fmt::Display for WireErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Varint => f.write_str("a varint is cut short or does not fit 64 bits"),
+            Self::Tag { tag } => write!(f, "{tag} is not a field's tag"),
+            Self::WireType { wire_type } => write!(f, "wire type {wire_type} is not that of this field"),
+            Self::Length { needed, left } => {
+                write!(f, "length {needed} runs past the end of its message ({left} bytes left)")
+            }
+            Self::Packed { length } => {
+                write!(f, "{length} bytes of packed 64-bit values are no multiple of 8")
+            }
+            Self::Utf8 => f.write_str("text is not UTF-8"),
+            Self::Group => f.write_str("a group does not end as it began"),
+            Self::Depth { limit } => write!(f, "nested more than {limit} deep"),
+            Self::Size { limit } => write!(f, "a request of more than {limit} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for WireError {}
+
+/// Why an edit was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditError {
+    /// There is no such span, or no such resource.
+    Row { row: usize, rows: usize },
+    /// The edited bytes would pass 4 GiB.
+    Size,
+}
+
+impl fmt::Display for EditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Row { row, rows } => write!(f, "row {row} of {rows}"),
+            Self::Size => f.write_str("edited records would pass 4 GiB"),
+        }
+    }
+}
+
+impl std::error::Error for EditError {}

@@ -1,0 +1,82 @@
+//! The fields of one message that the check has accepted. Malformed bytes end the iteration; they never panic.
+
+use crate::schema::{FIXED32, FIXED64, LEN, VARINT};
+use crate::{check, varint};
+
+/// One field as it lies in its message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field<'a> {
+    pub(crate) number: u32,
+    pub(crate) wire_type: u32,
+    /// From its tag to its end, counted from the beginning of the message.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// What follows the tag, and the length if it has one.
+    pub(crate) value: &'a [u8],
+}
+
+pub(crate) struct Fields<'a> {
+    rest: &'a [u8],
+    len: usize,
+}
+
+impl<'a> Fields<'a> {
+    #[inline]
+    pub(crate) fn of(message: &'a [u8]) -> Fields<'a> {
+        Fields { rest: message, len: message.len() }
+    }
+
+    fn split(&self) -> Option<(u32, u32, &'a [u8], &'a [u8])> {
+        let (tag, after) = varint::read(self.rest)?;
+        let wire_type = tag as u32 & 7;
+        let (value, rest) = match wire_type {
+            VARINT => {
+                let (_, rest) = varint::read(after)?;
+                (after.get(..after.len() - rest.len())?, rest)
+            }
+            FIXED64 => after.split_at_checked(8)?,
+            FIXED32 => after.split_at_checked(4)?,
+            LEN => {
+                let (len, after) = varint::read(after)?;
+                after.split_at_checked(usize::try_from(len).ok()?)?
+            }
+            _ => {
+                let rest = check::skip_unknown(self.rest)?;
+                (after.get(..after.len().checked_sub(rest.len())?)?, rest)
+            }
+        };
+        Some(((tag >> 3) as u32, wire_type, value, rest))
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Field<'a>> {
+        let start = self.len - self.rest.len();
+        let (number, wire_type, value, rest) = self.split()?;
+        self.rest = rest;
+        Some(Field { number, wire_type, start, end: self.len - rest.len(), value })
+    }
+}
+
+impl<'a> Field<'a> {
+    /// The payload of a string, bytes or message field of this number.
+    #[inline]
+    pub(crate) fn delimited(&self, number: u32) -> Option<&'a [u8]> {
+        (self.number == number && self.wire_type == LEN).then_some(self.value)
+    }
+
+    pub(crate) fn varint(&self) -> u64 {
+        varint::read(self.value).map_or(0, |(value, _)| value)
+    }
+
+    pub(crate) fn fixed64(&self) -> u64 {
+        self.value.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
+    pub(crate) fn fixed32(&self) -> u32 {
+        self.value.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+}

@@ -1,0 +1,47 @@
+//! OTLP/JSON (opentelemetry-proto `docs/specification.md`, "JSON Protobuf Encoding"), from the schema.
+//!
+//! Ids are hex of either case, other bytes base64, enums integers, keys lowerCamelCase, 64-bit integers strings;
+//! unknown keys are ignored and `null` is absence. Neither direction builds objects on its way.
+
+mod number;
+mod read;
+mod text;
+mod write;
+
+use std::fmt;
+
+use crate::{Batch, Signal};
+
+/// A JSON request as protobuf. JSON may nest 127 arrays and objects deep.
+pub fn from_json(signal: Signal, json: &[u8]) -> Result<Vec<u8>, JsonError> {
+    read::request(signal.request(), json)
+}
+
+/// A batch as one JSON request, without spaces or line breaks.
+pub fn to_json(batch: &Batch) -> Vec<u8> {
+    let requests = batch.requests();
+    let parts: Vec<&[u8]> = requests.iter().map(|request| &request[..]).collect();
+    let mut out = Vec::with_capacity(batch.encoded_len() * 2);
+    write::message(&mut out, batch.signal().request(), &parts);
+    out
+}
+
+/// Why a document is not a JSON request: what is wrong, in which key, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    /// `resourceSpans[0].scopeSpans[0].spans[3].traceId`; empty for the document itself.
+    pub path: String,
+    /// From 1; 0 if the document ended too early to have lines.
+    pub line: usize,
+    pub column: usize,
+    pub message: String,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "the request" } else { &self.path };
+        write!(f, "{path} at line {} column {}: {}", self.line, self.column, self.message)
+    }
+}
+
+impl std::error::Error for JsonError {}

@@ -1,0 +1,326 @@
+//! From JSON: a visitor led by the schema that writes protobuf as it reads.
+
+mod encoder;
+
+use std::fmt::{self, Write as _};
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::JsonError;
+use super::number::Number;
+use super::text::{from_base64, from_hex};
+use crate::check::DEPTH_LIMIT;
+use crate::schema::{FIXED32, FIXED64, Field, Kind, LEN, Label, Message, VARINT};
+use encoder::Encoder;
+
+pub(super) fn request(root: &'static Message, json: &[u8]) -> Result<Vec<u8>, JsonError> {
+    let mut state = State { encoder: Encoder::default(), path: Vec::new(), depth: 0 };
+    let mut document = serde_json::Deserializer::from_slice(json);
+    let read = MessageSeed { state: &mut state, message: root }.deserialize(&mut document);
+    match read.and_then(|()| document.end()) {
+        Ok(()) => Ok(state.encoder.finish()),
+        Err(error) => Err(state.explain(&error)),
+    }
+}
+
+struct State {
+    encoder: Encoder,
+    /// Left as it is when an error occurs: that is where.
+    path: Vec<Step>,
+    depth: usize,
+}
+
+enum Step {
+    Key(&'static str),
+    Index(usize),
+}
+
+impl State {
+    fn explain(&self, error: &serde_json::Error) -> JsonError {
+        let (line, column) = (error.line(), error.column());
+        let message = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
+        let mut path = String::new();
+        for step in &self.path {
+            // Writing to a String cannot fail.
+            let _ = match step {
+                Step::Key(key) if path.is_empty() => write!(path, "{key}"),
+                Step::Key(key) => write!(path, ".{key}"),
+                Step::Index(index) => write!(path, "[{index}]"),
+            };
+        }
+        JsonError { path, line, column, message }
+    }
+}
+
+/// The keys of one object, into the message that is open.
+struct MessageSeed<'s> {
+    state: &'s mut State,
+    message: &'static Message,
+}
+
+impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MessageSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object ({})", self.message.name)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(field) = map.next_key_seed(KeySeed(self.message))? {
+            let Some(field) = field else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            self.state.path.push(Step::Key(field.json_name));
+            if field.label == Label::Repeated {
+                map.next_value_seed(ListSeed { state: &mut *self.state, field })?;
+            } else {
+                map.next_value_seed(ValueSeed { state: &mut *self.state, field, place: Place::Field })?;
+            }
+            self.state.path.pop();
+        }
+        Ok(())
+    }
+}
+
+/// A key, as the field it names.
+struct KeySeed(&'static Message);
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Option<&'static Field>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed {
+    type Value = Option<&'static Field>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.0.field_by_json_name(key))
+    }
+}
+
+/// A repeated field. Numbers are packed, as proto3 writes them.
+struct ListSeed<'s> {
+    state: &'s mut State,
+    field: &'static Field,
+}
+
+impl<'de> DeserializeSeed<'de> for ListSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ListSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let ListSeed { state, field } = self;
+        let packed = !matches!(field.kind, Kind::String | Kind::Bytes | Kind::Id | Kind::Message(_));
+        let place = if packed { Place::Packed } else { Place::Element };
+        let open = packed.then(|| state.encoder.open(field.number));
+        state.path.push(Step::Index(0));
+        while list.next_element_seed(ValueSeed { state: &mut *state, field, place })?.is_some() {
+            if let Some(Step::Index(index)) = state.path.last_mut() {
+                *index += 1;
+            }
+        }
+        state.path.pop();
+        if let Some(open) = open {
+            state.encoder.close_unless_empty(open);
+        }
+        Ok(())
+    }
+}
+
+/// One value of a field.
+struct ValueSeed<'s> {
+    state: &'s mut State,
+    field: &'static Field,
+    place: Place,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Field,
+    Element,
+    Packed,
+}
+
+impl ValueSeed<'_> {
+    /// Zero and absent are the same, but in a oneof, an `optional` field and a list.
+    fn is_implied(&self, is_default: bool) -> bool {
+        is_default && self.place == Place::Field && self.field.label == Label::Singular
+    }
+
+    fn number<E: Error>(self, number: Number) -> Result<(), E> {
+        match number.bits(self.field.kind) {
+            Some(bits) => {
+                self.bits(bits);
+                Ok(())
+            }
+            None => Err(E::custom(format_args!("{number:?} is not {}", Expected(self.field.kind)))),
+        }
+    }
+
+    fn bits(self, bits: u64) {
+        if self.is_implied(bits == 0) {
+            return;
+        }
+        let wire_type = match self.field.kind {
+            Kind::Fixed32 => FIXED32,
+            Kind::Fixed64 | Kind::SFixed64 | Kind::Double => FIXED64,
+            _ => VARINT,
+        };
+        let out = &mut self.state.encoder;
+        if self.place != Place::Packed {
+            out.varint(u64::from(self.field.number << 3 | wire_type));
+        }
+        match wire_type {
+            FIXED32 => out.bytes(&(bits as u32).to_le_bytes()),
+            FIXED64 => out.bytes(&bits.to_le_bytes()),
+            _ => out.varint(bits),
+        }
+    }
+
+    fn delimited(self, bytes: &[u8]) {
+        if self.is_implied(bytes.is_empty()) {
+            return;
+        }
+        let out = &mut self.state.encoder;
+        out.varint(u64::from(self.field.number << 3 | LEN));
+        out.varint(bytes.len() as u64);
+        out.bytes(bytes);
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Expected(self.field.kind))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        match self.place {
+            Place::Field => Ok(()),
+            Place::Element | Place::Packed => Err(E::invalid_type(serde::de::Unexpected::Unit, &self)),
+        }
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        match self.field.kind {
+            Kind::Bool => {
+                self.bits(u64::from(value));
+                Ok(())
+            }
+            _ => Err(E::invalid_type(serde::de::Unexpected::Bool(value), &self)),
+        }
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.number(Number::Unsigned(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.number(Number::Signed(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.number(Number::Float(value))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        let bytes = match self.field.kind {
+            Kind::String => {
+                self.delimited(text.as_bytes());
+                return Ok(());
+            }
+            Kind::Id => from_hex(text),
+            Kind::Bytes => from_base64(text),
+            Kind::Bool | Kind::Message(_) => None,
+            kind => match Number::parse(text, kind) {
+                Some(number) => return self.number(number),
+                None => None,
+            },
+        };
+        match bytes {
+            Some(bytes) => {
+                self.delimited(&bytes);
+                Ok(())
+            }
+            None => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let Kind::Message(message) = self.field.kind else {
+            return Err(A::Error::invalid_type(serde::de::Unexpected::Map, &self));
+        };
+        if self.state.depth >= DEPTH_LIMIT {
+            return Err(A::Error::custom(format_args!("nested more than {DEPTH_LIMIT} deep")));
+        }
+        self.state.depth += 1;
+        let open = self.state.encoder.open(self.field.number);
+        MessageSeed { state: &mut *self.state, message }.visit_map(map)?;
+        self.state.encoder.close(open);
+        self.state.depth -= 1;
+        Ok(())
+    }
+}
+
+/// What a value of this kind looks like in JSON.
+struct Expected(Kind);
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Kind::Int32 | Kind::SInt32 => "a 32-bit integer",
+            Kind::UInt32 | Kind::Fixed32 => "an unsigned 32-bit integer",
+            Kind::Int64 | Kind::SFixed64 => "a 64-bit integer, as a string or number",
+            Kind::UInt64 | Kind::Fixed64 => "an unsigned 64-bit integer, as a string or number",
+            Kind::Enum => "the integer of an enum",
+            Kind::Bool => "true or false",
+            Kind::Double => "a number, \"NaN\", \"Infinity\" or \"-Infinity\"",
+            Kind::String => "a string",
+            Kind::Bytes => "bytes in base64",
+            Kind::Id => "an id in hex",
+            Kind::Message(message) => return write!(f, "an object ({})", message.name),
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! The messages of OTLP (opentelemetry-proto 1.10) as constant tables. One table drives the check,
+//! the paths in errors, and JSON in both directions.
+
+mod common;
+mod logs;
+mod metrics;
+mod trace;
+
+pub use common::{ANY_VALUE, INSTRUMENTATION_SCOPE, KEY_VALUE, RESOURCE};
+pub use logs::{EXPORT_LOGS_SERVICE_REQUEST, LOG_RECORD};
+pub use metrics::{EXPORT_METRICS_SERVICE_REQUEST, METRIC};
+pub use trace::{EXPORT_TRACE_SERVICE_REQUEST, SPAN};
+
+/// One message type.
+#[derive(Debug)]
+pub struct Message {
+    pub name: &'static str,
+    pub fields: &'static [Field],
+    /// What a one-byte tag asks for: one load instead of a search. Every field but `Span.flags` has such a tag.
+    pub(crate) ops: [Op; 128],
+    /// The message in field 1 to 15, by number.
+    pub(crate) children: [Option<&'static Message>; 16],
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    pub number: u32,
+    /// As in the `.proto` file: `start_time_unix_nano`.
+    pub name: &'static str,
+    /// As in OTLP/JSON: `startTimeUnixNano`.
+    pub json_name: &'static str,
+    pub kind: Kind,
+    pub label: Label,
+    /// Each occurrence is one item of its signal: a span, a data point, a log record.
+    pub(crate) is_item: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Int32,
+    Int64,
+    UInt32,
+    UInt64,
+    SInt32,
+    Bool,
+    Enum,
+    Fixed32,
+    Fixed64,
+    SFixed64,
+    Double,
+    String,
+    Bytes,
+    /// `bytes` that OTLP/JSON writes in hex: a trace or span id.
+    Id,
+    Message(&'static Message),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// Absent and zero are the same.
+    Singular,
+    /// `optional`: present even if zero.
+    Optional,
+    /// A member of the message's only oneof.
+    OneOf,
+    /// Numbers are packed when written, and accepted both ways.
+    Repeated,
+}
+
+/// What the check does with the bytes after a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// The number is not in the table.
+    Unknown,
+    /// The number is known, with another wire type.
+    WrongType,
+    Varint,
+    Fixed64,
+    Fixed32,
+    Bytes,
+    String,
+    Message,
+    Item,
+    PackedVarint,
+    PackedFixed64,
+}
+
+pub(crate) const VARINT: u32 = 0;
+pub(crate) const FIXED64: u32 = 1;
+pub(crate) const LEN: u32 = 2;
+pub(crate) const START_GROUP: u32 = 3;
+pub(crate) const END_GROUP: u32 = 4;
+pub(crate) const FIXED32: u32 = 5;
+
+impl Message {
+    pub fn field(&self, number: u32) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.number == number)
+    }
+
+    #[cfg(feature = "json")]
+    pub(crate) fn field_by_json_name(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.json_name == name)
+    }
+}
+
+impl Field {
+    const fn repeated(mut self) -> Field {
+        self.label = Label::Repeated;
+        self
+    }
+
+    const fn optional(mut self) -> Field {
+        self.label = Label::Optional;
+        self
+    }
+
+    const fn oneof(mut self) -> Field {
+        self.label = Label::OneOf;
+        self
+    }
+
+    const fn items(mut self) -> Field {
+        self.is_item = true;
+        self.repeated()
+    }
+
+    /// What the check does with this field when its tag says `wire_type`.
+    pub(crate) const fn op(&self, wire_type: u32) -> Op {
+        let op = match self.kind {
+            Kind::Message(_) if self.is_item => Op::Item,
+            Kind::Message(_) => Op::Message,
+            Kind::String => Op::String,
+            Kind::Bytes | Kind::Id => Op::Bytes,
+            Kind::Fixed32 => Op::Fixed32,
+            Kind::Fixed64 | Kind::SFixed64 | Kind::Double => Op::Fixed64,
+            _ => Op::Varint,
+        };
+        match (op, wire_type) {
+            (Op::Varint, VARINT) | (Op::Fixed64, FIXED64) | (Op::Fixed32, FIXED32) => op,
+            (Op::String | Op::Bytes | Op::Message | Op::Item, LEN) => op,
+            (Op::Varint, LEN) if matches!(self.label, Label::Repeated) => Op::PackedVarint,
+            (Op::Fixed64, LEN) if matches!(self.label, Label::Repeated) => Op::PackedFixed64,
+            _ => Op::WrongType,
+        }
+    }
+}
+
+const fn field(number: u32, name: &'static str, json_name: &'static str, kind: Kind) -> Field {
+    Field { number, name, json_name, kind, label: Label::Singular, is_item: false }
+}
+
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is an error")]
+const fn message(name: &'static str, fields: &'static [Field]) -> Message {
+    let mut ops = [Op::Unknown; 128];
+    let mut children = [None; 16];
+    let mut i = 0;
+    while i < fields.len() {
+        let field = &fields[i];
+        if field.number < 16 {
+            let mut wire_type = 0;
+            while wire_type < 8 {
+                ops[(field.number << 3 | wire_type) as usize] = field.op(wire_type);
+                wire_type += 1;
+            }
+            if let Kind::Message(child) = field.kind {
+                children[field.number as usize] = Some(child);
+            }
+        }
+        i += 1;
+    }
+    Message { name, fields, ops, children }
+}

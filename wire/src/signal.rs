@@ -1,0 +1,39 @@
+use std::fmt;
+
+use crate::schema::{self, Message};
+
+/// What a batch carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Signal {
+    Traces,
+    Metrics,
+    Logs,
+}
+
+impl Signal {
+    pub const ALL: [Signal; 3] = [Signal::Traces, Signal::Metrics, Signal::Logs];
+
+    /// `traces`, `metrics` or `logs`, as in a config and in the paths of OTLP/HTTP.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Signal::Traces => "traces",
+            Signal::Metrics => "metrics",
+            Signal::Logs => "logs",
+        }
+    }
+
+    /// The message a sender exports: `ExportTraceServiceRequest` and its siblings.
+    pub const fn request(self) -> &'static Message {
+        match self {
+            Signal::Traces => &schema::EXPORT_TRACE_SERVICE_REQUEST,
+            Signal::Metrics => &schema::EXPORT_METRICS_SERVICE_REQUEST,
+            Signal::Logs => &schema::EXPORT_LOGS_SERVICE_REQUEST,
+        }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

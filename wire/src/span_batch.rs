@@ -1,0 +1,79 @@
+mod columns;
+mod edits;
+mod envelopes;
+mod fields;
+mod partition;
+mod rows;
+mod write;
+
+use std::fmt;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::store::Store;
+use crate::{Signal, WireError};
+use fields::SpanFields;
+
+pub use partition::Traces;
+pub use rows::{Event, Link, Resource, Scope, Span};
+
+/// Spans over the bytes they arrived in.
+///
+/// Spans are rows, numbered from 0 in the order in which they lie; resources are numbered likewise. Whatever
+/// leaves spans out numbers the others anew. Reading sees every edit made before. A clone shares bytes and
+/// index until one of the two is edited.
+#[derive(Clone)]
+pub struct SpanBatch(Store<SpanFields>);
+
+impl SpanBatch {
+    /// Checks an `ExportTraceServiceRequest` and keeps its bytes as they are.
+    pub fn decode(request: Bytes) -> Result<SpanBatch, WireError> {
+        Store::decode(Signal::Traces, request).map(SpanBatch)
+    }
+
+    pub(crate) fn empty() -> SpanBatch {
+        SpanBatch(Store::empty())
+    }
+
+    /// How many spans.
+    pub fn items(&self) -> usize {
+        self.0.items()
+    }
+
+    /// No spans.
+    pub fn is_empty(&self) -> bool {
+        self.items() == 0
+    }
+
+    /// The length of all chunks together, in bytes.
+    pub fn encoded_len(&self) -> usize {
+        self.0.encoded_len()
+    }
+
+    /// One request, in pieces to be sent one after another. What no one edited is the very bytes that arrived.
+    pub fn chunks(&self) -> SmallVec<[Bytes; 1]> {
+        self.0.chunks()
+    }
+
+    #[cfg(feature = "json")]
+    pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
+        self.0.requests()
+    }
+
+    /// Adds another batch's spans after these, without copying them.
+    pub fn merge(&mut self, other: SpanBatch) {
+        self.0.merge(other.0);
+    }
+
+    /// Keeps the first `items` spans and returns the rest.
+    pub fn split_off_items(&mut self, items: usize) -> SpanBatch {
+        SpanBatch(self.0.split_off(items))
+    }
+}
+
+impl fmt::Debug for SpanBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SpanBatch({} spans, {} bytes)", self.items(), self.encoded_len())
+    }
+}

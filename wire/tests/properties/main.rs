@@ -1,0 +1,41 @@
+//! What holds of all requests, with prost's generated types as the oracle.
+
+mod check;
+mod edits;
+mod json;
+mod requests;
+mod scramble;
+mod split;
+
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use scramble::{Dice, scramble};
+use spanloom_wire::{Batch, Signal};
+
+/// A request of any signal, as prost has it.
+trait Request: Message + Default + PartialEq + std::fmt::Debug {
+    const SIGNAL: Signal;
+
+    fn batch(&self) -> Batch {
+        Batch::decode(Self::SIGNAL, Bytes::from(self.encode_to_vec())).expect("a valid request")
+    }
+
+    fn of(batch: &Batch) -> Self {
+        Self::decode(&*batch.chunks().concat()).expect("a valid request")
+    }
+}
+
+impl Request for ExportTraceServiceRequest {
+    const SIGNAL: Signal = Signal::Traces;
+}
+
+impl Request for ExportMetricsServiceRequest {
+    const SIGNAL: Signal = Signal::Metrics;
+}
+
+impl Request for ExportLogsServiceRequest {
+    const SIGNAL: Signal = Signal::Logs;
+}
