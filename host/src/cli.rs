@@ -36,8 +36,11 @@ pub enum Command {
     Validate(validate::ValidateArgs),
     Components(components::ComponentsArgs),
     PrintConfig(print_config::PrintConfigArgs),
-    Generate(generate::GenerateArgs),
+    Generate(Box<generate::GenerateArgs>),
 }
+
+/// What runs without a config: OTLP in, everything shown.
+const EMBEDDED_CONFIG: &str = include_str!("../embedded.yaml");
 
 /// What a config is made of.
 #[derive(Clone, Debug, Default, Args)]
@@ -52,13 +55,9 @@ pub struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// The configs to load: the embedded one if none is named.
-    pub fn or_embedded(&self) -> Vec<String> {
-        if self.config.is_empty() {
-            vec![format!("yaml:{}", run::DEFAULT_CONFIG)]
-        } else {
-            self.config.clone()
-        }
+    /// What `--config` names, or else the embedded config.
+    fn or_embedded(&self) -> Vec<String> {
+        if self.config.is_empty() { vec![format!("yaml:{EMBEDDED_CONFIG}")] } else { self.config.clone() }
     }
 }
 
@@ -88,7 +87,7 @@ impl Cli {
             Command::Validate(args) => validate::run(&args, &registry, terminal),
             Command::Components(args) => components::run(&args, &registry, terminal),
             Command::PrintConfig(args) => print_config::run(&args, terminal),
-            Command::Generate(args) => generate::run(args).await,
+            Command::Generate(args) => generate::run(*args).await,
         }
     }
 }
