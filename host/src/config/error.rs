@@ -55,6 +55,14 @@ impl Finding {
         Finding { severity: Severity::Warning, ..self }
     }
 
+    /// The keys that lead to it, as far as they are known.
+    pub(super) fn keys(&self) -> String {
+        match &self.key {
+            Some(key) => key.replace("::", " › "),
+            None => self.path.to_string(),
+        }
+    }
+
     fn has_place(&self) -> bool {
         self.at.is_some() || !self.path.is_empty()
     }

@@ -677,3 +677,9 @@ fn an_error_that_begins_with_its_keys_is_placed_by_them() {
         assert_eq!(error.findings()[0].at.as_ref().unwrap().to_string(), place);
     }
 }
+
+#[test]
+fn a_key_is_named_even_where_no_file_is_known() {
+    let error = ConfigError::on("tls::cert_file", "no such file");
+    assert_eq!(error.to_string(), "error: no such file\n --> tls › cert_file");
+}
