@@ -183,6 +183,7 @@ fn detailed_shows_the_filled_buckets() {
       type  histogram
       Data point count=3 sum=1.5
         time   2027-01-15T08:00:00.000000000Z
+        sum    1.5
         ≤ 0.1  2
         > 1    1
 ",
