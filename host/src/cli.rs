@@ -39,6 +39,9 @@ pub enum Command {
     Generate(Box<generate::GenerateArgs>),
 }
 
+/// What runs without a config: OTLP in, everything shown.
+const EMBEDDED_CONFIG: &str = include_str!("../embedded.yaml");
+
 /// What a config is made of.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
@@ -49,6 +52,13 @@ pub struct ConfigArgs {
     /// One value over the configs, as processors::batch::timeout=2s. The value is YAML; `.` parts keys too.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// What `--config` names, or else the embedded config.
+    fn or_embedded(&self) -> Vec<String> {
+        if self.config.is_empty() { vec![format!("yaml:{EMBEDDED_CONFIG}")] } else { self.config.clone() }
+    }
 }
 
 /// Where a command writes to.
@@ -94,3 +104,6 @@ impl From<Exit> for ExitCode {
         ExitCode::from(exit as u8)
     }
 }
+
+#[cfg(test)]
+mod tests;
