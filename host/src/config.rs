@@ -1,32 +1,34 @@
-//! The Collector's YAML.
+//! The Collector's YAML: read with the place of every key, merged, expanded, and checked before anything starts.
+//!
+//! The way of a config: [`load`] parses each source ([`node`]), merges them, applies `--set` and expands references
+//! ([`expand`]); [`Config::read`] makes its sections; [`check`] holds them against what this binary has. A component
+//! then reads its own part with [`Node::read`].
 
+pub mod check;
+mod de;
+pub mod error;
+pub mod expand;
+pub mod load;
+
+pub mod location;
+mod nearest;
+pub mod node;
+mod parse;
+pub mod print;
+
+mod render;
+
+pub mod root;
+mod scalar;
+pub mod telemetry;
 pub mod types;
 
-pub use types::{Duration, Secret};
+pub use error::{ConfigError, Finding};
+pub use location::{KeyPath, Location};
+pub use node::Node;
 
-/// A piece of the config, and where it stands in which file.
-#[derive(Clone, Debug, Default)]
-pub struct Node {
-    value: serde_json::Value,
-}
+pub use root::{Config, PipelineConfig, PipelineId, ServiceConfig};
+pub use types::{Duration, Secret, present};
 
-/// What is wrong, where, and what would be right.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct ConfigError {
-    pub message: String,
-}
-
-impl Node {
-    /// Reads the node as a `…Config`; unknown keys are refused with the nearest right one.
-    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        serde_json::from_value(self.value.clone()).map_err(|error| ConfigError { message: error.to_string() })
-    }
-}
-
-impl Node {
-    /// For tests.
-    pub fn from_json(value: serde_json::Value) -> Node {
-        Node { value }
-    }
-}
+#[cfg(test)]
+pub(crate) mod tests;

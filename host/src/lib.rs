@@ -1,5 +1,6 @@
 //! Spanloom: an OpenTelemetry collector. The path of a batch is `receiver` → `pipeline` → `sending` → `exporter`.
 
+pub mod cli;
 pub mod component;
 pub mod config;
 pub mod exporter;
@@ -8,5 +9,7 @@ pub mod pipeline;
 pub mod receipt;
 pub mod receiver;
 pub mod sending;
+pub mod server;
+pub mod service;
 pub mod telemetry;
 pub mod tls;

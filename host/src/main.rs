@@ -1,1 +1,48 @@
-fn main() {}
+//! The `spanloom` binary: the only place that reads the command line and exits.
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
+use clap::Parser as _;
+use spanloom::cli::{Cli, Exit, Terminal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(shown) => {
+            // Nothing is left to do if even this cannot be printed.
+            let _ = shown.print();
+            return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(Exit::Wrong as u8));
+        }
+    };
+    // Only a second call fails.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let colour = is_coloured(err.is_terminal());
+    let outcome = cli.execute(&mut Terminal { out: &mut out, err: &mut err, colour }).await;
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) if is_broken_pipe(&error) => Exit::Done.into(),
+        Err(error) => {
+            let _ = writeln!(err, "error: {error:#}");
+            Exit::Failed.into()
+        }
+    }
+}
+
+/// By the conventions of no-color.org and bixense.com/clicolors.
+fn is_coloured(is_terminal: bool) -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match (is_set("NO_COLOR"), is_set("CLICOLOR_FORCE")) {
+        (true, _) => false,
+        (false, forced) => forced || is_terminal,
+    }
+}
+
+/// Whoever read the output has seen enough, as `head` does.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

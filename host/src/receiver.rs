@@ -1,5 +1,7 @@
 //! Receivers: what takes data in. They know pipelines only as an [`Ingest`](crate::pipeline::Ingest), and nothing of plugins.
 
+pub mod otlp;
+
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::pipeline::Ingest;

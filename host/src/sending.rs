@@ -45,6 +45,13 @@ pub struct SendingSettings {
     pub retry: Option<RetrySettings>,
 }
 
+impl SendingSettings {
+    /// For what writes here and now: no queue, no retry, no time limit.
+    pub fn direct() -> SendingSettings {
+        SendingSettings::default()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct QueueSettings {
     /// How many requests are sent at a time.

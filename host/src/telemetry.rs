@@ -1,19 +1,26 @@
-//! Spanloom's own metrics, under the Collector's names.
+//! Spanloom's own metrics (under the Collector's names), logs and ledger.
 
-use std::sync::Arc;
+mod help;
+pub mod logs;
+pub mod process;
+pub mod server;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use wire::Signal;
 
-use crate::receipt::ledger::Ledger;
+use crate::receipt::ledger::{Balance, Ledger};
 
 const METADATA: Metadata<'static> = Metadata::new("spanloom", Level::INFO, None);
+const LEDGER_ITEMS: &str = "spanloom_ledger_items";
 
-/// The registry of one service. Not global, so that tests can run several.
+/// The metrics registry and the ledger of one service. Not global, so that a test can run several.
 pub struct Telemetry {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    process: process::ProcessMetrics,
     pub ledger: Ledger,
 }
 
@@ -23,8 +30,13 @@ pub type Labels<'a> = &'a [(&'static str, &'a str)];
 impl Telemetry {
     pub fn new() -> Arc<Telemetry> {
         let recorder = PrometheusBuilder::new().build_recorder();
+        for (name, help) in help::HELP {
+            // The exposition keeps one help text a name, whatever the metric's type.
+            recorder.describe_counter(name.into(), None, help.into());
+        }
+        let process = process::ProcessMetrics::register(&recorder, &METADATA);
         let handle = recorder.handle();
-        Arc::new(Telemetry { recorder, handle, ledger: Ledger::default() })
+        Arc::new(Telemetry { recorder, handle, process, ledger: Ledger::default() })
     }
 
     pub fn counter(&self, name: &'static str, labels: Labels<'_>) -> Counter {
@@ -39,9 +51,48 @@ impl Telemetry {
         self.recorder.register_histogram(&key(name, labels), &METADATA)
     }
 
+    /// Says whose metrics these are: `target_info`, with the attributes of `service.telemetry.resource` over the
+    /// defaults. One without a value takes a default away.
+    pub fn identify(&self, resource: &BTreeMap<String, Option<String>>) {
+        let mut attributes = BTreeMap::from([
+            ("service.name".to_owned(), Some("spanloom".to_owned())),
+            ("service.version".to_owned(), Some(env!("CARGO_PKG_VERSION").to_owned())),
+        ]);
+        attributes.extend(resource.clone());
+        let labels: Vec<Label> = (attributes.into_iter())
+            .filter_map(|(name, value)| Some(Label::new(name.replace(['.', '-', '/'], "_"), value?)))
+            .collect();
+        self.recorder.register_gauge(&Key::from_parts("target_info", labels), &METADATA).set(1.0);
+    }
+
     /// The Prometheus text exposition, format 0.0.4.
     pub fn render(&self) -> String {
+        self.process.refresh();
+        for balance in self.ledger.balances() {
+            self.publish(&balance);
+        }
         self.handle.render()
+    }
+
+    fn publish(&self, balance: &Balance) {
+        let set = |state: &str, reason: &str, items: u64| {
+            let labels: Labels<'_> = &[
+                ("pipeline", &balance.pipeline),
+                ("destination", &balance.destination),
+                ("state", state),
+                ("reason", reason),
+            ];
+            let labels =
+                if reason.is_empty() { labels.split_last().map_or(labels, |(_, rest)| rest) } else { labels };
+            self.gauge(LEDGER_ITEMS, labels).set(items as f64);
+        };
+        set("received", "", balance.received);
+        set("delivered", "", balance.delivered);
+        set("sampled_out", "", balance.sampled_out);
+        set("in_flight", "", balance.in_flight);
+        for (reason, items) in &balance.dropped {
+            set("dropped", reason.as_str(), *items);
+        }
     }
 }
 
@@ -75,6 +126,31 @@ impl ReceiverMetrics {
         ReceiverMetrics {
             accepted: telemetry.counter(accepted, labels),
             refused: telemetry.counter(refused, labels),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What users scrape: the Collector's names, and the ledger with its reason only where there is one.
+    #[test]
+    fn the_exposition_shows_receivers_and_the_ledger() {
+        let telemetry = Telemetry::new();
+        ReceiverMetrics::new(&telemetry, "otlp", "grpc", Signal::Traces).accepted.increment(3);
+        telemetry.ledger.open("traces", "debug").enter(3);
+        let resource = [("team".to_owned(), Some("a".to_owned())), ("service.version".to_owned(), None)];
+        telemetry.identify(&BTreeMap::from(resource));
+        let text = telemetry.render();
+        for line in [
+            r#"otelcol_receiver_accepted_spans{receiver="otlp",transport="grpc"} 3"#,
+            r#"spanloom_ledger_items{pipeline="traces",destination="debug",state="received"} 3"#,
+            r#"spanloom_ledger_items{pipeline="traces",destination="debug",state="in_flight"} 3"#,
+            "# TYPE otelcol_process_uptime gauge",
+            r#"target_info{service_name="spanloom",team="a"} 1"#,
+        ] {
+            assert!(text.contains(line), "no `{line}` in:\n{text}");
         }
     }
 }

@@ -1,3 +1,4 @@
-//! TLS, as the Collector's `configtls` names its options.
+//! TLS by rustls, as the Collector's `tls:` sections configure it.
 
 pub mod client;
+pub mod server;

@@ -1,1 +1,13 @@
+//! End to end: the `spanloom` binary between real clients and a destination that records what it gets.
 
+pub mod clients;
+pub mod command;
+pub mod config;
+pub mod ledger;
+pub mod otlp;
+pub mod sink;
+pub mod skip;
+pub mod spanloom;
+
+pub use sink::{Answer, Sink};
+pub use spanloom::Spanloom;

@@ -32,6 +32,15 @@ pub struct SignalMismatch {
 }
 
 impl Batch {
+    /// No items and no bytes.
+    pub fn empty(signal: Signal) -> Batch {
+        match signal {
+            Signal::Traces => Batch::Spans(SpanBatch::empty()),
+            Signal::Metrics => Batch::Metrics(MetricsBatch(Store::empty())),
+            Signal::Logs => Batch::Logs(LogsBatch(Store::empty())),
+        }
+    }
+
     /// Checks a request of `signal` and keeps its bytes as they are.
     pub fn decode(signal: Signal, request: Bytes) -> Result<Batch, WireError> {
         Ok(match signal {

@@ -63,3 +63,23 @@ impl fmt::Display for WireErrorKind {
 }
 
 impl std::error::Error for WireError {}
+
+/// Why an edit was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditError {
+    /// There is no such span, or no such resource.
+    Row { row: usize, rows: usize },
+    /// The edited bytes would pass 4 GiB.
+    Size,
+}
+
+impl fmt::Display for EditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Row { row, rows } => write!(f, "row {row} of {rows}"),
+            Self::Size => f.write_str("edited records would pass 4 GiB"),
+        }
+    }
+}
+
+impl std::error::Error for EditError {}

@@ -6,21 +6,27 @@
 
 mod batch;
 mod check;
+mod column;
 mod encode;
 mod error;
 mod fields;
 #[cfg(feature = "json")]
 pub mod json;
 mod layout;
+mod patch;
+mod rewrite;
 pub mod schema;
 mod signal;
 mod span_batch;
 mod store;
+mod value;
 mod varint;
 mod view;
 
 pub use batch::{Batch, LogsBatch, MetricsBatch, SignalMismatch};
 pub use check::{Summary, check};
-pub use error::{WireError, WireErrorKind};
+pub use column::{ColumnError, NumberColumn, NumberKind, TextColumn};
+pub use error::{EditError, WireError, WireErrorKind};
 pub use signal::Signal;
-pub use span_batch::SpanBatch;
+pub use span_batch::{Event, Link, Resource, Scope, Span, SpanBatch, Traces};
+pub use value::{Array, KvList, Value};

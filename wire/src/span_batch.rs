@@ -1,15 +1,30 @@
+mod columns;
+mod edits;
+mod envelopes;
+mod fields;
+mod partition;
+mod rows;
+mod write;
+
 use std::fmt;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::store::Store;
-use crate::view::Columns;
 use crate::{Signal, WireError};
+use fields::SpanFields;
 
-/// Spans over the bytes they arrived in. A clone shares them.
+pub use partition::Traces;
+pub use rows::{Event, Link, Resource, Scope, Span};
+
+/// Spans over the bytes they arrived in.
+///
+/// Spans are rows, numbered from 0 in the order in which they lie; resources are numbered likewise. Whatever
+/// leaves spans out numbers the others anew. Reading sees every edit made before. A clone shares bytes and
+/// index until one of the two is edited.
 #[derive(Clone)]
-pub struct SpanBatch(Store<Spans>);
+pub struct SpanBatch(Store<SpanFields>);
 
 impl SpanBatch {
     /// Checks an `ExportTraceServiceRequest` and keeps its bytes as they are.
@@ -17,9 +32,18 @@ impl SpanBatch {
         Store::decode(Signal::Traces, request).map(SpanBatch)
     }
 
+    pub(crate) fn empty() -> SpanBatch {
+        SpanBatch(Store::empty())
+    }
+
     /// How many spans.
     pub fn items(&self) -> usize {
         self.0.items()
+    }
+
+    /// No spans.
+    pub fn is_empty(&self) -> bool {
+        self.items() == 0
     }
 
     /// The length of all chunks together, in bytes.
@@ -27,7 +51,7 @@ impl SpanBatch {
         self.0.encoded_len()
     }
 
-    /// One request, in pieces to be sent one after another.
+    /// One request, in pieces to be sent one after another. What no one edited is the very bytes that arrived.
     pub fn chunks(&self) -> SmallVec<[Bytes; 1]> {
         self.0.chunks()
     }
@@ -51,22 +75,5 @@ impl SpanBatch {
 impl fmt::Debug for SpanBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SpanBatch({} spans, {} bytes)", self.items(), self.encoded_len())
-    }
-}
-
-#[derive(Clone, Default)]
-struct Spans;
-
-impl Columns for Spans {
-    fn push(&mut self, _: &[u8]) {}
-
-    fn select(&self, _: &[u32]) -> Spans {
-        Spans
-    }
-
-    fn append(&mut self, _: &Spans) {}
-
-    fn items(&self, _: usize) -> usize {
-        1
     }
 }

@@ -26,6 +26,10 @@ impl<C: Columns> Store<C> {
         Ok(Store { requests, view: OnceLock::new(), items })
     }
 
+    pub(crate) fn empty() -> Store<C> {
+        Store { requests: SmallVec::new(), view: OnceLock::new(), items: 0 }
+    }
+
     pub(crate) fn from_view(view: View<C>) -> Store<C> {
         Store { requests: SmallVec::new(), items: view.items(), view: OnceLock::from(Arc::new(view)) }
     }
@@ -91,7 +95,7 @@ impl<C: Columns> Store<C> {
     /// Keeps records up to `items` items and returns the rest.
     pub(crate) fn split_off(&mut self, items: usize) -> Store<C> {
         if items >= self.items {
-            return Store { requests: SmallVec::new(), view: OnceLock::new(), items: 0 };
+            return Store::empty();
         }
         let view = Arc::clone(self.view());
         let mut left = items;

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::encode::Plan;
 use crate::layout::{Layout, Record};
+use crate::patch::Patch;
 
 /// What is known of each record beside where it lies; one row a record.
 pub(crate) trait Columns: Clone + Default {
@@ -15,6 +16,8 @@ pub(crate) trait Columns: Clone + Default {
     /// The rows named, in that order.
     fn select(&self, rows: &[u32]) -> Self;
     fn append(&mut self, other: &Self);
+    /// The record has been edited.
+    fn patched(&mut self, _row: usize, _patch: &Patch) {}
     /// How many items of its signal the record counts for.
     fn items(&self, row: usize) -> usize;
 }
@@ -29,6 +32,10 @@ pub(crate) struct View<C> {
     pub(crate) columns: C,
     /// The sources one after another are no longer this batch: it has to be encoded.
     pub(crate) changed: bool,
+    /// The source that edited records are written to, once there is one.
+    pub(crate) arena: Option<u32>,
+    /// How much of it was not left behind when it was last written in one go.
+    pub(crate) arena_live_bytes: usize,
 }
 
 impl<C: Columns> View<C> {
@@ -44,7 +51,15 @@ impl<C: Columns> View<C> {
             });
         }
         let sources = requests.iter().cloned().collect();
-        View { sources, layout: Arc::new(layout), records, columns, changed: false }
+        View {
+            sources,
+            layout: Arc::new(layout),
+            records,
+            columns,
+            changed: false,
+            arena: None,
+            arena_live_bytes: 0,
+        }
     }
 
     /// The records named, in ascending order, with their envelopes.
@@ -55,6 +70,8 @@ impl<C: Columns> View<C> {
             records: rows.iter().filter_map(|row| self.records.get(*row as usize).copied()).collect(),
             columns: self.columns.select(rows),
             changed: self.changed || rows.len() != self.records.len(),
+            arena: self.arena,
+            arena_live_bytes: self.arena_live_bytes,
         }
     }
 

@@ -1,1 +1,46 @@
-fn main() {}
+//! What a developer or CI does with this project: run, test, bench, fuzz, ci.
+#![expect(clippy::print_stdout, reason = "a developer's tool speaks on its standard output")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::{bench, ci, fuzz, run, test, tidy};
+
+/// Runs, tests and measures Spanloom.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds Spanloom and starts `spanloom run`
+    Run(run::RunArgs),
+    /// Every test: invariants, unit tests, and the binary against real clients
+    Test(test::TestArgs),
+    /// CPU a span, side by side with the peers that can be had here
+    Bench(bench::BenchArgs),
+    /// Fuzzes the wire reader
+    Fuzz(fuzz::FuzzArgs),
+    /// The invariants of the source tree
+    Tidy,
+    /// What a change must pass: format, lints, licences, tests, docs
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Run(args) => run::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Bench(args) => bench::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
+        Task::Tidy => tidy::run(),
+        Task::Ci => ci::run(),
+    };
+    done.unwrap_or_else(|error| {
+        println!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,19 +1,12 @@
 //! Value types that several components' configs use.
 
+mod duration;
+
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-/// A span of time as Go writes it: `200ms`, `1m30s`, `1.5h`; a bare number is nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Duration(pub std::time::Duration);
-
-impl<'de> Deserialize<'de> for Duration {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(from)?;
-        humantime::parse_duration(&text).map(Duration).map_err(serde::de::Error::custom)
-    }
-}
+pub use duration::Duration;
 
 /// A value that is never shown: `Debug` and `print-config` say `[REDACTED]`.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
@@ -24,4 +17,14 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[REDACTED]")
     }
+}
+
+/// For a key that is given by being there: `grpc:` with nothing after it is all of its defaults.
+/// `#[serde(default, deserialize_with = "present")] grpc: Option<GrpcConfig>`.
+pub fn present<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::<T>::deserialize(from).map(|value| Some(value.unwrap_or_default()))
 }

@@ -130,7 +130,7 @@ fn client(config: &OtlpHttpConfig, endpoints: &[Option<Url>; 3]) -> Result<Clien
     if let Some(proxy) = config.proxy()? {
         builder = builder.proxy(proxy);
     }
-    builder.build().map_err(|error| ConfigError { message: with_causes(&error) })
+    builder.build().map_err(|error| ConfigError::new(with_causes(&error)))
 }
 
 /// No answer came. The address is named without its path and query, which may hold a key.

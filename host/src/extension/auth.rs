@@ -1,5 +1,8 @@
 //! Who may send to a receiver, and what an exporter says of itself.
 
+pub mod basic;
+pub mod bearer_token;
+
 use http::HeaderMap;
 
 /// Checks a request that came in.
@@ -18,3 +21,6 @@ pub trait ClientAuth: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unauthenticated(pub &'static str);
+
+const MISSING: Unauthenticated = Unauthenticated("no credentials");
+const WRONG: Unauthenticated = Unauthenticated("wrong credentials");

@@ -120,40 +120,43 @@ impl Batch {
     }
 
     pub fn delivered(mut self) {
-        self.settle_all(Settlement::Delivered);
+        self.settle(usize::MAX, Settlement::Delivered);
     }
 
     /// Delivered but for `rejected` items that the destination would not have.
     pub fn partly_delivered(mut self, rejected: usize, failure: &Failure) {
-        self.settle(rejected, Settlement::Dropped(failure.reason), Some(failure));
-        self.settle_all(Settlement::Delivered);
+        self.fail(failure);
+        self.settle(rejected, Settlement::Dropped(failure.reason));
+        self.settle(usize::MAX, Settlement::Delivered);
     }
 
     pub fn dropped(mut self, failure: &Failure) {
-        self.settle(usize::MAX, Settlement::Dropped(failure.reason), Some(failure));
+        self.fail(failure);
+        self.settle(usize::MAX, Settlement::Dropped(failure.reason));
     }
 
     /// Given back to the sender, who keeps the items.
     pub fn refused_to_sender(mut self, failure: &Failure) {
-        self.settle(usize::MAX, Settlement::Refused, Some(failure));
+        self.fail(failure);
+        self.settle(usize::MAX, Settlement::Refused);
     }
 
-    /// Call after a sampler removed `items` items from `data`.
-    pub fn sampled_out(&mut self, items: usize) {
-        self.settle(items, Settlement::SampledOut, None);
+    /// What a sampler decided not to keep.
+    pub fn sampled_out(mut self) {
+        self.settle(usize::MAX, Settlement::SampledOut);
     }
 
-    fn settle_all(&mut self, how: Settlement) {
-        self.settle(usize::MAX, how, None);
+    fn fail(&self, failure: &Failure) {
+        for share in &self.shares {
+            share.receipt.fail(failure);
+            share.watch.fail(failure);
+        }
     }
 
-    fn settle(&mut self, mut items: usize, how: Settlement, failure: Option<&Failure>) {
+    /// Settles up to `items` items, first come first.
+    fn settle(&mut self, mut items: usize, how: Settlement) {
         for share in &mut self.shares {
             let settled = share.items.min(items);
-            if let Some(failure) = failure.filter(|_| settled > 0 || items == usize::MAX) {
-                share.receipt.fail(failure);
-                share.watch.fail(failure);
-            }
             for account in share.accounts.iter() {
                 account.settle(settled, how);
             }
@@ -183,8 +186,8 @@ impl Share {
 impl Drop for Batch {
     fn drop(&mut self) {
         if self.shares.iter().any(|share| share.items > 0) {
-            let failure = Failure::retryable(Reason::Abandoned, "the request was abandoned while it waited");
-            self.settle(usize::MAX, Settlement::Dropped(Reason::Abandoned), Some(&failure));
+            self.fail(&Failure::retryable(Reason::Abandoned, "the request was abandoned while it waited"));
+            self.settle(usize::MAX, Settlement::Dropped(Reason::Abandoned));
         }
     }
 }

@@ -220,7 +220,7 @@ fn millis(millis: u64) -> Duration {
 }
 
 fn wrong<T>(message: &str) -> Result<T, ConfigError> {
-    Err(ConfigError { message: message.to_owned() })
+    Err(ConfigError::new(message.to_owned()))
 }
 
 #[cfg(test)]
@@ -231,7 +231,7 @@ mod tests {
     fn read(queue: Value, retry: Value) -> Result<SendingSettings, String> {
         let queue: QueueConfig = serde_json::from_value(queue).map_err(|error| error.to_string())?;
         let retry: RetryConfig = serde_json::from_value(retry).map_err(|error| error.to_string())?;
-        settings(millis(5000), &queue, &retry).map_err(|error| error.message)
+        settings(millis(5000), &queue, &retry).map_err(|error| error.to_string())
     }
 
     #[test]

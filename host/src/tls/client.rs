@@ -249,7 +249,7 @@ fn read_certs(
 }
 
 fn read(key: &str, path: &str) -> Result<Vec<u8>, ConfigError> {
-    std::fs::read(path).map_err(|error| ConfigError { message: format!("tls.{key}: {path}: {error}") })
+    std::fs::read(path).map_err(|error| ConfigError::new(format!("tls.{key}: {path}: {error}")))
 }
 
 fn server_name(name: &str) -> Result<ServerName<'static>, ConfigError> {
@@ -257,9 +257,9 @@ fn server_name(name: &str) -> Result<ServerName<'static>, ConfigError> {
 }
 
 fn tls_error(key: &str, error: impl std::fmt::Display) -> ConfigError {
-    ConfigError { message: format!("tls.{key}: {error}") }
+    ConfigError::new(format!("tls.{key}: {error}"))
 }
 
 fn wrong<T>(message: &str) -> Result<T, ConfigError> {
-    Err(ConfigError { message: message.to_owned() })
+    Err(ConfigError::new(message.to_owned()))
 }

@@ -3,8 +3,9 @@ use spanloom_wire::json::{from_json, to_json};
 
 use super::*;
 
-fn survives_json<R: Request>(request: &R) {
-    let json = to_json(&request.batch());
+fn survives_json<R: Request>(request: &R, seed: u64) {
+    let bytes = scramble(R::SIGNAL.request(), &request.encode_to_vec(), &mut Dice::new(seed));
+    let json = to_json(&Batch::decode(R::SIGNAL, bytes.into()).expect("a valid request"));
     let bytes = from_json(R::SIGNAL, &json).unwrap_or_else(|error| {
         panic!("{error} in {}", String::from_utf8_lossy(&json));
     });
@@ -16,17 +17,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn traces_survive_json(request in requests::traces()) {
-        survives_json(&request);
+    fn traces_survive_json(request in requests::traces(), seed in any::<u64>()) {
+        survives_json(&request, seed);
     }
 
     #[test]
-    fn metrics_survive_json(request in requests::metrics()) {
-        survives_json(&request);
+    fn metrics_survive_json(request in requests::metrics(), seed in any::<u64>()) {
+        survives_json(&request, seed);
     }
 
     #[test]
-    fn logs_survive_json(request in requests::logs()) {
-        survives_json(&request);
+    fn logs_survive_json(request in requests::logs(), seed in any::<u64>()) {
+        survives_json(&request, seed);
     }
 }

@@ -1,8 +1,10 @@
 //! What holds of all requests, with prost's generated types as the oracle.
 
 mod check;
+mod edits;
 mod json;
 mod requests;
+mod scramble;
 mod split;
 
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use scramble::{Dice, scramble};
 use spanloom_wire::{Batch, Signal};
 
 /// A request of any signal, as prost has it.

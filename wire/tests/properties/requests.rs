@@ -22,7 +22,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-pub fn traces() -> impl Strategy<Value = ExportTraceServiceRequest> {
+pub(crate) fn traces() -> impl Strategy<Value = ExportTraceServiceRequest> {
     let scope_spans = (option::of(scope()), vec(span(), 0..4), text())
         .prop_map(|(scope, spans, schema_url)| ScopeSpans { scope, spans, schema_url });
     let resource_spans = (option::of(resource()), vec(scope_spans, 0..4), text())
@@ -30,7 +30,7 @@ pub fn traces() -> impl Strategy<Value = ExportTraceServiceRequest> {
     vec(resource_spans, 0..4).prop_map(|resource_spans| ExportTraceServiceRequest { resource_spans })
 }
 
-pub fn logs() -> impl Strategy<Value = ExportLogsServiceRequest> {
+pub(crate) fn logs() -> impl Strategy<Value = ExportLogsServiceRequest> {
     let scope_logs = (option::of(scope()), vec(log_record(), 0..4), text())
         .prop_map(|(scope, log_records, schema_url)| ScopeLogs { scope, log_records, schema_url });
     let resource_logs = (option::of(resource()), vec(scope_logs, 0..4), text())
@@ -38,7 +38,7 @@ pub fn logs() -> impl Strategy<Value = ExportLogsServiceRequest> {
     vec(resource_logs, 0..4).prop_map(|resource_logs| ExportLogsServiceRequest { resource_logs })
 }
 
-pub fn metrics() -> impl Strategy<Value = ExportMetricsServiceRequest> {
+pub(crate) fn metrics() -> impl Strategy<Value = ExportMetricsServiceRequest> {
     let scope_metrics = (option::of(scope()), vec(metric(), 0..4), text())
         .prop_map(|(scope, metrics, schema_url)| ScopeMetrics { scope, metrics, schema_url });
     let resource_metrics = (option::of(resource()), vec(scope_metrics, 0..3), text()).prop_map(
@@ -48,11 +48,11 @@ pub fn metrics() -> impl Strategy<Value = ExportMetricsServiceRequest> {
 }
 
 /// Few keys, so that they repeat within a span and across spans.
-pub fn key() -> impl Strategy<Value = String> {
+pub(crate) fn key() -> impl Strategy<Value = String> {
     prop_oneof![4 => "[a-c]", 1 => text()]
 }
 
-pub fn any_value() -> impl Strategy<Value = AnyValue> {
+pub(crate) fn any_value() -> impl Strategy<Value = AnyValue> {
     let leaf = prop_oneof![
         Just(None),
         text().prop_map(|text| Some(Value::StringValue(text))),
@@ -128,7 +128,7 @@ fn scope() -> impl Strategy<Value = InstrumentationScope> {
     )
 }
 
-pub fn span() -> impl Strategy<Value = Span> {
+pub(crate) fn span() -> impl Strategy<Value = Span> {
     let ids = (prop_oneof![3 => (0..3u8).prop_map(|id| vec![id; 16]), 1 => id(16)], id(8), id(8));
     let event = (time(), text(), attributes(), 0..3u32).prop_map(
         |(time_unix_nano, name, attributes, dropped_attributes_count)| Event {

@@ -6,18 +6,18 @@ use super::*;
 
 /// One record with all that surrounds it.
 #[derive(Clone, Debug, PartialEq)]
-struct Flat<T> {
-    resource: Option<Resource>,
-    resource_schema_url: String,
-    scope: Option<InstrumentationScope>,
-    scope_schema_url: String,
-    record: T,
+pub(crate) struct Flat<T> {
+    pub(crate) resource: Option<Resource>,
+    pub(crate) resource_schema_url: String,
+    pub(crate) scope: Option<InstrumentationScope>,
+    pub(crate) scope_schema_url: String,
+    pub(crate) record: T,
 }
 
 /// Names a request's records together with their envelopes.
 macro_rules! flatten {
     ($name:ident, $request:ty, $resources:ident, $scopes:ident, $records:ident, $record:ty) => {
-        fn $name(request: &$request) -> Vec<Flat<$record>> {
+        pub(crate) fn $name(request: &$request) -> Vec<Flat<$record>> {
             let resources = request.$resources.iter();
             let scopes =
                 resources.flat_map(|resource| resource.$scopes.iter().map(move |scope| (resource, scope)));

@@ -40,7 +40,7 @@ impl CompressionConfig {
             "zstd" => Ok(Compression::Zstd),
             other => {
                 let message = format!("compression: there is no `{other}`, but gzip, zstd and none");
-                Err(ConfigError { message })
+                Err(ConfigError::new(message))
             }
         }
     }
@@ -109,6 +109,6 @@ mod tests {
     #[test]
     fn an_unknown_compression_is_refused_by_name() {
         let error = CompressionConfig("snappy".to_owned()).read().unwrap_err();
-        assert!(error.message.contains("snappy") && error.message.contains("zstd"), "{error}");
+        assert!(error.to_string().contains("snappy") && error.to_string().contains("zstd"), "{error}");
     }
 }

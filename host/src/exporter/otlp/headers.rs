@@ -57,7 +57,7 @@ impl AuthConfig {
                 "auth.authenticator: no running extension `{}` authenticates clients; those that do: {known}",
                 self.authenticator
             );
-            ConfigError { message }
+            ConfigError::new(message)
         })
     }
 }
@@ -67,9 +67,9 @@ pub fn read(headers: &HeadersConfig) -> Result<HeaderMap, ConfigError> {
     let mut map = HeaderMap::new();
     for (key, Secret(value)) in headers {
         let name = HeaderName::try_from(key.as_str())
-            .map_err(|error| ConfigError { message: format!("headers.{key}: {error}") })?;
+            .map_err(|error| ConfigError::on("headers", format!("{key}: {error}")))?;
         let mut value = HeaderValue::try_from(value.as_str())
-            .map_err(|error| ConfigError { message: format!("headers.{key}: {error}") })?;
+            .map_err(|error| ConfigError::on("headers", format!("{key}: {error}")))?;
         value.set_sensitive(true);
         map.insert(name, value);
     }

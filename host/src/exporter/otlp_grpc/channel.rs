@@ -48,11 +48,11 @@ pub(super) fn connect(config: &OtlpGrpcConfig) -> Result<Vec<Channel>, ConfigErr
 }
 
 fn endpoint(config: &OtlpGrpcConfig, target: &Target) -> Result<Endpoint, ConfigError> {
-    let wrong = |error| ConfigError { message: format!("endpoint: {error}") };
+    let wrong = |error: tonic::transport::Error| ConfigError::on("endpoint", error.to_string());
     let scheme = if target.tls { "https" } else { "http" };
     let origin = format!("{scheme}://{}", target.authority)
         .parse()
-        .map_err(|error| ConfigError { message: format!("endpoint: {error}") })?;
+        .map_err(|error: http::uri::InvalidUri| ConfigError::on("endpoint", error.to_string()))?;
     // The scheme tells tonic to leave TLS to our connector; the origin tells the destination what we asked for.
     let endpoint = Endpoint::from_shared(format!("http://{}", target.authority)).map_err(wrong)?;
     let endpoint =
@@ -102,6 +102,6 @@ fn tls(config: &OtlpGrpcConfig, host: &str) -> Result<(TlsConnector, ServerName<
     let mut tls = config.tls.client_config()?;
     tls.alpn_protocols = vec![b"h2".to_vec()];
     let name = ServerName::try_from(host.to_owned())
-        .map_err(|error| ConfigError { message: format!("endpoint: {error}") })?;
+        .map_err(|error| ConfigError::on("endpoint", error.to_string()))?;
     Ok((TlsConnector::from(Arc::new(tls)), name))
 }

@@ -150,7 +150,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn wrong<T>(message: &str) -> Result<T, ConfigError> {
-    Err(ConfigError { message: message.to_owned() })
+    Err(ConfigError::new(message.to_owned()))
 }
 
 #[cfg(test)]
@@ -161,8 +161,8 @@ mod tests {
 
     fn read(config: Value) -> Result<Target, String> {
         let config: OtlpGrpcConfig = serde_json::from_value(config).map_err(|error| error.to_string())?;
-        config.validate().map_err(|error| error.message)?;
-        config.target().map_err(|error| error.message)
+        config.validate().map_err(|error| error.to_string())?;
+        config.target().map_err(|error| error.to_string())
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl OtlpHttpConfig {
 
     pub(super) fn proxy(&self) -> Result<Option<Proxy>, ConfigError> {
         let proxy = self.proxy_url.as_ref().map(Proxy::all).transpose();
-        proxy.map_err(|error| ConfigError { message: format!("proxy_url: {error}") })
+        proxy.map_err(|error| ConfigError::on("proxy_url", error.to_string()))
     }
 
     pub(super) fn pool_max_idle_per_host(&self) -> usize {
@@ -173,7 +173,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn wrong<T>(message: &str) -> Result<T, ConfigError> {
-    Err(ConfigError { message: message.to_owned() })
+    Err(ConfigError::new(message.to_owned()))
 }
 
 #[cfg(test)]
@@ -184,8 +184,8 @@ mod tests {
 
     fn read(config: Value) -> Result<Vec<String>, String> {
         let config: OtlpHttpConfig = serde_json::from_value(config).map_err(|error| error.to_string())?;
-        config.validate().map_err(|error| error.message)?;
-        let endpoints = config.endpoints().map_err(|error| error.message)?;
+        config.validate().map_err(|error| error.to_string())?;
+        let endpoints = config.endpoints().map_err(|error| error.to_string())?;
         Ok(endpoints.iter().map(|endpoint| endpoint.as_ref().map_or("-", Url::as_str).to_owned()).collect())
     }
 

@@ -1,0 +1,53 @@
+//! What a span costs on its way through a collector, in CPU-µs, beside what merely sending and
+//! receiving its bytes costs: one interleaved run over the bare wire, a reference relay, Spanloom
+//! and the peers found. Read [`plan`] for what is measured, [`measure`] for how, [`report`] for
+//! what is printed.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to a terminal")]
+
+mod blast;
+mod export_service;
+mod measure;
+mod payload;
+mod plan;
+mod process;
+mod raw_codec;
+mod relay;
+mod report;
+mod shape;
+mod sink;
+mod subject;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    run: plan::RunArgs,
+}
+
+/// The run's own processes: the same binary, started by the run, driven by lines on its stdin.
+#[derive(Subcommand)]
+enum Part {
+    /// Send one fixed request again and again, in a closed loop.
+    #[command(hide = true)]
+    Blast(blast::BlastArgs),
+    /// Receive OTLP over gRPC and HTTP, and count spans.
+    #[command(hide = true)]
+    Sink(sink::SinkArgs),
+    /// Pass OTLP/gRPC on in batches, with nothing but stock tonic.
+    #[command(hide = true)]
+    Relay(relay::RelayArgs),
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    match cli.part {
+        Some(Part::Blast(args)) => blast::run(args),
+        Some(Part::Sink(args)) => sink::run(args),
+        Some(Part::Relay(args)) => relay::run(args),
+        None => plan::run(&cli.run),
+    }
+}

@@ -1,0 +1,172 @@
+//! What is measured: the bare wire, and every collector between a generator and a sink of its own.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::blast::Protocol;
+use crate::payload::Payload;
+use crate::process::{LOOPBACK, Part, Process};
+use crate::sink::SinkAddresses;
+
+pub(crate) const WIRE_FLOOR: &str = "wire floor";
+
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+const START_POLL: Duration = Duration::from_millis(50);
+
+/// How much of a subject's log is shown when it does not start.
+const LOG_TAIL_BYTES: usize = 2_000;
+
+#[derive(Clone)]
+pub(crate) enum SubjectKind {
+    /// The generator straight into the sink.
+    Wire,
+    Relay,
+    Spanloom(PathBuf),
+    Collector(PathBuf),
+    Rotel(PathBuf),
+}
+
+/// A subject at work on one protocol, in and out.
+pub(crate) struct Subject {
+    pub(crate) name: &'static str,
+    pub(crate) sink: Part,
+    /// Where the generator sends.
+    pub(crate) target: SocketAddr,
+    /// None for the bare wire.
+    pub(crate) process: Option<Process>,
+}
+
+/// Where a collector listens, and where its sink does.
+struct Ports {
+    grpc: SocketAddr,
+    http: SocketAddr,
+    sink: SinkAddresses,
+}
+
+impl SubjectKind {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Wire => WIRE_FLOOR,
+            Self::Relay => "relay",
+            Self::Spanloom(_) => "Spanloom",
+            Self::Collector(_) => "Collector",
+            Self::Rotel(_) => "Rotel",
+        }
+    }
+
+    /// The relay is a yardstick for gRPC only.
+    pub(crate) fn speaks(&self, protocol: Protocol) -> bool {
+        !matches!((self, protocol), (Self::Relay, Protocol::Http))
+    }
+
+    /// Starts it, with a sink of its own that knows `payloads`, and waits until it listens. Its
+    /// config and log go to `scratch`.
+    pub(crate) fn start(
+        &self,
+        protocol: Protocol,
+        payloads: &[Payload],
+        scratch: &Path,
+    ) -> anyhow::Result<Subject> {
+        let name = self.name();
+        let known =
+            payloads.iter().map(|payload| format!("--known={}={}", payload.bytes.len(), payload.spans));
+        let (sink, addresses) = Part::start("sink", &known.collect::<Vec<_>>())?;
+        let ports = Ports { grpc: free_address()?, http: free_address()?, sink: addresses };
+        let (target, sink_target) = match protocol {
+            Protocol::Grpc => (ports.grpc, ports.sink.grpc),
+            Protocol::Http => (ports.http, ports.sink.http),
+        };
+        let process = match self {
+            Self::Wire => return Ok(Subject { name, sink, target: sink_target, process: None }),
+            Self::Relay => {
+                let args = [format!("--listen={target}"), format!("--target={sink_target}")];
+                Part::start::<String>("relay", &args)?.0.into_process()
+            }
+            Self::Spanloom(path) => {
+                let config = write(scratch, "spanloom.yaml", include_str!("../configs/spanloom.yaml"))?;
+                launch(
+                    ports.set(Command::new(path).arg("run").arg("--config").arg(config), protocol),
+                    scratch,
+                    target,
+                )?
+            }
+            Self::Collector(path) => {
+                let config = write(scratch, "otelcol.yaml", include_str!("../configs/otelcol.yaml"))?;
+                launch(ports.set(Command::new(path).arg("--config").arg(config), protocol), scratch, target)?
+            }
+            Self::Rotel(path) => launch(&mut rotel(path, &ports, protocol, scratch), scratch, target)?,
+        };
+        Ok(Subject { name, sink, target, process: Some(process) })
+    }
+}
+
+impl Ports {
+    /// The names that the configs in `configs/` use.
+    fn set<'a>(&self, command: &'a mut Command, protocol: Protocol) -> &'a mut Command {
+        let (collector, spanloom) = match protocol {
+            Protocol::Grpc => ("otlp", "otlp_grpc"),
+            Protocol::Http => ("otlphttp", "otlp_http"),
+        };
+        command
+            .env("BENCH_GRPC_PORT", self.grpc.port().to_string())
+            .env("BENCH_HTTP_PORT", self.http.port().to_string())
+            .env("BENCH_SINK_GRPC_PORT", self.sink.grpc.port().to_string())
+            .env("BENCH_SINK_HTTP_PORT", self.sink.http.port().to_string())
+            .env("BENCH_COLLECTOR_EXPORTER", collector)
+            .env("BENCH_SPANLOOM_EXPORTER", spanloom)
+    }
+}
+
+/// Rotel always batches as the others here do: 8,192 spans, 200 ms.
+fn rotel(path: &Path, ports: &Ports, protocol: Protocol, scratch: &Path) -> Command {
+    let (name, sink) = match protocol {
+        Protocol::Grpc => ("grpc", ports.sink.grpc),
+        Protocol::Http => ("http", ports.sink.http),
+    };
+    let mut command = Command::new(path);
+    command
+        .arg("start")
+        .args(["--exporter", "otlp", "--otlp-exporter-compression", "none"])
+        .args(["--otlp-exporter-protocol", name])
+        .arg(format!("--otlp-exporter-endpoint=http://{sink}"))
+        .arg(format!("--otlp-grpc-endpoint={}", ports.grpc))
+        .arg(format!("--otlp-http-endpoint={}", ports.http))
+        .arg("--pid-file")
+        .arg(scratch.join("rotel.pid"))
+        .arg("--log-file")
+        .arg(scratch.join("rotel.log"));
+    command
+}
+
+fn launch(command: &mut Command, scratch: &Path, target: SocketAddr) -> anyhow::Result<Process> {
+    let log_path = scratch.join("subject.log");
+    let log = File::create(&log_path)?;
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    let mut process = Process::start(command)?;
+    let deadline = Instant::now() + START_TIMEOUT;
+    while TcpStream::connect(target).is_err() {
+        if process.has_exited() || Instant::now() > deadline {
+            let log = fs::read(&log_path).unwrap_or_default();
+            let tail = log.get(log.len().saturating_sub(LOG_TAIL_BYTES)..).unwrap_or_default();
+            anyhow::bail!("it does not listen on {target}; its log: {}", String::from_utf8_lossy(tail));
+        }
+        std::thread::sleep(START_POLL);
+    }
+    Ok(process)
+}
+
+fn write(scratch: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+    let path = scratch.join(name);
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// An address that was free a moment ago.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind((LOOPBACK, 0))?.local_addr()?)
+}

@@ -1,0 +1,109 @@
+//! The command line.
+
+pub mod components;
+pub mod generate;
+pub mod print_config;
+pub mod run;
+pub mod validate;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{component::Registry, config::ConfigError};
+
+/// An OpenTelemetry collector whose processing is done by WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(
+    name = "spanloom",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Exit codes: 0 done, 1 failed while running, 2 wrong usage or config.
+
+Example: see what a config comes to, then run it.
+  spanloom validate -c otel.yaml
+  spanloom run -c otel.yaml"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Run(run::RunArgs),
+    Validate(validate::ValidateArgs),
+    Components(components::ComponentsArgs),
+    PrintConfig(print_config::PrintConfigArgs),
+    Generate(Box<generate::GenerateArgs>),
+}
+
+/// What runs without a config: OTLP in, everything shown.
+const EMBEDDED_CONFIG: &str = include_str!("../embedded.yaml");
+
+/// What a config is made of.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConfigArgs {
+    /// A config: a path, file:PATH, env:NAME or yaml:TEXT. Several are merged, the later over the earlier.
+    #[arg(short, long, value_name = "CONFIG")]
+    pub config: Vec<String>,
+
+    /// One value over the configs, as processors::batch::timeout=2s. The value is YAML; `.` parts keys too.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// What `--config` names, or else the embedded config.
+    fn or_embedded(&self) -> Vec<String> {
+        if self.config.is_empty() { vec![format!("yaml:{EMBEDDED_CONFIG}")] } else { self.config.clone() }
+    }
+}
+
+/// Where a command writes to.
+pub struct Terminal<'a> {
+    pub out: &'a mut dyn Write,
+    pub err: &'a mut dyn Write,
+    /// Whether what goes to `err` may be coloured.
+    pub colour: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    /// At run time.
+    Failed = 1,
+    /// Usage or config.
+    Wrong = 2,
+}
+
+impl Cli {
+    /// Runs the command to its end. An error is one at run time.
+    pub async fn execute(self, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
+        let registry = Registry::builtin();
+        match self.command {
+            Command::Run(args) => run::run(&args, &registry, terminal).await,
+            Command::Validate(args) => validate::run(&args, &registry, terminal),
+            Command::Components(args) => components::run(&args, &registry, terminal),
+            Command::PrintConfig(args) => print_config::run(&args, terminal),
+            Command::Generate(args) => generate::run(*args).await,
+        }
+    }
+}
+
+impl Terminal<'_> {
+    fn wrong(&mut self, error: &ConfigError) -> anyhow::Result<Exit> {
+        writeln!(self.err, "{}", error.render(self.colour))?;
+        Ok(Exit::Wrong)
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! `spanloom print-config`: what several configs, settings and references come to.
+
+use clap::Args;
+
+use super::{ConfigArgs, Exit, Terminal};
+use crate::config::{expand::process_env, load::load, print::print};
+
+/// Print the config after merging and expanding, as YAML, with secrets redacted.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --config it prints the config that `spanloom run` has then. The config is not checked. Redacted are values of \
+keys that name a secret (token, password, …), all headers, and passwords in addresses.
+
+Example:
+  spanloom print-config -c base.yaml --set service::telemetry::logs::level=debug")]
+pub struct PrintConfigArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+pub fn run(args: &PrintConfigArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
+    let loaded = match load(&args.config.or_embedded(), &args.config.set, &process_env) {
+        Ok(loaded) => loaded,
+        Err(error) => return terminal.wrong(&error),
+    };
+    for warning in &loaded.warnings {
+        writeln!(terminal.err, "{}\n", warning.warning(terminal.colour))?;
+    }
+    terminal.out.write_all(print(&loaded.root).as_bytes())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,104 @@
+//! `spanloom run`: starts the service and keeps it until a signal ends it.
+
+use anyhow::Context;
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{ConfigArgs, Exit, Terminal};
+use crate::{
+    component::Registry,
+    config::{Config, expand::process_env},
+    service::{Drained, Service},
+    telemetry::logs,
+};
+
+/// Run the collector until it is told to stop.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without a config it receives OTLP on 127.0.0.1:4317 (gRPC) and :4318 (HTTP), and shows what passes.
+
+SIGTERM and Ctrl-C drain: nothing new is taken, what is under way is delivered, within service.shutdown_timeout
+(30s). A second signal ends it at once. Exit codes: 0 everything was delivered or dropped for a counted reason, 1 failed
+or was cut short, 2 the config is wrong.
+
+Example: one config for all, one for this place, and one value more.
+  spanloom run -c base.yaml -c site.yaml --set exporters::otlp_grpc::endpoint=backend:4317")]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// What to try next, shown when the embedded config runs.
+const WELCOME: &str = "\
+Spanloom is listening, and shows here what passes.
+
+  send OTLP/gRPC to   127.0.0.1:4317
+  send OTLP/HTTP to   http://127.0.0.1:4318
+  its own metrics     http://127.0.0.1:8888/metrics
+
+Try, from another terminal:
+
+  spanloom generate traces --rate 20 --duration 10s
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 <your instrumented application>
+  spanloom print-config            the config that runs now, to start your own from
+  spanloom run --config my.yaml
+
+Ctrl-C drains and ends it.
+";
+
+pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
+    let opened = match Config::open(&args.config.or_embedded(), &args.config.set, &process_env, registry) {
+        Ok(opened) => opened,
+        Err(error) => return terminal.wrong(&error),
+    };
+    for warning in &opened.warnings {
+        writeln!(terminal.err, "{}\n", warning.warning(terminal.colour))?;
+    }
+    logs::init(&opened.config.service.telemetry.logs);
+    let mut signals = Signals::listen()?;
+    let service = Service::start(&opened.config, registry).await?;
+    if args.config.config.is_empty() {
+        terminal.err.write_all(WELCOME.as_bytes())?;
+    }
+    serve(service, &mut signals).await.map(|()| Exit::Done)
+}
+
+/// Until SIGTERM or Ctrl-C; then drains. A second signal ends the draining at once.
+async fn serve(service: Service, signals: &mut Signals) -> anyhow::Result<()> {
+    signals.next().await;
+    tracing::info!("draining; a second signal ends this at once");
+    tokio::select! {
+        drained = service.shutdown() => match drained {
+            Drained::Whole => {
+                tracing::info!("drained");
+                Ok(())
+            }
+            Drained::Cut { dropped } => {
+                anyhow::bail!("service.shutdown_timeout passed: {dropped} items had not been delivered and were dropped")
+            }
+        },
+        () = signals.next() => anyhow::bail!("ended by a second signal before everything was delivered"),
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Signals> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

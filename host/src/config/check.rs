@@ -1,0 +1,174 @@
+//! Holds a config against the components that this binary has: everything that is wrong with it, not the first thing.
+
+use super::{
+    Config, ConfigError, Finding, Node, PipelineConfig, PipelineId, nearest::did_you_mean, node::Entry,
+};
+use crate::component::{ComponentId, Kind, Registry};
+
+/// `Ok` holds warnings: what is defined and not used, keys without effect, names that will go.
+pub fn check(config: &Config, registry: &Registry) -> Result<Vec<Finding>, ConfigError> {
+    let mut check = Check { config, registry, errors: Vec::new(), warnings: Vec::new() };
+    for kind in Kind::ALL {
+        check.section(kind);
+    }
+    check.service();
+    let Check { errors, warnings, .. } = check;
+    ConfigError::from_findings(errors).map(|()| warnings)
+}
+
+struct Check<'a> {
+    config: &'a Config,
+    registry: &'a Registry,
+    errors: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn section(&mut self, kind: Kind) {
+        let Some(section) = self.config.root.get(kind.section()) else { return };
+        for entry in section.entries() {
+            let Ok(id) = entry.key.parse::<ComponentId>() else { continue };
+            let Some(known) = self.registry.find(kind, &id.kind) else {
+                self.errors.push(self.unknown_type(kind, &id, entry));
+                continue;
+            };
+            if id.kind == "logging" {
+                self.warnings.push(
+                    at_key(entry, section, format!("the {kind} `{id}` is called `debug` today"))
+                        .help("`logging` still works and will go"),
+                );
+            }
+            if let Err(error) = self.registry.check(known.kind, &id.kind, &entry.node) {
+                self.errors.extend(error.into_findings());
+            }
+            if !self.is_used(kind, &id) {
+                let place = if kind == Kind::Extension { "service.extensions" } else { "any pipeline" };
+                self.warnings.push(
+                    at_key(entry, section, format!("the {kind} `{id}` is not in {place}"))
+                        .label("it will not run"),
+                );
+            }
+        }
+    }
+
+    fn unknown_type(&self, kind: Kind, id: &ComponentId, entry: &Entry) -> Finding {
+        let names: Vec<&str> =
+            self.registry.types(kind).iter().flat_map(|known| known.names.iter().copied()).collect();
+        let message = format!("Spanloom has no {kind} `{}`", id.kind);
+        let mut finding = Finding::new(message).at(entry.key_at.clone(), self.section_path(kind));
+        finding.label = did_you_mean(&id.kind, names.iter().copied());
+        match names.as_slice() {
+            [] => finding.help(format!("it has no {}s yet", kind)),
+            names => finding.help(format!("it has: {}", names.join(", "))),
+        }
+    }
+
+    fn section_path(&self, kind: Kind) -> super::KeyPath {
+        self.config.root.get(kind.section()).map(|node| node.path().clone()).unwrap_or_default()
+    }
+
+    fn is_used(&self, kind: Kind, id: &ComponentId) -> bool {
+        let service = &self.config.service;
+        let in_any = |role: fn(&PipelineConfig) -> &[ComponentId]| {
+            service.pipelines.values().any(|pipeline| role(pipeline).contains(id))
+        };
+        match kind {
+            Kind::Receiver => in_any(|pipeline| &pipeline.receivers),
+            Kind::Processor => in_any(|pipeline| &pipeline.processors),
+            Kind::Exporter => in_any(|pipeline| &pipeline.exporters),
+            Kind::Connector => {
+                in_any(|pipeline| &pipeline.receivers) || in_any(|pipeline| &pipeline.exporters)
+            }
+            Kind::Extension => service.extensions.contains(id),
+        }
+    }
+
+    fn service(&mut self) {
+        let service = &self.config.service;
+        let root = &self.config.root;
+        let place = root.nearest(["service", "extensions"]);
+        for (index, id) in service.extensions.iter().enumerate() {
+            self.reference(Kind::Extension, id, place.items().get(index).unwrap_or(place));
+        }
+        let telemetry = root.nearest(["service", "telemetry"]);
+        for key in service.telemetry.unused() {
+            let place = telemetry.nearest(key.split("::"));
+            self.warnings
+                .push(place.finding(format!("`service::telemetry::{key}` has no effect in Spanloom")));
+        }
+        let pipelines = root.get("service").and_then(|service| service.get("pipelines"));
+        // What could not be read has been complained of.
+        if pipelines.is_none_or(|pipelines| pipelines.is_null() || pipelines.is_empty_map()) {
+            let message = "there is no pipeline in `service::pipelines`";
+            let finding = match root.get("service") {
+                Some(service) => service.nearest(["pipelines"]).finding(message),
+                None => Finding::new(message),
+            };
+            self.errors.push(finding.help(
+                "write one: `service: { pipelines: { traces: { receivers: [otlp], exporters: [debug] } } }`",
+            ));
+        }
+        for (id, pipeline) in &service.pipelines {
+            self.pipeline(id, pipeline);
+        }
+    }
+
+    fn pipeline(&mut self, id: &PipelineId, pipeline: &PipelineConfig) {
+        let pipelines = self.config.root.nearest(["service", "pipelines"]);
+        let entry = pipelines.entries().iter().find(|entry| entry.key.parse().as_ref() == Ok(id));
+        let Some(node) = entry.map(|entry| &entry.node) else { return };
+        let roles = [
+            (Kind::Receiver, &pipeline.receivers),
+            (Kind::Processor, &pipeline.processors),
+            (Kind::Exporter, &pipeline.exporters),
+        ];
+        for (kind, ids) in roles {
+            if ids.is_empty() && kind != Kind::Processor {
+                self.errors.push(node.finding(format!("the pipeline `{id}` has no {kind}")));
+            }
+            let list = node.get(kind.section()).unwrap_or(node);
+            for (index, component) in ids.iter().enumerate() {
+                let place = list.items().get(index).unwrap_or(list);
+                self.reference(kind, component, place);
+                self.takes_signal(kind, component, id, place);
+                if ids.iter().take(index).any(|earlier| earlier == component) {
+                    self.errors.push(place.finding(format!("the {kind} `{component}` is here twice")));
+                }
+            }
+        }
+    }
+
+    /// A component that is named must be defined; a connector may stand for a receiver or an exporter.
+    fn reference(&mut self, kind: Kind, id: &ComponentId, place: &Node) {
+        let as_connector = matches!(kind, Kind::Receiver | Kind::Exporter);
+        let defined = self.config.components(kind);
+        if defined.contains_key(id) || (as_connector && self.config.connectors.contains_key(id)) {
+            return;
+        }
+        let section = kind.section();
+        let names: Vec<String> = defined.keys().map(ComponentId::to_string).collect();
+        let mut finding = place.finding(format!("the {kind} `{id}` is not defined in `{section}`"));
+        finding.label = did_you_mean(&id.to_string(), names.iter().map(String::as_str));
+        self.errors.push(match names.as_slice() {
+            [] => finding.help(format!("`{section}` defines none")),
+            names => finding.help(format!("defined there: {}", names.join(", "))),
+        });
+    }
+
+    fn takes_signal(&mut self, kind: Kind, id: &ComponentId, pipeline: &PipelineId, place: &Node) {
+        let Some(known) = self.registry.find(kind, &id.kind) else { return };
+        if !self.config.components(kind).contains_key(id) || known.signals.contains(&pipeline.signal) {
+            return;
+        }
+        let signals: Vec<String> = known.signals.iter().map(ToString::to_string).collect();
+        self.errors.push(place.finding(format!(
+            "the {kind} `{id}` takes {}, and the pipeline `{pipeline}` carries {}",
+            signals.join(" and "),
+            pipeline.signal
+        )));
+    }
+}
+
+fn at_key(entry: &Entry, section: &Node, message: String) -> Finding {
+    Finding::new(message).at(entry.key_at.clone(), section.path().clone())
+}

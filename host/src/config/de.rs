@@ -1,0 +1,272 @@
+//! Reads nodes with serde, so that every error knows its place.
+//!
+//! As lenient as the Collector: text may be written as a number, a list of words as `a,b`, nothing as a map or list
+//! without entries. Not the other way round: quoted text is no number, and `yes` is no boolean.
+
+mod access;
+mod error;
+
+use std::cell::RefCell;
+
+use serde::{
+    Deserializer,
+    de::{DeserializeOwned, IntoDeserializer as _, Visitor},
+};
+
+use self::access::{Choice, Entries, Items};
+use super::{
+    ConfigError, Finding, Node,
+    node::Value,
+    scalar::{Meaning, Scalar},
+};
+
+pub(super) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, ConfigError> {
+    let unknown = RefCell::default();
+    let outcome = T::deserialize(NodeDeserializer { node, unknown: &unknown });
+    let mut findings = unknown.into_inner();
+    match outcome {
+        Ok(value) => ConfigError::from_findings(findings).map(|()| value),
+        Err(error) => {
+            findings.extend(error.within(node).into_findings());
+            ConfigError::from_findings(findings)?;
+            Err(ConfigError::new("this cannot be read"))
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct NodeDeserializer<'a> {
+    node: &'a Node,
+    /// Unknown keys met so far: they do not end the reading.
+    unknown: &'a RefCell<Vec<Finding>>,
+}
+
+impl<'a> NodeDeserializer<'a> {
+    fn of(self, node: &'a Node) -> NodeDeserializer<'a> {
+        NodeDeserializer { node, ..self }
+    }
+
+    fn expected<T>(self, what: &str) -> Result<T, ConfigError> {
+        let mut finding = self.node.finding(format!("expected {what}, found {}", self.node.describe()));
+        finding.label = match &self.node.value {
+            _ if self.node.is_null() && self.node.original.is_none() => {
+                Some("give it a value, or leave the key out".to_owned())
+            }
+            Value::Scalar(scalar) => hint(scalar, what),
+            _ => None,
+        };
+        Err(finding.into())
+    }
+
+    fn integer<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        let value = match self.meaning() {
+            Meaning::Int(value) => value,
+            // As `1e3` is read.
+            Meaning::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => value as i128,
+            _ => return self.expected("a whole number"),
+        };
+        visit_integer(value, visitor)
+    }
+
+    fn meaning(self) -> Meaning {
+        match &self.node.value {
+            Value::Scalar(scalar) => scalar.meaning(),
+            _ => Meaning::Text,
+        }
+    }
+
+    /// What the node says as text; a list or a map only if a reference stands for it.
+    fn text(self) -> Option<&'a str> {
+        match (&self.node.original, &self.node.value) {
+            (Some(original), _) => Some(original),
+            (None, Value::Scalar(scalar)) if scalar.meaning() != Meaning::Nothing => Some(&scalar.text),
+            _ => None,
+        }
+    }
+
+    /// `known` are a struct's keys; a map may have any.
+    fn map<'de, V: Visitor<'de>>(self, known: Option<&[&str]>, visitor: V) -> Result<V::Value, ConfigError> {
+        if !matches!(self.node.value, Value::Map(_)) && !self.node.is_null() {
+            return self.expected("a map of keys");
+        }
+        visitor.visit_map(Entries::new(self, known))
+    }
+}
+
+macro_rules! integers {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+            self.integer(visitor)
+        })*
+    };
+}
+
+macro_rules! texts {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+            match self.text() {
+                Some(text) => visitor.visit_str(text),
+                None => self.expected("text"),
+            }
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
+    type Error = ConfigError;
+
+    integers! { deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+    deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 }
+    texts! { deserialize_char deserialize_str deserialize_string deserialize_identifier
+    deserialize_bytes deserialize_byte_buf }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        let scalar = match &self.node.value {
+            Value::List(_) => return self.deserialize_seq(visitor),
+            Value::Map(_) => return self.map(None, visitor),
+            Value::Scalar(scalar) => scalar,
+        };
+        match scalar.meaning() {
+            Meaning::Nothing => visitor.visit_unit(),
+            Meaning::Bool(value) => visitor.visit_bool(value),
+            Meaning::Int(value) => visit_integer(value, visitor),
+            Meaning::Float(value) => visitor.visit_f64(value),
+            Meaning::Text => visitor.visit_str(&scalar.text),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        match self.meaning() {
+            Meaning::Bool(value) => visitor.visit_bool(value),
+            _ => self.expected("`true` or `false`"),
+        }
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        self.deserialize_f64(visitor)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        match self.meaning() {
+            Meaning::Int(value) => visitor.visit_f64(value as f64),
+            Meaning::Float(value) => visitor.visit_f64(value),
+            _ => self.expected("a number"),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        if self.node.is_null() { visitor.visit_unit() } else { self.expected("nothing") }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        if let Value::List(items) = &self.node.value {
+            return visitor.visit_seq(Items { at: self, rest: items.iter() });
+        }
+        if !matches!(self.node.value, Value::Scalar(_)) {
+            return self.expected("a list");
+        }
+        let words = words(self.text().unwrap_or_default(), self.node);
+        visitor.visit_seq(Items { at: self, rest: words.iter() })
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, ConfigError> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _len: usize,
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        self.map(None, visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        let unknown = self.node.entries().iter().filter(|entry| !fields.contains(&entry.key.as_str()));
+        self.unknown.borrow_mut().extend(unknown.map(|entry| self.node.unknown_key(entry, fields)));
+        self.map(Some(fields), visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        if self.node.original.is_none()
+            && let Value::Map(entries) = &self.node.value
+        {
+            let [entry] = entries.as_slice() else { return self.expected("a map of one key") };
+            return visitor.visit_enum(Choice { at: self, entry });
+        }
+        match self.text() {
+            Some(text) => visitor.visit_enum(text.into_deserializer()),
+            None => self.expected("a word"),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
+        visitor.visit_unit()
+    }
+}
+
+fn visit_integer<'de, V: Visitor<'de>>(value: i128, visitor: V) -> Result<V::Value, ConfigError> {
+    match (i64::try_from(value), u64::try_from(value)) {
+        (Ok(value), _) => visitor.visit_i64(value),
+        (_, Ok(value)) => visitor.visit_u64(value),
+        _ => visitor.visit_i128(value),
+    }
+}
+
+/// The items of a list that is written `a,b`.
+fn words(text: &str, node: &Node) -> Vec<Node> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words.map(|word| Node { value: Value::Scalar(Scalar::plain(word)), ..node.clone() }).collect()
+}
+
+/// What the user may have missed.
+fn hint(scalar: &Scalar, wanted: &str) -> Option<String> {
+    let unquoted = Scalar::plain(scalar.text.as_str()).meaning();
+    match (wanted, unquoted) {
+        ("a whole number" | "a number", Meaning::Int(_) | Meaning::Float(_)) if !scalar.plain => {
+            Some("write it without quotes".to_owned())
+        }
+        ("`true` or `false`", Meaning::Bool(_)) => Some("write it without quotes".to_owned()),
+        ("`true` or `false`", _) => match scalar.text.to_ascii_lowercase().as_str() {
+            "yes" | "on" | "y" => Some("write `true`".to_owned()),
+            "no" | "off" | "n" => Some("write `false`".to_owned()),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,124 @@
+//! How serde walks lists, maps and enums.
+
+use serde::de::{
+    DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
+
+use super::{ConfigError, Meaning, Node, NodeDeserializer, Scalar, Value};
+use crate::config::node::Entry;
+
+pub(super) struct Items<'a> {
+    pub(super) at: NodeDeserializer<'a>,
+    pub(super) rest: std::slice::Iter<'a, Node>,
+}
+
+pub(super) struct Entries<'a> {
+    at: NodeDeserializer<'a>,
+    rest: std::slice::Iter<'a, Entry>,
+    known: Option<&'a [&'a str]>,
+    value: Option<&'a Node>,
+}
+
+/// An enum's variant as the only key of a map.
+pub(super) struct Choice<'a> {
+    pub(super) at: NodeDeserializer<'a>,
+    pub(super) entry: &'a Entry,
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn new(at: NodeDeserializer<'a>, known: Option<&'a [&'a str]>) -> Entries<'a> {
+        Entries { at, rest: at.node.entries().iter(), known, value: None }
+    }
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = ConfigError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ConfigError> {
+        self.rest.next().map(|node| read(self.at, node, seed)).transpose()
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = ConfigError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ConfigError> {
+        // An unknown key of a struct is noted already.
+        let known = self.known;
+        let Some(entry) =
+            self.rest.find(|entry| known.is_none_or(|known| known.contains(&entry.key.as_str())))
+        else {
+            return Ok(None);
+        };
+        self.value = Some(&entry.node);
+        read(self.at, &key_node(entry), seed).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ConfigError> {
+        match self.value.take() {
+            Some(node) => read(self.at, node, seed),
+            None => Err(ConfigError::new("a value was asked for before its key")),
+        }
+    }
+}
+
+impl<'de, 'a> EnumAccess<'de> for Choice<'a> {
+    type Error = ConfigError;
+    type Variant = NodeDeserializer<'a>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, Self::Variant), ConfigError> {
+        let variant = read(self.at, &key_node(self.entry), seed)?;
+        Ok((variant, self.at.of(&self.entry.node)))
+    }
+}
+
+impl<'de> VariantAccess<'de> for NodeDeserializer<'_> {
+    type Error = ConfigError;
+
+    fn unit_variant(self) -> Result<(), ConfigError> {
+        self.deserialize_unit(serde::de::IgnoredAny).map(drop)
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ConfigError> {
+        read(self, self.node, seed)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, ConfigError> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
+        self.deserialize_struct("", fields, visitor)
+    }
+}
+
+/// An error that has no place yet gets the node's.
+fn read<'de, S: DeserializeSeed<'de>>(
+    at: NodeDeserializer<'_>,
+    node: &Node,
+    seed: S,
+) -> Result<S::Value, ConfigError> {
+    seed.deserialize(NodeDeserializer { node, unknown: at.unknown }).map_err(|error| error.within(node))
+}
+
+/// A key as a node, so that it is read like any text and an error stands at the key.
+fn key_node(entry: &Entry) -> Node {
+    let word = Scalar::plain(entry.key.as_str());
+    // A key called `null` is text all the same.
+    let original = (word.meaning() == Meaning::Nothing).then(|| entry.key.as_str().into());
+    Node { value: Value::Scalar(word), at: entry.key_at.clone(), path: entry.node.path.clone(), original }
+}

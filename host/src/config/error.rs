@@ -1,0 +1,132 @@
+//! What is wrong with a config, where, and what would be right.
+
+use std::fmt;
+
+use super::{
+    KeyPath, Location, Node,
+    render::{Severity, render},
+};
+
+/// One thing that is wrong, or doubtful (a warning).
+#[derive(Clone, Debug, Default)]
+pub struct Finding {
+    pub message: String,
+    pub at: Option<Location>,
+    pub path: KeyPath,
+    /// Stands beside the place it points at: `did you mean …?`.
+    pub label: Option<String>,
+    /// Stands below: the known keys, what to do.
+    pub help: Option<String>,
+    /// Keys below the node that [`ConfigError::within`] will be given, joined by `::`.
+    key: Option<String>,
+}
+
+/// Everything that was found wrong in one reading; never empty.
+#[derive(Clone)]
+pub struct ConfigError(Vec<Finding>);
+
+impl Finding {
+    pub fn new(message: impl Into<String>) -> Finding {
+        Finding { message: message.into(), ..Finding::default() }
+    }
+
+    pub fn at(mut self, at: Option<Location>, path: KeyPath) -> Finding {
+        (self.at, self.path) = (at, path);
+        self
+    }
+
+    pub fn label(mut self, label: impl Into<String>) -> Finding {
+        self.label = Some(label.into());
+        self
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Finding {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// As a warning is shown to the user; several lines.
+    pub fn warning(&self, colour: bool) -> String {
+        render(self, Severity::Warning, colour)
+    }
+
+    fn has_place(&self) -> bool {
+        self.at.is_some() || !self.path.is_empty()
+    }
+}
+
+impl ConfigError {
+    pub fn new(message: impl Into<String>) -> ConfigError {
+        Finding::new(message).into()
+    }
+
+    /// For a config's `validate()`, which does not know its place: `key` is below the config, as `tls::cert_file`.
+    pub fn on(key: &str, message: impl Into<String>) -> ConfigError {
+        Finding { key: Some(key.to_owned()), ..Finding::new(message) }.into()
+    }
+
+    /// What was found; `Err` unless there is nothing.
+    pub fn from_findings(findings: Vec<Finding>) -> Result<(), ConfigError> {
+        if findings.is_empty() { Ok(()) } else { Err(ConfigError(findings)) }
+    }
+
+    /// Gives a place to every finding that has none yet: the node that was read, or what its key names below it. A
+    /// message that begins with keys, as `tls.cert_file: …`, is placed by them too.
+    pub fn within(mut self, node: &Node) -> ConfigError {
+        for finding in self.0.iter_mut().filter(|finding| !finding.has_place()) {
+            let place = match finding.key.take() {
+                Some(key) => node.nearest(key.split("::")),
+                None => match finding.message.split_once(": ") {
+                    Some((keys, _)) => node.nearest(keys.split('.')),
+                    None => node,
+                },
+            };
+            (finding.at, finding.path) = (place.at().cloned(), place.path().clone());
+        }
+        self
+    }
+
+    /// In the order of the lines, so that the user reads the file downward.
+    pub(super) fn sorted(mut self) -> ConfigError {
+        self.0.sort_by_cached_key(|finding| {
+            let place = finding.at.as_ref().map(|at| (at.source.name.clone(), at.line, at.column));
+            (place.is_none(), place)
+        });
+        self
+    }
+
+    pub fn findings(&self) -> &[Finding] {
+        &self.0
+    }
+
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.0
+    }
+
+    /// As it is shown to the user; several lines a finding, a blank line between two.
+    pub fn render(&self, colour: bool) -> String {
+        let shown: Vec<String> =
+            self.0.iter().map(|finding| render(finding, Severity::Error, colour)).collect();
+        shown.join("\n\n")
+    }
+}
+
+impl From<Finding> for ConfigError {
+    fn from(finding: Finding) -> ConfigError {
+        ConfigError(vec![finding])
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for ConfigError {}

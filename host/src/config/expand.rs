@@ -1,0 +1,286 @@
+//! References in values: `${env:NAME}`, `${env:NAME:-default}`, `${NAME}`, `${file:path}`, `${yaml:text}`, and `$$`
+//! for a plain `$`.
+//!
+//! As in the Collector, a value that is one reference and nothing else becomes what the text means as YAML, be it a
+//! number or a whole map; a reference inside of other text is text. References may stand in one another, in defaults
+//! and in files that hold a map or a list. Unlike there, what a variable or any other file holds is data, and not
+//! searched for references: a password may hold a `$`. Keys are not expanded.
+
+mod reference;
+
+use std::{path::Path, sync::Arc};
+
+use reference::{Piece, Reference};
+
+use super::{
+    ConfigError, Finding, Location, Node,
+    location::Source,
+    node::{DEPTH_LIMIT, NODES_LIMIT, Value},
+    parse::{SOURCE_LIMIT_BYTES, parse},
+    scalar::{Meaning, Scalar},
+};
+
+const NESTING_LIMIT: usize = 16;
+const REFERENCES_LIMIT: usize = 10_000;
+const EXPANDED_LIMIT_BYTES: usize = 16 << 20;
+/// More are not looked for.
+const ERRORS_LIMIT: usize = 20;
+
+/// The value of an environment variable, if it is set.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The environment of this process. What is not UTF-8 counts as not set.
+pub fn process_env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The tree with every reference replaced. A variable that is not set is nothing, with a warning.
+pub(super) fn expand(root: Node, env: Env<'_>, warnings: &mut Vec<Finding>) -> Result<Node, ConfigError> {
+    let mut expander = Expander { env, warnings, errors: Vec::new(), nodes: 0, references: 0, bytes: 0 };
+    let root = expander.node(root, 0, 0);
+    ConfigError::from_findings(expander.errors).map(|()| root)
+}
+
+struct Expander<'a> {
+    env: Env<'a>,
+    warnings: &'a mut Vec<Finding>,
+    errors: Vec<Finding>,
+    nodes: usize,
+    references: usize,
+    bytes: usize,
+}
+
+/// What a reference stands for.
+enum Found {
+    /// Not searched for references (again).
+    Data(String),
+    /// May hold references.
+    Default(String),
+    /// May hold references if it is a map or a list, else it is data.
+    File(Source),
+}
+
+impl Expander<'_> {
+    /// `nesting` counts the references that led here.
+    fn node(&mut self, node: Node, depth: usize, nesting: usize) -> Node {
+        if self.errors.len() >= ERRORS_LIMIT {
+            return Node::default();
+        }
+        if let Err(error) = self.count(&node, depth) {
+            self.errors.extend(error.into_findings());
+            return Node::default();
+        }
+        let Node { value, at, path, original } = node;
+        let value = match value {
+            Value::List(items) => {
+                Value::List(items.into_iter().map(|item| self.node(item, depth + 1, nesting)).collect())
+            }
+            Value::Map(mut entries) => {
+                for entry in &mut entries {
+                    entry.node = self.node(std::mem::take(&mut entry.node), depth + 1, nesting);
+                }
+                Value::Map(entries)
+            }
+            Value::Scalar(scalar) => {
+                let node = Node { value: Value::default(), at, path, original };
+                return self.scalar(scalar, node, depth, nesting).unwrap_or_else(|error| {
+                    self.errors.extend(error.into_findings());
+                    Node::default()
+                });
+            }
+        };
+        Node { value, at, path, original }
+    }
+
+    /// `place` is the node that held the scalar.
+    fn scalar(
+        &mut self,
+        scalar: Scalar,
+        place: Node,
+        depth: usize,
+        nesting: usize,
+    ) -> Result<Node, ConfigError> {
+        if !scalar.text.contains('$') {
+            return Ok(Node { value: Value::Scalar(scalar), ..place });
+        }
+        let pieces = reference::pieces(&scalar.text)
+            .map_err(|message| place.finding(message).help("to write a plain `$`, double it: `$$`"))?;
+        if let [Piece::Reference(reference)] = pieces.as_slice() {
+            return self.whole(reference, place, depth, nesting);
+        }
+        let only_text = pieces.iter().any(|piece| matches!(piece, Piece::Reference(_)));
+        let text = self.join(pieces, &place, nesting)?;
+        let plain = scalar.plain && !only_text;
+        Ok(Node { value: Value::Scalar(Scalar { text, plain }), ..place })
+    }
+
+    /// A value that is one reference and nothing else.
+    fn whole(
+        &mut self,
+        reference: &Reference<'_>,
+        place: Node,
+        depth: usize,
+        nesting: usize,
+    ) -> Result<Node, ConfigError> {
+        let at = locate(&place, reference);
+        let text = match self.find(reference, &place, nesting)? {
+            Found::Data(text) => text,
+            Found::Default(text) => self.text(&text, &place, nesting + 1)?,
+            Found::File(source) => {
+                let source = Arc::new(source);
+                let is_yaml = source.name.ends_with(".yaml") || source.name.ends_with(".yml");
+                match parse(&source) {
+                    Ok(node) if !matches!(node.value, Value::Scalar(_)) => {
+                        let original = Some(source.text.as_str().into());
+                        return Ok(Node { original, ..self.node(node, depth, nesting + 1) });
+                    }
+                    Err(error) if is_yaml => return Err(error),
+                    _ => source.text.clone(),
+                }
+            }
+        };
+        let mut node = reread(text);
+        node.move_to(&at);
+        // Nothing in it is a reference any more, but it counts.
+        self.count_all(&node, depth)?;
+        Ok(node)
+    }
+
+    /// Text with its references replaced by text.
+    fn text(&mut self, text: &str, place: &Node, nesting: usize) -> Result<String, ConfigError> {
+        let pieces = reference::pieces(text).map_err(|message| place.finding(message))?;
+        self.join(pieces, place, nesting)
+    }
+
+    fn join(&mut self, pieces: Vec<Piece<'_>>, place: &Node, nesting: usize) -> Result<String, ConfigError> {
+        let mut joined = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => joined.push_str(&text),
+                Piece::Reference(reference) => match self.find(&reference, place, nesting)? {
+                    Found::Data(text) => joined.push_str(&text),
+                    Found::Default(text) => joined.push_str(&self.text(&text, place, nesting + 1)?),
+                    Found::File(source) => joined.push_str(&source.text),
+                },
+            }
+        }
+        Ok(joined)
+    }
+
+    fn find(
+        &mut self,
+        reference: &Reference<'_>,
+        place: &Node,
+        nesting: usize,
+    ) -> Result<Found, ConfigError> {
+        let error = |message: String| Finding::new(message).at(locate(place, reference), place.path.clone());
+        self.references += 1;
+        if nesting >= NESTING_LIMIT || self.references > REFERENCES_LIMIT {
+            let message =
+                format!("references may nest {NESTING_LIMIT} deep, and a config may have {REFERENCES_LIMIT}");
+            return Err(error(message).into());
+        }
+        let target = self.text(reference.target, place, nesting + 1)?;
+        let found = match reference.scheme {
+            "env" => self.variable(&target, reference, place)?,
+            "yaml" => Found::Data(target),
+            "file" => read_file(&target, place).map(Found::File).map_err(error)?,
+            scheme => {
+                let help = format!(
+                    "known kinds: env, file, yaml; a default is written `${{{scheme}:-default}}`, a plain `$` as `$$`"
+                );
+                return Err(error(format!("`{scheme}:` is not a kind of reference")).help(help).into());
+            }
+        };
+        self.bytes += match &found {
+            Found::Data(text) | Found::Default(text) => text.len(),
+            Found::File(source) => source.text.len(),
+        };
+        if self.bytes > EXPANDED_LIMIT_BYTES {
+            return Err(error(format!("references stand for more than {EXPANDED_LIMIT_BYTES} bytes")).into());
+        }
+        Ok(found)
+    }
+
+    fn variable(
+        &mut self,
+        name: &str,
+        reference: &Reference<'_>,
+        place: &Node,
+    ) -> Result<Found, ConfigError> {
+        let finding =
+            |message: String| Finding::new(message).at(locate(place, reference), place.path.clone());
+        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !is_name {
+            let finding = finding(format!("`{name}` is not the name of an environment variable"));
+            return Err(finding.help("to write a plain `$`, double it: `$$`").into());
+        }
+        match ((self.env)(name), reference.default) {
+            (Some(value), _) => Ok(Found::Data(value)),
+            (None, Some(default)) => Ok(Found::Default(default.to_owned())),
+            (None, None) => {
+                self.warnings.push(
+                    finding(format!("the environment variable `{name}` is not set"))
+                        .label("this is read as nothing")
+                        .help(format!("a default is written `${{env:{name}:-default}}`")),
+                );
+                Ok(Found::Data(String::new()))
+            }
+        }
+    }
+
+    fn count(&mut self, node: &Node, depth: usize) -> Result<(), ConfigError> {
+        self.nodes += 1;
+        if depth <= DEPTH_LIMIT && self.nodes <= NODES_LIMIT {
+            return Ok(());
+        }
+        let message = format!("expanded, a config may have {NODES_LIMIT} values and be {DEPTH_LIMIT} deep");
+        Err(node.finding(message).into())
+    }
+
+    fn count_all(&mut self, node: &Node, depth: usize) -> Result<(), ConfigError> {
+        self.count(node, depth)?;
+        let mut below = node.items().iter().chain(node.entries().iter().map(|entry| &entry.node));
+        below.try_for_each(|node| self.count_all(node, depth + 1))
+    }
+}
+
+/// What the text means as YAML; text that means text stays as it is, to the letter.
+fn reread(text: String) -> Node {
+    let source = Arc::new(Source { text, ..Source::default() });
+    let parsed = parse(&source).unwrap_or_else(|_| Value::Scalar(Scalar::text("")).into());
+    let value = match parsed.value {
+        Value::Scalar(scalar) if scalar.meaning() == Meaning::Text => {
+            Value::Scalar(Scalar::text(source.text.as_str()))
+        }
+        value => value,
+    };
+    Node { original: Some(source.text.as_str().into()), ..value.into() }
+}
+
+/// A relative path is relative to the file that names it. Line ends at the file's end are not part of it, so that a
+/// secret may be kept in a file of one line.
+fn read_file(path: &str, place: &Node) -> Result<Source, String> {
+    let folder = place.at.as_ref().and_then(|at| at.source.folder.as_deref());
+    let path = folder.unwrap_or(Path::new("")).join(path);
+    let mut source = Source::read(&path, SOURCE_LIMIT_BYTES)?;
+    source.text.truncate(source.text.trim_end_matches(['\r', '\n']).len());
+    Ok(source)
+}
+
+/// Where the reference itself stands in the lines of its value, if it is written there as it was read.
+fn locate(place: &Node, reference: &Reference<'_>) -> Option<Location> {
+    const LINES_LIMIT: usize = 100;
+    let at = place.at.as_ref()?;
+    for (index, line) in at.source.text.lines().enumerate().skip(at.line.saturating_sub(1)).take(LINES_LIMIT)
+    {
+        let from = if index + 1 == at.line { at.column - 1 } else { 0 };
+        let start = line.char_indices().nth(from).map_or(line.len(), |(start, _)| start);
+        let Some(found) = line.get(start..).and_then(|line| line.find(reference.whole)) else { continue };
+        let column = line.get(..start + found).map_or(0, |before| before.chars().count()) + 1;
+        let width = reference.whole.chars().count();
+        return Some(Location { source: at.source.clone(), line: index + 1, column, width });
+    }
+    Some(at.clone())
+}

@@ -1,0 +1,122 @@
+//! From what the command line names to one tree: read, merge in order, set, expand.
+
+use std::{collections::HashMap, io::Read as _, path::Path, sync::Arc};
+
+use super::{
+    ConfigError, Finding, KeyPath, Node,
+    expand::{Env, expand},
+    location::Source,
+    node::{DEPTH_LIMIT, Entry, Value},
+    parse::{SOURCE_LIMIT_BYTES, parse},
+};
+
+/// The whole config, and what is doubtful about it.
+#[derive(Debug)]
+pub struct Loaded {
+    pub root: Node,
+    pub warnings: Vec<Finding>,
+}
+
+/// Loads and merges `--config` values in order (`path`, `file:path`, `env:NAME`, `yaml:text`; maps merge, all else is
+/// replaced), then applies `--set` values (`a::b::c=value` or `a.b.c=value`; the value is YAML), then expands references.
+pub fn load(configs: &[String], sets: &[String], env: Env<'_>) -> Result<Loaded, ConfigError> {
+    let mut root = Node::default();
+    for config in configs {
+        let node = parse(&Arc::new(source(config, env)?))?;
+        if !matches!(node.value, Value::Map(_)) && !node.is_null() {
+            return Err(node
+                .finding("a config is a map of sections (receivers, exporters, service, …)")
+                .into());
+        }
+        merge(&mut root, node);
+    }
+    for set in sets {
+        merge(&mut root, setting(set)?);
+    }
+    let mut warnings = Vec::new();
+    root.set_paths(KeyPath::default());
+    let mut root = expand(root, env, &mut warnings)?;
+    root.set_paths(KeyPath::default());
+    Ok(Loaded { root, warnings })
+}
+
+fn source(config: &str, env: Env<'_>) -> Result<Source, ConfigError> {
+    let path = match config.split_once(':') {
+        Some(("file", path)) => path,
+        Some(("yaml", text)) => {
+            return Ok(Source { name: "yaml:".to_owned(), text: text.to_owned(), folder: None });
+        }
+        Some(("env", name)) => {
+            let missing = || ConfigError::new(format!("the environment variable `{name}` is not set"));
+            let text = env(name).ok_or_else(missing)?;
+            return Ok(Source { name: config.to_owned(), text, folder: None });
+        }
+        Some((scheme @ ("http" | "https"), _)) => {
+            return Err(ConfigError::new(format!(
+                "a config is not read over {scheme}; `--config` takes a path, `file:`, `env:` or `yaml:`"
+            )));
+        }
+        _ => config,
+    };
+    Source::read(Path::new(path), SOURCE_LIMIT_BYTES).map_err(ConfigError::new)
+}
+
+impl Source {
+    /// At most `limit_bytes`; an error says what the path is and what is wrong with it.
+    pub(super) fn read(path: &Path, limit_bytes: usize) -> Result<Source, String> {
+        let name = path.display().to_string();
+        let cannot = |error: std::io::Error| format!("cannot read {name}: {error}");
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path).map_err(cannot)?;
+        file.take(limit_bytes as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
+        if bytes.len() > limit_bytes {
+            return Err(format!("{name} is larger than {limit_bytes} bytes"));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
+        Ok(Source { name, text, folder: path.parent().map(Path::to_owned) })
+    }
+}
+
+/// The later map's keys go into the earlier map; anything else replaces what was there.
+fn merge(into: &mut Node, from: Node) {
+    let Value::Map(known) = &mut into.value else {
+        if !from.is_null() || !into.is_null() {
+            *into = from;
+        }
+        return;
+    };
+    let Value::Map(entries) = from.value else {
+        *into = from;
+        return;
+    };
+    let places: HashMap<String, usize> =
+        known.iter().enumerate().map(|(place, entry)| (entry.key.clone(), place)).collect();
+    for entry in entries {
+        match places.get(&entry.key).and_then(|place| known.get_mut(*place)) {
+            Some(known) => {
+                known.key_at = entry.key_at;
+                merge(&mut known.node, entry.node);
+            }
+            None => known.push(entry),
+        }
+    }
+}
+
+/// `processors::batch::timeout=2s` as a tree of one branch.
+fn setting(set: &str) -> Result<Node, ConfigError> {
+    let usage = "`--set` takes `key=value`, as `processors::batch::timeout=2s`";
+    let (keys, value) = set.split_once('=').ok_or_else(|| ConfigError::new(format!("`{set}`: {usage}")))?;
+    let source = Source { name: format!("--set {keys}"), text: value.to_owned(), folder: None };
+    let mut node = parse(&Arc::new(source))?;
+    let separator = if keys.contains("::") { "::" } else { "." };
+    let keys: Vec<&str> = keys.split(separator).map(str::trim).collect();
+    if keys.iter().any(|key| key.is_empty()) || keys.len() > DEPTH_LIMIT {
+        return Err(ConfigError::new(format!("`{set}`: a key is empty; {usage}")));
+    }
+    for key in keys.into_iter().rev() {
+        let at = node.at.clone();
+        let entry = Entry { key: key.to_owned(), key_at: at.clone(), node };
+        node = Node { at, ..Value::Map(vec![entry]).into() };
+    }
+    Ok(node)
+}

@@ -1,0 +1,223 @@
+//! The config as a tree, each node with its place.
+
+use std::sync::Arc;
+
+use super::{
+    ConfigError, Finding, KeyPath, Location, de,
+    location::Source,
+    nearest::did_you_mean,
+    parse,
+    scalar::{Meaning, Scalar},
+};
+
+/// Deeper than this, nothing is read: in YAML, after merging, and after expanding.
+pub(super) const DEPTH_LIMIT: usize = 64;
+/// Of all nodes together, aliases counted each time they are used.
+pub(super) const NODES_LIMIT: usize = 100_000;
+
+/// A piece of the config, and where it stands in which file. The default is an empty one.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    pub(super) value: Value,
+    pub(super) at: Option<Location>,
+    pub(super) path: KeyPath,
+    /// If a reference (`${env:NAME}`) stood here alone: the text it stands for. A field that wants text gets this,
+    /// whatever it means as YAML, so that a password may be `0123`.
+    pub(super) original: Option<Arc<str>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Scalar(Scalar),
+    List(Vec<Node>),
+    /// In the order of the file. Keys are unique.
+    Map(Vec<Entry>),
+}
+
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub key: String,
+    pub(super) key_at: Option<Location>,
+    pub node: Node,
+}
+
+impl Node {
+    /// Reads YAML without merging or expanding. `name` is what errors call the text.
+    pub fn parse(name: &str, text: &str) -> Result<Node, ConfigError> {
+        let source = Source { name: name.to_owned(), text: text.to_owned(), folder: None };
+        let mut node = parse::parse(&Arc::new(source))?;
+        node.set_paths(KeyPath::default());
+        Ok(node)
+    }
+
+    /// For tests.
+    pub fn from_json(value: serde_json::Value) -> Node {
+        let mut node = from_json(value);
+        node.set_paths(KeyPath::default());
+        node
+    }
+
+    /// Reads the node as a `…Config`. Nothing at all is an empty map. Keys that the struct does not have are refused,
+    /// all of them, with the nearest right one. (Avoid `serde(flatten)`: it loses the places below.)
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        de::read(self)
+    }
+
+    pub fn at(&self) -> Option<&Location> {
+        self.at.as_ref()
+    }
+
+    pub fn path(&self) -> &KeyPath {
+        &self.path
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar(scalar) if scalar.meaning() == Meaning::Nothing)
+    }
+
+    pub fn is_map(&self) -> bool {
+        matches!(self.value, Value::Map(_))
+    }
+
+    pub(super) fn is_empty_map(&self) -> bool {
+        matches!(&self.value, Value::Map(entries) if entries.is_empty())
+    }
+
+    /// The value of a key, if this is a map that has it.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+
+    /// The keys and values; none if this is no map.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// Something wrong or doubtful about this node.
+    pub fn finding(&self, message: impl Into<String>) -> Finding {
+        Finding::new(message).at(self.at.clone(), self.path.clone())
+    }
+
+    /// A key of this map that is none of the known ones.
+    pub(super) fn unknown_key(&self, entry: &Entry, known: &[&str]) -> Finding {
+        let mut finding =
+            Finding::new(format!("unknown key `{}`", entry.key)).at(entry.key_at.clone(), self.path.clone());
+        finding.label = did_you_mean(&entry.key, known.iter().copied());
+        match known {
+            [] => finding.help("no key is known here"),
+            known => finding.help(format!("known keys: {}", known.join(", "))),
+        }
+    }
+
+    /// Follows the keys as far as they lead. List items are `[0]`.
+    pub(super) fn nearest<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> &Node {
+        let mut node = self;
+        for key in keys {
+            let item = key.strip_prefix('[').and_then(|key| key.strip_suffix(']')?.parse::<usize>().ok());
+            let next = match item {
+                Some(item) => node.items().get(item),
+                None => node.get(key),
+            };
+            let Some(next) = next else { break };
+            node = next;
+        }
+        node
+    }
+
+    /// To be called when the tree is whole.
+    pub(super) fn set_paths(&mut self, path: KeyPath) {
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::List(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    item.set_paths(path.join(&format!("[{index}]")));
+                }
+            }
+            Value::Map(entries) => {
+                for entry in entries {
+                    entry.node.set_paths(path.join(&entry.key));
+                }
+            }
+        }
+        self.path = path;
+    }
+
+    /// For what a reference stands for: it has no place but the reference's.
+    pub(super) fn move_to(&mut self, at: &Option<Location>) {
+        self.at.clone_from(at);
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::List(items) => items.iter_mut().for_each(|item| item.move_to(at)),
+            Value::Map(entries) => {
+                for entry in entries {
+                    entry.key_at.clone_from(at);
+                    entry.node.move_to(at);
+                }
+            }
+        }
+    }
+
+    /// What it is, for an error; not the value of a reference, which may be secret.
+    pub(super) fn describe(&self) -> String {
+        match &self.value {
+            Value::Map(_) => "a map".to_owned(),
+            Value::List(_) => "a list".to_owned(),
+            Value::Scalar(scalar) => match (scalar.meaning(), &self.original) {
+                (Meaning::Nothing, None) => "nothing".to_owned(),
+                (Meaning::Nothing, Some(_)) => "nothing (the reference is empty)".to_owned(),
+                (Meaning::Text, None) => format!("the text `{}`", abridged(&scalar.text)),
+                (Meaning::Text, Some(_)) => "text (the value of the reference)".to_owned(),
+                (_, None) => format!("`{}`", abridged(&scalar.text)),
+                (_, Some(_)) => "another value (that of the reference)".to_owned(),
+            },
+        }
+    }
+}
+
+impl Default for Value {
+    fn default() -> Value {
+        Value::Scalar(Scalar::plain(""))
+    }
+}
+
+impl From<Value> for Node {
+    fn from(value: Value) -> Node {
+        Node { value, ..Node::default() }
+    }
+}
+
+fn abridged(text: &str) -> String {
+    const LIMIT_CHARS: usize = 60;
+    match text.char_indices().nth(LIMIT_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+fn from_json(value: serde_json::Value) -> Node {
+    use serde_json::Value as Json;
+    let value = match value {
+        Json::Null => Value::default(),
+        Json::Bool(value) => Value::Scalar(Scalar::plain(value.to_string())),
+        Json::Number(value) => Value::Scalar(Scalar::plain(value.to_string())),
+        Json::String(text) => Value::Scalar(Scalar::text(text)),
+        Json::Array(items) => Value::List(items.into_iter().map(from_json).collect()),
+        Json::Object(entries) => Value::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| Entry { key, key_at: None, node: from_json(value) })
+                .collect(),
+        ),
+    };
+    value.into()
+}

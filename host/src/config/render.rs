@@ -1,0 +1,84 @@
+//! Findings as a compiler shows them: the message, the place, the line with the part that is meant.
+
+use std::fmt::Write as _;
+
+use super::{Finding, Location};
+
+/// Of a source line, no more is shown.
+const LINE_LIMIT_CHARS: usize = 120;
+
+#[derive(Clone, Copy)]
+pub(super) enum Severity {
+    Error,
+    Warning,
+}
+
+struct Paint(bool);
+
+/// Several lines, without the last line's end.
+pub(super) fn render(finding: &Finding, severity: Severity, colour: bool) -> String {
+    let paint = Paint(colour);
+    let head = match severity {
+        Severity::Error => paint.with("1;31", "error"),
+        Severity::Warning => paint.with("1;33", "warning"),
+    };
+    let mut shown = format!("{head}: {}", paint.with("1", &printable(&finding.message)));
+    let path = printable(&finding.path.to_string());
+    let gutter = finding.at.as_ref().map_or(1, |at| at.line.to_string().len());
+    // Writing to a string cannot fail.
+    if let Some(at) = &finding.at {
+        let arrow = paint.with("34", "-->");
+        let _ = write!(shown, "\n{:gutter$}{arrow} {}", "", printable(&at.to_string()));
+        if !path.is_empty() {
+            let _ = write!(shown, "  {path}");
+        }
+        let _ = write!(shown, "{}", snippet(at, finding.label.as_deref(), severity, gutter, &paint));
+    } else {
+        if !path.is_empty() {
+            let _ = write!(shown, "\n{:gutter$}{} {path}", "", paint.with("34", "-->"));
+        }
+        if let Some(label) = &finding.label {
+            let _ = write!(shown, "\n{:gutter$} {} {}", "", paint.with("34", "="), printable(label));
+        }
+    }
+    if let Some(help) = &finding.help {
+        let _ = write!(shown, "\n{:gutter$} {} {}", "", paint.with("34", "="), printable(help));
+    }
+    shown
+}
+
+fn snippet(at: &Location, label: Option<&str>, severity: Severity, gutter: usize, paint: &Paint) -> String {
+    let Some(line) = at.source.text.lines().nth(at.line.saturating_sub(1)) else { return String::new() };
+    let column = at.column.saturating_sub(1);
+    // A long line is shown from a little before the place.
+    let skipped = if column > LINE_LIMIT_CHARS / 2 { column - LINE_LIMIT_CHARS / 4 } else { 0 };
+    let line: String = printable(line).chars().skip(skipped).take(LINE_LIMIT_CHARS).collect();
+    let line = line.trim_end();
+    let indent = column - skipped;
+    let width = at.width.min(line.chars().count().saturating_sub(indent)).max(1);
+    let marks = match severity {
+        Severity::Error => paint.with("1;31", &"^".repeat(width)),
+        Severity::Warning => paint.with("1;33", &"^".repeat(width)),
+    };
+    let label = label.map(|label| format!(" {}", printable(label))).unwrap_or_default();
+    let bar = paint.with("34", "|");
+    let number = paint.with("34", &at.line.to_string());
+    format!("\n{0:gutter$} {bar}\n{number} {bar} {line}\n{0:gutter$} {bar} {0:indent$}{marks}{label}", "")
+}
+
+impl Paint {
+    fn with(&self, code: &str, text: &str) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// What comes from a config must not drive the terminal. Each character stays one column wide.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}

@@ -1,0 +1,233 @@
+//! The sections of a config.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+use wire::Signal;
+
+use super::{
+    ConfigError, Duration, Finding, Node,
+    check::check,
+    expand::Env,
+    load::{Loaded, load},
+    nearest::did_you_mean,
+    telemetry::TelemetryConfig,
+};
+use crate::component::{ComponentId, Kind, Registry};
+
+/// A whole config. Every component's own part is still a node: its factory reads it.
+#[derive(Debug, Default)]
+pub struct Config {
+    pub receivers: BTreeMap<ComponentId, Node>,
+    pub processors: BTreeMap<ComponentId, Node>,
+    pub exporters: BTreeMap<ComponentId, Node>,
+    pub connectors: BTreeMap<ComponentId, Node>,
+    pub extensions: BTreeMap<ComponentId, Node>,
+    pub service: ServiceConfig,
+    /// The tree it was read from, for the places of what is found later.
+    pub(super) root: Node,
+}
+
+/// A config that is right, and what is doubtful about it.
+#[derive(Debug)]
+pub struct Opened {
+    pub config: Config,
+    pub warnings: Vec<Finding>,
+}
+
+/// What runs, of all that is defined.
+#[derive(Debug)]
+pub struct ServiceConfig {
+    pub extensions: Vec<ComponentId>,
+    pub pipelines: BTreeMap<PipelineId, PipelineConfig>,
+    pub telemetry: TelemetryConfig,
+    /// How long a drain may take; what is left then is dropped and counted. Ours, not the Collector's.
+    pub shutdown_timeout: Duration,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PipelineConfig {
+    pub receivers: Vec<ComponentId>,
+    pub processors: Vec<ComponentId>,
+    pub exporters: Vec<ComponentId>,
+}
+
+/// `traces`, or `traces/name`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PipelineId {
+    pub signal: Signal,
+    pub name: Option<String>,
+}
+
+const SECTIONS: [&str; 6] = ["receivers", "processors", "exporters", "connectors", "extensions", "service"];
+const SERVICE_KEYS: [&str; 4] = ["extensions", "pipelines", "telemetry", "shutdown_timeout"];
+
+impl Config {
+    /// Loads ([`load`]), reads and checks ([`check`]) a config. The error holds everything that is wrong with it.
+    pub fn open(
+        configs: &[String],
+        sets: &[String],
+        env: Env<'_>,
+        registry: &Registry,
+    ) -> Result<Opened, ConfigError> {
+        let Loaded { root, mut warnings } = load(configs, sets, env)?;
+        let (config, mut findings) = Config::read(&root);
+        match check(&config, registry) {
+            Ok(more) => warnings.extend(more),
+            Err(error) => findings.extend(error.into_findings()),
+        }
+        match ConfigError::from_findings(findings) {
+            Ok(()) => Ok(Opened { config, warnings }),
+            Err(error) => Err(error.sorted()),
+        }
+    }
+
+    /// Reads every section, and says what is wrong with them. Whether the components exist and their own configs are
+    /// right is for [`check`] to say.
+    pub fn read(root: &Node) -> (Config, Vec<Finding>) {
+        let mut findings = Vec::new();
+        let mut section = |kind: Kind| section(root, kind, &mut findings);
+        let mut config = Config {
+            receivers: section(Kind::Receiver),
+            processors: section(Kind::Processor),
+            exporters: section(Kind::Exporter),
+            connectors: section(Kind::Connector),
+            extensions: section(Kind::Extension),
+            service: ServiceConfig::default(),
+            root: root.clone(),
+        };
+        if let Some(service) = root.get("service") {
+            config.service = read_service(service, &mut findings);
+        }
+        findings.extend(unknown_keys(root, &SECTIONS).into_iter().map(
+            |finding| match finding.message.as_str() {
+                "unknown key `plugins`" => finding.label("this version has no plugins"),
+                _ => finding,
+            },
+        ));
+        (config, findings)
+    }
+
+    pub fn components(&self, kind: Kind) -> &BTreeMap<ComponentId, Node> {
+        match kind {
+            Kind::Receiver => &self.receivers,
+            Kind::Processor => &self.processors,
+            Kind::Exporter => &self.exporters,
+            Kind::Connector => &self.connectors,
+            Kind::Extension => &self.extensions,
+        }
+    }
+}
+
+impl Default for ServiceConfig {
+    fn default() -> ServiceConfig {
+        ServiceConfig {
+            extensions: Vec::new(),
+            pipelines: BTreeMap::new(),
+            telemetry: TelemetryConfig::default(),
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+fn section(root: &Node, kind: Kind, findings: &mut Vec<Finding>) -> BTreeMap<ComponentId, Node> {
+    let Some(section) = root.get(kind.section()) else { return BTreeMap::new() };
+    entries(section, findings)
+}
+
+/// A map whose keys are ids.
+fn entries<Id: FromStr<Err: fmt::Display> + Ord>(
+    section: &Node,
+    findings: &mut Vec<Finding>,
+) -> BTreeMap<Id, Node> {
+    if !section.is_map() && !section.is_null() {
+        findings.push(section.finding(format!("expected a map of ids, found {}", section.describe())));
+    }
+    let mut known = BTreeMap::new();
+    for entry in section.entries() {
+        match entry.key.parse::<Id>() {
+            Ok(id) => {
+                known.insert(id, entry.node.clone());
+            }
+            Err(error) => {
+                findings
+                    .push(Finding::new(error.to_string()).at(entry.key_at.clone(), section.path().clone()));
+            }
+        }
+    }
+    known
+}
+
+fn read_service(service: &Node, findings: &mut Vec<Finding>) -> ServiceConfig {
+    if !service.is_map() && !service.is_null() {
+        findings.push(service.finding(format!("expected a map of keys, found {}", service.describe())));
+    }
+    findings.extend(unknown_keys(service, &SERVICE_KEYS));
+    let defaults = ServiceConfig::default();
+    let pipelines = service.get("pipelines").map(|node| entries(node, findings)).unwrap_or_default();
+    ServiceConfig {
+        extensions: read_key(service, "extensions", findings).unwrap_or(defaults.extensions),
+        pipelines: pipelines
+            .into_iter()
+            .filter_map(|(id, node)| Some((id, keep(node.read(), findings)?)))
+            .collect(),
+        telemetry: read_key(service, "telemetry", findings).unwrap_or(defaults.telemetry),
+        shutdown_timeout: read_key(service, "shutdown_timeout", findings)
+            .unwrap_or(defaults.shutdown_timeout),
+    }
+}
+
+fn read_key<T: serde::de::DeserializeOwned>(
+    node: &Node,
+    key: &str,
+    findings: &mut Vec<Finding>,
+) -> Option<T> {
+    node.get(key).and_then(|node| keep(node.read(), findings))
+}
+
+fn keep<T>(outcome: Result<T, ConfigError>, findings: &mut Vec<Finding>) -> Option<T> {
+    outcome.map_err(|error| findings.extend(error.into_findings())).ok()
+}
+
+fn unknown_keys(node: &Node, known: &[&str]) -> Vec<Finding> {
+    let unknown = node.entries().iter().filter(|entry| !known.contains(&entry.key.as_str()));
+    unknown.map(|entry| node.unknown_key(entry, known)).collect()
+}
+
+impl FromStr for PipelineId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PipelineId, String> {
+        let id: ComponentId = text.parse()?;
+        let signal = match id.kind.as_str() {
+            "traces" => Signal::Traces,
+            "metrics" => Signal::Metrics,
+            "logs" => Signal::Logs,
+            other => {
+                let hint = did_you_mean(other, ["traces", "metrics", "logs"]);
+                let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+                return Err(format!(
+                    "a pipeline is called `traces`, `metrics` or `logs`, or one of them with a name \
+                     (`traces/slow`); `{text}` is not{hint}"
+                ));
+            }
+        };
+        Ok(PipelineId { signal, name: id.name })
+    }
+}
+
+impl fmt::Display for PipelineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{}/{name}", self.signal),
+            None => write!(f, "{}", self.signal),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PipelineId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<PipelineId, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,173 @@
+//! Configs as users write them, and the errors they get.
+
+mod errors;
+mod expanding;
+mod loading;
+mod printing;
+mod reading;
+
+use serde::Deserialize;
+use wire::Signal;
+
+use super::{Config, ConfigError, Node, root::Opened};
+use crate::{
+    component::{BuildContext, BuiltExporter, ExporterFactory, ExtensionFactory, ReceiverFactory, Registry},
+    extension::BuiltExtension,
+    receiver::Receiver,
+};
+
+const ALL: &[Signal] = &[Signal::Traces, Signal::Metrics, Signal::Logs];
+
+/// Components that take any config, but for `otlp_grpc`, which is like the real one.
+struct Fake {
+    names: &'static [&'static str],
+    signals: &'static [Signal],
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct OtlpConfig {
+    endpoint: String,
+    headers: std::collections::BTreeMap<String, String>,
+    sending_queue: QueueConfig,
+    timeout: super::Duration,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct QueueConfig {
+    enabled: bool,
+    num_consumers: u16,
+    queue_size: u32,
+}
+
+impl Fake {
+    fn check(&self, config: &Node) -> Result<(), ConfigError> {
+        if self.names[0] != "otlp_grpc" {
+            return Ok(());
+        }
+        let config: OtlpConfig = config.read()?;
+        match config.endpoint.is_empty() {
+            true => Err(ConfigError::on("endpoint", "`endpoint` is empty: say where to, as `host:4317`")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl ReceiverFactory for Fake {
+    fn names(&self) -> &'static [&'static str] {
+        self.names
+    }
+    fn signals(&self) -> &'static [Signal] {
+        self.signals
+    }
+    fn check(&self, config: &Node) -> Result<(), ConfigError> {
+        self.check(config)
+    }
+    fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
+        Err(ConfigError::new("a fake is not built"))
+    }
+}
+
+impl ExporterFactory for Fake {
+    fn names(&self) -> &'static [&'static str] {
+        self.names
+    }
+    fn signals(&self) -> &'static [Signal] {
+        self.signals
+    }
+    fn check(&self, config: &Node) -> Result<(), ConfigError> {
+        self.check(config)
+    }
+    fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+        Err(ConfigError::new("a fake is not built"))
+    }
+}
+
+impl ExtensionFactory for Fake {
+    fn names(&self) -> &'static [&'static str] {
+        self.names
+    }
+    fn check(&self, config: &Node) -> Result<(), ConfigError> {
+        self.check(config)
+    }
+    fn build(&self, _: &Node) -> Result<BuiltExtension, ConfigError> {
+        Err(ConfigError::new("a fake is not built"))
+    }
+}
+
+pub(crate) fn registry() -> Registry {
+    Registry {
+        receivers: vec![
+            &Fake { names: &["otlp"], signals: ALL },
+            &Fake { names: &["zipkin"], signals: &[Signal::Traces] },
+        ],
+        exporters: vec![
+            &Fake { names: &["otlp_grpc", "otlp"], signals: ALL },
+            &Fake { names: &["debug", "logging"], signals: ALL },
+            &Fake { names: &["xray"], signals: &[Signal::Traces] },
+        ],
+        extensions: vec![&Fake { names: &["health_check"], signals: &[] }],
+    }
+}
+
+/// A folder with the files, in which one may be named as if it were the working folder.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new(files: &[(&str, &str)]) -> Files {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        Files(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    /// The folder's name is by chance: it is left out.
+    fn strip(&self, shown: &str) -> String {
+        shown.replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+fn env(name: &str) -> Option<String> {
+    let variables = [
+        ("PORT", "4317"),
+        ("HOST", "backend"),
+        ("NAME", "PORT"),
+        ("EMPTY", ""),
+        ("DIGITS", "0123"),
+        ("MAP", "{a: 1, b: [x, y]}"),
+        ("COMMA", "a: b"),
+        ("DOLLARS", "pa$$word${HOST}"),
+        ("TRUE", "true"),
+        ("BROKEN", "{a"),
+    ];
+    variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+}
+
+/// Opens one config called `otel.yaml`.
+fn open(text: &str) -> (Files, Result<Opened, ConfigError>) {
+    let files = Files::new(&[("otel.yaml", text)]);
+    let opened = Config::open(&[files.path("otel.yaml")], &[], &env, &registry());
+    (files, opened)
+}
+
+#[track_caller]
+fn refuses(text: &str, expected: &str) {
+    let (files, opened) = open(text);
+    let shown = files.strip(&opened.expect_err("the config is wrong").to_string());
+    assert_eq!(shown, expected.trim_matches('\n'), "\n{shown}\n");
+}
+
+#[track_caller]
+fn warns(text: &str, expected: &str) {
+    let (files, opened) = open(text);
+    let warnings = opened.unwrap().warnings;
+    let shown: Vec<String> = warnings.iter().map(|warning| warning.warning(false)).collect();
+    let shown = files.strip(&shown.join("\n\n"));
+    assert_eq!(shown, expected.trim_matches('\n'), "\n{shown}\n");
+}

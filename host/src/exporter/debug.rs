@@ -1,0 +1,145 @@
+//! `debug` (older: `logging`): shows on standard output what passes. To look at, not for throughput: it decodes.
+
+mod color;
+mod config;
+mod data;
+mod detailed;
+mod metric;
+mod normal;
+mod rate;
+mod table;
+mod text;
+mod tree;
+mod value;
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use tokio::sync::Mutex;
+use wire::Signal;
+
+pub use self::{
+    color::ColorMode,
+    config::{DebugConfig, Verbosity},
+};
+use self::{
+    color::{Paint, Style},
+    data::Data,
+    rate::Rate,
+    text::{bytes, clock},
+};
+use super::{ExportError, Exported, Exporter};
+use crate::{
+    component::{BuildContext, BuiltExporter, ExporterFactory},
+    config::{ConfigError, Node},
+    sending::SendingSettings,
+};
+
+pub static FACTORY: DebugFactory = DebugFactory;
+
+/// Decoded, two bytes of a batch can take two hundred: above these it is counted, not shown.
+const BYTES_LIMIT: usize = 8 << 20;
+const ITEMS_LIMIT: usize = 50_000;
+
+#[derive(Debug)]
+pub struct DebugFactory;
+
+/// Renders each batch and writes it in one piece.
+pub struct DebugExporter {
+    verbosity: Verbosity,
+    paint: Paint,
+    rate: Rate,
+    out: Arc<Mutex<Box<dyn Write + Send>>>,
+}
+
+impl ExporterFactory for DebugFactory {
+    fn names(&self) -> &'static [&'static str] {
+        &["debug", "logging"]
+    }
+
+    fn signals(&self) -> &'static [Signal] {
+        &[Signal::Traces, Signal::Metrics, Signal::Logs]
+    }
+
+    fn check(&self, config: &Node) -> Result<(), ConfigError> {
+        read(config).map(|_| ())
+    }
+
+    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+        let config = read(config)?;
+        if config.loglevel.is_some() {
+            let id = &context.id.kind;
+            tracing::warn!("exporters::{id}: `loglevel` is the old name of `verbosity`");
+        }
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        let exporter = DebugExporter::new(&config, is_terminal, Box::new(stdout));
+        Ok(BuiltExporter { exporter: Arc::new(exporter), sending: SendingSettings::direct() })
+    }
+}
+
+fn read(config: &Node) -> Result<DebugConfig, ConfigError> {
+    let config: DebugConfig = config.read()?;
+    config.validate().map_err(ConfigError::new)?;
+    Ok(config)
+}
+
+impl DebugExporter {
+    /// Writes to `out`; whether that is a terminal decides the colours, unless config or environment do.
+    pub fn new(config: &DebugConfig, is_terminal: bool, out: Box<dyn Write + Send>) -> DebugExporter {
+        let environment = |name: &str| std::env::var(name).ok();
+        DebugExporter {
+            verbosity: config.verbosity(),
+            paint: Paint::new(config.color.is_on(is_terminal, environment)),
+            rate: Rate::new(config.sampling_initial, config.sampling_thereafter),
+            out: Arc::new(Mutex::new(out)),
+        }
+    }
+
+    fn render(&self, batch: &wire::Batch) -> Result<String, prost::DecodeError> {
+        let line = |counts: &str| basic(batch, counts, SystemTime::now(), self.paint);
+        if batch.encoded_len() > BYTES_LIMIT || batch.items() > ITEMS_LIMIT {
+            return Ok(line(&format!("{:>7} items, too many to show", batch.items())));
+        }
+        let data = Data::decode(batch)?;
+        Ok(match self.verbosity {
+            Verbosity::Basic => line(&data.counts()),
+            Verbosity::Normal => normal::render(&data, self.paint),
+            Verbosity::Detailed => detailed::render(&data, self.paint),
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl Exporter for DebugExporter {
+    async fn export(&self, batch: &wire::Batch) -> Result<Exported, ExportError> {
+        if !self.rate.allows(Instant::now()) {
+            return Ok(Exported::default());
+        }
+        let permanent = |message: String| ExportError::Permanent { message };
+        let text = self.render(batch).map_err(|error| permanent(format!("cannot be shown: {error}")))?;
+        let mut out = self.out.clone().lock_owned().await;
+        // A terminal that is paused, or a pipe that nobody reads, would hold an async worker.
+        let write = move || out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        match tokio::task::spawn_blocking(write).await.map_err(io::Error::other) {
+            Ok(Ok(())) => Ok(Exported::default()),
+            Ok(Err(error)) | Err(error) => {
+                Err(permanent(format!("cannot write to standard output: {error}")))
+            }
+        }
+    }
+}
+
+/// One line: when, which signal, how much.
+fn basic(batch: &wire::Batch, counts: &str, now: SystemTime, paint: Paint) -> String {
+    let time = paint.apply(Style::Dim, &clock(now));
+    let signal = paint.apply(Style::Bold, &format!("{:<7}", batch.signal().to_string()));
+    let size = paint.apply(Style::Dim, &format!("{:>10}", bytes(batch.encoded_len() as u64)));
+    format!("{time}  {signal}  {counts}  {size}\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! The five kinds of metric, as one kind of data point.
+
+use opentelemetry_proto::tonic::{
+    common::v1::KeyValue,
+    metrics::v1::{
+        AggregationTemporality, Exemplar, ExponentialHistogramDataPoint, HistogramDataPoint, Metric,
+        NumberDataPoint, SummaryDataPoint, exponential_histogram_data_point::Buckets, metric::Data,
+        number_data_point,
+    },
+};
+
+/// Of a histogram's buckets no more are shown.
+const BUCKET_LIMIT: usize = 64;
+
+pub(super) struct Point<'a> {
+    pub(super) attributes: &'a [KeyValue],
+    pub(super) start_time_unix_nano: u64,
+    pub(super) time_unix_nano: u64,
+    pub(super) flags: u32,
+    /// On one line.
+    pub(super) value: String,
+    /// Bucket by bucket or quantile by quantile; empty for a number.
+    pub(super) parts: Vec<(String, String)>,
+    pub(super) exemplars: &'a [Exemplar],
+}
+
+/// `counter`, `sum`, `gauge`, `histogram`, …, and whether each point tells only of its own interval.
+pub(super) fn kind(metric: &Metric) -> String {
+    let (kind, temporality) = match &metric.data {
+        None => ("empty", 0),
+        Some(Data::Gauge(_)) => ("gauge", 0),
+        Some(Data::Sum(sum)) if sum.is_monotonic => ("counter", sum.aggregation_temporality),
+        Some(Data::Sum(sum)) => ("sum", sum.aggregation_temporality),
+        Some(Data::Histogram(histogram)) => ("histogram", histogram.aggregation_temporality),
+        Some(Data::ExponentialHistogram(histogram)) => ("exp histogram", histogram.aggregation_temporality),
+        Some(Data::Summary(_)) => ("summary", 0),
+    };
+    let is_delta = temporality == AggregationTemporality::Delta as i32;
+    format!("{}{kind}", if is_delta { "delta " } else { "" })
+}
+
+pub(super) fn points(metric: &Metric) -> Vec<Point<'_>> {
+    match &metric.data {
+        None => Vec::new(),
+        Some(Data::Gauge(gauge)) => gauge.data_points.iter().map(number).collect(),
+        Some(Data::Sum(sum)) => sum.data_points.iter().map(number).collect(),
+        Some(Data::Histogram(histogram)) => histogram.data_points.iter().map(histogram_point).collect(),
+        Some(Data::ExponentialHistogram(histogram)) => {
+            histogram.data_points.iter().map(exponential_point).collect()
+        }
+        Some(Data::Summary(summary)) => summary.data_points.iter().map(summary_point).collect(),
+    }
+}
+
+fn number(point: &NumberDataPoint) -> Point<'_> {
+    let value = match point.value {
+        None => "-".to_owned(),
+        Some(number_data_point::Value::AsInt(value)) => value.to_string(),
+        Some(number_data_point::Value::AsDouble(value)) => value.to_string(),
+    };
+    Point {
+        attributes: &point.attributes,
+        start_time_unix_nano: point.start_time_unix_nano,
+        time_unix_nano: point.time_unix_nano,
+        flags: point.flags,
+        value,
+        parts: Vec::new(),
+        exemplars: &point.exemplars,
+    }
+}
+
+fn histogram_point(point: &HistogramDataPoint) -> Point<'_> {
+    let bounds = point.explicit_bounds.iter().map(|bound| format!("≤ {bound}"));
+    let labels = bounds.chain([match point.explicit_bounds.last() {
+        Some(last) => format!("> {last}"),
+        None => "all".to_owned(),
+    }]);
+    Point {
+        attributes: &point.attributes,
+        start_time_unix_nano: point.start_time_unix_nano,
+        time_unix_nano: point.time_unix_nano,
+        flags: point.flags,
+        value: summed(point.count, point.sum, point.min, point.max),
+        parts: buckets(labels, &point.bucket_counts),
+        exemplars: &point.exemplars,
+    }
+}
+
+fn exponential_point(point: &ExponentialHistogramDataPoint) -> Point<'_> {
+    let base = 2f64.powf(2f64.powf(-f64::from(point.scale)));
+    let side = |buckets_of: &Option<Buckets>, sign: &'static str| {
+        let Some(found) = buckets_of else { return Vec::new() };
+        let upper = |index: i32| base.powf(f64::from(found.offset) + f64::from(index) + 1.0);
+        let labels = (0..).map(|index| format!("{sign} {:.4}", upper(index)));
+        buckets(labels, &found.bucket_counts)
+    };
+    let mut parts = side(&point.negative, "≥ -");
+    if point.zero_count > 0 {
+        parts.push(("= 0".to_owned(), point.zero_count.to_string()));
+    }
+    parts.extend(side(&point.positive, "≤"));
+    Point {
+        attributes: &point.attributes,
+        start_time_unix_nano: point.start_time_unix_nano,
+        time_unix_nano: point.time_unix_nano,
+        flags: point.flags,
+        value: summed(point.count, point.sum, point.min, point.max),
+        parts,
+        exemplars: &point.exemplars,
+    }
+}
+
+fn summary_point(point: &SummaryDataPoint) -> Point<'_> {
+    let quantiles = point.quantile_values.iter().take(BUCKET_LIMIT);
+    Point {
+        attributes: &point.attributes,
+        start_time_unix_nano: point.start_time_unix_nano,
+        time_unix_nano: point.time_unix_nano,
+        flags: point.flags,
+        value: summed(point.count, Some(point.sum), None, None),
+        parts: quantiles.map(|at| (format!("p{}", at.quantile * 100.0), at.value.to_string())).collect(),
+        exemplars: &[],
+    }
+}
+
+fn summed(count: u64, sum: Option<f64>, min: Option<f64>, max: Option<f64>) -> String {
+    let named = [("sum", sum), ("min", min), ("max", max)];
+    let known = named.into_iter().filter_map(|(name, value)| value.map(|value| format!(" {name}={value}")));
+    format!("count={count}{}", known.collect::<String>())
+}
+
+/// Only the buckets that hold anything.
+fn buckets(labels: impl Iterator<Item = String>, counts: &[u64]) -> Vec<(String, String)> {
+    let filled = std::iter::zip(counts, labels).filter(|(count, _)| **count > 0);
+    filled.take(BUCKET_LIMIT).map(|(count, label)| (label, count.to_string())).collect()
+}

@@ -1,0 +1,90 @@
+use serde::Deserialize;
+
+use crate::config::Duration;
+
+/// The Collector's `file` exporter's keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileConfig {
+    pub path: String,
+    /// Without it the file grows for ever.
+    #[serde(default)]
+    pub rotation: Option<RotationConfig>,
+    /// Go on at the file's end; otherwise a file without `rotation` is emptied at the start.
+    #[serde(default)]
+    pub append: bool,
+    #[serde(default)]
+    pub format: Format,
+    #[serde(default)]
+    pub compression: Option<Compression>,
+    /// How long a request may wait to be written. It never waits, so any interval is kept.
+    #[serde(default = "default_flush_interval")]
+    pub flush_interval: Duration,
+    /// Create the folder of `path`, and those above it, if they are missing.
+    #[serde(default)]
+    pub create_directory: bool,
+}
+
+/// When the file is set aside as a backup, and which backups are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RotationConfig {
+    /// Size at which the file is set aside, in MiB. A request is never cut: one larger than this has a file alone.
+    pub max_megabytes: u64,
+    /// Days a backup is kept; 0: no limit.
+    pub max_days: u32,
+    /// Backups kept; 0: no limit.
+    pub max_backups: usize,
+    /// Name backups by local time instead of UTC.
+    pub localtime: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// OTLP JSON, one request a line.
+    #[default]
+    Json,
+    /// OTLP protobuf; before each request its length in bytes, 4 bytes big-endian.
+    Proto,
+}
+
+/// Each request is compressed alone and length-prefixed, whatever its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    Zstd,
+}
+
+impl Default for RotationConfig {
+    fn default() -> RotationConfig {
+        RotationConfig { max_megabytes: 100, max_days: 0, max_backups: 100, localtime: false }
+    }
+}
+
+impl FileConfig {
+    pub fn validate(&self) -> Result<(), String> {
+        if self.path.is_empty() {
+            return Err("`path` must name a file".to_owned());
+        }
+        if self.append && self.rotation.is_some() {
+            return Err(
+                "`append` and `rotation` exclude each other: a rotated file is always appended to".to_owned()
+            );
+        }
+        if self.append && self.compression.is_some() {
+            return Err("`append` and `compression` exclude each other: remove one of them".to_owned());
+        }
+        if self.rotation.is_some_and(|rotation| rotation.max_megabytes == 0) {
+            return Err("`rotation.max_megabytes` must be at least 1".to_owned());
+        }
+        if self.flush_interval.0.is_zero() {
+            return Err("`flush_interval` must be longer than 0".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn default_flush_interval() -> Duration {
+    Duration(std::time::Duration::from_secs(1))
+}

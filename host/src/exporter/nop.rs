@@ -1,0 +1,64 @@
+//! `nop`: takes everything, sends nothing.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use wire::Signal;
+
+use super::{ExportError, Exported, Exporter};
+use crate::{
+    component::{BuildContext, BuiltExporter, ExporterFactory},
+    config::{ConfigError, Node},
+    sending::SendingSettings,
+};
+
+pub static FACTORY: NopFactory = NopFactory;
+
+#[derive(Debug)]
+pub struct NopFactory;
+
+/// It has no settings.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NopConfig {}
+
+struct NopExporter;
+
+impl ExporterFactory for NopFactory {
+    fn names(&self) -> &'static [&'static str] {
+        &["nop"]
+    }
+
+    fn signals(&self) -> &'static [Signal] {
+        &[Signal::Traces, Signal::Metrics, Signal::Logs]
+    }
+
+    fn check(&self, config: &Node) -> Result<(), ConfigError> {
+        config.read::<NopConfig>().map(|_| ())
+    }
+
+    fn build(&self, config: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+        self.check(config)?;
+        Ok(BuiltExporter { exporter: Arc::new(NopExporter), sending: SendingSettings::direct() })
+    }
+}
+
+#[async_trait::async_trait]
+impl Exporter for NopExporter {
+    async fn export(&self, _: &wire::Batch) -> Result<Exported, ExportError> {
+        Ok(Exported::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key in its config is a mistake: it has none.
+    #[test]
+    fn a_key_in_its_config_is_refused() {
+        assert!(FACTORY.check(&Node::from_json(serde_json::json!({}))).is_ok());
+        let error = FACTORY.check(&Node::from_json(serde_json::json!({ "path": "x" }))).unwrap_err();
+        assert!(error.to_string().contains("path"), "{error}");
+    }
+}

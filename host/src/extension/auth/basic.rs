@@ -1,0 +1,206 @@
+//! `basicauth`: user and password (RFC 7617), checked against an htpasswd list, or shown to a destination.
+//!
+//! Checking bcrypt costs tens of milliseconds by design, so the password that a user last got in with is remembered as
+//! its SHA-256, and only another one is put to bcrypt.
+
+mod htpasswd;
+
+use std::{path::PathBuf, sync::Arc};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use serde::Deserialize;
+
+use self::htpasswd::Htpasswd;
+use super::{ClientAuth, MISSING, ServerAuth, Unauthenticated, WRONG};
+use crate::{
+    component::ExtensionFactory,
+    config::{ConfigError, Node, Secret},
+    extension::BuiltExtension,
+};
+
+pub static FACTORY: BasicAuthFactory = BasicAuthFactory;
+
+pub struct BasicAuthFactory;
+
+/// `htpasswd` for receivers or `client_auth` for exporters, not both.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BasicAuthConfig {
+    pub htpasswd: Option<HtpasswdConfig>,
+    pub client_auth: Option<ClientAuthConfig>,
+}
+
+/// Lines of `user:password`, the password plain, `{SHA}` or bcrypt. Inline lines outweigh those of the file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HtpasswdConfig {
+    pub file: Option<PathBuf>,
+    pub inline: Option<Secret>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientAuthConfig {
+    pub username: String,
+    pub password: Secret,
+}
+
+struct BasicServer(Htpasswd);
+
+struct BasicClient(HeaderValue);
+
+impl ExtensionFactory for BasicAuthFactory {
+    fn names(&self) -> &'static [&'static str] {
+        &["basicauth", "basic_auth"]
+    }
+
+    fn check(&self, config: &Node) -> Result<(), ConfigError> {
+        config.read::<BasicAuthConfig>()?.validate()
+    }
+
+    fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError> {
+        let config: BasicAuthConfig = config.read()?;
+        config.validate()?;
+        let mut built = BuiltExtension::default();
+        if let Some(htpasswd) = &config.htpasswd {
+            built.server_auth = Some(Arc::new(BasicServer(Htpasswd::load(htpasswd)?)));
+        }
+        if let Some(client) = &config.client_auth {
+            built.client_auth = Some(Arc::new(BasicClient::new(client)?));
+        }
+        Ok(built)
+    }
+}
+
+impl BasicAuthConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        match (&self.htpasswd, &self.client_auth) {
+            (Some(HtpasswdConfig { file: None, inline: None }), None) => {
+                wrong("htpasswd: give file, inline or both")
+            }
+            (Some(_), None) => Ok(()),
+            (None, Some(client)) if client.username.is_empty() || client.username.contains(':') => {
+                wrong("client_auth: username: must have no colon and not be empty")
+            }
+            (None, Some(_)) => Ok(()),
+            _ => wrong("give one of htpasswd (for receivers) and client_auth (for exporters)"),
+        }
+    }
+}
+
+impl ServerAuth for BasicServer {
+    fn authenticate(&self, headers: &HeaderMap) -> Result<(), Unauthenticated> {
+        let header = headers.get(AUTHORIZATION).ok_or(MISSING)?.as_bytes();
+        let (scheme, encoded) = header.split_at_checked(6).ok_or(MISSING)?;
+        if !scheme.eq_ignore_ascii_case(b"basic ") {
+            return Err(MISSING);
+        }
+        let decoded = STANDARD.decode(encoded.trim_ascii()).map_err(|_| WRONG)?;
+        let (user, password) = decoded.split_at(decoded.iter().position(|byte| *byte == b':').ok_or(WRONG)?);
+        let user = std::str::from_utf8(user).map_err(|_| WRONG)?;
+        let password = password.strip_prefix(b":").unwrap_or_default();
+        if self.0.admits(user, password) { Ok(()) } else { Err(WRONG) }
+    }
+
+    fn challenge(&self) -> &str {
+        "Basic realm=\"spanloom\", charset=\"UTF-8\""
+    }
+}
+
+impl BasicClient {
+    fn new(config: &ClientAuthConfig) -> Result<BasicClient, ConfigError> {
+        let credentials = STANDARD.encode(format!("{}:{}", config.username, config.password.0));
+        let Ok(mut value) = HeaderValue::try_from(format!("Basic {credentials}")) else {
+            return wrong("client_auth: does not fit a header");
+        };
+        value.set_sensitive(true);
+        Ok(BasicClient(value))
+    }
+}
+
+impl ClientAuth for BasicClient {
+    fn authorize(&self, headers: &mut HeaderMap) {
+        headers.insert(AUTHORIZATION, self.0.clone());
+    }
+}
+
+fn wrong<T>(message: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::new(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn build(config: serde_json::Value) -> Result<BuiltExtension, ConfigError> {
+        FACTORY.build(&Node::from_json(config))
+    }
+
+    fn server(inline: &str) -> Arc<dyn ServerAuth> {
+        build(json!({ "htpasswd": { "inline": inline } })).unwrap().server_auth.unwrap()
+    }
+
+    fn check(server: &dyn ServerAuth, credentials: &str, expected: Result<(), Unauthenticated>) {
+        let value = format!("Basic {}", STANDARD.encode(credentials));
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(&value).unwrap())]);
+        assert_eq!(server.authenticate(&headers), expected, "{credentials}");
+    }
+
+    /// The three ways that a password may be written; each is asked twice, since bcrypt's second answer is remembered.
+    #[test]
+    fn only_the_right_password_is_let_in() {
+        let bcrypt = bcrypt::hash("secret:3", 4).unwrap();
+        let sha = "{SHA}q0FUp8RR9W6bf/FTd1jd0MYZ+L4="; // masterkey
+        let server = server(&format!("plain:secret\n# a comment\n\nbcrypt:{bcrypt}\nsha:{sha}\n"));
+        for _ in 0..2 {
+            check(&*server, "plain:secret", Ok(()));
+            check(&*server, "bcrypt:secret:3", Ok(()));
+            check(&*server, "sha:masterkey", Ok(()));
+            for wrong in ["plain:secret2", "bcrypt:secret", "sha:", "nobody:secret", "plain", ":", ""] {
+                check(&*server, wrong, Err(WRONG));
+            }
+        }
+    }
+
+    #[test]
+    fn another_scheme_is_no_credentials() {
+        let server = server("user:secret");
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer token"))]);
+        assert_eq!(server.authenticate(&headers), Err(MISSING));
+        assert_eq!(server.authenticate(&HeaderMap::new()), Err(MISSING));
+    }
+
+    #[test]
+    fn what_an_exporter_shows_a_receiver_takes() {
+        let client = json!({ "client_auth": { "username": "user", "password": "se:cret" } });
+        let mut headers = HeaderMap::new();
+        build(client).unwrap().client_auth.unwrap().authorize(&mut headers);
+        assert_eq!(server("user:se:cret").authenticate(&headers), Ok(()));
+    }
+
+    #[test]
+    fn the_file_and_the_inline_lines_are_one_list() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "both:old\nfile:1\n").unwrap();
+        let config = json!({ "htpasswd": { "file": file.path(), "inline": "both:new\ninline:2" } });
+        let server = build(config).unwrap().server_auth.unwrap();
+        check(&*server, "both:new", Ok(()));
+        check(&*server, "both:old", Err(WRONG));
+        check(&*server, "file:1", Ok(()));
+        check(&*server, "inline:2", Ok(()));
+    }
+
+    #[test]
+    fn a_hash_that_we_cannot_check_is_refused_at_the_start() {
+        for line in ["user:$apr1$zJWM2u1b$x", "user:$6$salt$hash", "no colon", "user:$2y$nonsense", ":x"] {
+            let error = build(json!({ "htpasswd": { "inline": line } })).err();
+            assert!(error.is_some_and(|error| error.to_string().contains("line 1")), "{line}");
+        }
+        assert!(build(json!({})).is_err());
+        assert!(build(json!({ "htpasswd": {} })).is_err());
+        assert!(build(json!({ "htpasswd": { "file": "/nowhere/at/all" } })).is_err());
+    }
+}

@@ -1,0 +1,299 @@
+//! `bearertokenauth`: a token in a header, `Authorization: Bearer …` unless configured otherwise.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant, SystemTime},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+use subtle::ConstantTimeEq;
+
+use super::{ClientAuth, MISSING, ServerAuth, Unauthenticated, WRONG};
+use crate::{
+    component::ExtensionFactory,
+    config::{ConfigError, Node, Secret},
+    extension::BuiltExtension,
+};
+
+pub static FACTORY: BearerTokenFactory = BearerTokenFactory;
+
+/// The token file is looked at again at most this often.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+pub struct BearerTokenFactory;
+
+/// One of `token`, `tokens` and `filename`; a `filename` outweighs the others.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BearerTokenConfig {
+    pub header: String,
+    /// Before the token, with a space; empty is the token alone.
+    pub scheme: String,
+    pub token: Option<Secret>,
+    /// A receiver takes each of them; an exporter shows the first.
+    pub tokens: Vec<Secret>,
+    /// One token a line. Read again when it changes.
+    pub filename: Option<PathBuf>,
+}
+
+/// Both sides: takes requests with one of the tokens, and gives requests the first.
+pub struct BearerToken {
+    header: HeaderName,
+    scheme: String,
+    tokens: Tokens,
+}
+
+enum Tokens {
+    Fixed(Arc<[String]>),
+    File { path: PathBuf, state: Mutex<FileState> },
+}
+
+struct FileState {
+    tokens: Arc<[String]>,
+    modified: Option<SystemTime>,
+    looked: Instant,
+}
+
+impl Default for BearerTokenConfig {
+    fn default() -> BearerTokenConfig {
+        BearerTokenConfig {
+            header: "Authorization".to_owned(),
+            scheme: "Bearer".to_owned(),
+            token: None,
+            tokens: Vec::new(),
+            filename: None,
+        }
+    }
+}
+
+impl ExtensionFactory for BearerTokenFactory {
+    fn names(&self) -> &'static [&'static str] {
+        &["bearertokenauth", "bearer_token_auth"]
+    }
+
+    fn check(&self, config: &Node) -> Result<(), ConfigError> {
+        config.read::<BearerTokenConfig>()?.validate().map(drop)
+    }
+
+    fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError> {
+        let auth = Arc::new(BearerToken::new(&config.read()?)?);
+        Ok(BuiltExtension {
+            server_auth: Some(auth.clone()),
+            client_auth: Some(auth),
+            ..BuiltExtension::default()
+        })
+    }
+}
+
+impl BearerTokenConfig {
+    fn validate(&self) -> Result<HeaderName, ConfigError> {
+        let all = || self.token.iter().chain(&self.tokens);
+        if self.filename.is_none() && self.token.is_some() != self.tokens.is_empty() {
+            return wrong("give one of token, tokens and filename");
+        }
+        if all().any(|token| token.0.is_empty() || HeaderValue::from_str(&token.0).is_err()) {
+            return wrong("a token is empty or has bytes that a header cannot carry");
+        }
+        if HeaderValue::from_str(&self.scheme).is_err() {
+            return wrong("scheme: has bytes that a header cannot carry");
+        }
+        HeaderName::try_from(&self.header)
+            .or_else(|_| wrong(&format!("header: {:?} is not the name of a header", self.header)))
+    }
+}
+
+impl BearerToken {
+    /// # Errors
+    /// When a value is out of its range, or the file cannot be read.
+    pub fn new(config: &BearerTokenConfig) -> Result<BearerToken, ConfigError> {
+        let header = config.validate()?;
+        let tokens = match &config.filename {
+            Some(path) => Tokens::open(path.clone())?,
+            None => Tokens::Fixed(
+                config.token.iter().chain(&config.tokens).map(|token| token.0.clone()).collect(),
+            ),
+        };
+        Ok(BearerToken { header, scheme: config.scheme.clone(), tokens })
+    }
+
+    /// What follows the scheme.
+    fn presented<'a>(&self, headers: &'a HeaderMap) -> Option<&'a [u8]> {
+        let value = headers.get(&self.header)?.as_bytes();
+        if self.scheme.is_empty() {
+            return Some(value);
+        }
+        let (scheme, rest) = value.split_at_checked(self.scheme.len())?;
+        let rest = rest.strip_prefix(b" ")?;
+        scheme.eq_ignore_ascii_case(self.scheme.as_bytes()).then_some(rest)
+    }
+}
+
+impl ServerAuth for BearerToken {
+    fn authenticate(&self, headers: &HeaderMap) -> Result<(), Unauthenticated> {
+        let presented = self.presented(headers).ok_or(MISSING)?;
+        let tokens = self.tokens.current();
+        // Every token is compared, in a time that says nothing of where a difference is.
+        let known = tokens
+            .iter()
+            .fold(subtle::Choice::from(0), |known, token| known | token.as_bytes().ct_eq(presented));
+        if bool::from(known) { Ok(()) } else { Err(WRONG) }
+    }
+
+    fn challenge(&self) -> &str {
+        if self.scheme.is_empty() { "Bearer" } else { &self.scheme }
+    }
+}
+
+impl ClientAuth for BearerToken {
+    fn authorize(&self, headers: &mut HeaderMap) {
+        let tokens = self.tokens.current();
+        let Some(token) = tokens.first() else { return };
+        let value = if self.scheme.is_empty() { token.clone() } else { format!("{} {token}", self.scheme) };
+        if let Ok(mut value) = HeaderValue::from_str(&value) {
+            value.set_sensitive(true);
+            headers.insert(&self.header, value);
+        }
+    }
+}
+
+impl Tokens {
+    fn open(path: PathBuf) -> Result<Tokens, ConfigError> {
+        match read(&path) {
+            Ok((tokens, modified)) => {
+                let state = Mutex::new(FileState { tokens, modified, looked: Instant::now() });
+                Ok(Tokens::File { path, state })
+            }
+            Err(error) => wrong(&format!("filename: cannot read {}: {error}", path.display())),
+        }
+    }
+
+    fn current(&self) -> Arc<[String]> {
+        match self {
+            Tokens::Fixed(tokens) => tokens.clone(),
+            Tokens::File { path, state } => {
+                let mut state = state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                if state.looked.elapsed() >= LOOK_AGAIN_AFTER {
+                    state.refresh(path);
+                }
+                state.tokens.clone()
+            }
+        }
+    }
+}
+
+impl FileState {
+    /// A file that cannot be read, or is empty for the moment, leaves the tokens of before in place.
+    fn refresh(&mut self, path: &Path) {
+        self.looked = Instant::now();
+        let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        if modified == self.modified {
+            return;
+        }
+        match read(path) {
+            Ok((tokens, modified)) => (self.tokens, self.modified) = (tokens, modified),
+            Err(error) => tracing::warn!("keeping the tokens of before: {}: {error}", path.display()),
+        }
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<(Arc<[String]>, Option<SystemTime>)> {
+    use std::io::{Error, ErrorKind::InvalidData};
+    let metadata = std::fs::metadata(path)?;
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(Error::new(InvalidData, format!("larger than {MAX_FILE_BYTES} bytes")));
+    }
+    let text = std::fs::read_to_string(path)?;
+    let tokens: Arc<[String]> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    if tokens.is_empty() {
+        return Err(Error::new(InvalidData, "it holds no token"));
+    }
+    Ok((tokens, metadata.modified().ok()))
+}
+
+fn wrong<T>(message: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::new(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn auth(config: serde_json::Value) -> BearerToken {
+        BearerToken::new(&Node::from_json(config).read().unwrap()).unwrap()
+    }
+
+    fn with(name: &str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(HeaderName::try_from(name).unwrap(), HeaderValue::from_str(value).unwrap())])
+    }
+
+    fn check(auth: &BearerToken, value: &str, expected: Result<(), Unauthenticated>) {
+        assert_eq!(auth.authenticate(&with("authorization", value)), expected, "{value}");
+    }
+
+    #[test]
+    fn only_a_known_token_is_let_in() {
+        let auth = auth(json!({ "tokens": ["one", "two"] }));
+        check(&auth, "Bearer one", Ok(()));
+        check(&auth, "bearer two", Ok(()));
+        check(&auth, "Bearer three", Err(WRONG));
+        check(&auth, "Bearer on", Err(WRONG));
+        check(&auth, "Bearer ", Err(WRONG));
+        check(&auth, "Basic one", Err(MISSING));
+        check(&auth, "one", Err(MISSING));
+        assert_eq!(auth.authenticate(&HeaderMap::new()), Err(MISSING));
+    }
+
+    #[test]
+    fn scheme_and_header_are_the_users_choice() {
+        let auth = auth(json!({ "token": "key", "scheme": "", "header": "X-Api-Key" }));
+        assert_eq!(auth.authenticate(&with("x-api-key", "key")), Ok(()));
+        assert_eq!(auth.authenticate(&with("authorization", "key")), Err(MISSING));
+    }
+
+    #[test]
+    fn what_an_exporter_shows_a_receiver_takes() {
+        let auth = auth(json!({ "tokens": ["one", "two"] }));
+        let mut headers = HeaderMap::new();
+        auth.authorize(&mut headers);
+        assert_eq!(headers["authorization"], "Bearer one");
+        assert_eq!(auth.authenticate(&headers), Ok(()));
+    }
+
+    /// Rotating a token is writing the file; a file that is gone for a moment locks nobody out.
+    #[test]
+    fn a_changed_file_changes_the_tokens() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "old\n").unwrap();
+        let auth = auth(json!({ "filename": file.path() }));
+        check(&auth, "Bearer old", Ok(()));
+        std::fs::write(file.path(), "new\n\nnewer\n").unwrap();
+        let later = SystemTime::now() + Duration::from_secs(5);
+        std::fs::File::open(file.path()).unwrap().set_modified(later).unwrap();
+        std::thread::sleep(LOOK_AGAIN_AFTER);
+        check(&auth, "Bearer old", Err(WRONG));
+        check(&auth, "Bearer newer", Ok(()));
+        drop(file);
+        std::thread::sleep(LOOK_AGAIN_AFTER);
+        check(&auth, "Bearer new", Ok(()));
+    }
+
+    #[test]
+    fn a_config_without_a_token_is_refused() {
+        let wrong = [
+            json!({}),
+            json!({ "token": "" }),
+            json!({ "token": "a", "tokens": ["b"] }),
+            json!({ "filename": "/nowhere/at/all" }),
+            json!({ "token": "a\nb" }),
+        ];
+        for config in wrong {
+            assert!(FACTORY.build(&Node::from_json(config.clone())).is_err(), "{config}");
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The `otlp` receiver's config: the Collector's keys and defaults, but for the largest request, where OTLP 1.11
+//! recommends 64 MiB (the Collector: 4 MiB over gRPC, 20 MiB over HTTP).
+//!
+//! Accepted, so that a Collector's config can be used as it is, but without effect: `read_buffer_size`,
+//! `write_buffer_size`, `include_metadata`, `keepalive.enforcement_policy`, `write_timeout`.
+
+mod cors;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use cors::CorsConfig;
+
+use crate::{
+    config::{self, ConfigError, types::present},
+    pipeline::ingest::Acknowledge,
+    server::{KeepaliveSettings, ServerSettings, request_body::Encoding},
+    tls::server::ServerTlsConfig,
+};
+
+const MAX_REQUEST_MIB: usize = 64;
+const MAX_IN_FLIGHT_MIB: usize = 256;
+/// Longer than any sender waits for its answer by default (the SDKs 10 s, the Collector 30 s).
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OtlpConfig {
+    pub protocols: ProtocolsConfig,
+    /// Ours: when a sender is answered.
+    pub acknowledge: Acknowledge,
+    /// Ours: what the requests that are not yet answered may hold together, over both protocols. Beyond it a request is
+    /// refused, to be sent again.
+    pub max_in_flight_mib: usize,
+}
+
+/// At least one. A key without a value (`grpc:`) is that protocol with its defaults.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProtocolsConfig {
+    #[serde(deserialize_with = "present")]
+    pub grpc: Option<GrpcConfig>,
+    #[serde(deserialize_with = "present")]
+    pub http: Option<HttpConfig>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrpcConfig {
+    /// `host:port`.
+    pub endpoint: String,
+    /// `tcp`.
+    pub transport: String,
+    pub tls: Option<ServerTlsConfig>,
+    pub auth: Option<AuthConfig>,
+    pub keepalive: KeepaliveConfig,
+    /// The largest message, after decompression.
+    pub max_recv_msg_size_mib: usize,
+    /// For each connection; 0 is the default.
+    pub max_concurrent_streams: u32,
+    /// Ours: how long a request may take to arrive; 0 is the default.
+    pub read_timeout: config::Duration,
+    pub read_buffer_size: usize,
+    pub write_buffer_size: usize,
+    pub include_metadata: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// `host:port`.
+    pub endpoint: String,
+    /// `tcp`.
+    pub transport: String,
+    pub tls: Option<ServerTlsConfig>,
+    pub auth: Option<AuthConfig>,
+    pub cors: Option<CorsConfig>,
+    pub traces_url_path: String,
+    pub metrics_url_path: String,
+    pub logs_url_path: String,
+    /// The largest body in bytes, both as it came and after decompression; 0 is the default.
+    pub max_request_body_size: usize,
+    /// Of gzip, zstd, deflate (or zlib), and the empty name, which is none.
+    pub compression_algorithms: Vec<String>,
+    /// How long a request may take to arrive; 0 is the default.
+    pub read_timeout: config::Duration,
+    pub read_header_timeout: config::Duration,
+    /// How long a connection is kept without a request; 0 is for ever.
+    pub idle_timeout: config::Duration,
+    pub write_timeout: config::Duration,
+    pub include_metadata: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// The id of an extension that authenticates.
+    pub authenticator: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeepaliveConfig {
+    pub server_parameters: ServerParametersConfig,
+    pub enforcement_policy: EnforcementPolicyConfig,
+}
+
+/// Unset or 0 is the default: idle and age without end, a ping after 2h, 20s for its answer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerParametersConfig {
+    pub max_connection_idle: Option<config::Duration>,
+    pub max_connection_age: Option<config::Duration>,
+    pub max_connection_age_grace: Option<config::Duration>,
+    pub time: Option<config::Duration>,
+    pub timeout: Option<config::Duration>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnforcementPolicyConfig {
+    pub min_time: Option<config::Duration>,
+    pub permit_without_stream: bool,
+}
+
+/// The paths of OTLP/HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Paths {
+    pub(super) traces: String,
+    pub(super) metrics: String,
+    pub(super) logs: String,
+}
+
+impl Default for OtlpConfig {
+    fn default() -> OtlpConfig {
+        OtlpConfig {
+            protocols: ProtocolsConfig::default(),
+            acknowledge: Acknowledge::default(),
+            max_in_flight_mib: MAX_IN_FLIGHT_MIB,
+        }
+    }
+}
+
+impl Default for GrpcConfig {
+    fn default() -> GrpcConfig {
+        GrpcConfig {
+            endpoint: "localhost:4317".to_owned(),
+            transport: "tcp".to_owned(),
+            tls: None,
+            auth: None,
+            keepalive: KeepaliveConfig::default(),
+            max_recv_msg_size_mib: MAX_REQUEST_MIB,
+            max_concurrent_streams: 0,
+            read_timeout: config::Duration(READ_TIMEOUT),
+            read_buffer_size: 512 << 10,
+            write_buffer_size: 0,
+            include_metadata: false,
+        }
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> HttpConfig {
+        HttpConfig {
+            endpoint: "localhost:4318".to_owned(),
+            transport: "tcp".to_owned(),
+            tls: None,
+            auth: None,
+            cors: None,
+            traces_url_path: "/v1/traces".to_owned(),
+            metrics_url_path: "/v1/metrics".to_owned(),
+            logs_url_path: "/v1/logs".to_owned(),
+            max_request_body_size: MAX_REQUEST_MIB << 20,
+            compression_algorithms: ["", "gzip", "zstd", "zlib", "deflate"].map(str::to_owned).to_vec(),
+            read_timeout: config::Duration(READ_TIMEOUT),
+            read_header_timeout: config::Duration(Duration::from_secs(60)),
+            idle_timeout: config::Duration(Duration::from_secs(60)),
+            write_timeout: config::Duration(Duration::from_secs(30)),
+            include_metadata: false,
+        }
+    }
+}
+
+impl OtlpConfig {
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let ProtocolsConfig { grpc, http } = &self.protocols;
+        if grpc.is_none() && http.is_none() {
+            return Err(ConfigError::new("protocols: name grpc, http or both"));
+        }
+        let grpc = grpc.as_ref().map_or(Ok(()), GrpcConfig::validate);
+        grpc.map_err(|wrong| ConfigError::new(format!("protocols.grpc.{wrong}")))?;
+        let http = http.as_ref().map_or(Ok(()), HttpConfig::validate);
+        http.map_err(|wrong| ConfigError::new(format!("protocols.http.{wrong}")))?;
+        let largest = self.largest_request_bytes();
+        if self.in_flight_bytes() < largest {
+            let message =
+                format!("max_in_flight_mib: below the largest request, {} MiB", largest.div_ceil(1 << 20));
+            return Err(ConfigError::new(message));
+        }
+        Ok(())
+    }
+
+    pub(super) fn in_flight_bytes(&self) -> usize {
+        self.max_in_flight_mib.saturating_mul(1 << 20)
+    }
+
+    fn largest_request_bytes(&self) -> usize {
+        let grpc = self.protocols.grpc.as_ref().map_or(0, GrpcConfig::limit_bytes);
+        grpc.max(self.protocols.http.as_ref().map_or(0, HttpConfig::limit_bytes))
+    }
+}
+
+impl GrpcConfig {
+    /// The error begins with the key.
+    fn validate(&self) -> Result<(), String> {
+        validate_place(&self.endpoint, &self.transport)?;
+        self.tls.as_ref().map_or(Ok(()), ServerTlsConfig::validate)
+    }
+
+    pub(super) fn limit_bytes(&self) -> usize {
+        match self.max_recv_msg_size_mib {
+            0 => MAX_REQUEST_MIB << 20,
+            mib => mib.saturating_mul(1 << 20),
+        }
+    }
+
+    pub(super) fn read_timeout(&self) -> Duration {
+        nonzero(Some(self.read_timeout)).unwrap_or(READ_TIMEOUT)
+    }
+
+    pub(super) fn server_settings(&self) -> ServerSettings {
+        let mut settings = ServerSettings::default();
+        if self.max_concurrent_streams > 0 {
+            settings.max_concurrent_streams = self.max_concurrent_streams;
+        }
+        let configured = &self.keepalive.server_parameters;
+        let unset = settings.keepalive;
+        settings.keepalive = KeepaliveSettings {
+            time: nonzero(configured.time).unwrap_or(unset.time),
+            timeout: nonzero(configured.timeout).unwrap_or(unset.timeout),
+            max_connection_idle: nonzero(configured.max_connection_idle),
+            max_connection_age: nonzero(configured.max_connection_age),
+            max_connection_age_grace: nonzero(configured.max_connection_age_grace),
+        };
+        settings
+    }
+}
+
+impl HttpConfig {
+    fn validate(&self) -> Result<(), String> {
+        validate_place(&self.endpoint, &self.transport)?;
+        let Paths { traces, metrics, logs } = self.paths();
+        if traces == metrics || metrics == logs || logs == traces {
+            return Err("traces_url_path: another signal has the same path".to_owned());
+        }
+        for name in &self.compression_algorithms {
+            if !name.is_empty() && encoding(name).is_none() {
+                return Err(format!(
+                    "compression_algorithms: {name:?} is not one of gzip, zstd, zlib, deflate and \"\""
+                ));
+            }
+        }
+        self.cors.as_ref().map_or(Ok(()), CorsConfig::validate)?;
+        self.tls.as_ref().map_or(Ok(()), ServerTlsConfig::validate)
+    }
+
+    pub(super) fn limit_bytes(&self) -> usize {
+        if self.max_request_body_size == 0 { MAX_REQUEST_MIB << 20 } else { self.max_request_body_size }
+    }
+
+    pub(super) fn paths(&self) -> Paths {
+        let rooted = |path: &String| format!("/{}", path.trim_start_matches('/'));
+        Paths {
+            traces: rooted(&self.traces_url_path),
+            metrics: rooted(&self.metrics_url_path),
+            logs: rooted(&self.logs_url_path),
+        }
+    }
+
+    pub(super) fn encodings(&self) -> Vec<Encoding> {
+        let named: Vec<Encoding> =
+            self.compression_algorithms.iter().filter_map(|name| encoding(name)).collect();
+        Encoding::ALL.into_iter().filter(|encoding| named.contains(encoding)).collect()
+    }
+
+    pub(super) fn read_timeout(&self) -> Duration {
+        nonzero(Some(self.read_timeout)).unwrap_or(READ_TIMEOUT)
+    }
+
+    pub(super) fn server_settings(&self) -> ServerSettings {
+        let mut settings = ServerSettings::default();
+        settings.keepalive.max_connection_idle = nonzero(Some(self.idle_timeout));
+        if let Some(timeout) = nonzero(Some(self.read_header_timeout)) {
+            settings.read_header_timeout = timeout;
+        }
+        settings
+    }
+}
+
+/// The Collector writes `zlib` for what HTTP calls `deflate`, and takes both.
+fn encoding(name: &str) -> Option<Encoding> {
+    if name == "zlib" { Some(Encoding::Deflate) } else { Encoding::from_name(name) }
+}
+
+fn validate_place(endpoint: &str, transport: &str) -> Result<(), String> {
+    let port = endpoint.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    if !matches!(port, Some(Ok(_))) {
+        return Err(format!("endpoint: {endpoint:?} is not host:port"));
+    }
+    if !matches!(transport, "" | "tcp" | "tcp4" | "tcp6") {
+        return Err(format!("transport: {transport:?} is not one we have; expected tcp"));
+    }
+    Ok(())
+}
+
+fn nonzero(duration: Option<config::Duration>) -> Option<Duration> {
+    duration.map(|duration| duration.0).filter(|duration| !duration.is_zero())
+}

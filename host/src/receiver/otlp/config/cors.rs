@@ -1,0 +1,126 @@
+//! `cors`: which web pages may send from a browser.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, header};
+use serde::Deserialize;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+/// What a browser may send without asking, and what OTLP needs.
+const ALWAYS_ALLOWED: [HeaderName; 4] = [
+    header::ACCEPT,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    HeaderName::from_static("x-requested-with"),
+];
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorsConfig {
+    /// `https://*.example.com`: a `*` stands for anything. None is no CORS.
+    pub allowed_origins: Vec<String>,
+    /// Besides `Accept`, `Content-Type`, `Content-Encoding` and `X-Requested-With`; `*` is any.
+    pub allowed_headers: Vec<String>,
+    pub exposed_headers: Vec<String>,
+    /// In seconds; 0 leaves it to the browser.
+    pub max_age: u64,
+}
+
+impl CorsConfig {
+    /// The error begins with the key.
+    pub(super) fn validate(&self) -> Result<(), String> {
+        let keys = [("allowed_headers", &self.allowed_headers), ("exposed_headers", &self.exposed_headers)];
+        for (key, names) in keys {
+            let wrong =
+                names.iter().find(|name| *name != "*" && HeaderName::try_from(name.as_str()).is_err());
+            if let Some(name) = wrong {
+                return Err(format!("cors.{key}: {name:?} is not the name of a header"));
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` if no origin is allowed.
+    pub(in super::super) fn layer(&self) -> Option<CorsLayer> {
+        if self.allowed_origins.is_empty() {
+            return None;
+        }
+        let patterns = self.allowed_origins.clone();
+        let origins = AllowOrigin::predicate(move |origin: &HeaderValue, _| {
+            patterns.iter().any(|pattern| matches(pattern.as_bytes(), origin.as_bytes()))
+        });
+        let mut layer = CorsLayer::new()
+            .allow_origin(origins)
+            .allow_credentials(true)
+            .allow_methods([Method::POST])
+            .allow_headers(self.headers())
+            .expose_headers(names(&self.exposed_headers));
+        if self.max_age > 0 {
+            layer = layer.max_age(Duration::from_secs(self.max_age));
+        }
+        Some(layer)
+    }
+
+    fn headers(&self) -> AllowHeaders {
+        if self.allowed_headers.iter().any(|name| name == "*") {
+            return AllowHeaders::mirror_request();
+        }
+        AllowHeaders::list(ALWAYS_ALLOWED.into_iter().chain(names(&self.allowed_headers)))
+    }
+}
+
+fn names(names: &[String]) -> Vec<HeaderName> {
+    names.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok()).collect()
+}
+
+/// Each `*` of the pattern stands for any bytes, ASCII case aside. Greedy from the left, so a `*` once passed is never tried again.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let mut parts = pattern.split(|byte| *byte == b'*');
+    let Some(mut rest) = parts.next().and_then(|first| strip_prefix(text, first)) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.len() >= part.len() && rest.iter().rev().zip(part.iter().rev()).all(same);
+        }
+        let found = (0..=rest.len()).find_map(|at| strip_prefix(rest.get(at..)?, part));
+        let Some(after) = found else { return false };
+        rest = after;
+    }
+    true
+}
+
+fn strip_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.iter().zip(prefix).all(same).then_some(rest)
+}
+
+fn same((a, b): (&u8, &u8)) -> bool {
+    a.eq_ignore_ascii_case(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        let cases = [
+            ("*", "https://app.example.com", true),
+            ("https://*.example.com", "https://app.example.com", true),
+            ("https://*.example.com", "https://APP.Example.com", true),
+            ("https://*.example.com", "https://example.com", false),
+            ("https://*.example.com", "https://app.example.com.evil.org", false),
+            ("http*://*.example.com", "https://a.b.example.com", true),
+            ("https://app.example.com", "https://app.example.com", true),
+            ("https://app.example.com", "https://app.example.com:8443", false),
+            ("https://a*a", "https://a", false),
+            ("https://app.example.com:*", "https://app.example.com:8443", true),
+        ];
+        for (pattern, origin, expected) in cases {
+            assert_eq!(matches(pattern.as_bytes(), origin.as_bytes()), expected, "{pattern} {origin}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The HTTP server beneath receivers: HTTP/1.1 and HTTP/2 on one port, with or without TLS.
+//!
+//! It knows nothing of what is served. Everything that a peer could make it hold or wait for has a limit here:
+//! connections, streams, windows, handshakes, headers, and how long a connection may live or stay idle.
+
+mod connection;
+mod listen;
+pub mod request_body;
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper_util::{rt::TokioTimer, server::conn::auto};
+use tokio::{net::TcpListener, sync::Semaphore};
+
+pub use listen::listen;
+
+use crate::{receiver::Running, tls::server::ServerTls};
+
+/// Flow-control windows: what a peer may send before we have read it. Large enough that a request of several MB never
+/// waits for a round trip, small enough that a connection whose requests nobody reads holds little.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+/// A request within one frame reaches the receiver in one piece.
+const MAX_FRAME_BYTES: u32 = 1 << 20;
+/// Answers are small.
+const MAX_SEND_BUFFER_BYTES: usize = 64 << 10;
+
+/// After an error that concerns the whole process (no file descriptor left), accepting pauses this long, doubling.
+const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
+const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// Further connections wait in the kernel's queue until one of these ends.
+    pub max_connections: usize,
+    /// For TLS.
+    pub handshake_timeout: Duration,
+    /// From the beginning of an HTTP/1.1 request, or the end of the one before, to the end of its head.
+    pub read_header_timeout: Duration,
+    /// A connection that has not sent one whole request head by then is closed.
+    pub first_request_timeout: Duration,
+    pub max_concurrent_streams: u32,
+    pub keepalive: KeepaliveSettings,
+}
+
+/// The Collector's `keepalive.server_parameters`.
+#[derive(Clone, Debug)]
+pub struct KeepaliveSettings {
+    /// An HTTP/2 peer that was silent this long is pinged…
+    pub time: Duration,
+    /// …and is gone if it does not answer within this.
+    pub timeout: Duration,
+    /// Closed after this long without a request; `None` is for ever.
+    pub max_connection_idle: Option<Duration>,
+    /// Told to go away after this long, give or take a tenth; `None` is for ever.
+    pub max_connection_age: Option<Duration>,
+    /// What requests under way get to finish after that; `None` is for ever.
+    pub max_connection_age_grace: Option<Duration>,
+}
+
+impl Default for ServerSettings {
+    fn default() -> ServerSettings {
+        ServerSettings {
+            max_connections: 32_768,
+            handshake_timeout: Duration::from_secs(10),
+            read_header_timeout: Duration::from_secs(60),
+            first_request_timeout: Duration::from_secs(120),
+            max_concurrent_streams: 128,
+            keepalive: KeepaliveSettings::default(),
+        }
+    }
+}
+
+impl Default for KeepaliveSettings {
+    fn default() -> KeepaliveSettings {
+        KeepaliveSettings {
+            time: Duration::from_secs(2 * 60 * 60),
+            timeout: Duration::from_secs(20),
+            max_connection_idle: None,
+            max_connection_age: None,
+            max_connection_age_grace: None,
+        }
+    }
+}
+
+/// What the connections of one listener share.
+struct Server {
+    router: Router,
+    tls: Option<ServerTls>,
+    http: auto::Builder<connection::Tracked>,
+    settings: ServerSettings,
+    running: Running,
+}
+
+/// Serves the router on the listener until `running.stop`; then no connection is taken any more, and the tasks end
+/// with the requests under way.
+pub fn serve(
+    listener: TcpListener,
+    tls: Option<ServerTls>,
+    router: Router,
+    settings: ServerSettings,
+    running: &Running,
+) {
+    if let Some(tls) = &tls {
+        tls.keep_fresh(running);
+    }
+    let http = http_builder(&settings, running);
+    let server = Server { router, tls, http, settings, running: running.clone() };
+    running.tasks.spawn(accept_loop(listener, Arc::new(server)));
+}
+
+fn http_builder(settings: &ServerSettings, running: &Running) -> auto::Builder<connection::Tracked> {
+    let mut http = auto::Builder::new(connection::Tracked(running.tasks.clone()));
+    http.http1().timer(TokioTimer::new()).header_read_timeout(settings.read_header_timeout);
+    http.http2()
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(MAX_FRAME_BYTES)
+        .max_send_buf_size(MAX_SEND_BUFFER_BYTES)
+        .max_concurrent_streams(settings.max_concurrent_streams)
+        .keep_alive_interval(settings.keepalive.time)
+        .keep_alive_timeout(settings.keepalive.timeout);
+    http
+}
+
+async fn accept_loop(listener: TcpListener, server: Arc<Server>) {
+    let slots = Arc::new(Semaphore::new(server.settings.max_connections));
+    let mut pause = ACCEPT_PAUSE_MIN;
+    loop {
+        let next = async {
+            let slot = slots.clone().acquire_owned().await;
+            (slot, listener.accept().await)
+        };
+        let (slot, accepted) = tokio::select! {
+            biased;
+            () = server.running.stop.cancelled() => return,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                pause = ACCEPT_PAUSE_MIN;
+                let connection = connection::run(stream, server.clone());
+                server.running.tasks.spawn(async move {
+                    connection.await;
+                    drop(slot);
+                });
+            }
+            Err(error) if concerns_one_peer(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections; trying again in {pause:?}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
+            }
+        }
+    }
+}
+
+/// Whether only the connection failed that was about to be accepted.
+fn concerns_one_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

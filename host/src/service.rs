@@ -1,0 +1,126 @@
+//! A running service: what a config describes, started in order and stopped in order.
+
+mod graph;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio::{net::TcpListener, time::Instant};
+
+use crate::{
+    component::{ComponentId, Registry},
+    config::Config,
+    extension::{Extensions, health_check::Health},
+    receiver::Running,
+    sending::Sending,
+    telemetry::{self, Telemetry},
+};
+
+/// Started by [`Service::start`], ended by [`Service::shutdown`].
+pub struct Service {
+    pub telemetry: Arc<Telemetry>,
+    health: Arc<Health>,
+    receivers: Running,
+    sendings: BTreeMap<ComponentId, Arc<Sending>>,
+    /// Metrics and health: the last to go, so that an operator sees the rest end.
+    endpoints: Running,
+    shutdown_timeout: Duration,
+}
+
+/// How a service ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Everything that was accepted reached its destinations, or was dropped with a reason before.
+    Whole,
+    /// `shutdown_timeout` passed; this many items were dropped with the reason `shutdown`.
+    Cut { dropped: u64 },
+}
+
+impl Service {
+    /// Builds and starts everything: endpoints first, receivers last, so that nothing comes in before it has a way out.
+    pub async fn start(config: &Config, registry: &Registry) -> anyhow::Result<Service> {
+        let telemetry = Telemetry::new();
+        telemetry.identify(&config.service.telemetry.resource);
+        let health = Arc::new(Health::default());
+        let endpoints = Running::default();
+        for address in config.service.telemetry.metrics.addresses() {
+            let listener = TcpListener::bind(&address)
+                .await
+                .with_context(|| format!("service.telemetry.metrics: cannot listen on {address}"))?;
+            telemetry::server::serve(listener, telemetry.clone(), &endpoints);
+        }
+        let extensions = start_extensions(config, registry, &health, &endpoints).await?;
+        let graph = graph::build(config, registry, &telemetry, &extensions)?;
+        let receivers = Running::default();
+        for (id, receiver, ingest) in graph.receivers {
+            receiver
+                .start(ingest, &receivers)
+                .await
+                .with_context(|| format!("receiver {id} did not start"))?;
+        }
+        health.set_ready(true);
+        tracing::info!(pipelines = config.service.pipelines.len(), "ready");
+        Ok(Service {
+            telemetry,
+            health,
+            receivers,
+            sendings: graph.sendings,
+            endpoints,
+            shutdown_timeout: config.service.shutdown_timeout.0,
+        })
+    }
+
+    /// Drains: takes nothing new, finishes the requests under way, flushes the queues, within `shutdown_timeout`.
+    pub async fn shutdown(self) -> Drained {
+        let deadline = Instant::now() + self.shutdown_timeout;
+        self.health.set_ready(false);
+        self.receivers.stop.cancel();
+        self.receivers.tasks.close();
+        // Receivers get most of the time at the most: what they wait for is room in the queues that follow.
+        let grace = deadline - self.shutdown_timeout / 4;
+        if tokio::time::timeout_at(grace, self.receivers.tasks.wait()).await.is_err() {
+            tracing::warn!("some senders' requests were still under way when the receivers closed");
+        }
+        futures::future::join_all(self.sendings.values().map(|sending| sending.shutdown(deadline))).await;
+        let drained = self.drained();
+        self.endpoints.stop.cancel();
+        drained
+    }
+
+    fn drained(&self) -> Drained {
+        use crate::receipt::Reason::Shutdown;
+        let balances = self.telemetry.ledger.balances();
+        let cut = |balance: &crate::receipt::ledger::Balance| {
+            balance.in_flight
+                + balance.dropped.iter().filter(|(why, _)| *why == Shutdown).map(|(_, n)| n).sum::<u64>()
+        };
+        match balances.iter().map(cut).sum() {
+            0 => Drained::Whole,
+            dropped => Drained::Cut { dropped },
+        }
+    }
+}
+
+async fn start_extensions(
+    config: &Config,
+    registry: &Registry,
+    health: &Arc<Health>,
+    endpoints: &Running,
+) -> anyhow::Result<Extensions> {
+    let mut extensions = Extensions::default();
+    for id in &config.service.extensions {
+        let (Some(node), Some(factory)) = (config.extensions.get(id), registry.extension(&id.kind)) else {
+            continue;
+        };
+        let built = factory.build(node)?;
+        extensions.server_auth.extend(built.server_auth.map(|auth| (id.to_string(), auth)));
+        extensions.client_auth.extend(built.client_auth.map(|auth| (id.to_string(), auth)));
+        if let Some(endpoint) = built.endpoint {
+            endpoint
+                .start(health.clone(), endpoints)
+                .await
+                .with_context(|| format!("extension {id} did not start"))?;
+        }
+    }
+    Ok(extensions)
+}

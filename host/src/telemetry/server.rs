@@ -1,0 +1,25 @@
+//! `/metrics`: the text exposition of Spanloom's own metrics.
+
+use std::sync::Arc;
+
+use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
+use tokio::net::TcpListener;
+
+use super::Telemetry;
+use crate::receiver::Running;
+
+/// Serves `GET /metrics` until `running.stop`.
+pub fn serve(listener: TcpListener, telemetry: Arc<Telemetry>, running: &Running) {
+    let routes = Router::new().route("/metrics", get(metrics)).with_state(telemetry);
+    let stop = running.stop.clone();
+    running.tasks.spawn(async move {
+        let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
+        if let Err(error) = served {
+            tracing::error!("the metrics endpoint ended: {error}");
+        }
+    });
+}
+
+async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry.render())
+}

@@ -1,0 +1,179 @@
+//! The ledger's law, whatever stages do with batches: received = delivered + sampled out + dropped + in flight.
+
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    trace::v1::{ResourceSpans, ScopeSpans, Span},
+};
+use proptest::prelude::*;
+use prost::Message;
+use spanloom::{
+    pipeline::{
+        Batch, Consumer, Ingest, Refused,
+        fan_out::FanOut,
+        ingest::{Acknowledge, Entrance},
+    },
+    receipt::{
+        Failure, Reason, Receipt,
+        ledger::{Balance, Ledger},
+    },
+    telemetry::Telemetry,
+};
+use wire::Signal;
+
+fn spans(count: usize) -> wire::Batch {
+    let span = |n: usize| Span { span_id: (n as u64 + 1).to_be_bytes().to_vec(), ..Span::default() };
+    let scope_spans = vec![ScopeSpans { spans: (0..count).map(span).collect(), ..ScopeSpans::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+    let bytes = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
+    wire::Batch::decode(Signal::Traces, bytes.into()).unwrap()
+}
+
+/// A destination that does one thing with every batch.
+#[derive(Clone, Copy, Debug)]
+enum Destination {
+    Delivers,
+    Refuses,
+    Rejects(usize),
+    SplitsAt(usize),
+    SamplesOut(usize),
+    Forgets,
+}
+
+#[async_trait::async_trait]
+impl Consumer for Destination {
+    async fn consume(&self, mut batch: Batch) -> Result<(), Box<Refused>> {
+        match *self {
+            Destination::Delivers => batch.delivered(),
+            Destination::Refuses => return Err(batch.refused(Failure::retryable(Reason::QueueFull, "full"))),
+            Destination::Rejects(items) => {
+                batch.partly_delivered(items, &Failure::permanent(Reason::PartiallyRejected, "some are bad"));
+            }
+            Destination::SplitsAt(items) => {
+                batch.split_off(items).delivered();
+                batch.dropped(&Failure::permanent(Reason::Rejected, "no"));
+            }
+            Destination::SamplesOut(items) => {
+                let kept = batch.items().saturating_sub(items);
+                batch.split_off(kept).sampled_out();
+                batch.delivered();
+            }
+            Destination::Forgets => drop(batch),
+        }
+        Ok(())
+    }
+}
+
+struct Rig {
+    telemetry: Arc<Telemetry>,
+    ingest: Ingest,
+}
+
+impl Rig {
+    fn new(destinations: &[Destination]) -> Rig {
+        let telemetry = Telemetry::new();
+        let accounts =
+            (0..destinations.len()).map(|n| telemetry.ledger.open("traces", &format!("to/{n}"))).collect();
+        let consumers =
+            destinations.iter().map(|destination| Arc::new(*destination) as Arc<dyn Consumer>).collect();
+        let entrance = Entrance { first: Arc::new(FanOut::new(consumers)), accounts };
+        let ingest = Ingest::new("otlp", telemetry.clone(), [vec![entrance], Vec::new(), Vec::new()]);
+        Rig { telemetry, ingest }
+    }
+
+    async fn submit(&self, acknowledge: Acknowledge, items: usize) -> Result<(), Failure> {
+        self.ingest.door(Signal::Traces, "grpc", acknowledge).submit(spans(items)).await
+    }
+
+    fn balances(&self) -> Vec<Balance> {
+        self.telemetry.ledger.balances()
+    }
+}
+
+/// Two exporters, one without room: the sender is not asked to send again what the other has already taken.
+#[tokio::test]
+async fn one_destination_that_refuses_costs_only_its_own_copy() {
+    let rig = Rig::new(&[Destination::Delivers, Destination::Refuses]);
+    assert_eq!(rig.submit(Acknowledge::Accepted, 5).await, Ok(()));
+    let balances = rig.balances();
+    assert_eq!((balances[0].received, balances[0].delivered), (5, 5));
+    assert_eq!((balances[1].received, &balances[1].dropped), (5, &vec![(Reason::QueueFull, 5)]));
+}
+
+/// No exporter has room: the sender keeps its spans, and they count as never received.
+#[tokio::test]
+async fn what_every_destination_refuses_goes_back_to_the_sender() {
+    let rig = Rig::new(&[Destination::Refuses, Destination::Refuses]);
+    let answer = rig.submit(Acknowledge::Accepted, 5).await;
+    assert_eq!(answer.map_err(|failure| failure.reason), Err(Reason::QueueFull));
+    for balance in rig.balances() {
+        assert_eq!((balance.received, balance.in_flight), (0, 0), "{balance:?}");
+    }
+}
+
+/// `acknowledge: delivered`: a destination that drops the batch later still reaches the sender.
+#[tokio::test]
+async fn a_sender_that_waits_for_delivery_learns_of_a_later_drop() {
+    let rig = Rig::new(&[Destination::Delivers, Destination::SplitsAt(2)]);
+    assert_eq!(rig.submit(Acknowledge::Accepted, 5).await, Ok(()));
+    let answer = rig.submit(Acknowledge::Delivered, 5).await;
+    assert_eq!(answer.map_err(|failure| failure.reason), Err(Reason::Rejected));
+}
+
+/// A task that is cancelled with a batch in hand (its sender hung up) leaves a counted drop, not a hole.
+#[tokio::test]
+async fn a_forgotten_batch_is_counted_as_abandoned() {
+    let rig = Rig::new(&[Destination::Forgets]);
+    let answer = rig.submit(Acknowledge::Delivered, 5).await;
+    assert_eq!(answer.map_err(|failure| failure.reason), Err(Reason::Abandoned));
+    assert_eq!(rig.balances()[0].dropped, [(Reason::Abandoned, 5)]);
+}
+
+/// Two requests merged and split elsewhere: each sender is answered once, when its own part is settled.
+#[tokio::test]
+async fn merged_requests_are_answered_one_by_one() {
+    let ledger = Ledger::default();
+    let accounts: Arc<[_]> = [ledger.open("traces", "to")].into();
+    let (first, first_verdict) = Receipt::awaited();
+    let (second, second_verdict) = Receipt::awaited();
+    let mut batch = Batch::enter(spans(2), first, accounts.clone());
+    batch.merge(Batch::enter(spans(3), second, accounts));
+    let rest = batch.split_off(2);
+    batch.delivered();
+    assert_eq!(first_verdict.wait().await, Ok(()));
+    rest.dropped(&Failure::permanent(Reason::Rejected, "no"));
+    assert_eq!(second_verdict.wait().await.map_err(|failure| failure.reason), Err(Reason::Rejected));
+}
+
+fn destination() -> impl Strategy<Value = Destination> {
+    prop_oneof![
+        Just(Destination::Delivers),
+        Just(Destination::Refuses),
+        (0..20usize).prop_map(Destination::Rejects),
+        (0..20usize).prop_map(Destination::SplitsAt),
+        (0..20usize).prop_map(Destination::SamplesOut),
+        Just(Destination::Forgets),
+    ]
+}
+
+proptest! {
+    /// Whatever destinations do, each account balances and nothing is left in flight.
+    #[test]
+    fn every_account_balances(
+        destinations in prop::collection::vec(destination(), 1..4),
+        requests in prop::collection::vec(0..15usize, 0..8),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let rig = Rig::new(&destinations);
+        for items in &requests {
+            for acknowledge in [Acknowledge::Accepted, Acknowledge::Delivered] {
+                let _ = runtime.block_on(rig.submit(acknowledge, *items));
+            }
+        }
+        for balance in rig.balances() {
+            prop_assert!(balance.holds(), "{balance:?}");
+            prop_assert_eq!(balance.in_flight, 0);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! OTLP/gRPC.
+
+use std::{sync::Arc, time::Duration};
+
+use opentelemetry_proto::tonic::collector::{
+    logs::v1::logs_service_client::LogsServiceClient,
+    metrics::v1::metrics_service_client::MetricsServiceClient,
+    trace::v1::{ExportTraceServiceRequest, trace_service_client::TraceServiceClient},
+};
+use prost::Message;
+use serde_json::json;
+use spanloom::{
+    extension::Extensions,
+    receipt::{Failure, Reason, Retry},
+};
+use tokio::{sync::Semaphore, time::timeout};
+use tonic::{Code, Status, codec::CompressionEncoding, transport::Channel};
+use tonic_types::StatusExt;
+use wire::Signal;
+
+use crate::support::{
+    AllSignals, Pipeline, Subject, framed, grpc_post, grpc_status, gzip, logs, malformed, metrics, traces,
+    traces_named,
+};
+
+const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+
+async fn client(subject: &Subject) -> TraceServiceClient<Channel> {
+    TraceServiceClient::connect(subject.grpc_url()).await.unwrap()
+}
+
+async fn before(pipeline: Pipeline, config: serde_json::Value) -> Subject {
+    Subject::before(pipeline, &Signal::ALL_OF_THEM, Extensions::default(), config).await
+}
+
+/// The generated clients of all three signals; the pipeline gets the very bytes that they made.
+#[tokio::test]
+async fn every_signal_arrives_as_it_was_sent() {
+    let subject = Subject::start(json!({})).await;
+    let answer = client(&subject).await.export(traces()).await.unwrap();
+    assert_eq!(answer.into_inner().partial_success, None);
+    MetricsServiceClient::connect(subject.grpc_url()).await.unwrap().export(metrics()).await.unwrap();
+    LogsServiceClient::connect(subject.grpc_url()).await.unwrap().export(logs()).await.unwrap();
+    let expected = vec![
+        (Signal::Traces, traces().encode_to_vec()),
+        (Signal::Metrics, metrics().encode_to_vec()),
+        (Signal::Logs, logs().encode_to_vec()),
+    ];
+    assert_eq!(subject.pipeline.received(), expected);
+}
+
+#[tokio::test]
+async fn gzip_and_zstd_are_taken() {
+    let subject = Subject::start(json!({})).await;
+    for encoding in [CompressionEncoding::Gzip, CompressionEncoding::Zstd] {
+        client(&subject).await.send_compressed(encoding).export(traces()).await.unwrap();
+    }
+    let expected = (Signal::Traces, traces().encode_to_vec());
+    assert_eq!(subject.pipeline.received(), vec![expected.clone(), expected]);
+}
+
+/// Several MB, in many frames and over the flow-control windows.
+#[tokio::test]
+async fn a_request_larger_than_every_window_arrives_whole() {
+    let subject = Subject::start(json!({})).await;
+    let large = traces_named("x".repeat(20 << 20));
+    client(&subject).await.export(large.clone()).await.unwrap();
+    assert!(subject.pipeline.received() == vec![(Signal::Traces, large.encode_to_vec())]);
+}
+
+#[tokio::test]
+async fn an_empty_request_is_a_success() {
+    let subject = Subject::start(json!({})).await;
+    client(&subject).await.export(ExportTraceServiceRequest::default()).await.unwrap();
+    assert_eq!(subject.pipeline.received(), vec![]);
+}
+
+/// Sends to a pipeline that refuses with the failure.
+async fn refusal(failure: Failure) -> Status {
+    let subject = before(Pipeline { refuses_with: Some(failure), ..Pipeline::default() }, json!({})).await;
+    client(&subject).await.export(traces()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn what_may_succeed_later_is_unavailable() {
+    let status = refusal(Failure::retryable(Reason::QueueFull, "no room")).await;
+    assert_eq!((status.code(), status.message()), (Code::Unavailable, "no room"));
+    assert!(status.get_details_retry_info().is_none());
+}
+
+#[tokio::test]
+async fn a_known_delay_is_told_in_retry_info() {
+    let after = Duration::from_millis(1500);
+    let failure =
+        Failure { retry: Retry::After(Some(after)), ..Failure::retryable(Reason::QueueFull, "no room") };
+    let status = refusal(failure).await;
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(after));
+}
+
+#[tokio::test]
+async fn what_will_never_succeed_is_internal() {
+    let status = refusal(Failure::permanent(Reason::Rejected, "bad destination")).await;
+    assert_eq!((status.code(), status.message()), (Code::Internal, "bad destination"));
+}
+
+#[tokio::test]
+async fn malformed_bytes_are_answered_with_the_field() {
+    let subject = Subject::start(json!({})).await;
+    let response = grpc_post(&subject, TRACES).body(framed(&malformed(), false)).send().await.unwrap();
+    let status = grpc_status(&response);
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let bad = status.get_details_bad_request().unwrap();
+    assert_eq!(bad.field_violations[0].field, "resource_spans[0].scope_spans[0].spans[1].name");
+    assert!(bad.field_violations[0].description.contains("at byte 13"), "{bad:?}");
+    assert_eq!(subject.pipeline.received(), vec![]);
+}
+
+/// OTLP: RESOURCE_EXHAUSTED without RetryInfo, so that no client sends it again.
+async fn check_too_large(subject: &Subject, body: Vec<u8>, encoding: &str) {
+    let request = grpc_post(subject, TRACES).header("grpc-encoding", encoding).body(body);
+    let status = grpc_status(&request.send().await.unwrap());
+    assert_eq!(status.code(), Code::ResourceExhausted, "{encoding}: {status:?}");
+    assert!(status.get_details_retry_info().is_none());
+    assert_eq!(subject.pipeline.received(), vec![]);
+}
+
+#[tokio::test]
+async fn what_is_larger_than_the_limit_is_refused_for_good() {
+    let config = json!({ "protocols": { "grpc": { "max_recv_msg_size_mib": 1 } } });
+    let subject = Subject::start(config).await;
+    let bomb = vec![0; 64 << 20];
+    check_too_large(&subject, framed(&vec![0; (1 << 20) + 1], false), "identity").await;
+    check_too_large(&subject, framed(&gzip(&bomb), true), "gzip").await;
+    check_too_large(&subject, framed(&zstd::encode_all(&*bomb, 1).unwrap(), true), "zstd").await;
+    // Others are served after it.
+    client(&subject).await.export(traces()).await.unwrap();
+}
+
+/// By default the limit is what OTLP recommends.
+#[tokio::test]
+async fn sixty_five_mib_are_refused_for_good() {
+    let subject = Subject::start(json!({})).await;
+    check_too_large(&subject, framed(&vec![0; 65 << 20], false), "identity").await;
+    let client = client(&subject).await;
+    let status = client.clone().export(traces_named("x".repeat(65 << 20))).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_unimplemented() {
+    let subject = Subject::start(json!({})).await;
+    for path in ["/opentelemetry.proto.collector.trace.v1.TraceService/Import", "/nothing.Here/Export", "/"] {
+        let status = grpc_status(&grpc_post(&subject, path).body(framed(b"", false)).send().await.unwrap());
+        assert_eq!(status.code(), Code::Unimplemented, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_compression_is_unimplemented() {
+    let subject = Subject::start(json!({})).await;
+    let request = grpc_post(&subject, TRACES).header("grpc-encoding", "snappy");
+    let response = request.body(framed(b"", true)).send().await.unwrap();
+    assert_eq!(grpc_status(&response).code(), Code::Unimplemented);
+    assert_eq!(response.headers()["grpc-accept-encoding"], "gzip,zstd,identity");
+}
+
+#[tokio::test]
+async fn a_signal_without_a_pipeline_is_unimplemented() {
+    let pipeline = Pipeline::default();
+    let subject = Subject::before(pipeline, &[Signal::Traces], Extensions::default(), json!({})).await;
+    client(&subject).await.export(traces()).await.unwrap();
+    let mut metrics_client = MetricsServiceClient::connect(subject.grpc_url()).await.unwrap();
+    assert_eq!(metrics_client.export(metrics()).await.unwrap_err().code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn what_is_not_grpc_is_told_where_it_is() {
+    let subject = Subject::start(json!({})).await;
+    let response = reqwest::get(subject.grpc_url()).await.unwrap();
+    assert_eq!(response.status(), 415);
+    assert!(response.text().await.unwrap().contains("this port speaks gRPC"));
+}
+
+/// `acknowledge: delivered`: no answer before the destination has it.
+#[tokio::test]
+async fn a_sender_that_wants_delivery_is_answered_after_it() {
+    let permits = Arc::new(Semaphore::new(0));
+    let pipeline = Pipeline { delivers: Some(permits.clone()), ..Pipeline::default() };
+    let subject = before(pipeline, json!({ "acknowledge": "delivered" })).await;
+    let mut client = client(&subject).await;
+    let mut answer = Box::pin(client.export(traces()));
+    assert!(timeout(Duration::from_millis(200), &mut answer).await.is_err());
+    assert_eq!(subject.pipeline.received().len(), 1);
+    permits.add_permits(1);
+    answer.await.unwrap();
+}
+
+#[tokio::test]
+async fn by_default_a_sender_is_answered_before_delivery() {
+    let pipeline = Pipeline { delivers: Some(Arc::new(Semaphore::new(0))), ..Pipeline::default() };
+    let subject = before(pipeline, json!({})).await;
+    client(&subject).await.export(traces()).await.unwrap();
+}
+
+/// OTLP: a partial success must not be sent again, so the destination's word is passed on as a warning.
+#[tokio::test]
+async fn a_partial_delivery_is_a_success_with_a_warning() {
+    let failure = Failure::permanent(Reason::PartiallyRejected, "3 spans were too old");
+    let pipeline = Pipeline { fails_with: Some(failure), ..Pipeline::default() };
+    let subject = before(pipeline, json!({ "acknowledge": "delivered" })).await;
+    let answer = client(&subject).await.export(traces()).await.unwrap().into_inner();
+    let partial = answer.partial_success.unwrap();
+    assert_eq!((partial.rejected_spans, &*partial.error_message), (0, "3 spans were too old"));
+}

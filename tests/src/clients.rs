@@ -1,0 +1,76 @@
+//! Programs with the OpenTelemetry SDKs, in `tests/clients/`.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use tokio::{process::Command, time::timeout};
+
+use crate::skip::skip;
+
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A language's SDK, installed by `cargo xtask test`.
+pub struct Client {
+    interpreter: PathBuf,
+    script: &'static str,
+    environment: Option<(&'static str, PathBuf)>,
+    /// After the protocol and the endpoint.
+    signals: Vec<&'static str>,
+}
+
+/// The Python SDK; none (and the test is noted as skipped) where it isn't installed.
+pub fn python() -> Option<Client> {
+    let interpreter = installed("SPANLOOM_PYTHON", "Python")?;
+    Some(Client { interpreter, script: "python/send.py", environment: None, signals: Vec::new() })
+}
+
+/// The Node SDK; none (and the test is noted as skipped) where it isn't installed.
+pub fn node() -> Option<Client> {
+    let modules = installed("SPANLOOM_NODE_MODULES", "Node")?;
+    Some(Client {
+        interpreter: "node".into(),
+        script: "node/send.js",
+        environment: Some(("NODE_PATH", modules)),
+        signals: Vec::new(),
+    })
+}
+
+impl Client {
+    /// Only this signal from now on.
+    pub fn of(mut self, signal: &'static str) -> Client {
+        self.signals = vec![signal];
+        self
+    }
+
+    /// Sends what the script sends, and fails if the SDK says that it could not.
+    pub async fn send(&self, args: &[&str]) {
+        let mut command = Command::new(&self.interpreter);
+        command
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(self.script))
+            .args(args)
+            .args(&self.signals);
+        command.envs(self.environment.clone()).stdin(Stdio::null()).kill_on_drop(true);
+        let ended = timeout(CLIENT_TIMEOUT, command.output()).await.expect("the client ends in time");
+        let output = ended.expect("the client starts");
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(
+            output.status.success(),
+            "{} {args:?} failed:\n{}{}",
+            self.script,
+            said(&output.stdout),
+            said(&output.stderr)
+        );
+    }
+}
+
+fn installed(variable: &str, language: &str) -> Option<PathBuf> {
+    let path = env::var_os(variable).map(PathBuf::from);
+    if path.is_none() {
+        skip(&format!("no OpenTelemetry SDK for {language}; `cargo xtask test` installs it"));
+    }
+    path
+}

@@ -1,0 +1,275 @@
+//! The binary under test, as a child process.
+
+use std::{
+    env, fs,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    ledger::{self, Ledger},
+    otlp::client::http_client,
+};
+
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A running `spanloom run`. End it with [`Spanloom::finish`], which holds it to its ledger.
+pub struct Spanloom {
+    child: Child,
+    /// OTLP over gRPC.
+    pub grpc: SocketAddr,
+    /// OTLP over HTTP.
+    pub http: SocketAddr,
+    metrics: SocketAddr,
+    output: Output,
+    finished: bool,
+    _config: TempDir,
+}
+
+/// What the process wrote, both streams as they came.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<String>>);
+
+/// The addresses a process is told to listen on. Free a moment ago; someone may be quicker, so a start is retried.
+struct Addresses {
+    grpc: SocketAddr,
+    http: SocketAddr,
+    metrics: SocketAddr,
+    health: SocketAddr,
+}
+
+/// The binary: `$SPANLOOM_BIN`, else what cargo builds from this tree.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| env::var_os("SPANLOOM_BIN").map_or_else(build, PathBuf::from))
+}
+
+/// An address that nobody listens on.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address")
+}
+
+impl Spanloom {
+    /// Starts it with a config that refers to `${env:GRPC}` and `${env:HTTP}`; returns when it is ready.
+    pub async fn start(config: &str) -> Spanloom {
+        Self::start_with(config, &[]).await
+    }
+
+    /// As [`Spanloom::start`], with more arguments.
+    pub async fn start_with(config: &str, args: &[&str]) -> Spanloom {
+        for _ in 0..3 {
+            match Self::try_start(config, args).await {
+                Ok(spanloom) => return spanloom,
+                Err(output) if output.contains("in use") => {}
+                Err(output) => panic!("spanloom did not start:\n{output}\nwith the config:\n{config}"),
+            }
+        }
+        panic!("three times in a row someone took the port");
+    }
+
+    /// The error is what it printed.
+    async fn try_start(config: &str, args: &[&str]) -> Result<Spanloom, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = Addresses::free();
+        let path = folder.path().join("config.yaml");
+        fs::write(&path, config).expect("the config");
+        let harness = folder.path().join("harness.yaml");
+        fs::write(&harness, at.service_config()).expect("the config");
+        let mut command = Command::new(binary());
+        command.arg("run").arg("--config").arg(&path).arg("--config").arg(&harness).args(args);
+        command.env("GRPC", at.grpc.to_string()).env("HTTP", at.http.to_string()).env("NO_COLOR", "1");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("the spanloom binary");
+        let output = Output::default();
+        output.follow(child.stdout.take().expect("piped"));
+        output.follow(child.stderr.take().expect("piped"));
+        let mut spanloom = Spanloom {
+            child,
+            grpc: at.grpc,
+            http: at.http,
+            metrics: at.metrics,
+            output,
+            finished: false,
+            _config: folder,
+        };
+        match spanloom.ready(at.health).await {
+            Ok(()) => Ok(spanloom),
+            Err(why) => {
+                spanloom.finished = true;
+                Err(format!("{}{why}", spanloom.output()))
+            }
+        }
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().expect("still running") as i32).expect("a process id")
+    }
+
+    /// Everything it has printed until now, both streams.
+    pub fn output(&self) -> String {
+        self.output.0.lock().unwrap().clone()
+    }
+
+    /// Waits until it has printed this.
+    pub async fn wait_for_output(&self, text: &str) {
+        let deadline = Instant::now() + SETTLE_TIMEOUT;
+        while !self.output().contains(text) {
+            assert!(Instant::now() < deadline, "it never printed `{text}`, but:\n{}", self.output());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The Prometheus text of its own metrics.
+    pub async fn metrics(&self) -> String {
+        let answer = http_client()
+            .get(format!("http://{}/metrics", self.metrics))
+            .send()
+            .await
+            .expect("its metrics endpoint");
+        answer.text().await.expect("text")
+    }
+
+    pub async fn ledger(&self) -> Ledger {
+        ledger::parse(&self.metrics().await)
+    }
+
+    /// The most physical memory it has had until now, in bytes; none where there is no procfs.
+    pub fn peak_rss_bytes(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_nonzero())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(peak.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("it runs");
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its status").is_none()
+    }
+
+    /// Waits until it has ended.
+    pub async fn exit(&mut self) -> ExitStatus {
+        self.finished = true;
+        let ended = timeout(EXIT_TIMEOUT, self.child.wait()).await;
+        ended.unwrap_or_else(|_| panic!("it did not end:\n{}", self.output())).expect("its exit status")
+    }
+
+    /// Waits until nothing is in flight, holds each account to the law, and ends the process, which must exit 0.
+    pub async fn finish(mut self) -> Ledger {
+        let ledger = self.settled().await;
+        for (account, items) in &ledger {
+            assert!(items.holds(), "the ledger of {account:?} does not add up: {items:?}\n{}", self.output());
+        }
+        self.signal(Signal::TERM);
+        let status = self.exit().await;
+        assert!(status.success(), "it ended with {status}:\n{}", self.output());
+        ledger
+    }
+
+    /// The ledger once nothing is in flight.
+    pub async fn settled(&self) -> Ledger {
+        let deadline = Instant::now() + SETTLE_TIMEOUT;
+        loop {
+            let ledger = self.ledger().await;
+            assert!(!ledger.is_empty(), "its metrics have no ledger:\n{}", self.metrics().await);
+            if ledger.values().all(|account| account.in_flight == 0) {
+                return ledger;
+            }
+            assert!(Instant::now() < deadline, "items stay in flight: {ledger:?}\n{}", self.output());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn ready(&mut self, health: SocketAddr) -> Result<(), String> {
+        let client = http_client();
+        let deadline = Instant::now() + READY_TIMEOUT;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                // The last lines are still on their way through the pipe.
+                sleep(Duration::from_millis(50)).await;
+                return Err(format!("it ended with {status}"));
+            }
+            let answer = client.get(format!("http://{health}/")).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Err("it is not ready".to_owned())
+    }
+}
+
+/// A test that forgets to finish would not notice what it lost.
+impl Drop for Spanloom {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("spanloom printed:\n{}", self.output());
+        } else {
+            assert!(self.finished, "end this test with `spanloom.finish()` or `exit()`");
+        }
+    }
+}
+
+impl Output {
+    fn follow(&self, stream: impl AsyncRead + Unpin + Send + 'static) {
+        let text = self.0.clone();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(stream).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut text = text.lock().unwrap();
+                text.push_str(&line);
+                text.push('\n');
+            }
+        });
+    }
+}
+
+impl Addresses {
+    fn free() -> Addresses {
+        Addresses {
+            grpc: free_address(),
+            http: free_address(),
+            metrics: free_address(),
+            health: free_address(),
+        }
+    }
+
+    /// Merged over the test's config: it can then be asked for its health and its ledger.
+    fn service_config(&self) -> String {
+        let Addresses { metrics, health, .. } = self;
+        format!(
+            "extensions:\n  health_check: {{endpoint: \"{health}\"}}\n\
+             service:\n  extensions: [health_check]\n  telemetry:\n    metrics:\n      readers:\n\
+             \x20       - pull: {{exporter: {{prometheus: {{host: {}, port: {}}}}}}}\n",
+            metrics.ip(),
+            metrics.port(),
+        )
+    }
+}
+
+/// Builds the binary, so that a test never runs yesterday's, and finds it beside this test program.
+fn build() -> PathBuf {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = std::process::Command::new(cargo)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .args(["build", "--quiet", "--package", "spanloom"])
+        .status();
+    assert!(built.expect("cargo").success(), "spanloom does not build");
+    let program = env::current_exe().expect("this program's path");
+    program.ancestors().nth(2).expect("the profile's folder").join("spanloom")
+}

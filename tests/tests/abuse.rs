@@ -1,0 +1,248 @@
+//! Clients that are broken or hostile: each gets its documented answer, memory stays bounded, others are served.
+
+use std::{io::Write, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use futures::stream;
+use http::StatusCode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use spanloom_tests::{
+    Spanloom, config,
+    otlp::{
+        Signal,
+        client::{self, GrpcClient, http_client, http_client_builder},
+        payload,
+    },
+    skip::skip,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+use tonic::Code;
+
+const MIB: u64 = 1 << 20;
+/// The largest request that a receiver takes by default.
+const REQUEST_LIMIT_BYTES: usize = 64 << 20;
+
+async fn start() -> Spanloom {
+    start_with(&[]).await
+}
+
+async fn start_with(args: &[&str]) -> Spanloom {
+    Spanloom::start_with(&config::relay("nop:"), args).await
+}
+
+/// Another client, over both protocols, at once.
+async fn others_are_served(spanloom: &Spanloom) {
+    let body = payload::request(Signal::Traces, 10);
+    let served = async {
+        client::grpc(spanloom.grpc, Signal::Traces, body.clone()).await.expect("served over gRPC");
+        let answer = client::http(spanloom.http, Signal::Traces, body.clone()).await;
+        assert_eq!(answer.status(), StatusCode::OK, "served over HTTP");
+    };
+    timeout(Duration::from_secs(5), served).await.expect("served in time");
+}
+
+fn assert_memory_below(spanloom: &Spanloom, limit_mib: u64) {
+    let Some(peak) = spanloom.peak_rss_bytes() else { return };
+    println!("peak memory: {} MiB", peak / MIB);
+    assert!(peak < limit_mib * MIB, "it took {} MiB", peak / MIB);
+}
+
+#[tokio::test]
+async fn ten_thousand_idle_connections_cost_little_and_keep_no_one_out() {
+    const CONNECTIONS: usize = 10_000;
+    // Ours and those of the process under test, which inherits the limit.
+    let limit = getrlimit(Resource::Nofile);
+    let needed = CONNECTIONS as u64 + 500;
+    if limit.maximum.is_some_and(|maximum| maximum < needed) {
+        return skip(&format!("needs {needed} open files, and only {limit:?} are allowed"));
+    }
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).expect("up to the maximum");
+
+    let spanloom = start().await;
+    let mut idle = Vec::with_capacity(CONNECTIONS);
+    for number in 0..CONNECTIONS {
+        let to = if number % 2 == 0 { spanloom.grpc } else { spanloom.http };
+        idle.push(TcpStream::connect(to).await.expect("a connection"));
+    }
+    others_are_served(&spanloom).await;
+    assert_memory_below(&spanloom, 150);
+    drop(idle);
+    spanloom.finish().await;
+}
+
+/// The request's time is up long before its body is there.
+#[tokio::test]
+async fn a_client_that_sends_one_byte_a_second_over_http_is_told_408() {
+    let spanloom = start_with(&["--set", "receivers::otlp::protocols::http::read_timeout=2s"]).await;
+    let mut connection = TcpStream::connect(spanloom.http).await.unwrap();
+    let head = "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: 1000\r\n\r\n";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let (mut answers, mut bytes) = connection.into_split();
+    let dripping = tokio::spawn(async move {
+        while bytes.write_all(&[0x0A]).await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    others_are_served(&spanloom).await;
+    let mut answer = String::new();
+    let read = timeout(Duration::from_secs(20), answers.read_to_string(&mut answer)).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{read:?}: {answer}");
+    dripping.abort();
+    spanloom.finish().await;
+}
+
+#[tokio::test]
+async fn a_client_that_sends_one_byte_a_second_over_grpc_is_told_deadline_exceeded() {
+    let spanloom = start_with(&["--set", "receivers::otlp::protocols::grpc::read_timeout=2s"]).await;
+    let prefix = Bytes::from_static(&[0, 0, 0, 3, 232]);
+    let drip = stream::unfold(prefix, |next| async {
+        sleep(Duration::from_secs(1)).await;
+        Some((Ok::<_, std::io::Error>(next), Bytes::from_static(&[0x0A])))
+    });
+    let body = reqwest::Body::wrap_stream(drip);
+    let answer = timeout(Duration::from_secs(20), post_grpc(spanloom.grpc, "identity", body));
+    let (answer, ()) = tokio::join!(answer, others_are_served(&spanloom));
+    assert_eq!(answer.expect("an answer in time"), Code::DeadlineExceeded);
+    spanloom.finish().await;
+}
+
+#[tokio::test]
+async fn a_body_of_65_mib_is_too_large() {
+    let spanloom = start().await;
+    let body = Bytes::from(vec![0; 65 << 20]);
+    let over_http = client::http(spanloom.http, Signal::Traces, body.clone()).await;
+    assert_eq!(over_http.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let over_grpc = client::grpc(spanloom.grpc, Signal::Traces, body).await.unwrap_err();
+    assert_eq!(over_grpc.code(), Code::ResourceExhausted);
+    assert!(over_grpc.details().is_empty(), "no RetryInfo: the same bytes will fail again");
+    others_are_served(&spanloom).await;
+    assert_memory_below(&spanloom, 128);
+    spanloom.finish().await;
+}
+
+/// 256 KiB that would be 256 MiB.
+#[tokio::test]
+async fn a_gzip_bomb_is_too_large() {
+    let spanloom = start().await;
+    let bomb = gzip_of_zeros(4 * REQUEST_LIMIT_BYTES);
+    assert!(bomb.len() < 1 << 20);
+    let request = http_client()
+        .post(format!("http://{}/v1/traces", spanloom.http))
+        .header("content-type", "application/x-protobuf")
+        .header("content-encoding", "gzip");
+    let over_http = request.body(bomb.clone()).send().await.unwrap();
+    assert_eq!(over_http.status(), StatusCode::PAYLOAD_TOO_LARGE);
+
+    let length = u32::try_from(bomb.len()).unwrap().to_be_bytes();
+    let frame = [&[1], &length[..], &bomb].concat();
+    assert_eq!(post_grpc(spanloom.grpc, "gzip", frame.into()).await, Code::ResourceExhausted);
+    others_are_served(&spanloom).await;
+    assert_memory_below(&spanloom, 320);
+    spanloom.finish().await;
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_named_as_such() {
+    let spanloom = start().await;
+    let grpc = GrpcClient::connect(spanloom.grpc).await;
+    for path in ["/opentelemetry.proto.collector.trace.v1.TraceService/Import", "/no.such.Service/Export"] {
+        let answer = grpc.call(path, Bytes::new()).await.unwrap_err();
+        assert_eq!(answer.code(), Code::Unimplemented, "{path}");
+    }
+    let body = payload::request(Signal::Traces, 1);
+    let to = |path: &'static str, content_type: &'static str| {
+        client::post(spanloom.http, path, content_type, body.clone())
+    };
+    assert_eq!(to("/v1/spans", "application/x-protobuf").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(to("/v1/traces", "text/plain").await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let get = http_client().get(format!("http://{}/v1/traces", spanloom.http)).send().await.unwrap();
+    assert_eq!(get.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(get.headers()["allow"], "POST");
+    others_are_served(&spanloom).await;
+    spanloom.finish().await;
+}
+
+#[tokio::test]
+async fn malformed_requests_are_refused_as_bad_data() {
+    let spanloom = start().await;
+    // A span list that claims more bytes than there are.
+    let truncated = payload::request(Signal::Traces, 3).slice(..100);
+    let over_grpc = client::grpc(spanloom.grpc, Signal::Traces, truncated.clone()).await.unwrap_err();
+    assert_eq!(over_grpc.code(), Code::InvalidArgument);
+    let over_http = client::http(spanloom.http, Signal::Traces, truncated).await;
+    assert_eq!(over_http.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(over_http.headers()["content-type"], "application/x-protobuf");
+    let json = client::post(
+        spanloom.http,
+        "/v1/traces",
+        "application/json",
+        Bytes::from_static(b"{\"resourceSpans\": 1}"),
+    )
+    .await;
+    assert_eq!(json.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(json.headers()["content-type"], "application/json");
+    let ledger = spanloom.finish().await;
+    assert!(ledger.values().all(|account| account.received == 0), "{ledger:?}");
+}
+
+/// Neither port answers noise with anything but an end, and soon.
+#[tokio::test]
+async fn random_bytes_end_their_connection_and_nothing_else() {
+    let spanloom = start().await;
+    for seed in 0..20 {
+        for to in [spanloom.grpc, spanloom.http] {
+            let mut connection = TcpStream::connect(to).await.unwrap();
+            let noise: Vec<u8> = noise(seed, 16 << 10);
+            // It may close before it has read all of it.
+            let _ = connection.write_all(&noise).await;
+            let _ = connection.shutdown().await;
+            let ended = timeout(Duration::from_secs(5), connection.read_to_end(&mut Vec::new())).await;
+            assert!(ended.is_ok(), "seed {seed}: the connection stays open");
+        }
+    }
+    others_are_served(&spanloom).await;
+    assert_memory_below(&spanloom, 128);
+    spanloom.finish().await;
+}
+
+/// Bytes that are the same every time (xorshift).
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ (seed + 1);
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    })
+    .take(len)
+    .collect()
+}
+
+fn gzip_of_zeros(len: usize) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..len / zeros.len() {
+        gzip.write_all(&zeros).unwrap();
+    }
+    gzip.finish().unwrap()
+}
+
+/// Sends a gRPC request by hand; the answer's status.
+async fn post_grpc(to: SocketAddr, encoding: &str, body: reqwest::Body) -> Code {
+    let client = http_client_builder().http2_prior_knowledge().build().unwrap();
+    let request = client
+        .post(format!("http://{to}{}", Signal::Traces.grpc_path()))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("grpc-encoding", encoding);
+    let answer = request.body(body).send().await.unwrap();
+    let status =
+        answer.headers().get("grpc-status").expect("an answer of trailers alone, which is how errors come");
+    Code::from_bytes(status.as_bytes())
+}

@@ -1,0 +1,72 @@
+//! The harness itself: what the sink records and says, without Spanloom in between.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use spanloom_tests::{
+    Answer, Sink, clients,
+    otlp::{Signal, client, payload},
+};
+use tonic::Code;
+
+/// Both transports, all signals: the tests' proof that bytes pass untouched rests on this.
+#[tokio::test]
+async fn the_sink_records_the_bytes_it_was_sent() {
+    let sink = Sink::start().await;
+    for signal in Signal::ALL {
+        let body = payload::request(signal, 3);
+        client::grpc(sink.address, signal, body.clone()).await.unwrap();
+        let answer = client::http(sink.address, signal, body.clone()).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let recorded: Vec<_> =
+            sink.requests().into_iter().filter(|request| request.signal == signal).collect();
+        assert!(recorded.iter().all(|request| request.body == body));
+        assert_eq!(sink.items(signal), 6);
+    }
+}
+
+/// Answers come in the order they were given, then the usual one.
+#[tokio::test]
+async fn the_sink_answers_as_it_is_told() {
+    let sink = Sink::start().await;
+    let body = payload::request(Signal::Traces, 2);
+    let in_two_seconds = Some(Duration::from_secs(2));
+    sink.answer_next([Answer::Unavailable { retry_after: in_two_seconds }, Answer::Refuse]);
+    sink.answer_usually(Answer::Partial { rejected: 1 });
+
+    let unavailable = client::grpc(sink.address, Signal::Traces, body.clone()).await.unwrap_err();
+    assert_eq!(unavailable.code(), Code::Unavailable);
+    assert!(!unavailable.details().is_empty(), "RetryInfo travels in the details");
+    let refused = client::http(sink.address, Signal::Traces, body.clone()).await;
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    let partial = client::grpc(sink.address, Signal::Traces, body).await.unwrap();
+    assert!(!partial.is_empty());
+    assert_eq!(sink.items(Signal::Traces), 2, "what was refused does not count");
+}
+
+/// The requests that the other tests send hold what they say.
+#[test]
+fn payloads_have_as_many_items_as_asked() {
+    for signal in Signal::ALL {
+        assert_eq!(spanloom_tests::otlp::items(signal, &payload::request(signal, 17)), 17);
+    }
+    assert_eq!(spanloom_tests::otlp::spans(&payload::traces_with_unknown_fields()).len(), 1);
+}
+
+/// The clients' spans without Spanloom in between: what the other tests compare with is what the SDKs send.
+#[tokio::test]
+async fn the_sdk_clients_reach_the_sink() {
+    let sink = Sink::start().await;
+    let endpoint = format!("http://{}", sink.address);
+    if let Some(python) = clients::python() {
+        python.send(&["grpc", &endpoint]).await;
+        python.send(&["http", &endpoint]).await;
+        assert_eq!(Signal::ALL.map(|signal| sink.items(signal)), [6, 4, 2]);
+    }
+    let before = sink.items(Signal::Traces);
+    if let Some(node) = clients::node() {
+        node.send(&["grpc", &endpoint]).await;
+        node.send(&["http/protobuf", &endpoint]).await;
+        assert_eq!(sink.items(Signal::Traces) - before, 6);
+    }
+}

@@ -1,0 +1,123 @@
+//! What no one edits leaves as the bytes that came in.
+
+use bytes::Bytes;
+use spanloom_tests::{
+    Sink, Spanloom, config,
+    otlp::{Signal, client, payload},
+    sink::Transport,
+};
+
+/// Sends requests of every signal one after the other; each must arrive as it was sent.
+async fn check(from: Transport, exporter: &str) {
+    let sink = Sink::start().await;
+    let exporter = exporter.replace("SINK", &sink.address.to_string());
+    let spanloom = Spanloom::start(&config::relay(&exporter)).await;
+    let mut sent = Vec::new();
+    for (signal, items) in
+        Signal::ALL.into_iter().flat_map(|signal| [1, 7, 1_000].map(|items| (signal, items)))
+    {
+        let body = payload::request(signal, items);
+        send(&spanloom, from, signal, body.clone()).await;
+        sent.push((signal, body));
+        sink.wait_for_requests(sent.len()).await;
+    }
+    spanloom.finish().await;
+    let arrived: Vec<_> = sink.accepted().into_iter().map(|request| (request.signal, request.body)).collect();
+    assert!(arrived == sent, "through {exporter}");
+}
+
+async fn send(spanloom: &Spanloom, transport: Transport, signal: Signal, body: Bytes) {
+    match transport {
+        Transport::Grpc => drop(client::grpc(spanloom.grpc, signal, body).await.expect("accepted")),
+        Transport::Http => {
+            let answer = client::http(spanloom.http, signal, body).await;
+            assert!(answer.status().is_success(), "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_pass_untouched_from_grpc_to_grpc() {
+    check(Transport::Grpc, "otlp_grpc: {endpoint: \"http://SINK\", compression: none}").await;
+}
+
+#[tokio::test]
+async fn bytes_pass_untouched_from_http_to_http() {
+    check(Transport::Http, "otlp_http: {endpoint: \"http://SINK\", compression: none}").await;
+}
+
+#[tokio::test]
+async fn bytes_pass_untouched_from_grpc_to_http() {
+    check(Transport::Grpc, "otlp_http: {endpoint: \"http://SINK\", compression: none}").await;
+}
+
+#[tokio::test]
+async fn bytes_pass_untouched_from_http_to_grpc() {
+    check(Transport::Http, "otlp_grpc: {endpoint: \"http://SINK\", compression: none}").await;
+}
+
+/// The Collector's default, and the other one we have.
+#[tokio::test]
+async fn bytes_pass_untouched_when_they_are_compressed_on_the_way() {
+    check(Transport::Grpc, "otlp_grpc: {endpoint: \"http://SINK\", compression: gzip}").await;
+    check(Transport::Http, "otlp_http: {endpoint: \"http://SINK\", compression: zstd}").await;
+}
+
+/// The older names of the exporters, which most configs still use.
+#[tokio::test]
+async fn bytes_pass_untouched_under_the_exporters_older_names() {
+    check(Transport::Grpc, "otlp: {endpoint: \"SINK\", tls: {insecure: true}}").await;
+    check(Transport::Http, "otlphttp: {endpoint: \"http://SINK\"}").await;
+}
+
+#[tokio::test]
+async fn every_destination_of_a_fan_out_gets_the_same_bytes() {
+    let (one, other) = (Sink::start().await, Sink::start().await);
+    let spanloom = Spanloom::start(&config::relay(&format!(
+        "otlp_grpc/one: {{endpoint: \"http://{}\"}}\notlp_http/other: {{endpoint: \"http://{}\"}}\n",
+        one.address, other.address
+    )))
+    .await;
+    let body = payload::request(Signal::Traces, 50);
+    client::grpc(spanloom.grpc, Signal::Traces, body.clone()).await.unwrap();
+    one.wait_for_requests(1).await;
+    other.wait_for_requests(1).await;
+    let ledger = spanloom.finish().await;
+    assert!([one, other].iter().all(|sink| sink.accepted()[0].body == body));
+    for destination in ["otlp_grpc/one", "otlp_http/other"] {
+        assert_eq!(ledger[&("traces".to_owned(), destination.to_owned())].delivered, 50, "{destination}");
+    }
+}
+
+/// A newer SDK sends fields that this version has no name for.
+#[tokio::test]
+async fn fields_that_spanloom_does_not_know_survive() {
+    let sink = Sink::start().await;
+    let spanloom =
+        Spanloom::start(&config::relay(&format!("otlp_grpc: {{endpoint: \"http://{}\"}}", sink.address)))
+            .await;
+    let body = payload::traces_with_unknown_fields();
+    client::grpc(spanloom.grpc, Signal::Traces, body.clone()).await.unwrap();
+    sink.wait_for_requests(1).await;
+    spanloom.finish().await;
+    assert_eq!(sink.accepted()[0].body, body);
+}
+
+/// Merging is appending: two requests concatenated are a third.
+#[tokio::test]
+async fn a_batch_of_several_requests_is_their_concatenation() {
+    let sink = Sink::start().await;
+    let spanloom = Spanloom::start(&config::relay(&format!(
+        "otlp_grpc:\n  endpoint: http://{}\n  sending_queue: {{batch: {{min_size: 30, flush_timeout: 20s}}}}\n",
+        sink.address
+    )))
+    .await;
+    let requests = [payload::traces(0, 10), payload::traces(10, 10), payload::traces(20, 10)];
+    for request in &requests {
+        client::grpc(spanloom.grpc, Signal::Traces, request.clone()).await.unwrap();
+    }
+    sink.wait_for_items(Signal::Traces, 30).await;
+    spanloom.finish().await;
+    assert_eq!(sink.accepted().len(), 1, "one batch");
+    assert_eq!(sink.accepted()[0].body, requests.concat());
+}

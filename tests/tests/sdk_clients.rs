@@ -1,0 +1,153 @@
+//! Real OpenTelemetry SDKs send; what they sent is printed, and passed on over both OTLP protocols.
+
+use std::collections::BTreeSet;
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{KeyValue, any_value::Value},
+};
+use prost::Message;
+use spanloom_tests::{
+    Sink, Spanloom,
+    clients::{self, Client},
+    config,
+    otlp::{self, Signal},
+};
+
+const NAMES: [&str; 3] = ["POST /checkout", "charge card", "send receipt"];
+
+/// What a user sees first: the SDK of their application on one side, their terminal on the other.
+async fn shown_and_delivered(client: Client, protocol: &str) {
+    let sink = Sink::start().await;
+    let last = Spanloom::start(&config::relay(&format!(
+        "otlp_http:\n  endpoint: http://{}\n  compression: none\n",
+        sink.address
+    )))
+    .await;
+    let first = Spanloom::start(&config::relay(&format!(
+        "debug: {{verbosity: detailed}}\n\
+         otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+         otlp_http: {{endpoint: \"http://{}\"}}\n",
+        last.grpc, last.http
+    )))
+    .await;
+
+    let endpoint = match protocol {
+        "grpc" => format!("http://{}", first.grpc),
+        _ => format!("http://{}", first.http),
+    };
+    client.send(&[protocol, &endpoint]).await;
+
+    // Each span twice: once over gRPC and once over HTTP.
+    sink.wait_for_items(Signal::Traces, 2 * NAMES.len()).await;
+    for name in NAMES {
+        first.wait_for_output(name).await;
+    }
+    first.finish().await;
+    last.finish().await;
+    assert_eq!(sink.items(Signal::Traces), 2 * NAMES.len(), "nothing came more often than that");
+    let requests = sink.accepted();
+    for request in requests.iter().filter(|request| request.signal == Signal::Traces) {
+        check(&request.body);
+    }
+}
+
+/// The spans of `tests/clients`, whichever SDK sent them.
+fn check(body: &[u8]) {
+    let spans = otlp::spans(body);
+    let names: BTreeSet<&str> = spans.iter().map(|span| span.name.as_str()).collect();
+    assert_eq!(names, BTreeSet::from(NAMES));
+    let server = spans.iter().find(|span| span.name == "POST /checkout").unwrap();
+    assert_eq!((server.kind, server.parent_span_id.len(), server.trace_id.len()), (2, 0, 16));
+    assert_eq!(server.links[0].span_id, [0xB7, 0xAD, 0x6B, 0x71, 0x69, 0x20, 0x33, 0x31]);
+    assert_eq!(server.events[0].name, "cart.validated");
+    assert_eq!(value(&server.attributes, "cart.count"), &Value::IntValue(2));
+    assert_eq!(value(&server.attributes, "cart.total"), &Value::DoubleValue(12.5));
+    let Value::StringValue(customer) = value(&server.attributes, "customer.name") else { panic!("a string") };
+    assert!(customer.starts_with("Zoë Ångström 🧵"), "{customer}");
+    let Value::ArrayValue(items) = value(&server.attributes, "cart.items") else { panic!("an array") };
+    assert_eq!(items.values.len(), 2);
+
+    let charge = spans.iter().find(|span| span.name == "charge card").unwrap();
+    assert_eq!((&charge.parent_span_id, &charge.trace_id), (&server.span_id, &server.trace_id));
+    assert_eq!(charge.status.as_ref().unwrap().code, 2);
+    let message = value(&charge.events[0].attributes, "exception.message");
+    assert_eq!(message, &Value::StringValue("card declined: größer als 100 €".to_owned()));
+}
+
+fn value<'a>(attributes: &'a [KeyValue], key: &str) -> &'a Value {
+    let found = attributes.iter().find(|attribute| attribute.key == key);
+    found.and_then(|attribute| attribute.value.as_ref()?.value.as_ref()).unwrap_or_else(|| panic!("no {key}"))
+}
+
+#[tokio::test]
+async fn spans_of_the_python_sdk_over_grpc_are_shown_and_delivered() {
+    let Some(python) = clients::python() else { return };
+    shown_and_delivered(python.of("traces"), "grpc").await;
+}
+
+#[tokio::test]
+async fn spans_of_the_python_sdk_over_http_are_shown_and_delivered() {
+    let Some(python) = clients::python() else { return };
+    shown_and_delivered(python.of("traces"), "http").await;
+}
+
+#[tokio::test]
+async fn spans_of_the_node_sdk_over_grpc_are_shown_and_delivered() {
+    let Some(node) = clients::node() else { return };
+    shown_and_delivered(node, "grpc").await;
+}
+
+#[tokio::test]
+async fn spans_of_the_node_sdk_over_http_are_shown_and_delivered() {
+    let Some(node) = clients::node() else { return };
+    shown_and_delivered(node, "http/protobuf").await;
+}
+
+#[tokio::test]
+async fn spans_of_the_node_sdk_as_json_are_shown_and_delivered() {
+    let Some(node) = clients::node() else { return };
+    shown_and_delivered(node, "http/json").await;
+}
+
+/// Metrics and logs take the same way as spans.
+#[tokio::test]
+async fn metrics_and_logs_of_the_python_sdk_are_delivered_over_both_protocols() {
+    let Some(python) = clients::python() else { return };
+    let sink = Sink::start().await;
+    let spanloom =
+        Spanloom::start(&config::relay(&format!("otlp_grpc: {{endpoint: \"http://{}\"}}\n", sink.address)))
+            .await;
+    python.send(&["grpc", &format!("http://{}", spanloom.grpc), "metrics", "logs"]).await;
+    python.send(&["http", &format!("http://{}", spanloom.http), "metrics", "logs"]).await;
+    let ledger = spanloom.finish().await;
+    let delivered =
+        |pipeline: &str| ledger[&(pipeline.to_owned(), "otlp_grpc".to_owned())].delivered as usize;
+    assert_eq!(sink.items(Signal::Metrics), delivered("metrics"));
+    assert_eq!(sink.items(Signal::Logs), delivered("logs"));
+    assert_eq!(sink.items(Signal::Metrics), 4, "a counter and a histogram, twice");
+    assert_eq!(sink.items(Signal::Logs), 2);
+}
+
+/// The same spans, ids and times, as protobuf and as JSON: after Spanloom there is no telling which was which.
+#[tokio::test]
+async fn json_of_the_node_sdk_arrives_equal_field_by_field_to_its_protobuf() {
+    let Some(node) = clients::node() else { return };
+    let sink = Sink::start().await;
+    let spanloom =
+        Spanloom::start(&config::relay(&format!("otlp_grpc: {{endpoint: \"http://{}\"}}\n", sink.address)))
+            .await;
+    let endpoint = format!("http://{}", spanloom.http);
+    node.send(&["http/protobuf", &endpoint]).await;
+    sink.wait_for_items(Signal::Traces, 3).await;
+    node.send(&["http/json", &endpoint]).await;
+    sink.wait_for_items(Signal::Traces, 6).await;
+    spanloom.finish().await;
+    let decoded: Vec<_> = sink
+        .accepted()
+        .iter()
+        .map(|request| ExportTraceServiceRequest::decode(&*request.body).unwrap())
+        .collect();
+    let [protobuf, json] = &decoded[..] else { panic!("two requests, one each, but {}", decoded.len()) };
+    assert_eq!(protobuf, json);
+}

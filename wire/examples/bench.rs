@@ -1,0 +1,172 @@
+//! What the operations on a batch of 1,000 spans cost, in ns a span, beside prost's decoding and encoding
+//! of the same bytes in the same run: `cargo run --release -p spanloom-wire --example bench [FILTER]`.
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a program for a developer's terminal"
+)]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as ProstValue;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use prost::Message;
+use spanloom_wire::{Signal, SpanBatch, TextColumn, check, json};
+
+const SPANS: usize = 1_000;
+const ROUNDS: usize = 300;
+
+struct Task {
+    name: &'static str,
+    /// Takes a fresh batch, made outside the measured time, and does its work.
+    run: Box<dyn Fn(SpanBatch, &Bytes)>,
+    /// The index stands before the work begins.
+    indexed: bool,
+    best_ns: f64,
+}
+
+fn main() {
+    let request = request();
+    let bytes = Bytes::from(request.encode_to_vec());
+    let filter = std::env::args().nth(1).unwrap_or_default();
+    let mut tasks = tasks(request);
+    tasks.retain(|task| task.name.contains(&filter) || task.name == "prost decode, drop");
+    for _ in 0..ROUNDS {
+        for task in &mut tasks {
+            let batch = SpanBatch::decode(bytes.clone()).expect("a valid request");
+            if task.indexed {
+                black_box(batch.trace_ids());
+            }
+            let start = Instant::now();
+            (task.run)(batch, &bytes);
+            let ns = start.elapsed().as_nanos() as f64 / SPANS as f64;
+            task.best_ns = task.best_ns.min(ns);
+        }
+    }
+    println!("{SPANS} spans of {} bytes; best of {ROUNDS} interleaved rounds\n", bytes.len() / SPANS);
+    let decode = tasks.first().map_or(1.0, |task| task.best_ns);
+    println!("{:<44} {:>10} {:>22}", "", "ns a span", "of a prost decode");
+    for task in &tasks {
+        println!("{:<44} {:>10.1} {:>21.1}%", task.name, task.best_ns, 100.0 * task.best_ns / decode);
+    }
+}
+
+fn task(name: &'static str, run: impl Fn(SpanBatch, &Bytes) + 'static) -> Task {
+    Task { name, run: Box::new(run), indexed: false, best_ns: f64::INFINITY }
+}
+
+fn indexed(name: &'static str, run: impl Fn(SpanBatch, &Bytes) + 'static) -> Task {
+    Task { indexed: true, ..task(name, run) }
+}
+
+fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
+    vec![
+        task("prost decode, drop", |_, bytes| {
+            drop(black_box(ExportTraceServiceRequest::decode(bytes.clone())));
+        }),
+        task("prost encode", move |_, _| drop(black_box(request.encode_to_vec()))),
+        task("copy of the bytes", |_, bytes| drop(black_box(bytes.to_vec()))),
+        task("check", |_, bytes| drop(black_box(check(Signal::Traces, bytes)))),
+        task("index", |batch, _| drop(black_box(batch.trace_ids().len()))),
+        indexed("column: names", |batch, _| drop(black_box(batch.names()))),
+        indexed("column: text of the third attribute", |batch, _| drop(black_box(batch.text("url.full")))),
+        indexed("column: numbers of the last attribute", |batch, _| {
+            drop(black_box(batch.numbers("retry.count")));
+        }),
+        indexed("rows: every attribute", |batch, _| {
+            let attributes = batch.spans().flat_map(|span| span.attributes());
+            black_box(attributes.map(|(key, _)| key.len()).sum::<usize>());
+        }),
+        task("sampler: index, keep 8 %, encode", |mut batch, _| {
+            let durations = batch.durations_nano();
+            let statuses = batch.status_codes().to_vec();
+            batch.retain(|row| statuses[row] == 2 || durations[row] > 900_000_000 || row % 20 == 0);
+            drop(black_box(batch.chunks()));
+        }),
+        task("redactor: index, a URL, a tag, encode", |mut batch, _| {
+            let urls = batch.text("url.full");
+            let (mut arena, mut ends) = (String::with_capacity(urls.arena().len()), Vec::new());
+            for (_, url) in urls.iter() {
+                arena.push_str(url.split('?').next().unwrap_or_default());
+                ends.push(arena.len() as u32);
+            }
+            let column = TextColumn::new(arena, ends, urls.rows().to_vec()).expect("a column");
+            batch.set_text("url.full", &column).expect("an edit");
+            batch.set_text("team", &teams(batch.items())).expect("an edit");
+            drop(black_box(batch.chunks()));
+        }),
+        indexed("edit: set a new attribute on all", |mut batch, _| {
+            batch.set_text("team", &teams(batch.items())).expect("an edit");
+            black_box(batch);
+        }),
+        indexed("edit: remove an attribute from all", |mut batch, _| {
+            batch.remove_all("url.full").expect("an edit");
+            black_box(batch);
+        }),
+        indexed("encode: every other span", |mut batch, _| {
+            batch.retain(|row| row % 2 == 0);
+            drop(black_box(batch.chunks()));
+        }),
+        indexed("split by trace, 4 parts", |batch, _| {
+            drop(black_box(batch.split_by_trace(4, |id| u64::from(id[15]))));
+        }),
+        task("JSON: write", |batch, _| {
+            drop(black_box(json::to_json(&spanloom_wire::Batch::Spans(batch))));
+        }),
+    ]
+}
+
+fn teams(spans: usize) -> TextColumn {
+    let ends = (1..=spans as u32).map(|row| row * 8).collect();
+    TextColumn::new("payments".repeat(spans), ends, (0..spans as u32).collect()).expect("a column")
+}
+
+fn request() -> ExportTraceServiceRequest {
+    let text = |key: &str, value: String| attribute(key, ProstValue::StringValue(value));
+    let span = |number: usize| Span {
+        trace_id: (number as u128 / 10 * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834).to_be_bytes().to_vec(),
+        span_id: (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes().to_vec(),
+        parent_span_id: if number % 10 == 0 { Vec::new() } else { vec![7; 8] },
+        name: format!("GET /api/v1/orders/{}", number % 50),
+        kind: 1 + number as i32 % 5,
+        start_time_unix_nano: 1_700_000_000_000_000_000 + number as u64,
+        end_time_unix_nano: 1_700_000_000_000_000_000 + (number as u64 * 7_919) % 1_000_000_000,
+        status: Some(Status { message: String::new(), code: if number % 50 == 0 { 2 } else { 0 } }),
+        flags: 0x101,
+        attributes: vec![
+            text("http.request.method", "GET".into()),
+            attribute("http.response.status_code", ProstValue::IntValue(200)),
+            text(
+                "url.full",
+                format!("https://shop.example.com/api/v1/orders/{number}?card=4111111111111111"),
+            ),
+            text("server.address", "shop.example.com".into()),
+            attribute("server.port", ProstValue::IntValue(443)),
+            text("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101".into()),
+            text("db.system", "postgresql".into()),
+            text("db.query.text", "SELECT * FROM orders WHERE id = $1".into()),
+            text("thread.name", format!("worker-{}", number % 16)),
+            attribute("cache.hit", ProstValue::BoolValue(number % 3 == 0)),
+            attribute("retry.count", ProstValue::DoubleValue(0.5)),
+        ],
+        ..Span::default()
+    };
+    let scope = InstrumentationScope { name: "io.example.http".into(), ..Default::default() };
+    let scope_spans =
+        ScopeSpans { scope: Some(scope), spans: (0..SPANS).map(span).collect(), schema_url: String::new() };
+    let attributes = vec![text("service.name", "shop".into()), text("host.name", "ip-10-0-0-1".into())];
+    let resource = Some(Resource { attributes, ..Default::default() });
+    let resource_spans =
+        vec![ResourceSpans { resource, scope_spans: vec![scope_spans], schema_url: String::new() }];
+    ExportTraceServiceRequest { resource_spans }
+}
+
+fn attribute(key: &str, value: ProstValue) -> KeyValue {
+    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), key_strindex: 0 }
+}

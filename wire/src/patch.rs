@@ -1,0 +1,83 @@
+//! Edits of one message: pieces of it cut out, others put in their place.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+/// Reused from message to message. Splices are in ascending order and do not overlap.
+#[derive(Default)]
+pub(crate) struct Patch {
+    splices: SmallVec<[Splice; 4]>,
+    /// What is put in, one after another.
+    inserted: Vec<u8>,
+}
+
+struct Splice {
+    cut: Range<usize>,
+    /// Up to here of `inserted`.
+    end: usize,
+}
+
+impl Patch {
+    pub(crate) fn clear(&mut self) {
+        self.splices.clear();
+        self.inserted.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.splices.is_empty()
+    }
+
+    /// Puts what `write` appends in the place of `cut`, which lies after all that was cut before.
+    pub(crate) fn replace(&mut self, cut: Range<usize>, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.inserted);
+        self.splices.push(Splice { cut, end: self.inserted.len() });
+    }
+
+    pub(crate) fn remove(&mut self, cut: Range<usize>) {
+        self.replace(cut, |_| ());
+    }
+
+    /// How long a message of `len` bytes will be.
+    pub(crate) fn len_after(&self, len: usize) -> usize {
+        let cut: usize = self.splices.iter().map(|splice| splice.cut.len()).sum();
+        (len + self.inserted.len()).saturating_sub(cut)
+    }
+
+    /// Where a byte that is not cut will be.
+    pub(crate) fn moved(&self, offset: usize) -> usize {
+        let before = |splice: &&Splice| splice.cut.end <= offset;
+        let cut: usize = self.splices.iter().filter(before).map(|splice| splice.cut.len()).sum();
+        let inserted = self.splices.iter().filter(before).next_back().map_or(0, |splice| splice.end);
+        (offset + inserted).saturating_sub(cut)
+    }
+
+    /// Appends the message as it will be.
+    pub(crate) fn apply(&self, message: &[u8], out: &mut Vec<u8>) {
+        let (mut copied, mut inserted) = (0, 0);
+        for splice in &self.splices {
+            out.extend_from_slice(message.get(copied..splice.cut.start).unwrap_or_default());
+            out.extend_from_slice(self.inserted.get(inserted..splice.end).unwrap_or_default());
+            (copied, inserted) = (splice.cut.end, splice.end);
+        }
+        out.extend_from_slice(message.get(copied..).unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_and_insertions_land_where_they_were_meant() {
+        let mut patch = Patch::default();
+        patch.replace(1..3, |out| out.extend(b"xyz"));
+        patch.remove(4..5);
+        patch.replace(6..6, |out| out.extend(b"!"));
+        let mut out = Vec::new();
+        patch.apply(b"abcdef", &mut out);
+        assert_eq!(out, b"axyzdf!");
+        assert_eq!(patch.len_after(6), 7);
+        assert_eq!([0, 3, 5].map(|offset| patch.moved(offset)), [0, 4, 5]);
+    }
+}

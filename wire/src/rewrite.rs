@@ -1,0 +1,145 @@
+//! Editing records: a record that is edited is written anew, framed, into a source of the batch's own.
+//! Rows edited in one go lie there one after another, so that encoding finds one long run again.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::EditError;
+use crate::check::SIZE_LIMIT_BYTES;
+use crate::encode::{bytes_at, framed_len, open};
+use crate::layout::{Place, RECORD, payload};
+use crate::patch::Patch;
+use crate::view::{Columns, View};
+
+/// Rows edited one by one leave their former versions behind. When these are more than what lives, and more
+/// than this, they are cleared.
+const MAX_GARBAGE_BYTES: usize = 1 << 20;
+
+impl<C: Columns> View<C> {
+    /// The payload of a record.
+    pub(crate) fn record(&self, row: usize) -> &[u8] {
+        let place = self.records.get(row).map(|record| record.place);
+        payload(place.and_then(|place| bytes_at(&self.sources, place)).unwrap_or_default())
+    }
+
+    /// Offers every record to `edit`, and writes those anew for which it has filled the patch.
+    /// Should they pass 4 GiB together, the last ones stay as they were.
+    pub(crate) fn rewrite_all(
+        &mut self,
+        mut edit: impl FnMut(usize, &[u8], &mut Patch),
+    ) -> Result<(), EditError> {
+        let mut outcome = Ok(());
+        let mut patch = Patch::default();
+        let mut arena = Vec::new();
+        let mut moves = Vec::new();
+        for (row, record) in self.records.iter().enumerate() {
+            let frame = bytes_at(&self.sources, record.place).unwrap_or_default();
+            let body = payload(frame);
+            patch.clear();
+            edit(row, body, &mut patch);
+            if patch.is_empty() && self.arena != Some(record.place.source) {
+                continue;
+            }
+            let start = arena.len();
+            if start + framed_len(RECORD, patch.len_after(body.len())) > SIZE_LIMIT_BYTES {
+                outcome = Err(EditError::Size);
+                continue;
+            }
+            if patch.is_empty() {
+                arena.extend_from_slice(frame);
+            } else {
+                write_frame(&patch, body, &mut arena);
+                self.columns.patched(row, &patch);
+            }
+            moves.push((row, start..arena.len()));
+        }
+        if outcome.is_err() {
+            // What did not fit may still lie in the arena before.
+            self.arena = None;
+        }
+        if !moves.is_empty() {
+            self.adopt(arena, moves);
+        }
+        outcome
+    }
+
+    /// As `rewrite_all`, for one record.
+    pub(crate) fn rewrite(
+        &mut self,
+        row: usize,
+        edit: impl FnOnce(&[u8], &mut Patch),
+    ) -> Result<(), EditError> {
+        if row >= self.records.len() {
+            return Err(EditError::Row { row, rows: self.records.len() });
+        }
+        let body = self.record(row);
+        let mut patch = Patch::default();
+        edit(body, &mut patch);
+        if patch.is_empty() {
+            return Ok(());
+        }
+        let mut frame = Vec::new();
+        write_frame(&patch, body, &mut frame);
+        if frame.len() > SIZE_LIMIT_BYTES {
+            return Err(EditError::Size);
+        }
+        self.columns.patched(row, &patch);
+        self.push_to_arena(row, &frame);
+        Ok(())
+    }
+
+    fn push_to_arena(&mut self, row: usize, frame: &[u8]) {
+        let mut slot = self.arena_slot();
+        let arena_len = self.sources.get(slot as usize).map_or(0, Bytes::len);
+        if arena_len + frame.len() > SIZE_LIMIT_BYTES {
+            self.arena = None;
+            slot = self.arena_slot();
+        }
+        if let (Some(source), Some(record)) = (self.sources.get_mut(slot as usize), self.records.get_mut(row))
+        {
+            // Not copied, unless someone shares it.
+            let mut arena = Vec::from(std::mem::take(source));
+            arena.extend_from_slice(frame);
+            record.place = place(slot, arena.len() - frame.len()..arena.len());
+            *source = Bytes::from(arena);
+        }
+        self.changed = true;
+        if arena_len > self.arena_live_bytes * 2 + MAX_GARBAGE_BYTES {
+            // Nothing grows, so everything fits.
+            let _ = self.rewrite_all(|_, _, _| ());
+        }
+    }
+
+    fn adopt(&mut self, arena: Vec<u8>, moves: Vec<(usize, Range<usize>)>) {
+        let slot = self.arena_slot();
+        self.arena_live_bytes = arena.len();
+        if let Some(source) = self.sources.get_mut(slot as usize) {
+            *source = Bytes::from(arena);
+        }
+        for (row, range) in moves {
+            if let Some(record) = self.records.get_mut(row) {
+                record.place = place(slot, range);
+            }
+        }
+        self.changed = true;
+    }
+
+    fn arena_slot(&mut self) -> u32 {
+        *self.arena.get_or_insert_with(|| {
+            self.sources.push(Bytes::new());
+            self.sources.len() as u32 - 1
+        })
+    }
+}
+
+fn place(source: u32, range: Range<usize>) -> Place {
+    Place { source, start: range.start as u32, end: range.end as u32 }
+}
+
+fn write_frame(patch: &Patch, body: &[u8], out: &mut Vec<u8>) {
+    let len_bytes = patch.len_after(body.len());
+    out.reserve(framed_len(RECORD, len_bytes));
+    open(out, RECORD, len_bytes);
+    patch.apply(body, out);
+}

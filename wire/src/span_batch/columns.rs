@@ -1,0 +1,167 @@
+//! Reading: a field or an attribute of all spans at once.
+
+use super::fields::{ATTRIBUTES, SpanFields};
+use super::{Resource, Span, SpanBatch};
+use crate::Value;
+use crate::column::{NumberColumn, NumberKind, TextColumn};
+use crate::encode::bytes_at;
+use crate::layout::payload;
+use crate::value::{attribute, text};
+use crate::view::View;
+
+/// Fields of fixed size: one value a span.
+impl SpanBatch {
+    /// All zeros where the sender's id was not 16 bytes.
+    pub fn trace_ids(&self) -> &[[u8; 16]] {
+        &self.fields().trace_ids
+    }
+
+    /// All zeros where the sender's id was not 8 bytes.
+    pub fn span_ids(&self) -> &[[u8; 8]] {
+        &self.fields().span_ids
+    }
+
+    /// All zeros for a root span.
+    pub fn parent_span_ids(&self) -> &[[u8; 8]] {
+        &self.fields().parent_span_ids
+    }
+
+    /// `SpanKind`: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
+    pub fn kinds(&self) -> &[i32] {
+        &self.fields().kinds
+    }
+
+    /// Nanoseconds since 1970.
+    pub fn start_times_unix_nano(&self) -> &[u64] {
+        &self.fields().start_times
+    }
+
+    /// Nanoseconds since 1970.
+    pub fn end_times_unix_nano(&self) -> &[u64] {
+        &self.fields().end_times
+    }
+
+    /// Nanoseconds; 0 where a span ends before it starts.
+    pub fn durations_nano(&self) -> Vec<u64> {
+        let times = self.fields().start_times.iter().zip(&self.fields().end_times);
+        times.map(|(start, end)| end.saturating_sub(*start)).collect()
+    }
+
+    /// `StatusCode`: 0 unset, 1 ok, 2 error.
+    pub fn status_codes(&self) -> &[i32] {
+        &self.fields().statuses
+    }
+
+    pub fn flags(&self) -> &[u32] {
+        &self.fields().flags
+    }
+
+    fn fields(&self) -> &SpanFields {
+        &self.0.view().columns
+    }
+}
+
+/// Names and attributes.
+impl SpanBatch {
+    /// Of every span.
+    pub fn names(&self) -> TextColumn {
+        let view = self.0.view();
+        TextColumn::collect((0..view.records.len()).map(|row| (row, view.name(row))))
+    }
+
+    /// The text of each span that has an attribute `key` of type string.
+    pub fn text(&self, key: &str) -> TextColumn {
+        let view = self.0.view();
+        TextColumn::collect(view.values(key).filter_map(|(row, value)| match value {
+            Value::Str(text) => Some((row, text)),
+            _ => None,
+        }))
+    }
+
+    /// The number of each span that has an attribute `key` of type int, double or bool.
+    pub fn numbers(&self, key: &str) -> NumberColumn {
+        number_column(self.0.view().values(key))
+    }
+}
+
+/// Resources: all that arrived with the batch, also those whose spans are gone.
+impl SpanBatch {
+    pub fn resource_count(&self) -> usize {
+        self.0.view().layout.resources.len()
+    }
+
+    /// The number of each span's resource.
+    pub fn resources_of_spans(&self) -> Vec<u32> {
+        let view = self.0.view();
+        (0..view.records.len()).map(|row| view.resource_of(row) as u32).collect()
+    }
+
+    /// The text of each resource that has an attribute `key` of type string; rows are resources.
+    pub fn resource_text(&self, key: &str) -> TextColumn {
+        TextColumn::collect(self.resource_values(key).filter_map(|(row, value)| match value {
+            Value::Str(text) => Some((row, text)),
+            _ => None,
+        }))
+    }
+
+    /// The number of each resource that has an attribute `key` of type int, double or bool; rows are resources.
+    pub fn resource_numbers(&self, key: &str) -> NumberColumn {
+        number_column(self.resource_values(key))
+    }
+
+    pub fn resource(&self, resource: usize) -> Option<Resource<'_>> {
+        (resource < self.resource_count()).then(|| Resource::new(self.0.view(), resource))
+    }
+
+    fn resource_values(&self, key: &str) -> impl Iterator<Item = (usize, Value<'_>)> {
+        let view = self.0.view();
+        (0..view.layout.resources.len())
+            .filter_map(move |row| Some((row, Resource::new(view, row).attribute(key)?)))
+    }
+}
+
+/// One span at a time.
+impl SpanBatch {
+    pub fn span(&self, row: usize) -> Option<Span<'_>> {
+        Span::new(self.0.view(), row)
+    }
+
+    pub fn spans(&self) -> impl Iterator<Item = Span<'_>> {
+        let view = self.0.view();
+        (0..view.records.len()).filter_map(|row| Span::new(view, row))
+    }
+
+    /// The first attribute of that key of one span.
+    pub fn attribute(&self, row: usize, key: &str) -> Option<Value<'_>> {
+        self.span(row)?.attribute(key)
+    }
+}
+
+impl View<SpanFields> {
+    pub(super) fn name(&self, row: usize) -> &str {
+        let Some(name) = self.columns.names.get(row) else { return "" };
+        let (start, len) = (name.start as usize, name.len as usize);
+        text(self.record(row).get(start..start + len).unwrap_or_default())
+    }
+
+    /// The first attribute of that key, of each span that has one.
+    fn values(&self, key: &str) -> impl Iterator<Item = (usize, Value<'_>)> {
+        self.records.iter().enumerate().filter_map(move |(row, record)| {
+            let span = payload(bytes_at(&self.sources, record.place)?);
+            Some((row, attribute(span, ATTRIBUTES, key)?))
+        })
+    }
+}
+
+fn number_column<'a>(values: impl Iterator<Item = (usize, Value<'a>)>) -> NumberColumn {
+    let mut column = NumberColumn::default();
+    for (row, value) in values {
+        match value {
+            Value::Int(value) => column.push(row, NumberKind::Int, value.cast_unsigned()),
+            Value::Double(value) => column.push(row, NumberKind::Double, value.to_bits()),
+            Value::Bool(value) => column.push(row, NumberKind::Bool, u64::from(value)),
+            _ => {}
+        }
+    }
+    column
+}

@@ -1,0 +1,95 @@
+//! What an edit does to the bytes of one message.
+
+use super::fields::{NAME, STATUS, STATUS_CODE, STATUS_MESSAGE};
+use crate::Value;
+use crate::encode::{framed_len, open};
+use crate::fields::{Field, Fields};
+use crate::patch::Patch;
+use crate::schema::VARINT;
+use crate::value::{KeyValue, write_delimited};
+use crate::varint;
+
+/// Attributes of a message lie in its field `number`.
+#[derive(Clone, Copy)]
+pub(super) struct Attributes(pub(super) u32);
+
+impl Attributes {
+    /// Puts the attribute where the first of its key is, takes away any other; at the end if there is none.
+    pub(super) fn set(self, message: &[u8], patch: &mut Patch, key: &str, value: &Value<'_>) {
+        let mut write = Some(|out: &mut Vec<u8>| KeyValue::write(out, self.0, key, value));
+        for (field, _) in self.of_key(message, key) {
+            match write.take() {
+                Some(write) => patch.replace(field.start..field.end, write),
+                None => patch.remove(field.start..field.end),
+            }
+        }
+        if let Some(write) = write {
+            patch.replace(message.len()..message.len(), write);
+        }
+    }
+
+    pub(super) fn remove(self, message: &[u8], patch: &mut Patch, key: &str) {
+        for (field, _) in self.of_key(message, key) {
+            patch.remove(field.start..field.end);
+        }
+    }
+
+    /// The first attribute of `from` is called `to`; others of either key go. Nothing if there is no `from`.
+    pub(super) fn rename(self, message: &[u8], patch: &mut Patch, from: &str, to: &str) {
+        if from == to || self.of_key(message, from).next().is_none() {
+            return;
+        }
+        let mut renamed = false;
+        for field in Fields::of(message) {
+            let Some(entry) = field.delimited(self.0) else { continue };
+            let key = KeyValue::read(entry).key;
+            if key == from.as_bytes() && !renamed {
+                renamed = true;
+                patch.replace(field.start..field.end, |out| {
+                    KeyValue::write_renamed(out, self.0, to, entry);
+                });
+            } else if key == from.as_bytes() || key == to.as_bytes() {
+                patch.remove(field.start..field.end);
+            }
+        }
+    }
+
+    fn of_key<'a>(self, message: &'a [u8], key: &'a str) -> impl Iterator<Item = (Field<'a>, &'a [u8])> {
+        let entries =
+            Fields::of(message).filter_map(move |field| field.delimited(self.0).map(|entry| (field, entry)));
+        entries.filter(move |(_, entry)| KeyValue::read(entry).key == key.as_bytes())
+    }
+}
+
+/// Puts one status in the place of all there are.
+pub(super) fn set_status(span: &[u8], patch: &mut Patch, code: i32, message: &str) {
+    let code = i64::from(code).cast_unsigned();
+    let write = |out: &mut Vec<u8>| {
+        let message_len = if message.is_empty() { 0 } else { framed_len(STATUS_MESSAGE, message.len()) };
+        open(out, STATUS, message_len + 1 + varint::encoded_len(code));
+        if !message.is_empty() {
+            write_delimited(out, STATUS_MESSAGE, message.as_bytes());
+        }
+        varint::write(out, u64::from(STATUS_CODE << 3 | VARINT));
+        varint::write(out, code);
+    };
+    replace_all(span, patch, STATUS, write);
+}
+
+/// Puts one name in the place of all there are.
+pub(super) fn set_name(span: &[u8], patch: &mut Patch, name: &str) {
+    replace_all(span, patch, NAME, |out| write_delimited(out, NAME, name.as_bytes()));
+}
+
+fn replace_all(message: &[u8], patch: &mut Patch, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    let mut write = Some(write);
+    for field in Fields::of(message).filter(|field| field.number == number) {
+        match write.take() {
+            Some(write) => patch.replace(field.start..field.end, write),
+            None => patch.remove(field.start..field.end),
+        }
+    }
+    if let Some(write) = write {
+        patch.replace(message.len()..message.len(), write);
+    }
+}

@@ -1,0 +1,264 @@
+//! One span at a time: for what needs all of a span, or has no columns.
+
+use super::fields::{
+    ATTRIBUTES, EVENTS, LINKS, PARENT_SPAN_ID, SPAN_ID, STATUS, STATUS_MESSAGE, SpanFields, TRACE_ID,
+    TRACE_STATE,
+};
+use crate::Value;
+use crate::fields::{Field, Fields};
+use crate::value::{Parts, attribute, attributes, fields_of, text};
+use crate::view::View;
+
+/// A span as it lies in its batch.
+#[derive(Clone, Copy)]
+pub struct Span<'a> {
+    view: &'a View<SpanFields>,
+    row: usize,
+    bytes: &'a [u8],
+}
+
+/// A `Resource`: what the spans of one `ResourceSpans` have in common.
+#[derive(Clone)]
+pub struct Resource<'a> {
+    parts: Parts<'a>,
+    schema_url: &'a str,
+}
+
+/// An `InstrumentationScope`: what the spans of one `ScopeSpans` have in common.
+#[derive(Clone)]
+pub struct Scope<'a> {
+    parts: Parts<'a>,
+    schema_url: &'a str,
+}
+
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    bytes: &'a [u8],
+}
+
+#[derive(Clone, Copy)]
+pub struct Link<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Span<'a> {
+    pub(super) fn new(view: &'a View<SpanFields>, row: usize) -> Option<Span<'a>> {
+        (row < view.records.len()).then(|| Span { view, row, bytes: view.record(row) })
+    }
+
+    /// 16 bytes; as many as were sent if the sender was wrong.
+    pub fn trace_id(&self) -> &'a [u8] {
+        last(self.bytes, TRACE_ID)
+    }
+
+    /// 8 bytes; as many as were sent if the sender was wrong.
+    pub fn span_id(&self) -> &'a [u8] {
+        last(self.bytes, SPAN_ID)
+    }
+
+    /// 8 bytes, or none for a root span.
+    pub fn parent_span_id(&self) -> &'a [u8] {
+        last(self.bytes, PARENT_SPAN_ID)
+    }
+
+    /// W3C trace state, as sent.
+    pub fn trace_state(&self) -> &'a str {
+        text(last(self.bytes, TRACE_STATE))
+    }
+
+    pub fn name(&self) -> &'a str {
+        self.view.name(self.row)
+    }
+
+    /// `SpanKind`: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
+    pub fn kind(&self) -> i32 {
+        self.fixed(|fields| &fields.kinds)
+    }
+
+    /// Nanoseconds since 1970.
+    pub fn start_time_unix_nano(&self) -> u64 {
+        self.fixed(|fields| &fields.start_times)
+    }
+
+    /// Nanoseconds since 1970.
+    pub fn end_time_unix_nano(&self) -> u64 {
+        self.fixed(|fields| &fields.end_times)
+    }
+
+    /// `StatusCode`: 0 unset, 1 ok, 2 error.
+    pub fn status_code(&self) -> i32 {
+        self.fixed(|fields| &fields.statuses)
+    }
+
+    pub fn status_message(&self) -> &'a str {
+        let statuses = Fields::of(self.bytes).filter_map(|field| field.delimited(STATUS));
+        let messages = statuses.flat_map(Fields::of).filter_map(|field| field.delimited(STATUS_MESSAGE));
+        text(messages.last().unwrap_or_default())
+    }
+
+    pub fn flags(&self) -> u32 {
+        self.fixed(|fields| &fields.flags)
+    }
+
+    pub fn dropped_attributes_count(&self) -> u32 {
+        last_u32(self.bytes, 10)
+    }
+
+    pub fn dropped_events_count(&self) -> u32 {
+        last_u32(self.bytes, 12)
+    }
+
+    pub fn dropped_links_count(&self) -> u32 {
+        last_u32(self.bytes, 14)
+    }
+
+    /// The first attribute of that key.
+    pub fn attribute(&self, key: &str) -> Option<Value<'a>> {
+        attribute(self.bytes, ATTRIBUTES, key)
+    }
+
+    /// Keys and values, as they lie; a key may occur twice.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        attributes(parts(self.bytes), ATTRIBUTES)
+    }
+
+    pub fn events(&self) -> impl Iterator<Item = Event<'a>> + use<'a> {
+        fields_of(parts(self.bytes), EVENTS).map(|bytes| Event { bytes })
+    }
+
+    pub fn links(&self) -> impl Iterator<Item = Link<'a>> + use<'a> {
+        fields_of(parts(self.bytes), LINKS).map(|bytes| Link { bytes })
+    }
+
+    pub fn resource(&self) -> Resource<'a> {
+        Resource::new(self.view, self.view.resource_of(self.row))
+    }
+
+    pub fn scope(&self) -> Scope<'a> {
+        let scope = self.view.records.get(self.row).map_or(usize::MAX, |record| record.scope as usize);
+        let (parts, schema_url) = self.view.scope_parts(scope);
+        Scope { parts, schema_url }
+    }
+
+    /// The encoded `Span`.
+    pub fn encoded(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    fn fixed<T: Copy + Default + 'a>(&self, column: impl Fn(&'a SpanFields) -> &'a Vec<T>) -> T {
+        column(&self.view.columns).get(self.row).copied().unwrap_or_default()
+    }
+}
+
+impl<'a> Resource<'a> {
+    pub(super) fn new(view: &'a View<SpanFields>, resource: usize) -> Resource<'a> {
+        let (parts, schema_url) = view.resource_parts(resource);
+        Resource { parts, schema_url }
+    }
+
+    /// Of the `ResourceSpans` around it.
+    pub fn schema_url(&self) -> &'a str {
+        self.schema_url
+    }
+
+    /// The first attribute of that key.
+    pub fn attribute(&self, key: &str) -> Option<Value<'a>> {
+        self.parts.iter().find_map(|part| attribute(part, 1, key))
+    }
+
+    /// Keys and values, as they lie; a key may occur twice.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        attributes(self.parts.clone(), 1)
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// Of the `ScopeSpans` around it.
+    pub fn schema_url(&self) -> &'a str {
+        self.schema_url
+    }
+
+    pub fn name(&self) -> &'a str {
+        text(fields_of(self.parts.clone(), 1).last().unwrap_or_default())
+    }
+
+    pub fn version(&self) -> &'a str {
+        text(fields_of(self.parts.clone(), 2).last().unwrap_or_default())
+    }
+
+    /// Keys and values, as they lie; a key may occur twice.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        attributes(self.parts.clone(), 3)
+    }
+}
+
+impl<'a> Event<'a> {
+    /// Nanoseconds since 1970.
+    pub fn time_unix_nano(&self) -> u64 {
+        last_field(self.bytes, 1).map_or(0, |field| field.fixed64())
+    }
+
+    pub fn name(&self) -> &'a str {
+        text(last(self.bytes, 2))
+    }
+
+    /// Keys and values, as they lie; a key may occur twice.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        attributes(parts(self.bytes), 3)
+    }
+
+    /// The first attribute of that key.
+    pub fn attribute(&self, key: &str) -> Option<Value<'a>> {
+        attribute(self.bytes, 3, key)
+    }
+
+    pub fn dropped_attributes_count(&self) -> u32 {
+        last_u32(self.bytes, 4)
+    }
+}
+
+impl<'a> Link<'a> {
+    /// 16 bytes; as many as were sent if the sender was wrong.
+    pub fn trace_id(&self) -> &'a [u8] {
+        last(self.bytes, 1)
+    }
+
+    /// 8 bytes; as many as were sent if the sender was wrong.
+    pub fn span_id(&self) -> &'a [u8] {
+        last(self.bytes, 2)
+    }
+
+    pub fn trace_state(&self) -> &'a str {
+        text(last(self.bytes, 3))
+    }
+
+    /// Keys and values, as they lie; a key may occur twice.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        attributes(parts(self.bytes), 4)
+    }
+
+    pub fn dropped_attributes_count(&self) -> u32 {
+        last_u32(self.bytes, 5)
+    }
+
+    pub fn flags(&self) -> u32 {
+        last_field(self.bytes, 6).map_or(0, |field| field.fixed32())
+    }
+}
+
+fn parts(message: &[u8]) -> Parts<'_> {
+    Parts::from_iter([message])
+}
+
+/// Of a field that occurs twice the last counts.
+fn last_field(message: &[u8], number: u32) -> Option<Field<'_>> {
+    Fields::of(message).filter(|field| field.number == number).last()
+}
+
+fn last(message: &[u8], number: u32) -> &[u8] {
+    last_field(message, number).map_or(&[], |field| field.value)
+}
+
+fn last_u32(message: &[u8], number: u32) -> u32 {
+    last_field(message, number).map_or(0, |field| field.varint() as u32)
+}

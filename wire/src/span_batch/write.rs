@@ -1,0 +1,141 @@
+//! Editing: seen by every read that follows. What was not edited stays the bytes that arrived.
+
+use super::SpanBatch;
+use super::edits::{Attributes, set_name, set_status};
+use super::fields::ATTRIBUTES;
+use crate::column::{NumberColumn, NumberKind, TextColumn, check_last};
+use crate::{EditError, Value};
+
+const OF_SPAN: Attributes = Attributes(ATTRIBUTES);
+const OF_RESOURCE: Attributes = Attributes(1);
+
+/// Which spans there are.
+impl SpanBatch {
+    /// Keeps the spans that `keep` says yes to. The others' resources and scopes go when they are empty.
+    pub fn retain(&mut self, keep: impl FnMut(usize) -> bool) {
+        let rows = self.items();
+        let mut keep = keep;
+        let kept: Vec<u32> = (0..rows as u32).filter(|row| keep(*row as usize)).collect();
+        if kept.len() < rows {
+            *self = self.select(&kept);
+        }
+    }
+}
+
+/// All spans at once.
+impl SpanBatch {
+    /// Sets an attribute of the spans that the column names.
+    pub fn set_text(&mut self, key: &str, column: &TextColumn) -> Result<(), EditError> {
+        check_last(column.rows(), self.items())?;
+        self.set_column(key, column.iter().map(|(row, text)| (row, Value::Str(text))))
+    }
+
+    /// Sets an attribute of the spans that the column names.
+    pub fn set_numbers(&mut self, key: &str, column: &NumberColumn) -> Result<(), EditError> {
+        check_last(column.rows(), self.items())?;
+        let values = column.iter().map(|(row, kind, bits)| {
+            let value = match kind {
+                NumberKind::Int => Value::Int(bits.cast_signed()),
+                NumberKind::Double => Value::Double(f64::from_bits(bits)),
+                NumberKind::Bool => Value::Bool(bits != 0),
+            };
+            (row, value)
+        });
+        self.set_column(key, values)
+    }
+
+    /// Sets the names of the spans that the column names.
+    pub fn set_names(&mut self, column: &TextColumn) -> Result<(), EditError> {
+        check_last(column.rows(), self.items())?;
+        let mut names = column.iter().peekable();
+        let view = self.0.view_mut();
+        let outcome = view.rewrite_all(|row, span, patch| {
+            if let Some((_, name)) = names.next_if(|(of, _)| *of as usize == row) {
+                set_name(span, patch, name);
+            }
+        });
+        for row in column.rows() {
+            view.refresh(*row as usize);
+        }
+        outcome
+    }
+
+    /// Takes an attribute away wherever there is one.
+    pub fn remove_all(&mut self, key: &str) -> Result<(), EditError> {
+        self.0.view_mut().rewrite_all(|_, span, patch| OF_SPAN.remove(span, patch, key))
+    }
+
+    /// Calls an attribute `to` wherever there is one called `from`; it replaces any `to` there was.
+    pub fn rename(&mut self, from: &str, to: &str) -> Result<(), EditError> {
+        self.0.view_mut().rewrite_all(|_, span, patch| OF_SPAN.rename(span, patch, from, to))
+    }
+
+    fn set_column<'v>(
+        &mut self,
+        key: &str,
+        values: impl Iterator<Item = (u32, Value<'v>)>,
+    ) -> Result<(), EditError> {
+        let mut values = values.peekable();
+        self.0.view_mut().rewrite_all(|row, span, patch| {
+            if let Some((_, value)) = values.next_if(|(of, _)| *of as usize == row) {
+                OF_SPAN.set(span, patch, key, &value);
+            }
+        })
+    }
+}
+
+/// One span.
+impl SpanBatch {
+    /// Sets an attribute: where the first of its key is, or after all others.
+    pub fn set(&mut self, row: usize, key: &str, value: &Value<'_>) -> Result<(), EditError> {
+        self.0.view_mut().rewrite(row, |span, patch| OF_SPAN.set(span, patch, key, value))
+    }
+
+    /// Takes an attribute away, if there is one.
+    pub fn remove(&mut self, row: usize, key: &str) -> Result<(), EditError> {
+        self.0.view_mut().rewrite(row, |span, patch| OF_SPAN.remove(span, patch, key))
+    }
+
+    /// `StatusCode`: 0 unset, 1 ok, 2 error.
+    pub fn set_status(&mut self, row: usize, code: i32, message: &str) -> Result<(), EditError> {
+        let view = self.0.view_mut();
+        view.rewrite(row, |span, patch| set_status(span, patch, code, message))?;
+        view.refresh(row);
+        Ok(())
+    }
+
+    pub fn set_name(&mut self, row: usize, name: &str) -> Result<(), EditError> {
+        let view = self.0.view_mut();
+        view.rewrite(row, |span, patch| set_name(span, patch, name))?;
+        view.refresh(row);
+        Ok(())
+    }
+}
+
+/// Resources, by their numbers.
+impl SpanBatch {
+    /// Sets an attribute: where the first of its key is, or after all others.
+    pub fn set_resource(&mut self, resource: usize, key: &str, value: &Value<'_>) -> Result<(), EditError> {
+        let view = self.0.view_mut();
+        view.rewrite_resource(resource, |body, patch| OF_RESOURCE.set(body, patch, key, value))
+    }
+
+    /// Takes an attribute away, if there is one.
+    pub fn remove_from_resource(&mut self, resource: usize, key: &str) -> Result<(), EditError> {
+        let view = self.0.view_mut();
+        view.rewrite_resource(resource, |body, patch| OF_RESOURCE.remove(body, patch, key))
+    }
+
+    /// Takes an attribute away wherever there is one.
+    pub fn remove_from_resources(&mut self, key: &str) -> Result<(), EditError> {
+        (0..self.resource_count()).try_for_each(|resource| self.remove_from_resource(resource, key))
+    }
+
+    /// Calls an attribute `to` wherever there is one called `from`; it replaces any `to` there was.
+    pub fn rename_in_resources(&mut self, from: &str, to: &str) -> Result<(), EditError> {
+        let view = self.0.view_mut();
+        (0..view.layout.resources.len()).try_for_each(|resource| {
+            view.rewrite_resource(resource, |body, patch| OF_RESOURCE.rename(body, patch, from, to))
+        })
+    }
+}

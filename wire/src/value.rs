@@ -1,0 +1,224 @@
+//! Attribute values, read where they lie.
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::encode::{framed_len, open};
+use crate::fields::Fields;
+use crate::schema::{FIXED64, VARINT};
+use crate::varint;
+
+/// An `AnyValue`. Text and bytes are borrowed from the batch; lists are read when they are walked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Value<'a> {
+    #[default]
+    Empty,
+    Str(&'a str),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Bytes(&'a [u8]),
+    Array(Array<'a>),
+    KvList(KvList<'a>),
+}
+
+/// An encoded `ArrayValue`. It may lie in several parts: protobuf merges repeated fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array<'a>(Parts<'a>);
+
+/// An encoded `KeyValueList`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KvList<'a>(Parts<'a>);
+
+/// One message in as many parts as it has occurrences, nearly always one.
+pub(crate) type Parts<'a> = SmallVec<[&'a [u8]; 1]>;
+
+const STRING: u32 = 1;
+const BOOL: u32 = 2;
+const INT: u32 = 3;
+const DOUBLE: u32 = 4;
+const ARRAY: u32 = 5;
+const KV_LIST: u32 = 6;
+const BYTES: u32 = 7;
+const STRINDEX: u32 = 8;
+
+impl<'a> Array<'a> {
+    pub fn values(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        fields_of(self.0.clone(), 1).map(|value| Value::read(&smallvec![value]))
+    }
+}
+
+impl<'a> KvList<'a> {
+    /// Keys and values, as they lie; a key may occur twice.
+    pub fn entries(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        fields_of(self.0.clone(), 1).map(|entry| KeyValue::read(entry).entry())
+    }
+}
+
+impl<'a> Value<'a> {
+    /// Of a oneof, the member that occurs last; lists that occur repeatedly merge.
+    pub(crate) fn read(parts: &Parts<'a>) -> Value<'a> {
+        let mut value = Value::Empty;
+        for field in parts.iter().flat_map(|part| Fields::of(part)) {
+            value = match (field.number, value) {
+                (STRING, _) => Value::Str(text(field.value)),
+                (BOOL, _) => Value::Bool(field.varint() != 0),
+                (INT, _) => Value::Int(field.varint().cast_signed()),
+                (DOUBLE, _) => Value::Double(f64::from_bits(field.fixed64())),
+                (BYTES, _) => Value::Bytes(field.value),
+                (ARRAY, Value::Array(mut array)) => {
+                    array.0.push(field.value);
+                    Value::Array(array)
+                }
+                (ARRAY, _) => Value::Array(Array(smallvec![field.value])),
+                (KV_LIST, Value::KvList(mut list)) => {
+                    list.0.push(field.value);
+                    Value::KvList(list)
+                }
+                (KV_LIST, _) => Value::KvList(KvList(smallvec![field.value])),
+                (STRINDEX, _) => Value::Empty,
+                (_, unchanged) => unchanged,
+            };
+        }
+        value
+    }
+
+    /// The length of what `write` appends.
+    pub(crate) fn encoded_len(&self) -> usize {
+        match self {
+            Value::Empty => 0,
+            Value::Str(text) => framed_len(STRING, text.len()),
+            Value::Bool(_) => 2,
+            Value::Int(value) => 1 + varint::encoded_len(value.cast_unsigned()),
+            Value::Double(_) => 9,
+            Value::Bytes(bytes) => framed_len(BYTES, bytes.len()),
+            Value::Array(Array(parts)) => framed_len(ARRAY, parts_len(parts)),
+            Value::KvList(KvList(parts)) => framed_len(KV_LIST, parts_len(parts)),
+        }
+    }
+
+    /// Appends an `AnyValue`.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Value::Empty => {}
+            Value::Str(text) => write_delimited(out, STRING, text.as_bytes()),
+            Value::Bool(value) => out.extend([(BOOL << 3 | VARINT) as u8, u8::from(*value)]),
+            Value::Int(value) => {
+                out.push((INT << 3 | VARINT) as u8);
+                varint::write(out, value.cast_unsigned());
+            }
+            Value::Double(value) => {
+                out.push((DOUBLE << 3 | FIXED64) as u8);
+                out.extend(value.to_bits().to_le_bytes());
+            }
+            Value::Bytes(bytes) => write_delimited(out, BYTES, bytes),
+            Value::Array(Array(parts)) => write_parts(out, ARRAY, parts),
+            Value::KvList(KvList(parts)) => write_parts(out, KV_LIST, parts),
+        }
+    }
+}
+
+/// An encoded `KeyValue`.
+pub(crate) struct KeyValue<'a> {
+    pub(crate) key: &'a [u8],
+    value: Parts<'a>,
+}
+
+impl<'a> KeyValue<'a> {
+    const KEY: u32 = 1;
+    const VALUE: u32 = 2;
+
+    #[inline]
+    pub(crate) fn read(bytes: &'a [u8]) -> KeyValue<'a> {
+        Self::read_plain(bytes).unwrap_or_else(|| Self::read_any(bytes))
+    }
+
+    /// A short key, then the value, and nothing else: as every sender writes it.
+    #[inline]
+    fn read_plain(bytes: &'a [u8]) -> Option<KeyValue<'a>> {
+        let [0x0a, len @ 0..0x80, rest @ ..] = bytes else { return None };
+        let (key, rest) = rest.split_at_checked(usize::from(*len))?;
+        let [0x12, rest @ ..] = rest else { return None };
+        let (len, value) = varint::read(rest)?;
+        (value.len() as u64 == len).then(|| KeyValue { key, value: smallvec![value] })
+    }
+
+    #[cold]
+    fn read_any(bytes: &'a [u8]) -> KeyValue<'a> {
+        let mut entry = KeyValue { key: &[], value: Parts::new() };
+        for field in Fields::of(bytes) {
+            match field.number {
+                Self::KEY => entry.key = field.value,
+                Self::VALUE => entry.value.push(field.value),
+                _ => {}
+            }
+        }
+        entry
+    }
+
+    pub(crate) fn value(&self) -> Value<'a> {
+        Value::read(&self.value)
+    }
+
+    fn entry(self) -> (&'a str, Value<'a>) {
+        (text(self.key), self.value())
+    }
+
+    /// Appends a `KeyValue` as field `number` of its message.
+    pub(crate) fn write(out: &mut Vec<u8>, number: u32, key: &str, value: &Value<'_>) {
+        let value_len = value.encoded_len();
+        open(out, number, framed_len(Self::KEY, key.len()) + framed_len(Self::VALUE, value_len));
+        write_delimited(out, Self::KEY, key.as_bytes());
+        open(out, Self::VALUE, value_len);
+        value.write(out);
+    }
+
+    /// Appends an encoded `KeyValue` under another key: its value, and what else it holds, as they are.
+    pub(crate) fn write_renamed(out: &mut Vec<u8>, number: u32, key: &str, old: &[u8]) {
+        let others = || Fields::of(old).filter(|field| field.number != Self::KEY);
+        let others_len: usize = others().map(|field| field.end - field.start).sum();
+        open(out, number, framed_len(Self::KEY, key.len()) + others_len);
+        write_delimited(out, Self::KEY, key.as_bytes());
+        for field in others() {
+            out.extend_from_slice(old.get(field.start..field.end).unwrap_or_default());
+        }
+    }
+}
+
+/// The attributes among the fields of a message, field `number`, as they lie.
+pub(crate) fn attributes<'a>(
+    parts: Parts<'a>,
+    number: u32,
+) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+    fields_of(parts, number).map(|entry| KeyValue::read(entry).entry())
+}
+
+/// The first of that key.
+pub(crate) fn attribute<'a>(message: &'a [u8], number: u32, key: &str) -> Option<Value<'a>> {
+    Fields::of(message)
+        .filter_map(|field| field.delimited(number))
+        .map(KeyValue::read)
+        .find(|entry| entry.key == key.as_bytes())
+        .map(|entry| entry.value())
+}
+
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+pub(crate) fn write_delimited(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+    open(out, number, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+fn write_parts(out: &mut Vec<u8>, number: u32, parts: &Parts<'_>) {
+    open(out, number, parts_len(parts));
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+}
+
+fn parts_len(parts: &Parts<'_>) -> usize {
+    parts.iter().map(|part| part.len()).sum()
+}
+
+pub(crate) fn fields_of<'a>(parts: Parts<'a>, number: u32) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    parts.into_iter().flat_map(Fields::of).filter_map(move |field| field.delimited(number))
+}

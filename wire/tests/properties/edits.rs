@@ -1,0 +1,506 @@
+use opentelemetry_proto::tonic::common::v1::any_value::Value as ProstValue;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use prost::Message;
+use spanloom_wire::{EditError, NumberColumn, NumberKind, SpanBatch, TextColumn, Value};
+
+use super::*;
+use crate::split::spans;
+
+/// Rows are taken modulo the number of spans or resources there are.
+#[derive(Clone, Debug)]
+enum Edit {
+    Retain(Vec<bool>),
+    Set(usize, String, AnyValue),
+    Remove(usize, String),
+    SetStatus(usize, i32, String),
+    SetName(usize, String),
+    SetText(String, Vec<Option<String>>),
+    SetNumbers(String, Vec<Option<AnyValue>>),
+    SetNames(Vec<Option<String>>),
+    RemoveAll(String),
+    Rename(String, String),
+    SetResource(usize, String, AnyValue),
+    RemoveFromResources(String),
+    RenameInResources(String, String),
+    Merge(Box<ExportTraceServiceRequest>),
+    MergeIntoEdited(Box<ExportTraceServiceRequest>),
+    SplitAndMerge(usize),
+    Clone,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let row = || 0..64usize;
+    let text = || "[a-zé]{0,30}";
+    let texts = || vec(proptest::option::of(text()), 0..20);
+    let number = prop_oneof![
+        any::<i64>().prop_map(ProstValue::IntValue),
+        (-1e9..1e9).prop_map(ProstValue::DoubleValue),
+        any::<bool>().prop_map(ProstValue::BoolValue)
+    ];
+    let numbers = vec(proptest::option::of(number.prop_map(|value| AnyValue { value: Some(value) })), 0..20);
+    let request = || requests::traces().prop_map(Box::new);
+    let value = || requests::any_value().prop_filter("a stringless index is no value", is_plain);
+    prop_oneof![
+        vec(any::<bool>(), 1..20).prop_map(Edit::Retain),
+        (row(), requests::key(), value()).prop_map(|(row, key, value)| Edit::Set(row, key, value)),
+        (row(), requests::key(), value()).prop_map(|(row, key, value)| Edit::Set(row, key, value)),
+        (row(), requests::key()).prop_map(|(row, key)| Edit::Remove(row, key)),
+        (row(), -1..3i32, text()).prop_map(|(row, code, message)| Edit::SetStatus(row, code, message)),
+        (row(), text()).prop_map(|(row, name)| Edit::SetName(row, name)),
+        (requests::key(), texts()).prop_map(|(key, texts)| Edit::SetText(key, texts)),
+        (requests::key(), numbers).prop_map(|(key, numbers)| Edit::SetNumbers(key, numbers)),
+        texts().prop_map(Edit::SetNames),
+        requests::key().prop_map(Edit::RemoveAll),
+        (requests::key(), requests::key()).prop_map(|(from, to)| Edit::Rename(from, to)),
+        (row(), requests::key(), value()).prop_map(|(row, key, value)| Edit::SetResource(row, key, value)),
+        requests::key().prop_map(Edit::RemoveFromResources),
+        (requests::key(), requests::key()).prop_map(|(from, to)| Edit::RenameInResources(from, to)),
+        request().prop_map(Edit::Merge),
+        request().prop_map(Edit::MergeIntoEdited),
+        (0..12usize).prop_map(Edit::SplitAndMerge),
+        Just(Edit::Clone),
+    ]
+}
+
+/// `string_value_strindex` belongs to profiles: our values have no such kind, and read it as empty.
+fn is_plain(value: &AnyValue) -> bool {
+    match &value.value {
+        Some(ProstValue::StringValueStrindex(_)) => false,
+        Some(ProstValue::ArrayValue(array)) => array.values.iter().all(is_plain),
+        Some(ProstValue::KvlistValue(list)) => {
+            list.values.iter().all(|entry| entry.value.as_ref().is_none_or(is_plain))
+        }
+        _ => true,
+    }
+}
+
+/// What prost's types become by the edit.
+fn apply_to_model(model: &mut ExportTraceServiceRequest, edit: &Edit) {
+    let resources = model.resource_spans.len();
+    let count = spans_mut(model).len();
+    match edit {
+        Edit::Retain(keep) => {
+            let mut row = 0;
+            for scope in model.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans) {
+                scope.spans.retain(|_| {
+                    row += 1;
+                    keep[(row - 1) % keep.len()]
+                });
+            }
+        }
+        Edit::Set(row, key, value) if count > 0 => {
+            set(&mut spans_mut(model)[row % count].attributes, key, value.clone());
+        }
+        Edit::Remove(row, key) if count > 0 => {
+            spans_mut(model)[row % count].attributes.retain(|entry| entry.key != *key);
+        }
+        Edit::SetStatus(row, code, message) if count > 0 => {
+            spans_mut(model)[row % count].status = Some(Status { message: message.clone(), code: *code });
+        }
+        Edit::SetName(row, name) if count > 0 => spans_mut(model)[row % count].name.clone_from(name),
+        Edit::SetText(key, texts) => {
+            for (span, text) in spans_mut(model).into_iter().zip(texts) {
+                if let Some(text) = text {
+                    let value = Some(ProstValue::StringValue(text.clone()));
+                    set(&mut span.attributes, key, AnyValue { value });
+                }
+            }
+        }
+        Edit::SetNumbers(key, numbers) => {
+            for (span, number) in spans_mut(model).into_iter().zip(numbers) {
+                if let Some(number) = number {
+                    set(&mut span.attributes, key, number.clone());
+                }
+            }
+        }
+        Edit::SetNames(names) => {
+            for (span, name) in spans_mut(model).into_iter().zip(names) {
+                if let Some(name) = name {
+                    span.name.clone_from(name);
+                }
+            }
+        }
+        Edit::RemoveAll(key) => {
+            spans_mut(model).iter_mut().for_each(|span| span.attributes.retain(|entry| entry.key != *key));
+        }
+        Edit::Rename(from, to) => {
+            spans_mut(model).iter_mut().for_each(|span| rename(&mut span.attributes, from, to));
+        }
+        Edit::SetResource(row, key, value) if resources > 0 => {
+            let resource = model.resource_spans[row % resources].resource.get_or_insert_default();
+            set(&mut resource.attributes, key, value.clone());
+        }
+        Edit::RemoveFromResources(key) => {
+            for resource in model.resource_spans.iter_mut().filter_map(|spans| spans.resource.as_mut()) {
+                resource.attributes.retain(|entry| entry.key != *key);
+            }
+        }
+        Edit::RenameInResources(from, to) => {
+            for resource in model.resource_spans.iter_mut().filter_map(|spans| spans.resource.as_mut()) {
+                rename(&mut resource.attributes, from, to);
+            }
+        }
+        Edit::Merge(other) => model.resource_spans.extend(other.resource_spans.clone()),
+        Edit::MergeIntoEdited(other) => {
+            let mut first = (**other).clone();
+            apply_to_model(&mut first, &Edit::RemoveAll("a".into()));
+            first.resource_spans.append(&mut model.resource_spans);
+            *model = first;
+        }
+        Edit::SplitAndMerge(at) if *at < count => {
+            // Both halves have all resources; those of the second come after those of the first.
+            let (mut first, mut second) = (model.clone(), std::mem::take(model));
+            apply_to_model(&mut first, &Edit::Retain((0..count).map(|row| row < *at).collect()));
+            apply_to_model(&mut second, &Edit::Retain((0..count).map(|row| row >= *at).collect()));
+            first.resource_spans.extend(second.resource_spans);
+            *model = first;
+        }
+        _ => {}
+    }
+}
+
+fn spans_mut(model: &mut ExportTraceServiceRequest) -> Vec<&mut Span> {
+    let scopes = model.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
+    scopes.flat_map(|scope| &mut scope.spans).collect()
+}
+
+fn set(attributes: &mut Vec<KeyValue>, key: &str, value: AnyValue) {
+    let entry = KeyValue { key: key.to_owned(), value: Some(value), key_strindex: 0 };
+    match attributes.iter().position(|entry| entry.key == key) {
+        Some(first) => {
+            attributes[first] = entry;
+            let mut at = 0;
+            attributes.retain(|entry| {
+                at += 1;
+                at - 1 == first || entry.key != key
+            });
+        }
+        None => attributes.push(entry),
+    }
+}
+
+fn rename(attributes: &mut Vec<KeyValue>, from: &str, to: &str) {
+    let Some(first) = attributes.iter().position(|entry| entry.key == from) else { return };
+    if from == to {
+        return;
+    }
+    attributes[first].key = to.to_owned();
+    let mut at = 0;
+    attributes.retain(|entry| {
+        at += 1;
+        at - 1 == first || (entry.key != from && entry.key != to)
+    });
+}
+
+/// The same, by the batch.
+fn apply(batch: &mut SpanBatch, edit: &Edit) -> Result<(), EditError> {
+    let (rows, resources) = (batch.items(), batch.resource_count());
+    match edit {
+        Edit::Retain(keep) => batch.retain(|row| keep[row % keep.len()]),
+        Edit::Set(row, key, value) if rows > 0 => {
+            with_value(value, |value| batch.set(row % rows, key, value))?;
+        }
+        Edit::Remove(row, key) if rows > 0 => batch.remove(row % rows, key)?,
+        Edit::SetStatus(row, code, message) if rows > 0 => batch.set_status(row % rows, *code, message)?,
+        Edit::SetName(row, name) if rows > 0 => batch.set_name(row % rows, name)?,
+        Edit::SetText(key, texts) => batch.set_text(key, &text_column(texts, rows))?,
+        Edit::SetNumbers(key, numbers) => batch.set_numbers(key, &number_column(numbers, rows))?,
+        Edit::SetNames(names) => batch.set_names(&text_column(names, rows))?,
+        Edit::RemoveAll(key) => batch.remove_all(key)?,
+        Edit::Rename(from, to) => batch.rename(from, to)?,
+        Edit::SetResource(row, key, value) if resources > 0 => {
+            with_value(value, |value| batch.set_resource(row % resources, key, value))?;
+        }
+        Edit::RemoveFromResources(key) => batch.remove_from_resources(key)?,
+        Edit::RenameInResources(from, to) => batch.rename_in_resources(from, to)?,
+        Edit::Merge(other) => batch.merge(decode(&other.encode_to_vec())),
+        Edit::MergeIntoEdited(other) => {
+            let mut first = decode(&other.encode_to_vec());
+            first.remove_all("a")?;
+            first.merge(std::mem::replace(batch, decode(&[])));
+            *batch = first;
+        }
+        Edit::SplitAndMerge(at) if *at < rows => {
+            let rest = batch.split_off_items(*at);
+            batch.merge(rest);
+        }
+        Edit::Clone => {
+            let mut twin = batch.clone();
+            twin.remove_all("a")?;
+            twin.retain(|row| row % 2 == 0);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Values are read from batches: so is this one.
+fn with_value<T>(value: &AnyValue, then: impl FnOnce(&Value<'_>) -> T) -> T {
+    let mut request = ExportTraceServiceRequest::default();
+    let mut span = Span::default();
+    set(&mut span.attributes, "value", value.clone());
+    request.resource_spans.push(Default::default());
+    request.resource_spans[0].scope_spans.push(Default::default());
+    request.resource_spans[0].scope_spans[0].spans.push(span);
+    let batch = decode(&request.encode_to_vec());
+    then(&batch.attribute(0, "value").expect("an attribute"))
+}
+
+fn text_column(texts: &[Option<String>], rows: usize) -> TextColumn {
+    let (mut arena, mut ends, mut at) = (String::new(), Vec::new(), Vec::new());
+    for (row, text) in texts.iter().take(rows).enumerate() {
+        if let Some(text) = text {
+            arena.push_str(text);
+            ends.push(arena.len() as u32);
+            at.push(row as u32);
+        }
+    }
+    TextColumn::new(arena, ends, at).expect("a column")
+}
+
+fn number_column(numbers: &[Option<AnyValue>], rows: usize) -> NumberColumn {
+    let (mut bits, mut kinds, mut at) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, number) in numbers.iter().take(rows).enumerate() {
+        let (number, kind) = match number.as_ref().and_then(|number| number.value.as_ref()) {
+            Some(ProstValue::IntValue(value)) => (value.cast_unsigned(), NumberKind::Int),
+            Some(ProstValue::DoubleValue(value)) => (value.to_bits(), NumberKind::Double),
+            Some(ProstValue::BoolValue(value)) => (u64::from(*value), NumberKind::Bool),
+            _ => continue,
+        };
+        bits.push(number);
+        kinds.push(kind);
+        at.push(row as u32);
+    }
+    NumberColumn::new(bits, kinds, at).expect("a column")
+}
+
+fn decode(bytes: &[u8]) -> SpanBatch {
+    SpanBatch::decode(Bytes::copy_from_slice(bytes)).expect("a valid request")
+}
+
+/// Everything the batch says of itself is what the model says.
+fn assert_same(batch: &SpanBatch, model: &ExportTraceServiceRequest) {
+    let expected = spans(model);
+    assert_eq!(batch.items(), expected.len());
+    let encoded = batch.chunks().concat();
+    assert_eq!(batch.encoded_len(), encoded.len());
+    let decoded = ExportTraceServiceRequest::decode(&*encoded).expect("a valid request");
+    assert_eq!(spans(&decoded), expected);
+    assert_eq!(
+        spanloom_wire::check(Signal::Traces, &encoded).map(|summary| summary.items),
+        Ok(expected.len())
+    );
+
+    let names: Vec<String> = batch.names().iter().map(|(_, name)| name.to_owned()).collect();
+    assert_eq!(names, expected.iter().map(|flat| flat.record.name.clone()).collect::<Vec<_>>());
+    for key in ["a", "b"] {
+        let expected: Vec<(u32, String)> = rows_with(&expected, key, |value| match value {
+            ProstValue::StringValue(text) => Some(text.clone()),
+            _ => None,
+        });
+        let column = batch.text(key);
+        assert_eq!(column.iter().map(|(row, text)| (row, text.to_owned())).collect::<Vec<_>>(), expected);
+        let again =
+            TextColumn::new(column.arena().to_owned(), column.ends().to_vec(), column.rows().to_vec());
+        assert_eq!(again, Ok(column));
+    }
+    let numbers: Vec<(u32, u64)> = batch.numbers("a").iter().map(|(row, _, bits)| (row, bits)).collect();
+    assert_eq!(
+        numbers,
+        rows_with(&expected, "a", |value| match value {
+            ProstValue::IntValue(value) => Some(value.cast_unsigned()),
+            ProstValue::DoubleValue(value) => Some(value.to_bits()),
+            ProstValue::BoolValue(value) => Some(u64::from(*value)),
+            _ => None,
+        })
+    );
+    for (row, flat) in expected.iter().enumerate() {
+        assert_same_span(batch, row, &flat.record);
+        let resource = batch.span(row).expect("a span").resource();
+        let attributes = flat.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
+        assert_same_attributes(resource.attributes(), attributes);
+        assert_eq!(resource.schema_url(), flat.resource_schema_url);
+        let scope = batch.span(row).expect("a span").scope();
+        let expected = flat.scope.clone().unwrap_or_default();
+        assert_eq!((scope.name(), scope.version()), (&*expected.name, &*expected.version));
+        assert_eq!(scope.schema_url(), flat.scope_schema_url);
+    }
+}
+
+fn rows_with<T>(
+    expected: &[crate::split::Flat<Span>],
+    key: &str,
+    value: impl Fn(&ProstValue) -> Option<T>,
+) -> Vec<(u32, T)> {
+    let of_row = |(row, flat): (usize, &crate::split::Flat<Span>)| {
+        let entry = flat.record.attributes.iter().find(|entry| entry.key == key)?;
+        Some((row as u32, value(entry.value.as_ref()?.value.as_ref()?)?))
+    };
+    expected.iter().enumerate().filter_map(of_row).collect()
+}
+
+fn assert_same_span(batch: &SpanBatch, row: usize, expected: &Span) {
+    let span = batch.span(row).expect("a span");
+    let id = |id: &[u8]| <[u8; 8]>::try_from(id).unwrap_or_default();
+    assert_eq!(batch.trace_ids()[row], <[u8; 16]>::try_from(&*expected.trace_id).unwrap_or_default());
+    assert_eq!(batch.span_ids()[row], id(&expected.span_id));
+    assert_eq!(batch.parent_span_ids()[row], id(&expected.parent_span_id));
+    assert_eq!(batch.kinds()[row], expected.kind);
+    assert_eq!(batch.start_times_unix_nano()[row], expected.start_time_unix_nano);
+    assert_eq!(batch.end_times_unix_nano()[row], expected.end_time_unix_nano);
+    let status = expected.status.clone().unwrap_or_default();
+    assert_eq!(batch.status_codes()[row], status.code);
+    assert_eq!(batch.flags()[row], expected.flags);
+    assert_eq!(span.trace_id(), expected.trace_id);
+    assert_eq!(span.name(), expected.name);
+    assert_eq!(span.status_message(), status.message);
+    assert_eq!(span.trace_state(), expected.trace_state);
+    assert_same_attributes(span.attributes(), &expected.attributes);
+    assert_eq!(span.events().count(), expected.events.len());
+    for (event, expected) in span.events().zip(&expected.events) {
+        assert_eq!((event.name(), event.time_unix_nano()), (&*expected.name, expected.time_unix_nano));
+        assert_same_attributes(event.attributes(), &expected.attributes);
+    }
+    assert_eq!(span.links().count(), expected.links.len());
+    for (link, expected) in span.links().zip(&expected.links) {
+        assert_eq!((link.span_id(), link.flags()), (&*expected.span_id, expected.flags));
+        assert_same_attributes(link.attributes(), &expected.attributes);
+    }
+}
+
+fn assert_same_attributes<'a>(found: impl Iterator<Item = (&'a str, Value<'a>)>, expected: &[KeyValue]) {
+    let found: Vec<_> = found.collect();
+    assert_eq!(found.len(), expected.len());
+    for ((key, value), expected) in found.iter().zip(expected) {
+        assert_eq!(*key, expected.key);
+        assert!(is_same(value, expected.value.as_ref()), "{value:?} {expected:?}");
+    }
+}
+
+fn is_same(found: &Value<'_>, expected: Option<&AnyValue>) -> bool {
+    match (found, expected.and_then(|expected| expected.value.as_ref())) {
+        (Value::Empty, None | Some(ProstValue::StringValueStrindex(_))) => true,
+        (Value::Str(found), Some(ProstValue::StringValue(expected))) => found == expected,
+        (Value::Bool(found), Some(ProstValue::BoolValue(expected))) => found == expected,
+        (Value::Int(found), Some(ProstValue::IntValue(expected))) => found == expected,
+        (Value::Double(found), Some(ProstValue::DoubleValue(expected))) => found == expected,
+        (Value::Bytes(found), Some(ProstValue::BytesValue(expected))) => found == expected,
+        (Value::Array(found), Some(ProstValue::ArrayValue(expected))) => {
+            found.values().count() == expected.values.len()
+                && found.values().zip(&expected.values).all(|(a, b)| is_same(&a, Some(b)))
+        }
+        (Value::KvList(found), Some(ProstValue::KvlistValue(expected))) => {
+            found.entries().count() == expected.values.len()
+                && found
+                    .entries()
+                    .zip(&expected.values)
+                    .all(|((key, value), b)| key == b.key && is_same(&value, b.value.as_ref()))
+        }
+        _ => false,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Any sequence of edits through the index is the same sequence on prost's types; reads in between see it.
+    #[test]
+    fn edits_are_those_of_prost(request in requests::traces(), edits in vec(edit(), 0..8)) {
+        let (mut batch, mut model) = (decode(&request.encode_to_vec()), request);
+        for edit in &edits {
+            assert_eq!(apply(&mut batch, edit), Ok(()));
+            apply_to_model(&mut model, edit);
+            assert_same(&batch, &model);
+        }
+    }
+
+    /// The same over bytes that are valid, but that no one would write.
+    #[test]
+    fn edits_of_strange_bytes_are_those_of_prost(
+        request in requests::traces(),
+        edits in vec(edit(), 0..6),
+        seed in any::<u64>(),
+    ) {
+        let bytes = scramble(Signal::Traces.request(), &request.encode_to_vec(), &mut Dice::new(seed));
+        let mut model = ExportTraceServiceRequest::decode(&*bytes).expect("still valid");
+        prop_assert_eq!(&model, &request);
+        let mut batch = decode(&bytes);
+        assert_same(&batch, &model);
+        for edit in &edits {
+            assert_eq!(apply(&mut batch, edit), Ok(()));
+            apply_to_model(&mut model, edit);
+            assert_same(&batch, &model);
+        }
+    }
+
+    /// Each trace goes to one part, whole; no span is lost.
+    #[test]
+    fn a_split_by_trace_keeps_traces_whole(request in requests::traces(), parts in 1..5usize) {
+        let batch = decode(&request.encode_to_vec());
+        let split = batch.split_by_trace(parts, |id| u64::from(id[0]));
+        prop_assert_eq!(split.len(), parts);
+        let mut found = Vec::new();
+        for (part, batch) in split.iter().enumerate() {
+            prop_assert!(batch.trace_ids().iter().all(|id| usize::from(id[0]) % parts == part));
+            found.extend(spans(&ExportTraceServiceRequest::decode(&*batch.chunks().concat()).expect("valid")));
+        }
+        let mut expected = spans(&request);
+        expected.sort_by_key(|flat| {
+            usize::from(<[u8; 16]>::try_from(&*flat.record.trace_id).unwrap_or_default()[0]) % parts
+        });
+        prop_assert_eq!(found, expected);
+
+        let traces = batch.group_by_trace();
+        let mut start = 0;
+        for (id, end) in traces.ids.iter().zip(&traces.ends) {
+            for row in &traces.rows[start..*end as usize] {
+                prop_assert_eq!(&batch.trace_ids()[*row as usize], id);
+            }
+            start = *end as usize;
+        }
+        prop_assert_eq!(start, batch.items());
+    }
+}
+
+/// What the schema does not know is still there after everything around it was edited.
+#[test]
+fn unknown_fields_survive_edits() {
+    let unknown = |name: &str| [&[0xaa, 0x06, name.len() as u8][..], name.as_bytes()].concat();
+    let framed = |tag: u8, parts: &[&[u8]]| {
+        let body = parts.concat();
+        [&[tag, body.len() as u8][..], &body].concat()
+    };
+    let value = framed(0x12, &[&unknown("in value"), &[0x0a, 0x01, b'x']]);
+    let attribute = framed(0x4a, &[&[0x0a, 0x01, b'k'], &value, &unknown("in key value")]);
+    let span = framed(0x12, &[&attribute, &unknown("in span")]);
+    let other = framed(0x12, &[&[0x2a, 0x01, b'o']]);
+    let scope = framed(0x12, &[&span, &other, &unknown("in scope spans")]);
+    let resource = framed(0x0a, &[&unknown("in resource")]);
+    let request =
+        [framed(0x0a, &[&resource, &scope, &unknown("in resource spans")]), unknown("in request")].concat();
+
+    let mut batch = decode(&request);
+    batch.retain(|row| row == 0);
+    batch.rename("k", "renamed").expect("an edit");
+    batch.set(0, "new", &Value::Int(1)).expect("an edit");
+    batch.set_resource(0, "new", &Value::Bool(true)).expect("an edit");
+    let encoded = batch.chunks().concat();
+    let held = |name: &str| encoded.windows(name.len()).any(|bytes| bytes == name.as_bytes());
+    for place in ["value", "key value", "span", "scope spans", "resource", "resource spans", "request"] {
+        assert!(held(&format!("in {place}")), "{place}");
+    }
+    assert_eq!(batch.attribute(0, "renamed"), Some(Value::Str("x")));
+}
+
+#[test]
+fn rows_that_are_not_there_are_refused() {
+    let mut batch = decode(&[]);
+    assert_eq!(batch.set(0, "a", &Value::Int(1)), Err(EditError::Row { row: 0, rows: 0 }));
+    assert_eq!(batch.set_resource(3, "a", &Value::Int(1)), Err(EditError::Row { row: 3, rows: 0 }));
+    let column = TextColumn::new("x".into(), vec![1], vec![7]).expect("a column");
+    assert_eq!(batch.set_text("a", &column), Err(EditError::Row { row: 7, rows: 0 }));
+    assert!(batch.span(0).is_none());
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask bench`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::{folders, shell, tools::peers};
+
+#[derive(Args)]
+pub struct BenchArgs {
+    /// Arguments of the benchmark itself, such as `--quick`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+pub fn run(args: &BenchArgs) -> Result<ExitCode> {
+    shell::run(shell::cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "spanloom",
+        "--package",
+        "spanloom-bench",
+    ]))?;
+    let mut bench = shell::cargo();
+    bench.args(["run", "--quiet", "--release", "--package", "spanloom-bench", "--"]);
+    bench.arg("--spanloom").arg(folders::target().join("release").join("spanloom"));
+    for (flag, peer) in [("--rotel", peers::rotel()), ("--otelcol", peers::collector())] {
+        match peer {
+            Ok(binary) => {
+                bench.arg(flag).arg(binary);
+            }
+            Err(error) => println!("measured without {}: {error:#}", flag.trim_start_matches('-')),
+        }
+    }
+    shell::run(bench.args(&args.args))?;
+    Ok(ExitCode::SUCCESS)
+}

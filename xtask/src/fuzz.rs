@@ -1,0 +1,42 @@
+//! `cargo xtask fuzz`.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{folders, shell, tools};
+
+#[derive(Args)]
+pub struct FuzzArgs {
+    /// Which target; all of them, one after the other, if none is named
+    target: Option<String>,
+    /// How long each target runs
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+}
+
+pub fn run(args: &FuzzArgs) -> Result<ExitCode> {
+    let cargo_fuzz = tools::cargo_tool("cargo-fuzz", "0.13.2")?;
+    let in_wire = |task: &str| {
+        let mut fuzz = Command::new(&cargo_fuzz);
+        // The coverage flags that libFuzzer needs are unstable ones of the stable compiler.
+        fuzz.current_dir(folders::root().join("wire")).env("RUSTC_BOOTSTRAP", "1").arg(task);
+        fuzz
+    };
+    let targets = match &args.target {
+        Some(target) => vec![target.clone()],
+        None => {
+            let listed = shell::ask(&mut in_wire("list")).unwrap_or_default();
+            listed.lines().map(str::to_owned).collect()
+        }
+    };
+    if targets.is_empty() {
+        bail!("no fuzz targets in wire/fuzz");
+    }
+    for target in targets {
+        let limit = format!("-max_total_time={}", args.seconds);
+        shell::run(in_wire("run").args(["--sanitizer", "none", &target, "--", &limit]))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

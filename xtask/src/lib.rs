@@ -1,0 +1,14 @@
+//! What a developer or CI does with this project: each task, and what they share.
+#![expect(clippy::print_stdout, reason = "a developer's tool speaks on its standard output")]
+
+pub mod bench;
+pub mod ci;
+pub mod folders;
+pub mod fuzz;
+pub mod libtest;
+pub mod run;
+pub mod shell;
+pub mod summary;
+pub mod test;
+pub mod tidy;
+pub mod tools;

@@ -1,0 +1,135 @@
+//! Counting what `cargo test` says.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    folders, shell,
+    summary::{Counts, Outcome},
+};
+
+/// The file in which tests note, a line each, what they could not do here: `name: reason`.
+const SKIPS: &str = "SPANLOOM_TEST_SKIPS";
+
+/// Runs a `cargo test` and counts its tests, passing its output on.
+pub fn run(command: &mut Command) -> Result<Outcome> {
+    let skips = folders::target().join("test-skips.txt");
+    fs::create_dir_all(folders::target())?;
+    fs::write(&skips, "")?;
+    println!("$ {}", shell::line(command));
+    let mut child = command
+        .env(SKIPS, &skips)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let mut tally = Tally::default();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            println!("{line}");
+            tally.read(&line);
+        }
+    }
+    let status = child.wait()?;
+    Ok(tally.close(status.success(), &fs::read_to_string(&skips)?))
+}
+
+#[derive(Default)]
+struct Tally {
+    counts: Counts,
+    notes: Vec<String>,
+}
+
+impl Tally {
+    fn read(&mut self, line: &str) {
+        if let Some(result) = line.strip_prefix("test result: ") {
+            self.counts = self.counts.plus(totals(result));
+        } else if let Some((name, why)) = line.strip_prefix("test ").and_then(|test| test.split_once(" ... "))
+        {
+            if why.starts_with("ignored") {
+                self.notes.push(format!("skipped {name}: {why}"));
+            } else if why == "FAILED" {
+                self.notes.push(format!("FAILED {name}"));
+            }
+        }
+    }
+
+    /// A test that skipped itself was counted as passed.
+    fn close(mut self, success: bool, skips: &str) -> Outcome {
+        for skip in skips.lines() {
+            self.counts.passed = self.counts.passed.saturating_sub(1);
+            self.counts.skipped += 1;
+            self.notes.push(format!("skipped {skip}"));
+        }
+        if !success && self.counts.failed == 0 {
+            self.counts.failed = 1;
+            self.notes
+                .push("FAILED to build, or a test program died before it could say how it went".to_owned());
+        }
+        Outcome { counts: self.counts, notes: self.notes }
+    }
+}
+
+/// `ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`
+fn totals(result: &str) -> Counts {
+    let after_verdict = result.split_once(". ").map_or(result, |(_, totals)| totals);
+    let mut counts = Counts::default();
+    for total in after_verdict.split("; ") {
+        let Some((number, what)) = total.split_once(' ') else { continue };
+        let number = number.parse().unwrap_or(0);
+        match what {
+            "passed" => counts.passed = number,
+            "failed" => counts.failed = number,
+            "ignored" => counts.skipped = number,
+            _ => {}
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(lines: &[&str]) -> Tally {
+        let mut tally = Tally::default();
+        lines.iter().for_each(|line| tally.read(line));
+        tally
+    }
+
+    /// Two test programs, one ignored test, one that found no client.
+    #[test]
+    fn totals_are_summed_and_self_skipped_tests_are_not_passes() {
+        let tally = tally(&[
+            "test a ... ok",
+            "test b ... ignored, slow",
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+        ]);
+        let outcome = tally.close(true, "node_grpc: no node\n");
+        assert_eq!(outcome.counts.to_string(), "4 passed, 0 failed, 2 skipped");
+        assert_eq!(outcome.notes, ["skipped b: ignored, slow", "skipped node_grpc: no node"]);
+    }
+
+    /// A test program that aborts prints no result at all.
+    #[test]
+    fn a_program_that_dies_is_a_failure() {
+        assert_eq!(tally(&["test a ... ok"]).close(false, "").counts.failed, 1);
+    }
+
+    #[test]
+    fn failures_are_counted_and_named() {
+        let tally = tally(&[
+            "test a ... FAILED",
+            "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+        ]);
+        let outcome = tally.close(false, "");
+        assert_eq!((outcome.counts.failed, outcome.notes), (1, vec!["FAILED a".to_owned()]));
+    }
+}

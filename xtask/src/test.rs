@@ -1,0 +1,59 @@
+//! `cargo xtask test`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{
+    folders, libtest, shell,
+    summary::{Outcome, Summary},
+    tidy,
+    tools::{self, node, python},
+};
+
+#[derive(Args)]
+pub struct TestArgs {
+    /// Only tests whose name holds one of these
+    filters: Vec<String>,
+}
+
+pub fn run(args: &TestArgs) -> Result<ExitCode> {
+    let mut summary = Summary::default();
+    steps(&mut summary, &args.filters);
+    Ok(summary.finish())
+}
+
+/// Everything that is a test, as steps of a longer run.
+pub fn steps(summary: &mut Summary, filters: &[String]) {
+    summary.step("invariants of the source tree", tidy::check);
+    let mut environment = Vec::new();
+    for (name, install) in
+        [("Python clients", python::install as fn() -> Result<tools::Ready>), ("Node clients", node::install)]
+    {
+        summary.step(name, || match install() {
+            Ok(ready) => {
+                environment.extend(ready);
+                Ok(Outcome::READY)
+            }
+            Err(error) => Ok(Outcome::skipped(format!("{error:#}"))),
+        });
+    }
+    summary.step("build", || {
+        shell::run(shell::cargo().args(["build", "--package", "spanloom"]))?;
+        Ok(Outcome::READY)
+    });
+    summary.step("unit tests", || {
+        let mut tests = shell::cargo();
+        tests.args(["test", "--workspace", "--exclude", "spanloom-tests", "--no-fail-fast", "--"]);
+        libtest::run(tests.args(filters))
+    });
+    summary.step("end to end", || {
+        let binary = folders::target().join("debug").join("spanloom");
+        let binary = binary.canonicalize().with_context(|| format!("no {}", binary.display()))?;
+        let mut tests = shell::cargo();
+        tests.args(["test", "--package", "spanloom-tests", "--no-fail-fast", "--"]).args(filters);
+        tests.env("SPANLOOM_BIN", binary).envs(environment.iter().cloned());
+        libtest::run(&mut tests)
+    });
+}

@@ -1,0 +1,51 @@
+//! Other collectors to measure against. Both are optional.
+
+use std::{env, fs, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result, bail};
+
+use super::once;
+use crate::{folders, shell};
+
+const ROTEL: &str = "rotel==0.0.1a15";
+
+/// Rotel's agent, from the wheel on PyPI.
+pub fn rotel() -> Result<PathBuf> {
+    let folder = folders::cache()?.join("rotel");
+    once(&folder, ROTEL, || {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--pre"]);
+        shell::run(pip.args(["--no-deps", "--target"]).arg(&folder).arg(ROTEL))
+    })?;
+    find(folder.join("rotel"), "rotel-agent")
+}
+
+/// A stock OpenTelemetry Collector, built by the script that `SPANLOOM_PEERS` or the folder beside the clone has.
+pub fn collector() -> Result<PathBuf> {
+    let peers =
+        env::var_os("SPANLOOM_PEERS").map_or_else(|| folders::root().join("../shared/peers"), PathBuf::from);
+    let script = peers.join("otelcol/build.sh");
+    if !script.exists() {
+        bail!("no otelcol/build.sh in {}: set SPANLOOM_PEERS to a folder that has one", peers.display());
+    }
+    let folder = folders::cache()?.join("otelcol");
+    once(&folder, &fs::read_to_string(&script)?, || {
+        shell::run(Command::new("bash").arg(&script).arg(&folder))
+    })?;
+    Ok(folder.join("otelcol"))
+}
+
+fn find(below: PathBuf, name: &str) -> Result<PathBuf> {
+    let mut folders = vec![below.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else if entry.file_name() == name {
+                return Ok(entry.path());
+            }
+        }
+    }
+    bail!("no {name} below {}", below.display())
+}
