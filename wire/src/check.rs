@@ -3,6 +3,7 @@
 //! It accepts exactly what prost's generated types decode, nesting limit included, without decoding:
 //! unknown fields (groups too) are walked over, `string` fields are UTF-8, known fields have their wire type.
 
+mod plain;
 mod skip;
 mod trace;
 mod utf8;
@@ -100,6 +101,10 @@ fn walk<'a>(root: &'static Message, bytes: &'a [u8], trace: &mut impl Trace) -> 
             }
             Op::Message | Op::Item => {
                 let (body, outer) = delimited(after)?;
+                if *tag == message.attributes_tag && plain::is_attribute(body) {
+                    rest = outer;
+                    continue;
+                }
                 items += usize::from(op == Op::Item);
                 let (Some(frame), Some(child)) = (stack.get_mut(depth), child) else {
                     return Err(Fault { kind: Kind::Depth { limit: DEPTH_LIMIT }, at: rest });

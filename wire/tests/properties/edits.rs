@@ -289,7 +289,10 @@ fn assert_same(batch: &SpanBatch, model: &ExportTraceServiceRequest) {
     assert_eq!(batch.encoded_len(), encoded.len());
     let decoded = ExportTraceServiceRequest::decode(&*encoded).expect("a valid request");
     assert_eq!(spans(&decoded), expected);
-    assert_eq!(spanloom_wire::check(Signal::Traces, &encoded).map(|summary| summary.items), Ok(expected.len()));
+    assert_eq!(
+        spanloom_wire::check(Signal::Traces, &encoded).map(|summary| summary.items),
+        Ok(expected.len())
+    );
 
     let names: Vec<String> = batch.names().iter().map(|(_, name)| name.to_owned()).collect();
     assert_eq!(names, expected.iter().map(|flat| flat.record.name.clone()).collect::<Vec<_>>());
@@ -300,7 +303,8 @@ fn assert_same(batch: &SpanBatch, model: &ExportTraceServiceRequest) {
         });
         let column = batch.text(key);
         assert_eq!(column.iter().map(|(row, text)| (row, text.to_owned())).collect::<Vec<_>>(), expected);
-        let again = TextColumn::new(column.arena().to_owned(), column.ends().to_vec(), column.rows().to_vec());
+        let again =
+            TextColumn::new(column.arena().to_owned(), column.ends().to_vec(), column.rows().to_vec());
         assert_eq!(again, Ok(column));
     }
     let numbers: Vec<(u32, u64)> = batch.numbers("a").iter().map(|(row, _, bits)| (row, bits)).collect();
@@ -475,7 +479,8 @@ fn unknown_fields_survive_edits() {
     let other = framed(0x12, &[&[0x2a, 0x01, b'o']]);
     let scope = framed(0x12, &[&span, &other, &unknown("in scope spans")]);
     let resource = framed(0x0a, &[&unknown("in resource")]);
-    let request = [framed(0x0a, &[&resource, &scope, &unknown("in resource spans")]), unknown("in request")].concat();
+    let request =
+        [framed(0x0a, &[&resource, &scope, &unknown("in resource spans")]), unknown("in request")].concat();
 
     let mut batch = decode(&request);
     batch.retain(|row| row == 0);

@@ -1,4 +1,5 @@
 //! What holds of all requests, with prost's generated types as the oracle.
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
 mod check;
 mod edits;
