@@ -3,6 +3,7 @@
 
 mod check;
 mod edits;
+mod fuzz;
 mod json;
 mod requests;
 mod scramble;
