@@ -68,6 +68,7 @@ fn indexed(name: &'static str, run: impl Fn(SpanBatch, &Bytes) + 'static) -> Tas
 }
 
 fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
+    let json = json_of(&request);
     vec![
         task("prost decode, drop", |_, bytes| {
             drop(black_box(ExportTraceServiceRequest::decode(bytes.clone())));
@@ -121,7 +122,13 @@ fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
         task("JSON: write", |batch, _| {
             drop(black_box(json::to_json(&spanloom_wire::Batch::Spans(batch))));
         }),
+        task("JSON: read", move |_, _| drop(black_box(json::from_json(Signal::Traces, &json)))),
     ]
+}
+
+fn json_of(request: &ExportTraceServiceRequest) -> Vec<u8> {
+    let batch = SpanBatch::decode(request.encode_to_vec().into()).expect("a valid request");
+    json::to_json(&spanloom_wire::Batch::Spans(batch))
 }
 
 fn teams(spans: usize) -> TextColumn {

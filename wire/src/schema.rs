@@ -97,7 +97,8 @@ pub(crate) const FIXED32: u32 = 5;
 
 impl Message {
     pub fn field(&self, number: u32) -> Option<&'static Field> {
-        self.fields.iter().find(|field| field.number == number)
+        // From the end, where the few numbers are that the table of tags does not answer for.
+        self.fields.iter().rfind(|field| field.number == number)
     }
 
     #[cfg(feature = "json")]

@@ -3,7 +3,7 @@ use crate::varint;
 
 /// Whether this is a `KeyValue` as nearly all are: a key, then a scalar value, both ASCII. Most bytes of a
 /// request are in attributes, and four turns of the walk are saved on each; what is not plain takes the walk.
-#[inline]
+#[inline(always)]
 pub(super) fn is_attribute(entry: &[u8]) -> bool {
     let [0x0a, len @ 0..0x80, rest @ ..] = entry else { return false };
     let Some((key, [0x12, len @ 0..0x80, value @ ..])) = rest.split_at_checked(usize::from(*len)) else {
