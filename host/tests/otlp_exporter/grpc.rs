@@ -147,7 +147,7 @@ async fn headers_authentication_and_the_timeout_reach_the_destination() {
 async fn an_authenticator_that_is_not_there_is_named() {
     let config = json!({"endpoint": "a:1", "auth": {"authenticator": "basic"}});
     let error = build(&otlp_grpc::FACTORY, config).err().unwrap();
-    assert!(error.message.contains("`basic`") && error.message.contains("token"), "{error}");
+    assert!(error.to_string().contains("`basic`") && error.to_string().contains("token"), "{error}");
 }
 
 /// The destination limits requests to 1 MiB and says so with OUT_OF_RANGE; we, to 64 MiB.
