@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use anyhow::Context as _;
 use bytes::Bytes;
 use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
 use tonic::server::{Grpc, UnaryService};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -29,10 +30,16 @@ pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Takes one encoded `ExportTraceServiceRequest`; called from many tasks at once. The sender is
-/// answered when it returns.
+/// One encoded `ExportTraceServiceRequest`.
+pub(crate) struct Arrived {
+    pub(crate) request: Bytes,
+    /// Whether it was compressed on the wire.
+    pub(crate) compressed: bool,
+}
+
+/// Takes one request; called from many tasks at once. The sender is answered when it returns.
 pub(crate) trait Accept: Clone + Send + Sync + 'static {
-    fn accept(&self, request: Bytes) -> impl Future<Output = Result<(), Status>> + Send;
+    fn accept(&self, arrived: Arrived) -> impl Future<Output = Result<(), Status>> + Send;
 }
 
 /// Serves `accept` on `address` until the runtime ends; returns the address it listens on.
@@ -68,7 +75,9 @@ impl<A: Accept> Service<http::Request<Body>> for ExportService<A> {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let unary = Export(self.0.clone());
         Box::pin(async move {
-            let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(MESSAGE_LIMIT_BYTES);
+            let mut grpc = Grpc::new(RawCodec)
+                .max_decoding_message_size(MESSAGE_LIMIT_BYTES)
+                .accept_compressed(CompressionEncoding::Gzip);
             Ok(grpc.unary(unary, request).await)
         })
     }
@@ -84,7 +93,8 @@ impl<A: Accept> UnaryService<Bytes> for Export<A> {
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let accept = self.0.clone();
         Box::pin(async move {
-            accept.accept(request.into_inner()).await?;
+            let compressed = request.metadata().contains_key("grpc-encoding");
+            accept.accept(Arrived { request: request.into_inner(), compressed }).await?;
             Ok(Response::new(Vec::new()))
         })
     }

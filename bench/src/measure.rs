@@ -40,6 +40,8 @@ pub(crate) struct Sample {
     pub(crate) latency_p99_us: u64,
     pub(crate) sent_spans: u64,
     pub(crate) received_spans: u64,
+    /// Requests that reached the sink compressed, though no subject is configured to.
+    pub(crate) compressed_requests: u64,
     pub(crate) failed_requests: u64,
     pub(crate) first_failure: Option<String>,
 }
@@ -50,16 +52,17 @@ pub(crate) fn measure(subject: &mut Subject, load: Load, timing: Timing) -> anyh
     let mut blast = start_blast(subject, load)?;
     send(subject, &mut blast, timing.warm_up)?;
     let cpu_before = cpu(subject, &blast)?;
-    let (outcome, received_spans) = send(subject, &mut blast, timing.measured)?;
+    let (outcome, received) = send(subject, &mut blast, timing.measured)?;
     let cpu_used = cpu(subject, &blast)? - cpu_before;
-    anyhow::ensure!(received_spans > 0, "no span arrived: {}", outcome.first_failure.unwrap_or_default());
+    anyhow::ensure!(received.spans > 0, "no span arrived: {}", outcome.first_failure.unwrap_or_default());
     Ok(Sample {
-        cpu_us_per_span: cpu_used.as_secs_f64() * 1e6 / received_spans as f64,
+        cpu_us_per_span: cpu_used.as_secs_f64() * 1e6 / received.spans as f64,
         spans_per_s: outcome.sent_spans as f64 * 1e6 / outcome.elapsed_us as f64,
         latency_p50_us: outcome.latency_p50_us,
         latency_p99_us: outcome.latency_p99_us,
         sent_spans: outcome.sent_spans,
-        received_spans,
+        received_spans: received.spans,
+        compressed_requests: received.compressed,
         failed_requests: outcome.failed_requests,
         first_failure: outcome.first_failure,
     })
@@ -80,16 +83,20 @@ fn start_blast(subject: &Subject, load: Load) -> anyhow::Result<Part> {
     Ok(Part::start::<String>("blast", &args)?.0)
 }
 
-/// Sends for `duration` and settles; what the generator says, and how many spans the sink received.
-fn send(subject: &mut Subject, blast: &mut Part, duration: Duration) -> anyhow::Result<(BlastOutcome, u64)> {
+/// Sends for `duration` and settles; what the generator says, and what the sink received.
+fn send(
+    subject: &mut Subject,
+    blast: &mut Part,
+    duration: Duration,
+) -> anyhow::Result<(BlastOutcome, SinkCounts)> {
     let before: SinkCounts = subject.sink.ask("")?;
     let outcome: BlastOutcome = blast.ask(&duration.as_millis().to_string())?;
     let deadline = Instant::now() + SETTLE_TIMEOUT;
     loop {
         let now: SinkCounts = subject.sink.ask("")?;
-        anyhow::ensure!(now.malformed == before.malformed, "the sink received what is not OTLP");
-        let received = now.spans - before.spans;
-        if received >= outcome.sent_spans || Instant::now() > deadline {
+        let received = now.since(before);
+        anyhow::ensure!(received.malformed == 0, "the sink received what is not OTLP");
+        if received.spans >= outcome.sent_spans || Instant::now() > deadline {
             return Ok((outcome, received));
         }
         std::thread::sleep(SETTLE_POLL);

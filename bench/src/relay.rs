@@ -15,7 +15,7 @@ use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-use crate::export_service::{self, Accept, EXPORT_PATH};
+use crate::export_service::{self, Accept, Arrived, EXPORT_PATH};
 use crate::raw_codec::RawCodec;
 use crate::{process, shape};
 
@@ -60,7 +60,7 @@ struct Counted {
 }
 
 impl Accept for Relay {
-    async fn accept(&self, request: Bytes) -> Result<(), Status> {
+    async fn accept(&self, Arrived { request, .. }: Arrived) -> Result<(), Status> {
         let spans = shape::count_spans(&request);
         let spans = spans.ok_or_else(|| Status::invalid_argument("not an export request"))?;
         let queued = self.queue.send(Counted { spans, request }).await;

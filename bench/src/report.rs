@@ -118,6 +118,9 @@ fn account(rounds: &[&Record]) -> String {
         let first = rounds.iter().find_map(|record| record.sample.first_failure.as_deref());
         account.push_str(&format!("; {failed} requests failed, the first: {}", first.unwrap_or_default()));
     }
+    if rounds.iter().any(|record| record.sample.compressed_requests > 0) {
+        account.push_str("; sent compressed, though told not to");
+    }
     account
 }
 
@@ -155,6 +158,7 @@ mod tests {
             latency_p99_us: 2_000,
             sent_spans: 100,
             received_spans,
+            compressed_requests: 0,
             failed_requests: 0,
             first_failure: None,
         };

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::Context;
 use bytes::{Bytes, BytesMut};
 use clap::Args;
-use http::{Request, Response};
+use flate2::read::GzDecoder;
+use http::{Request, Response, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -20,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Status;
 
-use crate::export_service::{self, Accept, MESSAGE_LIMIT_BYTES};
+use crate::export_service::{self, Accept, Arrived, MESSAGE_LIMIT_BYTES};
 use crate::process::{self, LOOPBACK};
 use crate::shape;
 
@@ -53,6 +55,18 @@ pub(crate) struct SinkCounts {
     pub(crate) requests: u64,
     /// Requests that are not OTLP.
     pub(crate) malformed: u64,
+    pub(crate) compressed: u64,
+}
+
+impl SinkCounts {
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            spans: self.spans - before.spans,
+            requests: self.requests - before.requests,
+            malformed: self.malformed - before.malformed,
+            compressed: self.compressed - before.compressed,
+        }
+    }
 }
 
 /// Listens on two free ports, says which, and answers each line on stdin with its counts, until
@@ -86,10 +100,11 @@ struct Counters {
     spans: AtomicU64,
     requests: AtomicU64,
     malformed: AtomicU64,
+    compressed: AtomicU64,
 }
 
 impl Sink {
-    fn count(&self, request: &[u8]) -> bool {
+    fn count(&self, request: &[u8], compressed: bool) -> bool {
         let spans = self.known.get(&request.len()).copied().or_else(|| shape::count_spans(request));
         let counters = &self.counters;
         match spans {
@@ -97,13 +112,18 @@ impl Sink {
             None => counters.malformed.fetch_add(1, Ordering::Relaxed),
         };
         counters.requests.fetch_add(1, Ordering::Relaxed);
+        counters.compressed.fetch_add(compressed.into(), Ordering::Relaxed);
         spans.is_some()
     }
 }
 
 impl Accept for Sink {
-    async fn accept(&self, request: Bytes) -> Result<(), Status> {
-        if self.count(&request) { Ok(()) } else { Err(Status::invalid_argument("not an export request")) }
+    async fn accept(&self, arrived: Arrived) -> Result<(), Status> {
+        if self.count(&arrived.request, arrived.compressed) {
+            Ok(())
+        } else {
+            Err(Status::invalid_argument("not an export request"))
+        }
     }
 }
 
@@ -113,6 +133,7 @@ impl Counters {
             spans: self.spans.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             malformed: self.malformed.load(Ordering::Relaxed),
+            compressed: self.compressed.load(Ordering::Relaxed),
         }
     }
 }
@@ -132,17 +153,29 @@ async fn serve_connection(connection: TcpStream, sink: Sink) {
     let service = service_fn(|request: Request<Incoming>| {
         let sink = sink.clone();
         async move {
-            let taken = read_body(request.into_body()).await.is_ok_and(|body| sink.count(&body));
+            let taken = take(&sink, request).await.unwrap_or(false);
             let mut response = Response::new(Empty::<Bytes>::new());
             *response.status_mut() = if taken { http::StatusCode::OK } else { http::StatusCode::BAD_REQUEST };
             response
                 .headers_mut()
-                .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-protobuf"));
+                .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-protobuf"));
             Ok::<_, Infallible>(response)
         }
     });
     // A peer that hangs up between phases is no news.
     drop(http1::Builder::new().serve_connection(TokioIo::new(connection), service).await);
+}
+
+/// Counts a request; whether it is OTLP.
+async fn take(sink: &Sink, request: Request<Incoming>) -> anyhow::Result<bool> {
+    let gzip = request.headers().get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip");
+    let body = read_body(request.into_body()).await?;
+    if !gzip {
+        return Ok(sink.count(&body, false));
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(&*body).take(MESSAGE_LIMIT_BYTES as u64).read_to_end(&mut plain)?;
+    Ok(sink.count(&plain, true))
 }
 
 /// The whole body in one buffer, as a receiver that reads it needs it.

@@ -40,6 +40,7 @@ impl Service {
     /// Builds and starts everything: endpoints first, receivers last, so that nothing comes in before it has a way out.
     pub async fn start(config: &Config, registry: &Registry) -> anyhow::Result<Service> {
         let telemetry = Telemetry::new();
+        telemetry.identify(&config.service.telemetry.resource);
         let health = Arc::new(Health::default());
         let endpoints = Running::default();
         for address in config.service.telemetry.metrics.addresses() {
