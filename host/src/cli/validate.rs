@@ -11,7 +11,7 @@ use crate::{
 /// Check a config without running it: every error at once, each with its place.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints what the config holds, or its errors with exit code 2. Warnings do not fail it. Nothing is opened or
+Prints what the config holds, or its errors with exit code 2. Warnings do not fail it. Nothing is opened or \
 connected to.
 
 Example:

@@ -153,7 +153,10 @@ async fn what_requests_hold_together_is_bounded() {
         let request =
             request.header("content-type", "application/x-protobuf").header("content-encoding", encoding);
         let response = request.body(body).send().await.unwrap();
-        assert_eq!((response.status().as_u16(), &*response.headers()["retry-after"]), (503, "1".as_bytes()));
+        assert_eq!(
+            (response.status().as_u16(), response.headers()["retry-after"].as_bytes()),
+            (503, &b"1"[..])
+        );
     }
     permits.add_permits(2);
     first.await.unwrap().unwrap();

@@ -1,6 +1,7 @@
 //! Every message that a wrong config may meet, word for word.
 
 use super::{refuses, warns};
+use crate::config::{ConfigError, Node};
 
 /// A config with these lines as the `otlp` exporter's, from line 4.
 fn exporter(lines: &str) -> String {
@@ -637,4 +638,20 @@ warning: the environment variable `MISSING` is not set
   |                ^^^^^^^^^^^^^^ this is read as nothing
   = a default is written `${env:MISSING:-default}`",
     );
+}
+
+/// Components' checks know the keys of their config, not its place.
+#[test]
+fn an_error_that_begins_with_its_keys_is_placed_by_them() {
+    let node = Node::parse("a.yaml", "tls:\n  cert_file: x.pem\n").unwrap();
+    let places = [
+        (ConfigError::on("tls::cert_file", "no such file"), "a.yaml:2:14"),
+        (ConfigError::new("tls.cert_file: x.pem: no such file"), "a.yaml:2:14"),
+        (ConfigError::new("tls.key_file: is missing"), "a.yaml:1:1"),
+        (ConfigError::new("this is wrong"), "a.yaml:1:1"),
+    ];
+    for (error, place) in places {
+        let error = error.within(&node);
+        assert_eq!(error.findings()[0].at.as_ref().unwrap().to_string(), place);
+    }
 }
