@@ -1,41 +1,42 @@
 //! `spanloom generate`: what it says was accepted is what the destination has.
 
-use spanloom_tests::{Answer, Sink, Spanloom, command, config, otlp::Signal, spanloom::free_address};
+use spanloom_tests::{Answer, Chain, Sink, command, otlp::Signal, spanloom::free_address};
 
 const TOTAL: usize = 500;
 
-/// All three signals, through Spanloom to the sink.
+/// All three signals, shown by one Spanloom and delivered by it to a second over both protocols.
 async fn check(protocol: &str) {
-    let sink = Sink::start().await;
-    let spanloom =
-        Spanloom::start(&config::relay(&format!("otlp_grpc: {{endpoint: \"http://{}\"}}", sink.address)))
-            .await;
-    let to = if protocol == "grpc" { spanloom.grpc } else { spanloom.http };
+    let chain = Chain::start().await;
     for (name, signal) in [("traces", Signal::Traces), ("metrics", Signal::Metrics), ("logs", Signal::Logs)] {
-        let ended = generate(name, protocol, &format!("http://{to}")).await;
+        let ended = generate(name, protocol, &chain.endpoint(protocol)).await;
         assert_eq!(ended.code, 0, "{ended:?}");
         let accepted = number_after("accepted", &ended.stdout);
         assert_eq!(accepted, TOTAL, "{}", ended.stdout);
-        sink.wait_for_items(signal, accepted).await;
-        assert_eq!(sink.items(signal), accepted, "{name}");
+        chain.sink.wait_for_items(signal, 2 * accepted).await;
+        chain.first.wait_for_output(&mark(name)).await;
     }
-    spanloom.finish().await;
+    let sink = chain.finish().await;
+    assert_eq!(Signal::ALL.map(|signal| sink.items(signal)), [2 * TOTAL; 3]);
 }
 
 async fn generate(signal: &str, protocol: &str, endpoint: &str) -> command::Ended {
-    let total = TOTAL.to_string();
-    let args =
-        ["--endpoint", endpoint, "--protocol", protocol, "--total", &total, "--rate", "0", "--batch", "40"];
-    command::spanloom(&[&["generate", signal], &args[..]].concat()).await
+    let (total, mark) = (TOTAL.to_string(), format!("run={}", mark(signal)));
+    let to = ["generate", signal, "--endpoint", endpoint, "--protocol", protocol, "--attribute", &mark];
+    command::spanloom(&[&to[..], &["--total", &total, "--rate", "0", "--batch", "40"]].concat()).await
 }
 
-/// `accepted  1,234 in 0.1 s`
+/// A value that is seen nowhere else.
+fn mark(signal: &str) -> String {
+    format!("generated {signal}")
+}
+
+/// `accepted  1,234 in 0.1 s`, `rejected  3: no`
 fn number_after(word: &str, summary: &str) -> usize {
     let line = summary.lines().find_map(|line| line.strip_prefix(word));
     let number = line
         .and_then(|rest| rest.split_whitespace().next())
         .unwrap_or_else(|| panic!("no {word} in:\n{summary}"));
-    number.replace(',', "").parse().unwrap()
+    number.replace([',', ':'], "").parse().unwrap()
 }
 
 #[tokio::test]
