@@ -87,7 +87,7 @@ impl Cli {
             Command::Validate(args) => validate::run(&args, &registry, terminal),
             Command::Components(args) => components::run(&args, &registry, terminal),
             Command::PrintConfig(args) => print_config::run(&args, terminal),
-            Command::Generate(args) => generate::run(*args).await,
+            Command::Generate(args) => generate::run(*args, terminal).await,
         }
     }
 }

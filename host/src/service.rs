@@ -112,7 +112,7 @@ async fn start_extensions(
         let (Some(node), Some(factory)) = (config.extensions.get(id), registry.extension(&id.kind)) else {
             continue;
         };
-        let built = factory.build(node)?;
+        let built = factory.build(node).map_err(|error| error.within(node))?;
         extensions.server_auth.extend(built.server_auth.map(|auth| (id.to_string(), auth)));
         extensions.client_auth.extend(built.client_auth.map(|auth| (id.to_string(), auth)));
         if let Some(endpoint) = built.endpoint {

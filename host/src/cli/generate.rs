@@ -9,7 +9,7 @@ mod report;
 mod shop;
 
 use std::{
-    io::{self, Write},
+    io,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -19,7 +19,7 @@ use http::Uri;
 use tokio::{net::TcpStream, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::Exit;
+use super::{Exit, Terminal};
 
 pub use self::args::{Compression, GenerateArgs, Protocol, Share, SignalArg};
 use self::{
@@ -30,11 +30,11 @@ use self::{
     shop::ShopSettings,
 };
 
-/// Sends until the time is over, the total is reached, or Ctrl-C; then writes the summary to standard output.
+/// Sends until the time is over, the total is reached, or Ctrl-C; then writes the summary.
 ///
 /// Succeeds if everything was accepted. Errors are what keeps it from starting: settings that can't be used, or
 /// nobody who listens.
-pub async fn run(args: GenerateArgs) -> anyhow::Result<Exit> {
+pub async fn run(args: GenerateArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     let stop = CancellationToken::new();
     let on_interrupt = stop.clone();
     let interrupt = tokio::spawn(async move {
@@ -45,7 +45,7 @@ pub async fn run(args: GenerateArgs) -> anyhow::Result<Exit> {
     let outcome = generate(&args, stop).await;
     interrupt.abort();
     let (report, elapsed) = outcome?;
-    write!(io::stdout().lock(), "{}", Summary { report: &report, elapsed })?;
+    write!(terminal.out, "{}", Summary { report: &report, elapsed })?;
     Ok(if report.is_clean() { Exit::Done } else { Exit::Failed })
 }
 

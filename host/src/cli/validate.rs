@@ -22,7 +22,7 @@ pub struct ValidateArgs {
 }
 
 pub fn run(args: &ValidateArgs, registry: &Registry, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    if args.config.config.is_empty() && args.config.set.is_empty() {
+    if args.config.config.is_empty() {
         writeln!(terminal.err, "error: no config is given; name one with `--config`")?;
         return Ok(Exit::Wrong);
     }

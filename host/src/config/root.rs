@@ -73,13 +73,19 @@ impl Config {
     ) -> Result<Opened, ConfigError> {
         let Loaded { root, mut warnings } = load(configs, sets, env)?;
         let (config, mut findings) = Config::read(&root);
-        match check(&config, registry) {
-            Ok(more) => warnings.extend(more),
-            Err(error) => findings.extend(error.into_findings()),
-        }
+        let doubts = match check(&config, registry) {
+            Ok(doubts) => doubts,
+            Err(error) => {
+                findings.extend(error.into_findings());
+                Vec::new()
+            }
+        };
         match ConfigError::from_findings(findings) {
-            Ok(()) => Ok(Opened { config, warnings }),
-            Err(error) => Err(error.sorted()),
+            Ok(()) => {
+                warnings.extend(doubts);
+                Ok(Opened { config, warnings })
+            }
+            Err(error) => Err(error.after(warnings)),
         }
     }
 

@@ -153,10 +153,8 @@ async fn what_requests_hold_together_is_bounded() {
         let request =
             request.header("content-type", "application/x-protobuf").header("content-encoding", encoding);
         let response = request.body(body).send().await.unwrap();
-        assert_eq!(
-            (response.status().as_u16(), response.headers()["retry-after"].as_bytes()),
-            (503, &b"1"[..])
-        );
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["retry-after"], "1");
     }
     permits.add_permits(2);
     first.await.unwrap().unwrap();

@@ -36,11 +36,13 @@ impl Pace {
     }
 
     /// Waits until the next request is due; its items, or `None` when there is nothing more to send.
+    ///
+    /// With a duration it ends when that is over, not when the last request within it was due.
     pub(super) async fn claim(&self) -> Option<usize> {
-        let (items, due) = self.reserve()?;
+        let (items, due) = self.reserve();
         tokio::select! {
             () = self.stop.cancelled() => None,
-            () = sleep_until(due) => Some(items),
+            () = sleep_until(due) => (items > 0).then_some(items as usize),
         }
     }
 
@@ -56,19 +58,22 @@ impl Pace {
         self.start.elapsed()
     }
 
-    fn reserve(&self) -> Option<(usize, Instant)> {
-        if self.stop.is_cancelled() {
-            return None;
-        }
+    /// The items of the next request and when they are due; none, when nothing is left to send.
+    fn reserve(&self) -> (u64, Instant) {
         let mut claimed = self.claimed();
-        let due = self.start + self.time_for(*claimed);
-        if self.settings.duration.is_some_and(|duration| due.max(Instant::now()) >= self.start + duration) {
-            return None;
-        }
         let left = self.settings.total.map_or(u64::MAX, |total| total.saturating_sub(*claimed));
+        if left == 0 {
+            return (0, self.start);
+        }
+        let due = self.start + self.time_for(*claimed);
+        if let Some(end) = self.settings.duration.map(|duration| self.start + duration)
+            && due.max(Instant::now()) >= end
+        {
+            return (0, end);
+        }
         let items = left.min(self.request_items());
         *claimed += items;
-        (items > 0).then_some((items as usize, due))
+        (items, due)
     }
 
     fn request_items(&self) -> u64 {
@@ -134,6 +139,15 @@ mod tests {
     async fn requests_are_smaller_at_a_low_rate() {
         let settings = PaceSettings { rate: 5, total: Some(3), ..SETTINGS };
         assert_eq!(drain(settings).await, [(1, 0), (1, 200), (1, 400)]);
+    }
+
+    /// The last request is due at 1.9 s; 2 s are over at 2.
+    #[tokio::test(start_paused = true)]
+    async fn a_duration_lasts_as_long_as_it_says() {
+        let settings = PaceSettings { rate: 1_000, duration: Some(Duration::from_secs(2)), ..SETTINGS };
+        let pace = Pace::start(settings, CancellationToken::new());
+        while pace.claim().await.is_some() {}
+        assert_eq!(pace.elapsed(), Duration::from_secs(2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -111,10 +111,9 @@ impl Report {
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Summary { report, elapsed } = self;
-        let mebibytes = report.bytes as f64 / 1_048_576.0;
         let sent = [report.sent, report.requests].map(grouped);
         let [sent, requests] = &sent;
-        writeln!(f, "sent      {sent} {} in {requests} requests, {mebibytes:.1} MiB", report.items())?;
+        writeln!(f, "sent      {sent} {} in {requests} requests, {}", report.items(), bytes(report.bytes))?;
         let seconds = elapsed.as_secs_f64();
         writeln!(f, "accepted  {} in {seconds:.1} s, {}", grouped(report.accepted), report.rate(*elapsed))?;
         let rejection = if report.rejection.is_empty() { "" } else { ": " };
@@ -129,6 +128,13 @@ impl fmt::Display for Summary<'_> {
         let at = |quantile| millis(report.latency_us.value_at_quantile(quantile));
         let max = millis(report.latency_us.max());
         writeln!(f, "latency   p50 {}  p90 {}  p99 {}  max {max}", at(0.5), at(0.9), at(0.99))
+    }
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        0..1_048_576 => format!("{:.1} KiB", count as f64 / 1_024.0),
+        _ => format!("{:.1} MiB", count as f64 / 1_048_576.0),
     }
 }
 

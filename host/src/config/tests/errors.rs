@@ -640,6 +640,27 @@ warning: the environment variable `MISSING` is not set
     );
 }
 
+/// A variable that is not set may be why: its warning stands above the errors.
+#[test]
+fn an_error_does_not_hide_what_may_have_caused_it() {
+    refuses(
+        &exporter("    endpoint: ${env:MISSING}"),
+        "
+warning: the environment variable `MISSING` is not set
+ --> otel.yaml:4:15  exporters › otlp › endpoint
+  |
+4 |     endpoint: ${env:MISSING}
+  |               ^^^^^^^^^^^^^^ this is read as nothing
+  = a default is written `${env:MISSING:-default}`
+
+error: `endpoint` is empty: say where to, as `host:4317`
+ --> otel.yaml:4:15  exporters › otlp › endpoint
+  |
+4 |     endpoint: ${env:MISSING}
+  |               ^^^^^^^^^^^^^^",
+    );
+}
+
 /// Components' checks know the keys of their config, not its place.
 #[test]
 fn an_error_that_begins_with_its_keys_is_placed_by_them() {
@@ -647,6 +668,7 @@ fn an_error_that_begins_with_its_keys_is_placed_by_them() {
     let places = [
         (ConfigError::on("tls::cert_file", "no such file"), "a.yaml:2:14"),
         (ConfigError::new("tls.cert_file: x.pem: no such file"), "a.yaml:2:14"),
+        (ConfigError::new("tls: cert_file: no such file"), "a.yaml:2:14"),
         (ConfigError::new("tls.key_file: is missing"), "a.yaml:1:1"),
         (ConfigError::new("this is wrong"), "a.yaml:1:1"),
     ];
@@ -654,4 +676,10 @@ fn an_error_that_begins_with_its_keys_is_placed_by_them() {
         let error = error.within(&node);
         assert_eq!(error.findings()[0].at.as_ref().unwrap().to_string(), place);
     }
+}
+
+#[test]
+fn a_key_is_named_even_where_no_file_is_known() {
+    let error = ConfigError::on("tls::cert_file", "no such file");
+    assert_eq!(error.to_string(), "error: no such file\n --> tls › cert_file");
 }
