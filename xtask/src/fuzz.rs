@@ -17,6 +17,9 @@ pub struct FuzzArgs {
 }
 
 pub fn run(args: &FuzzArgs) -> Result<ExitCode> {
+    if !folders::root().join("wire/fuzz").exists() {
+        bail!("there is no wire/fuzz yet");
+    }
     let cargo_fuzz = tools::cargo_tool("cargo-fuzz", "0.13.2")?;
     let in_wire = |task: &str| {
         let mut fuzz = Command::new(&cargo_fuzz);
