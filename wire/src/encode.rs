@@ -152,6 +152,12 @@ pub(crate) fn bytes_at(sources: &[Bytes], place: Place) -> Option<&[u8]> {
     sources.get(place.source as usize)?.get(place.start as usize..place.end as usize)
 }
 
+/// As `bytes_at`, sharing the source.
+fn slice_at(sources: &[Bytes], place: Place) -> Option<Bytes> {
+    let bytes = bytes_at(sources, place)?;
+    Some(sources.get(place.source as usize)?.slice_ref(bytes))
+}
+
 /// Collects pieces: long runs as slices of their source, everything between them in one buffer.
 struct Splicer<'a> {
     sources: &'a [Bytes],
@@ -215,11 +221,7 @@ impl<'a> Splicer<'a> {
                 sealed = end;
                 bytes
             }
-            Piece::Slice(place) => self
-                .sources
-                .get(place.source as usize)
-                .map(|source| source.slice(place.start as usize..place.end as usize))
-                .unwrap_or_default(),
+            Piece::Slice(place) => slice_at(self.sources, place).unwrap_or_default(),
         };
         self.pieces.into_iter().map(slice).filter(|piece| !piece.is_empty()).collect()
     }

@@ -75,6 +75,13 @@ impl<C: Columns> Store<C> {
         }
     }
 
+    /// Copies what is left into one request of its own, so that the sources can go.
+    pub(crate) fn compact(&mut self) {
+        let request = Bytes::from(self.chunks().concat());
+        self.requests = if request.is_empty() { SmallVec::new() } else { smallvec![request] };
+        self.view = OnceLock::new();
+    }
+
     /// The view, built when first asked for.
     pub(crate) fn view(&self) -> &Arc<View<C>> {
         self.view.get_or_init(|| Arc::new(View::of(&self.requests, self.items)))
