@@ -36,8 +36,11 @@ pub enum Command {
     Validate(validate::ValidateArgs),
     Components(components::ComponentsArgs),
     PrintConfig(print_config::PrintConfigArgs),
-    Generate(generate::GenerateArgs),
+    Generate(Box<generate::GenerateArgs>),
 }
+
+/// What runs without a config: OTLP in, everything shown.
+const EMBEDDED_CONFIG: &str = include_str!("../embedded.yaml");
 
 /// What a config is made of.
 #[derive(Clone, Debug, Default, Args)]
@@ -49,6 +52,13 @@ pub struct ConfigArgs {
     /// One value over the configs, as processors::batch::timeout=2s. The value is YAML; `.` parts keys too.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// What `--config` names, or else the embedded config.
+    fn or_embedded(&self) -> Vec<String> {
+        if self.config.is_empty() { vec![format!("yaml:{EMBEDDED_CONFIG}")] } else { self.config.clone() }
+    }
 }
 
 /// Where a command writes to.
@@ -77,7 +87,7 @@ impl Cli {
             Command::Validate(args) => validate::run(&args, &registry, terminal),
             Command::Components(args) => components::run(&args, &registry, terminal),
             Command::PrintConfig(args) => print_config::run(&args, terminal),
-            Command::Generate(args) => generate::run(args).await,
+            Command::Generate(args) => generate::run(*args, terminal).await,
         }
     }
 }
@@ -94,3 +104,6 @@ impl From<Exit> for ExitCode {
         ExitCode::from(exit as u8)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,4 +31,4 @@ pub use root::{Config, PipelineConfig, PipelineId, ServiceConfig};
 pub use types::{Duration, Secret, present};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -100,7 +100,7 @@ pub struct Sending {
 }
 
 enum Lane {
-    Direct(Direct),
+    Direct(Box<Direct>),
     Queued(Arc<Queue>),
 }
 
@@ -125,7 +125,7 @@ impl Sending {
                 let metrics = SendingMetrics::new(telemetry, exporter_id, signal);
                 let delivery = Delivery::new(exporter_id, exporter.clone(), settings, metrics, stop.clone());
                 match &settings.queue {
-                    None => Lane::Direct(Direct { delivery, tasks: tasks.clone(), open: Mutex::new(true) }),
+                    None => Lane::Direct(Direct::new(delivery, tasks.clone())),
                     Some(queue) => Lane::Queued(Queue::new(queue.clone(), delivery, tasks.clone())),
                 }
             })
@@ -174,6 +174,10 @@ impl Consumer for Sending {
 }
 
 impl Direct {
+    fn new(delivery: Delivery, tasks: TaskTracker) -> Box<Direct> {
+        Box::new(Direct { delivery, tasks, open: Mutex::new(true) })
+    }
+
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
         match self.enter() {
             Some(_under_way) => self.delivery.deliver(batch).await,

@@ -40,6 +40,7 @@ impl Service {
     /// Builds and starts everything: endpoints first, receivers last, so that nothing comes in before it has a way out.
     pub async fn start(config: &Config, registry: &Registry) -> anyhow::Result<Service> {
         let telemetry = Telemetry::new();
+        telemetry.identify(&config.service.telemetry.resource);
         let health = Arc::new(Health::default());
         let endpoints = Running::default();
         for address in config.service.telemetry.metrics.addresses() {
@@ -111,7 +112,7 @@ async fn start_extensions(
         let (Some(node), Some(factory)) = (config.extensions.get(id), registry.extension(&id.kind)) else {
             continue;
         };
-        let built = factory.build(node)?;
+        let built = factory.build(node).map_err(|error| error.within(node))?;
         extensions.server_auth.extend(built.server_auth.map(|auth| (id.to_string(), auth)));
         extensions.client_auth.extend(built.client_auth.map(|auth| (id.to_string(), auth)));
         if let Some(endpoint) = built.endpoint {

@@ -1,12 +1,13 @@
 //! Spanloom's own metrics (under the Collector's names), logs and ledger.
 
+mod help;
 pub mod logs;
 pub mod process;
 pub mod server;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, SharedString};
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use wire::Signal;
 
@@ -29,13 +30,10 @@ pub type Labels<'a> = &'a [(&'static str, &'a str)];
 impl Telemetry {
     pub fn new() -> Arc<Telemetry> {
         let recorder = PrometheusBuilder::new().build_recorder();
-        recorder.describe_gauge(
-            LEDGER_ITEMS.into(),
-            None,
-            "Spans, data points and log records by what became of them: \
-             received = delivered + sampled_out + dropped + in_flight."
-                .into(),
-        );
+        for (name, help) in help::HELP {
+            // The exposition keeps one help text a name, whatever the metric's type.
+            recorder.describe_counter(name.into(), None, help.into());
+        }
         let process = process::ProcessMetrics::register(&recorder, &METADATA);
         let handle = recorder.handle();
         Arc::new(Telemetry { recorder, handle, process, ledger: Ledger::default() })
@@ -53,10 +51,18 @@ impl Telemetry {
         self.recorder.register_histogram(&key(name, labels), &METADATA)
     }
 
-    /// The `HELP` line of a metric.
-    pub fn describe(&self, name: &'static str, help: impl Into<SharedString>) {
-        // The exposition keeps one help text a name, whatever the metric's type.
-        self.recorder.describe_counter(name.into(), None, help.into());
+    /// Says whose metrics these are: `target_info`, with the attributes of `service.telemetry.resource` over the
+    /// defaults. One without a value takes a default away.
+    pub fn identify(&self, resource: &BTreeMap<String, Option<String>>) {
+        let mut attributes = BTreeMap::from([
+            ("service.name".to_owned(), Some("spanloom".to_owned())),
+            ("service.version".to_owned(), Some(env!("CARGO_PKG_VERSION").to_owned())),
+        ]);
+        attributes.extend(resource.clone());
+        let labels: Vec<Label> = (attributes.into_iter())
+            .filter_map(|(name, value)| Some(Label::new(name.replace(['.', '-', '/'], "_"), value?)))
+            .collect();
+        self.recorder.register_gauge(&Key::from_parts("target_info", labels), &METADATA).set(1.0);
     }
 
     /// The Prometheus text exposition, format 0.0.4.
@@ -116,12 +122,6 @@ impl ReceiverMetrics {
             }
             Signal::Logs => ("otelcol_receiver_accepted_log_records", "otelcol_receiver_refused_log_records"),
         };
-        telemetry
-            .describe(accepted, format!("Number of {signal} items successfully pushed into the pipeline."));
-        telemetry.describe(
-            refused,
-            format!("Number of {signal} items that could not be pushed into the pipeline."),
-        );
         let labels: Labels<'_> = &[("receiver", receiver), ("transport", transport)];
         ReceiverMetrics {
             accepted: telemetry.counter(accepted, labels),
@@ -140,12 +140,15 @@ mod tests {
         let telemetry = Telemetry::new();
         ReceiverMetrics::new(&telemetry, "otlp", "grpc", Signal::Traces).accepted.increment(3);
         telemetry.ledger.open("traces", "debug").enter(3);
+        let resource = [("team".to_owned(), Some("a".to_owned())), ("service.version".to_owned(), None)];
+        telemetry.identify(&BTreeMap::from(resource));
         let text = telemetry.render();
         for line in [
             r#"otelcol_receiver_accepted_spans{receiver="otlp",transport="grpc"} 3"#,
             r#"spanloom_ledger_items{pipeline="traces",destination="debug",state="received"} 3"#,
             r#"spanloom_ledger_items{pipeline="traces",destination="debug",state="in_flight"} 3"#,
             "# TYPE otelcol_process_uptime gauge",
+            r#"target_info{service_name="spanloom",team="a"} 1"#,
         ] {
             assert!(text.contains(line), "no `{line}` in:\n{text}");
         }

@@ -22,10 +22,12 @@ use spanloom_wire::{Signal, SpanBatch, TextColumn, check, json};
 const SPANS: usize = 1_000;
 const ROUNDS: usize = 300;
 
+/// Is given a fresh batch, made outside the measured time, and the bytes it was made from.
+type Work = Box<dyn Fn(SpanBatch, &Bytes)>;
+
 struct Task {
     name: &'static str,
-    /// Takes a fresh batch, made outside the measured time, and does its work.
-    run: Box<dyn Fn(SpanBatch, &Bytes)>,
+    run: Work,
     /// The index stands before the work begins.
     indexed: bool,
     best_ns: f64,
@@ -66,6 +68,7 @@ fn indexed(name: &'static str, run: impl Fn(SpanBatch, &Bytes) + 'static) -> Tas
 }
 
 fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
+    let json = json_of(&request);
     vec![
         task("prost decode, drop", |_, bytes| {
             drop(black_box(ExportTraceServiceRequest::decode(bytes.clone())));
@@ -73,7 +76,7 @@ fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
         task("prost encode", move |_, _| drop(black_box(request.encode_to_vec()))),
         task("copy of the bytes", |_, bytes| drop(black_box(bytes.to_vec()))),
         task("check", |_, bytes| drop(black_box(check(Signal::Traces, bytes)))),
-        task("index", |batch, _| drop(black_box(batch.trace_ids().len()))),
+        task("index", |batch, _| assert_eq!(black_box(batch.trace_ids()).len(), SPANS)),
         indexed("column: names", |batch, _| drop(black_box(batch.names()))),
         indexed("column: text of the third attribute", |batch, _| drop(black_box(batch.text("url.full")))),
         indexed("column: numbers of the last attribute", |batch, _| {
@@ -119,7 +122,13 @@ fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
         task("JSON: write", |batch, _| {
             drop(black_box(json::to_json(&spanloom_wire::Batch::Spans(batch))));
         }),
+        task("JSON: read", move |_, _| drop(black_box(json::from_json(Signal::Traces, &json)))),
     ]
+}
+
+fn json_of(request: &ExportTraceServiceRequest) -> Vec<u8> {
+    let batch = SpanBatch::decode(request.encode_to_vec().into()).expect("a valid request");
+    json::to_json(&spanloom_wire::Batch::Spans(batch))
 }
 
 fn teams(spans: usize) -> TextColumn {
@@ -132,12 +141,12 @@ fn request() -> ExportTraceServiceRequest {
     let span = |number: usize| Span {
         trace_id: (number as u128 / 10 * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834).to_be_bytes().to_vec(),
         span_id: (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes().to_vec(),
-        parent_span_id: if number % 10 == 0 { Vec::new() } else { vec![7; 8] },
+        parent_span_id: if number.is_multiple_of(10) { Vec::new() } else { vec![7; 8] },
         name: format!("GET /api/v1/orders/{}", number % 50),
         kind: 1 + number as i32 % 5,
         start_time_unix_nano: 1_700_000_000_000_000_000 + number as u64,
         end_time_unix_nano: 1_700_000_000_000_000_000 + (number as u64 * 7_919) % 1_000_000_000,
-        status: Some(Status { message: String::new(), code: if number % 50 == 0 { 2 } else { 0 } }),
+        status: Some(Status { message: String::new(), code: if number.is_multiple_of(50) { 2 } else { 0 } }),
         flags: 0x101,
         attributes: vec![
             text("http.request.method", "GET".into()),
@@ -152,7 +161,7 @@ fn request() -> ExportTraceServiceRequest {
             text("db.system", "postgresql".into()),
             text("db.query.text", "SELECT * FROM orders WHERE id = $1".into()),
             text("thread.name", format!("worker-{}", number % 16)),
-            attribute("cache.hit", ProstValue::BoolValue(number % 3 == 0)),
+            attribute("cache.hit", ProstValue::BoolValue(number.is_multiple_of(3))),
             attribute("retry.count", ProstValue::DoubleValue(0.5)),
         ],
         ..Span::default()

@@ -1,12 +1,15 @@
+mod data_points;
+mod log_records;
+
 use std::fmt;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::fields::{Field, Fields};
 use crate::store::Store;
-use crate::view::Columns;
 use crate::{Signal, SpanBatch, WireError};
+use data_points::DataPoints;
+use log_records::LogRecords;
 
 /// Telemetry of one signal, over the bytes it arrived in. A clone shares them.
 #[derive(Clone, Debug)]
@@ -111,12 +114,29 @@ impl Batch {
         Ok(())
     }
 
-    /// Keeps the first `items` items and returns the rest; both keep their resources and scopes.
+    /// Keeps the first `items` items and returns the rest; both keep their resources and scopes. A metric goes
+    /// to one side whole, unless it alone has more data points than `items`. Unless `items` is 0, at least one
+    /// record is kept.
     pub fn split_off_items(&mut self, items: usize) -> Batch {
         match self {
             Batch::Spans(batch) => Batch::Spans(batch.split_off_items(items)),
             Batch::Metrics(batch) => Batch::Metrics(MetricsBatch(batch.0.split_off(items))),
             Batch::Logs(batch) => Batch::Logs(LogsBatch(batch.0.split_off(items))),
+        }
+    }
+
+    /// Batches of at most `max_items` items, in order: as by `split_off_items` again and again, in one go.
+    pub fn split_items(self, max_items: usize) -> Vec<Batch> {
+        match self {
+            Batch::Spans(batch) => batch.split_items(max_items).into_iter().map(Batch::Spans).collect(),
+            Batch::Metrics(batch) => {
+                let parts = batch.0.split_items(max_items).into_iter();
+                parts.map(|part| Batch::Metrics(MetricsBatch(part))).collect()
+            }
+            Batch::Logs(batch) => {
+                let parts = batch.0.split_items(max_items).into_iter();
+                parts.map(|part| Batch::Logs(LogsBatch(part))).collect()
+            }
         }
     }
 }
@@ -152,52 +172,3 @@ impl fmt::Display for SignalMismatch {
 }
 
 impl std::error::Error for SignalMismatch {}
-
-/// How many data points each metric holds.
-#[derive(Clone, Default)]
-struct DataPoints {
-    counts: Vec<u32>,
-}
-
-impl Columns for DataPoints {
-    fn push(&mut self, metric: &[u8]) {
-        self.counts.push(count_data_points(metric));
-    }
-
-    fn select(&self, rows: &[u32]) -> DataPoints {
-        let counts = rows.iter().filter_map(|row| self.counts.get(*row as usize).copied()).collect();
-        DataPoints { counts }
-    }
-
-    fn append(&mut self, other: &DataPoints) {
-        self.counts.extend(&other.counts);
-    }
-
-    fn items(&self, row: usize) -> usize {
-        self.counts.get(row).map_or(0, |count| *count as usize)
-    }
-}
-
-fn count_data_points(metric: &[u8]) -> u32 {
-    let is_data = |field: &Field<'_>| matches!(field.number, 5 | 7 | 9 | 10 | 11);
-    let count = |data: Field<'_>| Fields::of(data.value).filter(|point| point.number == 1).count();
-    Fields::of(metric).filter(is_data).map(count).sum::<usize>() as u32
-}
-
-/// Nothing is known of a log record but that it is one.
-#[derive(Clone, Default)]
-struct LogRecords;
-
-impl Columns for LogRecords {
-    fn push(&mut self, _: &[u8]) {}
-
-    fn select(&self, _: &[u32]) -> LogRecords {
-        LogRecords
-    }
-
-    fn append(&mut self, _: &LogRecords) {}
-
-    fn items(&self, _: usize) -> usize {
-        1
-    }
-}

@@ -3,6 +3,7 @@
 //! It accepts exactly what prost's generated types decode, nesting limit included, without decoding:
 //! unknown fields (groups too) are walked over, `string` fields are UTF-8, known fields have their wire type.
 
+mod plain;
 mod skip;
 mod trace;
 mod utf8;
@@ -86,8 +87,8 @@ fn walk<'a>(root: &'static Message, bytes: &'a [u8], trace: &mut impl Trace) -> 
             continue;
         };
         trace.field(rest);
-        let (op, after, child) = match message.ops.get(usize::from(*tag)) {
-            Some(op) => (*op, after, message.children.get(usize::from(*tag >> 3)).copied().flatten()),
+        let (op, number, after) = match message.ops.get(usize::from(*tag)) {
+            Some(op) => (*op, u32::from(*tag >> 3), after),
             None => slow_tag(message, rest)?,
         };
         rest = match op {
@@ -100,7 +101,12 @@ fn walk<'a>(root: &'static Message, bytes: &'a [u8], trace: &mut impl Trace) -> 
             }
             Op::Message | Op::Item => {
                 let (body, outer) = delimited(after)?;
+                if *tag == message.attributes_tag && plain::is_attribute(body) {
+                    rest = outer;
+                    continue;
+                }
                 items += usize::from(op == Op::Item);
+                let child = message.children.get(number as usize).copied().flatten();
                 let (Some(frame), Some(child)) = (stack.get_mut(depth), child) else {
                     return Err(Fault { kind: Kind::Depth { limit: DEPTH_LIMIT }, at: rest });
                 };
@@ -125,14 +131,10 @@ fn walk<'a>(root: &'static Message, bytes: &'a [u8], trace: &mut impl Trace) -> 
 }
 
 /// A tag of two bytes or more: a known field above 15, an unknown one, or no tag at all.
-fn slow_tag<'a>(
-    message: &'static Message,
-    at: &'a [u8],
-) -> Result<(Op, &'a [u8], Option<&'static Message>), Fault<'a>> {
+fn slow_tag<'a>(message: &'static Message, at: &'a [u8]) -> Result<(Op, u32, &'a [u8]), Fault<'a>> {
     let (number, wire_type, after) = tag(at)?;
     let op = message.field(number).map_or(Op::Unknown, |field| field.op(wire_type));
-    let child = message.children.get(number as usize).copied().flatten();
-    Ok((op, after, child))
+    Ok((op, number, after))
 }
 
 /// A field's number (1 to 2^29 - 1), its wire type (0 to 5), and what follows.

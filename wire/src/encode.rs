@@ -193,7 +193,7 @@ impl<'a> Splicer<'a> {
 
     /// What was copied so far is a piece of its own.
     fn seal(&mut self) {
-        if self.scratch.len() > 0 {
+        if !self.scratch.is_empty() {
             self.pieces.push(Piece::Scratch(self.scratch.len()));
         }
     }

@@ -26,33 +26,38 @@ impl<'a> Fields<'a> {
         Fields { rest: message, len: message.len() }
     }
 
+    #[inline(always)]
     fn split(&self) -> Option<(u32, u32, &'a [u8], &'a [u8])> {
         let (tag, after) = varint::read(self.rest)?;
         let wire_type = tag as u32 & 7;
         let (value, rest) = match wire_type {
-            VARINT => {
-                let (_, rest) = varint::read(after)?;
-                (after.get(..after.len() - rest.len())?, rest)
-            }
-            FIXED64 => after.split_at_checked(8)?,
-            FIXED32 => after.split_at_checked(4)?,
             LEN => {
                 let (len, after) = varint::read(after)?;
                 after.split_at_checked(usize::try_from(len).ok()?)?
             }
-            _ => {
-                let rest = check::skip_unknown(self.rest)?;
-                (after.get(..after.len().checked_sub(rest.len())?)?, rest)
+            FIXED64 => after.split_at_checked(8)?,
+            VARINT => {
+                let (_, rest) = varint::read(after)?;
+                after.split_at_checked(after.len() - rest.len())?
             }
+            FIXED32 => after.split_at_checked(4)?,
+            _ => self.split_group(after)?,
         };
         Some(((tag >> 3) as u32, wire_type, value, rest))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn split_group(&self, after: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let rest = check::skip_unknown(self.rest)?;
+        after.split_at_checked(after.len().checked_sub(rest.len())?)
     }
 }
 
 impl<'a> Iterator for Fields<'a> {
     type Item = Field<'a>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Field<'a>> {
         let start = self.len - self.rest.len();
         let (number, wire_type, value, rest) = self.split()?;

@@ -48,7 +48,7 @@ impl Patch {
     pub(crate) fn moved(&self, offset: usize) -> usize {
         let before = |splice: &&Splice| splice.cut.end <= offset;
         let cut: usize = self.splices.iter().filter(before).map(|splice| splice.cut.len()).sum();
-        let inserted = self.splices.iter().filter(before).next_back().map_or(0, |splice| splice.end);
+        let inserted = self.splices.iter().rfind(before).map_or(0, |splice| splice.end);
         (offset + inserted).saturating_sub(cut)
     }
 

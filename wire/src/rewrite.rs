@@ -41,6 +41,9 @@ impl<C: Columns> View<C> {
             if patch.is_empty() && self.arena != Some(record.place.source) {
                 continue;
             }
+            if arena.is_empty() {
+                arena.reserve(self.records.iter().skip(row).map(|record| record.place.len()).sum());
+            }
             let start = arena.len();
             if start + framed_len(RECORD, patch.len_after(body.len())) > SIZE_LIMIT_BYTES {
                 outcome = Err(EditError::Size);

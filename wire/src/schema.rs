@@ -20,6 +20,8 @@ pub struct Message {
     pub(crate) ops: [Op; 128],
     /// The message in field 1 to 15, by number.
     pub(crate) children: [Option<&'static Message>; 16],
+    /// The tag of its attributes (`repeated KeyValue`), or 0.
+    pub(crate) attributes_tag: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,7 @@ pub struct Field {
     pub label: Label,
     /// Each occurrence is one item of its signal: a span, a data point, a log record.
     pub(crate) is_item: bool,
+    is_attributes: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +97,8 @@ pub(crate) const FIXED32: u32 = 5;
 
 impl Message {
     pub fn field(&self, number: u32) -> Option<&'static Field> {
-        self.fields.iter().find(|field| field.number == number)
+        // From the end, where the few numbers are that the table of tags does not answer for.
+        self.fields.iter().rfind(|field| field.number == number)
     }
 
     #[cfg(feature = "json")]
@@ -117,6 +121,11 @@ impl Field {
     const fn oneof(mut self) -> Field {
         self.label = Label::OneOf;
         self
+    }
+
+    const fn attributes(mut self) -> Field {
+        self.is_attributes = true;
+        self.repeated()
     }
 
     const fn items(mut self) -> Field {
@@ -146,13 +155,14 @@ impl Field {
 }
 
 const fn field(number: u32, name: &'static str, json_name: &'static str, kind: Kind) -> Field {
-    Field { number, name, json_name, kind, label: Label::Singular, is_item: false }
+    Field { number, name, json_name, kind, label: Label::Singular, is_item: false, is_attributes: false }
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a wrong index is an error")]
 const fn message(name: &'static str, fields: &'static [Field]) -> Message {
     let mut ops = [Op::Unknown; 128];
     let mut children = [None; 16];
+    let mut attributes_tag = 0;
     let mut i = 0;
     while i < fields.len() {
         let field = &fields[i];
@@ -165,8 +175,11 @@ const fn message(name: &'static str, fields: &'static [Field]) -> Message {
             if let Kind::Message(child) = field.kind {
                 children[field.number as usize] = Some(child);
             }
+            if field.is_attributes {
+                attributes_tag = (field.number << 3 | LEN) as u8;
+            }
         }
         i += 1;
     }
-    Message { name, fields, ops, children }
+    Message { name, fields, ops, children, attributes_tag }
 }

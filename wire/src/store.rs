@@ -81,7 +81,7 @@ impl<C: Columns> Store<C> {
 
     /// The view, built when first asked for.
     pub(crate) fn view(&self) -> &Arc<View<C>> {
-        self.view.get_or_init(|| Arc::new(View::of(&self.requests)))
+        self.view.get_or_init(|| Arc::new(View::of(&self.requests, self.items)))
     }
 
     /// The view, to change it; a copy if others share it.
@@ -97,19 +97,49 @@ impl<C: Columns> Store<C> {
         if items >= self.items {
             return Store::empty();
         }
-        let view = Arc::clone(self.view());
-        let mut left = items;
-        let fits = |row: &u32| match left.checked_sub(view.columns.items(*row as usize)) {
-            Some(after) => {
-                left = after;
-                true
-            }
-            None => false,
-        };
-        let rows = view.records.len() as u32;
-        let kept: Vec<u32> = (0..rows).take_while(fits).collect();
-        let rest: Vec<u32> = (kept.len() as u32..rows).collect();
-        *self = Store::from_view(view.select(&kept));
-        Store::from_view(view.select(&rest))
+        let view = self.divided(items);
+        let rows: Vec<u32> = (0..view.records.len() as u32).collect();
+        let kept = if items == 0 { 0 } else { fitting(&view, 0, items) };
+        let (kept, rest) = rows.split_at_checked(kept).unwrap_or((&rows, &[]));
+        *self = Store::from_view(view.select(kept));
+        Store::from_view(view.select(rest))
     }
+
+    /// Stores of at most `max_items` items each.
+    pub(crate) fn split_items(self, max_items: usize) -> Vec<Store<C>> {
+        let max_items = max_items.max(1);
+        if max_items >= self.items {
+            return vec![self];
+        }
+        let view = self.divided(max_items);
+        let rows: Vec<u32> = (0..view.records.len() as u32).collect();
+        let mut parts = Vec::new();
+        let mut rest = &rows[..];
+        while !rest.is_empty() {
+            let fitting = fitting(&view, rows.len() - rest.len(), max_items);
+            let (part, after) = rest.split_at_checked(fitting).unwrap_or((rest, &[]));
+            parts.push(Store::from_view(view.select(part)));
+            rest = after;
+        }
+        parts
+    }
+
+    /// The view, without records of more than so many items where that can be had.
+    fn divided(&self, max_items: usize) -> Arc<View<C>> {
+        let mut view = Arc::clone(self.view());
+        if max_items > 0 && (0..view.records.len()).any(|row| view.columns.items(row) > max_items) {
+            Arc::make_mut(&mut view).divide(max_items);
+        }
+        view
+    }
+}
+
+/// How many records from `first` on have no more than so many items together; at least one.
+fn fitting<C: Columns>(view: &View<C>, first: usize, max_items: usize) -> usize {
+    let mut items = 0;
+    let fits = |row: &usize| {
+        items += view.columns.items(*row);
+        items <= max_items
+    };
+    (first..view.records.len()).take_while(fits).count().max(1)
 }

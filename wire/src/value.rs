@@ -3,7 +3,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use crate::encode::{framed_len, open};
-use crate::fields::Fields;
+use crate::fields::{Field, Fields};
 use crate::schema::{FIXED64, VARINT};
 use crate::varint;
 
@@ -43,43 +43,58 @@ const STRINDEX: u32 = 8;
 
 impl<'a> Array<'a> {
     pub fn values(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
-        fields_of(self.0.clone(), 1).map(|value| Value::read(&smallvec![value]))
+        fields_of(self.0.clone(), 1).map(Value::of)
     }
 }
 
 impl<'a> KvList<'a> {
     /// Keys and values, as they lie; a key may occur twice.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        fields_of(self.0.clone(), 1).map(|entry| KeyValue::read(entry).entry())
+        fields_of(self.0.clone(), 1).map(entry)
     }
 }
 
 impl<'a> Value<'a> {
+    /// One `AnyValue`, nearly always one field.
+    #[inline]
+    fn of(bytes: &'a [u8]) -> Value<'a> {
+        let mut fields = Fields::of(bytes);
+        match (fields.next(), fields.next()) {
+            (Some(field), None) => Value::Empty.and(&field),
+            _ => Value::read(&smallvec![bytes]),
+        }
+    }
+
     /// Of a oneof, the member that occurs last; lists that occur repeatedly merge.
     pub(crate) fn read(parts: &Parts<'a>) -> Value<'a> {
         let mut value = Value::Empty;
         for field in parts.iter().flat_map(|part| Fields::of(part)) {
-            value = match (field.number, value) {
-                (STRING, _) => Value::Str(text(field.value)),
-                (BOOL, _) => Value::Bool(field.varint() != 0),
-                (INT, _) => Value::Int(field.varint().cast_signed()),
-                (DOUBLE, _) => Value::Double(f64::from_bits(field.fixed64())),
-                (BYTES, _) => Value::Bytes(field.value),
-                (ARRAY, Value::Array(mut array)) => {
-                    array.0.push(field.value);
-                    Value::Array(array)
-                }
-                (ARRAY, _) => Value::Array(Array(smallvec![field.value])),
-                (KV_LIST, Value::KvList(mut list)) => {
-                    list.0.push(field.value);
-                    Value::KvList(list)
-                }
-                (KV_LIST, _) => Value::KvList(KvList(smallvec![field.value])),
-                (STRINDEX, _) => Value::Empty,
-                (_, unchanged) => unchanged,
-            };
+            value = value.and(&field);
         }
         value
+    }
+
+    #[inline]
+    fn and(self, field: &Field<'a>) -> Value<'a> {
+        match (field.number, self) {
+            (STRING, _) => Value::Str(text(field.value)),
+            (BOOL, _) => Value::Bool(field.varint() != 0),
+            (INT, _) => Value::Int(field.varint().cast_signed()),
+            (DOUBLE, _) => Value::Double(f64::from_bits(field.fixed64())),
+            (BYTES, _) => Value::Bytes(field.value),
+            (ARRAY, Value::Array(mut array)) => {
+                array.0.push(field.value);
+                Value::Array(array)
+            }
+            (ARRAY, _) => Value::Array(Array(smallvec![field.value])),
+            (KV_LIST, Value::KvList(mut list)) => {
+                list.0.push(field.value);
+                Value::KvList(list)
+            }
+            (KV_LIST, _) => Value::KvList(KvList(smallvec![field.value])),
+            (STRINDEX, _) => Value::Empty,
+            (_, unchanged) => unchanged,
+        }
     }
 
     /// The length of what `write` appends.
@@ -117,9 +132,9 @@ impl<'a> Value<'a> {
     }
 }
 
-/// An encoded `KeyValue`.
+/// An encoded `KeyValue`, of which key or value may occur repeatedly.
 pub(crate) struct KeyValue<'a> {
-    pub(crate) key: &'a [u8],
+    key: &'a [u8],
     value: Parts<'a>,
 }
 
@@ -127,40 +142,43 @@ impl<'a> KeyValue<'a> {
     const KEY: u32 = 1;
     const VALUE: u32 = 2;
 
-    #[inline]
-    pub(crate) fn read(bytes: &'a [u8]) -> KeyValue<'a> {
-        Self::read_plain(bytes).unwrap_or_else(|| Self::read_any(bytes))
-    }
-
-    /// A short key, then the value, and nothing else: as every sender writes it.
-    #[inline]
-    fn read_plain(bytes: &'a [u8]) -> Option<KeyValue<'a>> {
-        let [0x0a, len @ 0..0x80, rest @ ..] = bytes else { return None };
-        let (key, rest) = rest.split_at_checked(usize::from(*len))?;
-        let [0x12, rest @ ..] = rest else { return None };
-        let (len, value) = varint::read(rest)?;
-        (value.len() as u64 == len).then(|| KeyValue { key, value: smallvec![value] })
-    }
-
     #[cold]
-    fn read_any(bytes: &'a [u8]) -> KeyValue<'a> {
-        let mut entry = KeyValue { key: &[], value: Parts::new() };
-        for field in Fields::of(bytes) {
+    fn read(entry: &'a [u8]) -> KeyValue<'a> {
+        let mut read = KeyValue { key: &[], value: Parts::new() };
+        for field in Fields::of(entry) {
             match field.number {
-                Self::KEY => entry.key = field.value,
-                Self::VALUE => entry.value.push(field.value),
+                Self::KEY => read.key = field.value,
+                Self::VALUE => read.value.push(field.value),
                 _ => {}
             }
         }
-        entry
+        read
     }
 
-    pub(crate) fn value(&self) -> Value<'a> {
-        Value::read(&self.value)
+    /// A short key, then the value, and nothing else: as every sender writes it.
+    #[inline(always)]
+    fn split_plain(entry: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let [0x0a, len @ 0..0x80, rest @ ..] = entry else { return None };
+        let (key, rest) = rest.split_at_checked(usize::from(*len))?;
+        let [0x12, rest @ ..] = rest else { return None };
+        let (len, value) = varint::read(rest)?;
+        (value.len() as u64 == len).then_some((key, value))
     }
 
-    fn entry(self) -> (&'a str, Value<'a>) {
-        (text(self.key), self.value())
+    #[inline(always)]
+    pub(crate) fn key(entry: &'a [u8]) -> &'a [u8] {
+        match Self::split_plain(entry) {
+            Some((key, _)) => key,
+            None => Self::read(entry).key,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn value(entry: &'a [u8]) -> Value<'a> {
+        match Self::split_plain(entry) {
+            Some((_, value)) => Value::of(value),
+            None => Value::read(&Self::read(entry).value),
+        }
     }
 
     /// Appends a `KeyValue` as field `number` of its message.
@@ -189,16 +207,19 @@ pub(crate) fn attributes<'a>(
     parts: Parts<'a>,
     number: u32,
 ) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-    fields_of(parts, number).map(|entry| KeyValue::read(entry).entry())
+    fields_of(parts, number).map(entry)
 }
 
 /// The first of that key.
 pub(crate) fn attribute<'a>(message: &'a [u8], number: u32, key: &str) -> Option<Value<'a>> {
     Fields::of(message)
         .filter_map(|field| field.delimited(number))
-        .map(KeyValue::read)
-        .find(|entry| entry.key == key.as_bytes())
-        .map(|entry| entry.value())
+        .find(|entry| KeyValue::key(entry) == key.as_bytes())
+        .map(KeyValue::value)
+}
+
+fn entry(entry: &[u8]) -> (&str, Value<'_>) {
+    (text(KeyValue::key(entry)), KeyValue::value(entry))
 }
 
 pub(crate) fn text(bytes: &[u8]) -> &str {

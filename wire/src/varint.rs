@@ -1,7 +1,7 @@
 //! Base-128 varints (protobuf encoding, "Base 128 Varints"): at most ten bytes, at most 64 bits.
 
 /// The value and what follows it; `None` if it is cut short or does not fit 64 bits.
-#[inline]
+#[inline(always)]
 pub(crate) fn read(bytes: &[u8]) -> Option<(u64, &[u8])> {
     match bytes {
         [byte, rest @ ..] if *byte < 0x80 => Some((u64::from(*byte), rest)),
@@ -12,6 +12,8 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(u64, &[u8])> {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn read_long(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0;
     for (i, byte) in bytes.iter().take(10).enumerate() {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::encode::Plan;
-use crate::layout::{Layout, Record};
+use crate::check::SIZE_LIMIT_BYTES;
+use crate::encode::{Plan, framed_len, open};
+use crate::layout::{Layout, Place, RECORD, Record};
 use crate::patch::Patch;
 
 /// What is known of each record beside where it lies; one row a record.
 pub(crate) trait Columns: Clone + Default {
+    /// Makes room for as many rows.
+    fn reserve(&mut self, _rows: usize) {}
     /// Adds a row for a record, given its payload.
     fn push(&mut self, record: &[u8]);
     /// The rows named, in that order.
@@ -20,6 +23,10 @@ pub(crate) trait Columns: Clone + Default {
     fn patched(&mut self, _row: usize, _patch: &Patch) {}
     /// How many items of its signal the record counts for.
     fn items(&self, row: usize) -> usize;
+    /// Records of at most so many items, in place of one that has more; none if it can't be done.
+    fn divide(_record: &[u8], _max_items: usize) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
 }
 
 #[derive(Clone)]
@@ -39,11 +46,12 @@ pub(crate) struct View<C> {
 }
 
 impl<C: Columns> View<C> {
-    /// Walks whole requests.
-    pub(crate) fn of(requests: &[Bytes]) -> View<C> {
+    /// Walks whole requests of about as many records.
+    pub(crate) fn of(requests: &[Bytes], records_hint: usize) -> View<C> {
         let mut layout = Layout::default();
-        let mut records = Vec::new();
+        let mut records = Vec::with_capacity(records_hint);
         let mut columns = C::default();
+        columns.reserve(records_hint);
         for (source, request) in requests.iter().enumerate() {
             layout.add(source as u32, request, |record, payload| {
                 records.push(record);
@@ -73,6 +81,37 @@ impl<C: Columns> View<C> {
             arena: self.arena,
             arena_live_bytes: self.arena_live_bytes,
         }
+    }
+
+    /// Divides the records that have more than so many items.
+    pub(crate) fn divide(&mut self, max_items: usize) {
+        let source = self.sources.len() as u32;
+        let mut frames = Vec::new();
+        let mut records = Vec::with_capacity(self.records.len());
+        let mut columns = C::default();
+        for (row, record) in self.records.iter().enumerate() {
+            let body = self.record(row);
+            let large = self.columns.items(row) > max_items;
+            let parts = if large { C::divide(body, max_items) } else { Vec::new() };
+            let room = SIZE_LIMIT_BYTES.saturating_sub(frames.len());
+            if parts.is_empty()
+                || parts.iter().map(|part| framed_len(RECORD, part.len())).sum::<usize>() > room
+            {
+                columns.push(body);
+                records.push(*record);
+                continue;
+            }
+            for part in parts {
+                let start = frames.len() as u32;
+                open(&mut frames, RECORD, part.len());
+                frames.extend_from_slice(&part);
+                columns.push(&part);
+                let place = Place { source, start, end: frames.len() as u32 };
+                records.push(Record { place, scope: record.scope });
+            }
+        }
+        self.sources.push(Bytes::from(frames));
+        (self.records, self.columns, self.changed) = (records, columns, true);
     }
 
     /// Adds another batch's records after these.

@@ -1,13 +1,132 @@
-//! `spanloom generate`: a telemetry generator.
+//! `spanloom generate`: sends the telemetry of a made-up shop at a given pace, and reports what became of it.
 
-use clap::Args;
+mod args;
+mod client;
+mod pace;
+mod payload;
+mod progress;
+mod report;
+mod shop;
 
-use super::Exit;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
-/// Send made-up telemetry to a collector.
-#[derive(Debug, Args)]
-pub struct GenerateArgs {}
+use anyhow::{Context, bail};
+use http::Uri;
+use tokio::{net::TcpStream, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 
-pub async fn run(_args: GenerateArgs) -> anyhow::Result<Exit> {
-    anyhow::bail!("this build has no generator")
+use super::{Exit, Terminal};
+
+pub use self::args::{Compression, GenerateArgs, Protocol, Share, SignalArg};
+use self::{
+    client::Client,
+    pace::{Pace, PaceSettings},
+    payload::{PayloadSettings, Payloads},
+    report::{Report, Summary},
+    shop::ShopSettings,
+};
+
+/// Sends until the time is over, the total is reached, or Ctrl-C; then writes the summary.
+///
+/// Succeeds if everything was accepted. Errors are what keeps it from starting: settings that can't be used, or
+/// nobody who listens.
+pub async fn run(args: GenerateArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
+    let stop = CancellationToken::new();
+    let on_interrupt = stop.clone();
+    let interrupt = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            on_interrupt.cancel();
+        }
+    });
+    let outcome = generate(&args, stop).await;
+    interrupt.abort();
+    let (report, elapsed) = outcome?;
+    write!(terminal.out, "{}", Summary { report: &report, elapsed })?;
+    Ok(if report.is_clean() { Exit::Done } else { Exit::Failed })
 }
+
+async fn generate(args: &GenerateArgs, stop: CancellationToken) -> anyhow::Result<(Report, Duration)> {
+    // Every setting is looked at before the first connection is made.
+    let clients: Vec<Client> = (0..args.connections).map(|_| Client::new(args)).collect::<Result<_, _>>()?;
+    probe(&args.endpoint(), args.timeout).await?;
+    let report = Arc::new(Mutex::new(Report::new(args.signal.into())?));
+    let pace = Arc::new(Pace::start(pace_settings(args), stop));
+    let seed = args.seed.unwrap_or_else(rand::random);
+    let mut workers = JoinSet::new();
+    let each = clients.iter().flat_map(|client| std::iter::repeat_n(client, args.concurrency));
+    for (instance, client) in each.enumerate() {
+        let payloads = Payloads::new(payload_settings(args, instance), seed.wrapping_add(instance as u64));
+        workers.spawn(work(client.clone(), payloads, pace.clone(), report.clone()));
+    }
+    let done = CancellationToken::new();
+    let finish = async {
+        let mut outcome = Ok(());
+        while let Some(worker) = workers.join_next().await {
+            outcome = outcome.and(worker.map_err(anyhow::Error::from).flatten());
+        }
+        done.cancel();
+        (outcome, pace.elapsed())
+    };
+    let ((outcome, elapsed), ()) = tokio::join!(finish, progress::show(&pace, &report, done.clone()));
+    outcome?;
+    let report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+    Ok((report, elapsed))
+}
+
+/// Makes and sends one request after another, each when it is due.
+async fn work(
+    client: Client,
+    mut payloads: Payloads,
+    pace: Arc<Pace>,
+    report: Arc<Mutex<Report>>,
+) -> anyhow::Result<()> {
+    while let Some(items) = pace.claim().await {
+        let payload = payloads.next(items)?;
+        let sent = Instant::now();
+        let outcome = client.send(&payload).await;
+        let took = sent.elapsed();
+        report.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).record(&payload, took, outcome);
+    }
+    Ok(())
+}
+
+/// Whether anybody listens: rather one clear error now than a failure for each request.
+async fn probe(endpoint: &str, timeout: Duration) -> anyhow::Result<()> {
+    let uri: Uri = endpoint.parse().with_context(|| format!("--endpoint {endpoint}"))?;
+    let Some(host) = uri.host() else { bail!("--endpoint {endpoint}: it names no host") };
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+    let address = (host.trim_matches(['[', ']']), port);
+    let connected = tokio::time::timeout(timeout, TcpStream::connect(address)).await;
+    connected
+        .map_err(io::Error::from)
+        .flatten()
+        .map(|_| ())
+        .with_context(|| format!("cannot connect to {endpoint} (`spanloom run` starts a collector there)"))
+}
+
+fn pace_settings(args: &GenerateArgs) -> PaceSettings {
+    PaceSettings { rate: args.rate, batch: args.batch, total: args.total, duration: args.duration() }
+}
+
+fn payload_settings(args: &GenerateArgs, instance: usize) -> PayloadSettings {
+    PayloadSettings {
+        signal: args.signal.into(),
+        json: args.protocol == Protocol::HttpJson,
+        shop: ShopSettings {
+            services: args.services,
+            depth: args.depth,
+            errors: args.errors.0,
+            slow: args.slow.0,
+        },
+        attributes: args.attributes.clone(),
+        resource_attributes: args.resource_attributes.clone(),
+        instance,
+    }
+}
+
+#[cfg(test)]
+mod tests;

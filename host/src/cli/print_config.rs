@@ -8,8 +8,8 @@ use crate::config::{expand::process_env, load::load, print::print};
 /// Print the config after merging and expanding, as YAML, with secrets redacted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The config is not checked. Redacted are values of keys that name a secret (token, password, …), all headers, and
-passwords in addresses.
+Without --config it prints the config that `spanloom run` has then. The config is not checked. Redacted are values of \
+keys that name a secret (token, password, …), all headers, and passwords in addresses.
 
 Example:
   spanloom print-config -c base.yaml --set service::telemetry::logs::level=debug")]
@@ -19,11 +19,7 @@ pub struct PrintConfigArgs {
 }
 
 pub fn run(args: &PrintConfigArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    if args.config.config.is_empty() && args.config.set.is_empty() {
-        writeln!(terminal.err, "error: no config is given; name one with `--config`")?;
-        return Ok(Exit::Wrong);
-    }
-    let loaded = match load(&args.config.config, &args.config.set, &process_env) {
+    let loaded = match load(&args.config.or_embedded(), &args.config.set, &process_env) {
         Ok(loaded) => loaded,
         Err(error) => return terminal.wrong(&error),
     };

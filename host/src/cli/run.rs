@@ -28,9 +28,6 @@ pub struct RunArgs {
     pub config: ConfigArgs,
 }
 
-/// What `spanloom run` starts without a config.
-pub const DEFAULT_CONFIG: &str = include_str!("../../default.yaml");
-
 /// What to try next, shown when the embedded config runs.
 const WELCOME: &str = "\
 Spanloom is listening, and shows here what passes.
@@ -50,9 +47,7 @@ Ctrl-C drains and ends it.
 ";
 
 pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    let embedded = args.config.config.is_empty();
-    let configs = if embedded { vec![format!("yaml:{DEFAULT_CONFIG}")] } else { args.config.config.clone() };
-    let opened = match Config::open(&configs, &args.config.set, &process_env, registry) {
+    let opened = match Config::open(&args.config.or_embedded(), &args.config.set, &process_env, registry) {
         Ok(opened) => opened,
         Err(error) => return terminal.wrong(&error),
     };
@@ -62,7 +57,7 @@ pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_
     logs::init(&opened.config.service.telemetry.logs);
     let mut signals = Signals::listen()?;
     let service = Service::start(&opened.config, registry).await?;
-    if embedded {
+    if args.config.config.is_empty() {
         terminal.err.write_all(WELCOME.as_bytes())?;
     }
     serve(service, &mut signals).await.map(|()| Exit::Done)

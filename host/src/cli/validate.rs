@@ -11,7 +11,7 @@ use crate::{
 /// Check a config without running it: every error at once, each with its place.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints what the config holds, or its errors with exit code 2. Warnings do not fail it. Nothing is opened or
+Prints what the config holds, or its errors with exit code 2. Warnings do not fail it. Nothing is opened or \
 connected to.
 
 Example:
@@ -22,7 +22,7 @@ pub struct ValidateArgs {
 }
 
 pub fn run(args: &ValidateArgs, registry: &Registry, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    if args.config.config.is_empty() && args.config.set.is_empty() {
+    if args.config.config.is_empty() {
         writeln!(terminal.err, "error: no config is given; name one with `--config`")?;
         return Ok(Exit::Wrong);
     }

@@ -99,7 +99,11 @@ impl Check<'_> {
         let pipelines = root.get("service").and_then(|service| service.get("pipelines"));
         // What could not be read has been complained of.
         if pipelines.is_none_or(|pipelines| pipelines.is_null() || pipelines.is_empty_map()) {
-            let finding = root.nearest(["service", "pipelines"]).finding("there is no pipeline");
+            let message = "there is no pipeline in `service::pipelines`";
+            let finding = match root.get("service") {
+                Some(service) => service.nearest(["pipelines"]).finding(message),
+                None => Finding::new(message),
+            };
             self.errors.push(finding.help(
                 "write one: `service: { pipelines: { traces: { receivers: [otlp], exporters: [debug] } } }`",
             ));

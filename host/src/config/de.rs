@@ -27,7 +27,7 @@ pub(super) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, ConfigError> {
     match outcome {
         Ok(value) => ConfigError::from_findings(findings).map(|()| value),
         Err(error) => {
-            findings.extend(error.into_findings());
+            findings.extend(error.within(node).into_findings());
             ConfigError::from_findings(findings)?;
             Err(ConfigError::new("this cannot be read"))
         }
@@ -46,16 +46,15 @@ impl<'a> NodeDeserializer<'a> {
         NodeDeserializer { node, ..self }
     }
 
-    /// Gives an error that has no place yet this node's.
-    fn located<T>(self, outcome: Result<T, ConfigError>) -> Result<T, ConfigError> {
-        outcome.map_err(|error| error.within(self.node))
-    }
-
     fn expected<T>(self, what: &str) -> Result<T, ConfigError> {
         let mut finding = self.node.finding(format!("expected {what}, found {}", self.node.describe()));
-        if let Value::Scalar(scalar) = &self.node.value {
-            finding.label = hint(scalar, what);
-        }
+        finding.label = match &self.node.value {
+            _ if self.node.is_null() && self.node.original.is_none() => {
+                Some("give it a value, or leave the key out".to_owned())
+            }
+            Value::Scalar(scalar) => hint(scalar, what),
+            _ => None,
+        };
         Err(finding.into())
     }
 
@@ -66,7 +65,7 @@ impl<'a> NodeDeserializer<'a> {
             Meaning::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => value as i128,
             _ => return self.expected("a whole number"),
         };
-        self.located(visit_integer(value, visitor))
+        visit_integer(value, visitor)
     }
 
     fn meaning(self) -> Meaning {
@@ -90,7 +89,7 @@ impl<'a> NodeDeserializer<'a> {
         if !matches!(self.node.value, Value::Map(_)) && !self.node.is_null() {
             return self.expected("a map of keys");
         }
-        self.located(visitor.visit_map(Entries::new(self, known)))
+        visitor.visit_map(Entries::new(self, known))
     }
 }
 
@@ -106,7 +105,7 @@ macro_rules! texts {
     ($($method:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
             match self.text() {
-                Some(text) => self.located(visitor.visit_str(text)),
+                Some(text) => visitor.visit_str(text),
                 None => self.expected("text"),
             }
         })*
@@ -127,18 +126,18 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             Value::Map(_) => return self.map(None, visitor),
             Value::Scalar(scalar) => scalar,
         };
-        self.located(match scalar.meaning() {
+        match scalar.meaning() {
             Meaning::Nothing => visitor.visit_unit(),
             Meaning::Bool(value) => visitor.visit_bool(value),
             Meaning::Int(value) => visit_integer(value, visitor),
             Meaning::Float(value) => visitor.visit_f64(value),
             Meaning::Text => visitor.visit_str(&scalar.text),
-        })
+        }
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
         match self.meaning() {
-            Meaning::Bool(value) => self.located(visitor.visit_bool(value)),
+            Meaning::Bool(value) => visitor.visit_bool(value),
             _ => self.expected("`true` or `false`"),
         }
     }
@@ -149,8 +148,8 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
         match self.meaning() {
-            Meaning::Int(value) => self.located(visitor.visit_f64(value as f64)),
-            Meaning::Float(value) => self.located(visitor.visit_f64(value)),
+            Meaning::Int(value) => visitor.visit_f64(value as f64),
+            Meaning::Float(value) => visitor.visit_f64(value),
             _ => self.expected("a number"),
         }
     }
@@ -176,18 +175,18 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
-        self.located(visitor.visit_newtype_struct(self))
+        visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
         if let Value::List(items) = &self.node.value {
-            return self.located(visitor.visit_seq(Items { at: self, rest: items.iter() }));
+            return visitor.visit_seq(Items { at: self, rest: items.iter() });
         }
         if !matches!(self.node.value, Value::Scalar(_)) {
             return self.expected("a list");
         }
         let words = words(self.text().unwrap_or_default(), self.node);
-        self.located(visitor.visit_seq(Items { at: self, rest: words.iter() }))
+        visitor.visit_seq(Items { at: self, rest: words.iter() })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, ConfigError> {
@@ -228,10 +227,10 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             && let Value::Map(entries) = &self.node.value
         {
             let [entry] = entries.as_slice() else { return self.expected("a map of one key") };
-            return self.located(visitor.visit_enum(Choice { at: self, entry }));
+            return visitor.visit_enum(Choice { at: self, entry });
         }
         match self.text() {
-            Some(text) => self.located(visitor.visit_enum(text.into_deserializer())),
+            Some(text) => visitor.visit_enum(text.into_deserializer()),
             None => self.expected("a word"),
         }
     }

@@ -17,11 +17,12 @@ pub struct Finding {
     pub label: Option<String>,
     /// Stands below: the known keys, what to do.
     pub help: Option<String>,
+    severity: Severity,
     /// Keys below the node that [`ConfigError::within`] will be given, joined by `::`.
     key: Option<String>,
 }
 
-/// Everything that was found wrong in one reading; never empty.
+/// Everything that was found wrong in one reading, and the warnings that came before; never empty.
 #[derive(Clone)]
 pub struct ConfigError(Vec<Finding>);
 
@@ -50,6 +51,18 @@ impl Finding {
         render(self, Severity::Warning, colour)
     }
 
+    pub(super) fn into_warning(self) -> Finding {
+        Finding { severity: Severity::Warning, ..self }
+    }
+
+    /// The keys that lead to it, as far as they are known.
+    pub(super) fn keys(&self) -> String {
+        match &self.key {
+            Some(key) => key.replace("::", " › "),
+            None => self.path.to_string(),
+        }
+    }
+
     fn has_place(&self) -> bool {
         self.at.is_some() || !self.path.is_empty()
     }
@@ -71,18 +84,26 @@ impl ConfigError {
     }
 
     /// Gives a place to every finding that has none yet: the node that was read, or what its key names below it. A
-    /// message that begins with keys, as `tls.cert_file: …`, is placed by them too.
+    /// message that begins with keys, as `tls.cert_file: …` or `tls: cert_file: …`, is placed by them too.
     pub fn within(mut self, node: &Node) -> ConfigError {
         for finding in self.0.iter_mut().filter(|finding| !finding.has_place()) {
             let place = match finding.key.take() {
                 Some(key) => node.nearest(key.split("::")),
-                None => match finding.message.split_once(": ") {
-                    Some((keys, _)) => node.nearest(keys.split('.')),
-                    None => node,
-                },
+                None => node.nearest(finding.message.split(": ").flat_map(|keys| keys.split('.'))),
             };
             (finding.at, finding.path) = (place.at().cloned(), place.path().clone());
         }
+        self
+    }
+
+    /// In the order of the lines, so that the user reads the file downward; before them the warnings, which may name
+    /// the cause.
+    pub(super) fn after(mut self, warnings: Vec<Finding>) -> ConfigError {
+        self.0.extend(warnings.into_iter().map(Finding::into_warning));
+        self.0.sort_by_cached_key(|finding| {
+            let place = finding.at.as_ref().map(|at| (at.source.name.clone(), at.line, at.column));
+            (finding.severity, place.is_none(), place)
+        });
         self
     }
 
@@ -97,7 +118,7 @@ impl ConfigError {
     /// As it is shown to the user; several lines a finding, a blank line between two.
     pub fn render(&self, colour: bool) -> String {
         let shown: Vec<String> =
-            self.0.iter().map(|finding| render(finding, Severity::Error, colour)).collect();
+            self.0.iter().map(|finding| render(finding, finding.severity, colour)).collect();
         shown.join("\n\n")
     }
 }

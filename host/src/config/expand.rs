@@ -3,8 +3,8 @@
 //!
 //! As in the Collector, a value that is one reference and nothing else becomes what the text means as YAML, be it a
 //! number or a whole map; a reference inside of other text is text. References may stand in one another, in defaults
-//! and in files. Unlike there, the value of a variable is data and is not searched for references, so that a password
-//! may hold a `$`. Keys are not expanded.
+//! and in files that hold a map or a list. Unlike there, what a variable or any other file holds is data, and not
+//! searched for references: a password may hold a `$`. Keys are not expanded.
 
 mod reference;
 
@@ -23,6 +23,8 @@ use super::{
 const NESTING_LIMIT: usize = 16;
 const REFERENCES_LIMIT: usize = 10_000;
 const EXPANDED_LIMIT_BYTES: usize = 16 << 20;
+/// More are not looked for.
+const ERRORS_LIMIT: usize = 20;
 
 /// The value of an environment variable, if it is set.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -50,23 +52,22 @@ struct Expander<'a> {
 
 /// What a reference stands for.
 enum Found {
-    /// Data: it is not searched for references.
+    /// Not searched for references (again).
     Data(String),
-    /// Text that was written as config.
-    Text(String),
+    /// May hold references.
+    Default(String),
+    /// May hold references if it is a map or a list, else it is data.
     File(Source),
 }
 
 impl Expander<'_> {
     /// `nesting` counts the references that led here.
     fn node(&mut self, node: Node, depth: usize, nesting: usize) -> Node {
-        self.nodes += 1;
-        if depth > DEPTH_LIMIT || self.nodes > NODES_LIMIT {
-            if self.errors.is_empty() {
-                self.errors.push(node.finding(format!(
-                    "references make the config larger than {NODES_LIMIT} values, or deeper than {DEPTH_LIMIT}"
-                )));
-            }
+        if self.errors.len() >= ERRORS_LIMIT {
+            return Node::default();
+        }
+        if let Err(error) = self.count(&node, depth) {
+            self.errors.extend(error.into_findings());
             return Node::default();
         }
         let Node { value, at, path, original } = node;
@@ -82,8 +83,8 @@ impl Expander<'_> {
             }
             Value::Scalar(scalar) => {
                 let node = Node { value: Value::default(), at, path, original };
-                return self.scalar(scalar, node, depth, nesting).unwrap_or_else(|finding| {
-                    self.errors.push(finding);
+                return self.scalar(scalar, node, depth, nesting).unwrap_or_else(|error| {
+                    self.errors.extend(error.into_findings());
                     Node::default()
                 });
             }
@@ -92,7 +93,13 @@ impl Expander<'_> {
     }
 
     /// `place` is the node that held the scalar.
-    fn scalar(&mut self, scalar: Scalar, place: Node, depth: usize, nesting: usize) -> Result<Node, Finding> {
+    fn scalar(
+        &mut self,
+        scalar: Scalar,
+        place: Node,
+        depth: usize,
+        nesting: usize,
+    ) -> Result<Node, ConfigError> {
         if !scalar.text.contains('$') {
             return Ok(Node { value: Value::Scalar(scalar), ..place });
         }
@@ -114,11 +121,11 @@ impl Expander<'_> {
         place: Node,
         depth: usize,
         nesting: usize,
-    ) -> Result<Node, Finding> {
+    ) -> Result<Node, ConfigError> {
         let at = locate(&place, reference);
         let text = match self.find(reference, &place, nesting)? {
             Found::Data(text) => text,
-            Found::Text(text) => self.text(&text, &place, nesting + 1)?,
+            Found::Default(text) => self.text(&text, &place, nesting + 1)?,
             Found::File(source) => {
                 let source = Arc::new(source);
                 let is_yaml = source.name.ends_with(".yaml") || source.name.ends_with(".yml");
@@ -127,84 +134,91 @@ impl Expander<'_> {
                         let original = Some(source.text.as_str().into());
                         return Ok(Node { original, ..self.node(node, depth, nesting + 1) });
                     }
-                    Err(error) if is_yaml => {
-                        self.errors.extend(error.into_findings());
-                        return Ok(Node::default());
-                    }
-                    _ => self.text(&source.text, &place, nesting + 1)?,
+                    Err(error) if is_yaml => return Err(error),
+                    _ => source.text.clone(),
                 }
             }
         };
         let mut node = reread(text);
         node.move_to(&at);
         // Nothing in it is a reference any more, but it counts.
-        self.count(&node, depth, &place)?;
+        self.count_all(&node, depth)?;
         Ok(node)
     }
 
     /// Text with its references replaced by text.
-    fn text(&mut self, text: &str, place: &Node, nesting: usize) -> Result<String, Finding> {
+    fn text(&mut self, text: &str, place: &Node, nesting: usize) -> Result<String, ConfigError> {
         let pieces = reference::pieces(text).map_err(|message| place.finding(message))?;
         self.join(pieces, place, nesting)
     }
 
-    fn join(&mut self, pieces: Vec<Piece<'_>>, place: &Node, nesting: usize) -> Result<String, Finding> {
+    fn join(&mut self, pieces: Vec<Piece<'_>>, place: &Node, nesting: usize) -> Result<String, ConfigError> {
         let mut joined = String::new();
         for piece in pieces {
             match piece {
                 Piece::Text(text) => joined.push_str(&text),
                 Piece::Reference(reference) => match self.find(&reference, place, nesting)? {
                     Found::Data(text) => joined.push_str(&text),
-                    Found::Text(text) => joined.push_str(&self.text(&text, place, nesting + 1)?),
-                    Found::File(source) => joined.push_str(&self.text(&source.text, place, nesting + 1)?),
+                    Found::Default(text) => joined.push_str(&self.text(&text, place, nesting + 1)?),
+                    Found::File(source) => joined.push_str(&source.text),
                 },
             }
         }
         Ok(joined)
     }
 
-    fn find(&mut self, reference: &Reference<'_>, place: &Node, nesting: usize) -> Result<Found, Finding> {
+    fn find(
+        &mut self,
+        reference: &Reference<'_>,
+        place: &Node,
+        nesting: usize,
+    ) -> Result<Found, ConfigError> {
         let error = |message: String| Finding::new(message).at(locate(place, reference), place.path.clone());
         self.references += 1;
         if nesting >= NESTING_LIMIT || self.references > REFERENCES_LIMIT {
-            return Err(error(format!(
-                "references may nest {NESTING_LIMIT} deep, and a config may have {REFERENCES_LIMIT}"
-            )));
+            let message =
+                format!("references may nest {NESTING_LIMIT} deep, and a config may have {REFERENCES_LIMIT}");
+            return Err(error(message).into());
         }
         let target = self.text(reference.target, place, nesting + 1)?;
         let found = match reference.scheme {
             "env" => self.variable(&target, reference, place)?,
-            "yaml" => Found::Text(target),
+            "yaml" => Found::Data(target),
             "file" => read_file(&target, place).map(Found::File).map_err(error)?,
             scheme => {
-                let name = error(format!("`{scheme}:` is not a kind of reference"));
-                return Err(name.help(format!(
+                let help = format!(
                     "known kinds: env, file, yaml; a default is written `${{{scheme}:-default}}`, a plain `$` as `$$`"
-                )));
+                );
+                return Err(error(format!("`{scheme}:` is not a kind of reference")).help(help).into());
             }
         };
         self.bytes += match &found {
-            Found::Data(text) | Found::Text(text) => text.len(),
+            Found::Data(text) | Found::Default(text) => text.len(),
             Found::File(source) => source.text.len(),
         };
         if self.bytes > EXPANDED_LIMIT_BYTES {
-            return Err(error(format!("references stand for more than {EXPANDED_LIMIT_BYTES} bytes")));
+            return Err(error(format!("references stand for more than {EXPANDED_LIMIT_BYTES} bytes")).into());
         }
         Ok(found)
     }
 
-    fn variable(&mut self, name: &str, reference: &Reference<'_>, place: &Node) -> Result<Found, Finding> {
+    fn variable(
+        &mut self,
+        name: &str,
+        reference: &Reference<'_>,
+        place: &Node,
+    ) -> Result<Found, ConfigError> {
         let finding =
             |message: String| Finding::new(message).at(locate(place, reference), place.path.clone());
         let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !is_name {
-            return Err(finding(format!("`{name}` is not the name of an environment variable"))
-                .help("to write a plain `$`, double it: `$$`"));
+            let finding = finding(format!("`{name}` is not the name of an environment variable"));
+            return Err(finding.help("to write a plain `$`, double it: `$$`").into());
         }
         match ((self.env)(name), reference.default) {
             (Some(value), _) => Ok(Found::Data(value)),
-            (None, Some(default)) => Ok(Found::Text(default.to_owned())),
+            (None, Some(default)) => Ok(Found::Default(default.to_owned())),
             (None, None) => {
                 self.warnings.push(
                     finding(format!("the environment variable `{name}` is not set"))
@@ -216,15 +230,19 @@ impl Expander<'_> {
         }
     }
 
-    fn count(&mut self, node: &Node, depth: usize, place: &Node) -> Result<(), Finding> {
+    fn count(&mut self, node: &Node, depth: usize) -> Result<(), ConfigError> {
         self.nodes += 1;
-        if depth > DEPTH_LIMIT || self.nodes > NODES_LIMIT {
-            return Err(
-                place.finding(format!("more than {NODES_LIMIT} values, or more than {DEPTH_LIMIT} deep"))
-            );
+        if depth <= DEPTH_LIMIT && self.nodes <= NODES_LIMIT {
+            return Ok(());
         }
-        let below = node.items().iter().chain(node.entries().iter().map(|entry| &entry.node));
-        below.into_iter().try_for_each(|node| self.count(node, depth + 1, place))
+        let message = format!("expanded, a config may have {NODES_LIMIT} values and be {DEPTH_LIMIT} deep");
+        Err(node.finding(message).into())
+    }
+
+    fn count_all(&mut self, node: &Node, depth: usize) -> Result<(), ConfigError> {
+        self.count(node, depth)?;
+        let mut below = node.items().iter().chain(node.entries().iter().map(|entry| &entry.node));
+        below.try_for_each(|node| self.count_all(node, depth + 1))
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::{
     ConfigError, Finding, KeyPath, Location, Node,
@@ -27,10 +27,7 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, ConfigError> {
     }
     let mut builder = Builder { source, nodes: 0, open: Vec::new(), anchors: HashMap::new(), root: None };
     for event in Parser::new_from_str(&source.text) {
-        let (event, span) = event.map_err(|error| {
-            let mark = *error.marker();
-            builder.error(Span::new(mark, mark), format!("this is not YAML: {}", error.info()))
-        })?;
+        let (event, span) = event.map_err(|error| builder.no_yaml(&error))?;
         builder.event(event, span)?;
     }
     Ok(builder.root.unwrap_or_default())
@@ -161,6 +158,17 @@ impl Builder<'_> {
         locate(self.source, span)
     }
 
+    fn no_yaml(&self, error: &ScanError) -> ConfigError {
+        let mark = *error.marker();
+        let mut finding = Finding::new(format!("this is not YAML: {}", error.info()))
+            .at(Some(self.location(Span::empty(mark))), KeyPath::default());
+        let line = self.source.text.lines().nth(mark.line().saturating_sub(1)).unwrap_or_default();
+        if line.contains("${") {
+            finding.help = Some("inside of `[…]` or `{…}` a reference is put in quotes: '${…}'".to_owned());
+        }
+        finding.into()
+    }
+
     fn error(&self, span: Span, message: impl Into<String>) -> ConfigError {
         Finding::new(message).at(Some(self.location(span)), KeyPath::default()).into()
     }
@@ -169,7 +177,7 @@ impl Builder<'_> {
 impl OpenMap {
     fn insert(&mut self, word: Scalar, at: Location, mut node: Node) -> Result<(), ConfigError> {
         // The key is what shows the user which map or which empty value is meant.
-        if !matches!(&node.value, Value::Scalar(scalar) if !scalar.text.is_empty()) {
+        if !matches!(&node.value, Value::Scalar(scalar) if !(scalar.plain && scalar.text.is_empty())) {
             node.at = Some(at.clone());
         }
         if !(word.plain && word.text == "<<") {

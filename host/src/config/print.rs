@@ -33,7 +33,9 @@ fn block(node: &Node, indent: usize, secret: bool, out: &mut String) {
         Value::Map(entries) => {
             for entry in entries {
                 start(out, &format!("{}:", text(&entry.key)));
-                below(&entry.node, indent, secret || is_secret(&entry.key), out);
+                // The keys of a section are ids: `bearertokenauth` is no token.
+                let is_id = indent == 2;
+                below(&entry.node, indent, secret || (!is_id && is_secret(&entry.key)), out);
             }
         }
     }
@@ -94,9 +96,9 @@ fn is_secret(key: &str) -> bool {
     ];
     let key = key.to_ascii_lowercase().replace('-', "_");
     let names_a_place = ["_file", "_url", "_path"].iter().any(|end| key.ends_with(end));
-    // `inline` is where basicauth's htpasswd stands.
+    // Of `htpasswd` only what is `inline` is secret.
     matches!(key.as_str(), "headers" | "key_pem" | "inline")
-        || (!names_a_place && WORDS.iter().any(|word| key.contains(word)))
+        || (key != "htpasswd" && !names_a_place && WORDS.iter().any(|word| key.contains(word)))
 }
 
 /// `http://user:password@host` without the password.

@@ -7,10 +7,11 @@ use super::{Finding, Location};
 /// Of a source line, no more is shown.
 const LINE_LIMIT_CHARS: usize = 120;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
-    Error,
     Warning,
+    #[default]
+    Error,
 }
 
 struct Paint(bool);
@@ -23,7 +24,7 @@ pub(super) fn render(finding: &Finding, severity: Severity, colour: bool) -> Str
         Severity::Warning => paint.with("1;33", "warning"),
     };
     let mut shown = format!("{head}: {}", paint.with("1", &printable(&finding.message)));
-    let path = printable(&finding.path.to_string());
+    let path = printable(&finding.keys());
     let gutter = finding.at.as_ref().map_or(1, |at| at.line.to_string().len());
     // Writing to a string cannot fail.
     if let Some(at) = &finding.at {

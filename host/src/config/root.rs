@@ -73,11 +73,20 @@ impl Config {
     ) -> Result<Opened, ConfigError> {
         let Loaded { root, mut warnings } = load(configs, sets, env)?;
         let (config, mut findings) = Config::read(&root);
-        match check(&config, registry) {
-            Ok(more) => warnings.extend(more),
-            Err(error) => findings.extend(error.into_findings()),
+        let doubts = match check(&config, registry) {
+            Ok(doubts) => doubts,
+            Err(error) => {
+                findings.extend(error.into_findings());
+                Vec::new()
+            }
+        };
+        match ConfigError::from_findings(findings) {
+            Ok(()) => {
+                warnings.extend(doubts);
+                Ok(Opened { config, warnings })
+            }
+            Err(error) => Err(error.after(warnings)),
         }
-        ConfigError::from_findings(findings).map(|()| Opened { config, warnings })
     }
 
     /// Reads every section, and says what is wrong with them. Whether the components exist and their own configs are
@@ -97,7 +106,12 @@ impl Config {
         if let Some(service) = root.get("service") {
             config.service = read_service(service, &mut findings);
         }
-        findings.extend(unknown_keys(root, &SECTIONS));
+        findings.extend(unknown_keys(root, &SECTIONS).into_iter().map(
+            |finding| match finding.message.as_str() {
+                "unknown key `plugins`" => finding.label("this version has no plugins"),
+                _ => finding,
+            },
+        ));
         (config, findings)
     }
 

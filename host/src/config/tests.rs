@@ -65,7 +65,7 @@ impl ReceiverFactory for Fake {
         self.check(config)
     }
     fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
-        unimplemented!()
+        Err(ConfigError::new("a fake is not built"))
     }
 }
 
@@ -80,7 +80,7 @@ impl ExporterFactory for Fake {
         self.check(config)
     }
     fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
-        unimplemented!()
+        Err(ConfigError::new("a fake is not built"))
     }
 }
 
@@ -92,7 +92,7 @@ impl ExtensionFactory for Fake {
         self.check(config)
     }
     fn build(&self, _: &Node) -> Result<BuiltExtension, ConfigError> {
-        unimplemented!()
+        Err(ConfigError::new("a fake is not built"))
     }
 }
 

@@ -19,7 +19,7 @@ use axum::Router;
 use wire::Signal;
 
 use self::{
-    config::{GrpcConfig, HttpConfig, OtlpConfig},
+    config::{AuthConfig, GrpcConfig, HttpConfig, OtlpConfig, ProtocolsConfig},
     doors::Doors,
     grpc::Grpc,
     http::Http,
@@ -30,7 +30,7 @@ use crate::{
     config::{ConfigError, Node},
     extension::auth::ServerAuth,
     pipeline::Ingest,
-    server::{self, ServerSettings},
+    server::{self, ServerSettings, request_body::Budget},
     tls::server::{ServerTls, ServerTlsConfig},
 };
 
@@ -85,23 +85,11 @@ impl OtlpReceiver {
     /// When a value is out of its range, or an authenticator is not among the extensions.
     pub fn new(config: OtlpConfig, context: &BuildContext<'_>) -> Result<OtlpReceiver, ConfigError> {
         config.validate()?;
-        let authenticator = |auth: Option<&config::AuthConfig>| match auth {
-            None => Ok(None),
-            Some(config::AuthConfig { authenticator }) => {
-                context.extensions.server_auth.get(authenticator).cloned().map(Some).ok_or_else(|| {
-                    ConfigError::new(format!(
-                        "auth: authenticator: no extension {authenticator:?} that authenticates requests"
-                    ))
-                })
-            }
-        };
-        Ok(OtlpReceiver {
-            id: context.id.kind.clone(),
-            grpc_auth: authenticator(config.protocols.grpc.as_ref().and_then(|grpc| grpc.auth.as_ref()))?,
-            http_auth: authenticator(config.protocols.http.as_ref().and_then(|http| http.auth.as_ref()))?,
-            config,
-            bound: OnceLock::new(),
-        })
+        let ProtocolsConfig { grpc, http } = &config.protocols;
+        let grpc_auth = authenticator("grpc", grpc.as_ref().and_then(|grpc| grpc.auth.as_ref()), context)?;
+        let http_auth = authenticator("http", http.as_ref().and_then(|http| http.auth.as_ref()), context)?;
+        let id = context.id.to_string();
+        Ok(OtlpReceiver { id, config, grpc_auth, http_auth, bound: OnceLock::new() })
     }
 
     /// Where it listens, once it was started.
@@ -109,15 +97,15 @@ impl OtlpReceiver {
         self.bound.get()
     }
 
-    fn grpc(&self, config: &GrpcConfig, ingest: &Ingest) -> Router {
+    fn grpc(&self, config: &GrpcConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
         let doors = Doors::open(ingest, "grpc", self.config.acknowledge);
-        let grpc = Arc::new(Grpc::new(doors, self.grpc_auth.clone(), config));
+        let grpc = Arc::new(Grpc::new(doors, self.grpc_auth.clone(), budget, config));
         Router::new().fallback(move |request| grpc.clone().answer(request))
     }
 
-    fn http(&self, config: &HttpConfig, ingest: &Ingest) -> Router {
+    fn http(&self, config: &HttpConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
         let doors = Doors::open(ingest, "http", self.config.acknowledge);
-        let http = Arc::new(Http::new(doors, self.http_auth.clone(), config));
+        let http = Arc::new(Http::new(doors, self.http_auth.clone(), budget, config));
         let router = Router::new().fallback(move |request| http.clone().answer(request));
         match config.cors.as_ref().and_then(config::CorsConfig::layer) {
             Some(cors) => router.layer(cors),
@@ -129,13 +117,14 @@ impl OtlpReceiver {
 #[async_trait::async_trait]
 impl Receiver for OtlpReceiver {
     async fn start(&self, ingest: Ingest, running: &Running) -> anyhow::Result<()> {
+        let budget = Budget::new(self.config.in_flight_bytes());
         let mut bound = Bound::default();
         if let Some(config) = &self.config.protocols.grpc {
             let port = Port {
                 protocol: "grpc",
                 endpoint: &config.endpoint,
                 tls: config.tls.as_ref(),
-                router: self.grpc(config, &ingest),
+                router: self.grpc(config, &ingest, budget.clone()),
                 settings: config.server_settings(),
             };
             bound.grpc = port.open(&self.id, running).await?;
@@ -145,7 +134,7 @@ impl Receiver for OtlpReceiver {
                 protocol: "http",
                 endpoint: &config.endpoint,
                 tls: config.tls.as_ref(),
-                router: self.http(config, &ingest),
+                router: self.http(config, &ingest, budget.clone()),
                 settings: config.server_settings(),
             };
             bound.http = port.open(&self.id, running).await?;
@@ -158,7 +147,7 @@ impl Receiver for OtlpReceiver {
 
 impl Port<'_> {
     async fn open(self, receiver: &str, running: &Running) -> anyhow::Result<Vec<SocketAddr>> {
-        let place = || format!("{receiver}: protocols: {}", self.protocol);
+        let place = || format!("{receiver}: protocols.{}", self.protocol);
         let tls = self.tls.map(|tls| ServerTls::load(tls.clone())).transpose().with_context(place)?;
         let listeners = server::listen(self.endpoint).await.with_context(place)?;
         let mut addresses = Vec::new();
@@ -170,4 +159,18 @@ impl Port<'_> {
         }
         Ok(addresses)
     }
+}
+
+fn authenticator(
+    protocol: &str,
+    auth: Option<&AuthConfig>,
+    context: &BuildContext<'_>,
+) -> Result<Option<Arc<dyn ServerAuth>>, ConfigError> {
+    let Some(AuthConfig { authenticator }) = auth else { return Ok(None) };
+    let known = context.extensions.server_auth.get(authenticator).cloned();
+    known.map(Some).ok_or_else(|| {
+        ConfigError::new(format!(
+            "protocols.{protocol}.auth.authenticator: no extension {authenticator:?} that authenticates requests"
+        ))
+    })
 }

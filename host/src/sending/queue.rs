@@ -94,9 +94,7 @@ impl Queue {
         };
         let empty = batch.split_off(batch.items());
         let verdict = self.settings.wait_for_result.then(|| batch.watch());
-        if let Err(Waiting { batch, .. }) = self.push(Waiting { batch, place }) {
-            return Err(self.refuse(batch, closed()));
-        }
+        self.push(Waiting { batch, place })?;
         match verdict {
             None => Ok(()),
             Some(verdict) => verdict.wait().await.map_err(|failure| empty.refused(failure)),
@@ -121,10 +119,10 @@ impl Queue {
         batch.refused(failure)
     }
 
-    fn push(self: &Arc<Self>, waiting: Waiting) -> Result<(), Waiting> {
+    fn push(self: &Arc<Self>, waiting: Waiting) -> Result<(), Box<Refused>> {
         let mut state = self.lock();
         if !state.open {
-            return Err(waiting);
+            return Err(self.refuse(waiting.batch, closed()));
         }
         match &self.settings.batch {
             None => state.ready.push_back(waiting),

@@ -1,8 +1,10 @@
 //! Reading a request's body within limits of size and time.
 
+mod budget;
 mod inflate;
 mod paced;
 
+pub use budget::{Budget, Held, OverBudget};
 pub use inflate::{Encoding, InflateError, inflate};
 pub use paced::{Paced, TooSlow};
 
@@ -19,6 +21,8 @@ pub enum ReadError {
     TooLarge { limit_bytes: usize },
     #[error(transparent)]
     TooSlow(#[from] TooSlow),
+    #[error(transparent)]
+    OverBudget(#[from] OverBudget),
     #[error("the body broke off: {0}")]
     Broken(axum::Error),
 }
@@ -51,6 +55,7 @@ pub async fn read(body: &mut Paced, limit_bytes: usize) -> Result<Bytes, ReadErr
 /// Reads on and forgets, so that a peer that sends before it listens gets to hear the answer. Ends with the body, after
 /// `limit_bytes`, or when the body's time is up.
 pub async fn discard(body: &mut Paced, limit_bytes: usize) {
+    body.forget();
     let mut discarded = 0;
     while let Ok(Some(bytes)) = next(body).await
         && discarded <= limit_bytes

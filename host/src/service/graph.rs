@@ -36,7 +36,8 @@ pub(super) fn build(
         let signals = signals_of(config, |pipeline| pipeline.exporters.contains(&id));
         let context = BuildContext { id: &id, telemetry, extensions };
         if let (Some(node), Some(factory)) = (config.exporters.get(&id), registry.exporter(&id.kind)) {
-            let BuiltExporter { exporter, sending } = factory.build(node, &context)?;
+            let BuiltExporter { exporter, sending } =
+                factory.build(node, &context).map_err(|error| error.within(node))?;
             let sending = Sending::start(&id.to_string(), &signals, exporter, &sending, telemetry);
             sendings.insert(id, sending);
         }
@@ -56,7 +57,8 @@ pub(super) fn build(
         let ingest = Ingest::new(&id.to_string(), telemetry.clone(), ways_in);
         let context = BuildContext { id: &id, telemetry, extensions };
         if let (Some(node), Some(factory)) = (config.receivers.get(&id), registry.receiver(&id.kind)) {
-            receivers.push((id.clone(), factory.build(node, &context)?, ingest));
+            let receiver = factory.build(node, &context).map_err(|error| error.within(node))?;
+            receivers.push((id.clone(), receiver, ingest));
         }
     }
     Ok(Graph { receivers, sendings })

@@ -14,18 +14,12 @@ pub struct ProcessMetrics {
 
 impl ProcessMetrics {
     pub fn register(recorder: &impl Recorder, metadata: &Metadata<'_>) -> ProcessMetrics {
-        let gauge = |name: &'static str, help: &'static str| {
-            recorder.describe_gauge(name.into(), None, help.into());
-            recorder.register_gauge(&Key::from_static_name(name), metadata)
-        };
+        let gauge = |name: &'static str| recorder.register_gauge(&Key::from_static_name(name), metadata);
         ProcessMetrics {
             started: Instant::now(),
-            uptime_seconds: gauge("otelcol_process_uptime", "Uptime of the process in seconds."),
-            cpu_seconds: gauge("otelcol_process_cpu_seconds", "Total CPU user and system time in seconds."),
-            memory_rss_bytes: gauge(
-                "otelcol_process_memory_rss",
-                "Total physical memory (resident set size) in bytes.",
-            ),
+            uptime_seconds: gauge("otelcol_process_uptime"),
+            cpu_seconds: gauge("otelcol_process_cpu_seconds"),
+            memory_rss_bytes: gauge("otelcol_process_memory_rss"),
         }
     }
 

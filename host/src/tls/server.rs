@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use arc_swap::ArcSwap;
 use rustls::{
     RootCertStore, ServerConfig, SupportedProtocolVersion,
+    crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
@@ -14,9 +15,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
-    config::{self, ConfigError, Secret},
+    config::{self, Secret},
     receiver::Running,
 };
+
+/// More often would be reading files all the time.
+const MIN_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The `tls` section of a receiver. Certificates are PEM.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,47 +50,49 @@ struct Inner {
 }
 
 impl ServerTlsConfig {
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        let wrong = |message: &str| Err(ConfigError::new(message));
+    /// The error begins with the key.
+    pub fn validate(&self) -> Result<(), String> {
         if self.cert_file.is_some() == self.cert_pem.is_some() {
-            return wrong("tls: give one of cert_file and cert_pem");
+            return Err("tls.cert_file: give it or cert_pem".to_owned());
         }
         if self.key_file.is_some() == self.key_pem.is_some() {
-            return wrong("tls: give one of key_file and key_pem");
+            return Err("tls.key_file: give it or key_pem".to_owned());
         }
-        self.versions().map(drop).map_err(|error| ConfigError::new(error.to_string()))
+        self.versions().map(drop)
     }
 
-    fn versions(&self) -> anyhow::Result<Vec<&'static SupportedProtocolVersion>> {
+    fn versions(&self) -> Result<Vec<&'static SupportedProtocolVersion>, String> {
         let rank = |key: &str, version: &Option<String>, unset: u8| match version.as_deref() {
             None | Some("") => Ok(unset),
             Some("1.2") => Ok(2),
             Some("1.3") => Ok(3),
-            Some(other) => {
-                anyhow::bail!("tls: {key}: {other:?} is not a version we have; expected 1.2 or 1.3")
-            }
+            Some(other) => Err(format!("tls.{key}: {other:?} is not a version we have; expected 1.2 or 1.3")),
         };
         let allowed = rank("min_version", &self.min_version, 2)?..=rank("max_version", &self.max_version, 3)?;
-        ensure!(!allowed.is_empty(), "tls: min_version is above max_version");
+        if allowed.is_empty() {
+            return Err("tls.min_version: is above max_version".to_owned());
+        }
         let all = [(2, &rustls::version::TLS12), (3, &rustls::version::TLS13)];
         Ok(all.into_iter().filter(|(rank, _)| allowed.contains(rank)).map(|(_, version)| version).collect())
     }
 
     fn load(&self) -> anyhow::Result<ServerConfig> {
-        let builder = ServerConfig::builder_with_protocol_versions(&self.versions()?);
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&self.versions().map_err(anyhow::Error::msg)?)?;
         let builder = match &self.client_ca_file {
             None => builder.with_no_client_auth(),
             Some(path) => {
                 let roots = Arc::new(client_roots(path)?);
-                let verifier = WebPkiClientVerifier::builder(roots)
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
                     .build()
-                    .with_context(|| format!("tls: client_ca_file: {}", path.display()))?;
+                    .with_context(|| format!("tls.client_ca_file: {}", path.display()))?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
         let mut config = builder
             .with_single_cert(self.certificates()?, self.key()?)
-            .with_context(|| format!("tls: {} and its key", self.certificate_name()))?;
+            .with_context(|| format!("tls.{} and its key", self.certificate_name()))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
@@ -96,7 +102,7 @@ impl ServerTlsConfig {
             (Some(path), _) => read("cert_file", path)?,
             (None, pem) => pem.clone().unwrap_or_default().into_bytes(),
         };
-        certificates(&pem).with_context(|| format!("tls: {}", self.certificate_name()))
+        certificates(&pem).with_context(|| format!("tls.{}", self.certificate_name()))
     }
 
     fn key(&self) -> anyhow::Result<PrivateKeyDer<'static>> {
@@ -104,7 +110,7 @@ impl ServerTlsConfig {
             (Some(path), _) => (read("key_file", path)?, format!("key_file: {}", path.display())),
             (None, pem) => (pem.clone().unwrap_or_default().0.into_bytes(), "key_pem".to_owned()),
         };
-        PrivateKeyDer::from_pem_slice(&pem).with_context(|| format!("tls: {name}: no private key in PEM"))
+        PrivateKeyDer::from_pem_slice(&pem).with_context(|| format!("tls.{name}: no private key in PEM"))
     }
 
     fn certificate_name(&self) -> String {
@@ -139,11 +145,9 @@ impl ServerTls {
     }
 }
 
-const MIN_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
-
 fn client_roots(path: &PathBuf) -> anyhow::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    let named = || format!("tls: client_ca_file: {}", path.display());
+    let named = || format!("tls.client_ca_file: {}", path.display());
     for certificate in certificates(&read("client_ca_file", path)?).with_context(named)? {
         roots.add(certificate).with_context(named)?;
     }
@@ -157,5 +161,5 @@ fn certificates(pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
 }
 
 fn read(key: &str, path: &PathBuf) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("tls: {key}: cannot read {}", path.display()))
+    std::fs::read(path).with_context(|| format!("tls.{key}: cannot read {}", path.display()))
 }

@@ -1,20 +1,29 @@
 //! Clients that mean harm, or are broken. Each gets its documented answer, and others are served meanwhile.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::StreamExt;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use prost::Message;
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use serde_json::json;
+use spanloom::extension::Extensions;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::Semaphore,
     time::{sleep, timeout},
 };
-use tonic::Code;
+use tonic::{Code, codec::CompressionEncoding};
+use tonic_types::StatusExt;
+use wire::Signal;
 
-use crate::support::{Subject, framed, grpc_post, grpc_status, traces};
+use crate::support::{
+    AllSignals, Pipeline, Subject, framed, grpc_post, grpc_status, gzip, traces, traces_named,
+};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -108,6 +117,48 @@ async fn a_head_that_never_ends_is_ended() {
         closed = timeout(SOON, reader.read_to_end(&mut answer)) => assert!(closed.is_ok()),
     }
     check_others_are_served(&subject).await;
+}
+
+/// Requests that are within their own limit, but not all at once within the receiver's.
+#[tokio::test]
+async fn what_requests_hold_together_is_bounded() {
+    let permits = Arc::new(Semaphore::new(0));
+    let pipeline = Pipeline { delivers: Some(permits.clone()), ..Pipeline::default() };
+    let config = json!({
+        "acknowledge": "delivered",
+        "max_in_flight_mib": 1,
+        "protocols": { "grpc": { "max_recv_msg_size_mib": 1 }, "http": { "max_request_body_size": 1 << 20 } },
+    });
+    let subject = Subject::before(pipeline, &Signal::ALL_OF_THEM, Extensions::default(), config).await;
+    let large = traces_named("x".repeat(800_000));
+    let mut client = TraceServiceClient::connect(subject.grpc_url()).await.unwrap();
+    let first = tokio::spawn({
+        let (mut client, large) = (client.clone(), large.clone());
+        async move { client.export(large).await }
+    });
+    while subject.pipeline.received().is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    for encoding in [None, Some(CompressionEncoding::Gzip)] {
+        let mut client = client.clone();
+        if let Some(encoding) = encoding {
+            client = client.send_compressed(encoding);
+        }
+        let status = client.export(large.clone()).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable, "{encoding:?}");
+        assert!(status.get_details_retry_info().is_some());
+    }
+    for (encoding, body) in [("", large.encode_to_vec()), ("gzip", gzip(&large.encode_to_vec()))] {
+        let request = reqwest::Client::new().post(subject.http_url("/v1/traces"));
+        let request =
+            request.header("content-type", "application/x-protobuf").header("content-encoding", encoding);
+        let response = request.body(body).send().await.unwrap();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["retry-after"], "1");
+    }
+    permits.add_permits(2);
+    first.await.unwrap().unwrap();
+    client.export(large).await.unwrap();
 }
 
 /// A length of 4 GiB in front of nothing: refused by the announcement.

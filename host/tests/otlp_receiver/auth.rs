@@ -4,8 +4,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::Trac
 use prost::Message;
 use serde_json::json;
 use spanloom::{
-    component::ExtensionFactory,
-    component::{BuildContext, ComponentId},
+    component::{BuildContext, ComponentId, ExtensionFactory},
     config::Node,
     extension::{Extensions, auth::bearer_token},
     receiver::otlp::OtlpReceiver,

@@ -4,8 +4,8 @@ pub(super) fn is_valid(text: &[u8]) -> bool {
     is_ascii(text) || is_utf8(text)
 }
 
-#[inline]
-fn is_ascii(text: &[u8]) -> bool {
+#[inline(always)]
+pub(super) fn is_ascii(text: &[u8]) -> bool {
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let (words, tail) = text.as_chunks::<8>();
     let mut seen = 0;

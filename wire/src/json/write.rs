@@ -180,7 +180,14 @@ fn push_quoted(out: &mut Vec<u8>, value: &impl serde::Serialize) {
 }
 
 fn push_str(out: &mut Vec<u8>, text: &str) {
-    push(out, &text);
+    // Without an early exit, so that it is many bytes at a time; few texts have anything to escape.
+    let escape = |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    if text.bytes().fold(false, escape) {
+        return push(out, &text);
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
 fn push(out: &mut Vec<u8>, value: &impl serde::Serialize) {

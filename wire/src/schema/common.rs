@@ -37,7 +37,7 @@ pub static INSTRUMENTATION_SCOPE: Message = message(
     &[
         field(1, "name", "name", String),
         field(2, "version", "version", String),
-        field(3, "attributes", "attributes", Msg(&KEY_VALUE)).repeated(),
+        field(3, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(4, "dropped_attributes_count", "droppedAttributesCount", UInt32),
     ],
 );
@@ -45,7 +45,7 @@ pub static INSTRUMENTATION_SCOPE: Message = message(
 pub static RESOURCE: Message = message(
     "Resource",
     &[
-        field(1, "attributes", "attributes", Msg(&KEY_VALUE)).repeated(),
+        field(1, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(2, "dropped_attributes_count", "droppedAttributesCount", UInt32),
         field(3, "entity_refs", "entityRefs", Msg(&ENTITY_REF)).repeated(),
     ],

@@ -34,7 +34,7 @@ pub static LOG_RECORD: Message = message(
         field(2, "severity_number", "severityNumber", Enum),
         field(3, "severity_text", "severityText", String),
         field(5, "body", "body", Msg(&ANY_VALUE)),
-        field(6, "attributes", "attributes", Msg(&KEY_VALUE)).repeated(),
+        field(6, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(7, "dropped_attributes_count", "droppedAttributesCount", UInt32),
         field(8, "flags", "flags", Fixed32),
         field(9, "trace_id", "traceId", Id),

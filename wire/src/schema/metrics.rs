@@ -77,7 +77,7 @@ static SUMMARY: Message =
 static NUMBER_DATA_POINT: Message = message(
     "NumberDataPoint",
     &[
-        field(7, "attributes", "attributes", Msg(&KEY_VALUE)).repeated(),
+        field(7, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(2, "start_time_unix_nano", "startTimeUnixNano", Fixed64),
         field(3, "time_unix_nano", "timeUnixNano", Fixed64),
         field(4, "as_double", "asDouble", Double).oneof(),
@@ -90,7 +90,7 @@ static NUMBER_DATA_POINT: Message = message(
 static HISTOGRAM_DATA_POINT: Message = message(
     "HistogramDataPoint",
     &[
-        field(9, "attributes", "attributes", Msg(&KEY_VALUE)).repeated(),
+        field(9, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(2, "start_time_unix_nano", "startTimeUnixNano", Fixed64),
         field(3, "time_unix_nano", "timeUnixNano", Fixed64),
         field(4, "count", "count", Fixed64),
@@ -107,7 +107,7 @@ static HISTOGRAM_DATA_POINT: Message = message(
 static EXPONENTIAL_HISTOGRAM_DATA_POINT: Message = message(
     "ExponentialHistogramDataPoint",
     &[
-        field(1, "attributes", "attributes", Msg(&KEY_VALUE)).repeated(),
+        field(1, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(2, "start_time_unix_nano", "startTimeUnixNano", Fixed64),
         field(3, "time_unix_nano", "timeUnixNano", Fixed64),
         field(4, "count", "count", Fixed64),
@@ -132,7 +132,7 @@ static BUCKETS: Message = message(
 static SUMMARY_DATA_POINT: Message = message(
     "SummaryDataPoint",
     &[
-        field(7, "attributes", "attributes", Msg(&KEY_VALUE)).repeated(),
+        field(7, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(2, "start_time_unix_nano", "startTimeUnixNano", Fixed64),
         field(3, "time_unix_nano", "timeUnixNano", Fixed64),
         field(4, "count", "count", Fixed64),
@@ -150,7 +150,7 @@ static VALUE_AT_QUANTILE: Message = message(
 static EXEMPLAR: Message = message(
     "Exemplar",
     &[
-        field(7, "filtered_attributes", "filteredAttributes", Msg(&KEY_VALUE)).repeated(),
+        field(7, "filtered_attributes", "filteredAttributes", Msg(&KEY_VALUE)).attributes(),
         field(2, "time_unix_nano", "timeUnixNano", Fixed64),
         field(3, "as_double", "asDouble", Double).oneof(),
         field(6, "as_int", "asInt", SFixed64).oneof(),

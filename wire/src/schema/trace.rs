@@ -37,7 +37,7 @@ pub static SPAN: Message = message(
         field(6, "kind", "kind", Enum),
         field(7, "start_time_unix_nano", "startTimeUnixNano", Fixed64),
         field(8, "end_time_unix_nano", "endTimeUnixNano", Fixed64),
-        field(9, "attributes", "attributes", Msg(&KEY_VALUE)).repeated(),
+        field(9, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(10, "dropped_attributes_count", "droppedAttributesCount", UInt32),
         field(11, "events", "events", Msg(&EVENT)).repeated(),
         field(12, "dropped_events_count", "droppedEventsCount", UInt32),
@@ -53,7 +53,7 @@ static EVENT: Message = message(
     &[
         field(1, "time_unix_nano", "timeUnixNano", Fixed64),
         field(2, "name", "name", String),
-        field(3, "attributes", "attributes", Msg(&KEY_VALUE)).repeated(),
+        field(3, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(4, "dropped_attributes_count", "droppedAttributesCount", UInt32),
     ],
 );
@@ -64,7 +64,7 @@ static LINK: Message = message(
         field(1, "trace_id", "traceId", Id),
         field(2, "span_id", "spanId", Id),
         field(3, "trace_state", "traceState", String),
-        field(4, "attributes", "attributes", Msg(&KEY_VALUE)).repeated(),
+        field(4, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(5, "dropped_attributes_count", "droppedAttributesCount", UInt32),
         field(6, "flags", "flags", Fixed32),
     ],

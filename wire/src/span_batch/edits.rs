@@ -42,7 +42,7 @@ impl Attributes {
         let mut renamed = false;
         for field in Fields::of(message) {
             let Some(entry) = field.delimited(self.0) else { continue };
-            let key = KeyValue::read(entry).key;
+            let key = KeyValue::key(entry);
             if key == from.as_bytes() && !renamed {
                 renamed = true;
                 patch.replace(field.start..field.end, |out| {
@@ -57,7 +57,7 @@ impl Attributes {
     fn of_key<'a>(self, message: &'a [u8], key: &'a str) -> impl Iterator<Item = (Field<'a>, &'a [u8])> {
         let entries =
             Fields::of(message).filter_map(move |field| field.delimited(self.0).map(|entry| (field, entry)));
-        entries.filter(move |(_, entry)| KeyValue::read(entry).key == key.as_bytes())
+        entries.filter(move |(_, entry)| KeyValue::key(entry) == key.as_bytes())
     }
 }
 

@@ -110,6 +110,18 @@ fn status_code(status: &[u8]) -> Option<i32> {
 }
 
 impl Columns for SpanFields {
+    fn reserve(&mut self, rows: usize) {
+        self.trace_ids.reserve(rows);
+        self.span_ids.reserve(rows);
+        self.parent_span_ids.reserve(rows);
+        self.kinds.reserve(rows);
+        self.start_times.reserve(rows);
+        self.end_times.reserve(rows);
+        self.statuses.reserve(rows);
+        self.flags.reserve(rows);
+        self.names.reserve(rows);
+    }
+
     fn push(&mut self, span: &[u8]) {
         let row = Row::of(span);
         self.trace_ids.push(row.trace_id);

@@ -22,10 +22,9 @@ impl SpanBatch {
         SpanBatch(Store::from_view(self.0.view().select(rows)))
     }
 
-    /// Batches of at most `max_items` spans, in order; at least one span each.
-    pub fn split_items(&self, max_items: usize) -> Vec<SpanBatch> {
-        let rows: Vec<u32> = (0..self.items() as u32).collect();
-        rows.chunks(max_items.max(1)).map(|rows| self.select(rows)).collect()
+    /// Batches of at most `max_items` spans, in order.
+    pub fn split_items(self, max_items: usize) -> Vec<SpanBatch> {
+        self.0.split_items(max_items).into_iter().map(SpanBatch).collect()
     }
 
     /// `parts` batches, some perhaps empty; `hash` of a trace id says which one its spans go to.

@@ -5,7 +5,7 @@ use super::*;
 
 /// A few changes to bytes: enough to leave the schema, few enough to leave most of it standing.
 #[derive(Clone, Debug)]
-enum Mutation {
+pub(crate) enum Mutation {
     Cut(usize),
     Flip(usize, u8),
     Insert(usize, Vec<u8>),
@@ -13,7 +13,7 @@ enum Mutation {
     Swap(usize, usize, usize),
 }
 
-fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
+pub(crate) fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
     let at = || any::<prop::sample::Index>().prop_map(|index| index.index(1 << 16));
     let bytes = prop_oneof![
         prop::collection::vec(any::<u8>(), 1..12),
@@ -33,7 +33,7 @@ fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
     prop::collection::vec(mutation, 1..4)
 }
 
-fn mutate(bytes: &mut Vec<u8>, mutations: &[Mutation]) {
+pub(crate) fn mutate(bytes: &mut Vec<u8>, mutations: &[Mutation]) {
     for mutation in mutations {
         let len = bytes.len() + 1;
         match mutation {

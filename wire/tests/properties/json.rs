@@ -31,3 +31,107 @@ proptest! {
         survives_json(&request, seed);
     }
 }
+
+/// The examples of the opentelemetry-proto repository arrive whole: written again, they say the same.
+#[test]
+fn examples_of_the_specification_survive() {
+    assert_example(Signal::Traces, include_str!("../fixtures/trace.json"), 1);
+    assert_example(Signal::Metrics, include_str!("../fixtures/metrics.json"), 4);
+    assert_example(Signal::Logs, include_str!("../fixtures/logs.json"), 1);
+    assert_example(Signal::Logs, include_str!("../fixtures/events.json"), 1);
+}
+
+fn assert_example(signal: Signal, example: &str, items: usize) {
+    let bytes = from_json(signal, example.as_bytes()).expect("an example");
+    let batch = Batch::decode(signal, bytes.into()).expect("a valid request");
+    assert_eq!(batch.items(), items);
+    let again = serde_json::from_slice(&to_json(&batch)).expect("JSON");
+    assert_eq!(canonical(again), canonical(serde_json::from_str(example).expect("JSON")));
+}
+
+/// Without what has several spellings: ids in lower case, integers as floats, zeros of plain fields left out.
+fn canonical(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(map) => Value::Object(
+            map.into_iter()
+                .filter(|(key, value)| {
+                    !(["scale", "zeroThreshold"].contains(&&**key) && value.as_f64() == Some(0.0))
+                })
+                .map(|(key, value)| match value {
+                    Value::String(id) if key.ends_with("Id") => (key, id.to_lowercase().into()),
+                    value => (key, canonical(value)),
+                })
+                .collect(),
+        ),
+        Value::Array(list) => list.into_iter().map(canonical).collect(),
+        Value::Number(number) => number.as_f64().expect("a float").into(),
+        other => other,
+    }
+}
+
+/// What the specification allows beside what we write.
+#[test]
+fn other_spellings_are_read() {
+    let span = |json: &str| {
+        let json = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{json}]}}]}}]}}"#);
+        let bytes =
+            from_json(Signal::Traces, json.as_bytes()).unwrap_or_else(|error| panic!("{error}: {json}"));
+        let request = ExportTraceServiceRequest::decode(&*bytes).expect("valid");
+        request.resource_spans[0].scope_spans[0].spans[0].clone()
+    };
+    assert_eq!(span(r#"{"startTimeUnixNano":7}"#).start_time_unix_nano, 7);
+    assert_eq!(span(r#"{"startTimeUnixNano":"7"}"#).start_time_unix_nano, 7);
+    assert_eq!(span(r#"{"startTimeUnixNano":"18446744073709551615"}"#).start_time_unix_nano, u64::MAX);
+    assert_eq!(span(r#"{"startTimeUnixNano":1e3}"#).start_time_unix_nano, 1_000);
+    assert_eq!(span(r#"{"traceId":"AbCd"}"#).trace_id, [0xab, 0xcd]);
+    assert_eq!(span(r#"{"name":null,"status":null,"attributes":null,"kind":null}"#), Default::default());
+    assert_eq!(
+        span(r#"{"trace_id":"zz","start_time_unix_nano":{},"new":[{"deep":[1]}]}"#),
+        Default::default()
+    );
+    assert_eq!(span(r#"{"name":"\u00e9\ud83c\udf89"}"#).name, "é🎉");
+    let value = |json: &str| {
+        let span = span(&format!(r#"{{"attributes":[{{"key":"k","value":{json}}}]}}"#));
+        span.attributes[0].value.clone().and_then(|value| value.value)
+    };
+    use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    assert_eq!(value(r#"{"intValue":"-9223372036854775808"}"#), Some(Value::IntValue(i64::MIN)));
+    assert_eq!(value(r#"{"intValue":0}"#), Some(Value::IntValue(0)));
+    assert_eq!(value(r#"{"boolValue":false}"#), Some(Value::BoolValue(false)));
+    assert_eq!(value(r#"{"stringValue":""}"#), Some(Value::StringValue(String::new())));
+    assert_eq!(value(r#"{"stringValue":null}"#), None);
+    assert_eq!(value(r#"{"bytesValue":"_-8"}"#), Some(Value::BytesValue(vec![0xff, 0xef])));
+    assert_eq!(value(r#"{"doubleValue":"-Infinity"}"#), Some(Value::DoubleValue(f64::NEG_INFINITY)));
+    assert_eq!(value(r#"{"doubleValue":"1.5"}"#), Some(Value::DoubleValue(1.5)));
+    assert!(matches!(value(r#"{"doubleValue":"NaN"}"#), Some(Value::DoubleValue(value)) if value.is_nan()));
+}
+
+/// What it does not allow is refused, with the key and the place.
+#[test]
+fn errors_name_the_key_the_place_and_what_was_expected() {
+    let error = |json: &str| from_json(Signal::Traces, json.as_bytes()).expect_err(json).to_string();
+    let of_span =
+        |json: &str| error(&format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{}},{json}]}}]}}]}}"#));
+    assert_eq!(error(""), "the request at line 1 column 0: EOF while parsing a value");
+    assert_eq!(
+        error("[]"),
+        "the request at line 1 column 0: invalid type: sequence, expected an object (ExportTraceServiceRequest)"
+    );
+    assert_eq!(
+        of_span(r#"{"traceId":"xy"}"#),
+        "resourceSpans[0].scopeSpans[0].spans[1].traceId at line 1 column 61: \
+         invalid value: string \"xy\", expected an id in hex"
+    );
+    assert!(of_span(r#"{"kind":"SPAN_KIND_SERVER"}"#).contains("expected the integer of an enum"));
+    assert!(of_span(r#"{"startTimeUnixNano":-1}"#).contains("unsigned 64-bit integer"));
+    assert!(of_span(r#"{"startTimeUnixNano":1.5}"#).contains("unsigned 64-bit integer"));
+    assert!(of_span(r#"{"droppedEventsCount":4294967296}"#).contains("unsigned 32-bit integer"));
+    assert!(of_span(r#"{"attributes":{}}"#).contains("expected an array"));
+    assert!(of_span(r#"{"attributes":[null]}"#).contains("attributes[0]"));
+    assert!(error(r#"{"resourceSpans":[]} x"#).contains("trailing characters"));
+    // Known and unknown keys, opened a hundred thousand times: neither overflows a stack.
+    let value = r#"{"arrayValue":{"values":["#.repeat(100_000);
+    assert!(of_span(&format!(r#"{{"attributes":[{{"value":{value}"#)).contains("recursion limit exceeded"));
+    assert!(error(&format!(r#"{{"x":{}"#, "[".repeat(100_000))).contains("EOF"));
+}

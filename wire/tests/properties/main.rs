@@ -1,7 +1,9 @@
 //! What holds of all requests, with prost's generated types as the oracle.
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
 mod check;
 mod edits;
+mod fuzz;
 mod json;
 mod requests;
 mod scramble;

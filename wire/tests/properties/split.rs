@@ -1,4 +1,6 @@
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::metrics::v1::Metric;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use proptest::prelude::*;
 
@@ -43,6 +45,7 @@ flatten!(
     spans,
     opentelemetry_proto::tonic::trace::v1::Span
 );
+flatten!(metrics, ExportMetricsServiceRequest, resource_metrics, scope_metrics, metrics, Metric);
 flatten!(
     log_records,
     ExportLogsServiceRequest,
@@ -111,5 +114,67 @@ proptest! {
         prop_assert_eq!(found.len(), cut.min(log_records(&request).len()));
         found.extend(log_records(&ExportLogsServiceRequest::of(&rest)));
         prop_assert_eq!(found, log_records(&request));
+    }
+
+    /// Metrics come apart between data points only where one alone is too large; put together again, nothing
+    /// is lost.
+    #[test]
+    fn metrics_survive_splits(request in requests::metrics(), max_items in 1..6usize) {
+        let parts = request.batch().split_items(max_items);
+        let mut found: Vec<Flat<Metric>> = Vec::new();
+        for part in &parts {
+            prop_assert!(part.items() <= max_items);
+            let decoded = ExportMetricsServiceRequest::of(part);
+            let flat = metrics(&decoded);
+            prop_assert_eq!(flat.iter().map(|flat| points(&flat.record)).sum::<usize>(), part.items());
+            found.extend(flat);
+        }
+        let expected: Vec<Flat<Metric>> = metrics(&request);
+        let mut parts = found.into_iter();
+        for expected in expected {
+            let mut whole = parts.next().expect("a part");
+            while points(&whole.record) < points(&expected.record) {
+                let next = parts.next().expect("another part");
+                prop_assert!(points(&whole.record).is_multiple_of(max_items));
+                extend(&mut whole.record, next.record);
+            }
+            prop_assert_eq!(whole, expected);
+        }
+        prop_assert!(parts.next().is_none());
+    }
+
+    #[test]
+    fn split_off_is_the_first_of_split_items(request in requests::metrics(), max_items in 1..6usize) {
+        let mut first = request.batch();
+        let rest = first.split_off_items(max_items);
+        let parts = request.batch().split_items(max_items);
+        prop_assert_eq!(first.chunks().concat(), parts[0].chunks().concat());
+        prop_assert_eq!(rest.items(), parts[1..].iter().map(Batch::items).sum::<usize>());
+    }
+}
+
+fn points(metric: &Metric) -> usize {
+    match &metric.data {
+        Some(Data::Gauge(data)) => data.data_points.len(),
+        Some(Data::Sum(data)) => data.data_points.len(),
+        Some(Data::Histogram(data)) => data.data_points.len(),
+        Some(Data::ExponentialHistogram(data)) => data.data_points.len(),
+        Some(Data::Summary(data)) => data.data_points.len(),
+        None => 0,
+    }
+}
+
+fn extend(whole: &mut Metric, part: Metric) {
+    match (&mut whole.data, part.data) {
+        (Some(Data::Gauge(whole)), Some(Data::Gauge(part))) => whole.data_points.extend(part.data_points),
+        (Some(Data::Sum(whole)), Some(Data::Sum(part))) => whole.data_points.extend(part.data_points),
+        (Some(Data::Histogram(whole)), Some(Data::Histogram(part))) => {
+            whole.data_points.extend(part.data_points)
+        }
+        (Some(Data::ExponentialHistogram(whole)), Some(Data::ExponentialHistogram(part))) => {
+            whole.data_points.extend(part.data_points);
+        }
+        (Some(Data::Summary(whole)), Some(Data::Summary(part))) => whole.data_points.extend(part.data_points),
+        (whole, part) => panic!("{part:?} is no part of {whole:?}"),
     }
 }

@@ -4,7 +4,7 @@ use serde::de::{
     DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{ConfigError, Node, NodeDeserializer, Scalar, Value};
+use super::{ConfigError, Meaning, Node, NodeDeserializer, Scalar, Value};
 use crate::config::node::Entry;
 
 pub(super) struct Items<'a> {
@@ -38,7 +38,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, ConfigError> {
-        self.rest.next().map(|node| seed.deserialize(self.at.of(node))).transpose()
+        self.rest.next().map(|node| read(self.at, node, seed)).transpose()
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -58,13 +58,12 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Ok(None);
         };
         self.value = Some(&entry.node);
-        let key = key_node(entry);
-        seed.deserialize(NodeDeserializer { node: &key, unknown: self.at.unknown }).map(Some)
+        read(self.at, &key_node(entry), seed).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ConfigError> {
         match self.value.take() {
-            Some(node) => seed.deserialize(self.at.of(node)),
+            Some(node) => read(self.at, node, seed),
             None => Err(ConfigError::new("a value was asked for before its key")),
         }
     }
@@ -78,8 +77,7 @@ impl<'de, 'a> EnumAccess<'de> for Choice<'a> {
         self,
         seed: V,
     ) -> Result<(V::Value, Self::Variant), ConfigError> {
-        let key = key_node(self.entry);
-        let variant = seed.deserialize(NodeDeserializer { node: &key, unknown: self.at.unknown })?;
+        let variant = read(self.at, &key_node(self.entry), seed)?;
         Ok((variant, self.at.of(&self.entry.node)))
     }
 }
@@ -92,7 +90,7 @@ impl<'de> VariantAccess<'de> for NodeDeserializer<'_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ConfigError> {
-        seed.deserialize(self)
+        read(self, self.node, seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, ConfigError> {
@@ -108,13 +106,19 @@ impl<'de> VariantAccess<'de> for NodeDeserializer<'_> {
     }
 }
 
+/// An error that has no place yet gets the node's.
+fn read<'de, S: DeserializeSeed<'de>>(
+    at: NodeDeserializer<'_>,
+    node: &Node,
+    seed: S,
+) -> Result<S::Value, ConfigError> {
+    seed.deserialize(NodeDeserializer { node, unknown: at.unknown }).map_err(|error| error.within(node))
+}
+
 /// A key as a node, so that it is read like any text and an error stands at the key.
 fn key_node(entry: &Entry) -> Node {
-    let value = Value::Scalar(Scalar::plain(entry.key.as_str()));
-    Node {
-        value,
-        at: entry.key_at.clone(),
-        path: entry.node.path.clone(),
-        original: Some(entry.key.as_str().into()),
-    }
+    let word = Scalar::plain(entry.key.as_str());
+    // A key called `null` is text all the same.
+    let original = (word.meaning() == Meaning::Nothing).then(|| entry.key.as_str().into());
+    Node { value: Value::Scalar(word), at: entry.key_at.clone(), path: entry.node.path.clone(), original }
 }

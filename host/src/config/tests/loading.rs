@@ -1,1 +1,92 @@
+//! Several sources into one config.
 
+use serde_json::{Value, json};
+
+use super::{Files, env};
+use crate::config::load::load;
+
+fn loaded(configs: &[&str], sets: &[&str]) -> Value {
+    let configs: Vec<String> = configs.iter().map(|config| format!("yaml:{config}")).collect();
+    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+    load(&configs, &sets, &env).unwrap().root.read().unwrap()
+}
+
+#[test]
+fn maps_merge_and_all_else_is_replaced() {
+    let base = "a: {x: 1, y: [1, 2]}\nb: text\nc:\nd: {z: 1}";
+    let site = "a: {y: [3], w: 2}\nb: {now: map}\nc: {k: v}\nd:";
+    assert_eq!(
+        loaded(&[base, site], &[]),
+        json!({"a": {"x": 1, "y": [3], "w": 2}, "b": {"now": "map"}, "c": {"k": "v"}, "d": null})
+    );
+}
+
+#[test]
+fn what_is_set_goes_over_every_config() {
+    let config = "processors: {batch: {timeout: 1s}}";
+    let sets = [
+        "processors::batch::timeout=2s",
+        "processors.batch.sizes=[1, 2]",
+        "exporters::otlp/a.b::endpoint=${HOST}:${PORT}",
+        "service.x=",
+        "processors::batch::eq=a=b",
+    ];
+    assert_eq!(
+        loaded(&[config], &sets),
+        json!({
+            "processors": {"batch": {"timeout": "2s", "sizes": [1, 2], "eq": "a=b"}},
+            "exporters": {"otlp/a.b": {"endpoint": "backend:4317"}},
+            "service": {"x": null},
+        })
+    );
+}
+
+#[test]
+fn a_value_keeps_the_place_it_came_from() {
+    let files = Files::new(&[("base.yaml", "a:\n  x: 1\n  y: 2\n"), ("site.yaml", "# here\na: { x: 3 }\n")]);
+    let configs = [files.path("base.yaml"), format!("file:{}", files.path("site.yaml"))];
+    let root = load(&configs, &["a.z=4".to_owned()], &env).unwrap().root;
+    let place = |key| files.strip(&root.nearest(["a", key]).at().unwrap().to_string());
+    assert_eq!(place("x"), "site.yaml:2:9");
+    assert_eq!(place("y"), "base.yaml:3:6");
+    assert_eq!(place("z"), "--set a.z:1:1");
+}
+
+#[test]
+fn a_config_may_stand_in_the_environment() {
+    let root = load(&["env:MAP".to_owned()], &[], &env).unwrap().root;
+    assert_eq!(root.read::<Value>().unwrap(), json!({"a": 1, "b": ["x", "y"]}));
+}
+
+#[test]
+fn a_source_that_cannot_be_had_is_named() {
+    let files = Files::new(&[("latin1.yaml", "")]);
+    std::fs::write(files.path("latin1.yaml"), b"a: \xe9").unwrap();
+    let cases = [
+        (
+            files.path("missing.yaml"),
+            "error: cannot read missing.yaml: No such file or directory (os error 2)",
+        ),
+        (files.path("latin1.yaml"), "error: latin1.yaml is not UTF-8 text"),
+        ("/dev/zero".to_owned(), "error: /dev/zero is larger than 4194304 bytes"),
+        ("env:NONE".to_owned(), "error: the environment variable `NONE` is not set"),
+        (
+            "https://example.com/otel.yaml".to_owned(),
+            "error: a config is not read over https; `--config` takes a path, `file:`, `env:` or `yaml:`",
+        ),
+    ];
+    for (config, expected) in cases {
+        let error = load(&[config], &[], &env).unwrap_err();
+        assert_eq!(files.strip(&error.to_string()), expected);
+    }
+}
+
+#[test]
+fn a_setting_is_a_key_and_a_value() {
+    for set in ["a", "=5", "a..b=5", "a::=5", "::a=5"] {
+        let error = load(&[], &[set.to_owned()], &env).unwrap_err();
+        assert!(error.to_string().contains("`--set` takes `key=value`"), "{error}");
+    }
+    let error = load(&[], &["a.b=[".to_owned()], &env).unwrap_err();
+    assert!(error.to_string().contains("--> --set a.b:"), "{error}");
+}

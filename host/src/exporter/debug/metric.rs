@@ -19,7 +19,7 @@ pub(super) struct Point<'a> {
     pub(super) flags: u32,
     /// On one line.
     pub(super) value: String,
-    /// Bucket by bucket or quantile by quantile; empty for a number.
+    /// Sum, buckets or quantiles, one by one; empty for a number.
     pub(super) parts: Vec<(String, String)>,
     pub(super) exemplars: &'a [Exemplar],
 }
@@ -81,7 +81,9 @@ fn histogram_point(point: &HistogramDataPoint) -> Point<'_> {
         time_unix_nano: point.time_unix_nano,
         flags: point.flags,
         value: summed(point.count, point.sum, point.min, point.max),
-        parts: buckets(labels, &point.bucket_counts),
+        parts: exact([("sum", point.sum), ("min", point.min), ("max", point.max)])
+            .chain(buckets(labels, &point.bucket_counts))
+            .collect(),
         exemplars: &point.exemplars,
     }
 }
@@ -94,7 +96,8 @@ fn exponential_point(point: &ExponentialHistogramDataPoint) -> Point<'_> {
         let labels = (0..).map(|index| format!("{sign} {:.4}", upper(index)));
         buckets(labels, &found.bucket_counts)
     };
-    let mut parts = side(&point.negative, "≥ -");
+    let mut parts: Vec<_> = exact([("sum", point.sum), ("min", point.min), ("max", point.max)]).collect();
+    parts.extend(side(&point.negative, "≥ -"));
     if point.zero_count > 0 {
         parts.push(("= 0".to_owned(), point.zero_count.to_string()));
     }
@@ -118,15 +121,27 @@ fn summary_point(point: &SummaryDataPoint) -> Point<'_> {
         time_unix_nano: point.time_unix_nano,
         flags: point.flags,
         value: summed(point.count, Some(point.sum), None, None),
-        parts: quantiles.map(|at| (format!("p{}", at.quantile * 100.0), at.value.to_string())).collect(),
+        parts: exact([("sum", Some(point.sum))])
+            .chain(quantiles.map(|at| (format!("q{}", at.quantile), at.value.to_string())))
+            .collect(),
         exemplars: &[],
     }
 }
 
+/// For a line; the exact figures are among the parts.
 fn summed(count: u64, sum: Option<f64>, min: Option<f64>, max: Option<f64>) -> String {
     let named = [("sum", sum), ("min", min), ("max", max)];
-    let known = named.into_iter().filter_map(|(name, value)| value.map(|value| format!(" {name}={value}")));
-    format!("count={count}{}", known.collect::<String>())
+    let known = named.into_iter().filter_map(|(name, value)| value.map(|value| (name, significant(value))));
+    format!("count={count}{}", known.map(|(name, value)| format!(" {name}={value}")).collect::<String>())
+}
+
+/// Four digits.
+fn significant(value: f64) -> f64 {
+    format!("{value:.3e}").parse().unwrap_or(value)
+}
+
+fn exact<const N: usize>(named: [(&str, Option<f64>); N]) -> impl Iterator<Item = (String, String)> {
+    named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_string())))
 }
 
 /// Only the buckets that hold anything.

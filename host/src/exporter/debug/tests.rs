@@ -183,6 +183,7 @@ fn detailed_shows_the_filled_buckets() {
       type  histogram
       Data point count=3 sum=1.5
         time   2027-01-15T08:00:00.000000000Z
+        sum    1.5
         ≤ 0.1  2
         > 1    1
 ",
@@ -239,10 +240,18 @@ impl Shown {
 }
 
 async fn export(config: serde_json::Value, batches: usize) -> String {
+    export_spans(config, checkout(), batches).await
+}
+
+async fn export_spans(
+    config: serde_json::Value,
+    resource_spans: Vec<ResourceSpans>,
+    batches: usize,
+) -> String {
     let config = read(&Node::from_json(config)).unwrap();
     let shown = Shown::default();
     let exporter = DebugExporter::new(&config, false, Box::new(shown.clone()));
-    let bytes = ExportTraceServiceRequest { resource_spans: checkout() }.encode_to_vec();
+    let bytes = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
     let batch = wire::Batch::decode(Signal::Traces, Bytes::from(bytes)).unwrap();
     for _ in 0..batches {
         exporter.export(&batch).await.unwrap();
@@ -270,6 +279,15 @@ async fn the_old_loglevel_debug_is_detailed() {
 async fn batches_are_sampled_as_the_config_says() {
     let shown = export(json!({ "sampling_thereafter": 3 }), 8).await;
     assert_eq!(shown.lines().count(), 4, "{shown}");
+}
+
+/// Small on the wire, large once decoded: a line says how much it was.
+#[tokio::test]
+async fn a_batch_of_very_many_spans_is_counted_but_not_shown() {
+    let many = vec![spans("flood", vec![Span::default(); ITEMS_LIMIT + 1])];
+    let shown = export_spans(json!({ "verbosity": "detailed", "color": "never" }), many, 1).await;
+    let (_, counts) = shown.split_once("  ").unwrap();
+    check(counts, "traces     50001 items, too many to show    97.7 KiB\n");
 }
 
 #[test]

@@ -42,6 +42,21 @@ async fn protobuf_requests_are_prefixed_with_their_length() {
     assert_eq!(fs::read(&path).unwrap(), b"\0\0\0\x02\x0a\0\0\0\0\x04\x0a\0\x0a\0");
 }
 
+/// Two requests in JSON: a line each, which reads back as the bytes received.
+#[tokio::test]
+async fn json_requests_are_lines_that_read_back_as_what_was_received() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spans.json");
+    let exporter = FileExporter::open(&config(&path, json!({}))).unwrap();
+    exporter.export(&batch(1)).await.unwrap();
+    exporter.export(&batch(2)).await.unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines, [r#"{"resourceSpans":[{}]}"#, r#"{"resourceSpans":[{},{}]}"#]);
+    let read = wire::json::from_json(Signal::Traces, lines[1].as_bytes()).unwrap();
+    assert_eq!(read, b"\x0a\x00\x0a\x00");
+}
+
 /// A compressed request unpacks to what was received.
 #[tokio::test]
 async fn zstd_requests_unpack_to_the_bytes_received() {

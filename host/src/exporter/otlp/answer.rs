@@ -89,10 +89,10 @@ pub fn exported(response: &[u8]) -> Exported {
     }
 }
 
-/// Whether an error without a code of its own is about size. The codes that servers use for it have other uses, but
-/// the messages agree: grpc-go `larger than max`, tonic `too large`, grpc-java `exceeds maximum size`.
+/// Whether an error is about size, which has no code of its own. The messages of the servers there are agree enough:
+/// grpc-go `larger than max`, grpc-java `exceeds maximum size`, tonic `too large` and `size limit`.
 pub fn is_about_size(message: &str) -> bool {
-    ["larger than max", "too large", "exceeds max"].iter().any(|words| message.contains(words))
+    ["larger than", "too large", "exceeds max", "size limit"].iter().any(|words| message.contains(words))
 }
 
 #[cfg(test)]

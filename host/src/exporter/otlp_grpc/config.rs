@@ -193,7 +193,7 @@ mod tests {
             (json!({"endpoint": ":4317"}), "endpoint"),
             (json!({"endpoint": "a:1", "compression": "snappy"}), "compression"),
             (json!({"endpoint": "a:1", "connections": 0}), "connections"),
-            (json!({"endpoint": "a:1", "headers": {"a b": "c"}}), "headers.a b"),
+            (json!({"endpoint": "a:1", "headers": {"a b": "c"}}), "a b: invalid"),
             (json!({"endpoint": "a:1", "tls": {"cert_file": "x"}}), "key_file"),
             (json!({"endpoint": "a:1", "keepalive": {"time": "0s"}}), "keepalive.time"),
             (json!({"endpoint": "a:1", "endpont": "b"}), "endpont"),

@@ -5,40 +5,45 @@
 //! `write_buffer_size`, `include_metadata`, `keepalive.enforcement_policy`, `write_timeout`.
 
 mod cors;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 pub use cors::CorsConfig;
 
 use crate::{
-    config::{self, ConfigError},
+    config::{self, ConfigError, types::present},
     pipeline::ingest::Acknowledge,
     server::{KeepaliveSettings, ServerSettings, request_body::Encoding},
     tls::server::ServerTlsConfig,
 };
 
 const MAX_REQUEST_MIB: usize = 64;
+const MAX_IN_FLIGHT_MIB: usize = 256;
 /// Longer than any sender waits for its answer by default (the SDKs 10 s, the Collector 30 s).
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct OtlpConfig {
-    #[serde(default)]
     pub protocols: ProtocolsConfig,
-    #[serde(default)]
+    /// Ours: when a sender is answered.
     pub acknowledge: Acknowledge,
+    /// Ours: what the requests that are not yet answered may hold together, over both protocols. Beyond it a request is
+    /// refused, to be sent again.
+    pub max_in_flight_mib: usize,
 }
 
 /// At least one. A key without a value (`grpc:`) is that protocol with its defaults.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProtocolsConfig {
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "present")]
     pub grpc: Option<GrpcConfig>,
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "present")]
     pub http: Option<HttpConfig>,
 }
 
@@ -56,7 +61,7 @@ pub struct GrpcConfig {
     pub max_recv_msg_size_mib: usize,
     /// For each connection; 0 is the default.
     pub max_concurrent_streams: u32,
-    /// Ours: how long a request may take to arrive.
+    /// Ours: how long a request may take to arrive; 0 is the default.
     pub read_timeout: config::Duration,
     pub read_buffer_size: usize,
     pub write_buffer_size: usize,
@@ -129,6 +134,16 @@ pub(super) struct Paths {
     pub(super) logs: String,
 }
 
+impl Default for OtlpConfig {
+    fn default() -> OtlpConfig {
+        OtlpConfig {
+            protocols: ProtocolsConfig::default(),
+            acknowledge: Acknowledge::default(),
+            max_in_flight_mib: MAX_IN_FLIGHT_MIB,
+        }
+    }
+}
+
 impl Default for GrpcConfig {
     fn default() -> GrpcConfig {
         GrpcConfig {
@@ -173,16 +188,35 @@ impl OtlpConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let ProtocolsConfig { grpc, http } = &self.protocols;
         if grpc.is_none() && http.is_none() {
-            return wrong("protocols: name grpc, http or both");
+            return Err(ConfigError::new("protocols: name grpc, http or both"));
         }
-        grpc.as_ref().map_or(Ok(()), GrpcConfig::validate)?;
-        http.as_ref().map_or(Ok(()), HttpConfig::validate)
+        let grpc = grpc.as_ref().map_or(Ok(()), GrpcConfig::validate);
+        grpc.map_err(|wrong| ConfigError::new(format!("protocols.grpc.{wrong}")))?;
+        let http = http.as_ref().map_or(Ok(()), HttpConfig::validate);
+        http.map_err(|wrong| ConfigError::new(format!("protocols.http.{wrong}")))?;
+        let largest = self.largest_request_bytes();
+        if self.in_flight_bytes() < largest {
+            let message =
+                format!("max_in_flight_mib: below the largest request, {} MiB", largest.div_ceil(1 << 20));
+            return Err(ConfigError::new(message));
+        }
+        Ok(())
+    }
+
+    pub(super) fn in_flight_bytes(&self) -> usize {
+        self.max_in_flight_mib.saturating_mul(1 << 20)
+    }
+
+    fn largest_request_bytes(&self) -> usize {
+        let grpc = self.protocols.grpc.as_ref().map_or(0, GrpcConfig::limit_bytes);
+        grpc.max(self.protocols.http.as_ref().map_or(0, HttpConfig::limit_bytes))
     }
 }
 
 impl GrpcConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
-        validate_place("grpc", &self.endpoint, &self.transport)?;
+    /// The error begins with the key.
+    fn validate(&self) -> Result<(), String> {
+        validate_place(&self.endpoint, &self.transport)?;
         self.tls.as_ref().map_or(Ok(()), ServerTlsConfig::validate)
     }
 
@@ -191,6 +225,10 @@ impl GrpcConfig {
             0 => MAX_REQUEST_MIB << 20,
             mib => mib.saturating_mul(1 << 20),
         }
+    }
+
+    pub(super) fn read_timeout(&self) -> Duration {
+        nonzero(Some(self.read_timeout)).unwrap_or(READ_TIMEOUT)
     }
 
     pub(super) fn server_settings(&self) -> ServerSettings {
@@ -212,16 +250,16 @@ impl GrpcConfig {
 }
 
 impl HttpConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
-        validate_place("http", &self.endpoint, &self.transport)?;
+    fn validate(&self) -> Result<(), String> {
+        validate_place(&self.endpoint, &self.transport)?;
         let Paths { traces, metrics, logs } = self.paths();
         if traces == metrics || metrics == logs || logs == traces {
-            return wrong("protocols: http: two signals have the same path");
+            return Err("traces_url_path: another signal has the same path".to_owned());
         }
         for name in &self.compression_algorithms {
             if !name.is_empty() && encoding(name).is_none() {
-                return wrong(&format!(
-                    "protocols: http: compression_algorithms: {name:?} is not one of gzip, zstd, zlib, deflate and \"\""
+                return Err(format!(
+                    "compression_algorithms: {name:?} is not one of gzip, zstd, zlib, deflate and \"\""
                 ));
             }
         }
@@ -267,32 +305,17 @@ fn encoding(name: &str) -> Option<Encoding> {
     if name == "zlib" { Some(Encoding::Deflate) } else { Encoding::from_name(name) }
 }
 
-fn validate_place(protocol: &str, endpoint: &str, transport: &str) -> Result<(), ConfigError> {
+fn validate_place(endpoint: &str, transport: &str) -> Result<(), String> {
     let port = endpoint.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
     if !matches!(port, Some(Ok(_))) {
-        return wrong(&format!("protocols: {protocol}: endpoint: {endpoint:?} is not host:port"));
+        return Err(format!("endpoint: {endpoint:?} is not host:port"));
     }
     if !matches!(transport, "" | "tcp" | "tcp4" | "tcp6") {
-        return wrong(&format!(
-            "protocols: {protocol}: transport: {transport:?} is not one we have; expected tcp"
-        ));
+        return Err(format!("transport: {transport:?} is not one we have; expected tcp"));
     }
     Ok(())
 }
 
 fn nonzero(duration: Option<config::Duration>) -> Option<Duration> {
     duration.map(|duration| duration.0).filter(|duration| !duration.is_zero())
-}
-
-fn wrong(message: &str) -> Result<(), ConfigError> {
-    Err(ConfigError::new(message))
-}
-
-/// For keys whose mere presence says something.
-fn null_is_default<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Ok(Some(Option::<T>::deserialize(from)?.unwrap_or_default()))
 }

@@ -20,12 +20,13 @@ use super::{
 };
 use crate::{
     extension::auth::ServerAuth,
-    server::request_body::{Paced, ReadError},
+    server::request_body::{Budget, Held, Paced, ReadError},
 };
 
 pub(super) struct Grpc {
     doors: Doors,
     auth: Option<Arc<dyn ServerAuth>>,
+    budget: Arc<Budget>,
     limit_bytes: usize,
     read_timeout: Duration,
 }
@@ -34,8 +35,14 @@ pub(super) struct Grpc {
 struct RawCodec;
 
 impl Grpc {
-    pub(super) fn new(doors: Doors, auth: Option<Arc<dyn ServerAuth>>, config: &GrpcConfig) -> Grpc {
-        Grpc { doors, auth, limit_bytes: config.limit_bytes(), read_timeout: config.read_timeout.0 }
+    pub(super) fn new(
+        doors: Doors,
+        auth: Option<Arc<dyn ServerAuth>>,
+        budget: Arc<Budget>,
+        config: &GrpcConfig,
+    ) -> Grpc {
+        let (limit_bytes, read_timeout) = (config.limit_bytes(), config.read_timeout());
+        Grpc { doors, auth, budget, limit_bytes, read_timeout }
     }
 
     pub(super) async fn answer(self: Arc<Self>, request: Request) -> Response {
@@ -50,11 +57,13 @@ impl Grpc {
             .accept_compressed(CompressionEncoding::Gzip)
             .accept_compressed(CompressionEncoding::Zstd)
             .max_decoding_message_size(self.limit_bytes);
-        let export = tower::service_fn(|message: tonic::Request<Bytes>| export(door, message.into_inner()));
+        let held = self.budget.hold();
         let request = request.map(|body| {
-            Paced::new(body, self.read_timeout)
-                .map_err(|error: ReadError| Status::from(Rejection::from(error)))
+            let body = Paced::new(body, self.read_timeout, held.clone());
+            body.map_err(|error: ReadError| Status::from(Rejection::from(error)))
         });
+        let export =
+            tower::service_fn(|message: tonic::Request<Bytes>| export(door, &held, message.into_inner()));
         respond(grpc.unary(export, request).await)
     }
 
@@ -71,7 +80,8 @@ impl Grpc {
     }
 }
 
-async fn export(door: &Door, message: Bytes) -> Result<tonic::Response<Bytes>, Status> {
+async fn export(door: &Door, held: &Held, message: Bytes) -> Result<tonic::Response<Bytes>, Status> {
+    held.at_least(message.len()).map_err(Rejection::from)?;
     let warning = door.take(message).await?;
     Ok(tonic::Response::new(rpc::success(warning)))
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     extension::auth::ServerAuth,
-    server::request_body::{self, Encoding, Paced},
+    server::request_body::{self, Budget, Encoding, Held, Paced},
 };
 
 const PROTOBUF: &str = "application/x-protobuf";
@@ -27,6 +27,7 @@ const JSON: &str = "application/json";
 pub(super) struct Http {
     doors: Doors,
     auth: Option<Arc<dyn ServerAuth>>,
+    budget: Arc<Budget>,
     paths: Paths,
     encodings: Vec<Encoding>,
     limit_bytes: usize,
@@ -47,10 +48,16 @@ struct Admitted<'a> {
 }
 
 impl Http {
-    pub(super) fn new(doors: Doors, auth: Option<Arc<dyn ServerAuth>>, config: &HttpConfig) -> Http {
+    pub(super) fn new(
+        doors: Doors,
+        auth: Option<Arc<dyn ServerAuth>>,
+        budget: Arc<Budget>,
+        config: &HttpConfig,
+    ) -> Http {
         Http {
             doors,
             auth,
+            budget,
             paths: config.paths(),
             encodings: config.encodings(),
             limit_bytes: config.limit_bytes(),
@@ -61,9 +68,10 @@ impl Http {
     pub(super) async fn answer(self: Arc<Self>, request: Request) -> Response {
         let format = Format::of(request.headers());
         let (head, body) = request.into_parts();
-        let mut body = Paced::new(body, self.read_timeout);
+        let held = self.budget.hold();
+        let mut body = Paced::new(body, self.read_timeout, held.clone());
         let outcome = match self.admit(&head, format) {
-            Ok(admitted) => self.take(admitted, format, &mut body).await,
+            Ok(admitted) => self.take(admitted, format, &mut body, &held).await,
             Err(rejection) => Err(rejection),
         };
         match outcome {
@@ -121,13 +129,16 @@ impl Http {
         Admitted { door, encoding }: Admitted<'_>,
         format: Option<Format>,
         body: &mut Paced,
+        held: &Held,
     ) -> Result<Option<String>, Rejection> {
         let mut bytes = request_body::read(body, self.limit_bytes).await?;
         if let Some(encoding) = encoding {
             bytes = request_body::inflate(encoding, &bytes, self.limit_bytes)?;
+            held.more(bytes.len())?;
         }
         if format == Some(Format::Json) {
             bytes = wire::json::from_json(door.signal, &bytes)?.into();
+            held.more(bytes.len())?;
         }
         door.take(bytes).await
     }
@@ -167,7 +178,7 @@ fn refusal(format: Option<Format>, rejection: &Rejection) -> Response {
         _ => respond(Format::Json, rejection.to_json().into()),
     };
     *response.status_mut() = rejection.status;
-    if let Some((name, value)) = &rejection.header {
+    if let Some((name, value)) = rejection.header.as_deref() {
         response.headers_mut().insert(name, value.clone());
     }
     if let Some(seconds) = rejection.retry_after_seconds() {

@@ -3,9 +3,10 @@
 //! | rejection | gRPC | HTTP |
 //! |---|---|---|
 //! | the pipeline has no room, or a destination failed for now | UNAVAILABLE (+ RetryInfo) | 503 (+ Retry-After) |
+//! | the requests under way hold all that they may | UNAVAILABLE + RetryInfo | 503 + Retry-After |
 //! | the destination will never take it | INTERNAL | 500 |
 //! | not a request of its signal | INVALID_ARGUMENT + BadRequest | 400 |
-//! | not of the compression it names | INVALID_ARGUMENT | 400 |
+//! | not of the compression it names | INTERNAL (tonic's) | 400 |
 //! | larger than the limit, before or after decompression | RESOURCE_EXHAUSTED without RetryInfo | 413 |
 //! | not arrived in time | DEADLINE_EXCEEDED | 408 |
 //! | broken off | CANCELLED | 400 |
@@ -29,11 +30,14 @@ use super::rpc::{self, Detail};
 use crate::{
     extension::auth::Unauthenticated,
     receipt::{Failure, Retry},
-    server::request_body::{InflateError, ReadError},
+    server::request_body::{InflateError, OverBudget, ReadError},
 };
 
 /// A message travels in a header of gRPC: keep it far below what peers allow.
 const MAX_MESSAGE_BYTES: usize = 1024;
+
+/// When the requests under way leave no room: they are answered, or time out, soon.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Rejection {
@@ -41,7 +45,8 @@ pub(super) struct Rejection {
     pub(super) status: StatusCode,
     message: String,
     detail: Option<Detail>,
-    pub(super) header: Option<(HeaderName, HeaderValue)>,
+    /// Boxed, since few have one.
+    pub(super) header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl Rejection {
@@ -52,7 +57,7 @@ impl Rejection {
     }
 
     fn with_header(mut self, name: HeaderName, value: &str) -> Rejection {
-        self.header = HeaderValue::from_str(value).ok().map(|value| (name, value));
+        self.header = HeaderValue::from_str(value).ok().map(|value| Box::new((name, value)));
         self
     }
 
@@ -155,7 +160,17 @@ impl From<ReadError> for Rejection {
             ReadError::TooSlow(_) => {
                 Rejection::new(Code::DeadlineExceeded, StatusCode::REQUEST_TIMEOUT, error)
             }
+            ReadError::OverBudget(error) => error.into(),
             ReadError::Broken(_) => Rejection::new(Code::Cancelled, StatusCode::BAD_REQUEST, error),
+        }
+    }
+}
+
+impl From<OverBudget> for Rejection {
+    fn from(error: OverBudget) -> Rejection {
+        Rejection {
+            detail: Some(Detail::Retry(TRY_AGAIN_AFTER)),
+            ..Rejection::new(Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, error)
         }
     }
 }

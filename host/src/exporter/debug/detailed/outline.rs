@@ -126,7 +126,8 @@ impl Fields {
 }
 
 fn lines(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = text.lines().take(LINE_LIMIT).map(|line| escape(line, TEXT_LIMIT)).collect();
+    let shown = text.lines().take(LINE_LIMIT).map(|line| escape(&line.replace('\t', "    "), TEXT_LIMIT));
+    let mut lines: Vec<String> = shown.collect();
     if text.lines().nth(LINE_LIMIT).is_some() {
         lines.push(format!("…{}", text::length(text.len())));
     }

@@ -9,11 +9,11 @@ use crate::exporter::debug::{
     table::{Cell, Table, cell, left, right},
     text::{clock_nano, duration, escape, fit, short_hex},
     tree::{self, INDENT_LIMIT},
-    value::service_name,
+    value::{as_str, service_name},
 };
 
 /// What tells most of a span, best first.
-const KEY_ATTRIBUTES: [&str; 14] = [
+const KEY_ATTRIBUTES: [&str; 13] = [
     "http.response.status_code",
     "http.status_code",
     "error.type",
@@ -27,7 +27,6 @@ const KEY_ATTRIBUTES: [&str; 14] = [
     "http.url",
     "url.path",
     "http.target",
-    "server.address",
 ];
 
 pub(super) fn render(resources: &[ResourceSpans], paint: Paint) -> String {
@@ -76,11 +75,15 @@ fn rest(span: &Span, paint: Paint) -> String {
     if message.is_empty() { attributes } else { format!("{message} {attributes}") }
 }
 
+/// Those of [`KEY_ATTRIBUTES`] first, without what the span's name says already.
 fn key_attributes(span: &Span) -> Vec<&KeyValue> {
+    let is_news = |attribute: &&KeyValue| {
+        as_str(attribute.value.as_ref()).is_none_or(|value| !span.name.contains(value))
+    };
     let rank = |attribute: &&KeyValue| {
         KEY_ATTRIBUTES.iter().position(|key| *key == attribute.key).unwrap_or(KEY_ATTRIBUTES.len())
     };
-    let mut attributes: Vec<&KeyValue> = span.attributes.iter().collect();
+    let mut attributes: Vec<&KeyValue> = span.attributes.iter().filter(is_news).collect();
     attributes.sort_by_key(rank);
     attributes.truncate(ATTRIBUTE_LIMIT);
     attributes

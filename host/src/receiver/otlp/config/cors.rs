@@ -6,8 +6,6 @@ use http::{HeaderName, HeaderValue, Method, header};
 use serde::Deserialize;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::config::ConfigError;
-
 /// What a browser may send without asking, and what OTLP needs.
 const ALWAYS_ALLOWED: [HeaderName; 4] = [
     header::ACCEPT,
@@ -29,11 +27,15 @@ pub struct CorsConfig {
 }
 
 impl CorsConfig {
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        for name in self.allowed_headers.iter().chain(&self.exposed_headers).filter(|name| *name != "*") {
-            HeaderName::try_from(name.as_str()).map_err(|_| {
-                ConfigError::new(format!("protocols: http: cors: {name:?} is not the name of a header"))
-            })?;
+    /// The error begins with the key.
+    pub(super) fn validate(&self) -> Result<(), String> {
+        let keys = [("allowed_headers", &self.allowed_headers), ("exposed_headers", &self.exposed_headers)];
+        for (key, names) in keys {
+            let wrong =
+                names.iter().find(|name| *name != "*" && HeaderName::try_from(name.as_str()).is_err());
+            if let Some(name) = wrong {
+                return Err(format!("cors.{key}: {name:?} is not the name of a header"));
+            }
         }
         Ok(())
     }
@@ -71,7 +73,7 @@ fn names(names: &[String]) -> Vec<HeaderName> {
     names.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok()).collect()
 }
 
-/// Each `*` of the pattern stands for any bytes, ASCII case aside. Linear: a `*` once passed is never tried again.
+/// Each `*` of the pattern stands for any bytes, ASCII case aside. Greedy from the left, so a `*` once passed is never tried again.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let mut parts = pattern.split(|byte| *byte == b'*');
     let Some(mut rest) = parts.next().and_then(|first| strip_prefix(text, first)) else { return false };

@@ -1,0 +1,219 @@
+use std::collections::{HashMap, HashSet};
+
+use opentelemetry_proto::tonic::{
+    collector::{
+        logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
+        trace::v1::ExportTraceServiceRequest,
+    },
+    common::v1::{AnyValue, any_value::Value},
+    metrics::v1::{metric, number_data_point},
+    trace::v1::{Span, span::SpanKind, status::StatusCode},
+};
+use prost::Message;
+
+use super::*;
+use crate::cli::generate::shop::new_trace;
+
+const NOW: u64 = 1_800_000_000_000_000_000;
+const SHOP: ShopSettings = ShopSettings { services: SERVICES.len(), depth: 8, errors: 0.3, slow: 0.1 };
+
+fn settings(signal: Signal) -> PayloadSettings {
+    PayloadSettings {
+        signal,
+        json: false,
+        shop: SHOP,
+        attributes: vec![string("team", "blue")],
+        resource_attributes: vec![string("region", "north")],
+        instance: 0,
+    }
+}
+
+fn traces(shop: ShopSettings, count: usize) -> Vec<Vec<Span>> {
+    let mut rng = StdRng::seed_from_u64(7);
+    let traces = std::iter::repeat_with(|| new_trace(shop, &mut rng, NOW));
+    traces.take(count).map(|trace| trace.spans.into_iter().map(|span| span.span).collect()).collect()
+}
+
+fn spans(payload: &Payload) -> Vec<Span> {
+    let request = ExportTraceServiceRequest::decode(payload.body.clone()).unwrap();
+    let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+    scopes.flat_map(|scope| scope.spans).collect()
+}
+
+fn is_failed(span: &Span) -> bool {
+    span.status.as_ref().is_some_and(|status| status.code == StatusCode::Error as i32)
+}
+
+/// A thousand visits: one root each, every parent there, every child within its parent's time, but for consumers,
+/// which begin when their producer is done.
+#[test]
+fn traces_are_trees_and_children_lie_within_their_parents() {
+    for trace in traces(SHOP, 1_000) {
+        let by_id: HashMap<&[u8], &Span> = trace.iter().map(|span| (span.span_id.as_slice(), span)).collect();
+        assert_eq!(by_id.len(), trace.len(), "span ids are unique");
+        assert_eq!(trace.iter().filter(|span| span.parent_span_id.is_empty()).count(), 1);
+        for span in &trace {
+            assert_eq!(span.trace_id, trace[0].trace_id);
+            assert!(span.start_time_unix_nano < span.end_time_unix_nano && span.end_time_unix_nano <= NOW);
+            if span.parent_span_id.is_empty() {
+                continue;
+            }
+            let parent = by_id[span.parent_span_id.as_slice()];
+            if span.kind == SpanKind::Consumer as i32 {
+                assert_eq!(parent.kind, SpanKind::Producer as i32);
+                assert!(span.start_time_unix_nano >= parent.end_time_unix_nano);
+            } else {
+                assert!(span.start_time_unix_nano >= parent.start_time_unix_nano, "{span:?} in {parent:?}");
+                assert!(span.end_time_unix_nano <= parent.end_time_unix_nano, "{span:?} in {parent:?}");
+            }
+        }
+    }
+}
+
+/// The shop shows every kind of span and calls through every service.
+#[test]
+fn every_kind_and_every_service_occurs() {
+    let mut rng = StdRng::seed_from_u64(7);
+    let spans: Vec<_> = (0..500).flat_map(|_| new_trace(SHOP, &mut rng, NOW).spans).collect();
+    assert_eq!(spans.iter().map(|span| span.service).collect::<HashSet<_>>().len(), SERVICES.len());
+    assert_eq!(
+        spans.iter().map(|span| span.span.kind).collect::<HashSet<_>>(),
+        HashSet::from([1, 2, 3, 4, 5])
+    );
+}
+
+/// `--services 1` has no calls to others, `--depth 2` no grandchildren.
+#[test]
+fn services_and_depth_bound_the_tree() {
+    let mut rng = StdRng::seed_from_u64(7);
+    let lonely = ShopSettings { services: 1, ..SHOP };
+    assert!((0..100).all(|_| new_trace(lonely, &mut rng, NOW).spans.iter().all(|span| span.service == 0)));
+    for trace in traces(ShopSettings { depth: 2, ..SHOP }, 100) {
+        let root = trace.iter().find(|span| span.parent_span_id.is_empty()).unwrap();
+        assert!(trace.iter().all(|span| span == root || span.parent_span_id == root.span_id));
+    }
+}
+
+/// The share of failed traces is what was asked for; each has one exception with a stack trace, at its innermost span.
+#[test]
+fn errors_come_at_the_asked_rate_each_with_one_exception() {
+    let traces = traces(SHOP, 2_000);
+    let failed: Vec<_> = traces.iter().filter(|trace| trace.iter().any(is_failed)).collect();
+    assert!((500..=700).contains(&failed.len()), "{} of 2000", failed.len());
+    for trace in failed {
+        let exceptions: Vec<_> = trace.iter().flat_map(|span| &span.events).collect();
+        assert_eq!(exceptions.len(), 1);
+        let keys: Vec<_> = exceptions[0].attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+        assert_eq!(keys, ["exception.type", "exception.message", "exception.stacktrace"]);
+    }
+    let healthy = ShopSettings { errors: 0.0, ..SHOP };
+    assert!(!self::traces(healthy, 200).iter().flatten().any(is_failed));
+}
+
+/// A slow service makes its traces many times longer.
+#[test]
+fn slow_traces_are_much_longer() {
+    let median = |slow| {
+        let mut took: Vec<u64> = traces(ShopSettings { slow, errors: 0.0, services: 1, ..SHOP }, 101)
+            .iter()
+            .map(|trace| NOW - trace.iter().map(|span| span.start_time_unix_nano).min().unwrap())
+            .collect();
+        took.sort_unstable();
+        took[50]
+    };
+    assert!(median(1.0) > 5 * median(0.0));
+}
+
+/// The same seed makes the same spans; another seed others.
+#[test]
+fn the_seed_decides_everything_but_the_times() {
+    let made = |seed| {
+        let payload = Payloads::new(settings(Signal::Traces), seed).next(50).unwrap();
+        spans(&payload).into_iter().map(|span| (span.span_id, span.name)).collect::<Vec<_>>()
+    };
+    assert_eq!(made(1), made(1));
+    assert_ne!(made(1), made(2));
+}
+
+/// Exactly so many spans a request, and a trace cut by one goes on in the next.
+#[test]
+fn requests_hold_the_asked_number_of_spans_and_lose_none() {
+    let mut payloads = Payloads::new(settings(Signal::Traces), 3);
+    let spans: Vec<Span> = (0..40).flat_map(|_| spans(&payloads.next(7).unwrap())).collect();
+    assert_eq!(spans.len(), 280);
+    let known: HashSet<_> = spans.iter().map(|span| span.span_id.clone()).collect();
+    let orphans = spans
+        .iter()
+        .filter(|span| !span.parent_span_id.is_empty() && !known.contains(&span.parent_span_id))
+        .count();
+    assert!(orphans < 30, "only the last trace is unfinished: {orphans}");
+    assert!(spans.iter().all(|span| span.attributes.last().unwrap().key == "team"));
+}
+
+/// Every record belongs to a span of a trace; the failures are among them as errors.
+#[test]
+fn logs_carry_the_ids_of_their_spans() {
+    let payload = Payloads::new(settings(Signal::Logs), 3).next(500).unwrap();
+    let request = ExportLogsServiceRequest::decode(payload.body).unwrap();
+    let attributes = &request.resource_logs[0].resource.as_ref().unwrap().attributes;
+    assert!(attributes.iter().any(|attribute| attribute.key == "region"));
+    let records: Vec<_> = request
+        .resource_logs
+        .into_iter()
+        .flat_map(|resource| resource.scope_logs)
+        .flat_map(|scope| scope.log_records)
+        .collect();
+    assert_eq!(records.len(), 500);
+    assert!(records.iter().all(|record| record.trace_id.len() == 16 && record.span_id.len() == 8));
+    assert!(records.iter().any(|record| record.severity_text == "ERROR" && record.event_name == "exception"));
+    let body =
+        |record: &AnyValue| matches!(&record.value, Some(Value::StringValue(text)) if !text.is_empty());
+    assert!(records.iter().all(|record| record.body.as_ref().is_some_and(body)));
+}
+
+/// Counters never go back, and a histogram's buckets hold what its count says.
+#[test]
+fn metrics_are_consistent_from_request_to_request() {
+    let mut payloads = Payloads::new(settings(Signal::Metrics), 3);
+    let mut orders: HashMap<String, i64> = HashMap::new();
+    for _ in 0..20 {
+        let payload = payloads.next(90).unwrap();
+        let request = ExportMetricsServiceRequest::decode(payload.body).unwrap();
+        let mut points = 0;
+        for resource in &request.resource_metrics {
+            let id = format!("{:?}", resource.resource);
+            for metric in resource.scope_metrics.iter().flat_map(|scope| &scope.metrics) {
+                match metric.data.as_ref().unwrap() {
+                    metric::Data::Histogram(histogram) => {
+                        points += histogram.data_points.len();
+                        for point in &histogram.data_points {
+                            assert_eq!(point.bucket_counts.iter().sum::<u64>(), point.count);
+                            assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
+                            assert!(point.min <= point.max && point.sum >= point.max);
+                        }
+                    }
+                    metric::Data::Sum(sum) => {
+                        points += sum.data_points.len();
+                        for point in sum.data_points.iter().filter(|_| metric.name == "shop.orders") {
+                            let Some(number_data_point::Value::AsInt(count)) = point.value else { panic!() };
+                            assert!(count >= orders.insert(id.clone(), count).unwrap_or(0));
+                        }
+                    }
+                    metric::Data::Gauge(gauge) => points += gauge.data_points.len(),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert_eq!(points, 90);
+    }
+    assert_eq!(orders.len(), SERVICES.len());
+}
+
+/// JSON is the protobuf in other words.
+#[test]
+fn json_holds_the_same_spans() {
+    let settings = PayloadSettings { json: true, ..settings(Signal::Traces) };
+    let payload = Payloads::new(settings, 3).next(20).unwrap();
+    let bytes = wire::json::from_json(Signal::Traces, &payload.body).unwrap();
+    assert_eq!(spans(&Payload { body: bytes.into(), items: 20 }).len(), 20);
+}

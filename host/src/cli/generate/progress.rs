@@ -1,0 +1,50 @@
+//! How far it is: a bar on a terminal, a line now and then elsewhere.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::Mutex,
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio_util::sync::CancellationToken;
+
+use super::{pace::Pace, report::Report};
+
+const BAR_INTERVAL: Duration = Duration::from_millis(100);
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+const BAR_STEPS: u64 = 1_000;
+
+/// Shows the report on standard error until `done`.
+pub(super) async fn show(pace: &Pace, report: &Mutex<Report>, done: CancellationToken) {
+    let bar = io::stderr().is_terminal().then(new_bar);
+    let mut interval = tokio::time::interval(if bar.is_some() { BAR_INTERVAL } else { LINE_INTERVAL });
+    // The first tick is now.
+    interval.tick().await;
+    loop {
+        tokio::select! {
+            () = done.cancelled() => break,
+            _ = interval.tick() => {}
+        }
+        let brief = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).brief(pace.elapsed());
+        match &bar {
+            Some(bar) => {
+                bar.set_position((pace.progress() * BAR_STEPS as f64) as u64);
+                bar.set_message(brief);
+            }
+            None => {
+                // Standard error may be closed; the summary still goes to standard output.
+                let _ = writeln!(io::stderr(), "{:>3.0} %  {brief}", pace.progress() * 100.0);
+            }
+        }
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+}
+
+fn new_bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(BAR_STEPS), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{bar:30.cyan/dim} {percent:>3} %  {msg}");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

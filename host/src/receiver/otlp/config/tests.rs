@@ -1,0 +1,87 @@
+use super::*;
+use crate::{component::ReceiverFactory, config::Node, receiver::otlp::FACTORY};
+
+fn read(yaml: &str) -> OtlpConfig {
+    let config: OtlpConfig = Node::parse("config.yaml", yaml).unwrap().read().unwrap();
+    config.validate().unwrap();
+    config
+}
+
+/// What is refused, as a user is told of it, and where.
+fn check_refused(yaml: &str, key: &str, message: &str) {
+    let node = Node::parse("config.yaml", yaml).unwrap();
+    let error = FACTORY.check(&node).unwrap_err().within(&node).to_string();
+    assert!(error.contains(key) && error.contains(message), "{yaml}: {error}");
+}
+
+/// The example that every Collector's documentation begins with.
+#[test]
+fn a_protocol_without_a_value_is_that_protocol_with_its_defaults() {
+    let OtlpConfig { protocols: ProtocolsConfig { grpc, http }, acknowledge, .. } =
+        read("protocols:\n  grpc:\n  http:\n");
+    assert_eq!(acknowledge, Acknowledge::Accepted);
+    let (grpc, http) = (grpc.unwrap(), http.unwrap());
+    assert_eq!((&*grpc.endpoint, grpc.limit_bytes()), ("localhost:4317", 64 << 20));
+    assert_eq!((&*http.endpoint, http.limit_bytes()), ("localhost:4318", 64 << 20));
+    assert_eq!(http.encodings(), Encoding::ALL);
+    assert_eq!(
+        http.paths(),
+        Paths { traces: "/v1/traces".into(), metrics: "/v1/metrics".into(), logs: "/v1/logs".into() }
+    );
+}
+
+#[test]
+fn a_protocol_that_is_not_named_is_off() {
+    let config = read("protocols: { grpc: { endpoint: 0.0.0.0:4317 } }");
+    assert!(config.protocols.http.is_none());
+}
+
+#[test]
+fn zero_is_the_default_as_in_the_collector() {
+    let config = read(
+        "protocols:\n  grpc: { max_recv_msg_size_mib: 0, max_concurrent_streams: 0, read_timeout: 0s }\n  \
+         http: { max_request_body_size: 0, read_timeout: 0s, idle_timeout: 0s }\n",
+    );
+    let (grpc, http) = (config.protocols.grpc.unwrap(), config.protocols.http.unwrap());
+    assert_eq!((grpc.limit_bytes(), grpc.read_timeout()), (64 << 20, READ_TIMEOUT));
+    assert_eq!(
+        grpc.server_settings().max_concurrent_streams,
+        ServerSettings::default().max_concurrent_streams
+    );
+    assert_eq!((http.limit_bytes(), http.read_timeout()), (64 << 20, READ_TIMEOUT));
+    assert_eq!(http.server_settings().keepalive.max_connection_idle, None);
+}
+
+#[test]
+fn keepalive_parameters_reach_the_server() {
+    let config = read(
+        "protocols:\n  grpc:\n    keepalive:\n      server_parameters: { max_connection_age: 5m, time: 30s }\n      \
+         enforcement_policy: { min_time: 10s, permit_without_stream: true }\n",
+    );
+    let keepalive = config.protocols.grpc.unwrap().server_settings().keepalive;
+    assert_eq!(keepalive.max_connection_age, Some(Duration::from_secs(300)));
+    assert_eq!(keepalive.time, Duration::from_secs(30));
+    assert_eq!(keepalive.timeout, Duration::from_secs(20));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_key() {
+    check_refused("protocols: {}", "protocols", "name grpc, http or both");
+    check_refused("protocols: { grpc: { endpoint: localhost } }", "endpoint", "is not host:port");
+    check_refused("protocols: { http: { endpoint: 'localhost:http' } }", "endpoint", "is not host:port");
+    check_refused("protocols: { grpc: { transport: unix } }", "transport", "expected tcp");
+    check_refused(
+        "protocols: { http: { compression_algorithms: [br] } }",
+        "compression_algorithms",
+        "\"br\"",
+    );
+    check_refused("protocols: { http: { logs_url_path: /v1/traces } }", "url_path", "the same path");
+    check_refused(
+        "protocols: { http: { cors: { allowed_headers: ['a b'] } } }",
+        "allowed_headers",
+        "\"a b\"",
+    );
+    check_refused("protocols: { grpc: { tls: {} } }", "tls", "cert_file");
+    check_refused("protocols: { grpc: }\nmax_in_flight_mib: 63", "max_in_flight_mib", "64 MiB");
+    check_refused("protocols: { grpc: { endpiont: x } }", "endpiont", "endpoint");
+}

@@ -1,0 +1,30 @@
+//! The `HELP` line of every metric.
+
+pub(super) const HELP: [(&str, &str); 22] = [
+    ("otelcol_receiver_accepted_spans", "Spans that a receiver took in."),
+    ("otelcol_receiver_accepted_metric_points", "Data points that a receiver took in."),
+    ("otelcol_receiver_accepted_log_records", "Log records that a receiver took in."),
+    ("otelcol_receiver_refused_spans", "Spans that went back to their sender."),
+    ("otelcol_receiver_refused_metric_points", "Data points that went back to their sender."),
+    ("otelcol_receiver_refused_log_records", "Log records that went back to their sender."),
+    ("otelcol_exporter_sent_spans", "Spans that a destination took."),
+    ("otelcol_exporter_sent_metric_points", "Data points that a destination took."),
+    ("otelcol_exporter_sent_log_records", "Log records that a destination took."),
+    ("otelcol_exporter_send_failed_spans", "Spans given up after the last attempt."),
+    ("otelcol_exporter_send_failed_metric_points", "Data points given up after the last attempt."),
+    ("otelcol_exporter_send_failed_log_records", "Log records given up after the last attempt."),
+    ("otelcol_exporter_enqueue_failed_spans", "Spans that found no room in the sending queue."),
+    ("otelcol_exporter_enqueue_failed_metric_points", "Data points that found no room in the sending queue."),
+    ("otelcol_exporter_enqueue_failed_log_records", "Log records that found no room in the sending queue."),
+    ("otelcol_exporter_queue_size", "What the sending queue holds, in units of its sizer."),
+    ("otelcol_exporter_queue_capacity", "What the sending queue may hold, in units of its sizer."),
+    ("otelcol_process_uptime", "Uptime of the process in seconds."),
+    ("otelcol_process_cpu_seconds", "CPU time of the process, user and system, in seconds."),
+    ("otelcol_process_memory_rss", "Physical memory of the process (resident set size) in bytes."),
+    ("target_info", "Whose metrics these are."),
+    (
+        super::LEDGER_ITEMS,
+        "Spans, data points and log records by what became of them: \
+         received = delivered + sampled_out + dropped + in_flight.",
+    ),
+];

@@ -1,0 +1,175 @@
+use std::{io::Read as _, time::Duration};
+
+use prost::Message as _;
+use serde_json::json;
+use spanloom::exporter::{ExportError, Exported};
+use tokio::{io::AsyncReadExt as _, net::TcpListener};
+use wire::Signal;
+
+use crate::{
+    data::{batch, http, logs, metrics, span_batch, traces},
+    http_destination::{Destination, answer},
+};
+
+#[tokio::test]
+async fn the_very_bytes_of_every_signal_arrive_on_its_path() {
+    let destination = Destination::start([]).await;
+    let exporter = http(json!({"endpoint": destination.endpoint(), "compression": "none"}));
+    let mut merged = span_batch(2);
+    merged.merge(span_batch(3)).unwrap();
+    let batches = [merged, batch(Signal::Metrics, &metrics()), batch(Signal::Logs, &logs())];
+    for batch in &batches {
+        assert_eq!(exporter.export(batch).await, Ok(Exported::default()));
+    }
+    let paths = ["/v1/traces", "/v1/metrics", "/v1/logs"];
+    for ((kept, batch), path) in destination.kept().iter().zip(&batches).zip(paths) {
+        assert_eq!((kept.path.as_str(), &kept.body[..]), (path, &batch.chunks().concat()[..]));
+        assert_eq!(kept.header("content-type"), Some("application/x-protobuf"));
+        assert_eq!(kept.header("content-length"), Some(batch.encoded_len().to_string().as_str()));
+        assert_eq!((kept.header("content-encoding"), kept.header("transfer-encoding")), (None, None));
+    }
+    assert_eq!(destination.kept().len(), 3);
+}
+
+#[tokio::test]
+async fn json_is_what_protobuf_would_have_said() {
+    let destination = Destination::start([]).await;
+    let config = json!({"endpoint": destination.endpoint(), "encoding": "json", "compression": "none"});
+    assert_eq!(http(config).export(&span_batch(2)).await, Ok(Exported::default()));
+    let kept = destination.kept().remove(0);
+    assert_eq!(kept.header("content-type"), Some("application/json"));
+    let protobuf = wire::json::from_json(Signal::Traces, &kept.body).unwrap();
+    assert_eq!(protobuf, traces(2).encode_to_vec());
+}
+
+/// gzip is the default, as the Collector's.
+#[tokio::test]
+async fn a_compressed_body_says_so_and_can_be_read() {
+    let destination = Destination::start([]).await;
+    let endpoint = destination.endpoint();
+    let plain = span_batch(100);
+    http(json!({"endpoint": endpoint})).export(&plain).await.unwrap();
+    http(json!({"endpoint": endpoint, "compression": "zstd"})).export(&plain).await.unwrap();
+    let [gzip, zstd] = &destination.kept()[..] else { panic!("two requests were sent") };
+    assert_eq!(gzip.header("content-encoding"), Some("gzip"));
+    let mut body = Vec::new();
+    flate2::read::GzDecoder::new(&gzip.body[..]).read_to_end(&mut body).unwrap();
+    assert_eq!(body, plain.chunks().concat());
+    assert_eq!(zstd.header("content-encoding"), Some("zstd"));
+    assert_eq!(zstd::decode_all(&zstd.body[..]).unwrap(), plain.chunks().concat());
+}
+
+#[tokio::test]
+async fn what_the_destination_answers_decides_whether_to_try_again() {
+    let script = [
+        answer(429, &[("retry-after", "7")], ""),
+        answer(503, &[], "over\nloaded"),
+        answer(500, &[], ""),
+        answer(413, &[], ""),
+        answer(400, &[("content-type", "application/json")], r#"{"code": 3, "message": "no name"}"#),
+    ];
+    let destination = Destination::start(script).await;
+    let exporter = http(json!({"endpoint": destination.endpoint()}));
+    let retryable = |message: &str, after: Option<u64>| ExportError::Retryable {
+        message: message.into(),
+        after: after.map(Duration::from_secs),
+    };
+    for expected in [
+        retryable("HTTP 429 Too Many Requests", Some(7)),
+        retryable("HTTP 503 Service Unavailable: over loaded", None),
+        ExportError::Permanent { message: "HTTP 500 Internal Server Error".into() },
+        ExportError::TooLarge { message: "HTTP 413 Payload Too Large".into() },
+        ExportError::Permanent { message: "HTTP 400 Bad Request: no name".into() },
+    ] {
+        assert_eq!(exporter.export(&span_batch(1)).await, Err(expected));
+    }
+}
+
+#[tokio::test]
+async fn partial_success_is_told_in_either_encoding() {
+    use opentelemetry_proto::tonic::collector::trace::v1::{
+        ExportTracePartialSuccess, ExportTraceServiceResponse,
+    };
+    let partial = ExportTracePartialSuccess { rejected_spans: 2, error_message: "old".into() };
+    let response = ExportTraceServiceResponse { partial_success: Some(partial) };
+    let protobuf = String::from_utf8(response.encode_to_vec()).unwrap();
+    let json = r#"{"partialSuccess": {"rejectedSpans": "2", "errorMessage": "old"}}"#;
+    let script = [
+        answer(200, &[("content-type", "application/x-protobuf")], protobuf),
+        answer(200, &[("content-type", "application/json")], json),
+    ];
+    let destination = Destination::start(script).await;
+    let exporter = http(json!({"endpoint": destination.endpoint()}));
+    for _ in 0..2 {
+        let exported = exporter.export(&span_batch(5)).await;
+        assert_eq!(exported, Ok(Exported { rejected: 2, message: "old".into() }));
+    }
+}
+
+/// A redirect would turn the POST into a GET, or take the credentials elsewhere.
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = Destination::start([]).await;
+    let location = elsewhere.endpoint();
+    for status in [301, 302, 307, 308] {
+        let destination = Destination::start([answer(status, &[("location", &location)], "")]).await;
+        let error = http(json!({"endpoint": destination.endpoint()})).export(&span_batch(1)).await;
+        assert!(matches!(error, Err(ExportError::Permanent { .. })), "{error:?}");
+    }
+    assert!(elsewhere.kept().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_above_the_limit_is_not_read() {
+    let long = "x".repeat(5 << 20);
+    let destination = Destination::start([answer(200, &[], long.clone()), answer(503, &[], long)]).await;
+    let exporter = http(json!({"endpoint": destination.endpoint()}));
+    let error = exporter.export(&span_batch(1)).await.unwrap_err();
+    assert!(matches!(error, ExportError::Permanent { .. }), "{error:?}");
+    let error = exporter.export(&span_batch(1)).await.unwrap_err();
+    assert!(matches!(error, ExportError::Retryable { .. }), "the status still counts: {error:?}");
+}
+
+#[tokio::test]
+async fn headers_and_authentication_reach_the_destination() {
+    let destination = Destination::start([]).await;
+    let exporter = http(json!({
+        "endpoint": destination.endpoint(),
+        "headers": {"x-scope-orgid": "team"},
+        "auth": {"authenticator": "token"},
+    }));
+    exporter.export(&span_batch(1)).await.unwrap();
+    let kept = destination.kept().remove(0);
+    assert_eq!(kept.header("x-scope-orgid"), Some("team"));
+    assert_eq!(kept.header("authorization"), Some("Bearer sesame"));
+    assert!(kept.header("user-agent").unwrap().starts_with("spanloom/"));
+}
+
+/// Without a listener, and with one that hangs up. The address is named, but not a key in its query.
+#[tokio::test]
+async fn no_answer_is_worth_another_try() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = json!({"traces_endpoint": format!("http://{address}/in?key=sesame")});
+    let exporter = http(config);
+    let hang_up = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let _ = socket.read(&mut [0; 64]).await;
+    });
+    for _ in 0..2 {
+        let error = exporter.export(&span_batch(1)).await.unwrap_err();
+        assert!(matches!(error, ExportError::Retryable { .. }), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains(&address.to_string()) && !message.contains("sesame"), "{message}");
+    }
+    hang_up.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_signal_without_an_address_is_not_sent_to_anothers() {
+    let destination = Destination::start([]).await;
+    let exporter = http(json!({"traces_endpoint": format!("{}/in", destination.endpoint())}));
+    let error = exporter.export(&batch(Signal::Logs, &logs())).await.unwrap_err();
+    assert!(error.to_string().contains("logs_endpoint"), "{error}");
+    assert!(destination.kept().is_empty());
+}

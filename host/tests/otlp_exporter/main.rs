@@ -1,0 +1,14 @@
+//! The OTLP exporters against real destinations: tonic's server and axum's.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic, and so may what it is made of"
+)]
+
+mod data;
+mod grpc;
+mod grpc_destination;
+mod http;
+mod http_destination;
+mod tls;

@@ -1,0 +1,172 @@
+//! TLS with a certificate authority of our own, over both protocols.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{Router, routing::post};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::WebPkiClientVerifier,
+};
+use serde_json::{Value, json};
+use spanloom::exporter::{ExportError, Exported, Exporter};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use crate::{
+    data::{grpc, http, span_batch},
+    grpc_destination::{Destination, Service},
+};
+
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+struct Identity {
+    cert: String,
+    key: String,
+}
+
+impl Authority {
+    fn new() -> Authority {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    fn issue(&self, name: &str) -> Identity {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let cert = params.signed_by(&key, &self.0).unwrap();
+        Identity { cert: cert.pem(), key: key.serialize_pem() }
+    }
+}
+
+/// A server for `localhost`, which asks for a client's certificate if `clients` may issue one.
+fn acceptor(authority: &Authority, clients: Option<&Authority>) -> TlsAcceptor {
+    let identity = authority.issue("localhost");
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+    let builder = builder.unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_slice(clients.pem().as_bytes()).unwrap()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let cert = CertificateDer::from_pem_slice(identity.cert.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
+    let mut config = builder.with_single_cert(vec![cert], key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn grpc_server(acceptor: TlsAcceptor) -> SocketAddr {
+    let (listener, address) = listen().await;
+    let incoming = futures::stream::unfold((listener, acceptor), async |(listener, acceptor)| {
+        let stream = next(&listener, &acceptor).await;
+        Some((Ok(stream), (listener, acceptor)))
+    });
+    Destination::serve(address, Service::default(), incoming).address
+}
+
+async fn http_server(acceptor: TlsAcceptor) -> SocketAddr {
+    let (listener, address) = listen().await;
+    let router = Router::new().route("/v1/traces", post(async || ""));
+    tokio::spawn(async move {
+        loop {
+            let stream = TokioIo::new(next(&listener, &acceptor).await);
+            let service = TowerToHyperService::new(router.clone());
+            tokio::spawn(async move {
+                let builder = auto::Builder::new(TokioExecutor::new());
+                let _ = builder.serve_connection(stream, service).await;
+            });
+        }
+    });
+    address
+}
+
+async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// The next client that passes the handshake.
+async fn next(listener: &TcpListener, acceptor: &TlsAcceptor) -> TlsStream<TcpStream> {
+    loop {
+        let (socket, _) = listener.accept().await.unwrap();
+        if let Ok(stream) = acceptor.accept(socket).await {
+            return stream;
+        }
+    }
+}
+
+/// Both exporters, each to a server of its own; `host` is how they call it.
+async fn exporters(acceptor: TlsAcceptor, host: &str, tls: Value) -> [Arc<dyn Exporter>; 2] {
+    let grpc_port = grpc_server(acceptor.clone()).await.port();
+    let http_port = http_server(acceptor).await.port();
+    [
+        grpc(json!({"endpoint": format!("{host}:{grpc_port}"), "tls": tls})),
+        http(json!({"endpoint": format!("https://{host}:{http_port}"), "tls": tls})),
+    ]
+}
+
+async fn succeeds(acceptor: TlsAcceptor, host: &str, tls: Value) {
+    for exporter in exporters(acceptor, host, tls.clone()).await {
+        assert_eq!(exporter.export(&span_batch(1)).await, Ok(Exported::default()), "{tls}");
+    }
+}
+
+async fn fails(acceptor: TlsAcceptor, host: &str, tls: Value) {
+    for exporter in exporters(acceptor, host, tls).await {
+        let error = exporter.export(&span_batch(1)).await.unwrap_err();
+        assert!(matches!(error, ExportError::Retryable { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_servers_certificate_must_be_of_an_authority_that_is_trusted() {
+    let authority = Authority::new();
+    let acceptor = acceptor(&authority, None);
+    succeeds(acceptor.clone(), "localhost", json!({"ca_pem": authority.pem()})).await;
+    fails(acceptor.clone(), "localhost", json!({"ca_pem": Authority::new().pem()})).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, authority.pem()).unwrap();
+    succeeds(acceptor.clone(), "localhost", json!({"ca_file": file, "min_version": "1.3"})).await;
+    succeeds(acceptor, "localhost", json!({"insecure_skip_verify": true})).await;
+}
+
+#[tokio::test]
+async fn the_servers_certificate_must_have_the_name_asked_for() {
+    let authority = Authority::new();
+    let acceptor = acceptor(&authority, None);
+    fails(acceptor.clone(), "127.0.0.1", json!({"ca_pem": authority.pem()})).await;
+    let renamed = json!({"ca_pem": authority.pem(), "server_name_override": "localhost"});
+    succeeds(acceptor.clone(), "127.0.0.1", renamed).await;
+    let renamed = json!({"ca_pem": authority.pem(), "server_name_override": "example.com"});
+    fails(acceptor, "localhost", renamed).await;
+}
+
+#[tokio::test]
+async fn a_client_shows_its_certificate_when_asked() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let acceptor = acceptor(&authority, Some(&clients));
+    let Identity { cert, key } = clients.issue("spanloom");
+    let identified = json!({"ca_pem": authority.pem(), "cert_pem": cert, "key_pem": key});
+    succeeds(acceptor.clone(), "localhost", identified).await;
+    fails(acceptor, "localhost", json!({"ca_pem": authority.pem()})).await;
+}

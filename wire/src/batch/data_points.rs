@@ -1,0 +1,70 @@
+use crate::encode::{framed_len, open};
+use crate::fields::{Field, Fields};
+use crate::view::Columns;
+
+/// How many data points each metric holds.
+#[derive(Clone, Default)]
+pub(super) struct DataPoints {
+    counts: Vec<u32>,
+}
+
+/// Dividing a metric repeats what its parts have in common: up to this, and four times the metric.
+const MAX_REPEATED_BYTES: usize = 1 << 20;
+
+impl Columns for DataPoints {
+    fn push(&mut self, metric: &[u8]) {
+        let points = data(metric).map(|data| Fields::of(data.value).filter(is_point).count());
+        self.counts.push(points.sum::<usize>() as u32);
+    }
+
+    fn select(&self, rows: &[u32]) -> DataPoints {
+        let counts = rows.iter().filter_map(|row| self.counts.get(*row as usize).copied()).collect();
+        DataPoints { counts }
+    }
+
+    fn append(&mut self, other: &DataPoints) {
+        self.counts.extend(&other.counts);
+    }
+
+    fn items(&self, row: usize) -> usize {
+        self.counts.get(row).map_or(0, |count| *count as usize)
+    }
+
+    /// Metrics that differ in their data points only.
+    fn divide(metric: &[u8], max_items: usize) -> Vec<Vec<u8>> {
+        let mut occurrences = data(metric);
+        let (Some(data), None) = (occurrences.next(), occurrences.next()) else { return Vec::new() };
+        let points: Vec<Field<'_>> = Fields::of(data.value).filter(is_point).collect();
+        let parts = points.chunks(max_items.max(1));
+        let points_len: usize = points.iter().map(|point| point.end - point.start).sum();
+        let repeated = (metric.len() - points_len).saturating_mul(parts.len());
+        if repeated > metric.len() * 4 + MAX_REPEATED_BYTES {
+            return Vec::new();
+        }
+        parts.map(|points| metric_of(metric, &data, points)).collect()
+    }
+}
+
+/// Gauge, sum, histogram, exponential histogram or summary: `data_points` is field 1 of each.
+fn data(metric: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    Fields::of(metric).filter(|field| matches!(field.number, 5 | 7 | 9 | 10 | 11))
+}
+
+fn is_point(field: &Field<'_>) -> bool {
+    field.number == 1
+}
+
+/// The metric with these of its points alone.
+fn metric_of(metric: &[u8], data: &Field<'_>, points: &[Field<'_>]) -> Vec<u8> {
+    let others = || Fields::of(data.value).filter(|field| !is_point(field));
+    let body_len: usize = others().chain(points.iter().copied()).map(|field| field.end - field.start).sum();
+    let mut out =
+        Vec::with_capacity(metric.len() - (data.end - data.start) + framed_len(data.number, body_len));
+    out.extend_from_slice(metric.get(..data.start).unwrap_or_default());
+    open(&mut out, data.number, body_len);
+    for field in others().chain(points.iter().copied()) {
+        out.extend_from_slice(data.value.get(field.start..field.end).unwrap_or_default());
+    }
+    out.extend_from_slice(metric.get(data.end..).unwrap_or_default());
+    out
+}

@@ -1,0 +1,42 @@
+//! The fuzz targets for a short while, from valid requests with some damage.
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+use super::*;
+use crate::check::{mutate, mutations};
+
+#[path = "../../fuzz/bodies.rs"]
+mod bodies;
+
+/// Whatever the bytes: no panic, and prost's verdict.
+#[test]
+fn damaged_requests_pass_the_check_target() {
+    let mut runner = TestRunner::deterministic();
+    let requests = (requests::traces(), requests::metrics(), requests::logs(), mutations());
+    for _ in 0..150 {
+        let (traces, metrics, logs, by) = requests.new_tree(&mut runner).expect("a request").current();
+        for mut bytes in [traces.encode_to_vec(), metrics.encode_to_vec(), logs.encode_to_vec()] {
+            bodies::check(&bytes);
+            mutate(&mut bytes, &by);
+            bodies::check(&bytes);
+        }
+    }
+}
+
+/// Whatever the edits: what is read is what is encoded.
+#[test]
+fn edited_requests_pass_the_edits_target() {
+    let mut runner = TestRunner::deterministic();
+    let inputs = (requests::traces(), proptest::collection::vec(proptest::num::u8::ANY, 0..16), mutations());
+    for _ in 0..300 {
+        let (request, program, by) = inputs.new_tree(&mut runner).expect("a request").current();
+        let input = |request: &[u8]| [&[program.len() as u8][..], &program, request].concat();
+        let mut bytes = request.encode_to_vec();
+        bodies::edits(&input(&bytes));
+        let strange = scramble(Signal::Traces.request(), &bytes, &mut Dice::new(by.len() as u64 * 77));
+        bodies::edits(&input(&strange));
+        mutate(&mut bytes, &by);
+        bodies::edits(&input(&bytes));
+    }
+}
