@@ -2,6 +2,8 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::EditError;
+use crate::check::is_value_at;
 use crate::encode::{framed_len, open};
 use crate::fields::{Field, Fields};
 use crate::schema::{FIXED64, VARINT};
@@ -95,6 +97,16 @@ impl<'a> Value<'a> {
             (STRINDEX, _) => Value::Empty,
             (_, unchanged) => unchanged,
         }
+    }
+
+    /// Refuses a list that would nest too deep, that many messages below the request.
+    pub(crate) fn check_depth(&self, depth: usize) -> Result<(), EditError> {
+        if !matches!(self, Value::Array(_) | Value::KvList(_)) {
+            return Ok(());
+        }
+        let mut encoded = Vec::with_capacity(self.encoded_len());
+        self.write(&mut encoded);
+        if is_value_at(depth, &encoded) { Ok(()) } else { Err(EditError::Depth) }
     }
 
     /// The length of what `write` appends.
