@@ -216,22 +216,23 @@ impl<'a> KeyValue<'a> {
 
 /// The attributes among the fields of a message, field `number`, as they lie.
 pub(crate) fn attributes<'a>(
-    parts: Parts<'a>,
+    message: &'a [u8],
     number: u32,
 ) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-    fields_of(parts, number).map(entry)
+    fields_in(message, number).map(entry)
 }
 
 /// The first of that key.
 pub(crate) fn attribute<'a>(message: &'a [u8], number: u32, key: &str) -> Option<Value<'a>> {
-    Fields::of(message)
-        .filter_map(|field| field.delimited(number))
-        .find(|entry| KeyValue::key(entry) == key.as_bytes())
-        .map(KeyValue::value)
+    fields_in(message, number).find(|entry| KeyValue::key(entry) == key.as_bytes()).map(KeyValue::value)
 }
 
+#[inline]
 fn entry(entry: &[u8]) -> (&str, Value<'_>) {
-    (text(KeyValue::key(entry)), KeyValue::value(entry))
+    match KeyValue::split_plain(entry) {
+        Some((key, value)) => (text(key), Value::of(value)),
+        None => (text(KeyValue::key(entry)), KeyValue::value(entry)),
+    }
 }
 
 pub(crate) fn text(bytes: &[u8]) -> &str {
@@ -252,6 +253,12 @@ fn parts_len(parts: &Parts<'_>) -> usize {
     parts.iter().map(|part| part.len()).sum()
 }
 
+/// The payloads of field `number`.
+pub(crate) fn fields_in<'a>(message: &'a [u8], number: u32) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    Fields::of(message).filter_map(move |field| field.delimited(number))
+}
+
+/// The same of a message in several parts.
 pub(crate) fn fields_of<'a>(parts: Parts<'a>, number: u32) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-    parts.into_iter().flat_map(Fields::of).filter_map(move |field| field.delimited(number))
+    parts.into_iter().flat_map(move |part| fields_in(part, number))
 }
