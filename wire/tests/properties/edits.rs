@@ -419,7 +419,7 @@ fn assert_edits(batch: &mut SpanBatch, model: &mut ExportTraceServiceRequest, ed
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// Any sequence of edits through the index is the same sequence on prost's types; reads in between see it.
     #[test]
