@@ -4,6 +4,10 @@
 //! listing them one after another (two requests concatenate into a valid third), and leave as they came
 //! unless someone edits them. No I/O, no async, no decoding into objects.
 //!
+//! Nothing here takes more than linear time in the bytes and rows it is given (grouping by trace sorts), however
+//! the bytes are made: nesting is bounded, each length is known before it is written, and a batch edited row by
+//! row clears what it left behind only when that is as much as what lives.
+//!
 //! ```
 //! use spanloom_wire::{SpanBatch, Value};
 //!

@@ -46,7 +46,7 @@ impl SpanBatch {
         self.items() == 0
     }
 
-    /// The length of all chunks together, in bytes.
+    /// The length of all chunks together, in bytes. Once spans were edited or left out it has to be added up.
     pub fn encoded_len(&self) -> usize {
         self.0.encoded_len()
     }

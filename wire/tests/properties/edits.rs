@@ -419,7 +419,7 @@ fn assert_edits(batch: &mut SpanBatch, model: &mut ExportTraceServiceRequest, ed
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// Any sequence of edits through the index is the same sequence on prost's types; reads in between see it.
     #[test]
@@ -510,4 +510,37 @@ fn rows_that_are_not_there_are_refused() {
     let column = TextColumn::new("x".into(), vec![1], vec![7]).expect("a column");
     assert_eq!(batch.set_text("a", &column), Err(EditError::Row { row: 7, rows: 0 }));
     assert!(batch.span(0).is_none());
+}
+
+/// A resource's value may lie one message deeper than a span's: what would be refused by the next receiver
+/// is refused here.
+#[test]
+fn values_that_would_nest_too_deep_are_refused() {
+    // 96 messages below the resource's AnyValue, which is itself the fourth: one hundred.
+    let batch_with = |lists: usize| {
+        let mut value = AnyValue::default();
+        for _ in 0..lists {
+            let values = vec![value];
+            let array = opentelemetry_proto::tonic::common::v1::ArrayValue { values };
+            value = AnyValue { value: Some(ProstValue::ArrayValue(array)) };
+        }
+        let mut request = ExportTraceServiceRequest::default();
+        request.resource_spans.push(Default::default());
+        request.resource_spans[0].resource.get_or_insert_default().attributes.push(KeyValue {
+            key: "deep".into(),
+            value: Some(value),
+            key_strindex: 0,
+        });
+        request.resource_spans[0].scope_spans.push(Default::default());
+        request.resource_spans[0].scope_spans[0].spans.push(Span::default());
+        decode(&request.encode_to_vec())
+    };
+    for (lists, outcome) in [(47, Ok(())), (48, Err(EditError::Depth))] {
+        let mut batch = batch_with(lists);
+        let resource = batch.clone();
+        let value = resource.resource(0).and_then(|resource| resource.attribute("deep")).expect("a value");
+        assert_eq!(batch.set_resource(0, "copy", &value), Ok(()));
+        assert_eq!(batch.set(0, "copy", &value), outcome);
+        assert!(ExportTraceServiceRequest::decode(&*batch.chunks().concat()).is_ok());
+    }
 }
