@@ -13,7 +13,7 @@ const START_UNIX_NANO: u64 = 1_790_000_000_000_000_000;
 const ROUTES: [&str; 4] =
     ["/api/carts/{cart_id}/items", "/api/products/{id}", "/api/orders", "/api/checkout/confirm"];
 const METHODS: [&str; 4] = ["POST", "GET", "GET", "POST"];
-const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140";
+const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.3485.54";
 
 /// One encoded `ExportTraceServiceRequest`: one resource, one scope, `spans` server spans of eleven
 /// attributes, about 560 bytes each. The same count gives the same bytes.

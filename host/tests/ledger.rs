@@ -1,5 +1,7 @@
 //! The ledger's law, whatever stages do with batches: received = delivered + sampled out + dropped + in flight.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::{

@@ -66,6 +66,11 @@ impl SpanBatch {
         self.0.merge(other.0);
     }
 
+    /// Copies what is left, so that the bytes it arrived in can be freed: for who keeps few spans of many, and long.
+    pub fn compact(&mut self) {
+        self.0.compact();
+    }
+
     /// Keeps the first `items` spans and returns the rest.
     pub fn split_off_items(&mut self, items: usize) -> SpanBatch {
         SpanBatch(self.0.split_off(items))

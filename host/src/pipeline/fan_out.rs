@@ -30,11 +30,11 @@ impl Consumer for FanOut {
         let calls = std::iter::zip(&self.destinations, parts).map(|(next, part)| next.consume(part));
         let outcomes = join_all(calls).await;
         let all_refused = outcomes.iter().all(Result::is_err);
-        let refused: Vec<Box<Refused>> = outcomes.into_iter().filter_map(Result::err).collect();
+        let refused = outcomes.into_iter().filter_map(Result::err).map(|refused| *refused);
         if all_refused {
             return rejoin(refused);
         }
-        for Refused { batch, failure } in refused.into_iter().map(|refused| *refused) {
+        for Refused { batch, failure } in refused {
             tracing::warn!(
                 reason = failure.reason.as_str(),
                 items = batch.items(),
@@ -47,10 +47,10 @@ impl Consumer for FanOut {
 }
 
 /// Makes one refused batch of the parts again, so that the stage before sees what it handed in.
-fn rejoin(refused: Vec<Box<Refused>>) -> Result<(), Box<Refused>> {
+fn rejoin(refused: impl Iterator<Item = Refused>) -> Result<(), Box<Refused>> {
     let mut failure: Option<Failure> = None;
     let mut whole: Option<Batch> = None;
-    for Refused { batch: part, failure: why } in refused.into_iter().map(|refused| *refused) {
+    for Refused { batch: part, failure: why } in refused {
         if failure.as_ref().is_none_or(|known| !known.is_retryable()) {
             failure = Some(why);
         }

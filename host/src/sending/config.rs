@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::{BatchSettings, QueueSettings, RetrySettings, SendingSettings};
-use crate::config::{ConfigError, Duration};
+use crate::config::{ConfigError, Duration, present};
 
 /// `sending_queue`.
 #[derive(Clone, Debug, Deserialize)]
@@ -17,7 +17,8 @@ pub struct QueueConfig {
     pub sizer: Sizer,
     pub block_on_overflow: bool,
     pub wait_for_result: bool,
-    /// Absent: each request is sent as it came.
+    /// Absent: each request is sent as it came. Empty: gathered by the defaults.
+    #[serde(deserialize_with = "present")]
     pub batch: Option<BatchConfig>,
     /// Refused: the queue lives in memory only.
     storage: Option<String>,
@@ -247,9 +248,11 @@ mod tests {
 
     #[test]
     fn an_empty_batch_section_gathers_8192_items() {
-        let batch = read(json!({"batch": {}}), json!({})).unwrap().queue.unwrap().batch.unwrap();
-        assert_eq!((batch.min_size, batch.max_size, batch.sizer), (8192, 0, Sizer::Items));
-        assert_eq!(batch.flush_timeout, std::time::Duration::from_millis(200));
+        for queue in [json!({"batch": {}}), json!({"batch": null})] {
+            let batch = read(queue, json!({})).unwrap().queue.unwrap().batch.unwrap();
+            assert_eq!((batch.min_size, batch.max_size, batch.sizer), (8192, 0, Sizer::Items));
+            assert_eq!(batch.flush_timeout, std::time::Duration::from_millis(200));
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ enum Edit {
     MergeIntoEdited(Box<ExportTraceServiceRequest>),
     SplitAndMerge(usize),
     Clone,
+    Compact,
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -62,6 +63,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         request().prop_map(Edit::MergeIntoEdited),
         (0..12usize).prop_map(Edit::SplitAndMerge),
         Just(Edit::Clone),
+        Just(Edit::Compact),
     ]
 }
 
@@ -227,6 +229,7 @@ fn apply(batch: &mut SpanBatch, edit: &Edit) -> Result<(), EditError> {
             let rest = batch.split_off_items(*at);
             batch.merge(rest);
         }
+        Edit::Compact => batch.compact(),
         Edit::Clone => {
             let mut twin = batch.clone();
             twin.remove_all("a")?;
@@ -403,6 +406,18 @@ fn is_same(found: &Value<'_>, expected: Option<&AnyValue>) -> bool {
     }
 }
 
+fn assert_edits(batch: &mut SpanBatch, model: &mut ExportTraceServiceRequest, edits: &[Edit]) {
+    for edit in edits {
+        assert_eq!(apply(batch, edit), Ok(()));
+        apply_to_model(model, edit);
+        assert_same(batch, model);
+        if let Edit::Compact = edit {
+            // Resources have new numbers: those without spans are gone.
+            *model = ExportTraceServiceRequest::decode(&*batch.chunks().concat()).expect("valid");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -410,11 +425,7 @@ proptest! {
     #[test]
     fn edits_are_those_of_prost(request in requests::traces(), edits in vec(edit(), 0..8)) {
         let (mut batch, mut model) = (decode(&request.encode_to_vec()), request);
-        for edit in &edits {
-            assert_eq!(apply(&mut batch, edit), Ok(()));
-            apply_to_model(&mut model, edit);
-            assert_same(&batch, &model);
-        }
+        assert_edits(&mut batch, &mut model, &edits);
     }
 
     /// The same over bytes that are valid, but that no one would write.
@@ -429,11 +440,7 @@ proptest! {
         prop_assert_eq!(&model, &request);
         let mut batch = decode(&bytes);
         assert_same(&batch, &model);
-        for edit in &edits {
-            assert_eq!(apply(&mut batch, edit), Ok(()));
-            apply_to_model(&mut model, edit);
-            assert_same(&batch, &model);
-        }
+        assert_edits(&mut batch, &mut model, &edits);
     }
 
     /// Each trace goes to one part, whole; no span is lost.

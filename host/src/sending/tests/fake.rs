@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use opentelemetry_proto::tonic::{
+use opentelemetry_proto::tonic as otlp;
+use otlp::{
     collector::trace::v1::ExportTraceServiceRequest,
     trace::v1::{ResourceSpans, ScopeSpans, Span},
 };
