@@ -39,7 +39,9 @@ pub fn run(args: &FuzzArgs) -> Result<ExitCode> {
     }
     for target in targets {
         let limit = format!("-max_total_time={}", args.seconds);
-        shell::run(in_wire("run").args(["--sanitizer", "none", &target, "--", &limit]))?;
+        let mut run = in_wire("run");
+        run.args(["--sanitizer", "none", "--target-dir"]).arg(folders::target().join("fuzz"));
+        shell::run(run.args([&target, "--", &limit]))?;
     }
     Ok(ExitCode::SUCCESS)
 }
