@@ -15,6 +15,8 @@ pub struct QueueConfig {
     pub num_consumers: usize,
     pub queue_size: usize,
     pub sizer: Sizer,
+    /// Ours: what the queue may hold whatever the sizer. Without effect where the sizer is `bytes`.
+    pub max_mib: usize,
     pub block_on_overflow: bool,
     pub wait_for_result: bool,
     /// Absent: each request is sent as it came. Empty: gathered by the defaults.
@@ -67,6 +69,7 @@ impl Default for QueueConfig {
             num_consumers: 10,
             queue_size: 1000,
             sizer: Sizer::Requests,
+            max_mib: 512,
             block_on_overflow: false,
             wait_for_result: false,
             batch: None,
@@ -126,6 +129,9 @@ impl QueueConfig {
                 "sending_queue.queue_size: must be at least 1; `enabled: false` is to have no queue",
             );
         }
+        if self.max_mib == 0 {
+            return wrong("sending_queue.max_mib: must be at least 1");
+        }
         if let Some(batch) = &batch
             && batch.sizer == self.sizer
             && batch.min_size > self.queue_size
@@ -138,6 +144,10 @@ impl QueueConfig {
             num_consumers: self.num_consumers,
             queue_size: self.queue_size,
             sizer: self.sizer,
+            max_bytes: match self.sizer {
+                Sizer::Bytes => self.queue_size,
+                _ => self.max_mib.saturating_mul(1 << 20),
+            },
             block_on_overflow: self.block_on_overflow,
             wait_for_result: self.wait_for_result,
             batch,

@@ -166,6 +166,7 @@ pub(super) fn queue(queue_size: usize) -> QueueSettings {
         num_consumers: 10,
         queue_size,
         sizer: Sizer::Requests,
+        max_bytes: 1 << 30,
         block_on_overflow: false,
         wait_for_result: false,
         batch: None,
