@@ -1,0 +1,38 @@
+//! The configs that users start from are right: those in `examples/`, and the one in the README.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+use std::{fs, path::Path};
+
+use spanloom::{component::Registry, config::Config};
+
+fn check(name: &str, config: &str) {
+    let env = |name: &str| (name == "TEAM_TOKEN").then(|| "sesame".to_owned());
+    match Config::open(&[config.to_owned()], &[], &env, &Registry::builtin()) {
+        Ok(opened) => assert_eq!(opened.warnings.len(), 0, "{name}: {:?}", opened.warnings),
+        Err(error) => panic!("{name}:\n{error}"),
+    }
+}
+
+#[test]
+fn every_example_is_a_config_without_warnings() {
+    let examples = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")).unwrap();
+    let mut checked = 0;
+    for path in examples
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
+    {
+        let name = path.display().to_string();
+        check(&name, &format!("file:{name}"));
+        checked += 1;
+    }
+    assert!(checked > 0, "there are examples");
+}
+
+#[test]
+fn the_readmes_config_is_a_config_without_warnings() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let (_, block) = readme.split_once("```yaml\n").unwrap();
+    let (config, _) = block.split_once("```").unwrap();
+    check("README.md", &format!("yaml:{config}"));
+}
