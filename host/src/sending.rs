@@ -59,6 +59,8 @@ pub struct QueueSettings {
     /// What may wait or be under way, in units of the sizer.
     pub queue_size: usize,
     pub sizer: Sizer,
+    /// What may wait or be under way, in bytes.
+    pub max_bytes: usize,
     /// Whether a full queue makes callers wait, instead of giving their batches back.
     pub block_on_overflow: bool,
     /// Whether `consume` returns only when every item of its batch is settled.

@@ -39,6 +39,8 @@ pub enum Drained {
 impl Service {
     /// Builds and starts everything: endpoints first, receivers last, so that nothing comes in before it has a way out.
     pub async fn start(config: &Config, registry: &Registry) -> anyhow::Result<Service> {
+        // A connection is a file; what the system starts us with is meant for shells. Less is no reason not to start.
+        let _ = rlimit::increase_nofile_limit(u64::MAX);
         let telemetry = Telemetry::new();
         telemetry.identify(&config.service.telemetry.resource);
         let health = Arc::new(Health::default());

@@ -1,5 +1,6 @@
 //! End to end: the `spanloom` binary between real clients and a destination that records what it gets.
 
+pub mod chain;
 pub mod clients;
 pub mod command;
 pub mod config;
@@ -9,5 +10,6 @@ pub mod sink;
 pub mod skip;
 pub mod spanloom;
 
+pub use chain::Chain;
 pub use sink::{Answer, Sink};
 pub use spanloom::Spanloom;

@@ -10,7 +10,6 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
@@ -36,7 +35,6 @@ pub struct Spanloom {
     metrics: SocketAddr,
     output: Output,
     finished: bool,
-    _config: TempDir,
 }
 
 /// What the process wrote, both streams as they came.
@@ -71,42 +69,43 @@ impl Spanloom {
 
     /// As [`Spanloom::start`], with more arguments.
     pub async fn start_with(config: &str, args: &[&str]) -> Spanloom {
+        let config = format!("yaml:{config}");
+        Self::launch(&[&["--config", &config], args].concat()).await
+    }
+
+    /// Starts it as `spanloom run` alone does, but for the addresses: this machine may have a collector already.
+    pub async fn start_default() -> Spanloom {
+        let protocols = "receivers::otlp::protocols";
+        let grpc = format!("{protocols}::grpc::endpoint=${{env:GRPC}}");
+        let http = format!("{protocols}::http::endpoint=${{env:HTTP}}");
+        Self::launch(&["--set", &grpc, "--set", &http]).await
+    }
+
+    async fn launch(args: &[&str]) -> Spanloom {
         for _ in 0..3 {
-            match Self::try_start(config, args).await {
+            match Self::try_launch(args).await {
                 Ok(spanloom) => return spanloom,
                 Err(output) if output.contains("in use") => {}
-                Err(output) => panic!("spanloom did not start:\n{output}\nwith the config:\n{config}"),
+                Err(output) => panic!("spanloom did not start:\n{output}\nwith {}", args.join("\n")),
             }
         }
         panic!("three times in a row someone took the port");
     }
 
     /// The error is what it printed.
-    async fn try_start(config: &str, args: &[&str]) -> Result<Spanloom, String> {
-        let folder = tempfile::tempdir().expect("a folder");
+    async fn try_launch(args: &[&str]) -> Result<Spanloom, String> {
         let at = Addresses::free();
-        let path = folder.path().join("config.yaml");
-        fs::write(&path, config).expect("the config");
-        let harness = folder.path().join("harness.yaml");
-        fs::write(&harness, at.service_config()).expect("the config");
         let mut command = Command::new(binary());
-        command.arg("run").arg("--config").arg(&path).arg("--config").arg(&harness).args(args);
+        command.arg("run").args(args).args(at.service_args());
         command.env("GRPC", at.grpc.to_string()).env("HTTP", at.http.to_string()).env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("the spanloom binary");
         let output = Output::default();
         output.follow(child.stdout.take().expect("piped"));
         output.follow(child.stderr.take().expect("piped"));
-        let mut spanloom = Spanloom {
-            child,
-            grpc: at.grpc,
-            http: at.http,
-            metrics: at.metrics,
-            output,
-            finished: false,
-            _config: folder,
-        };
-        match spanloom.ready(at.health).await {
+        let Addresses { grpc, http, metrics, health } = at;
+        let mut spanloom = Spanloom { child, grpc, http, metrics, output, finished: false };
+        match spanloom.ready(health).await {
             Ok(()) => Ok(spanloom),
             Err(why) => {
                 spanloom.finished = true;
@@ -249,16 +248,18 @@ impl Addresses {
         }
     }
 
-    /// Merged over the test's config: it can then be asked for its health and its ledger.
-    fn service_config(&self) -> String {
+    /// Whatever the config: it can be asked for its health and its ledger.
+    fn service_args(&self) -> Vec<String> {
         let Addresses { metrics, health, .. } = self;
-        format!(
-            "extensions:\n  health_check: {{endpoint: \"{health}\"}}\n\
-             service:\n  extensions: [health_check]\n  telemetry:\n    metrics:\n      readers:\n\
-             \x20       - pull: {{exporter: {{prometheus: {{host: {}, port: {}}}}}}}\n",
-            metrics.ip(),
-            metrics.port(),
-        )
+        let prometheus = format!("{{host: {}, port: {}}}", metrics.ip(), metrics.port());
+        let settings = [
+            format!("extensions::health_check::endpoint={health}"),
+            "service::extensions=[health_check]".to_owned(),
+            format!(
+                "service::telemetry::metrics::readers=[{{pull: {{exporter: {{prometheus: {prometheus}}}}}}}]"
+            ),
+        ];
+        settings.into_iter().flat_map(|setting| ["--set".to_owned(), setting]).collect()
     }
 }
 

@@ -6,6 +6,7 @@ use http::StatusCode;
 use spanloom_tests::{
     Answer, Sink, clients,
     otlp::{Signal, client, payload},
+    sink::Transport,
 };
 use tonic::Code;
 
@@ -53,20 +54,28 @@ fn payloads_have_as_many_items_as_asked() {
     assert_eq!(spanloom_tests::otlp::spans(&payload::traces_with_unknown_fields()).len(), 1);
 }
 
-/// The clients' spans without Spanloom in between: what the other tests compare with is what the SDKs send.
+/// The clients without Spanloom in between: what the other tests compare with is what the SDKs send.
 #[tokio::test]
-async fn the_sdk_clients_reach_the_sink() {
+async fn the_python_client_reaches_the_sink() {
+    let Some(python) = clients::python() else { return };
     let sink = Sink::start().await;
     let endpoint = format!("http://{}", sink.address);
-    if let Some(python) = clients::python() {
-        python.send(&["grpc", &endpoint]).await;
-        python.send(&["http", &endpoint]).await;
-        assert_eq!(Signal::ALL.map(|signal| sink.items(signal)), [6, 4, 2]);
+    for (protocol, items) in [("grpc", [3, 2, 1]), ("http", [6, 4, 2])] {
+        python.send(&[protocol, &endpoint]).await;
+        assert_eq!(Signal::ALL.map(|signal| sink.items(signal)), items, "{protocol}");
     }
-    let before = sink.items(Signal::Traces);
-    if let Some(node) = clients::node() {
-        node.send(&["grpc", &endpoint]).await;
-        node.send(&["http/protobuf", &endpoint]).await;
-        assert_eq!(sink.items(Signal::Traces) - before, 6);
+    let over_http =
+        sink.requests().into_iter().rfind(|request| request.transport == Transport::Http).unwrap();
+    assert_eq!(over_http.headers["content-encoding"], "gzip", "which the receiver is to be tested with");
+}
+
+#[tokio::test]
+async fn the_node_client_reaches_the_sink() {
+    let Some(node) = clients::node() else { return };
+    let sink = Sink::start().await;
+    let endpoint = format!("http://{}", sink.address);
+    for (protocol, spans) in [("grpc", 3), ("http/protobuf", 6)] {
+        node.send(&[protocol, &endpoint]).await;
+        assert_eq!(sink.items(Signal::Traces), spans, "{protocol}");
     }
 }

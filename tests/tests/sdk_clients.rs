@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message;
 use spanloom_tests::{
-    Sink, Spanloom,
+    Chain, Sink, Spanloom,
     clients::{self, Client},
     config,
     otlp::{self, Signal},
@@ -18,36 +18,15 @@ const NAMES: [&str; 3] = ["POST /checkout", "charge card", "send receipt"];
 
 /// What a user sees first: the SDK of their application on one side, their terminal on the other.
 async fn shown_and_delivered(client: Client, protocol: &str) {
-    let sink = Sink::start().await;
-    let last = Spanloom::start(&config::relay(&format!(
-        "otlp_http:\n  endpoint: http://{}\n  compression: none\n",
-        sink.address
-    )))
-    .await;
-    let first = Spanloom::start(&config::relay(&format!(
-        "debug: {{verbosity: detailed}}\n\
-         otlp_grpc: {{endpoint: \"http://{}\"}}\n\
-         otlp_http: {{endpoint: \"http://{}\"}}\n",
-        last.grpc, last.http
-    )))
-    .await;
-
-    let endpoint = match protocol {
-        "grpc" => format!("http://{}", first.grpc),
-        _ => format!("http://{}", first.http),
-    };
-    client.send(&[protocol, &endpoint]).await;
-
-    // Each span twice: once over gRPC and once over HTTP.
-    sink.wait_for_items(Signal::Traces, 2 * NAMES.len()).await;
+    let chain = Chain::start().await;
+    client.send(&[protocol, &chain.endpoint(protocol)]).await;
     for name in NAMES {
-        first.wait_for_output(name).await;
+        chain.first.wait_for_output(name).await;
     }
-    first.finish().await;
-    last.finish().await;
+    chain.sink.wait_for_items(Signal::Traces, 2 * NAMES.len()).await;
+    let sink = chain.finish().await;
     assert_eq!(sink.items(Signal::Traces), 2 * NAMES.len(), "nothing came more often than that");
-    let requests = sink.accepted();
-    for request in requests.iter().filter(|request| request.signal == Signal::Traces) {
+    for request in sink.accepted() {
         check(&request.body);
     }
 }

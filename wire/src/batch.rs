@@ -75,7 +75,7 @@ impl Batch {
         self.items() == 0
     }
 
-    /// The length of all chunks together, in bytes.
+    /// The length of all chunks together, in bytes. Once records were edited or left out it has to be added up.
     pub fn encoded_len(&self) -> usize {
         match self {
             Batch::Spans(batch) => batch.encoded_len(),

@@ -8,7 +8,7 @@ mod skip;
 mod trace;
 mod utf8;
 
-use crate::schema::{Message, Op};
+use crate::schema::{ANY_VALUE, Message, Op};
 use crate::{Signal, WireError, WireErrorKind as Kind, varint};
 use trace::{Silent, Trace, Tracer};
 
@@ -33,7 +33,7 @@ pub fn check(signal: Signal, bytes: &[u8]) -> Result<Summary, WireError> {
         let kind = Kind::Size { limit: SIZE_LIMIT_BYTES };
         return Err(WireError { signal, kind, path: String::new(), offset: SIZE_LIMIT_BYTES });
     }
-    match walk(signal.request(), bytes, &mut Silent) {
+    match walk(signal.request(), 0, bytes, &mut Silent) {
         Ok(items) => Ok(Summary { items }),
         Err(fault) => Err(locate(signal, bytes, fault.kind)),
     }
@@ -47,7 +47,7 @@ pub(crate) fn skip_unknown(at: &[u8]) -> Option<&[u8]> {
 #[cold]
 fn locate(signal: Signal, bytes: &[u8], kind: Kind) -> WireError {
     let mut tracer = Tracer::new(signal.request());
-    let offset = match walk(signal.request(), bytes, &mut tracer) {
+    let offset = match walk(signal.request(), 0, bytes, &mut tracer) {
         Err(Fault { at, .. }) => at.as_ptr().addr() - bytes.as_ptr().addr(),
         Ok(_) => 0,
     };
@@ -68,20 +68,31 @@ struct Frame<'a> {
     rest: &'a [u8],
 }
 
-/// Walks the whole request with a stack of its own, and counts items.
-fn walk<'a>(root: &'static Message, bytes: &'a [u8], trace: &mut impl Trace) -> Result<usize, Fault<'a>> {
+/// Whether an encoded `AnyValue` may stand that many messages below the request: it must not nest too deep.
+pub(crate) fn is_value_at(depth: usize, value: &[u8]) -> bool {
+    walk(&ANY_VALUE, depth, value, &mut Silent).is_ok()
+}
+
+/// Walks a whole message, itself at `base` of the depth that is allowed, and counts items.
+fn walk<'a>(
+    root: &'static Message,
+    base: usize,
+    bytes: &'a [u8],
+    trace: &mut impl Trace,
+) -> Result<usize, Fault<'a>> {
     let mut stack = [Frame { message: root, rest: &[] }; DEPTH_LIMIT];
-    let mut depth = 0_usize;
+    let mut depth = base;
     let mut items = 0;
     let mut message = root;
     let mut rest = bytes;
     loop {
         let [tag, after @ ..] = rest else {
             // The end of this message: back to the one around it.
-            let Some(frame) = depth.checked_sub(1).and_then(|parent| stack.get(parent)) else {
+            if depth == base {
                 return Ok(items);
-            };
+            }
             depth -= 1;
+            let Some(frame) = stack.get(depth) else { return Ok(items) };
             (message, rest) = (frame.message, frame.rest);
             trace.leave();
             continue;

@@ -18,6 +18,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) layout: &'a Layout,
     /// In the order of their scopes.
     pub(crate) records: &'a [Record],
+    /// The layout's loose fields are written too.
+    pub(crate) loose: bool,
 }
 
 /// Consecutive records of one scope.
@@ -35,7 +37,7 @@ impl Plan<'_> {
     pub(crate) fn encode(&self) -> SmallVec<[Bytes; 1]> {
         let runs = self.runs();
         let mut out = Splicer::new(self.sources);
-        for place in &self.layout.loose {
+        for place in self.loose() {
             out.copy(*place);
         }
         for runs in runs.chunk_by(|a, b| a.scope.parent == b.scope.parent) {
@@ -46,10 +48,14 @@ impl Plan<'_> {
 
     /// The length of what `encode` returns, in bytes.
     pub(crate) fn encoded_len(&self) -> usize {
-        let loose: usize = self.layout.loose.iter().map(|place| place.len()).sum();
+        let loose: usize = self.loose().iter().map(|place| place.len()).sum();
         let runs = self.runs();
         let resources = runs.chunk_by(|a, b| a.scope.parent == b.scope.parent);
         loose + resources.map(|runs| self.resource_len(runs)).sum::<usize>()
+    }
+
+    fn loose(&self) -> &[Place] {
+        if self.loose { &self.layout.loose } else { &[] }
     }
 
     fn runs(&self) -> Vec<ScopeRun<'_>> {
@@ -146,6 +152,12 @@ pub(crate) fn bytes_at(sources: &[Bytes], place: Place) -> Option<&[u8]> {
     sources.get(place.source as usize)?.get(place.start as usize..place.end as usize)
 }
 
+/// As `bytes_at`, sharing the source.
+fn slice_at(sources: &[Bytes], place: Place) -> Option<Bytes> {
+    let bytes = bytes_at(sources, place)?;
+    Some(sources.get(place.source as usize)?.slice_ref(bytes))
+}
+
 /// Collects pieces: long runs as slices of their source, everything between them in one buffer.
 struct Splicer<'a> {
     sources: &'a [Bytes],
@@ -209,11 +221,7 @@ impl<'a> Splicer<'a> {
                 sealed = end;
                 bytes
             }
-            Piece::Slice(place) => self
-                .sources
-                .get(place.source as usize)
-                .map(|source| source.slice(place.start as usize..place.end as usize))
-                .unwrap_or_default(),
+            Piece::Slice(place) => slice_at(self.sources, place).unwrap_or_default(),
         };
         self.pieces.into_iter().map(slice).filter(|piece| !piece.is_empty()).collect()
     }

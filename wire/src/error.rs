@@ -71,12 +71,15 @@ pub enum EditError {
     Row { row: usize, rows: usize },
     /// The edited bytes would pass 4 GiB.
     Size,
+    /// A list as a value would nest too deep where it is put.
+    Depth,
 }
 
 impl fmt::Display for EditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Row { row, rows } => write!(f, "row {row} of {rows}"),
+            Self::Depth => f.write_str("the value nests too deep"),
             Self::Size => f.write_str("edited records would pass 4 GiB"),
         }
     }

@@ -115,9 +115,9 @@ impl Layout {
         self.rests.get(envelope.rests.start as usize..envelope.rests.end as usize).unwrap_or(&[])
     }
 
-    /// Takes over the envelopes of another layout, whose sources come after `sources` of this one's.
-    /// Returns what to add to the scope of each of its records.
-    pub(crate) fn append(&mut self, other: &Layout, sources: u32) -> u32 {
+    /// Takes over the envelopes of another layout, whose sources come after `sources` of this one's, and its
+    /// loose fields if they go with it. Returns what to add to the scope of each of its records.
+    pub(crate) fn append(&mut self, other: &Layout, sources: u32, loose: bool) -> u32 {
         let shift = |place: &Place| Place { source: place.source + sources, ..*place };
         let (resources, scopes) = (self.resources.len() as u32, self.scopes.len() as u32);
         let rests = self.rests.len() as u32;
@@ -130,7 +130,7 @@ impl Layout {
         };
         self.resources.extend(other.resources.iter().map(moved));
         self.scopes.extend(other.scopes.iter().map(moved));
-        self.loose.extend(other.loose.iter().map(shift));
+        self.loose.extend(other.loose.iter().filter(|_| loose).map(shift));
         self.rests.extend(other.rests.iter().map(shift));
         scopes
     }

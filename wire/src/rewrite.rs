@@ -2,6 +2,7 @@
 //! Rows edited in one go lie there one after another, so that encoding finds one long run again.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -99,8 +100,8 @@ impl<C: Columns> View<C> {
             self.arena = None;
             slot = self.arena_slot();
         }
-        if let (Some(source), Some(record)) = (self.sources.get_mut(slot as usize), self.records.get_mut(row))
-        {
+        let source = Arc::make_mut(&mut self.sources).get_mut(slot as usize);
+        if let (Some(source), Some(record)) = (source, self.records.get_mut(row)) {
             // Not copied, unless someone shares it.
             let mut arena = Vec::from(std::mem::take(source));
             arena.extend_from_slice(frame);
@@ -117,7 +118,7 @@ impl<C: Columns> View<C> {
     fn adopt(&mut self, arena: Vec<u8>, moves: Vec<(usize, Range<usize>)>) {
         let slot = self.arena_slot();
         self.arena_live_bytes = arena.len();
-        if let Some(source) = self.sources.get_mut(slot as usize) {
+        if let Some(source) = Arc::make_mut(&mut self.sources).get_mut(slot as usize) {
             *source = Bytes::from(arena);
         }
         for (row, range) in moves {
@@ -130,8 +131,9 @@ impl<C: Columns> View<C> {
 
     fn arena_slot(&mut self) -> u32 {
         *self.arena.get_or_insert_with(|| {
-            self.sources.push(Bytes::new());
-            self.sources.len() as u32 - 1
+            let sources = Arc::make_mut(&mut self.sources);
+            sources.push(Bytes::new());
+            sources.len() as u32 - 1
         })
     }
 }

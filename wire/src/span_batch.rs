@@ -46,7 +46,7 @@ impl SpanBatch {
         self.items() == 0
     }
 
-    /// The length of all chunks together, in bytes.
+    /// The length of all chunks together, in bytes. Once spans were edited or left out it has to be added up.
     pub fn encoded_len(&self) -> usize {
         self.0.encoded_len()
     }
@@ -64,6 +64,11 @@ impl SpanBatch {
     /// Adds another batch's spans after these, without copying them.
     pub fn merge(&mut self, other: SpanBatch) {
         self.0.merge(other.0);
+    }
+
+    /// Copies what is left, so that the bytes it arrived in can be freed: for who keeps few spans of many, and long.
+    pub fn compact(&mut self) {
+        self.0.compact();
     }
 
     /// Keeps the first `items` spans and returns the rest.

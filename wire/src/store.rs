@@ -11,7 +11,7 @@ use crate::{Signal, WireError};
 
 /// Checked requests, and the view of their records once someone has asked for it.
 /// Clones share both; who edits a shared view first makes it their own.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Store<C> {
     /// As they arrived. Of no meaning once the view has changed.
     requests: SmallVec<[Bytes; 1]>,
@@ -68,7 +68,7 @@ impl<C: Columns> Store<C> {
             (None, None) => self.requests.extend(other.requests),
             (None, Some(view)) if !view.changed => self.requests.extend(view.sources.iter().cloned()),
             (Some(view), _) if !view.changed && other.view.get().is_none() => {
-                self.requests = view.sources.clone();
+                self.requests = view.sources.iter().cloned().collect();
                 self.requests.extend(other.requests);
                 self.view = OnceLock::new();
             }
@@ -77,6 +77,13 @@ impl<C: Columns> Store<C> {
                 self.view_mut().append(&other);
             }
         }
+    }
+
+    /// Copies what is left into one request of its own, so that the sources can go.
+    pub(crate) fn compact(&mut self) {
+        let request = Bytes::from(self.chunks().concat());
+        self.requests = if request.is_empty() { SmallVec::new() } else { smallvec![request] };
+        self.view = OnceLock::new();
     }
 
     /// The view, built when first asked for.
@@ -101,8 +108,11 @@ impl<C: Columns> Store<C> {
         let rows: Vec<u32> = (0..view.records.len() as u32).collect();
         let kept = if items == 0 { 0 } else { fitting(&view, 0, items) };
         let (kept, rest) = rows.split_at_checked(kept).unwrap_or((&rows, &[]));
-        *self = Store::from_view(view.select(kept));
-        Store::from_view(view.select(rest))
+        let mut parts = view.partition([kept, rest]);
+        let rest = parts.pop();
+        let kept = parts.pop();
+        *self = kept.map(Store::from_view).unwrap_or_default();
+        rest.map(Store::from_view).unwrap_or_default()
     }
 
     /// Stores of at most `max_items` items each.
@@ -118,10 +128,10 @@ impl<C: Columns> Store<C> {
         while !rest.is_empty() {
             let fitting = fitting(&view, rows.len() - rest.len(), max_items);
             let (part, after) = rest.split_at_checked(fitting).unwrap_or((rest, &[]));
-            parts.push(Store::from_view(view.select(part)));
+            parts.push(part);
             rest = after;
         }
-        parts
+        view.partition(parts).into_iter().map(Store::from_view).collect()
     }
 
     /// The view, without records of more than so many items where that can be had.

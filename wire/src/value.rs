@@ -2,6 +2,8 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::EditError;
+use crate::check::is_value_at;
 use crate::encode::{framed_len, open};
 use crate::fields::{Field, Fields};
 use crate::schema::{FIXED64, VARINT};
@@ -95,6 +97,16 @@ impl<'a> Value<'a> {
             (STRINDEX, _) => Value::Empty,
             (_, unchanged) => unchanged,
         }
+    }
+
+    /// Refuses a list that would nest too deep, that many messages below the request.
+    pub(crate) fn check_depth(&self, depth: usize) -> Result<(), EditError> {
+        if !matches!(self, Value::Array(_) | Value::KvList(_)) {
+            return Ok(());
+        }
+        let mut encoded = Vec::with_capacity(self.encoded_len());
+        self.write(&mut encoded);
+        if is_value_at(depth, &encoded) { Ok(()) } else { Err(EditError::Depth) }
     }
 
     /// The length of what `write` appends.
@@ -204,22 +216,23 @@ impl<'a> KeyValue<'a> {
 
 /// The attributes among the fields of a message, field `number`, as they lie.
 pub(crate) fn attributes<'a>(
-    parts: Parts<'a>,
+    message: &'a [u8],
     number: u32,
 ) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-    fields_of(parts, number).map(entry)
+    fields_in(message, number).map(entry)
 }
 
 /// The first of that key.
 pub(crate) fn attribute<'a>(message: &'a [u8], number: u32, key: &str) -> Option<Value<'a>> {
-    Fields::of(message)
-        .filter_map(|field| field.delimited(number))
-        .find(|entry| KeyValue::key(entry) == key.as_bytes())
-        .map(KeyValue::value)
+    fields_in(message, number).find(|entry| KeyValue::key(entry) == key.as_bytes()).map(KeyValue::value)
 }
 
+#[inline]
 fn entry(entry: &[u8]) -> (&str, Value<'_>) {
-    (text(KeyValue::key(entry)), KeyValue::value(entry))
+    match KeyValue::split_plain(entry) {
+        Some((key, value)) => (text(key), Value::of(value)),
+        None => (text(KeyValue::key(entry)), KeyValue::value(entry)),
+    }
 }
 
 pub(crate) fn text(bytes: &[u8]) -> &str {
@@ -240,6 +253,12 @@ fn parts_len(parts: &Parts<'_>) -> usize {
     parts.iter().map(|part| part.len()).sum()
 }
 
+/// The payloads of field `number`.
+pub(crate) fn fields_in<'a>(message: &'a [u8], number: u32) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    Fields::of(message).filter_map(move |field| field.delimited(number))
+}
+
+/// The same of a message in several parts.
 pub(crate) fn fields_of<'a>(parts: Parts<'a>, number: u32) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-    parts.into_iter().flat_map(Fields::of).filter_map(move |field| field.delimited(number))
+    parts.into_iter().flat_map(move |part| fields_in(part, number))
 }

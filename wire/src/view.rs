@@ -31,14 +31,16 @@ pub(crate) trait Columns: Clone + Default {
 
 #[derive(Clone)]
 pub(crate) struct View<C> {
-    pub(crate) sources: SmallVec<[Bytes; 1]>,
-    /// Shared by all that were split from one batch.
+    /// These and the layout are shared by all that were split from one batch.
+    pub(crate) sources: Arc<Vec<Bytes>>,
     pub(crate) layout: Arc<Layout>,
     /// In the order of their scopes.
     pub(crate) records: Vec<Record>,
     pub(crate) columns: C,
     /// The sources one after another are no longer this batch: it has to be encoded.
     pub(crate) changed: bool,
+    /// The requests' own unknown fields are this batch's to pass on: of several parts, the first's.
+    pub(crate) loose: bool,
     /// The source that edited records are written to, once there is one.
     pub(crate) arena: Option<u32>,
     /// How much of it was not left behind when it was last written in one go.
@@ -58,13 +60,13 @@ impl<C: Columns> View<C> {
                 columns.push(payload);
             });
         }
-        let sources = requests.iter().cloned().collect();
         View {
-            sources,
+            sources: Arc::new(requests.to_vec()),
             layout: Arc::new(layout),
             records,
             columns,
             changed: false,
+            loose: true,
             arena: None,
             arena_live_bytes: 0,
         }
@@ -73,14 +75,22 @@ impl<C: Columns> View<C> {
     /// The records named, in ascending order, with their envelopes.
     pub(crate) fn select(&self, rows: &[u32]) -> View<C> {
         View {
-            sources: self.sources.clone(),
+            sources: Arc::clone(&self.sources),
             layout: Arc::clone(&self.layout),
             records: rows.iter().filter_map(|row| self.records.get(*row as usize).copied()).collect(),
             columns: self.columns.select(rows),
             changed: self.changed || rows.len() != self.records.len(),
+            loose: self.loose,
             arena: self.arena,
             arena_live_bytes: self.arena_live_bytes,
         }
+    }
+
+    /// As `select`, several times: a record named for one part is not named for another.
+    pub(crate) fn partition<'r>(&self, parts: impl IntoIterator<Item = &'r [u32]>) -> Vec<View<C>> {
+        let mut parts: Vec<View<C>> = parts.into_iter().map(|rows| self.select(rows)).collect();
+        parts.iter_mut().skip(1).for_each(|part| part.loose = false);
+        parts
     }
 
     /// Divides the records that have more than so many items.
@@ -110,15 +120,20 @@ impl<C: Columns> View<C> {
                 records.push(Record { place, scope: record.scope });
             }
         }
-        self.sources.push(Bytes::from(frames));
+        Arc::make_mut(&mut self.sources).push(Bytes::from(frames));
         (self.records, self.columns, self.changed) = (records, columns, true);
     }
 
     /// Adds another batch's records after these.
     pub(crate) fn append(&mut self, other: &View<C>) {
         let sources = self.sources.len() as u32;
-        let scopes = Arc::make_mut(&mut self.layout).append(&other.layout, sources);
-        self.sources.extend(other.sources.iter().cloned());
+        let layout = Arc::make_mut(&mut self.layout);
+        if !self.loose {
+            layout.loose.clear();
+        }
+        let scopes = layout.append(&other.layout, sources, other.loose);
+        self.loose = true;
+        Arc::make_mut(&mut self.sources).extend(other.sources.iter().cloned());
         self.records.extend(other.records.iter().map(|record| {
             let mut record = *record;
             record.place.source += sources;
@@ -143,11 +158,11 @@ impl<C: Columns> View<C> {
     pub(crate) fn chunks(&self) -> SmallVec<[Bytes; 1]> {
         match self.changed {
             true => self.plan().encode(),
-            false => self.sources.clone(),
+            false => self.sources.iter().cloned().collect(),
         }
     }
 
     fn plan(&self) -> Plan<'_> {
-        Plan { sources: &self.sources, layout: &self.layout, records: &self.records }
+        Plan { sources: &self.sources, layout: &self.layout, records: &self.records, loose: self.loose }
     }
 }

@@ -20,7 +20,7 @@ pub fn run() -> Result<ExitCode> {
     test::steps(&mut summary, &[]);
     summary.step("docs", || {
         let mut doc = shell::cargo();
-        doc.args(["doc", "--workspace", "--no-deps", "--document-private-items"]);
+        doc.args(["doc", "--workspace", "--no-deps"]);
         check(doc.env("RUSTDOCFLAGS", "-D warnings"))
     });
     Ok(summary.finish())

@@ -17,6 +17,9 @@ pub struct FuzzArgs {
 }
 
 pub fn run(args: &FuzzArgs) -> Result<ExitCode> {
+    if !folders::root().join("wire/fuzz").exists() {
+        bail!("there is no wire/fuzz yet");
+    }
     let cargo_fuzz = tools::cargo_tool("cargo-fuzz", "0.13.2")?;
     let in_wire = |task: &str| {
         let mut fuzz = Command::new(&cargo_fuzz);
@@ -36,7 +39,9 @@ pub fn run(args: &FuzzArgs) -> Result<ExitCode> {
     }
     for target in targets {
         let limit = format!("-max_total_time={}", args.seconds);
-        shell::run(in_wire("run").args(["--sanitizer", "none", &target, "--", &limit]))?;
+        let mut run = in_wire("run");
+        run.args(["--sanitizer", "none", "--target-dir"]).arg(folders::target().join("fuzz"));
+        shell::run(run.args([&target, "--", &limit]))?;
     }
     Ok(ExitCode::SUCCESS)
 }

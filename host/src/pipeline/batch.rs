@@ -80,8 +80,7 @@ impl Batch {
         Batch { data, shares }
     }
 
-    /// Splits into two batches with items in both, the first of at most `items`; `None` if that cannot be, since a
-    /// record is never torn apart (a metric has all its data points).
+    /// Splits into two batches with items in both, the first of at most `items`; `None` if that cannot be.
     pub fn cut(&mut self, items: usize) -> Option<Batch> {
         let rest = self.split_off(items);
         if self.items() == 0 {

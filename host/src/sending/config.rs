@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::{BatchSettings, QueueSettings, RetrySettings, SendingSettings};
-use crate::config::{ConfigError, Duration};
+use crate::config::{ConfigError, Duration, present};
 
 /// `sending_queue`.
 #[derive(Clone, Debug, Deserialize)]
@@ -15,9 +15,12 @@ pub struct QueueConfig {
     pub num_consumers: usize,
     pub queue_size: usize,
     pub sizer: Sizer,
+    /// Ours: what the queue may hold whatever the sizer. Without effect where the sizer is `bytes`.
+    pub max_mib: usize,
     pub block_on_overflow: bool,
     pub wait_for_result: bool,
-    /// Absent: each request is sent as it came.
+    /// Absent: each request is sent as it came. Empty: gathered by the defaults.
+    #[serde(deserialize_with = "present")]
     pub batch: Option<BatchConfig>,
     /// Refused: the queue lives in memory only.
     storage: Option<String>,
@@ -66,6 +69,7 @@ impl Default for QueueConfig {
             num_consumers: 10,
             queue_size: 1000,
             sizer: Sizer::Requests,
+            max_mib: 512,
             block_on_overflow: false,
             wait_for_result: false,
             batch: None,
@@ -125,6 +129,9 @@ impl QueueConfig {
                 "sending_queue.queue_size: must be at least 1; `enabled: false` is to have no queue",
             );
         }
+        if self.max_mib == 0 {
+            return wrong("sending_queue.max_mib: must be at least 1");
+        }
         if let Some(batch) = &batch
             && batch.sizer == self.sizer
             && batch.min_size > self.queue_size
@@ -137,6 +144,10 @@ impl QueueConfig {
             num_consumers: self.num_consumers,
             queue_size: self.queue_size,
             sizer: self.sizer,
+            max_bytes: match self.sizer {
+                Sizer::Bytes => self.queue_size,
+                _ => self.max_mib.saturating_mul(1 << 20),
+            },
             block_on_overflow: self.block_on_overflow,
             wait_for_result: self.wait_for_result,
             batch,
@@ -247,9 +258,11 @@ mod tests {
 
     #[test]
     fn an_empty_batch_section_gathers_8192_items() {
-        let batch = read(json!({"batch": {}}), json!({})).unwrap().queue.unwrap().batch.unwrap();
-        assert_eq!((batch.min_size, batch.max_size, batch.sizer), (8192, 0, Sizer::Items));
-        assert_eq!(batch.flush_timeout, std::time::Duration::from_millis(200));
+        for queue in [json!({"batch": {}}), json!({"batch": null})] {
+            let batch = read(queue, json!({})).unwrap().queue.unwrap().batch.unwrap();
+            assert_eq!((batch.min_size, batch.max_size, batch.sizer), (8192, 0, Sizer::Items));
+            assert_eq!(batch.flush_timeout, std::time::Duration::from_millis(200));
+        }
     }
 
     #[test]

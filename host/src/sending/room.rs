@@ -8,13 +8,12 @@ use tokio::sync::{Semaphore, TryAcquireError};
 use super::{QueueSettings, Sizer, closed};
 use crate::receipt::{Failure, Reason};
 
-/// The room of one queue, in units of its sizer.
+/// The room of one queue: in units of its sizer, and in bytes whatever the sizer.
 #[derive(Debug)]
 pub(super) struct Room {
-    free: Semaphore,
-    capacity: usize,
-    sizer: Sizer,
-    wait: bool,
+    units: Semaphore,
+    bytes: Semaphore,
+    settings: QueueSettings,
     taken: Gauge,
 }
 
@@ -22,50 +21,59 @@ pub(super) struct Room {
 #[derive(Debug)]
 pub(super) struct Place {
     units: usize,
+    bytes: usize,
     room: Arc<Room>,
 }
 
 impl Room {
     pub(super) fn new(settings: &QueueSettings, taken: Gauge) -> Arc<Room> {
-        let capacity = settings.queue_size.min(Semaphore::MAX_PERMITS);
+        let semaphore = |permits: usize| Semaphore::new(permits.min(Semaphore::MAX_PERMITS));
         Arc::new(Room {
-            free: Semaphore::new(capacity),
-            capacity,
-            sizer: settings.sizer,
-            wait: settings.block_on_overflow,
+            units: semaphore(settings.queue_size),
+            bytes: semaphore(settings.max_bytes),
+            settings: settings.clone(),
             taken,
         })
     }
 
     /// Takes room for a request, waiting for it (first come, first served) if the queue blocks on overflow.
     pub(super) async fn take(self: &Arc<Self>, data: &wire::Batch) -> Result<Place, Failure> {
-        let size = self.sizer.size(data);
-        let units = match u32::try_from(size) {
-            Ok(units) if size <= self.capacity => units,
-            _ => return Err(self.too_large(size)),
-        };
-        match self.free.try_acquire_many(units) {
-            Ok(permit) => permit.forget(),
-            Err(TryAcquireError::NoPermits) if self.wait => {
-                self.free.acquire_many(units).await.map_err(|_| closed())?.forget();
-            }
-            Err(TryAcquireError::NoPermits) => return Err(full()),
-            Err(TryAcquireError::Closed) => return Err(closed()),
-        }
+        let (size, bytes) = (self.settings.sizer.size(data), data.encoded_len());
+        let units = self.fits(size, self.settings.queue_size, self.settings.sizer)?;
+        let permits = self.fits(bytes, self.settings.max_bytes, Sizer::Bytes)?;
+        self.acquire(&self.units, units).await?;
+        // From here on the place gives back what it holds, also if the next wait is cancelled.
+        let mut place = Place { units: size, bytes: 0, room: self.clone() };
         self.taken.increment(size as f64);
-        Ok(Place { units: size, room: self.clone() })
+        self.acquire(&self.bytes, permits).await?;
+        place.bytes = bytes;
+        Ok(place)
     }
 
     /// Lets nobody in any more, and sends away who waits.
     pub(super) fn close(&self) {
-        self.free.close();
+        self.units.close();
+        self.bytes.close();
     }
 
-    fn too_large(&self, size: usize) -> Failure {
-        let (capacity, sizer) = (self.capacity, self.sizer);
-        let message =
-            format!("{size} {sizer} in one request are more than the sending queue holds ({capacity})");
-        Failure::permanent(Reason::TooLarge, message)
+    async fn acquire(&self, room: &Semaphore, permits: u32) -> Result<(), Failure> {
+        match room.try_acquire_many(permits) {
+            Ok(permit) => permit.forget(),
+            Err(TryAcquireError::NoPermits) if self.settings.block_on_overflow => {
+                room.acquire_many(permits).await.map_err(|_| closed())?.forget();
+            }
+            Err(TryAcquireError::NoPermits) => return Err(full()),
+            Err(TryAcquireError::Closed) => return Err(closed()),
+        }
+        Ok(())
+    }
+
+    fn fits(&self, size: usize, capacity: usize, sizer: Sizer) -> Result<u32, Failure> {
+        u32::try_from(size).ok().filter(|_| size <= capacity).ok_or_else(|| {
+            let message =
+                format!("{size} {sizer} in one request are more than the sending queue holds ({capacity})");
+            Failure::permanent(Reason::TooLarge, message)
+        })
     }
 }
 
@@ -73,21 +81,25 @@ impl Place {
     /// For a batch that was merged with another.
     pub(super) fn merge(&mut self, mut other: Place) {
         self.units += std::mem::take(&mut other.units);
+        self.bytes += std::mem::take(&mut other.bytes);
     }
 
     /// For `part` of the `whole` that the batch was before it was split.
     pub(super) fn split_off(&mut self, part: usize, whole: usize) -> Place {
-        let share = self.units as f64 * part as f64 / whole.max(1) as f64;
-        let units = (share as usize).min(self.units);
+        let share = part as f64 / whole.max(1) as f64;
+        let units = ((self.units as f64 * share) as usize).min(self.units);
+        let bytes = ((self.bytes as f64 * share) as usize).min(self.bytes);
         self.units -= units;
-        Place { units, room: self.room.clone() }
+        self.bytes -= bytes;
+        Place { units, bytes, room: self.room.clone() }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.room.taken.decrement(self.units as f64);
-        self.room.free.add_permits(self.units);
+        self.room.units.add_permits(self.units);
+        self.room.bytes.add_permits(self.bytes);
     }
 }
 

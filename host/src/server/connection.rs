@@ -23,6 +23,9 @@ use tower::Service;
 
 use super::{Server, ServerSettings};
 
+/// What a peer without a request under way gets to answer the announcement that the connection ends.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// Runs HTTP/2 streams as tasks of the server, so that a drain waits for them.
 #[derive(Clone, Debug)]
 pub(super) struct Tracked(pub(super) TaskTracker);
@@ -56,16 +59,33 @@ where
     }
 }
 
+/// Serves the connection until it ends. One that says nothing costs little more than its socket.
 pub(super) async fn run(stream: TcpStream, server: Arc<Server>) {
+    tokio::select! {
+        () = server.running.stop.cancelled() => return,
+        first = timeout(server.settings.silence_timeout(), stream.readable()) => {
+            if !matches!(first, Ok(Ok(()))) {
+                return;
+            }
+        }
+    }
+    // Boxed: else every silent connection's task would have room for all of it.
+    Box::pin(serve(stream, server)).await;
+}
+
+async fn serve(stream: TcpStream, server: Arc<Server>) {
     // An answer is one small write: it must not wait for the peer's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let stream = match &server.tls {
         None => Either::Left(stream),
-        Some(tls) => match timeout(server.settings.handshake_timeout, tls.accept(stream)).await {
-            Ok(Ok(stream)) => Either::Right(Box::new(stream)),
-            Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake failed"),
-            Err(_) => return tracing::debug!("TLS handshake timed out"),
-        },
+        Some(tls) => {
+            let handshake = timeout(server.settings.handshake_timeout, tls.accept(stream));
+            match server.running.stop.run_until_cancelled(handshake).await {
+                Some(Ok(Ok(stream))) => Either::Right(Box::new(stream)),
+                Some(Ok(Err(error))) => return tracing::debug!(%error, "TLS handshake failed"),
+                Some(Err(_)) | None => return tracing::debug!("TLS handshake did not end in time"),
+            }
+        }
     };
     let activity = Arc::new(Activity { open: AtomicU32::new(0), last: Mutex::new(None) });
     let service = service_fn(|request: Request<Incoming>| {
@@ -92,17 +112,19 @@ pub(super) async fn run(stream: TcpStream, server: Arc<Server>) {
             }
             () = server.running.stop.cancelled(), if !closing => {
                 closing = true;
+                wake = lifetime.close();
                 connection.as_mut().graceful_shutdown();
             }
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
-                if lifetime.is_over() {
+                let is_silent = closing && activity.open.load(Relaxed) == 0;
+                if is_silent || lifetime.is_over() {
                     return;
                 }
                 if !closing && lifetime.is_due(&activity) {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                wake = if closing { lifetime.end() } else { lifetime.next(&activity) };
+                wake = if closing { lifetime.close() } else { lifetime.next(&activity) };
             }
         }
     }
@@ -131,7 +153,7 @@ impl Lifetime {
         let keepalive = &settings.keepalive;
         Lifetime {
             opened: Instant::now(),
-            first_request: settings.first_request_timeout,
+            first_request: settings.silence_timeout(),
             idle: keepalive.max_connection_idle,
             // Connections that were opened together must not all come back together.
             age: keepalive.max_connection_age.map(|age| age.mul_f64(rand::random_range(0.9..1.1))),
@@ -155,11 +177,15 @@ impl Lifetime {
             return self.idle.map(|idle| Instant::now() + idle);
         }
         match activity.last() {
-            None => {
-                Some(self.opened + self.idle.map_or(self.first_request, |idle| idle.min(self.first_request)))
-            }
+            None => Some(self.opened + self.first_request),
             Some(last) => self.idle.map(|idle| last + idle),
         }
+    }
+
+    /// When to look again at a connection that was told to end: is the peer done, or its time?
+    fn close(&self) -> Option<Instant> {
+        let goodbye = Instant::now() + GOODBYE;
+        Some(self.end().map_or(goodbye, |end| end.min(goodbye)))
     }
 
     /// The last moment, whatever is still under way.

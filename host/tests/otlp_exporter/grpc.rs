@@ -146,8 +146,8 @@ async fn headers_authentication_and_the_timeout_reach_the_destination() {
 #[tokio::test]
 async fn an_authenticator_that_is_not_there_is_named() {
     let config = json!({"endpoint": "a:1", "auth": {"authenticator": "basic"}});
-    let error = build(&otlp_grpc::FACTORY, config).err().unwrap();
-    assert!(error.to_string().contains("`basic`") && error.to_string().contains("token"), "{error}");
+    let error = build(&otlp_grpc::FACTORY, config).err().unwrap().to_string();
+    assert!(error.contains("`basic`") && error.contains("token"), "{error}");
 }
 
 /// The destination limits requests to 1 MiB and says so with OUT_OF_RANGE; we, to 64 MiB.

@@ -7,7 +7,7 @@ use prost::Message;
 use serde_json::json;
 use spanloom::extension::Extensions;
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::Semaphore,
     time::{sleep, timeout},
@@ -26,6 +26,9 @@ async fn stopping_finishes_the_requests_under_way() {
     let config = json!({ "acknowledge": "delivered" });
     let subject = Subject::before(pipeline, &Signal::ALL_OF_THEM, Extensions::default(), config).await;
     let idle = TcpStream::connect(subject.http.unwrap()).await.unwrap();
+    // This one speaks HTTP/2, but never answers.
+    let mut mute = TcpStream::connect(subject.grpc.unwrap()).await.unwrap();
+    mute.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     let mut client = TraceServiceClient::connect(subject.grpc_url()).await.unwrap();
     let grpc = tokio::spawn(async move { client.export(traces()).await });
     let request = reqwest::Client::new().post(subject.http_url("/v1/traces"));
@@ -43,7 +46,7 @@ async fn stopping_finishes_the_requests_under_way() {
     grpc.await.unwrap().unwrap();
     assert_eq!(http.await.unwrap().unwrap().status(), 200);
     timeout(SOON, ended).await.unwrap();
-    drop(idle);
+    drop((idle, mute));
 }
 
 async fn check_is_closed(mut stream: TcpStream) {

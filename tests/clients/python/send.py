@@ -17,7 +17,7 @@ RESOURCE = Resource.create({"service.name": "python-shop", "deployment.environme
 
 
 def exporters(protocol, endpoint):
-    """One exporter a signal. Over HTTP the SDK compresses with gzip only if told to."""
+    """One exporter a signal; over HTTP with gzip, which every OTLP server must accept."""
     if protocol == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter

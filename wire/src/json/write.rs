@@ -9,7 +9,12 @@ use crate::varint;
 
 /// A message that may lie in several parts: occurrences of one field merge as if they were one after another.
 pub(super) fn message(out: &mut Vec<u8>, message: &'static Message, parts: &[&[u8]]) {
-    let found: SmallVec<[fields::Field<'_>; 24]> = parts.iter().flat_map(|part| Fields::of(part)).collect();
+    let mut found: SmallVec<[fields::Field<'_>; 24]> = SmallVec::new();
+    for part in parts {
+        for field in Fields::of(part) {
+            found.push(field);
+        }
+    }
     let oneof = found.iter().rposition(|found| is_member(message, found.number));
     let chosen = oneof.and_then(|last| found.get(last)).map(|last| last.number);
     out.push(b'{');

@@ -71,19 +71,14 @@ impl View<SpanFields> {
 
     fn set_head(&mut self, resource: usize, frame: Vec<u8>) {
         let Some(envelope) = Arc::make_mut(&mut self.layout).resources.get_mut(resource) else { return };
+        let sources = Arc::make_mut(&mut self.sources);
         let end = frame.len() as u32;
-        let former =
-            envelope.head.and_then(|head| Some((head.source, self.sources.get_mut(head.source as usize)?)));
-        let source = match former {
-            Some((source, slot)) => {
-                *slot = Bytes::from(frame);
-                source
-            }
-            None => {
-                self.sources.push(Bytes::from(frame));
-                self.sources.len() as u32 - 1
-            }
-        };
+        let former = envelope.head.map(|head| head.source);
+        let source = former.unwrap_or(sources.len() as u32);
+        match sources.get_mut(source as usize) {
+            Some(slot) => *slot = Bytes::from(frame),
+            None => sources.push(Bytes::from(frame)),
+        }
         envelope.head = Some(Place { source, start: 0, end });
         self.changed = true;
     }

@@ -36,7 +36,8 @@ impl SpanBatch {
                 rows.push(row as u32);
             }
         }
-        rows.iter().map(|rows| self.select(rows)).collect()
+        let parts = self.0.view().partition(rows.iter().map(Vec::as_slice));
+        parts.into_iter().map(|part| SpanBatch(Store::from_view(part))).collect()
     }
 
     /// Which spans belong together.

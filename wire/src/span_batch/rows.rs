@@ -6,7 +6,7 @@ use super::fields::{
 };
 use crate::Value;
 use crate::fields::{Field, Fields};
-use crate::value::{Parts, attribute, attributes, fields_of, text};
+use crate::value::{Parts, attribute, attributes, fields_in, fields_of, text};
 use crate::view::View;
 
 /// A span as it lies in its batch.
@@ -119,15 +119,15 @@ impl<'a> Span<'a> {
 
     /// Keys and values, as they lie; a key may occur twice.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        attributes(parts(self.bytes), ATTRIBUTES)
+        attributes(self.bytes, ATTRIBUTES)
     }
 
     pub fn events(&self) -> impl Iterator<Item = Event<'a>> + use<'a> {
-        fields_of(parts(self.bytes), EVENTS).map(|bytes| Event { bytes })
+        fields_in(self.bytes, EVENTS).map(|bytes| Event { bytes })
     }
 
     pub fn links(&self) -> impl Iterator<Item = Link<'a>> + use<'a> {
-        fields_of(parts(self.bytes), LINKS).map(|bytes| Link { bytes })
+        fields_in(self.bytes, LINKS).map(|bytes| Link { bytes })
     }
 
     pub fn resource(&self) -> Resource<'a> {
@@ -168,7 +168,7 @@ impl<'a> Resource<'a> {
 
     /// Keys and values, as they lie; a key may occur twice.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        attributes(self.parts.clone(), 1)
+        self.parts.clone().into_iter().flat_map(|part| attributes(part, 1))
     }
 }
 
@@ -188,7 +188,7 @@ impl<'a> Scope<'a> {
 
     /// Keys and values, as they lie; a key may occur twice.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        attributes(self.parts.clone(), 3)
+        self.parts.clone().into_iter().flat_map(|part| attributes(part, 3))
     }
 }
 
@@ -204,7 +204,7 @@ impl<'a> Event<'a> {
 
     /// Keys and values, as they lie; a key may occur twice.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        attributes(parts(self.bytes), 3)
+        attributes(self.bytes, 3)
     }
 
     /// The first attribute of that key.
@@ -234,7 +234,7 @@ impl<'a> Link<'a> {
 
     /// Keys and values, as they lie; a key may occur twice.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        attributes(parts(self.bytes), 4)
+        attributes(self.bytes, 4)
     }
 
     pub fn dropped_attributes_count(&self) -> u32 {
@@ -244,10 +244,6 @@ impl<'a> Link<'a> {
     pub fn flags(&self) -> u32 {
         last_field(self.bytes, 6).map_or(0, |field| field.fixed32())
     }
-}
-
-fn parts(message: &[u8]) -> Parts<'_> {
-    Parts::from_iter([message])
 }
 
 /// Of a field that occurs twice the last counts.

@@ -9,6 +9,11 @@ use crate::{EditError, Value};
 const OF_SPAN: Attributes = Attributes(ATTRIBUTES);
 const OF_RESOURCE: Attributes = Attributes(1);
 
+/// `ResourceSpans`, `ScopeSpans`, `Span`, `KeyValue`, `AnyValue`.
+const SPAN_VALUE_DEPTH: usize = 5;
+/// `ResourceSpans`, `Resource`, `KeyValue`, `AnyValue`.
+const RESOURCE_VALUE_DEPTH: usize = 4;
+
 /// Which spans there are.
 impl SpanBatch {
     /// Keeps the spans that `keep` says yes to. The others' resources and scopes go when they are empty.
@@ -88,6 +93,7 @@ impl SpanBatch {
 impl SpanBatch {
     /// Sets an attribute: where the first of its key is, or after all others.
     pub fn set(&mut self, row: usize, key: &str, value: &Value<'_>) -> Result<(), EditError> {
+        value.check_depth(SPAN_VALUE_DEPTH)?;
         self.0.view_mut().rewrite(row, |span, patch| OF_SPAN.set(span, patch, key, value))
     }
 
@@ -116,6 +122,7 @@ impl SpanBatch {
 impl SpanBatch {
     /// Sets an attribute: where the first of its key is, or after all others.
     pub fn set_resource(&mut self, resource: usize, key: &str, value: &Value<'_>) -> Result<(), EditError> {
+        value.check_depth(RESOURCE_VALUE_DEPTH)?;
         let view = self.0.view_mut();
         view.rewrite_resource(resource, |body, patch| OF_RESOURCE.set(body, patch, key, value))
     }

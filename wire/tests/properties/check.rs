@@ -1,4 +1,6 @@
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use spanloom_wire::check;
 
 use super::*;
@@ -100,6 +102,27 @@ proptest! {
         agrees_with_prost::<ExportTraceServiceRequest>(&bytes);
         agrees_with_prost::<ExportMetricsServiceRequest>(&bytes);
         agrees_with_prost::<ExportLogsServiceRequest>(&bytes);
+    }
+}
+
+/// Each byte of plain requests damaged in turn, in every way that matters to a tag, a length or a text.
+#[test]
+fn every_damaged_byte_is_judged_as_prost_judges_it() {
+    fn each_byte<R: Request>(request: &R) {
+        let bytes = request.encode_to_vec();
+        for at in 0..bytes.len() {
+            for new in [0x00, 0x01, 0x7f, 0x80, 0xff, bytes[at] ^ 1, bytes[at] ^ 8, bytes[at] ^ 2] {
+                let mut bytes = bytes.clone();
+                bytes[at] = new;
+                agrees_with_prost::<R>(&bytes);
+            }
+        }
+    }
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..12 {
+        each_byte(&requests::traces().new_tree(&mut runner).expect("a request").current());
+        each_byte(&requests::metrics().new_tree(&mut runner).expect("a request").current());
+        each_byte(&requests::logs().new_tree(&mut runner).expect("a request").current());
     }
 }
 

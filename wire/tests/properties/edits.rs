@@ -29,6 +29,7 @@ enum Edit {
     MergeIntoEdited(Box<ExportTraceServiceRequest>),
     SplitAndMerge(usize),
     Clone,
+    Compact,
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -62,6 +63,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         request().prop_map(Edit::MergeIntoEdited),
         (0..12usize).prop_map(Edit::SplitAndMerge),
         Just(Edit::Clone),
+        Just(Edit::Compact),
     ]
 }
 
@@ -227,6 +229,7 @@ fn apply(batch: &mut SpanBatch, edit: &Edit) -> Result<(), EditError> {
             let rest = batch.split_off_items(*at);
             batch.merge(rest);
         }
+        Edit::Compact => batch.compact(),
         Edit::Clone => {
             let mut twin = batch.clone();
             twin.remove_all("a")?;
@@ -403,18 +406,26 @@ fn is_same(found: &Value<'_>, expected: Option<&AnyValue>) -> bool {
     }
 }
 
+fn assert_edits(batch: &mut SpanBatch, model: &mut ExportTraceServiceRequest, edits: &[Edit]) {
+    for edit in edits {
+        assert_eq!(apply(batch, edit), Ok(()));
+        apply_to_model(model, edit);
+        assert_same(batch, model);
+        if let Edit::Compact = edit {
+            // Resources have new numbers: those without spans are gone.
+            *model = ExportTraceServiceRequest::decode(&*batch.chunks().concat()).expect("valid");
+        }
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// Any sequence of edits through the index is the same sequence on prost's types; reads in between see it.
     #[test]
     fn edits_are_those_of_prost(request in requests::traces(), edits in vec(edit(), 0..8)) {
         let (mut batch, mut model) = (decode(&request.encode_to_vec()), request);
-        for edit in &edits {
-            assert_eq!(apply(&mut batch, edit), Ok(()));
-            apply_to_model(&mut model, edit);
-            assert_same(&batch, &model);
-        }
+        assert_edits(&mut batch, &mut model, &edits);
     }
 
     /// The same over bytes that are valid, but that no one would write.
@@ -429,11 +440,7 @@ proptest! {
         prop_assert_eq!(&model, &request);
         let mut batch = decode(&bytes);
         assert_same(&batch, &model);
-        for edit in &edits {
-            assert_eq!(apply(&mut batch, edit), Ok(()));
-            apply_to_model(&mut model, edit);
-            assert_same(&batch, &model);
-        }
+        assert_edits(&mut batch, &mut model, &edits);
     }
 
     /// Each trace goes to one part, whole; no span is lost.
@@ -503,4 +510,37 @@ fn rows_that_are_not_there_are_refused() {
     let column = TextColumn::new("x".into(), vec![1], vec![7]).expect("a column");
     assert_eq!(batch.set_text("a", &column), Err(EditError::Row { row: 7, rows: 0 }));
     assert!(batch.span(0).is_none());
+}
+
+/// A resource's value may lie one message deeper than a span's: what would be refused by the next receiver
+/// is refused here.
+#[test]
+fn values_that_would_nest_too_deep_are_refused() {
+    // 96 messages below the resource's AnyValue, which is itself the fourth: one hundred.
+    let batch_with = |lists: usize| {
+        let mut value = AnyValue::default();
+        for _ in 0..lists {
+            let values = vec![value];
+            let array = opentelemetry_proto::tonic::common::v1::ArrayValue { values };
+            value = AnyValue { value: Some(ProstValue::ArrayValue(array)) };
+        }
+        let mut request = ExportTraceServiceRequest::default();
+        request.resource_spans.push(Default::default());
+        request.resource_spans[0].resource.get_or_insert_default().attributes.push(KeyValue {
+            key: "deep".into(),
+            value: Some(value),
+            key_strindex: 0,
+        });
+        request.resource_spans[0].scope_spans.push(Default::default());
+        request.resource_spans[0].scope_spans[0].spans.push(Span::default());
+        decode(&request.encode_to_vec())
+    };
+    for (lists, outcome) in [(47, Ok(())), (48, Err(EditError::Depth))] {
+        let mut batch = batch_with(lists);
+        let resource = batch.clone();
+        let value = resource.resource(0).and_then(|resource| resource.attribute("deep")).expect("a value");
+        assert_eq!(batch.set_resource(0, "copy", &value), Ok(()));
+        assert_eq!(batch.set(0, "copy", &value), outcome);
+        assert!(ExportTraceServiceRequest::decode(&*batch.chunks().concat()).is_ok());
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) fn scramble(schema: &'static Message, message: &[u8], dice: &mut Dice
     let mut pieces = Vec::new();
     for piece in split(message) {
         let field = schema.field(piece.number).expect("prost writes known fields");
-        push(field, piece, dice, &mut pieces);
+        push(schema, field, piece, dice, &mut pieces);
     }
     // Order matters among fields of one number, and among the members of the oneof; no other.
     let lane = |piece: &Piece| match schema.field(piece.number) {
@@ -66,9 +66,25 @@ pub(crate) fn scramble(schema: &'static Message, message: &[u8], dice: &mut Dice
     out
 }
 
-fn push(field: &Field, mut piece: Piece, dice: &mut Dice, pieces: &mut Vec<Piece>) {
+fn push(schema: &Message, field: &Field, mut piece: Piece, dice: &mut Dice, pieces: &mut Vec<Piece>) {
     let number = piece.number;
     let delimited = |value: Vec<u8>| Piece { number, wire_type: 2, value };
+    if field.label == Label::OneOf && dice.one_in(6) {
+        // The same member, another one that replaces it, and then the one that counts.
+        pieces.push(Piece { number, wire_type: piece.wire_type, value: piece.value.clone() });
+        let is_other = |other: &&Field| {
+            let delimited = matches!(other.kind, Kind::String | Kind::Bytes | Kind::Message(_));
+            other.label == Label::OneOf && other.number != number && delimited
+        };
+        pieces.extend(schema.fields.iter().find(is_other).map(|other| Piece {
+            number: other.number,
+            wire_type: 2,
+            value: Vec::new(),
+        }));
+        if pieces.last().is_some_and(|last| last.number == number) {
+            pieces.pop();
+        }
+    }
     match field.kind {
         Kind::Message(child) if field.label != Label::Repeated && dice.one_in(4) => {
             let inner = split(&piece.value);

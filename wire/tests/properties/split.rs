@@ -178,3 +178,24 @@ fn extend(whole: &mut Metric, part: Metric) {
         (whole, part) => panic!("{part:?} is no part of {whole:?}"),
     }
 }
+
+/// A request's own unknown fields go with one part, not with every part: splitting must not multiply bytes.
+#[test]
+fn unknown_fields_of_a_request_go_with_the_first_part() {
+    let mut scope = vec![0x0a, 0x0e, 0x12, 0x0c];
+    scope.extend([0x12, 0x00].repeat(6));
+    let request = [&scope[..], &[0xaa, 0x06, 0x04], b"mark"].concat();
+    let count = |batches: &[Batch]| {
+        let held = |batch: &&Batch| {
+            batch.chunks().concat().ends_with(b"mark") || batch.chunks().concat().starts_with(&[0xaa])
+        };
+        batches.iter().filter(held).count()
+    };
+    let mut batch = Batch::decode(Signal::Traces, request.into()).expect("valid");
+    let rest = batch.split_off_items(2);
+    assert_eq!(count(&[batch.clone(), rest.clone()]), 1);
+    let mut joined = rest;
+    joined.merge(batch).expect("same signal");
+    assert_eq!(joined.items(), 6);
+    assert_eq!(count(&joined.split_items(1)), 1);
+}

@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf, process::Command};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::once;
 use crate::{folders, shell};
@@ -17,7 +17,7 @@ pub fn rotel() -> Result<PathBuf> {
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--pre"]);
         shell::run(pip.args(["--no-deps", "--target"]).arg(&folder).arg(ROTEL))
     })?;
-    find(folder.join("rotel"), "rotel-agent")
+    Ok(folder.join("rotel").join("rotel-agent"))
 }
 
 /// A stock OpenTelemetry Collector, built by the script that `SPANLOOM_PEERS` or the folder beside the clone has.
@@ -33,19 +33,4 @@ pub fn collector() -> Result<PathBuf> {
         shell::run(Command::new("bash").arg(&script).arg(&folder))
     })?;
     Ok(folder.join("otelcol"))
-}
-
-fn find(below: PathBuf, name: &str) -> Result<PathBuf> {
-    let mut folders = vec![below.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            } else if entry.file_name() == name {
-                return Ok(entry.path());
-            }
-        }
-    }
-    bail!("no {name} below {}", below.display())
 }

@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use opentelemetry_proto::tonic::{
+use opentelemetry_proto::tonic as otlp;
+use otlp::{
     collector::trace::v1::ExportTraceServiceRequest,
     trace::v1::{ResourceSpans, ScopeSpans, Span},
 };
@@ -165,6 +166,7 @@ pub(super) fn queue(queue_size: usize) -> QueueSettings {
         num_consumers: 10,
         queue_size,
         sizer: Sizer::Requests,
+        max_bytes: 1 << 30,
         block_on_overflow: false,
         wait_for_result: false,
         batch: None,

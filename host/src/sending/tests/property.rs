@@ -40,8 +40,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 fn queue_settings() -> impl Strategy<Value = Option<QueueSettings>> {
     let sizer = prop_oneof![Just(Sizer::Requests), Just(Sizer::Items), Just(Sizer::Bytes)];
     let sizes = prop_oneof![Just(None), (0_usize..60, 0_usize..60).prop_map(Some)];
-    let queue = (1_usize..4, 1_usize..200, sizer, any::<bool>(), sizes).prop_map(
-        |(num_consumers, queue_size, sizer, block_on_overflow, sizes)| {
+    let queue = (1_usize..4, 1_usize..200, sizer, 1_usize..20_000, any::<bool>(), sizes).prop_map(
+        |(num_consumers, queue_size, sizer, max_bytes, block_on_overflow, sizes)| {
             let batch =
                 sizes.and_then(|(min, more)| batching(min, if more == 0 { 0 } else { min + more }).batch);
             // `wait_for_result` would let nothing be sent at a time here.
@@ -49,6 +49,7 @@ fn queue_settings() -> impl Strategy<Value = Option<QueueSettings>> {
                 num_consumers,
                 queue_size,
                 sizer,
+                max_bytes,
                 block_on_overflow,
                 wait_for_result: false,
                 batch,

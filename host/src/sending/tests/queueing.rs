@@ -40,6 +40,21 @@ async fn the_queues_size_counts_what_its_sizer_counts() {
     assert_eq!(pipeline.final_balance().delivered, 10);
 }
 
+/// A thousand requests may be a thousand times 64 MiB: the queue has a bound in bytes whatever its sizer, and what was
+/// refused for it leaves no room taken.
+#[tokio::test(start_paused = true)]
+async fn the_queue_is_bounded_in_bytes_too() {
+    let max_bytes = spans(6).encoded_len() + spans(4).encoded_len();
+    let pipeline =
+        Pipeline::new(queued(QueueSettings { max_bytes, ..queue(2) }), Fake::new([]).taking(SECOND));
+    assert_eq!(pipeline.send(6).await, Ok(()));
+    assert_eq!(pipeline.send(6).await, Err(Reason::QueueFull));
+    assert_eq!(pipeline.send(30).await, Err(Reason::TooLarge));
+    assert_eq!(pipeline.send(4).await, Ok(()));
+    pipeline.shutdown_within(10 * SECOND).await;
+    assert_eq!(pipeline.final_balance().delivered, 10);
+}
+
 /// Waiting for room that can never be there would be waiting for ever.
 #[tokio::test(start_paused = true)]
 async fn a_request_larger_than_the_whole_queue_is_refused_for_good() {

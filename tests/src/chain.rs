@@ -1,0 +1,40 @@
+//! What a first evening with Spanloom looks like: one that shows what it gets and passes it on, and another behind it.
+
+use crate::{Sink, Spanloom, config};
+
+/// `first` prints in detail and delivers to `last` over both OTLP protocols, so that each item reaches the sink twice.
+pub struct Chain {
+    pub first: Spanloom,
+    pub last: Spanloom,
+    pub sink: Sink,
+}
+
+impl Chain {
+    pub async fn start() -> Chain {
+        let sink = Sink::start().await;
+        let last =
+            Spanloom::start(&config::relay(&format!("otlp_http: {{endpoint: \"http://{}\"}}", sink.address)))
+                .await;
+        let first = Spanloom::start(&config::relay(&format!(
+            "debug: {{verbosity: detailed}}\n\
+             otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+             otlp_http: {{endpoint: \"http://{}\"}}\n",
+            last.grpc, last.http
+        )))
+        .await;
+        Chain { first, last, sink }
+    }
+
+    /// Where the first receives: the gRPC port for `grpc`, else the HTTP port.
+    pub fn endpoint(&self, protocol: &str) -> String {
+        let address = if protocol == "grpc" { self.first.grpc } else { self.first.http };
+        format!("http://{address}")
+    }
+
+    /// Holds both to their ledgers; what the sink has then is all that it will get.
+    pub async fn finish(self) -> Sink {
+        self.first.finish().await;
+        self.last.finish().await;
+        self.sink
+    }
+}

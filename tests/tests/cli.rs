@@ -1,0 +1,88 @@
+//! What the commands print, and how they end: 0 done, 1 failed at run time, 2 wrong usage or config.
+
+use std::fs;
+
+use spanloom_tests::command::{assert_snapshot, spanloom};
+
+const CONFIG: &str = "\
+receivers:
+  otlp: {protocols: {grpc: , http: }}
+exporters:
+  otlp_http: {endpoint: \"http://backend:4318\", headers: {authorization: \"Bearer secret\"}}
+  debug: {verbosity: normal}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [otlp_http, debug]}
+    logs: {receivers: [otlp], exporters: [otlp_http]}
+";
+
+#[tokio::test]
+async fn every_command_explains_itself() {
+    for command in ["", "run", "validate", "components", "print-config", "generate"] {
+        let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let ended = spanloom(&args).await;
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{args:?}");
+        assert!(ended.stdout.contains("Example"), "an example says more: {args:?}");
+        let name = if command.is_empty() { "spanloom" } else { command };
+        assert_snapshot(&format!("help-{name}"), &ended.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_right_config_is_summed_up() {
+    let ended = spanloom(&["validate", "--config", &format!("yaml:{CONFIG}")]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_snapshot("validate", &ended.stdout);
+}
+
+/// What is shown never holds a secret.
+#[tokio::test]
+async fn the_config_is_printed_whole_and_without_secrets() {
+    let ended = spanloom(&["print-config", "--config", &format!("yaml:{CONFIG}")]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(!ended.stdout.contains("Bearer secret"));
+    assert_snapshot("print-config", &ended.stdout);
+}
+
+#[tokio::test]
+async fn the_components_are_listed() {
+    let ended = spanloom(&["components"]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_snapshot("components", &ended.stdout);
+}
+
+/// Every mistake at once, each with its place and what would be right.
+#[tokio::test]
+async fn a_wrong_config_ends_with_2_and_says_what_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("otel.yaml");
+    let wrong = CONFIG.replace("verbosity", "verbositi").replace("[otlp_http]", "[otlp_htp]");
+    fs::write(&path, wrong).unwrap();
+    let path = path.to_str().unwrap();
+    for command in ["validate", "run"] {
+        let ended = spanloom(&[command, "--config", path]).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{command}");
+        assert_snapshot("wrong-config", &ended.stderr.replace(path, "otel.yaml"));
+    }
+}
+
+#[tokio::test]
+async fn wrong_usage_ends_with_2() {
+    for args in [&["validat"][..], &["run", "--no-such-flag"], &["validate", "--config", "no-such-file.yaml"]]
+    {
+        let ended = spanloom(args).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{args:?}");
+        assert!(ended.stderr.contains("error"), "{args:?}: {}", ended.stderr);
+    }
+}
+
+/// A port that is taken is known only at run time.
+#[tokio::test]
+async fn what_fails_at_run_time_ends_with_1() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let config = format!("yaml:{}", CONFIG.replace("grpc: ", &format!("grpc: {{endpoint: \"{address}\"}}")));
+    let ended = spanloom(&["run", "--config", &config]).await;
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains(&address), "{}", ended.stderr);
+}
