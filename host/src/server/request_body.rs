@@ -13,7 +13,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 
 /// What a peer may make us reserve by merely announcing a length.
-const MAX_RESERVED_BYTES: usize = 4 << 20;
+pub const MAX_RESERVED_BYTES: usize = 4 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -65,7 +65,7 @@ pub async fn discard(body: &mut Paced, limit_bytes: usize) {
 }
 
 /// The next piece that is not empty.
-async fn next(body: &mut Paced) -> Result<Option<Bytes>, ReadError> {
+pub async fn next(body: &mut Paced) -> Result<Option<Bytes>, ReadError> {
     while let Some(frame) = body.frame().await {
         match frame?.into_data() {
             Ok(data) if !data.is_empty() => return Ok(Some(data)),

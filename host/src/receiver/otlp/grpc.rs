@@ -1,15 +1,13 @@
 //! OTLP/gRPC: three services of one method each, whose messages are handed over undecoded.
 
-use std::{sync::Arc, time::Duration};
+mod message;
+
+use std::{future::ready, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
-use bytes::{Buf, BufMut, Bytes};
-use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
-use http_body_util::BodyExt;
-use tonic::{
-    Code, Status,
-    codec::{BufferSettings, Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full};
+use tonic::Status;
 use wire::Signal;
 
 use super::{
@@ -20,8 +18,12 @@ use super::{
 };
 use crate::{
     extension::auth::ServerAuth,
-    server::request_body::{Budget, Held, Paced, ReadError},
+    server::request_body::{Budget, Encoding, Paced},
 };
+
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const ACCEPTED_ENCODINGS: &str = "gzip,zstd,identity";
 
 pub(super) struct Grpc {
     doors: Doors,
@@ -30,9 +32,6 @@ pub(super) struct Grpc {
     limit_bytes: usize,
     read_timeout: Duration,
 }
-
-/// Messages as the bytes they are.
-struct RawCodec;
 
 impl Grpc {
     pub(super) fn new(
@@ -49,22 +48,20 @@ impl Grpc {
         if !is_grpc(request.headers()) {
             return not_grpc();
         }
-        let door = match self.admit(&request) {
-            Ok(door) => door,
-            Err(rejection) => return respond(Status::from(rejection).into_http()),
-        };
-        let mut grpc = tonic::server::Grpc::new(RawCodec)
-            .accept_compressed(CompressionEncoding::Gzip)
-            .accept_compressed(CompressionEncoding::Zstd)
-            .max_decoding_message_size(self.limit_bytes);
+        match self.take(request).await {
+            Ok(warning) => success(&rpc::success(warning)),
+            Err(rejection) => refusal(rejection),
+        }
+    }
+
+    async fn take(&self, request: Request) -> Result<Option<String>, Rejection> {
+        let door = self.admit(&request)?;
+        let encoding = encoding(request.headers())?;
         let held = self.budget.hold();
-        let request = request.map(|body| {
-            let body = Paced::new(body, self.read_timeout, held.clone());
-            body.map_err(|error: ReadError| Status::from(Rejection::from(error)))
-        });
-        let export =
-            tower::service_fn(|message: tonic::Request<Bytes>| export(door, &held, message.into_inner()));
-        respond(grpc.unary(export, request).await)
+        let mut body = Paced::new(request.into_body(), self.read_timeout, held.clone());
+        let message = message::read(&mut body, encoding, self.limit_bytes).await?;
+        held.at_least(message.len())?;
+        door.take(message).await
     }
 
     fn admit(&self, request: &Request) -> Result<&Door, Rejection> {
@@ -78,12 +75,6 @@ impl Grpc {
             Rejection::not_found(format!("{path}: no pipeline takes {signal} from this receiver"))
         })
     }
-}
-
-async fn export(door: &Door, held: &Held, message: Bytes) -> Result<tonic::Response<Bytes>, Status> {
-    held.at_least(message.len()).map_err(Rejection::from)?;
-    let warning = door.take(message).await?;
-    Ok(tonic::Response::new(rpc::success(warning)))
 }
 
 fn signal(path: &str) -> Option<Signal> {
@@ -100,6 +91,15 @@ fn is_grpc(headers: &HeaderMap) -> bool {
     content_type.is_some_and(|content_type| content_type.starts_with(b"application/grpc"))
 }
 
+fn encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Rejection> {
+    match headers.get(GRPC_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => Ok(None),
+        Some(b"gzip") => Ok(Some(Encoding::Gzip)),
+        Some(b"zstd") => Ok(Some(Encoding::Zstd)),
+        Some(_) => Err(Rejection::unsupported_encoding(ACCEPTED_ENCODINGS)),
+    }
+}
+
 /// Someone took this port for another: a browser, a health check, an OTLP/HTTP exporter.
 fn not_grpc() -> Response {
     let mut response =
@@ -109,52 +109,17 @@ fn not_grpc() -> Response {
     response
 }
 
-/// Tonic calls a message above the limit OUT_OF_RANGE, which OTLP's clients retry; OTLP wants RESOURCE_EXHAUSTED.
-fn respond(response: http::Response<tonic::body::Body>) -> Response {
-    let mut response = response.map(Body::new);
-    let status = response.headers_mut().get_mut(Status::GRPC_STATUS);
-    if let Some(status) = status.filter(|status| Code::from_bytes(status.as_bytes()) == Code::OutOfRange) {
-        *status = HeaderValue::from(i32::from(Code::ResourceExhausted));
-    }
+fn success(message: &[u8]) -> Response {
+    let trailers = HeaderMap::from_iter([(Status::GRPC_STATUS, HeaderValue::from_static("0"))]);
+    let body = Full::new(message::frame(message)).with_trailers(ready(Some(Ok(trailers))));
+    let mut response = Response::new(Body::new(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
 }
 
-impl Codec for RawCodec {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = RawCodec;
-    type Decoder = RawCodec;
-
-    fn encoder(&mut self) -> RawCodec {
-        RawCodec
-    }
-
-    fn decoder(&mut self) -> RawCodec {
-        RawCodec
-    }
-}
-
-impl Encoder for RawCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put(message);
-        Ok(())
-    }
-
-    /// Answers are mostly empty.
-    fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(64, 1024)
-    }
-}
-
-impl Decoder for RawCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    /// The transport's buffer itself, not a copy.
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
+/// Headers alone, which end the call.
+fn refusal(rejection: Rejection) -> Response {
+    let mut response = Status::from(rejection).into_http::<tonic::body::Body>().map(Body::new);
+    response.headers_mut().insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_ENCODINGS));
+    response
 }

@@ -6,7 +6,8 @@
 //! | the requests under way hold all that they may | UNAVAILABLE + RetryInfo | 503 + Retry-After |
 //! | the destination will never take it | INTERNAL | 500 |
 //! | not a request of its signal | INVALID_ARGUMENT + BadRequest | 400 |
-//! | not of the compression it names | INTERNAL (tonic's) | 400 |
+//! | not of the compression it names | INVALID_ARGUMENT | 400 |
+//! | not one message in gRPC's framing | INTERNAL | – |
 //! | larger than the limit, before or after decompression | RESOURCE_EXHAUSTED without RetryInfo | 413 |
 //! | not arrived in time | DEADLINE_EXCEEDED | 408 |
 //! | broken off | CANCELLED | 400 |
@@ -64,6 +65,10 @@ impl Rejection {
     fn bad_data(message: impl fmt::Display, field: String, description: String) -> Rejection {
         let detail = Some(Detail::BadField { field, description });
         Rejection { detail, ..Rejection::new(Code::InvalidArgument, StatusCode::BAD_REQUEST, message) }
+    }
+
+    pub(super) fn bad_frame(message: impl fmt::Display) -> Rejection {
+        Rejection::new(Code::Internal, StatusCode::BAD_REQUEST, message)
     }
 
     pub(super) fn too_large(message: impl fmt::Display) -> Rejection {

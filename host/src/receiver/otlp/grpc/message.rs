@@ -1,0 +1,154 @@
+//! The one message of a unary call (gRPC over HTTP/2, `Length-Prefixed-Message`), undecoded.
+//!
+//! Tonic's own reader copies every message into a buffer of its own. Most senders of size put a request into one
+//! frame, and then the transport's buffer can be handed on as it is.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::{
+    receiver::otlp::rejection::Rejection,
+    server::request_body::{self, Encoding, MAX_RESERVED_BYTES, Paced, ReadError},
+};
+
+/// A flag, and the length of what follows.
+const PREFIX_BYTES: usize = 5;
+
+struct Prefix {
+    compressed: bool,
+    len: usize,
+}
+
+/// Reads the body to its end, and decompresses the message if it says so. `encoding` is what the call's
+/// `grpc-encoding` names.
+pub(super) async fn read(
+    body: &mut Paced,
+    encoding: Option<Encoding>,
+    limit_bytes: usize,
+) -> Result<Bytes, Rejection> {
+    let mut first = request_body::next(body).await?.unwrap_or_default();
+    while first.len() < PREFIX_BYTES {
+        let Some(more) = request_body::next(body).await? else { return Err(broken("it holds no message")) };
+        first = [first, more].concat().into();
+    }
+    let prefix = Prefix::take(&mut first)?;
+    if prefix.len > limit_bytes {
+        return Err(ReadError::TooLarge { limit_bytes }.into());
+    }
+    let message = read_message(body, first, prefix.len).await?;
+    match (prefix.compressed, encoding) {
+        (false, _) => Ok(message),
+        (true, Some(encoding)) => Ok(request_body::inflate(encoding, &message, limit_bytes)?),
+        (true, None) => Err(broken("its message is compressed, and no grpc-encoding says how")),
+    }
+}
+
+/// What is answered: a message that is not compressed.
+pub(super) fn frame(message: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(PREFIX_BYTES + message.len());
+    framed.put_u8(0);
+    // Answers are far below 4 GiB.
+    framed.put_u32(message.len() as u32);
+    framed.put_slice(message);
+    framed.freeze()
+}
+
+/// A message that arrives in a single piece is not copied.
+async fn read_message(body: &mut Paced, mut message: Bytes, len: usize) -> Result<Bytes, Rejection> {
+    if message.is_empty() && len > 0 {
+        message = request_body::next(body).await?.unwrap_or_default();
+    }
+    if message.len() < len {
+        // Who has sent that much may have the rest.
+        let mut whole = BytesMut::with_capacity(len.min(MAX_RESERVED_BYTES));
+        whole.extend_from_slice(&message);
+        while whole.len() < len
+            && let Some(piece) = request_body::next(body).await?
+        {
+            whole.extend_from_slice(&piece);
+        }
+        message = whole.freeze();
+    }
+    // Also waits for the end of the call, which an answer must not overtake.
+    if message.len() != len || request_body::next(body).await?.is_some() {
+        return Err(broken("it is not one message of the length that it announces"));
+    }
+    Ok(message)
+}
+
+fn broken(how: &str) -> Rejection {
+    Rejection::bad_frame(format!("the body is not that of a unary call: {how}"))
+}
+
+impl Prefix {
+    fn take(bytes: &mut Bytes) -> Result<Prefix, Rejection> {
+        let mut prefix = bytes.split_to(PREFIX_BYTES);
+        let compressed = match prefix.get_u8() {
+            0 => false,
+            1 => true,
+            _ => return Err(broken("the flag before its message is neither 0 nor 1")),
+        };
+        Ok(Prefix { compressed, len: prefix.get_u32() as usize })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, time::Duration};
+
+    use axum::body::Body;
+    use futures::stream;
+
+    use super::*;
+    use crate::server::request_body::Budget;
+
+    const LIMIT_BYTES: usize = 1000;
+
+    async fn read_pieces(pieces: Vec<Bytes>) -> Result<Bytes, Rejection> {
+        let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
+        let mut body = Paced::new(body, Duration::from_secs(10), Budget::new(1 << 20).hold());
+        read(&mut body, None, LIMIT_BYTES).await
+    }
+
+    #[tokio::test]
+    async fn a_message_in_one_piece_is_not_copied() {
+        let piece = frame(b"a message");
+        let message = read_pieces(vec![piece.clone()]).await.unwrap();
+        assert_eq!(message, "a message");
+        assert_eq!(message.as_ptr(), piece[PREFIX_BYTES..].as_ptr());
+    }
+
+    #[tokio::test]
+    async fn a_message_in_pieces_is_whole_wherever_it_is_cut() {
+        let framed = frame(b"a message");
+        for first in 0..framed.len() {
+            for second in first..framed.len() {
+                let cuts = [framed.slice(..first), framed.slice(first..second), framed.slice(second..)];
+                assert_eq!(read_pieces(cuts.to_vec()).await.unwrap(), "a message", "{first} {second}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_empty_message_is_one() {
+        assert_eq!(read_pieces(vec![frame(b"")]).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_one_whole_message_is_refused() {
+        let framed = frame(b"a message");
+        for len in 0..framed.len() {
+            assert!(read_pieces(vec![framed.slice(..len)]).await.is_err(), "{len}");
+        }
+        assert!(read_pieces(vec![framed.clone(), framed.clone()]).await.is_err());
+        assert!(read_pieces(vec![[framed.clone(), framed].concat().into()]).await.is_err());
+        // Compressed, says its flag, and nothing says how; then a flag that is none.
+        assert!(read_pieces(vec![Bytes::from_static(&[1, 0, 0, 0, 1, 0])]).await.is_err());
+        assert!(read_pieces(vec![Bytes::from_static(&[2, 0, 0, 0, 1, 0])]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_announces_more_than_the_limit_is_refused_before_it_arrives() {
+        let announced = [&[0][..], &1001_u32.to_be_bytes()].concat();
+        assert!(read_pieces(vec![announced.into()]).await.is_err());
+    }
+}
