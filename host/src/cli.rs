@@ -10,7 +10,7 @@ use std::{io::Write, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{component::Registry, config::ConfigError};
+use crate::{builtin, config::ConfigError};
 
 /// An OpenTelemetry collector whose processing is done by WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -81,7 +81,7 @@ pub enum Exit {
 impl Cli {
     /// Runs the command to its end. An error is one at run time.
     pub async fn execute(self, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-        let registry = Registry::builtin();
+        let registry = builtin::registry();
         match self.command {
             Command::Run(args) => run::run(&args, &registry, terminal).await,
             Command::Validate(args) => validate::run(&args, &registry, terminal),

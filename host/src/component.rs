@@ -111,29 +111,6 @@ pub struct ComponentType {
 }
 
 impl Registry {
-    /// What comes with the binary.
-    pub fn builtin() -> Registry {
-        use crate::{
-            exporter::{debug, file, nop, otlp_grpc, otlp_http},
-            extension::{
-                auth::{basic, bearer_token},
-                health_check,
-            },
-            receiver::otlp,
-        };
-        Registry {
-            receivers: vec![&otlp::FACTORY],
-            exporters: vec![
-                &debug::FACTORY,
-                &file::FACTORY,
-                &nop::FACTORY,
-                &otlp_grpc::FACTORY,
-                &otlp_http::FACTORY,
-            ],
-            extensions: vec![&basic::FACTORY, &bearer_token::FACTORY, &health_check::FACTORY],
-        }
-    }
-
     /// The types of one kind; none of processors and connectors yet.
     pub fn types(&self, kind: Kind) -> Vec<ComponentType> {
         match kind {

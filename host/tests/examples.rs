@@ -4,11 +4,11 @@
 
 use std::{fs, path::Path};
 
-use spanloom::{component::Registry, config::Config};
+use spanloom::{builtin, config::Config};
 
 fn check(name: &str, config: &str) {
     let env = |name: &str| (name == "TEAM_TOKEN").then(|| "sesame".to_owned());
-    match Config::open(&[config.to_owned()], &[], &env, &Registry::builtin()) {
+    match Config::open(&[config.to_owned()], &[], &env, &builtin::registry()) {
         Ok(opened) => assert_eq!(opened.warnings.len(), 0, "{name}: {:?}", opened.warnings),
         Err(error) => panic!("{name}:\n{error}"),
     }

@@ -3,10 +3,7 @@
 use clap::{CommandFactory as _, Parser as _};
 
 use super::{Cli, Command, Exit, Terminal, components, print_config, validate};
-use crate::{
-    component::Registry,
-    config::{Config, tests::registry},
-};
+use crate::config::{Config, tests::registry};
 
 /// The exit, what was printed, and what was complained of.
 fn run(arguments: &[&str]) -> (Exit, String, String) {
@@ -67,7 +64,8 @@ fn a_wrong_config_is_an_error_of_usage() {
 fn the_embedded_config_is_printed_and_right() {
     let (exit, printed, err) = run(&["print-config"]);
     assert_eq!((exit, err.as_str()), (Exit::Done, ""));
-    let opened = Config::open(&[format!("yaml:{printed}")], &[], &|_| None, &Registry::builtin()).unwrap();
+    let opened =
+        Config::open(&[format!("yaml:{printed}")], &[], &|_| None, &crate::builtin::registry()).unwrap();
     assert!(opened.warnings.is_empty(), "{:?}", opened.warnings);
 }
 

@@ -1,65 +1,20 @@
-//! What a destination answers: partial success, and google.rpc.Status with its details.
+//! What a destination answers: partial success, and `google.rpc.Status` with its details.
 
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
-use prost::Message;
+use prost::Message as _;
+use tonic_types::RpcStatusExt as _;
+
+pub use tonic_types::Status as RpcStatus;
 
 use super::{RESPONSE_LIMIT_BYTES, with_causes};
 use crate::exporter::{ExportError, Exported};
 
-/// `google.rpc.Status` (googleapis `google/rpc/status.proto`), in protobuf or JSON.
-#[derive(Clone, PartialEq, Message, serde::Deserialize)]
-pub struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    #[serde(default)]
-    pub code: i32,
-    #[prost(string, tag = "2")]
-    #[serde(default)]
-    pub message: String,
-    #[prost(message, repeated, tag = "3")]
-    #[serde(skip)]
-    details: Vec<Any>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Any {
-    #[prost(string, tag = "1")]
-    type_url: String,
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
-}
-
-/// `google.rpc.RetryInfo`.
-#[derive(Clone, PartialEq, Message)]
-struct RetryInfo {
-    #[prost(message, optional, tag = "1")]
-    retry_delay: Option<RetryDelay>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct RetryDelay {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
-    #[prost(int32, tag = "2")]
-    nanos: i32,
-}
-
-impl RpcStatus {
-    #[cfg(test)]
-    pub fn new(code: i32, message: &str) -> RpcStatus {
-        RpcStatus { code, message: message.to_owned(), details: Vec::new() }
-    }
-
-    /// The delay of the RetryInfo among the details, if there is one.
-    pub fn retry_delay(&self) -> Option<Duration> {
-        let info = self.details.iter().find(|any| any.type_url.ends_with("/google.rpc.RetryInfo"))?;
-        let delay = RetryInfo::decode(&*info.value).ok()?.retry_delay.unwrap_or_default();
-        let seconds = u64::try_from(delay.seconds).unwrap_or(0);
-        let nanos = u32::try_from(delay.nanos).unwrap_or(0).min(999_999_999);
-        Some(Duration::new(seconds, nanos))
-    }
+/// The delay of the RetryInfo among a status's details, if there is one.
+pub fn retry_delay(status: &RpcStatus) -> Option<Duration> {
+    status.get_details_retry_info().map(|info| info.retry_delay.unwrap_or_default())
 }
 
 /// Reads an answer's body and trailers, up to the limit.
@@ -97,27 +52,22 @@ pub fn is_about_size(message: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tonic_types::{ErrorDetails, StatusExt as _};
 
-    fn status(details: Vec<Any>) -> RpcStatus {
-        RpcStatus { code: 14, message: "busy".into(), details }
-    }
+    use super::*;
 
     #[test]
     fn the_retry_delay_is_found_among_the_details() {
-        let info = RetryInfo { retry_delay: Some(RetryDelay { seconds: 3, nanos: 500_000_000 }) };
-        let other = Any { type_url: "type.googleapis.com/google.rpc.DebugInfo".into(), value: vec![] };
-        let retry =
-            Any { type_url: "type.googleapis.com/google.rpc.RetryInfo".into(), value: info.encode_to_vec() };
-        assert_eq!(status(vec![other.clone(), retry]).retry_delay(), Some(Duration::from_millis(3500)));
-        assert_eq!(status(vec![other]).retry_delay(), None);
+        let after = Duration::from_millis(3500);
+        let mut details = ErrorDetails::with_debug_info(Vec::new(), "");
+        assert_eq!(retry_delay(&status(details.clone())), None);
+        details.set_retry_info(Some(after));
+        assert_eq!(retry_delay(&status(details)), Some(after));
     }
 
-    #[test]
-    fn a_negative_delay_is_none_at_all() {
-        let info = RetryInfo { retry_delay: Some(RetryDelay { seconds: -3, nanos: -1 }) };
-        let any = Any { type_url: "x/google.rpc.RetryInfo".into(), value: info.encode_to_vec() };
-        assert_eq!(status(vec![any]).retry_delay(), Some(Duration::ZERO));
+    fn status(details: ErrorDetails) -> RpcStatus {
+        let status = tonic::Status::with_error_details(tonic::Code::Unavailable, "busy", details);
+        RpcStatus::decode(status.details()).unwrap()
     }
 
     /// The three responses are told apart by nothing on the wire.

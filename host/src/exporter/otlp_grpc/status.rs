@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 
 use crate::exporter::{
     ExportError,
-    otlp::answer::{RpcStatus, is_about_size},
+    otlp::answer::{RpcStatus, is_about_size, retry_delay},
 };
 
 pub(super) fn check(status: &Status) -> Result<(), ExportError> {
@@ -15,7 +15,7 @@ pub(super) fn check(status: &Status) -> Result<(), ExportError> {
         return Ok(());
     }
     let message = format!("{code:?}: {}", status.message());
-    let after = RpcStatus::decode(status.details()).ok().and_then(|details| details.retry_delay());
+    let after = RpcStatus::decode(status.details()).ok().as_ref().and_then(retry_delay);
     Err(match code {
         Code::ResourceExhausted | Code::OutOfRange if after.is_none() && is_about_size(status.message()) => {
             ExportError::TooLarge { message }

@@ -9,13 +9,20 @@ use serde::{Deserialize, de};
 
 use crate::exporter::{
     ExportError, Exported,
-    otlp::answer::{self, RpcStatus},
+    otlp::answer::{self, RpcStatus, retry_delay},
 };
 
 /// How much of an answer that is no OTLP is shown.
 const EXCERPT_CHARS: usize = 200;
 
 /// `Export…ServiceResponse` in JSON.
+/// What we read of a `google.rpc.Status` in JSON.
+#[derive(Deserialize)]
+struct JsonStatus {
+    #[serde(default)]
+    message: String,
+}
+
 #[derive(Default, Deserialize)]
 struct JsonResponse {
     #[serde(default, rename = "partialSuccess")]
@@ -61,7 +68,8 @@ fn exported(json: bool, body: &[u8]) -> Exported {
 
 fn error(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> ExportError {
     let details = if is_json(headers) {
-        serde_json::from_slice(body).ok()
+        let status = serde_json::from_slice::<JsonStatus>(body).ok();
+        status.map(|JsonStatus { message }| RpcStatus { message, ..RpcStatus::default() })
     } else {
         RpcStatus::decode(body).ok().filter(|_| is_protobuf(headers))
     };
@@ -75,7 +83,7 @@ fn error(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) 
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => {
-            let after = retry_after(headers, now).or_else(|| details?.retry_delay());
+            let after = retry_after(headers, now).or_else(|| retry_delay(&details?));
             ExportError::Retryable { message, after }
         }
         StatusCode::PAYLOAD_TOO_LARGE => ExportError::TooLarge { message },
@@ -172,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_message_is_taken_from_the_status_in_either_encoding_or_from_the_text() {
-        let status = RpcStatus::new(3, "no resource");
+        let status = RpcStatus { code: 3, message: "no resource".into(), details: Vec::new() };
         for (content_type, body) in [
             ("application/x-protobuf", status.encode_to_vec()),
             ("application/json; charset=utf-8", br#"{"code":3,"message":"no resource"}"#.to_vec()),

@@ -22,12 +22,12 @@ use http::{
     HeaderName, HeaderValue, StatusCode,
     header::{ACCEPT, ACCEPT_ENCODING, ALLOW, WWW_AUTHENTICATE},
 };
-use prost::Message;
 use serde_json::json;
 use tonic::Code;
+use tonic_types::StatusExt as _;
 use wire::{WireError, json::JsonError};
 
-use super::rpc::{self, Detail};
+use super::rpc::Detail;
 use crate::{
     extension::auth::Unauthenticated,
     receipt::{Failure, Retry},
@@ -110,8 +110,8 @@ impl Rejection {
     }
 
     pub(super) fn to_protobuf(&self) -> Vec<u8> {
-        let details = self.detail.iter().map(Detail::to_any).collect();
-        rpc::Status { code: self.code.into(), message: self.message.clone(), details }.encode_to_vec()
+        let details = self.detail.as_ref().map(Detail::to_protobuf).unwrap_or_default();
+        tonic::Status::with_error_details(self.code, &self.message, details).details().to_vec()
     }
 
     pub(super) fn to_json(&self) -> String {

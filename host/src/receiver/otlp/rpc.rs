@@ -1,62 +1,11 @@
-//! The messages of `google.rpc` and OTLP that an answer is made of (google/rpc/status.proto, error_details.proto).
+//! What an answer says beyond its status: OTLP's responses, and details of google/rpc/error_details.proto.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
 use serde_json::{Value, json};
-
-/// `google.rpc.Status`.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Status {
-    #[prost(int32, tag = "1")]
-    pub(super) code: i32,
-    #[prost(string, tag = "2")]
-    pub(super) message: String,
-    #[prost(message, repeated, tag = "3")]
-    pub(super) details: Vec<Any>,
-}
-
-/// `google.protobuf.Any`.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Any {
-    #[prost(string, tag = "1")]
-    type_url: String,
-    #[prost(bytes = "bytes", tag = "2")]
-    value: Bytes,
-}
-
-/// `google.rpc.RetryInfo`.
-#[derive(Clone, PartialEq, Message)]
-struct RetryInfo {
-    #[prost(message, optional, tag = "1")]
-    retry_delay: Option<ProtoDuration>,
-}
-
-/// `google.protobuf.Duration`.
-#[derive(Clone, Copy, PartialEq, Message)]
-struct ProtoDuration {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
-    #[prost(int32, tag = "2")]
-    nanos: i32,
-}
-
-/// `google.rpc.BadRequest`.
-#[derive(Clone, PartialEq, Message)]
-struct BadRequest {
-    #[prost(message, repeated, tag = "1")]
-    field_violations: Vec<FieldViolation>,
-}
-
-/// `google.rpc.BadRequest.FieldViolation`.
-#[derive(Clone, PartialEq, Message)]
-struct FieldViolation {
-    #[prost(string, tag = "1")]
-    field: String,
-    #[prost(string, tag = "2")]
-    description: String,
-}
+use tonic_types::ErrorDetails;
 
 /// Any of the three `Export…ServiceResponse`s: they differ only in what the number of rejected items is called.
 #[derive(Clone, PartialEq, Message)]
@@ -83,21 +32,13 @@ pub(super) enum Detail {
 }
 
 impl Detail {
-    pub(super) fn to_any(&self) -> Any {
-        let (name, value) = match self {
-            Detail::Retry(after) => {
-                let seconds = i64::try_from(after.as_secs()).unwrap_or(i64::MAX);
-                // Below 10^9, so it fits.
-                let nanos = i32::try_from(after.subsec_nanos()).unwrap_or_default();
-                let retry_delay = Some(ProtoDuration { seconds, nanos });
-                ("RetryInfo", RetryInfo { retry_delay }.encode_to_vec())
-            }
+    pub(super) fn to_protobuf(&self) -> ErrorDetails {
+        match self {
+            Detail::Retry(after) => ErrorDetails::with_retry_info(Some(*after)),
             Detail::BadField { field, description } => {
-                let violation = FieldViolation { field: field.clone(), description: description.clone() };
-                ("BadRequest", BadRequest { field_violations: vec![violation] }.encode_to_vec())
+                ErrorDetails::with_bad_request_violation(field, description)
             }
-        };
-        Any { type_url: format!("type.googleapis.com/google.rpc.{name}"), value: value.into() }
+        }
     }
 
     /// Proto3 JSON.

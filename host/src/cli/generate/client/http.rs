@@ -23,10 +23,9 @@ pub(in crate::cli::generate) struct HttpClient {
     json: bool,
 }
 
-/// `google.rpc.Status`, which an error's body must be.
-#[derive(Clone, PartialEq, Deserialize, Message)]
-struct RpcStatus {
-    #[prost(string, tag = "2")]
+/// What we read of an error's body, which must be a `google.rpc.Status`.
+#[derive(Deserialize)]
+struct JsonStatus {
     #[serde(default)]
     message: String,
 }
@@ -96,9 +95,9 @@ impl HttpClient {
 
     fn error_message(&self, body: &[u8]) -> String {
         let message = if self.json {
-            serde_json::from_slice::<RpcStatus>(body).ok().map(|status| status.message)
+            serde_json::from_slice::<JsonStatus>(body).ok().map(|status| status.message)
         } else {
-            RpcStatus::decode(body).ok().map(|status| status.message)
+            tonic_types::Status::decode(body).ok().map(|status| status.message)
         };
         shown(&message.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()))
     }
