@@ -1,4 +1,4 @@
-//! Receivers: what takes data in. They know pipelines only as an [`Ingest`](crate::pipeline::Ingest), and nothing of plugins.
+//! Receivers: what takes data in. They know pipelines only as an [`Ingest`], and nothing of plugins.
 
 pub mod otlp;
 
