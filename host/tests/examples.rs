@@ -1,6 +1,6 @@
 //! The configs that users start from are right: those in `examples/`, and the one in the README.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::{fs, path::Path};
 
