@@ -8,6 +8,11 @@ use std::{
 use clap::Parser as _;
 use spanloom::cli::{Cli, Exit, Terminal};
 
+/// Batches come and go in pieces of hundreds of kilobytes: glibc's allocator gives their pages back to the system and
+/// faults them in again, or keeps for good what a burst needed. This one keeps them for ten seconds.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
