@@ -9,7 +9,7 @@ use crate::{
     folders, libtest, shell,
     summary::{Outcome, Summary},
     tidy,
-    tools::{self, node, python},
+    tools::{self, node, python, wasm},
 };
 
 #[derive(Args)]
@@ -39,6 +39,7 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
             Err(error) => Ok(Outcome::skipped(format!("{error:#}"))),
         });
     }
+    summary.step("wire for WebAssembly guests", wire_for_guests);
     // One selection of packages for all of it: another would have other features, and be built anew.
     summary.step("build", || {
         shell::run(shell::cargo().args(["test", "--workspace", "--no-run"]))?;
@@ -51,4 +52,14 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         tests.args(["test", "--workspace", "--no-fail-fast", "--"]).args(filters);
         libtest::run(tests.env("SPANLOOM_BIN", binary).envs(environment.iter().cloned()))
     });
+}
+
+/// Plugins written in Rust read batches with the same crate as the host.
+fn wire_for_guests() -> Result<Outcome> {
+    let toolchain = match wasm::install() {
+        Ok(toolchain) => toolchain,
+        Err(error) => return Ok(Outcome::skipped(format!("no toolchain for {}: {error:#}", wasm::TARGET))),
+    };
+    shell::run(toolchain.cargo("check").args(["--package", "spanloom-wire", "--no-default-features"]))?;
+    Ok(Outcome::PASSED)
 }

@@ -3,6 +3,7 @@
 pub mod node;
 pub mod peers;
 pub mod python;
+pub mod wasm;
 
 use std::{
     fs,
