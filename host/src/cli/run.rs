@@ -17,9 +17,9 @@ use crate::{
 #[command(after_help = "\
 Without a config it receives OTLP on 127.0.0.1:4317 (gRPC) and :4318 (HTTP), and shows what passes.
 
-SIGTERM and Ctrl-C drain: nothing new is taken, what is under way is delivered, within service.shutdown_timeout
-(30s). A second signal ends it at once. Exit codes: 0 everything was delivered or dropped for a counted reason, 1 failed
-or was cut short, 2 the config is wrong.
+SIGTERM and Ctrl-C drain: nothing new is taken, what is under way is delivered, within service.shutdown_timeout \
+(30s). A second signal ends it at once. Exit codes: 0 everything was delivered or dropped for a counted reason, \
+1 failed or was cut short, 2 the config is wrong.
 
 Example: one config for all, one for this place, and one value more.
   spanloom run -c base.yaml -c site.yaml --set exporters::otlp_grpc::endpoint=backend:4317")]
