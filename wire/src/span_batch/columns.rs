@@ -1,7 +1,7 @@
 //! Reading: a field or an attribute of all spans at once.
 
 use super::fields::{ATTRIBUTES, SpanFields};
-use super::{Resource, Span, SpanBatch};
+use super::{Resource, Scope, Span, SpanBatch};
 use crate::Value;
 use crate::column::{NumberColumn, NumberKind, TextColumn};
 use crate::encode::bytes_at;
@@ -111,6 +111,12 @@ impl SpanBatch {
 
     pub fn resource(&self, resource: usize) -> Option<Resource<'_>> {
         (resource < self.resource_count()).then(|| Resource::new(self.0.view(), resource))
+    }
+
+    /// A scope, also one whose spans are gone.
+    pub fn scope(&self, scope: usize) -> Option<Scope<'_>> {
+        let view = self.0.view();
+        (scope < view.layout.scopes.len()).then(|| Scope::new(view, scope))
     }
 
     fn resource_values(&self, key: &str) -> impl Iterator<Item = (usize, Value<'_>)> {
