@@ -34,32 +34,34 @@ pub struct KvList<'a>(Parts<'a>);
 /// One message in as many parts as it has occurrences, nearly always one.
 pub(crate) type Parts<'a> = SmallVec<[&'a [u8]; 1]>;
 
-const STRING: u32 = 1;
-const BOOL: u32 = 2;
-const INT: u32 = 3;
-const DOUBLE: u32 = 4;
-const ARRAY: u32 = 5;
-const KV_LIST: u32 = 6;
+pub(crate) const STRING: u32 = 1;
+pub(crate) const BOOL: u32 = 2;
+pub(crate) const INT: u32 = 3;
+pub(crate) const DOUBLE: u32 = 4;
+pub(crate) const ARRAY: u32 = 5;
+pub(crate) const KV_LIST: u32 = 6;
 const BYTES: u32 = 7;
 const STRINDEX: u32 = 8;
+/// Of an `ArrayValue`, of a `KeyValueList`.
+pub(crate) const VALUES: u32 = 1;
 
 impl<'a> Array<'a> {
     pub fn values(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
-        fields_of(self.0.clone(), 1).map(Value::of)
+        fields_of(self.0.clone(), VALUES).map(Value::of)
     }
 }
 
 impl<'a> KvList<'a> {
     /// Keys and values, as they lie; a key may occur twice.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        fields_of(self.0.clone(), 1).map(entry)
+        fields_of(self.0.clone(), VALUES).map(entry)
     }
 }
 
 impl<'a> Value<'a> {
     /// One `AnyValue`, nearly always one field.
     #[inline]
-    fn of(bytes: &'a [u8]) -> Value<'a> {
+    pub(crate) fn of(bytes: &'a [u8]) -> Value<'a> {
         let mut fields = Fields::of(bytes);
         match (fields.next(), fields.next()) {
             (Some(field), None) => Value::Empty.and(&field),
@@ -151,8 +153,8 @@ pub(crate) struct KeyValue<'a> {
 }
 
 impl<'a> KeyValue<'a> {
-    const KEY: u32 = 1;
-    const VALUE: u32 = 2;
+    pub(crate) const KEY: u32 = 1;
+    pub(crate) const VALUE: u32 = 2;
 
     #[cold]
     fn read(entry: &'a [u8]) -> KeyValue<'a> {

@@ -241,7 +241,7 @@ fn apply(batch: &mut SpanBatch, edit: &Edit) -> Result<(), EditError> {
 }
 
 /// Values are read from batches: so is this one.
-fn with_value<T>(value: &AnyValue, then: impl FnOnce(&Value<'_>) -> T) -> T {
+pub(crate) fn with_value<T>(value: &AnyValue, then: impl FnOnce(&Value<'_>) -> T) -> T {
     let mut request = ExportTraceServiceRequest::default();
     let mut span = Span::default();
     set(&mut span.attributes, "value", value.clone());
@@ -383,7 +383,7 @@ fn assert_same_attributes<'a>(found: impl Iterator<Item = (&'a str, Value<'a>)>,
     }
 }
 
-fn is_same(found: &Value<'_>, expected: Option<&AnyValue>) -> bool {
+pub(crate) fn is_same(found: &Value<'_>, expected: Option<&AnyValue>) -> bool {
     match (found, expected.and_then(|expected| expected.value.as_ref())) {
         (Value::Empty, None | Some(ProstValue::StringValueStrindex(_))) => true,
         (Value::Str(found), Some(ProstValue::StringValue(expected))) => found == expected,
