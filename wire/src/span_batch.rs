@@ -2,8 +2,11 @@ mod columns;
 mod edits;
 mod envelopes;
 mod fields;
+#[cfg(feature = "json")]
+mod flat;
 mod partition;
 mod rows;
+mod traces;
 mod write;
 
 use std::fmt;
@@ -15,8 +18,10 @@ use crate::store::Store;
 use crate::{Signal, WireError};
 use fields::SpanFields;
 
-pub use partition::Traces;
+#[cfg(feature = "json")]
+pub use flat::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans};
 pub use rows::{Event, Link, Resource, Scope, Span};
+pub use traces::Traces;
 
 /// Spans over the bytes they arrived in.
 ///

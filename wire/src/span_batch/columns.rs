@@ -56,7 +56,7 @@ impl SpanBatch {
         &self.fields().flags
     }
 
-    fn fields(&self) -> &SpanFields {
+    pub(super) fn fields(&self) -> &SpanFields {
         &self.0.view().columns
     }
 }
@@ -72,10 +72,7 @@ impl SpanBatch {
     /// The text of each span that has an attribute `key` of type string.
     pub fn text(&self, key: &str) -> TextColumn {
         let view = self.0.view();
-        TextColumn::collect(view.values(key).filter_map(|(row, value)| match value {
-            Value::Str(text) => Some((row, text)),
-            _ => None,
-        }))
+        TextColumn::collect(view.values(key).filter_map(|(row, value)| Some((row, value.as_text()?))))
     }
 
     /// The number of each span that has an attribute `key` of type int, double or bool.
@@ -98,10 +95,8 @@ impl SpanBatch {
 
     /// The text of each resource that has an attribute `key` of type string; rows are resources.
     pub fn resource_text(&self, key: &str) -> TextColumn {
-        TextColumn::collect(self.resource_values(key).filter_map(|(row, value)| match value {
-            Value::Str(text) => Some((row, text)),
-            _ => None,
-        }))
+        let values = self.resource_values(key);
+        TextColumn::collect(values.filter_map(|(row, value)| Some((row, value.as_text()?))))
     }
 
     /// The number of each resource that has an attribute `key` of type int, double or bool; rows are resources.
@@ -140,27 +135,26 @@ impl SpanBatch {
 impl View<SpanFields> {
     pub(super) fn name(&self, row: usize) -> &str {
         let Some(name) = self.columns.names.get(row) else { return "" };
-        let (start, len) = (name.start as usize, name.len as usize);
-        text(self.record(row).get(start..start + len).unwrap_or_default())
+        text(name.of(self.record(row)))
     }
 
     /// The first attribute of that key, of each span that has one.
     fn values(&self, key: &str) -> impl Iterator<Item = (usize, Value<'_>)> {
-        self.records.iter().enumerate().filter_map(move |(row, record)| {
-            let span = payload(bytes_at(&self.sources, record.place)?);
-            Some((row, attribute(span, ATTRIBUTES, key)?))
-        })
+        (0..self.records.len()).filter_map(move |row| Some((row, self.value(row, key)?)))
+    }
+
+    /// The first attribute of that key of one span.
+    pub(super) fn value(&self, row: usize, key: &str) -> Option<Value<'_>> {
+        let span = payload(bytes_at(&self.sources, self.records.get(row)?.place)?);
+        attribute(span, ATTRIBUTES, key)
     }
 }
 
 fn number_column<'a>(values: impl Iterator<Item = (usize, Value<'a>)>) -> NumberColumn {
     let mut column = NumberColumn::default();
     for (row, value) in values {
-        match value {
-            Value::Int(value) => column.push(row, NumberKind::Int, value.cast_unsigned()),
-            Value::Double(value) => column.push(row, NumberKind::Double, value.to_bits()),
-            Value::Bool(value) => column.push(row, NumberKind::Bool, u64::from(value)),
-            _ => {}
+        if let Some((kind, bits)) = NumberKind::of(value) {
+            column.push(row, kind, bits);
         }
     }
     column

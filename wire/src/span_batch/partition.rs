@@ -1,20 +1,7 @@
 //! One batch into several, without copying spans.
 
-use std::collections::HashMap;
-
 use super::SpanBatch;
 use crate::store::Store;
-
-/// The spans of a batch, grouped by trace.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traces {
-    /// In the order of their first spans.
-    pub ids: Vec<[u8; 16]>,
-    /// Spans by trace, ascending within one.
-    pub rows: Vec<u32>,
-    /// Where in `rows` each trace ends.
-    pub ends: Vec<u32>,
-}
 
 impl SpanBatch {
     /// The spans named, in ascending order. Rows that do not exist are passed over.
@@ -38,31 +25,5 @@ impl SpanBatch {
         }
         let parts = self.0.view().partition(rows.iter().map(Vec::as_slice));
         parts.into_iter().map(|part| SpanBatch(Store::from_view(part))).collect()
-    }
-
-    /// Which spans belong together.
-    pub fn group_by_trace(&self) -> Traces {
-        let mut numbers = HashMap::new();
-        let mut traces = Traces::default();
-        let mut of_rows = Vec::with_capacity(self.items());
-        for trace_id in self.trace_ids() {
-            let number = *numbers.entry(trace_id).or_insert_with(|| {
-                traces.ids.push(*trace_id);
-                traces.ids.len() as u32 - 1
-            });
-            of_rows.push(number);
-        }
-        traces.rows = (0..of_rows.len() as u32).collect();
-        // Stable, so that rows ascend within a trace.
-        traces.rows.sort_by_key(|row| of_rows.get(*row as usize));
-        of_rows.sort_unstable();
-        let groups = of_rows.chunk_by(|a, b| a == b).map(|group| group.len() as u32);
-        traces.ends = groups
-            .scan(0, |end, len| {
-                *end += len;
-                Some(*end)
-            })
-            .collect();
-        traces
     }
 }
