@@ -120,10 +120,15 @@ impl NumberColumn {
         self.rows.iter().zip(&self.kinds).zip(&self.bits).map(|((row, kind), bits)| (*row, *kind, *bits))
     }
 
-    pub(crate) fn push(&mut self, row: usize, kind: NumberKind, bits: u64) {
-        self.bits.push(bits);
-        self.kinds.push(kind);
-        self.rows.push(row as u32);
+    /// The column of what `numbers` yields, by ascending rows.
+    pub(crate) fn collect(numbers: impl Iterator<Item = (usize, (NumberKind, u64))>) -> NumberColumn {
+        let mut column = NumberColumn::default();
+        for (row, (kind, bits)) in numbers {
+            column.bits.push(bits);
+            column.kinds.push(kind);
+            column.rows.push(row as u32);
+        }
+        column
     }
 }
 

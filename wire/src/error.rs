@@ -71,6 +71,8 @@ pub enum EditError {
     Row { row: usize, rows: usize },
     /// A list that must have an entry a row (a span, a trace) has another length.
     Length { rows: usize, values: usize },
+    /// More parts than one batch comes apart into.
+    Parts { parts: usize, limit: usize },
     /// The edited bytes would pass 4 GiB.
     Size,
     /// A list as a value would nest too deep where it is put.
@@ -82,6 +84,7 @@ impl fmt::Display for EditError {
         match self {
             Self::Row { row, rows } => write!(f, "row {row} of {rows}"),
             Self::Length { rows, values } => write!(f, "{values} values for {rows} rows"),
+            Self::Parts { parts, limit } => write!(f, "{parts} parts, and {limit} are allowed"),
             Self::Depth => f.write_str("the value nests too deep"),
             Self::Size => f.write_str("edited records would pass 4 GiB"),
         }

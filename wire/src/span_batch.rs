@@ -71,6 +71,12 @@ impl SpanBatch {
         self.0.merge(other.0);
     }
 
+    /// The batch as it is now, to go back to. Of one that was not edited it has the bytes but not the index, so that
+    /// a later edit of this one does not have to leave the index alone; of an edited one it is a clone.
+    pub fn original(&self) -> SpanBatch {
+        SpanBatch(self.0.original())
+    }
+
     /// Copies what is left, so that the bytes it arrived in can be freed: for who keeps few spans of many, and long.
     pub fn compact(&mut self) {
         self.0.compact();

@@ -71,13 +71,23 @@ impl SpanBatch {
 
     /// The text of each span that has an attribute `key` of type string.
     pub fn text(&self, key: &str) -> TextColumn {
+        TextColumn::collect(present(self.texts(key)))
+    }
+
+    /// As `text`, an entry a span.
+    pub fn texts(&self, key: &str) -> impl Iterator<Item = Option<&str>> {
+        self.values(key).map(|value| value.and_then(Value::as_text))
+    }
+
+    /// The first attribute of that key, an entry a span.
+    pub fn values(&self, key: &str) -> impl Iterator<Item = Option<Value<'_>>> {
         let view = self.0.view();
-        TextColumn::collect(view.values(key).filter_map(|(row, value)| Some((row, value.as_text()?))))
+        (0..view.records.len()).map(move |row| view.value(row, key))
     }
 
     /// The number of each span that has an attribute `key` of type int, double or bool.
     pub fn numbers(&self, key: &str) -> NumberColumn {
-        number_column(self.0.view().values(key))
+        number_column(self.values(key))
     }
 }
 
@@ -95,8 +105,7 @@ impl SpanBatch {
 
     /// The text of each resource that has an attribute `key` of type string; rows are resources.
     pub fn resource_text(&self, key: &str) -> TextColumn {
-        let values = self.resource_values(key);
-        TextColumn::collect(values.filter_map(|(row, value)| Some((row, value.as_text()?))))
+        TextColumn::collect(present(self.resource_values(key).map(|value| value?.as_text())))
     }
 
     /// The number of each resource that has an attribute `key` of type int, double or bool; rows are resources.
@@ -108,10 +117,10 @@ impl SpanBatch {
         (resource < self.resource_count()).then(|| Resource::new(self.0.view(), resource))
     }
 
-    fn resource_values(&self, key: &str) -> impl Iterator<Item = (usize, Value<'_>)> {
+    /// The first attribute of that key, an entry a resource.
+    pub fn resource_values(&self, key: &str) -> impl Iterator<Item = Option<Value<'_>>> {
         let view = self.0.view();
-        (0..view.layout.resources.len())
-            .filter_map(move |row| Some((row, Resource::new(view, row).attribute(key)?)))
+        (0..view.layout.resources.len()).map(move |resource| Resource::new(view, resource).attribute(key))
     }
 }
 
@@ -138,11 +147,6 @@ impl View<SpanFields> {
         text(name.of(self.record(row)))
     }
 
-    /// The first attribute of that key, of each span that has one.
-    fn values(&self, key: &str) -> impl Iterator<Item = (usize, Value<'_>)> {
-        (0..self.records.len()).filter_map(move |row| Some((row, self.value(row, key)?)))
-    }
-
     /// The first attribute of that key of one span.
     pub(super) fn value(&self, row: usize, key: &str) -> Option<Value<'_>> {
         let span = payload(bytes_at(&self.sources, self.records.get(row)?.place)?);
@@ -150,12 +154,11 @@ impl View<SpanFields> {
     }
 }
 
-fn number_column<'a>(values: impl Iterator<Item = (usize, Value<'a>)>) -> NumberColumn {
-    let mut column = NumberColumn::default();
-    for (row, value) in values {
-        if let Some((kind, bits)) = NumberKind::of(value) {
-            column.push(row, kind, bits);
-        }
-    }
-    column
+fn number_column<'a>(values: impl Iterator<Item = Option<Value<'a>>>) -> NumberColumn {
+    NumberColumn::collect(present(values.map(|value| NumberKind::of(value?))))
+}
+
+/// The rows that have something, and what it is.
+pub(super) fn present<T>(rows: impl Iterator<Item = Option<T>>) -> impl Iterator<Item = (usize, T)> {
+    rows.enumerate().filter_map(|(row, value)| Some((row, value?)))
 }

@@ -1,7 +1,11 @@
 //! One batch into several, without copying spans.
 
 use super::SpanBatch;
+use crate::EditError;
 use crate::store::Store;
+
+/// As many parts as one batch comes apart into.
+const MAX_PARTS: usize = 1024;
 
 impl SpanBatch {
     /// The spans named, in ascending order. Rows that do not exist are passed over.
@@ -14,12 +18,31 @@ impl SpanBatch {
         self.0.split_items(max_items).into_iter().map(SpanBatch).collect()
     }
 
+    /// Each span in the part that its entry names; parts are numbered from 0, and there are as many as the highest
+    /// number says.
+    pub fn partition(&self, parts: &[u32]) -> Result<Vec<SpanBatch>, EditError> {
+        let (rows, values) = (self.items(), parts.len());
+        if rows != values {
+            return Err(EditError::Length { rows, values });
+        }
+        let count = parts.iter().max().map_or(0, |highest| *highest as usize + 1);
+        if count > MAX_PARTS {
+            return Err(EditError::Parts { parts: count, limit: MAX_PARTS });
+        }
+        Ok(self.split_by(count, |row| parts.get(row).map_or(usize::MAX, |part| *part as usize)))
+    }
+
     /// `parts` batches, some perhaps empty; `hash` of a trace id says which one its spans go to.
     pub fn split_by_trace(&self, parts: usize, hash: impl Fn(&[u8; 16]) -> u64) -> Vec<SpanBatch> {
         let parts = parts.max(1);
+        let trace_ids = self.trace_ids();
+        self.split_by(parts, |row| trace_ids.get(row).map_or(0, |id| (hash(id) % parts as u64) as usize))
+    }
+
+    fn split_by(&self, parts: usize, part_of: impl Fn(usize) -> usize) -> Vec<SpanBatch> {
         let mut rows = vec![Vec::new(); parts];
-        for (row, trace_id) in self.trace_ids().iter().enumerate() {
-            if let Some(rows) = rows.get_mut((hash(trace_id) % parts as u64) as usize) {
+        for row in 0..self.items() {
+            if let Some(rows) = rows.get_mut(part_of(row)) {
                 rows.push(row as u32);
             }
         }

@@ -1,8 +1,10 @@
 //! The spans of a batch by trace: what samplers decide upon (`wit/traces.wit`).
 
-use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::columns::present;
 use super::{Resource, SpanBatch};
 use crate::column::{NumberColumn, NumberKind, TextColumn};
 use crate::{EditError, Value};
@@ -142,7 +144,7 @@ impl Traces {
 
     /// The text attribute `key` of the traces that have it: of the root, else of the first span that has it.
     pub fn text(&self, key: &str) -> TextColumn {
-        text_column(&self.texts(key))
+        TextColumn::collect(present(self.texts(key).into_iter()))
     }
 
     /// As `text`, an entry a trace.
@@ -153,19 +155,13 @@ impl Traces {
     /// The number or bool attribute `key` of the traces that have it: of the root, else of the first span that
     /// has it.
     pub fn numbers(&self, key: &str) -> NumberColumn {
-        let mut column = NumberColumn::default();
-        for (trace, number) in self.pick(key, NumberKind::of).into_iter().enumerate() {
-            if let Some((kind, bits)) = number {
-                column.push(trace, kind, bits);
-            }
-        }
-        column
+        NumberColumn::collect(present(self.pick(key, NumberKind::of).into_iter()))
     }
 
     /// The text attribute `key` of the resources of the traces that have it: of the root's resource, else of that of
     /// the first span whose resource has it.
     pub fn resource_text(&self, key: &str) -> TextColumn {
-        text_column(&self.resource_texts(key))
+        TextColumn::collect(present(self.resource_texts(key).into_iter()))
     }
 
     /// As `resource_text`, an entry a trace.
@@ -247,8 +243,4 @@ impl Grouping {
         }
         grouping
     }
-}
-
-fn text_column(texts: &[Option<&str>]) -> TextColumn {
-    TextColumn::collect(texts.iter().enumerate().filter_map(|(row, text)| Some((row, (*text)?))))
 }
