@@ -18,7 +18,7 @@ mod metrics;
 mod pool;
 mod processor;
 mod runtime;
-//mod sampler;
+mod sampler;
 mod stage;
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub use failure::{CallError, CallErrorKind};
 pub use limits::Limits;
 pub use processor::PluginProcessor;
 pub use runtime::Runtime;
-//pub use sampler::PluginSampler;
+pub use sampler::PluginSampler;
 pub use stage::{OnFailure, StageSettings};
 
 use guest::Shared;

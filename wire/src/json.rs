@@ -13,6 +13,7 @@ use std::fmt;
 
 use crate::{Batch, Signal};
 
+pub(crate) use value::write_value;
 pub use value::{OwnedValue, value_from_json, value_to_json};
 
 /// A JSON request as protobuf. JSON may nest 127 arrays and objects deep.

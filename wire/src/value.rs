@@ -59,6 +59,24 @@ impl<'a> KvList<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// The text of a value of type string.
+    pub fn as_text(self) -> Option<&'a str> {
+        match self {
+            Value::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number of an int, a double or a bool (0 or 1). Ints above 2^53 lose digits.
+    pub fn as_number(self) -> Option<f64> {
+        match self {
+            Value::Int(value) => Some(value as f64),
+            Value::Double(value) => Some(value),
+            Value::Bool(value) => Some(f64::from(u8::from(value))),
+            _ => None,
+        }
+    }
+
     /// One `AnyValue`, nearly always one field.
     #[inline]
     pub(crate) fn of(bytes: &'a [u8]) -> Value<'a> {
@@ -179,6 +197,16 @@ impl<'a> KeyValue<'a> {
         (value.len() as u64 == len).then_some((key, value))
     }
 
+    /// The key and the text, where that is what a plain entry has.
+    #[cfg(feature = "json")]
+    #[inline(always)]
+    pub(crate) fn split_text(entry: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let (key, value) = Self::split_plain(entry)?;
+        let [0x0a, rest @ ..] = value else { return None };
+        let (len, text) = varint::read(rest)?;
+        (text.len() as u64 == len).then_some((key, text))
+    }
+
     #[inline(always)]
     pub(crate) fn key(entry: &'a [u8]) -> &'a [u8] {
         match Self::split_plain(entry) {
@@ -253,6 +281,11 @@ fn write_parts(out: &mut Vec<u8>, number: u32, parts: &Parts<'_>) {
 
 fn parts_len(parts: &Parts<'_>) -> usize {
     parts.iter().map(|part| part.len()).sum()
+}
+
+/// Of a field that occurs twice the last counts.
+pub(crate) fn last_field(message: &[u8], number: u32) -> Option<Field<'_>> {
+    Fields::of(message).filter(|field| field.number == number).last()
 }
 
 /// The payloads of field `number`.

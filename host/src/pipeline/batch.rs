@@ -165,7 +165,7 @@ impl Batch {
 
     /// What this batch is at this moment, to go back to.
     pub(crate) fn save(&self) -> Saved {
-        Saved { data: self.data.clone(), shares: self.shares.clone() }
+        Saved { data: self.data.original(), shares: self.shares.clone() }
     }
 
     /// Gives up the batch for what was [saved](Batch::save) of it, or of those it was made of: nothing is settled.

@@ -26,6 +26,6 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
             $(imported::$interface::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;)*
         };
     }
-    link!(types, spans, batches, output, log, metrics, clock, schedule, http, store);
+    link!(types, spans, batches, traces, output, log, metrics, clock, schedule, http, store);
     Ok(())
 }

@@ -2,19 +2,22 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use tokio::sync::{MutexGuard, Notify, Semaphore, SemaphorePermit};
 
+use wire::Traces;
+
 use super::{
     Plugin,
-    bindings::exported::exporting::ExportError,
+    bindings::exported::{exporting::ExportError, sampling::Decision},
     breaker::{Breaker, Turn},
     custody::Passed,
     describe::{Concurrency, Role},
     failure::{CallError, CallErrorKind},
     guest::Shared,
+    imports::traces::TraceBatch,
     instance::{Instance, Undone},
     metrics::PluginMetrics,
 };
@@ -116,6 +119,15 @@ impl Pool {
         self.twice(|| {
             let data = data.clone();
             async move |guest: &mut Instance| guest.export(data).await
+        })
+        .await
+    }
+
+    /// Asks a guest to decide on traces.
+    pub(super) async fn sample(&self, traces: &Arc<Traces>) -> Result<Vec<Decision>, Undone> {
+        self.twice(|| {
+            let traces = TraceBatch::new(traces.clone());
+            async move |guest: &mut Instance| guest.sample(traces).await
         })
         .await
     }
@@ -326,7 +338,7 @@ impl Pool {
                 return None;
             }
         };
-        let mut old = slot.replace(fresh)?;
+        let old = slot.replace(fresh)?;
         self.metrics.recycled(why);
         let outcome = match old.save().await {
             Ok((state, batches)) => {

@@ -8,14 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CallError, Concurrency, Plugin, Role, StageSettings,
-    custody::Passed,
-    instance::Undone,
     pool::Place,
     stage::Stage,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
-    receipt::{Failure, Reason},
     telemetry::Telemetry,
 };
 

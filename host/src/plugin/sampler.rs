@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     CallError, Plugin, Role, StageSettings,
-    imports::traces::TraceBatch,
-    instance::{Decision, Undone},
+    bindings::exported::sampling::Decision,
+    instance::Undone,
     stage::Stage,
 };
 use crate::{
@@ -41,21 +41,21 @@ impl PluginSampler {
     }
 
     /// Takes out the spans of the traces that are dropped; they are returned as a batch of nothing but what is owed.
-    fn decide(&self, batch: &mut Batch, traces: &wire::TraceGroups, decisions: &[Decision]) -> Option<Batch> {
+    fn decide(&self, batch: &mut Batch, traces: &wire::Traces, decisions: &[Decision]) -> Option<Batch> {
         let (mut kept, mut out, mut undecided, mut represented) = (0, 0, 0, 0.0);
         let keep: Vec<bool> = std::iter::zip(decisions, traces.span_counts())
             .map(|(decision, spans)| match decision {
                 Decision::Keep(rate) => {
-                    kept += u64::from(*spans);
-                    represented += f64::from(*spans) / rate;
+                    kept += u64::from(spans);
+                    represented += f64::from(spans) / rate;
                     true
                 }
                 Decision::Drop => {
-                    out += u64::from(*spans);
+                    out += u64::from(spans);
                     false
                 }
                 Decision::Undecided => {
-                    undecided += u64::from(*spans);
+                    undecided += u64::from(spans);
                     true
                 }
             })
@@ -65,7 +65,8 @@ impl PluginSampler {
         self.metrics.undecided.increment(undecided);
         self.metrics.represented.increment(represented);
         if let wire::Batch::Spans(spans) = &mut batch.data {
-            spans.retain_traces(traces, &keep);
+            // There is an entry a trace, and the traces are this batch's: it cannot fail.
+            let _ = spans.retain_traces(traces, &keep);
         }
         batch.excess()
     }
@@ -83,7 +84,7 @@ impl Consumer for PluginSampler {
             return self.stage.fall_back(Stage::left_alone(batch), true).await;
         }
         let traces = Arc::new(spans.traces());
-        let outcome = pool.twice(async |guest| guest.sample(TraceBatch::new(&traces)).await).await;
+        let outcome = pool.sample(&traces).await;
         pool.note(outcome.as_ref().err().map(|undone| &undone.error));
         let decisions = match outcome {
             Ok(decisions) => decisions,

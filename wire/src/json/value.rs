@@ -46,7 +46,7 @@ pub fn value_from_json(json: &str) -> Result<OwnedValue, JsonError> {
 }
 
 /// Recurses as deep as the value nests, which a request's check and the JSON reader have bounded.
-pub(super) fn write_value(out: &mut Vec<u8>, value: &Value<'_>) {
+pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value<'_>) {
     match value {
         Value::Empty => out.extend_from_slice(b"null"),
         Value::Str(text) => push_str(out, text),

@@ -5,8 +5,8 @@ use super::fields::{
     TRACE_STATE,
 };
 use crate::Value;
-use crate::fields::{Field, Fields};
-use crate::value::{Parts, attribute, attributes, fields_in, fields_of, text};
+use crate::fields::Fields;
+use crate::value::{Parts, attribute, attributes, fields_in, fields_of, last_field, text};
 use crate::view::View;
 
 /// A span as it lies in its batch.
@@ -257,11 +257,6 @@ impl<'a> Link<'a> {
     pub fn flags(&self) -> u32 {
         last_field(self.bytes, 6).map_or(0, |field| field.fixed32())
     }
-}
-
-/// Of a field that occurs twice the last counts.
-fn last_field(message: &[u8], number: u32) -> Option<Field<'_>> {
-    Fields::of(message).filter(|field| field.number == number).last()
 }
 
 fn last(message: &[u8], number: u32) -> &[u8] {

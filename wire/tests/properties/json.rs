@@ -38,13 +38,13 @@ proptest! {
     /// JSON has no number for.
     #[test]
     fn values_survive_plain_json(value in requests::any_value()) {
-        let json = with_value(&value, |value| value_to_json(value));
+        let json = with_value(&value, value_to_json);
         let read = value_from_json(&json).unwrap_or_else(|error| panic!("{error} in {json}"));
         prop_assert!(is_same(&read.get(), Some(&as_plain(value.clone()))), "{value:?}\n{json}");
     }
 }
 
-fn as_plain(mut value: AnyValue) -> AnyValue {
+pub(crate) fn as_plain(mut value: AnyValue) -> AnyValue {
     value.value = match value.value {
         Some(ProstValue::BytesValue(bytes)) => Some(ProstValue::StringValue(base64(&bytes))),
         Some(ProstValue::DoubleValue(double)) if double.is_infinite() => {

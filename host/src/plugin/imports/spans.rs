@@ -3,7 +3,7 @@
 use wasmtime::{Result, bail, component::Resource};
 use wire::SpanBatch;
 
-use super::{rows, values};
+use super::{flat, rows, values};
 use crate::{
     pipeline::Batch,
     plugin::{
@@ -15,9 +15,6 @@ use crate::{
         guest::Guest,
     },
 };
-
-/// How many parts a batch may be partitioned into.
-const PART_LIMIT: u32 = 1024;
 
 type Handle = Resource<Spans>;
 type Edited = Result<Result<(), EditError>>;
@@ -127,7 +124,7 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn flat(&mut self, batch: Handle) -> Result<FlatSpans> {
-        Ok(super::flat::flat(self.spans(&batch)?))
+        Ok(flat::spans(self.spans(&batch)?.flat()))
     }
 
     fn otlp(&mut self, batch: Handle) -> Result<Vec<u8>> {
@@ -219,14 +216,10 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn partition(&mut self, batch: Handle, parts: Vec<u32>) -> Result<Result<Vec<Handle>, EditError>> {
-        let items = self.spans(&batch)?.items();
-        if let Err(error) = values::check_len(parts.len(), items) {
-            return Ok(Err(error));
-        }
-        if let Some(part) = parts.iter().find(|part| **part >= PART_LIMIT) {
-            return Ok(Err(EditError::NoSuchRow(*part)));
-        }
-        let made: Vec<SpanBatch> = todo!(); // self.custody.edit_spans(batch.rep())?.partition(&parts);
+        let made = match self.spans(&batch)?.partition(&parts) {
+            Ok(made) => made,
+            Err(error) => return Ok(Err(values::edit_error(error))),
+        };
         let whole = self.custody.edit(batch.rep())?;
         whole.data = wire::Batch::empty(wire::Signal::Traces);
         let made: Vec<Batch> = made.into_iter().map(|part| whole.derive(wire::Batch::Spans(part))).collect();

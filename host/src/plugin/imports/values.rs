@@ -47,7 +47,8 @@ pub(super) fn with_value(
 pub(super) fn edit_error(error: WireEditError) -> EditError {
     match error {
         WireEditError::Row { row, .. } => EditError::NoSuchRow(row as u32),
-        WireEditError::Size => EditError::TooLarge,
+        WireEditError::Length { rows, values } => wrong_length(rows, values),
+        WireEditError::Size | WireEditError::Parts { .. } => EditError::TooLarge,
         WireEditError::Depth => EditError::BadValue(error.to_string()),
     }
 }
@@ -132,5 +133,9 @@ pub(super) fn check_len(given: usize, expected: usize) -> Result<(), EditError> 
     if given == expected {
         return Ok(());
     }
-    Err(EditError::WrongLength(WrongLength { expected: expected as u32, given: given as u32 }))
+    Err(wrong_length(expected, given))
+}
+
+fn wrong_length(expected: usize, given: usize) -> EditError {
+    EditError::WrongLength(WrongLength { expected: expected as u32, given: given as u32 })
 }
