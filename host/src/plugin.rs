@@ -1,0 +1,5 @@
+//! Plugins: wasm components that process, sample and export (`wit/`).
+
+pub mod card;
+pub mod config;
+pub mod schema;
