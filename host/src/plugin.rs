@@ -2,4 +2,6 @@
 
 pub mod card;
 pub mod config;
+pub mod factory;
+pub mod file;
 pub mod schema;
