@@ -28,7 +28,7 @@ impl<C: Columns> View<C> {
     /// Should they pass 4 GiB together, the last ones stay as they were.
     pub(crate) fn rewrite_all(
         &mut self,
-        mut edit: impl FnMut(usize, &[u8], &mut Patch),
+        mut edit: impl FnMut(usize, &C, &[u8], &mut Patch),
     ) -> Result<(), EditError> {
         let mut outcome = Ok(());
         let mut patch = Patch::default();
@@ -38,7 +38,7 @@ impl<C: Columns> View<C> {
             let frame = bytes_at(&self.sources, record.place).unwrap_or_default();
             let body = payload(frame);
             patch.clear();
-            edit(row, body, &mut patch);
+            edit(row, &self.columns, body, &mut patch);
             if patch.is_empty() && self.arena != Some(record.place.source) {
                 continue;
             }
@@ -72,14 +72,14 @@ impl<C: Columns> View<C> {
     pub(crate) fn rewrite(
         &mut self,
         row: usize,
-        edit: impl FnOnce(&[u8], &mut Patch),
+        edit: impl FnOnce(&C, &[u8], &mut Patch),
     ) -> Result<(), EditError> {
         if row >= self.records.len() {
             return Err(EditError::Row { row, rows: self.records.len() });
         }
         let body = self.record(row);
         let mut patch = Patch::default();
-        edit(body, &mut patch);
+        edit(&self.columns, body, &mut patch);
         if patch.is_empty() {
             return Ok(());
         }
@@ -111,7 +111,7 @@ impl<C: Columns> View<C> {
         self.changed = true;
         if arena_len > self.arena_live_bytes * 2 + MAX_GARBAGE_BYTES {
             // Nothing grows, so everything fits.
-            let _ = self.rewrite_all(|_, _, _| ());
+            let _ = self.rewrite_all(|_, _, _, _| ());
         }
     }
 
