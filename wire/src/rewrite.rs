@@ -17,6 +17,9 @@ use crate::view::{Columns, View};
 /// than this, they are cleared.
 const MAX_GARBAGE_BYTES: usize = 1 << 20;
 
+/// What an edit of all rows adds to each, at least usually: to make room ahead.
+const USUAL_GROWTH_BYTES: usize = 64;
+
 impl<C: Columns> View<C> {
     /// The payload of a record.
     pub(crate) fn record(&self, row: usize) -> &[u8] {
@@ -43,7 +46,10 @@ impl<C: Columns> View<C> {
                 continue;
             }
             if arena.is_empty() {
-                arena.reserve(self.records.iter().skip(row).map(|record| record.place.len()).sum());
+                let rest = self.records.get(row..).unwrap_or_default();
+                let len_bytes: usize = rest.iter().map(|record| record.place.len() + USUAL_GROWTH_BYTES).sum();
+                arena.reserve(len_bytes.min(SIZE_LIMIT_BYTES));
+                moves.reserve(rest.len());
             }
             let start = arena.len();
             if start + framed_len(RECORD, patch.len_after(body.len())) > SIZE_LIMIT_BYTES {
