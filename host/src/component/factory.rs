@@ -60,8 +60,9 @@ pub trait ProcessorFactory: Factory {
 }
 
 /// A type of exporter.
+#[async_trait::async_trait]
 pub trait ExporterFactory: Factory {
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError>;
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError>;
 }
 
 /// An exporter and how it wants to be fed.

@@ -76,8 +76,9 @@ impl ReceiverFactory for Fake {
     }
 }
 
+#[async_trait::async_trait]
 impl ExporterFactory for Fake {
-    fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+    async fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         Err(ConfigError::new("a fake is not built"))
     }
 }

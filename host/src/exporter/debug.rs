@@ -71,8 +71,9 @@ impl Factory for DebugFactory {
     }
 }
 
+#[async_trait::async_trait]
 impl ExporterFactory for DebugFactory {
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config = read(config)?;
         if config.loglevel.is_some() {
             let id = &context.id.kind;

@@ -48,8 +48,9 @@ impl Factory for FileFactory {
     }
 }
 
+#[async_trait::async_trait]
 impl ExporterFactory for FileFactory {
-    fn build(&self, config: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+    async fn build(&self, config: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let exporter = FileExporter::open(&read(config)?).map_err(ConfigError::new)?;
         Ok(BuiltExporter { exporter: Arc::new(exporter), sending: SendingSettings::direct() })
     }

@@ -36,8 +36,9 @@ impl Factory for NopFactory {
     }
 }
 
+#[async_trait::async_trait]
 impl ExporterFactory for NopFactory {
-    fn build(&self, config: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+    async fn build(&self, config: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         self.check(config)?;
         Ok(BuiltExporter { exporter: Arc::new(NopExporter), sending: SendingSettings::direct() })
     }

@@ -56,8 +56,9 @@ impl Factory for OtlpGrpcFactory {
     }
 }
 
+#[async_trait::async_trait]
 impl ExporterFactory for OtlpGrpcFactory {
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config: OtlpGrpcConfig = config.read()?;
         config.validate()?;
         let exporter = OtlpGrpc {

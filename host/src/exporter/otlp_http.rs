@@ -52,8 +52,9 @@ impl Factory for OtlpHttpFactory {
     }
 }
 
+#[async_trait::async_trait]
 impl ExporterFactory for OtlpHttpFactory {
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config: OtlpHttpConfig = config.read()?;
         config.validate()?;
         let endpoints = config.endpoints()?;

@@ -20,12 +20,15 @@ use crate::{
 
 /// What a config describes, built and ready to start.
 pub(super) struct Graph {
-    pub(super) receivers: Vec<(ComponentId, Box<dyn Receiver>, Ingest)>,
+    pub(super) receivers: Vec<Entry>,
     /// Those of each pipeline, from the front to the back.
     pub(super) processors: Vec<Vec<Arc<dyn Processor>>>,
     /// One for each exporter that a pipeline names.
     pub(super) sendings: BTreeMap<ComponentId, Arc<Sending>>,
 }
+
+/// A receiver and its way into the pipelines.
+type Entry = (ComponentId, Box<dyn Receiver>, Ingest);
 
 /// What building takes.
 struct Builder<'a> {
@@ -43,7 +46,7 @@ pub(super) async fn build(
     extensions: &Extensions,
 ) -> Result<Graph, ConfigError> {
     let builder = Builder { config, registry, telemetry, extensions };
-    let sendings = builder.sendings()?;
+    let sendings = builder.sendings().await?;
     let mut entrances = Vec::new();
     let mut processors = Vec::new();
     for (id, pipeline) in &config.service.pipelines {
@@ -61,7 +64,7 @@ impl Builder<'_> {
         BuildContext { id, telemetry: self.telemetry, extensions: self.extensions }
     }
 
-    fn sendings(&self) -> Result<BTreeMap<ComponentId, Arc<Sending>>, ConfigError> {
+    async fn sendings(&self) -> Result<BTreeMap<ComponentId, Arc<Sending>>, ConfigError> {
         let mut sendings = BTreeMap::new();
         for id in used(self.config, |pipeline| &pipeline.exporters) {
             let signals = signals_of(self.config, |pipeline| pipeline.exporters.contains(&id));
@@ -69,7 +72,7 @@ impl Builder<'_> {
                 (self.config.exporters.get(&id), self.registry.exporter(&id.kind))
             {
                 let BuiltExporter { exporter, sending } =
-                    factory.build(node, &self.context(&id)).map_err(|error| error.within(node))?;
+                    factory.build(node, &self.context(&id)).await.map_err(|error| error.within(node))?;
                 let sending = Sending::start(&id.to_string(), &signals, exporter, &sending, self.telemetry);
                 sendings.insert(id, sending);
             }
@@ -122,7 +125,7 @@ impl Builder<'_> {
     fn receivers(
         &self,
         entrances: &[(&PipelineId, &PipelineConfig, Entrance)],
-    ) -> Result<Vec<(ComponentId, Box<dyn Receiver>, Ingest)>, ConfigError> {
+    ) -> Result<Vec<Entry>, ConfigError> {
         let mut receivers = Vec::new();
         for id in used(self.config, |pipeline| &pipeline.receivers) {
             let of = |signal: Signal| -> Vec<Entrance> {

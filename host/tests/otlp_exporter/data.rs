@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderValue};
+use futures::FutureExt as _;
 use opentelemetry_proto::tonic::{
     collector::{
         logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
@@ -48,7 +49,9 @@ pub(crate) fn build(factory: &dyn ExporterFactory, config: Json) -> Result<Built
     extensions.client_auth.insert("token".to_owned(), Arc::new(Token));
     let config = Node::from_json(config);
     factory.check(&config)?;
-    factory.build(&config, &BuildContext { id: &id, telemetry: &Telemetry::new(), extensions: &extensions })
+    let context = BuildContext { id: &id, telemetry: &Telemetry::new(), extensions: &extensions };
+    // None of these waits for anything.
+    factory.build(&config, &context).now_or_never().unwrap()
 }
 
 pub(crate) fn batch(signal: Signal, request: &impl Message) -> wire::Batch {

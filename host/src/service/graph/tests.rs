@@ -73,8 +73,9 @@ impl ProcessorFactory for Noting {
     }
 }
 
+#[async_trait::async_trait]
 impl ExporterFactory for Noting {
-    fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+    async fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         Ok(BuiltExporter { exporter: Arc::new(self.clone()), sending: SendingSettings::direct() })
     }
 }
