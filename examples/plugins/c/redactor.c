@@ -20,7 +20,12 @@ bool exports_processing_configure(plugin_string_t *json, exports_processing_conf
     return true;
 }
 
-// What becomes of a text: its first bytes stay, and something follows them.
+static void append(plugin_string_t *arena, const void *bytes, size_t len) {
+    memcpy(arena->ptr + arena->len, bytes, len);
+    arena->len += len;
+}
+
+// What becomes of a text: its first bytes stay, and something follows them. NULL leaves it as it is.
 typedef struct {
     size_t kept;
     const char *then;
@@ -32,7 +37,7 @@ static replacement_t hidden(const uint8_t *text, size_t len) {
 
 static replacement_t without_query(const uint8_t *text, size_t len) {
     const uint8_t *query = memchr(text, '?', len);
-    return query ? (replacement_t){query - text, "?***"} : (replacement_t){len, ""};
+    return query ? (replacement_t){query - text, "?***"} : (replacement_t){0, NULL};
 }
 
 // Replaces a text attribute of every span that has it.
@@ -40,20 +45,21 @@ static void edit(spans_borrow_span_batch_t spans, plugin_string_t *key, replacem
     spans_text_column_t column;
     spans_method_span_batch_text_column(spans, key, &column);
     uint8_t *arena = malloc(column.arena.len + 4 * column.ends.len);
-    size_t start = 0, end = 0;
-    for (size_t i = 0; i < column.ends.len; i++) {
+    // The edited rows take the place of those read: there are no more of them.
+    spans_text_column_t edited = {{arena, 0}, {column.ends.ptr, 0}, {column.rows.ptr, 0}};
+    for (size_t i = 0, start = 0, end; i < column.ends.len; i++, start = end) {
+        end = column.ends.ptr[i];
         const uint8_t *text = column.arena.ptr + start;
-        replacement_t replacement = replace(text, column.ends.ptr[i] - start);
-        size_t added = strlen(replacement.then);
-        memcpy(arena + end, text, replacement.kept);
-        memcpy(arena + end + replacement.kept, replacement.then, added);
-        start = column.ends.ptr[i];
-        column.ends.ptr[i] = end += replacement.kept + added;
+        replacement_t replacement = replace(text, end - start);
+        if (!replacement.then) continue;
+        append(&edited.arena, text, replacement.kept);
+        append(&edited.arena, replacement.then, strlen(replacement.then));
+        edited.ends.ptr[edited.ends.len++] = edited.arena.len;
+        edited.rows.ptr[edited.rows.len++] = column.rows.ptr[i];
     }
-    free(column.arena.ptr);
-    column.arena = (plugin_string_t){arena, end};
     spans_edit_error_t error;
-    if (!spans_method_span_batch_set_text_column(spans, key, &column, &error)) abort();
+    if (!spans_method_span_batch_set_text_column(spans, key, &edited, &error)) abort();
+    free(arena);
     spans_text_column_free(&column);
 }
 
