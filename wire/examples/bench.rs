@@ -86,6 +86,7 @@ fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
             let attributes = batch.spans().flat_map(|span| span.attributes());
             black_box(attributes.map(|(key, _)| key.len()).sum::<usize>());
         }),
+        indexed("flat: every field of every span", |batch, _| drop(black_box(batch.flat()))),
         task("sampler: index, keep 8 %, encode", |mut batch, _| {
             let durations = batch.durations_nano();
             let statuses = batch.status_codes().to_vec();

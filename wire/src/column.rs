@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::EditError;
+use crate::{EditError, Value};
 
 /// Text of some rows, in one arena.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,10 +120,36 @@ impl NumberColumn {
         self.rows.iter().zip(&self.kinds).zip(&self.bits).map(|((row, kind), bits)| (*row, *kind, *bits))
     }
 
-    pub(crate) fn push(&mut self, row: usize, kind: NumberKind, bits: u64) {
-        self.bits.push(bits);
-        self.kinds.push(kind);
-        self.rows.push(row as u32);
+    /// The column of what `numbers` yields, by ascending rows.
+    pub(crate) fn collect(numbers: impl Iterator<Item = (usize, (NumberKind, u64))>) -> NumberColumn {
+        let mut column = NumberColumn::default();
+        for (row, (kind, bits)) in numbers {
+            column.bits.push(bits);
+            column.kinds.push(kind);
+            column.rows.push(row as u32);
+        }
+        column
+    }
+}
+
+impl NumberKind {
+    /// The kind and the 64 bits of a value that is a number or a bool.
+    pub fn of(value: Value<'_>) -> Option<(NumberKind, u64)> {
+        match value {
+            Value::Int(value) => Some((NumberKind::Int, value.cast_unsigned())),
+            Value::Double(value) => Some((NumberKind::Double, value.to_bits())),
+            Value::Bool(value) => Some((NumberKind::Bool, u64::from(value))),
+            _ => None,
+        }
+    }
+
+    /// What 64 bits of this kind mean.
+    pub fn value(self, bits: u64) -> Value<'static> {
+        match self {
+            NumberKind::Int => Value::Int(bits.cast_signed()),
+            NumberKind::Double => Value::Double(f64::from_bits(bits)),
+            NumberKind::Bool => Value::Bool(bits != 0),
+        }
     }
 }
 

@@ -69,6 +69,10 @@ impl std::error::Error for WireError {}
 pub enum EditError {
     /// There is no such span, or no such resource.
     Row { row: usize, rows: usize },
+    /// A list that must have an entry a row (a span, a trace) has another length.
+    Length { rows: usize, values: usize },
+    /// More parts than one batch comes apart into.
+    Parts { parts: usize, limit: usize },
     /// The edited bytes would pass 4 GiB.
     Size,
     /// A list as a value would nest too deep where it is put.
@@ -79,6 +83,8 @@ impl fmt::Display for EditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Row { row, rows } => write!(f, "row {row} of {rows}"),
+            Self::Length { rows, values } => write!(f, "{values} values for {rows} rows"),
+            Self::Parts { parts, limit } => write!(f, "{parts} parts, and {limit} are allowed"),
             Self::Depth => f.write_str("the value nests too deep"),
             Self::Size => f.write_str("edited records would pass 4 GiB"),
         }

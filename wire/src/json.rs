@@ -6,11 +6,15 @@
 mod number;
 mod read;
 mod text;
+mod value;
 mod write;
 
 use std::fmt;
 
 use crate::{Batch, Signal};
+
+pub(crate) use value::write_value;
+pub use value::{OwnedValue, value_from_json, value_to_json};
 
 /// A JSON request as protobuf. JSON may nest 127 arrays and objects deep.
 pub fn from_json(signal: Signal, json: &[u8]) -> Result<Vec<u8>, JsonError> {
@@ -35,6 +39,16 @@ pub struct JsonError {
     pub line: usize,
     pub column: usize,
     pub message: String,
+}
+
+impl JsonError {
+    fn new(path: String, error: &serde_json::Error) -> JsonError {
+        let (line, column) = (error.line(), error.column());
+        let message = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
+        JsonError { path, line, column, message }
+    }
 }
 
 impl fmt::Display for JsonError {

@@ -4,7 +4,7 @@
 //! listing them one after another (two requests concatenate into a valid third), and leave as they came
 //! unless someone edits them. No I/O, no async, no decoding into objects.
 //!
-//! Nothing here takes more than linear time in the bytes and rows it is given (grouping by trace sorts), however
+//! Nothing here takes more than linear time in the bytes and rows it is given, however
 //! the bytes are made: nesting is bounded, each length is known before it is written, and a batch edited row by
 //! row clears what it left behind only when that is as much as what lives.
 //!
@@ -49,4 +49,6 @@ pub use column::{ColumnError, NumberColumn, NumberKind, TextColumn};
 pub use error::{EditError, WireError, WireErrorKind};
 pub use signal::Signal;
 pub use span_batch::{Event, Link, Resource, Scope, Span, SpanBatch, Traces};
+#[cfg(feature = "json")]
+pub use span_batch::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans};
 pub use value::{Array, KvList, Value};

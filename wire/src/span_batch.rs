@@ -2,8 +2,11 @@ mod columns;
 mod edits;
 mod envelopes;
 mod fields;
+#[cfg(feature = "json")]
+mod flat;
 mod partition;
 mod rows;
+mod traces;
 mod write;
 
 use std::fmt;
@@ -15,8 +18,10 @@ use crate::store::Store;
 use crate::{Signal, WireError};
 use fields::SpanFields;
 
-pub use partition::Traces;
+#[cfg(feature = "json")]
+pub use flat::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans};
 pub use rows::{Event, Link, Resource, Scope, Span};
+pub use traces::Traces;
 
 /// Spans over the bytes they arrived in.
 ///
@@ -64,6 +69,12 @@ impl SpanBatch {
     /// Adds another batch's spans after these, without copying them.
     pub fn merge(&mut self, other: SpanBatch) {
         self.0.merge(other.0);
+    }
+
+    /// The batch as it is now, to go back to. Of one that was not edited it has the bytes but not the index, so that
+    /// a later edit of this one does not have to leave the index alone; of an edited one it is a clone.
+    pub fn original(&self) -> SpanBatch {
+        SpanBatch(self.0.original())
     }
 
     /// Copies what is left, so that the bytes it arrived in can be freed: for who keeps few spans of many, and long.

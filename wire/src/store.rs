@@ -79,6 +79,15 @@ impl<C: Columns> Store<C> {
         }
     }
 
+    /// As it is now, to go back to; editing this one later copies nothing if it was not edited before.
+    pub(crate) fn original(&self) -> Store<C> {
+        let Some(view) = self.view.get() else { return self.clone() };
+        if view.changed {
+            return self.clone();
+        }
+        Store { requests: view.sources.iter().cloned().collect(), view: OnceLock::new(), items: self.items }
+    }
+
     /// Copies what is left into one request of its own, so that the sources can go.
     pub(crate) fn compact(&mut self) {
         let request = Bytes::from(self.chunks().concat());

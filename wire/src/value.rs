@@ -34,32 +34,52 @@ pub struct KvList<'a>(Parts<'a>);
 /// One message in as many parts as it has occurrences, nearly always one.
 pub(crate) type Parts<'a> = SmallVec<[&'a [u8]; 1]>;
 
-const STRING: u32 = 1;
-const BOOL: u32 = 2;
-const INT: u32 = 3;
-const DOUBLE: u32 = 4;
-const ARRAY: u32 = 5;
-const KV_LIST: u32 = 6;
+pub(crate) const STRING: u32 = 1;
+pub(crate) const BOOL: u32 = 2;
+pub(crate) const INT: u32 = 3;
+pub(crate) const DOUBLE: u32 = 4;
+pub(crate) const ARRAY: u32 = 5;
+pub(crate) const KV_LIST: u32 = 6;
 const BYTES: u32 = 7;
 const STRINDEX: u32 = 8;
+/// Of an `ArrayValue`, of a `KeyValueList`.
+pub(crate) const VALUES: u32 = 1;
 
 impl<'a> Array<'a> {
     pub fn values(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
-        fields_of(self.0.clone(), 1).map(Value::of)
+        fields_of(self.0.clone(), VALUES).map(Value::of)
     }
 }
 
 impl<'a> KvList<'a> {
     /// Keys and values, as they lie; a key may occur twice.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        fields_of(self.0.clone(), 1).map(entry)
+        fields_of(self.0.clone(), VALUES).map(entry)
     }
 }
 
 impl<'a> Value<'a> {
+    /// The text of a value of type string.
+    pub fn as_text(self) -> Option<&'a str> {
+        match self {
+            Value::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number of an int, a double or a bool (0 or 1). Ints above 2^53 lose digits.
+    pub fn as_number(self) -> Option<f64> {
+        match self {
+            Value::Int(value) => Some(value as f64),
+            Value::Double(value) => Some(value),
+            Value::Bool(value) => Some(f64::from(u8::from(value))),
+            _ => None,
+        }
+    }
+
     /// One `AnyValue`, nearly always one field.
     #[inline]
-    fn of(bytes: &'a [u8]) -> Value<'a> {
+    pub(crate) fn of(bytes: &'a [u8]) -> Value<'a> {
         let mut fields = Fields::of(bytes);
         match (fields.next(), fields.next()) {
             (Some(field), None) => Value::Empty.and(&field),
@@ -151,8 +171,8 @@ pub(crate) struct KeyValue<'a> {
 }
 
 impl<'a> KeyValue<'a> {
-    const KEY: u32 = 1;
-    const VALUE: u32 = 2;
+    pub(crate) const KEY: u32 = 1;
+    pub(crate) const VALUE: u32 = 2;
 
     #[cold]
     fn read(entry: &'a [u8]) -> KeyValue<'a> {
@@ -175,6 +195,16 @@ impl<'a> KeyValue<'a> {
         let [0x12, rest @ ..] = rest else { return None };
         let (len, value) = varint::read(rest)?;
         (value.len() as u64 == len).then_some((key, value))
+    }
+
+    /// The key and the text, where that is what a plain entry has.
+    #[cfg(feature = "json")]
+    #[inline(always)]
+    pub(crate) fn split_text(entry: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let (key, value) = Self::split_plain(entry)?;
+        let [0x0a, rest @ ..] = value else { return None };
+        let (len, text) = varint::read(rest)?;
+        (text.len() as u64 == len).then_some((key, text))
     }
 
     #[inline(always)]
@@ -251,6 +281,11 @@ fn write_parts(out: &mut Vec<u8>, number: u32, parts: &Parts<'_>) {
 
 fn parts_len(parts: &Parts<'_>) -> usize {
     parts.iter().map(|part| part.len()).sum()
+}
+
+/// Of a field that occurs twice the last counts.
+pub(crate) fn last_field(message: &[u8], number: u32) -> Option<Field<'_>> {
+    Fields::of(message).filter(|field| field.number == number).last()
 }
 
 /// The payloads of field `number`.

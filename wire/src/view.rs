@@ -89,7 +89,12 @@ impl<C: Columns> View<C> {
     /// As `select`, several times: a record named for one part is not named for another.
     pub(crate) fn partition<'r>(&self, parts: impl IntoIterator<Item = &'r [u32]>) -> Vec<View<C>> {
         let mut parts: Vec<View<C>> = parts.into_iter().map(|rows| self.select(rows)).collect();
-        parts.iter_mut().skip(1).for_each(|part| part.loose = false);
+        let first = parts.iter().position(|part| !part.records.is_empty()).unwrap_or(0);
+        for (at, part) in parts.iter_mut().enumerate() {
+            if at != first {
+                (part.loose, part.changed) = (false, true);
+            }
+        }
         parts
     }
 

@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{SendingSettings, backoff::Backoff, closed, log::Throttle, metrics::SendingMetrics};
+use super::{SendingSettings, backoff::Backoff, closed, metrics::SendingMetrics};
 use crate::{
     exporter::{ExportError, Exported, Exporter},
     pipeline::{Batch, Refused},
     receipt::{Failure, Reason, Retry},
+    telemetry::throttle::Throttle,
 };
 
 pub(super) struct Delivery {

@@ -1,6 +1,6 @@
 //! From JSON: a visitor led by the schema that writes protobuf as it reads.
 
-mod encoder;
+pub(super) mod encoder;
 
 use std::fmt::{self, Write as _};
 
@@ -37,10 +37,6 @@ enum Step {
 
 impl State {
     fn explain(&self, error: &serde_json::Error) -> JsonError {
-        let (line, column) = (error.line(), error.column());
-        let message = error.to_string();
-        let place = format!(" at line {line} column {column}");
-        let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
         let mut path = String::new();
         for step in &self.path {
             // Writing to a String cannot fail.
@@ -50,7 +46,7 @@ impl State {
                 Step::Index(index) => write!(path, "[{index}]"),
             };
         }
-        JsonError { path, line, column, message }
+        JsonError::new(path, error)
     }
 }
 

@@ -168,7 +168,7 @@ fn push_bits(out: &mut Vec<u8>, kind: Kind, bits: u64) {
     }
 }
 
-fn push_double(out: &mut Vec<u8>, value: f64) {
+pub(super) fn push_double(out: &mut Vec<u8>, value: f64) {
     if value.is_nan() {
         push_str(out, "NaN");
     } else if value.is_infinite() {
@@ -184,7 +184,7 @@ fn push_quoted(out: &mut Vec<u8>, value: &impl serde::Serialize) {
     out.push(b'"');
 }
 
-fn push_str(out: &mut Vec<u8>, text: &str) {
+pub(super) fn push_str(out: &mut Vec<u8>, text: &str) {
     // Without an early exit, so that it is many bytes at a time; few texts have anything to escape.
     let escape = |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\');
     if text.bytes().fold(false, escape) {
@@ -195,7 +195,7 @@ fn push_str(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-fn push(out: &mut Vec<u8>, value: &impl serde::Serialize) {
+pub(super) fn push(out: &mut Vec<u8>, value: &impl serde::Serialize) {
     // Neither a Vec nor these values can fail.
     let _ = serde_json::to_writer(out, value);
 }

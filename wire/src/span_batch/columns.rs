@@ -1,7 +1,7 @@
 //! Reading: a field or an attribute of all spans at once.
 
 use super::fields::{ATTRIBUTES, SpanFields};
-use super::{Resource, Span, SpanBatch};
+use super::{Resource, Scope, Span, SpanBatch};
 use crate::Value;
 use crate::column::{NumberColumn, NumberKind, TextColumn};
 use crate::encode::bytes_at;
@@ -56,7 +56,7 @@ impl SpanBatch {
         &self.fields().flags
     }
 
-    fn fields(&self) -> &SpanFields {
+    pub(super) fn fields(&self) -> &SpanFields {
         &self.0.view().columns
     }
 }
@@ -71,16 +71,23 @@ impl SpanBatch {
 
     /// The text of each span that has an attribute `key` of type string.
     pub fn text(&self, key: &str) -> TextColumn {
+        TextColumn::collect(present(self.texts(key)))
+    }
+
+    /// As `text`, an entry a span.
+    pub fn texts(&self, key: &str) -> impl Iterator<Item = Option<&str>> {
+        self.values(key).map(|value| value.and_then(Value::as_text))
+    }
+
+    /// The first attribute of that key, an entry a span.
+    pub fn values(&self, key: &str) -> impl Iterator<Item = Option<Value<'_>>> {
         let view = self.0.view();
-        TextColumn::collect(view.values(key).filter_map(|(row, value)| match value {
-            Value::Str(text) => Some((row, text)),
-            _ => None,
-        }))
+        (0..view.records.len()).map(move |row| view.value(row, key))
     }
 
     /// The number of each span that has an attribute `key` of type int, double or bool.
     pub fn numbers(&self, key: &str) -> NumberColumn {
-        number_column(self.0.view().values(key))
+        number_column(self.values(key))
     }
 }
 
@@ -98,10 +105,7 @@ impl SpanBatch {
 
     /// The text of each resource that has an attribute `key` of type string; rows are resources.
     pub fn resource_text(&self, key: &str) -> TextColumn {
-        TextColumn::collect(self.resource_values(key).filter_map(|(row, value)| match value {
-            Value::Str(text) => Some((row, text)),
-            _ => None,
-        }))
+        TextColumn::collect(present(self.resource_values(key).map(|value| value?.as_text())))
     }
 
     /// The number of each resource that has an attribute `key` of type int, double or bool; rows are resources.
@@ -109,14 +113,20 @@ impl SpanBatch {
         number_column(self.resource_values(key))
     }
 
+    /// A scope, also one whose spans are gone.
+    pub fn scope(&self, scope: usize) -> Option<Scope<'_>> {
+        let view = self.0.view();
+        (scope < view.layout.scopes.len()).then(|| Scope::new(view, scope))
+    }
+
     pub fn resource(&self, resource: usize) -> Option<Resource<'_>> {
         (resource < self.resource_count()).then(|| Resource::new(self.0.view(), resource))
     }
 
-    fn resource_values(&self, key: &str) -> impl Iterator<Item = (usize, Value<'_>)> {
+    /// The first attribute of that key, an entry a resource.
+    pub fn resource_values(&self, key: &str) -> impl Iterator<Item = Option<Value<'_>>> {
         let view = self.0.view();
-        (0..view.layout.resources.len())
-            .filter_map(move |row| Some((row, Resource::new(view, row).attribute(key)?)))
+        (0..view.layout.resources.len()).map(move |resource| Resource::new(view, resource).attribute(key))
     }
 }
 
@@ -140,28 +150,21 @@ impl SpanBatch {
 impl View<SpanFields> {
     pub(super) fn name(&self, row: usize) -> &str {
         let Some(name) = self.columns.names.get(row) else { return "" };
-        let (start, len) = (name.start as usize, name.len as usize);
-        text(self.record(row).get(start..start + len).unwrap_or_default())
+        text(name.of(self.record(row)))
     }
 
-    /// The first attribute of that key, of each span that has one.
-    fn values(&self, key: &str) -> impl Iterator<Item = (usize, Value<'_>)> {
-        self.records.iter().enumerate().filter_map(move |(row, record)| {
-            let span = payload(bytes_at(&self.sources, record.place)?);
-            Some((row, attribute(span, ATTRIBUTES, key)?))
-        })
+    /// The first attribute of that key of one span.
+    pub(super) fn value(&self, row: usize, key: &str) -> Option<Value<'_>> {
+        let span = payload(bytes_at(&self.sources, self.records.get(row)?.place)?);
+        attribute(span, ATTRIBUTES, key)
     }
 }
 
-fn number_column<'a>(values: impl Iterator<Item = (usize, Value<'a>)>) -> NumberColumn {
-    let mut column = NumberColumn::default();
-    for (row, value) in values {
-        match value {
-            Value::Int(value) => column.push(row, NumberKind::Int, value.cast_unsigned()),
-            Value::Double(value) => column.push(row, NumberKind::Double, value.to_bits()),
-            Value::Bool(value) => column.push(row, NumberKind::Bool, u64::from(value)),
-            _ => {}
-        }
-    }
-    column
+fn number_column<'a>(values: impl Iterator<Item = Option<Value<'a>>>) -> NumberColumn {
+    NumberColumn::collect(present(values.map(|value| NumberKind::of(value?))))
+}
+
+/// The rows that have something, and what it is.
+pub(super) fn present<T>(rows: impl Iterator<Item = Option<T>>) -> impl Iterator<Item = (usize, T)> {
+    rows.enumerate().filter_map(|(row, value)| Some((row, value?)))
 }

@@ -40,6 +40,15 @@ pub(super) struct Name {
     pub(super) len: u32,
 }
 
+impl Name {
+    /// The name, given its span.
+    #[inline]
+    pub(super) fn of(self, span: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        span.get(start..start + self.len as usize).unwrap_or_default()
+    }
+}
+
 impl View<SpanFields> {
     /// Reads again the fields of a span that was edited.
     pub(super) fn refresh(&mut self, row: usize) {
@@ -100,7 +109,7 @@ impl Row {
 
 /// An id of another length is no id: all zeros, which the specification calls invalid.
 #[inline]
-fn id<const N: usize>(field: &Field<'_>) -> [u8; N] {
+pub(super) fn id<const N: usize>(field: &Field<'_>) -> [u8; N] {
     field.value.try_into().unwrap_or([0; N])
 }
 

@@ -1,20 +1,11 @@
 //! One batch into several, without copying spans.
 
-use std::collections::HashMap;
-
 use super::SpanBatch;
+use crate::EditError;
 use crate::store::Store;
 
-/// The spans of a batch, grouped by trace.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traces {
-    /// In the order of their first spans.
-    pub ids: Vec<[u8; 16]>,
-    /// Spans by trace, ascending within one.
-    pub rows: Vec<u32>,
-    /// Where in `rows` each trace ends.
-    pub ends: Vec<u32>,
-}
+/// As many parts as one batch comes apart into.
+const MAX_PARTS: usize = 1024;
 
 impl SpanBatch {
     /// The spans named, in ascending order. Rows that do not exist are passed over.
@@ -27,42 +18,35 @@ impl SpanBatch {
         self.0.split_items(max_items).into_iter().map(SpanBatch).collect()
     }
 
+    /// Each span in the part that its entry names; parts are numbered from 0, and there are as many as the highest
+    /// number says.
+    pub fn partition(&self, parts: &[u32]) -> Result<Vec<SpanBatch>, EditError> {
+        let (rows, values) = (self.items(), parts.len());
+        if rows != values {
+            return Err(EditError::Length { rows, values });
+        }
+        let count = parts.iter().max().map_or(0, |highest| *highest as usize + 1);
+        if count > MAX_PARTS {
+            return Err(EditError::Parts { parts: count, limit: MAX_PARTS });
+        }
+        Ok(self.split_by(count, |row| parts.get(row).map_or(usize::MAX, |part| *part as usize)))
+    }
+
     /// `parts` batches, some perhaps empty; `hash` of a trace id says which one its spans go to.
     pub fn split_by_trace(&self, parts: usize, hash: impl Fn(&[u8; 16]) -> u64) -> Vec<SpanBatch> {
         let parts = parts.max(1);
+        let trace_ids = self.trace_ids();
+        self.split_by(parts, |row| trace_ids.get(row).map_or(0, |id| (hash(id) % parts as u64) as usize))
+    }
+
+    fn split_by(&self, parts: usize, part_of: impl Fn(usize) -> usize) -> Vec<SpanBatch> {
         let mut rows = vec![Vec::new(); parts];
-        for (row, trace_id) in self.trace_ids().iter().enumerate() {
-            if let Some(rows) = rows.get_mut((hash(trace_id) % parts as u64) as usize) {
+        for row in 0..self.items() {
+            if let Some(rows) = rows.get_mut(part_of(row)) {
                 rows.push(row as u32);
             }
         }
         let parts = self.0.view().partition(rows.iter().map(Vec::as_slice));
         parts.into_iter().map(|part| SpanBatch(Store::from_view(part))).collect()
-    }
-
-    /// Which spans belong together.
-    pub fn group_by_trace(&self) -> Traces {
-        let mut numbers = HashMap::new();
-        let mut traces = Traces::default();
-        let mut of_rows = Vec::with_capacity(self.items());
-        for trace_id in self.trace_ids() {
-            let number = *numbers.entry(trace_id).or_insert_with(|| {
-                traces.ids.push(*trace_id);
-                traces.ids.len() as u32 - 1
-            });
-            of_rows.push(number);
-        }
-        traces.rows = (0..of_rows.len() as u32).collect();
-        // Stable, so that rows ascend within a trace.
-        traces.rows.sort_by_key(|row| of_rows.get(*row as usize));
-        of_rows.sort_unstable();
-        let groups = of_rows.chunk_by(|a, b| a == b).map(|group| group.len() as u32);
-        traces.ends = groups
-            .scan(0, |end, len| {
-                *end += len;
-                Some(*end)
-            })
-            .collect();
-        traces
     }
 }

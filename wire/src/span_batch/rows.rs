@@ -5,8 +5,8 @@ use super::fields::{
     TRACE_STATE,
 };
 use crate::Value;
-use crate::fields::{Field, Fields};
-use crate::value::{Parts, attribute, attributes, fields_in, fields_of, text};
+use crate::fields::Fields;
+use crate::value::{Parts, attribute, attributes, fields_in, fields_of, last_field, text};
 use crate::view::View;
 
 /// A span as it lies in its batch.
@@ -135,9 +135,17 @@ impl<'a> Span<'a> {
     }
 
     pub fn scope(&self) -> Scope<'a> {
-        let scope = self.view.records.get(self.row).map_or(usize::MAX, |record| record.scope as usize);
-        let (parts, schema_url) = self.view.scope_parts(scope);
-        Scope { parts, schema_url }
+        Scope::new(self.view, self.scope_number())
+    }
+
+    /// Which of the batch's resources it comes from.
+    pub fn resource_number(&self) -> usize {
+        self.view.resource_of(self.row)
+    }
+
+    /// Which of the batch's scopes it comes from.
+    pub fn scope_number(&self) -> usize {
+        self.view.records.get(self.row).map_or(usize::MAX, |record| record.scope as usize)
     }
 
     /// The encoded `Span`.
@@ -173,6 +181,11 @@ impl<'a> Resource<'a> {
 }
 
 impl<'a> Scope<'a> {
+    pub(super) fn new(view: &'a View<SpanFields>, scope: usize) -> Scope<'a> {
+        let (parts, schema_url) = view.scope_parts(scope);
+        Scope { parts, schema_url }
+    }
+
     /// Of the `ScopeSpans` around it.
     pub fn schema_url(&self) -> &'a str {
         self.schema_url
@@ -244,11 +257,6 @@ impl<'a> Link<'a> {
     pub fn flags(&self) -> u32 {
         last_field(self.bytes, 6).map_or(0, |field| field.fixed32())
     }
-}
-
-/// Of a field that occurs twice the last counts.
-fn last_field(message: &[u8], number: u32) -> Option<Field<'_>> {
-    Fields::of(message).filter(|field| field.number == number).last()
 }
 
 fn last(message: &[u8], number: u32) -> &[u8] {

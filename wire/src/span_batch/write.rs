@@ -3,7 +3,7 @@
 use super::SpanBatch;
 use super::edits::{Attributes, set_name, set_status};
 use super::fields::ATTRIBUTES;
-use crate::column::{NumberColumn, NumberKind, TextColumn, check_last};
+use crate::column::{NumberColumn, TextColumn, check_last};
 use crate::{EditError, Value};
 
 const OF_SPAN: Attributes = Attributes(ATTRIBUTES);
@@ -38,15 +38,7 @@ impl SpanBatch {
     /// Sets an attribute of the spans that the column names.
     pub fn set_numbers(&mut self, key: &str, column: &NumberColumn) -> Result<(), EditError> {
         check_last(column.rows(), self.items())?;
-        let values = column.iter().map(|(row, kind, bits)| {
-            let value = match kind {
-                NumberKind::Int => Value::Int(bits.cast_signed()),
-                NumberKind::Double => Value::Double(f64::from_bits(bits)),
-                NumberKind::Bool => Value::Bool(bits != 0),
-            };
-            (row, value)
-        });
-        self.set_column(key, values)
+        self.set_column(key, column.iter().map(|(row, kind, bits)| (row, kind.value(bits))))
     }
 
     /// Sets the names of the spans that the column names.

@@ -29,6 +29,7 @@ enum Edit {
     MergeIntoEdited(Box<ExportTraceServiceRequest>),
     SplitAndMerge(usize),
     Clone,
+    GoBack,
     Compact,
 }
 
@@ -63,6 +64,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         request().prop_map(Edit::MergeIntoEdited),
         (0..12usize).prop_map(Edit::SplitAndMerge),
         Just(Edit::Clone),
+        Just(Edit::GoBack),
         Just(Edit::Compact),
     ]
 }
@@ -235,13 +237,19 @@ fn apply(batch: &mut SpanBatch, edit: &Edit) -> Result<(), EditError> {
             twin.remove_all("a")?;
             twin.retain(|row| row % 2 == 0);
         }
+        Edit::GoBack => {
+            let original = batch.original();
+            batch.remove_all("a")?;
+            batch.retain(|row| row % 2 == 0);
+            *batch = original;
+        }
         _ => {}
     }
     Ok(())
 }
 
 /// Values are read from batches: so is this one.
-fn with_value<T>(value: &AnyValue, then: impl FnOnce(&Value<'_>) -> T) -> T {
+pub(crate) fn with_value<T>(value: &AnyValue, then: impl FnOnce(&Value<'_>) -> T) -> T {
     let mut request = ExportTraceServiceRequest::default();
     let mut span = Span::default();
     set(&mut span.attributes, "value", value.clone());
@@ -306,6 +314,8 @@ fn assert_same(batch: &SpanBatch, model: &ExportTraceServiceRequest) {
         });
         let column = batch.text(key);
         assert_eq!(column.iter().map(|(row, text)| (row, text.to_owned())).collect::<Vec<_>>(), expected);
+        let listed = batch.texts(key).enumerate().filter_map(|(row, text)| Some((row as u32, text?)));
+        assert!(listed.eq(column.iter()));
         let again =
             TextColumn::new(column.arena().to_owned(), column.ends().to_vec(), column.rows().to_vec());
         assert_eq!(again, Ok(column));
@@ -383,7 +393,7 @@ fn assert_same_attributes<'a>(found: impl Iterator<Item = (&'a str, Value<'a>)>,
     }
 }
 
-fn is_same(found: &Value<'_>, expected: Option<&AnyValue>) -> bool {
+pub(crate) fn is_same(found: &Value<'_>, expected: Option<&AnyValue>) -> bool {
     match (found, expected.and_then(|expected| expected.value.as_ref())) {
         (Value::Empty, None | Some(ProstValue::StringValueStrindex(_))) => true,
         (Value::Str(found), Some(ProstValue::StringValue(expected))) => found == expected,
@@ -443,6 +453,27 @@ proptest! {
         assert_edits(&mut batch, &mut model, &edits);
     }
 
+    /// Each span goes to the part that was named for it, edited or not, in the order in which they lie.
+    #[test]
+    fn a_partition_puts_each_span_in_its_part(
+        request in requests::traces(),
+        parts in vec(0..4u32, 36),
+        edit in edit(),
+    ) {
+        let (mut batch, mut model) = (decode(&request.encode_to_vec()), request);
+        assert_edits(&mut batch, &mut model, &[edit]);
+        let parts: Vec<u32> = parts.into_iter().cycle().take(batch.items()).collect();
+        let split = batch.partition(&parts).expect("an entry a span");
+        prop_assert_eq!(split.len(), parts.iter().max().map_or(0, |highest| *highest as usize + 1));
+        for (part, batch) in split.iter().enumerate() {
+            let mut expected = spans(&model);
+            let mut of_spans = parts.iter();
+            expected.retain(|_| of_spans.next().is_some_and(|of_span| *of_span as usize == part));
+            let decoded = ExportTraceServiceRequest::decode(&*batch.chunks().concat()).expect("valid");
+            prop_assert_eq!(spans(&decoded), expected);
+        }
+    }
+
     /// Each trace goes to one part, whole; no span is lost.
     #[test]
     fn a_split_by_trace_keeps_traces_whole(request in requests::traces(), parts in 1..5usize) {
@@ -459,16 +490,6 @@ proptest! {
             usize::from(<[u8; 16]>::try_from(&*flat.record.trace_id).unwrap_or_default()[0]) % parts
         });
         prop_assert_eq!(found, expected);
-
-        let traces = batch.group_by_trace();
-        let mut start = 0;
-        for (id, end) in traces.ids.iter().zip(&traces.ends) {
-            for row in &traces.rows[start..*end as usize] {
-                prop_assert_eq!(&batch.trace_ids()[*row as usize], id);
-            }
-            start = *end as usize;
-        }
-        prop_assert_eq!(start, batch.items());
     }
 }
 
@@ -500,6 +521,16 @@ fn unknown_fields_survive_edits() {
         assert!(held(&format!("in {place}")), "{place}");
     }
     assert_eq!(batch.attribute(0, "renamed"), Some(Value::Str("x")));
+}
+
+/// Lists of another length than there are spans, and more parts than there may be, change nothing.
+#[test]
+fn partitions_without_bounds_are_refused() {
+    let batch = decode(&[0x0a, 0x06, 0x12, 0x04, 0x12, 0x00, 0x12, 0x00]);
+    let refused = |parts: &[u32]| batch.partition(parts).expect_err("too many or too few");
+    assert_eq!(refused(&[0]), EditError::Length { rows: 2, values: 1 });
+    assert_eq!(refused(&[0, 1024]), EditError::Parts { parts: 1025, limit: 1024 });
+    assert_eq!(batch.partition(&[3, 3]).expect("four parts").len(), 4);
 }
 
 #[test]

@@ -3,11 +3,13 @@
 
 mod check;
 mod edits;
+mod flat;
 mod fuzz;
 mod json;
 mod requests;
 mod scramble;
 mod split;
+mod traces;
 
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;

@@ -4,6 +4,8 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use proptest::prelude::*;
 
+use spanloom_wire::SpanBatch;
+
 use super::*;
 
 /// One record with all that surrounds it.
@@ -177,6 +179,27 @@ fn extend(whole: &mut Metric, part: Metric) {
         (Some(Data::Summary(whole)), Some(Data::Summary(part))) => whole.data_points.extend(part.data_points),
         (whole, part) => panic!("{part:?} is no part of {whole:?}"),
     }
+}
+
+/// Whatever is split off and put together again from the bytes that arrived: going back is those very bytes.
+#[test]
+fn going_back_is_going_back_to_the_bytes_that_came() {
+    let bytes = Bytes::from_static(&[0x0a, 0x06, 0x12, 0x04, 0x12, 0x00, 0x12, 0x00]);
+    let mut batch = SpanBatch::decode(bytes.clone()).expect("valid");
+    assert_eq!(batch.names().rows().len(), 2);
+    let original = batch.original();
+    batch.set_name(1, "edited").expect("an edit");
+    assert_eq!(original.chunks()[0].as_ptr(), bytes.as_ptr());
+    assert_eq!(original.names().arena(), "");
+    assert_eq!(batch.original().names().arena(), "edited");
+}
+
+/// Envelopes without spans, and fields that no one knows, are in one part only.
+#[test]
+fn what_holds_no_span_is_not_multiplied() {
+    let batch = SpanBatch::decode(Bytes::from_static(&[0x0a, 0x00, 0xaa, 0x06, 0x01, b'x'])).expect("valid");
+    let lengths = batch.split_by_trace(3, |_| 0).iter().map(SpanBatch::encoded_len).sum::<usize>();
+    assert_eq!(lengths, batch.encoded_len());
 }
 
 /// A request's own unknown fields go with one part, not with every part: splitting must not multiply bytes.

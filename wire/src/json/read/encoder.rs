@@ -4,7 +4,7 @@ use crate::varint;
 /// Writes nested messages front to back. A message's length is known only at its end, so lengths are noted
 /// beside the bytes and put between them once, in `finish`: linear, however deep the nesting.
 #[derive(Default)]
-pub(super) struct Encoder {
+pub(in crate::json) struct Encoder {
     /// Everything but the lengths of messages.
     body: Vec<u8>,
     /// In the order of their places.
@@ -20,22 +20,22 @@ struct Length {
 }
 
 /// A message begun and not yet ended.
-pub(super) struct Open {
+pub(in crate::json) struct Open {
     number: usize,
     lengths_len: usize,
     tag_at: usize,
 }
 
 impl Encoder {
-    pub(super) fn varint(&mut self, value: u64) {
+    pub(in crate::json) fn varint(&mut self, value: u64) {
         varint::write(&mut self.body, value);
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+    pub(in crate::json) fn bytes(&mut self, bytes: &[u8]) {
         self.body.extend_from_slice(bytes);
     }
 
-    pub(super) fn open(&mut self, field: u32) -> Open {
+    pub(in crate::json) fn open(&mut self, field: u32) -> Open {
         let tag_at = self.body.len();
         self.varint(u64::from(field << 3 | LEN));
         let number = self.lengths.len();
@@ -43,7 +43,7 @@ impl Encoder {
         Open { number, lengths_len: self.lengths_len, tag_at }
     }
 
-    pub(super) fn close(&mut self, open: Open) {
+    pub(in crate::json) fn close(&mut self, open: Open) {
         if let Some(length) = self.lengths.get_mut(open.number) {
             length.value = self.body.len() - length.at + self.lengths_len - open.lengths_len;
             self.lengths_len += varint::encoded_len(length.value as u64);
@@ -51,7 +51,7 @@ impl Encoder {
     }
 
     /// Ends it, or takes it back if nothing was written into it.
-    pub(super) fn close_unless_empty(&mut self, open: Open) {
+    pub(in crate::json) fn close_unless_empty(&mut self, open: Open) {
         if self.lengths.get(open.number).is_some_and(|length| length.at < self.body.len()) {
             return self.close(open);
         }
@@ -59,7 +59,7 @@ impl Encoder {
         self.body.truncate(open.tag_at);
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(in crate::json) fn finish(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + self.lengths_len);
         let mut copied = 0;
         for length in &self.lengths {

@@ -1,0 +1,259 @@
+//! Values as JSON that says what it means (`["a",1]`), not how protobuf would write it: for plugins and people.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use super::JsonError;
+use super::read::encoder::Encoder;
+use super::text::to_base64;
+use super::write::{push, push_double, push_str};
+use crate::Value;
+use crate::schema::{FIXED64, LEN, VARINT};
+use crate::value::{ARRAY, BOOL, DOUBLE, INT, KV_LIST, KeyValue, STRING, VALUES};
+
+/// A value with bytes of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedValue {
+    /// An `AnyValue`.
+    encoded: Vec<u8>,
+}
+
+impl OwnedValue {
+    pub fn get(&self) -> Value<'_> {
+        Value::of(&self.encoded)
+    }
+}
+
+/// Ints are numbers without a point, doubles with a point or an exponent; bytes are base64 strings; `"NaN"`,
+/// `"Infinity"` and `"-Infinity"` are strings; empty is `null`. A key that occurs twice is written twice.
+pub fn value_to_json(value: &Value<'_>) -> String {
+    let mut out = Vec::new();
+    write_value(&mut out, value);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Numbers without a point or an exponent that fit 64 bits are ints, all others doubles; strings are text, whatever
+/// they say. JSON may nest 127 arrays and objects deep.
+pub fn value_from_json(json: &str) -> Result<OwnedValue, JsonError> {
+    let mut encoder = Encoder::default();
+    let mut document = serde_json::Deserializer::from_str(json);
+    let read = ValueSeed(&mut encoder).deserialize(&mut document);
+    match read.and_then(|()| document.end()) {
+        Ok(()) => Ok(OwnedValue { encoded: encoder.finish() }),
+        Err(error) => Err(JsonError::new("value".to_owned(), &error)),
+    }
+}
+
+/// Recurses as deep as the value nests, which a request's check and the JSON reader have bounded.
+pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value<'_>) {
+    match value {
+        Value::Empty => out.extend_from_slice(b"null"),
+        Value::Str(text) => push_str(out, text),
+        Value::Bool(value) => push(out, value),
+        Value::Int(value) => push(out, value),
+        Value::Double(value) => push_double(out, *value),
+        Value::Bytes(bytes) => push_str(out, &to_base64(bytes)),
+        Value::Array(array) => {
+            out.push(b'[');
+            for (at, value) in array.values().enumerate() {
+                comma(out, at);
+                write_value(out, &value);
+            }
+            out.push(b']');
+        }
+        Value::KvList(list) => {
+            out.push(b'{');
+            for (at, (key, value)) in list.entries().enumerate() {
+                comma(out, at);
+                push_str(out, key);
+                out.push(b':');
+                write_value(out, &value);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+fn comma(out: &mut Vec<u8>, at: usize) {
+    if at > 0 {
+        out.push(b',');
+    }
+}
+
+/// The fields of one `AnyValue`.
+struct ValueSeed<'e>(&'e mut Encoder);
+
+impl ValueSeed<'_> {
+    fn int(self, value: i64) {
+        self.0.varint(u64::from(INT << 3 | VARINT));
+        self.0.varint(value.cast_unsigned());
+    }
+
+    fn double(self, value: f64) {
+        self.0.varint(u64::from(DOUBLE << 3 | FIXED64));
+        self.0.bytes(&value.to_le_bytes());
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.0.varint(u64::from(BOOL << 3 | VARINT));
+        self.0.varint(u64::from(value));
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.int(value);
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        match i64::try_from(value) {
+            Ok(value) => self.int(value),
+            Err(_) => self.double(value as f64),
+        }
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.double(value);
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        write_text(self.0, STRING, text);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let array = self.0.open(ARRAY);
+        while list.next_element_seed(FieldSeed { encoder: self.0, number: VALUES })?.is_some() {}
+        self.0.close(array);
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let list = self.0.open(KV_LIST);
+        loop {
+            let entry = self.0.open(VALUES);
+            if map.next_key_seed(KeySeed(self.0))?.is_none() {
+                self.0.close_unless_empty(entry);
+                break;
+            }
+            map.next_value_seed(FieldSeed { encoder: self.0, number: KeyValue::VALUE })?;
+            self.0.close(entry);
+        }
+        self.0.close(list);
+        Ok(())
+    }
+}
+
+/// An `AnyValue` as a field of another message.
+struct FieldSeed<'e> {
+    encoder: &'e mut Encoder,
+    number: u32,
+}
+
+impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let field = self.encoder.open(self.number);
+        ValueSeed(self.encoder).deserialize(deserializer)?;
+        self.encoder.close(field);
+        Ok(())
+    }
+}
+
+/// The key of a `KeyValue`.
+struct KeySeed<'e>(&'e mut Encoder);
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<(), E> {
+        write_text(self.0, KeyValue::KEY, key);
+        Ok(())
+    }
+}
+
+fn write_text(encoder: &mut Encoder, number: u32, text: &str) {
+    encoder.varint(u64::from(number << 3 | LEN));
+    encoder.varint(text.len() as u64);
+    encoder.bytes(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str, expected: &str) {
+        let value = value_from_json(json).unwrap_or_else(|error| panic!("{error}: {json}"));
+        assert_eq!(value_to_json(&value.get()), expected, "{json}");
+    }
+
+    /// Whole numbers are ints as far as ints go; what has a point or an exponent stays a double.
+    #[test]
+    fn numbers_are_ints_where_they_fit() {
+        assert_eq!(value_from_json("7").expect("JSON").get(), Value::Int(7));
+        assert_eq!(value_from_json("7.0").expect("JSON").get(), Value::Double(7.0));
+        check("-9223372036854775808", "-9223372036854775808");
+        check("9223372036854775807", "9223372036854775807");
+        check("9223372036854775808", "9.223372036854776e+18");
+        check("1e3", "1000.0");
+    }
+
+    #[test]
+    fn json_is_read_and_written_as_it_means() {
+        for same in
+            ["null", "true", "\"a\\n\\\"é\"", "[]", "{}", r#"[1,[null,{}],"x"]"#, r#"{"a":{"b":[]},"":0}"#]
+        {
+            check(same, same);
+        }
+        check(" { \"a\" : [ 1 , 2 ] } ", r#"{"a":[1,2]}"#);
+        assert_eq!(value_to_json(&Value::Bytes(&[0xfb, 0xff])), "\"+/8=\"");
+        assert_eq!(value_to_json(&Value::Double(f64::NAN)), "\"NaN\"");
+        assert_eq!(value_to_json(&Value::Double(f64::NEG_INFINITY)), "\"-Infinity\"");
+    }
+
+    #[test]
+    fn what_is_not_json_or_nests_without_end_is_refused() {
+        let error = |json: &str| value_from_json(json).expect_err(json).to_string();
+        assert_eq!(error("[1,]"), "value at line 1 column 4: trailing comma");
+        assert!(error("").contains("EOF"));
+        assert!(error("1 2").contains("trailing characters"));
+        assert!(error(&"[".repeat(100_000)).contains("recursion limit exceeded"));
+        assert!(error(&"{\"a\":".repeat(100_000)).contains("recursion limit exceeded"));
+    }
+}

@@ -1,0 +1,246 @@
+//! The spans of a batch by trace: what samplers decide upon (`wit/traces.wit`).
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::columns::present;
+use super::{Resource, SpanBatch};
+use crate::column::{NumberColumn, NumberKind, TextColumn};
+use crate::{EditError, Value};
+
+const ERROR: i32 = 2;
+
+/// The traces that the spans of a batch belong to. Rows are traces, in the order in which their first spans lie.
+///
+/// It shares the batch's bytes and index, as they were when it was made.
+#[derive(Clone)]
+pub struct Traces {
+    spans: SpanBatch,
+    ids: Vec<[u8; 16]>,
+    /// One a trace.
+    totals: Vec<Totals>,
+    of_spans: Vec<u32>,
+}
+
+/// What is gathered of the spans of one trace.
+#[derive(Clone, Copy)]
+struct Totals {
+    spans: u32,
+    /// The row of the first span that has no parent, else of the first span.
+    root: u32,
+    has_root: bool,
+    has_error: bool,
+    start_time: u64,
+    end_time: u64,
+}
+
+impl SpanBatch {
+    /// Which spans belong together.
+    pub fn traces(&self) -> Traces {
+        let of_spans = Grouping::of(self.trace_ids());
+        let mut totals: Vec<Totals> = Vec::with_capacity(of_spans.ids.len());
+        let fields = self.fields();
+        let times = fields.start_times.iter().zip(&fields.end_times);
+        let rows = times.zip(&fields.statuses).zip(&fields.parent_span_ids).zip(&of_spans.numbers);
+        for (row, ((((start, end), status), parent), trace)) in rows.enumerate() {
+            let is_root = *parent == [0; 8];
+            let is_error = *status == ERROR;
+            match totals.get_mut(*trace as usize) {
+                Some(totals) => totals.add(row as u32, is_root, is_error, *start, *end),
+                None => totals.push(Totals {
+                    spans: 1,
+                    root: row as u32,
+                    has_root: is_root,
+                    has_error: is_error,
+                    start_time: *start,
+                    end_time: *end,
+                }),
+            }
+        }
+        Traces { spans: self.clone(), ids: of_spans.ids, totals, of_spans: of_spans.numbers }
+    }
+
+    /// Keeps the spans of the traces whose entry is true. Nothing is changed if all are.
+    ///
+    /// `traces` are this batch's: it was not edited since they were made.
+    pub fn retain_traces(&mut self, traces: &Traces, keep: &[bool]) -> Result<(), EditError> {
+        let (rows, values) = (traces.len(), keep.len());
+        if rows != values {
+            return Err(EditError::Length { rows, values });
+        }
+        if traces.of_spans.len() != self.items() {
+            return Err(EditError::Length { rows: self.items(), values: traces.of_spans.len() });
+        }
+        if keep.iter().all(|keep| *keep) {
+            return Ok(());
+        }
+        let of_row = |row| traces.of_spans.get(row).and_then(|trace| keep.get(*trace as usize));
+        self.retain(|row| of_row(row) == Some(&true));
+        Ok(())
+    }
+}
+
+/// Columns of fixed width, one entry a trace.
+impl Traces {
+    /// How many traces.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// No spans, so no traces.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Spans whose id is invalid (all zeros) count as one trace.
+    pub fn ids(&self) -> &[[u8; 16]] {
+        &self.ids
+    }
+
+    pub fn span_counts(&self) -> impl Iterator<Item = u32> {
+        self.totals.iter().map(|totals| totals.spans)
+    }
+
+    /// When the first of its spans starts, in nanoseconds since 1970.
+    pub fn start_times_unix_nano(&self) -> impl Iterator<Item = u64> {
+        self.totals.iter().map(|totals| totals.start_time)
+    }
+
+    /// Nanoseconds from the first start to the last end of its spans; 0 where all end before any starts.
+    pub fn durations_nano(&self) -> impl Iterator<Item = u64> {
+        self.totals.iter().map(|totals| totals.end_time.saturating_sub(totals.start_time))
+    }
+
+    /// Whether any of its spans has the status error.
+    pub fn errors(&self) -> impl Iterator<Item = bool> {
+        self.totals.iter().map(|totals| totals.has_error)
+    }
+
+    /// The row of the first span without a parent, else of the first span.
+    pub fn roots(&self) -> impl Iterator<Item = u32> {
+        self.totals.iter().map(|totals| totals.root)
+    }
+
+    /// The trace of each span.
+    pub fn of_spans(&self) -> &[u32] {
+        &self.of_spans
+    }
+
+    /// The spans that were grouped.
+    pub fn spans(&self) -> &SpanBatch {
+        &self.spans
+    }
+}
+
+/// Columns of what varies.
+impl Traces {
+    /// The names of the roots.
+    pub fn root_names(&self) -> TextColumn {
+        let view = self.spans.0.view();
+        let names = self.roots().map(|root| view.name(root as usize));
+        TextColumn::collect(names.enumerate())
+    }
+
+    /// The text attribute `key` of the traces that have it: of the root, else of the first span that has it.
+    pub fn text(&self, key: &str) -> TextColumn {
+        TextColumn::collect(present(self.texts(key).into_iter()))
+    }
+
+    /// As `text`, an entry a trace.
+    pub fn texts(&self, key: &str) -> Vec<Option<&str>> {
+        self.pick(key, Value::as_text)
+    }
+
+    /// The number or bool attribute `key` of the traces that have it: of the root, else of the first span that
+    /// has it.
+    pub fn numbers(&self, key: &str) -> NumberColumn {
+        NumberColumn::collect(present(self.pick(key, NumberKind::of).into_iter()))
+    }
+
+    /// The text attribute `key` of the resources of the traces that have it: of the root's resource, else of that of
+    /// the first span whose resource has it.
+    pub fn resource_text(&self, key: &str) -> TextColumn {
+        TextColumn::collect(present(self.resource_texts(key).into_iter()))
+    }
+
+    /// As `resource_text`, an entry a trace.
+    pub fn resource_texts(&self, key: &str) -> Vec<Option<&str>> {
+        let view = self.spans.0.view();
+        let of_resource = |resource| Resource::new(view, resource).attribute(key).and_then(Value::as_text);
+        let of_resources: Vec<Option<&str>> = (0..view.layout.resources.len()).map(of_resource).collect();
+        self.first_of(|row| of_resources.get(view.resource_of(row)).copied().flatten())
+    }
+
+    fn pick<'a, T: Clone>(&'a self, key: &str, read: impl Fn(Value<'a>) -> Option<T>) -> Vec<Option<T>> {
+        let view = self.spans.0.view();
+        self.first_of(|row| view.value(row, key).and_then(&read))
+    }
+
+    /// What `of_span` says of each trace's root, else of the first span of which it says something.
+    fn first_of<T: Clone>(&self, of_span: impl Fn(usize) -> Option<T>) -> Vec<Option<T>> {
+        let mut found: Vec<Option<T>> = self.roots().map(|root| of_span(root as usize)).collect();
+        let mut missing = found.iter().filter(|found| found.is_none()).count();
+        for (row, trace) in self.of_spans.iter().enumerate() {
+            if missing == 0 {
+                break;
+            }
+            let Some(found @ None) = found.get_mut(*trace as usize) else { continue };
+            *found = of_span(row);
+            missing -= usize::from(found.is_some());
+        }
+        found
+    }
+}
+
+impl Totals {
+    #[inline]
+    fn add(&mut self, row: u32, is_root: bool, is_error: bool, start_time: u64, end_time: u64) {
+        self.spans += 1;
+        if is_root && !self.has_root {
+            (self.root, self.has_root) = (row, true);
+        }
+        self.has_error |= is_error;
+        self.start_time = self.start_time.min(start_time);
+        self.end_time = self.end_time.max(end_time);
+    }
+}
+
+/// Ids numbered in the order in which they first occur.
+struct Grouping {
+    ids: Vec<[u8; 16]>,
+    /// One a row.
+    numbers: Vec<u32>,
+}
+
+impl Grouping {
+    fn of(rows: &[[u8; 16]]) -> Grouping {
+        let mut grouping = Grouping { ids: Vec::new(), numbers: Vec::with_capacity(rows.len()) };
+        let mut known = HashTable::new();
+        // Keyed: who sends ids cannot choose those that collide.
+        let hasher = DefaultHashBuilder::default();
+        let hash = |id: &[u8; 16]| hasher.hash_one(u128::from_ne_bytes(*id));
+        let mut last: Option<([u8; 16], u32)> = None;
+        for id in rows {
+            let number = match last {
+                Some((last, number)) if last == *id => number,
+                _ => {
+                    let ids = &mut grouping.ids;
+                    let entry = known.entry(
+                        hash(id),
+                        |number: &u32| ids.get(*number as usize) == Some(id),
+                        |number: &u32| ids.get(*number as usize).map_or(0, hash),
+                    );
+                    let number = *entry.or_insert(ids.len() as u32).get();
+                    if number as usize == ids.len() {
+                        ids.push(*id);
+                    }
+                    number
+                }
+            };
+            last = Some((*id, number));
+            grouping.numbers.push(number);
+        }
+        grouping
+    }
+}
