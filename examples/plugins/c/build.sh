@@ -3,9 +3,10 @@
 set -eu
 cd "$(dirname "$0")"
 plugin=$1
+bindings=bindings/$plugin
+zig=$(command -v zig || command -v python-zig)
 core=$(mktemp)
 trap 'rm -f "$core"' EXIT
-python-zig cc -target wasm32-wasi -mexec-model=reactor -std=c23 -O2 -s -Wall -Wno-unused-parameter \
-  -Wl,-z,stack-size=65536 -I "bindings/$plugin" \
-  "$plugin.c" "bindings/$plugin/plugin.c" "bindings/$plugin/plugin_component_type.o" -o "$core"
+"$zig" cc -target wasm32-wasi -mexec-model=reactor -std=c23 -O2 -s -Wall -Wl,-z,stack-size=65536 \
+  -I "$bindings" "$plugin.c" "$bindings/plugin.c" "$bindings/plugin_component_type.o" -o "$core"
 wasm-tools component new "$core" -o "${2:-$plugin.wasm}"
