@@ -8,6 +8,7 @@ pub mod exporter;
 pub mod extension;
 pub mod pipeline;
 pub mod plugin;
+pub mod processor;
 pub mod receipt;
 pub mod receiver;
 pub mod sending;

@@ -82,11 +82,3 @@ fn signal(signal: types::Signal) -> Signal {
         types::Signal::Logs => Signal::Logs,
     }
 }
-
-/// What a plugin is in a pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    Processor,
-    Sampler,
-    Exporter,
-}

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use wasmtime::component::ResourceTable;
 
 use super::{
+    config::LimitsConfig,
     custody::Custody,
     imports::{log::GuestLog, metrics::GuestMetrics},
     limits::{GuestLimits, Limits},
@@ -59,6 +60,6 @@ impl Shared {
 
     /// For asking a plugin who it is: its metrics go nowhere.
     pub(super) fn of_nobody(plugin: &str) -> Shared {
-        Shared::new("", plugin, &Limits::default(), &Telemetry::new())
+        Shared::new("", plugin, &Limits::from(&LimitsConfig::default()), &Telemetry::new())
     }
 }

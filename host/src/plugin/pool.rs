@@ -14,7 +14,8 @@ use super::{
     bindings::exported::{exporting::ExportError, sampling::Decision},
     breaker::{Breaker, Turn},
     custody::Passed,
-    describe::{Concurrency, Role},
+    card::Role,
+    describe::Concurrency,
     failure::{CallError, CallErrorKind},
     guest::Shared,
     imports::traces::TraceBatch,
@@ -22,9 +23,6 @@ use super::{
     metrics::PluginMetrics,
 };
 use crate::pipeline::Batch;
-
-/// An instance is replaced when it has had so much of its memory: guest memory never shrinks.
-const HIGH_WATER: f64 = 0.75;
 
 /// One component's instances, each in a slot that one call at a time uses.
 pub(super) struct Pool {
@@ -318,13 +316,12 @@ impl Pool {
 
     fn is_due(&self, guest: &Instance) -> Option<&'static str> {
         let limits = &self.shared.limits;
-        let memory_mark_bytes = (limits.memory_bytes as f64 * HIGH_WATER) as usize;
         if guest.calls >= limits.max_calls {
             Some("calls")
         } else if guest.born.elapsed() >= limits.max_age {
             Some("age")
         } else {
-            (guest.memory_used_bytes() >= memory_mark_bytes).then_some("memory")
+            (guest.memory_used_bytes() >= limits.recycle_memory_bytes).then_some("memory")
         }
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{
     custody::Passed,
-    describe::Role,
+    card::Role,
+    config::OnFailure,
     failure::{CallError, CallErrorKind},
     guest::Shared,
     instance::Undone,
@@ -18,19 +19,6 @@ use crate::{
     receipt::{Failure, Reason, Retry},
     telemetry::Telemetry,
 };
-
-/// What becomes of a batch that the plugin could not process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnFailure {
-    /// It goes back to the sender.
-    #[default]
-    Reject,
-    /// It goes on as it came.
-    Pass,
-    /// It is dropped, and counted.
-    Drop,
-}
 
 /// How a component uses its plugin.
 #[derive(Clone)]
