@@ -6,6 +6,7 @@
 
 mod bindings;
 mod breaker;
+mod cache;
 pub mod card;
 pub mod config;
 mod custody;
@@ -28,12 +29,12 @@ mod stage;
 
 use std::sync::Arc;
 
-use file::{PluginFile, Sha256};
 pub use card::Role;
 pub use config::OnFailure;
 pub use describe::{Concurrency, Description, Grant};
 pub use exporter::PluginExporter;
 pub use failure::{CallError, CallErrorKind};
+use file::{PluginFile, Sha256};
 pub use limits::Limits;
 pub use processor::PluginProcessor;
 pub use runtime::Runtime;
@@ -72,7 +73,7 @@ impl Plugin {
     pub async fn load(runtime: &Runtime, name: &str, file: &PluginFile) -> Result<Arc<Plugin>, LoadError> {
         let card = Card::read(&file.bytes)?;
         let role = card.admit()?;
-        let pre = runtime.compile(&file.bytes).map_err(LoadError::Compile)?;
+        let pre = runtime.compile(file).map_err(LoadError::Compile)?;
         let exports = Exports::find(pre);
         let description = describe(&exports, name).await.map_err(LoadError::Describe)?;
         Ok(Arc::new(Plugin { name: name.to_owned(), role, card, description, sha256: file.sha256, exports }))

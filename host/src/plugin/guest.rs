@@ -53,8 +53,7 @@ impl Shared {
         let log_left_out = telemetry.counter("spanloom_plugin_log_lines_left_out", labels);
         let series_left_out = telemetry.counter("spanloom_plugin_series_left_out", labels);
         let log = GuestLog::new(component, plugin, limits.log_lines_per_second, log_left_out);
-        let metrics =
-            GuestMetrics::new(component, plugin, telemetry, limits.metric_series, series_left_out);
+        let metrics = GuestMetrics::new(component, plugin, telemetry, limits.metric_series, series_left_out);
         Shared { limits: limits.clone(), log: Arc::new(log), metrics: Arc::new(metrics) }
     }
 

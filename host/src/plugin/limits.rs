@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use super::config::LimitsConfig;
-use wasmtime::{Result, ResourceLimiter, bail};
+use wasmtime::{ResourceLimiter, Result, bail};
 
 /// Of one component, for each of its guests.
 #[derive(Clone, Debug)]
@@ -86,7 +86,10 @@ impl ResourceLimiter for GuestLimits {
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool> {
         if desired > self.table_elements {
-            bail!("it wanted a table of {desired} elements, and may have {} (`limits.table_elements`)", self.table_elements);
+            bail!(
+                "it wanted a table of {desired} elements, and may have {} (`limits.table_elements`)",
+                self.table_elements
+            );
         }
         Ok(true)
     }

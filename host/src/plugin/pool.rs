@@ -13,8 +13,8 @@ use super::{
     Plugin,
     bindings::exported::{exporting::ExportError, sampling::Decision},
     breaker::{Breaker, Turn},
-    custody::Passed,
     card::Role,
+    custody::Passed,
     describe::Concurrency,
     failure::{CallError, CallErrorKind},
     guest::Shared,
@@ -198,7 +198,12 @@ impl Pool {
             Turn::None => {}
             Turn::Opened { wait } => {
                 self.metrics.breaker_open.set(1.0);
-                tracing::error!(component, plugin, ?wait, "the plugin keeps failing and is left alone for a while");
+                tracing::error!(
+                    component,
+                    plugin,
+                    ?wait,
+                    "the plugin keeps failing and is left alone for a while"
+                );
             }
             Turn::Closed => {
                 self.metrics.breaker_open.set(0.0);
@@ -251,9 +256,10 @@ impl Pool {
             Ok(_) => self.metrics.succeeded(),
             Err(undone) => self.metrics.count(&undone.error),
         }
-        let usable = outcome.as_ref().err().is_none_or(|undone| {
-            !undone.error.kind.is_accident() && undone.batches.len() <= 1
-        });
+        let usable = outcome
+            .as_ref()
+            .err()
+            .is_none_or(|undone| !undone.error.kind.is_accident() && undone.batches.len() <= 1);
         if usable {
             self.keep(slot, guest);
         }

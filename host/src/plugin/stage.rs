@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::{
-    custody::Passed,
+    Plugin,
     card::Role,
     config::OnFailure,
+    custody::Passed,
     failure::{CallError, CallErrorKind},
     guest::Shared,
     instance::Undone,
     limits::Limits,
     metrics::PluginMetrics,
     pool::Pool,
-    Plugin,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
