@@ -16,6 +16,7 @@ pub mod factory;
 mod failure;
 pub mod file;
 mod guest;
+mod handler;
 mod imports;
 mod instance;
 mod limits;
