@@ -6,6 +6,7 @@
 
 mod bindings;
 mod breaker;
+mod cache;
 pub mod card;
 pub mod config;
 mod custody;
@@ -28,17 +29,19 @@ mod stage;
 
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
-pub use describe::{Concurrency, Description, Grant, Role};
+pub use card::Role;
+pub use config::OnFailure;
+pub use describe::{Concurrency, Description, Grant};
 pub use exporter::PluginExporter;
 pub use failure::{CallError, CallErrorKind};
+use file::{PluginFile, Sha256};
 pub use limits::Limits;
 pub use processor::PluginProcessor;
 pub use runtime::Runtime;
 pub use sampler::PluginSampler;
-pub use stage::{OnFailure, StageSettings};
+pub use stage::StageSettings;
 
+use card::{Card, CardError};
 use guest::Shared;
 use instance::{Exports, Instance};
 
@@ -46,14 +49,19 @@ use instance::{Exports, Instance};
 pub struct Plugin {
     /// In the config.
     pub name: String,
+    pub role: Role,
+    pub card: Card,
     pub description: Description,
-    pub sha256: [u8; 32],
+    pub sha256: Sha256,
     exports: Exports,
 }
 
 /// Why a plugin cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// Nothing was compiled.
+    #[error(transparent)]
+    Card(#[from] CardError),
     #[error("the component cannot be compiled or linked: {0:#}")]
     Compile(wasmtime::Error),
     #[error("its `describe` failed: {0}")]
@@ -62,27 +70,18 @@ pub enum LoadError {
 
 impl Plugin {
     /// Compiles a component and asks it who it is. Takes up to seconds.
-    pub async fn load(runtime: &Runtime, name: &str, bytes: &[u8]) -> Result<Arc<Plugin>, LoadError> {
-        let pre = runtime.compile(bytes).map_err(LoadError::Compile)?;
+    pub async fn load(runtime: &Runtime, name: &str, file: &PluginFile) -> Result<Arc<Plugin>, LoadError> {
+        let card = Card::read(&file.bytes)?;
+        let role = card.admit()?;
+        let pre = runtime.compile(file).map_err(LoadError::Compile)?;
         let exports = Exports::find(pre);
         let description = describe(&exports, name).await.map_err(LoadError::Describe)?;
-        let sha256 = Sha256::digest(bytes).into();
-        Ok(Arc::new(Plugin { name: name.to_owned(), description, sha256, exports }))
-    }
-
-    /// What it can be in a pipeline.
-    pub fn roles(&self) -> Vec<Role> {
-        let has = [
-            (Role::Processor, self.exports.processing.is_some()),
-            (Role::Sampler, self.exports.sampling.is_some()),
-            (Role::Exporter, self.exports.exporting.is_some()),
-        ];
-        has.into_iter().filter(|(_, has)| *has).map(|(role, _)| role).collect()
+        Ok(Arc::new(Plugin { name: name.to_owned(), role, card, description, sha256: file.sha256, exports }))
     }
 
     /// Enough of the hash to tell two versions apart.
     fn short_hash(&self) -> String {
-        self.sha256.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        self.sha256.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

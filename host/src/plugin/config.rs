@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub use grants::{HttpGrantConfig, StoreGrantConfig};
 pub use limits::LimitsConfig;
 
-use super::{OnFailure, file::Sha256};
+use super::file::Sha256;
 use crate::config::{ConfigError, Node};
 
 /// ```yaml
@@ -44,6 +44,19 @@ pub struct GrantsConfig {
     /// The origins that it may send requests to.
     pub http: Vec<HttpGrantConfig>,
     pub store: Option<StoreGrantConfig>,
+}
+
+/// What becomes of a batch that the plugin failed on, twice where a repetition may help.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// The sender gets a retryable error, and keeps it.
+    #[default]
+    Reject,
+    /// It goes on as it was before the plugin.
+    Pass,
+    /// It is dropped, counted.
+    Drop,
 }
 
 impl PluginConfig {

@@ -4,12 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     CallError, CallErrorKind, OnFailure, Plugin, Role, StageSettings,
-    bindings::{exported::exporting::ExportError as GuestError, imported::types::Failure},
+    bindings::{
+        exported::exporting::{ExportError as GuestError, Part},
+        imported::types::Failure,
+    },
     instance::Undone,
     pool::Pool,
 };
 use crate::{
-    exporter::{ExportError, Exported, Exporter},
+    exporter::{ExportError, Exported, Exporter, FailedPart},
+    receipt::Retry,
     telemetry::Telemetry,
 };
 
@@ -42,7 +46,10 @@ impl Exporter for PluginExporter {
         match outcome {
             Ok(Ok(())) => Ok(Exported::default()),
             Ok(Err(GuestError::Whole(failure))) => Err(export_error(failure)),
-            Ok(Err(GuestError::Parts(_))) => Err(ExportError::Permanent { message: "parts".into() }),
+            Ok(Err(GuestError::Parts(parts))) => match failed_parts(parts, data) {
+                Ok(parts) => Err(ExportError::Partly(parts)),
+                Err(wrong) => Err(self.accident(&CallError::new(CallErrorKind::WrongAnswer, wrong))),
+            },
             Err(Undone { error, .. }) => Err(self.accident(&error)),
         }
     }
@@ -77,4 +84,29 @@ fn export_error(failure: Failure) -> ExportError {
         CallErrorKind::Failed { retryable: true } => ExportError::Retryable { message, after },
         _ => ExportError::Permanent { message },
     }
+}
+
+/// The guest's parts, if they are parts of this batch.
+fn failed_parts(parts: Vec<Part>, data: &wire::Batch) -> Result<Vec<FailedPart>, String> {
+    if data.signal() != wire::Signal::Traces {
+        return Err("parts of a batch that holds no spans failed".into());
+    }
+    let mut named = vec![false; data.items()];
+    for row in parts.iter().flat_map(|part| &part.rows) {
+        match named.get_mut(*row as usize) {
+            Some(named @ false) => *named = true,
+            Some(true) => return Err(format!("span {row} failed twice")),
+            None => return Err(format!("span {row} failed, of {}", data.items())),
+        }
+    }
+    Ok(parts.into_iter().map(failed_part).collect())
+}
+
+fn failed_part(part: Part) -> FailedPart {
+    let (CallError { kind, message, .. }, after) = CallError::failed(part.failure);
+    let retry = match kind {
+        CallErrorKind::Failed { retryable: true } => Retry::After(after),
+        _ => Retry::Never,
+    };
+    FailedPart { rows: part.rows, message, retry }
 }

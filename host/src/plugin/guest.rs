@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use wasmtime::component::ResourceTable;
 
 use super::{
+    config::LimitsConfig,
     custody::Custody,
     imports::{log::GuestLog, metrics::GuestMetrics},
     limits::{GuestLimits, Limits},
@@ -52,13 +53,12 @@ impl Shared {
         let log_left_out = telemetry.counter("spanloom_plugin_log_lines_left_out", labels);
         let series_left_out = telemetry.counter("spanloom_plugin_series_left_out", labels);
         let log = GuestLog::new(component, plugin, limits.log_lines_per_second, log_left_out);
-        let metrics =
-            GuestMetrics::new(component, plugin, telemetry, limits.metric_series, series_left_out);
+        let metrics = GuestMetrics::new(component, plugin, telemetry, limits.metric_series, series_left_out);
         Shared { limits: limits.clone(), log: Arc::new(log), metrics: Arc::new(metrics) }
     }
 
     /// For asking a plugin who it is: its metrics go nowhere.
     pub(super) fn of_nobody(plugin: &str) -> Shared {
-        Shared::new("", plugin, &Limits::default(), &Telemetry::new())
+        Shared::new("", plugin, &Limits::from(&LimitsConfig::default()), &Telemetry::new())
     }
 }

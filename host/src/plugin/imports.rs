@@ -2,11 +2,11 @@
 
 mod batches;
 mod clock;
+mod flat;
 pub(super) mod log;
 pub(super) mod metrics;
-mod flat;
-mod outside;
 mod output;
+mod outside;
 mod rows;
 mod spans;
 pub(super) mod traces;

@@ -2,7 +2,8 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use wasmtime::{Result, ResourceLimiter, bail};
+use super::config::LimitsConfig;
+use wasmtime::{ResourceLimiter, Result, bail};
 
 /// Of one component, for each of its guests.
 #[derive(Clone, Debug)]
@@ -17,22 +18,29 @@ pub struct Limits {
     pub max_calls: u64,
     /// A guest is replaced when it is this old.
     pub max_age: Duration,
+    /// A guest is replaced when it has had so much memory: it never gives any back.
+    pub recycle_memory_bytes: usize,
     pub log_lines_per_second: u32,
     pub metric_series: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
+impl From<&LimitsConfig> for Limits {
+    fn from(config: &LimitsConfig) -> Limits {
         let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let memory_bytes = (config.memory_mib as usize) << 20;
         Limits {
-            memory_bytes: 64 << 20,
-            call_timeout: Duration::from_secs(1),
-            instances: workers,
-            table_elements: 20_000,
-            max_calls: 1_000_000,
-            max_age: Duration::from_secs(3600),
-            log_lines_per_second: 100,
-            metric_series: 1000,
+            memory_bytes,
+            call_timeout: config.call_timeout.0,
+            instances: NonZeroUsize::new(config.instances as usize).unwrap_or(workers),
+            table_elements: config.table_elements as usize,
+            max_calls: Some(config.max_calls).filter(|calls| *calls > 0).unwrap_or(u64::MAX),
+            max_age: Some(config.max_age.0).filter(|age| !age.is_zero()).unwrap_or(Duration::MAX),
+            recycle_memory_bytes: match config.recycle_memory_mib {
+                0 => memory_bytes / 4 * 3,
+                mib => (mib as usize) << 20,
+            },
+            log_lines_per_second: config.log_lines_per_second,
+            metric_series: config.metric_series as usize,
         }
     }
 }
@@ -78,7 +86,10 @@ impl ResourceLimiter for GuestLimits {
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool> {
         if desired > self.table_elements {
-            bail!("it wanted a table of {desired} elements, and may have {} (`limits.table_elements`)", self.table_elements);
+            bail!(
+                "it wanted a table of {desired} elements, and may have {} (`limits.table_elements`)",
+                self.table_elements
+            );
         }
         Ok(true)
     }

@@ -46,17 +46,13 @@ impl PluginMetrics {
     }
 
     pub(super) fn count(&self, error: &CallError) {
-        let labels: Labels<'_> = &[
-            ("component", &self.component),
-            ("plugin", &self.plugin),
-            ("outcome", error.kind.as_str()),
-        ];
+        let labels: Labels<'_> =
+            &[("component", &self.component), ("plugin", &self.plugin), ("outcome", error.kind.as_str())];
         self.telemetry.counter("spanloom_plugin_calls", labels).increment(1);
     }
 
     pub(super) fn recycled(&self, why: &str) {
-        let labels: Labels<'_> =
-            &[("component", &self.component), ("plugin", &self.plugin), ("reason", why)];
+        let labels: Labels<'_> = &[("component", &self.component), ("plugin", &self.plugin), ("reason", why)];
         self.telemetry.counter("spanloom_plugin_recycled", labels).increment(1);
     }
 

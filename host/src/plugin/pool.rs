@@ -13,8 +13,9 @@ use super::{
     Plugin,
     bindings::exported::{exporting::ExportError, sampling::Decision},
     breaker::{Breaker, Turn},
+    card::Role,
     custody::Passed,
-    describe::{Concurrency, Role},
+    describe::Concurrency,
     failure::{CallError, CallErrorKind},
     guest::Shared,
     imports::traces::TraceBatch,
@@ -22,9 +23,6 @@ use super::{
     metrics::PluginMetrics,
 };
 use crate::pipeline::Batch;
-
-/// An instance is replaced when it has had so much of its memory: guest memory never shrinks.
-const HIGH_WATER: f64 = 0.75;
 
 /// One component's instances, each in a slot that one call at a time uses.
 pub(super) struct Pool {
@@ -200,7 +198,12 @@ impl Pool {
             Turn::None => {}
             Turn::Opened { wait } => {
                 self.metrics.breaker_open.set(1.0);
-                tracing::error!(component, plugin, ?wait, "the plugin keeps failing and is left alone for a while");
+                tracing::error!(
+                    component,
+                    plugin,
+                    ?wait,
+                    "the plugin keeps failing and is left alone for a while"
+                );
             }
             Turn::Closed => {
                 self.metrics.breaker_open.set(0.0);
@@ -253,9 +256,10 @@ impl Pool {
             Ok(_) => self.metrics.succeeded(),
             Err(undone) => self.metrics.count(&undone.error),
         }
-        let usable = outcome.as_ref().err().is_none_or(|undone| {
-            !undone.error.kind.is_accident() && undone.batches.len() <= 1
-        });
+        let usable = outcome
+            .as_ref()
+            .err()
+            .is_none_or(|undone| !undone.error.kind.is_accident() && undone.batches.len() <= 1);
         if usable {
             self.keep(slot, guest);
         }
@@ -318,13 +322,12 @@ impl Pool {
 
     fn is_due(&self, guest: &Instance) -> Option<&'static str> {
         let limits = &self.shared.limits;
-        let memory_mark_bytes = (limits.memory_bytes as f64 * HIGH_WATER) as usize;
         if guest.calls >= limits.max_calls {
             Some("calls")
         } else if guest.born.elapsed() >= limits.max_age {
             Some("age")
         } else {
-            (guest.memory_used_bytes() >= memory_mark_bytes).then_some("memory")
+            (guest.memory_used_bytes() >= limits.recycle_memory_bytes).then_some("memory")
         }
     }
 

@@ -6,11 +6,7 @@ use futures::future::join_all;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    CallError, Concurrency, Plugin, Role, StageSettings,
-    pool::Place,
-    stage::Stage,
-};
+use super::{CallError, Concurrency, Plugin, Role, StageSettings, pool::Place, stage::Stage};
 use crate::{
     pipeline::{Batch, Consumer, Refused},
     telemetry::Telemetry,

@@ -7,10 +7,10 @@ use std::{
 
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result,
-    component::{Component, InstancePre, Linker},
+    component::{InstancePre, Linker},
 };
 
-use super::{guest::Guest, imports};
+use super::{cache::Cache, file::PluginFile, guest::Guest, imports};
 
 /// How often a running guest is asked whether it should yield or end.
 pub(super) const TICK: Duration = Duration::from_millis(5);
@@ -29,6 +29,7 @@ pub struct Runtime(Arc<Inner>);
 struct Inner {
     engine: Engine,
     linker: Linker<Guest>,
+    cache: Cache,
 }
 
 impl Runtime {
@@ -37,7 +38,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker)?;
         tick(&engine)?;
-        Ok(Runtime(Arc::new(Inner { engine, linker })))
+        Ok(Runtime(Arc::new(Inner { engine, linker, cache: Cache::of_user() })))
     }
 
     /// The runtime of this process, made when it is first asked for: an engine reserves address space by the terabyte.
@@ -50,13 +51,9 @@ impl Runtime {
         Ok(SHARED.get_or_init(|| runtime).clone())
     }
 
-    pub(super) fn engine(&self) -> &Engine {
-        &self.0.engine
-    }
-
-    /// Compiles a component and links it; takes about 0.8 ms a KiB.
-    pub(super) fn compile(&self, bytes: &[u8]) -> Result<InstancePre<Guest>> {
-        let component = Component::from_binary(&self.0.engine, bytes)?;
+    /// Compiles a component, unless that was done before, and links it. Compiling takes about 0.8 ms a KiB.
+    pub(super) fn compile(&self, file: &PluginFile) -> Result<InstancePre<Guest>> {
+        let component = self.0.cache.compile(&self.0.engine, &file.bytes, file.sha256)?;
         self.0.linker.instantiate_pre(&component)
     }
 }

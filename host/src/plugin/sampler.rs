@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    CallError, Plugin, Role, StageSettings,
-    bindings::exported::sampling::Decision,
-    instance::Undone,
+    CallError, Plugin, Role, StageSettings, bindings::exported::sampling::Decision, instance::Undone,
     stage::Stage,
 };
 use crate::{

@@ -3,34 +3,22 @@
 use std::sync::Arc;
 
 use super::{
+    Plugin,
+    card::Role,
+    config::OnFailure,
     custody::Passed,
-    describe::Role,
     failure::{CallError, CallErrorKind},
     guest::Shared,
     instance::Undone,
     limits::Limits,
     metrics::PluginMetrics,
     pool::Pool,
-    Plugin,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
     receipt::{Failure, Reason, Retry},
     telemetry::Telemetry,
 };
-
-/// What becomes of a batch that the plugin could not process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnFailure {
-    /// It goes back to the sender.
-    #[default]
-    Reject,
-    /// It goes on as it came.
-    Pass,
-    /// It is dropped, and counted.
-    Drop,
-}
 
 /// How a component uses its plugin.
 #[derive(Clone)]

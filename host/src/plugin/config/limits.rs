@@ -1,30 +1,30 @@
 //! What a plugin may use up.
 
-use std::{num::NonZeroUsize, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 
-use crate::{
-    config::{ConfigError, Duration},
-    plugin::Limits,
-};
+use crate::config::{ConfigError, Duration};
 
 /// `plugins.NAME.limits`. Every one of them is on.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Of one instance, which is replaced when it has three quarters of it: it never gives memory back. 1 to 1024.
+    /// Of one instance. 1 to 1024.
     pub memory_mib: u32,
     /// Of one call, HTTP requests under way not counted. 1 ms to 1 h.
     pub call_timeout: Duration,
-    /// Of each component. 0: as many as the machine has cores. Up to 1000.
+    /// Of each component, beside the one that is being replaced. 0: one a worker thread. Up to 1000.
     pub instances: u32,
-    /// Of each table of an instance. 1 to 100,000.
+    /// Of each table of an instance. 1 to 10,000,000.
     pub table_elements: u32,
     /// After so many calls an instance is replaced. 0: never.
     pub max_calls: u64,
     /// At this age an instance is replaced. 0: never.
     pub max_age: Duration,
+    /// With so much memory after a call an instance is replaced: it never gives memory back. 0: three
+    /// quarters of `memory_mib`.
+    pub recycle_memory_mib: u32,
     /// Of each component; what is above is counted and left out. 0: none is written.
     pub log_lines_per_second: u32,
     /// Of each component; what is above is counted and left out. 0: it has no metrics.
@@ -38,29 +38,12 @@ impl LimitsConfig {
         let wrong = [
             outside("memory_mib", self.memory_mib, 1..=1024),
             outside("instances", self.instances, 0..=1000),
-            outside("table_elements", self.table_elements, 1..=100_000),
+            outside("table_elements", self.table_elements, 1..=10_000_000),
             outside("http_requests", self.http_requests, 1..=10_000),
             outside("call_timeout", self.call_timeout, Duration::from_millis(1)..=Duration::from_secs(3600)),
         ];
         let findings = wrong.into_iter().flatten().flat_map(ConfigError::into_findings);
         ConfigError::from_findings(findings.collect())
-    }
-}
-
-impl From<&LimitsConfig> for Limits {
-    fn from(config: &LimitsConfig) -> Limits {
-        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let max_age = config.max_age.0;
-        Limits {
-            memory_bytes: (config.memory_mib as usize) << 20,
-            call_timeout: config.call_timeout.0,
-            instances: NonZeroUsize::new(config.instances as usize).unwrap_or_else(cores),
-            table_elements: config.table_elements as usize,
-            max_calls: if config.max_calls == 0 { u64::MAX } else { config.max_calls },
-            max_age: if max_age.is_zero() { std::time::Duration::MAX } else { max_age },
-            log_lines_per_second: config.log_lines_per_second,
-            metric_series: config.metric_series as usize,
-        }
     }
 }
 
@@ -80,9 +63,10 @@ impl Default for LimitsConfig {
             memory_mib: 64,
             call_timeout: Duration::from_secs(1),
             instances: 0,
-            table_elements: 20_000,
-            max_calls: 1_000_000,
+            table_elements: 100_000,
+            max_calls: 0,
             max_age: Duration::from_secs(3600),
+            recycle_memory_mib: 0,
             log_lines_per_second: 100,
             metric_series: 1000,
             http_requests: 32,

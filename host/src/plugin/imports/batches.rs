@@ -23,11 +23,7 @@ macro_rules! opaque {
                 self.custody.otlp(batch.rep())
             }
 
-            fn replace(
-                &mut self,
-                batch: Resource<$handle>,
-                otlp: Vec<u8>,
-            ) -> Result<Result<(), EditError>> {
+            fn replace(&mut self, batch: Resource<$handle>, otlp: Vec<u8>) -> Result<Result<(), EditError>> {
                 self.custody.replace(batch.rep(), $signal, otlp)
             }
 

@@ -180,9 +180,7 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn set(&mut self, batch: Handle, row: u32, key: String, value: Value) -> Edited {
-        self.edit(&batch, |spans| {
-            values::with_value(&value, |value| spans.set(row as usize, &key, value))
-        })
+        self.edit(&batch, |spans| values::with_value(&value, |value| spans.set(row as usize, &key, value)))
     }
 
     fn remove(&mut self, batch: Handle, row: u32, key: String) -> Edited {
@@ -244,11 +242,7 @@ impl Guest {
         }
     }
 
-    fn edit(
-        &mut self,
-        batch: &Handle,
-        edit: impl FnOnce(&mut SpanBatch) -> Result<(), EditError>,
-    ) -> Edited {
+    fn edit(&mut self, batch: &Handle, edit: impl FnOnce(&mut SpanBatch) -> Result<(), EditError>) -> Edited {
         Ok(edit(self.custody.edit_spans(batch.rep())?))
     }
 }

@@ -19,9 +19,7 @@ pub(super) fn value(value: &wire::Value<'_>) -> Value {
     }
 }
 
-pub(super) fn attributes<'a>(
-    attributes: impl Iterator<Item = (&'a str, wire::Value<'a>)>,
-) -> Vec<Attribute> {
+pub(super) fn attributes<'a>(attributes: impl Iterator<Item = (&'a str, wire::Value<'a>)>) -> Vec<Attribute> {
     attributes.map(|(key, of)| Attribute { key: key.to_owned(), value: value(&of) }).collect()
 }
 
@@ -37,7 +35,8 @@ pub(super) fn with_value(
         Value::Bool(truth) => edit(&wire::Value::Bool(*truth)),
         Value::Bytes(bytes) => edit(&wire::Value::Bytes(bytes)),
         Value::Json(text) => {
-            let value = wire::json::value_from_json(text).map_err(|why| EditError::BadValue(why.to_string()))?;
+            let value =
+                wire::json::value_from_json(text).map_err(|why| EditError::BadValue(why.to_string()))?;
             edit(&value.get())
         }
     };
