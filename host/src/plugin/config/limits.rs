@@ -16,7 +16,7 @@ pub struct LimitsConfig {
     pub call_timeout: Duration,
     /// Of each component, beside the one that is being replaced. 0: one a worker thread. Up to 1000.
     pub instances: u32,
-    /// Of each table of an instance. 1 to 10,000,000.
+    /// Of each table of an instance. 1 to 100,000.
     pub table_elements: u32,
     /// After so many calls an instance is replaced. 0: never.
     pub max_calls: u64,
@@ -38,7 +38,7 @@ impl LimitsConfig {
         let wrong = [
             outside("memory_mib", self.memory_mib, 1..=1024),
             outside("instances", self.instances, 0..=1000),
-            outside("table_elements", self.table_elements, 1..=10_000_000),
+            outside("table_elements", self.table_elements, 1..=100_000),
             outside("http_requests", self.http_requests, 1..=10_000),
             outside("call_timeout", self.call_timeout, Duration::from_millis(1)..=Duration::from_secs(3600)),
         ];
