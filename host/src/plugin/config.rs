@@ -50,12 +50,12 @@ pub struct GrantsConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
-    /// The sender gets a retryable error, and keeps it.
+    /// It goes back to the sender, who keeps it.
     #[default]
     Reject,
     /// It goes on as it was before the plugin.
     Pass,
-    /// It is dropped, counted.
+    /// It is dropped, and counted.
     Drop,
 }
 

@@ -35,10 +35,7 @@ impl From<&LimitsConfig> for Limits {
             table_elements: config.table_elements as usize,
             max_calls: Some(config.max_calls).filter(|calls| *calls > 0).unwrap_or(u64::MAX),
             max_age: Some(config.max_age.0).filter(|age| !age.is_zero()).unwrap_or(Duration::MAX),
-            recycle_memory_bytes: match config.recycle_memory_mib {
-                0 => memory_bytes / 4 * 3,
-                mib => (mib as usize) << 20,
-            },
+            recycle_memory_bytes: memory_bytes / 4 * 3,
             log_lines_per_second: config.log_lines_per_second,
             metric_series: config.metric_series as usize,
         }

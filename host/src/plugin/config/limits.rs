@@ -10,11 +10,11 @@ use crate::config::{ConfigError, Duration};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Of one instance. 1 to 1024.
+    /// Of one instance, which is replaced when it has three quarters of it: it never gives memory back. 1 to 1024.
     pub memory_mib: u32,
     /// Of one call, HTTP requests under way not counted. 1 ms to 1 h.
     pub call_timeout: Duration,
-    /// Of each component, beside the one that is being replaced. 0: one a worker thread. Up to 1000.
+    /// Of each component. 0: as many as the machine has cores. Up to 1000.
     pub instances: u32,
     /// Of each table of an instance. 1 to 100,000.
     pub table_elements: u32,
@@ -22,9 +22,6 @@ pub struct LimitsConfig {
     pub max_calls: u64,
     /// At this age an instance is replaced. 0: never.
     pub max_age: Duration,
-    /// With so much memory after a call an instance is replaced: it never gives memory back. 0: three
-    /// quarters of `memory_mib`.
-    pub recycle_memory_mib: u32,
     /// Of each component; what is above is counted and left out. 0: none is written.
     pub log_lines_per_second: u32,
     /// Of each component; what is above is counted and left out. 0: it has no metrics.
@@ -63,10 +60,9 @@ impl Default for LimitsConfig {
             memory_mib: 64,
             call_timeout: Duration::from_secs(1),
             instances: 0,
-            table_elements: 100_000,
-            max_calls: 0,
+            table_elements: 20_000,
+            max_calls: 1_000_000,
             max_age: Duration::from_secs(3600),
-            recycle_memory_mib: 0,
             log_lines_per_second: 100,
             metric_series: 1000,
             http_requests: 32,
