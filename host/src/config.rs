@@ -11,7 +11,7 @@ pub mod expand;
 pub mod load;
 
 pub mod location;
-mod nearest;
+pub(crate) mod nearest;
 pub mod node;
 mod parse;
 pub mod print;

@@ -9,6 +9,7 @@ mod breaker;
 mod cache;
 pub mod card;
 pub mod config;
+mod configure;
 mod custody;
 mod describe;
 mod exporter;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 pub use card::Role;
 pub use config::OnFailure;
+pub use configure::Refusal;
 pub use describe::{Concurrency, Description, Grant};
 pub use exporter::PluginExporter;
 pub use failure::{CallError, CallErrorKind};
@@ -45,6 +47,8 @@ pub use stage::StageSettings;
 use card::{Card, CardError};
 use guest::Shared;
 use instance::{Exports, Instance};
+
+use crate::telemetry::Telemetry;
 
 /// One plugin of a config: a component, compiled, linked and asked who it is.
 pub struct Plugin {
@@ -71,12 +75,17 @@ pub enum LoadError {
 
 impl Plugin {
     /// Compiles a component and asks it who it is. Takes up to seconds.
-    pub async fn load(runtime: &Runtime, name: &str, file: &PluginFile) -> Result<Arc<Plugin>, LoadError> {
+    pub async fn load(
+        runtime: &Runtime,
+        name: &str,
+        file: &PluginFile,
+        limits: &Limits,
+    ) -> Result<Arc<Plugin>, LoadError> {
         let card = Card::read(&file.bytes)?;
         let role = card.admit()?;
         let pre = runtime.compile(file).map_err(LoadError::Compile)?;
         let exports = Exports::find(pre);
-        let description = describe(&exports, name).await.map_err(LoadError::Describe)?;
+        let description = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
         Ok(Arc::new(Plugin { name: name.to_owned(), role, card, description, sha256: file.sha256, exports }))
     }
 
@@ -86,7 +95,7 @@ impl Plugin {
     }
 }
 
-async fn describe(exports: &Exports, name: &str) -> Result<Description, CallError> {
-    let mut guest = Instance::start(exports, &Arc::new(Shared::of_nobody(name))).await?;
+async fn describe(exports: &Exports, name: &str, limits: &Limits) -> Result<Description, CallError> {
+    let mut guest = Instance::start(exports, &Arc::new(Shared::new("", name, limits, &Telemetry::new()))).await?;
     Ok(guest.describe().await?.unwrap_or_else(|| Description::assumed(name)))
 }

@@ -34,6 +34,30 @@ pub(super) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, ConfigError> {
     }
 }
 
+impl Node {
+    /// Something else stands here than is due.
+    pub(crate) fn expected(&self, what: &str) -> Finding {
+        let mut finding = self.finding(format!("expected {what}, found {}", self.describe()));
+        finding.label = match &self.value {
+            _ if self.is_null() && self.original.is_none() => {
+                Some("give it a value, or leave the key out".to_owned())
+            }
+            Value::Scalar(scalar) => hint(scalar, what),
+            _ => None,
+        };
+        finding
+    }
+
+    /// What it says as text; a list or a map only if a reference stands for it.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match (&self.original, &self.value) {
+            (Some(original), _) => Some(original),
+            (None, Value::Scalar(scalar)) if scalar.meaning() != Meaning::Nothing => Some(&scalar.text),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct NodeDeserializer<'a> {
     node: &'a Node,
@@ -47,15 +71,7 @@ impl<'a> NodeDeserializer<'a> {
     }
 
     fn expected<T>(self, what: &str) -> Result<T, ConfigError> {
-        let mut finding = self.node.finding(format!("expected {what}, found {}", self.node.describe()));
-        finding.label = match &self.node.value {
-            _ if self.node.is_null() && self.node.original.is_none() => {
-                Some("give it a value, or leave the key out".to_owned())
-            }
-            Value::Scalar(scalar) => hint(scalar, what),
-            _ => None,
-        };
-        Err(finding.into())
+        Err(self.node.expected(what).into())
     }
 
     fn integer<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
@@ -72,15 +88,6 @@ impl<'a> NodeDeserializer<'a> {
         match &self.node.value {
             Value::Scalar(scalar) => scalar.meaning(),
             _ => Meaning::Text,
-        }
-    }
-
-    /// What the node says as text; a list or a map only if a reference stands for it.
-    fn text(self) -> Option<&'a str> {
-        match (&self.node.original, &self.node.value) {
-            (Some(original), _) => Some(original),
-            (None, Value::Scalar(scalar)) if scalar.meaning() != Meaning::Nothing => Some(&scalar.text),
-            _ => None,
         }
     }
 
@@ -104,7 +111,7 @@ macro_rules! integers {
 macro_rules! texts {
     ($($method:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
-            match self.text() {
+            match self.node.text() {
                 Some(text) => visitor.visit_str(text),
                 None => self.expected("text"),
             }
@@ -185,7 +192,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         if !matches!(self.node.value, Value::Scalar(_)) {
             return self.expected("a list");
         }
-        let words = words(self.text().unwrap_or_default(), self.node);
+        let words = words(self.node.text().unwrap_or_default(), self.node);
         visitor.visit_seq(Items { at: self, rest: words.iter() })
     }
 
@@ -229,7 +236,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             let [entry] = entries.as_slice() else { return self.expected("a map of one key") };
             return visitor.visit_enum(Choice { at: self, entry });
         }
-        match self.text() {
+        match self.node.text() {
             Some(text) => visitor.visit_enum(text.into_deserializer()),
             None => self.expected("a word"),
         }
@@ -258,7 +265,9 @@ fn words(text: &str, node: &Node) -> Vec<Node> {
 fn hint(scalar: &Scalar, wanted: &str) -> Option<String> {
     let unquoted = Scalar::plain(scalar.text.as_str()).meaning();
     match (wanted, unquoted) {
-        ("a whole number" | "a number", Meaning::Int(_) | Meaning::Float(_)) if !scalar.plain => {
+        (wanted, Meaning::Int(_) | Meaning::Float(_))
+            if !scalar.plain && (wanted.starts_with("a whole number") || wanted.starts_with("a number")) =>
+        {
             Some("write it without quotes".to_owned())
         }
         ("`true` or `false`", Meaning::Bool(_)) => Some("write it without quotes".to_owned()),

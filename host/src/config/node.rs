@@ -134,6 +134,47 @@ impl Node {
         node
     }
 
+    /// Follows a path as plugins write it, `keys[2]` or `tls.ca_file`, as far as it leads; what is left of it comes
+    /// back. Of keys that have dots themselves the longest counts.
+    pub(crate) fn follow<'a>(&self, path: &'a str) -> (&Node, &'a str) {
+        let (mut node, mut rest) = (self, path);
+        loop {
+            let key = rest.strip_prefix('.').unwrap_or(rest);
+            let item = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+            let next = match item.and_then(|(index, after)| Some((index.parse::<usize>().ok()?, after))) {
+                Some((index, after)) => node.items().get(index).map(|item| (item, after)),
+                None => (node.entries().iter())
+                    .filter_map(|entry| Some((entry, key.strip_prefix(entry.key.as_str())?)))
+                    .filter(|(_, after)| after.is_empty() || after.starts_with(['.', '[']))
+                    .max_by_key(|(entry, _)| entry.key.len())
+                    .map(|(entry, after)| (&entry.node, after)),
+            };
+            match next {
+                // A key without a name leads nowhere.
+                Some((below, after)) if after.len() < rest.len() => (node, rest) = (below, after),
+                _ => return (node, rest),
+            }
+        }
+    }
+
+    /// A map without some of its keys.
+    pub(crate) fn without(&self, keys: &[&str]) -> Node {
+        self.filtered(|key| !keys.contains(&key))
+    }
+
+    /// A map with no other than these keys.
+    pub(crate) fn only(&self, keys: &[&str]) -> Node {
+        self.filtered(|key| keys.contains(&key))
+    }
+
+    fn filtered(&self, keep: impl Fn(&str) -> bool) -> Node {
+        let mut node = self.clone();
+        if let Value::Map(entries) = &mut node.value {
+            entries.retain(|entry| keep(&entry.key));
+        }
+        node
+    }
+
     /// To be called when the tree is whole.
     pub(super) fn set_paths(&mut self, path: KeyPath) {
         match &mut self.value {

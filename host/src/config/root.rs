@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     component::{ComponentId, Kind, Registry},
-    plugin::{self, config::PluginConfig},
+    plugin::{config::PluginConfig, factory::Plugins},
 };
 
 /// A whole config. Every component's own part is still a node: its factory reads it.
@@ -86,7 +86,9 @@ impl Config {
         let Loaded { root, mut warnings } = load(configs, sets, env)?;
         let (config, mut findings) = Config::read(&root);
         let mut registry = registry.clone();
-        findings.extend(plugin::factory::register(&config, &mut registry).await);
+        let (plugins, wrong) = Plugins::load(&config).await;
+        findings.extend(wrong);
+        plugins.register(&mut registry);
         let doubts = match check(&config, &registry) {
             Ok(doubts) => doubts,
             Err(error) => {
@@ -94,6 +96,10 @@ impl Config {
                 Vec::new()
             }
         };
+        // What a plugin says of a config that is wrong anyway would be said twice.
+        if findings.is_empty() {
+            findings = plugins.try_configure(&config).await;
+        }
         match ConfigError::from_findings(findings) {
             Ok(()) => {
                 warnings.extend(doubts);

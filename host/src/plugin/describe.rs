@@ -2,8 +2,6 @@
 
 use wire::Signal;
 
-pub use super::card::Role;
-
 use super::bindings::exported::describe as guest;
 use super::bindings::imported::types;
 

@@ -56,9 +56,4 @@ impl Shared {
         let metrics = GuestMetrics::new(component, plugin, telemetry, limits.metric_series, series_left_out);
         Shared { limits: limits.clone(), log: Arc::new(log), metrics: Arc::new(metrics) }
     }
-
-    /// For asking a plugin who it is: its metrics go nowhere.
-    pub(super) fn of_nobody(plugin: &str) -> Shared {
-        Shared::new("", plugin, &Limits::from(&LimitsConfig::default()), &Telemetry::new())
-    }
 }

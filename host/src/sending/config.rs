@@ -51,6 +51,16 @@ pub struct RetryConfig {
     pub max_elapsed_time: Duration,
 }
 
+/// The keys that every exporter has that sends to somewhere else, and nothing beside them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SendingConfig {
+    /// Of one attempt. 0: none.
+    pub timeout: Duration,
+    pub sending_queue: QueueConfig,
+    pub retry_on_failure: RetryConfig,
+}
+
 /// What a size counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -94,6 +104,24 @@ impl Default for RetryConfig {
             max_interval: millis(30_000),
             max_elapsed_time: millis(300_000),
         }
+    }
+}
+
+impl Default for SendingConfig {
+    fn default() -> SendingConfig {
+        SendingConfig {
+            timeout: Duration::from_secs(30),
+            sending_queue: QueueConfig::default(),
+            retry_on_failure: RetryConfig::default(),
+        }
+    }
+}
+
+impl SendingConfig {
+    pub const KEYS: [&str; 3] = ["timeout", "sending_queue", "retry_on_failure"];
+
+    pub fn settings(&self) -> Result<SendingSettings, ConfigError> {
+        settings(self.timeout, &self.sending_queue, &self.retry_on_failure)
     }
 }
 

@@ -1,0 +1,29 @@
+//! Asking a plugin what it says of a config, without a pipeline.
+
+use std::sync::Arc;
+
+use super::{CallError, Limits, Plugin, guest::Shared, instance::Instance};
+use crate::telemetry::Telemetry;
+
+/// What a plugin does not take of a config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// `keys[2]`, `tls.ca_file`; empty for the whole.
+    pub path: String,
+    pub message: String,
+}
+
+impl Plugin {
+    /// Has a guest of its own configured, and lets go of it. It reaches nothing outside.
+    pub async fn try_configure(
+        &self,
+        component: &str,
+        config: &str,
+        limits: &Limits,
+    ) -> Result<Result<(), Refusal>, CallError> {
+        let nobody = Arc::new(Shared::new(component, &self.name, limits, &Telemetry::new()));
+        let mut guest = Instance::start(&self.exports, &nobody).await?;
+        let said = guest.configure(self.role, config).await?;
+        Ok(said.map_err(|refusal| Refusal { path: refusal.path, message: refusal.message }))
+    }
+}

@@ -1,0 +1,352 @@
+//! Configs that plugins' schemas refuse, and what the user is told.
+
+use super::*;
+
+const SCHEMA: &str = r##"{
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "additionalProperties": false,
+    "required": ["url"],
+    "properties": {
+        "url": { "type": "string", "pattern": "^https?://", "description": "Where to send to." },
+        "keys": { "type": "array", "items": { "type": "string" }, "maxItems": 3, "default": [] },
+        "mode": { "enum": ["mask", "remove", "hash"], "default": "mask" },
+        "share": { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
+        "retries": { "type": "integer", "minimum": 0, "maximum": 10 },
+        "enabled": { "type": "boolean" },
+        "token": { "type": "string", "minLength": 4 },
+        "tls": { "$ref": "#/$defs/tls" },
+        "auth": { "oneOf": [
+            { "type": "string" },
+            { "type": "object", "additionalProperties": false, "properties": { "user": { "type": "string" } } }
+        ] },
+        "rules": { "type": "array", "items": {
+            "type": "object", "required": ["key"], "properties": { "key": { "type": "string" } }
+        } }
+    },
+    "$defs": { "tls": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": { "ca_file": { "type": "string" }, "insecure": { "type": "boolean" } }
+    } }
+}"##;
+
+fn read(schema: &str, config: &str) -> Result<Value, String> {
+    let node = Node::parse("otel.yaml", config).unwrap();
+    ConfigSchema::new(schema).unwrap().read(&node, &["sending_queue"]).map_err(|error| error.to_string())
+}
+
+/// `config` lacks its url, which stands in the first line.
+#[track_caller]
+fn refuses(config: &str, expected: &str) {
+    let shown = read(SCHEMA, &format!("url: http://a\n{config}")).unwrap_err();
+    assert_eq!(shown, expected.trim_matches('\n'), "\n{shown}\n");
+}
+
+#[test]
+fn a_right_config_is_handed_on_as_json() {
+    let config = "url: http://a\nkeys: [card, ssn]\nshare: 0.5\ntls: { insecure: true }\nauth: { user: me }";
+    assert_eq!(
+        read(SCHEMA, config).unwrap(),
+        json!({"url": "http://a", "keys": ["card", "ssn"], "share": 0.5, "tls": {"insecure": true}, "auth": {"user": "me"}})
+    );
+    assert_eq!(read("true", "").unwrap(), json!({}));
+}
+
+/// As built-in components read it: the password 0123 is text, and a key without a value has all its defaults.
+#[test]
+fn a_config_is_read_as_leniently_as_any_other() {
+    let config = "url: http://a\nkeys: [007, x]\ntoken: 0123\ntls:\nrules:\nauth: 5";
+    assert_eq!(
+        read(SCHEMA, config).unwrap(),
+        json!({"url": "http://a", "keys": ["007", "x"], "token": "0123", "tls": {}, "rules": [], "auth": "5"})
+    );
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_nearest_right_one() {
+    refuses(
+        "key: [card]\ntls: { ca_fle: x }\nsending_que: {}",
+        "
+error: unknown key `ca_fle`
+ --> otel.yaml:3:8  tls
+  |
+3 | tls: { ca_fle: x }
+  |        ^^^^^^ did you mean `ca_file`?
+  = known keys: ca_file, insecure
+
+error: unknown key `key`
+ --> otel.yaml:2:1
+  |
+2 | key: [card]
+  | ^^^ did you mean `keys`?
+  = known keys: auth, enabled, keys, mode, retries, rules, share, tls, token, url, sending_queue
+
+error: unknown key `sending_que`
+ --> otel.yaml:4:1
+  |
+4 | sending_que: {}
+  | ^^^^^^^^^^^ did you mean `sending_queue`?
+  = known keys: auth, enabled, keys, mode, retries, rules, share, tls, token, url, sending_queue",
+    );
+}
+
+#[test]
+fn a_wrong_type_says_what_was_expected() {
+    refuses(
+        "keys: 5",
+        "
+error: expected a list of texts, found `5`
+ --> otel.yaml:2:7  keys
+  |
+2 | keys: 5
+  |       ^",
+    );
+    refuses(
+        "retries: \"5\"",
+        r#"
+error: expected a whole number, 0 to 10, found the text `5`
+ --> otel.yaml:2:10  retries
+  |
+2 | retries: "5"
+  |          ^^^ write it without quotes"#,
+    );
+    refuses(
+        "enabled: yes",
+        "
+error: expected `true` or `false`, found the text `yes`
+ --> otel.yaml:2:10  enabled
+  |
+2 | enabled: yes
+  |          ^^^ write `true`",
+    );
+    refuses(
+        "tls: [a]",
+        "
+error: expected a map of keys, found a list
+ --> otel.yaml:2:1  tls
+  |
+2 | tls: [a]
+  | ^^^",
+    );
+}
+
+#[test]
+fn what_is_out_of_its_range_or_choices_is_shown_with_them() {
+    refuses(
+        "retries: 11",
+        "
+error: expected a whole number, 0 to 10, found `11`
+ --> otel.yaml:2:10  retries
+  |
+2 | retries: 11
+  |          ^^",
+    );
+    refuses(
+        "share: 0",
+        "
+error: expected a number, above 0 and up to 1, found `0`
+ --> otel.yaml:2:8  share
+  |
+2 | share: 0
+  |        ^",
+    );
+    refuses(
+        "mode: masc",
+        "
+error: expected one of `mask`, `remove`, `hash`, found the text `masc`
+ --> otel.yaml:2:7  mode
+  |
+2 | mode: masc
+  |       ^^^^ did you mean `mask`?",
+    );
+    refuses(
+        "keys: [a, b, c, d]",
+        "
+error: expected up to 3 items, found 4
+ --> otel.yaml:2:1  keys
+  |
+2 | keys: [a, b, c, d]
+  | ^^^^",
+    );
+    refuses(
+        "token: abc",
+        "
+error: expected text of at least 4 characters, found the text `abc`
+ --> otel.yaml:2:8  token
+  |
+2 | token: abc
+  |        ^^^",
+    );
+}
+
+#[test]
+fn a_missing_key_is_named_with_what_it_takes() {
+    let shown = read(SCHEMA, "keys: []").unwrap_err();
+    assert_eq!(
+        shown,
+        "\
+error: the key `url` is missing
+ --> otel.yaml:1:1
+  |
+1 | keys: []
+  | ^ give it text that matches `^https?://`
+  = Where to send to."
+    );
+    refuses(
+        "rules:\n  - name: a",
+        "
+error: the key `key` is missing
+ --> otel.yaml:3:5  rules › [0]
+  |
+3 |   - name: a
+  |     ^ give it text",
+    );
+}
+
+/// What the author says of a key helps where the schema alone does not.
+#[test]
+fn a_description_stands_below() {
+    let shown = read(SCHEMA, "url: ftp://a").unwrap_err();
+    assert_eq!(
+        shown,
+        "\
+error: expected text that matches `^https?://`, found the text `ftp://a`
+ --> otel.yaml:1:6  url
+  |
+1 | url: ftp://a
+  |      ^^^^^^^
+  = Where to send to."
+    );
+}
+
+/// Of several forms the one that was meant is held against.
+#[test]
+fn of_several_forms_the_nearest_is_spoken_of() {
+    refuses(
+        "auth: { usr: me }",
+        "
+error: unknown key `usr`
+ --> otel.yaml:2:9  auth
+  |
+2 | auth: { usr: me }
+  |         ^^^ did you mean `user`?
+  = known keys: user",
+    );
+    refuses(
+        "auth: [me]",
+        "
+error: expected text or a map of keys, found a list
+ --> otel.yaml:2:1  auth
+  |
+2 | auth: [me]
+  | ^^^^",
+    );
+}
+
+/// A secret from a reference must not reach the terminal.
+#[test]
+fn the_value_of_a_reference_is_not_shown() {
+    let root =
+        crate::config::load::load(&["yaml:{url: http://a, token: '${env:T}'}".to_owned()], &[], &|_| {
+            Some("abc".to_owned())
+        });
+    let error = ConfigSchema::new(SCHEMA).unwrap().read(&root.unwrap().root, &[]).unwrap_err().to_string();
+    assert!(error.contains("found text (the value of the reference)") && !error.contains("abc"), "{error}");
+}
+
+#[test]
+fn a_schema_that_is_wrong_is_the_plugins_mistake() {
+    let doubled = |n: usize| {
+        let defs: Vec<String> = (0..n)
+            .map(|i| {
+                format!(
+                    r##""d{i}": {{"anyOf": [{{"$ref": "#/$defs/d{0}"}}, {{"$ref": "#/$defs/d{0}"}}]}}"##,
+                    i + 1
+                )
+            })
+            .collect();
+        format!(r##"{{"$ref": "#/$defs/d0", "$defs": {{ {}, "d{n}": {{}} }} }}"##, defs.join(", "))
+    };
+    assert!(ConfigSchema::new(&doubled(8)).is_ok());
+    let doubled = doubled(15);
+    let cases = [
+        ("{", "EOF while parsing an object at line 1 column 1"),
+        (
+            r#"{"type": "text"}"#,
+            "\"text\" is not valid under any of the schemas listed in the 'anyOf' keyword (at `/type`)",
+        ),
+        (r#"{"pattern": "("}"#, "\"(\" is not a \"regex\" (at `/pattern`)"),
+        (r#"{"$ref": "https://example.com/a"}"#, "its `$ref` leads nowhere: https://example.com/a"),
+        (r##"{"$ref": "#"}"##, "a `$ref` leads back to itself, or through too many others"),
+        (
+            r##"{"allOf": [{"$ref": "#/$defs/a"}], "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}]}}}"##,
+            "a `$ref` leads back to itself, or through too many others",
+        ),
+        (&doubled, "more than 2000 schemas hold for one value"),
+    ];
+    for (schema, expected) in cases {
+        let error = ConfigSchema::new(schema).unwrap_err().to_string();
+        assert_eq!(error, format!("its config schema is wrong, which is the plugin's mistake: {expected}"));
+    }
+}
+
+/// A schema may be recursive as long as each turn enters a part of the config.
+#[test]
+fn a_recursive_schema_is_followed_into_the_config() {
+    let schema = r##"{"type": "object", "additionalProperties": {"$ref": "#"}}"##;
+    assert!(read(schema, "a: { b: { c: {} } }").is_ok());
+    assert!(read(schema, "a: { b: { c: 1 } }").is_err());
+    assert!(outline(&serde_json::from_str(r##"{"properties": {"a": {"$ref": "#"}}}"##).unwrap()).len() < 10);
+}
+
+#[test]
+fn a_plugins_own_refusal_stands_where_its_path_leads() {
+    let node =
+        Node::parse("otel.yaml", "keys: [a, b]\ntls: { ca_file: x }\nmap: { a.b: 1, a: { c: 2 } }").unwrap();
+    let cases = [
+        ("keys[1]", "otel.yaml:1:11", None),
+        ("tls.ca_file", "otel.yaml:2:17", None),
+        ("map.a.b", "otel.yaml:3:13", None),
+        ("map.a.c", "otel.yaml:3:24", None),
+        ("", "otel.yaml:1:1", None),
+        ("keys[7].x", "otel.yaml:1:1", Some("it is about `keys[7].x`")),
+        ("nowhere", "otel.yaml:1:1", Some("it is about `nowhere`")),
+        ("[[[", "otel.yaml:1:1", Some("it is about `[[[`")),
+    ];
+    for (path, place, help) in cases {
+        let finding = refusal(&node, path, "no");
+        assert_eq!(finding.at.unwrap().to_string(), place, "{path}");
+        assert_eq!(finding.help.as_deref(), help, "{path}");
+    }
+}
+
+#[test]
+fn an_outline_lists_keys_with_types_and_defaults() {
+    let keys = ConfigSchema::new(SCHEMA).unwrap().outline();
+    let lines: Vec<String> = keys
+        .iter()
+        .map(|key| {
+            let required = if key.required { "!" } else { "" };
+            format!("{}{required}: {} = {}", key.key, key.takes, key.default.as_deref().unwrap_or("-"))
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "auth: text or a map of keys = -",
+            "enabled: `true` or `false` = -",
+            "keys: a list of texts = []",
+            "mode: one of `mask`, `remove`, `hash` = mask",
+            "retries: a whole number, 0 to 10 = -",
+            "rules: a list of maps = -",
+            "rules[].key!: text = -",
+            "share: a number, above 0 and up to 1 = -",
+            "tls: a map of keys = -",
+            "tls.ca_file: text = -",
+            "tls.insecure: `true` or `false` = -",
+            "token: text of at least 4 characters = -",
+            "url!: text that matches `^https?://` = -",
+        ]
+    );
+}
