@@ -1,0 +1,3 @@
+//! Plugins: WebAssembly components that process, sample and export.
+
+pub mod http;
