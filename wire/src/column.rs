@@ -83,7 +83,9 @@ impl TextColumn {
 
     /// The column of what `texts` yields, by ascending rows, each of them UTF-8; what would pass 4 GiB is left out.
     pub(crate) fn collect<'a>(texts: impl Iterator<Item = (usize, &'a [u8])>) -> TextColumn {
-        let (mut arena, mut ends, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        let most = texts.size_hint().1.unwrap_or(0);
+        let (mut arena, mut ends, mut rows) =
+            (Vec::new(), Vec::with_capacity(most), Vec::with_capacity(most));
         for (row, text) in texts {
             let Ok(end) = u32::try_from(arena.len() + text.len()) else { break };
             arena.extend_from_slice(text);

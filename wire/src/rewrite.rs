@@ -47,7 +47,8 @@ impl<C: Columns> View<C> {
             }
             if arena.is_empty() {
                 let rest = self.records.get(row..).unwrap_or_default();
-                let len_bytes: usize = rest.iter().map(|record| record.place.len() + USUAL_GROWTH_BYTES).sum();
+                let len_bytes: usize =
+                    rest.iter().map(|record| record.place.len() + USUAL_GROWTH_BYTES).sum();
                 arena.reserve(len_bytes.min(SIZE_LIMIT_BYTES));
                 moves.reserve(rest.len());
             }
