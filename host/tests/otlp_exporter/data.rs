@@ -34,16 +34,16 @@ impl ClientAuth for Token {
 }
 
 pub(crate) fn grpc(config: Json) -> Arc<dyn Exporter> {
-    build(&otlp_grpc::FACTORY, config).unwrap().exporter
+    build(&otlp_grpc::OtlpGrpcFactory, config).unwrap().exporter
 }
 
 pub(crate) fn http(config: Json) -> Arc<dyn Exporter> {
-    build(&otlp_http::FACTORY, config).unwrap().exporter
+    build(&otlp_http::OtlpHttpFactory, config).unwrap().exporter
 }
 
 /// The only authenticator there is has the id `token`.
 pub(crate) fn build(factory: &dyn ExporterFactory, config: Json) -> Result<BuiltExporter, ConfigError> {
-    let id = ComponentId { kind: factory.names()[0].to_owned(), name: None };
+    let id = ComponentId { kind: factory.name().to_owned(), name: None };
     let mut extensions = Extensions::default();
     extensions.client_auth.insert("token".to_owned(), Arc::new(Token));
     let config = Node::from_json(config);

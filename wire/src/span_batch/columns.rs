@@ -108,9 +108,7 @@ impl SpanBatch {
 
     /// The text of each resource that has an attribute `key` of type string; rows are resources.
     pub fn resource_text(&self, key: &str) -> TextColumn {
-        TextColumn::collect(present(
-            self.resource_values(key).map(|value| Some(value?.as_text()?.as_bytes())),
-        ))
+        TextColumn::of(self.resource_values(key).map(|value| value?.as_text()))
     }
 
     /// The number of each resource that has an attribute `key` of type int, double or bool; rows are resources.

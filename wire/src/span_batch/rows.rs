@@ -134,7 +134,7 @@ impl<'a> Span<'a> {
         Resource::new(self.view, self.resource_number())
     }
 
-    /// Which of the batch's resources.
+    /// Which of the batch's resources it comes from.
     pub fn resource_number(&self) -> usize {
         self.view.resource_of(self.row)
     }
@@ -143,7 +143,7 @@ impl<'a> Span<'a> {
         Scope::new(self.view, self.scope_number())
     }
 
-    /// Which of the batch's scopes.
+    /// Which of the batch's scopes it comes from.
     pub fn scope_number(&self) -> usize {
         self.view.records.get(self.row).map_or(usize::MAX, |record| record.scope as usize)
     }
