@@ -29,6 +29,7 @@ mod runtime;
 mod sampler;
 pub mod schema;
 mod stage;
+pub mod store;
 
 use std::sync::Arc;
 
@@ -97,6 +98,7 @@ impl Plugin {
 }
 
 async fn describe(exports: &Exports, name: &str, limits: &Limits) -> Result<Description, CallError> {
-    let mut guest = Instance::start(exports, &Arc::new(Shared::new("", name, limits, &Telemetry::new()))).await?;
+    let mut guest =
+        Instance::start(exports, &Arc::new(Shared::new("", name, limits, &Telemetry::new()))).await?;
     Ok(guest.describe().await?.unwrap_or_else(|| Description::assumed(name)))
 }
