@@ -39,8 +39,9 @@ impl Handler {
         let Some(endpoint) = config.get("endpoint").and_then(|endpoint| endpoint.as_str()) else {
             return Ok(None);
         };
-        let listeners =
-            listen(endpoint).await.with_context(|| format!("the plugin {} answers HTTP", pool.plugin.name))?;
+        let listeners = listen(endpoint)
+            .await
+            .with_context(|| format!("the plugin {} answers HTTP", pool.plugin.name))?;
         let answers = Arc::new(Answers { pool: pool.clone(), room: Semaphore::new(WAITING_LIMIT) });
         let handler = Handler { stop: CancellationToken::new(), tasks: TaskTracker::new() };
         for listener in listeners {
