@@ -23,6 +23,7 @@ mod imports;
 mod instance;
 mod limits;
 mod metrics;
+mod outside;
 mod pool;
 mod processor;
 mod runtime;
@@ -41,6 +42,7 @@ pub use exporter::PluginExporter;
 pub use failure::{CallError, CallErrorKind};
 use file::{PluginFile, Sha256};
 pub use limits::Limits;
+pub use outside::Outside;
 pub use processor::PluginProcessor;
 pub use runtime::Runtime;
 pub use sampler::PluginSampler;
@@ -49,8 +51,6 @@ pub use stage::StageSettings;
 use card::{Card, CardError};
 use guest::Shared;
 use instance::{Exports, Instance};
-
-use crate::telemetry::Telemetry;
 
 /// One plugin of a config: a component, compiled, linked and asked who it is.
 pub struct Plugin {
@@ -98,7 +98,6 @@ impl Plugin {
 }
 
 async fn describe(exports: &Exports, name: &str, limits: &Limits) -> Result<Description, CallError> {
-    let mut guest =
-        Instance::start(exports, &Arc::new(Shared::new("", name, limits, &Telemetry::new()))).await?;
+    let mut guest = Instance::start(exports, &Shared::of_nobody("", name, limits)?).await?;
     Ok(guest.describe().await?.unwrap_or_else(|| Description::assumed(name)))
 }

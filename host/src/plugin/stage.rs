@@ -12,6 +12,7 @@ use super::{
     instance::Undone,
     limits::Limits,
     metrics::PluginMetrics,
+    outside::Outside,
     pool::Pool,
 };
 use crate::{
@@ -28,6 +29,7 @@ pub struct StageSettings {
     /// The component's config, as JSON.
     pub config: String,
     pub limits: Limits,
+    pub outside: Outside,
     pub on_failure: OnFailure,
 }
 
@@ -40,7 +42,13 @@ impl StageSettings {
         telemetry: &Arc<Telemetry>,
     ) -> Result<Arc<Pool>, CallError> {
         let metrics = PluginMetrics::new(telemetry, &self.component, &plugin.name);
-        let shared = Arc::new(Shared::new(&self.component, &plugin.name, &self.limits, telemetry));
+        let shared = Arc::new(Shared::new(
+            &self.component,
+            &plugin.name,
+            &self.limits,
+            self.outside.clone(),
+            telemetry,
+        ));
         let config = self.config.clone();
         let pool = Pool::new(plugin, &self.component, role, config, shared, metrics);
         pool.warm_up().await?;
