@@ -31,6 +31,7 @@ mod sampler;
 pub mod schema;
 mod stage;
 pub mod store;
+mod wasi;
 
 use std::sync::Arc;
 
