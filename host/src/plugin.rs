@@ -30,6 +30,7 @@ mod runtime;
 mod sampler;
 pub mod schema;
 mod stage;
+mod tending;
 
 use std::sync::Arc;
 
@@ -88,6 +89,10 @@ impl Plugin {
         let exports = Exports::find(pre);
         let description = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
         Ok(Arc::new(Plugin { name: name.to_owned(), role, card, description, sha256: file.sha256, exports }))
+    }
+
+    fn answers_http(&self) -> bool {
+        self.exports.http_handler.is_some()
     }
 
     /// Enough of the hash to tell two versions apart.
