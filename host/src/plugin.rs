@@ -31,6 +31,7 @@ mod sampler;
 pub mod schema;
 mod stage;
 pub mod store;
+mod tending;
 mod wasi;
 
 use std::sync::Arc;
@@ -90,6 +91,10 @@ impl Plugin {
         let exports = Exports::find(pre);
         let description = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
         Ok(Arc::new(Plugin { name: name.to_owned(), role, card, description, sha256: file.sha256, exports }))
+    }
+
+    fn answers_http(&self) -> bool {
+        self.exports.http_handler.is_some()
     }
 
     /// Enough of the hash to tell two versions apart.

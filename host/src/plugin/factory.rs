@@ -11,8 +11,7 @@ use wire::Signal;
 pub use load::Plugins;
 
 use super::{
-    CallError, Limits, OnFailure, Outside, Plugin, PluginExporter, PluginProcessor, PluginSampler, Role,
-    StageSettings,
+    Limits, OnFailure, Outside, Plugin, PluginExporter, PluginProcessor, PluginSampler, Role, StageSettings,
     config::GrantsConfig,
     schema::{self, ConfigSchema},
 };
@@ -160,6 +159,6 @@ impl Processor for PluginSampler {
     async fn shutdown(&self, _: Instant) {}
 }
 
-fn not_started(error: CallError) -> ConfigError {
-    ConfigError::new(error.to_string())
+fn not_started(error: impl Into<anyhow::Error>) -> ConfigError {
+    ConfigError::new(format!("{:#}", error.into()))
 }

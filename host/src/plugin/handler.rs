@@ -34,8 +34,8 @@ struct Answers {
 
 impl Handler {
     /// Listens at the key `endpoint` of the component's config; nowhere if there is none.
-    pub(super) async fn start(pool: &Arc<Pool>, config: &str) -> anyhow::Result<Option<Handler>> {
-        let config: serde_json::Value = serde_json::from_str(config).unwrap_or_default();
+    pub(super) async fn start(pool: &Arc<Pool>) -> anyhow::Result<Option<Handler>> {
+        let config: serde_json::Value = serde_json::from_str(&pool.config).unwrap_or_default();
         let Some(endpoint) = config.get("endpoint").and_then(|endpoint| endpoint.as_str()) else {
             return Ok(None);
         };

@@ -14,6 +14,7 @@ use super::{
     metrics::PluginMetrics,
     outside::Outside,
     pool::Pool,
+    tending::Settle,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
@@ -117,8 +118,20 @@ impl Stage {
         senders.map_or(Ok(()), |batch| Err(batch.refused(failure)))
     }
 
-    /// What the plugin did by itself: there is no sender to give anything back to.
-    pub(super) async fn settle(&self, outcomes: Vec<(Passed, Option<Undone>)>) {
+    /// For a batch that is not given to the plugin because it keeps failing.
+    pub(super) fn left_alone(batch: Batch) -> Undone {
+        let error = CallError::new(
+            CallErrorKind::Failed { retryable: true },
+            "it has failed too often, and is left alone for a while",
+        );
+        Undone::holding(error, vec![batch])
+    }
+}
+
+#[async_trait::async_trait]
+impl Settle for Stage {
+    /// There is no sender to give anything back to.
+    async fn settle(&self, outcomes: Vec<(Passed, Option<Undone>)>) {
         for (passed, undone) in outcomes {
             if let Err(back) = self.hand_on(passed).await {
                 drop_refused(*back);
@@ -129,15 +142,6 @@ impl Stage {
                 drop_refused(*back);
             }
         }
-    }
-
-    /// For a batch that is not given to the plugin because it keeps failing.
-    pub(super) fn left_alone(batch: Batch) -> Undone {
-        let error = CallError::new(
-            CallErrorKind::Failed { retryable: true },
-            "it has failed too often, and is left alone for a while",
-        );
-        Undone::holding(error, vec![batch])
     }
 }
 
