@@ -1,16 +1,14 @@
 //! The `plugins:` section: each name in it becomes a component type.
 
-mod grants;
 mod limits;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use grants::StoreGrantConfig;
 pub use limits::LimitsConfig;
 
-use super::{file::Sha256, http::HttpGrantConfig};
+use super::{file::Sha256, http::HttpGrantConfig, store::StoreGrantConfig};
 use crate::config::{ConfigError, Node};
 
 /// ```yaml
@@ -43,7 +41,8 @@ pub struct PluginConfig {
 pub struct GrantsConfig {
     /// The origins that it may send requests to.
     pub http: Vec<HttpGrantConfig>,
-    pub store: Option<StoreGrantConfig>,
+    /// Whether it may keep values, and how much.
+    pub store: StoreGrantConfig,
 }
 
 /// What becomes of a batch that the plugin failed on, twice where a repetition may help.

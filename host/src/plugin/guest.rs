@@ -12,6 +12,7 @@ use super::{
     imports::{log::GuestLog, metrics::GuestMetrics},
     limits::{GuestLimits, Limits},
     outside::Outside,
+    wasi::{WasiSettings, WasiState},
 };
 use crate::telemetry::{Labels, Telemetry};
 
@@ -22,6 +23,7 @@ pub(super) struct Guest {
     pub(super) log: Arc<GuestLog>,
     pub(super) metrics: Arc<GuestMetrics>,
     pub(super) outside: Outside,
+    pub(super) wasi: WasiState,
     /// Instruments and groups of traces.
     pub(super) table: ResourceTable,
     /// When the call that is under way is ended.
@@ -38,6 +40,7 @@ impl Guest {
             log: component.log.clone(),
             metrics: component.metrics.clone(),
             outside: component.outside.clone(),
+            wasi: WasiState::new(component.wasi.clone()),
             table: ResourceTable::new(),
             deadline: Instant::now(),
             wake_at: None,
@@ -51,6 +54,7 @@ pub(super) struct Shared {
     pub(super) log: Arc<GuestLog>,
     pub(super) metrics: Arc<GuestMetrics>,
     pub(super) outside: Outside,
+    pub(super) wasi: WasiSettings,
 }
 
 impl Shared {
@@ -66,7 +70,9 @@ impl Shared {
         let series_left_out = telemetry.counter("spanloom_plugin_series_left_out", labels);
         let log = GuestLog::new(component, plugin, limits.log_lines_per_second, log_left_out);
         let metrics = GuestMetrics::new(component, plugin, telemetry, limits.metric_series, series_left_out);
-        Shared { limits: limits.clone(), log: Arc::new(log), metrics: Arc::new(metrics), outside }
+        let log = Arc::new(log);
+        let wasi = WasiSettings::new(&outside.http, &log, limits.call_timeout);
+        Shared { limits: limits.clone(), log, metrics: Arc::new(metrics), outside, wasi }
     }
 
     /// For asking a plugin about itself: it reaches nothing, and its metrics go nowhere.

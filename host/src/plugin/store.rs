@@ -24,9 +24,9 @@ const ENTRY_BYTES: usize = 64;
 const MAX_LISTED: usize = 10_000;
 
 /// `grants.store`: `true`, or how much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreGrantConfig {
-    /// Keys and values together; 0, or `false` in the grant's place, is no store.
+    /// Keys and values together, and 64 bytes an entry; 0, or `false` in the grant's place, is no store.
     pub max_mib: u32,
 }
 
@@ -95,8 +95,9 @@ fn cost(key: &str, value_bytes: usize) -> usize {
 }
 
 impl StoreGrantConfig {
-    pub fn max_bytes(self) -> usize {
-        (self.max_mib as usize) << 20
+    /// An empty store, if one is granted.
+    pub fn open(self) -> Option<KeyValues> {
+        (self.max_mib > 0).then(|| KeyValues::new((self.max_mib as usize) << 20))
     }
 
     /// # Errors

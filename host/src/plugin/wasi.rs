@@ -4,15 +4,12 @@
 
 mod clock;
 mod http;
-pub(super) mod output;
+mod output;
 mod poll;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use wasmtime::{
     Result,
@@ -25,9 +22,8 @@ use self::{
     clock::WholeMillis,
     http::GrantedHttp,
     output::{Lines, OnLine, Output},
-    poll::{Limited, LimitedPoll, PollView},
 };
-use super::http::HttpClient;
+use super::{bindings::imported::log::Level, guest::Guest, http::HttpClient, imports::log::GuestLog};
 
 /// Streams, pollables, requests and so on that one guest may have at a time.
 const MAX_RESOURCES: usize = 4096;
@@ -42,11 +38,10 @@ pub(super) struct WasiState {
 
 #[derive(Clone)]
 pub(super) struct WasiSettings {
-    pub(super) http: Arc<HttpClient>,
-    /// Is given each line that the guest prints.
-    pub(super) on_line: OnLine,
+    http: Arc<HttpClient>,
+    on_line: OnLine,
     /// For the error that ends a call.
-    pub(super) call_timeout: Duration,
+    call_timeout: Duration,
 }
 
 struct Used {
@@ -56,26 +51,21 @@ struct Used {
     table: ResourceTable,
 }
 
+impl WasiSettings {
+    /// What guests print goes into the log: standard output as `info`, standard error as `warn`.
+    pub(super) fn new(http: &Arc<HttpClient>, log: &Arc<GuestLog>, call_timeout: Duration) -> WasiSettings {
+        let log = log.clone();
+        let on_line: OnLine = Arc::new(move |output, line| match output {
+            Output::Stdout => log.write(Level::Info, line),
+            Output::Stderr => log.write(Level::Warn, line),
+        });
+        WasiSettings { http: http.clone(), on_line, call_timeout }
+    }
+}
+
 impl WasiState {
     pub(super) fn new(settings: WasiSettings) -> WasiState {
         WasiState { settings, used: None }
-    }
-
-    pub(super) fn view(&mut self) -> WasiCtxView<'_> {
-        let used = self.used();
-        WasiCtxView { ctx: &mut used.ctx, table: &mut used.table }
-    }
-
-    pub(super) fn http_view(&mut self) -> WasiHttpCtxView<'_> {
-        let used = self.used();
-        WasiHttpCtxView { ctx: &mut used.http_ctx, table: &mut used.table, hooks: &mut used.http }
-    }
-
-    /// `deadline` is that of the call under way.
-    pub(super) fn poll_view<'a>(&'a mut self, deadline: &'a mut Instant) -> PollView<'a> {
-        let call_timeout = self.settings.call_timeout;
-        let used = self.used();
-        PollView { table: &mut used.table, deadline, call_timeout, requests_time: used.http.requests_time() }
     }
 
     fn used(&mut self) -> &mut Used {
@@ -105,15 +95,26 @@ impl Used {
 }
 
 /// Links all of WASI 0.2 that a command or a proxy may import.
-pub(super) fn add_to_linker<T>(linker: &mut Linker<T>) -> Result<()>
-where
-    T: WasiView + WasiHttpView + LimitedPoll + 'static,
-{
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     // A guest that sleeps is not running, so that no epoch ends it: waiting is limited here.
     linker.allow_shadowing(true);
-    wasmtime_wasi::p2::bindings::io::poll::add_to_linker::<T, Limited>(linker, T::limited_poll)?;
+    poll::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let used = self.wasi.used();
+        WasiCtxView { ctx: &mut used.ctx, table: &mut used.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let used = self.wasi.used();
+        WasiHttpCtxView { ctx: &mut used.http_ctx, table: &mut used.table, hooks: &mut used.http }
+    }
 }

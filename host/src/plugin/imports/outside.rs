@@ -7,10 +7,11 @@ use wasmtime::Result;
 use crate::plugin::{
     bindings::imported::{
         http::{self, Header, HttpError, Request, Response},
-        store,
+        store::{self, StoreError},
     },
     guest::Guest,
     http::{HttpError as Error, HttpRequest, HttpResponse},
+    store::Full,
 };
 
 impl http::Host for Guest {
@@ -52,20 +53,29 @@ fn http_error(error: Error) -> HttpError {
     }
 }
 
+/// Without the grant, reading finds nothing and only writing says why.
 impl store::Host for Guest {
-    fn get(&mut self, _: String) -> Result<Option<Vec<u8>>> {
-        Ok(None)
+    fn get(&mut self, key: String) -> Result<Option<Vec<u8>>> {
+        Ok(self.outside.store.as_ref().and_then(|store| store.get(&key)).map(Into::into))
     }
 
-    fn set(&mut self, _: String, _: Vec<u8>) -> Result<Result<(), store::StoreError>> {
-        Ok(Err(store::StoreError::Denied("nothing is granted".into())))
+    fn set(&mut self, key: String, value: Vec<u8>) -> Result<Result<(), StoreError>> {
+        Ok(match &self.outside.store {
+            Some(store) => store.set(key, value).map_err(|Full| StoreError::Full),
+            None => Err(StoreError::Denied(
+                "`store` is not granted; to grant it, write `grants: { store: true }`".into(),
+            )),
+        })
     }
 
-    fn delete(&mut self, _: String) -> Result<()> {
+    fn delete(&mut self, key: String) -> Result<()> {
+        if let Some(store) = &self.outside.store {
+            store.delete(&key);
+        }
         Ok(())
     }
 
-    fn keys(&mut self, _: String) -> Result<Vec<String>> {
-        Ok(Vec::new())
+    fn keys(&mut self, prefix: String) -> Result<Vec<String>> {
+        Ok(self.outside.store.as_ref().map(|store| store.keys(&prefix)).unwrap_or_default())
     }
 }

@@ -70,7 +70,8 @@ impl WasiHttpHooks for GrantedHttp {
             let _under_way = under_way;
             let limit = client.limits().timeout;
             let sending = send(&client, &on_line, request, options);
-            let response = tokio::time::timeout(limit, sending).await.map_err(|_| Error::HttpResponseTimeout)??;
+            let response =
+                tokio::time::timeout(limit, sending).await.map_err(|_| Error::HttpResponseTimeout)??;
             let held = |body: Bytes| Held { body: body.into(), _slot: slot }.boxed_unsync();
             Ok((response.map(held), Box::new(async { Ok(()) }) as Closing))
         })

@@ -7,50 +7,55 @@ use std::{
 
 use wasmtime::{
     Result,
-    component::{HasData, Resource, ResourceTable},
+    component::{HasData, Linker, Resource, ResourceTable},
 };
 use wasmtime_wasi::p2::{
     DynPollable,
-    bindings::io::poll::{Host, HostPollable},
+    bindings::io::poll::{self, Host, HostPollable},
 };
 
-use crate::plugin::failure::Overrun;
+use crate::plugin::{failure::Overrun, guest::Guest};
 
-/// Who can wait: the data of a store.
-pub(in crate::plugin) trait LimitedPoll: Send {
-    fn limited_poll(&mut self) -> PollView<'_>;
-}
-
-/// What waiting is done with.
-pub(in crate::plugin) struct PollView<'a> {
-    pub(in crate::plugin) table: &'a mut ResourceTable,
+/// What a guest waits with.
+struct Waiting<'a> {
+    table: &'a mut ResourceTable,
     /// Of the call under way.
-    pub(in crate::plugin) deadline: &'a mut Instant,
-    pub(in crate::plugin) call_timeout: Duration,
+    deadline: &'a mut Instant,
+    call_timeout: Duration,
     /// How long the requests under way may take; zero if there are none.
-    pub(in crate::plugin) requests_time: Duration,
+    requests_time: Duration,
 }
 
-pub(in crate::plugin) struct Limited;
+struct WaitingOf;
 
-impl HasData for Limited {
-    type Data<'a> = PollView<'a>;
+impl HasData for WaitingOf {
+    type Data<'a> = Waiting<'a>;
 }
 
-impl Host for PollView<'_> {
+/// In the place of the interface that waits for ever.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+    poll::add_to_linker::<_, WaitingOf>(linker, |guest| {
+        let call_timeout = guest.wasi.settings.call_timeout;
+        let used = guest.wasi.used();
+        let requests_time = used.http.requests_time();
+        Waiting { table: &mut used.table, deadline: &mut guest.deadline, call_timeout, requests_time }
+    })
+}
+
+impl Host for Waiting<'_> {
     async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> Result<Vec<u32>> {
-        let PollView { table, deadline, call_timeout, requests_time } = self;
+        let Waiting { table, deadline, call_timeout, requests_time } = self;
         within(deadline, *call_timeout, *requests_time, Host::poll(*table, pollables)).await
     }
 }
 
-impl HostPollable for PollView<'_> {
+impl HostPollable for Waiting<'_> {
     async fn ready(&mut self, pollable: Resource<DynPollable>) -> Result<bool> {
         HostPollable::ready(self.table, pollable).await
     }
 
     async fn block(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
-        let PollView { table, deadline, call_timeout, requests_time } = self;
+        let Waiting { table, deadline, call_timeout, requests_time } = self;
         within(deadline, *call_timeout, *requests_time, HostPollable::block(*table, pollable)).await
     }
 
