@@ -17,6 +17,8 @@ pub mod factory;
 mod failure;
 pub mod file;
 mod guest;
+mod handler;
+pub mod http;
 mod imports;
 mod instance;
 mod limits;

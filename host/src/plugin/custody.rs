@@ -46,6 +46,10 @@ pub(super) struct Passed {
 }
 
 impl Passed {
+    pub(super) fn is_empty(&self) -> bool {
+        self.onward.is_empty() && self.filtered.is_empty()
+    }
+
     pub(super) fn append(&mut self, mut other: Passed) {
         self.onward.append(&mut other.onward);
         self.filtered.append(&mut other.filtered);

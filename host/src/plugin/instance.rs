@@ -16,6 +16,7 @@ use super::{
             self,
             exporting::ExportError,
             handover::Saved,
+            http_handler::{Incoming, Outgoing},
             processing,
             sampling::{self, Decision},
         },
@@ -256,6 +257,15 @@ impl Instance {
         outcome.map_err(|error| Undone::holding(error, Vec::new()))
     }
 
+    /// Answers a request; only of a plugin that has an `http-handler`.
+    pub(super) async fn handle(&mut self, request: Incoming) -> Result<(Outgoing, Passed), Undone> {
+        let handler = self.functions.http_handler.clone();
+        match self.call(async |store| of(handler)?.call_handle(store, &request).await).await {
+            Ok(answer) => self.conclude(Ok(Ok(Vec::new()))).map(|passed| (answer, passed)),
+            Err(error) => Err(self.take_back(error, None)),
+        }
+    }
+
     pub(super) fn wake_at(&self) -> Option<Instant> {
         self.store.data().wake_at
     }
@@ -289,16 +299,19 @@ impl Instance {
         &mut self,
         outcome: Result<Result<Vec<Handle>, Failure>, CallError>,
     ) -> Result<Passed, Undone> {
-        let custody = &mut self.store.data_mut().custody;
         let (error, retry_after) = match outcome {
-            Ok(Ok(returned)) => match custody.commit(returned) {
+            Ok(Ok(returned)) => match self.store.data_mut().custody.commit(returned) {
                 Ok(passed) => return Ok(passed),
                 Err(wrong) => (CallError::new(CallErrorKind::WrongAnswer, wrong.to_string()), None),
             },
             Ok(Err(failure)) => CallError::failed(failure),
             Err(error) => (error, None),
         };
-        Err(Undone { error, retry_after, batches: custody.rollback() })
+        Err(self.take_back(error, retry_after))
+    }
+
+    fn take_back(&mut self, error: CallError, retry_after: Option<Duration>) -> Undone {
+        Undone { error, retry_after, batches: self.store.data_mut().custody.rollback() }
     }
 }
 

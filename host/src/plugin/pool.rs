@@ -11,7 +11,11 @@ use wire::Traces;
 
 use super::{
     Plugin,
-    bindings::exported::{exporting::ExportError, sampling::Decision},
+    bindings::exported::{
+        exporting::ExportError,
+        http_handler::{Incoming, Outgoing},
+        sampling::Decision,
+    },
     breaker::{Breaker, Turn},
     card::Role,
     custody::Passed,
@@ -38,7 +42,9 @@ pub(super) struct Pool {
     free: Semaphore,
     breaker: Breaker,
     pub(super) metrics: PluginMetrics,
-    /// Told when a guest has asked to be woken.
+    /// What came of calls that nobody waits for.
+    late: Mutex<Vec<(Passed, Option<Undone>)>>,
+    /// Told when there is something to [tend](Pool::tend) to: a guest has asked to be woken, or is to be replaced.
     pub(super) wakes: Notify,
 }
 
@@ -86,6 +92,7 @@ impl Pool {
             free: Semaphore::new(instances),
             breaker: Breaker::default(),
             metrics,
+            late: Mutex::default(),
             wakes: Notify::new(),
         }
     }
@@ -130,6 +137,33 @@ impl Pool {
         .await
     }
 
+    /// Has a guest answer a request.
+    pub(super) async fn handle(&self, request: Incoming) -> Result<Outgoing, Undone> {
+        let mut lease = self.lease(Place::Any).await;
+        let slot = &mut lease.instance;
+        self.ready(slot).await.map_err(|error| Undone::holding(error, Vec::new()))?;
+        match self.attempt(slot, async |guest| guest.handle(request).await).await {
+            Ok((answer, passed)) => {
+                self.later((passed, None));
+                Ok(answer)
+            }
+            Err(mut undone) => {
+                let held = std::mem::take(&mut undone.batches);
+                let outcome = self.feed(slot, held).await;
+                self.later(outcome);
+                Err(undone)
+            }
+        }
+    }
+
+    /// Leaves what came of a call that nobody waits for to who tends the guests.
+    fn later(&self, outcome: (Passed, Option<Undone>)) {
+        if !outcome.0.is_empty() || outcome.1.is_some() {
+            self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(outcome);
+            self.wakes.notify_one();
+        }
+    }
+
     /// One call that is repeated on a fresh instance if it fails by accident.
     async fn twice<T, C>(&self, call: impl Fn() -> C) -> Result<T, Undone>
     where
@@ -152,7 +186,8 @@ impl Pool {
     /// Replaces the guests whose time has come and who have a state to hand over, wakes those that asked for it, and says
     /// when the next wants to be.
     pub(super) async fn tend(&self) -> (Vec<(Passed, Option<Undone>)>, Option<Instant>) {
-        let (mut outcomes, mut next) = (Vec::new(), None);
+        let late = std::mem::take(&mut *self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let (mut outcomes, mut next) = (late, None);
         for slot in &self.slots {
             let mut slot = slot.lock().await;
             outcomes.extend(self.hand_over(&mut slot).await);
@@ -169,7 +204,8 @@ impl Pool {
 
     /// Asks every guest for what it still holds; none is used afterwards.
     pub(super) async fn flush(&self) -> Vec<(Passed, Option<Undone>)> {
-        let mut outcomes = Vec::new();
+        let mut outcomes =
+            std::mem::take(&mut *self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         for slot in &self.slots {
             let mut slot = slot.lock().await;
             if slot.is_none() {
