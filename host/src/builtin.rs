@@ -1,25 +1,35 @@
 //! The components that come with the binary.
 
+use std::sync::Arc;
+
 use crate::{
     component::Registry,
-    exporter::{debug, file, nop, otlp_grpc, otlp_http},
-    extension::{
-        auth::{basic, bearer_token},
-        health_check,
+    exporter::{
+        debug::DebugFactory, file::FileFactory, nop::NopFactory, otlp_grpc::OtlpGrpcFactory,
+        otlp_http::OtlpHttpFactory,
     },
-    receiver::otlp,
+    extension::{
+        auth::{basic::BasicAuthFactory, bearer_token::BearerTokenFactory},
+        health_check::HealthCheckFactory,
+    },
+    receiver::otlp::OtlpFactory,
 };
 
 pub fn registry() -> Registry {
     Registry {
-        receivers: vec![&otlp::FACTORY],
+        receivers: vec![Arc::new(OtlpFactory)],
+        processors: Vec::new(),
         exporters: vec![
-            &debug::FACTORY,
-            &file::FACTORY,
-            &nop::FACTORY,
-            &otlp_grpc::FACTORY,
-            &otlp_http::FACTORY,
+            Arc::new(DebugFactory),
+            Arc::new(FileFactory),
+            Arc::new(NopFactory),
+            Arc::new(OtlpGrpcFactory),
+            Arc::new(OtlpHttpFactory),
         ],
-        extensions: vec![&basic::FACTORY, &bearer_token::FACTORY, &health_check::FACTORY],
+        extensions: vec![
+            Arc::new(BasicAuthFactory),
+            Arc::new(BearerTokenFactory),
+            Arc::new(HealthCheckFactory),
+        ],
     }
 }

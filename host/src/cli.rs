@@ -84,8 +84,8 @@ impl Cli {
         let registry = builtin::registry();
         match self.command {
             Command::Run(args) => run::run(&args, &registry, terminal).await,
-            Command::Validate(args) => validate::run(&args, &registry, terminal),
-            Command::Components(args) => components::run(&args, &registry, terminal),
+            Command::Validate(args) => validate::run(&args, &registry, terminal).await,
+            Command::Components(args) => components::run(&args, &registry, terminal).await,
             Command::PrintConfig(args) => print_config::run(&args, terminal),
             Command::Generate(args) => generate::run(*args, terminal).await,
         }

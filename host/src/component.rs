@@ -1,18 +1,18 @@
 //! Component kinds and factories: how the names in a config become the parts of a pipeline.
 
+mod factory;
+mod registry;
+
 use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use wire::Signal;
 
-use crate::{
-    config::{ConfigError, Node},
-    exporter::Exporter,
-    extension::{BuiltExtension, Extensions},
-    receiver::Receiver,
-    sending::SendingSettings,
-    telemetry::Telemetry,
+pub use factory::{
+    BuiltExporter, ExporterFactory, ExtensionFactory, Factory, ProcessorFactory, ReceiverFactory,
 };
+pub use registry::Registry;
+
+use crate::{extension::Extensions, telemetry::Telemetry};
 
 /// `type` or `type/name`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,129 +48,6 @@ pub enum Stability {
     Stable,
 }
 
-/// A type of receiver, as a config names it.
-pub trait ReceiverFactory: Sync {
-    /// The type's name, then its older spellings.
-    fn names(&self) -> &'static [&'static str];
-    fn signals(&self) -> &'static [Signal];
-    fn stability(&self) -> Stability {
-        Stability::Alpha
-    }
-    /// Checks the config without building.
-    fn check(&self, config: &Node) -> Result<(), ConfigError>;
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError>;
-}
-
-/// A type of exporter, as a config names it.
-pub trait ExporterFactory: Sync {
-    /// The type's name, then its older spellings.
-    fn names(&self) -> &'static [&'static str];
-    fn signals(&self) -> &'static [Signal];
-    fn stability(&self) -> Stability {
-        Stability::Alpha
-    }
-    /// Checks the config without building.
-    fn check(&self, config: &Node) -> Result<(), ConfigError>;
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError>;
-}
-
-/// An exporter and how it wants to be fed.
-pub struct BuiltExporter {
-    pub exporter: Arc<dyn Exporter>,
-    pub sending: SendingSettings,
-}
-
-/// A type of extension, as a config names it.
-pub trait ExtensionFactory: Sync {
-    /// The type's name, then its older spellings.
-    fn names(&self) -> &'static [&'static str];
-    fn stability(&self) -> Stability {
-        Stability::Alpha
-    }
-    /// Checks the config without building.
-    fn check(&self, config: &Node) -> Result<(), ConfigError>;
-    fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError>;
-}
-
-/// Every type of component that this binary has.
-#[derive(Default)]
-pub struct Registry {
-    pub receivers: Vec<&'static dyn ReceiverFactory>,
-    pub exporters: Vec<&'static dyn ExporterFactory>,
-    pub extensions: Vec<&'static dyn ExtensionFactory>,
-}
-
-/// A type of component, without what it does.
-#[derive(Clone, Copy, Debug)]
-pub struct ComponentType {
-    pub kind: Kind,
-    pub names: &'static [&'static str],
-    /// Empty for extensions.
-    pub signals: &'static [Signal],
-    pub stability: Stability,
-}
-
-impl Registry {
-    /// The types of one kind; none of processors and connectors yet.
-    pub fn types(&self, kind: Kind) -> Vec<ComponentType> {
-        match kind {
-            Kind::Receiver => self
-                .receivers
-                .iter()
-                .map(|f| ComponentType {
-                    kind,
-                    names: f.names(),
-                    signals: f.signals(),
-                    stability: f.stability(),
-                })
-                .collect(),
-            Kind::Exporter => self
-                .exporters
-                .iter()
-                .map(|f| ComponentType {
-                    kind,
-                    names: f.names(),
-                    signals: f.signals(),
-                    stability: f.stability(),
-                })
-                .collect(),
-            Kind::Extension => self
-                .extensions
-                .iter()
-                .map(|f| ComponentType { kind, names: f.names(), signals: &[], stability: f.stability() })
-                .collect(),
-            Kind::Processor | Kind::Connector => Vec::new(),
-        }
-    }
-
-    pub fn find(&self, kind: Kind, name: &str) -> Option<ComponentType> {
-        self.types(kind).into_iter().find(|known| known.names.contains(&name))
-    }
-
-    pub fn receiver(&self, name: &str) -> Option<&'static dyn ReceiverFactory> {
-        self.receivers.iter().copied().find(|factory| factory.names().contains(&name))
-    }
-
-    pub fn exporter(&self, name: &str) -> Option<&'static dyn ExporterFactory> {
-        self.exporters.iter().copied().find(|factory| factory.names().contains(&name))
-    }
-
-    pub fn extension(&self, name: &str) -> Option<&'static dyn ExtensionFactory> {
-        self.extensions.iter().copied().find(|factory| factory.names().contains(&name))
-    }
-
-    /// What the type says of a config; nothing if there is no such type.
-    pub fn check(&self, kind: Kind, name: &str, config: &Node) -> Result<(), ConfigError> {
-        let outcome = match kind {
-            Kind::Receiver => self.receiver(name).map(|factory| factory.check(config)),
-            Kind::Exporter => self.exporter(name).map(|factory| factory.check(config)),
-            Kind::Extension => self.extension(name).map(|factory| factory.check(config)),
-            Kind::Processor | Kind::Connector => None,
-        };
-        outcome.unwrap_or(Ok(())).map_err(|error| error.within(config))
-    }
-}
-
 impl Kind {
     pub const ALL: [Kind; 5] =
         [Kind::Receiver, Kind::Processor, Kind::Exporter, Kind::Connector, Kind::Extension];
@@ -184,6 +61,12 @@ impl Kind {
             Kind::Connector => "connectors",
             Kind::Extension => "extensions",
         }
+    }
+
+    /// `an exporter`
+    pub(crate) fn with_article(self) -> String {
+        let article = if matches!(self, Kind::Exporter | Kind::Extension) { "an" } else { "a" };
+        format!("{article} {self}")
     }
 }
 

@@ -10,6 +10,8 @@ pub mod otlp_http;
 
 use std::time::Duration;
 
+use crate::receipt::Retry;
+
 /// Sends requests to one destination.
 #[async_trait::async_trait]
 pub trait Exporter: Send + Sync {
@@ -37,7 +39,19 @@ pub enum ExportError {
     /// The same bytes will fail again.
     #[error("{message}")]
     Permanent { message: String },
+    /// These items were not taken, the others were. For batches of spans only.
+    #[error("{} parts were not delivered", .0.len())]
+    Partly(Vec<FailedPart>),
     /// Less at a time may be taken: a batch of several items is split in two and sent again.
     #[error("{message}")]
     TooLarge { message: String },
+}
+
+/// Items of a batch that failed alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedPart {
+    /// Of the batch; in no other part.
+    pub rows: Vec<u32>,
+    pub message: String,
+    pub retry: Retry,
 }

@@ -7,6 +7,8 @@ pub mod config;
 pub mod exporter;
 pub mod extension;
 pub mod pipeline;
+pub mod plugin;
+pub mod processor;
 pub mod receipt;
 pub mod receiver;
 pub mod sending;

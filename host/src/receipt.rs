@@ -61,10 +61,14 @@ pub enum Reason {
     Shutdown,
     /// The sender went away while its request was waiting for room.
     Abandoned,
+    /// A plugin took them out.
+    Filtered,
+    /// A plugin failed, and its `on_failure` says `drop`; or nobody was left to reject them to.
+    PluginFailed,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 7] = [
+    pub const ALL: [Reason; 9] = [
         Reason::QueueFull,
         Reason::RetriesExhausted,
         Reason::Rejected,
@@ -72,6 +76,8 @@ impl Reason {
         Reason::TooLarge,
         Reason::Shutdown,
         Reason::Abandoned,
+        Reason::Filtered,
+        Reason::PluginFailed,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -83,6 +89,8 @@ impl Reason {
             Reason::TooLarge => "too_large",
             Reason::Shutdown => "shutdown",
             Reason::Abandoned => "abandoned",
+            Reason::Filtered => "filtered",
+            Reason::PluginFailed => "plugin_failed",
         }
     }
 }

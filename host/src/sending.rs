@@ -6,7 +6,6 @@
 mod backoff;
 pub mod config;
 mod delivery;
-mod log;
 mod metrics;
 mod queue;
 mod room;

@@ -11,6 +11,7 @@ use crate::{
     component::{ComponentId, Registry},
     config::Config,
     extension::{Extensions, health_check::Health},
+    processor::Processor,
     receiver::Running,
     sending::Sending,
     telemetry::{self, Telemetry},
@@ -21,6 +22,8 @@ pub struct Service {
     pub telemetry: Arc<Telemetry>,
     health: Arc<Health>,
     receivers: Running,
+    /// Those of each pipeline, from the front to the back.
+    processors: Vec<Vec<Arc<dyn Processor>>>,
     sendings: BTreeMap<ComponentId, Arc<Sending>>,
     /// Metrics and health: the last to go, so that an operator sees the rest end.
     endpoints: Running,
@@ -52,7 +55,7 @@ impl Service {
             telemetry::server::serve(listener, telemetry.clone(), &endpoints);
         }
         let extensions = start_extensions(config, registry, &health, &endpoints).await?;
-        let graph = graph::build(config, registry, &telemetry, &extensions)?;
+        let graph = graph::build(config, registry, &telemetry, &extensions).await?;
         let receivers = Running::default();
         for (id, receiver, ingest) in graph.receivers {
             receiver
@@ -66,6 +69,7 @@ impl Service {
             telemetry,
             health,
             receivers,
+            processors: graph.processors,
             sendings: graph.sendings,
             endpoints,
             shutdown_timeout: config.service.shutdown_timeout.0,
@@ -78,11 +82,14 @@ impl Service {
         self.health.set_ready(false);
         self.receivers.stop.cancel();
         self.receivers.tasks.close();
-        // Receivers get most of the time at the most: what they wait for is room in the queues that follow.
+        // Receivers get most of the time at the most: what they wait for is room in what follows. Of the rest,
+        // processors get half.
         let grace = deadline - self.shutdown_timeout / 4;
         if tokio::time::timeout_at(grace, self.receivers.tasks.wait()).await.is_err() {
             tracing::warn!("some senders' requests were still under way when the receivers closed");
         }
+        let grace = deadline - self.shutdown_timeout / 8;
+        futures::future::join_all(self.processors.iter().map(|stages| drain(stages, grace))).await;
         futures::future::join_all(self.sendings.values().map(|sending| sending.shutdown(deadline))).await;
         let drained = self.drained();
         self.endpoints.stop.cancel();
@@ -100,6 +107,13 @@ impl Service {
             0 => Drained::Whole,
             dropped => Drained::Cut { dropped },
         }
+    }
+}
+
+/// From the front to the back: what one hands on while it drains, the next still takes.
+async fn drain(processors: &[Arc<dyn Processor>], deadline: Instant) {
+    for processor in processors {
+        processor.shutdown(deadline).await;
     }
 }
 

@@ -4,6 +4,7 @@ mod help;
 pub mod logs;
 pub mod process;
 pub mod server;
+pub mod throttle;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -51,6 +52,22 @@ impl Telemetry {
         self.recorder.register_histogram(&key(name, labels), &METADATA)
     }
 
+    /// A metric of a plugin, under a name of its own.
+    pub fn plugin_counter(&self, name: String, help: String, labels: Vec<(String, String)>) -> Counter {
+        self.recorder.describe_counter(name.clone().into(), None, help.into());
+        self.recorder.register_counter(&plugin_key(name, labels), &METADATA)
+    }
+
+    pub fn plugin_gauge(&self, name: String, help: String, labels: Vec<(String, String)>) -> Gauge {
+        self.recorder.describe_gauge(name.clone().into(), None, help.into());
+        self.recorder.register_gauge(&plugin_key(name, labels), &METADATA)
+    }
+
+    pub fn plugin_histogram(&self, name: String, help: String, labels: Vec<(String, String)>) -> Histogram {
+        self.recorder.describe_histogram(name.clone().into(), None, help.into());
+        self.recorder.register_histogram(&plugin_key(name, labels), &METADATA)
+    }
+
     /// Says whose metrics these are: `target_info`, with the attributes of `service.telemetry.resource` over the
     /// defaults. One without a value takes a default away.
     pub fn identify(&self, resource: &BTreeMap<String, Option<String>>) {
@@ -94,6 +111,11 @@ impl Telemetry {
             set("dropped", reason.as_str(), *items);
         }
     }
+}
+
+fn plugin_key(name: String, labels: Vec<(String, String)>) -> Key {
+    let labels: Vec<Label> = labels.into_iter().map(|(name, value)| Label::new(name, value)).collect();
+    Key::from_parts(name, labels)
 }
 
 fn key(name: &'static str, labels: Labels<'_>) -> Key {

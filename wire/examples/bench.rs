@@ -69,6 +69,7 @@ fn indexed(name: &'static str, run: impl Fn(SpanBatch, &Bytes) + 'static) -> Tas
 
 fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
     let json = json_of(&request);
+    let singles = singles(&request);
     vec![
         task("prost decode, drop", |_, bytes| {
             drop(black_box(ExportTraceServiceRequest::decode(bytes.clone())));
@@ -117,6 +118,30 @@ fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
             batch.retain(|row| row % 2 == 0);
             drop(black_box(batch.chunks()));
         }),
+        indexed("traces, of 10 spans each", |batch, _| {
+            black_box(batch.traces());
+        }),
+        task("traces, of one span each", move |_, _| {
+            black_box(singles.traces());
+        }),
+        task("sampler: traces, keep 30 %, encode", |mut batch, _| {
+            sample(&mut batch);
+            drop(black_box(batch.chunks()));
+        }),
+        task("redactor: half the URLs, a tag, encode", |mut batch, _| {
+            redact(&mut batch);
+            drop(black_box(batch.chunks()));
+        }),
+        task("both: sampler, redactor, encode", |mut batch, _| {
+            sample(&mut batch);
+            redact(&mut batch);
+            drop(black_box(batch.chunks()));
+        }),
+        task("both: redactor, sampler, encode", |mut batch, _| {
+            redact(&mut batch);
+            sample(&mut batch);
+            drop(black_box(batch.chunks()));
+        }),
         indexed("split by trace, 4 parts", |batch, _| {
             drop(black_box(batch.split_by_trace(4, |id| u64::from(id[15]))));
         }),
@@ -125,6 +150,43 @@ fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
         }),
         task("JSON: read", move |_, _| drop(black_box(json::from_json(Signal::Traces, &json)))),
     ]
+}
+
+/// What a host does natively for a sampler that looks at errors and durations, and keeps 3 traces of 10.
+fn sample(batch: &mut SpanBatch) {
+    let traces = batch.traces();
+    let errors: Vec<bool> = traces.errors().collect();
+    let durations: Vec<u64> = traces.durations_nano().collect();
+    let keep: Vec<bool> =
+        (0..traces.len()).map(|trace| trace % 10 < 3 && (errors[trace] || durations[trace] > 0)).collect();
+    batch.retain_traces(&traces, &keep).expect("an entry a trace");
+}
+
+/// What a host does natively for a processor that shortens half of the URLs and adds an attribute to every span.
+fn redact(batch: &mut SpanBatch) {
+    let urls = batch.text("url.full");
+    let (mut arena, mut ends) = (String::with_capacity(urls.arena().len()), Vec::new());
+    for (_, url) in urls.iter().step_by(2) {
+        arena.push_str(url.split('?').next().unwrap_or_default());
+        ends.push(arena.len() as u32);
+    }
+    let rows = urls.rows().iter().step_by(2).copied().collect();
+    let column = TextColumn::new(arena, ends, rows).expect("a column");
+    batch.set_text("url.full", &column).expect("an edit");
+    assert_eq!(batch.resource_text("service.name").arena(), "shop");
+    batch.set_text("team", &teams(batch.items())).expect("an edit");
+}
+
+/// The same spans, each a trace of its own; the index stands.
+fn singles(request: &ExportTraceServiceRequest) -> SpanBatch {
+    let mut request = request.clone();
+    for (number, span) in request.resource_spans[0].scope_spans[0].spans.iter_mut().enumerate() {
+        span.trace_id =
+            ((number as u128 + 1) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834).to_be_bytes().to_vec();
+    }
+    let batch = SpanBatch::decode(request.encode_to_vec().into()).expect("a valid request");
+    black_box(batch.trace_ids());
+    batch
 }
 
 fn json_of(request: &ExportTraceServiceRequest) -> Vec<u8> {

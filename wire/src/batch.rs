@@ -114,6 +114,15 @@ impl Batch {
         Ok(())
     }
 
+    /// The batch as it is now, to go back to; see [`SpanBatch::original`].
+    pub fn original(&self) -> Batch {
+        match self {
+            Batch::Spans(batch) => Batch::Spans(batch.original()),
+            Batch::Metrics(batch) => Batch::Metrics(MetricsBatch(batch.0.original())),
+            Batch::Logs(batch) => Batch::Logs(LogsBatch(batch.0.original())),
+        }
+    }
+
     /// Keeps the first `items` items and returns the rest; both keep their resources and scopes. A metric goes
     /// to one side whole, unless it alone has more data points than `items`. Unless `items` is 0, at least one
     /// record is kept.

@@ -81,16 +81,17 @@ impl TextColumn {
         })
     }
 
-    /// The column of what `texts` yields, by ascending rows; what would pass 4 GiB is left out.
-    pub(crate) fn collect<'a>(texts: impl Iterator<Item = (usize, &'a str)>) -> TextColumn {
-        let mut column = TextColumn::default();
+    /// The column of what `texts` yields, by ascending rows, each of them UTF-8; what would pass 4 GiB is left out.
+    pub(crate) fn collect<'a>(texts: impl Iterator<Item = (usize, &'a [u8])>) -> TextColumn {
+        let (mut arena, mut ends, mut rows) = (Vec::new(), Vec::new(), Vec::new());
         for (row, text) in texts {
-            let Ok(end) = u32::try_from(column.arena.len() + text.len()) else { break };
-            column.arena.push_str(text);
-            column.ends.push(end);
-            column.rows.push(row as u32);
+            let Ok(end) = u32::try_from(arena.len() + text.len()) else { break };
+            arena.extend_from_slice(text);
+            ends.push(end);
+            rows.push(row as u32);
         }
-        column
+        // Looked at once, not text by text.
+        TextColumn { arena: String::from_utf8(arena).unwrap_or_default(), ends, rows }
     }
 }
 

@@ -20,6 +20,59 @@ pub(crate) struct Fields<'a> {
     len: usize,
 }
 
+/// The occurrences of one string, bytes or message field, whose number is below 16. Most bytes of a span are in
+/// its attributes: a few instructions find each.
+pub(crate) struct Occurrences<'a> {
+    rest: &'a [u8],
+    len: usize,
+    number: u32,
+}
+
+impl<'a> Occurrences<'a> {
+    #[inline]
+    pub(crate) fn of(message: &'a [u8], number: u32) -> Occurrences<'a> {
+        Occurrences { rest: message, len: message.len(), number }
+    }
+
+    /// The same, where none lies before `start`, and some field begins there.
+    #[inline]
+    pub(crate) fn since(start: usize, message: &'a [u8], number: u32) -> Occurrences<'a> {
+        Occurrences { rest: message.get(start..).unwrap_or_default(), len: message.len(), number }
+    }
+}
+
+impl<'a> Iterator for Occurrences<'a> {
+    type Item = Field<'a>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Field<'a>> {
+        let number = self.number;
+        loop {
+            let start = self.len - self.rest.len();
+            if let Some((value, rest)) = split_delimited(self.rest, number) {
+                self.rest = rest;
+                return Some(Field { number, wire_type: LEN, start, end: self.len - rest.len(), value });
+            }
+            let other = Fields::of(self.rest).next()?;
+            self.rest = self.rest.get(other.end..)?;
+            if let Some(value) = other.delimited(number) {
+                return Some(Field { number, wire_type: LEN, start, end: start + other.end, value });
+            }
+        }
+    }
+}
+
+/// The payload of field `number` (below 16) and what follows, if it is what the bytes begin with.
+#[inline(always)]
+pub(crate) fn split_delimited(bytes: &[u8], number: u32) -> Option<(&[u8], &[u8])> {
+    let (tag, after) = bytes.split_first()?;
+    if u32::from(*tag) != number << 3 | LEN {
+        return None;
+    }
+    let (len, after) = varint::read(after)?;
+    after.split_at_checked(usize::try_from(len).ok()?)
+}
+
 impl<'a> Fields<'a> {
     #[inline]
     pub(crate) fn of(message: &'a [u8]) -> Fields<'a> {

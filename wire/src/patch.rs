@@ -44,9 +44,10 @@ impl Patch {
         (len + self.inserted.len()).saturating_sub(cut)
     }
 
-    /// Where a byte that is not cut will be.
+    /// Where a field that begins here, or a byte within one, will be, if it is not cut. What is put in just there
+    /// comes after.
     pub(crate) fn moved(&self, offset: usize) -> usize {
-        let before = |splice: &&Splice| splice.cut.end <= offset;
+        let before = |splice: &&Splice| splice.cut.start < offset && splice.cut.end <= offset;
         let cut: usize = self.splices.iter().filter(before).map(|splice| splice.cut.len()).sum();
         let inserted = self.splices.iter().rfind(before).map_or(0, |splice| splice.end);
         (offset + inserted).saturating_sub(cut)
@@ -79,5 +80,14 @@ mod tests {
         assert_eq!(out, b"axyzdf!");
         assert_eq!(patch.len_after(6), 7);
         assert_eq!([0, 3, 5].map(|offset| patch.moved(offset)), [0, 4, 5]);
+    }
+
+    /// Who looks for fields from an offset on must not miss one that was put in just there.
+    #[test]
+    fn what_is_put_in_at_an_offset_comes_after_it() {
+        let mut patch = Patch::default();
+        patch.replace(0..1, |out| out.extend(b"xy"));
+        patch.replace(3..3, |out| out.extend(b"!"));
+        assert_eq!([3, 4].map(|offset| patch.moved(offset)), [4, 6]);
     }
 }

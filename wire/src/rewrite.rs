@@ -17,6 +17,9 @@ use crate::view::{Columns, View};
 /// than this, they are cleared.
 const MAX_GARBAGE_BYTES: usize = 1 << 20;
 
+/// What an edit of all rows adds to each, at least usually: to make room ahead.
+const USUAL_GROWTH_BYTES: usize = 64;
+
 impl<C: Columns> View<C> {
     /// The payload of a record.
     pub(crate) fn record(&self, row: usize) -> &[u8] {
@@ -28,7 +31,7 @@ impl<C: Columns> View<C> {
     /// Should they pass 4 GiB together, the last ones stay as they were.
     pub(crate) fn rewrite_all(
         &mut self,
-        mut edit: impl FnMut(usize, &[u8], &mut Patch),
+        mut edit: impl FnMut(usize, &C, &[u8], &mut Patch),
     ) -> Result<(), EditError> {
         let mut outcome = Ok(());
         let mut patch = Patch::default();
@@ -38,12 +41,16 @@ impl<C: Columns> View<C> {
             let frame = bytes_at(&self.sources, record.place).unwrap_or_default();
             let body = payload(frame);
             patch.clear();
-            edit(row, body, &mut patch);
+            edit(row, &self.columns, body, &mut patch);
             if patch.is_empty() && self.arena != Some(record.place.source) {
                 continue;
             }
             if arena.is_empty() {
-                arena.reserve(self.records.iter().skip(row).map(|record| record.place.len()).sum());
+                let rest = self.records.get(row..).unwrap_or_default();
+                let len_bytes: usize =
+                    rest.iter().map(|record| record.place.len() + USUAL_GROWTH_BYTES).sum();
+                arena.reserve(len_bytes.min(SIZE_LIMIT_BYTES));
+                moves.reserve(rest.len());
             }
             let start = arena.len();
             if start + framed_len(RECORD, patch.len_after(body.len())) > SIZE_LIMIT_BYTES {
@@ -72,14 +79,14 @@ impl<C: Columns> View<C> {
     pub(crate) fn rewrite(
         &mut self,
         row: usize,
-        edit: impl FnOnce(&[u8], &mut Patch),
+        edit: impl FnOnce(&C, &[u8], &mut Patch),
     ) -> Result<(), EditError> {
         if row >= self.records.len() {
             return Err(EditError::Row { row, rows: self.records.len() });
         }
         let body = self.record(row);
         let mut patch = Patch::default();
-        edit(body, &mut patch);
+        edit(&self.columns, body, &mut patch);
         if patch.is_empty() {
             return Ok(());
         }
@@ -111,7 +118,7 @@ impl<C: Columns> View<C> {
         self.changed = true;
         if arena_len > self.arena_live_bytes * 2 + MAX_GARBAGE_BYTES {
             // Nothing grows, so everything fits.
-            let _ = self.rewrite_all(|_, _, _| ());
+            let _ = self.rewrite_all(|_, _, _, _| ());
         }
     }
 

@@ -5,7 +5,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::EditError;
 use crate::check::is_value_at;
 use crate::encode::{framed_len, open};
-use crate::fields::{Field, Fields};
+use crate::fields::{Field, Fields, Occurrences};
 use crate::schema::{FIXED64, VARINT};
 use crate::varint;
 
@@ -198,7 +198,6 @@ impl<'a> KeyValue<'a> {
     }
 
     /// The key and the text, where that is what a plain entry has.
-    #[cfg(feature = "json")]
     #[inline(always)]
     pub(crate) fn split_text(entry: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let (key, value) = Self::split_plain(entry)?;
@@ -212,6 +211,15 @@ impl<'a> KeyValue<'a> {
         match Self::split_plain(entry) {
             Some((key, _)) => key,
             None => Self::read(entry).key,
+        }
+    }
+
+    /// The bytes of the text, if the value is of type string.
+    #[inline]
+    pub(crate) fn text(entry: &'a [u8]) -> Option<&'a [u8]> {
+        match Self::split_text(entry) {
+            Some((_, text)) => Some(text),
+            None => Self::value(entry).as_text().map(str::as_bytes),
         }
     }
 
@@ -254,7 +262,13 @@ pub(crate) fn attributes<'a>(
 
 /// The first of that key.
 pub(crate) fn attribute<'a>(message: &'a [u8], number: u32, key: &str) -> Option<Value<'a>> {
-    fields_in(message, number).find(|entry| KeyValue::key(entry) == key.as_bytes()).map(KeyValue::value)
+    first_of_key(Occurrences::of(message, number), key).map(KeyValue::value)
+}
+
+/// The encoded `KeyValue` that is the first of that key.
+#[inline]
+pub(crate) fn first_of_key<'a>(entries: Occurrences<'a>, key: &str) -> Option<&'a [u8]> {
+    entries.map(|field| field.value).find(|entry| KeyValue::key(entry) == key.as_bytes())
 }
 
 #[inline]
@@ -288,9 +302,9 @@ pub(crate) fn last_field(message: &[u8], number: u32) -> Option<Field<'_>> {
     Fields::of(message).filter(|field| field.number == number).last()
 }
 
-/// The payloads of field `number`.
+/// The payloads of field `number`, which is below 16.
 pub(crate) fn fields_in<'a>(message: &'a [u8], number: u32) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-    Fields::of(message).filter_map(move |field| field.delimited(number))
+    Occurrences::of(message, number).map(|field| field.value)
 }
 
 /// The same of a message in several parts.

@@ -6,6 +6,7 @@ pub mod ci;
 pub mod folders;
 pub mod fuzz;
 pub mod libtest;
+pub mod plugins;
 pub mod run;
 pub mod shell;
 pub mod summary;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, ci, fuzz, run, test, tidy};
+use xtask::{bench, ci, fuzz, plugins, run, test, tidy};
 
 /// Runs, tests and measures Spanloom.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Task {
     Bench(bench::BenchArgs),
     /// Fuzzes the wire reader
     Fuzz(fuzz::FuzzArgs),
+    /// Makes every plugin that changed a component, in target/plugins
+    Plugins,
     /// The invariants of the source tree
     Tidy,
     /// What a change must pass: format, lints, licences, tests, docs
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Plugins => plugins::run(),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
     };

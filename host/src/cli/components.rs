@@ -3,32 +3,58 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{Exit, Terminal};
-use crate::component::{ComponentType, Kind, Registry, Stability};
+use super::{ConfigArgs, Exit, Terminal};
+use crate::{
+    component::{Factory, Kind, Registry, Stability},
+    config::{Config, expand::process_env},
+};
 
-/// List the types of components that this binary has.
+/// List the types of components that a config may name.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Without --config: those that this binary has. With it: the config's plugins too.
+
 Example: the names of all exporters.
   spanloom components --json | jq -r '.[] | select(.kind == \"exporter\") | .type'")]
 pub struct ComponentsArgs {
-    /// As JSON: a list of {kind, type, aliases, signals, stability}.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+
+    /// As JSON: a list of {kind, type, aliases, signals, stability}, and plugin where it comes from one.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Serialize)]
-struct Row {
+struct Row<'a> {
     kind: Kind,
-    r#type: &'static str,
+    r#type: &'a str,
     /// Older spellings, accepted too.
-    aliases: &'static [&'static str],
+    aliases: &'a [&'a str],
     signals: Vec<String>,
     stability: Stability,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin: Option<&'a str>,
 }
 
-pub fn run(args: &ComponentsArgs, registry: &Registry, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    let rows: Vec<Row> = Kind::ALL.iter().flat_map(|kind| registry.types(*kind)).filter_map(row).collect();
+pub async fn run(
+    args: &ComponentsArgs,
+    registry: &Registry,
+    terminal: &mut Terminal<'_>,
+) -> anyhow::Result<Exit> {
+    let with_plugins;
+    let mut registry = registry;
+    if !args.config.config.is_empty() {
+        let opened = Config::open(&args.config.config, &args.config.set, &process_env, registry).await;
+        match opened {
+            Ok(opened) => with_plugins = opened.registry,
+            Err(error) => return terminal.wrong(&error),
+        }
+        registry = &with_plugins;
+    }
+    let of =
+        |kind: &Kind| registry.types(*kind).into_iter().map(|known| row(*kind, known)).collect::<Vec<_>>();
+    let rows: Vec<Row<'_>> = Kind::ALL.iter().flat_map(of).collect();
     if args.json {
         writeln!(terminal.out, "{}", serde_json::to_string_pretty(&rows)?)?;
     } else {
@@ -37,29 +63,38 @@ pub fn run(args: &ComponentsArgs, registry: &Registry, terminal: &mut Terminal<'
     Ok(Exit::Done)
 }
 
-fn row(known: ComponentType) -> Option<Row> {
-    let (name, aliases) = known.names.split_first()?;
-    let signals = known.signals.iter().map(ToString::to_string).collect();
-    Some(Row { kind: known.kind, r#type: name, aliases, signals, stability: known.stability })
+fn row(kind: Kind, known: &dyn Factory) -> Row<'_> {
+    Row {
+        kind,
+        r#type: known.name(),
+        aliases: known.aliases(),
+        signals: known.signals().iter().map(ToString::to_string).collect(),
+        stability: known.stability(),
+        plugin: known.plugin(),
+    }
 }
 
-fn table(rows: &[Row]) -> String {
-    let head = ["KIND", "TYPE", "ALSO", "SIGNALS", "STABILITY"].map(str::to_owned);
-    let lines: Vec<[String; 5]> = std::iter::once(head).chain(rows.iter().map(cells)).collect();
-    let widths = std::array::from_fn::<usize, 5, _>(|column| {
+/// The column of plugins is there if any type comes from one.
+fn table(rows: &[Row<'_>]) -> String {
+    let head = ["KIND", "TYPE", "ALSO", "SIGNALS", "STABILITY", "PLUGIN"].map(str::to_owned);
+    let columns = if rows.iter().any(|row| row.plugin.is_some()) { 6 } else { 5 };
+    let lines: Vec<[String; 6]> = std::iter::once(head).chain(rows.iter().map(cells)).collect();
+    let widths = std::array::from_fn::<usize, 6, _>(|column| {
         lines.iter().filter_map(|line| line.get(column)).map(String::len).max().unwrap_or(0)
     });
     let mut table = String::new();
     for line in &lines {
-        let padded: Vec<String> =
-            std::iter::zip(line, widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let padded: Vec<String> = std::iter::zip(line, widths)
+            .take(columns)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         table.push_str(padded.join("  ").trim_end());
         table.push('\n');
     }
     table
 }
 
-fn cells(row: &Row) -> [String; 5] {
+fn cells(row: &Row<'_>) -> [String; 6] {
     let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     [
         row.kind.to_string(),
@@ -67,5 +102,6 @@ fn cells(row: &Row) -> [String; 5] {
         or_dash(row.aliases.join(", ")),
         or_dash(row.signals.join(", ")),
         row.stability.to_string(),
+        or_dash(row.plugin.unwrap_or_default().to_owned()),
     ]
 }

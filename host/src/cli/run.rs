@@ -47,16 +47,17 @@ Ctrl-C drains and ends it.
 ";
 
 pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    let opened = match Config::open(&args.config.or_embedded(), &args.config.set, &process_env, registry) {
-        Ok(opened) => opened,
-        Err(error) => return terminal.wrong(&error),
-    };
+    let opened =
+        match Config::open(&args.config.or_embedded(), &args.config.set, &process_env, registry).await {
+            Ok(opened) => opened,
+            Err(error) => return terminal.wrong(&error),
+        };
     for warning in &opened.warnings {
         writeln!(terminal.err, "{}\n", warning.warning(terminal.colour))?;
     }
     logs::init(&opened.config.service.telemetry.logs);
     let mut signals = Signals::listen()?;
-    let service = Service::start(&opened.config, registry).await?;
+    let service = Service::start(&opened.config, &opened.registry).await?;
     if args.config.config.is_empty() {
         terminal.err.write_all(WELCOME.as_bytes())?;
     }

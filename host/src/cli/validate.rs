@@ -11,8 +11,8 @@ use crate::{
 /// Check a config without running it: every error at once, each with its place.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints what the config holds, or its errors with exit code 2. Warnings do not fail it. Nothing is opened or \
-connected to.
+Prints what the config holds, or its errors with exit code 2. Warnings do not fail it. Plugins are loaded and \
+asked about their part; nothing is listened on or connected to.
 
 Example:
   spanloom validate -c base.yaml -c site.yaml")]
@@ -21,12 +21,16 @@ pub struct ValidateArgs {
     pub config: ConfigArgs,
 }
 
-pub fn run(args: &ValidateArgs, registry: &Registry, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
+pub async fn run(
+    args: &ValidateArgs,
+    registry: &Registry,
+    terminal: &mut Terminal<'_>,
+) -> anyhow::Result<Exit> {
     if args.config.config.is_empty() {
         writeln!(terminal.err, "error: no config is given; name one with `--config`")?;
         return Ok(Exit::Wrong);
     }
-    let opened = match Config::open(&args.config.config, &args.config.set, &process_env, registry) {
+    let opened = match Config::open(&args.config.config, &args.config.set, &process_env, registry).await {
         Ok(opened) => opened,
         Err(error) => return terminal.wrong(&error),
     };
@@ -45,7 +49,8 @@ fn summary(config: &Config) -> String {
         count => Some(format!("{count} {what}s")),
     };
     let kinds = Kind::ALL.iter().map(|kind| counted(config.components(*kind).len(), &kind.to_string()));
-    let parts: Vec<String> =
-        std::iter::once(counted(config.service.pipelines.len(), "pipeline")).chain(kinds).flatten().collect();
+    let pipelines = counted(config.service.pipelines.len(), "pipeline");
+    let plugins = counted(config.plugins.len(), "plugin");
+    let parts: Vec<String> = std::iter::once(pipelines).chain(kinds).chain([plugins]).flatten().collect();
     parts.join(", ")
 }

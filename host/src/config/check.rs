@@ -11,6 +11,7 @@ pub fn check(config: &Config, registry: &Registry) -> Result<Vec<Finding>, Confi
     for kind in Kind::ALL {
         check.section(kind);
     }
+    check.plugins();
     check.service();
     let Check { errors, warnings, .. } = check;
     ConfigError::from_findings(errors).map(|()| warnings)
@@ -28,17 +29,17 @@ impl Check<'_> {
         let Some(section) = self.config.root.get(kind.section()) else { return };
         for entry in section.entries() {
             let Ok(id) = entry.key.parse::<ComponentId>() else { continue };
-            let Some(known) = self.registry.find(kind, &id.kind) else {
-                self.errors.push(self.unknown_type(kind, &id, entry));
+            if self.registry.find(kind, &id.kind).is_none() {
+                self.errors.extend(self.unknown_type(kind, &id, entry));
                 continue;
-            };
-            if id.kind == "logging" {
+            }
+            if id.kind == "logging" && kind == Kind::Exporter {
                 self.warnings.push(
                     at_key(entry, section, format!("the {kind} `{id}` is called `debug` today"))
                         .help("`logging` still works and will go"),
                 );
             }
-            if let Err(error) = self.registry.check(known.kind, &id.kind, &entry.node) {
+            if let Err(error) = self.registry.check(kind, &id.kind, &entry.node) {
                 self.errors.extend(error.into_findings());
             }
             if !self.is_used(kind, &id) {
@@ -51,16 +52,29 @@ impl Check<'_> {
         }
     }
 
-    fn unknown_type(&self, kind: Kind, id: &ComponentId, entry: &Entry) -> Finding {
-        let names: Vec<&str> =
-            self.registry.types(kind).iter().flat_map(|known| known.names.iter().copied()).collect();
+    /// Nothing of a plugin that could not be loaded: that has been complained of.
+    fn unknown_type(&self, kind: Kind, id: &ComponentId, entry: &Entry) -> Option<Finding> {
         let message = format!("Spanloom has no {kind} `{}`", id.kind);
         let mut finding = Finding::new(message).at(entry.key_at.clone(), self.section_path(kind));
-        finding.label = did_you_mean(&id.kind, names.iter().copied());
-        match names.as_slice() {
-            [] => finding.help(format!("it has no {}s yet", kind)),
-            names => finding.help(format!("it has: {}", names.join(", "))),
+        if self.config.plugin_node(&id.kind).is_some() {
+            let is = Kind::ALL.into_iter().find(|other| self.registry.find(*other, &id.kind).is_some())?;
+            return Some(finding.help(format!(
+                "the plugin `{}` is {}: it stands in `{}`",
+                id.kind,
+                is.with_article(),
+                is.section()
+            )));
         }
+        let types = self.registry.types(kind);
+        let names = types
+            .iter()
+            .flat_map(|known| std::iter::once(known.name()).chain(known.aliases().iter().copied()));
+        let names: Vec<&str> = names.collect();
+        finding.label = did_you_mean(&id.kind, names.iter().copied());
+        Some(match names.as_slice() {
+            [] => finding.help(format!("it has no {kind}s of its own; `plugins` adds some")),
+            names => finding.help(format!("it has: {}", names.join(", "))),
+        })
     }
 
     fn section_path(&self, kind: Kind) -> super::KeyPath {
@@ -80,6 +94,27 @@ impl Check<'_> {
                 in_any(|pipeline| &pipeline.receivers) || in_any(|pipeline| &pipeline.exporters)
             }
             Kind::Extension => service.extensions.contains(id),
+        }
+    }
+
+    /// The name of a plugin may be that of a built-in processor or exporter, whose place it takes, and of nothing else.
+    fn plugins(&mut self) {
+        let Some(section) = self.config.root.get("plugins") else { return };
+        for entry in section.entries() {
+            let name = entry.key.as_str();
+            for kind in [Kind::Receiver, Kind::Extension] {
+                if self.registry.find(kind, name).is_some() {
+                    let message = format!("the plugin `{name}` is called like {} is", kind.with_article());
+                    self.errors.push(at_key(entry, section, message).label("give it another name"));
+                }
+            }
+            let is_named = |kind: &Kind| self.config.components(*kind).keys().any(|id| id.kind == name);
+            if !Kind::ALL.iter().any(is_named) {
+                self.warnings.push(
+                    at_key(entry, section, format!("no component is of the plugin `{name}`"))
+                        .label("it will not run"),
+                );
+            }
         }
     }
 
@@ -157,10 +192,10 @@ impl Check<'_> {
 
     fn takes_signal(&mut self, kind: Kind, id: &ComponentId, pipeline: &PipelineId, place: &Node) {
         let Some(known) = self.registry.find(kind, &id.kind) else { return };
-        if !self.config.components(kind).contains_key(id) || known.signals.contains(&pipeline.signal) {
+        if !self.config.components(kind).contains_key(id) || known.signals().contains(&pipeline.signal) {
             return;
         }
-        let signals: Vec<String> = known.signals.iter().map(ToString::to_string).collect();
+        let signals: Vec<String> = known.signals().iter().map(ToString::to_string).collect();
         self.errors.push(place.finding(format!(
             "the {kind} `{id}` takes {}, and the pipeline `{pipeline}` carries {}",
             signals.join(" and "),

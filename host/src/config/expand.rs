@@ -27,7 +27,7 @@ const EXPANDED_LIMIT_BYTES: usize = 16 << 20;
 const ERRORS_LIMIT: usize = 20;
 
 /// The value of an environment variable, if it is set.
-pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// The environment of this process. What is not UTF-8 counts as not set.
 pub fn process_env(name: &str) -> Option<String> {

@@ -109,7 +109,7 @@ impl Node {
     }
 
     /// A key of this map that is none of the known ones.
-    pub(super) fn unknown_key(&self, entry: &Entry, known: &[&str]) -> Finding {
+    pub(crate) fn unknown_key(&self, entry: &Entry, known: &[&str]) -> Finding {
         let mut finding =
             Finding::new(format!("unknown key `{}`", entry.key)).at(entry.key_at.clone(), self.path.clone());
         finding.label = did_you_mean(&entry.key, known.iter().copied());
@@ -168,7 +168,7 @@ impl Node {
     }
 
     /// What it is, for an error; not the value of a reference, which may be secret.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match &self.value {
             Value::Map(_) => "a map".to_owned(),
             Value::List(_) => "a list".to_owned(),

@@ -13,7 +13,10 @@ use super::{
     nearest::did_you_mean,
     telemetry::TelemetryConfig,
 };
-use crate::component::{ComponentId, Kind, Registry};
+use crate::{
+    component::{ComponentId, Kind, Registry},
+    plugin::{self, config::PluginConfig},
+};
 
 /// A whole config. Every component's own part is still a node: its factory reads it.
 #[derive(Debug, Default)]
@@ -23,15 +26,18 @@ pub struct Config {
     pub exporters: BTreeMap<ComponentId, Node>,
     pub connectors: BTreeMap<ComponentId, Node>,
     pub extensions: BTreeMap<ComponentId, Node>,
+    /// By the name that becomes a component type. What stands here is right; whether the file is, loading it shows.
+    pub plugins: BTreeMap<String, PluginConfig>,
     pub service: ServiceConfig,
     /// The tree it was read from, for the places of what is found later.
     pub(super) root: Node,
 }
 
 /// A config that is right, and what is doubtful about it.
-#[derive(Debug)]
 pub struct Opened {
     pub config: Config,
+    /// What it may name: the registry that it was opened with, and its plugins.
+    pub registry: Registry,
     pub warnings: Vec<Finding>,
 }
 
@@ -60,12 +66,18 @@ pub struct PipelineId {
     pub name: Option<String>,
 }
 
-const SECTIONS: [&str; 6] = ["receivers", "processors", "exporters", "connectors", "extensions", "service"];
+/// A component type's name: an id without the `/name`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct PluginName(String);
+
+const SECTIONS: [&str; 7] =
+    ["receivers", "processors", "exporters", "connectors", "extensions", "plugins", "service"];
 const SERVICE_KEYS: [&str; 4] = ["extensions", "pipelines", "telemetry", "shutdown_timeout"];
 
 impl Config {
-    /// Loads ([`load`]), reads and checks ([`check`]) a config. The error holds everything that is wrong with it.
-    pub fn open(
+    /// Loads ([`load`]) and reads a config, loads its plugins, and checks ([`check`]) all else against them and what
+    /// the registry has. The error holds everything that is wrong with it.
+    pub async fn open(
         configs: &[String],
         sets: &[String],
         env: Env<'_>,
@@ -73,7 +85,9 @@ impl Config {
     ) -> Result<Opened, ConfigError> {
         let Loaded { root, mut warnings } = load(configs, sets, env)?;
         let (config, mut findings) = Config::read(&root);
-        let doubts = match check(&config, registry) {
+        let mut registry = registry.clone();
+        findings.extend(plugin::factory::register(&config, &mut registry).await);
+        let doubts = match check(&config, &registry) {
             Ok(doubts) => doubts,
             Err(error) => {
                 findings.extend(error.into_findings());
@@ -83,7 +97,7 @@ impl Config {
         match ConfigError::from_findings(findings) {
             Ok(()) => {
                 warnings.extend(doubts);
-                Ok(Opened { config, warnings })
+                Ok(Opened { config, registry, warnings })
             }
             Err(error) => Err(error.after(warnings)),
         }
@@ -100,19 +114,28 @@ impl Config {
             exporters: section(Kind::Exporter),
             connectors: section(Kind::Connector),
             extensions: section(Kind::Extension),
+            plugins: BTreeMap::new(),
             service: ServiceConfig::default(),
             root: root.clone(),
         };
         if let Some(service) = root.get("service") {
             config.service = read_service(service, &mut findings);
         }
-        findings.extend(unknown_keys(root, &SECTIONS).into_iter().map(
-            |finding| match finding.message.as_str() {
-                "unknown key `plugins`" => finding.label("this version has no plugins"),
-                _ => finding,
-            },
-        ));
+        if let Some(plugins) = root.get("plugins") {
+            config.plugins = entries(plugins, "names", &mut findings)
+                .into_iter()
+                .filter_map(|(PluginName(name), node)| {
+                    Some((name, keep(PluginConfig::read(&node), &mut findings)?))
+                })
+                .collect();
+        }
+        findings.extend(unknown_keys(root, &SECTIONS));
         (config, findings)
+    }
+
+    /// Where the config of a plugin stands.
+    pub(crate) fn plugin_node(&self, name: &str) -> Option<&Node> {
+        self.root.get("plugins")?.get(name)
     }
 
     pub fn components(&self, kind: Kind) -> &BTreeMap<ComponentId, Node> {
@@ -139,16 +162,17 @@ impl Default for ServiceConfig {
 
 fn section(root: &Node, kind: Kind, findings: &mut Vec<Finding>) -> BTreeMap<ComponentId, Node> {
     let Some(section) = root.get(kind.section()) else { return BTreeMap::new() };
-    entries(section, findings)
+    entries(section, "ids", findings)
 }
 
-/// A map whose keys are ids.
+/// A map whose keys are ids, or what else they are called.
 fn entries<Id: FromStr<Err: fmt::Display> + Ord>(
     section: &Node,
+    keys: &str,
     findings: &mut Vec<Finding>,
 ) -> BTreeMap<Id, Node> {
     if !section.is_map() && !section.is_null() {
-        findings.push(section.finding(format!("expected a map of ids, found {}", section.describe())));
+        findings.push(section.finding(format!("expected a map of {keys}, found {}", section.describe())));
     }
     let mut known = BTreeMap::new();
     for entry in section.entries() {
@@ -171,7 +195,7 @@ fn read_service(service: &Node, findings: &mut Vec<Finding>) -> ServiceConfig {
     }
     findings.extend(unknown_keys(service, &SERVICE_KEYS));
     let defaults = ServiceConfig::default();
-    let pipelines = service.get("pipelines").map(|node| entries(node, findings)).unwrap_or_default();
+    let pipelines = service.get("pipelines").map(|node| entries(node, "ids", findings)).unwrap_or_default();
     ServiceConfig {
         extensions: read_key(service, "extensions", findings).unwrap_or(defaults.extensions),
         pipelines: pipelines
@@ -199,6 +223,19 @@ fn keep<T>(outcome: Result<T, ConfigError>, findings: &mut Vec<Finding>) -> Opti
 fn unknown_keys(node: &Node, known: &[&str]) -> Vec<Finding> {
     let unknown = node.entries().iter().filter(|entry| !known.contains(&entry.key.as_str()));
     unknown.map(|entry| node.unknown_key(entry, known)).collect()
+}
+
+impl FromStr for PluginName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PluginName, String> {
+        match text.parse() {
+            Ok(ComponentId { kind, name: None }) => Ok(PluginName(kind)),
+            _ => Err(format!(
+                "`{text}` is no name for a plugin: it becomes a component type, a word of letters, digits and `_`"
+            )),
+        }
+    }
 }
 
 impl FromStr for PipelineId {

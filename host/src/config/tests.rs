@@ -6,12 +6,16 @@ mod loading;
 mod printing;
 mod reading;
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use wire::Signal;
 
 use super::{Config, ConfigError, Node, root::Opened};
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory, ExtensionFactory, ReceiverFactory, Registry},
+    component::{
+        BuildContext, BuiltExporter, ExporterFactory, ExtensionFactory, Factory, ReceiverFactory, Registry,
+    },
     extension::BuiltExtension,
     receiver::Receiver,
 };
@@ -41,7 +45,19 @@ struct QueueConfig {
     queue_size: u32,
 }
 
-impl Fake {
+impl Factory for Fake {
+    fn name(&self) -> &str {
+        self.names[0]
+    }
+
+    fn aliases(&self) -> &[&str] {
+        &self.names[1..]
+    }
+
+    fn signals(&self) -> &[Signal] {
+        self.signals
+    }
+
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         if self.names[0] != "otlp_grpc" {
             return Ok(());
@@ -55,42 +71,19 @@ impl Fake {
 }
 
 impl ReceiverFactory for Fake {
-    fn names(&self) -> &'static [&'static str] {
-        self.names
-    }
-    fn signals(&self) -> &'static [Signal] {
-        self.signals
-    }
-    fn check(&self, config: &Node) -> Result<(), ConfigError> {
-        self.check(config)
-    }
     fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
         Err(ConfigError::new("a fake is not built"))
     }
 }
 
+#[async_trait::async_trait]
 impl ExporterFactory for Fake {
-    fn names(&self) -> &'static [&'static str] {
-        self.names
-    }
-    fn signals(&self) -> &'static [Signal] {
-        self.signals
-    }
-    fn check(&self, config: &Node) -> Result<(), ConfigError> {
-        self.check(config)
-    }
-    fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+    async fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         Err(ConfigError::new("a fake is not built"))
     }
 }
 
 impl ExtensionFactory for Fake {
-    fn names(&self) -> &'static [&'static str] {
-        self.names
-    }
-    fn check(&self, config: &Node) -> Result<(), ConfigError> {
-        self.check(config)
-    }
     fn build(&self, _: &Node) -> Result<BuiltExtension, ConfigError> {
         Err(ConfigError::new("a fake is not built"))
     }
@@ -98,16 +91,17 @@ impl ExtensionFactory for Fake {
 
 pub(crate) fn registry() -> Registry {
     Registry {
+        processors: Vec::new(),
         receivers: vec![
-            &Fake { names: &["otlp"], signals: ALL },
-            &Fake { names: &["zipkin"], signals: &[Signal::Traces] },
+            Arc::new(Fake { names: &["otlp"], signals: ALL }),
+            Arc::new(Fake { names: &["zipkin"], signals: &[Signal::Traces] }),
         ],
         exporters: vec![
-            &Fake { names: &["otlp_grpc", "otlp"], signals: ALL },
-            &Fake { names: &["debug", "logging"], signals: ALL },
-            &Fake { names: &["xray"], signals: &[Signal::Traces] },
+            Arc::new(Fake { names: &["otlp_grpc", "otlp"], signals: ALL }),
+            Arc::new(Fake { names: &["debug", "logging"], signals: ALL }),
+            Arc::new(Fake { names: &["xray"], signals: &[Signal::Traces] }),
         ],
-        extensions: vec![&Fake { names: &["health_check"], signals: &[] }],
+        extensions: vec![Arc::new(Fake { names: &["health_check"], signals: &[] })],
     }
 }
 
@@ -150,16 +144,17 @@ fn env(name: &str) -> Option<String> {
 }
 
 /// Opens one config called `otel.yaml`.
-fn open(text: &str) -> (Files, Result<Opened, ConfigError>) {
+#[tokio::main(flavor = "current_thread")]
+async fn open(text: &str) -> (Files, Result<Opened, ConfigError>) {
     let files = Files::new(&[("otel.yaml", text)]);
-    let opened = Config::open(&[files.path("otel.yaml")], &[], &env, &registry());
+    let opened = Config::open(&[files.path("otel.yaml")], &[], &env, &registry()).await;
     (files, opened)
 }
 
 #[track_caller]
 fn refuses(text: &str, expected: &str) {
     let (files, opened) = open(text);
-    let shown = files.strip(&opened.expect_err("the config is wrong").to_string());
+    let shown = files.strip(&opened.map(drop).expect_err("the config is wrong").to_string());
     assert_eq!(shown, expected.trim_matches('\n'), "\n{shown}\n");
 }
 

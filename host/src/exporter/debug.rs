@@ -33,12 +33,10 @@ use self::{
 };
 use super::{ExportError, Exported, Exporter};
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory},
+    component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
     config::{ConfigError, Node},
     sending::SendingSettings,
 };
-
-pub static FACTORY: DebugFactory = DebugFactory;
 
 /// Decoded, two bytes of a batch can take two hundred: above these it is counted, not shown.
 const BYTES_LIMIT: usize = 8 << 20;
@@ -55,20 +53,27 @@ pub struct DebugExporter {
     out: Arc<Mutex<Box<dyn Write + Send>>>,
 }
 
-impl ExporterFactory for DebugFactory {
-    fn names(&self) -> &'static [&'static str] {
-        &["debug", "logging"]
+impl Factory for DebugFactory {
+    fn name(&self) -> &str {
+        "debug"
     }
 
-    fn signals(&self) -> &'static [Signal] {
+    fn aliases(&self) -> &[&str] {
+        &["logging"]
+    }
+
+    fn signals(&self) -> &[Signal] {
         &[Signal::Traces, Signal::Metrics, Signal::Logs]
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         read(config).map(|_| ())
     }
+}
 
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+#[async_trait::async_trait]
+impl ExporterFactory for DebugFactory {
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config = read(config)?;
         if config.loglevel.is_some() {
             let id = &context.id.kind;

@@ -18,12 +18,10 @@ pub use config::{Compression, FileConfig, Format, RotationConfig};
 use self::output::Output;
 use super::{ExportError, Exported, Exporter};
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory},
+    component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
     config::{ConfigError, Node},
     sending::SendingSettings,
 };
-
-pub static FACTORY: FileFactory = FileFactory;
 
 #[derive(Debug)]
 pub struct FileFactory;
@@ -36,20 +34,23 @@ struct FileExporter {
     output: Arc<Mutex<Output>>,
 }
 
-impl ExporterFactory for FileFactory {
-    fn names(&self) -> &'static [&'static str] {
-        &["file"]
+impl Factory for FileFactory {
+    fn name(&self) -> &str {
+        "file"
     }
 
-    fn signals(&self) -> &'static [Signal] {
+    fn signals(&self) -> &[Signal] {
         &[Signal::Traces, Signal::Metrics, Signal::Logs]
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         read(config).map(|_| ())
     }
+}
 
-    fn build(&self, config: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+#[async_trait::async_trait]
+impl ExporterFactory for FileFactory {
+    async fn build(&self, config: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let exporter = FileExporter::open(&read(config)?).map_err(ConfigError::new)?;
         Ok(BuiltExporter { exporter: Arc::new(exporter), sending: SendingSettings::direct() })
     }

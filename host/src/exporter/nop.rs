@@ -7,12 +7,10 @@ use wire::Signal;
 
 use super::{ExportError, Exported, Exporter};
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory},
+    component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
     config::{ConfigError, Node},
     sending::SendingSettings,
 };
-
-pub static FACTORY: NopFactory = NopFactory;
 
 #[derive(Debug)]
 pub struct NopFactory;
@@ -24,20 +22,23 @@ pub struct NopConfig {}
 
 struct NopExporter;
 
-impl ExporterFactory for NopFactory {
-    fn names(&self) -> &'static [&'static str] {
-        &["nop"]
+impl Factory for NopFactory {
+    fn name(&self) -> &str {
+        "nop"
     }
 
-    fn signals(&self) -> &'static [Signal] {
+    fn signals(&self) -> &[Signal] {
         &[Signal::Traces, Signal::Metrics, Signal::Logs]
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         config.read::<NopConfig>().map(|_| ())
     }
+}
 
-    fn build(&self, config: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+#[async_trait::async_trait]
+impl ExporterFactory for NopFactory {
+    async fn build(&self, config: &Node, _: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         self.check(config)?;
         Ok(BuiltExporter { exporter: Arc::new(NopExporter), sending: SendingSettings::direct() })
     }
@@ -57,8 +58,8 @@ mod tests {
     /// A key in its config is a mistake: it has none.
     #[test]
     fn a_key_in_its_config_is_refused() {
-        assert!(FACTORY.check(&Node::from_json(serde_json::json!({}))).is_ok());
-        let error = FACTORY.check(&Node::from_json(serde_json::json!({ "path": "x" }))).unwrap_err();
+        assert!(NopFactory.check(&Node::from_json(serde_json::json!({}))).is_ok());
+        let error = NopFactory.check(&Node::from_json(serde_json::json!({ "path": "x" }))).unwrap_err();
         assert!(error.to_string().contains("path"), "{error}");
     }
 }

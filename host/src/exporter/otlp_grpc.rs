@@ -22,11 +22,9 @@ use super::{
     otlp::{answer, body::Chunks, check_size, compression::Compression, headers::Headers, with_causes},
 };
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory},
+    component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
     config::{ConfigError, Node},
 };
-
-pub static FACTORY: OtlpGrpcFactory = OtlpGrpcFactory;
 
 pub struct OtlpGrpcFactory;
 
@@ -40,20 +38,27 @@ struct OtlpGrpc {
     grpc_timeout: Option<HeaderValue>,
 }
 
-impl ExporterFactory for OtlpGrpcFactory {
-    fn names(&self) -> &'static [&'static str] {
-        &["otlp_grpc", "otlp"]
+impl Factory for OtlpGrpcFactory {
+    fn name(&self) -> &str {
+        "otlp_grpc"
     }
 
-    fn signals(&self) -> &'static [Signal] {
+    fn aliases(&self) -> &[&str] {
+        &["otlp"]
+    }
+
+    fn signals(&self) -> &[Signal] {
         &[Signal::Traces, Signal::Metrics, Signal::Logs]
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         config.read::<OtlpGrpcConfig>()?.validate()
     }
+}
 
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+#[async_trait::async_trait]
+impl ExporterFactory for OtlpGrpcFactory {
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config: OtlpGrpcConfig = config.read()?;
         config.validate()?;
         let exporter = OtlpGrpc {

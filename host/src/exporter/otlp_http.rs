@@ -17,12 +17,10 @@ use super::{
     otlp::{body::Chunks, check_size, compression::Compression, headers::Headers, with_causes},
 };
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory},
+    component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
     config::{ConfigError, Node},
     tls,
 };
-
-pub static FACTORY: OtlpHttpFactory = OtlpHttpFactory;
 
 pub struct OtlpHttpFactory;
 
@@ -36,20 +34,27 @@ struct OtlpHttp {
     headers: Headers,
 }
 
-impl ExporterFactory for OtlpHttpFactory {
-    fn names(&self) -> &'static [&'static str] {
-        &["otlp_http", "otlphttp"]
+impl Factory for OtlpHttpFactory {
+    fn name(&self) -> &str {
+        "otlp_http"
     }
 
-    fn signals(&self) -> &'static [Signal] {
+    fn aliases(&self) -> &[&str] {
+        &["otlphttp"]
+    }
+
+    fn signals(&self) -> &[Signal] {
         &[Signal::Traces, Signal::Metrics, Signal::Logs]
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         config.read::<OtlpHttpConfig>()?.validate()
     }
+}
 
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+#[async_trait::async_trait]
+impl ExporterFactory for OtlpHttpFactory {
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config: OtlpHttpConfig = config.read()?;
         config.validate()?;
         let endpoints = config.endpoints()?;

@@ -21,12 +21,10 @@ use tokio::net::TcpListener;
 
 use super::{BuiltExtension, Endpoint};
 use crate::{
-    component::ExtensionFactory,
+    component::{ExtensionFactory, Factory},
     config::{ConfigError, Node},
     receiver::Running,
 };
-
-pub static FACTORY: HealthCheckFactory = HealthCheckFactory;
 
 pub struct HealthCheckFactory;
 
@@ -53,15 +51,17 @@ impl Default for HealthCheckConfig {
     }
 }
 
-impl ExtensionFactory for HealthCheckFactory {
-    fn names(&self) -> &'static [&'static str] {
-        &["health_check"]
+impl Factory for HealthCheckFactory {
+    fn name(&self) -> &str {
+        "health_check"
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         config.read::<HealthCheckConfig>().map(drop)
     }
+}
 
+impl ExtensionFactory for HealthCheckFactory {
     fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError> {
         let endpoint = HealthCheck(config.read()?);
         Ok(BuiltExtension { endpoint: Some(Box::new(endpoint)), ..BuiltExtension::default() })

@@ -19,7 +19,7 @@ pub struct Batch {
 }
 
 /// The part of a batch that came in one request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Share {
     items: usize,
     receipt: Receipt,
@@ -40,6 +40,11 @@ impl Batch {
             data,
             shares: SmallVec::from_buf([Share { items, receipt, watch: Receipt::unawaited(), accounts }]),
         }
+    }
+
+    /// A batch that no account knows: for who looks at data, or tries a plugin.
+    pub fn owed_to_nobody(data: wire::Batch) -> Batch {
+        Batch { data, shares: SmallVec::new() }
     }
 
     /// Resolves when every item of this batch is settled, beside the verdicts of its senders. Called by one stage.
@@ -113,9 +118,59 @@ impl Batch {
             .collect()
     }
 
-    /// Undoes [`Batch::fan_out`] for one destination: the same items, owed to the accounts of both.
-    pub(super) fn join(&mut self, mut other: Batch) {
+    /// Takes over what the other batch is owed to. Undoes [`Batch::fan_out`] for one destination, and [`Batch::derive`].
+    pub(crate) fn join(&mut self, mut other: Batch) {
         self.shares.append(&mut other.shares);
+    }
+
+    /// How many items are owed to the destinations: as many as there are, unless a plugin took some out or put some in.
+    pub fn owed(&self) -> usize {
+        self.shares.iter().map(|share| share.items).sum()
+    }
+
+    /// A batch of its own for `data`, which was made of this one's: it takes over what is owed for as many items. Which
+    /// request each item came in is not known any more, so both batches hold the receipts of all.
+    pub fn derive(&mut self, data: wire::Batch) -> Batch {
+        let mut items = data.items();
+        let shares = (self.shares.iter_mut())
+            .map(|share| {
+                let moved = share.items.min(items);
+                items -= moved;
+                share.split_off(moved)
+            })
+            .collect();
+        Batch { data, shares }
+    }
+
+    /// What is owed for items that are not there any more, set apart; and accounts for those that came in addition.
+    pub fn excess(&mut self) -> Option<Batch> {
+        let (owed, items) = (self.owed(), self.items());
+        if let Some(share) = self.shares.first_mut().filter(|_| items > owed) {
+            for account in share.accounts.iter() {
+                account.enter(items - owed);
+            }
+            share.items += items - owed;
+        }
+        let mut excess = owed.checked_sub(items).filter(|excess| *excess > 0)?;
+        let mut shares = SmallVec::new();
+        for share in self.shares.iter_mut().rev() {
+            let moved = share.items.min(excess);
+            excess -= moved;
+            if moved > 0 {
+                shares.push(share.split_off(moved));
+            }
+        }
+        Some(Batch { data: wire::Batch::empty(self.data.signal()), shares })
+    }
+
+    /// What this batch is at this moment, to go back to.
+    pub(crate) fn save(&self) -> Saved {
+        Saved { data: self.data.original(), shares: self.shares.clone() }
+    }
+
+    /// Gives up the batch for what was [saved](Batch::save) of it, or of those it was made of: nothing is settled.
+    pub(crate) fn forget(mut self) {
+        self.shares.clear();
     }
 
     pub fn delivered(mut self) {
@@ -132,6 +187,11 @@ impl Batch {
     pub fn dropped(mut self, failure: &Failure) {
         self.fail(failure);
         self.settle(usize::MAX, Settlement::Dropped(failure.reason));
+    }
+
+    /// What a plugin took out, as it should: the sender is not told of a failure.
+    pub fn filtered(mut self) {
+        self.settle(usize::MAX, Settlement::Dropped(Reason::Filtered));
     }
 
     /// Given back to the sender, who keeps the items.
@@ -165,8 +225,21 @@ impl Batch {
     }
 
     fn take_data(&mut self) -> wire::Batch {
-        let empty = self.data.split_off_items(self.data.items());
+        let empty = wire::Batch::empty(self.data.signal());
         std::mem::replace(&mut self.data, empty)
+    }
+}
+
+/// A batch as it once was. Not a batch: only one of it and what became of it may be settled.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    data: wire::Batch,
+    shares: SmallVec<[Share; 1]>,
+}
+
+impl Saved {
+    pub(crate) fn restore(self) -> Batch {
+        Batch { data: self.data, shares: self.shares }
     }
 }
 

@@ -28,22 +28,23 @@ impl Consumer for FanOut {
         }
         let parts = batch.fan_out(self.destinations.len());
         let calls = std::iter::zip(&self.destinations, parts).map(|(next, part)| next.consume(part));
-        let outcomes = join_all(calls).await;
-        let all_refused = outcomes.iter().all(Result::is_err);
-        let refused = outcomes.into_iter().filter_map(Result::err).map(|refused| *refused);
-        if all_refused {
-            return rejoin(refused);
-        }
-        for Refused { batch, failure } in refused {
-            tracing::warn!(
-                reason = failure.reason.as_str(),
-                items = batch.items(),
-                "dropped for one destination: {failure}"
-            );
-            batch.dropped(&failure);
-        }
-        Ok(())
+        gather(join_all(calls).await)
     }
+}
+
+/// What became of the parts of one batch: refused if every part was, else those that were are dropped.
+pub(crate) fn gather(outcomes: Vec<Result<(), Box<Refused>>>) -> Result<(), Box<Refused>> {
+    let all_refused = outcomes.iter().all(Result::is_err);
+    let refused = outcomes.into_iter().filter_map(Result::err).map(|refused| *refused);
+    if all_refused {
+        return rejoin(refused);
+    }
+    for Refused { batch, failure } in refused {
+        let (reason, items) = (failure.reason.as_str(), batch.items());
+        tracing::warn!(reason, items, "dropped for one destination: {failure}");
+        batch.dropped(&failure);
+    }
+    Ok(())
 }
 
 /// Makes one refused batch of the parts again, so that the stage before sees what it handed in.

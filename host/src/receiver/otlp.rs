@@ -26,15 +26,13 @@ use self::{
 };
 use super::{Receiver, Running};
 use crate::{
-    component::{BuildContext, ReceiverFactory},
+    component::{BuildContext, Factory, ReceiverFactory},
     config::{ConfigError, Node},
     extension::auth::ServerAuth,
     pipeline::Ingest,
     server::{self, ServerSettings, request_body::Budget},
     tls::server::{ServerTls, ServerTlsConfig},
 };
-
-pub static FACTORY: OtlpFactory = OtlpFactory;
 
 pub struct OtlpFactory;
 
@@ -62,19 +60,21 @@ struct Port<'a> {
     settings: ServerSettings,
 }
 
-impl ReceiverFactory for OtlpFactory {
-    fn names(&self) -> &'static [&'static str] {
-        &["otlp"]
+impl Factory for OtlpFactory {
+    fn name(&self) -> &str {
+        "otlp"
     }
 
-    fn signals(&self) -> &'static [Signal] {
+    fn signals(&self) -> &[Signal] {
         &[Signal::Traces, Signal::Metrics, Signal::Logs]
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         config.read::<OtlpConfig>()?.validate()
     }
+}
 
+impl ReceiverFactory for OtlpFactory {
     fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
         Ok(Box::new(OtlpReceiver::new(config.read()?, context)?))
     }

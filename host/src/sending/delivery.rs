@@ -1,15 +1,18 @@
 //! One batch to one destination: attempts, waits between them, and splitting what is too large.
 
+mod parts;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{SendingSettings, backoff::Backoff, closed, log::Throttle, metrics::SendingMetrics};
+use super::{SendingSettings, backoff::Backoff, closed, metrics::SendingMetrics};
 use crate::{
-    exporter::{ExportError, Exported, Exporter},
+    exporter::{ExportError, Exported, Exporter, FailedPart},
     pipeline::{Batch, Refused},
     receipt::{Failure, Reason, Retry},
+    telemetry::throttle::Throttle,
 };
 
 pub(super) struct Delivery {
@@ -49,20 +52,25 @@ impl Delivery {
     /// what was not comes back.
     pub(super) async fn deliver(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let mut failed: Option<Box<Refused>> = None;
-        // Halves of halves: as many as the batch has doublings.
-        let mut parts = vec![batch];
-        while let Some(mut part) = parts.pop() {
-            let failure = match self.send(&part).await {
+        // Halves of halves, as many as the batch has doublings; or what a destination did not take of a whole.
+        let mut parts = vec![(batch, None)];
+        while let Some((mut part, mut backoff)) = parts.pop() {
+            let failure = match self.send(&part, &mut backoff).await {
                 Ok(exported) => {
                     self.settle(part, &exported);
                     continue;
                 }
-                Err(failure) => failure,
+                Err(Unsent::Parts(failures)) => {
+                    let again = self.settle_partly(part, failures, &mut backoff).await;
+                    parts.extend(again.map(|part| (part, backoff)));
+                    continue;
+                }
+                Err(Unsent::Whole(failure)) => failure,
             };
             if failure.reason == Reason::TooLarge
                 && let Some(rest) = part.cut(part.items() / 2)
             {
-                parts.extend([rest, part]);
+                parts.extend([(rest, None), (part, None)]);
                 continue;
             }
             self.send_failed(&part, &failure);
@@ -75,34 +83,48 @@ impl Delivery {
     }
 
     /// Attempts and waits, until one succeeds or another makes no sense.
-    async fn send(&self, batch: &Batch) -> Result<Exported, Failure> {
-        let mut backoff = None;
+    async fn send<'a>(
+        &'a self,
+        batch: &Batch,
+        backoff: &mut Option<Backoff<'a>>,
+    ) -> Result<Exported, Unsent> {
         loop {
-            let (message, after) = match self.attempt(&batch.data).await? {
+            let (message, after) = match self.attempt(&batch.data).await.map_err(Unsent::Whole)? {
                 Ok(exported) => return Ok(exported),
+                Err(ExportError::Partly(parts)) => return Err(Unsent::Parts(parts)),
                 Err(ExportError::Permanent { message }) => {
-                    return Err(Failure::permanent(Reason::Rejected, message));
+                    return Err(Unsent::Whole(Failure::permanent(Reason::Rejected, message)));
                 }
                 Err(ExportError::TooLarge { message }) => {
-                    return Err(Failure::permanent(Reason::TooLarge, message));
+                    return Err(Unsent::Whole(Failure::permanent(Reason::TooLarge, message)));
                 }
                 Err(ExportError::Retryable { message, after }) => (message, after),
             };
-            let wait = self
-                .settings
-                .retry
-                .as_ref()
-                .and_then(|settings| backoff.get_or_insert_with(|| Backoff::new(settings)).next(after));
-            let Some(wait) = wait else {
-                let retry = Retry::After(after);
-                return Err(Failure { reason: Reason::RetriesExhausted, message, retry });
-            };
-            self.log_retry(batch.items(), &message, wait);
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Err(closed()),
-                () = sleep(wait) => {}
-            }
+            self.wait(batch.items(), message, after, backoff).await.map_err(Unsent::Whole)?;
+        }
+    }
+
+    /// Waits before the next attempt, unless there is to be none.
+    async fn wait<'a>(
+        &'a self,
+        items: usize,
+        message: String,
+        after: Option<Duration>,
+        backoff: &mut Option<Backoff<'a>>,
+    ) -> Result<(), Failure> {
+        let wait = self
+            .settings
+            .retry
+            .as_ref()
+            .and_then(|settings| backoff.get_or_insert_with(|| Backoff::new(settings)).next(after));
+        let Some(wait) = wait else {
+            return Err(Failure { reason: Reason::RetriesExhausted, message, retry: Retry::After(after) });
+        };
+        self.log_retry(items, &message, wait);
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(closed()),
+            () = sleep(wait) => Ok(()),
         }
     }
 
@@ -157,6 +179,12 @@ impl Delivery {
             tracing::warn!(exporter, items, ?wait, withheld, "could not send, will try again: {message}");
         }
     }
+}
+
+/// What an attempt left.
+enum Unsent {
+    Whole(Failure),
+    Parts(Vec<FailedPart>),
 }
 
 async fn within(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderValue};
+use futures::FutureExt as _;
 use opentelemetry_proto::tonic::{
     collector::{
         logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
@@ -34,21 +35,23 @@ impl ClientAuth for Token {
 }
 
 pub(crate) fn grpc(config: Json) -> Arc<dyn Exporter> {
-    build(&otlp_grpc::FACTORY, config).unwrap().exporter
+    build(&otlp_grpc::OtlpGrpcFactory, config).unwrap().exporter
 }
 
 pub(crate) fn http(config: Json) -> Arc<dyn Exporter> {
-    build(&otlp_http::FACTORY, config).unwrap().exporter
+    build(&otlp_http::OtlpHttpFactory, config).unwrap().exporter
 }
 
 /// The only authenticator there is has the id `token`.
 pub(crate) fn build(factory: &dyn ExporterFactory, config: Json) -> Result<BuiltExporter, ConfigError> {
-    let id = ComponentId { kind: factory.names()[0].to_owned(), name: None };
+    let id = ComponentId { kind: factory.name().to_owned(), name: None };
     let mut extensions = Extensions::default();
     extensions.client_auth.insert("token".to_owned(), Arc::new(Token));
     let config = Node::from_json(config);
     factory.check(&config)?;
-    factory.build(&config, &BuildContext { id: &id, telemetry: &Telemetry::new(), extensions: &extensions })
+    let context = BuildContext { id: &id, telemetry: &Telemetry::new(), extensions: &extensions };
+    // None of these waits for anything.
+    factory.build(&config, &context).now_or_never().unwrap()
 }
 
 pub(crate) fn batch(signal: Signal, request: &impl Message) -> wire::Batch {

@@ -146,7 +146,7 @@ async fn headers_authentication_and_the_timeout_reach_the_destination() {
 #[tokio::test]
 async fn an_authenticator_that_is_not_there_is_named() {
     let config = json!({"endpoint": "a:1", "auth": {"authenticator": "basic"}});
-    let error = build(&otlp_grpc::FACTORY, config).err().unwrap().to_string();
+    let error = build(&otlp_grpc::OtlpGrpcFactory, config).err().unwrap().to_string();
     assert!(error.contains("`basic`") && error.contains("token"), "{error}");
 }
 
@@ -243,7 +243,7 @@ async fn behind_the_queue_nothing_is_lost() {
         "retry_on_failure": {"initial_interval": "10ms"},
         "sending_queue": {"batch": {"min_size": 100}},
     });
-    let built = build(&otlp_grpc::FACTORY, config).unwrap();
+    let built = build(&otlp_grpc::OtlpGrpcFactory, config).unwrap();
     let telemetry = Telemetry::new();
     let accounts: Arc<[_]> = [telemetry.ledger.open("traces", "otlp_grpc")].into();
     let sending = Sending::start("otlp_grpc", &[Signal::Traces], built.exporter, &built.sending, &telemetry);

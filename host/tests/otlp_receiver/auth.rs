@@ -16,7 +16,8 @@ use wire::Signal;
 use crate::support::{AllSignals, Pipeline, Subject, traces};
 
 async fn guarded() -> Subject {
-    let bearer = bearer_token::FACTORY.build(&Node::from_json(json!({ "token": "right" }))).unwrap();
+    let bearer =
+        bearer_token::BearerTokenFactory.build(&Node::from_json(json!({ "token": "right" }))).unwrap();
     let mut extensions = Extensions::default();
     extensions.server_auth.insert("bearertokenauth/team".to_owned(), bearer.server_auth.unwrap());
     let auth = json!({ "auth": { "authenticator": "bearertokenauth/team" } });

@@ -1,12 +1,13 @@
 //! Reading: a field or an attribute of all spans at once.
 
 use super::fields::{ATTRIBUTES, SpanFields};
-use super::{Resource, Span, SpanBatch};
+use super::{Resource, Scope, Span, SpanBatch};
 use crate::Value;
 use crate::column::{NumberColumn, NumberKind, TextColumn};
 use crate::encode::bytes_at;
+use crate::fields::Occurrences;
 use crate::layout::payload;
-use crate::value::{attribute, text};
+use crate::value::{KeyValue, first_of_key, text};
 use crate::view::View;
 
 /// Fields of fixed size: one value a span.
@@ -66,12 +67,14 @@ impl SpanBatch {
     /// Of every span.
     pub fn names(&self) -> TextColumn {
         let view = self.0.view();
-        TextColumn::collect((0..view.records.len()).map(|row| (row, view.name(row))))
+        TextColumn::collect((0..view.records.len()).map(|row| (row, view.name_bytes(row))))
     }
 
     /// The text of each span that has an attribute `key` of type string.
     pub fn text(&self, key: &str) -> TextColumn {
-        TextColumn::collect(present(self.texts(key)))
+        let view = self.0.view();
+        let text = |row| view.entry(row, key).and_then(KeyValue::text);
+        TextColumn::collect(present((0..view.records.len()).map(text)))
     }
 
     /// As `text`, an entry a span.
@@ -105,12 +108,20 @@ impl SpanBatch {
 
     /// The text of each resource that has an attribute `key` of type string; rows are resources.
     pub fn resource_text(&self, key: &str) -> TextColumn {
-        TextColumn::collect(present(self.resource_values(key).map(|value| value?.as_text())))
+        TextColumn::collect(present(
+            self.resource_values(key).map(|value| Some(value?.as_text()?.as_bytes())),
+        ))
     }
 
     /// The number of each resource that has an attribute `key` of type int, double or bool; rows are resources.
     pub fn resource_numbers(&self, key: &str) -> NumberColumn {
         number_column(self.resource_values(key))
+    }
+
+    /// A scope, also one whose spans are gone.
+    pub fn scope(&self, scope: usize) -> Option<Scope<'_>> {
+        let view = self.0.view();
+        (scope < view.layout.scopes.len()).then(|| Scope::new(view, scope))
     }
 
     pub fn resource(&self, resource: usize) -> Option<Resource<'_>> {
@@ -143,14 +154,24 @@ impl SpanBatch {
 
 impl View<SpanFields> {
     pub(super) fn name(&self, row: usize) -> &str {
-        let Some(name) = self.columns.names.get(row) else { return "" };
-        text(name.of(self.record(row)))
+        text(self.name_bytes(row))
+    }
+
+    fn name_bytes(&self, row: usize) -> &[u8] {
+        self.columns.offsets.get(row).map_or(&[], |offsets| offsets.name(self.record(row)))
     }
 
     /// The first attribute of that key of one span.
     pub(super) fn value(&self, row: usize, key: &str) -> Option<Value<'_>> {
+        self.entry(row, key).map(KeyValue::value)
+    }
+
+    /// The same, encoded.
+    #[inline]
+    fn entry(&self, row: usize, key: &str) -> Option<&[u8]> {
         let span = payload(bytes_at(&self.sources, self.records.get(row)?.place)?);
-        attribute(span, ATTRIBUTES, key)
+        let start = self.columns.attributes_start(row);
+        first_of_key(Occurrences::since(start, span, ATTRIBUTES), key)
     }
 }
 

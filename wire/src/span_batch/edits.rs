@@ -3,20 +3,25 @@
 use super::fields::{NAME, STATUS, STATUS_CODE, STATUS_MESSAGE};
 use crate::Value;
 use crate::encode::{framed_len, open};
-use crate::fields::{Field, Fields};
+use crate::fields::{Field, Fields, Occurrences};
 use crate::patch::Patch;
 use crate::schema::VARINT;
 use crate::value::{KeyValue, write_delimited};
 use crate::varint;
 
-/// Attributes of a message lie in its field `number`.
+/// Where the attributes of a message are.
 #[derive(Clone, Copy)]
-pub(super) struct Attributes(pub(super) u32);
+pub(super) struct Attributes {
+    /// Of the field that they are.
+    pub(super) number: u32,
+    /// None lies before.
+    pub(super) start: usize,
+}
 
 impl Attributes {
     /// Puts the attribute where the first of its key is, takes away any other; at the end if there is none.
     pub(super) fn set(self, message: &[u8], patch: &mut Patch, key: &str, value: &Value<'_>) {
-        let mut write = Some(|out: &mut Vec<u8>| KeyValue::write(out, self.0, key, value));
+        let mut write = Some(|out: &mut Vec<u8>| KeyValue::write(out, self.number, key, value));
         for (field, _) in self.of_key(message, key) {
             match write.take() {
                 Some(write) => patch.replace(field.start..field.end, write),
@@ -40,13 +45,12 @@ impl Attributes {
             return;
         }
         let mut renamed = false;
-        for field in Fields::of(message) {
-            let Some(entry) = field.delimited(self.0) else { continue };
+        for (field, entry) in self.of(message) {
             let key = KeyValue::key(entry);
             if key == from.as_bytes() && !renamed {
                 renamed = true;
                 patch.replace(field.start..field.end, |out| {
-                    KeyValue::write_renamed(out, self.0, to, entry);
+                    KeyValue::write_renamed(out, self.number, to, entry);
                 });
             } else if key == from.as_bytes() || key == to.as_bytes() {
                 patch.remove(field.start..field.end);
@@ -55,9 +59,11 @@ impl Attributes {
     }
 
     fn of_key<'a>(self, message: &'a [u8], key: &'a str) -> impl Iterator<Item = (Field<'a>, &'a [u8])> {
-        let entries =
-            Fields::of(message).filter_map(move |field| field.delimited(self.0).map(|entry| (field, entry)));
-        entries.filter(move |(_, entry)| KeyValue::key(entry) == key.as_bytes())
+        self.of(message).filter(move |(_, entry)| KeyValue::key(entry) == key.as_bytes())
+    }
+
+    fn of(self, message: &[u8]) -> impl Iterator<Item = (Field<'_>, &[u8])> {
+        Occurrences::since(self.start, message, self.number).map(|field| (field, field.value))
     }
 }
 

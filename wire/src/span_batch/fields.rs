@@ -1,6 +1,7 @@
 //! The fields of fixed size, one list a field: read once, when the batch is first looked into.
 
-use crate::fields::{Field, Fields};
+use super::edits::Attributes;
+use crate::fields::{Field, Fields, split_delimited};
 use crate::patch::Patch;
 use crate::view::{Columns, View};
 
@@ -30,22 +31,37 @@ pub(crate) struct SpanFields {
     pub(super) end_times: Vec<u64>,
     pub(super) statuses: Vec<i32>,
     pub(super) flags: Vec<u32>,
-    /// Where in the payload of its span.
-    pub(super) names: Vec<Name>,
+    pub(super) offsets: Vec<Offsets>,
 }
 
+/// Where things lie in the payload of their span.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Name {
-    pub(super) start: u32,
-    pub(super) len: u32,
+pub(super) struct Offsets {
+    name_start: u32,
+    name_len: u32,
+    /// No attribute lies before, and some field begins there, or none does.
+    attributes_start: u32,
 }
 
-impl Name {
+impl Offsets {
     /// The name, given its span.
     #[inline]
-    pub(super) fn of(self, span: &[u8]) -> &[u8] {
-        let start = self.start as usize;
-        span.get(start..start + self.len as usize).unwrap_or_default()
+    pub(super) fn name(self, span: &[u8]) -> &[u8] {
+        let start = self.name_start as usize;
+        span.get(start..start + self.name_len as usize).unwrap_or_default()
+    }
+}
+
+impl SpanFields {
+    /// Where to look for the attributes of a span.
+    #[inline]
+    pub(super) fn attributes(&self, row: usize) -> Attributes {
+        Attributes { number: ATTRIBUTES, start: self.attributes_start(row) }
+    }
+
+    #[inline]
+    pub(super) fn attributes_start(&self, row: usize) -> usize {
+        self.offsets.get(row).map_or(0, |offsets| offsets.attributes_start as usize)
     }
 }
 
@@ -56,8 +72,8 @@ impl View<SpanFields> {
         if let Some(status) = self.columns.statuses.get_mut(row) {
             *status = fresh.status;
         }
-        if let Some(name) = self.columns.names.get_mut(row) {
-            *name = fresh.name;
+        if let Some(offsets) = self.columns.offsets.get_mut(row) {
+            *offsets = fresh.offsets;
         }
     }
 }
@@ -73,7 +89,7 @@ struct Row {
     end_time: u64,
     status: i32,
     flags: u32,
-    name: Name,
+    offsets: Offsets,
 }
 
 impl Row {
@@ -81,30 +97,83 @@ impl Row {
     #[inline]
     fn of(span: &[u8]) -> Row {
         let mut row = Row::default();
-        for field in Fields::of(span) {
-            match field.number {
-                ATTRIBUTES => {}
-                TRACE_ID => row.trace_id = id(&field),
-                SPAN_ID => row.span_id = id(&field),
-                PARENT_SPAN_ID => row.parent_span_id = id(&field),
-                NAME => {
-                    let len = field.value.len() as u32;
-                    row.name = Name { start: field.end as u32 - len, len };
-                }
-                KIND => row.kind = (field.varint() as u32).cast_signed(),
-                START_TIME => row.start_time = field.fixed64(),
-                END_TIME => row.end_time = field.fixed64(),
-                STATUS => {
-                    if let Some(code) = status_code(field.value) {
-                        row.status = code;
-                    }
-                }
-                FLAGS => row.flags = field.fixed32(),
-                _ => {}
-            }
+        let mut rest = row.read_head(span);
+        row.offsets.attributes_start = (span.len() - rest.len()) as u32;
+        while let Some((_, after)) = split_delimited(rest, ATTRIBUTES) {
+            rest = after;
+        }
+        let base = span.len() - rest.len();
+        for field in Fields::of(rest) {
+            row.read(&field, base);
         }
         row
     }
+
+    /// The fields before the attributes, as far as they are in order, as every sender writes them. What follows is
+    /// returned.
+    #[inline(always)]
+    fn read_head<'a>(&mut self, span: &'a [u8]) -> &'a [u8] {
+        let mut rest = span;
+        if let Some((id, after)) = split_fixed(rest, &[0x0a, 16]) {
+            (self.trace_id, rest) = (*id, after);
+        }
+        if let Some((id, after)) = split_fixed(rest, &[0x12, 8]) {
+            (self.span_id, rest) = (*id, after);
+        }
+        if let Some((_, after)) = split_delimited(rest, TRACE_STATE) {
+            rest = after;
+        }
+        if let Some((id, after)) = split_fixed(rest, &[0x22, 8]) {
+            (self.parent_span_id, rest) = (*id, after);
+        }
+        if let Some((name, after)) = split_delimited(rest, NAME) {
+            let name_start = span.len() - after.len() - name.len();
+            self.offsets.name_start = name_start as u32;
+            self.offsets.name_len = name.len() as u32;
+            rest = after;
+        }
+        if let [0x30, kind @ 0..0x80, after @ ..] = rest {
+            (self.kind, rest) = (i32::from(*kind), after);
+        }
+        if let Some((time, after)) = split_fixed(rest, &[0x39]) {
+            (self.start_time, rest) = (u64::from_le_bytes(*time), after);
+        }
+        if let Some((time, after)) = split_fixed(rest, &[0x41]) {
+            (self.end_time, rest) = (u64::from_le_bytes(*time), after);
+        }
+        rest
+    }
+
+    /// A field of a span, of which `base` bytes lie before those that the field was counted from.
+    #[inline]
+    fn read(&mut self, field: &Field<'_>, base: usize) {
+        match field.number {
+            TRACE_ID => self.trace_id = id(field),
+            SPAN_ID => self.span_id = id(field),
+            PARENT_SPAN_ID => self.parent_span_id = id(field),
+            NAME => {
+                let len = field.value.len();
+                self.offsets.name_start = (base + field.end - len) as u32;
+                self.offsets.name_len = len as u32;
+            }
+            KIND => self.kind = (field.varint() as u32).cast_signed(),
+            START_TIME => self.start_time = field.fixed64(),
+            END_TIME => self.end_time = field.fixed64(),
+            STATUS => {
+                if let Some(code) = status_code(field.value) {
+                    self.status = code;
+                }
+            }
+            FLAGS => self.flags = field.fixed32(),
+            _ => {}
+        }
+    }
+}
+
+/// The payload of a fixed length after a tag (and a length), and what follows.
+#[inline(always)]
+fn split_fixed<'a, const N: usize>(bytes: &'a [u8], tag: &[u8]) -> Option<(&'a [u8; N], &'a [u8])> {
+    bytes.strip_prefix(tag)?.split_first_chunk()
 }
 
 /// An id of another length is no id: all zeros, which the specification calls invalid.
@@ -128,7 +197,7 @@ impl Columns for SpanFields {
         self.end_times.reserve(rows);
         self.statuses.reserve(rows);
         self.flags.reserve(rows);
-        self.names.reserve(rows);
+        self.offsets.reserve(rows);
     }
 
     fn push(&mut self, span: &[u8]) {
@@ -141,7 +210,7 @@ impl Columns for SpanFields {
         self.end_times.push(row.end_time);
         self.statuses.push(row.status);
         self.flags.push(row.flags);
-        self.names.push(row.name);
+        self.offsets.push(row.offsets);
     }
 
     fn select(&self, rows: &[u32]) -> SpanFields {
@@ -154,7 +223,7 @@ impl Columns for SpanFields {
             end_times: select(&self.end_times, rows),
             statuses: select(&self.statuses, rows),
             flags: select(&self.flags, rows),
-            names: select(&self.names, rows),
+            offsets: select(&self.offsets, rows),
         }
     }
 
@@ -167,12 +236,14 @@ impl Columns for SpanFields {
         self.end_times.extend_from_slice(&other.end_times);
         self.statuses.extend_from_slice(&other.statuses);
         self.flags.extend_from_slice(&other.flags);
-        self.names.extend_from_slice(&other.names);
+        self.offsets.extend_from_slice(&other.offsets);
     }
 
     fn patched(&mut self, row: usize, patch: &Patch) {
-        if let Some(name) = self.names.get_mut(row) {
-            name.start = patch.moved(name.start as usize) as u32;
+        if let Some(offsets) = self.offsets.get_mut(row) {
+            for offset in [&mut offsets.name_start, &mut offsets.attributes_start] {
+                *offset = patch.moved(*offset as usize) as u32;
+            }
         }
     }
 

@@ -135,9 +135,17 @@ impl<'a> Span<'a> {
     }
 
     pub fn scope(&self) -> Scope<'a> {
-        let scope = self.view.records.get(self.row).map_or(usize::MAX, |record| record.scope as usize);
-        let (parts, schema_url) = self.view.scope_parts(scope);
-        Scope { parts, schema_url }
+        Scope::new(self.view, self.scope_number())
+    }
+
+    /// Which of the batch's resources it comes from.
+    pub fn resource_number(&self) -> usize {
+        self.view.resource_of(self.row)
+    }
+
+    /// Which of the batch's scopes it comes from.
+    pub fn scope_number(&self) -> usize {
+        self.view.records.get(self.row).map_or(usize::MAX, |record| record.scope as usize)
     }
 
     /// The encoded `Span`.
@@ -173,6 +181,11 @@ impl<'a> Resource<'a> {
 }
 
 impl<'a> Scope<'a> {
+    pub(super) fn new(view: &'a View<SpanFields>, scope: usize) -> Scope<'a> {
+        let (parts, schema_url) = view.scope_parts(scope);
+        Scope { parts, schema_url }
+    }
+
     /// Of the `ScopeSpans` around it.
     pub fn schema_url(&self) -> &'a str {
         self.schema_url

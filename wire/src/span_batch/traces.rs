@@ -138,13 +138,13 @@ impl Traces {
     /// The names of the roots.
     pub fn root_names(&self) -> TextColumn {
         let view = self.spans.0.view();
-        let names = self.roots().map(|root| view.name(root as usize));
+        let names = self.roots().map(|root| view.name(root as usize).as_bytes());
         TextColumn::collect(names.enumerate())
     }
 
     /// The text attribute `key` of the traces that have it: of the root, else of the first span that has it.
     pub fn text(&self, key: &str) -> TextColumn {
-        TextColumn::collect(present(self.texts(key).into_iter()))
+        text_column(self.texts(key))
     }
 
     /// As `text`, an entry a trace.
@@ -161,7 +161,7 @@ impl Traces {
     /// The text attribute `key` of the resources of the traces that have it: of the root's resource, else of that of
     /// the first span whose resource has it.
     pub fn resource_text(&self, key: &str) -> TextColumn {
-        TextColumn::collect(present(self.resource_texts(key).into_iter()))
+        text_column(self.resource_texts(key))
     }
 
     /// As `resource_text`, an entry a trace.
@@ -243,4 +243,8 @@ impl Grouping {
         }
         grouping
     }
+}
+
+fn text_column(texts: Vec<Option<&str>>) -> TextColumn {
+    TextColumn::collect(present(texts.into_iter().map(|text| text.map(str::as_bytes))))
 }

@@ -2,12 +2,10 @@
 
 use super::SpanBatch;
 use super::edits::{Attributes, set_name, set_status};
-use super::fields::ATTRIBUTES;
 use crate::column::{NumberColumn, TextColumn, check_last};
 use crate::{EditError, Value};
 
-const OF_SPAN: Attributes = Attributes(ATTRIBUTES);
-const OF_RESOURCE: Attributes = Attributes(1);
+const OF_RESOURCE: Attributes = Attributes { number: 1, start: 0 };
 
 /// `ResourceSpans`, `ScopeSpans`, `Span`, `KeyValue`, `AnyValue`.
 const SPAN_VALUE_DEPTH: usize = 5;
@@ -46,7 +44,7 @@ impl SpanBatch {
         check_last(column.rows(), self.items())?;
         let mut names = column.iter().peekable();
         let view = self.0.view_mut();
-        let outcome = view.rewrite_all(|row, span, patch| {
+        let outcome = view.rewrite_all(|row, _, span, patch| {
             if let Some((_, name)) = names.next_if(|(of, _)| *of as usize == row) {
                 set_name(span, patch, name);
             }
@@ -59,12 +57,16 @@ impl SpanBatch {
 
     /// Takes an attribute away wherever there is one.
     pub fn remove_all(&mut self, key: &str) -> Result<(), EditError> {
-        self.0.view_mut().rewrite_all(|_, span, patch| OF_SPAN.remove(span, patch, key))
+        self.0.view_mut().rewrite_all(|row, fields, span, patch| {
+            fields.attributes(row).remove(span, patch, key);
+        })
     }
 
     /// Calls an attribute `to` wherever there is one called `from`; it replaces any `to` there was.
     pub fn rename(&mut self, from: &str, to: &str) -> Result<(), EditError> {
-        self.0.view_mut().rewrite_all(|_, span, patch| OF_SPAN.rename(span, patch, from, to))
+        self.0.view_mut().rewrite_all(|row, fields, span, patch| {
+            fields.attributes(row).rename(span, patch, from, to);
+        })
     }
 
     fn set_column<'v>(
@@ -73,9 +75,9 @@ impl SpanBatch {
         values: impl Iterator<Item = (u32, Value<'v>)>,
     ) -> Result<(), EditError> {
         let mut values = values.peekable();
-        self.0.view_mut().rewrite_all(|row, span, patch| {
+        self.0.view_mut().rewrite_all(|row, fields, span, patch| {
             if let Some((_, value)) = values.next_if(|(of, _)| *of as usize == row) {
-                OF_SPAN.set(span, patch, key, &value);
+                fields.attributes(row).set(span, patch, key, &value);
             }
         })
     }
@@ -86,25 +88,29 @@ impl SpanBatch {
     /// Sets an attribute: where the first of its key is, or after all others.
     pub fn set(&mut self, row: usize, key: &str, value: &Value<'_>) -> Result<(), EditError> {
         value.check_depth(SPAN_VALUE_DEPTH)?;
-        self.0.view_mut().rewrite(row, |span, patch| OF_SPAN.set(span, patch, key, value))
+        self.0.view_mut().rewrite(row, |fields, span, patch| {
+            fields.attributes(row).set(span, patch, key, value);
+        })
     }
 
     /// Takes an attribute away, if there is one.
     pub fn remove(&mut self, row: usize, key: &str) -> Result<(), EditError> {
-        self.0.view_mut().rewrite(row, |span, patch| OF_SPAN.remove(span, patch, key))
+        self.0.view_mut().rewrite(row, |fields, span, patch| {
+            fields.attributes(row).remove(span, patch, key);
+        })
     }
 
     /// `StatusCode`: 0 unset, 1 ok, 2 error.
     pub fn set_status(&mut self, row: usize, code: i32, message: &str) -> Result<(), EditError> {
         let view = self.0.view_mut();
-        view.rewrite(row, |span, patch| set_status(span, patch, code, message))?;
+        view.rewrite(row, |_, span, patch| set_status(span, patch, code, message))?;
         view.refresh(row);
         Ok(())
     }
 
     pub fn set_name(&mut self, row: usize, name: &str) -> Result<(), EditError> {
         let view = self.0.view_mut();
-        view.rewrite(row, |span, patch| set_name(span, patch, name))?;
+        view.rewrite(row, |_, span, patch| set_name(span, patch, name))?;
         view.refresh(row);
         Ok(())
     }

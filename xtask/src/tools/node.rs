@@ -1,6 +1,6 @@
-//! The OpenTelemetry SDK for Node, in a folder of the project's own.
+//! Packages for Node, in folders of the project's own: the OpenTelemetry SDK, and what makes plugins of JavaScript.
 
-use std::{fs, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
 
@@ -9,22 +9,26 @@ use crate::{folders, shell};
 
 /// `SPANLOOM_NODE_MODULES`: a `node_modules` with what `tests/clients/node/package-lock.json` pins.
 pub fn install() -> Result<Ready> {
-    let source = folders::root().join("tests/clients/node");
-    let lock = fs::read_to_string(source.join("package-lock.json"))
-        .context("tests/clients/node/package-lock.json")?;
+    Ok(vec![("SPANLOOM_NODE_MODULES", modules("node-clients", "tests/clients/node")?)])
+}
+
+/// A `node_modules` in the cache with what the lock file in `source` (a folder of the clone) pins.
+pub fn modules(name: &str, source: &str) -> Result<PathBuf> {
+    let lock = folders::root().join(source).join("package-lock.json");
+    let wanted = fs::read_to_string(&lock).with_context(|| format!("{source}/package-lock.json"))?;
     if shell::ask(Command::new("node").arg("--version")).is_none()
         || shell::ask(Command::new("npm").arg("--version")).is_none()
     {
         debian(&["nodejs", "npm"])?;
     }
-    let folder = folders::cache()?.join("node-clients");
-    once(&folder, &lock, || {
+    let folder = folders::cache()?.join(name);
+    once(&folder, &wanted, || {
         for file in ["package.json", "package-lock.json"] {
-            fs::copy(source.join(file), folder.join(file))?;
+            fs::copy(lock.with_file_name(file), folder.join(file))?;
         }
         let mut npm = Command::new("npm");
         npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
         shell::run(npm.current_dir(&folder))
     })?;
-    Ok(vec![("SPANLOOM_NODE_MODULES", folder.join("node_modules"))])
+    Ok(folder.join("node_modules"))
 }

@@ -174,7 +174,7 @@ error: Spanloom has no processor `batch`
   |
 5 |   batch:
   |   ^^^^^
-  = it has no processors yet",
+  = it has no processors of its own; `plugins` adds some",
     );
 }
 
@@ -308,7 +308,7 @@ error: unknown key `receiver`
   |
 1 | receiver:
   | ^^^^^^^^ did you mean `receivers`?
-  = known keys: receivers, processors, exporters, connectors, extensions, service
+  = known keys: receivers, processors, exporters, connectors, extensions, plugins, service
 
 error: there is no pipeline in `service::pipelines`
  --> otel.yaml:3:1  service
@@ -323,19 +323,6 @@ error: unknown key `pipeline`
 3 | service: { pipeline: }
   |            ^^^^^^^^ did you mean `pipelines`?
   = known keys: extensions, pipelines, telemetry, shutdown_timeout",
-    );
-    refuses(
-        "plugins:\n  redact: { path: ./redact.wasm }",
-        "
-error: unknown key `plugins`
- --> otel.yaml:1:1
-  |
-1 | plugins:
-  | ^^^^^^^ this version has no plugins
-  = known keys: receivers, processors, exporters, connectors, extensions, service
-
-error: there is no pipeline in `service::pipelines`
-  = write one: `service: { pipelines: { traces: { receivers: [otlp], exporters: [debug] } } }`",
     );
     refuses(
         "receivers: [otlp]\nservice: 5",
@@ -554,7 +541,7 @@ error: unknown key `�[31mred`
   |
 1 | "\e[31mred": 1
   | ^^^^^^^^^^^
-  = known keys: receivers, processors, exporters, connectors, extensions, service
+  = known keys: receivers, processors, exporters, connectors, extensions, plugins, service
 
 error: there is no pipeline in `service::pipelines`
   = write one: `service: { pipelines: { traces: { receivers: [otlp], exporters: [debug] } } }`"#,

@@ -293,6 +293,6 @@ async fn a_batch_of_very_many_spans_is_counted_but_not_shown() {
 #[test]
 fn verbosity_and_loglevel_exclude_each_other() {
     let both = Node::from_json(json!({ "verbosity": "normal", "loglevel": "info" }));
-    assert!(FACTORY.check(&both).unwrap_err().to_string().contains("`loglevel`"));
-    assert!(FACTORY.check(&Node::from_json(json!({ "verbosity": "loud" }))).is_err());
+    assert!(DebugFactory.check(&both).unwrap_err().to_string().contains("`loglevel`"));
+    assert!(DebugFactory.check(&Node::from_json(json!({ "verbosity": "loud" }))).is_err());
 }

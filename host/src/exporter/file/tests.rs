@@ -17,7 +17,7 @@ fn config(path: &Path, more: serde_json::Value) -> FileConfig {
 }
 
 fn refusal(config: serde_json::Value) -> String {
-    FACTORY.check(&Node::from_json(config)).unwrap_err().to_string()
+    FileFactory.check(&Node::from_json(config)).unwrap_err().to_string()
 }
 
 fn files(folder: &Path) -> Vec<String> {

@@ -14,12 +14,10 @@ use serde::Deserialize;
 use self::htpasswd::Htpasswd;
 use super::{ClientAuth, MISSING, ServerAuth, Unauthenticated, WRONG};
 use crate::{
-    component::ExtensionFactory,
+    component::{ExtensionFactory, Factory},
     config::{ConfigError, Node, Secret},
     extension::BuiltExtension,
 };
-
-pub static FACTORY: BasicAuthFactory = BasicAuthFactory;
 
 pub struct BasicAuthFactory;
 
@@ -50,15 +48,21 @@ struct BasicServer(Htpasswd);
 
 struct BasicClient(HeaderValue);
 
-impl ExtensionFactory for BasicAuthFactory {
-    fn names(&self) -> &'static [&'static str] {
-        &["basicauth", "basic_auth"]
+impl Factory for BasicAuthFactory {
+    fn name(&self) -> &str {
+        "basicauth"
+    }
+
+    fn aliases(&self) -> &[&str] {
+        &["basic_auth"]
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         config.read::<BasicAuthConfig>()?.validate()
     }
+}
 
+impl ExtensionFactory for BasicAuthFactory {
     fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError> {
         let config: BasicAuthConfig = config.read()?;
         config.validate()?;
@@ -136,7 +140,7 @@ mod tests {
     use super::*;
 
     fn build(config: serde_json::Value) -> Result<BuiltExtension, ConfigError> {
-        FACTORY.build(&Node::from_json(config))
+        BasicAuthFactory.build(&Node::from_json(config))
     }
 
     fn server(inline: &str) -> Arc<dyn ServerAuth> {

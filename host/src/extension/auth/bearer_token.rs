@@ -12,12 +12,10 @@ use subtle::ConstantTimeEq;
 
 use super::{ClientAuth, MISSING, ServerAuth, Unauthenticated, WRONG};
 use crate::{
-    component::ExtensionFactory,
+    component::{ExtensionFactory, Factory},
     config::{ConfigError, Node, Secret},
     extension::BuiltExtension,
 };
-
-pub static FACTORY: BearerTokenFactory = BearerTokenFactory;
 
 /// The token file is looked at again at most this often.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -69,15 +67,21 @@ impl Default for BearerTokenConfig {
     }
 }
 
-impl ExtensionFactory for BearerTokenFactory {
-    fn names(&self) -> &'static [&'static str] {
-        &["bearertokenauth", "bearer_token_auth"]
+impl Factory for BearerTokenFactory {
+    fn name(&self) -> &str {
+        "bearertokenauth"
+    }
+
+    fn aliases(&self) -> &[&str] {
+        &["bearer_token_auth"]
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         config.read::<BearerTokenConfig>()?.validate().map(drop)
     }
+}
 
+impl ExtensionFactory for BearerTokenFactory {
     fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError> {
         let auth = Arc::new(BearerToken::new(&config.read()?)?);
         Ok(BuiltExtension {
@@ -293,7 +297,7 @@ mod tests {
             json!({ "token": "a\nb" }),
         ];
         for config in wrong {
-            assert!(FACTORY.build(&Node::from_json(config.clone())).is_err(), "{config}");
+            assert!(BearerTokenFactory.build(&Node::from_json(config.clone())).is_err(), "{config}");
         }
     }
 }

@@ -30,9 +30,9 @@ impl View<SpanFields> {
         let mut pool = Pool::with_capacity(spans + attributes, encoded_bytes / 2);
         let mut flat = self.flat_columns();
         flat.attributes = FlatAttributes::with_capacity(attributes);
-        for (record, name) in self.records.iter().zip(&self.columns.names) {
+        for (record, offsets) in self.records.iter().zip(&self.columns.offsets) {
             let span = payload(bytes_at(&self.sources, record.place).unwrap_or_default());
-            flat.names.push(pool.text(name.of(span)));
+            flat.names.push(pool.text(offsets.name(span)));
             flat.scopes.push(record.scope);
             flat.push_rest(&mut pool, span);
         }

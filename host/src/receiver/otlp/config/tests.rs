@@ -1,5 +1,5 @@
 use super::*;
-use crate::{component::ReceiverFactory, config::Node, receiver::otlp::FACTORY};
+use crate::{component::Factory, config::Node, receiver::otlp::OtlpFactory};
 
 fn read(yaml: &str) -> OtlpConfig {
     let config: OtlpConfig = Node::parse("config.yaml", yaml).unwrap().read().unwrap();
@@ -10,7 +10,7 @@ fn read(yaml: &str) -> OtlpConfig {
 /// What is refused, as a user is told of it, and where.
 fn check_refused(yaml: &str, key: &str, message: &str) {
     let node = Node::parse("config.yaml", yaml).unwrap();
-    let error = FACTORY.check(&node).unwrap_err().within(&node).to_string();
+    let error = OtlpFactory.check(&node).unwrap_err().within(&node).to_string();
     assert!(error.contains(key) && error.contains(message), "{yaml}: {error}");
 }
 

@@ -1,4 +1,4 @@
-//! Keeps a failing destination from filling the log.
+//! Keeps what fails again and again from filling the log.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -11,7 +11,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 /// Lets the first message through, then one in each period.
 #[derive(Debug, Default)]
-pub(super) struct Throttle(Mutex<State>);
+pub struct Throttle(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -21,7 +21,7 @@ struct State {
 
 impl Throttle {
     /// `Some` if the message may be written now, with how many like it were withheld since the last.
-    pub(super) fn admit(&self) -> Option<u64> {
+    pub fn admit(&self) -> Option<u64> {
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now.duration_since(last) < PERIOD) {

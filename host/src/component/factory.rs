@@ -1,0 +1,77 @@
+//! What makes the components of one type.
+
+use std::sync::Arc;
+
+use wire::Signal;
+
+use super::{BuildContext, Stability};
+use crate::{
+    config::{ConfigError, Node},
+    exporter::Exporter,
+    extension::BuiltExtension,
+    pipeline::Consumer,
+    processor::Processor,
+    receiver::Receiver,
+    sending::SendingSettings,
+};
+
+/// A type of component, as a config names it.
+pub trait Factory: Send + Sync {
+    fn name(&self) -> &str;
+
+    /// Older spellings of the name.
+    fn aliases(&self) -> &[&str] {
+        &[]
+    }
+
+    /// None for extensions.
+    fn signals(&self) -> &[Signal] {
+        &[]
+    }
+
+    fn stability(&self) -> Stability {
+        Stability::Alpha
+    }
+
+    /// What the plugin that it comes from calls itself, with its version: `redact 1.2.0`.
+    fn plugin(&self) -> Option<&str> {
+        None
+    }
+
+    /// Checks the config without building.
+    fn check(&self, config: &Node) -> Result<(), ConfigError>;
+}
+
+/// A type of receiver.
+pub trait ReceiverFactory: Factory {
+    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError>;
+}
+
+/// A type of processor; a sampler is one.
+#[async_trait::async_trait]
+pub trait ProcessorFactory: Factory {
+    /// Called once for each pipeline that names the component: each has a processor of its own, before its own `next`.
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+        next: Arc<dyn Consumer>,
+    ) -> Result<Arc<dyn Processor>, ConfigError>;
+}
+
+/// A type of exporter.
+#[async_trait::async_trait]
+pub trait ExporterFactory: Factory {
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError>;
+}
+
+/// An exporter and how it wants to be fed.
+pub struct BuiltExporter {
+    pub exporter: Arc<dyn Exporter>,
+    pub sending: SendingSettings,
+}
+
+/// A type of extension.
+pub trait ExtensionFactory: Factory {
+    fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError>;
+}

@@ -1,0 +1,91 @@
+//! Plugins: wasm components that process, sample and export what passes.
+//!
+//! A [`Runtime`] has what all plugins share, a [`Plugin`] is one file, loaded. Each component of a pipeline that uses it
+//! has a [`pool`] of [`instance`]s, guests with a memory of their own. What a guest holds is in its [`custody`], so that
+//! a call that fails can be taken back.
+
+mod bindings;
+mod breaker;
+mod cache;
+pub mod card;
+pub mod config;
+mod custody;
+mod describe;
+mod exporter;
+pub mod factory;
+mod failure;
+pub mod file;
+mod guest;
+mod imports;
+mod instance;
+mod limits;
+mod metrics;
+mod pool;
+mod processor;
+mod runtime;
+mod sampler;
+pub mod schema;
+mod stage;
+
+use std::sync::Arc;
+
+pub use card::Role;
+pub use config::OnFailure;
+pub use describe::{Concurrency, Description, Grant};
+pub use exporter::PluginExporter;
+pub use failure::{CallError, CallErrorKind};
+use file::{PluginFile, Sha256};
+pub use limits::Limits;
+pub use processor::PluginProcessor;
+pub use runtime::Runtime;
+pub use sampler::PluginSampler;
+pub use stage::StageSettings;
+
+use card::{Card, CardError};
+use guest::Shared;
+use instance::{Exports, Instance};
+
+/// One plugin of a config: a component, compiled, linked and asked who it is.
+pub struct Plugin {
+    /// In the config.
+    pub name: String,
+    pub role: Role,
+    pub card: Card,
+    pub description: Description,
+    pub sha256: Sha256,
+    exports: Exports,
+}
+
+/// Why a plugin cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Nothing was compiled.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    #[error("the component cannot be compiled or linked: {0:#}")]
+    Compile(wasmtime::Error),
+    #[error("its `describe` failed: {0}")]
+    Describe(CallError),
+}
+
+impl Plugin {
+    /// Compiles a component and asks it who it is. Takes up to seconds.
+    pub async fn load(runtime: &Runtime, name: &str, file: &PluginFile) -> Result<Arc<Plugin>, LoadError> {
+        let card = Card::read(&file.bytes)?;
+        let role = card.admit()?;
+        let pre = runtime.compile(file).map_err(LoadError::Compile)?;
+        let exports = Exports::find(pre);
+        let description = describe(&exports, name).await.map_err(LoadError::Describe)?;
+        Ok(Arc::new(Plugin { name: name.to_owned(), role, card, description, sha256: file.sha256, exports }))
+    }
+
+    /// Enough of the hash to tell two versions apart.
+    fn short_hash(&self) -> String {
+        self.sha256.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+async fn describe(exports: &Exports, name: &str) -> Result<Description, CallError> {
+    let mut guest = Instance::start(exports, &Arc::new(Shared::of_nobody(name))).await?;
+    Ok(guest.describe().await?.unwrap_or_else(|| Description::assumed(name)))
+}

@@ -1,0 +1,115 @@
+//! Stops calling a plugin that keeps failing, and tries again after a while.
+
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+/// So many failures in a row open it.
+const TOLERATED: u32 = 5;
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// A circuit breaker: closed, open until some moment, or probing with one call.
+#[derive(Debug, Default)]
+pub(super) struct Breaker(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    failures_in_a_row: u32,
+    /// Not before this moment.
+    open_until: Option<Instant>,
+    wait: Duration,
+    probing: bool,
+}
+
+/// What the state became by a call's outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    None,
+    Opened { wait: Duration },
+    Closed,
+}
+
+impl Breaker {
+    /// Whether a call may be made now. When the wait is over one call may, and its outcome decides.
+    pub(super) fn admits(&self) -> bool {
+        let mut state = self.state();
+        match state.open_until {
+            None => true,
+            Some(until) if Instant::now() >= until && !state.probing => {
+                state.probing = true;
+                true
+            }
+            Some(_) => false,
+        }
+    }
+
+    pub(super) fn succeeded(&self) -> Turn {
+        let mut state = self.state();
+        if state.failures_in_a_row == 0 {
+            return Turn::None;
+        }
+        let was_open = state.open_until.is_some();
+        *state = State::default();
+        if was_open { Turn::Closed } else { Turn::None }
+    }
+
+    pub(super) fn failed(&self) -> Turn {
+        let mut state = self.state();
+        state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
+        // Calls that began before it opened do not lengthen the wait.
+        if state.failures_in_a_row < TOLERATED || (state.open_until.is_some() && !state.probing) {
+            return Turn::None;
+        }
+        state.wait = (state.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
+        state.open_until = Some(Instant::now() + state.wait);
+        state.probing = false;
+        Turn::Opened { wait: state.wait }
+    }
+
+    /// The probing call was given up before it had an outcome.
+    pub(super) fn abandoned(&self) {
+        self.state().probing = false;
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Four failures are borne, the fifth opens it; a success in between starts the count anew.
+    #[test]
+    fn it_opens_after_five_failures_in_a_row() {
+        let breaker = Breaker::default();
+        for _ in 0..4 {
+            assert_eq!(breaker.failed(), Turn::None);
+        }
+        assert_eq!(breaker.succeeded(), Turn::None);
+        for _ in 0..4 {
+            assert_eq!(breaker.failed(), Turn::None);
+        }
+        assert!(breaker.admits());
+        assert_eq!(breaker.failed(), Turn::Opened { wait: FIRST_WAIT });
+        assert!(!breaker.admits());
+    }
+
+    /// When the wait is over one call may try; if it fails the next wait is longer, if it succeeds all is well.
+    #[test]
+    fn one_call_at_a_time_probes() {
+        let breaker = Breaker::default();
+        (0..5).for_each(|_| drop(breaker.failed()));
+        breaker.state().open_until = Some(Instant::now());
+        assert!(breaker.admits());
+        assert!(!breaker.admits());
+        assert_eq!(breaker.failed(), Turn::Opened { wait: FIRST_WAIT * 2 });
+        breaker.state().open_until = Some(Instant::now());
+        assert!(breaker.admits());
+        assert_eq!(breaker.succeeded(), Turn::Closed);
+        assert!(breaker.admits());
+    }
+}

@@ -1,0 +1,171 @@
+//! Compiled components on disk, so that a start does not compile again: Python's takes seconds.
+//!
+//! An entry is found by what it was compiled from (the component's hash), and by what compiled it (wasmtime's version and
+//! settings, the machine's features). It is machine code that will run in this process, so it is only taken from a folder
+//! that nobody but this user can write to, and only whole. Where there is no such folder there is no cache.
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use sha2::{Digest, Sha256 as Hasher};
+use wasmtime::{Engine, Result, component::Component};
+
+use super::file::Sha256;
+
+/// What is kept; the least recently used go first.
+const ENTRY_LIMIT: usize = 64;
+const HASH_BYTES: usize = 32;
+
+/// A folder of compiled components.
+pub(super) struct Cache {
+    folder: Option<PathBuf>,
+}
+
+impl Cache {
+    /// In the user's cache folder (`XDG_CACHE_HOME`, `~/.cache`).
+    pub(super) fn of_user() -> Cache {
+        let folder = user_folder().map(|cache| cache.join("spanloom").join("compiled"));
+        Cache::in_folder(folder)
+    }
+
+    pub(super) fn in_folder(folder: Option<PathBuf>) -> Cache {
+        let folder = folder.filter(|folder| match own(folder) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!("compiled plugins are not kept in {}: {error}", folder.display());
+                false
+            }
+        });
+        Cache { folder }
+    }
+
+    /// The component, from the cache if it is there.
+    pub(super) fn compile(&self, engine: &Engine, bytes: &[u8], hash: Sha256) -> Result<Component> {
+        let Some(folder) = &self.folder else { return Component::from_binary(engine, bytes) };
+        let path = folder.join(entry_name(engine, hash));
+        if let Some(component) = load(engine, &path) {
+            return Ok(component);
+        }
+        let component = Component::from_binary(engine, bytes)?;
+        match component.serialize().map_err(io::Error::other).and_then(|code| store(folder, &path, &code)) {
+            Ok(()) => evict(folder),
+            Err(error) => tracing::debug!("a compiled plugin is not kept: {error}"),
+        }
+        Ok(component)
+    }
+}
+
+fn user_folder() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).filter(|path| path.is_absolute())
+}
+
+/// Makes the folder if there is none, and makes sure that it is this user's alone.
+fn own(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let found = fs::symlink_metadata(folder)?;
+    let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
+    if is_ours && found.permissions().mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, "others could write there"))
+}
+
+fn entry_name(engine: &Engine, hash: Sha256) -> String {
+    let mut compiler = SipHash::default();
+    std::hash::Hash::hash(&engine.precompile_compatibility_hash(), &mut compiler);
+    format!("{hash}-{:016x}", std::hash::Hasher::finish(&compiler))
+}
+
+type SipHash = std::collections::hash_map::DefaultHasher;
+
+/// An entry is the hash of the code, and the code.
+fn load(engine: &Engine, path: &Path) -> Option<Component> {
+    let entry = fs::read(path).ok()?;
+    let (hash, code) = entry.split_at_checked(HASH_BYTES)?;
+    if Hasher::digest(code).as_slice() != hash {
+        tracing::warn!("{} is damaged, and made anew", path.display());
+        return None;
+    }
+    #[expect(
+        unsafe_code,
+        reason = "the code is wasmtime's own, from a folder that only this user can write to"
+    )]
+    // SAFETY: what wasmtime asks for is that the bytes come from `Component::serialize`. They were written by `store`,
+    // are whole, and nobody else could have put them there. Another version's are refused by wasmtime.
+    let component = unsafe { Component::deserialize(engine, code) };
+    // Its age is when it was used last.
+    let _ = fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    component.inspect_err(|error| tracing::debug!("{} is of no use: {error}", path.display())).ok()
+}
+
+/// Whole or not at all: others may read it at the same time.
+fn store(folder: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    io::Write::write_all(&mut file, &Hasher::digest(code))?;
+    io::Write::write_all(&mut file, code)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn evict(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut by_age: Vec<(SystemTime, PathBuf)> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
+        })
+        .collect();
+    by_age.sort();
+    let excess = by_age.len().saturating_sub(ENTRY_LIMIT);
+    for (_, path) in by_age.into_iter().take(excess) {
+        // Another process may have been faster.
+        let _ = fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPONENT: &str =
+        "(component (core module $m (func (export \"f\"))) (core instance (instantiate $m)))";
+
+    fn entries(folder: &Path) -> Vec<PathBuf> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// The second time nothing is compiled; what is damaged is made anew.
+    #[test]
+    fn a_compiled_component_is_kept_and_a_damaged_one_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = wat::parse_str(COMPONENT).unwrap();
+        let engine = Engine::default();
+        let cache = Cache::in_folder(Some(folder.path().join("compiled")));
+        let compile = || cache.compile(&engine, &bytes, Sha256::of(&bytes)).unwrap();
+        compile();
+        let [entry] = &entries(&folder.path().join("compiled"))[..] else { panic!("not one entry") };
+        assert!(load(&engine, entry).is_some());
+        let mut code = fs::read(entry).unwrap();
+        *code.last_mut().unwrap() ^= 1;
+        fs::write(entry, code).unwrap();
+        assert!(load(&engine, entry).is_none());
+        compile();
+        assert!(load(&engine, entry).is_some());
+    }
+
+    /// Code from a folder that others can write to would be their code.
+    #[test]
+    fn a_folder_that_others_can_write_to_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let cache = Cache::in_folder(Some(folder.path().to_owned()));
+        let bytes = wat::parse_str(COMPONENT).unwrap();
+        cache.compile(&Engine::default(), &bytes, Sha256::of(&bytes)).unwrap();
+        assert_eq!(entries(folder.path()), Vec::<PathBuf>::new());
+    }
+}

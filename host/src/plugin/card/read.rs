@@ -1,0 +1,155 @@
+//! From a component's bytes to its card.
+
+use wasmparser::{
+    BinaryReader, BinaryReaderError, Chunk, ComponentExternalKind, ComponentTypeRef, Parser, Payload,
+    ProducersSectionReader, TypeBounds,
+};
+
+use super::{Card, CardError, ExternName, Producer, SIZE_LIMIT_BYTES};
+
+/// Of imports, of exports, and of modules.
+const COUNT_LIMIT: usize = 1000;
+const SECTIONS_LIMIT: usize = 100_000;
+/// More are not read.
+const PRODUCERS_LIMIT: usize = 50;
+
+const MAGIC: &[u8] = b"\0asm";
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+pub(super) fn card(bytes: &[u8]) -> Result<Card, CardError> {
+    is_component(bytes)?;
+    let mut card =
+        Card { size_bytes: bytes.len(), imports: Vec::new(), exports: Vec::new(), producers: Vec::new() };
+    let mut modules = Vec::new();
+    sections(bytes, |payload| {
+        match payload {
+            Payload::ComponentImportSection(imports) => {
+                for import in imports {
+                    let import = import.map_err(damaged)?;
+                    // A type that equals another one asks nothing of the host.
+                    if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
+                        card.imports.push(ExternName(import.name.name.to_owned()));
+                    }
+                }
+            }
+            Payload::ComponentExportSection(exports) => {
+                for export in exports {
+                    let export = export.map_err(damaged)?;
+                    if export.kind != ComponentExternalKind::Type {
+                        card.exports.push(ExternName(export.name.name.to_owned()));
+                    }
+                }
+            }
+            Payload::ModuleSection { unchecked_range, .. } => modules.extend(bytes.get(unchecked_range)),
+            Payload::CustomSection(section) if section.name() == "producers" => {
+                note_producers(section.data(), &mut card.producers);
+            }
+            _ => {}
+        }
+        let most = card.imports.len().max(card.exports.len()).max(modules.len());
+        if most > COUNT_LIMIT { Err(CardError::TooMany(COUNT_LIMIT)) } else { Ok(()) }
+    })?;
+    for module in modules {
+        note_module(module, &mut card.producers);
+    }
+    Ok(card)
+}
+
+fn is_component(bytes: &[u8]) -> Result<(), CardError> {
+    match bytes {
+        [] => Err(CardError::Empty),
+        _ if bytes.len() > SIZE_LIMIT_BYTES => Err(CardError::TooLarge(bytes.len())),
+        _ if bytes.starts_with(COMPONENT) => Ok(()),
+        _ if bytes.starts_with(CORE_MODULE) => Err(CardError::CoreModule),
+        _ if COMPONENT.starts_with(bytes) => Err(CardError::CutShort(bytes.len())),
+        _ if bytes.starts_with(MAGIC) => Err(CardError::Encoding),
+        _ if is_text(bytes) => Err(CardError::Text),
+        _ => Err(CardError::NotWasm),
+    }
+}
+
+/// As far as its beginning shows.
+fn is_text(bytes: &[u8]) -> bool {
+    const LOOKED_AT_BYTES: usize = 512;
+    let start = bytes.get(..LOOKED_AT_BYTES).unwrap_or(bytes);
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        // A character may be cut in two at the end.
+        Err(error) if start.len() == LOOKED_AT_BYTES && error.error_len().is_none() => "",
+        Err(_) => return false,
+    };
+    !text.contains(|c: char| c.is_control() && !c.is_ascii_whitespace())
+}
+
+/// Shows every section of the outermost level; what is nested is passed over.
+fn sections<'a>(
+    bytes: &'a [u8],
+    mut show: impl FnMut(Payload<'a>) -> Result<(), CardError>,
+) -> Result<(), CardError> {
+    let mut parser = Parser::new(0);
+    let mut rest = bytes;
+    for _ in 0..SECTIONS_LIMIT {
+        let Chunk::Parsed { consumed, payload } = parser.parse(rest, true).map_err(|error| {
+            if error.message().starts_with("unexpected end") && error.offset() + rest.len() >= bytes.len() {
+                CardError::CutShort(bytes.len())
+            } else {
+                damaged(error)
+            }
+        })?
+        else {
+            return Err(CardError::CutShort(bytes.len()));
+        };
+        let nested = match &payload {
+            Payload::End(_) => return Ok(()),
+            Payload::ModuleSection { unchecked_range, .. }
+            | Payload::ComponentSection { unchecked_range, .. } => unchecked_range.len(),
+            Payload::CodeSectionStart { size, .. } => {
+                parser.skip_section();
+                *size as usize
+            }
+            _ => 0,
+        };
+        rest = rest.get(consumed + nested..).ok_or(CardError::CutShort(bytes.len()))?;
+        show(payload)?;
+    }
+    Err(CardError::TooMany(SECTIONS_LIMIT))
+}
+
+/// A module that cannot be read is for the compiler to refuse.
+fn note_module(module: &[u8], producers: &mut Vec<Producer>) {
+    let _ = sections(module, |payload| {
+        if let Payload::CustomSection(section) = payload
+            && section.name() == "producers"
+        {
+            note_producers(section.data(), producers);
+        }
+        Ok(())
+    });
+}
+
+/// It is a hint and nothing else: what cannot be read of it is left out.
+fn note_producers(section: &[u8], producers: &mut Vec<Producer>) {
+    let Ok(fields) = ProducersSectionReader::new(BinaryReader::new(section, 0)) else { return };
+    for field in fields.into_iter().flatten() {
+        for value in field.values.into_iter().flatten() {
+            let known = Producer {
+                field: field.name.to_owned(),
+                name: abridged(value.name),
+                version: abridged(value.version),
+            };
+            if producers.len() < PRODUCERS_LIMIT && !producers.contains(&known) {
+                producers.push(known);
+            }
+        }
+    }
+}
+
+fn abridged(text: &str) -> String {
+    const LIMIT_CHARS: usize = 100;
+    text.chars().filter(|c| !c.is_control()).take(LIMIT_CHARS).collect()
+}
+
+fn damaged(error: BinaryReaderError) -> CardError {
+    CardError::Damaged { offset: error.offset(), why: error.message().to_owned() }
+}

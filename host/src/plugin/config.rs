@@ -1,0 +1,81 @@
+//! The `plugins:` section: each name in it becomes a component type.
+
+mod grants;
+mod limits;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use grants::{HttpGrantConfig, StoreGrantConfig};
+pub use limits::LimitsConfig;
+
+use super::file::Sha256;
+use crate::config::{ConfigError, Node};
+
+/// ```yaml
+/// plugins:
+///   redact:                       # processors: { redact/pci: { keys: [card] } }
+///     path: ./redact.wasm
+///     sha256: 64 hex digits       # of the file; if given, no other file is run
+///     limits: { memory_mib: 64, call_timeout: 100ms }
+///     grants: { http: [https://api.example.com], store: true }
+///     on_failure: reject
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginConfig {
+    /// The wasm component. Relative to the folder of the config file that names it; to the working folder if no file
+    /// does (`--set`, `env:`, `yaml:`).
+    pub path: PathBuf,
+    pub sha256: Option<Sha256>,
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    #[serde(default)]
+    pub grants: GrantsConfig,
+    #[serde(default)]
+    pub on_failure: OnFailure,
+}
+
+/// What of the outside a plugin may reach: nothing, unless it stands here.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GrantsConfig {
+    /// The origins that it may send requests to.
+    pub http: Vec<HttpGrantConfig>,
+    pub store: Option<StoreGrantConfig>,
+}
+
+/// What becomes of a batch that the plugin failed on, twice where a repetition may help.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// It goes back to the sender, who keeps it.
+    #[default]
+    Reject,
+    /// It goes on as it was before the plugin.
+    Pass,
+    /// It is dropped, and counted.
+    Drop,
+}
+
+impl PluginConfig {
+    /// Reads one entry of the section.
+    pub fn read(node: &Node) -> Result<PluginConfig, ConfigError> {
+        let mut config: PluginConfig = node.read()?;
+        config.validate().map_err(|error| error.within(node))?;
+        let named_in = node.get("path").and_then(|path| path.at()?.source.folder.as_deref());
+        config.path = named_in.unwrap_or(Path::new("")).join(&config.path);
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        if self.path.as_os_str().is_empty() {
+            return Err(ConfigError::on(
+                "path",
+                "`path` is empty: name the plugin's file, as `./redact.wasm`",
+            ));
+        }
+        self.limits.validate()
+    }
+}

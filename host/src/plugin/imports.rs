@@ -1,0 +1,31 @@
+//! The host behind a guest's imports. One file an interface.
+
+mod batches;
+mod clock;
+mod flat;
+pub(super) mod log;
+pub(super) mod metrics;
+mod output;
+mod outside;
+mod rows;
+mod spans;
+pub(super) mod traces;
+mod values;
+
+use wasmtime::{
+    Result,
+    component::{HasSelf, Linker},
+};
+
+use super::{bindings::imported, guest::Guest};
+
+/// Links everything that a plugin may import.
+pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
+    macro_rules! link {
+        ($($interface:ident),*) => {
+            $(imported::$interface::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;)*
+        };
+    }
+    link!(types, spans, batches, traces, output, log, metrics, clock, schedule, http, store);
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Metrics and logs, as encoded OTLP; and what batches of all signals can do.
+
+use wasmtime::{Result, component::Resource};
+use wire::Signal;
+
+use crate::plugin::{
+    bindings::imported::{batches, spans::EditError},
+    custody::{Custody, Logs, Metrics},
+    guest::Guest,
+};
+
+impl batches::Host for Guest {}
+
+/// The same for both: there is nothing in them yet that only one of them has.
+macro_rules! opaque {
+    ($host:ident, $handle:ident, $signal:expr) => {
+        impl batches::$host for Guest {
+            fn len(&mut self, batch: Resource<$handle>) -> Result<u32> {
+                Ok(self.custody.data(batch.rep())?.items() as u32)
+            }
+
+            fn otlp(&mut self, batch: Resource<$handle>) -> Result<Vec<u8>> {
+                self.custody.otlp(batch.rep())
+            }
+
+            fn replace(&mut self, batch: Resource<$handle>, otlp: Vec<u8>) -> Result<Result<(), EditError>> {
+                self.custody.replace(batch.rep(), $signal, otlp)
+            }
+
+            fn split_off(&mut self, batch: Resource<$handle>, count: u32) -> Result<Resource<$handle>> {
+                Ok(Resource::new_own(self.custody.split_off(batch.rep(), count)?))
+            }
+
+            fn merge(&mut self, batch: Resource<$handle>, other: Resource<$handle>) -> Result<()> {
+                self.custody.merge(batch.rep(), other.rep())
+            }
+
+            fn drop(&mut self, batch: Resource<$handle>) -> Result<()> {
+                self.custody.drop(batch.rep())
+            }
+        }
+    };
+}
+
+opaque!(HostMetricsBatch, Metrics, Signal::Metrics);
+opaque!(HostLogsBatch, Logs, Signal::Logs);
+
+/// Batches of any signal.
+impl Custody {
+    pub(super) fn otlp(&self, number: u32) -> Result<Vec<u8>> {
+        Ok(self.data(number)?.chunks().concat())
+    }
+
+    pub(super) fn replace(
+        &mut self,
+        number: u32,
+        signal: Signal,
+        otlp: Vec<u8>,
+    ) -> Result<Result<(), EditError>> {
+        Ok(match wire::Batch::decode(signal, otlp.into()) {
+            Ok(data) => {
+                self.edit(number)?.data = data;
+                Ok(())
+            }
+            Err(error) => Err(EditError::BadOtlp(error.to_string())),
+        })
+    }
+
+    pub(super) fn split_off(&mut self, number: u32, count: u32) -> Result<u32> {
+        let batch = self.edit(number)?;
+        let part = if batch.owed() == batch.items() {
+            batch.split_off(count as usize)
+        } else {
+            let data = batch.data.split_off_items(count as usize);
+            batch.derive(data)
+        };
+        Ok(self.add(number, part))
+    }
+
+    pub(super) fn merge(&mut self, number: u32, other: u32) -> Result<()> {
+        let other = self.take(other)?;
+        self.edit(number)?.merge(other);
+        Ok(())
+    }
+}

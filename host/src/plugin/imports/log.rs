@@ -1,0 +1,105 @@
+//! A guest's lines in the host's log: rate-limited, shortened, under the component's id.
+
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use metrics::Counter;
+use wasmtime::Result;
+
+use crate::plugin::{
+    bindings::imported::log::{self, Level},
+    guest::Guest,
+};
+
+const LINE_LIMIT_BYTES: usize = 8 << 10;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The log of one component's guests.
+pub(in crate::plugin) struct GuestLog {
+    component: String,
+    plugin: String,
+    lines_per_second: u32,
+    window: Mutex<Window>,
+    left_out: Counter,
+}
+
+struct Window {
+    began: Instant,
+    lines: u32,
+    left_out: u64,
+}
+
+impl GuestLog {
+    pub(in crate::plugin) fn new(
+        component: &str,
+        plugin: &str,
+        lines_per_second: u32,
+        left_out: Counter,
+    ) -> GuestLog {
+        GuestLog {
+            component: component.to_owned(),
+            plugin: plugin.to_owned(),
+            lines_per_second,
+            window: Mutex::new(Window { began: Instant::now(), lines: 0, left_out: 0 }),
+            left_out,
+        }
+    }
+
+    pub(in crate::plugin) fn write(&self, level: Level, message: &str) {
+        if !enabled(level) {
+            return;
+        }
+        let Some(left_out) = self.admit() else {
+            self.left_out.increment(1);
+            return;
+        };
+        let end = message.floor_char_boundary(LINE_LIMIT_BYTES);
+        let message = message.get(..end).unwrap_or_default();
+        let (component, plugin) = (self.component.as_str(), self.plugin.as_str());
+        let left_out = (left_out > 0).then_some(left_out);
+        match level {
+            Level::Trace => tracing::trace!(component, plugin, left_out, "{message}"),
+            Level::Debug => tracing::debug!(component, plugin, left_out, "{message}"),
+            Level::Info => tracing::info!(component, plugin, left_out, "{message}"),
+            Level::Warn => tracing::warn!(component, plugin, left_out, "{message}"),
+            Level::Error => tracing::error!(component, plugin, left_out, "{message}"),
+        }
+    }
+
+    /// Whether there is room for a line in this second, and how many were left out before it.
+    fn admit(&self) -> Option<u64> {
+        let mut window = self.window.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if window.began.elapsed() >= SECOND {
+            (window.began, window.lines) = (Instant::now(), 0);
+        }
+        if window.lines >= self.lines_per_second {
+            window.left_out += 1;
+            return None;
+        }
+        window.lines += 1;
+        Some(std::mem::take(&mut window.left_out))
+    }
+}
+
+impl log::Host for Guest {
+    fn log(&mut self, level: Level, message: String) -> Result<()> {
+        self.log.write(level, &message);
+        Ok(())
+    }
+
+    fn enabled(&mut self, level: Level) -> Result<bool> {
+        Ok(enabled(level))
+    }
+}
+
+fn enabled(level: Level) -> bool {
+    match level {
+        Level::Trace => tracing::enabled!(tracing::Level::TRACE),
+        Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
+        Level::Info => tracing::enabled!(tracing::Level::INFO),
+        Level::Warn => tracing::enabled!(tracing::Level::WARN),
+        Level::Error => tracing::enabled!(tracing::Level::ERROR),
+    }
+}

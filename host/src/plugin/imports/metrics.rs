@@ -1,0 +1,163 @@
+//! A guest's own metrics, beside the host's.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use wasmtime::{Result, component::Resource};
+
+use crate::{
+    plugin::{
+        bindings::imported::metrics::{self as interface, Label},
+        guest::Guest,
+    },
+    telemetry::Telemetry,
+};
+
+/// No instrument where the name is none, or there are too many series.
+pub struct Counter(Option<::metrics::Counter>);
+pub struct Gauge(Option<::metrics::Gauge>);
+pub struct Histogram(Option<::metrics::Histogram>);
+
+/// The series of one component's guests.
+pub(in crate::plugin) struct GuestMetrics {
+    component: String,
+    plugin: String,
+    telemetry: Arc<Telemetry>,
+    series_limit: usize,
+    known: Mutex<BTreeSet<String>>,
+    left_out: ::metrics::Counter,
+}
+
+impl GuestMetrics {
+    pub(in crate::plugin) fn new(
+        component: &str,
+        plugin: &str,
+        telemetry: &Arc<Telemetry>,
+        series_limit: usize,
+        left_out: ::metrics::Counter,
+    ) -> GuestMetrics {
+        GuestMetrics {
+            component: component.to_owned(),
+            plugin: plugin.to_owned(),
+            telemetry: telemetry.clone(),
+            series_limit,
+            known: Mutex::default(),
+            left_out,
+        }
+    }
+
+    /// The labels of a series, or why there is none.
+    fn admit(&self, name: &str, labels: Vec<Label>) -> Result<Vec<(String, String)>, String> {
+        if !is_name(name, ':') {
+            return Err(format!("`{name}` is no name of a metric"));
+        }
+        if name.starts_with("spanloom_") || name.starts_with("otelcol_") {
+            return Err(format!("the metric `{name}` would be one of the host's own"));
+        }
+        let mut admitted = vec![
+            ("component".to_owned(), self.component.clone()),
+            ("plugin".to_owned(), self.plugin.clone()),
+        ];
+        for Label { name: label, value } in labels {
+            if !is_name(&label, '_') || label == "component" || label == "plugin" {
+                return Err(format!("`{label}` is no label that the metric `{name}` may have"));
+            }
+            admitted.push((label, value));
+        }
+        let mut known = self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let series = format!("{name}{admitted:?}");
+        if !known.contains(&series) {
+            if known.len() >= self.series_limit {
+                self.left_out.increment(1);
+                return Err(format!("no room for another series of `{name}` (`limits.metric_series`)"));
+            }
+            known.insert(series);
+        }
+        Ok(admitted)
+    }
+}
+
+fn is_name(name: &str, also: char) -> bool {
+    let starts = |c: char| c.is_ascii_alphabetic() || c == '_' || c == also;
+    name.len() <= 200 && name.starts_with(starts) && name.chars().all(|c| starts(c) || c.is_ascii_digit())
+}
+
+impl Guest {
+    /// One instrument of the host's registry, unless the guest may not have it.
+    fn instrument<T>(
+        &self,
+        name: &str,
+        help: String,
+        labels: Vec<Label>,
+        register: impl FnOnce(&Telemetry, String, String, Vec<(String, String)>) -> T,
+    ) -> Option<T> {
+        match self.metrics.admit(name, labels) {
+            Ok(labels) => Some(register(&self.metrics.telemetry, name.to_owned(), help, labels)),
+            Err(why) => {
+                self.log.write(crate::plugin::bindings::imported::log::Level::Warn, &why);
+                None
+            }
+        }
+    }
+}
+
+impl interface::Host for Guest {}
+
+impl interface::HostCounter for Guest {
+    fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Counter>> {
+        let counter = self.instrument(&name, help, labels, Telemetry::plugin_counter);
+        Ok(self.table.push(Counter(counter))?)
+    }
+
+    fn add(&mut self, counter: Resource<Counter>, count: u64) -> Result<()> {
+        if let Counter(Some(counter)) = self.table.get(&counter)? {
+            counter.increment(count);
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, counter: Resource<Counter>) -> Result<()> {
+        self.table.delete(counter)?;
+        Ok(())
+    }
+}
+
+impl interface::HostGauge for Guest {
+    fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Gauge>> {
+        let gauge = self.instrument(&name, help, labels, Telemetry::plugin_gauge);
+        Ok(self.table.push(Gauge(gauge))?)
+    }
+
+    fn set(&mut self, gauge: Resource<Gauge>, value: f64) -> Result<()> {
+        if let Gauge(Some(gauge)) = self.table.get(&gauge)? {
+            gauge.set(value);
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, gauge: Resource<Gauge>) -> Result<()> {
+        self.table.delete(gauge)?;
+        Ok(())
+    }
+}
+
+impl interface::HostHistogram for Guest {
+    fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Histogram>> {
+        let histogram = self.instrument(&name, help, labels, Telemetry::plugin_histogram);
+        Ok(self.table.push(Histogram(histogram))?)
+    }
+
+    fn record(&mut self, histogram: Resource<Histogram>, value: f64) -> Result<()> {
+        if let Histogram(Some(histogram)) = self.table.get(&histogram)? {
+            histogram.record(value);
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, histogram: Resource<Histogram>) -> Result<()> {
+        self.table.delete(histogram)?;
+        Ok(())
+    }
+}

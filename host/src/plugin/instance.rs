@@ -1,0 +1,308 @@
+//! One guest: a store, an instance in it, and the calls into it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use wasmtime::{
+    Result, Store, UpdateDeadline,
+    component::{InstancePre, Resource},
+};
+
+use super::{
+    bindings::{
+        exported::{
+            self,
+            exporting::ExportError,
+            handover::Saved,
+            processing,
+            sampling::{self, Decision},
+        },
+        imported::{
+            batches::Batch as Handle,
+            types::{ConfigError, Failure},
+        },
+    },
+    card::Role,
+    custody::Passed,
+    describe::Description,
+    failure::{CallError, CallErrorKind, Overrun},
+    guest::{Guest, Shared},
+    imports::traces::TraceBatch,
+};
+use crate::pipeline::Batch;
+
+/// What a plugin exports, found once.
+#[derive(Clone)]
+pub(super) struct Exports {
+    pub(super) pre: InstancePre<Guest>,
+    pub(super) processing: Option<processing::GuestIndices>,
+    pub(super) sampling: Option<sampling::GuestIndices>,
+    pub(super) exporting: Option<exported::exporting::GuestIndices>,
+    pub(super) describe: Option<exported::describe::GuestIndices>,
+    pub(super) timer: Option<exported::timer::GuestIndices>,
+    pub(super) flush: Option<exported::flush::GuestIndices>,
+    pub(super) handover: Option<exported::handover::GuestIndices>,
+    pub(super) http_handler: Option<exported::http_handler::GuestIndices>,
+}
+
+/// One guest. Used by one call at a time.
+pub(super) struct Instance {
+    store: Store<Guest>,
+    functions: Functions,
+    call_timeout: Duration,
+    pub(super) calls: u64,
+    pub(super) born: Instant,
+}
+
+struct Functions {
+    processing: Option<processing::Guest>,
+    sampling: Option<sampling::Guest>,
+    exporting: Option<exported::exporting::Guest>,
+    describe: Option<exported::describe::Guest>,
+    timer: Option<exported::timer::Guest>,
+    flush: Option<exported::flush::Guest>,
+    handover: Option<exported::handover::Guest>,
+    http_handler: Option<exported::http_handler::Guest>,
+}
+
+/// A call that failed, and every batch that the guest held, as it was before the call.
+#[derive(Debug)]
+pub(super) struct Undone {
+    pub(super) error: CallError,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) batches: Vec<Batch>,
+}
+
+impl Undone {
+    pub(super) fn holding(error: CallError, batches: Vec<Batch>) -> Undone {
+        Undone { error, retry_after: None, batches }
+    }
+}
+
+impl Exports {
+    /// Finds what there is. Which of it there must be is the card's to say.
+    pub(super) fn find(pre: InstancePre<Guest>) -> Exports {
+        Exports {
+            processing: processing::GuestIndices::new(&pre).ok(),
+            sampling: sampling::GuestIndices::new(&pre).ok(),
+            exporting: exported::exporting::GuestIndices::new(&pre).ok(),
+            describe: exported::describe::GuestIndices::new(&pre).ok(),
+            timer: exported::timer::GuestIndices::new(&pre).ok(),
+            flush: exported::flush::GuestIndices::new(&pre).ok(),
+            handover: exported::handover::GuestIndices::new(&pre).ok(),
+            http_handler: exported::http_handler::GuestIndices::new(&pre).ok(),
+            pre,
+        }
+    }
+}
+
+impl Instance {
+    pub(super) async fn start(exports: &Exports, shared: &Arc<Shared>) -> Result<Instance, CallError> {
+        Instance::instantiate(exports, shared).await.map_err(|error| {
+            let error = CallError::of(&error);
+            CallError { kind: CallErrorKind::Start, ..error }
+        })
+    }
+
+    async fn instantiate(exports: &Exports, shared: &Arc<Shared>) -> Result<Instance> {
+        let call_timeout = shared.limits.call_timeout;
+        let mut store = Store::new(exports.pre.engine(), Guest::new(shared));
+        store.limiter(|guest| &mut guest.limits);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |context| match Instant::now() >= context.data().deadline {
+            true => Err(Overrun(call_timeout).into()),
+            false => Ok(UpdateDeadline::Yield(1)),
+        });
+        store.data_mut().deadline = Instant::now() + call_timeout;
+        let instance = exports.pre.instantiate_async(&mut store).await?;
+        macro_rules! load {
+            ($export:ident) => {
+                exports.$export.as_ref().map(|indices| indices.load(&mut store, &instance)).transpose()?
+            };
+        }
+        let functions = Functions {
+            processing: load!(processing),
+            sampling: load!(sampling),
+            exporting: load!(exporting),
+            describe: load!(describe),
+            timer: load!(timer),
+            flush: load!(flush),
+            handover: load!(handover),
+            http_handler: load!(http_handler),
+        };
+        Ok(Instance { store, functions, call_timeout, calls: 0, born: Instant::now() })
+    }
+}
+
+/// The calls.
+impl Instance {
+    /// `None` if the plugin has no `describe`.
+    pub(super) async fn describe(&mut self) -> Result<Option<Description>, CallError> {
+        let Some(describe) = self.functions.describe.clone() else { return Ok(None) };
+        let said = self.call(async |store| describe.call_describe(store).await).await?;
+        Ok(Some(said.into()))
+    }
+
+    /// The inner error is the guest's: what is wrong with the config.
+    pub(super) async fn configure(
+        &mut self,
+        role: Role,
+        config: &str,
+    ) -> Result<Result<(), ConfigError>, CallError> {
+        let Functions { processing, sampling, exporting, .. } = &self.functions;
+        let (processing, sampling, exporting) = (processing.clone(), sampling.clone(), exporting.clone());
+        self.call(async |store| match role {
+            Role::Processor => of(processing)?.call_configure(store, config).await,
+            Role::Sampler => of(sampling)?.call_configure(store, config).await,
+            Role::Exporter => of(exporting)?.call_configure(store, config).await,
+        })
+        .await
+    }
+
+    pub(super) async fn process(&mut self, batch: Batch) -> Result<Passed, Undone> {
+        let processing = self.functions.processing.clone();
+        let batch = self.store.data_mut().custody.lend(batch);
+        let outcome = self.call(async |store| of(processing)?.call_process(store, batch).await).await;
+        self.conclude(outcome)
+    }
+
+    /// Calls the guest as it asked to be; nothing if it has no `timer`.
+    pub(super) async fn wake(&mut self) -> Result<Passed, Undone> {
+        self.store.data_mut().wake_at = None;
+        let Some(timer) = self.functions.timer.clone() else { return Ok(Passed::default()) };
+        let outcome = self.call(async |store| timer.call_wake(store).await).await;
+        self.conclude(outcome)
+    }
+
+    /// What the guest still holds; nothing if it has no `flush`.
+    pub(super) async fn flush(&mut self) -> Result<Passed, Undone> {
+        let Some(flush) = self.functions.flush.clone() else { return Ok(Passed::default()) };
+        let outcome = self.call(async |store| flush.call_flush(store).await).await;
+        self.conclude(outcome)
+    }
+
+    pub(super) fn hands_over(&self) -> bool {
+        self.functions.handover.is_some()
+    }
+
+    /// The guest's state and all that it holds, as its last call.
+    pub(super) async fn save(mut self) -> Result<(Vec<u8>, Vec<Batch>), Undone> {
+        let Some(handover) = self.functions.handover.clone() else {
+            return Ok((Vec::new(), self.dissolve()));
+        };
+        let (mut state, saved) = match self.call(async |store| handover.call_save(store).await).await {
+            Ok(Ok(Saved { state, batches })) => (state, Ok(Ok(batches))),
+            Ok(Err(failure)) => (Vec::new(), Ok(Err(failure))),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        let mut passed = self.conclude(saved)?;
+        passed.settle_filtered();
+        let mut batches = passed.onward;
+        // What it did not name it has forgotten to name: it is processed as well.
+        batches.extend(self.dissolve());
+        Ok((std::mem::take(&mut state), batches))
+    }
+
+    /// Gives the guest another one's state, and what that one held.
+    pub(super) async fn restore(&mut self, state: Vec<u8>, batches: Vec<Batch>) -> Result<Passed, Undone> {
+        let Some(handover) = self.functions.handover.clone() else {
+            let error = CallError::new(CallErrorKind::Start, "it has no `handover`");
+            return Err(Undone::holding(error, batches));
+        };
+        let custody = &mut self.store.data_mut().custody;
+        let batches = batches.into_iter().map(|batch| custody.lend(batch)).collect();
+        let saved = Saved { state, batches };
+        let outcome = self.call(async |store| handover.call_restore(store, &saved).await).await;
+        self.conclude(outcome.map(|answer| answer.map(|()| Vec::new())))
+    }
+
+    /// One decision a trace.
+    pub(super) async fn sample(&mut self, traces: TraceBatch) -> Result<Vec<Decision>, Undone> {
+        let count = traces.len();
+        let sampling = self.functions.sampling.clone();
+        let outcome = match self.store.data_mut().table.push(traces) {
+            Ok(traces) => {
+                let number = traces.rep();
+                let outcome = self.call(async |store| of(sampling)?.call_sample(store, traces).await).await;
+                // Gone already, if the guest let go of it as it should.
+                let _ = self.store.data_mut().table.delete(Resource::<TraceBatch>::new_own(number));
+                outcome
+            }
+            Err(full) => Err(CallError::new(CallErrorKind::Start, full.to_string())),
+        };
+        let decisions = match outcome {
+            Ok(Ok(decisions)) if decisions.len() == count => return Ok(decisions),
+            Ok(Ok(decisions)) => Err(CallError::new(
+                CallErrorKind::WrongAnswer,
+                format!("{} decisions for {count} traces", decisions.len()),
+            )),
+            Ok(Err(failure)) => Ok(Err(failure)),
+            Err(error) => Err(error),
+        };
+        match self.conclude(decisions) {
+            Ok(_) => Ok(Vec::new()),
+            Err(undone) => Err(undone),
+        }
+    }
+
+    /// Shows the guest a batch, to send it.
+    pub(super) async fn export(&mut self, data: wire::Batch) -> Result<Result<(), ExportError>, Undone> {
+        let exporting = self.functions.exporting.clone();
+        let batch = self.store.data_mut().custody.show(data);
+        let outcome = self.call(async |store| of(exporting)?.call_export_batch(store, batch).await).await;
+        self.store.data_mut().custody.end_looks();
+        outcome.map_err(|error| Undone::holding(error, Vec::new()))
+    }
+
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        self.store.data().wake_at
+    }
+
+    /// Whether the guest holds nothing that is owed to anybody.
+    pub(super) fn is_empty(&self) -> bool {
+        self.store.data().custody.is_empty()
+    }
+
+    pub(super) fn memory_used_bytes(&self) -> usize {
+        self.store.data().limits.memory_used_bytes
+    }
+
+    /// Every batch that the guest holds; it is to be used no more.
+    pub(super) fn dissolve(mut self) -> Vec<Batch> {
+        self.store.data_mut().custody.rollback()
+    }
+
+    async fn call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&mut Store<Guest>) -> Result<T>,
+    ) -> Result<T, CallError> {
+        self.calls += 1;
+        self.store.data_mut().deadline = Instant::now() + self.call_timeout;
+        self.store.set_epoch_deadline(1);
+        call(&mut self.store).await.map_err(|error| CallError::of(&error))
+    }
+
+    /// Makes what a call did so, or takes it back.
+    fn conclude(
+        &mut self,
+        outcome: Result<Result<Vec<Handle>, Failure>, CallError>,
+    ) -> Result<Passed, Undone> {
+        let custody = &mut self.store.data_mut().custody;
+        let (error, retry_after) = match outcome {
+            Ok(Ok(returned)) => match custody.commit(returned) {
+                Ok(passed) => return Ok(passed),
+                Err(wrong) => (CallError::new(CallErrorKind::WrongAnswer, wrong.to_string()), None),
+            },
+            Ok(Err(failure)) => CallError::failed(failure),
+            Err(error) => (error, None),
+        };
+        Err(Undone { error, retry_after, batches: custody.rollback() })
+    }
+}
+
+/// The card says that it is there.
+fn of<T>(export: Option<T>) -> Result<T> {
+    export.ok_or_else(|| wasmtime::format_err!("the plugin has no such role"))
+}

@@ -1,0 +1,67 @@
+//! What the host counts of one component's guests.
+
+use std::{sync::Arc, time::Duration};
+
+use metrics::{Counter, Gauge};
+
+use super::{Plugin, failure::CallError};
+use crate::{
+    telemetry::throttle::Throttle,
+    telemetry::{Labels, Telemetry},
+};
+
+pub(super) struct PluginMetrics {
+    telemetry: Arc<Telemetry>,
+    component: String,
+    plugin: String,
+    succeeded: Counter,
+    busy_nanoseconds: Counter,
+    pub(super) replays: Counter,
+    pub(super) breaker_open: Gauge,
+    failures: Throttle,
+}
+
+impl PluginMetrics {
+    pub(super) fn new(telemetry: &Arc<Telemetry>, component: &str, plugin: &str) -> PluginMetrics {
+        let labels: Labels<'_> = &[("component", component), ("plugin", plugin)];
+        let succeeded: Labels<'_> = &[("component", component), ("plugin", plugin), ("outcome", "ok")];
+        PluginMetrics {
+            telemetry: telemetry.clone(),
+            component: component.to_owned(),
+            plugin: plugin.to_owned(),
+            succeeded: telemetry.counter("spanloom_plugin_calls", succeeded),
+            busy_nanoseconds: telemetry.counter("spanloom_plugin_busy_nanoseconds", labels),
+            replays: telemetry.counter("spanloom_plugin_replays", labels),
+            breaker_open: telemetry.gauge("spanloom_plugin_breaker_open", labels),
+            failures: Throttle::default(),
+        }
+    }
+
+    pub(super) fn succeeded(&self) {
+        self.succeeded.increment(1);
+    }
+
+    pub(super) fn busy(&self, time: Duration) {
+        self.busy_nanoseconds.increment(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn count(&self, error: &CallError) {
+        let labels: Labels<'_> =
+            &[("component", &self.component), ("plugin", &self.plugin), ("outcome", error.kind.as_str())];
+        self.telemetry.counter("spanloom_plugin_calls", labels).increment(1);
+    }
+
+    pub(super) fn recycled(&self, why: &str) {
+        let labels: Labels<'_> = &[("component", &self.component), ("plugin", &self.plugin), ("reason", why)];
+        self.telemetry.counter("spanloom_plugin_recycled", labels).increment(1);
+    }
+
+    /// One line in the log, now and then, with what the host does about it.
+    pub(super) fn report(&self, plugin: &Plugin, error: &CallError, consequence: &str) {
+        let Some(withheld) = self.failures.admit() else { return };
+        let (component, version) = (self.component.as_str(), plugin.description.version.as_str());
+        let (plugin, hash) = (self.plugin.as_str(), plugin.short_hash());
+        let backtrace = (!error.backtrace.is_empty()).then_some(error.backtrace.as_str());
+        tracing::warn!(component, plugin, version, hash, backtrace, withheld, "{error}; {consequence}");
+    }
+}

@@ -1,0 +1,386 @@
+//! The instances of one component: which takes what, when one is replaced, and what becomes of a call that fails.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use tokio::sync::{MutexGuard, Notify, Semaphore, SemaphorePermit};
+
+use wire::Traces;
+
+use super::{
+    Plugin,
+    bindings::exported::{exporting::ExportError, sampling::Decision},
+    breaker::{Breaker, Turn},
+    card::Role,
+    custody::Passed,
+    describe::Concurrency,
+    failure::{CallError, CallErrorKind},
+    guest::Shared,
+    imports::traces::TraceBatch,
+    instance::{Instance, Undone},
+    metrics::PluginMetrics,
+};
+use crate::pipeline::Batch;
+
+/// One component's instances, each in a slot that one call at a time uses.
+pub(super) struct Pool {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) component: String,
+    role: Role,
+    /// JSON.
+    config: String,
+    shared: Arc<Shared>,
+    slots: Box<[tokio::sync::Mutex<Option<Instance>>]>,
+    /// Slots that no call uses, the warmest last.
+    idle: Mutex<Vec<usize>>,
+    free: Semaphore,
+    breaker: Breaker,
+    pub(super) metrics: PluginMetrics,
+    /// Told when a guest has asked to be woken.
+    pub(super) wakes: Notify,
+}
+
+/// Which slot a call goes to.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    Any,
+    Slot(usize),
+}
+
+/// A slot, for one call.
+struct Lease<'a> {
+    instance: MutexGuard<'a, Option<Instance>>,
+    _idle: Option<IdleSlot<'a>>,
+    _permit: Option<SemaphorePermit<'a>>,
+}
+
+/// Goes back among the idle ones.
+struct IdleSlot<'a> {
+    idle: &'a Mutex<Vec<usize>>,
+    slot: usize,
+}
+
+impl Pool {
+    pub(super) fn new(
+        plugin: &Arc<Plugin>,
+        component: &str,
+        role: Role,
+        config: String,
+        shared: Arc<Shared>,
+        metrics: PluginMetrics,
+    ) -> Pool {
+        let instances = match plugin.description.concurrency {
+            Concurrency::Single => 1,
+            Concurrency::Stateless | Concurrency::ByTrace => shared.limits.instances.get(),
+        };
+        Pool {
+            plugin: plugin.clone(),
+            component: component.to_owned(),
+            role,
+            config,
+            shared,
+            slots: (0..instances).map(|_| tokio::sync::Mutex::new(None)).collect(),
+            idle: Mutex::new((0..instances).rev().collect()),
+            free: Semaphore::new(instances),
+            breaker: Breaker::default(),
+            metrics,
+            wakes: Notify::new(),
+        }
+    }
+
+    pub(super) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Makes one instance, so that a config which the plugin refuses is known before any batch comes.
+    pub(super) async fn warm_up(&self) -> Result<(), CallError> {
+        let mut lease = self.lease(Place::Slot(0)).await;
+        *lease.instance = Some(self.start().await?);
+        Ok(())
+    }
+
+    /// Gives a guest a batch. If the call fails by accident, all that the guest held goes to a fresh one, once.
+    pub(super) async fn process(&self, place: Place, batch: Batch) -> (Passed, Option<Undone>) {
+        let mut lease = self.lease(place).await;
+        let slot = &mut lease.instance;
+        if let Err(error) = self.ready(slot).await {
+            return (Passed::default(), Some(Undone::holding(error, vec![batch])));
+        }
+        let outcome = self.attempt(slot, async |guest| guest.process(batch).await).await;
+        self.mend(slot, outcome).await
+    }
+
+    /// Shows a guest a batch, to send it.
+    pub(super) async fn export(&self, data: &wire::Batch) -> Result<Result<(), ExportError>, Undone> {
+        self.twice(|| {
+            let data = data.clone();
+            async move |guest: &mut Instance| guest.export(data).await
+        })
+        .await
+    }
+
+    /// Asks a guest to decide on traces.
+    pub(super) async fn sample(&self, traces: &Arc<Traces>) -> Result<Vec<Decision>, Undone> {
+        self.twice(|| {
+            let traces = TraceBatch::new(traces.clone());
+            async move |guest: &mut Instance| guest.sample(traces).await
+        })
+        .await
+    }
+
+    /// One call that is repeated on a fresh instance if it fails by accident.
+    async fn twice<T, C>(&self, call: impl Fn() -> C) -> Result<T, Undone>
+    where
+        C: AsyncFnOnce(&mut Instance) -> Result<T, Undone>,
+    {
+        let mut lease = self.lease(Place::Any).await;
+        let slot = &mut lease.instance;
+        let not_started = |error| Undone::holding(error, Vec::new());
+        self.ready(slot).await.map_err(not_started)?;
+        match self.attempt(slot, call()).await {
+            Err(undone) if undone.error.kind.is_accident() => {
+                self.replaying(&undone.error);
+                self.ready(slot).await.map_err(not_started)?;
+                self.attempt(slot, call()).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Replaces the guests whose time has come and who have a state to hand over, wakes those that asked for it, and says
+    /// when the next wants to be.
+    pub(super) async fn tend(&self) -> (Vec<(Passed, Option<Undone>)>, Option<Instant>) {
+        let (mut outcomes, mut next) = (Vec::new(), None);
+        for slot in &self.slots {
+            let mut slot = slot.lock().await;
+            outcomes.extend(self.hand_over(&mut slot).await);
+            let wake_at = slot.as_ref().and_then(Instance::wake_at);
+            if wake_at.is_some_and(|at| at <= Instant::now()) {
+                let outcome = self.attempt(&mut slot, async |guest| guest.wake().await).await;
+                outcomes.push(self.mend(&mut slot, outcome).await);
+            }
+            let wake_at = slot.as_ref().and_then(Instance::wake_at);
+            next = [next, wake_at].into_iter().flatten().min();
+        }
+        (outcomes, next)
+    }
+
+    /// Asks every guest for what it still holds; none is used afterwards.
+    pub(super) async fn flush(&self) -> Vec<(Passed, Option<Undone>)> {
+        let mut outcomes = Vec::new();
+        for slot in &self.slots {
+            let mut slot = slot.lock().await;
+            if slot.is_none() {
+                continue;
+            }
+            let outcome = self.attempt(&mut slot, async |guest| guest.flush().await).await;
+            outcomes.push(self.mend(&mut slot, outcome).await);
+            let kept = slot.take().map(Instance::dissolve).unwrap_or_default();
+            if !kept.is_empty() {
+                let error = CallError::new(CallErrorKind::WrongAnswer, "it kept batches when it was flushed");
+                outcomes.push((Passed::default(), Some(Undone::holding(error, kept))));
+            }
+        }
+        outcomes
+    }
+
+    /// Whether the plugin is to be called at all: while it keeps failing it is not.
+    pub(super) fn admits(&self) -> bool {
+        self.breaker.admits()
+    }
+
+    /// Tells breaker and log how a batch fared.
+    pub(super) fn note(&self, error: Option<&CallError>) {
+        let (component, plugin) = (self.component.as_str(), self.plugin.name.as_str());
+        match error.map_or_else(|| self.breaker.succeeded(), |_| self.breaker.failed()) {
+            Turn::None => {}
+            Turn::Opened { wait } => {
+                self.metrics.breaker_open.set(1.0);
+                tracing::error!(
+                    component,
+                    plugin,
+                    ?wait,
+                    "the plugin keeps failing and is left alone for a while"
+                );
+            }
+            Turn::Closed => {
+                self.metrics.breaker_open.set(0.0);
+                tracing::info!(component, plugin, "the plugin works again");
+            }
+        }
+    }
+
+    async fn lease(&self, place: Place) -> Lease<'_> {
+        let (permit, idle) = match place {
+            Place::Slot(_) => (None, None),
+            Place::Any => (self.free.acquire().await.ok(), Some(IdleSlot::of(&self.idle))),
+        };
+        let slot = match (&idle, place) {
+            (Some(idle), _) => idle.slot,
+            (None, Place::Slot(slot)) => slot % self.slots.len(),
+            (None, Place::Any) => 0,
+        };
+        #[expect(clippy::indexing_slicing, reason = "there is a slot at least, and `slot` is one of them")]
+        let instance = self.slots[slot].lock().await;
+        Lease { instance, _idle: idle, _permit: permit }
+    }
+
+    /// Sees to it that there is an instance in the slot.
+    async fn ready(&self, slot: &mut Option<Instance>) -> Result<(), CallError> {
+        if slot.is_none() {
+            let guest = self.start().await;
+            if let Err(error) = &guest {
+                self.metrics.count(error);
+            }
+            *slot = Some(guest?);
+        }
+        Ok(())
+    }
+
+    /// One call with the slot's instance, which must be [ready](Pool::ready). An instance whose call failed by accident is dropped, and so is
+    /// one that was made to give back more than the call's own batch.
+    async fn attempt<T>(
+        &self,
+        slot: &mut Option<Instance>,
+        call: impl AsyncFnOnce(&mut Instance) -> Result<T, Undone>,
+    ) -> Result<T, Undone> {
+        let Some(mut guest) = slot.take() else {
+            return Err(Undone::holding(CallError::new(CallErrorKind::Start, "it is not there"), Vec::new()));
+        };
+        let begun = Instant::now();
+        let outcome = call(&mut guest).await;
+        self.metrics.busy(begun.elapsed());
+        match &outcome {
+            Ok(_) => self.metrics.succeeded(),
+            Err(undone) => self.metrics.count(&undone.error),
+        }
+        let usable = outcome
+            .as_ref()
+            .err()
+            .is_none_or(|undone| !undone.error.kind.is_accident() && undone.batches.len() <= 1);
+        if usable {
+            self.keep(slot, guest);
+        }
+        outcome
+    }
+
+    /// Replays what an accident gave back.
+    async fn mend(
+        &self,
+        slot: &mut Option<Instance>,
+        outcome: Result<Passed, Undone>,
+    ) -> (Passed, Option<Undone>) {
+        match outcome {
+            Ok(passed) => (passed, None),
+            Err(undone) if undone.error.kind.is_accident() => {
+                self.replaying(&undone.error);
+                self.feed(slot, undone.batches).await
+            }
+            Err(undone) => (Passed::default(), Some(undone)),
+        }
+    }
+
+    /// One batch after another, until one fails.
+    async fn feed(&self, slot: &mut Option<Instance>, batches: Vec<Batch>) -> (Passed, Option<Undone>) {
+        let mut all_passed = Passed::default();
+        let mut batches = batches.into_iter();
+        while let Some(batch) = batches.next() {
+            if let Err(error) = self.ready(slot).await {
+                let rest = std::iter::once(batch).chain(batches).collect();
+                return (all_passed, Some(Undone::holding(error, rest)));
+            }
+            match self.attempt(slot, async |guest| guest.process(batch).await).await {
+                Ok(passed) => all_passed.append(passed),
+                Err(mut undone) => {
+                    undone.batches.extend(batches);
+                    return (all_passed, Some(undone));
+                }
+            }
+        }
+        (all_passed, None)
+    }
+
+    fn replaying(&self, error: &CallError) {
+        self.metrics.replays.increment(1);
+        self.metrics.report(&self.plugin, error, "a fresh instance takes over");
+    }
+
+    /// Puts the guest back, unless its time has come. One that has something to hand over stays until it is tended to.
+    fn keep(&self, slot: &mut Option<Instance>, guest: Instance) {
+        match self.is_due(&guest) {
+            Some(why) if guest.is_empty() && !guest.hands_over() => self.metrics.recycled(why),
+            due => {
+                if guest.wake_at().is_some() || (due.is_some() && guest.hands_over()) {
+                    self.wakes.notify_one();
+                }
+                *slot = Some(guest);
+            }
+        }
+    }
+
+    fn is_due(&self, guest: &Instance) -> Option<&'static str> {
+        let limits = &self.shared.limits;
+        if guest.calls >= limits.max_calls {
+            Some("calls")
+        } else if guest.born.elapsed() >= limits.max_age {
+            Some("age")
+        } else {
+            (guest.memory_used_bytes() >= limits.recycle_memory_bytes).then_some("memory")
+        }
+    }
+
+    /// Puts a new instance with the state of the old one in its place, if its time has come.
+    async fn hand_over(&self, slot: &mut Option<Instance>) -> Option<(Passed, Option<Undone>)> {
+        let why = slot.as_ref().filter(|guest| guest.hands_over()).and_then(|guest| self.is_due(guest))?;
+        let fresh = match self.start().await {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                self.metrics.report(&self.plugin, &error, "the old instance stays");
+                return None;
+            }
+        };
+        let old = slot.replace(fresh)?;
+        self.metrics.recycled(why);
+        let outcome = match old.save().await {
+            Ok((state, batches)) => {
+                self.attempt(slot, async |fresh| fresh.restore(state, batches).await).await
+            }
+            Err(undone) => Err(undone),
+        };
+        Some(match outcome {
+            Ok(passed) => (passed, None),
+            Err(undone) => {
+                let error = &undone.error;
+                self.metrics.report(&self.plugin, error, "its batches are processed anew");
+                self.feed(slot, undone.batches).await
+            }
+        })
+    }
+
+    async fn start(&self) -> Result<Instance, CallError> {
+        let mut guest = Instance::start(&self.plugin.exports, &self.shared).await?;
+        match guest.configure(self.role, &self.config).await? {
+            Ok(()) => Ok(guest),
+            Err(refusal) => Err(CallError::new(
+                CallErrorKind::Start,
+                format!("it refuses its config: {}: {}", refusal.path, refusal.message),
+            )),
+        }
+    }
+}
+
+impl IdleSlot<'_> {
+    /// There is one for each permit of the semaphore.
+    fn of(idle: &Mutex<Vec<usize>>) -> IdleSlot<'_> {
+        let slot = idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop().unwrap_or_default();
+        IdleSlot { idle, slot }
+    }
+}
+
+impl Drop for IdleSlot<'_> {
+    fn drop(&mut self) {
+        self.idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(self.slot);
+    }
+}

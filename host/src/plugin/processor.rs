@@ -1,0 +1,129 @@
+//! A processor plugin in the path of a batch.
+
+use std::{sync::Arc, time::Instant};
+
+use futures::future::join_all;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{CallError, Concurrency, Plugin, Role, StageSettings, pool::Place, stage::Stage};
+use crate::{
+    pipeline::{Batch, Consumer, Refused},
+    telemetry::Telemetry,
+};
+
+/// Gives each batch to a guest and hands on what comes back.
+pub struct PluginProcessor {
+    stage: Arc<Stage>,
+    stop: CancellationToken,
+    tending: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl PluginProcessor {
+    pub async fn start(
+        plugin: &Arc<Plugin>,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+        next: Arc<dyn Consumer>,
+    ) -> Result<PluginProcessor, CallError> {
+        let pool = settings.pool(plugin, Role::Processor, telemetry).await?;
+        let stage = Arc::new(Stage { pool, next, on_failure: settings.on_failure });
+        let stop = CancellationToken::new();
+        let tending = tokio::spawn(tend(stage.clone(), stop.clone()));
+        Ok(PluginProcessor { stage, stop, tending: Some(tending).into() })
+    }
+
+    /// Called when no batch will follow: what the guests still hold goes on.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        let tending = self.tending.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        if let Some(tending) = tending {
+            // It ends at its next wait; it cannot fail.
+            let _ = tending.await;
+        }
+        let outcomes = self.stage.pool.flush().await;
+        self.stage.settle(outcomes).await;
+    }
+}
+
+#[async_trait::async_trait]
+impl Consumer for PluginProcessor {
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let plugin = &self.stage.pool.plugin;
+        if !plugin.description.signals.contains(&batch.data.signal()) {
+            return self.stage.next.consume(batch).await;
+        }
+        if !self.stage.pool.admits() {
+            return self.stage.fall_back(Stage::left_alone(batch), true).await;
+        }
+        if plugin.description.concurrency == Concurrency::Stateless {
+            return self.stage.process(Place::Any, batch).await;
+        }
+        // Its guests may hold batches of several senders: none of them may end a call by going away.
+        let stage = self.stage.clone();
+        match tokio::spawn(async move { stage.process_by_trace(batch).await }).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::error!(component = self.stage.pool.component, "a call was given up: {error}");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Stage {
+    async fn process(&self, place: Place, batch: Batch) -> Result<(), Box<Refused>> {
+        let (passed, undone) = self.pool.process(place, batch).await;
+        self.pool.note(undone.as_ref().map(|undone| &undone.error));
+        match undone {
+            None => self.hand_on(passed).await,
+            Some(undone) => {
+                let taken = !passed.onward.is_empty();
+                self.settle(vec![(passed, None)]).await;
+                self.fall_back(undone, !taken).await
+            }
+        }
+    }
+
+    /// Each part of the batch in the instance that its traces belong to.
+    async fn process_by_trace(&self, mut batch: Batch) -> Result<(), Box<Refused>> {
+        let slots = self.pool.slots();
+        let parts = match &batch.data {
+            wire::Batch::Spans(spans) if slots > 1 => spans.split_by_trace(slots, slot_hash),
+            _ => return self.process(Place::Slot(0), batch).await,
+        };
+        let calls: Vec<_> = (parts.into_iter().enumerate())
+            .filter(|(_, part)| !part.is_empty())
+            .map(|(slot, part)| (slot, batch.derive(wire::Batch::Spans(part))))
+            .collect();
+        batch.forget();
+        let calls = calls.into_iter().map(|(slot, part)| self.process(Place::Slot(slot), part));
+        crate::pipeline::fan_out::gather(join_all(calls).await)
+    }
+}
+
+/// Trace ids are random, or their last bytes are.
+fn slot_hash(trace_id: &[u8; 16]) -> u64 {
+    u128::from_be_bytes(*trace_id) as u64
+}
+
+/// Wakes guests when they asked to be, and replaces those whose time has come.
+async fn tend(stage: Arc<Stage>, stop: CancellationToken) {
+    let mut next: Option<Instant> = None;
+    loop {
+        let due = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = stage.pool.wakes.notified() => {}
+            () = due => {}
+        }
+        let (outcomes, at) = stage.pool.tend().await;
+        next = at;
+        stage.settle(outcomes).await;
+    }
+}

@@ -1,0 +1,121 @@
+//! A sampler plugin in the path of a batch.
+
+use std::sync::Arc;
+
+use super::{
+    CallError, Plugin, Role, StageSettings, bindings::exported::sampling::Decision, instance::Undone,
+    stage::Stage,
+};
+use crate::{
+    pipeline::{Batch, Consumer, Refused},
+    telemetry::{Labels, Telemetry},
+};
+
+/// Shows the traces of each batch to a guest and hands on those that it keeps.
+pub struct PluginSampler {
+    stage: Stage,
+    metrics: SamplerMetrics,
+}
+
+/// In spans.
+struct SamplerMetrics {
+    kept: metrics::Counter,
+    sampled_out: metrics::Counter,
+    undecided: metrics::Counter,
+    /// How many spans the kept ones stand for.
+    represented: metrics::Gauge,
+}
+
+impl PluginSampler {
+    pub async fn start(
+        plugin: &Arc<Plugin>,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+        next: Arc<dyn Consumer>,
+    ) -> Result<PluginSampler, CallError> {
+        let pool = settings.pool(plugin, Role::Sampler, telemetry).await?;
+        let stage = Stage { pool, next, on_failure: settings.on_failure };
+        Ok(PluginSampler { stage, metrics: SamplerMetrics::new(telemetry, &settings.component) })
+    }
+
+    /// Takes out the spans of the traces that are dropped; they are returned as a batch of nothing but what is owed.
+    fn decide(&self, batch: &mut Batch, traces: &wire::Traces, decisions: &[Decision]) -> Option<Batch> {
+        let (mut kept, mut out, mut undecided, mut represented) = (0, 0, 0, 0.0);
+        let keep: Vec<bool> = std::iter::zip(decisions, traces.span_counts())
+            .map(|(decision, spans)| match decision {
+                Decision::Keep(rate) => {
+                    kept += u64::from(spans);
+                    represented += f64::from(spans) / rate;
+                    true
+                }
+                Decision::Drop => {
+                    out += u64::from(spans);
+                    false
+                }
+                Decision::Undecided => {
+                    undecided += u64::from(spans);
+                    true
+                }
+            })
+            .collect();
+        self.metrics.kept.increment(kept);
+        self.metrics.sampled_out.increment(out);
+        self.metrics.undecided.increment(undecided);
+        self.metrics.represented.increment(represented);
+        if let wire::Batch::Spans(spans) = &mut batch.data {
+            // There is an entry a trace, and the traces are this batch's: it cannot fail.
+            let _ = spans.retain_traces(traces, &keep);
+        }
+        batch.excess()
+    }
+}
+
+#[async_trait::async_trait]
+impl Consumer for PluginSampler {
+    async fn consume(&self, mut batch: Batch) -> Result<(), Box<Refused>> {
+        let wire::Batch::Spans(spans) = &batch.data else { return self.stage.next.consume(batch).await };
+        if batch.data.is_empty() {
+            return self.stage.next.consume(batch).await;
+        }
+        let pool = &self.stage.pool;
+        if !pool.admits() {
+            return self.stage.fall_back(Stage::left_alone(batch), true).await;
+        }
+        let traces = Arc::new(spans.traces());
+        let outcome = pool.sample(&traces).await;
+        pool.note(outcome.as_ref().err().map(|undone| &undone.error));
+        let decisions = match outcome {
+            Ok(decisions) => decisions,
+            Err(Undone { error, retry_after, .. }) => {
+                let undone = Undone { error, retry_after, batches: vec![batch] };
+                return self.stage.fall_back(undone, true).await;
+            }
+        };
+        let sampled_out = self.decide(&mut batch, &traces, &decisions);
+        drop(traces);
+        if batch.items() > 0
+            && let Err(mut refused) = self.stage.next.consume(batch).await
+        {
+            // The sender will bring them again, and they will be sampled again.
+            sampled_out.into_iter().for_each(|part| refused.batch.join(part));
+            return Err(refused);
+        }
+        sampled_out.into_iter().for_each(Batch::sampled_out);
+        Ok(())
+    }
+}
+
+impl SamplerMetrics {
+    fn new(telemetry: &Telemetry, component: &str) -> SamplerMetrics {
+        let counter = |decision| {
+            let labels: Labels<'_> = &[("component", component), ("decision", decision)];
+            telemetry.counter("spanloom_sampler_spans", labels)
+        };
+        SamplerMetrics {
+            kept: counter("keep"),
+            sampled_out: counter("drop"),
+            undecided: counter("undecided"),
+            represented: telemetry.gauge("spanloom_sampler_represented_spans", &[("component", component)]),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What processors and samplers have in common: handing on, and what becomes of a batch whose call failed.
+
+use std::sync::Arc;
+
+use super::{
+    Plugin,
+    card::Role,
+    config::OnFailure,
+    custody::Passed,
+    failure::{CallError, CallErrorKind},
+    guest::Shared,
+    instance::Undone,
+    limits::Limits,
+    metrics::PluginMetrics,
+    pool::Pool,
+};
+use crate::{
+    pipeline::{Batch, Consumer, Refused},
+    receipt::{Failure, Reason, Retry},
+    telemetry::Telemetry,
+};
+
+/// How a component uses its plugin.
+#[derive(Clone)]
+pub struct StageSettings {
+    /// The component's id.
+    pub component: String,
+    /// The component's config, as JSON.
+    pub config: String,
+    pub limits: Limits,
+    pub on_failure: OnFailure,
+}
+
+impl StageSettings {
+    /// The component's guests. Fails if the first does not start, or refuses the config.
+    pub(super) async fn pool(
+        &self,
+        plugin: &Arc<Plugin>,
+        role: Role,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<Arc<Pool>, CallError> {
+        let metrics = PluginMetrics::new(telemetry, &self.component, &plugin.name);
+        let shared = Arc::new(Shared::new(&self.component, &plugin.name, &self.limits, telemetry));
+        let config = self.config.clone();
+        let pool = Pool::new(plugin, &self.component, role, config, shared, metrics);
+        pool.warm_up().await?;
+        Ok(Arc::new(pool))
+    }
+}
+
+/// A plugin in the path of a batch.
+pub(super) struct Stage {
+    pub(super) pool: Arc<Pool>,
+    pub(super) next: Arc<dyn Consumer>,
+    pub(super) on_failure: OnFailure,
+}
+
+impl Stage {
+    /// Hands on what a call passed. If nobody would take any of it, all of it comes back, with what the plugin took out.
+    pub(super) async fn hand_on(&self, passed: Passed) -> Result<(), Box<Refused>> {
+        let mut refused = Vec::new();
+        let mut taken = passed.onward.is_empty();
+        for batch in passed.onward {
+            match self.next.consume(batch).await {
+                Ok(()) => taken = true,
+                Err(back) => refused.push(*back),
+            }
+        }
+        let Passed { filtered, .. } = Passed { onward: Vec::new(), filtered: passed.filtered };
+        if taken {
+            filtered.into_iter().for_each(Batch::filtered);
+            refused.into_iter().for_each(drop_refused);
+            return Ok(());
+        }
+        let mut refused = refused.into_iter();
+        let Some(Refused { mut batch, mut failure }) = refused.next() else { return Ok(()) };
+        for other in refused {
+            batch.join(other.batch);
+            if !failure.is_retryable() {
+                failure = other.failure;
+            }
+        }
+        filtered.into_iter().for_each(|part| batch.join(part));
+        Err(batch.refused(failure))
+    }
+
+    /// What `on_failure` says. The last of the batches is the sender's, if there is a sender.
+    pub(super) async fn fall_back(&self, undone: Undone, has_sender: bool) -> Result<(), Box<Refused>> {
+        let Undone { error, retry_after, mut batches } = undone;
+        let metrics = &self.pool.metrics;
+        let consequence = match self.on_failure {
+            OnFailure::Reject => "the batch is rejected",
+            OnFailure::Pass => "the batch goes on as it came",
+            OnFailure::Drop => "the batch is dropped",
+        };
+        metrics.report(&self.pool.plugin, &error, consequence);
+        let failure = failure(&error, retry_after);
+        let senders = if has_sender && self.on_failure == OnFailure::Reject { batches.pop() } else { None };
+        for batch in batches {
+            match self.on_failure {
+                OnFailure::Pass => {
+                    if let Err(back) = self.next.consume(batch).await {
+                        drop_refused(*back);
+                    }
+                }
+                OnFailure::Drop | OnFailure::Reject => batch.dropped(&failure),
+            }
+        }
+        senders.map_or(Ok(()), |batch| Err(batch.refused(failure)))
+    }
+
+    /// What the plugin did by itself: there is no sender to give anything back to.
+    pub(super) async fn settle(&self, outcomes: Vec<(Passed, Option<Undone>)>) {
+        for (passed, undone) in outcomes {
+            if let Err(back) = self.hand_on(passed).await {
+                drop_refused(*back);
+            }
+            if let Some(undone) = undone
+                && let Err(back) = self.fall_back(undone, false).await
+            {
+                drop_refused(*back);
+            }
+        }
+    }
+
+    /// For a batch that is not given to the plugin because it keeps failing.
+    pub(super) fn left_alone(batch: Batch) -> Undone {
+        let error = CallError::new(
+            CallErrorKind::Failed { retryable: true },
+            "it has failed too often, and is left alone for a while",
+        );
+        Undone::holding(error, vec![batch])
+    }
+}
+
+/// What the sender is told.
+pub(super) fn failure(error: &CallError, retry_after: Option<std::time::Duration>) -> Failure {
+    let retry = match error.kind {
+        CallErrorKind::Failed { retryable: false } => Retry::Never,
+        _ => Retry::After(retry_after),
+    };
+    Failure { reason: Reason::PluginFailed, message: error.to_string(), retry }
+}
+
+fn drop_refused(Refused { batch, failure }: Refused) {
+    tracing::warn!(reason = failure.reason.as_str(), items = batch.items(), "dropped: {failure}");
+    batch.dropped(&failure);
+}

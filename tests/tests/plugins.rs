@@ -1,0 +1,124 @@
+//! The same plugins in several languages: each gives the golden output for the fixture, in a real pipeline.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+use similar::TextDiff;
+use spanloom_tests::{Sink, Spanloom, otlp::client::http_client, skip::skip};
+
+/// Sends the fixture through the plugin, twice: what it edits or drops it must edit or drop each time.
+async fn check(language: &str, plugin: &str) {
+    let Some(component) = component(&format!("{language}-{plugin}.wasm")) else { return };
+    let sink = Sink::start().await;
+    let spanloom = Spanloom::start(&pipeline(&component, plugin, &sink)).await;
+    for _ in 0..2 {
+        let answer = http_client()
+            .post(format!("http://{}/v1/traces", spanloom.http))
+            .header("content-type", "application/json")
+            .body(fixture("shop.json"))
+            .send()
+            .await
+            .expect("an answer");
+        assert!(answer.status().is_success(), "{}: {:?}", answer.status(), answer.text().await);
+    }
+    sink.wait_for_requests(2).await;
+    let ledger = spanloom.finish().await;
+
+    let sent = canonical(&fixture("shop.json"));
+    let golden = canonical(&fixture(&format!("{plugin}.golden.json")));
+    let received = sink.accepted();
+    assert_eq!(received.len(), 2);
+    for request in received {
+        let got = canonical(std::str::from_utf8(&request.body).expect("JSON is text"));
+        let diff = TextDiff::from_lines(&golden, &got);
+        assert!(got == golden, "not the golden output:\n{}", diff.unified_diff().context_radius(3));
+    }
+    let account = &ledger[&("traces".to_owned(), "otlp_http".to_owned())];
+    let spans = |json: &str| json.matches("\"spanId\"").count() as u64;
+    assert_eq!(account.received, 2 * spans(&sent));
+    assert_eq!(account.delivered, 2 * spans(&golden));
+    assert_eq!(account.sampled_out, 2 * (spans(&sent) - spans(&golden)), "{account:?}");
+}
+
+fn pipeline(component: &Path, plugin: &str, sink: &Sink) -> String {
+    let config = fixture(&format!("{plugin}.config.json"));
+    format!(
+        "plugins:\n  {plugin}: {{path: \"{}\"}}\n\
+         receivers:\n  otlp: {{protocols: {{http: {{endpoint: \"${{env:HTTP}}\"}}}}}}\n\
+         processors:\n  {plugin}: {config}\n\
+         exporters:\n  otlp_http: {{endpoint: \"http://{}\", encoding: json}}\n\
+         service:\n  pipelines:\n    traces: {{receivers: [otlp], processors: [{plugin}], exporters: [otlp_http]}}\n",
+        component.display(),
+        sink.address,
+    )
+}
+
+/// What `cargo xtask plugins` made; none, and the test skipped, if it could not or was not asked to.
+fn component(file: &str) -> Option<PathBuf> {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
+    let folder = env::var_os("SPANLOOM_PLUGINS").map_or(built, PathBuf::from);
+    let component = folder.join(file);
+    if !component.exists() {
+        skip(&format!("no {file}: `cargo xtask plugins` makes it"));
+        return None;
+    }
+    Some(component.canonicalize().expect("its path"))
+}
+
+fn fixture(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/plugins/fixtures").join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A request so that equal ones are equal texts: keys and attributes in alphabetical order, a line each.
+fn canonical(json: &str) -> String {
+    let mut request: Value = serde_json::from_str(json).expect("JSON");
+    sort_attributes(&mut request);
+    serde_json::to_string_pretty(&request).expect("JSON") + "\n"
+}
+
+fn sort_attributes(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::Array(attributes)) = fields.get_mut("attributes") {
+                attributes.sort_by_key(|attribute| attribute["key"].to_string());
+            }
+            fields.values_mut().for_each(sort_attributes);
+        }
+        Value::Array(items) => items.iter_mut().for_each(sort_attributes),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_redactor_in_c_gives_the_golden_output() {
+    check("c", "redactor").await;
+}
+
+#[tokio::test]
+async fn the_redactor_in_javascript_gives_the_golden_output() {
+    check("javascript", "redactor").await;
+}
+
+#[tokio::test]
+async fn the_redactor_in_python_gives_the_golden_output() {
+    check("python", "redactor").await;
+}
+
+#[tokio::test]
+async fn the_sampler_in_c_gives_the_golden_output() {
+    check("c", "keep-errors").await;
+}
+
+#[tokio::test]
+async fn the_sampler_in_javascript_gives_the_golden_output() {
+    check("javascript", "keep-errors").await;
+}
+
+#[tokio::test]
+async fn the_sampler_in_python_gives_the_golden_output() {
+    check("python", "keep-errors").await;
+}

@@ -1,0 +1,86 @@
+//! Plugins in languages that have a build of their own: each language's folder has `build.sh NAME FILE`.
+
+use std::{
+    env, fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+use super::folder;
+use crate::{
+    folders, shell,
+    summary::{Outcome, Summary},
+    tools::{node, python},
+};
+
+/// A folder of `examples/plugins`.
+struct Language {
+    name: &'static str,
+    /// Installs what its script calls, and answers the folder of those programs.
+    programs: fn() -> Result<PathBuf>,
+}
+
+const LANGUAGES: [Language; 3] = [
+    Language {
+        name: "c",
+        programs: || python::environment("plugins-c", "examples/plugins/c/requirements.txt"),
+    },
+    Language {
+        name: "javascript",
+        programs: || Ok(node::modules("plugins-javascript", "examples/plugins/javascript")?.join(".bin")),
+    },
+    Language {
+        name: "python",
+        programs: || python::environment("plugins-python", "examples/plugins/python/requirements.txt"),
+    },
+];
+
+/// Each is written in every language.
+const PLUGINS: [&str; 2] = ["redactor", "keep-errors"];
+
+/// A step a language: its plugins that changed become `target/plugins/LANGUAGE-NAME.wasm`.
+pub(super) fn steps(summary: &mut Summary) {
+    for language in &LANGUAGES {
+        summary.step(&format!("plugins in {}", language.name), || match (language.programs)() {
+            Ok(programs) => {
+                PLUGINS.iter().try_for_each(|plugin| build(language.name, plugin, &programs))?;
+                Ok(Outcome::READY)
+            }
+            Err(error) => Ok(Outcome::skipped(format!("{error:#}"))),
+        });
+    }
+}
+
+fn build(language: &str, plugin: &str, programs: &Path) -> Result<()> {
+    let source = folders::root().join("examples/plugins").join(language);
+    fs::create_dir_all(folder())?;
+    let component = folder().canonicalize()?.join(format!("{language}-{plugin}.wasm"));
+    let stamp = component.with_extension("inputs");
+    let inputs = fingerprint(&source)?;
+    if component.exists() && fs::read_to_string(&stamp).is_ok_and(|built| built == inputs) {
+        println!("{} is up to date", component.display());
+        return Ok(());
+    }
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let paths = env::join_paths([programs.to_owned()].into_iter().chain(env::split_paths(&paths)))?;
+    let mut script = Command::new(source.join("build.sh"));
+    shell::run(script.arg(plugin).arg(&component).env("PATH", paths))?;
+    Ok(fs::write(stamp, inputs)?)
+}
+
+/// What the sources, the interface and the toolchain's versions amount to.
+fn fingerprint(source: &Path) -> Result<String> {
+    let mut git = Command::new("git");
+    git.current_dir(folders::root()).args(["ls-files", "--cached", "--others", "--exclude-standard", "wit"]);
+    let listed = shell::ask(git.arg(source)).context("git ls-files failed: is this a git clone?")?;
+    let mut hasher = DefaultHasher::new();
+    for path in listed.lines() {
+        path.hash(&mut hasher);
+        // A link or a file that is gone has no content of its own.
+        fs::read(folders::root().join(path)).unwrap_or_default().hash(&mut hasher);
+    }
+    Ok(format!("{:016x}\n", hasher.finish()))
+}
