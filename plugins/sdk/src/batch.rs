@@ -30,6 +30,15 @@ pub struct Output {
     pub(crate) batches: Vec<Batch>,
 }
 
+impl Batch {
+    pub fn into_spans(self) -> Option<SpanBatch> {
+        match self {
+            Batch::Spans(spans) => Some(spans),
+            Batch::Metrics(_) | Batch::Logs(_) => None,
+        }
+    }
+}
+
 impl Output {
     /// Passes a batch on.
     pub fn pass(&mut self, batch: impl Into<Batch>) {

@@ -9,7 +9,9 @@ use crate::ValueRef;
 /// let mut json = Writer::default();
 /// json.object(|json| {
 ///     json.field("name", "GET /");
-///     json.key("tags").array(|json| json.string("a").int(7));
+///     json.key("tags").array(|json| {
+///         json.string("a").int(7);
+///     });
 /// });
 /// assert_eq!(json.as_str(), r#"{"name":"GET /","tags":["a",7]}"#);
 /// ```
@@ -35,7 +37,7 @@ impl Writer {
     }
 
     /// What is written between brackets: values.
-    pub fn array<R>(&mut self, values: impl FnOnce(&mut Writer) -> R) -> &mut Writer {
+    pub fn array(&mut self, values: impl FnOnce(&mut Writer)) -> &mut Writer {
         self.between(b'[', values, b']')
     }
 
@@ -144,7 +146,7 @@ impl Writer {
         }
     }
 
-    fn between<R>(&mut self, open: u8, inside: impl FnOnce(&mut Writer) -> R, close: u8) -> &mut Writer {
+    fn between(&mut self, open: u8, inside: impl FnOnce(&mut Writer), close: u8) -> &mut Writer {
         self.comma();
         self.out.push(open);
         self.follows = false;
@@ -299,7 +301,9 @@ mod tests {
         let mut json = Writer::default();
         json.object(|json| {
             json.field("a", 1_u64).field("b", -1_i64).field("c", 0.5).field("d", f64::NAN).field("e", true);
-            json.key("f").array(|json| json.null().hex(&[0, 0xaf]).raw("{}"));
+            json.key("f").array(|json| {
+                json.null().hex(&[0, 0xaf]).raw("{}");
+            });
             json.key("g").object(|_| ()).field("h", ValueRef::Text("x"));
         });
         json.newline();

@@ -25,13 +25,14 @@
 //!
 //! // The same code runs natively, over the same batches as in the host:
 //! let mut team = testing::Processor::<Team>::new(r#"{"name": "payments"}"#).unwrap();
-//! let passed = team.process(testing::spans(|spans| spans.span("GET /"))).unwrap();
+//! let passed = team.process(testing::spans("shop").span("GET /")).unwrap();
 //! assert_eq!(passed[0].text("team").get(0), Some("payments"));
 //! ```
 //!
 //! Built for `wasm32-unknown-unknown` (`spanloom plugin build`), it is a component of a few tens of kilobytes.
 
 // Generated code, also that of the author's crate, names the runtime by this path.
+#[cfg(target_family = "wasm")]
 extern crate self as spanloom_plugin;
 
 mod batch;
