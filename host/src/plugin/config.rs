@@ -8,7 +8,11 @@ use serde::Deserialize;
 
 pub use limits::LimitsConfig;
 
-use super::{file::Sha256, http::HttpGrantConfig, store::StoreGrantConfig};
+use super::{
+    file::Sha256,
+    http::HttpGrantConfig,
+    store::{self, StoreGrantConfig},
+};
 use crate::config::{ConfigError, Node};
 
 /// ```yaml
@@ -41,8 +45,9 @@ pub struct PluginConfig {
 pub struct GrantsConfig {
     /// The origins that it may send requests to.
     pub http: Vec<HttpGrantConfig>,
-    /// Whether it may keep values, and how much.
-    pub store: StoreGrantConfig,
+    /// How much it may keep, if anything.
+    #[serde(deserialize_with = "store::granted")]
+    pub store: Option<StoreGrantConfig>,
 }
 
 /// What becomes of a batch that the plugin failed on, twice where a repetition may help.

@@ -6,7 +6,7 @@ use super::{
     Limits,
     config::GrantsConfig,
     http::{HttpClient, HttpLimits},
-    store::KeyValues,
+    store::{KeyValues, StoreGrantConfig},
 };
 use crate::{config::ConfigError, telemetry::Telemetry};
 
@@ -30,7 +30,8 @@ impl Outside {
         let http_limits = HttpLimits { concurrent: limits.http_requests, ..HttpLimits::default() };
         let http = HttpClient::new(component, &grants.http, http_limits, telemetry.clone())
             .map_err(|error| error.below("http"))?;
-        grants.store.validate().map_err(|error| error.below("store"))?;
-        Ok(Outside { http: Arc::new(http), store: grants.store.open().map(Arc::new) })
+        let store = grants.store.map(StoreGrantConfig::open).transpose();
+        let store = store.map_err(|error| error.below("store"))?;
+        Ok(Outside { http: Arc::new(http), store: store.map(Arc::new) })
     }
 }

@@ -18,7 +18,7 @@ use super::output::{OnLine, Output};
 use crate::plugin::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 
 /// Requests of one guest whose bodies, of one or the other way, are in the host's memory at a time.
-const MAX_REQUESTS: usize = 8;
+pub(super) const MAX_REQUESTS: usize = 8;
 
 /// The hooks of one guest.
 pub(super) struct GrantedHttp {
