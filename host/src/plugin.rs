@@ -11,6 +11,7 @@ pub mod card;
 pub mod config;
 mod configure;
 mod custody;
+mod deadline;
 mod describe;
 mod exporter;
 pub mod factory;

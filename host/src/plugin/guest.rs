@@ -8,6 +8,7 @@ use super::{
     config::GrantsConfig,
     config::LimitsConfig,
     custody::Custody,
+    deadline::Deadline,
     failure::{CallError, CallErrorKind},
     imports::{log::GuestLog, metrics::GuestMetrics},
     limits::{GuestLimits, Limits},
@@ -27,22 +28,23 @@ pub(super) struct Guest {
     /// Instruments and groups of traces.
     pub(super) table: ResourceTable,
     /// When the call that is under way is ended.
-    pub(super) deadline: Instant,
+    pub(super) deadline: Deadline,
     /// When the guest wants to be woken.
     pub(super) wake_at: Option<Instant>,
 }
 
 impl Guest {
     pub(super) fn new(component: &Arc<Shared>) -> Guest {
+        let deadline = Deadline::new();
         Guest {
             custody: Custody::default(),
             limits: GuestLimits::new(&component.limits),
             log: component.log.clone(),
             metrics: component.metrics.clone(),
             outside: component.outside.clone(),
-            wasi: WasiState::new(component.wasi.clone()),
+            wasi: WasiState::new(component.wasi.clone(), &deadline),
             table: ResourceTable::new(),
-            deadline: Instant::now(),
+            deadline,
             wake_at: None,
         }
     }
@@ -71,7 +73,7 @@ impl Shared {
         let log = GuestLog::new(component, plugin, limits.log_lines_per_second, log_left_out);
         let metrics = GuestMetrics::new(component, plugin, telemetry, limits.metric_series, series_left_out);
         let log = Arc::new(log);
-        let wasi = WasiSettings::new(&outside.http, &log, limits.call_timeout);
+        let wasi = WasiSettings::new(&outside.http, &log);
         Shared { limits: limits.clone(), log, metrics: Arc::new(metrics), outside, wasi }
     }
 

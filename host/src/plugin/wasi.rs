@@ -5,11 +5,10 @@
 mod clock;
 mod http;
 mod output;
-mod poll;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use wasmtime::{
     Result,
@@ -23,7 +22,10 @@ use self::{
     http::GrantedHttp,
     output::{Lines, OnLine, Output},
 };
-use super::{bindings::imported::log::Level, guest::Guest, http::HttpClient, imports::log::GuestLog};
+use super::{
+    bindings::imported::log::Level, deadline::Deadline, guest::Guest, http::HttpClient,
+    imports::log::GuestLog,
+};
 
 /// Streams, pollables, requests and so on that one guest may have at a time.
 const MAX_RESOURCES: usize = 4096;
@@ -33,6 +35,7 @@ const MAX_RANDOM_BYTES: u64 = 1 << 20;
 /// What WASI has of one guest. Made when the guest first uses any of it, since most never do.
 pub(super) struct WasiState {
     settings: WasiSettings,
+    deadline: Deadline,
     used: Option<Box<Used>>,
 }
 
@@ -40,8 +43,6 @@ pub(super) struct WasiState {
 pub(super) struct WasiSettings {
     http: Arc<HttpClient>,
     on_line: OnLine,
-    /// For the error that ends a call.
-    call_timeout: Duration,
 }
 
 struct Used {
@@ -53,28 +54,29 @@ struct Used {
 
 impl WasiSettings {
     /// What guests print goes into the log: standard output as `info`, standard error as `warn`.
-    pub(super) fn new(http: &Arc<HttpClient>, log: &Arc<GuestLog>, call_timeout: Duration) -> WasiSettings {
+    pub(super) fn new(http: &Arc<HttpClient>, log: &Arc<GuestLog>) -> WasiSettings {
         let log = log.clone();
         let on_line: OnLine = Arc::new(move |output, line| match output {
             Output::Stdout => log.write(Level::Info, line),
             Output::Stderr => log.write(Level::Warn, line),
         });
-        WasiSettings { http: http.clone(), on_line, call_timeout }
+        WasiSettings { http: http.clone(), on_line }
     }
 }
 
 impl WasiState {
-    pub(super) fn new(settings: WasiSettings) -> WasiState {
-        WasiState { settings, used: None }
+    /// `deadline` is the guest's.
+    pub(super) fn new(settings: WasiSettings, deadline: &Deadline) -> WasiState {
+        WasiState { settings, deadline: deadline.clone(), used: None }
     }
 
     fn used(&mut self) -> &mut Used {
-        self.used.get_or_insert_with(|| Box::new(Used::new(&self.settings)))
+        self.used.get_or_insert_with(|| Box::new(Used::new(&self.settings, &self.deadline)))
     }
 }
 
 impl Used {
-    fn new(settings: &WasiSettings) -> Used {
+    fn new(settings: &WasiSettings, deadline: &Deadline) -> Used {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         // Arguments, environment, directories and standard input are empty unless set.
@@ -89,7 +91,7 @@ impl Used {
             .allow_ip_name_lookup(false)
             .socket_addr_check(|_, _| Box::pin(async { false }))
             .build();
-        let http = GrantedHttp::new(settings.http.clone(), settings.on_line.clone());
+        let http = GrantedHttp::new(settings.http.clone(), settings.on_line.clone(), deadline.clone());
         Used { ctx, http_ctx: WasiHttpCtx::new(), http, table }
     }
 }
@@ -97,12 +99,7 @@ impl Used {
 /// Links all of WASI 0.2 that a command or a proxy may import.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-    // A guest that sleeps is not running, so that no epoch ends it: waiting is limited here.
-    linker.allow_shadowing(true);
-    poll::add_to_linker(linker)?;
-    linker.allow_shadowing(false);
-    Ok(())
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
 }
 
 impl WasiView for Guest {
