@@ -40,6 +40,7 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         });
     }
     summary.step("wire for WebAssembly guests", wire_for_guests);
+    plugins::steps(summary);
     // One selection of packages for all of it: another would have other features, and be built anew.
     summary.step("build", || {
         shell::run(shell::cargo().args(["test", "--workspace", "--no-run"]))?;
@@ -50,6 +51,7 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         let binary = binary.canonicalize().with_context(|| format!("no {}", binary.display()))?;
         let mut tests = shell::cargo();
         tests.args(["test", "--workspace", "--no-fail-fast", "--"]).args(filters);
+        tests.env("SPANLOOM_PLUGINS", plugins::folder());
         libtest::run(tests.env("SPANLOOM_BIN", binary).envs(environment.iter().cloned()))
     });
 }
