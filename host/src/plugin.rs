@@ -18,6 +18,7 @@ mod failure;
 pub mod file;
 mod guest;
 mod handler;
+pub mod http;
 mod imports;
 mod instance;
 mod limits;
