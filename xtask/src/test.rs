@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
-    folders, libtest, shell,
+    folders, libtest, plugins, shell,
     summary::{Outcome, Summary},
     tidy,
     tools::{self, node, python, wasm},
