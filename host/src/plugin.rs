@@ -29,6 +29,8 @@ mod runtime;
 mod sampler;
 pub mod schema;
 mod stage;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::sync::Arc;
 

@@ -123,7 +123,9 @@ impl ProcessorFactory for PluginType {
             Role::Sampler => {
                 Arc::new(PluginSampler::start(plugin, &settings, telemetry, next).await.map_err(not_started)?)
             }
-            _ => Arc::new(PluginProcessor::start(plugin, &settings, telemetry, next).await.map_err(not_started)?),
+            _ => Arc::new(
+                PluginProcessor::start(plugin, &settings, telemetry, next).await.map_err(not_started)?,
+            ),
         })
     }
 }

@@ -73,8 +73,7 @@ impl PluginType {
         let file = read(config.path.clone(), config).await?;
         let runtime = Runtime::shared().map_err(|error| wrong(&format!("{error:#}")))?;
         let limits = Limits::from(&config.limits);
-        let plugin =
-            Plugin::load(&runtime, name, &file, &limits).await.map_err(|error| wrong(&error))?;
+        let plugin = Plugin::load(&runtime, name, &file, &limits).await.map_err(|error| wrong(&error))?;
         let said = &plugin.description;
         let schema = said.config_schema.as_deref().map(ConfigSchema::new).transpose();
         let schema = schema.map_err(|error| wrong(&error))?;
