@@ -243,7 +243,7 @@ error: `path` is empty: name the plugin's file, as `./redact.wasm`
  --> otel.yaml:7:18  plugins › empty › path
   |
 7 |   empty: { path: "" }
-  |                  ^^
+  |                  ^^^
 
 error: `a/b` is no name for a plugin: it becomes a component type, a word of letters, digits and `_`
  --> otel.yaml:8:3  plugins
