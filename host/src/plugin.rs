@@ -33,6 +33,8 @@ pub mod schema;
 mod stage;
 pub mod store;
 mod tending;
+#[cfg(test)]
+pub(crate) mod testing;
 mod wasi;
 
 use std::sync::Arc;
