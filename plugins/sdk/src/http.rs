@@ -56,6 +56,19 @@ impl Request {
         self
     }
 
+    pub fn method(&self) -> &str {
+        &self.raw.method
+    }
+
+    pub fn url(&self) -> &str {
+        &self.raw.url
+    }
+
+    /// The body, if it is text; else nothing.
+    pub fn body_text(&self) -> &str {
+        std::str::from_utf8(&self.raw.body).unwrap_or_default()
+    }
+
     /// One exchange. Any status is a response. Nothing is repeated.
     pub fn send(&self) -> Result<Response, HttpError> {
         let http::Response { status, headers, body } = host::http::send(&self.raw)?;

@@ -2,6 +2,7 @@
 
 pub use serde::Deserialize;
 
+pub use crate::flat::{Attributes, FlatSpan};
 pub use crate::http::Request;
 #[cfg(not(target_family = "wasm"))]
 pub use crate::testing;
