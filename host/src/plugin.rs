@@ -30,7 +30,9 @@ mod runtime;
 mod sampler;
 pub mod schema;
 mod stage;
+pub mod store;
 mod tending;
+mod wasi;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use crate::{
     folders, libtest, plugins, shell,
     summary::{Outcome, Summary},
     tidy,
-    tools::{self, node, python, wasm},
+    tools::{self, node, python},
 };
 
 #[derive(Args)]
@@ -39,7 +39,6 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
             Err(error) => Ok(Outcome::skipped(format!("{error:#}"))),
         });
     }
-    summary.step("wire for WebAssembly guests", wire_for_guests);
     plugins::steps(summary);
     // One selection of packages for all of it: another would have other features, and be built anew.
     summary.step("build", || {
@@ -54,14 +53,4 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         tests.env("SPANLOOM_PLUGINS", plugins::folder());
         libtest::run(tests.env("SPANLOOM_BIN", binary).envs(environment.iter().cloned()))
     });
-}
-
-/// Plugins written in Rust read batches with the same crate as the host.
-fn wire_for_guests() -> Result<Outcome> {
-    let toolchain = match wasm::install() {
-        Ok(toolchain) => toolchain,
-        Err(error) => return Ok(Outcome::skipped(format!("no toolchain for {}: {error:#}", wasm::TARGET))),
-    };
-    shell::run(toolchain.cargo("check").args(["--package", "spanloom-wire", "--no-default-features"]))?;
-    Ok(Outcome::PASSED)
 }
