@@ -110,6 +110,11 @@ async fn the_redactor_in_python_gives_the_golden_output() {
 }
 
 #[tokio::test]
+async fn the_redactor_in_rust_gives_the_golden_output() {
+    check("rust", "redactor").await;
+}
+
+#[tokio::test]
 async fn the_sampler_in_c_gives_the_golden_output() {
     check("c", "keep-errors").await;
 }
@@ -122,4 +127,9 @@ async fn the_sampler_in_javascript_gives_the_golden_output() {
 #[tokio::test]
 async fn the_sampler_in_python_gives_the_golden_output() {
     check("python", "keep-errors").await;
+}
+
+#[tokio::test]
+async fn the_sampler_in_rust_gives_the_golden_output() {
+    check("rust", "keep-errors").await;
 }
