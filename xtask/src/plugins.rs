@@ -1,5 +1,6 @@
 //! `cargo xtask plugins`: every plugin of the clone as a component, `target/plugins/NAME.wasm`.
 
+mod guests;
 mod scripted;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -17,6 +18,7 @@ pub fn run() -> Result<ExitCode> {
 /// Builds what changed, as steps of a longer run.
 pub fn steps(summary: &mut Summary) {
     scripted::steps(summary);
+    guests::step(summary);
 }
 
 /// Where components are put.
