@@ -17,6 +17,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     ("fail-permanent", outside::fail_permanent),
     ("loop", outside::run_for_ever),
     ("be-slow", outside::be_slow),
+    ("fail-then-slow", outside::fail_then_slow),
     ("overflow-stack", outside::overflow_stack),
     ("call-ungranted", outside::call_ungranted),
     ("call-slow-http", outside::call_slow_http),

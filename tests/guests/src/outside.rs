@@ -64,6 +64,14 @@ pub(crate) fn be_slow(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
+/// Fails on a span of the name `fail`, and is slow on one of the name `slow`.
+pub(crate) fn fail_then_slow(spans: SpanBatch) -> Processed {
+    if has_span(&spans, "fail") {
+        return Err(come_again());
+    }
+    if has_span(&spans, "slow") { be_slow(spans) } else { one(spans) }
+}
+
 pub(crate) fn overflow_stack(_: SpanBatch) -> Processed {
     fn deeper(level: u64) -> u64 {
         let below = if level == u64::MAX { 0 } else { deeper(level + 1) };
