@@ -109,6 +109,10 @@ impl HttpClient {
         })
     }
 
+    pub fn limits(&self) -> &HttpLimits {
+        &self.limits
+    }
+
     /// One exchange: sent once, never repeated, no redirect followed.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let started = Instant::now();

@@ -100,6 +100,10 @@ fn sign_for(
     for name in ["authorization", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token"] {
         request.headers.remove(name);
     }
+    if is_s3(service) {
+        let path = strictly_encoded(request.url.path());
+        request.url.set_path(&path);
+    }
     let who = identity.credentials.clone().into();
     let params = v4::SigningParams::builder()
         .identity(&who)
@@ -134,13 +138,30 @@ fn signable(request: &Outgoing) -> Result<SignableRequest<'_>, SigningError> {
 /// S3 takes paths as they are; it and OpenSearch Serverless want the body's hash in a header.
 fn settings(service: &str) -> SigningSettings {
     let mut settings = SigningSettings::default();
-    let is_s3 = service.starts_with("s3");
-    if is_s3 {
+    if is_s3(service) {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     }
-    if is_s3 || service == "aoss" {
+    if is_s3(service) || service == "aoss" {
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     }
     settings
+}
+
+/// `s3`, `s3express`, `s3-object-lambda`, …
+fn is_s3(service: &str) -> bool {
+    service.starts_with("s3")
+}
+
+/// As S3 encodes a path before it compares signatures; a URL may leave more as it is, such as `$`.
+fn strictly_encoded(path: &str) -> String {
+    path.bytes().fold(String::with_capacity(path.len()), |mut encoded, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b'%' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+        encoded
+    })
 }

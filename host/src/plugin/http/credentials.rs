@@ -19,7 +19,7 @@ pub(super) enum Credentials {
     None,
     Headers(HeaderMap),
     Bearer(BearerToken),
-    Aws(AwsSigner),
+    Aws(Box<AwsSigner>),
 }
 
 impl Credentials {
@@ -38,7 +38,7 @@ impl Credentials {
                 bearer(BearerTokenConfig { filename: Some(path.clone()), ..BearerTokenConfig::default() })
                     .map_err(|error| error.below("bearer_file"))
             }
-            Some(AuthConfig::Aws(config)) => Ok(Credentials::Aws(AwsSigner::new(config))),
+            Some(AuthConfig::Aws(config)) => Ok(Credentials::Aws(Box::new(AwsSigner::new(config)))),
         }
     }
 

@@ -133,3 +133,74 @@ fn tls_context() -> Result<TlsContext, String> {
     let context = TlsContext::builder().with_trust_store(trust).build();
     context.map_err(|error| format!("no TLS for AWS: {}", with_causes(&error)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    };
+
+    use aws_credential_types::provider::{self, error::CredentialsError, future};
+
+    use super::*;
+
+    /// Answers each time with what is next: the seconds that the credentials live, or a failure.
+    #[derive(Debug)]
+    struct Script {
+        lifetimes_s: Vec<Option<u64>>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl ProvideCredentials for Script {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(self.next())
+        }
+    }
+
+    impl Script {
+        fn next(&self) -> provider::Result {
+            let turn = self.asked.fetch_add(1, Relaxed);
+            let lifetime_s =
+                self.lifetimes_s[turn].ok_or_else(|| CredentialsError::not_loaded("none here"))?;
+            let expiry = SystemTime::now() + Duration::from_secs(lifetime_s);
+            Ok(Credentials::new(format!("AKID{turn}"), "hush", None, Some(expiry), "script"))
+        }
+    }
+
+    /// The access keys that so many requests in turn are signed with, and how often the provider was asked.
+    async fn keys(lifetimes_s: &[Option<u64>], requests: usize) -> (Vec<String>, usize) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let script = Script { lifetimes_s: lifetimes_s.to_vec(), asked: asked.clone() };
+        let (provider, mut last) = (SharedCredentialsProvider::new(script), Last::default());
+        let mut keys = Vec::new();
+        for _ in 0..requests {
+            let refreshed = last.refreshed(&provider).await;
+            keys.push(refreshed.map_or_else(|error| error, |found| found.access_key_id().to_owned()));
+        }
+        (keys, asked.load(Relaxed))
+    }
+
+    #[tokio::test]
+    async fn credentials_are_kept_until_they_are_about_to_expire() {
+        assert_eq!(keys(&[Some(3600)], 3).await, (vec!["AKID0".to_owned(); 3], 1));
+        let (keys, asked) = keys(&[Some(59), Some(3600)], 3).await;
+        assert_eq!((keys, asked), (vec!["AKID0".to_owned(), "AKID1".to_owned(), "AKID1".to_owned()], 2));
+    }
+
+    /// A metadata service that is down for a minute before they expire costs nothing.
+    #[tokio::test]
+    async fn credentials_that_cannot_be_renewed_are_used_until_they_expire() {
+        assert_eq!(keys(&[Some(30), None], 3).await, (vec!["AKID0".to_owned(); 3], 2));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_asked_for_again_at_once() {
+        let (keys, asked) = keys(&[None], 3).await;
+        assert!(keys.iter().all(|said| said.contains("none here")), "{keys:?}");
+        assert_eq!(asked, 1);
+    }
+}
