@@ -19,11 +19,13 @@ use crate::plugin::{Limits, config::LimitsConfig, failure::Overrun, guest::Share
 struct Probe {
     store: Store<Guest>,
     instance: wasmtime::component::Instance,
-    printed: Arc<Mutex<Vec<(Output, String)>>>,
+    printed: Heard,
 }
 
+type Heard = Arc<Mutex<Vec<(Output, String)>>>;
+
 /// Hears what is printed.
-fn ear() -> (OnLine, Arc<Mutex<Vec<(Output, String)>>>) {
+fn ear() -> (OnLine, Heard) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ear = heard.clone();
     (Arc::new(move |output, line: &str| ear.lock().unwrap().push((output, line.to_owned()))), heard)
@@ -124,7 +126,7 @@ mod http {
         telemetry::Telemetry,
     };
 
-    fn hooks(grants: Value, limits: HttpLimits) -> (GrantedHttp, Arc<Mutex<Vec<(Output, String)>>>) {
+    fn hooks(grants: Value, limits: HttpLimits) -> (GrantedHttp, Heard) {
         let grants: Vec<HttpGrantConfig> = Node::from_json(grants).read().unwrap();
         let client = HttpClient::new("probe", &grants, limits, Telemetry::new()).unwrap();
         let (on_line, heard) = ear();
@@ -205,7 +207,7 @@ mod http {
         let answered =
             deadline.limit(async { Ok(send(&mut hooks, post(&origin, whole(b""))).await.is_ok()) });
         assert!(answered.await.unwrap());
-        let waiting = deadline.limit(async { Ok(futures::future::pending::<()>().await) });
+        let waiting = deadline.limit(futures::future::pending::<wasmtime::Result<()>>());
         assert!(waiting.await.is_err());
     }
 }
