@@ -23,6 +23,13 @@ struct State {
     probing: bool,
 }
 
+/// That a call may be made. One that is given up before it has an outcome lets another one probe.
+#[derive(Debug)]
+pub(super) struct Admission<'a> {
+    breaker: &'a Breaker,
+    is_probe: bool,
+}
+
 /// What the state became by a call's outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -33,15 +40,15 @@ pub(super) enum Turn {
 
 impl Breaker {
     /// Whether a call may be made now. When the wait is over one call may, and its outcome decides.
-    pub(super) fn admits(&self) -> bool {
+    pub(super) fn admits(&self) -> Option<Admission<'_>> {
         let mut state = self.state();
         match state.open_until {
-            None => true,
+            None => Some(Admission { breaker: self, is_probe: false }),
             Some(until) if Instant::now() >= until && !state.probing => {
                 state.probing = true;
-                true
+                Some(Admission { breaker: self, is_probe: true })
             }
-            Some(_) => false,
+            Some(_) => None,
         }
     }
 
@@ -68,13 +75,16 @@ impl Breaker {
         Turn::Opened { wait: state.wait }
     }
 
-    /// The probing call was given up before it had an outcome.
-    pub(super) fn abandoned(&self) {
-        self.state().probing = false;
-    }
-
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        if self.is_probe {
+            self.breaker.state().probing = false;
+        }
     }
 }
 
@@ -93,9 +103,9 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(breaker.failed(), Turn::None);
         }
-        assert!(breaker.admits());
+        assert!(breaker.admits().is_some());
         assert_eq!(breaker.failed(), Turn::Opened { wait: FIRST_WAIT });
-        assert!(!breaker.admits());
+        assert!(breaker.admits().is_none());
     }
 
     /// When the wait is over one call may try; if it fails the next wait is longer, if it succeeds all is well.
@@ -104,12 +114,26 @@ mod tests {
         let breaker = Breaker::default();
         (0..5).for_each(|_| drop(breaker.failed()));
         breaker.state().open_until = Some(Instant::now());
-        assert!(breaker.admits());
-        assert!(!breaker.admits());
+        let probe = breaker.admits();
+        assert!(probe.is_some());
+        assert!(breaker.admits().is_none());
         assert_eq!(breaker.failed(), Turn::Opened { wait: FIRST_WAIT * 2 });
+        drop(probe);
         breaker.state().open_until = Some(Instant::now());
-        assert!(breaker.admits());
+        let probe = breaker.admits();
+        assert!(probe.is_some());
         assert_eq!(breaker.succeeded(), Turn::Closed);
-        assert!(breaker.admits());
+        drop(probe);
+        assert!(breaker.admits().is_some());
+    }
+
+    /// The sender of the probing call has gone away: another call may probe.
+    #[test]
+    fn a_probe_that_is_given_up_lets_another_probe() {
+        let breaker = Breaker::default();
+        (0..5).for_each(|_| drop(breaker.failed()));
+        breaker.state().open_until = Some(Instant::now());
+        drop(breaker.admits());
+        assert!(breaker.admits().is_some());
     }
 }

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::telemetry::{Labels, Telemetry};
 
+/// Instruments and groups of traces that one guest may have at a time.
+const TABLE_LIMIT: usize = 10_000;
+
 /// The data of a guest's store.
 pub(super) struct Guest {
     pub(super) custody: Custody,
@@ -32,13 +35,15 @@ pub(super) struct Guest {
 
 impl Guest {
     pub(super) fn new(component: &Arc<Shared>) -> Guest {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(TABLE_LIMIT);
         Guest {
             custody: Custody::default(),
             limits: GuestLimits::new(&component.limits),
             log: component.log.clone(),
             metrics: component.metrics.clone(),
             outside: component.outside.clone(),
-            table: ResourceTable::new(),
+            table,
             deadline: Instant::now(),
             wake_at: None,
         }
