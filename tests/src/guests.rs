@@ -185,7 +185,7 @@ pub fn metric(exposition: &str, name: &str, labels: &[&str]) -> f64 {
         let (found, with) = series.split_once('{').unwrap_or((series, ""));
         found == name && labels.iter().all(|label| with.contains(label))
     });
-    series.map(|(_, value)| value.parse::<f64>().expect("a number")).sum()
+    series.map(|(_, value)| value.parse::<f64>().expect("a number")).fold(0.0, |sum, value| sum + value)
 }
 
 fn names(sink: &Sink) -> Vec<String> {

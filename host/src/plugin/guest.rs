@@ -16,6 +16,9 @@ use super::{
 };
 use crate::telemetry::{Labels, Telemetry};
 
+/// Instruments and groups of traces that one guest may have at a time.
+const TABLE_LIMIT: usize = 10_000;
+
 /// The data of a guest's store.
 pub(super) struct Guest {
     pub(super) custody: Custody,
@@ -35,6 +38,8 @@ pub(super) struct Guest {
 impl Guest {
     pub(super) fn new(component: &Arc<Shared>) -> Guest {
         let deadline = Deadline::new();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(TABLE_LIMIT);
         Guest {
             custody: Custody::default(),
             limits: GuestLimits::new(&component.limits),
@@ -42,7 +47,7 @@ impl Guest {
             metrics: component.metrics.clone(),
             outside: component.outside.clone(),
             wasi: WasiState::new(component.wasi.clone(), &deadline),
-            table: ResourceTable::new(),
+            table,
             deadline,
             wake_at: None,
         }

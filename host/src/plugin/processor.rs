@@ -6,7 +6,7 @@ use futures::future::join_all;
 
 use super::{
     Concurrency, Plugin, Role, StageSettings,
-    pool::Place,
+    pool::{Outcome, Place},
     stage::Stage,
     tending::{Settle, Tending},
 };
@@ -47,7 +47,7 @@ impl Consumer for PluginProcessor {
         if !plugin.description.signals.contains(&batch.data.signal()) {
             return self.stage.next.consume(batch).await;
         }
-        let Some(_admission) = self.stage.pool.admit() else {
+        let Some(_admission) = self.stage.pool.admits() else {
             return self.stage.fall_back(Stage::left_alone(batch), true).await;
         };
         if plugin.description.concurrency == Concurrency::Stateless {
@@ -67,14 +67,17 @@ impl Consumer for PluginProcessor {
 
 impl Stage {
     async fn process(&self, place: Place, batch: Batch) -> Result<(), Box<Refused>> {
-        let (passed, undone) = self.pool.process(place, batch).await;
-        self.pool.note(undone.as_ref().map(|undone| &undone.error));
-        match undone {
-            None => self.hand_on(passed).await,
-            Some(undone) => {
-                let taken = !passed.onward.is_empty();
-                self.settle(vec![(passed, None)]).await;
-                self.fall_back(undone, !taken).await
+        let outcome = self.pool.process(place, batch).await;
+        self.pool.note(outcome.error());
+        match outcome {
+            Outcome { passed, undone: None, lost: None } if !passed.mixed => self.hand_on(passed).await,
+            // Senders whose batches a guest held have had their answer: it can't go back to this one.
+            Outcome { passed, undone, lost } => {
+                self.settle(vec![Outcome { passed, undone: None, lost }]).await;
+                match undone {
+                    Some(undone) => self.fall_back(undone, true).await,
+                    None => Ok(()),
+                }
             }
         }
     }

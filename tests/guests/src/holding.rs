@@ -10,11 +10,10 @@ use crate::{
 thread_local!(static HELD: RefCell<Vec<Batch>> = const { RefCell::new(Vec::new()) });
 
 /// Holds what comes, until a span says what to do: `go` passes everything on, `keep-half` leaves every second span of what is
-/// held out, `trap` and `fail` fail after everything was emitted, `trap-once` only where something is held, `wake` asks
-/// to be woken.
+/// held out, `trap` traps when everything was emitted, `emit-and-fail` fails then, `fail` at once, and `wake` asks to be
+/// woken.
 pub(crate) fn hold(spans: SpanBatch) -> Processed {
     let told = |name| has_span(&spans, name);
-    let is_empty = HELD.with_borrow(Vec::is_empty);
     if told("keep-half") {
         HELD.with_borrow(|held| held.iter().for_each(keep_half));
     }
@@ -25,7 +24,7 @@ pub(crate) fn hold(spans: SpanBatch) -> Processed {
         HELD.with_borrow_mut(|held| held.push(Batch::Spans(spans)));
         return flush();
     }
-    if told("trap") || (told("trap-once") && !is_empty) {
+    if told("trap") {
         HELD.take().into_iter().for_each(output::emit);
         core::arch::wasm32::unreachable()
     }

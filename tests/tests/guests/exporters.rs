@@ -100,8 +100,7 @@ async fn a_batch_may_be_let_go_of_a_call_later() {
     let Some((account, exported, output, metrics)) = export("keep-its-batch", "", 5).await else { return };
     assert_eq!(account, Account { received: 50, delivered: 50, ..Account::default() }, "{output}");
     assert_eq!(exported, Vec::from_iter(0..50));
-    let traps =
-        spanloom_tests::guests::metric(&metrics, "spanloom_plugin_calls_total", &["outcome=\"trap\""]);
+    let traps = spanloom_tests::guests::metric(&metrics, "spanloom_plugin_calls", &["outcome=\"trap\""]);
     assert_eq!(traps, 0.0, "{output}");
 }
 

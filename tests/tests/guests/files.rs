@@ -31,8 +31,8 @@ fn wat(text: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn what_is_not_wasm_is_refused() {
-    check(b"#!/bin/sh\necho hello\n", &["plugins.misbehave"]).await;
-    check(b"", &["plugins.misbehave"]).await;
+    check(b"#!/bin/sh\necho hello\n", &["cannot be used", "bad.wasm"]).await;
+    check(b"", &["cannot be used", "bad.wasm"]).await;
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn check_traps(task: &str) {
     let mut names = remains.delivered();
     names.dedup();
     assert_eq!(names.len(), 10, "{task}: each once");
-    let traps = remains.metric("spanloom_plugin_calls_total", &["outcome=\"trap\""]);
+    let traps = remains.metric("spanloom_plugin_calls", &["outcome=\"trap\""]);
     assert_eq!(traps, 2.0, "{task}\n{}", remains.output);
 }
 
@@ -90,7 +90,7 @@ async fn spans_that_are_discarded_are_dropped_as_filtered() {
     let Some(remains) = after("discard").await else { return };
     let dropped = [("filtered".to_owned(), 10)].into();
     assert_eq!(remains.account, Account { received: 10, dropped, ..Account::default() });
-    assert_eq!(remains.metric("spanloom_plugin_forgotten_items_total", &[]), 0.0);
+    assert_eq!(remains.metric("spanloom_plugin_forgotten_items", &[]), 0.0);
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn spans_that_are_forgotten_are_dropped_as_filtered_and_counted_as_a_mista
     let Some(remains) = after("forget").await else { return };
     let dropped = [("filtered".to_owned(), 10)].into();
     assert_eq!(remains.account, Account { received: 10, dropped, ..Account::default() });
-    assert_eq!(remains.metric("spanloom_plugin_forgotten_items_total", &["plugin=\"misbehave\""]), 10.0);
+    assert_eq!(remains.metric("spanloom_plugin_forgotten_items", &["plugin=\"misbehave\""]), 10.0);
 }
 
 /// A batch without an owner in the guest is in flight until the guest is replaced or the host ends; then it is processed

@@ -212,6 +212,7 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn partition(&mut self, batch: Handle, parts: Vec<u32>) -> Result<Result<Vec<Handle>, EditError>> {
+        self.custody.check_room()?;
         let made = match self.spans(&batch)?.partition(&parts) {
             Ok(made) => made,
             Err(error) => return Ok(Err(values::edit_error(error))),
