@@ -6,7 +6,6 @@ use wasmtime::component::ResourceTable;
 
 use super::{
     config::GrantsConfig,
-    config::LimitsConfig,
     custody::Custody,
     deadline::Deadline,
     failure::{CallError, CallErrorKind},
