@@ -10,7 +10,7 @@ pub use limits::LimitsConfig;
 
 use super::{
     file::Sha256,
-    http::HttpGrantConfig,
+    http::{HttpGrantConfig, grant},
     store::{self, StoreGrantConfig},
 };
 use crate::config::{ConfigError, Node};
@@ -80,6 +80,23 @@ impl PluginConfig {
                 "`path` is empty: name the plugin's file, as `./redact.wasm`",
             ));
         }
-        self.limits.validate()
+        let grants = &self.grants;
+        let parts = [
+            self.limits.validate(),
+            grant::validate(&grants.http).map_err(|error| error.below("grants::http")),
+            grants
+                .store
+                .map_or(Ok(()), StoreGrantConfig::validate)
+                .map_err(|error| error.below("grants::store")),
+        ];
+        let findings = parts.into_iter().filter_map(Result::err).flat_map(ConfigError::into_findings);
+        ConfigError::from_findings(findings.collect())
+    }
+}
+
+impl GrantsConfig {
+    /// Whether there is a store, of any size.
+    pub fn has_store(&self) -> bool {
+        self.store.is_some_and(|store| store.max_bytes() > 0)
     }
 }

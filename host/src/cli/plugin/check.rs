@@ -115,7 +115,7 @@ fn denied(name: &str, plugin: &Plugin, entry: &PluginConfig) -> Vec<String> {
     let http = plugin.card.imports("http") || plugin.card.imports_package("wasi:http");
     let wants = [
         ("http", http, !entry.grants.http.is_empty()),
-        ("store", plugin.card.imports("store"), entry.grants.store.is_some()),
+        ("store", plugin.card.imports("store"), entry.grants.has_store()),
     ];
     let denied = wants.into_iter().filter(|(_, wanted, granted)| *wanted && !granted);
     denied

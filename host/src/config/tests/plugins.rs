@@ -275,6 +275,37 @@ error: `call_timeout` is from 1ms to 1h, not 2h
 }
 
 #[test]
+fn a_wrong_grant_is_shown_where_it_stands() {
+    refuses(
+        &piped(
+            "plugins:\n  redact:\n    path: x\n    grants:\n      http: [https://a.example, { origin: https://b.example, timeout: 0 }]\n      store: { max_mib: 5000 }",
+            "",
+        ),
+        "
+error: must be above zero
+ --> otel.yaml:5:71  plugins › redact › grants › http › [1] › timeout
+  |
+5 | : https://b.example, timeout: 0 }]
+  |                               ^
+
+error: must be at most 1024
+ --> otel.yaml:6:25  plugins › redact › grants › store › max_mib
+  |
+6 |       store: { max_mib: 5000 }
+  |                         ^^^^",
+    );
+    refuses(
+        &piped("plugins:\n  redact:\n    path: x\n    grants: { http: [a.example], store: true }", ""),
+        "
+error: an origin begins with its scheme: write `https://host` or `https://host:port`
+ --> otel.yaml:4:22  plugins › redact › grants › http › [0]
+  |
+4 |     grants: { http: [a.example], store: true }
+  |                      ^^^^^^^^^",
+    );
+}
+
+#[test]
 fn a_plugin_is_of_its_role_its_signals_and_a_name_of_its_own() {
     refuses(
         "plugins:\n  otlp: { path: redact.wasm }\n  health_check: { path: redact.wasm }\n  keep: { path: keep.wasm }
