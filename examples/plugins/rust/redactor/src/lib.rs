@@ -20,6 +20,10 @@ impl Default for Redactor {
 }
 
 impl Processor for Redactor {
+    fn describe(of_crate: Description) -> Description {
+        of_crate.with_schema(include_str!("../config.schema.json"))
+    }
+
     fn process_spans(&mut self, mut spans: SpanBatch, out: &mut Output) -> Result<(), Failure> {
         for key in &self.keys {
             let hidden = spans.text(key).iter().map(|(row, _)| (row, "***")).collect();
