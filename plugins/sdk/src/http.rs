@@ -26,7 +26,9 @@ pub struct Response {
 impl Request {
     pub fn new(method: &str, url: &str) -> Request {
         let (method, url) = (method.to_owned(), url.to_owned());
-        Request { raw: http::Request { method, url, headers: Vec::new(), body: Vec::new(), timeout_ms: None } }
+        Request {
+            raw: http::Request { method, url, headers: Vec::new(), body: Vec::new(), timeout_ms: None },
+        }
     }
 
     pub fn get(url: &str) -> Request {
@@ -54,6 +56,19 @@ impl Request {
     pub fn timeout(mut self, timeout: Duration) -> Request {
         self.raw.timeout_ms = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
         self
+    }
+
+    pub fn method(&self) -> &str {
+        &self.raw.method
+    }
+
+    pub fn url(&self) -> &str {
+        &self.raw.url
+    }
+
+    /// The body, if it is text; else nothing.
+    pub fn body_text(&self) -> &str {
+        std::str::from_utf8(&self.raw.body).unwrap_or_default()
     }
 
     /// One exchange. Any status is a response. Nothing is repeated.

@@ -18,8 +18,11 @@ use crate::{
 const LABEL_LIMIT_BYTES: usize = 1024;
 
 /// No instrument where the name is none, or there are too many series.
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct Counter(Option<::metrics::Counter>);
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct Gauge(Option<::metrics::Gauge>);
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct Histogram(Option<::metrics::Histogram>);
 
 /// The series of one component's guests.

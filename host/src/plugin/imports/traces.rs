@@ -18,6 +18,7 @@ use crate::plugin::{
 
 /// The traces that a guest decides on; shared, so that a call can be repeated. None when the call is over: languages that
 /// collect garbage let go of their handle late.
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct TraceBatch(Option<Arc<Traces>>);
 
 type Handle = Resource<TraceBatch>;
