@@ -86,7 +86,7 @@ impl PluginConfig {
             grant::validate(&grants.http).map_err(|error| error.below("grants::http")),
             grants
                 .store
-                .map_or(Ok(()), StoreGrantConfig::validate)
+                .map_or(Ok(()), |store| store.open().map(drop))
                 .map_err(|error| error.below("grants::store")),
         ];
         let findings = parts.into_iter().filter_map(Result::err).flat_map(ConfigError::into_findings);
@@ -95,8 +95,8 @@ impl PluginConfig {
 }
 
 impl GrantsConfig {
-    /// Whether there is a store, of any size.
+    /// Whether there is a store.
     pub fn has_store(&self) -> bool {
-        self.store.is_some_and(|store| store.max_bytes() > 0)
+        self.store.is_some()
     }
 }
