@@ -37,9 +37,9 @@ pub(super) struct Guest {
 
 impl Guest {
     pub(super) fn new(component: &Arc<Shared>) -> Guest {
-        let deadline = Deadline::new();
         let mut table = ResourceTable::new();
         table.set_max_capacity(TABLE_LIMIT);
+        let deadline = Deadline::new();
         Guest {
             custody: Custody::default(),
             limits: GuestLimits::new(&component.limits),

@@ -207,7 +207,8 @@ impl Pool {
 
     /// Asks every guest for what it still holds; none is used afterwards.
     pub(super) async fn flush(&self) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
+        let mut outcomes =
+            std::mem::take(&mut *self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         for slot in &self.slots {
             self.flush_slot(&mut *slot.lock().await, &mut outcomes).await;
         }
@@ -238,8 +239,8 @@ impl Pool {
 
     /// Whether the plugin is to be called at all: while it keeps failing it is not. To be kept until the call has been
     /// [noted](Pool::note).
-    pub(super) fn admits(&self) -> Option<Admission<'_>> {
-        self.breaker.admits()
+    pub(super) fn admit(&self) -> Option<Admission<'_>> {
+        self.breaker.admit()
     }
 
     /// Tells breaker and log how a batch fared.

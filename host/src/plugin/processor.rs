@@ -47,7 +47,7 @@ impl Consumer for PluginProcessor {
         if !plugin.description.signals.contains(&batch.data.signal()) {
             return self.stage.next.consume(batch).await;
         }
-        let Some(_admission) = self.stage.pool.admits() else {
+        let Some(_admission) = self.stage.pool.admit() else {
             return self.stage.fall_back(Stage::left_alone(batch), true).await;
         };
         if plugin.description.concurrency == Concurrency::Stateless {

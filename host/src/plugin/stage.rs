@@ -98,6 +98,7 @@ impl Stage {
         let Undone { error, retry_after, batches: TakenBack { mut own, mut held } } = undone;
         let metrics = &self.pool.metrics;
         let consequence = match self.on_failure {
+            OnFailure::Reject if !has_sender => "what it held is dropped",
             OnFailure::Reject => "the batch is rejected",
             OnFailure::Pass => "the batch goes on as it came",
             OnFailure::Drop => "the batch is dropped",

@@ -125,7 +125,7 @@ async fn a_plugin_that_recurses_for_ever_traps() {
 async fn a_plugin_that_fails_by_its_own_word_is_not_called_again_for_the_batch() {
     for (task, expected, says) in [
         ("fail-retryable", Code::Unavailable, "come again"),
-        ("fail-permanent", Code::InvalidArgument, "never come again"),
+        ("fail-permanent", Code::Internal, "never come again"),
     ] {
         let setup = Setup { guest: "processor", task, ..Setup::default() };
         let Some(guests) = Guests::start(setup).await else { return };
