@@ -122,3 +122,13 @@ async fn the_sampler_in_javascript_gives_the_golden_output() {
 async fn the_sampler_in_python_gives_the_golden_output() {
     check("python", "keep-errors").await;
 }
+
+#[tokio::test]
+async fn the_redactor_in_rust_gives_the_golden_output() {
+    check("rust", "redactor").await;
+}
+
+#[tokio::test]
+async fn the_sampler_in_rust_gives_the_golden_output() {
+    check("rust", "keep-errors").await;
+}

@@ -7,8 +7,8 @@ mod artifact;
 mod error;
 mod toolchain;
 
-use std::{fs, process::Stdio};
 use std::path::{Path, PathBuf};
+use std::{fs, process::Stdio};
 
 pub use error::BuildError;
 pub use toolchain::{TARGET, Toolchain};

@@ -175,13 +175,10 @@ mod tests {
     #[test]
     fn a_column_is_read_by_rows_and_one_by_one() {
         assert_eq!(column().iter().collect::<Vec<_>>(), [(1, "a?b"), (4, ""), (5, "é")]);
-        assert_eq!([0, 1, 4, 5, 6].map(|row| column().get(row).map(str::to_owned)), [
-            None,
-            Some("a?b".to_owned()),
-            Some(String::new()),
-            Some("é".to_owned()),
-            None
-        ]);
+        assert_eq!(
+            [0, 1, 4, 5, 6].map(|row| column().get(row).map(str::to_owned)),
+            [None, Some("a?b".to_owned()), Some(String::new()), Some("é".to_owned()), None]
+        );
         assert_eq!(column().dense(5), [None, Some("a?b"), None, None, Some("")]);
     }
 

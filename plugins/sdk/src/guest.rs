@@ -18,9 +18,7 @@ pub trait Guest: 'static {
 }
 
 /// Calls the plugin, which the host has configured.
-fn call<G: Guest, R, E: From<Failure>>(
-    call: impl FnOnce(&mut G::Plugin) -> Result<R, E>,
-) -> Result<R, E> {
+fn call<G: Guest, R, E: From<Failure>>(call: impl FnOnce(&mut G::Plugin) -> Result<R, E>) -> Result<R, E> {
     G::with(|plugin| match plugin {
         Some(plugin) => call(plugin),
         None => Err(Failure::permanent("called before it was configured").into()),
@@ -57,7 +55,8 @@ where
 
 impl<G: Guest> describe::Guest for G {
     fn describe() -> describe::Description {
-        let Description { name, version, summary, config_schema, signals, concurrency, grants } = G::describe();
+        let Description { name, version, summary, config_schema, signals, concurrency, grants } =
+            G::describe();
         let signals = signals.into_iter().map(|signal| match signal {
             Signal::Traces => types::Signal::Traces,
             Signal::Metrics => types::Signal::Metrics,

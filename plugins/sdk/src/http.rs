@@ -26,7 +26,9 @@ pub struct Response {
 impl Request {
     pub fn new(method: &str, url: &str) -> Request {
         let (method, url) = (method.to_owned(), url.to_owned());
-        Request { raw: http::Request { method, url, headers: Vec::new(), body: Vec::new(), timeout_ms: None } }
+        Request {
+            raw: http::Request { method, url, headers: Vec::new(), body: Vec::new(), timeout_ms: None },
+        }
     }
 
     pub fn get(url: &str) -> Request {

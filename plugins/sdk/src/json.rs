@@ -268,7 +268,8 @@ mod tests {
     /// Guarantees: what serde_json writes, byte for byte but for the escapes JSON has two ways to write.
     #[test]
     fn strings_read_back_as_they_were() {
-        let alphabet: Vec<char> = "\"\\\n\r\t\u{0}\u{8}\u{1f} \u{7f}aé\u{80}漢🦀\u{2028}!#[]".chars().collect();
+        let alphabet: Vec<char> =
+            "\"\\\n\r\t\u{0}\u{8}\u{1f} \u{7f}aé\u{80}漢🦀\u{2028}!#[]".chars().collect();
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         for length in (0..40).flat_map(|length| [length; 200]) {
             let mut random = || {

@@ -3,7 +3,8 @@
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Batch, ConfigError, Description, ExportError, Failure, LogsBatch, MetricsBatch, Output, SpanBatch, TraceBatch,
+    Batch, ConfigError, Description, ExportError, Failure, LogsBatch, MetricsBatch, Output, SpanBatch,
+    TraceBatch,
 };
 
 /// Changes, adds, splits, merges or leaves out what passes.

@@ -69,7 +69,8 @@ pub fn requests() -> Vec<Request> {
 
 /// The answer to the next request that has none yet. A request without one finds its server unreachable.
 pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) {
-    let header = |(name, value): &(&str, &str)| Header { name: (*name).to_owned(), value: (*value).to_owned() };
+    let header =
+        |(name, value): &(&str, &str)| Header { name: (*name).to_owned(), value: (*value).to_owned() };
     let headers = headers.iter().map(header).collect();
     world::with(|world| world.answers.push_back(Ok(http::Response { status, headers, body: body.to_vec() })));
 }

@@ -32,7 +32,8 @@ pub(super) fn steps(summary: &mut Summary) {
         let names: Vec<&str> = crates.iter().map(|(name, _)| name.as_str()).collect();
         fs::create_dir_all(folder())?;
         for component in build(&toolchain, &folders::root(), &names)? {
-            let prefix = crates.iter().find(|(name, _)| *name == component.package).map_or("", |(_, prefix)| prefix);
+            let prefix =
+                crates.iter().find(|(name, _)| *name == component.package).map_or("", |(_, prefix)| prefix);
             let file = folder().join(format!("{prefix}{}.wasm", component.package));
             println!("{}: {} KiB", file.display(), component.bytes.len() / 1024);
             write_if_changed(&file, &component.bytes)?;

@@ -11,5 +11,6 @@ pub fn install() -> Result<Toolchain> {
         return Ok(toolchain);
     }
     debian(&["rustc-web", "rust-web-src"])?;
-    Toolchain::find().context("Debian's rustc-web came without its standard library's sources, or rustc without rust-lld")
+    Toolchain::find()
+        .context("Debian's rustc-web came without its standard library's sources, or rustc without rust-lld")
 }

@@ -52,6 +52,7 @@ fn series(name: &str, labels: &[Label]) -> String {
     if labels.is_empty() {
         return name.to_owned();
     }
-    let labels: Vec<String> = labels.iter().map(|Label { name, value }| format!("{name}={value:?}")).collect();
+    let labels: Vec<String> =
+        labels.iter().map(|Label { name, value }| format!("{name}={value:?}")).collect();
     format!("{name}{{{}}}", labels.join(","))
 }

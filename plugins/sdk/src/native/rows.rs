@@ -40,7 +40,10 @@ pub(super) fn span(span: &wire::Span<'_>) -> Span {
 }
 
 pub(super) fn resource(resource: &wire::Resource<'_>) -> SpanResource {
-    SpanResource { attributes: attributes(resource.attributes()), schema_url: resource.schema_url().to_owned() }
+    SpanResource {
+        attributes: attributes(resource.attributes()),
+        schema_url: resource.schema_url().to_owned(),
+    }
 }
 
 pub(super) fn scope(scope: &wire::Scope<'_>) -> SpanScope {

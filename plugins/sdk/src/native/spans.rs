@@ -1,8 +1,12 @@
 use std::cell::{Ref, RefCell};
 
-use super::values::{edit_error, number_column, text_column, to_number_column, to_text_column, value, with_value};
+use super::values::{
+    edit_error, number_column, text_column, to_number_column, to_text_column, value, with_value,
+};
 use super::{flat, rows};
-use crate::bindings::spanloom::plugin::spans::{FlatSpans, Span, SpanResource, SpanScope, Status, WrongLength};
+use crate::bindings::spanloom::plugin::spans::{
+    FlatSpans, Span, SpanResource, SpanScope, Status, WrongLength,
+};
 use crate::{EditError, NumberColumn, TextColumn, Value};
 
 /// Edited by a shared reference, as a handle is.

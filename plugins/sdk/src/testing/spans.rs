@@ -54,7 +54,8 @@ impl Spans {
             "startTimeUnixNano": START_UNIX_NANO.to_string(),
             "endTimeUnixNano": (START_UNIX_NANO + 1_000_000).to_string(),
         });
-        let place = self.resources.last_mut().and_then(|resource| resource.pointer_mut("/scopeSpans/0/spans"));
+        let place =
+            self.resources.last_mut().and_then(|resource| resource.pointer_mut("/scopeSpans/0/spans"));
         if let Some(spans) = place.and_then(Json::as_array_mut) {
             spans.push(span);
         }

@@ -17,9 +17,11 @@ fn a_listed_key_loses_its_text() {
 #[test]
 fn a_query_is_cut_and_a_url_without_one_is_left_alone() {
     let url = |url: &str| testing::spans("shop").span("get").attribute("url.full", url);
-    for (given, left) in
-        [("https://a/b?c=d?e", "https://a/b?***"), ("https://a/größe?", "https://a/größe?***"), ("https://a", "https://a")]
-    {
+    for (given, left) in [
+        ("https://a/b?c=d?e", "https://a/b?***"),
+        ("https://a/größe?", "https://a/größe?***"),
+        ("https://a", "https://a"),
+    ] {
         assert_eq!(redacted("{}", url(given)).text("url.full").get(0), Some(left));
     }
 }

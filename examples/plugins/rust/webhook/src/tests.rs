@@ -9,7 +9,9 @@ const CONFIG: &str = r#"{"url": "https://hooks.example/spans"}"#;
 fn export(status: u16, headers: &[(&str, &str)]) -> Result<(), ExportError> {
     let mut webhook = testing::Exporter::<Webhook>::new(CONFIG).expect("a config");
     testing::answer(status, headers, b"");
-    webhook.export(testing::spans("shop").span("pay").attribute("amount", 7).span("ship").child_of(1).error("lost"))
+    webhook.export(
+        testing::spans("shop").span("pay").attribute("amount", 7).span("ship").child_of(1).error("lost"),
+    )
 }
 
 #[test]
@@ -48,6 +50,7 @@ fn what_failed_is_not_sent_with_the_next_batch() {
     webhook.export(testing::spans("shop").span("a")).expect_err("no server");
     testing::answer(200, &[], b"");
     assert_eq!(webhook.export(testing::spans("shop").span("b")), Ok(()));
-    let sent: Vec<usize> = testing::requests().iter().map(|request| request.body_text().lines().count()).collect();
+    let sent: Vec<usize> =
+        testing::requests().iter().map(|request| request.body_text().lines().count()).collect();
     assert_eq!(sent, [1, 1]);
 }
