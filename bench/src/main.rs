@@ -15,6 +15,7 @@ mod relay;
 mod report;
 mod shape;
 mod sink;
+mod stages;
 mod subject;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +41,8 @@ enum Part {
     /// Pass OTLP/gRPC on in batches, with nothing but stock tonic.
     #[command(hide = true)]
     Relay(relay::RelayArgs),
+    /// What plugins cost in the host's stages, beside the same work natively.
+    Stages(stages::StagesArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -48,6 +51,7 @@ fn main() -> anyhow::Result<()> {
         Some(Part::Blast(args)) => blast::run(args),
         Some(Part::Sink(args)) => sink::run(args),
         Some(Part::Relay(args)) => relay::run(args),
+        Some(Part::Stages(args)) => stages::run(&args),
         None => plan::run(&cli.run),
     }
 }

@@ -78,9 +78,9 @@ fn server_span(number: u32) -> Span {
         attributes: vec![
             text("http.request.method", method),
             text("http.route", route),
-            text("url.path", &format!("{route}/{:010x}", random >> 24)),
+            text("url.full", &format!("https://shop.example.com{route}?id={:010x}", random >> 24)),
             text("url.scheme", "https"),
-            text("server.address", "shop.example.com"),
+            text("server.address", "10.0.31.7"),
             number_of("server.port", 443),
             number_of("http.response.status_code", if failed { 503 } else { 200 }),
             text("network.protocol.version", "1.1"),

@@ -11,7 +11,7 @@ use crate::blast::Protocol;
 use crate::measure::{Load, Timing, measure};
 use crate::payload::Payload;
 use crate::report::{Memory, Record, Report};
-use crate::subject::{Subject, SubjectKind};
+use crate::subject::{PluginSubject, Subject, SubjectKind};
 
 const REQUEST_SPANS: [u32; 2] = [1_000, 100];
 const CONNECTIONS: [usize; 2] = [1, 4];
@@ -24,6 +24,9 @@ pub(crate) struct RunArgs {
     /// The `spanloom` binary (a release build)
     #[arg(long, value_name = "PATH")]
     spanloom: Option<PathBuf>,
+    /// Where `cargo xtask plugins` puts components
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
     /// An OpenTelemetry Collector binary
     #[arg(long, value_name = "PATH")]
     otelcol: Option<PathBuf>,
@@ -69,9 +72,21 @@ impl RunArgs {
     fn subjects(&self) -> Vec<SubjectKind> {
         let mut subjects = vec![SubjectKind::Wire, SubjectKind::Relay];
         subjects.extend(self.spanloom.clone().map(SubjectKind::Spanloom));
+        subjects.extend(self.with_plugins());
         subjects.extend(self.otelcol.clone().map(SubjectKind::Collector));
         subjects.extend(self.rotel.clone().map(SubjectKind::Rotel));
         subjects
+    }
+
+    /// The sampler keeps every trace: what it leaves out would not be there to be sent.
+    fn with_plugins(&self) -> Vec<SubjectKind> {
+        let (Some(spanloom), Some(plugins)) = (&self.spanloom, &self.plugins) else { return Vec::new() };
+        [("+ sampler", "[sample]"), ("+ processor", "[redact]"), ("+ both", "[sample, redact]")]
+            .map(|(name, processors)| {
+                let (spanloom, plugins) = (spanloom.clone(), plugins.clone());
+                SubjectKind::Plugins(PluginSubject { name, spanloom, plugins, processors })
+            })
+            .into()
     }
 
     fn timing(&self) -> Timing {

@@ -27,8 +27,21 @@ pub(crate) enum SubjectKind {
     Wire,
     Relay,
     Spanloom(PathBuf),
+    /// With plugins between.
+    Plugins(PluginSubject),
     Collector(PathBuf),
     Rotel(PathBuf),
+}
+
+/// Spanloom with plugins in its pipeline.
+#[derive(Clone)]
+pub(crate) struct PluginSubject {
+    pub(crate) name: &'static str,
+    pub(crate) spanloom: PathBuf,
+    /// The folder of their components.
+    pub(crate) plugins: PathBuf,
+    /// A YAML list.
+    pub(crate) processors: &'static str,
 }
 
 /// A subject at work on one protocol, in and out.
@@ -54,14 +67,15 @@ impl SubjectKind {
             Self::Wire => WIRE_FLOOR,
             Self::Relay => "relay",
             Self::Spanloom(_) => "Spanloom",
+            Self::Plugins(plugins) => plugins.name,
             Self::Collector(_) => "Collector",
             Self::Rotel(_) => "Rotel",
         }
     }
 
-    /// The relay is a yardstick for gRPC only.
+    /// The relay is a yardstick for gRPC only, and plugins cost the same whatever brought the bytes.
     pub(crate) fn speaks(&self, protocol: Protocol) -> bool {
-        !matches!((self, protocol), (Self::Relay, Protocol::Http))
+        !matches!((self, protocol), (Self::Relay | Self::Plugins(_), Protocol::Http))
     }
 
     /// Starts it, with a sink of its own that knows `payloads`, and waits until it listens. Its
@@ -94,6 +108,13 @@ impl SubjectKind {
                     scratch,
                     target,
                 )?
+            }
+            Self::Plugins(PluginSubject { spanloom, plugins, processors, .. }) => {
+                let config = write(scratch, "plugins.yaml", include_str!("../configs/plugins.yaml"))?;
+                let mut command = Command::new(spanloom);
+                command.arg("run").arg("--config").arg(config);
+                command.env("BENCH_PLUGINS", plugins).env("BENCH_PROCESSORS", processors);
+                launch(ports.set(&mut command, protocol), scratch, target)?
             }
             Self::Collector(path) => {
                 let config = write(scratch, "otelcol.yaml", include_str!("../configs/otelcol.yaml"))?;

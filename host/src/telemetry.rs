@@ -6,7 +6,10 @@ pub mod process;
 pub mod server;
 pub mod throttle;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -24,6 +27,8 @@ pub struct Telemetry {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     process: process::ProcessMetrics,
+    /// The kinds of plugins' metrics, by name.
+    plugin_metrics: Mutex<BTreeMap<String, &'static str>>,
     pub ledger: Ledger,
 }
 
@@ -39,7 +44,8 @@ impl Telemetry {
         }
         let process = process::ProcessMetrics::register(&recorder, &METADATA);
         let handle = recorder.handle();
-        Arc::new(Telemetry { recorder, handle, process, ledger: Ledger::default() })
+        let plugin_metrics = Mutex::new(BTreeMap::from([("target_info".to_owned(), "info")]));
+        Arc::new(Telemetry { recorder, handle, process, plugin_metrics, ledger: Ledger::default() })
     }
 
     pub fn counter(&self, name: &'static str, labels: Labels<'_>) -> Counter {
@@ -52,6 +58,12 @@ impl Telemetry {
 
     pub fn histogram(&self, name: &'static str, labels: Labels<'_>) -> Histogram {
         self.recorder.register_histogram(&key(name, labels), &METADATA)
+    }
+
+    /// Whether the name may be that of a plugin's metric of this kind: all series of a name are of one kind.
+    pub fn claim(&self, name: &str, kind: &'static str) -> bool {
+        let mut kinds = self.plugin_metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        *kinds.entry(name.to_owned()).or_insert(kind) == kind
     }
 
     /// A metric of a plugin, under a name of its own.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::{folders, shell, tools::peers};
+use crate::{folders, plugins, shell, tools::peers};
 
 #[derive(Args)]
 pub struct BenchArgs {
@@ -23,8 +23,15 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
         "--package",
         "spanloom-bench",
     ]))?;
-    let mut bench = shell::cargo();
-    bench.args(["run", "--quiet", "--release", "--package", "spanloom-bench", "--"]);
+    plugins::run()?;
+    let bench = || {
+        let mut bench = shell::cargo();
+        bench.args(["run", "--quiet", "--release", "--package", "spanloom-bench", "--"]);
+        bench
+    };
+    shell::run(bench().args(["stages", "--plugins"]).arg(plugins::folder()))?;
+    let mut bench = bench();
+    bench.arg("--plugins").arg(plugins::folder());
     bench.arg("--spanloom").arg(folders::target().join("release").join("spanloom"));
     for (flag, peer) in [("--rotel", peers::rotel()), ("--otelcol", peers::collector())] {
         match peer {

@@ -1,5 +1,6 @@
 //! `cargo xtask plugins`: every plugin of the clone as a component, `target/plugins/NAME.wasm`.
 
+mod guests;
 mod rust;
 mod scripted;
 
@@ -19,6 +20,7 @@ pub fn run() -> Result<ExitCode> {
 pub fn steps(summary: &mut Summary) {
     rust::steps(summary);
     scripted::steps(summary);
+    guests::step(summary);
 }
 
 /// Where components are put.

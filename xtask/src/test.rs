@@ -50,6 +50,7 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         let binary = binary.canonicalize().with_context(|| format!("no {}", binary.display()))?;
         let mut tests = shell::cargo();
         tests.args(["test", "--workspace", "--no-fail-fast", "--"]).args(filters);
+        tests.env("SPANLOOM_PLUGINS", plugins::folder());
         libtest::run(tests.env("SPANLOOM_BIN", binary).envs(environment.iter().cloned()))
     });
 }

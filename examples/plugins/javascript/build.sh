@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")"
 plugin=$1
 PATH=$PWD/node_modules/.bin:$PATH
-componentize-qjs --sync --stub-wasi --wit wit --world "$plugin" --js "$plugin.js" --output "${2:-$plugin.wasm}"
+componentize-qjs --sync --wit wit --world "$plugin" --js "$plugin.js" --output "${2:-$plugin.wasm}"

@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")"
 plugin=$1
 module=$(echo "$plugin" | tr - _)
-componentize-py --quiet --wit-path wit --world "$plugin" componentize --stub-wasi "$module" --output "${2:-$plugin.wasm}"
+componentize-py --quiet --wit-path wit --world "$plugin" componentize "$module" --output "${2:-$plugin.wasm}"

@@ -3,7 +3,11 @@
 use clap::{CommandFactory as _, Parser as _};
 
 use super::{Cli, Command, Exit, Terminal, components, plugin, print_config, validate};
-use crate::{component::Registry, config::tests::registry};
+use crate::{
+    component::Registry,
+    config::tests::registry,
+    plugin::{file::Sha256, testing::Guest},
+};
 
 /// The exit, what was printed, and what was complained of.
 fn run(arguments: &[&str]) -> (Exit, String, String) {
@@ -111,4 +115,99 @@ extension  health_check  -        -                      alpha
             "signals": ["traces", "metrics", "logs"], "stability": "alpha",
         })
     );
+}
+
+/// A folder with a processor called `redact.wasm` and one that is to be a config for it.
+fn with_plugin(config: &str) -> (tempfile::TempDir, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (wasm, yaml) = (path("redact.wasm"), path("otel.yaml"));
+    Guest { schema: SCHEMA, ..Guest::default() }.write(wasm.as_ref());
+    std::fs::write(&yaml, config).unwrap();
+    (folder, wasm, yaml)
+}
+
+const SCHEMA: &str = r#"{"type": "object", "additionalProperties": false, "required": ["keys"], "properties": {
+    "keys": {"type": "array", "items": {"type": "string"}, "description": "What to redact."},
+    "share": {"type": "number", "minimum": 0, "default": 0.5} }}"#;
+
+#[test]
+fn a_plugin_is_shown_on_a_card() {
+    let (folder, wasm, _) = with_plugin("");
+    let (exit, out, err) = run(&["plugin", "inspect", &wasm]);
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    let hash = Sha256::of(&std::fs::read(&wasm).unwrap()).to_string();
+    let shown = out.replace(&format!("{}/", folder.path().display()), "").replace(&hash, "HASH");
+    let expected = "\
+tested 1.2.3: processor
+For tests.
+
+file         redact.wasm, 4.6 KiB
+sha256       HASH
+signals      traces
+concurrency  stateless
+exports      spanloom:plugin@0.1.0: describe, processing
+imports      spanloom:plugin@0.1.0: types, spans, batches
+
+CONFIG KEY  TAKES                DEFAULT
+keys        a list of texts      (required)  What to redact.
+share       a number, 0 upwards  0.5
+";
+    assert_eq!(shown, expected, "\n{shown}");
+    let (_, out, _) = run(&["plugin", "inspect", &wasm, "--format", "json"]);
+    let card: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(card["role"], "processor");
+    assert_eq!(card["sha256"], hash);
+    assert_eq!(card["config_schema"]["required"][0], "keys");
+    assert_eq!(card["config_keys"][1]["default"], "0.5");
+}
+
+#[test]
+fn a_file_that_is_no_plugin_is_refused_with_2() {
+    let (_folder, _, yaml) = with_plugin("a: 1");
+    for command in ["inspect", "check"] {
+        let (exit, out, err) = run(&["plugin", command, &yaml]);
+        assert_eq!((exit, out.as_str()), (Exit::Wrong, ""));
+        let expected = "a text file, not a wasm component: build one with `spanloom plugin build`";
+        assert_eq!(err, format!("error: {yaml}: {expected}\n"));
+    }
+}
+
+/// The config's own mistakes elsewhere are not the plugin's, and do not fail it.
+#[test]
+fn a_plugin_is_checked_against_its_part_of_a_config() {
+    let config = "plugins: { redact: { path: redact.wasm } }\nprocessors: { redact: { keys: [a] }, redact/b: { keys: [b] }, other: }";
+    let (_folder, wasm, yaml) = with_plugin(config);
+    let (exit, out, err) = run(&["plugin", "check", &wasm]);
+    assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+    assert!(
+        out.starts_with("ok: tested 1.2.3, a plugin for spanloom:plugin@0.1.0 with the role processor, "),
+        "{out}"
+    );
+    let (exit, out, _) = run(&["plugin", "check", &wasm, "-c", &yaml]);
+    assert_eq!(exit, Exit::Done);
+    assert!(out.contains("; in the config as redact, with 2 components\n"), "{out}");
+    let (exit, _, err) =
+        run(&["plugin", "check", &wasm, "-c", &yaml, "--set", "processors::redact/b::keys=5"]);
+    assert_eq!(exit, Exit::Wrong);
+    assert!(err.starts_with("error: expected a list of texts, found `5`\n"), "{err}");
+    let (exit, _, err) =
+        run(&["plugin", "check", &wasm, "-c", &yaml, "--set", "plugins::redact::path=x.wasm"]);
+    assert_eq!(exit, Exit::Wrong);
+    assert!(err.starts_with("error: no plugin of the config is "), "{err}");
+}
+
+#[test]
+fn a_config_lists_its_plugins_among_the_components() {
+    let config = "plugins: { redact: { path: redact.wasm } }\nprocessors: { redact: { keys: [a] } }\nreceivers: { otlp: }\nexporters: { debug: }
+service: { pipelines: { traces: { receivers: [otlp], processors: [redact], exporters: [debug] } } }";
+    let (_folder, _, yaml) = with_plugin(config);
+    let (_, out, _) = run(&["components", "-c", &yaml]);
+    assert!(out.contains("PLUGIN\n"), "{out}");
+    assert!(
+        out.contains("processor  redact        -        traces                 alpha      tested 1.2.3\n"),
+        "{out}"
+    );
+    let (_, out, _) = run(&["validate", "-c", &yaml]);
+    assert_eq!(out, "ok: 1 pipeline, 1 receiver, 1 processor, 1 exporter, 1 plugin\n");
 }

@@ -1,16 +1,18 @@
 //! The `plugins:` section: each name in it becomes a component type.
 
-mod grants;
 mod limits;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use grants::StoreGrantConfig;
 pub use limits::LimitsConfig;
 
-use super::{file::Sha256, http::HttpGrantConfig};
+use super::{
+    file::Sha256,
+    http::{HttpGrantConfig, grant},
+    store::{self, StoreGrantConfig},
+};
 use crate::config::{ConfigError, Node};
 
 /// ```yaml
@@ -43,6 +45,8 @@ pub struct PluginConfig {
 pub struct GrantsConfig {
     /// The origins that it may send requests to.
     pub http: Vec<HttpGrantConfig>,
+    /// How much it may keep, if anything.
+    #[serde(deserialize_with = "store::granted")]
     pub store: Option<StoreGrantConfig>,
 }
 
@@ -76,6 +80,23 @@ impl PluginConfig {
                 "`path` is empty: name the plugin's file, as `./redact.wasm`",
             ));
         }
-        self.limits.validate()
+        let grants = &self.grants;
+        let parts = [
+            self.limits.validate(),
+            grant::validate(&grants.http).map_err(|error| error.below("grants::http")),
+            grants
+                .store
+                .map_or(Ok(()), |store| store.open().map(drop))
+                .map_err(|error| error.below("grants::store")),
+        ];
+        let findings = parts.into_iter().filter_map(Result::err).flat_map(ConfigError::into_findings);
+        ConfigError::from_findings(findings.collect())
+    }
+}
+
+impl GrantsConfig {
+    /// Whether there is a store.
+    pub fn has_store(&self) -> bool {
+        self.store.is_some()
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A call is all or nothing. While it runs nothing is settled: what the guest passes on, discards or forgets is noted, and
 //! of each batch that it changes there is a copy (which shares the bytes) of what it was before. When the call
-//! has returned, [`Custody::commit`] makes it so; when it failed, [`Custody::rollback`] gives back every batch as it was.
+//! has returned, [`Custody::commit`] makes it so. When it failed, every batch is again as it was: [`Custody::undo`] leaves
+//! the guest what it held before, [`Custody::rollback`] leaves it nothing, since it is gone.
 
 use hashbrown::HashMap;
 use wasmtime::{Result, bail, component::Resource};
@@ -11,9 +12,17 @@ use super::bindings::imported::batches::Batch as Handle;
 use crate::pipeline::{Batch, batch::Saved};
 
 /// Types of handles. They have no values: a handle is a number in the guest's [`Custody`].
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub enum Spans {}
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub enum Metrics {}
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub enum Logs {}
+
+/// Batches that one guest may have at a time.
+const BATCH_LIMIT: usize = 10_000;
+/// What one call may bring into batches, in encoded bytes: they are in the host's memory, not in the guest's.
+const BROUGHT_LIMIT_BYTES: usize = 256 << 20;
 
 #[derive(Default)]
 pub(super) struct Custody {
@@ -24,8 +33,11 @@ pub(super) struct Custody {
     emitted: Vec<Batch>,
     discarded: Vec<Batch>,
     forgotten: Vec<Batch>,
+    /// What the call that is under way was given.
+    lent: Vec<u32>,
+    brought_bytes: usize,
     /// How many items the guest let go of without saying so.
-    pub(super) items_forgotten: usize,
+    items_forgotten: usize,
 }
 
 struct Held {
@@ -36,6 +48,15 @@ struct Held {
     look: bool,
 }
 
+/// What a call that failed gives back, each batch as it was before.
+#[derive(Debug, Default)]
+pub(super) struct TakenBack {
+    /// What it was given.
+    pub(super) own: Vec<Batch>,
+    /// What the guest held of earlier calls, the oldest first.
+    pub(super) held: Vec<Batch>,
+}
+
 /// What a call let go.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
@@ -43,6 +64,9 @@ pub(super) struct Passed {
     pub(super) onward: Vec<Batch>,
     /// What the plugin took out. To be settled once what goes on has been taken.
     pub(super) filtered: Vec<Batch>,
+    /// It is not what the call was given, whole: something of earlier calls is in it, or something was held back. Then it
+    /// can't be given back to a sender.
+    pub(super) mixed: bool,
 }
 
 impl Passed {
@@ -53,11 +77,7 @@ impl Passed {
     pub(super) fn append(&mut self, mut other: Passed) {
         self.onward.append(&mut other.onward);
         self.filtered.append(&mut other.filtered);
-    }
-
-    /// What the plugin took out is dropped, as it wished: no failure.
-    pub(super) fn settle_filtered(&mut self) {
-        self.filtered.drain(..).for_each(Batch::filtered);
+        self.mixed |= other.mixed;
     }
 }
 
@@ -66,10 +86,11 @@ impl Custody {
     pub(super) fn lend(&mut self, batch: Batch) -> Handle {
         let signal = batch.data.signal();
         let number = self.put(Held { batch, new: false, look: false });
+        self.lent.push(number);
         handle(signal, number)
     }
 
-    /// Gives the guest a look at a batch that stays whose it is.
+    /// Gives the guest a look at a batch that stays whose it is, until the call ends.
     pub(super) fn show(&mut self, data: wire::Batch) -> Handle {
         let signal = data.signal();
         let number = self.put(Held { batch: Batch::owed_to_nobody(data), new: true, look: true });
@@ -81,14 +102,32 @@ impl Custody {
         self.held.values().all(|held| held.look)
     }
 
+    /// Whether the guest is to be given no more batches until it has let go of some.
+    pub(super) fn is_full(&self, limit_bytes: usize) -> bool {
+        self.held.len() >= BATCH_LIMIT
+            || self.held.values().map(|held| held.batch.data.encoded_len()).sum::<usize>() >= limit_bytes
+    }
+
+    /// How many items the guest let go of without saying so, since this was last asked.
+    pub(super) fn take_items_forgotten(&mut self) -> usize {
+        std::mem::take(&mut self.items_forgotten)
+    }
+
     /// The call has returned these: settles what it let go of, and hands out what goes on.
     pub(super) fn commit(&mut self, returned: Vec<Handle>) -> Result<Passed> {
-        let mut passed = Passed::default();
-        let returned: Vec<Batch> =
-            returned.into_iter().map(|batch| self.take(number(&batch))).collect::<Result<_>>()?;
-        passed.onward = std::mem::take(&mut self.emitted);
-        passed.onward.extend(returned);
+        // All of them, before any is taken.
+        for number in returned.iter().map(number) {
+            match self.held.get(&number) {
+                Some(held) if held.look => bail!("batch {number} is to be looked at, not to be passed on"),
+                Some(_) => {}
+                None => bail!("there is no batch {number}"),
+            }
+        }
+        let mut passed = Passed { onward: std::mem::take(&mut self.emitted), ..Passed::default() };
+        passed.onward.extend(returned.iter().filter_map(|batch| Some(self.held.remove(&number(batch))?.batch)));
         self.before.clear();
+        self.lent.clear();
+        self.brought_bytes = 0;
         for held in self.held.values_mut() {
             held.new = false;
             // What it still holds may be less than it was.
@@ -109,27 +148,64 @@ impl Custody {
         self.held.retain(|_, held| !held.look);
     }
 
-    /// The call has failed: every batch as it was before, the oldest first. The guest is to be used no more.
-    pub(super) fn rollback(&mut self) -> Vec<Batch> {
-        let mut batches: Vec<(u32, Batch)> = Vec::new();
-        let mut made: Vec<Batch> = Vec::new();
-        for (number, held) in self.held.drain() {
-            match self.before.remove(&number) {
-                Some(saved) => {
-                    batches.push((number, saved.restore()));
-                    made.push(held.batch);
-                }
-                None if held.new || held.look => made.push(held.batch),
-                None => batches.push((number, held.batch)),
-            }
-        }
-        batches.extend(self.before.drain().map(|(number, saved)| (number, saved.restore())));
-        made.append(&mut self.emitted);
+    /// After the last call: what the guest holds, those that it names first, in its order.
+    pub(super) fn hand_in(&mut self, named: &[Handle]) -> Vec<Batch> {
+        let named = named.iter().filter_map(|batch| self.held.remove(&number(batch)));
+        let mut batches: Vec<Batch> = named.filter(|held| !held.look).map(|held| held.batch).collect();
+        batches.extend(self.rollback().held);
+        batches
+    }
+
+    /// The call has failed, and the guest is gone.
+    pub(super) fn rollback(&mut self) -> TakenBack {
+        let lent = std::mem::take(&mut self.lent);
+        self.take_back(|_| true).sorted(&lent)
+    }
+
+    /// The call has failed by the guest's own word. The guest goes on: what it held before it holds, but for what it has
+    /// let go of in the call, which comes back together with what it was given.
+    pub(super) fn undo(&mut self) -> TakenBack {
+        let lent = std::mem::take(&mut self.lent);
+        self.take_back(|number| lent.contains(&number)).sorted(&lent)
+    }
+
+    /// Makes every batch what it was. What the guest still holds stays there, unless it is `wanted`.
+    fn take_back(&mut self, wanted: impl Fn(u32) -> bool) -> Restored {
+        let mut restored = Restored::default();
+        let mut made = std::mem::take(&mut self.emitted);
         made.append(&mut self.discarded);
         made.append(&mut self.forgotten);
+        for (number, mut held) in std::mem::take(&mut self.held) {
+            if held.new || held.look {
+                made.push(held.batch);
+                continue;
+            }
+            if let Some(saved) = self.before.remove(&number) {
+                made.push(std::mem::replace(&mut held.batch, saved.restore()));
+            }
+            if wanted(number) {
+                restored.0.push((number, held.batch));
+            } else {
+                self.held.insert(number, held);
+            }
+        }
+        restored.0.extend(self.before.drain().map(|(number, saved)| (number, saved.restore())));
         made.into_iter().for_each(Batch::forget);
-        batches.sort_by_key(|(number, _)| *number);
-        batches.into_iter().map(|(_, batch)| batch).collect()
+        self.brought_bytes = 0;
+        restored
+    }
+}
+
+/// Batches by their numbers.
+#[derive(Default)]
+struct Restored(Vec<(u32, Batch)>);
+
+impl Restored {
+    fn sorted(mut self, lent: &[u32]) -> TakenBack {
+        self.0.sort_by_key(|(number, _)| *number);
+        let (own, held): (Vec<_>, Vec<_>) = self.0.into_iter().partition(|(number, _)| lent.contains(number));
+        let batches = |of: Vec<(u32, Batch)>| of.into_iter().map(|(_, batch)| batch).collect();
+        TakenBack { own: batches(own), held: batches(held) }
     }
 }
 
@@ -149,6 +225,20 @@ impl Custody {
             self.before.entry(number).or_insert_with(|| held.batch.save());
         }
         Ok(&mut held.batch)
+    }
+
+    /// Before batches are made of others.
+    pub(super) fn check_room(&self) -> Result<()> {
+        if self.held.len() >= BATCH_LIMIT {
+            bail!("it has {BATCH_LIMIT} batches, and may have no more");
+        }
+        Ok(())
+    }
+
+    /// Before the guest's bytes come into a batch; whether they may.
+    pub(super) fn brings(&mut self, len: usize) -> bool {
+        self.brought_bytes = self.brought_bytes.saturating_add(len);
+        self.brought_bytes <= BROUGHT_LIMIT_BYTES
     }
 
     /// A batch that was made of another.
@@ -179,14 +269,16 @@ impl Custody {
         Ok(())
     }
 
-    /// The guest dropped its handle.
+    /// The guest dropped its handle. It may be that of a look which ended: languages that collect garbage let go late.
     pub(super) fn drop(&mut self, number: u32) -> Result<()> {
-        if self.held.get(&number).is_some_and(|held| held.look) {
-            self.held.remove(&number);
-            return Ok(());
+        match self.held.get(&number) {
+            None => {}
+            Some(held) if held.look => drop(self.held.remove(&number)),
+            Some(_) => {
+                let batch = self.take(number)?;
+                self.forgotten.push(batch);
+            }
         }
-        let batch = self.take(number)?;
-        self.forgotten.push(batch);
         Ok(())
     }
 

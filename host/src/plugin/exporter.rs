@@ -8,9 +8,8 @@ use super::{
         exported::exporting::{ExportError as GuestError, Part},
         imported::types::Failure,
     },
-    custody::Passed,
     instance::Undone,
-    pool::Pool,
+    pool::{Outcome, Pool},
     tending::{Settle, Tending},
 };
 use crate::{
@@ -31,9 +30,9 @@ struct Nothing(Arc<Pool>);
 
 #[async_trait::async_trait]
 impl Settle for Nothing {
-    async fn settle(&self, outcomes: Vec<(Passed, Option<Undone>)>) {
-        for undone in outcomes.into_iter().filter_map(|(_, undone)| undone) {
-            self.0.metrics.report(&self.0.plugin, &undone.error, "what it had in hand is lost");
+    async fn settle(&self, outcomes: Vec<Outcome>) {
+        for error in outcomes.iter().filter_map(Outcome::error) {
+            self.0.metrics.report(&self.0.plugin, error, "what it had in hand is lost");
         }
     }
 }
@@ -53,10 +52,10 @@ impl PluginExporter {
 #[async_trait::async_trait]
 impl Exporter for PluginExporter {
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
-        if !self.pool.admits() {
+        let Some(_admission) = self.pool.admit() else {
             let message = "the plugin has failed too often, and is left alone for a while".to_owned();
             return Err(ExportError::Retryable { message, after: None });
-        }
+        };
         let outcome = self.pool.export(data).await;
         self.pool.note(outcome.as_ref().err().map(|undone| &undone.error));
         match outcome {

@@ -101,12 +101,8 @@ impl CallError {
 
 fn frames(backtrace: &WasmBacktrace) -> String {
     let names = backtrace.frames().iter().map(|frame| match frame.func_name() {
-        Some(name) => wasmtime_demangle(name),
+        Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
         None => format!("<function {}>", frame.func_index()),
     });
     names.collect::<Vec<_>>().join(" < ")
-}
-
-fn wasmtime_demangle(name: &str) -> String {
-    name.to_owned()
 }

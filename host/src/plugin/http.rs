@@ -12,7 +12,7 @@ pub mod grant;
 mod outcome;
 pub mod request;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
     sync::Arc,

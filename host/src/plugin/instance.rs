@@ -26,9 +26,9 @@ use super::{
         },
     },
     card::Role,
-    custody::Passed,
+    custody::{Passed, TakenBack},
     describe::Description,
-    failure::{CallError, CallErrorKind, Overrun},
+    failure::{CallError, CallErrorKind},
     guest::{Guest, Shared},
     imports::traces::TraceBatch,
 };
@@ -53,6 +53,7 @@ pub(super) struct Instance {
     store: Store<Guest>,
     functions: Functions,
     call_timeout: Duration,
+    held_bytes: usize,
     pub(super) calls: u64,
     pub(super) born: Instant,
 }
@@ -68,17 +69,18 @@ struct Functions {
     http_handler: Option<exported::http_handler::Guest>,
 }
 
-/// A call that failed, and every batch that the guest held, as it was before the call.
+/// A call that failed, and the batches that it gives back.
 #[derive(Debug)]
 pub(super) struct Undone {
     pub(super) error: CallError,
     pub(super) retry_after: Option<Duration>,
-    pub(super) batches: Vec<Batch>,
+    pub(super) batches: TakenBack,
 }
 
 impl Undone {
-    pub(super) fn holding(error: CallError, batches: Vec<Batch>) -> Undone {
-        Undone { error, retry_after: None, batches }
+    /// Of a call that was given `own`.
+    pub(super) fn holding(error: CallError, own: Vec<Batch>) -> Undone {
+        Undone { error, retry_after: None, batches: TakenBack { own, held: Vec::new() } }
     }
 }
 
@@ -112,12 +114,12 @@ impl Instance {
         let mut store = Store::new(exports.pre.engine(), Guest::new(shared));
         store.limiter(|guest| &mut guest.limits);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |context| match Instant::now() >= context.data().deadline {
-            true => Err(Overrun(call_timeout).into()),
-            false => Ok(UpdateDeadline::Yield(1)),
+        store.epoch_deadline_callback(|context| {
+            context.data().deadline.check().map(|()| UpdateDeadline::Yield(1))
         });
-        store.data_mut().deadline = Instant::now() + call_timeout;
-        let instance = exports.pre.instantiate_async(&mut store).await?;
+        let deadline = store.data().deadline.clone();
+        deadline.start(call_timeout);
+        let instance = deadline.limit(exports.pre.instantiate_async(&mut store)).await?;
         macro_rules! load {
             ($export:ident) => {
                 exports.$export.as_ref().map(|indices| indices.load(&mut store, &instance)).transpose()?
@@ -133,7 +135,7 @@ impl Instance {
             handover: load!(handover),
             http_handler: load!(http_handler),
         };
-        Ok(Instance { store, functions, call_timeout, calls: 0, born: Instant::now() })
+        Ok(Instance { store, functions, call_timeout, held_bytes: shared.limits.held_bytes, calls: 0, born: Instant::now() })
     }
 }
 
@@ -164,9 +166,18 @@ impl Instance {
 
     pub(super) async fn process(&mut self, batch: Batch) -> Result<Passed, Undone> {
         let processing = self.functions.processing.clone();
-        let batch = self.store.data_mut().custody.lend(batch);
+        let custody = &mut self.store.data_mut().custody;
+        if custody.is_full(self.held_bytes) {
+            let full = "it holds as many batches as it may (`limits.held_mib`)";
+            let kind = CallErrorKind::Failed { retryable: true };
+            return Err(Undone::holding(CallError::new(kind, full), vec![batch]));
+        }
+        let held_nothing = custody.is_empty();
+        let batch = custody.lend(batch);
         let outcome = self.call(async |store| of(processing)?.call_process(store, batch).await).await;
-        self.conclude(outcome)
+        let mut passed = self.conclude(outcome)?;
+        passed.mixed = !held_nothing || !self.is_empty();
+        Ok(passed)
     }
 
     /// Calls the guest as it asked to be; nothing if it has no `timer`.
@@ -188,22 +199,24 @@ impl Instance {
         self.functions.handover.is_some()
     }
 
-    /// The guest's state and all that it holds, as its last call.
-    pub(super) async fn save(mut self) -> Result<(Vec<u8>, Vec<Batch>), Undone> {
+    /// The guest's state, all that it holds, and what it passes on, as its last call.
+    pub(super) async fn save(mut self) -> Result<(Vec<u8>, Vec<Batch>, Passed), Undone> {
         let Some(handover) = self.functions.handover.clone() else {
-            return Ok((Vec::new(), self.dissolve()));
+            return Ok((Vec::new(), self.dissolve(), Passed::default()));
         };
-        let (mut state, saved) = match self.call(async |store| handover.call_save(store).await).await {
-            Ok(Ok(Saved { state, batches })) => (state, Ok(Ok(batches))),
-            Ok(Err(failure)) => (Vec::new(), Ok(Err(failure))),
-            Err(error) => (Vec::new(), Err(error)),
+        let (state, named, answer) = match self.call(async |store| handover.call_save(store).await).await {
+            Ok(Ok(Saved { state, batches })) => (state, batches, Ok(Ok(Vec::new()))),
+            Ok(Err(failure)) => (Vec::new(), Vec::new(), Ok(Err(failure))),
+            Err(error) => (Vec::new(), Vec::new(), Err(error)),
         };
-        let mut passed = self.conclude(saved)?;
-        passed.settle_filtered();
-        let mut batches = passed.onward;
-        // What it did not name it has forgotten to name: it is processed as well.
-        batches.extend(self.dissolve());
-        Ok((std::mem::take(&mut state), batches))
+        match self.conclude(answer) {
+            // What it did not name it has forgotten to name.
+            Ok(passed) => Ok((state, self.store.data_mut().custody.hand_in(&named), passed)),
+            Err(mut undone) => {
+                undone.batches.held.extend(self.dissolve());
+                Err(undone)
+            }
+        }
     }
 
     /// Gives the guest another one's state, and what that one held.
@@ -227,14 +240,18 @@ impl Instance {
             Ok(traces) => {
                 let number = traces.rep();
                 let outcome = self.call(async |store| of(sampling)?.call_sample(store, traces).await).await;
+                let guest = self.store.data_mut();
                 // Gone already, if the guest let go of it as it should.
-                let _ = self.store.data_mut().table.delete(Resource::<TraceBatch>::new_own(number));
+                if let Ok(traces) = guest.table.get_mut(&Resource::<TraceBatch>::new_borrow(number)) {
+                    traces.end();
+                }
+                guest.custody.end_looks();
                 outcome
             }
             Err(full) => Err(CallError::new(CallErrorKind::Start, full.to_string())),
         };
         let decisions = match outcome {
-            Ok(Ok(decisions)) if decisions.len() == count => return Ok(decisions),
+            Ok(Ok(decisions)) if decisions.len() == count => check_rates(decisions),
             Ok(Ok(decisions)) => Err(CallError::new(
                 CallErrorKind::WrongAnswer,
                 format!("{} decisions for {count} traces", decisions.len()),
@@ -242,10 +259,13 @@ impl Instance {
             Ok(Err(failure)) => Ok(Err(failure)),
             Err(error) => Err(error),
         };
-        match self.conclude(decisions) {
-            Ok(_) => Ok(Vec::new()),
-            Err(undone) => Err(undone),
-        }
+        // It was given nothing that it could give back.
+        let (error, retry_after) = match decisions {
+            Ok(Ok(decisions)) => return Ok(decisions),
+            Ok(Err(failure)) => CallError::failed(failure),
+            Err(error) => (error, None),
+        };
+        Err(Undone { error, retry_after, batches: TakenBack::default() })
     }
 
     /// Shows the guest a batch, to send it.
@@ -262,7 +282,7 @@ impl Instance {
         let handler = self.functions.http_handler.clone();
         match self.call(async |store| of(handler)?.call_handle(store, &request).await).await {
             Ok(answer) => self.conclude(Ok(Ok(Vec::new()))).map(|passed| (answer, passed)),
-            Err(error) => Err(self.take_back(error, None)),
+            Err(error) => Err(Undone { error, retry_after: None, batches: self.store.data_mut().custody.rollback() }),
         }
     }
 
@@ -279,9 +299,14 @@ impl Instance {
         self.store.data().limits.memory_used_bytes
     }
 
+    /// How many items the guest let go of without saying so, since this was last asked.
+    pub(super) fn take_items_forgotten(&mut self) -> usize {
+        self.store.data_mut().custody.take_items_forgotten()
+    }
+
     /// Every batch that the guest holds; it is to be used no more.
     pub(super) fn dissolve(mut self) -> Vec<Batch> {
-        self.store.data_mut().custody.rollback()
+        self.store.data_mut().custody.rollback().held
     }
 
     async fn call<T>(
@@ -289,9 +314,10 @@ impl Instance {
         call: impl AsyncFnOnce(&mut Store<Guest>) -> Result<T>,
     ) -> Result<T, CallError> {
         self.calls += 1;
-        self.store.data_mut().deadline = Instant::now() + self.call_timeout;
+        let deadline = self.store.data().deadline.clone();
+        deadline.start(self.call_timeout);
         self.store.set_epoch_deadline(1);
-        call(&mut self.store).await.map_err(|error| CallError::of(&error))
+        deadline.limit(call(&mut self.store)).await.map_err(|error| CallError::of(&error))
     }
 
     /// Makes what a call did so, or takes it back.
@@ -299,20 +325,33 @@ impl Instance {
         &mut self,
         outcome: Result<Result<Vec<Handle>, Failure>, CallError>,
     ) -> Result<Passed, Undone> {
-        let (error, retry_after) = match outcome {
-            Ok(Ok(returned)) => match self.store.data_mut().custody.commit(returned) {
+        let custody = &mut self.store.data_mut().custody;
+        let error = match outcome {
+            Ok(Ok(returned)) => match custody.commit(returned) {
                 Ok(passed) => return Ok(passed),
-                Err(wrong) => (CallError::new(CallErrorKind::WrongAnswer, wrong.to_string()), None),
+                Err(wrong) => CallError::new(CallErrorKind::WrongAnswer, wrong.to_string()),
             },
-            Ok(Err(failure)) => CallError::failed(failure),
-            Err(error) => (error, None),
+            Ok(Err(failure)) => {
+                let (error, retry_after) = CallError::failed(failure);
+                return Err(Undone { error, retry_after, batches: custody.undo() });
+            }
+            Err(error) => error,
         };
-        Err(self.take_back(error, retry_after))
+        Err(Undone { error, retry_after: None, batches: custody.rollback() })
     }
+}
 
-    fn take_back(&mut self, error: CallError, retry_after: Option<Duration>) -> Undone {
-        Undone { error, retry_after, batches: self.store.data_mut().custody.rollback() }
+/// A rate is a share of traces.
+fn check_rates(decisions: Vec<Decision>) -> Result<Result<Vec<Decision>, Failure>, CallError> {
+    for decision in &decisions {
+        if let Decision::Keep(rate) = decision
+            && !(*rate > 0.0 && *rate <= 1.0)
+        {
+            let wrong = format!("{rate} is no share of traces to keep: above 0 and up to 1");
+            return Err(CallError::new(CallErrorKind::WrongAnswer, wrong));
+        }
     }
+    Ok(Ok(decisions))
 }
 
 /// The card says that it is there.

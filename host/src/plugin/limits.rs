@@ -14,6 +14,8 @@ pub struct Limits {
     /// How many guests may run at a time.
     pub instances: NonZeroUsize,
     pub table_elements: usize,
+    /// Of batches that a guest holds from call to call, encoded.
+    pub held_bytes: usize,
     /// A guest is replaced after so many calls.
     pub max_calls: u64,
     /// A guest is replaced when it is this old.
@@ -35,6 +37,7 @@ impl From<&LimitsConfig> for Limits {
             call_timeout: config.call_timeout.0,
             instances: NonZeroUsize::new(config.instances as usize).unwrap_or(workers),
             table_elements: config.table_elements as usize,
+            held_bytes: (config.held_mib as usize) << 20,
             max_calls: Some(config.max_calls).filter(|calls| *calls > 0).unwrap_or(u64::MAX),
             max_age: Some(config.max_age.0).filter(|age| !age.is_zero()).unwrap_or(Duration::MAX),
             recycle_memory_bytes: memory_bytes / 4 * 3,

@@ -16,9 +16,11 @@ pub(super) struct PluginMetrics {
     plugin: String,
     succeeded: Counter,
     busy_nanoseconds: Counter,
+    forgotten_items: Counter,
     pub(super) replays: Counter,
     pub(super) breaker_open: Gauge,
     failures: Throttle,
+    repetitions: Throttle,
 }
 
 impl PluginMetrics {
@@ -31,9 +33,11 @@ impl PluginMetrics {
             plugin: plugin.to_owned(),
             succeeded: telemetry.counter("spanloom_plugin_calls", succeeded),
             busy_nanoseconds: telemetry.counter("spanloom_plugin_busy_nanoseconds", labels),
+            forgotten_items: telemetry.counter("spanloom_plugin_forgotten_items", labels),
             replays: telemetry.counter("spanloom_plugin_replays", labels),
             breaker_open: telemetry.gauge("spanloom_plugin_breaker_open", labels),
             failures: Throttle::default(),
+            repetitions: Throttle::default(),
         }
     }
 
@@ -51,6 +55,11 @@ impl PluginMetrics {
         self.telemetry.counter("spanloom_plugin_calls", labels).increment(1);
     }
 
+    /// Let go of without a word: a mistake of the plugin.
+    pub(super) fn forgotten(&self, items: usize) {
+        self.forgotten_items.increment(items as u64);
+    }
+
     pub(super) fn recycled(&self, why: &str) {
         let labels: Labels<'_> = &[("component", &self.component), ("plugin", &self.plugin), ("reason", why)];
         self.telemetry.counter("spanloom_plugin_recycled", labels).increment(1);
@@ -58,7 +67,19 @@ impl PluginMetrics {
 
     /// One line in the log, now and then, with what the host does about it.
     pub(super) fn report(&self, plugin: &Plugin, error: &CallError, consequence: &str) {
-        let Some(withheld) = self.failures.admit() else { return };
+        if let Some(withheld) = self.failures.admit() {
+            self.write(plugin, error, consequence, withheld);
+        }
+    }
+
+    /// As [`PluginMetrics::report`], of a call that is repeated: so many of them do not hide what came of those that were in vain.
+    pub(super) fn report_replay(&self, plugin: &Plugin, error: &CallError) {
+        if let Some(withheld) = self.repetitions.admit() {
+            self.write(plugin, error, "a fresh instance takes over", withheld);
+        }
+    }
+
+    fn write(&self, plugin: &Plugin, error: &CallError, consequence: &str, withheld: u64) {
         let (component, version) = (self.component.as_str(), plugin.description.version.as_str());
         let (plugin, hash) = (self.plugin.as_str(), plugin.short_hash());
         let backtrace = (!error.backtrace.is_empty()).then_some(error.backtrace.as_str());

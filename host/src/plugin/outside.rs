@@ -6,6 +6,7 @@ use super::{
     Limits,
     config::GrantsConfig,
     http::{HttpClient, HttpLimits},
+    store::{KeyValues, StoreGrantConfig},
 };
 use crate::{config::ConfigError, telemetry::Telemetry};
 
@@ -13,6 +14,8 @@ use crate::{config::ConfigError, telemetry::Telemetry};
 #[derive(Clone)]
 pub struct Outside {
     pub(super) http: Arc<HttpClient>,
+    /// None if it is not granted.
+    pub(super) store: Option<Arc<KeyValues>>,
 }
 
 impl Outside {
@@ -27,6 +30,8 @@ impl Outside {
         let http_limits = HttpLimits { concurrent: limits.http_requests, ..HttpLimits::default() };
         let http = HttpClient::new(component, &grants.http, http_limits, telemetry.clone())
             .map_err(|error| error.below("http"))?;
-        Ok(Outside { http: Arc::new(http) })
+        let store = grants.store.map(StoreGrantConfig::open).transpose();
+        let store = store.map_err(|error| error.below("store"))?;
+        Ok(Outside { http: Arc::new(http), store: store.map(Arc::new) })
     }
 }

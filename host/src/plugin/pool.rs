@@ -1,5 +1,7 @@
 //! The instances of one component: which takes what, when one is replaced, and what becomes of a call that fails.
 
+mod replay;
+
 use std::{
     sync::{Arc, Mutex},
     time::Instant,
@@ -9,6 +11,8 @@ use tokio::sync::{MutexGuard, Notify, Semaphore, SemaphorePermit};
 
 use wire::Traces;
 
+pub(super) use replay::Outcome;
+
 use super::{
     Plugin,
     bindings::exported::{
@@ -16,9 +20,8 @@ use super::{
         http_handler::{Incoming, Outgoing},
         sampling::Decision,
     },
-    breaker::{Breaker, Turn},
+    breaker::{Admission, Breaker, Turn},
     card::Role,
-    custody::Passed,
     describe::Concurrency,
     failure::{CallError, CallErrorKind},
     guest::Shared,
@@ -43,7 +46,7 @@ pub(super) struct Pool {
     breaker: Breaker,
     pub(super) metrics: PluginMetrics,
     /// What came of calls that nobody waits for.
-    late: Mutex<Vec<(Passed, Option<Undone>)>>,
+    late: Mutex<Vec<Outcome>>,
     /// Told when there is something to [tend](Pool::tend) to: a guest has asked to be woken, or is to be replaced.
     pub(super) wakes: Notify,
 }
@@ -109,14 +112,12 @@ impl Pool {
     }
 
     /// Gives a guest a batch. If the call fails by accident, all that the guest held goes to a fresh one, once.
-    pub(super) async fn process(&self, place: Place, batch: Batch) -> (Passed, Option<Undone>) {
+    pub(super) async fn process(&self, place: Place, batch: Batch) -> Outcome {
         let mut lease = self.lease(place).await;
-        let slot = &mut lease.instance;
-        if let Err(error) = self.ready(slot).await {
-            return (Passed::default(), Some(Undone::holding(error, vec![batch])));
+        match self.give(&mut lease.instance, batch).await {
+            Ok(passed) => Outcome::of(passed),
+            Err(undone) => self.replay(&mut lease.instance, undone).await,
         }
-        let outcome = self.attempt(slot, async |guest| guest.process(batch).await).await;
-        self.mend(slot, outcome).await
     }
 
     /// Shows a guest a batch, to send it.
@@ -144,12 +145,12 @@ impl Pool {
         self.ready(slot).await.map_err(|error| Undone::holding(error, Vec::new()))?;
         match self.attempt(slot, async |guest| guest.handle(request).await).await {
             Ok((answer, passed)) => {
-                self.later((passed, None));
+                self.later(Outcome::of(passed));
                 Ok(answer)
             }
             Err(mut undone) => {
-                let held = std::mem::take(&mut undone.batches);
-                let outcome = self.feed(slot, held).await;
+                let mut outcome = Outcome::default();
+                self.feed(slot, std::mem::take(&mut undone.batches.held), &mut outcome).await;
                 self.later(outcome);
                 Err(undone)
             }
@@ -157,8 +158,8 @@ impl Pool {
     }
 
     /// Leaves what came of a call that nobody waits for to who tends the guests.
-    fn later(&self, outcome: (Passed, Option<Undone>)) {
-        if !outcome.0.is_empty() || outcome.1.is_some() {
+    fn later(&self, outcome: Outcome) {
+        if !outcome.is_empty() {
             self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(outcome);
             self.wakes.notify_one();
         }
@@ -185,7 +186,7 @@ impl Pool {
 
     /// Replaces the guests whose time has come and who have a state to hand over, wakes those that asked for it, and says
     /// when the next wants to be.
-    pub(super) async fn tend(&self) -> (Vec<(Passed, Option<Undone>)>, Option<Instant>) {
+    pub(super) async fn tend(&self) -> (Vec<Outcome>, Option<Instant>) {
         let late = std::mem::take(&mut *self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         let (mut outcomes, mut next) = (late, None);
         for slot in &self.slots {
@@ -193,8 +194,10 @@ impl Pool {
             outcomes.extend(self.hand_over(&mut slot).await);
             let wake_at = slot.as_ref().and_then(Instance::wake_at);
             if wake_at.is_some_and(|at| at <= Instant::now()) {
-                let outcome = self.attempt(&mut slot, async |guest| guest.wake().await).await;
-                outcomes.push(self.mend(&mut slot, outcome).await);
+                outcomes.push(match self.attempt(&mut slot, async |guest| guest.wake().await).await {
+                    Ok(passed) => Outcome::of(passed),
+                    Err(undone) => self.replay(&mut slot, undone).await,
+                });
             }
             let wake_at = slot.as_ref().and_then(Instance::wake_at);
             next = [next, wake_at].into_iter().flatten().min();
@@ -203,28 +206,41 @@ impl Pool {
     }
 
     /// Asks every guest for what it still holds; none is used afterwards.
-    pub(super) async fn flush(&self) -> Vec<(Passed, Option<Undone>)> {
+    pub(super) async fn flush(&self) -> Vec<Outcome> {
         let mut outcomes =
             std::mem::take(&mut *self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         for slot in &self.slots {
-            let mut slot = slot.lock().await;
-            if slot.is_none() {
-                continue;
-            }
-            let outcome = self.attempt(&mut slot, async |guest| guest.flush().await).await;
-            outcomes.push(self.mend(&mut slot, outcome).await);
-            let kept = slot.take().map(Instance::dissolve).unwrap_or_default();
-            if !kept.is_empty() {
-                let error = CallError::new(CallErrorKind::WrongAnswer, "it kept batches when it was flushed");
-                outcomes.push((Passed::default(), Some(Undone::holding(error, kept))));
-            }
+            self.flush_slot(&mut *slot.lock().await, &mut outcomes).await;
         }
         outcomes
     }
 
-    /// Whether the plugin is to be called at all: while it keeps failing it is not.
-    pub(super) fn admits(&self) -> bool {
-        self.breaker.admits()
+    async fn flush_slot(&self, slot: &mut Option<Instance>, outcomes: &mut Vec<Outcome>) {
+        // Once more for the fresh instance that an accident leaves with what was held.
+        for _ in 0..2 {
+            if slot.is_none() {
+                break;
+            }
+            match self.attempt(slot, async |guest| guest.flush().await).await {
+                Ok(passed) => {
+                    outcomes.push(Outcome::of(passed));
+                    break;
+                }
+                Err(undone) => outcomes.push(self.replay(slot, undone).await),
+            }
+        }
+        let kept = slot.take().map(Instance::dissolve).unwrap_or_default();
+        if !kept.is_empty() {
+            let error = CallError::new(CallErrorKind::WrongAnswer, "it kept batches when it was flushed");
+            let lost = Some(Undone::holding(error, kept));
+            outcomes.push(Outcome { lost, ..Outcome::default() });
+        }
+    }
+
+    /// Whether the plugin is to be called at all: while it keeps failing it is not. To be kept until the call has been
+    /// [noted](Pool::note).
+    pub(super) fn admit(&self) -> Option<Admission<'_>> {
+        self.breaker.admit()
     }
 
     /// Tells breaker and log how a batch fared.
@@ -275,8 +291,8 @@ impl Pool {
         Ok(())
     }
 
-    /// One call with the slot's instance, which must be [ready](Pool::ready). An instance whose call failed by accident is dropped, and so is
-    /// one that was made to give back more than the call's own batch.
+    /// One call with the slot's instance, which must be [ready](Pool::ready). An instance whose call failed by accident is
+    /// dropped.
     async fn attempt<T>(
         &self,
         slot: &mut Option<Instance>,
@@ -288,59 +304,15 @@ impl Pool {
         let begun = Instant::now();
         let outcome = call(&mut guest).await;
         self.metrics.busy(begun.elapsed());
+        self.metrics.forgotten(guest.take_items_forgotten());
         match &outcome {
             Ok(_) => self.metrics.succeeded(),
             Err(undone) => self.metrics.count(&undone.error),
         }
-        let usable = outcome
-            .as_ref()
-            .err()
-            .is_none_or(|undone| !undone.error.kind.is_accident() && undone.batches.len() <= 1);
-        if usable {
+        if !outcome.as_ref().is_err_and(|undone| undone.error.kind.is_accident()) {
             self.keep(slot, guest);
         }
         outcome
-    }
-
-    /// Replays what an accident gave back.
-    async fn mend(
-        &self,
-        slot: &mut Option<Instance>,
-        outcome: Result<Passed, Undone>,
-    ) -> (Passed, Option<Undone>) {
-        match outcome {
-            Ok(passed) => (passed, None),
-            Err(undone) if undone.error.kind.is_accident() => {
-                self.replaying(&undone.error);
-                self.feed(slot, undone.batches).await
-            }
-            Err(undone) => (Passed::default(), Some(undone)),
-        }
-    }
-
-    /// One batch after another, until one fails.
-    async fn feed(&self, slot: &mut Option<Instance>, batches: Vec<Batch>) -> (Passed, Option<Undone>) {
-        let mut all_passed = Passed::default();
-        let mut batches = batches.into_iter();
-        while let Some(batch) = batches.next() {
-            if let Err(error) = self.ready(slot).await {
-                let rest = std::iter::once(batch).chain(batches).collect();
-                return (all_passed, Some(Undone::holding(error, rest)));
-            }
-            match self.attempt(slot, async |guest| guest.process(batch).await).await {
-                Ok(passed) => all_passed.append(passed),
-                Err(mut undone) => {
-                    undone.batches.extend(batches);
-                    return (all_passed, Some(undone));
-                }
-            }
-        }
-        (all_passed, None)
-    }
-
-    fn replaying(&self, error: &CallError) {
-        self.metrics.replays.increment(1);
-        self.metrics.report(&self.plugin, error, "a fresh instance takes over");
     }
 
     /// Puts the guest back, unless its time has come. One that has something to hand over stays until it is tended to.
@@ -368,7 +340,7 @@ impl Pool {
     }
 
     /// Puts a new instance with the state of the old one in its place, if its time has come.
-    async fn hand_over(&self, slot: &mut Option<Instance>) -> Option<(Passed, Option<Undone>)> {
+    async fn hand_over(&self, slot: &mut Option<Instance>) -> Option<Outcome> {
         let why = slot.as_ref().filter(|guest| guest.hands_over()).and_then(|guest| self.is_due(guest))?;
         let fresh = match self.start().await {
             Ok(fresh) => fresh,
@@ -379,20 +351,24 @@ impl Pool {
         };
         let old = slot.replace(fresh)?;
         self.metrics.recycled(why);
-        let outcome = match old.save().await {
-            Ok((state, batches)) => {
+        let mut outcome = Outcome::default();
+        let restored = match old.save().await {
+            Ok((state, batches, passed)) => {
+                outcome.passed.append(passed);
                 self.attempt(slot, async |fresh| fresh.restore(state, batches).await).await
             }
             Err(undone) => Err(undone),
         };
-        Some(match outcome {
-            Ok(passed) => (passed, None),
-            Err(undone) => {
-                let error = &undone.error;
-                self.metrics.report(&self.plugin, error, "its batches are processed anew");
-                self.feed(slot, undone.batches).await
+        match restored {
+            Ok(passed) => outcome.passed.append(passed),
+            Err(Undone { error, batches, .. }) => {
+                self.metrics.report(&self.plugin, &error, "its batches are processed anew");
+                let mut held = batches.held;
+                held.extend(batches.own);
+                self.feed(slot, held, &mut outcome).await;
             }
-        })
+        }
+        Some(outcome)
     }
 
     async fn start(&self) -> Result<Instance, CallError> {

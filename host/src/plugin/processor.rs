@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use super::{
-    CallError, Concurrency, Plugin, Role, StageSettings,
-    pool::Place,
+    Concurrency, Plugin, Role, StageSettings,
+    pool::{Outcome, Place},
     stage::Stage,
     tending::{Settle, Tending},
 };
@@ -47,9 +47,9 @@ impl Consumer for PluginProcessor {
         if !plugin.description.signals.contains(&batch.data.signal()) {
             return self.stage.next.consume(batch).await;
         }
-        if !self.stage.pool.admits() {
+        let Some(_admission) = self.stage.pool.admit() else {
             return self.stage.fall_back(Stage::left_alone(batch), true).await;
-        }
+        };
         if plugin.description.concurrency == Concurrency::Stateless {
             return self.stage.process(Place::Any, batch).await;
         }
@@ -67,14 +67,17 @@ impl Consumer for PluginProcessor {
 
 impl Stage {
     async fn process(&self, place: Place, batch: Batch) -> Result<(), Box<Refused>> {
-        let (passed, undone) = self.pool.process(place, batch).await;
-        self.pool.note(undone.as_ref().map(|undone| &undone.error));
-        match undone {
-            None => self.hand_on(passed).await,
-            Some(undone) => {
-                let taken = !passed.onward.is_empty();
-                self.settle(vec![(passed, None)]).await;
-                self.fall_back(undone, !taken).await
+        let outcome = self.pool.process(place, batch).await;
+        self.pool.note(outcome.error());
+        match outcome {
+            Outcome { passed, undone: None, lost: None } if !passed.mixed => self.hand_on(passed).await,
+            // Senders whose batches a guest held have had their answer: it can't go back to this one.
+            Outcome { passed, undone, lost } => {
+                self.settle(vec![Outcome { passed, undone: None, lost }]).await;
+                match undone {
+                    Some(undone) => self.fall_back(undone, true).await,
+                    None => Ok(()),
+                }
             }
         }
     }

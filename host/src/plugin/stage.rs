@@ -6,14 +6,14 @@ use super::{
     Plugin,
     card::Role,
     config::OnFailure,
-    custody::Passed,
+    custody::{Passed, TakenBack},
     failure::{CallError, CallErrorKind},
     guest::Shared,
     instance::Undone,
     limits::Limits,
     metrics::PluginMetrics,
     outside::Outside,
-    pool::Pool,
+    pool::{Outcome, Pool},
     tending::Settle,
 };
 use crate::{
@@ -75,7 +75,7 @@ impl Stage {
                 Err(back) => refused.push(*back),
             }
         }
-        let Passed { filtered, .. } = Passed { onward: Vec::new(), filtered: passed.filtered };
+        let filtered = passed.filtered;
         if taken {
             filtered.into_iter().for_each(Batch::filtered);
             refused.into_iter().for_each(drop_refused);
@@ -93,29 +93,34 @@ impl Stage {
         Err(batch.refused(failure))
     }
 
-    /// What `on_failure` says. The last of the batches is the sender's, if there is a sender.
+    /// What `on_failure` says of what the call was given. It is one batch, and its sender's, if there is a sender.
     pub(super) async fn fall_back(&self, undone: Undone, has_sender: bool) -> Result<(), Box<Refused>> {
-        let Undone { error, retry_after, mut batches } = undone;
+        let Undone { error, retry_after, batches: TakenBack { mut own, mut held } } = undone;
         let metrics = &self.pool.metrics;
         let consequence = match self.on_failure {
+            OnFailure::Reject if !has_sender => "what it held is dropped",
             OnFailure::Reject => "the batch is rejected",
             OnFailure::Pass => "the batch goes on as it came",
             OnFailure::Drop => "the batch is dropped",
         };
         metrics.report(&self.pool.plugin, &error, consequence);
         let failure = failure(&error, retry_after);
-        let senders = if has_sender && self.on_failure == OnFailure::Reject { batches.pop() } else { None };
-        for batch in batches {
-            match self.on_failure {
-                OnFailure::Pass => {
-                    if let Err(back) = self.next.consume(batch).await {
-                        drop_refused(*back);
-                    }
-                }
-                OnFailure::Drop | OnFailure::Reject => batch.dropped(&failure),
+        let senders = if has_sender { own.pop() } else { None };
+        held.append(&mut own);
+        for batch in held {
+            if self.on_failure != OnFailure::Pass {
+                batch.dropped(&failure);
+            } else if let Err(back) = self.next.consume(batch).await {
+                drop_refused(*back);
             }
         }
-        senders.map_or(Ok(()), |batch| Err(batch.refused(failure)))
+        let Some(batch) = senders else { return Ok(()) };
+        match self.on_failure {
+            OnFailure::Reject => return Err(batch.refused(failure)),
+            OnFailure::Pass => return self.next.consume(batch).await,
+            OnFailure::Drop => batch.dropped(&failure),
+        }
+        Ok(())
     }
 
     /// For a batch that is not given to the plugin because it keeps failing.
@@ -131,15 +136,15 @@ impl Stage {
 #[async_trait::async_trait]
 impl Settle for Stage {
     /// There is no sender to give anything back to.
-    async fn settle(&self, outcomes: Vec<(Passed, Option<Undone>)>) {
-        for (passed, undone) in outcomes {
+    async fn settle(&self, outcomes: Vec<Outcome>) {
+        for Outcome { passed, undone, lost } in outcomes {
             if let Err(back) = self.hand_on(passed).await {
                 drop_refused(*back);
             }
-            if let Some(undone) = undone
-                && let Err(back) = self.fall_back(undone, false).await
-            {
-                drop_refused(*back);
+            for undone in [lost, undone].into_iter().flatten() {
+                if let Err(back) = self.fall_back(undone, false).await {
+                    drop_refused(*back);
+                }
             }
         }
     }

@@ -24,9 +24,10 @@ const ENTRY_BYTES: usize = 64;
 const MAX_LISTED: usize = 10_000;
 
 /// `grants.store`: `true`, or how much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StoreGrantConfig {
-    /// Keys and values together; 0, or `false` in the grant's place, is no store.
+    /// Keys and values together, and 64 bytes an entry.
     pub max_mib: u32,
 }
 
@@ -95,49 +96,39 @@ fn cost(key: &str, value_bytes: usize) -> usize {
 }
 
 impl StoreGrantConfig {
-    pub fn max_bytes(self) -> usize {
-        (self.max_mib as usize) << 20
-    }
-
+    /// An empty store.
+    ///
     /// # Errors
     /// The key is below the grant.
-    pub fn validate(self) -> Result<(), ConfigError> {
-        if self.max_mib > LIMIT_MAX_MIB {
-            return Err(ConfigError::on("max_mib", format!("must be at most {LIMIT_MAX_MIB}")));
+    pub fn open(self) -> Result<KeyValues, ConfigError> {
+        match self.max_mib {
+            1..=LIMIT_MAX_MIB => Ok(KeyValues::new((self.max_mib as usize) << 20)),
+            _ => Err(ConfigError::on("max_mib", format!("must be from 1 to {LIMIT_MAX_MIB}"))),
         }
-        Ok(())
     }
 }
 
-impl<'de> Deserialize<'de> for StoreGrantConfig {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<StoreGrantConfig, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct StoreGrantMap {
-            max_mib: u32,
+/// `true` is the default size, `false` is no grant.
+pub fn granted<'de, D: Deserializer<'de>>(from: D) -> Result<Option<StoreGrantConfig>, D::Error> {
+    struct BoolOrMap;
+
+    impl<'de> Visitor<'de> for BoolOrMap {
+        type Value = Option<StoreGrantConfig>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("`true`, or a map with the key `max_mib`")
         }
 
-        struct BoolOrMap;
-
-        impl<'de> Visitor<'de> for BoolOrMap {
-            type Value = StoreGrantConfig;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`true`, or a map with the key `max_mib`")
-            }
-
-            fn visit_bool<E>(self, granted: bool) -> Result<StoreGrantConfig, E> {
-                Ok(StoreGrantConfig { max_mib: if granted { DEFAULT_MAX_MIB } else { 0 } })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<StoreGrantConfig, A::Error> {
-                let StoreGrantMap { max_mib } = StoreGrantMap::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(StoreGrantConfig { max_mib })
-            }
+        fn visit_bool<E>(self, granted: bool) -> Result<Self::Value, E> {
+            Ok(granted.then_some(StoreGrantConfig { max_mib: DEFAULT_MAX_MIB }))
         }
 
-        from.deserialize_any(BoolOrMap)
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            StoreGrantConfig::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
     }
+
+    from.deserialize_any(BoolOrMap)
 }
 
 #[cfg(test)]
@@ -145,7 +136,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::Node;
+    use crate::{config::Node, plugin::config::GrantsConfig};
 
     #[test]
     fn what_was_set_is_there_until_it_is_deleted() {
@@ -192,20 +183,21 @@ mod tests {
 
     #[test]
     fn a_grant_is_a_word_or_a_size() {
-        let read = |config| {
-            let config: StoreGrantConfig =
-                Node::from_json(config).read().map_err(|error: ConfigError| error.to_string())?;
-            config.validate().map_err(|error| error.to_string())?;
-            Ok::<_, String>(config.max_mib)
+        let read = |store| {
+            let grants = Node::from_json(json!({ "store": store }));
+            let GrantsConfig { store, .. } = grants.read().map_err(|error: ConfigError| error.to_string())?;
+            let opened = store.map(StoreGrantConfig::open).transpose();
+            opened.map(|store| store.map(|store| store.max_bytes)).map_err(|error| error.to_string())
         };
-        assert_eq!(read(json!(true)), Ok(1));
-        assert_eq!(read(json!(false)), Ok(0));
-        assert_eq!(read(json!({ "max_mib": 16 })), Ok(16));
+        assert_eq!(read(json!(true)), Ok(Some(1 << 20)));
+        assert_eq!(read(json!(false)), Ok(None));
+        assert_eq!(read(json!({ "max_mib": 16 })), Ok(Some(16 << 20)));
         for (config, said) in [
             (json!("yes"), "`true`"),
             (json!({}), "`max_mib` is missing"),
             (json!({ "max_mb": 1 }), "unknown key `max_mb`"),
-            (json!({ "max_mib": 4096 }), "at most 1024"),
+            (json!({ "max_mib": 4096 }), "from 1 to 1024"),
+            (json!({ "max_mib": 0 }), "from 1 to 1024"),
             (json!({ "max_mib": -1 }), "0 to 4294967295"),
         ] {
             let error = read(config).unwrap_err();

@@ -6,12 +6,15 @@ use std::{sync::Arc, time::Instant};
 use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{custody::Passed, handler::Handler, instance::Undone, pool::Pool};
+use super::{
+    handler::Handler,
+    pool::{Outcome, Pool},
+};
 
 /// Takes what came of calls that no sender waits for.
 #[async_trait::async_trait]
 pub(super) trait Settle: Send + Sync + 'static {
-    async fn settle(&self, outcomes: Vec<(Passed, Option<Undone>)>);
+    async fn settle(&self, outcomes: Vec<Outcome>);
 }
 
 /// The tasks of one component.

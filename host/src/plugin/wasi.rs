@@ -4,15 +4,11 @@
 
 mod clock;
 mod http;
-pub(super) mod output;
-mod poll;
+mod output;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use wasmtime::{
     Result,
@@ -25,9 +21,11 @@ use self::{
     clock::WholeMillis,
     http::GrantedHttp,
     output::{Lines, OnLine, Output},
-    poll::{Limited, LimitedPoll, PollView},
 };
-use super::http::HttpClient;
+use super::{
+    bindings::imported::log::Level, deadline::Deadline, guest::Guest, http::HttpClient,
+    imports::log::GuestLog,
+};
 
 /// Streams, pollables, requests and so on that one guest may have at a time.
 const MAX_RESOURCES: usize = 4096;
@@ -37,16 +35,14 @@ const MAX_RANDOM_BYTES: u64 = 1 << 20;
 /// What WASI has of one guest. Made when the guest first uses any of it, since most never do.
 pub(super) struct WasiState {
     settings: WasiSettings,
+    deadline: Deadline,
     used: Option<Box<Used>>,
 }
 
 #[derive(Clone)]
 pub(super) struct WasiSettings {
-    pub(super) http: Arc<HttpClient>,
-    /// Is given each line that the guest prints.
-    pub(super) on_line: OnLine,
-    /// For the error that ends a call.
-    pub(super) call_timeout: Duration,
+    http: Arc<HttpClient>,
+    on_line: OnLine,
 }
 
 struct Used {
@@ -56,35 +52,31 @@ struct Used {
     table: ResourceTable,
 }
 
+impl WasiSettings {
+    /// What guests print goes into the log: standard output as `info`, standard error as `warn`.
+    pub(super) fn new(http: &Arc<HttpClient>, log: &Arc<GuestLog>) -> WasiSettings {
+        let log = log.clone();
+        let on_line: OnLine = Arc::new(move |output, line| match output {
+            Output::Stdout => log.write(Level::Info, line),
+            Output::Stderr => log.write(Level::Warn, line),
+        });
+        WasiSettings { http: http.clone(), on_line }
+    }
+}
+
 impl WasiState {
-    pub(super) fn new(settings: WasiSettings) -> WasiState {
-        WasiState { settings, used: None }
-    }
-
-    pub(super) fn view(&mut self) -> WasiCtxView<'_> {
-        let used = self.used();
-        WasiCtxView { ctx: &mut used.ctx, table: &mut used.table }
-    }
-
-    pub(super) fn http_view(&mut self) -> WasiHttpCtxView<'_> {
-        let used = self.used();
-        WasiHttpCtxView { ctx: &mut used.http_ctx, table: &mut used.table, hooks: &mut used.http }
-    }
-
-    /// `deadline` is that of the call under way.
-    pub(super) fn poll_view<'a>(&'a mut self, deadline: &'a mut Instant) -> PollView<'a> {
-        let call_timeout = self.settings.call_timeout;
-        let used = self.used();
-        PollView { table: &mut used.table, deadline, call_timeout, requests_time: used.http.requests_time() }
+    /// `deadline` is the guest's.
+    pub(super) fn new(settings: WasiSettings, deadline: &Deadline) -> WasiState {
+        WasiState { settings, deadline: deadline.clone(), used: None }
     }
 
     fn used(&mut self) -> &mut Used {
-        self.used.get_or_insert_with(|| Box::new(Used::new(&self.settings)))
+        self.used.get_or_insert_with(|| Box::new(Used::new(&self.settings, &self.deadline)))
     }
 }
 
 impl Used {
-    fn new(settings: &WasiSettings) -> Used {
+    fn new(settings: &WasiSettings, deadline: &Deadline) -> Used {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         // Arguments, environment, directories and standard input are empty unless set.
@@ -99,21 +91,27 @@ impl Used {
             .allow_ip_name_lookup(false)
             .socket_addr_check(|_, _| Box::pin(async { false }))
             .build();
-        let http = GrantedHttp::new(settings.http.clone(), settings.on_line.clone());
+        let http = GrantedHttp::new(settings.http.clone(), settings.on_line.clone(), deadline.clone());
         Used { ctx, http_ctx: WasiHttpCtx::new(), http, table }
     }
 }
 
 /// Links all of WASI 0.2 that a command or a proxy may import.
-pub(super) fn add_to_linker<T>(linker: &mut Linker<T>) -> Result<()>
-where
-    T: WasiView + WasiHttpView + LimitedPoll + 'static,
-{
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-    // A guest that sleeps is not running, so that no epoch ends it: waiting is limited here.
-    linker.allow_shadowing(true);
-    wasmtime_wasi::p2::bindings::io::poll::add_to_linker::<T, Limited>(linker, T::limited_poll)?;
-    linker.allow_shadowing(false);
-    Ok(())
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let used = self.wasi.used();
+        WasiCtxView { ctx: &mut used.ctx, table: &mut used.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let used = self.wasi.used();
+        WasiHttpCtxView { ctx: &mut used.http_ctx, table: &mut used.table, hooks: &mut used.http }
+    }
 }

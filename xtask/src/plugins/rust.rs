@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Where they are, and what comes before their names in `target/plugins`.
-const FOLDERS: [(&str, &str); 2] = [("examples/plugins/rust", "rust-"), ("tests/guests", "guest-")];
+const FOLDERS: [(&str, &str); 1] = [("examples/plugins/rust", "rust-")];
 
 /// One step: what cargo finds changed is compiled, and every component written to `target/plugins`.
 pub(super) fn steps(summary: &mut Summary) {

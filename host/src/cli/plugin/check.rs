@@ -115,10 +115,14 @@ fn denied(name: &str, plugin: &Plugin, entry: &PluginConfig) -> Vec<String> {
     let http = plugin.card.imports("http") || plugin.card.imports_package("wasi:http");
     let wants = [
         ("http", http, !entry.grants.http.is_empty()),
-        ("store", plugin.card.imports("store"), entry.grants.store.is_some()),
+        ("store", plugin.card.imports("store"), entry.grants.has_store()),
     ];
     let denied = wants.into_iter().filter(|(_, wanted, granted)| *wanted && !granted);
-    denied.map(|(what, ..)| format!("it imports `{what}`, which `plugins.{name}` does not grant: calls are denied")).collect()
+    denied
+        .map(|(what, ..)| {
+            format!("it imports `{what}`, which `plugins.{name}` does not grant: calls are denied")
+        })
+        .collect()
 }
 
 /// `redactor 1.0.0, a processor for spanloom:plugin@0.1.0, 41.2 KiB; plugins.redact, 2 components`

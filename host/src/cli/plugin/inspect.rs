@@ -72,7 +72,8 @@ pub async fn run(args: &InspectArgs, terminal: &mut Terminal<'_>) -> anyhow::Res
         Err(error) => return refuse(terminal, &error.into()),
     };
     // To look at a plugin is not to run it in a pipeline: some languages need much to start.
-    let limits = LimitsConfig { memory_mib: 1024, call_timeout: Duration::from_secs(30), ..LimitsConfig::default() };
+    let limits =
+        LimitsConfig { memory_mib: 1024, call_timeout: Duration::from_secs(30), ..LimitsConfig::default() };
     let plugin = match load(&args.file, &file, &limits).await? {
         Ok(plugin) => plugin,
         Err(why) => return refuse(terminal, &why),

@@ -26,6 +26,8 @@ exporters:
     api-key: ${NONE:-k}
     empty: { map: {}, list: [], secret: }
   file: { path: '$5 a', number: '0123', real: 1.50, yes: 'true', multi: \"a\\nb\" }
+plugins:
+  redact: { grants: { http: [{ origin: https://a, auth: { bearer: abc } }] } }
 ";
     let root = load(&[format!("yaml:{yaml}")], &[], &|_| None).unwrap().root;
     let expected = "\
@@ -70,6 +72,14 @@ exporters:
     real: 1.50
     yes: \"true\"
     multi: \"a\\nb\"
+plugins:
+  redact:
+    grants:
+      http:
+        -
+          origin: https://a
+          auth:
+            bearer: \"[REDACTED]\"
 ";
     assert_eq!(print(&root), expected);
 }

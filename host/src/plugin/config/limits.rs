@@ -18,6 +18,9 @@ pub struct LimitsConfig {
     pub instances: u32,
     /// Of each table of an instance. 1 to 100,000.
     pub table_elements: u32,
+    /// Of batches that one instance holds from call to call, which are in the host's memory: it is given no more until it has
+    /// passed some on. 1 to 65,536.
+    pub held_mib: u32,
     /// After so many calls an instance is replaced. 0: never.
     pub max_calls: u64,
     /// At this age an instance is replaced. 0: never.
@@ -36,6 +39,7 @@ impl LimitsConfig {
             outside("memory_mib", self.memory_mib, 1..=1024),
             outside("instances", self.instances, 0..=1000),
             outside("table_elements", self.table_elements, 1..=100_000),
+            outside("held_mib", self.held_mib, 1..=65_536),
             outside("http_requests", self.http_requests, 1..=10_000),
             outside("call_timeout", self.call_timeout, Duration::from_millis(1)..=Duration::from_secs(3600)),
         ];
@@ -61,6 +65,7 @@ impl Default for LimitsConfig {
             call_timeout: Duration::from_secs(1),
             instances: 0,
             table_elements: 20_000,
+            held_mib: 256,
             max_calls: 1_000_000,
             max_age: Duration::from_secs(3600),
             log_lines_per_second: 100,

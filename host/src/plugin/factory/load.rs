@@ -101,7 +101,7 @@ impl PluginType {
         let needed = self.plugin.description.grants.iter();
         let lacking = needed.filter_map(|grant| match grant {
             Grant::Http => config.grants.http.is_empty().then_some(("http", "grants: { http: [https://…] }")),
-            Grant::Store => config.grants.store.is_none().then_some(("store", "grants: { store: true }")),
+            Grant::Store => (!config.grants.has_store()).then_some(("store", "grants: { store: true }")),
         });
         let finding = |(what, right): (&str, &str)| {
             let message = format!("the plugin `{}` needs `{what}` and is not granted it", self.plugin.name);

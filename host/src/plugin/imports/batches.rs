@@ -57,6 +57,9 @@ impl Custody {
         signal: Signal,
         otlp: Vec<u8>,
     ) -> Result<Result<(), EditError>> {
+        if !self.brings(otlp.len()) {
+            return Ok(Err(EditError::TooLarge));
+        }
         Ok(match wire::Batch::decode(signal, otlp.into()) {
             Ok(data) => {
                 self.edit(number)?.data = data;
@@ -67,11 +70,14 @@ impl Custody {
     }
 
     pub(super) fn split_off(&mut self, number: u32, count: u32) -> Result<u32> {
+        self.check_room()?;
         let batch = self.edit(number)?;
-        let part = if batch.owed() == batch.items() {
-            batch.split_off(count as usize)
+        let (count, items) = (count as usize, batch.items());
+        // Where one side gets nothing, it keeps the receipts all the same: it may be given spans.
+        let part = if batch.owed() == items && (1..items).contains(&count) {
+            batch.split_off(count)
         } else {
-            let data = batch.data.split_off_items(count as usize);
+            let data = batch.data.split_off_items(count);
             batch.derive(data)
         };
         Ok(self.add(number, part))

@@ -12,7 +12,7 @@ use crate::plugin::{
     guest::Guest,
 };
 
-/// A guest cannot ask for longer: a day.
+/// A guest cannot ask for longer, a day, nor for no time at all: it would take the machine.
 const WAKE_LIMIT_MS: u64 = 24 * 60 * 60 * 1000;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -29,7 +29,7 @@ impl clock::Host for Guest {
 
 impl schedule::Host for Guest {
     fn wake_after(&mut self, delay_ms: u64) -> Result<()> {
-        self.wake_at = Some(Instant::now() + Duration::from_millis(delay_ms.min(WAKE_LIMIT_MS)));
+        self.wake_at = Some(Instant::now() + Duration::from_millis(delay_ms.clamp(1, WAKE_LIMIT_MS)));
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! A guest's lines in the host's log: rate-limited, shortened, under the component's id.
 
 use std::{
+    borrow::Cow,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -56,7 +57,7 @@ impl GuestLog {
             return;
         };
         let end = message.floor_char_boundary(LINE_LIMIT_BYTES);
-        let message = message.get(..end).unwrap_or_default();
+        let message = one_line(message.get(..end).unwrap_or_default());
         let (component, plugin) = (self.component.as_str(), self.plugin.as_str());
         let left_out = (left_out > 0).then_some(left_out);
         match level {
@@ -92,6 +93,22 @@ impl log::Host for Guest {
     fn enabled(&mut self, level: Level) -> Result<bool> {
         Ok(enabled(level))
     }
+}
+
+/// Without what would make another line of it, or do things to a terminal.
+fn one_line(message: &str) -> Cow<'_, str> {
+    if !message.contains(char::is_control) {
+        return message.into();
+    }
+    let mut line = String::with_capacity(message.len() * 2);
+    for character in message.chars() {
+        if character.is_control() && character != '\t' {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line.into()
 }
 
 fn enabled(level: Level) -> bool {

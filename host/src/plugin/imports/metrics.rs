@@ -15,9 +15,14 @@ use crate::{
     telemetry::Telemetry,
 };
 
+const LABEL_LIMIT_BYTES: usize = 1024;
+
 /// No instrument where the name is none, or there are too many series.
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct Counter(Option<::metrics::Counter>);
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct Gauge(Option<::metrics::Gauge>);
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct Histogram(Option<::metrics::Histogram>);
 
 /// The series of one component's guests.
@@ -49,29 +54,33 @@ impl GuestMetrics {
     }
 
     /// The labels of a series, or why there is none.
-    fn admit(&self, name: &str, labels: Vec<Label>) -> Result<Vec<(String, String)>, String> {
+    fn admit(&self, kind: &'static str, name: &str, labels: Vec<Label>) -> Result<Vec<(String, String)>, String> {
         if !is_name(name, ':') {
             return Err(format!("`{name}` is no name of a metric"));
         }
         if name.starts_with("spanloom_") || name.starts_with("otelcol_") {
             return Err(format!("the metric `{name}` would be one of the host's own"));
         }
-        let mut admitted = vec![
+        let mut admitted: Vec<(String, String)> = vec![
             ("component".to_owned(), self.component.clone()),
             ("plugin".to_owned(), self.plugin.clone()),
         ];
         for Label { name: label, value } in labels {
-            if !is_name(&label, '_') || label == "component" || label == "plugin" {
+            let is_taken = label.starts_with("__") || admitted.iter().any(|(taken, _)| *taken == label);
+            if !is_name(&label, '_') || is_taken || value.len() > LABEL_LIMIT_BYTES {
                 return Err(format!("`{label}` is no label that the metric `{name}` may have"));
             }
             admitted.push((label, value));
         }
         let mut known = self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let series = format!("{name}{admitted:?}");
+        let series = format!("{kind} {name}{admitted:?}");
         if !known.contains(&series) {
             if known.len() >= self.series_limit {
                 self.left_out.increment(1);
                 return Err(format!("no room for another series of `{name}` (`limits.metric_series`)"));
+            }
+            if !self.telemetry.claim(name, kind) {
+                return Err(format!("the metric `{name}` is there already, and is no {kind}"));
             }
             known.insert(series);
         }
@@ -88,12 +97,14 @@ impl Guest {
     /// One instrument of the host's registry, unless the guest may not have it.
     fn instrument<T>(
         &self,
+        kind: &'static str,
         name: &str,
-        help: String,
+        mut help: String,
         labels: Vec<Label>,
         register: impl FnOnce(&Telemetry, String, String, Vec<(String, String)>) -> T,
     ) -> Option<T> {
-        match self.metrics.admit(name, labels) {
+        help.truncate(help.floor_char_boundary(LABEL_LIMIT_BYTES));
+        match self.metrics.admit(kind, name, labels) {
             Ok(labels) => Some(register(&self.metrics.telemetry, name.to_owned(), help, labels)),
             Err(why) => {
                 self.log.write(crate::plugin::bindings::imported::log::Level::Warn, &why);
@@ -107,7 +118,7 @@ impl interface::Host for Guest {}
 
 impl interface::HostCounter for Guest {
     fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Counter>> {
-        let counter = self.instrument(&name, help, labels, Telemetry::plugin_counter);
+        let counter = self.instrument("counter", &name, help, labels, Telemetry::plugin_counter);
         Ok(self.table.push(Counter(counter))?)
     }
 
@@ -126,7 +137,7 @@ impl interface::HostCounter for Guest {
 
 impl interface::HostGauge for Guest {
     fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Gauge>> {
-        let gauge = self.instrument(&name, help, labels, Telemetry::plugin_gauge);
+        let gauge = self.instrument("gauge", &name, help, labels, Telemetry::plugin_gauge);
         Ok(self.table.push(Gauge(gauge))?)
     }
 
@@ -145,7 +156,7 @@ impl interface::HostGauge for Guest {
 
 impl interface::HostHistogram for Guest {
     fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Histogram>> {
-        let histogram = self.instrument(&name, help, labels, Telemetry::plugin_histogram);
+        let histogram = self.instrument("histogram", &name, help, labels, Telemetry::plugin_histogram);
         Ok(self.table.push(Histogram(histogram))?)
     }
 

@@ -169,6 +169,10 @@ impl spans::HostSpanBatch for Guest {
         })
     }
 
+    fn replace_all(&mut self, batch: Handle, key: String, value: Value) -> Edited {
+        self.edit(&batch, |spans| values::with_value(&value, |value| spans.replace_all(&key, value)))
+    }
+
     fn remove_all(&mut self, batch: Handle, key: String) -> Edited {
         self.edit(&batch, |spans| spans.remove_all(&key).map_err(values::edit_error))
     }
@@ -212,6 +216,7 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn partition(&mut self, batch: Handle, parts: Vec<u32>) -> Result<Result<Vec<Handle>, EditError>> {
+        self.custody.check_room()?;
         let made = match self.spans(&batch)?.partition(&parts) {
             Ok(made) => made,
             Err(error) => return Ok(Err(values::edit_error(error))),

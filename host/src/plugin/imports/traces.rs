@@ -16,18 +16,24 @@ use crate::plugin::{
     guest::Guest,
 };
 
-/// The traces that a guest decides on; shared, so that a call can be repeated.
-pub struct TraceBatch(Arc<Traces>);
+/// The traces that a guest decides on; shared, so that a call can be repeated. None when the call is over: languages that
+/// collect garbage let go of their handle late.
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
+pub struct TraceBatch(Option<Arc<Traces>>);
 
 type Handle = Resource<TraceBatch>;
 
 impl TraceBatch {
     pub(in crate::plugin) fn new(traces: Arc<Traces>) -> TraceBatch {
-        TraceBatch(traces)
+        TraceBatch(Some(traces))
     }
 
     pub(in crate::plugin) fn len(&self) -> usize {
-        self.0.len()
+        self.0.as_ref().map_or(0, |traces| traces.len())
+    }
+
+    pub(in crate::plugin) fn end(&mut self) {
+        self.0 = None;
     }
 }
 
@@ -90,6 +96,7 @@ impl traces::HostTraceBatch for Guest {
     }
 
     fn spans(&mut self, traces: Handle) -> Result<Resource<Spans>> {
+        self.custody.check_room()?;
         let spans = self.traces(&traces)?.spans().clone();
         match self.custody.show(wire::Batch::Spans(spans)) {
             Batch::Spans(spans) => Ok(spans),
@@ -105,6 +112,9 @@ impl traces::HostTraceBatch for Guest {
 
 impl Guest {
     fn traces(&self, traces: &Handle) -> Result<&Traces> {
-        Ok(&self.table.get(traces)?.0)
+        match &self.table.get(traces)?.0 {
+            Some(traces) => Ok(traces),
+            None => bail!("the call that these traces were for is over"),
+        }
     }
 }

@@ -20,7 +20,9 @@ impl HostWallClock for WholeMillis {
     }
 
     fn now(&self) -> Duration {
-        Duration::from_nanos(in_whole_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
+        Duration::from_nanos(in_whole_millis(
+            SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        ))
     }
 }
 

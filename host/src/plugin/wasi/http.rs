@@ -5,7 +5,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,10 +14,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::output::{OnLine, Output};
-use crate::plugin::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
+use crate::plugin::{
+    deadline::Deadline,
+    http::{HttpClient, HttpError, HttpRequest, HttpResponse},
+};
 
 /// Requests of one guest whose bodies, of one or the other way, are in the host's memory at a time.
-const MAX_REQUESTS: usize = 8;
+pub(super) const MAX_REQUESTS: usize = 8;
 
 /// The hooks of one guest.
 pub(super) struct GrantedHttp {
@@ -26,8 +28,8 @@ pub(super) struct GrantedHttp {
     /// Is told why a request was denied: `wasi:http` has no words for it.
     on_line: OnLine,
     slots: Arc<Semaphore>,
-    /// Has a clone in each request that is under way.
-    under_way: Arc<()>,
+    /// Stands still while a request is under way.
+    deadline: Deadline,
 }
 
 type Closing = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -40,17 +42,13 @@ struct Held {
 }
 
 impl GrantedHttp {
-    pub(super) fn new(client: Arc<HttpClient>, on_line: OnLine) -> GrantedHttp {
-        let slots = Arc::new(Semaphore::new(MAX_REQUESTS));
-        GrantedHttp { client, on_line, slots, under_way: Arc::new(()) }
+    pub(super) fn new(client: Arc<HttpClient>, on_line: OnLine, deadline: Deadline) -> GrantedHttp {
+        GrantedHttp { client, on_line, slots: Arc::new(Semaphore::new(MAX_REQUESTS)), deadline }
     }
 
-    /// How long the requests under way may take; zero if there are none.
-    pub(super) fn requests_time(&self) -> Duration {
-        match Arc::strong_count(&self.under_way) {
-            1 => Duration::ZERO,
-            _ => self.client.limits().timeout,
-        }
+    #[cfg(test)]
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline.clone()
     }
 }
 
@@ -65,12 +63,13 @@ impl WasiHttpHooks for GrantedHttp {
             return Box::new(async { Err(Error::ConnectionLimitReached) });
         };
         let (client, on_line) = (self.client.clone(), self.on_line.clone());
-        let under_way = self.under_way.clone();
+        let standstill = self.deadline.stand_still();
         Box::new(async move {
-            let _under_way = under_way;
+            let _standstill = standstill;
             let limit = client.limits().timeout;
             let sending = send(&client, &on_line, request, options);
-            let response = tokio::time::timeout(limit, sending).await.map_err(|_| Error::HttpResponseTimeout)??;
+            let response =
+                tokio::time::timeout(limit, sending).await.map_err(|_| Error::HttpResponseTimeout)??;
             let held = |body: Bytes| Held { body: body.into(), _slot: slot }.boxed_unsync();
             Ok((response.map(held), Box::new(async { Ok(()) }) as Closing))
         })

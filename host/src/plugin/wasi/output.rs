@@ -21,13 +21,13 @@ const LINE_LIMIT_BYTES: usize = 8 << 10;
 const WRITE_LIMIT_BYTES: usize = 64 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::plugin) enum Output {
+pub(super) enum Output {
     Stdout,
     Stderr,
 }
 
 /// Is given a line without its end.
-pub(in crate::plugin) type OnLine = Arc<dyn Fn(Output, &str) + Send + Sync>;
+pub(super) type OnLine = Arc<dyn Fn(Output, &str) + Send + Sync>;
 
 /// A stream that calls `on_line` for each line written. Its clones write to the same line.
 #[derive(Clone)]
@@ -143,7 +143,8 @@ mod tests {
     fn heard(writes: &[&[u8]]) -> Vec<String> {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let ear = heard.clone();
-        let lines = Lines::new(Output::Stderr, Arc::new(move |_, line| ear.lock().unwrap().push(line.to_owned())));
+        let lines =
+            Lines::new(Output::Stderr, Arc::new(move |_, line| ear.lock().unwrap().push(line.to_owned())));
         writes.iter().for_each(|bytes| lines.push(bytes));
         drop(lines);
         Arc::into_inner(heard).unwrap().into_inner().unwrap()

@@ -1,0 +1,180 @@
+//! What a plugin costs in the path of a batch: the components of `examples/plugins/rust` in the host's own stages, beside
+//! the same work done natively on the same bytes, in one interleaved run within this process.
+//!
+//! A figure is what is added to a batch that merely passes: index, call, edits and encoding included.
+
+mod native;
+mod table;
+
+use std::{
+    hint::black_box,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use clap::Args;
+use spanloom::{
+    exporter::Exporter,
+    pipeline::{Batch, Consumer, Refused},
+    plugin::{
+        Limits, OnFailure, Outside, Plugin, PluginExporter, PluginProcessor, PluginSampler, Runtime,
+        StageSettings,
+        config::{GrantsConfig, LimitsConfig},
+        file::PluginFile,
+    },
+    telemetry::Telemetry,
+};
+
+use crate::payload::Payload;
+
+/// Of traces that neither failed nor were slow, the share that the sampler keeps.
+pub(crate) const SHARE: f64 = 0.05;
+pub(crate) const SLOW_MS: u64 = 80;
+pub(crate) const URL_KEY: &str = "url.full";
+pub(crate) const TAG: &str = "team";
+
+#[derive(Args)]
+pub(crate) struct StagesArgs {
+    /// Where `cargo xtask plugins` puts components
+    #[arg(long, value_name = "DIR")]
+    plugins: PathBuf,
+    /// How long to measure
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+}
+
+/// One way to do one task.
+struct Way {
+    task: &'static str,
+    kind: Kind,
+    run: Run,
+    samples_ns: Vec<f64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Nothing is done: decoded, encoded.
+    Pass,
+    Native,
+    Plugin,
+}
+
+enum Run {
+    Native(fn(wire::SpanBatch)),
+    Stage(Arc<dyn Consumer>),
+    Exporter(Arc<dyn Exporter>),
+}
+
+/// The end of the path: what an exporter does first with a batch.
+struct Encode;
+
+#[async_trait::async_trait]
+impl Consumer for Encode {
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        black_box(batch.data.chunks());
+        batch.delivered();
+        Ok(())
+    }
+}
+
+/// Measures and prints.
+pub(crate) fn run(args: &StagesArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        for spans in [1_000, 100] {
+            let payload = Payload::new(spans);
+            let mut ways = ways(&args.plugins).await?;
+            let deadline = Instant::now() + Duration::from_secs(args.seconds) / 2;
+            while Instant::now() < deadline {
+                for way in &mut ways {
+                    way.measure(&payload).await;
+                }
+            }
+            table::print(&payload, &ways);
+        }
+        Ok(())
+    })
+}
+
+impl Way {
+    async fn measure(&mut self, payload: &Payload) {
+        let Ok(spans) = wire::SpanBatch::decode(payload.bytes.clone()) else { return };
+        let begun = Instant::now();
+        match &self.run {
+            Run::Native(work) => work(spans),
+            Run::Stage(stage) => {
+                // Nothing refuses here.
+                let _ = stage.consume(Batch::owed_to_nobody(wire::Batch::Spans(spans))).await;
+            }
+            Run::Exporter(exporter) => {
+                // It is not granted where it wants to send: what is measured ends where the host would send.
+                let _ = black_box(exporter.export(&wire::Batch::Spans(spans)).await);
+            }
+        }
+        self.samples_ns.push(begun.elapsed().as_nanos() as f64);
+    }
+
+    fn native(task: &'static str, work: fn(wire::SpanBatch)) -> Way {
+        Way { task, kind: Kind::Native, run: Run::Native(work), samples_ns: Vec::new() }
+    }
+
+    fn plugin(task: &'static str, run: Run) -> Way {
+        Way { task, kind: Kind::Plugin, run, samples_ns: Vec::new() }
+    }
+}
+
+async fn ways(folder: &Path) -> anyhow::Result<Vec<Way>> {
+    let telemetry = Telemetry::new();
+    let redactor = load(folder, "rust-redactor").await?;
+    let sampler = load(folder, "rust-keep-errors").await?;
+    let webhook = load(folder, "rust-webhook").await?;
+    let redacts = format!(r#"{{"query_keys":["{URL_KEY}"],"tag":"{TAG}"}}"#);
+    let samples = format!(r#"{{"slow_ms":{SLOW_MS},"share":{SHARE}}}"#);
+    let process = async |config: &str| {
+        PluginProcessor::start(&redactor, &settings(config, &telemetry)?, &telemetry, Arc::new(Encode)).await
+    };
+    let sample = async |next: Arc<dyn Consumer>| -> anyhow::Result<PluginSampler> {
+        Ok(PluginSampler::start(&sampler, &settings(&samples, &telemetry)?, &telemetry, next).await?)
+    };
+    let empty = Arc::new(process(r#"{"query_keys":[]}"#).await?);
+    let processor = Arc::new(process(&redacts).await?);
+    let both = Arc::new(sample(Arc::new(process(&redacts).await?)).await?);
+    let exporter = settings(r#"{"url":"http://127.0.0.1:1/"}"#, &telemetry)?;
+    let exporter = Arc::new(PluginExporter::start(&webhook, &exporter, &telemetry).await?);
+    Ok(vec![
+        Way { kind: Kind::Pass, ..Way::native("pass-through", native::pass) },
+        Way::plugin("empty plugin", Run::Stage(empty)),
+        Way::native("sampler", native::sampler),
+        Way::plugin("sampler", Run::Stage(Arc::new(sample(Arc::new(Encode)).await?))),
+        Way::native("processor", native::processor),
+        Way::plugin("processor", Run::Stage(processor)),
+        Way::native("sampler, processor", native::both),
+        Way::plugin("sampler, processor", Run::Stage(both)),
+        Way::native("exporter", native::exporter),
+        Way::plugin("exporter", Run::Exporter(exporter)),
+    ])
+}
+
+async fn load(folder: &Path, name: &str) -> anyhow::Result<Arc<Plugin>> {
+    let path = folder.join(name).with_extension("wasm");
+    let file = PluginFile::read(&path, None)
+        .with_context(|| format!("{} is not there: `cargo xtask plugins` makes it", path.display()))?;
+    let runtime = Runtime::shared().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    Ok(Plugin::load(&runtime, name, &file, &limits()).await?)
+}
+
+fn limits() -> Limits {
+    Limits::from(&LimitsConfig::default())
+}
+
+fn settings(config: &str, telemetry: &Arc<Telemetry>) -> anyhow::Result<StageSettings> {
+    Ok(StageSettings {
+        component: "bench".to_owned(),
+        config: config.to_owned(),
+        limits: limits(),
+        outside: Outside::new("bench", &GrantsConfig::default(), &limits(), telemetry)?,
+        on_failure: OnFailure::Reject,
+    })
+}

@@ -1,0 +1,103 @@
+//! What becomes of batches whose call failed: they are given to a guest once more.
+
+use std::collections::VecDeque;
+
+use super::{Instance, Pool, Undone};
+use crate::{
+    pipeline::Batch,
+    plugin::{custody::Passed, failure::CallError},
+};
+
+/// Of the batches that one guest held, so many may fail again before the others are not tried any more.
+const FAILURE_LIMIT: usize = 3;
+
+/// What came of a call, and of those that repeated it.
+#[derive(Debug, Default)]
+pub(in crate::plugin) struct Outcome {
+    pub(in crate::plugin) passed: Passed,
+    /// Why nothing came of the call, and what it was given.
+    pub(in crate::plugin) undone: Option<Undone>,
+    /// What the guest held of earlier calls and no other could make anything of.
+    pub(in crate::plugin) lost: Option<Undone>,
+}
+
+impl Outcome {
+    pub(super) fn of(passed: Passed) -> Outcome {
+        Outcome { passed, ..Outcome::default() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.passed.is_empty() && self.undone.is_none() && self.lost.is_none()
+    }
+
+    /// What went wrong last, if anything did.
+    pub(in crate::plugin) fn error(&self) -> Option<&CallError> {
+        self.undone.as_ref().or(self.lost.as_ref()).map(|undone| &undone.error)
+    }
+
+    fn lose(&mut self, error: CallError, batches: impl IntoIterator<Item = Batch>) {
+        let lost = self.lost.get_or_insert_with(|| Undone::holding(error, Vec::new()));
+        lost.batches.own.extend(batches);
+    }
+}
+
+impl Pool {
+    /// Gives the slot's guest a batch; makes one if there is none.
+    pub(super) async fn give(&self, slot: &mut Option<Instance>, batch: Batch) -> Result<Passed, Undone> {
+        match self.ready(slot).await {
+            Ok(()) => self.attempt(slot, async |guest| guest.process(batch).await).await,
+            Err(error) => Err(Undone::holding(error, vec![batch])),
+        }
+    }
+
+    /// Makes up for a call that failed: what the guest held or let go of is processed anew, and after an accident what the
+    /// call was given as well.
+    pub(super) async fn replay(&self, slot: &mut Option<Instance>, mut undone: Undone) -> Outcome {
+        let mut outcome = Outcome::default();
+        let is_accident = undone.error.kind.is_accident();
+        if is_accident {
+            self.replaying(&undone.error);
+        }
+        let held = std::mem::take(&mut undone.batches.held);
+        outcome.passed.mixed = !held.is_empty();
+        self.feed(slot, held, &mut outcome).await;
+        if !is_accident {
+            outcome.undone = Some(undone);
+            return outcome;
+        }
+        for batch in undone.batches.own {
+            match self.give(slot, batch).await {
+                Ok(passed) => outcome.passed.append(passed),
+                Err(mut again) => {
+                    let held = std::mem::take(&mut again.batches.held);
+                    self.feed(slot, held, &mut outcome).await;
+                    outcome.undone = Some(again);
+                }
+            }
+        }
+        outcome
+    }
+
+    pub(super) fn replaying(&self, error: &CallError) {
+        self.metrics.replays.increment(1);
+        self.metrics.report_replay(&self.plugin, error);
+    }
+
+    /// One batch after another. One that fails is lost to the plugin; what was held beside it is given to the next guest.
+    pub(super) async fn feed(&self, slot: &mut Option<Instance>, batches: Vec<Batch>, outcome: &mut Outcome) {
+        let mut waiting = VecDeque::from(batches);
+        let mut failures = 0;
+        while let Some(batch) = waiting.pop_front() {
+            match self.give(slot, batch).await {
+                Ok(passed) => outcome.passed.append(passed),
+                Err(Undone { error, batches, .. }) => {
+                    failures += 1;
+                    batches.held.into_iter().rev().for_each(|held| waiting.push_front(held));
+                    let lost = batches.own;
+                    let others = if failures < FAILURE_LIMIT { VecDeque::new() } else { std::mem::take(&mut waiting) };
+                    outcome.lose(error, lost.into_iter().chain(others));
+                }
+            }
+        }
+    }
+}
