@@ -308,3 +308,6 @@ fn number(handle: &Handle) -> u32 {
         Handle::Logs(batch) => batch.rep(),
     }
 }
+
+#[cfg(test)]
+mod tests;
