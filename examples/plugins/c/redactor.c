@@ -25,23 +25,8 @@ static void append(plugin_string_t *arena, const void *bytes, size_t len) {
     arena->len += len;
 }
 
-// What becomes of a text: its first bytes stay, and something follows them. NULL leaves it as it is.
-typedef struct {
-    size_t kept;
-    const char *then;
-} replacement_t;
-
-static replacement_t hidden(const uint8_t *text, size_t len) {
-    return (replacement_t){0, "***"};
-}
-
-static replacement_t without_query(const uint8_t *text, size_t len) {
-    const uint8_t *query = memchr(text, '?', len);
-    return query ? (replacement_t){query - text, "?***"} : (replacement_t){0, NULL};
-}
-
-// Replaces a text attribute of every span that has it.
-static void edit(spans_borrow_span_batch_t spans, plugin_string_t *key, replacement_t (*replace)(const uint8_t *, size_t)) {
+// Cuts a text attribute of every span that has it after its `?`.
+static void hide_query(spans_borrow_span_batch_t spans, plugin_string_t *key) {
     spans_text_column_t column;
     spans_method_span_batch_text_column(spans, key, &column);
     uint8_t *arena = malloc(column.arena.len + 4 * column.ends.len);
@@ -50,10 +35,10 @@ static void edit(spans_borrow_span_batch_t spans, plugin_string_t *key, replacem
     for (size_t i = 0, start = 0, end; i < column.ends.len; i++, start = end) {
         end = column.ends.ptr[i];
         const uint8_t *text = column.arena.ptr + start;
-        replacement_t replacement = replace(text, end - start);
-        if (!replacement.then) continue;
-        append(&edited.arena, text, replacement.kept);
-        append(&edited.arena, replacement.then, strlen(replacement.then));
+        const uint8_t *query = memchr(text, '?', end - start);
+        if (!query) continue;
+        append(&edited.arena, text, query - text);
+        append(&edited.arena, "?***", 4);
         edited.ends.ptr[edited.ends.len++] = edited.arena.len;
         edited.rows.ptr[edited.rows.len++] = column.rows.ptr[i];
     }
@@ -61,6 +46,14 @@ static void edit(spans_borrow_span_batch_t spans, plugin_string_t *key, replacem
     if (!spans_method_span_batch_set_text_column(spans, key, &edited, &error)) abort();
     free(arena);
     spans_text_column_free(&column);
+}
+
+// Hides an attribute of every span that has it.
+static void hide(spans_borrow_span_batch_t spans, plugin_string_t *key) {
+    spans_value_t hidden = {.tag = SPANS_VALUE_TEXT};
+    plugin_string_set(&hidden.val.text, "***");
+    spans_edit_error_t error;
+    if (!spans_method_span_batch_replace_all(spans, key, &hidden, &error)) abort();
 }
 
 // Sets an attribute of every span to the name of its service.
@@ -84,8 +77,8 @@ static void tag_service(spans_borrow_span_batch_t spans, plugin_string_t *tag) {
 // Only spans come: `describe` names no other signal.
 bool exports_processing_process(exports_processing_batch_t *batch, exports_processing_list_batch_t *onward, exports_processing_failure_t *failure) {
     spans_borrow_span_batch_t spans = spans_borrow_span_batch(batch->val.spans);
-    for (size_t i = 0; i < settings.keys.len; i++) edit(spans, &settings.keys.ptr[i], hidden);
-    for (size_t i = 0; i < settings.query_keys.len; i++) edit(spans, &settings.query_keys.ptr[i], without_query);
+    for (size_t i = 0; i < settings.keys.len; i++) hide(spans, &settings.keys.ptr[i]);
+    for (size_t i = 0; i < settings.query_keys.len; i++) hide_query(spans, &settings.query_keys.ptr[i]);
     if (settings.tag.len > 0) tag_service(spans, &settings.tag);
     onward->ptr = malloc(sizeof *onward->ptr);
     onward->ptr[0] = *batch;

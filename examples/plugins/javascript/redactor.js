@@ -15,21 +15,17 @@ export const processing = {
 };
 
 function redact(spans) {
-  for (const key of config.keys) edit(spans, key, () => "***");
-  for (const key of config.query_keys) edit(spans, key, withoutQuery);
+  for (const key of config.keys) spans.replaceAll(key, { tag: "text", val: "***" });
+  for (const key of config.query_keys) spans.setTexts(key, spans.texts(key).map(withoutQuery));
   if (config.tag) {
     const services = spans.resourceTexts("service.name");
     spans.setTexts(config.tag, spans.resourcesOfSpans().map((resource) => services[resource]));
   }
 }
 
-/** Replaces a text attribute of every span that has it; `null` leaves a span as it is. */
-function edit(spans, key, replacement) {
-  spans.setTexts(key, spans.texts(key).map((text) => (text == null ? null : replacement(text))));
-}
-
+/** `null` where there is nothing to hide: the span stays as it is. */
 function withoutQuery(url) {
-  return url.includes("?") ? url.split("?")[0] + "?***" : null;
+  return url?.includes("?") ? url.split("?")[0] + "?***" : null;
 }
 
 export const describe = {

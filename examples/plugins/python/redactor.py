@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from wit_world import exports
 from wit_world.exports.describe import Concurrency, Description
 from wit_world.imports.batches import Batch
-from wit_world.imports.spans import SpanBatch
+from wit_world.imports.spans import SpanBatch, Value_Text
 from wit_world.imports.types import Signal
 
 
@@ -41,7 +41,7 @@ class Processing(exports.Processing):
 
 def redact(spans: SpanBatch, config: Config) -> None:
     for key in config.keys:
-        spans.set_texts(key, [None if text is None else "***" for text in spans.texts(key)])
+        spans.replace_all(key, Value_Text("***"))
     for key in config.query_keys:
         spans.set_texts(key, [without_query(url) for url in spans.texts(key)])
     if config.tag:

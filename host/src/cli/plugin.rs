@@ -1,7 +1,9 @@
 //! `spanloom plugin …`: what an author and an operator of plugins need.
 
+pub mod build;
 pub mod check;
 pub mod inspect;
+pub mod new;
 
 use std::path::Path;
 
@@ -14,7 +16,7 @@ use crate::plugin::{
     file::{FileError, PluginFile},
 };
 
-/// Look at plugins, and check them.
+/// Start, build, look at and check plugins.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -30,6 +32,8 @@ pub struct PluginArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
+    New(new::NewArgs),
+    Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Check(check::CheckArgs),
 }
@@ -45,6 +49,8 @@ enum Unusable {
 
 pub async fn run(args: &PluginArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     match &args.command {
+        PluginCommand::New(args) => new::run(args, terminal),
+        PluginCommand::Build(args) => build::run(args, terminal),
         PluginCommand::Inspect(args) => inspect::run(args, terminal).await,
         PluginCommand::Check(args) => check::run(args, terminal).await,
     }

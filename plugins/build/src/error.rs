@@ -15,6 +15,8 @@ pub enum BuildError {
     Compile,
     #[error("the crate gives no wasm module: its Cargo.toml needs `[lib]` with `crate-type = [\"cdylib\"]`")]
     NoModule,
+    #[error("{0} plugins are built here: name the folder of one")]
+    Several(usize),
     #[error("{}: {error}", path.display())]
     Read { path: PathBuf, error: io::Error },
     #[error("the module is no plugin (does the crate end with `spanloom_plugin::processor!(…)`?): {0}")]

@@ -54,4 +54,10 @@ impl Description {
             grants: Vec::new(),
         }
     }
+
+    /// With the JSON Schema of the config: `spanloom validate` then points at what is wrong in one.
+    #[must_use]
+    pub fn with_schema(self, json_schema: &str) -> Description {
+        Description { config_schema: Some(json_schema.to_owned()), ..self }
+    }
 }

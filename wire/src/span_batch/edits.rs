@@ -33,6 +33,13 @@ impl Attributes {
         }
     }
 
+    /// As `set`, where there is an attribute of the key.
+    pub(super) fn replace(self, message: &[u8], patch: &mut Patch, key: &str, value: &Value<'_>) {
+        if self.of_key(message, key).next().is_some() {
+            self.set(message, patch, key, value);
+        }
+    }
+
     pub(super) fn remove(self, message: &[u8], patch: &mut Patch, key: &str) {
         for (field, _) in self.of_key(message, key) {
             patch.remove(field.start..field.end);

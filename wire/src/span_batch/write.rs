@@ -55,6 +55,14 @@ impl SpanBatch {
         outcome
     }
 
+    /// Puts the value in the place of the attribute of the spans that have one of that key, whatever its type.
+    pub fn replace_all(&mut self, key: &str, value: &Value<'_>) -> Result<(), EditError> {
+        value.check_depth(SPAN_VALUE_DEPTH)?;
+        self.0.view_mut().rewrite_all(|row, fields, span, patch| {
+            fields.attributes(row).replace(span, patch, key, value);
+        })
+    }
+
     /// Takes an attribute away wherever there is one.
     pub fn remove_all(&mut self, key: &str) -> Result<(), EditError> {
         self.0.view_mut().rewrite_all(|row, fields, span, patch| {

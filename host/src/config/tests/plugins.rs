@@ -288,7 +288,7 @@ error: must be above zero
 5 | : https://b.example, timeout: 0 }]
   |                               ^
 
-error: must be at most 1024
+error: must be from 1 to 1024
  --> otel.yaml:6:25  plugins › redact › grants › store › max_mib
   |
 6 |       store: { max_mib: 5000 }

@@ -169,6 +169,10 @@ impl spans::HostSpanBatch for Guest {
         })
     }
 
+    fn replace_all(&mut self, batch: Handle, key: String, value: Value) -> Edited {
+        self.edit(&batch, |spans| values::with_value(&value, |value| spans.replace_all(&key, value)))
+    }
+
     fn remove_all(&mut self, batch: Handle, key: String) -> Edited {
         self.edit(&batch, |spans| spans.remove_all(&key).map_err(values::edit_error))
     }

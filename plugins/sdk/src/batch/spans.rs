@@ -168,12 +168,17 @@ impl SpanBatch {
         if column.is_empty() { Ok(()) } else { self.0.set_names(column) }
     }
 
-    /// Removes the attribute `key` wherever it is.
+    /// Puts the value in the place of the attribute `key` of the spans that have it, of whatever type it is there.
+    pub fn replace_all(&mut self, key: &str, value: impl Into<Value>) -> Result<(), EditError> {
+        self.0.replace_all(key, &value.into())
+    }
+
+    /// Removes the attribute `key` of all spans.
     pub fn remove_all(&mut self, key: &str) -> Result<(), EditError> {
         self.0.remove_all(key)
     }
 
-    /// Renames the attribute `key` wherever it is. An attribute that has the new key already goes.
+    /// Renames the attribute `key` of all spans. An attribute that has the new key already goes.
     pub fn rename_all(&mut self, key: &str, to: &str) -> Result<(), EditError> {
         self.0.rename_all(key, to)
     }

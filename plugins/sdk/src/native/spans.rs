@@ -164,6 +164,10 @@ impl SpanBatch {
         self.edit(|spans| spans.set_names(&column))
     }
 
+    pub(crate) fn replace_all(&self, key: &str, value: &Value) -> Edited {
+        with_value(value, |value| self.0.borrow_mut().replace_all(key, value))
+    }
+
     pub(crate) fn remove_all(&self, key: &str) -> Edited {
         self.edit(|spans| spans.remove_all(key))
     }

@@ -103,6 +103,9 @@ extern void __wasm_import_spans_method_span_batch_set_texts(int32_t, uint8_t *, 
 __attribute__((__import_module__("spanloom:plugin/spans@0.1.0"), __import_name__("[method]span-batch.set-names")))
 extern void __wasm_import_spans_method_span_batch_set_names(int32_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
+__attribute__((__import_module__("spanloom:plugin/spans@0.1.0"), __import_name__("[method]span-batch.replace-all")))
+extern void __wasm_import_spans_method_span_batch_replace_all(int32_t, uint8_t *, size_t, int32_t, int64_t, size_t, uint8_t *);
+
 __attribute__((__import_module__("spanloom:plugin/spans@0.1.0"), __import_name__("[method]span-batch.remove-all")))
 extern void __wasm_import_spans_method_span_batch_remove_all(int32_t, uint8_t *, size_t, uint8_t *);
 
@@ -1863,6 +1866,109 @@ bool spans_method_span_batch_set_names(spans_borrow_span_batch_t self, spans_tex
       }
 
       result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool spans_method_span_batch_replace_all(spans_borrow_span_batch_t self, plugin_string_t *key, spans_value_t *value, spans_edit_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  int32_t variant;
+  int64_t variant5;
+  size_t variant6;
+  switch ((int32_t) (*value).tag) {
+    case 0: {
+      const plugin_string_t *payload = &(*value).val.text;
+      variant = 0;
+      variant5 = (int64_t) (uint8_t *) (*payload).ptr;
+      variant6 = (*payload).len;
+      break;
+    }
+    case 1: {
+      const int64_t *payload0 = &(*value).val.int_;
+      variant = 1;
+      variant5 = *payload0;
+      variant6 = 0;
+      break;
+    }
+    case 2: {
+      const double *payload1 = &(*value).val.double_;
+      variant = 2;
+      variant5 = ((union double_int64){ *payload1 }).b;
+      variant6 = 0;
+      break;
+    }
+    case 3: {
+      const bool *payload2 = &(*value).val.bool_;
+      variant = 3;
+      variant5 = (int64_t) *payload2;
+      variant6 = 0;
+      break;
+    }
+    case 4: {
+      const plugin_list_u8_t *payload3 = &(*value).val.bytes;
+      variant = 4;
+      variant5 = (int64_t) (uint8_t *) (*payload3).ptr;
+      variant6 = (*payload3).len;
+      break;
+    }
+    case 5: {
+      const plugin_string_t *payload4 = &(*value).val.json;
+      variant = 5;
+      variant5 = (int64_t) (uint8_t *) (*payload4).ptr;
+      variant6 = (*payload4).len;
+      break;
+    }
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_spans_method_span_batch_replace_all((self).__handle, (uint8_t *) (*key).ptr, (*key).len, variant, variant5, variant6, ptr);
+  spans_result_void_edit_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      spans_edit_error_t variant7;
+      variant7.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant7.tag) {
+        case 0: {
+          variant7.val.no_such_row = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
+          break;
+        }
+        case 1: {
+          variant7.val.wrong_length = (spans_wrong_length_t) {
+            (uint32_t) (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*))))),
+            (uint32_t) (uint32_t) (*((int32_t*) (ptr + (4+2*sizeof(void*))))),
+          };
+          break;
+        }
+        case 2: {
+          variant7.val.bad_column = (plugin_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant7.val.bad_value = (plugin_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 4: {
+          variant7.val.bad_otlp = (plugin_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 5: {
+          break;
+        }
+      }
+
+      result.val.err = variant7;
       break;
     }
   }

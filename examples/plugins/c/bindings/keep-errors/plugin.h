@@ -192,7 +192,7 @@ typedef struct spans_edit_error_t {
 #define SPANS_EDIT_ERROR_BAD_VALUE 3
 // Bytes that are no `ExportTraceServiceRequest`; which field, at which byte, and why.
 #define SPANS_EDIT_ERROR_BAD_OTLP 4
-// The batch would be larger than a request may be.
+// The batch would be larger than a request may be (4 GiB), or come apart into too many parts.
 #define SPANS_EDIT_ERROR_TOO_LARGE 5
 
 typedef struct spans_own_span_batch_t {
@@ -525,14 +525,14 @@ typedef struct {
 } plugin_option_u32_t;
 
 typedef struct http_request_t {
-  // `GET`, `POST`, …
+  // `GET`, `POST`, … CONNECT and TRACE are `invalid`.
   plugin_string_t   method;
   // `https://host[:port]/path?query`, or `http:`.
   plugin_string_t   url;
   // What the host sets itself (`host`, `content-length`, credentials) wins over these.
   http_list_header_t   headers;
   plugin_list_u8_t   body;
-  // For the whole exchange; the host's own limit (30 s) if there is none. The call's time limit stands still
+  // For the whole exchange, if shorter than the host's own limit (30 s). The call's time limit stands still
   // while a request is under way.
   plugin_option_u32_t   timeout_ms;
 } http_request_t;
@@ -756,9 +756,12 @@ extern bool spans_method_span_batch_set_number_column(spans_borrow_span_batch_t 
 extern bool spans_method_span_batch_set_texts(spans_borrow_span_batch_t self, plugin_string_t *key, plugin_list_option_string_t *values, spans_edit_error_t *err);
 // Sets the names of the column's rows.
 extern bool spans_method_span_batch_set_names(spans_borrow_span_batch_t self, spans_text_column_t *column, spans_edit_error_t *err);
-// Removes the attribute `key` wherever it is.
+// Puts `value` in the place of the attribute `key` of the spans that have it, of whatever type it is there: what is
+// to be hidden may be a text in one span and a number in the next.
+extern bool spans_method_span_batch_replace_all(spans_borrow_span_batch_t self, plugin_string_t *key, spans_value_t *value, spans_edit_error_t *err);
+// Removes the attribute `key` of all spans. What events and links have stays.
 extern bool spans_method_span_batch_remove_all(spans_borrow_span_batch_t self, plugin_string_t *key, spans_edit_error_t *err);
-// Renames the attribute `key` wherever it is. An attribute that has the new key already goes.
+// Renames the attribute `key` of all spans. An attribute that has the new key already goes.
 extern bool spans_method_span_batch_rename_all(spans_borrow_span_batch_t self, plugin_string_t *key, plugin_string_t *to, spans_edit_error_t *err);
 // Edits one by one.
 // Sets one attribute of one span, in the place of all of that key.
@@ -860,8 +863,8 @@ extern uint64_t clock_now_unix_nano(void);
 extern uint64_t clock_monotonic_nano(void);
 
 // Imported Functions from `spanloom:plugin/schedule@0.1.0`
-// Calls this instance's `timer.wake` once, so many milliseconds from now, in the place of what it asked before. Without
-// that export nothing happens.
+// Calls this instance's `timer.wake` once, so many milliseconds from now, at least one, in the place of what it asked
+// before. Without that export nothing happens.
 extern void schedule_wake_after(uint64_t delay_ms);
 
 // Imported Functions from `spanloom:plugin/http@0.1.0`

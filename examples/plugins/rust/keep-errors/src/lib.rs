@@ -18,6 +18,10 @@ impl Default for KeepErrors {
 }
 
 impl Sampler for KeepErrors {
+    fn describe(of_crate: Description) -> Description {
+        of_crate.with_schema(include_str!("../config.schema.json"))
+    }
+
     fn configure(&mut self) -> Result<(), ConfigError> {
         match self.share {
             0.0..=1.0 => Ok(()),

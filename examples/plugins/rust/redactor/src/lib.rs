@@ -5,7 +5,7 @@ use spanloom_plugin::prelude::*;
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Redactor {
-    /// Text attributes whose value becomes `***`.
+    /// Attributes whose value becomes `***`.
     keys: Vec<String>,
     /// Text attributes whose query string becomes `?***`.
     query_keys: Vec<String>,
@@ -20,10 +20,13 @@ impl Default for Redactor {
 }
 
 impl Processor for Redactor {
+    fn describe(of_crate: Description) -> Description {
+        of_crate.with_schema(include_str!("../config.schema.json"))
+    }
+
     fn process_spans(&mut self, mut spans: SpanBatch, out: &mut Output) -> Result<(), Failure> {
         for key in &self.keys {
-            let hidden = spans.text(key).iter().map(|(row, _)| (row, "***")).collect();
-            spans.set_text(key, &hidden)?;
+            spans.replace_all(key, "***")?;
         }
         for key in &self.query_keys {
             let cut = spans.text(key).filter_map(without_query);

@@ -13,7 +13,8 @@ struct Webhook {
 
 impl Exporter for Webhook {
     fn describe(of_crate: Description) -> Description {
-        Description { grants: vec![Grant::Http], ..of_crate }
+        let described = of_crate.with_schema(include_str!("../config.schema.json"));
+        Description { grants: vec![Grant::Http], ..described }
     }
 
     fn export_spans(&mut self, spans: SpanBatch) -> Result<(), ExportError> {
