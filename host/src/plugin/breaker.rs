@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn one_call_at_a_time_probes() {
         let breaker = Breaker::default();
-        (0..5).for_each(|_| drop(breaker.failed()));
+        (0..5).for_each(|_| _ = breaker.failed());
         breaker.state().open_until = Some(Instant::now());
         let probe = breaker.admit();
         assert!(probe.is_some() && breaker.admit().is_none());
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_probe_that_is_given_up_lets_another_try() {
         let breaker = Breaker::default();
-        (0..5).for_each(|_| drop(breaker.failed()));
+        (0..5).for_each(|_| _ = breaker.failed());
         breaker.state().open_until = Some(Instant::now());
         drop(breaker.admit());
         assert!(breaker.admit().is_some());

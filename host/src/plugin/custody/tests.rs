@@ -57,7 +57,8 @@ fn act() -> impl Strategy<Value = Act> {
     let batch = 0usize..8;
     prop_oneof![
         (batch.clone(), vec(any::<bool>(), 12)).prop_map(|(batch, keep)| Act::Retain(batch, keep)),
-        (batch.clone(), prop_oneof![0u32..6, Just(u32::MAX)]).prop_map(|(batch, count)| Act::SplitOff(batch, count)),
+        (batch.clone(), prop_oneof![0u32..6, Just(u32::MAX)])
+            .prop_map(|(batch, count)| Act::SplitOff(batch, count)),
         (batch.clone(), batch.clone()).prop_map(|(into, other)| Act::Merge(into, other)),
         (batch.clone(), vec(0u32..4, 12)).prop_map(|(batch, parts)| Act::Partition(batch, parts)),
         batch.clone().prop_map(Act::Set),
@@ -69,7 +70,8 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let end = prop_oneof![4 => (1usize..4).prop_map(End::Returns), 1 => Just(End::Fails), 1 => Just(End::Traps)];
+    let end =
+        prop_oneof![4 => (1usize..4).prop_map(End::Returns), 1 => Just(End::Fails), 1 => Just(End::Traps)];
     (0usize..12, vec(act(), 0..12), end)
 }
 
@@ -93,7 +95,11 @@ impl Scene {
     fn batch(&mut self, spans: usize) -> Batch {
         let spans = (0..spans).map(|_| {
             self.spans += 1;
-            Span { span_id: self.spans.to_be_bytes().to_vec(), name: format!("{}", self.spans), ..Span::default() }
+            Span {
+                span_id: self.spans.to_be_bytes().to_vec(),
+                name: format!("{}", self.spans),
+                ..Span::default()
+            }
         });
         let scope_spans = vec![ScopeSpans { spans: spans.collect(), ..ScopeSpans::default() }];
         let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
@@ -146,8 +152,14 @@ impl Scene {
                     self.guest.replace(borrowed(), otlp).unwrap().unwrap();
                 }
             }
-            Act::Emit(_) => self.guest.emit(self.let_go(at)).unwrap(),
-            Act::Discard(_) => self.guest.discard(self.let_go(at)).unwrap(),
+            Act::Emit(_) => {
+                let batch = self.let_go(at);
+                self.guest.emit(batch).unwrap();
+            }
+            Act::Discard(_) => {
+                let batch = self.let_go(at);
+                self.guest.discard(batch).unwrap();
+            }
             Act::Drop(_) => {
                 self.handles.remove(at);
                 self.guest.custody.drop(number).unwrap();
@@ -215,8 +227,15 @@ impl Scene {
 impl Act {
     fn batch(&self) -> usize {
         match self {
-            Act::Retain(batch, _) | Act::SplitOff(batch, _) | Act::Merge(batch, _) | Act::Partition(batch, _) => *batch,
-            Act::Set(batch) | Act::Replace(batch, _) | Act::Emit(batch) | Act::Discard(batch) | Act::Drop(batch) => *batch,
+            Act::Retain(batch, _)
+            | Act::SplitOff(batch, _)
+            | Act::Merge(batch, _)
+            | Act::Partition(batch, _) => *batch,
+            Act::Set(batch)
+            | Act::Replace(batch, _)
+            | Act::Emit(batch)
+            | Act::Discard(batch)
+            | Act::Drop(batch) => *batch,
         }
     }
 }
@@ -248,7 +267,8 @@ fn batches_and_bytes_that_a_guest_has_the_host_hold_are_bounded() {
     let mut scene = Scene::new(&shared);
     let batch = scene.batch(1);
     let lent = number(&scene.guest.custody.lend(batch));
-    let made = (0..BATCH_LIMIT + 1).take_while(|_| scene.guest.split_off(Resource::new_borrow(lent), 0).is_ok());
+    let made =
+        (0..BATCH_LIMIT + 1).take_while(|_| scene.guest.split_off(Resource::new_borrow(lent), 0).is_ok());
     assert_eq!(made.count(), BATCH_LIMIT - 1);
     assert!(scene.guest.custody.is_full(usize::MAX));
     assert!(scene.guest.custody.brings(BROUGHT_LIMIT_BYTES));
