@@ -124,7 +124,9 @@ impl Custody {
             }
         }
         let mut passed = Passed { onward: std::mem::take(&mut self.emitted), ..Passed::default() };
-        passed.onward.extend(returned.iter().filter_map(|batch| Some(self.held.remove(&number(batch))?.batch)));
+        passed
+            .onward
+            .extend(returned.iter().filter_map(|batch| Some(self.held.remove(&number(batch))?.batch)));
         self.before.clear();
         self.lent.clear();
         self.brought_bytes = 0;
@@ -308,3 +310,6 @@ fn number(handle: &Handle) -> u32 {
         Handle::Logs(batch) => batch.rep(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,7 +135,14 @@ impl Instance {
             handover: load!(handover),
             http_handler: load!(http_handler),
         };
-        Ok(Instance { store, functions, call_timeout, held_bytes: shared.limits.held_bytes, calls: 0, born: Instant::now() })
+        Ok(Instance {
+            store,
+            functions,
+            call_timeout,
+            held_bytes: shared.limits.held_bytes,
+            calls: 0,
+            born: Instant::now(),
+        })
     }
 }
 
@@ -282,7 +289,9 @@ impl Instance {
         let handler = self.functions.http_handler.clone();
         match self.call(async |store| of(handler)?.call_handle(store, &request).await).await {
             Ok(answer) => self.conclude(Ok(Ok(Vec::new()))).map(|passed| (answer, passed)),
-            Err(error) => Err(Undone { error, retry_after: None, batches: self.store.data_mut().custody.rollback() }),
+            Err(error) => {
+                Err(Undone { error, retry_after: None, batches: self.store.data_mut().custody.rollback() })
+            }
         }
     }
 

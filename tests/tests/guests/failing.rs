@@ -140,3 +140,38 @@ async fn a_config_that_a_plugin_refuses_or_panics_on_is_refused() {
         }
     }
 }
+
+/// Of a batch that is split by trace, the part with the poison is lost; were it given back, the others would come twice.
+#[tokio::test]
+async fn of_a_batch_split_by_trace_only_the_part_that_fails_is_lost() {
+    let plugin = "limits: {instances: 3}";
+    let setup = Setup { guest: "processor-by-trace", task: "trap-on-poison", plugin, ..Setup::default() };
+    let Some(guests) = Guests::start(setup).await else { return };
+    let names: Vec<String> =
+        (0..29).map(|number| format!("good {number}")).chain(["poison".to_owned()]).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    guests.send_named(&names).await.unwrap();
+    let remains = guests.finish().await;
+    let account = &remains.account;
+    let lost = account.dropped["plugin_failed"];
+    assert!((1..30).contains(&lost), "{account:?}");
+    assert_eq!((account.received, account.delivered), (30, 30 - lost), "{account:?}");
+    assert_eq!(remains.delivered().len() as u64, account.delivered);
+}
+
+/// The time limit of the call ends it, not the one of the shutdown.
+#[tokio::test]
+async fn a_host_that_ends_while_a_plugin_runs_for_ever_ends_well() {
+    let plugin = "limits: {call_timeout: 500ms}";
+    for guest in ["processor", "processor-single"] {
+        let setup = Setup { guest, task: "loop", plugin, ..Setup::default() };
+        let Some(guests) = Guests::start(setup).await else { return };
+        let client = guests.client.clone();
+        let sent = tokio::spawn(async move { client.send(Signal::Traces, payload::traces(0, 10)).await });
+        sleep(Duration::from_millis(200)).await;
+        let begun = std::time::Instant::now();
+        guests.end().await;
+        assert!(begun.elapsed() < Duration::from_secs(8), "{guest}: it took {:?}", begun.elapsed());
+        assert_eq!(sent.await.expect("the client").unwrap_err().code(), Code::Unavailable, "{guest}");
+    }
+}

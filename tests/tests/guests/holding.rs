@@ -187,3 +187,25 @@ async fn what_instances_by_trace_hold_goes_on_once() {
     names.dedup();
     assert_eq!(names.len(), 100, "each once");
 }
+
+/// What is held is in the host's memory: the sender waits until there is room again.
+#[tokio::test]
+async fn a_plugin_that_holds_as_much_as_it_may_is_given_no_more() {
+    let plugin = "limits: {held_mib: 1}";
+    let setup = Setup { guest: "processor-single", task: "keep-for-ever", plugin, ..Setup::default() };
+    let Some(guests) = Guests::start(setup).await else { return };
+    let mut taken = 0;
+    let status = loop {
+        match guests.send(taken, 1000).await {
+            Ok(_) => taken += 1000,
+            Err(status) => break status,
+        }
+        assert!(taken < 20_000, "it took {taken} spans");
+    };
+    assert!(taken >= 1000);
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("limits.held_mib"), "{status:?}");
+    let account = guests.spanloom.ledger().await.into_iter().find(|(key, _)| key.0 == "traces/bad");
+    assert_eq!(account.expect("an account").1.in_flight, taken as u64);
+    guests.end().await;
+}

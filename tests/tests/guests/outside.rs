@@ -1,8 +1,12 @@
 //! Plugins that reach for the outside.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
-use spanloom_tests::guests::{Guests, Setup};
+use axum::{Router, extract::State, http::HeaderMap, routing::post};
+use spanloom_tests::guests::{Guests, Remains, Setup};
 use tokio::{net::TcpListener, time::sleep};
 
 #[tokio::test]
@@ -65,4 +69,79 @@ async fn a_call_that_waits_for_a_server_does_not_keep_others_waiting() {
     assert!(fast < Duration::from_millis(400), "after {fast:?}");
     guests.finish().await;
     server.abort();
+}
+
+const SECRET: &str = "hunter2-is-a-token";
+
+/// What the server has been sent in `authorization` and `x-api-key`.
+type Seen = Arc<Mutex<Vec<String>>>;
+
+/// Has the snoop look at everything, also at what is left of a request that the host added a secret to. What the server
+/// answers is `answer` of what it was sent.
+async fn snoop(grant: &str, answer: fn(&str) -> String) -> Option<(Remains, Vec<String>)> {
+    let seen = Seen::default();
+    let answers = move |State(seen): State<Seen>, headers: HeaderMap| async move {
+        let credential = headers.get("authorization").or(headers.get("x-api-key"));
+        let credential = credential.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        seen.lock().unwrap().push(credential.clone());
+        answer(&credential)
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("its address"));
+    let routes = Router::new().route("/", post(answers)).with_state(seen.clone());
+    let server = tokio::spawn(async move { axum::serve(listener, routes).await.expect("it serves") });
+    let plugin =
+        format!("grants: {{http: [{{origin: \"{origin}\", auth: {grant}}}]}}, limits: {{call_timeout: 20s}}");
+    let guests =
+        Guests::start(Setup { guest: "snoop", task: "snoop", plugin: &plugin, ..Setup::default() }).await?;
+    guests.send_named(&[&format!("{origin}/")]).await.unwrap();
+    let remains = guests.finish().await;
+    server.abort();
+    let seen = seen.lock().unwrap().clone();
+    Some((remains, seen))
+}
+
+fn told(remains: &Remains, key: &str) -> String {
+    remains.told(key).into_keys().next().expect("a span")
+}
+
+/// Arguments, environment, folders, input, sockets, names and fine clocks: there are none.
+#[tokio::test]
+async fn nothing_reaches_a_plugin_unasked() {
+    let Some((remains, _)) = snoop(&format!("{{bearer: {SECRET}}}"), |_| "nothing".to_owned()).await else {
+        return;
+    };
+    for (key, nothing) in [
+        ("snoop.arguments", "[]"),
+        ("snoop.environment", "[]"),
+        ("snoop.folder", "None"),
+        ("snoop.files", "0"),
+        ("snoop.input", "None"),
+        ("snoop.sockets", ""),
+        ("snoop.clocks", ""),
+    ] {
+        assert_eq!(told(&remains, key), nothing, "{key}");
+    }
+    assert!(told(&remains, "snoop.http").starts_with("200 nothing"), "it was granted this");
+}
+
+/// The host adds it on the way: it is in no memory of the plugin's, and not in the host's log.
+#[tokio::test]
+async fn no_secret_is_in_a_plugins_memory() {
+    for (grant, sent) in [
+        (format!("{{bearer: {SECRET}}}"), format!("Bearer {SECRET}")),
+        (format!("{{headers: {{x-api-key: {SECRET}}}}}"), SECRET.to_owned()),
+    ] {
+        let Some((remains, seen)) = snoop(&grant, |_| "nothing".to_owned()).await else { return };
+        assert_eq!(seen, [sent], "the server has it");
+        assert_eq!(told(&remains, "snoop.memory"), "0 secrets", "{grant}");
+        assert!(!remains.output.contains(SECRET), "{}", remains.output);
+    }
+}
+
+/// That it was looked for is known by its being found where a server, against all reason, sends it back.
+#[tokio::test]
+async fn a_secret_that_a_server_sends_back_is_found() {
+    let Some((remains, _)) = snoop(&format!("{{bearer: {SECRET}}}"), str::to_owned).await else { return };
+    assert_ne!(told(&remains, "snoop.memory"), "0 secrets");
 }

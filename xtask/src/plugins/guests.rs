@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// Examples of `tests/guests`.
-const GUESTS: [&str; 5] = ["processor", "processor-single", "processor-by-trace", "sampler", "exporter"];
+const GUESTS: [&str; 6] =
+    ["processor", "processor-single", "processor-by-trace", "sampler", "exporter", "snoop"];
 
 pub(super) fn step(summary: &mut Summary) {
     summary.step("plugins that misbehave", || {

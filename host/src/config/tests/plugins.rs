@@ -231,7 +231,7 @@ error: unknown key `colour`
   |
 5 |     limits: { colour: 1 }
   |               ^^^^^^
-  = known keys: memory_mib, call_timeout, instances, table_elements, max_calls, max_age, log_lines_per_second, metric_series, http_requests
+  = known keys: memory_mib, call_timeout, instances, table_elements, held_mib, max_calls, max_age, log_lines_per_second, metric_series, http_requests
 
 error: expected one of `reject`, `pass`, `drop`
  --> otel.yaml:6:17  plugins › redact › on_failure

@@ -54,7 +54,12 @@ impl GuestMetrics {
     }
 
     /// The labels of a series, or why there is none.
-    fn admit(&self, kind: &'static str, name: &str, labels: Vec<Label>) -> Result<Vec<(String, String)>, String> {
+    fn admit(
+        &self,
+        kind: &'static str,
+        name: &str,
+        labels: Vec<Label>,
+    ) -> Result<Vec<(String, String)>, String> {
         if !is_name(name, ':') {
             return Err(format!("`{name}` is no name of a metric"));
         }

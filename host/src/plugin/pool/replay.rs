@@ -94,7 +94,8 @@ impl Pool {
                     failures += 1;
                     batches.held.into_iter().rev().for_each(|held| waiting.push_front(held));
                     let lost = batches.own;
-                    let others = if failures < FAILURE_LIMIT { VecDeque::new() } else { std::mem::take(&mut waiting) };
+                    let others =
+                        if failures < FAILURE_LIMIT { VecDeque::new() } else { std::mem::take(&mut waiting) };
                     outcome.lose(error, lost.into_iter().chain(others));
                 }
             }
