@@ -18,16 +18,19 @@ mod failure;
 pub mod file;
 mod guest;
 mod handler;
+pub mod http;
 mod imports;
 mod instance;
 mod limits;
 mod metrics;
+mod outside;
 mod pool;
 mod processor;
 mod runtime;
 mod sampler;
 pub mod schema;
 mod stage;
+mod tending;
 
 use std::sync::Arc;
 
@@ -39,6 +42,7 @@ pub use exporter::PluginExporter;
 pub use failure::{CallError, CallErrorKind};
 use file::{PluginFile, Sha256};
 pub use limits::Limits;
+pub use outside::Outside;
 pub use processor::PluginProcessor;
 pub use runtime::Runtime;
 pub use sampler::PluginSampler;
@@ -47,8 +51,6 @@ pub use stage::StageSettings;
 use card::{Card, CardError};
 use guest::Shared;
 use instance::{Exports, Instance};
-
-use crate::telemetry::Telemetry;
 
 /// One plugin of a config: a component, compiled, linked and asked who it is.
 pub struct Plugin {
@@ -89,6 +91,10 @@ impl Plugin {
         Ok(Arc::new(Plugin { name: name.to_owned(), role, card, description, sha256: file.sha256, exports }))
     }
 
+    fn answers_http(&self) -> bool {
+        self.exports.http_handler.is_some()
+    }
+
     /// Enough of the hash to tell two versions apart.
     fn short_hash(&self) -> String {
         self.sha256.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
@@ -96,6 +102,6 @@ impl Plugin {
 }
 
 async fn describe(exports: &Exports, name: &str, limits: &Limits) -> Result<Description, CallError> {
-    let mut guest = Instance::start(exports, &Arc::new(Shared::new("", name, limits, &Telemetry::new()))).await?;
+    let mut guest = Instance::start(exports, &Shared::of_nobody("", name, limits)?).await?;
     Ok(guest.describe().await?.unwrap_or_else(|| Description::assumed(name)))
 }

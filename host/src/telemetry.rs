@@ -9,12 +9,14 @@ pub mod throttle;
 use std::{collections::BTreeMap, sync::Arc};
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use wire::Signal;
 
 use crate::receipt::ledger::{Balance, Ledger};
 
 const METADATA: Metadata<'static> = Metadata::new("spanloom", Level::INFO, None);
+/// As Prometheus' client libraries have them.
+const DURATION_BUCKETS_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const LEDGER_ITEMS: &str = "spanloom_ledger_items";
 
 /// The metrics registry and the ledger of one service. Not global, so that a test can run several.
@@ -30,7 +32,7 @@ pub type Labels<'a> = &'a [(&'static str, &'a str)];
 
 impl Telemetry {
     pub fn new() -> Arc<Telemetry> {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let recorder = with_buckets().build_recorder();
         for (name, help) in help::HELP {
             // The exposition keeps one help text a name, whatever the metric's type.
             recorder.describe_counter(name.into(), None, help.into());
@@ -116,6 +118,14 @@ impl Telemetry {
 fn plugin_key(name: String, labels: Vec<(String, String)>) -> Key {
     let labels: Vec<Label> = labels.into_iter().map(|(name, value)| Label::new(name, value)).collect();
     Key::from_parts(name, labels)
+}
+
+/// Without buckets a histogram would be shown as a summary. Refused are only empty lists.
+fn with_buckets() -> PrometheusBuilder {
+    let seconds = Matcher::Suffix("_duration_seconds".to_owned());
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(seconds, &DURATION_BUCKETS_SECONDS)
+        .unwrap_or_else(|_| PrometheusBuilder::new())
 }
 
 fn key(name: &'static str, labels: Labels<'_>) -> Key {

@@ -101,6 +101,10 @@ fn assert_same(batch: &SpanBatch, again: &SpanBatch) {
     assert_eq!(batch.start_times_unix_nano(), again.start_times_unix_nano());
     assert_eq!(batch.status_codes(), again.status_codes());
     assert_eq!(batch.names(), again.names());
+    assert_eq!(batch.traces().ids(), again.traces().ids());
+    let (flat, flat_again) = (batch.flat(), again.flat());
+    assert_eq!(flat.attribute_ends, flat_again.attribute_ends);
+    assert_eq!(flat.attributes.kinds, flat_again.attributes.kinds);
     for (span, again) in batch.spans().zip(again.spans()) {
         assert_eq!(span.encoded(), again.encoded());
         // Compared as text: NaN is not equal to itself.

@@ -54,6 +54,11 @@ impl TextColumn {
         Ok(TextColumn { arena, ends, rows })
     }
 
+    /// Of an entry a row, the texts that there are; those that would pass 4 GiB together are left out.
+    pub fn of<'a>(rows: impl IntoIterator<Item = Option<&'a str>>) -> TextColumn {
+        TextColumn::collect(present(rows.into_iter().map(|text| text.map(str::as_bytes))))
+    }
+
     pub fn arena(&self) -> &str {
         &self.arena
     }
@@ -83,7 +88,9 @@ impl TextColumn {
 
     /// The column of what `texts` yields, by ascending rows, each of them UTF-8; what would pass 4 GiB is left out.
     pub(crate) fn collect<'a>(texts: impl Iterator<Item = (usize, &'a [u8])>) -> TextColumn {
-        let (mut arena, mut ends, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        let most = texts.size_hint().1.unwrap_or(0);
+        let (mut arena, mut ends, mut rows) =
+            (Vec::new(), Vec::with_capacity(most), Vec::with_capacity(most));
         for (row, text) in texts {
             let Ok(end) = u32::try_from(arena.len() + text.len()) else { break };
             arena.extend_from_slice(text);
@@ -154,6 +161,11 @@ impl NumberKind {
     }
 }
 
+/// The rows that have something, and what it is.
+pub(crate) fn present<T>(rows: impl Iterator<Item = Option<T>>) -> impl Iterator<Item = (usize, T)> {
+    rows.enumerate().filter_map(|(row, value)| Some((row, value?)))
+}
+
 fn check_rows(rows: &[u32], values: usize) -> Result<(), ColumnError> {
     if rows.len() != values {
         return Err(ColumnError::Length { rows: rows.len(), values });
@@ -198,5 +210,6 @@ mod tests {
         assert_eq!(text(&[4], &[0]), Err(ColumnError::End { at: 0 }));
         let column = text(&[1, 3], &[2, 5]).expect("a column");
         assert_eq!(column.iter().collect::<Vec<_>>(), [(2, "a"), (5, "é")]);
+        assert_eq!(TextColumn::of([None, None, Some("a"), None, None, Some("é")]), column);
     }
 }

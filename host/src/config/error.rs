@@ -83,6 +83,17 @@ impl ConfigError {
         if findings.is_empty() { Ok(()) } else { Err(ConfigError(findings)) }
     }
 
+    /// For what holds several configs: `key` leads to the one that the findings are about.
+    pub fn below(mut self, key: &str) -> ConfigError {
+        for finding in self.0.iter_mut().filter(|finding| !finding.has_place()) {
+            finding.key = Some(match finding.key.take() {
+                Some(below) => format!("{key}::{below}"),
+                None => key.to_owned(),
+            });
+        }
+        self
+    }
+
     /// Gives a place to every finding that has none yet: the node that was read, or what its key names below it. A
     /// message that begins with keys, as `tls.cert_file: …` or `tls: cert_file: …`, is placed by them too.
     pub fn within(mut self, node: &Node) -> ConfigError {

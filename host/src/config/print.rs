@@ -97,7 +97,7 @@ fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase().replace('-', "_");
     let names_a_place = ["_file", "_url", "_path"].iter().any(|end| key.ends_with(end));
     // Of `htpasswd` only what is `inline` is secret.
-    matches!(key.as_str(), "headers" | "key_pem" | "inline")
+    matches!(key.as_str(), "headers" | "key_pem" | "inline" | "bearer")
         || (key != "htpasswd" && !names_a_place && WORDS.iter().any(|word| key.contains(word)))
 }
 

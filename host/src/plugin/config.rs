@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use grants::{HttpGrantConfig, StoreGrantConfig};
+pub use grants::StoreGrantConfig;
 pub use limits::LimitsConfig;
 
-use super::file::Sha256;
+use super::{file::Sha256, http::HttpGrantConfig};
 use crate::config::{ConfigError, Node};
 
 /// ```yaml

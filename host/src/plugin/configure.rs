@@ -1,9 +1,6 @@
 //! Asking a plugin what it says of a config, without a pipeline.
 
-use std::sync::Arc;
-
 use super::{CallError, Limits, Plugin, guest::Shared, instance::Instance};
-use crate::telemetry::Telemetry;
 
 /// What a plugin does not take of a config.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +18,7 @@ impl Plugin {
         config: &str,
         limits: &Limits,
     ) -> Result<Result<(), Refusal>, CallError> {
-        let nobody = Arc::new(Shared::new(component, &self.name, limits, &Telemetry::new()));
+        let nobody = Shared::of_nobody(component, &self.name, limits)?;
         let mut guest = Instance::start(&self.exports, &nobody).await?;
         let said = guest.configure(self.role, config).await?;
         Ok(said.map_err(|refusal| Refusal { path: refusal.path, message: refusal.message }))

@@ -8,8 +8,10 @@ use super::{
         exported::exporting::{ExportError as GuestError, Part},
         imported::types::Failure,
     },
+    custody::Passed,
     instance::Undone,
     pool::Pool,
+    tending::{Settle, Tending},
 };
 use crate::{
     exporter::{ExportError, Exported, Exporter, FailedPart},
@@ -21,6 +23,19 @@ use crate::{
 pub struct PluginExporter {
     pool: Arc<Pool>,
     on_failure: OnFailure,
+    tending: Tending,
+}
+
+/// An exporter's guests hold nothing that is owed to anybody: there is only to say what went wrong.
+struct Nothing(Arc<Pool>);
+
+#[async_trait::async_trait]
+impl Settle for Nothing {
+    async fn settle(&self, outcomes: Vec<(Passed, Option<Undone>)>) {
+        for undone in outcomes.into_iter().filter_map(|(_, undone)| undone) {
+            self.0.metrics.report(&self.0.plugin, &undone.error, "what it had in hand is lost");
+        }
+    }
 }
 
 impl PluginExporter {
@@ -28,9 +43,10 @@ impl PluginExporter {
         plugin: &Arc<Plugin>,
         settings: &StageSettings,
         telemetry: &Arc<Telemetry>,
-    ) -> Result<PluginExporter, CallError> {
+    ) -> anyhow::Result<PluginExporter> {
         let pool = settings.pool(plugin, Role::Exporter, telemetry).await?;
-        Ok(PluginExporter { pool, on_failure: settings.on_failure })
+        let tending = Tending::start(&pool, Arc::new(Nothing(pool.clone()))).await?;
+        Ok(PluginExporter { pool, on_failure: settings.on_failure, tending })
     }
 }
 
@@ -55,11 +71,7 @@ impl Exporter for PluginExporter {
     }
 
     async fn shutdown(&self) {
-        for (_, undone) in self.pool.flush().await {
-            if let Some(undone) = undone {
-                self.pool.metrics.report(&self.pool.plugin, &undone.error, "it was not flushed");
-            }
-        }
+        self.tending.shutdown().await;
     }
 }
 

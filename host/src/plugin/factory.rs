@@ -11,8 +11,8 @@ use wire::Signal;
 pub use load::Plugins;
 
 use super::{
-    CallError, Limits, OnFailure, Plugin, PluginExporter, PluginProcessor, PluginSampler, Role,
-    StageSettings,
+    Limits, OnFailure, Outside, Plugin, PluginExporter, PluginProcessor, PluginSampler, Role, StageSettings,
+    config::GrantsConfig,
     schema::{self, ConfigSchema},
 };
 use crate::{
@@ -31,6 +31,7 @@ pub struct PluginType {
     signals: Vec<Signal>,
     schema: Option<ConfigSchema>,
     limits: Limits,
+    grants: GrantsConfig,
     on_failure: OnFailure,
 }
 
@@ -76,10 +77,13 @@ impl PluginType {
     }
 
     fn settings(&self, config: &Node, context: &BuildContext<'_>) -> Result<StageSettings, ConfigError> {
+        let component = context.id.to_string();
+        let outside = Outside::new(&component, &self.grants, &self.limits, context.telemetry)?;
         Ok(StageSettings {
-            component: context.id.to_string(),
+            component,
             config: self.own_config(config)?.to_string(),
             limits: self.limits.clone(),
+            outside,
             on_failure: self.on_failure,
         })
     }
@@ -123,7 +127,9 @@ impl ProcessorFactory for PluginType {
             Role::Sampler => {
                 Arc::new(PluginSampler::start(plugin, &settings, telemetry, next).await.map_err(not_started)?)
             }
-            _ => Arc::new(PluginProcessor::start(plugin, &settings, telemetry, next).await.map_err(not_started)?),
+            _ => Arc::new(
+                PluginProcessor::start(plugin, &settings, telemetry, next).await.map_err(not_started)?,
+            ),
         })
     }
 }
@@ -153,6 +159,6 @@ impl Processor for PluginSampler {
     async fn shutdown(&self, _: Instant) {}
 }
 
-fn not_started(error: CallError) -> ConfigError {
-    ConfigError::new(error.to_string())
+fn not_started(error: impl Into<anyhow::Error>) -> ConfigError {
+    ConfigError::new(format!("{:#}", error.into()))
 }

@@ -34,13 +34,14 @@ struct Answers {
 
 impl Handler {
     /// Listens at the key `endpoint` of the component's config; nowhere if there is none.
-    pub(super) async fn start(pool: &Arc<Pool>, config: &str) -> anyhow::Result<Option<Handler>> {
-        let config: serde_json::Value = serde_json::from_str(config).unwrap_or_default();
+    pub(super) async fn start(pool: &Arc<Pool>) -> anyhow::Result<Option<Handler>> {
+        let config: serde_json::Value = serde_json::from_str(&pool.config).unwrap_or_default();
         let Some(endpoint) = config.get("endpoint").and_then(|endpoint| endpoint.as_str()) else {
             return Ok(None);
         };
-        let listeners =
-            listen(endpoint).await.with_context(|| format!("the plugin {} answers HTTP", pool.plugin.name))?;
+        let listeners = listen(endpoint)
+            .await
+            .with_context(|| format!("the plugin {} answers HTTP", pool.plugin.name))?;
         let answers = Arc::new(Answers { pool: pool.clone(), room: Semaphore::new(WAITING_LIMIT) });
         let handler = Handler { stop: CancellationToken::new(), tasks: TaskTracker::new() };
         for listener in listeners {

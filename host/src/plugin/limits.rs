@@ -22,6 +22,8 @@ pub struct Limits {
     pub recycle_memory_bytes: usize,
     pub log_lines_per_second: u32,
     pub metric_series: usize,
+    /// Under way at a time.
+    pub http_requests: usize,
 }
 
 impl From<&LimitsConfig> for Limits {
@@ -38,6 +40,7 @@ impl From<&LimitsConfig> for Limits {
             recycle_memory_bytes: memory_bytes / 4 * 3,
             log_lines_per_second: config.log_lines_per_second,
             metric_series: config.metric_series as usize,
+            http_requests: config.http_requests as usize,
         }
     }
 }

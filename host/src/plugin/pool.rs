@@ -34,7 +34,7 @@ pub(super) struct Pool {
     pub(super) component: String,
     role: Role,
     /// JSON.
-    config: String,
+    pub(super) config: String,
     shared: Arc<Shared>,
     slots: Box<[tokio::sync::Mutex<Option<Instance>>]>,
     /// Slots that no call uses, the warmest last.

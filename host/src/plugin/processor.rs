@@ -1,12 +1,15 @@
 //! A processor plugin in the path of a batch.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use futures::future::join_all;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::{CallError, Concurrency, Plugin, Role, StageSettings, pool::Place, stage::Stage};
+use super::{
+    CallError, Concurrency, Plugin, Role, StageSettings,
+    pool::Place,
+    stage::Stage,
+    tending::{Settle, Tending},
+};
 use crate::{
     pipeline::{Batch, Consumer, Refused},
     telemetry::Telemetry,
@@ -15,8 +18,7 @@ use crate::{
 /// Gives each batch to a guest and hands on what comes back.
 pub struct PluginProcessor {
     stage: Arc<Stage>,
-    stop: CancellationToken,
-    tending: std::sync::Mutex<Option<JoinHandle<()>>>,
+    tending: Tending,
 }
 
 impl PluginProcessor {
@@ -25,24 +27,16 @@ impl PluginProcessor {
         settings: &StageSettings,
         telemetry: &Arc<Telemetry>,
         next: Arc<dyn Consumer>,
-    ) -> Result<PluginProcessor, CallError> {
+    ) -> anyhow::Result<PluginProcessor> {
         let pool = settings.pool(plugin, Role::Processor, telemetry).await?;
         let stage = Arc::new(Stage { pool, next, on_failure: settings.on_failure });
-        let stop = CancellationToken::new();
-        let tending = tokio::spawn(tend(stage.clone(), stop.clone()));
-        Ok(PluginProcessor { stage, stop, tending: Some(tending).into() })
+        let tending = Tending::start(&stage.pool, stage.clone()).await?;
+        Ok(PluginProcessor { stage, tending })
     }
 
     /// Called when no batch will follow: what the guests still hold goes on.
     pub async fn shutdown(&self) {
-        self.stop.cancel();
-        let tending = self.tending.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        if let Some(tending) = tending {
-            // It ends at its next wait; it cannot fail.
-            let _ = tending.await;
-        }
-        let outcomes = self.stage.pool.flush().await;
-        self.stage.settle(outcomes).await;
+        self.tending.shutdown().await;
     }
 }
 
@@ -105,25 +99,4 @@ impl Stage {
 /// Trace ids are random, or their last bytes are.
 fn slot_hash(trace_id: &[u8; 16]) -> u64 {
     u128::from_be_bytes(*trace_id) as u64
-}
-
-/// Wakes guests when they asked to be, and replaces those whose time has come.
-async fn tend(stage: Arc<Stage>, stop: CancellationToken) {
-    let mut next: Option<Instant> = None;
-    loop {
-        let due = async {
-            match next {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = stage.pool.wakes.notified() => {}
-            () = due => {}
-        }
-        let (outcomes, at) = stage.pool.tend().await;
-        next = at;
-        stage.settle(outcomes).await;
-    }
 }

@@ -12,7 +12,9 @@ use super::{
     instance::Undone,
     limits::Limits,
     metrics::PluginMetrics,
+    outside::Outside,
     pool::Pool,
+    tending::Settle,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
@@ -28,6 +30,7 @@ pub struct StageSettings {
     /// The component's config, as JSON.
     pub config: String,
     pub limits: Limits,
+    pub outside: Outside,
     pub on_failure: OnFailure,
 }
 
@@ -40,7 +43,13 @@ impl StageSettings {
         telemetry: &Arc<Telemetry>,
     ) -> Result<Arc<Pool>, CallError> {
         let metrics = PluginMetrics::new(telemetry, &self.component, &plugin.name);
-        let shared = Arc::new(Shared::new(&self.component, &plugin.name, &self.limits, telemetry));
+        let shared = Arc::new(Shared::new(
+            &self.component,
+            &plugin.name,
+            &self.limits,
+            self.outside.clone(),
+            telemetry,
+        ));
         let config = self.config.clone();
         let pool = Pool::new(plugin, &self.component, role, config, shared, metrics);
         pool.warm_up().await?;
@@ -109,8 +118,20 @@ impl Stage {
         senders.map_or(Ok(()), |batch| Err(batch.refused(failure)))
     }
 
-    /// What the plugin did by itself: there is no sender to give anything back to.
-    pub(super) async fn settle(&self, outcomes: Vec<(Passed, Option<Undone>)>) {
+    /// For a batch that is not given to the plugin because it keeps failing.
+    pub(super) fn left_alone(batch: Batch) -> Undone {
+        let error = CallError::new(
+            CallErrorKind::Failed { retryable: true },
+            "it has failed too often, and is left alone for a while",
+        );
+        Undone::holding(error, vec![batch])
+    }
+}
+
+#[async_trait::async_trait]
+impl Settle for Stage {
+    /// There is no sender to give anything back to.
+    async fn settle(&self, outcomes: Vec<(Passed, Option<Undone>)>) {
         for (passed, undone) in outcomes {
             if let Err(back) = self.hand_on(passed).await {
                 drop_refused(*back);
@@ -121,15 +142,6 @@ impl Stage {
                 drop_refused(*back);
             }
         }
-    }
-
-    /// For a batch that is not given to the plugin because it keeps failing.
-    pub(super) fn left_alone(batch: Batch) -> Undone {
-        let error = CallError::new(
-            CallErrorKind::Failed { retryable: true },
-            "it has failed too often, and is left alone for a while",
-        );
-        Undone::holding(error, vec![batch])
     }
 }
 

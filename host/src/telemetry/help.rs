@@ -1,6 +1,6 @@
 //! The `HELP` line of every metric.
 
-pub(super) const HELP: [(&str, &str); 22] = [
+pub(super) const HELP: [(&str, &str); 24] = [
     ("otelcol_receiver_accepted_spans", "Spans that a receiver took in."),
     ("otelcol_receiver_accepted_metric_points", "Data points that a receiver took in."),
     ("otelcol_receiver_accepted_log_records", "Log records that a receiver took in."),
@@ -21,6 +21,14 @@ pub(super) const HELP: [(&str, &str); 22] = [
     ("otelcol_process_uptime", "Uptime of the process in seconds."),
     ("otelcol_process_cpu_seconds", "CPU time of the process, user and system, in seconds."),
     ("otelcol_process_memory_rss", "Physical memory of the process (resident set size) in bytes."),
+    (
+        "spanloom_plugin_http_requests",
+        "Requests of plugins by what became of them: the class of the status, or the error.",
+    ),
+    (
+        "spanloom_plugin_http_duration_seconds",
+        "How long requests of plugins took, the wait for their turn included.",
+    ),
     ("target_info", "Whose metrics these are."),
     (
         super::LEDGER_ITEMS,

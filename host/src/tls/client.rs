@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::config::{ConfigError, Secret};
 
 /// `tls` of an exporter. By default TLS is on and the system's certificate authorities are trusted.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientTlsConfig {
     /// No TLS, unless the endpoint says `https://`.

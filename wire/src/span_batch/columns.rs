@@ -3,7 +3,7 @@
 use super::fields::{ATTRIBUTES, SpanFields};
 use super::{Resource, Scope, Span, SpanBatch};
 use crate::Value;
-use crate::column::{NumberColumn, NumberKind, TextColumn};
+use crate::column::{NumberColumn, NumberKind, TextColumn, present};
 use crate::encode::bytes_at;
 use crate::fields::Occurrences;
 use crate::layout::payload;
@@ -94,7 +94,7 @@ impl SpanBatch {
     }
 }
 
-/// Resources: all that arrived with the batch, also those whose spans are gone.
+/// Resources and scopes: all that arrived with the batch, also those whose spans are gone.
 impl SpanBatch {
     pub fn resource_count(&self) -> usize {
         self.0.view().layout.resources.len()
@@ -108,9 +108,7 @@ impl SpanBatch {
 
     /// The text of each resource that has an attribute `key` of type string; rows are resources.
     pub fn resource_text(&self, key: &str) -> TextColumn {
-        TextColumn::collect(present(
-            self.resource_values(key).map(|value| Some(value?.as_text()?.as_bytes())),
-        ))
+        TextColumn::of(self.resource_values(key).map(|value| value?.as_text()))
     }
 
     /// The number of each resource that has an attribute `key` of type int, double or bool; rows are resources.
@@ -118,14 +116,21 @@ impl SpanBatch {
         number_column(self.resource_values(key))
     }
 
-    /// A scope, also one whose spans are gone.
-    pub fn scope(&self, scope: usize) -> Option<Scope<'_>> {
-        let view = self.0.view();
-        (scope < view.layout.scopes.len()).then(|| Scope::new(view, scope))
-    }
-
     pub fn resource(&self, resource: usize) -> Option<Resource<'_>> {
         (resource < self.resource_count()).then(|| Resource::new(self.0.view(), resource))
+    }
+
+    pub fn scope_count(&self) -> usize {
+        self.0.view().layout.scopes.len()
+    }
+
+    /// The number of each span's scope.
+    pub fn scopes_of_spans(&self) -> impl Iterator<Item = u32> {
+        self.0.view().records.iter().map(|record| record.scope)
+    }
+
+    pub fn scope(&self, scope: usize) -> Option<Scope<'_>> {
+        (scope < self.scope_count()).then(|| Scope::new(self.0.view(), scope))
     }
 
     /// The first attribute of that key, an entry a resource.
@@ -177,9 +182,4 @@ impl View<SpanFields> {
 
 fn number_column<'a>(values: impl Iterator<Item = Option<Value<'a>>>) -> NumberColumn {
     NumberColumn::collect(present(values.map(|value| NumberKind::of(value?))))
-}
-
-/// The rows that have something, and what it is.
-pub(super) fn present<T>(rows: impl Iterator<Item = Option<T>>) -> impl Iterator<Item = (usize, T)> {
-    rows.enumerate().filter_map(|(row, value)| Some((row, value?)))
 }

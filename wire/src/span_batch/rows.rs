@@ -131,16 +131,16 @@ impl<'a> Span<'a> {
     }
 
     pub fn resource(&self) -> Resource<'a> {
-        Resource::new(self.view, self.view.resource_of(self.row))
-    }
-
-    pub fn scope(&self) -> Scope<'a> {
-        Scope::new(self.view, self.scope_number())
+        Resource::new(self.view, self.resource_number())
     }
 
     /// Which of the batch's resources it comes from.
     pub fn resource_number(&self) -> usize {
         self.view.resource_of(self.row)
+    }
+
+    pub fn scope(&self) -> Scope<'a> {
+        Scope::new(self.view, self.scope_number())
     }
 
     /// Which of the batch's scopes it comes from.

@@ -4,9 +4,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::columns::present;
 use super::{Resource, SpanBatch};
-use crate::column::{NumberColumn, NumberKind, TextColumn};
+use crate::column::{NumberColumn, NumberKind, TextColumn, present};
 use crate::{EditError, Value};
 
 const ERROR: i32 = 2;
@@ -138,13 +137,12 @@ impl Traces {
     /// The names of the roots.
     pub fn root_names(&self) -> TextColumn {
         let view = self.spans.0.view();
-        let names = self.roots().map(|root| view.name(root as usize).as_bytes());
-        TextColumn::collect(names.enumerate())
+        TextColumn::of(self.roots().map(|root| Some(view.name(root as usize))))
     }
 
     /// The text attribute `key` of the traces that have it: of the root, else of the first span that has it.
     pub fn text(&self, key: &str) -> TextColumn {
-        text_column(self.texts(key))
+        TextColumn::of(self.texts(key))
     }
 
     /// As `text`, an entry a trace.
@@ -161,7 +159,7 @@ impl Traces {
     /// The text attribute `key` of the resources of the traces that have it: of the root's resource, else of that of
     /// the first span whose resource has it.
     pub fn resource_text(&self, key: &str) -> TextColumn {
-        text_column(self.resource_texts(key))
+        TextColumn::of(self.resource_texts(key))
     }
 
     /// As `resource_text`, an entry a trace.
@@ -243,8 +241,4 @@ impl Grouping {
         }
         grouping
     }
-}
-
-fn text_column(texts: Vec<Option<&str>>) -> TextColumn {
-    TextColumn::collect(present(texts.into_iter().map(|text| text.map(str::as_bytes))))
 }

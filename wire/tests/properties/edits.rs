@@ -340,6 +340,11 @@ fn assert_same(batch: &SpanBatch, model: &ExportTraceServiceRequest) {
         let expected = flat.scope.clone().unwrap_or_default();
         assert_eq!((scope.name(), scope.version()), (&*expected.name, &*expected.version));
         assert_eq!(scope.schema_url(), flat.scope_schema_url);
+        let number = batch.span(row).expect("a span").scope_number();
+        assert_eq!(batch.scopes_of_spans().nth(row), Some(number as u32));
+        assert_eq!(batch.scope(number).expect("a scope").name(), scope.name());
+        let number = batch.span(row).expect("a span").resource_number();
+        assert_eq!(batch.resources_of_spans().get(row), Some(&(number as u32)));
     }
 }
 
@@ -541,6 +546,7 @@ fn rows_that_are_not_there_are_refused() {
     let column = TextColumn::new("x".into(), vec![1], vec![7]).expect("a column");
     assert_eq!(batch.set_text("a", &column), Err(EditError::Row { row: 7, rows: 0 }));
     assert!(batch.span(0).is_none());
+    assert!(batch.scope(0).is_none() && batch.resource(0).is_none());
 }
 
 /// A resource's value may lie one message deeper than a span's: what would be refused by the next receiver

@@ -1,10 +1,6 @@
-//! Stands in until `plugin::http` and `plugin::store` bring theirs.
+//! Stands in until `plugin::store` brings its own.
 
 use serde::Deserialize;
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(transparent)]
-pub struct HttpGrantConfig(pub serde_json::Value);
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]

@@ -9,11 +9,12 @@ use crate::{
     component::{Kind, Registry},
     config::{Config, ConfigError, Finding, Node},
     plugin::{
-        Grant, Limits, Plugin, Role, Runtime,
+        Grant, Limits, Outside, Plugin, Role, Runtime,
         config::PluginConfig,
         file::{FileError, PluginFile},
         schema::ConfigSchema,
     },
+    telemetry::Telemetry,
 };
 
 /// The plugins of a config that could be loaded.
@@ -73,8 +74,7 @@ impl PluginType {
         let file = read(config.path.clone(), config).await?;
         let runtime = Runtime::shared().map_err(|error| wrong(&format!("{error:#}")))?;
         let limits = Limits::from(&config.limits);
-        let plugin =
-            Plugin::load(&runtime, name, &file, &limits).await.map_err(|error| wrong(&error))?;
+        let plugin = Plugin::load(&runtime, name, &file, &limits).await.map_err(|error| wrong(&error))?;
         let said = &plugin.description;
         let schema = said.config_schema.as_deref().map(ConfigSchema::new).transpose();
         let schema = schema.map_err(|error| wrong(&error))?;
@@ -82,8 +82,18 @@ impl PluginType {
             Role::Sampler => vec![Signal::Traces],
             Role::Processor | Role::Exporter => said.signals.clone(),
         };
+        Outside::new(name, &config.grants, &limits, &Telemetry::new())
+            .map_err(|error| error.below("grants"))?;
         let label = format!("{} {}", said.name, said.version).trim().to_owned();
-        Ok(PluginType { plugin, label, signals, schema, limits, on_failure: config.on_failure })
+        Ok(PluginType {
+            plugin,
+            label,
+            signals,
+            schema,
+            limits,
+            grants: config.grants.clone(),
+            on_failure: config.on_failure,
+        })
     }
 
     /// What it says it cannot do without, and is not granted.

@@ -7,9 +7,9 @@ use crate::plugin::bindings::imported::spans::{
 
 pub(super) fn span(span: &wire::Span<'_>) -> Span {
     Span {
-        trace_id: span.trace_id().to_vec(),
-        span_id: span.span_id().to_vec(),
-        parent_span_id: span.parent_span_id().to_vec(),
+        trace_id: id::<16>(span.trace_id()),
+        span_id: id::<8>(span.span_id()),
+        parent_span_id: id::<8>(span.parent_span_id()),
         name: span.name().to_owned(),
         kind: kind(span.kind()),
         start_time_unix_nano: span.start_time_unix_nano(),
@@ -51,12 +51,17 @@ fn event(event: &wire::Event<'_>) -> Event {
 
 fn link(link: &wire::Link<'_>) -> Link {
     Link {
-        trace_id: link.trace_id().to_vec(),
-        span_id: link.span_id().to_vec(),
+        trace_id: id::<16>(link.trace_id()),
+        span_id: id::<8>(link.span_id()),
         trace_state: link.trace_state().to_owned(),
         attributes: attributes(link.attributes()),
         flags: link.flags(),
     }
+}
+
+/// All zeros where the sender's had another length.
+fn id<const LEN: usize>(bytes: &[u8]) -> Vec<u8> {
+    if bytes.len() == LEN { bytes.to_vec() } else { vec![0; LEN] }
 }
 
 /// A kind that OTLP does not have is unspecified.

@@ -71,13 +71,11 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn texts(&mut self, batch: Handle, key: String) -> Result<Vec<Option<String>>> {
-        let spans = self.spans(&batch)?;
-        Ok(values::texts(&spans.text(&key), spans.items()))
+        Ok(self.spans(&batch)?.texts(&key).map(|text| text.map(str::to_owned)).collect())
     }
 
     fn numbers(&mut self, batch: Handle, key: String) -> Result<Vec<Option<f64>>> {
-        let spans = self.spans(&batch)?;
-        Ok(values::numbers(&spans.numbers(&key), spans.items()))
+        Ok(self.spans(&batch)?.values(&key).map(|value| value?.as_number()).collect())
     }
 
     fn resource_count(&mut self, batch: Handle) -> Result<u32> {

@@ -1,0 +1,44 @@
+//! What is counted of plugins' requests.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{HttpResponse, error::HttpError, grant::Origin};
+use crate::telemetry::Telemetry;
+
+/// The label of requests to origins that are not granted: a plugin could name any number of them.
+const OTHER: &str = "other";
+
+pub(super) struct HttpMetrics {
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) component: String,
+}
+
+impl HttpMetrics {
+    pub(super) fn record(
+        &self,
+        origin: Option<&Origin>,
+        outcome: &Result<HttpResponse, HttpError>,
+        took: Duration,
+    ) {
+        let origin = origin.map_or(OTHER, Origin::as_str);
+        let outcome = match outcome {
+            Ok(response) => class(response.status.as_u16()),
+            Err(error) => error.kind(),
+        };
+        let labels = [("component", self.component.as_str()), ("origin", origin)];
+        self.telemetry.histogram("spanloom_plugin_http_duration_seconds", &labels).record(took.as_secs_f64());
+        let [component, origin] = labels;
+        let labels = [component, origin, ("outcome", outcome)];
+        self.telemetry.counter("spanloom_plugin_http_requests", &labels).increment(1);
+    }
+}
+
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}

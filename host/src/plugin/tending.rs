@@ -1,0 +1,67 @@
+//! What happens beside the path of a batch: guests are woken when they asked to be, replaced when their time has come,
+//! and asked what others want to know of them.
+
+use std::{sync::Arc, time::Instant};
+
+use tokio::{sync::Mutex, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::{custody::Passed, handler::Handler, instance::Undone, pool::Pool};
+
+/// Takes what came of calls that no sender waits for.
+#[async_trait::async_trait]
+pub(super) trait Settle: Send + Sync + 'static {
+    async fn settle(&self, outcomes: Vec<(Passed, Option<Undone>)>);
+}
+
+/// The tasks of one component.
+pub(super) struct Tending {
+    pool: Arc<Pool>,
+    settle: Arc<dyn Settle>,
+    stop: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
+    handler: Option<Handler>,
+}
+
+impl Tending {
+    pub(super) async fn start(pool: &Arc<Pool>, settle: Arc<dyn Settle>) -> anyhow::Result<Tending> {
+        let handler = if pool.plugin.answers_http() { Handler::start(pool).await? } else { None };
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(tend(pool.clone(), settle.clone(), stop.clone()));
+        Ok(Tending { pool: pool.clone(), settle, stop, task: Mutex::new(Some(task)), handler })
+    }
+
+    /// Called when no batch will follow: settles what the guests still hold.
+    pub(super) async fn shutdown(&self) {
+        if let Some(handler) = &self.handler {
+            handler.shutdown().await;
+        }
+        self.stop.cancel();
+        if let Some(task) = self.task.lock().await.take() {
+            // It ends at its next wait. If it ended otherwise there is nothing to wait for.
+            let _ = task.await;
+        }
+        let outcomes = self.pool.flush().await;
+        self.settle.settle(outcomes).await;
+    }
+}
+
+async fn tend(pool: Arc<Pool>, settle: Arc<dyn Settle>, stop: CancellationToken) {
+    let mut next: Option<Instant> = None;
+    loop {
+        let due = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = pool.wakes.notified() => {}
+            () = due => {}
+        }
+        let (outcomes, at) = pool.tend().await;
+        next = at;
+        settle.settle(outcomes).await;
+    }
+}
