@@ -2,6 +2,7 @@
 
 pub mod components;
 pub mod generate;
+pub mod plugin;
 pub mod print_config;
 pub mod run;
 pub mod validate;
@@ -37,6 +38,7 @@ pub enum Command {
     Components(components::ComponentsArgs),
     PrintConfig(print_config::PrintConfigArgs),
     Generate(Box<generate::GenerateArgs>),
+    Plugin(plugin::PluginArgs),
 }
 
 /// What runs without a config: OTLP in, everything shown.
@@ -67,6 +69,8 @@ pub struct Terminal<'a> {
     pub err: &'a mut dyn Write,
     /// Whether what goes to `err` may be coloured.
     pub colour: bool,
+    /// Whether what goes to `out` may be.
+    pub colour_out: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +92,7 @@ impl Cli {
             Command::Components(args) => components::run(&args, &registry, terminal).await,
             Command::PrintConfig(args) => print_config::run(&args, terminal),
             Command::Generate(args) => generate::run(*args, terminal).await,
+            Command::Plugin(args) => plugin::run(args, terminal).await,
         }
     }
 }

@@ -45,7 +45,7 @@ pub use limits::Limits;
 pub use outside::Outside;
 pub use processor::PluginProcessor;
 pub use runtime::Runtime;
-pub use sampler::PluginSampler;
+pub use sampler::{PluginSampler, SamplingDecision};
 pub use stage::StageSettings;
 
 use card::{Card, CardError};

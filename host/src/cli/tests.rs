@@ -13,13 +13,15 @@ fn run(arguments: &[&str]) -> (Exit, String, String) {
 #[tokio::main(flavor = "current_thread")]
 async fn run_with(registry: &Registry, arguments: &[&str]) -> (Exit, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false };
+    let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false };
     let cli = Cli::try_parse_from(std::iter::once(&"spanloom").chain(arguments)).unwrap();
     let exit = match cli.command {
         Command::Validate(args) => validate::run(&args, registry, &mut terminal).await,
         Command::Components(args) => components::run(&args, registry, &mut terminal).await,
         Command::PrintConfig(args) => print_config::run(&args, &mut terminal),
-        Command::Run(_) | Command::Generate(_) => unreachable!("not a command about configs"),
+        Command::Run(_) | Command::Generate(_) | Command::Plugin(_) => {
+            unreachable!("not a command about configs")
+        }
     };
     (exit.unwrap(), String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }

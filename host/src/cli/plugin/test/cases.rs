@@ -123,7 +123,8 @@ pub(super) fn read_limited(path: &Path) -> anyhow::Result<Vec<u8>> {
     let cannot = || format!("cannot read {}", path.display());
     let file = fs::File::open(path).with_context(cannot)?;
     let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(file, INPUT_LIMIT_BYTES + 1), &mut bytes).with_context(cannot)?;
+    io::Read::read_to_end(&mut io::Read::take(file, INPUT_LIMIT_BYTES + 1), &mut bytes)
+        .with_context(cannot)?;
     if bytes.len() as u64 > INPUT_LIMIT_BYTES {
         bail!("{} is larger than {INPUT_LIMIT_BYTES} bytes", path.display());
     }
@@ -151,7 +152,8 @@ mod tests {
     /// A case has a config of its own, or the folder's; what is not there yet can be written.
     #[test]
     fn each_request_of_a_folder_is_a_case() {
-        let folder = folder(&["a.json", "b.binpb", "b.config.yaml", "config.json", "a.golden.json", "notes.md"]);
+        let folder =
+            folder(&["a.json", "b.binpb", "b.config.yaml", "config.json", "a.golden.json", "notes.md"]);
         let root = folder.path();
         let cases = find(&[root.to_owned()]).unwrap();
         let shown: Vec<[String; 3]> = (cases.iter())
@@ -162,18 +164,16 @@ mod tests {
             .collect();
         assert_eq!(
             shown,
-            [
-                ["a.json", "config.json", "a.golden.json"],
-                ["b.binpb", "b.config.yaml", "b.golden.json"]
-            ]
-            .map(|case| case.map(str::to_owned))
+            [["a.json", "config.json", "a.golden.json"], ["b.binpb", "b.config.yaml", "b.golden.json"]]
+                .map(|case| case.map(str::to_owned))
         );
     }
 
     /// So several plugins share requests: each has a folder with its config and golden files.
     #[test]
     fn a_folder_without_requests_takes_those_of_the_folder_above_it() {
-        let folder = folder(&["shop.json", "config.json", "redactor/config.json", "redactor/shop.golden.json"]);
+        let folder =
+            folder(&["shop.json", "config.json", "redactor/config.json", "redactor/shop.golden.json"]);
         let root = folder.path().canonicalize().unwrap();
         let [case] = &find(&[root.join("redactor")]).unwrap()[..] else { panic!("not one case") };
         assert_eq!(relative(&root, &case.input), "shop.json");

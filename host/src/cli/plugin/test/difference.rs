@@ -50,7 +50,8 @@ pub(super) enum LineKind {
 impl Difference {
     pub(super) fn between(before: &[Record], after: &[Record]) -> Difference {
         let mut difference = Difference::default();
-        let mut new: HashMap<&str, &Record> = after.iter().map(|record| (&*record.identity, record)).collect();
+        let mut new: HashMap<&str, &Record> =
+            after.iter().map(|record| (&*record.identity, record)).collect();
         let mut envelopes: BTreeMap<Vec<Line>, Vec<&str>> = BTreeMap::new();
         for old in before {
             let Some(new) = new.remove(&*old.identity) else {
@@ -111,23 +112,24 @@ fn lines_between(before: &[String], after: &[String]) -> Vec<Line> {
     let (before, after) = (as_strs(before), as_strs(after));
     let diff = TextDiff::configure().algorithm(Algorithm::Myers).diff_slices(&before, &after);
     let changes = diff.ops().iter().flat_map(|op| diff.iter_inline_changes(op));
-    changes.filter_map(|change| {
-        let is = match change.tag() {
-            ChangeTag::Equal => return None,
-            ChangeTag::Delete => LineKind::Removed,
-            ChangeTag::Insert => LineKind::Added,
-        };
-        let mut line = Line::new(is, "");
-        for (emphasized, part) in change.iter_strings_lossy() {
-            let begin = line.text.len();
-            line.text.push_str(&part);
-            if emphasized {
-                line.emphasized.push((begin, line.text.len()));
+    changes
+        .filter_map(|change| {
+            let is = match change.tag() {
+                ChangeTag::Equal => return None,
+                ChangeTag::Delete => LineKind::Removed,
+                ChangeTag::Insert => LineKind::Added,
+            };
+            let mut line = Line::new(is, "");
+            for (emphasized, part) in change.iter_strings_lossy() {
+                let begin = line.text.len();
+                line.text.push_str(&part);
+                if emphasized {
+                    line.emphasized.push((begin, line.text.len()));
+                }
             }
-        }
-        Some(line)
-    })
-    .collect()
+            Some(line)
+        })
+        .collect()
 }
 
 fn as_strs(lines: &[String]) -> Vec<&str> {
@@ -166,7 +168,12 @@ mod tests {
         let shown: Vec<String> = (difference.changes.iter())
             .map(|change| {
                 let line = |line: &Line| format!(" {:?} {}", line.is, line.text);
-                format!("{:?} {}{}", change.kind, change.title, change.lines.iter().map(line).collect::<String>())
+                format!(
+                    "{:?} {}{}",
+                    change.kind,
+                    change.title,
+                    change.lines.iter().map(line).collect::<String>()
+                )
             })
             .collect();
         assert_eq!(

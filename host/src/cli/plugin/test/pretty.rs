@@ -28,7 +28,7 @@ fn lay_out(out: &mut String, value: &str, indent: usize, column: usize) {
         out.push_str(if number > 0 { ",\n" } else { "\n" });
         let deeper = indent + INDENT;
         out.extend(std::iter::repeat_n(' ', deeper));
-        let (key, value) = if open == '{' { key_and_value(part) } else { ("", part) };
+        let (key, value) = if open == '{' { key_and_value(part) } else { ("", *part) };
         out.push_str(key);
         if !key.is_empty() {
             out.push_str(": ");
@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn what_fits_is_in_one_line_and_lists_of_objects_are_not() {
-        let compact = r#"{"a":[],"spans":[{"name":"x, {\"y\"}: z","on":true},{"name":"b"}],"few":[1,2,{"c":null}]}"#;
+        let compact =
+            r#"{"a":[],"spans":[{"name":"x, {\"y\"}: z","on":true},{"name":"b"}],"few":[1,2,{"c":null}]}"#;
         let expected = r#"{
   "a": [],
   "spans": [
@@ -124,7 +125,10 @@ mod tests {
         let long = format!(r#"{{"a":[],{}"#, &compact[8..]);
         let wide = format!(r#"[{long},"{}"]"#, "w".repeat(WIDTH));
         let wide = pretty(&wide);
-        assert_eq!(serde_json::from_str::<Value>(&wide).unwrap()[0], serde_json::from_str::<Value>(&long).unwrap());
+        assert_eq!(
+            serde_json::from_str::<Value>(&wide).unwrap()[0],
+            serde_json::from_str::<Value>(&long).unwrap()
+        );
         // It fits within the width by itself, but for the list.
         let shown = pretty(&format!(r#"{},"z":"{}"}}"#, &compact[..compact.len() - 1], "w".repeat(WIDTH)));
         assert!(shown.starts_with(expected.trim_end().trim_end_matches('}').trim_end()), "{shown}");

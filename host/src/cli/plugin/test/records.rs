@@ -160,15 +160,8 @@ fn shown(value: &Value) -> String {
 }
 
 fn any_value(value: &Value) -> Option<(&str, &Value)> {
-    const KINDS: [&str; 7] = [
-        "stringValue",
-        "boolValue",
-        "intValue",
-        "doubleValue",
-        "arrayValue",
-        "kvlistValue",
-        "bytesValue",
-    ];
+    const KINDS: [&str; 7] =
+        ["stringValue", "boolValue", "intValue", "doubleValue", "arrayValue", "kvlistValue", "bytesValue"];
     let (kind, value) = value.as_object().filter(|fields| fields.len() == 1)?.iter().next()?;
     KINDS.contains(&kind.as_str()).then_some((kind, value))
 }
