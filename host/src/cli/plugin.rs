@@ -1,7 +1,11 @@
 //! `spanloom plugin`: what authors of plugins need.
 
+pub mod bench;
+mod fixture;
 mod open;
 pub mod test;
+#[cfg(test)]
+mod testing;
 
 use clap::{Args, Subcommand};
 
@@ -20,10 +24,12 @@ pub struct PluginArgs {
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
     Test(test::TestArgs),
+    Bench(bench::BenchArgs),
 }
 
 pub async fn run(args: PluginArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     match args.command {
         PluginCommand::Test(args) => test::run(&args, terminal).await,
+        PluginCommand::Bench(args) => bench::run(&args, terminal).await,
     }
 }

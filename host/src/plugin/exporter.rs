@@ -10,7 +10,7 @@ use super::{
     },
     custody::Passed,
     instance::Undone,
-    pool::Pool,
+    pool::{GuestUsage, Pool},
     tending::{Settle, Tending},
 };
 use crate::{
@@ -76,6 +76,11 @@ impl Exporter for PluginExporter {
 }
 
 impl PluginExporter {
+    /// What its guests use at this moment.
+    pub fn usage(&self) -> GuestUsage {
+        self.pool.usage()
+    }
+
     fn accident(&self, error: &CallError) -> ExportError {
         let message = error.to_string();
         let consequence = match self.on_failure {

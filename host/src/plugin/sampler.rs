@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     CallError, Plugin, Role, StageSettings, bindings::exported::sampling::Decision, instance::Undone,
-    stage::Stage,
+    pool::GuestUsage, stage::Stage,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
@@ -47,6 +47,11 @@ impl PluginSampler {
         let pool = settings.pool(plugin, Role::Sampler, telemetry).await?;
         let stage = Stage { pool, next, on_failure: settings.on_failure };
         Ok(PluginSampler { stage, metrics: SamplerMetrics::new(telemetry, &settings.component) })
+    }
+
+    /// What its guests use at this moment.
+    pub fn usage(&self) -> GuestUsage {
+        self.stage.pool.usage()
     }
 
     /// What the plugin says of each trace, in their order; nothing becomes of them.

@@ -3,12 +3,13 @@
 use std::{fs, path::Path, sync::Arc};
 
 use anyhow::Context as _;
+use wire::Signal;
 
 use crate::{
     cli::{Exit, Terminal},
     config::{ConfigError, Node},
     plugin::{
-        Limits, Plugin, Runtime,
+        Limits, Plugin, Role, Runtime,
         file::PluginFile,
         schema::{self, ConfigSchema},
     },
@@ -41,6 +42,16 @@ impl OpenPlugin {
     pub(super) fn title(&self) -> String {
         let said = &self.plugin.description;
         format!("{} {} ({})", said.name, said.version, self.plugin.role).replace("  ", " ")
+    }
+
+    /// Why the plugin is not given batches of a signal.
+    pub(super) fn does_not_take(&self, signal: Signal) -> Option<String> {
+        let taken = match self.plugin.role {
+            Role::Sampler => &[Signal::Traces][..],
+            Role::Processor | Role::Exporter => &self.plugin.description.signals,
+        };
+        let words: Vec<&str> = taken.iter().map(|signal| signal.name()).collect();
+        (!taken.contains(&signal)).then(|| format!("{signal}: the plugin takes {}", words.join(", ")))
     }
 
     /// A config as JSON, which the plugin takes: from a file, or the text itself.

@@ -9,17 +9,17 @@ mod report;
 mod tap;
 mod trial;
 
-use std::{fs, num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{fs, num::NonZeroUsize, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use http::StatusCode;
-use wire::{Batch, Signal};
+use wire::Batch;
 
 use super::open::OpenPlugin;
 use crate::{
     cli::{Exit, Terminal, generate::SignalArg},
-    plugin::{Limits, Plugin, Role, config::LimitsConfig},
+    plugin::{Limits, config::LimitsConfig},
 };
 
 use self::{
@@ -132,7 +132,7 @@ impl<'a> Tester<'a> {
     async fn case(&self, case: &Case) -> anyhow::Result<CaseReport> {
         let input = case.read(self.args.signal.into())?;
         let mut report = CaseReport::new(&case.name);
-        if let Some(why) = not_taken(&self.plugin.plugin, input.signal()) {
+        if let Some(why) = self.plugin.does_not_take(input.signal()) {
             report.skipped(why);
             return Ok(report);
         }
@@ -169,7 +169,8 @@ impl<'a> Tester<'a> {
     ) -> anyhow::Result<()> {
         if let Some(golden) = case.read_golden()? {
             let wrong = || format!("{} is not what a golden file holds", case.golden.display());
-            let expected = Outcome::from_golden(self.trial.plugin.role, &golden).with_context(wrong)?;
+            let expected =
+                Outcome::from_golden(self.trial.plugin.role, input.signal(), &golden).with_context(wrong)?;
             let difference = Difference::between(&expected.records(), &outcome.records());
             let is_same = difference.is_empty();
             report.status = if is_same { Status::Passed } else { Status::Failed };
@@ -198,16 +199,6 @@ impl<'a> Tester<'a> {
     }
 }
 
-/// Why a plugin is not given batches of a signal.
-fn not_taken(plugin: &Arc<Plugin>, signal: Signal) -> Option<String> {
-    let taken = match plugin.role {
-        Role::Sampler => &[Signal::Traces][..],
-        Role::Processor | Role::Exporter => &plugin.description.signals,
-    };
-    let words: Vec<&str> = taken.iter().map(|signal| signal.name()).collect();
-    (!taken.contains(&signal)).then(|| format!("{signal}: the plugin takes {}", words.join(", ")))
-}
-
 impl CaseReport {
     fn new(case: &str) -> CaseReport {
         CaseReport {
@@ -226,3 +217,6 @@ impl CaseReport {
         (self.status, self.note) = (Status::Skipped, why);
     }
 }
+
+#[cfg(test)]
+mod tests;

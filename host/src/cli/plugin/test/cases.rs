@@ -2,14 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail};
-use bytes::Bytes;
-use serde_json::Value;
 use wire::{Batch, Signal};
+
+use crate::cli::plugin::fixture;
 
 /// One request to give to a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,6 @@ pub(super) struct Case {
     pub(super) golden: PathBuf,
 }
 
-const INPUT_LIMIT_BYTES: u64 = 64 << 20;
 const CASE_LIMIT: usize = 10_000;
 
 /// The cases of folders and single files, in the order of the paths and of their names.
@@ -91,44 +90,13 @@ impl Case {
 
     /// The request. `of_binary` is what a `.binpb` file holds.
     pub(super) fn read(&self, of_binary: Signal) -> anyhow::Result<Batch> {
-        let wrong = || format!("{} is no OTLP request", self.input.display());
-        let bytes = read_limited(&self.input)?;
-        if self.input.extension().is_some_and(|end| end == "binpb") {
-            return Batch::decode(of_binary, bytes.into()).with_context(wrong);
-        }
-        from_json(&bytes).with_context(wrong)
+        fixture::read(&self.input, of_binary)
     }
 
     /// `None` if there is no golden file.
     pub(super) fn read_golden(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        if self.golden.exists() { read_limited(&self.golden).map(Some) } else { Ok(None) }
+        if self.golden.exists() { fixture::read_limited(&self.golden).map(Some) } else { Ok(None) }
     }
-}
-
-/// An OTLP/JSON request of whichever signal.
-pub(super) fn from_json(json: &[u8]) -> anyhow::Result<Batch> {
-    let document: Value = serde_json::from_slice(json)?;
-    let of = |key: &str| document.get(key).is_some();
-    let signal = match document {
-        _ if of("resourceSpans") => Signal::Traces,
-        _ if of("resourceMetrics") => Signal::Metrics,
-        _ if of("resourceLogs") => Signal::Logs,
-        _ => bail!("it has none of `resourceSpans`, `resourceMetrics` and `resourceLogs`"),
-    };
-    let request = wire::json::from_json(signal, json)?;
-    Ok(Batch::decode(signal, Bytes::from(request))?)
-}
-
-pub(super) fn read_limited(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let cannot = || format!("cannot read {}", path.display());
-    let file = fs::File::open(path).with_context(cannot)?;
-    let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(file, INPUT_LIMIT_BYTES + 1), &mut bytes)
-        .with_context(cannot)?;
-    if bytes.len() as u64 > INPUT_LIMIT_BYTES {
-        bail!("{} is larger than {INPUT_LIMIT_BYTES} bytes", path.display());
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -195,7 +163,5 @@ mod tests {
             let error = format!("{:#}", find(&[path]).unwrap_err());
             assert!(error.contains(expected), "{error}");
         }
-        let error = format!("{:#}", from_json(b"{\"spans\": []}").unwrap_err());
-        assert!(error.contains("`resourceSpans`"), "{error}");
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use similar::{Algorithm, ChangeTag, TextDiff};
 
 use super::records::Record;
 
@@ -35,9 +34,9 @@ pub(super) struct Line {
     #[serde(rename = "kind")]
     pub(super) is: LineKind,
     pub(super) text: String,
-    /// The parts of the text that make the difference, in bytes.
+    /// The part of the text that makes the difference, in bytes.
     #[serde(skip)]
-    pub(super) emphasized: Vec<(usize, usize)>,
+    pub(super) emphasized: Option<(usize, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -91,7 +90,7 @@ impl Difference {
 
 impl Line {
     fn new(is: LineKind, text: &str) -> Line {
-        Line { is, text: text.to_owned(), emphasized: Vec::new() }
+        Line { is, text: text.to_owned(), emphasized: None }
     }
 }
 
@@ -104,36 +103,52 @@ fn envelope_change((lines, titles): (Vec<Line>, Vec<&str>)) -> Change {
     Change { kind: ChangeKind::Edited, title, lines }
 }
 
-/// The lines that went and came.
+/// The lines that went and came, those of one key together.
 fn lines_between(before: &[String], after: &[String]) -> Vec<Line> {
-    if before == after {
-        return Vec::new();
+    let mut lines = lacking(after, before, LineKind::Removed);
+    lines.extend(lacking(before, after, LineKind::Added));
+    lines.sort_by(|a, b| (key(&a.text), a.is).cmp(&(key(&b.text), b.is)));
+    let mut pairs = lines.as_mut_slice();
+    while let [first, second, ..] = pairs {
+        if key(&first.text) == key(&second.text) && first.is < second.is {
+            emphasize(first, second);
+        }
+        pairs = pairs.get_mut(1..).unwrap_or_default();
     }
-    let (before, after) = (as_strs(before), as_strs(after));
-    let diff = TextDiff::configure().algorithm(Algorithm::Myers).diff_slices(&before, &after);
-    let changes = diff.ops().iter().flat_map(|op| diff.iter_inline_changes(op));
-    changes
-        .filter_map(|change| {
-            let is = match change.tag() {
-                ChangeTag::Equal => return None,
-                ChangeTag::Delete => LineKind::Removed,
-                ChangeTag::Insert => LineKind::Added,
-            };
-            let mut line = Line::new(is, "");
-            for (emphasized, part) in change.iter_strings_lossy() {
-                let begin = line.text.len();
-                line.text.push_str(&part);
-                if emphasized {
-                    line.emphasized.push((begin, line.text.len()));
-                }
-            }
-            Some(line)
-        })
-        .collect()
+    lines
 }
 
-fn as_strs(lines: &[String]) -> Vec<&str> {
-    lines.iter().map(String::as_str).collect()
+/// The lines of `these` that `others` do not have, or do not have so often.
+fn lacking(others: &[String], these: &[String], is: LineKind) -> Vec<Line> {
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    others.iter().for_each(|line| *known.entry(line).or_default() += 1);
+    let is_lacking = |line: &&String| match known.get_mut(line.as_str()) {
+        Some(left @ 1..) => {
+            *left -= 1;
+            false
+        }
+        _ => true,
+    };
+    these.iter().filter(is_lacking).map(|line| Line::new(is, line)).collect()
+}
+
+/// `attributes.card` of `attributes.card: "x"`.
+fn key(line: &str) -> &str {
+    line.split_once(": ").map_or(line, |(key, _)| key)
+}
+
+/// What is between that which both begin with and that which both end with.
+fn emphasize(old: &mut Line, new: &mut Line) {
+    let same = |(a, b): &(char, char)| a == b;
+    let (one, other) = (old.text.as_str(), new.text.as_str());
+    let begin: usize =
+        std::iter::zip(one.chars(), other.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
+    let ends = [one, other].map(|text| text.get(begin..).unwrap_or_default().chars().rev());
+    let [one_end, other_end] = ends;
+    let end: usize = std::iter::zip(one_end, other_end).take_while(same).map(|(c, _)| c.len_utf8()).sum();
+    for line in [old, new] {
+        line.emphasized = Some((begin, line.text.len() - end));
+    }
 }
 
 #[cfg(test)]
@@ -191,9 +206,19 @@ mod tests {
 
     #[test]
     fn what_makes_the_difference_in_a_line_is_emphasized() {
-        let lines = lines_between(&["url: /a?token=secret".to_owned()], &["url: /a?token=***".to_owned()]);
-        let [old, _] = &lines[..] else { panic!("{lines:?}") };
-        let parts: Vec<&str> = old.emphasized.iter().map(|(begin, end)| &old.text[*begin..*end]).collect();
-        assert!(parts.concat().contains("secret") && !parts.concat().contains("url"), "{parts:?}");
+        let (old, new) = ("url: \"/größe?token=x1\"".to_owned(), "url: \"/größe?***\"".to_owned());
+        let lines = lines_between(&[old, "a: 1".to_owned()], &[new, "b: 1".to_owned()]);
+        let part = |line: &Line| line.emphasized.map(|(begin, end)| line.text[begin..end].to_owned());
+        let parts: Vec<Option<String>> = lines.iter().map(part).collect();
+        assert_eq!(parts, [None, None, Some("token=x1".to_owned()), Some("***".to_owned())]);
+    }
+
+    /// A key that occurs twice is two lines; one of them may go.
+    #[test]
+    fn alike_lines_are_counted() {
+        let line = || "a: 1".to_owned();
+        let lines = lines_between(&[line(), line()], &[line()]);
+        assert_eq!(lines, [Line::new(LineKind::Removed, "a: 1")]);
+        assert_eq!(lines_between(&["a: aa".to_owned()], &["a: aaa".to_owned()]).len(), 2);
     }
 }

@@ -6,10 +6,9 @@ use anyhow::Context as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wire::Batch;
+use wire::{Batch, Signal};
 
 use super::{
-    cases::from_json,
     pretty::pretty,
     records::{self, Record, lines_of},
 };
@@ -107,10 +106,13 @@ pub(super) enum Body {
 }
 
 impl Outcome {
-    /// What a golden file holds, for a plugin of this role.
-    pub(super) fn from_golden(role: Role, golden: &[u8]) -> anyhow::Result<Outcome> {
+    /// What a golden file holds, for a plugin of this role that was given this signal.
+    pub(super) fn from_golden(role: Role, signal: Signal, golden: &[u8]) -> anyhow::Result<Outcome> {
         match role {
-            Role::Processor => from_json(golden).map(Outcome::Passed),
+            Role::Processor => {
+                let request = wire::json::from_json(signal, golden)?;
+                Ok(Outcome::Passed(Batch::decode(signal, request.into())?))
+            }
             Role::Sampler => {
                 let decisions = serde_json::from_slice(golden);
                 decisions.map(Outcome::Decided).context("a sampler's is a list of decisions")
@@ -260,7 +262,7 @@ mod tests {
     fn check(role: Role, outcome: &Outcome, expected: &str) {
         let golden = outcome.to_golden().unwrap();
         assert_eq!(golden, expected, "\n{golden}");
-        let read = Outcome::from_golden(role, golden.as_bytes()).unwrap();
+        let read = Outcome::from_golden(role, Signal::Traces, golden.as_bytes()).unwrap();
         assert_eq!(read.records(), outcome.records());
     }
 

@@ -1,6 +1,6 @@
 //! JSON for people: what fits in a line is in one line.
 
-const WIDTH: usize = 110;
+const WIDTH: usize = 120;
 const INDENT: usize = 2;
 
 /// Lays out compact JSON (no spaces between tokens), its keys in the order they have. Ends with a line's end.

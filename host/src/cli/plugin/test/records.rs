@@ -168,7 +168,8 @@ fn any_value(value: &Value) -> Option<(&str, &Value)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::cases::from_json, *};
+    use super::*;
+    use crate::cli::plugin::fixture::from_json;
 
     fn records(json: &str) -> Vec<Record> {
         of_batch(&from_json(json.as_bytes()).unwrap())

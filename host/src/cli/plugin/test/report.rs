@@ -185,13 +185,9 @@ impl Shown<'_> {
             Some("") | None => String::new(),
             Some(part) => self.paint(colour, part),
         };
-        let (mut shown, mut done) = (self.paint(colour, &format!("{sign} ")), 0);
-        for (begin, end) in &line.emphasized {
-            shown += &part(colour, done, *begin);
-            shown += &part(strong, *begin, *end);
-            done = *end;
-        }
-        shown + &part(colour, done, line.text.len())
+        let (begin, end) = line.emphasized.unwrap_or_default();
+        let sign = self.paint(colour, &format!("{sign} "));
+        sign + &part(colour, 0, begin) + &part(strong, begin, end) + &part(colour, end, line.text.len())
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -291,7 +287,7 @@ skip  m
     #[test]
     fn a_coloured_report_says_the_same() {
         let shown = Shown { report: &report(), colour: true }.to_string();
-        assert!(shown.contains("\x1b[1;4;32m/?***\x1b[0m"), "{shown:?}");
+        assert!(shown.contains("\x1b[1;4;32m***\x1b[0m"), "{shown:?}");
         let plain: String =
             shown.split("\x1b[").map(|part| part.split_once('m').map_or(part, |(_, rest)| rest)).collect();
         assert_eq!(plain, Shown { report: &report(), colour: false }.to_string());

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use serde::Serialize;
@@ -36,13 +36,17 @@ const LINE_LIMIT: usize = 1000;
 const HOST: &str = "spanloom";
 
 impl LogTap {
-    /// Catches the lines of this process. Only the first tap of a process catches any.
+    /// The tap of this process: from the first call on it catches all lines.
     pub(super) fn install() -> LogTap {
-        let tap = LogTap::default();
-        let ours = Targets::new().with_target(HOST, Level::DEBUG);
-        // A test may have installed its own.
-        let _ = Registry::default().with(tap.clone().with_filter(ours)).try_init();
-        tap
+        static TAP: OnceLock<LogTap> = OnceLock::new();
+        let install = || {
+            let tap = LogTap::default();
+            let ours = Targets::new().with_target(HOST, Level::DEBUG);
+            // It fails if something else catches the lines already; then there are none to be had.
+            let _ = Registry::default().with(tap.clone().with_filter(ours)).try_init();
+            tap
+        };
+        TAP.get_or_init(install).clone()
     }
 
     /// The lines since the last call; no more than a thousand.
