@@ -37,8 +37,8 @@ pub enum Command {
     Validate(validate::ValidateArgs),
     Components(components::ComponentsArgs),
     PrintConfig(print_config::PrintConfigArgs),
-    Generate(Box<generate::GenerateArgs>),
     Plugin(plugin::PluginArgs),
+    Generate(Box<generate::GenerateArgs>),
 }
 
 /// What runs without a config: OTLP in, everything shown.
@@ -91,8 +91,8 @@ impl Cli {
             Command::Validate(args) => validate::run(&args, &registry, terminal).await,
             Command::Components(args) => components::run(&args, &registry, terminal).await,
             Command::PrintConfig(args) => print_config::run(&args, terminal),
+            Command::Plugin(args) => plugin::run(&args, terminal).await,
             Command::Generate(args) => generate::run(*args, terminal).await,
-            Command::Plugin(args) => plugin::run(args, terminal).await,
         }
     }
 }
@@ -108,6 +108,19 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(exit as u8)
     }
+}
+
+/// A table's lines, its columns as wide as they must be.
+fn aligned<const COLUMNS: usize>(lines: Vec<[String; COLUMNS]>) -> Vec<String> {
+    let widths = std::array::from_fn::<usize, COLUMNS, _>(|column| {
+        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    });
+    let shown = |line: &[String; COLUMNS]| {
+        let cells: Vec<String> =
+            std::iter::zip(line, widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    lines.iter().map(shown).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod card;
 pub mod config;
 mod configure;
 mod custody;
+mod deadline;
 mod describe;
 mod exporter;
 pub mod factory;
@@ -30,7 +31,11 @@ mod runtime;
 mod sampler;
 pub mod schema;
 mod stage;
+pub mod store;
 mod tending;
+#[cfg(test)]
+pub(crate) mod testing;
+mod wasi;
 
 use std::sync::Arc;
 

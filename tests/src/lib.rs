@@ -4,6 +4,7 @@ pub mod chain;
 pub mod clients;
 pub mod command;
 pub mod config;
+pub mod guests;
 pub mod ledger;
 pub mod otlp;
 pub mod sink;
@@ -11,5 +12,6 @@ pub mod skip;
 pub mod spanloom;
 
 pub use chain::Chain;
+pub use guests::Guests;
 pub use sink::{Answer, Sink};
 pub use spanloom::Spanloom;

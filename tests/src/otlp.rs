@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::{
         metrics::v1::ExportMetricsServiceRequest,
         trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse},
     },
+    common::v1::any_value,
     metrics::v1::metric::Data,
     trace::v1::Span,
 };
@@ -66,6 +67,16 @@ pub fn spans(request: &[u8]) -> Vec<Span> {
     let request = ExportTraceServiceRequest::decode(request).expect("a trace request");
     let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
     scopes.flat_map(|scope| scope.spans).collect()
+}
+
+/// A text attribute of a span; empty if it has none.
+pub fn text_attribute(span: &Span, key: &str) -> String {
+    let value =
+        span.attributes.iter().find(|attribute| attribute.key == key).and_then(|found| found.value.as_ref());
+    match value.and_then(|value| value.value.as_ref()) {
+        Some(any_value::Value::StringValue(text)) => text.clone(),
+        _ => String::new(),
+    }
 }
 
 /// The response of a destination that would not have some of the items. All signals' responses have one shape.

@@ -21,7 +21,8 @@ use crate::{
     otlp::client::http_client,
 };
 
-const READY_TIMEOUT: Duration = Duration::from_secs(20);
+/// A plugin that brings CPython takes a minute to compile where every core is busy and the host is a debug build.
+const READY_TIMEOUT: Duration = Duration::from_secs(180);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
 

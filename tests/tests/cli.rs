@@ -18,12 +18,15 @@ service:
 
 #[tokio::test]
 async fn every_command_explains_itself() {
-    for command in ["", "run", "validate", "components", "print-config", "generate"] {
+    let commands = ["", "run", "validate", "components", "print-config", "generate", "plugin"];
+    for command in
+        commands.into_iter().chain(["plugin inspect", "plugin check", "plugin test", "plugin bench"])
+    {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let ended = spanloom(&args).await;
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{args:?}");
         assert!(ended.stdout.contains("Example"), "an example says more: {args:?}");
-        let name = if command.is_empty() { "spanloom" } else { command };
+        let name = if command.is_empty() { "spanloom" } else { command }.replace(' ', "-");
         assert_snapshot(&format!("help-{name}"), &ended.stdout);
     }
 }

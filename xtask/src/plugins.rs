@@ -1,5 +1,7 @@
 //! `cargo xtask plugins`: every plugin of the clone as a component, `target/plugins/NAME.wasm`.
 
+mod guests;
+mod rust;
 mod scripted;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -16,7 +18,9 @@ pub fn run() -> Result<ExitCode> {
 
 /// Builds what changed, as steps of a longer run.
 pub fn steps(summary: &mut Summary) {
+    rust::steps(summary);
     scripted::steps(summary);
+    guests::step(summary);
 }
 
 /// Where components are put.

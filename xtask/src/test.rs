@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
-    folders, libtest, shell,
+    folders, libtest, plugins, shell,
     summary::{Outcome, Summary},
     tidy,
-    tools::{self, node, python, wasm},
+    tools::{self, node, python},
 };
 
 #[derive(Args)]
@@ -39,7 +39,7 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
             Err(error) => Ok(Outcome::skipped(format!("{error:#}"))),
         });
     }
-    summary.step("wire for WebAssembly guests", wire_for_guests);
+    plugins::steps(summary);
     // One selection of packages for all of it: another would have other features, and be built anew.
     summary.step("build", || {
         shell::run(shell::cargo().args(["test", "--workspace", "--no-run"]))?;
@@ -50,16 +50,7 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         let binary = binary.canonicalize().with_context(|| format!("no {}", binary.display()))?;
         let mut tests = shell::cargo();
         tests.args(["test", "--workspace", "--no-fail-fast", "--"]).args(filters);
+        tests.env("SPANLOOM_PLUGINS", plugins::folder());
         libtest::run(tests.env("SPANLOOM_BIN", binary).envs(environment.iter().cloned()))
     });
-}
-
-/// Plugins written in Rust read batches with the same crate as the host.
-fn wire_for_guests() -> Result<Outcome> {
-    let toolchain = match wasm::install() {
-        Ok(toolchain) => toolchain,
-        Err(error) => return Ok(Outcome::skipped(format!("no toolchain for {}: {error:#}", wasm::TARGET))),
-    };
-    shell::run(toolchain.cargo("check").args(["--package", "spanloom-wire", "--no-default-features"]))?;
-    Ok(Outcome::PASSED)
 }

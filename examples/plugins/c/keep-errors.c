@@ -16,11 +16,12 @@ bool exports_sampling_configure(plugin_string_t *json, exports_sampling_config_e
     return true;
 }
 
-// The last 56 bits of a trace id are random: the same traces are kept wherever this is asked.
+// As OpenTelemetry's consistent sampling: the last 56 bits of a trace id are random, and whoever samples less keeps
+// some of what this keeps.
 static bool is_in_share(const uint8_t *id) {
     uint64_t bits = 0;
     for (int i = 9; i < 16; i++) bits = bits << 8 | id[i];
-    return bits < (uint64_t)__builtin_ceil(share * 0x1p56);
+    return bits >= (uint64_t)__builtin_ceil((1 - share) * 0x1p56);
 }
 
 bool exports_sampling_sample(exports_sampling_own_trace_batch_t batch, exports_sampling_list_decision_t *decisions, exports_sampling_failure_t *failure) {

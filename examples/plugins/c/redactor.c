@@ -81,13 +81,12 @@ static void tag_service(spans_borrow_span_batch_t spans, plugin_string_t *tag) {
     plugin_list_option_string_free(&services);
 }
 
+// Only spans come: `describe` names no other signal.
 bool exports_processing_process(exports_processing_batch_t *batch, exports_processing_list_batch_t *onward, exports_processing_failure_t *failure) {
-    if (batch->tag == BATCHES_BATCH_SPANS) {
-        spans_borrow_span_batch_t spans = spans_borrow_span_batch(batch->val.spans);
-        for (size_t i = 0; i < settings.keys.len; i++) edit(spans, &settings.keys.ptr[i], hidden);
-        for (size_t i = 0; i < settings.query_keys.len; i++) edit(spans, &settings.query_keys.ptr[i], without_query);
-        if (settings.tag.len > 0) tag_service(spans, &settings.tag);
-    }
+    spans_borrow_span_batch_t spans = spans_borrow_span_batch(batch->val.spans);
+    for (size_t i = 0; i < settings.keys.len; i++) edit(spans, &settings.keys.ptr[i], hidden);
+    for (size_t i = 0; i < settings.query_keys.len; i++) edit(spans, &settings.query_keys.ptr[i], without_query);
+    if (settings.tag.len > 0) tag_service(spans, &settings.tag);
     onward->ptr = malloc(sizeof *onward->ptr);
     onward->ptr[0] = *batch;
     onward->len = 1;

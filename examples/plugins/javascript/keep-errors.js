@@ -20,10 +20,13 @@ export const sampling = {
   },
 };
 
-/** The last 56 bits of a trace id are random: the same traces are kept wherever this is asked. */
+/**
+ * As OpenTelemetry's consistent sampling: the last 56 bits of a trace id are random, and whoever samples less keeps
+ * some of what this keeps.
+ */
 function isInShare(id) {
   const bits = id.subarray(9).reduce((bits, byte) => bits * 256n + BigInt(byte), 0n);
-  return bits < config.share * 2 ** 56;
+  return bits >= (1 - config.share) * 2 ** 56;
 }
 
 export const describe = {

@@ -9,7 +9,7 @@ export const processing = {
   },
 
   process(batch) {
-    if (batch.tag === "spans") redact(batch.val);
+    redact(batch.val);
     return [batch];
   },
 };

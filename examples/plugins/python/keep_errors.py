@@ -40,8 +40,9 @@ class Sampling(exports.Sampling):
     def decide(self, trace_id: bytes, error: bool, duration_nano: int) -> Decision:
         if error or duration_nano > self.config.slow_ms * 1e6:
             return Decision_Keep(1.0)
-        # The last 56 bits of a trace id are random: the same traces are kept wherever this is asked.
-        if int.from_bytes(trace_id[9:]) < self.config.share * 2**56:
+        # As OpenTelemetry's consistent sampling: the last 56 bits of a trace id are random, and whoever samples less
+        # keeps some of what this keeps.
+        if int.from_bytes(trace_id[9:]) >= (1 - self.config.share) * 2**56:
             return Decision_Keep(self.config.share)
         return Decision_Drop()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from wit_world import exports
 from wit_world.exports.describe import Concurrency, Description
-from wit_world.imports.batches import Batch, Batch_Spans
+from wit_world.imports.batches import Batch
 from wit_world.imports.spans import SpanBatch
 from wit_world.imports.types import Signal
 
@@ -35,8 +35,7 @@ class Processing(exports.Processing):
         Processing.config = Config(**json.loads(config))
 
     def process(self, batch: Batch) -> list[Batch]:
-        if isinstance(batch, Batch_Spans):
-            redact(batch.value, self.config)
+        redact(batch.value, self.config)
         return [batch]
 
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{ConfigArgs, Exit, Terminal};
+use super::{ConfigArgs, Exit, Terminal, aligned};
 use crate::{
     component::{Factory, Kind, Registry, Stability},
     config::{Config, expand::process_env},
@@ -74,24 +74,12 @@ fn row(kind: Kind, known: &dyn Factory) -> Row<'_> {
     }
 }
 
-/// The column of plugins is there if any type comes from one.
+/// The column of plugins is empty, and not there, if no type comes from one.
 fn table(rows: &[Row<'_>]) -> String {
-    let head = ["KIND", "TYPE", "ALSO", "SIGNALS", "STABILITY", "PLUGIN"].map(str::to_owned);
-    let columns = if rows.iter().any(|row| row.plugin.is_some()) { 6 } else { 5 };
-    let lines: Vec<[String; 6]> = std::iter::once(head).chain(rows.iter().map(cells)).collect();
-    let widths = std::array::from_fn::<usize, 6, _>(|column| {
-        lines.iter().filter_map(|line| line.get(column)).map(String::len).max().unwrap_or(0)
-    });
-    let mut table = String::new();
-    for line in &lines {
-        let padded: Vec<String> = std::iter::zip(line, widths)
-            .take(columns)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        table.push_str(padded.join("  ").trim_end());
-        table.push('\n');
-    }
-    table
+    let plugins = if rows.iter().any(|row| row.plugin.is_some()) { "PLUGIN" } else { "" };
+    let head = ["KIND", "TYPE", "ALSO", "SIGNALS", "STABILITY", plugins].map(str::to_owned);
+    let lines = aligned(std::iter::once(head).chain(rows.iter().map(cells)).collect());
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 fn cells(row: &Row<'_>) -> [String; 6] {
@@ -102,6 +90,6 @@ fn cells(row: &Row<'_>) -> [String; 6] {
         or_dash(row.aliases.join(", ")),
         or_dash(row.signals.join(", ")),
         row.stability.to_string(),
-        or_dash(row.plugin.unwrap_or_default().to_owned()),
+        row.plugin.unwrap_or_default().to_owned(),
     ]
 }

@@ -1,21 +1,35 @@
-//! `spanloom plugin`: what authors of plugins need.
+//! `spanloom plugin …`: what an author and an operator of plugins need.
 
 pub mod bench;
+pub mod check;
 mod fixture;
+pub mod inspect;
 mod open;
 pub mod test;
 #[cfg(test)]
 mod testing;
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 
 use super::{Exit, Terminal};
+use crate::plugin::{
+    Limits, LoadError, Plugin, Runtime,
+    config::LimitsConfig,
+    file::{FileError, PluginFile},
+};
 
-/// Make plugins and try them.
+/// Look at plugins, check them, and try them.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Example: see what a plugin does to a request.
-  spanloom plugin test redact.wasm --fixtures shop.json")]
+#[command(
+    arg_required_else_help = true,
+    after_help = "\
+Example: what does this plugin take, may it run here, and what does it do?
+  spanloom plugin inspect redact.wasm
+  spanloom plugin check redact.wasm --config otel.yaml
+  spanloom plugin test redact.wasm --fixtures shop.json"
+)]
 pub struct PluginArgs {
     #[command(subcommand)]
     pub command: PluginCommand,
@@ -23,13 +37,53 @@ pub struct PluginArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
+    Inspect(inspect::InspectArgs),
+    Check(check::CheckArgs),
     Test(test::TestArgs),
     Bench(bench::BenchArgs),
 }
 
-pub async fn run(args: PluginArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    match args.command {
-        PluginCommand::Test(args) => test::run(&args, terminal).await,
-        PluginCommand::Bench(args) => bench::run(&args, terminal).await,
+/// Why a file is no plugin; shown after its name.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{path}: {error}")]
+    Load { path: String, error: LoadError },
+}
+
+pub async fn run(args: &PluginArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
+    match &args.command {
+        PluginCommand::Inspect(args) => inspect::run(args, terminal).await,
+        PluginCommand::Check(args) => check::run(args, terminal).await,
+        PluginCommand::Test(args) => test::run(args, terminal).await,
+        PluginCommand::Bench(args) => bench::run(args, terminal).await,
+    }
+}
+
+/// Compiles the plugin and asks it who it is.
+async fn load(
+    path: &Path,
+    file: &PluginFile,
+    limits: &LimitsConfig,
+) -> anyhow::Result<Result<std::sync::Arc<Plugin>, Unusable>> {
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let runtime = Runtime::shared().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let loaded = Plugin::load(&runtime, &name, file, &Limits::from(limits)).await;
+    Ok(loaded.map_err(|error| Unusable::Load { path: path.display().to_string(), error }))
+}
+
+fn refuse(terminal: &mut Terminal<'_>, why: &Unusable) -> anyhow::Result<Exit> {
+    writeln!(terminal.err, "error: {why}")?;
+    Ok(Exit::Wrong)
+}
+
+/// `41.2 KiB`
+fn size(bytes: usize) -> String {
+    const KIB: f64 = 1024.0;
+    match bytes as f64 {
+        bytes if bytes < KIB => format!("{bytes} bytes"),
+        bytes if bytes < KIB * KIB => format!("{:.1} KiB", bytes / KIB),
+        bytes => format!("{:.1} MiB", bytes / KIB / KIB),
     }
 }

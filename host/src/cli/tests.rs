@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory as _, Parser as _};
 
-use super::{Cli, Command, Exit, Terminal, components, print_config, validate};
+use super::{Cli, Command, Exit, Terminal, components, plugin, print_config, validate};
 use crate::{component::Registry, config::tests::registry};
 
 /// The exit, what was printed, and what was complained of.
@@ -19,9 +19,8 @@ async fn run_with(registry: &Registry, arguments: &[&str]) -> (Exit, String, Str
         Command::Validate(args) => validate::run(&args, registry, &mut terminal).await,
         Command::Components(args) => components::run(&args, registry, &mut terminal).await,
         Command::PrintConfig(args) => print_config::run(&args, &mut terminal),
-        Command::Run(_) | Command::Generate(_) | Command::Plugin(_) => {
-            unreachable!("not a command about configs")
-        }
+        Command::Plugin(args) => plugin::run(&args, &mut terminal).await,
+        Command::Run(_) | Command::Generate(_) => unreachable!("not a command about configs"),
     };
     (exit.unwrap(), String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
@@ -41,6 +40,13 @@ fn every_command_has_help_and_an_example() {
         assert!(command.get_about().is_some(), "{name}");
         for argument in command.get_arguments() {
             assert!(argument.get_help().is_some(), "{name} {}", argument.get_id());
+        }
+        for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+            let help = below.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let usage = format!("spanloom {name} {}", below.get_name());
+            assert!(below.get_about().is_some(), "{usage}");
+            // The generator's signals are in its own examples.
+            assert!(name == "generate" || (help.contains("Example") && help.contains(&usage)), "{usage}");
         }
         // The generator's arguments and their help come with it.
         if name != "generate" {

@@ -3,6 +3,7 @@
 mod errors;
 mod expanding;
 mod loading;
+mod plugins;
 mod printing;
 mod reading;
 

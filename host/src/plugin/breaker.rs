@@ -23,6 +23,22 @@ struct State {
     probing: bool,
 }
 
+/// Held while a call is made, so that a probe which is given up (its sender went away) does not leave the breaker open.
+#[must_use]
+#[derive(Debug)]
+pub(super) struct Admission<'a> {
+    breaker: &'a Breaker,
+    is_probe: bool,
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        if self.is_probe {
+            self.breaker.state().probing = false;
+        }
+    }
+}
+
 /// What the state became by a call's outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -33,16 +49,15 @@ pub(super) enum Turn {
 
 impl Breaker {
     /// Whether a call may be made now. When the wait is over one call may, and its outcome decides.
-    pub(super) fn admits(&self) -> bool {
+    pub(super) fn admit(&self) -> Option<Admission<'_>> {
         let mut state = self.state();
-        match state.open_until {
-            None => true,
-            Some(until) if Instant::now() >= until && !state.probing => {
-                state.probing = true;
-                true
-            }
-            Some(_) => false,
-        }
+        let is_probe = match state.open_until {
+            None => false,
+            Some(until) if Instant::now() >= until && !state.probing => true,
+            Some(_) => return None,
+        };
+        state.probing |= is_probe;
+        Some(Admission { breaker: self, is_probe })
     }
 
     pub(super) fn succeeded(&self) -> Turn {
@@ -68,11 +83,6 @@ impl Breaker {
         Turn::Opened { wait: state.wait }
     }
 
-    /// The probing call was given up before it had an outcome.
-    pub(super) fn abandoned(&self) {
-        self.state().probing = false;
-    }
-
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -93,9 +103,9 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(breaker.failed(), Turn::None);
         }
-        assert!(breaker.admits());
+        assert!(breaker.admit().is_some());
         assert_eq!(breaker.failed(), Turn::Opened { wait: FIRST_WAIT });
-        assert!(!breaker.admits());
+        assert!(breaker.admit().is_none());
     }
 
     /// When the wait is over one call may try; if it fails the next wait is longer, if it succeeds all is well.
@@ -104,12 +114,24 @@ mod tests {
         let breaker = Breaker::default();
         (0..5).for_each(|_| drop(breaker.failed()));
         breaker.state().open_until = Some(Instant::now());
-        assert!(breaker.admits());
-        assert!(!breaker.admits());
+        let probe = breaker.admit();
+        assert!(probe.is_some() && breaker.admit().is_none());
         assert_eq!(breaker.failed(), Turn::Opened { wait: FIRST_WAIT * 2 });
+        drop(probe);
         breaker.state().open_until = Some(Instant::now());
-        assert!(breaker.admits());
+        let probe = breaker.admit();
+        assert!(probe.is_some());
         assert_eq!(breaker.succeeded(), Turn::Closed);
-        assert!(breaker.admits());
+        assert!(breaker.admit().is_some());
+    }
+
+    /// The sender of the probing batch went away: the next one may try.
+    #[test]
+    fn a_probe_that_is_given_up_lets_another_try() {
+        let breaker = Breaker::default();
+        (0..5).for_each(|_| drop(breaker.failed()));
+        breaker.state().open_until = Some(Instant::now());
+        drop(breaker.admit());
+        assert!(breaker.admit().is_some());
     }
 }

@@ -1,16 +1,18 @@
 //! The `plugins:` section: each name in it becomes a component type.
 
-mod grants;
 mod limits;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use grants::StoreGrantConfig;
 pub use limits::LimitsConfig;
 
-use super::{file::Sha256, http::HttpGrantConfig};
+use super::{
+    file::Sha256,
+    http::HttpGrantConfig,
+    store::{self, StoreGrantConfig},
+};
 use crate::config::{ConfigError, Node};
 
 /// ```yaml
@@ -43,6 +45,8 @@ pub struct PluginConfig {
 pub struct GrantsConfig {
     /// The origins that it may send requests to.
     pub http: Vec<HttpGrantConfig>,
+    /// How much it may keep, if anything.
+    #[serde(deserialize_with = "store::granted")]
     pub store: Option<StoreGrantConfig>,
 }
 

@@ -11,8 +11,11 @@ use super::bindings::imported::batches::Batch as Handle;
 use crate::pipeline::{Batch, batch::Saved};
 
 /// Types of handles. They have no values: a handle is a number in the guest's [`Custody`].
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub enum Spans {}
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub enum Metrics {}
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub enum Logs {}
 
 #[derive(Default)]

@@ -6,12 +6,13 @@ use wasmtime::component::ResourceTable;
 
 use super::{
     config::GrantsConfig,
-    config::LimitsConfig,
     custody::Custody,
+    deadline::Deadline,
     failure::{CallError, CallErrorKind},
     imports::{log::GuestLog, metrics::GuestMetrics},
     limits::{GuestLimits, Limits},
     outside::Outside,
+    wasi::{WasiSettings, WasiState},
 };
 use crate::telemetry::{Labels, Telemetry};
 
@@ -22,24 +23,27 @@ pub(super) struct Guest {
     pub(super) log: Arc<GuestLog>,
     pub(super) metrics: Arc<GuestMetrics>,
     pub(super) outside: Outside,
+    pub(super) wasi: WasiState,
     /// Instruments and groups of traces.
     pub(super) table: ResourceTable,
     /// When the call that is under way is ended.
-    pub(super) deadline: Instant,
+    pub(super) deadline: Deadline,
     /// When the guest wants to be woken.
     pub(super) wake_at: Option<Instant>,
 }
 
 impl Guest {
     pub(super) fn new(component: &Arc<Shared>) -> Guest {
+        let deadline = Deadline::new();
         Guest {
             custody: Custody::default(),
             limits: GuestLimits::new(&component.limits),
             log: component.log.clone(),
             metrics: component.metrics.clone(),
             outside: component.outside.clone(),
+            wasi: WasiState::new(component.wasi.clone(), &deadline),
             table: ResourceTable::new(),
-            deadline: Instant::now(),
+            deadline,
             wake_at: None,
         }
     }
@@ -51,6 +55,7 @@ pub(super) struct Shared {
     pub(super) log: Arc<GuestLog>,
     pub(super) metrics: Arc<GuestMetrics>,
     pub(super) outside: Outside,
+    pub(super) wasi: WasiSettings,
 }
 
 impl Shared {
@@ -66,7 +71,9 @@ impl Shared {
         let series_left_out = telemetry.counter("spanloom_plugin_series_left_out", labels);
         let log = GuestLog::new(component, plugin, limits.log_lines_per_second, log_left_out);
         let metrics = GuestMetrics::new(component, plugin, telemetry, limits.metric_series, series_left_out);
-        Shared { limits: limits.clone(), log: Arc::new(log), metrics: Arc::new(metrics), outside }
+        let log = Arc::new(log);
+        let wasi = WasiSettings::new(&outside.http, &log);
+        Shared { limits: limits.clone(), log, metrics: Arc::new(metrics), outside, wasi }
     }
 
     /// For asking a plugin about itself: it reaches nothing, and its metrics go nowhere.

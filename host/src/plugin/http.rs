@@ -12,7 +12,7 @@ pub mod grant;
 mod outcome;
 pub mod request;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
     sync::Arc,
@@ -60,6 +60,8 @@ pub struct HttpResponse {
 pub trait Http: Send + Sync {
     /// One exchange: sent once, never repeated, no redirect followed.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError>;
+
+    fn limits(&self) -> &HttpLimits;
 }
 
 /// One component's way out, shared by its instances. Without grants it denies everything.
@@ -174,6 +176,10 @@ impl HttpClient {
 impl Http for HttpClient {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         HttpClient::send(self, request).await
+    }
+
+    fn limits(&self) -> &HttpLimits {
+        &self.limits
     }
 }
 

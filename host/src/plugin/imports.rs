@@ -17,7 +17,7 @@ use wasmtime::{
     component::{HasSelf, Linker},
 };
 
-use super::{bindings::imported, guest::Guest};
+use super::{bindings::imported, guest::Guest, wasi};
 
 /// Links everything that a plugin may import.
 pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
@@ -27,5 +27,5 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
         };
     }
     link!(types, spans, batches, traces, output, log, metrics, clock, schedule, http, store);
-    Ok(())
+    wasi::add_to_linker(linker)
 }

@@ -28,7 +28,7 @@ use super::{
     card::Role,
     custody::Passed,
     describe::Description,
-    failure::{CallError, CallErrorKind, Overrun},
+    failure::{CallError, CallErrorKind},
     guest::{Guest, Shared},
     imports::traces::TraceBatch,
 };
@@ -112,12 +112,12 @@ impl Instance {
         let mut store = Store::new(exports.pre.engine(), Guest::new(shared));
         store.limiter(|guest| &mut guest.limits);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(move |context| match Instant::now() >= context.data().deadline {
-            true => Err(Overrun(call_timeout).into()),
-            false => Ok(UpdateDeadline::Yield(1)),
+        store.epoch_deadline_callback(|context| {
+            context.data().deadline.check().map(|()| UpdateDeadline::Yield(1))
         });
-        store.data_mut().deadline = Instant::now() + call_timeout;
-        let instance = exports.pre.instantiate_async(&mut store).await?;
+        let deadline = store.data().deadline.clone();
+        deadline.start(call_timeout);
+        let instance = deadline.limit(exports.pre.instantiate_async(&mut store)).await?;
         macro_rules! load {
             ($export:ident) => {
                 exports.$export.as_ref().map(|indices| indices.load(&mut store, &instance)).transpose()?
@@ -289,9 +289,10 @@ impl Instance {
         call: impl AsyncFnOnce(&mut Store<Guest>) -> Result<T>,
     ) -> Result<T, CallError> {
         self.calls += 1;
-        self.store.data_mut().deadline = Instant::now() + self.call_timeout;
+        let deadline = self.store.data().deadline.clone();
+        deadline.start(self.call_timeout);
         self.store.set_epoch_deadline(1);
-        call(&mut self.store).await.map_err(|error| CallError::of(&error))
+        deadline.limit(call(&mut self.store)).await.map_err(|error| CallError::of(&error))
     }
 
     /// Makes what a call did so, or takes it back.

@@ -6,13 +6,18 @@ use super::{
     Limits,
     config::GrantsConfig,
     http::{Http, HttpClient, HttpLimits},
+    store::{KeyValues, StoreGrantConfig},
 };
 use crate::{config::ConfigError, telemetry::Telemetry};
+
+const TRIAL_STORE_BYTES: usize = 1 << 20;
 
 /// Shared by a component's guests.
 #[derive(Clone)]
 pub struct Outside {
     pub(super) http: Arc<dyn Http>,
+    /// None if it is not granted.
+    pub(super) store: Option<Arc<KeyValues>>,
 }
 
 impl Outside {
@@ -27,11 +32,13 @@ impl Outside {
         let http_limits = HttpLimits { concurrent: limits.http_requests, ..HttpLimits::default() };
         let http = HttpClient::new(component, &grants.http, http_limits, telemetry.clone())
             .map_err(|error| error.below("http"))?;
-        Ok(Outside { http: Arc::new(http) })
+        let store = grants.store.map(StoreGrantConfig::open).transpose();
+        let store = store.map_err(|error| error.below("store"))?;
+        Ok(Outside { http: Arc::new(http), store: store.map(Arc::new) })
     }
 
-    /// Every request goes to `http`, whatever is granted: for who tries a plugin.
-    pub fn to(http: Arc<dyn Http>) -> Outside {
-        Outside { http }
+    /// For who tries a plugin: every request goes to `http`, and there is a store of its own.
+    pub fn of_trial(http: Arc<dyn Http>) -> Outside {
+        Outside { http, store: Some(Arc::new(KeyValues::new(TRIAL_STORE_BYTES))) }
     }
 }

@@ -16,7 +16,7 @@ use super::{
         http_handler::{Incoming, Outgoing},
         sampling::Decision,
     },
-    breaker::{Breaker, Turn},
+    breaker::{Admission, Breaker, Turn},
     card::Role,
     custody::Passed,
     describe::Concurrency,
@@ -243,8 +243,8 @@ impl Pool {
     }
 
     /// Whether the plugin is to be called at all: while it keeps failing it is not.
-    pub(super) fn admits(&self) -> bool {
-        self.breaker.admits()
+    pub(super) fn admit(&self) -> Option<Admission<'_>> {
+        self.breaker.admit()
     }
 
     /// Tells breaker and log how a batch fared.

@@ -52,9 +52,9 @@ impl Consumer for PluginProcessor {
         if !plugin.description.signals.contains(&batch.data.signal()) {
             return self.stage.next.consume(batch).await;
         }
-        if !self.stage.pool.admits() {
+        let Some(_admission) = self.stage.pool.admit() else {
             return self.stage.fall_back(Stage::left_alone(batch), true).await;
-        }
+        };
         if plugin.description.concurrency == Concurrency::Stateless {
             return self.stage.process(Place::Any, batch).await;
         }

@@ -18,7 +18,7 @@ pub(super) const TICK: Duration = Duration::from_millis(5);
 /// Guests of all plugins at a time.
 const INSTANCE_LIMIT: u32 = 1024;
 /// The most that `limits.memory_mib` can be.
-pub const MEMORY_LIMIT_BYTES: usize = 1 << 30;
+pub(super) const MEMORY_LIMIT_BYTES: usize = 1 << 30;
 /// A guest's stack.
 const STACK_BYTES: usize = 512 << 10;
 

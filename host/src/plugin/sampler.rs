@@ -100,9 +100,9 @@ impl Consumer for PluginSampler {
             return self.stage.next.consume(batch).await;
         }
         let pool = &self.stage.pool;
-        if !pool.admits() {
+        let Some(_admission) = pool.admit() else {
             return self.stage.fall_back(Stage::left_alone(batch), true).await;
-        }
+        };
         let traces = Arc::new(spans.traces());
         let outcome = pool.sample(&traces).await;
         pool.note(outcome.as_ref().err().map(|undone| &undone.error));

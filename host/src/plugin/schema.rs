@@ -71,6 +71,10 @@ impl ConfigSchema {
         ConfigError::from_findings(findings).map(|()| value)
     }
 
+    pub fn as_json(&self) -> &Value {
+        &self.schema
+    }
+
     /// The keys that a config may have, for people.
     pub fn outline(&self) -> Vec<Key> {
         outline(&self.schema)

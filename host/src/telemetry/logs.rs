@@ -15,7 +15,8 @@ pub fn init(config: &LogsConfig) {
         LogLevel::Error => "error",
     };
     // The crates below us speak of every frame at debug level.
-    let quiet = "h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,tonic=info,tower=info";
+    let quiet = "aws_=info,h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,tonic=info,tower=info,\
+        wasmtime=info";
     let filter = EnvFilter::new(format!("{level},{quiet}"));
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let installed = if config.encoding == LogEncoding::Json {

@@ -41,6 +41,16 @@ pub fn traces(first: usize, spans: usize) -> Bytes {
     ExportTraceServiceRequest { resource_spans: vec![resource_spans] }.encode_to_vec().into()
 }
 
+/// A span of each name, otherwise as those of [`traces`].
+pub fn named_traces(names: &[&str]) -> Bytes {
+    let mut request = ExportTraceServiceRequest::decode(traces(0, names.len())).expect("a request of ours");
+    let spans = request.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
+    for (span, name) in std::iter::zip(spans.flat_map(|scope| &mut scope.spans), names) {
+        span.name = (*name).to_owned();
+    }
+    request.encode_to_vec().into()
+}
+
 /// A request that a newer sender made: fields unknown to this version at every level (request, resource, scope, span).
 pub fn traces_with_unknown_fields() -> Bytes {
     let unknown = |message: Vec<u8>| [message, field(1999, b"from the future")].concat();

@@ -26,7 +26,7 @@ use crate::{
     plugin::{
         Limits, OnFailure, Outside, Runtime, StageSettings,
         config::LimitsConfig,
-        http::{Http, HttpError, HttpRequest, HttpResponse},
+        http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
     },
 };
 
@@ -49,7 +49,7 @@ Example: a thousand spans of a shop a batch, for ten seconds.
   spanloom plugin bench redact.wasm --config '{keys: [card]}' --seconds 10")]
 pub struct BenchArgs {
     /// The plugin: a wasm component.
-    pub plugin: PathBuf,
+    pub file: PathBuf,
 
     /// The plugin's config: a file of JSON or YAML, or the text itself.
     #[arg(short, long, value_name = "CONFIG", default_value = "{}")]
@@ -117,7 +117,7 @@ pub async fn run(args: &BenchArgs, terminal: &mut Terminal<'_>) -> anyhow::Resul
 impl Bench {
     async fn new(args: &BenchArgs) -> anyhow::Result<Bench> {
         let limits = Limits { instances: NonZeroUsize::MIN, ..Limits::from(&LimitsConfig::default()) };
-        let opened = OpenPlugin::load(&args.plugin, limits.clone()).await?;
+        let opened = OpenPlugin::load(&args.file, limits.clone()).await?;
         let batch = match &args.fixture {
             Some(path) => fixture::read(path, args.signal.into())?,
             None => Batch::decode(Signal::Traces, generate::traces(args.spans as usize, SEED)?)?,
@@ -130,7 +130,7 @@ impl Bench {
             component: "bench".to_owned(),
             config,
             limits: limits.clone(),
-            outside: Outside::to(Arc::new(Answer)),
+            outside: Outside::of_trial(Arc::new(Answer::default())),
             on_failure: OnFailure::Reject,
         };
         let runtime = Runtime::shared().map_err(|error| anyhow::anyhow!("{error:#}"))?;
@@ -215,12 +215,17 @@ impl Bench {
 }
 
 /// Answers every request with 200, at once.
-struct Answer;
+#[derive(Default)]
+struct Answer(HttpLimits);
 
 #[async_trait::async_trait]
 impl Http for Answer {
     async fn send(&self, _: HttpRequest) -> Result<HttpResponse, HttpError> {
         Ok(HttpResponse { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::new() })
+    }
+
+    fn limits(&self) -> &HttpLimits {
+        &self.0
     }
 }
 
@@ -236,7 +241,7 @@ mod tests {
             let path = folder.path().join(format!("{role}.wasm"));
             std::fs::write(&path, bytes).unwrap();
             let args = BenchArgs {
-                plugin: path,
+                file: path,
                 config: "{}".to_owned(),
                 fixture: None,
                 signal: SignalArg::Traces,

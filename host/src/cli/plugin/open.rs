@@ -9,7 +9,8 @@ use crate::{
     cli::{Exit, Terminal},
     config::{ConfigError, Node},
     plugin::{
-        Limits, Plugin, Role, Runtime,
+        Limits, Plugin, Role,
+        config::LimitsConfig,
         file::PluginFile,
         schema::{self, ConfigSchema},
     },
@@ -25,16 +26,12 @@ pub(super) struct OpenPlugin {
 const CONFIG_LIMIT_BYTES: u64 = 4 << 20;
 
 impl OpenPlugin {
-    /// Reads, compiles and asks it who it is.
+    /// Reads, compiles and asks it who it is; its configs are tried within `limits`.
     pub(super) async fn load(path: &Path, limits: Limits) -> anyhow::Result<OpenPlugin> {
-        let shown = path.display();
         let file = PluginFile::read(path, None)?;
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let runtime = Runtime::shared().map_err(|error| anyhow::anyhow!("{error:#}"))?;
-        let plugin = Plugin::load(&runtime, &name, &file, &limits).await;
-        let plugin = plugin.with_context(|| format!("{shown} cannot be used"))?;
+        let plugin = super::load(path, &file, &LimitsConfig::default()).await??;
         let schema = plugin.description.config_schema.as_deref().map(ConfigSchema::new).transpose();
-        let schema = schema.with_context(|| format!("{shown} cannot be used"))?;
+        let schema = schema.with_context(|| path.display().to_string())?;
         Ok(OpenPlugin { plugin, schema, limits })
     }
 

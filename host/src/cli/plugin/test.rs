@@ -53,7 +53,7 @@ Example: look at what the plugin does to a request, then keep that.
   spanloom plugin test redact.wasm")]
 pub struct TestArgs {
     /// The plugin: a wasm component.
-    pub plugin: PathBuf,
+    pub file: PathBuf,
 
     /// Folders of cases, or requests as .json and .binpb.
     #[arg(short, long, value_name = "PATH", num_args = 1.., default_value = "fixtures")]
@@ -116,7 +116,7 @@ impl<'a> Tester<'a> {
     async fn new(args: &'a TestArgs, tap: LogTap) -> anyhow::Result<Tester<'a>> {
         // One guest, so that what it does is the same each time.
         let limits = Limits { instances: NonZeroUsize::MIN, ..Limits::from(&LimitsConfig::default()) };
-        let plugin = OpenPlugin::load(&args.plugin, limits.clone()).await?;
+        let plugin = OpenPlugin::load(&args.file, limits.clone()).await?;
         let trial = Trial { plugin: plugin.plugin.clone(), limits, answer: args.answer, tap };
         Ok(Tester { args, plugin, trial })
     }

@@ -18,7 +18,7 @@ use super::*;
 use crate::config::Node;
 
 /// The server's origin.
-pub(super) async fn serve(routes: Router) -> String {
+pub(in crate::plugin) async fn serve(routes: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, routes).await });

@@ -16,8 +16,11 @@ use crate::{
 };
 
 /// No instrument where the name is none, or there are too many series.
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct Counter(Option<::metrics::Counter>);
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct Gauge(Option<::metrics::Gauge>);
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct Histogram(Option<::metrics::Histogram>);
 
 /// The series of one component's guests.

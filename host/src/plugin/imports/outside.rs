@@ -1,24 +1,24 @@
 //! What reaches outside, by grant only.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wasmtime::Result;
 
 use crate::plugin::{
     bindings::imported::{
         http::{self, Header, HttpError, Request, Response},
-        store,
+        store::{self, StoreError},
     },
     guest::Guest,
     http::{HttpError as Error, HttpRequest, HttpResponse},
+    store::Full,
 };
 
 impl http::Host for Guest {
     /// While the others take their time, the guest's stands still.
     async fn send(&mut self, request: Request) -> Result<Result<Response, HttpError>> {
-        let begun = Instant::now();
+        let _standstill = self.deadline.stand_still();
         let outcome = self.outside.http.send(outgoing(request)).await;
-        self.deadline += begun.elapsed();
         Ok(outcome.map(response).map_err(http_error))
     }
 }
@@ -52,20 +52,29 @@ fn http_error(error: Error) -> HttpError {
     }
 }
 
+/// Without the grant, reading finds nothing and only writing says why.
 impl store::Host for Guest {
-    fn get(&mut self, _: String) -> Result<Option<Vec<u8>>> {
-        Ok(None)
+    fn get(&mut self, key: String) -> Result<Option<Vec<u8>>> {
+        Ok(self.outside.store.as_ref().and_then(|store| store.get(&key)).map(Into::into))
     }
 
-    fn set(&mut self, _: String, _: Vec<u8>) -> Result<Result<(), store::StoreError>> {
-        Ok(Err(store::StoreError::Denied("nothing is granted".into())))
+    fn set(&mut self, key: String, value: Vec<u8>) -> Result<Result<(), StoreError>> {
+        Ok(match &self.outside.store {
+            Some(store) => store.set(key, value).map_err(|Full| StoreError::Full),
+            None => Err(StoreError::Denied(
+                "`store` is not granted; to grant it, write `grants: { store: true }`".into(),
+            )),
+        })
     }
 
-    fn delete(&mut self, _: String) -> Result<()> {
+    fn delete(&mut self, key: String) -> Result<()> {
+        if let Some(store) = &self.outside.store {
+            store.delete(&key);
+        }
         Ok(())
     }
 
-    fn keys(&mut self, _: String) -> Result<Vec<String>> {
-        Ok(Vec::new())
+    fn keys(&mut self, prefix: String) -> Result<Vec<String>> {
+        Ok(self.outside.store.as_ref().map(|store| store.keys(&prefix)).unwrap_or_default())
     }
 }

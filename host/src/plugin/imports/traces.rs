@@ -17,6 +17,7 @@ use crate::plugin::{
 };
 
 /// The traces that a guest decides on; shared, so that a call can be repeated.
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct TraceBatch(Arc<Traces>);
 
 type Handle = Resource<TraceBatch>;

@@ -39,9 +39,7 @@ mod tests {
     /// anew), and they run.
     #[tokio::test]
     async fn the_identity_plugins_are_what_their_source_makes() {
-        for (role, embedded) in
-            [(Role::Processor, PROCESSOR), (Role::Sampler, SAMPLER), (Role::Exporter, EXPORTER)]
-        {
+        for (role, embedded) in ALL {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/plugin/bench/identity");
             let source = fs::read_to_string(folder.join(format!("{role}.wat"))).unwrap();
             let made = component(role, &source);

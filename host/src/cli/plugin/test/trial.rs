@@ -18,7 +18,7 @@ use crate::{
     plugin::{
         Limits, OnFailure, Outside, Plugin, PluginExporter, PluginProcessor, PluginSampler, Role,
         StageSettings,
-        http::{Http, HttpError, HttpRequest, HttpResponse},
+        http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
     },
     telemetry::Telemetry,
 };
@@ -57,12 +57,16 @@ impl Trial {
     pub(super) async fn run(&self, input: &Batch, config: String) -> anyhow::Result<Ran> {
         self.tap.drain();
         let telemetry = Telemetry::new();
-        let sent = Arc::new(Recorder { answer: self.answer, requests: Mutex::default() });
+        let sent = Arc::new(Recorder {
+            answer: self.answer,
+            limits: HttpLimits::default(),
+            requests: Mutex::default(),
+        });
         let settings = StageSettings {
             component: COMPONENT.to_owned(),
             config,
             limits: self.limits.clone(),
-            outside: Outside::to(sent.clone()),
+            outside: Outside::of_trial(sent.clone()),
             on_failure: OnFailure::Reject,
         };
         let outcome = match self.plugin.role {
@@ -164,6 +168,7 @@ impl Passed {
 /// Keeps requests, and answers all alike. Nothing leaves this process.
 struct Recorder {
     answer: StatusCode,
+    limits: HttpLimits,
     requests: Mutex<Vec<HttpRequest>>,
 }
 
@@ -175,6 +180,10 @@ impl Http for Recorder {
             requests.push(request);
         }
         Ok(HttpResponse { status: self.answer, headers: HeaderMap::new(), body: bytes::Bytes::new() })
+    }
+
+    fn limits(&self) -> &HttpLimits {
+        &self.limits
     }
 }
 

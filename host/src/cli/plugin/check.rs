@@ -1,0 +1,146 @@
+//! `spanloom plugin check`: may this plugin run here?
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Exit, Terminal, load, refuse, size};
+use crate::{
+    cli::ConfigArgs,
+    component::{Kind, Registry},
+    config::{Config, ConfigError, Finding, expand::process_env, load as loading},
+    plugin::{
+        Plugin,
+        card::PACKAGE,
+        config::{LimitsConfig, PluginConfig},
+        factory::Plugins,
+        file::PluginFile,
+        schema::ConfigSchema,
+    },
+};
+
+/// Check that a plugin can run: its world, version, imports, size; with a config also its grants and components.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit code 2: it is refused; standard error says why.
+
+Example: before a new version is put in place.
+  spanloom plugin check redact.wasm --config otel.yaml")]
+pub struct CheckArgs {
+    /// The wasm component.
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+pub async fn run(args: &CheckArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
+    let file = match PluginFile::read(&args.file, None) {
+        Ok(file) => file,
+        Err(error) => return refuse(terminal, &error.into()),
+    };
+    let entries = match entries(args) {
+        Ok(entries) => entries,
+        Err(error) => return terminal.wrong(&error),
+    };
+    let limits = entries.as_ref().and_then(|config| config.plugins.values().next());
+    let limits = limits.map_or_else(LimitsConfig::default, |plugin: &PluginConfig| plugin.limits.clone());
+    let plugin = match load(&args.file, &file, &limits).await? {
+        Ok(plugin) => plugin,
+        Err(why) => return refuse(terminal, &why),
+    };
+    if let Some(Err(error)) = plugin.description.config_schema.as_deref().map(ConfigSchema::new) {
+        writeln!(terminal.err, "error: {}: {error}", args.file.display())?;
+        return Ok(Exit::Wrong);
+    }
+    let mut notes = Vec::new();
+    if let Some(config) = &entries {
+        if let Err(error) = in_config(config).await {
+            return terminal.wrong(&error);
+        }
+        for (name, entry) in &config.plugins {
+            notes.extend(denied(name, &plugin, entry));
+        }
+    }
+    writeln!(terminal.out, "ok: {}", summary(&plugin, entries.as_ref()))?;
+    for note in notes {
+        writeln!(terminal.out, "note: {note}")?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The config with no other plugins than those that are this file; none if no config is given.
+fn entries(args: &CheckArgs) -> Result<Option<Config>, ConfigError> {
+    if args.config.config.is_empty() {
+        return Ok(None);
+    }
+    let root = loading::load(&args.config.config, &args.config.set, &process_env)?.root;
+    let (mut config, findings) = Config::read(&root);
+    ConfigError::from_findings(findings)?;
+    config.plugins.retain(|_, plugin| is_same(&plugin.path, &args.file));
+    if config.plugins.is_empty() {
+        let message = format!("no plugin of the config is {}", args.file.display());
+        return Err(Finding::new(message).help("name it: `plugins: { NAME: { path: … } }`").into());
+    }
+    Ok(Some(config))
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+/// Holds the config's entry for the plugin, and its components, against what it says of itself.
+async fn in_config(config: &Config) -> Result<(), ConfigError> {
+    let (plugins, mut findings) = Plugins::load(config).await;
+    let mut registry = Registry::default();
+    plugins.register(&mut registry);
+    for kind in [Kind::Processor, Kind::Exporter] {
+        for (id, node) in config.components(kind) {
+            if let Err(error) = registry.check(kind, &id.kind, node) {
+                findings.extend(error.into_findings());
+            }
+        }
+    }
+    if findings.is_empty() {
+        findings = plugins.try_configure(config).await;
+    }
+    ConfigError::from_findings(findings)
+}
+
+/// What it could ask for, and will be refused: importing a thing is not needing it.
+fn denied(name: &str, plugin: &Plugin, entry: &PluginConfig) -> Vec<String> {
+    let http = plugin.card.imports("http") || plugin.card.imports_package("wasi:http");
+    let wants = [
+        ("http", http, !entry.grants.http.is_empty()),
+        ("store", plugin.card.imports("store"), entry.grants.store.is_some()),
+    ];
+    let denied = wants.into_iter().filter(|(_, wanted, granted)| *wanted && !granted);
+    denied
+        .map(|(what, ..)| {
+            format!("it imports `{what}`, which `plugins.{name}` does not grant: calls are denied")
+        })
+        .collect()
+}
+
+/// `redactor 1.0.0, a processor for spanloom:plugin@0.1.0, 41.2 KiB; plugins.redact, 2 components`
+fn summary(plugin: &Plugin, config: Option<&Config>) -> String {
+    let said = &plugin.description;
+    let title = format!("{} {}", said.name, said.version);
+    let versions: Vec<&str> = plugin.card.interface_versions().into_iter().collect();
+    let card = format!(
+        "{}, a plugin for {PACKAGE}@{} with the role {}, {}",
+        title.trim(),
+        versions.join(", "),
+        plugin.role,
+        size(plugin.card.size_bytes)
+    );
+    let Some(config) = config else { return card };
+    let names: Vec<&str> = config.plugins.keys().map(String::as_str).collect();
+    let ids = [Kind::Processor, Kind::Exporter].into_iter().flat_map(|kind| config.components(kind).keys());
+    let count = ids.filter(|id| names.contains(&id.kind.as_str())).count();
+    let components = if count == 1 { "1 component".to_owned() } else { format!("{count} components") };
+    format!("{card}; in the config as {}, with {components}", names.join(", "))
+}

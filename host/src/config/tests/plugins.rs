@@ -1,0 +1,332 @@
+//! Configs with plugins, and what is said of those that are wrong.
+
+use super::{Files, env, registry};
+use crate::{
+    component::{Factory, Kind},
+    config::{Config, ConfigError, Finding, root::Opened},
+    plugin::{file::Sha256, testing::Guest},
+};
+
+const SCHEMA: &str = r#"{"type": "object", "additionalProperties": false, "properties": {
+    "keys": {"type": "array", "items": {"type": "string"}}, "url": {"type": "string"} }}"#;
+
+/// A folder with plugins of each role, and one config called `otel.yaml`.
+#[tokio::main(flavor = "current_thread")]
+async fn open(config: &str) -> (Files, Result<Opened, ConfigError>) {
+    let files = Files::new(&[("otel.yaml", config), ("empty.wasm", ""), ("text.wasm", "(component)")]);
+    let write = |name: &str, guest: Guest| guest.write(files.path(name).as_ref());
+    write("redact.wasm", Guest { schema: SCHEMA, ..Guest::default() });
+    write("keep.wasm", Guest { role: "sampling", ..Guest::default() });
+    write("send.wasm", Guest { role: "exporting", schema: SCHEMA, needs_http: true });
+    write("badschema.wasm", Guest { schema: r#"{"type": 5}"#, ..Guest::default() });
+    let opened = Config::open(&[files.path("otel.yaml")], &[], &env, &registry()).await;
+    (files, opened)
+}
+
+/// A config with these lines before its pipeline of one processor, from line 1.
+fn piped(lines: &str, processor: &str) -> String {
+    format!(
+        "{lines}\nreceivers: {{ otlp: }}\nexporters: {{ debug: }}\nservice: {{ pipelines: {{ traces: {{ receivers: [otlp], processors: [{processor}], exporters: [debug] }} }} }}\n"
+    )
+}
+
+#[track_caller]
+fn refuses(config: &str, expected: &str) {
+    let (files, opened) = open(config);
+    let shown = files.strip(&opened.map(drop).expect_err("the config is wrong").to_string());
+    assert_eq!(shown, expected.trim_matches('\n'), "\n{shown}\n");
+}
+
+#[test]
+fn a_plugin_becomes_a_component_type() {
+    let config = piped(
+        "plugins: { redact: { path: ./redact.wasm }, keep: { path: keep.wasm } }\nprocessors: { redact/a: { keys: [x] }, keep: }",
+        "redact/a, keep",
+    );
+    let (_, opened) = open(&config);
+    let opened = opened.unwrap();
+    assert!(opened.warnings.is_empty(), "{:?}", opened.warnings);
+    let types = opened.registry.types(Kind::Processor);
+    let types: Vec<_> = types.iter().map(|known| (known.name(), known.plugin())).collect();
+    assert_eq!(types, [("keep", Some("tested 1.2.3")), ("redact", Some("tested 1.2.3"))]);
+}
+
+/// Built-in plugins are replaced so.
+#[test]
+fn a_plugin_takes_the_place_of_a_built_in_of_its_name() {
+    let config =
+        "plugins: { debug: { path: send.wasm, grants: { http: [https://a.example] } } }\nreceivers: { otlp: }
+exporters: { debug: { url: x, sending_queue: { queue_size: 5 }, timeout: 1s } }
+service: { pipelines: { traces: { receivers: [otlp], exporters: [debug] } } }";
+    let (_, opened) = open(config);
+    let registry = opened.unwrap().registry;
+    assert_eq!(registry.find(Kind::Exporter, "debug").and_then(Factory::plugin), Some("tested 1.2.3"));
+    assert!(registry.types(Kind::Exporter).iter().filter(|known| known.name() == "debug").count() == 1);
+}
+
+#[test]
+fn a_components_config_is_held_against_its_plugins_schema() {
+    refuses(
+        &piped(
+            "plugins: { redact: { path: redact.wasm } }\nprocessors:\n  redact: { keys: 5 }\n  redact/b: { key: [] }",
+            "redact, redact/b",
+        ),
+        "
+error: expected a list of texts, found `5`
+ --> otel.yaml:3:19  processors › redact › keys
+  |
+3 |   redact: { keys: 5 }
+  |                   ^
+
+error: unknown key `key`
+ --> otel.yaml:4:15  processors › redact/b
+  |
+4 |   redact/b: { key: [] }
+  |               ^^^ did you mean `keys`?
+  = known keys: keys, url",
+    );
+}
+
+/// An exporter's queue is the host's: its keys stand beside the plugin's, and are checked as everywhere.
+#[test]
+fn the_keys_of_the_queue_stand_beside_those_of_an_exporter_plugin() {
+    refuses(
+        "plugins: { send: { path: send.wasm, grants: { http: [https://a.example] } } }\nreceivers: { otlp: }
+exporters:\n  send: { ulr: x, sending_queue: { queue_sise: 5 } }
+service: { pipelines: { traces: { receivers: [otlp], exporters: [send] } } }",
+        "
+error: unknown key `ulr`
+ --> otel.yaml:4:11  exporters › send
+  |
+4 |   send: { ulr: x, sending_queue: { queue_sise: 5 } }
+  |           ^^^ did you mean `url`?
+  = known keys: keys, url, timeout, sending_queue, retry_on_failure
+
+error: unknown key `queue_sise`
+ --> otel.yaml:4:36  exporters › send › sending_queue
+  |
+4 |   send: { ulr: x, sending_queue: { queue_sise: 5 } }
+  |                                    ^^^^^^^^^^ did you mean `queue_size`?
+  = known keys: enabled, num_consumers, queue_size, sizer, max_mib, block_on_overflow, wait_for_result, batch, storage",
+    );
+}
+
+/// What no schema can say the plugin says itself, of a place below its config.
+#[test]
+fn what_the_plugin_refuses_stands_where_it_points_at() {
+    refuses(
+        &piped(
+            "plugins: { redact: { path: redact.wasm } }\nprocessors: { redact: { keys: [a, b!] } }",
+            "redact",
+        ),
+        "
+error: no !
+ --> otel.yaml:2:35  processors › redact › keys › [1]
+  |
+2 | processors: { redact: { keys: [a, b!] } }
+  |                                   ^^",
+    );
+}
+
+/// What cannot be loaded is complained of once, not again at each component.
+#[test]
+fn a_file_that_is_no_plugin_is_named() {
+    refuses(
+        &piped(
+            "plugins:\n  a: { path: missing.wasm }\n  b: { path: empty.wasm }\n  c: { path: text.wasm }\n  d: { path: badschema.wasm }\nprocessors: { a: , b: , c: , d: }",
+            "a, b, c, d",
+        ),
+        "
+error: cannot read missing.wasm: No such file or directory (os error 2)
+ --> otel.yaml:2:14  plugins › a › path
+  |
+2 |   a: { path: missing.wasm }
+  |              ^^^^^^^^^^^^
+
+error: the plugin empty.wasm cannot be used: the file is empty
+ --> otel.yaml:3:14  plugins › b › path
+  |
+3 |   b: { path: empty.wasm }
+  |              ^^^^^^^^^^
+
+error: the plugin text.wasm cannot be used: a text file, not a wasm component: build one with `spanloom plugin build`
+ --> otel.yaml:4:14  plugins › c › path
+  |
+4 |   c: { path: text.wasm }
+  |              ^^^^^^^^^
+
+error: the plugin badschema.wasm cannot be used: its config schema is wrong, which is the plugin's mistake: 5 is not valid under any of the schemas listed in the 'anyOf' keyword (at `/type`)
+ --> otel.yaml:5:14  plugins › d › path
+  |
+5 |   d: { path: badschema.wasm }
+  |              ^^^^^^^^^^^^^^",
+    );
+}
+
+#[test]
+fn a_pinned_plugin_is_no_other() {
+    let hash = Sha256::of(&Guest { schema: SCHEMA, ..Guest::default() }.component());
+    let pinned = |hash: &str| {
+        piped(
+            &format!(
+                "plugins: {{ redact: {{ path: redact.wasm, sha256: {hash} }} }}\nprocessors: {{ redact: }}"
+            ),
+            "redact",
+        )
+    };
+    assert!(open(&pinned(&hash.to_string())).1.is_ok());
+    let other = "a".repeat(64);
+    let (_, opened) = open(&pinned(&other));
+    let error = opened.map(drop).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("redact.wasm is not the file that is pinned: its sha256 is {hash}")),
+        "{error}"
+    );
+    assert_eq!(error.findings()[0].path.to_string(), "plugins › redact › sha256");
+    refuses(
+        &pinned("abc"),
+        "
+error: a sha256 is 64 hex digits, as `sha256sum` prints them
+ --> otel.yaml:1:49  plugins › redact › sha256
+  |
+1 | plugins: { redact: { path: redact.wasm, sha256: abc } }
+  |                                                 ^^^",
+    );
+}
+
+#[test]
+fn what_a_plugin_cannot_do_without_must_be_granted() {
+    refuses(
+        "plugins:\n  send: { path: send.wasm }\nreceivers: { otlp: }\nexporters: { send: }
+service: { pipelines: { traces: { receivers: [otlp], exporters: [send] } } }",
+        "
+error: the plugin `send` needs `http` and is not granted it
+ --> otel.yaml:2:3  plugins › send
+  |
+2 |   send: { path: send.wasm }
+  |   ^^^^
+  = to let it, write `grants: { http: [https://…] }`",
+    );
+}
+
+#[test]
+fn a_plugins_own_part_is_checked_like_any_other() {
+    refuses(
+        &piped(
+            "plugins:\n  redact:\n    path: redact.wasm\n    limit: {}\n    limits: { colour: 1 }\n    on_failure: ignore\n  empty: { path: \"\" }\n  a/b: { path: x }\n  none: {}",
+            "",
+        ),
+        r#"
+error: unknown key `limit`
+ --> otel.yaml:4:5  plugins › redact
+  |
+4 |     limit: {}
+  |     ^^^^^ did you mean `limits`?
+  = known keys: path, sha256, limits, grants, on_failure
+
+error: unknown key `colour`
+ --> otel.yaml:5:15  plugins › redact › limits
+  |
+5 |     limits: { colour: 1 }
+  |               ^^^^^^
+  = known keys: memory_mib, call_timeout, instances, table_elements, max_calls, max_age, log_lines_per_second, metric_series, http_requests
+
+error: expected one of `reject`, `pass`, `drop`
+ --> otel.yaml:6:17  plugins › redact › on_failure
+  |
+6 |     on_failure: ignore
+  |                 ^^^^^^
+
+error: `path` is empty: name the plugin's file, as `./redact.wasm`
+ --> otel.yaml:7:18  plugins › empty › path
+  |
+7 |   empty: { path: "" }
+  |                  ^^^
+
+error: `a/b` is no name for a plugin: it becomes a component type, a word of letters, digits and `_`
+ --> otel.yaml:8:3  plugins
+  |
+8 |   a/b: { path: x }
+  |   ^^^
+
+error: the key `path` is missing
+ --> otel.yaml:9:3  plugins › none
+  |
+9 |   none: {}
+  |   ^^^^"#,
+    );
+    refuses(
+        &piped("plugins:\n  redact:\n    path: x\n    limits: { memory_mib: 0, call_timeout: 2h }", ""),
+        "
+error: `memory_mib` is from 1 to 1024, not 0
+ --> otel.yaml:4:27  plugins › redact › limits › memory_mib
+  |
+4 |     limits: { memory_mib: 0, call_timeout: 2h }
+  |                           ^
+
+error: `call_timeout` is from 1ms to 1h, not 2h
+ --> otel.yaml:4:44  plugins › redact › limits › call_timeout
+  |
+4 |     limits: { memory_mib: 0, call_timeout: 2h }
+  |                                            ^^",
+    );
+}
+
+#[test]
+fn a_plugin_is_of_its_role_its_signals_and_a_name_of_its_own() {
+    refuses(
+        "plugins:\n  otlp: { path: redact.wasm }\n  health_check: { path: redact.wasm }\n  keep: { path: keep.wasm }
+receivers: { otlp: }\nprocessors:\n  otlp:\n  keeep:\n  keep:\nexporters:\n  debug:\n  keep:
+service:\n  pipelines:\n    metrics: { receivers: [otlp], processors: [keep], exporters: [debug] }",
+        "
+error: the plugin `otlp` is called like a receiver is
+ --> otel.yaml:2:3  plugins
+  |
+2 |   otlp: { path: redact.wasm }
+  |   ^^^^ give it another name
+
+error: the plugin `health_check` is called like an extension is
+ --> otel.yaml:3:3  plugins
+  |
+3 |   health_check: { path: redact.wasm }
+  |   ^^^^^^^^^^^^ give it another name
+
+error: Spanloom has no processor `keeep`
+ --> otel.yaml:8:3  processors
+  |
+8 |   keeep:
+  |   ^^^^^ did you mean `keep`?
+  = it has: health_check, keep, otlp
+
+error: Spanloom has no exporter `keep`
+  --> otel.yaml:12:3  exporters
+   |
+12 |   keep:
+   |   ^^^^
+   = the plugin `keep` is a processor: it stands in `processors`
+
+error: the processor `keep` takes traces, and the pipeline `metrics` carries metrics
+  --> otel.yaml:15:48  service › pipelines › metrics › processors › [0]
+   |
+15 |     metrics: { receivers: [otlp], processors: [keep], exporters: [debug] }
+   |                                                ^^^^",
+    );
+}
+
+#[test]
+fn a_plugin_that_nothing_uses_is_a_warning() {
+    let (files, opened) = open(&piped("plugins: { redact: { path: redact.wasm } }", ""));
+    let warnings: Vec<String> =
+        opened.unwrap().warnings.iter().map(|it: &Finding| it.warning(false)).collect();
+    assert_eq!(
+        files.strip(&warnings.join("\n")),
+        "\
+warning: no component is of the plugin `redact`
+ --> otel.yaml:1:12  plugins
+  |
+1 | plugins: { redact: { path: redact.wasm } }
+  |            ^^^^^^ it will not run"
+    );
+}

@@ -1,0 +1,32 @@
+use std::{io, path::PathBuf};
+
+use crate::TARGET;
+
+/// Why there is no component, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("no cargo: install Rust from https://rustup.rs")]
+    NoCargo,
+    #[error("cargo could not be started: {0}")]
+    Cargo(io::Error),
+    #[error("no standard library for {TARGET}: run `rustup target add {TARGET}`{}", detail(.0))]
+    NoTarget(String),
+    #[error("the crate does not compile")]
+    Compile,
+    #[error("the crate gives no wasm module: its Cargo.toml needs `[lib]` with `crate-type = [\"cdylib\"]`")]
+    NoModule,
+    #[error("{}: {error}", path.display())]
+    Read { path: PathBuf, error: io::Error },
+    #[error("the module is no plugin (does the crate end with `spanloom_plugin::processor!(…)`?): {0}")]
+    Encode(String),
+}
+
+impl BuildError {
+    pub(crate) fn no_cargo(error: io::Error) -> BuildError {
+        if error.kind() == io::ErrorKind::NotFound { BuildError::NoCargo } else { BuildError::Cargo(error) }
+    }
+}
+
+fn detail(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!("; tried, and rustup said: {said}") }
+}

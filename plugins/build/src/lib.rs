@@ -1,0 +1,63 @@
+//! From a Rust crate to a component that the host can load.
+//!
+//! Cargo compiles the crate to a core module, in whose custom sections wit-bindgen has left what it imports and exports;
+//! wit-component makes a component of the two. There is no WASI in it: a plugin reaches the host and nothing else.
+
+mod artifact;
+mod error;
+mod toolchain;
+
+use std::path::{Path, PathBuf};
+use std::{fs, process::Stdio};
+
+pub use error::BuildError;
+pub use toolchain::{TARGET, Toolchain};
+
+/// A component and the package that it was made from.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// The package's name in its `Cargo.toml`.
+    pub package: String,
+    pub bytes: Vec<u8>,
+}
+
+/// How plugins are compiled: once built they are called again and again. Function names stay, for backtraces.
+const PROFILE: [&str; 7] = [
+    "profile.plugin.inherits=\"release\"",
+    "profile.plugin.opt-level=3",
+    "profile.plugin.debug=false",
+    "profile.plugin.strip=\"debuginfo\"",
+    "profile.plugin.lto=\"fat\"",
+    "profile.plugin.codegen-units=1",
+    "profile.plugin.panic=\"abort\"",
+];
+
+/// Builds the packages of the workspace at `folder`, or the one package there if none is named; cargo shows its
+/// progress and its errors itself.
+pub fn build(toolchain: &Toolchain, folder: &Path, packages: &[&str]) -> Result<Vec<Component>, BuildError> {
+    let mut cargo = toolchain.cargo("build");
+    cargo.current_dir(folder).args(["--profile", "plugin", "--message-format", "json-render-diagnostics"]);
+    cargo.args(PROFILE.iter().flat_map(|setting| ["--config", setting]));
+    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    let built = cargo.stderr(Stdio::inherit()).output().map_err(BuildError::no_cargo)?;
+    if !built.status.success() {
+        return Err(BuildError::Compile);
+    }
+    let modules = artifact::modules(&built.stdout);
+    if modules.is_empty() {
+        return Err(BuildError::NoModule);
+    }
+    modules.into_iter().map(|(package, module)| component(package, &module)).collect()
+}
+
+/// The component of a core module.
+pub fn encode(module: &[u8]) -> Result<Vec<u8>, BuildError> {
+    let encoder = wit_component::ComponentEncoder::default().validate(true).module(module);
+    let encoded = encoder.and_then(|mut encoder| encoder.encode());
+    encoded.map_err(|error| BuildError::Encode(format!("{error:#}")))
+}
+
+fn component(package: String, module: &PathBuf) -> Result<Component, BuildError> {
+    let bytes = fs::read(module).map_err(|error| BuildError::Read { path: module.clone(), error })?;
+    Ok(Component { package, bytes: encode(&bytes)? })
+}

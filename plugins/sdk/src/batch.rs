@@ -1,0 +1,157 @@
+//! What moves through a pipeline.
+
+mod spans;
+mod traces;
+
+pub use spans::SpanBatch;
+pub use traces::TraceBatch;
+
+use crate::{EditError, host};
+
+/// Telemetry of one signal.
+#[derive(Debug)]
+pub enum Batch {
+    Spans(SpanBatch),
+    Metrics(MetricsBatch),
+    Logs(LogsBatch),
+}
+
+/// Metrics that came together: read and replaced as encoded OTLP.
+#[derive(Debug)]
+pub struct MetricsBatch(pub(crate) host::batches::MetricsBatch);
+
+/// Log records that came together: read and replaced as encoded OTLP.
+#[derive(Debug)]
+pub struct LogsBatch(pub(crate) host::batches::LogsBatch);
+
+/// What goes on to the next component, in order. It leaves when the call has returned without failing.
+#[derive(Debug, Default)]
+pub struct Output {
+    pub(crate) batches: Vec<Batch>,
+}
+
+impl Batch {
+    pub fn into_spans(self) -> Option<SpanBatch> {
+        match self {
+            Batch::Spans(spans) => Some(spans),
+            Batch::Metrics(_) | Batch::Logs(_) => None,
+        }
+    }
+}
+
+impl Output {
+    /// Passes a batch on.
+    pub fn pass(&mut self, batch: impl Into<Batch>) {
+        self.batches.push(batch.into());
+    }
+
+    /// Lets a batch go nowhere: its items count as dropped, by `filtered`. A batch that is neither passed on nor
+    /// discarded nor kept counts as a mistake of the plugin.
+    pub fn discard(&mut self, batch: impl Into<Batch>) {
+        host::output::discard(batch.into().into());
+    }
+}
+
+impl MetricsBatch {
+    /// How many data points.
+    pub fn len(&self) -> usize {
+        self.0.len() as usize
+    }
+
+    /// No data points.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The encoded `ExportMetricsServiceRequest`.
+    pub fn otlp(&self) -> Vec<u8> {
+        self.0.otlp()
+    }
+
+    /// Puts an encoded `ExportMetricsServiceRequest` in the place of all metrics.
+    pub fn replace(&mut self, otlp: &[u8]) -> Result<(), EditError> {
+        self.0.replace(otlp)
+    }
+
+    /// Keeps the first `count` data points and returns the rest. A metric stays whole, unless it alone has more.
+    #[must_use]
+    pub fn split_off(&mut self, count: u32) -> MetricsBatch {
+        MetricsBatch(self.0.split_off(count))
+    }
+
+    /// Adds the metrics of another batch after these.
+    pub fn merge(&mut self, other: MetricsBatch) {
+        self.0.merge(other.0);
+    }
+}
+
+impl LogsBatch {
+    /// How many log records.
+    pub fn len(&self) -> usize {
+        self.0.len() as usize
+    }
+
+    /// No log records.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The encoded `ExportLogsServiceRequest`.
+    pub fn otlp(&self) -> Vec<u8> {
+        self.0.otlp()
+    }
+
+    /// Puts an encoded `ExportLogsServiceRequest` in the place of all log records.
+    pub fn replace(&mut self, otlp: &[u8]) -> Result<(), EditError> {
+        self.0.replace(otlp)
+    }
+
+    /// Keeps the first `count` log records and returns the rest.
+    #[must_use]
+    pub fn split_off(&mut self, count: u32) -> LogsBatch {
+        LogsBatch(self.0.split_off(count))
+    }
+
+    /// Adds the log records of another batch after these.
+    pub fn merge(&mut self, other: LogsBatch) {
+        self.0.merge(other.0);
+    }
+}
+
+impl From<SpanBatch> for Batch {
+    fn from(batch: SpanBatch) -> Batch {
+        Batch::Spans(batch)
+    }
+}
+
+impl From<MetricsBatch> for Batch {
+    fn from(batch: MetricsBatch) -> Batch {
+        Batch::Metrics(batch)
+    }
+}
+
+impl From<LogsBatch> for Batch {
+    fn from(batch: LogsBatch) -> Batch {
+        Batch::Logs(batch)
+    }
+}
+
+impl From<Batch> for host::batches::Batch {
+    fn from(batch: Batch) -> host::batches::Batch {
+        match batch {
+            Batch::Spans(batch) => host::batches::Batch::Spans(batch.0),
+            Batch::Metrics(batch) => host::batches::Batch::Metrics(batch.0),
+            Batch::Logs(batch) => host::batches::Batch::Logs(batch.0),
+        }
+    }
+}
+
+impl From<host::batches::Batch> for Batch {
+    fn from(batch: host::batches::Batch) -> Batch {
+        match batch {
+            host::batches::Batch::Spans(batch) => Batch::Spans(SpanBatch(batch)),
+            host::batches::Batch::Metrics(batch) => Batch::Metrics(MetricsBatch(batch)),
+            host::batches::Batch::Logs(batch) => Batch::Logs(LogsBatch(batch)),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! From what the host calls to what the author wrote: the other side of [`processor!`](crate::processor) and its like.
+
+mod optional;
+mod roles;
+
+use crate::bindings::exports::described::exports::spanloom::plugin::describe;
+use crate::bindings::spanloom::plugin::{batches, types};
+use crate::{Concurrency, ConfigError, Description, Failure, Grant, Output, Signal, config};
+
+/// The one plugin of a component; a macro makes it.
+pub trait Guest: 'static {
+    type Plugin;
+
+    fn describe() -> Description;
+
+    /// The plugin as it is configured; none before that.
+    fn with<R>(call: impl FnOnce(&mut Option<Self::Plugin>) -> R) -> R;
+}
+
+/// Calls the plugin, which the host has configured.
+fn call<G: Guest, R, E: From<Failure>>(call: impl FnOnce(&mut G::Plugin) -> Result<R, E>) -> Result<R, E> {
+    G::with(|plugin| match plugin {
+        Some(plugin) => call(plugin),
+        None => Err(Failure::permanent("called before it was configured").into()),
+    })
+}
+
+/// As `call`, with batches to pass on.
+fn call_out<G: Guest>(
+    plugin: impl FnOnce(&mut G::Plugin, &mut Output) -> Result<(), Failure>,
+) -> Result<Vec<batches::Batch>, Failure> {
+    let mut out = Output::default();
+    call::<G, _, _>(|this| plugin(this, &mut out))?;
+    Ok(out.batches.into_iter().map(Into::into).collect())
+}
+
+fn configure<G: Guest>(
+    json: &str,
+    configure: impl FnOnce(&mut G::Plugin) -> Result<(), ConfigError>,
+    reconfigure: impl FnOnce(&mut G::Plugin, G::Plugin) -> Result<(), ConfigError>,
+) -> Result<(), ConfigError>
+where
+    G::Plugin: serde::de::DeserializeOwned,
+{
+    let mut new: G::Plugin = config::read(json)?;
+    configure(&mut new)?;
+    G::with(|plugin| match plugin {
+        Some(plugin) => reconfigure(plugin, new),
+        None => {
+            *plugin = Some(new);
+            Ok(())
+        }
+    })
+}
+
+impl<G: Guest> describe::Guest for G {
+    fn describe() -> describe::Description {
+        let Description { name, version, summary, config_schema, signals, concurrency, grants } =
+            G::describe();
+        let signals = signals.into_iter().map(|signal| match signal {
+            Signal::Traces => types::Signal::Traces,
+            Signal::Metrics => types::Signal::Metrics,
+            Signal::Logs => types::Signal::Logs,
+        });
+        let grants = grants.into_iter().map(|grant| match grant {
+            Grant::Http => describe::Grant::Http,
+            Grant::Store => describe::Grant::Store,
+        });
+        describe::Description {
+            name,
+            version,
+            summary,
+            config_schema,
+            signals: signals.collect(),
+            concurrency: match concurrency {
+                Concurrency::Stateless => describe::Concurrency::Stateless,
+                Concurrency::ByTrace => describe::Concurrency::ByTrace,
+                Concurrency::Single => describe::Concurrency::Single,
+            },
+            grants: grants.collect(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! One macro a role: it makes the component's exports of a type, and names what else the type can do.
+
+/// Makes a type that is a [`Processor`](crate::Processor) the component's plugin.
+///
+/// After the type stand the optional traits that the host is to know of: [`Timer`](crate::Timer),
+/// [`Flush`](crate::Flush), [`Handover`](crate::Handover), [`HttpHandler`](crate::HttpHandler).
+///
+/// ```ignore
+/// spanloom_plugin::processor!(Redact);
+/// spanloom_plugin::processor!(Batch: Timer, Flush, Handover);
+/// ```
+#[macro_export]
+macro_rules! processor {
+    ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Processor $($(, $more)+)?); };
+}
+
+/// Makes a type that is a [`Sampler`](crate::Sampler) the component's plugin. See [`processor!`](crate::processor).
+#[macro_export]
+macro_rules! sampler {
+    ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Sampler $($(, $more)+)?); };
+}
+
+/// Makes a type that is an [`Exporter`](crate::Exporter) the component's plugin. See [`processor!`](crate::processor).
+#[macro_export]
+macro_rules! exporter {
+    ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Exporter $($(, $more)+)?); };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __plugin {
+    ($plugin:ty: $role:ident $(, $more:ident)*) => {
+        // On every target, so that `cargo test` tells what is missing.
+        const _: fn() = || {
+            fn is_a<P: $crate::$role $(+ $crate::$more)*>() {}
+            is_a::<$plugin>();
+        };
+
+        #[cfg(target_family = "wasm")]
+        #[allow(unsafe_code, reason = "the exports of the component")]
+        const _: () = {
+            struct Guest;
+
+            ::std::thread_local! {
+                static PLUGIN: ::std::cell::RefCell<::std::option::Option<$plugin>> =
+                    const { ::std::cell::RefCell::new(::std::option::Option::None) };
+            }
+
+            impl $crate::__private::guest::Guest for Guest {
+                type Plugin = $plugin;
+
+                fn describe() -> $crate::Description {
+                    <$plugin as $crate::$role>::describe($crate::Description::of_crate(
+                        ::core::env!("CARGO_PKG_NAME"),
+                        ::core::env!("CARGO_PKG_VERSION"),
+                        ::core::env!("CARGO_PKG_DESCRIPTION"),
+                    ))
+                }
+
+                fn with<R>(call: impl FnOnce(&mut ::std::option::Option<$plugin>) -> R) -> R {
+                    PLUGIN.with_borrow_mut(call)
+                }
+            }
+
+            $crate::__export!(Describe Guest);
+            $crate::__export!($role Guest);
+            $($crate::__export!($more Guest);)*
+        };
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    (Describe $guest:ident) => {
+        $crate::__private::exports::described::export_described!($guest with_types_in $crate::__private::exports::described);
+    };
+    (Processor $guest:ident) => {
+        $crate::__private::exports::processor::export_processor!($guest with_types_in $crate::__private::exports::processor);
+    };
+    (Sampler $guest:ident) => {
+        $crate::__private::exports::sampler::export_sampler!($guest with_types_in $crate::__private::exports::sampler);
+    };
+    (Exporter $guest:ident) => {
+        $crate::__private::exports::exporter::export_exporter!($guest with_types_in $crate::__private::exports::exporter);
+    };
+    (Timer $guest:ident) => {
+        $crate::__private::exports::timed::export_timed!($guest with_types_in $crate::__private::exports::timed);
+    };
+    (Flush $guest:ident) => {
+        $crate::__private::exports::flushed::export_flushed!($guest with_types_in $crate::__private::exports::flushed);
+    };
+    (Handover $guest:ident) => {
+        $crate::__private::exports::handed_over::export_handed_over!(
+            $guest with_types_in $crate::__private::exports::handed_over
+        );
+    };
+    (HttpHandler $guest:ident) => {
+        $crate::__private::exports::http_handling::export_http_handling!(
+            $guest with_types_in $crate::__private::exports::http_handling
+        );
+    };
+}

@@ -1,0 +1,36 @@
+//! What a test's plugin has asked of its host. One a thread, as a guest has one host.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+
+use super::batches::Batch;
+use crate::bindings::spanloom::plugin::http::{HttpError, Request, Response};
+use crate::log::Level;
+
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) lines: Vec<(Level, String)>,
+    pub(crate) requests: Vec<Request>,
+    /// To the requests that are still to come.
+    pub(crate) answers: VecDeque<Result<Response, HttpError>>,
+    /// By `name{label="value"}`.
+    pub(crate) series: BTreeMap<String, f64>,
+    pub(crate) store: BTreeMap<String, Vec<u8>>,
+    pub(crate) discarded: Vec<Batch>,
+    pub(crate) now_unix_nano: u64,
+    pub(crate) monotonic_nano: u64,
+    pub(crate) wake_after_ms: Option<u64>,
+}
+
+thread_local! {
+    static WORLD: RefCell<World> = RefCell::default();
+}
+
+pub(crate) fn with<R>(use_it: impl FnOnce(&mut World) -> R) -> R {
+    WORLD.with_borrow_mut(use_it)
+}
+
+/// A new plugin finds a new world.
+pub(crate) fn reset() {
+    WORLD.take();
+}

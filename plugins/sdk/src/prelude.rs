@@ -1,0 +1,13 @@
+//! What most plugins use.
+
+pub use serde::Deserialize;
+
+pub use crate::flat::{Attributes, FlatSpan};
+pub use crate::http::Request;
+#[cfg(not(target_family = "wasm"))]
+pub use crate::testing;
+pub use crate::{
+    Batch, Concurrency, ConfigError, Decision, Description, EditError, ExportError, Exporter, Failure, Flush,
+    Grant, Handover, LogsBatch, MetricsBatch, Number, NumberColumn, Output, Processor, Sampler, Saved,
+    Signal, SpanBatch, SpanKind, StatusCode, TextColumn, Timer, TraceBatch, Value, ValueRef, json,
+};

@@ -1,0 +1,133 @@
+use std::fmt;
+
+use crate::native::traces::TraceBatch as NativeTraces;
+use crate::native::world;
+use crate::{
+    Batch, ConfigError, Decision, ExportError, Failure, Flush, Output, SpanBatch, Timer, TraceBatch, config,
+};
+
+/// A processor with its config.
+pub struct Processor<P>(P);
+
+/// A sampler with its config.
+pub struct Sampler<P>(P);
+
+/// An exporter with its config.
+pub struct Exporter<P>(P);
+
+impl<P: crate::Processor> Processor<P> {
+    /// The config is JSON, as the host hands it over.
+    pub fn new(config: &str) -> Result<Processor<P>, ConfigError> {
+        world::reset();
+        Ok(Processor(configured(config, P::configure)?))
+    }
+
+    /// The config changes.
+    pub fn reconfigure(&mut self, config: &str) -> Result<(), ConfigError> {
+        self.0.reconfigure(configured(config, P::configure)?)
+    }
+
+    /// What goes on.
+    pub fn process(&mut self, spans: impl Into<SpanBatch>) -> Result<Vec<SpanBatch>, Failure> {
+        let passed = self.process_batch(spans.into().into())?;
+        Ok(passed.into_iter().filter_map(Batch::into_spans).collect())
+    }
+
+    /// As `process`, of any signal.
+    pub fn process_batch(&mut self, batch: Batch) -> Result<Vec<Batch>, Failure> {
+        out(|out| match batch {
+            Batch::Spans(spans) => self.0.process_spans(spans, out),
+            Batch::Metrics(metrics) => self.0.process_metrics(metrics, out),
+            Batch::Logs(logs) => self.0.process_logs(logs, out),
+        })
+    }
+
+    pub fn wake(&mut self) -> Result<Vec<Batch>, Failure>
+    where
+        P: Timer,
+    {
+        out(|out| self.0.wake(out))
+    }
+
+    pub fn flush(&mut self) -> Result<Vec<Batch>, Failure>
+    where
+        P: Flush,
+    {
+        out(|out| self.0.flush(out))
+    }
+
+    /// The plugin itself.
+    pub fn plugin(&mut self) -> &mut P {
+        &mut self.0
+    }
+}
+
+impl<P: crate::Sampler> Sampler<P> {
+    /// The config is JSON, as the host hands it over.
+    pub fn new(config: &str) -> Result<Sampler<P>, ConfigError> {
+        world::reset();
+        Ok(Sampler(configured(config, P::configure)?))
+    }
+
+    /// One decision a trace, in the order in which the traces' first spans lie.
+    pub fn sample(&mut self, spans: impl Into<SpanBatch>) -> Result<Vec<Decision>, Failure> {
+        let traces = spans.into().0.get_ref().traces();
+        self.0.sample(&TraceBatch(NativeTraces(traces)))
+    }
+
+    /// The plugin itself.
+    pub fn plugin(&mut self) -> &mut P {
+        &mut self.0
+    }
+}
+
+impl<P: crate::Exporter> Exporter<P> {
+    /// The config is JSON, as the host hands it over.
+    pub fn new(config: &str) -> Result<Exporter<P>, ConfigError> {
+        world::reset();
+        Ok(Exporter(configured(config, P::configure)?))
+    }
+
+    pub fn export(&mut self, spans: impl Into<SpanBatch>) -> Result<(), ExportError> {
+        self.0.export_spans(spans.into())
+    }
+
+    /// The plugin itself.
+    pub fn plugin(&mut self) -> &mut P {
+        &mut self.0
+    }
+}
+
+impl<P> fmt::Debug for Processor<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Processor")
+    }
+}
+
+impl<P> fmt::Debug for Sampler<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sampler")
+    }
+}
+
+impl<P> fmt::Debug for Exporter<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exporter")
+    }
+}
+
+fn configured<P: serde::de::DeserializeOwned>(
+    json: &str,
+    configure: impl FnOnce(&mut P) -> Result<(), ConfigError>,
+) -> Result<P, ConfigError> {
+    let mut plugin = config::read(json)?;
+    configure(&mut plugin)?;
+    Ok(plugin)
+}
+
+/// What a call passes on, unless it fails.
+fn out(call: impl FnOnce(&mut Output) -> Result<(), Failure>) -> Result<Vec<Batch>, Failure> {
+    let mut out = Output::default();
+    call(&mut out)?;
+    Ok(out.batches)
+}

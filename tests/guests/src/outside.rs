@@ -1,0 +1,107 @@
+//! Calls that do not end as they should, and calls to the outside.
+
+use std::{cell::Cell, hint::black_box};
+
+use crate::{
+    Processed, has_span, one,
+    spanloom::plugin::{
+        http::{self, Request},
+        spans::SpanBatch,
+        store,
+        types::{Failure, Retryable},
+    },
+    tell,
+};
+
+/// `unreachable`, at once.
+pub(crate) fn trap(_: SpanBatch) -> Processed {
+    core::arch::wasm32::unreachable()
+}
+
+pub(crate) fn panic(_: SpanBatch) -> Processed {
+    panic!("told to panic")
+}
+
+/// Traps on a batch that has a span of the name `poison`.
+pub(crate) fn trap_on_poison(spans: SpanBatch) -> Processed {
+    if has_span(&spans, "poison") {
+        core::arch::wasm32::unreachable()
+    }
+    one(spans)
+}
+
+/// The replay is a fresh instance's first call, and succeeds.
+pub(crate) fn trap_every_third(spans: SpanBatch) -> Processed {
+    thread_local!(static CALLS: Cell<u32> = const { Cell::new(0) });
+    CALLS.set(CALLS.get() + 1);
+    if CALLS.get() % 3 == 0 {
+        core::arch::wasm32::unreachable()
+    }
+    one(spans)
+}
+
+pub(crate) fn fail_retryable(_: SpanBatch) -> Processed {
+    Err(come_again())
+}
+
+pub(crate) fn fail_permanent(_: SpanBatch) -> Processed {
+    Err(Failure::Permanent("never come again".into()))
+}
+
+pub(crate) fn run_for_ever(_: SpanBatch) -> Processed {
+    let mut count = 0u64;
+    loop {
+        count = black_box(count).wrapping_add(1);
+    }
+}
+
+/// For longer than a client waits, and less long than its time limit.
+pub(crate) fn be_slow(spans: SpanBatch) -> Processed {
+    let begun = crate::spanloom::plugin::clock::monotonic_nano();
+    while crate::spanloom::plugin::clock::monotonic_nano() < begun + 600_000_000 {
+        black_box(begun);
+    }
+    one(spans)
+}
+
+/// Fails on a span of the name `fail`, and is slow on one of the name `slow`.
+pub(crate) fn fail_then_slow(spans: SpanBatch) -> Processed {
+    if has_span(&spans, "fail") {
+        return Err(come_again());
+    }
+    if has_span(&spans, "slow") { be_slow(spans) } else { one(spans) }
+}
+
+pub(crate) fn overflow_stack(_: SpanBatch) -> Processed {
+    fn deeper(level: u64) -> u64 {
+        let below = if level == u64::MAX { 0 } else { deeper(level + 1) };
+        black_box([level; 64]).iter().sum::<u64>().wrapping_add(black_box(below))
+    }
+    panic!("it came to an end: {}", deeper(0))
+}
+
+/// Tells what it was answered.
+pub(crate) fn call_ungranted(spans: SpanBatch) -> Processed {
+    let answer = match http::send(&get("http://127.0.0.1:4317/")) {
+        Ok(response) => format!("status {}", response.status),
+        Err(error) => format!("{error:?}"),
+    };
+    tell(&spans, "guest.http", &answer);
+    tell(&spans, "guest.store", &format!("{:?} {:?}", store::set("a", b"b"), store::get("a")));
+    one(spans)
+}
+
+/// Asks a server that never answers, at the URL that is the first span's name.
+pub(crate) fn call_slow_http(spans: SpanBatch) -> Processed {
+    let url = spans.span(0).expect("a span").name;
+    tell(&spans, "guest.http", &format!("{:?}", http::send(&get(&url)).map(|response| response.status)));
+    one(spans)
+}
+
+fn get(url: &str) -> Request {
+    Request { method: "GET".into(), url: url.into(), headers: vec![], body: vec![], timeout_ms: Some(500) }
+}
+
+pub(crate) fn come_again() -> Failure {
+    Failure::Retryable(Retryable { message: "come again".into(), after_ms: Some(7_000) })
+}

@@ -1,0 +1,40 @@
+//! Batches cut up and put together in odd ways.
+
+use crate::{
+    Batch, Processed,
+    spanloom::plugin::{output, spans::SpanBatch},
+};
+
+/// Retains, splits, partitions and merges; every span that it does not take out must go on, once. It takes out each span in
+/// eight, the first of each.
+pub(crate) fn shuffle(spans: SpanBatch) -> Processed {
+    let keep: Vec<bool> = (0..spans.len()).map(|row| row % 8 != 0).collect();
+    spans.retain(&keep).expect("an entry a span");
+    let rest = spans.split_off(spans.len() / 3);
+    let none = rest.split_off(u32::MAX);
+    let parts: Vec<u32> = (0..rest.len()).map(|row| row % 5).collect();
+    let mut parts = rest.partition(&parts).expect("an entry a span");
+    none.merge(rest);
+    while let Some(part) = parts.pop() {
+        let tail = part.split_off(1);
+        none.merge(tail);
+        if parts.len() == 2 {
+            output::emit(Batch::Spans(part));
+        } else {
+            spans.merge(part);
+        }
+    }
+    Ok(vec![Batch::Spans(none), Batch::Spans(spans)])
+}
+
+pub(crate) fn shuffle_then_trap(spans: SpanBatch) -> Processed {
+    let _ = shuffle(spans);
+    core::arch::wasm32::unreachable()
+}
+
+/// A thousand batches with nothing in them, and the one that has all.
+pub(crate) fn return_many_empty(spans: SpanBatch) -> Processed {
+    let mut batches: Vec<Batch> = (0..1000).map(|_| Batch::Spans(spans.split_off(u32::MAX))).collect();
+    batches.push(Batch::Spans(spans));
+    Ok(batches)
+}

@@ -1,0 +1,207 @@
+//! A plugin that misbehaves in one pipeline, and a healthy pipeline beside it.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use tonic::Status;
+
+use crate::{
+    Sink, Spanloom,
+    ledger::{Account, Ledger},
+    otlp::{
+        self, Signal,
+        client::{self, GrpcClient},
+        payload,
+    },
+    skip::skip,
+};
+
+/// How a component of `tests/guests` is used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup<'a> {
+    /// `processor`: which of the components.
+    pub guest: &'a str,
+    /// What its config tells it to do.
+    pub task: &'a str,
+    /// More keys of the plugin, as YAML in one line: `on_failure: pass`.
+    pub plugin: &'a str,
+    /// More keys of the bad pipeline's receiver and of its exporter, likewise.
+    pub receiver: &'a str,
+    pub exporter: &'a str,
+}
+
+/// One process with both pipelines. gRPC leads to the bad one, HTTP to the healthy one.
+pub struct Guests {
+    pub spanloom: Spanloom,
+    pub client: GrpcClient,
+    /// The destination of the bad pipeline; it gets nothing where an exporter is bad.
+    pub sink: Sink,
+    healthy: Sink,
+    healthy_sent: usize,
+}
+
+/// What a process leaves behind.
+pub struct Remains {
+    /// Of the bad pipeline.
+    pub account: Account,
+    pub metrics: String,
+    pub output: String,
+    pub sink: Sink,
+}
+
+/// A file of `target/plugins`; none, and the test skipped, if `cargo xtask plugins` has not made it.
+pub fn component(guest: &str) -> Option<PathBuf> {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
+    let folder = env::var_os("SPANLOOM_PLUGINS").map_or(built, PathBuf::from);
+    let component = folder.join(format!("guest-{guest}.wasm"));
+    if !component.exists() {
+        skip(&format!("no {}: `cargo xtask plugins` makes it", component.display()));
+        return None;
+    }
+    Some(component.canonicalize().expect("its path"))
+}
+
+impl Setup<'_> {
+    fn config(&self, component: &Path, sink: &Sink, healthy: &Sink) -> String {
+        let is_exporter = self.guest.starts_with("exporter");
+        let (task, exporter) = (format!("do: {}", self.task), or_nothing(self.exporter));
+        let (processors, bad_exporter) = match is_exporter {
+            true => ("[]", format!("  misbehave: {{{task}{exporter}}}")),
+            false => (
+                "[misbehave]",
+                format!("  otlp_grpc/bad: {{endpoint: \"http://{}\"{exporter}}}", sink.address),
+            ),
+        };
+        let bad_id = if is_exporter { "misbehave" } else { "otlp_grpc/bad" };
+        let processor =
+            if is_exporter { String::new() } else { format!("processors:\n  misbehave: {{{task}}}\n") };
+        format!(
+            "plugins:\n  misbehave: {{path: \"{}\"{}}}\n\
+             receivers:\n  otlp/bad: {{protocols: {{grpc: {{endpoint: \"${{env:GRPC}}\"}}}}{}}}\n  \
+             otlp/healthy: {{protocols: {{http: {{endpoint: \"${{env:HTTP}}\"}}}}}}\n\
+             {processor}\
+             exporters:\n{bad_exporter}\n  otlp_grpc/healthy: {{endpoint: \"http://{}\"}}\n\
+             service:\n  pipelines:\n    \
+             traces/bad: {{receivers: [otlp/bad], processors: {processors}, exporters: [{bad_id}]}}\n    \
+             traces/healthy: {{receivers: [otlp/healthy], exporters: [otlp_grpc/healthy]}}\n",
+            component.display(),
+            or_nothing(self.plugin),
+            or_nothing(self.receiver),
+            healthy.address,
+        )
+    }
+}
+
+impl Guests {
+    /// None if the component was not built.
+    pub async fn start(setup: Setup<'_>) -> Option<Guests> {
+        let component = component(setup.guest)?;
+        let (sink, healthy) = (Sink::start().await, Sink::start().await);
+        let spanloom = Spanloom::start(&setup.config(&component, &sink, &healthy)).await;
+        let client = GrpcClient::connect(spanloom.grpc).await;
+        Some(Guests { spanloom, client, sink, healthy, healthy_sent: 0 })
+    }
+
+    /// Sends spans to the bad pipeline, numbered from `first`.
+    pub async fn send(&self, first: usize, spans: usize) -> Result<Bytes, Status> {
+        self.client.send(Signal::Traces, payload::traces(first, spans)).await
+    }
+
+    /// Sends a span of each name to the bad pipeline.
+    pub async fn send_named(&self, names: &[&str]) -> Result<Bytes, Status> {
+        self.client.send(Signal::Traces, payload::named_traces(names)).await
+    }
+
+    /// The other pipeline does not notice.
+    pub async fn check_healthy(&mut self) {
+        let answer =
+            client::http(self.spanloom.http, Signal::Traces, payload::traces(self.healthy_sent, 5)).await;
+        assert!(answer.status().is_success(), "the healthy pipeline answers {}", answer.status());
+        self.healthy_sent += 5;
+        self.healthy.wait_for_items(Signal::Traces, self.healthy_sent).await;
+    }
+
+    /// The names of the spans that the bad pipeline delivered, sorted.
+    pub fn delivered(&self) -> Vec<String> {
+        names(&self.sink)
+    }
+
+    /// Ends the process, which must be alive, with its ledger in balance and its healthy pipeline healthy.
+    pub async fn finish(mut self) -> Remains {
+        self.check_healthy().await;
+        self.spanloom.settled().await;
+        self.stop().await
+    }
+
+    /// Ends the process while spans are in flight; it must end well. The answer is what it printed.
+    pub async fn end(mut self) -> (String, Sink) {
+        self.check_healthy().await;
+        self.spanloom.signal(rustix::process::Signal::TERM);
+        let status = self.spanloom.exit().await;
+        assert!(status.success(), "it ended with {status}:\n{}", self.spanloom.output());
+        (self.spanloom.output(), self.sink)
+    }
+
+    async fn stop(mut self) -> Remains {
+        assert!(self.spanloom.is_running(), "it ended:\n{}", self.spanloom.output());
+        let (metrics, output) = (self.spanloom.metrics().await, self.spanloom.output());
+        let mut ledger = self.spanloom.finish().await;
+        let sent = self.healthy_sent as u64;
+        let healthy = Account { received: sent, delivered: sent, ..Account::default() };
+        assert_eq!(take(&mut ledger, "traces/healthy"), healthy);
+        let account = take(&mut ledger, "traces/bad");
+        Remains { account, metrics, output, sink: self.sink }
+    }
+}
+
+impl Remains {
+    /// The sum of the series of this name that have all of these labels, as `outcome="trap"`.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        metric(&self.metrics, name, labels)
+    }
+
+    pub fn delivered(&self) -> Vec<String> {
+        names(&self.sink)
+    }
+
+    /// The text attribute of every span that was delivered, by its values.
+    pub fn told(&self, key: &str) -> BTreeMap<String, usize> {
+        let mut told = BTreeMap::new();
+        let requests = self.sink.accepted();
+        for span in requests.iter().flat_map(|request| otlp::spans(&request.body)) {
+            *told.entry(otlp::text_attribute(&span, key)).or_default() += 1;
+        }
+        told
+    }
+}
+
+/// See [`Remains::metric`].
+pub fn metric(exposition: &str, name: &str, labels: &[&str]) -> f64 {
+    let series = exposition.lines().filter_map(|line| line.rsplit_once(' ')).filter(|(series, _)| {
+        let (found, with) = series.split_once('{').unwrap_or((series, ""));
+        found == name && labels.iter().all(|label| with.contains(label))
+    });
+    series.map(|(_, value)| value.parse::<f64>().expect("a number")).sum()
+}
+
+fn names(sink: &Sink) -> Vec<String> {
+    let requests = sink.accepted();
+    let spans = requests.iter().flat_map(|request| otlp::spans(&request.body));
+    let mut names: Vec<String> = spans.map(|span| span.name).collect();
+    names.sort();
+    names
+}
+
+fn take(ledger: &mut Ledger, pipeline: &str) -> Account {
+    let key = ledger.keys().find(|(of, _)| of == pipeline).expect("the pipeline's account").clone();
+    ledger.remove(&key).expect("it is there")
+}
+
+/// More keys of a flow mapping.
+fn or_nothing(keys: &str) -> String {
+    if keys.is_empty() { String::new() } else { format!(", {keys}") }
+}

@@ -1,0 +1,82 @@
+//! Edits that are wrong are refused, those that are odd are accounted for.
+
+use spanloom_tests::{
+    guests::{Guests, Remains, Setup},
+    ledger::Account,
+};
+
+/// Sends ten spans through a processor that does not fail.
+async fn through(task: &str) -> Option<Remains> {
+    let guests = Guests::start(Setup { guest: "processor", task, ..Setup::default() }).await?;
+    guests
+        .send(0, 10)
+        .await
+        .unwrap_or_else(|status| panic!("{task}: {status:?}\n{}", guests.spanloom.output()));
+    Some(guests.finish().await)
+}
+
+#[tokio::test]
+async fn an_edit_with_wrong_lengths_indices_or_columns_is_an_error_and_changes_nothing() {
+    let Some(remains) = through("edit-wrongly").await else { return };
+    assert_eq!(remains.told("guest.taken"), [(String::new(), 10)].into(), "these were taken");
+    assert_eq!(remains.told("guest.refused"), [("41 of 41".to_owned(), 10)].into());
+    assert_eq!(remains.told("guest.changed"), [("false".to_owned(), 10)].into());
+    assert_eq!(remains.account, Account { received: 10, delivered: 10, ..Account::default() });
+}
+
+#[tokio::test]
+async fn spans_are_not_replaced_by_garbage() {
+    let Some(remains) = through("replace-by-garbage").await else { return };
+    assert_eq!(remains.account, Account { received: 10, delivered: 10, ..Account::default() });
+    assert_eq!(remains.delivered().len(), 10);
+}
+
+#[tokio::test]
+async fn spans_that_a_plugin_adds_are_in_the_ledger() {
+    let Some(remains) = through("replace-by-more").await else { return };
+    assert_eq!(remains.delivered().len(), 20);
+    assert_eq!(remains.account, Account { received: 20, delivered: 20, ..Account::default() });
+}
+
+#[tokio::test]
+async fn spans_that_move_to_a_part_that_had_none_are_in_the_ledger() {
+    let Some(remains) = through("replace-empty-part").await else { return };
+    assert_eq!(remains.delivered().len(), 10);
+    let account = remains.account;
+    assert_eq!((account.delivered, account.settled()), (10, account.received), "{account:?}");
+}
+
+#[tokio::test]
+async fn spans_that_are_shuffled_through_every_kind_of_batch_go_on_once() {
+    let Some(remains) = through("shuffle").await else { return };
+    let mut names = remains.delivered();
+    assert_eq!(names.len(), 8);
+    names.dedup();
+    assert_eq!(names.len(), 8, "each once");
+    let dropped = [("filtered".to_owned(), 2)].into();
+    assert_eq!(remains.account, Account { received: 10, delivered: 8, dropped, ..Account::default() });
+}
+
+#[tokio::test]
+async fn what_was_shuffled_before_a_trap_comes_back_as_it_was() {
+    let setup = Setup {
+        guest: "processor",
+        task: "shuffle-then-trap",
+        plugin: "on_failure: pass",
+        ..Setup::default()
+    };
+    let Some(guests) = Guests::start(setup).await else { return };
+    guests.send(0, 10).await.unwrap();
+    let remains = guests.finish().await;
+    assert_eq!(remains.account, Account { received: 10, delivered: 10, ..Account::default() });
+    let mut names = remains.delivered();
+    names.dedup();
+    assert_eq!(names.len(), 10, "each once");
+}
+
+#[tokio::test]
+async fn batches_with_nothing_in_them_go_nowhere() {
+    let Some(remains) = through("return-many-empty").await else { return };
+    assert_eq!(remains.sink.requests().len(), 1);
+    assert_eq!(remains.account, Account { received: 10, delivered: 10, ..Account::default() });
+}

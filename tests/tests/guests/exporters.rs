@@ -1,0 +1,118 @@
+//! Exporters that fail in every way: what is retryable comes again, the spans that failed and no others.
+
+use spanloom_tests::{
+    guests::{Guests, Setup},
+    ledger::Account,
+};
+
+const RETRY_SOON: &str = "retry_on_failure: {initial_interval: 20ms, max_interval: 100ms, max_elapsed_time: 1s}, sending_queue: {num_consumers: 1}";
+
+/// Sends so many batches of ten spans; the answer is the ledger, the spans that were exported, sorted, and what was printed.
+async fn export(task: &str, plugin: &str, batches: usize) -> Option<(Account, Vec<usize>, String, String)> {
+    let plugin = format!("limits: {{log_lines_per_second: 10000, call_timeout: 200ms}}{plugin}");
+    let setup = Setup { guest: "exporter", task, plugin: &plugin, exporter: RETRY_SOON, ..Setup::default() };
+    let guests = Guests::start(setup).await?;
+    for number in 0..batches {
+        guests.send(number * 10, 10).await.expect("it waits in the queue");
+    }
+    let remains = guests.finish().await;
+    let lines = remains.output.lines().filter_map(|line| line.split("exported GET /cart/").nth(1));
+    let number = |line: &str| line.split(' ').next()?.trim().parse().ok();
+    let mut exported: Vec<usize> = lines.map(|line| number(line).expect("a number")).collect();
+    exported.sort_unstable();
+    Some((remains.account, exported, remains.output, remains.metrics))
+}
+
+fn dropped(reason: &str) -> Account {
+    Account { received: 10, dropped: [(reason.to_owned(), 10)].into(), ..Account::default() }
+}
+
+/// It is tried for as long as `retry_on_failure` says, then dropped.
+async fn check_is_retried(task: &str, says: &str) {
+    let Some((account, exported, output, _)) = export(task, "", 1).await else { return };
+    assert_eq!(account, dropped("retries_exhausted"), "{task}\n{output}");
+    assert_eq!(exported, [0usize; 0], "{task}");
+    assert!(output.contains(says), "{task}: no `{says}` in\n{output}");
+}
+
+#[tokio::test]
+async fn what_an_exporter_traps_on_is_tried_again() {
+    check_is_retried("export-trap", "the plugin trapped").await;
+}
+
+#[tokio::test]
+async fn what_an_exporter_runs_for_ever_on_is_tried_again() {
+    check_is_retried("export-loop", "longer than 200ms").await;
+}
+
+#[tokio::test]
+async fn what_is_always_retryable_is_given_up_in_the_end() {
+    check_is_retried("always-retryable", "come again").await;
+}
+
+#[tokio::test]
+async fn a_part_that_is_none_of_the_batch_is_a_wrong_answer() {
+    check_is_retried("part-out-of-range", "span 10 failed, of 10").await;
+}
+
+#[tokio::test]
+async fn a_span_that_failed_twice_is_a_wrong_answer() {
+    check_is_retried("part-twice", "span 0 failed twice").await;
+}
+
+#[tokio::test]
+async fn what_an_exporter_emits_is_a_trap() {
+    check_is_retried("emit-its-batch", "is to be looked at").await;
+}
+
+#[tokio::test]
+async fn what_an_exporter_traps_on_is_dropped_where_the_config_says_so() {
+    let Some((account, _, output, _)) = export("export-trap", ", on_failure: drop", 1).await else { return };
+    assert_eq!(account.dropped.values().sum::<u64>(), 10, "{account:?}\n{output}");
+    assert!(output.contains("the batch is dropped"), "{output}");
+}
+
+#[tokio::test]
+async fn what_an_exporter_refuses_for_good_is_dropped_at_once() {
+    let Some((account, _, output, _)) = export("always-permanent", "", 1).await else { return };
+    assert_eq!(account, dropped("rejected"), "{output}");
+}
+
+#[tokio::test]
+async fn parts_with_nothing_in_them_are_a_success() {
+    let Some((account, exported, output, _)) = export("part-of-nothing", "", 1).await else { return };
+    assert_eq!(account, Account { received: 10, delivered: 10, ..Account::default() }, "{output}");
+    assert_eq!(exported, Vec::from_iter(0..10));
+}
+
+/// Of ten, the even ones go at once, 3 and 9 fail for good, 1, 5 and 7 come again.
+#[tokio::test]
+async fn only_the_spans_that_may_succeed_later_come_again() {
+    let Some((account, exported, output, _)) = export("odd-ones-later", "", 1).await else { return };
+    assert_eq!(exported, [0, 1, 2, 4, 5, 6, 7, 8], "{output}");
+    assert_eq!((account.received, account.delivered), (10, 8), "{account:?}");
+    assert_eq!(account.dropped, [("rejected".to_owned(), 2)].into());
+}
+
+/// As languages with a garbage collector do: a handle is let go of in a later call.
+#[tokio::test]
+async fn a_batch_may_be_let_go_of_a_call_later() {
+    let Some((account, exported, output, metrics)) = export("keep-its-batch", "", 5).await else { return };
+    assert_eq!(account, Account { received: 50, delivered: 50, ..Account::default() }, "{output}");
+    assert_eq!(exported, Vec::from_iter(0..50));
+    let traps =
+        spanloom_tests::guests::metric(&metrics, "spanloom_plugin_calls_total", &["outcome=\"trap\""]);
+    assert_eq!(traps, 0.0, "{output}");
+}
+
+/// It traps; the fresh instance has kept nothing, and succeeds.
+#[tokio::test]
+async fn a_batch_is_gone_when_its_call_is_over() {
+    let Some((account, exported, output, _)) = export("use-its-last-batch", "", 3).await else { return };
+    assert_eq!(account, Account { received: 30, delivered: 30, ..Account::default() }, "{output}");
+    assert_eq!(
+        exported,
+        [0usize; 0].into_iter().collect::<Vec<_>>(),
+        "the batch of the call before was there: {output}"
+    );
+}

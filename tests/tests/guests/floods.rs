@@ -1,0 +1,96 @@
+//! More of everything than there is room for: what the host has of memory and patience is bounded.
+
+use spanloom_tests::{
+    guests::{Guests, Remains, Setup, metric},
+    ledger::Account,
+};
+
+/// What the process may have had at most, beyond what it had before.
+const LIMIT_BYTES: u64 = 300 << 20;
+
+/// Sends ten spans to a plugin that may run for a second; whatever becomes of it, they go on once.
+async fn check(task: &str) -> Option<Remains> {
+    let plugin = "on_failure: pass, limits: {call_timeout: 1s, instances: 1}";
+    let guests = Guests::start(Setup { guest: "processor", task, plugin, ..Setup::default() }).await?;
+    let before = guests.spanloom.peak_rss_bytes().unwrap_or_default();
+    guests.send(0, 10).await.unwrap_or_else(|status| panic!("{task}: {status:?}"));
+    let peak = guests.spanloom.peak_rss_bytes().unwrap_or_default();
+    let grown = peak - before;
+    assert!(grown < LIMIT_BYTES, "{task}: it has grown by {} MiB", grown >> 20);
+    let remains = guests.finish().await;
+    assert_eq!(remains.account, Account { received: 10, delivered: 10, ..Account::default() }, "{task}");
+    assert_eq!(remains.delivered().len(), 10, "{task}");
+    Some(remains)
+}
+
+#[tokio::test]
+async fn ten_gigabytes_of_log_are_left_out_and_counted() {
+    let Some(remains) = check("flood-log").await else { return };
+    assert!(remains.output.len() < 2 << 20, "it printed {} bytes", remains.output.len());
+    assert!(remains.metric("spanloom_plugin_log_lines_left_out_total", &["plugin=\"misbehave\""]) > 100.0);
+}
+
+#[tokio::test]
+async fn a_huge_line_is_one_short_line() {
+    let Some(remains) = check("write-huge-line").await else { return };
+    let lines: Vec<&str> = remains.output.lines().filter(|line| line.contains("huge")).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    // Each control character is written as several.
+    assert!(lines[0].len() < 64 << 10, "{} bytes", lines[0].len());
+    assert!(!lines[0].contains('\u{1b}'), "no colours of the plugin's choice");
+}
+
+#[tokio::test]
+async fn series_above_the_limit_are_left_out_and_counted() {
+    let Some(remains) = check("flood-metrics").await else { return };
+    let series = remains.metrics.lines().filter(|line| line.starts_with("guest_flood_total")).count();
+    assert!(series <= 1000, "{series} series");
+    assert!(remains.metrics.len() < 4 << 20, "the exposition has {} bytes", remains.metrics.len());
+    assert!(remains.metric("spanloom_plugin_series_left_out_total", &[]) > 1000.0);
+}
+
+/// Whatever a plugin calls its metrics, what is scraped is the text format, and the host's metrics are the host's.
+#[tokio::test]
+async fn metrics_with_bad_names_are_left_out() {
+    let Some(remains) = check("name-metrics-badly").await else { return };
+    let mut types = std::collections::BTreeSet::new();
+    for line in remains.metrics.lines() {
+        assert!(!line.starts_with("spanloom_fake") && !line.starts_with("otelcol_fake"), "{line}");
+        assert!(!line.contains("fake\"") && !line.starts_with("0a"), "{line}");
+        if let Some(of) = line.strip_prefix("# TYPE ") {
+            let name = of.split(' ').next().expect("a name").to_owned();
+            assert!(types.insert(name), "two types: {line}");
+        } else if !line.starts_with('#') && !line.is_empty() {
+            let value = line.rsplit(' ').next().expect("a value");
+            assert!(value.parse::<f64>().is_ok(), "no sample: {line}");
+        }
+    }
+    assert_eq!(metric(&remains.metrics, "guest_escape_total", &[]), 1.0, "this one is a name");
+    assert!(remains.output.contains("is no name of a metric"), "{}", remains.output);
+}
+
+#[tokio::test]
+async fn a_plugin_that_hoards_instruments_is_stopped() {
+    check("hoard-instruments").await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_hoards_batches_is_stopped() {
+    check("hoard-handles").await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_has_the_host_hoard_bytes_is_stopped() {
+    check("hoard-bytes").await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_edits_for_ever_is_stopped() {
+    check("edit-for-ever").await;
+}
+
+/// Its limit is 64 MiB, and there is a fresh instance for the replay.
+#[tokio::test]
+async fn a_memory_bomb_costs_no_more_than_its_limit() {
+    check("bomb-memory").await;
+}

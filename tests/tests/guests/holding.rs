@@ -1,0 +1,187 @@
+//! Batches that a plugin holds from call to call: none is lost and none is doubled, whatever becomes of the plugin.
+
+use std::time::Duration;
+
+use spanloom_tests::{
+    Answer,
+    guests::{Guests, Remains, Setup, metric},
+    ledger::Account,
+};
+use tokio::time::sleep;
+use tonic::Code;
+
+/// Tells the guest what to do with what it holds (tests/guests/src/holding.rs), a batch a name.
+async fn tell(guests: &Guests, names: &[&str]) {
+    for name in names {
+        guests.send_named(&[name]).await.unwrap_or_else(|status| panic!("{name}: {status:?}"));
+    }
+}
+
+async fn holding(plugin: &str) -> Option<Guests> {
+    Guests::start(Setup { guest: "processor-single", task: "hold", plugin, ..Setup::default() }).await
+}
+
+fn check(remains: &Remains, delivered: &[&str], dropped: &[(&str, u64)]) {
+    assert_eq!(remains.delivered(), delivered, "{}", remains.output);
+    let dropped: std::collections::BTreeMap<String, u64> =
+        dropped.iter().map(|(reason, spans)| ((*reason).to_owned(), *spans)).collect();
+    let spans = delivered.len() as u64;
+    let received = spans + dropped.values().sum::<u64>();
+    let account = &remains.account;
+    assert_eq!((account.received, account.delivered), (received, spans), "{account:?}\n{}", remains.output);
+    assert_eq!(account.dropped, dropped, "{}", remains.output);
+}
+
+#[tokio::test]
+async fn what_was_held_goes_on_when_the_plugin_says_so() {
+    let Some(guests) = holding("").await else { return };
+    tell(&guests, &["a", "b", "go"]).await;
+    check(&guests.finish().await, &["a", "b", "go"], &[]);
+}
+
+/// The trap undoes what it emitted; a fresh instance gets all of it again.
+#[tokio::test]
+async fn what_was_held_when_a_plugin_trapped_is_held_by_the_next_instance() {
+    let Some(guests) = holding("").await else { return };
+    tell(&guests, &["a", "b"]).await;
+    // It traps while anything is held: on the first instance, and on the fresh one, which was given `a` and `b` before.
+    assert_eq!(guests.send_named(&["trap-once"]).await.unwrap_err().code(), Code::Unavailable);
+    let remains = guests.finish().await;
+    check(&remains, &[], &[("plugin_failed", 2)]);
+}
+
+#[tokio::test]
+async fn what_was_held_when_a_plugin_trapped_passes_it_by_where_the_config_says_so() {
+    let Some(guests) = holding("on_failure: pass").await else { return };
+    tell(&guests, &["a", "b", "trap"]).await;
+    check(&guests.finish().await, &["a", "b", "trap"], &[]);
+}
+
+/// A failure that the plugin reports undoes that call: the sender gets its batch back, the others stay where they were.
+#[tokio::test]
+async fn what_was_held_when_a_plugin_failed_by_its_own_word_stays_held() {
+    let Some(guests) = holding("").await else { return };
+    tell(&guests, &["a", "b"]).await;
+    assert_eq!(guests.send_named(&["fail"]).await.unwrap_err().code(), Code::Unavailable);
+    tell(&guests, &["c", "go"]).await;
+    check(&guests.finish().await, &["a", "b", "c", "go"], &[]);
+}
+
+/// It has let go of them: they are processed anew.
+#[tokio::test]
+async fn what_was_held_and_emitted_before_a_failure_is_not_lost() {
+    let Some(guests) = holding("").await else { return };
+    tell(&guests, &["a", "b"]).await;
+    assert_eq!(guests.send_named(&["emit-and-fail"]).await.unwrap_err().code(), Code::Unavailable);
+    tell(&guests, &["c", "go"]).await;
+    check(&guests.finish().await, &["a", "b", "c", "go"], &[]);
+}
+
+/// What was taken out in an earlier call stays out when a later call is taken back.
+#[tokio::test]
+async fn spans_that_were_taken_out_of_a_held_batch_do_not_come_back() {
+    let Some(guests) = holding("on_failure: pass").await else { return };
+    guests.send_named(&["a", "b", "c", "d"]).await.unwrap();
+    tell(&guests, &["keep-half", "trap"]).await;
+    check(&guests.finish().await, &["a", "c", "keep-half", "trap"], &[("filtered", 2)]);
+}
+
+/// And what is taken out in the call that fails is not taken out.
+#[tokio::test]
+async fn spans_that_were_taken_out_of_a_held_batch_in_a_call_that_failed_come_back() {
+    let Some(guests) = holding("").await else { return };
+    guests.send_named(&["a", "b", "c", "d"]).await.unwrap();
+    assert_eq!(guests.send_named(&["keep-half", "fail"]).await.unwrap_err().code(), Code::Unavailable);
+    tell(&guests, &["go"]).await;
+    check(&guests.finish().await, &["a", "b", "c", "d", "go"], &[]);
+}
+
+/// The senders of what was held were told that all is well long ago: it is not given back to the one who came last.
+#[tokio::test]
+async fn what_was_held_is_not_given_back_to_another_sender() {
+    let setup = Setup {
+        guest: "processor-single",
+        task: "hold",
+        exporter: "sending_queue: {queue_size: 1, num_consumers: 1, sizer: requests}, retry_on_failure: {initial_interval: 60s}",
+        ..Setup::default()
+    };
+    let Some(guests) = Guests::start(setup).await else { return };
+    guests.sink.answer_next([Answer::After(Duration::from_millis(800))]);
+    // One is on its way for a while, one waits: there is no room for more.
+    tell(&guests, &["go", "a"]).await;
+    sleep(Duration::from_millis(100)).await;
+    tell(&guests, &["go"]).await;
+    tell(&guests, &["b"]).await;
+    let answer = guests.send_named(&["go"]).await;
+    let remains = guests.finish().await;
+    let account = &remains.account;
+    // Either way `b` is accounted for: delivered, or dropped because the queue was full, never the sender's again.
+    let refused = u64::from(answer.is_err());
+    assert_eq!(account.received, 6 - refused, "{account:?}\n{}", remains.output);
+    assert_eq!(account.settled(), account.received, "{account:?}");
+    assert_eq!(remains.delivered().len() as u64, account.delivered);
+}
+
+#[tokio::test]
+async fn what_is_held_goes_on_when_the_host_ends() {
+    let Some(guests) = holding("").await else { return };
+    tell(&guests, &["a", "b"]).await;
+    let (_, sink) = guests.end().await;
+    assert_eq!(sink.items(spanloom_tests::otlp::Signal::Traces), 2);
+}
+
+#[tokio::test]
+async fn what_is_kept_for_ever_is_dropped_and_counted_when_the_host_ends() {
+    let setup = Setup { guest: "processor-single", task: "keep-for-ever", ..Setup::default() };
+    let Some(guests) = Guests::start(setup).await else { return };
+    tell(&guests, &["a", "b"]).await;
+    let account = guests.spanloom.ledger().await.into_iter().find(|(key, _)| key.0 == "traces/bad");
+    assert_eq!(account.expect("an account").1.in_flight, 2, "it can be seen");
+    let (output, sink) = guests.end().await;
+    assert!(output.contains("it kept batches when it was flushed; the batch is dropped"), "{output}");
+    assert_eq!(sink.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_plugin_that_asks_to_be_woken_is_and_passes_on_what_it_holds() {
+    let Some(guests) = holding("").await else { return };
+    tell(&guests, &["a", "wake"]).await;
+    guests.sink.wait_for_items(spanloom_tests::otlp::Signal::Traces, 2).await;
+    check(&guests.finish().await, &["a", "wake"], &[]);
+}
+
+/// It may ask for it every time: the machine has other things to do.
+#[tokio::test]
+async fn a_plugin_that_wants_to_be_woken_at_once_for_ever_does_not_take_the_machine() {
+    let setup = Setup { guest: "processor-single", task: "wake-for-ever", ..Setup::default() };
+    let Some(guests) = Guests::start(setup).await else { return };
+    tell(&guests, &["a"]).await;
+    let calls = |metrics: &str| metric(metrics, "spanloom_plugin_calls_total", &["outcome=\"ok\""]);
+    let before = calls(&guests.spanloom.metrics().await);
+    sleep(Duration::from_secs(1)).await;
+    let woken = calls(&guests.spanloom.metrics().await) - before;
+    assert!((10.0..=1100.0).contains(&woken), "it was woken {woken} times in a second");
+    tell(&guests, &["b"]).await;
+    check(&guests.finish().await, &["a", "b"], &[]);
+}
+
+/// Each trace has its instance, and each instance its parts of the batches.
+#[tokio::test]
+async fn what_instances_by_trace_hold_goes_on_once() {
+    let plugin = "limits: {instances: 3}";
+    let setup = Setup { guest: "processor-by-trace", task: "hold", plugin, ..Setup::default() };
+    let Some(guests) = Guests::start(setup).await else { return };
+    for number in 0..5 {
+        guests.send(number * 20, 20).await.unwrap();
+    }
+    let (_, sink) = guests.end().await;
+    let remains = sink.accepted();
+    let mut names: Vec<String> = (remains.iter())
+        .flat_map(|request| spanloom_tests::otlp::spans(&request.body))
+        .map(|span| span.name)
+        .collect();
+    assert_eq!(names.len(), 100);
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 100, "each once");
+}

@@ -1,0 +1,38 @@
+//! The plugins that misbehave, for the end-to-end tests: `target/plugins/guest-NAME.wasm`.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use spanloom_plugin_build::{TARGET, encode};
+
+use super::folder;
+use crate::{
+    folders, shell,
+    summary::{Outcome, Summary},
+    tools::wasm,
+};
+
+/// Examples of `tests/guests`.
+const GUESTS: [&str; 5] = ["processor", "processor-single", "processor-by-trace", "sampler", "exporter"];
+
+pub(super) fn step(summary: &mut Summary) {
+    summary.step("plugins that misbehave", || {
+        let toolchain = match wasm::install() {
+            Ok(toolchain) => toolchain,
+            Err(error) => return Ok(Outcome::skipped(format!("no toolchain for plugins: {error:#}"))),
+        };
+        let mut cargo = toolchain.cargo("build");
+        shell::run(cargo.args(["--release", "--package", "spanloom-guests", "--examples"]))?;
+        GUESTS.iter().try_for_each(|guest| component(guest))?;
+        Ok(Outcome::READY)
+    });
+}
+
+/// Makes a component of the core module that the compiler made.
+fn component(guest: &str) -> Result<()> {
+    let module = folders::target().join(TARGET).join("release/examples").join(guest.replace('-', "_"));
+    let module = module.with_extension("wasm");
+    let module = fs::read(&module).with_context(|| format!("no {}", module.display()))?;
+    fs::create_dir_all(folder())?;
+    Ok(fs::write(folder().join(format!("guest-{guest}.wasm")), encode(&module)?)?)
+}
