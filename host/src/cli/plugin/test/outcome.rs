@@ -332,12 +332,7 @@ mod tests {
             r#"{
   "outcome": {"retryable": "503 (after 2s)"},
   "requests": [
-    {
-      "method": "POST",
-      "url": "https://a.example/",
-      "headers": [["x-a", "2"], ["x-b", "1"]],
-      "json": {"a": 1}
-    }
+    {"method": "POST", "url": "https://a.example/", "headers": [["x-a", "2"], ["x-b", "1"]], "json": {"a": 1}}
   ]
 }
 "#,

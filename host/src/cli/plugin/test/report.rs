@@ -263,9 +263,9 @@ pass  a
 
 FAIL  shop  not as in shop.golden.json
   ~ GET /  01
+      + \u{fffd}[2J
       - url: /?x
       + url: /?***
-      + \u{fffd}[2J
   - b  02
     1 the same
 

@@ -98,13 +98,13 @@ async fn what_cannot_be_read_is_an_error_of_usage() {
     for (files, more, expected) in [
         (&[][..], &[][..], "has no request: put one there"),
         (&[("a.json", "{")], &[], "./a.json is no OTLP request"),
-        (&[("a.json", SPAN), ("config.json", "a: [")], &[], "./config.json:1"),
+        (&[("a.json", SPAN), ("config.json", "a: [")], &[], "./config.json:"),
         (
             &[("a.json", SPAN), ("a.golden.json", "[]")],
             &[],
             "./a.golden.json is not what a golden file holds",
         ),
-        (&[("a.json", SPAN)], &["--config", "{a: }}"], "--config:1"),
+        (&[("a.json", SPAN)], &["--config", "{a: }}"], "--> --config:"),
     ] {
         let folder = folder(Role::Processor, PROCESSOR, files);
         let (exit, out, err) = test(folder.path(), more).await;
