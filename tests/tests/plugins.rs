@@ -28,7 +28,7 @@ async fn check(language: &str, plugin: &str) {
     let ledger = spanloom.finish().await;
 
     let sent = canonical(&fixture("shop.json"));
-    let golden = canonical(&fixture(&format!("{plugin}.golden.json")));
+    let golden = canonical(&expected(plugin));
     let received = sink.accepted();
     assert_eq!(received.len(), 2);
     for request in received {
@@ -44,7 +44,7 @@ async fn check(language: &str, plugin: &str) {
 }
 
 fn pipeline(component: &Path, plugin: &str, sink: &Sink) -> String {
-    let config = fixture(&format!("{plugin}.config.json"));
+    let config = fixture(&format!("{plugin}/config.json"));
     let name = plugin.replace('-', "_");
     format!(
         "plugins:\n  {name}: {{path: \"{}\"}}\n\
@@ -72,6 +72,30 @@ fn component(file: &str) -> Option<PathBuf> {
 fn fixture(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/plugins/fixtures").join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What goes on: a processor's golden file says so, a sampler's which traces are kept.
+fn expected(plugin: &str) -> String {
+    let golden = fixture(&format!("{plugin}/shop.golden.json"));
+    let Ok(Value::Array(decisions)) = serde_json::from_str(&golden) else { return golden };
+    let kept = decisions.iter().filter(|decision| decision["decision"] == "keep");
+    let kept: Vec<&Value> = kept.map(|decision| &decision["traceId"]).collect();
+    let mut request: Value = serde_json::from_str(&fixture("shop.json")).expect("JSON");
+    let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
+    let mut resources = list(&request, "resourceSpans");
+    for resource in &mut resources {
+        let mut scopes = list(resource, "scopeSpans");
+        for scope in &mut scopes {
+            let mut spans = list(scope, "spans");
+            spans.retain(|span| kept.contains(&&span["traceId"]));
+            scope["spans"] = spans.into();
+        }
+        scopes.retain(|scope| scope["spans"] != Value::Array(Vec::new()));
+        resource["scopeSpans"] = scopes.into();
+    }
+    resources.retain(|resource| resource["scopeSpans"] != Value::Array(Vec::new()));
+    request["resourceSpans"] = resources.into();
+    request.to_string()
 }
 
 /// A request so that equal ones are equal texts: keys and attributes in alphabetical order, a line each.

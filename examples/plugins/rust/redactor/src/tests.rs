@@ -39,10 +39,10 @@ fn every_language_makes_the_same_of_the_fixture() {
         let path = format!("{}/../../fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
         std::fs::read_to_string(path).expect("a fixture")
     };
-    let mut redactor = testing::Processor::<Redactor>::new(&file("redactor.config.json")).expect("a config");
+    let mut redactor = testing::Processor::<Redactor>::new(&file("redactor/config.json")).expect("a config");
     let shop = testing::from_json(&file("shop.json")).expect("spans");
     let passed = redactor.process(shop).expect("processed");
-    let golden = testing::from_json(&file("redactor.golden.json")).expect("spans");
+    let golden = testing::from_json(&file("redactor/shop.golden.json")).expect("spans");
     assert_eq!(testing::to_json(&passed[0]), testing::to_json(&golden));
 }
 
