@@ -114,6 +114,6 @@ async fn a_bench_holds_the_plugin_against_none_and_one_that_does_nothing() {
     let names: Vec<&str> = figures.iter().filter_map(|figure| figure["name"].as_str()).collect();
     assert_eq!(names, ["no plugin", "identity plugin", "redactor"]);
     let ns = |place: usize| figures[place]["ns_per_item"].as_f64().expect("a number");
-    assert!(0.0 < ns(0) && ns(1) < ns(2), "{figures:?}");
+    assert!(0.0 < ns(1) && 0.0 < ns(0) && ns(0) < ns(2), "{figures:?}");
     assert_eq!(report["items"], 200);
 }

@@ -17,7 +17,11 @@ pub(super) const ALL: [(Role, &[u8]); 3] = [
 ];
 
 /// One that takes everything and changes nothing.
-pub(super) async fn load(role: Role, runtime: &Runtime, limits: &Limits) -> Result<Arc<Plugin>, LoadError> {
+pub(in crate::cli::plugin) async fn load(
+    role: Role,
+    runtime: &Runtime,
+    limits: &Limits,
+) -> Result<Arc<Plugin>, LoadError> {
     let bytes = ALL.into_iter().find(|(of, _)| *of == role).map_or(&[][..], |(_, bytes)| bytes);
     let file = PluginFile { bytes: bytes.to_vec(), sha256: Sha256::of(bytes) };
     let mut plugin = Plugin::load(runtime, "identity", &file, limits).await?;

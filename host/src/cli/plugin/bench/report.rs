@@ -76,10 +76,12 @@ impl fmt::Display for Report {
                 |of: &Figure| (plugin.ns_per_item - of.ns_per_item, plugin.us_per_batch - of.us_per_batch);
             let ((ns, us), (own_ns, own_us)) = (cost(without), cost(identity));
             writeln!(f, "\nthe plugin costs {ns:.1} ns a {item}, {us:.1} µs a batch")?;
-            writeln!(
-                f,
-                "of that its own {own_ns:.1} ns a {item}, {own_us:.1} µs a batch; the rest is the call"
-            )?;
+            if own_ns > 0.0 {
+                let own = format!("{own_ns:.1} ns a {item}, {own_us:.1} µs a batch");
+                writeln!(f, "of that its own {own}; the rest is the call")?;
+            } else {
+                writeln!(f, "no more than a plugin that does nothing, as far as this run can tell")?;
+            }
         }
         let mib = self.guest_memory_bytes as f64 / f64::from(1 << 20);
         let plural = if self.guest_instances == 1 { "" } else { "s" };

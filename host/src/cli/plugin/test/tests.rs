@@ -6,7 +6,14 @@ use clap::Parser;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{cli::plugin::testing::component, plugin::Role};
+use crate::{
+    cli::plugin::{
+        bench::identity,
+        fixture,
+        testing::{component, component_with},
+    },
+    plugin::Role,
+};
 
 const PROCESSOR: &str = include_str!("../bench/identity/processor.wat");
 const SAMPLER: &str = include_str!("../bench/identity/sampler.wat");
@@ -14,6 +21,19 @@ const EXPORTER: &str = include_str!("../bench/identity/exporter.wat");
 
 const SPAN: &str = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [
     {"traceId": "000102030405060708090a0b0c0d0e0f", "spanId": "0000000000000001", "name": "GET /"}]}]}]}"#;
+
+/// Keeps the batch until it is flushed.
+const HOLDER: &str = r#"
+(module
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+  (func (export "spanloom:plugin/processing@0.1.0#configure") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "spanloom:plugin/processing@0.1.0#process") (param $signal i32) (param $batch i32) (result i32)
+    (i32.store8 (i32.const 64) (local.get $signal))
+    (i32.store (i32.const 68) (local.get $batch))
+    (i32.const 0))
+  (data (i32.const 40) "\40\00\00\00\01\00\00\00")
+  (func (export "spanloom:plugin/flush@0.1.0#flush") (result i32) (i32.const 32)))"#;
 
 #[derive(Parser)]
 struct Command {
@@ -82,6 +102,36 @@ async fn a_plugin_that_traps_fails_the_case_with_its_backtrace() {
     assert!(out.contains("! 2 calls ended by trap\n") && out.contains("! the plugin trapped: "), "{out}");
     assert!(out.contains("in give_up\n      in take\n"), "{out}");
     assert!(!folder.path().join("shop.golden.json").exists());
+}
+
+/// What is only passed on at the end is seen too.
+#[tokio::test]
+async fn a_plugin_that_holds_batches_is_flushed() {
+    let folder = folder(Role::Processor, PROCESSOR, &[("shop.json", SPAN)]);
+    fs::write(folder.path().join("p.wasm"), component_with(Role::Processor, "flush", HOLDER)).unwrap();
+    let (exit, out, _) = test(folder.path(), &[]).await;
+    assert_eq!(exit, Exit::Done, "{out}");
+    assert!(out.contains("\n    1 the same\n"), "{out}");
+}
+
+/// Requests of each signal go in and come out, and golden files hold them.
+#[tokio::test]
+async fn metrics_and_logs_are_tested_as_spans_are() {
+    let limits = Limits::from(&LimitsConfig::default());
+    let runtime = crate::plugin::Runtime::shared().unwrap();
+    let plugin = identity::load(Role::Processor, &runtime, &limits).await.unwrap();
+    let trial = Trial { plugin, limits, answer: StatusCode::OK, tap: LogTap::default() };
+    for file in ["trace", "metrics", "logs"] {
+        let path = format!("{}/../wire/tests/fixtures/{file}.json", env!("CARGO_MANIFEST_DIR"));
+        let input = fixture::read(Path::new(&path), wire::Signal::Traces).unwrap();
+        let ran = trial.run(&input, "{}".to_owned()).await.unwrap();
+        let outcome = ran.outcome.unwrap();
+        let golden = outcome.to_golden().unwrap();
+        let kept = Outcome::from_golden(Role::Processor, input.signal(), golden.as_bytes()).unwrap();
+        let before = records::of_batch(&input);
+        assert!(!before.is_empty() && before.len() <= input.items(), "{file}");
+        assert_eq!((&outcome.records(), &kept.records()), (&before, &before), "{file}");
+    }
 }
 
 #[tokio::test]
