@@ -69,6 +69,8 @@ pub struct Terminal<'a> {
     pub err: &'a mut dyn Write,
     /// Whether what goes to `err` may be coloured.
     pub colour: bool,
+    /// Whether what goes to `out` may be.
+    pub colour_out: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

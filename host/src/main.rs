@@ -26,8 +26,8 @@ async fn main() -> ExitCode {
     // Only a second call fails.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    let colour = is_coloured(err.is_terminal());
-    let outcome = cli.execute(&mut Terminal { out: &mut out, err: &mut err, colour }).await;
+    let (colour, colour_out) = (is_coloured(err.is_terminal()), is_coloured(out.is_terminal()));
+    let outcome = cli.execute(&mut Terminal { out: &mut out, err: &mut err, colour, colour_out }).await;
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) if is_broken_pipe(&error) => Exit::Done.into(),

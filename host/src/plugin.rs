@@ -48,9 +48,10 @@ pub use failure::{CallError, CallErrorKind};
 use file::{PluginFile, Sha256};
 pub use limits::Limits;
 pub use outside::Outside;
+pub use pool::GuestUsage;
 pub use processor::PluginProcessor;
 pub use runtime::Runtime;
-pub use sampler::PluginSampler;
+pub use sampler::{PluginSampler, SamplingDecision};
 pub use stage::StageSettings;
 
 use card::{Card, CardError};

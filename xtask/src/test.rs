@@ -1,6 +1,6 @@
 //! `cargo xtask test`.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -27,6 +27,16 @@ pub fn run(args: &TestArgs) -> Result<ExitCode> {
 /// Everything that is a test, as steps of a longer run.
 pub fn steps(summary: &mut Summary, filters: &[String]) {
     summary.step("invariants of the source tree", tidy::check);
+    summary.step("the plugin interface, by an independent parser", || {
+        match python::environment("wasm-tools", "wit/requirements.txt") {
+            Ok(programs) => {
+                let mut check = Command::new(folders::root().join("wit").join("check.sh"));
+                shell::run(check.env("WASM_TOOLS", programs.join("wasm-tools")))?;
+                Ok(Outcome::READY)
+            }
+            Err(error) => Ok(Outcome::skipped(format!("{error:#}"))),
+        }
+    });
     let mut environment = Vec::new();
     for (name, install) in
         [("Python clients", python::install as fn() -> Result<tools::Ready>), ("Node clients", node::install)]

@@ -92,5 +92,5 @@ fn process(spans: &mut SpanBatch) {
     let urls = TextColumn::of(urls.iter().map(Option::as_deref));
     // The columns are of this batch's length.
     let _ = spans.set_text(URL_KEY, &urls);
-    let _ = spans.set_text(TAG, &TextColumn::of(tags.into_iter()));
+    let _ = spans.set_text(TAG, &TextColumn::of(tags));
 }

@@ -15,19 +15,22 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use http::Uri;
 use tokio::{net::TcpStream, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use wire::Signal;
 
 use super::{Exit, Terminal};
 
 pub use self::args::{Compression, GenerateArgs, Protocol, Share, SignalArg};
+pub(super) use self::progress::progress_bar;
 use self::{
     client::Client,
     pace::{Pace, PaceSettings},
     payload::{PayloadSettings, Payloads},
     report::{Report, Summary},
-    shop::ShopSettings,
+    shop::{SERVICES, ShopSettings},
 };
 
 /// Sends until the time is over, the total is reached, or Ctrl-C; then writes the summary.
@@ -75,6 +78,20 @@ async fn generate(args: &GenerateArgs, stop: CancellationToken) -> anyhow::Resul
     outcome?;
     let report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
     Ok((report, elapsed))
+}
+
+/// A request of so many spans, the same for the same seed but for the times.
+pub(super) fn traces(spans: usize, seed: u64) -> anyhow::Result<Bytes> {
+    let shop = ShopSettings { services: SERVICES.len(), depth: 8, errors: 0.05, slow: 0.02 };
+    let settings = PayloadSettings {
+        signal: Signal::Traces,
+        json: false,
+        shop,
+        attributes: Vec::new(),
+        resource_attributes: Vec::new(),
+        instance: 0,
+    };
+    Ok(Payloads::new(settings, seed).next(spans)?.body)
 }
 
 /// Makes and sends one request after another, each when it is due.

@@ -1,9 +1,15 @@
 //! `spanloom plugin …`: what an author and an operator of plugins need.
 
+pub mod bench;
 pub mod build;
 pub mod check;
+mod fixture;
 pub mod inspect;
 pub mod new;
+mod open;
+pub mod test;
+#[cfg(test)]
+mod testing;
 
 use std::path::Path;
 
@@ -16,14 +22,15 @@ use crate::plugin::{
     file::{FileError, PluginFile},
 };
 
-/// Start, build, look at and check plugins.
+/// Start, build, look at, check and try plugins.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
     after_help = "\
-Example: what does this plugin take, and may it run here?
+Example: what does this plugin take, may it run here, and what does it do?
   spanloom plugin inspect redact.wasm
-  spanloom plugin check redact.wasm --config otel.yaml"
+  spanloom plugin check redact.wasm --config otel.yaml
+  spanloom plugin test redact.wasm --fixtures shop.json"
 )]
 pub struct PluginArgs {
     #[command(subcommand)]
@@ -36,6 +43,8 @@ pub enum PluginCommand {
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Check(check::CheckArgs),
+    Test(test::TestArgs),
+    Bench(bench::BenchArgs),
 }
 
 /// Why a file is no plugin; shown after its name.
@@ -53,6 +62,8 @@ pub async fn run(args: &PluginArgs, terminal: &mut Terminal<'_>) -> anyhow::Resu
         PluginCommand::Build(args) => build::run(args, terminal),
         PluginCommand::Inspect(args) => inspect::run(args, terminal).await,
         PluginCommand::Check(args) => check::run(args, terminal).await,
+        PluginCommand::Test(args) => test::run(args, terminal).await,
+        PluginCommand::Bench(args) => bench::run(args, terminal).await,
     }
 }
 

@@ -17,7 +17,7 @@ fn run(arguments: &[&str]) -> (Exit, String, String) {
 #[tokio::main(flavor = "current_thread")]
 async fn run_with(registry: &Registry, arguments: &[&str]) -> (Exit, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false };
+    let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false };
     let cli = Cli::try_parse_from(std::iter::once(&"spanloom").chain(arguments)).unwrap();
     let exit = match cli.command {
         Command::Validate(args) => validate::run(&args, registry, &mut terminal).await,

@@ -9,7 +9,7 @@ use super::{
         imported::types::Failure,
     },
     instance::Undone,
-    pool::{Outcome, Pool},
+    pool::{GuestUsage, Outcome, Pool},
     tending::{Settle, Tending},
 };
 use crate::{
@@ -75,6 +75,11 @@ impl Exporter for PluginExporter {
 }
 
 impl PluginExporter {
+    /// What its guests use at this moment.
+    pub fn usage(&self) -> GuestUsage {
+        self.pool.usage()
+    }
+
     fn accident(&self, error: &CallError) -> ExportError {
         let message = error.to_string();
         let consequence = match self.on_failure {

@@ -55,6 +55,15 @@ pub struct HttpResponse {
     pub body: Bytes,
 }
 
+/// A way out.
+#[async_trait::async_trait]
+pub trait Http: Send + Sync {
+    /// One exchange: sent once, never repeated, no redirect followed.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError>;
+
+    fn limits(&self) -> &HttpLimits;
+}
+
 /// One component's way out, shared by its instances. Without grants it denies everything.
 pub struct HttpClient {
     grants: Vec<Grant>,
@@ -109,11 +118,7 @@ impl HttpClient {
         })
     }
 
-    pub fn limits(&self) -> &HttpLimits {
-        &self.limits
-    }
-
-    /// One exchange: sent once, never repeated, no redirect followed.
+    /// As [`Http::send`].
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let started = Instant::now();
         let asked = request.timeout;
@@ -164,6 +169,17 @@ impl HttpClient {
         }
         let headers = std::mem::take(response.headers_mut());
         Ok(HttpResponse { status: response.status(), headers, body: body.freeze() })
+    }
+}
+
+#[async_trait::async_trait]
+impl Http for HttpClient {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        HttpClient::send(self, request).await
+    }
+
+    fn limits(&self) -> &HttpLimits {
+        &self.limits
     }
 }
 

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use super::{
     Limits,
     config::GrantsConfig,
-    http::{HttpClient, HttpLimits},
+    http::{Http, HttpClient, HttpLimits},
     store::{KeyValues, StoreGrantConfig},
 };
 use crate::{config::ConfigError, telemetry::Telemetry};
 
+const TRIAL_STORE_BYTES: usize = 1 << 20;
+
 /// Shared by a component's guests.
 #[derive(Clone)]
 pub struct Outside {
-    pub(super) http: Arc<HttpClient>,
+    pub(super) http: Arc<dyn Http>,
     /// None if it is not granted.
     pub(super) store: Option<Arc<KeyValues>>,
 }
@@ -33,5 +35,10 @@ impl Outside {
         let store = grants.store.map(StoreGrantConfig::open).transpose();
         let store = store.map_err(|error| error.below("store"))?;
         Ok(Outside { http: Arc::new(http), store: store.map(Arc::new) })
+    }
+
+    /// For who tries a plugin: every request goes to `http`, and there is a store of its own.
+    pub fn of_trial(http: Arc<dyn Http>) -> Outside {
+        Outside { http, store: Some(Arc::new(KeyValues::new(TRIAL_STORE_BYTES))) }
     }
 }

@@ -51,6 +51,14 @@ pub(super) struct Pool {
     pub(super) wakes: Notify,
 }
 
+/// What the guests of one component use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GuestUsage {
+    pub instances: usize,
+    /// Of all of them. A guest's memory never shrinks.
+    pub memory_bytes: usize,
+}
+
 /// Which slot a call goes to.
 #[derive(Clone, Copy)]
 pub(super) enum Place {
@@ -102,6 +110,18 @@ impl Pool {
 
     pub(super) fn slots(&self) -> usize {
         self.slots.len()
+    }
+
+    /// At this moment; of the guests that are in a call nothing is known.
+    pub(super) fn usage(&self) -> GuestUsage {
+        let idle = self.slots.iter().filter_map(|slot| slot.try_lock().ok());
+        idle.fold(GuestUsage::default(), |usage, slot| match &*slot {
+            None => usage,
+            Some(guest) => GuestUsage {
+                instances: usage.instances + 1,
+                memory_bytes: usage.memory_bytes + guest.memory_used_bytes(),
+            },
+        })
     }
 
     /// Makes one instance, so that a config which the plugin refuses is known before any batch comes.

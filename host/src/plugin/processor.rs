@@ -6,7 +6,7 @@ use futures::future::join_all;
 
 use super::{
     Concurrency, Plugin, Role, StageSettings,
-    pool::{Outcome, Place},
+    pool::{GuestUsage, Outcome, Place},
     stage::Stage,
     tending::{Settle, Tending},
 };
@@ -32,6 +32,11 @@ impl PluginProcessor {
         let stage = Arc::new(Stage { pool, next, on_failure: settings.on_failure });
         let tending = Tending::start(&stage.pool, stage.clone()).await?;
         Ok(PluginProcessor { stage, tending })
+    }
+
+    /// What its guests use at this moment.
+    pub fn usage(&self) -> GuestUsage {
+        self.stage.pool.usage()
     }
 
     /// Called when no batch will follow: what the guests still hold goes on.

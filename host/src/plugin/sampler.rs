@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     CallError, Plugin, Role, StageSettings, bindings::exported::sampling::Decision, instance::Undone,
-    stage::Stage,
+    pool::GuestUsage, stage::Stage,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
@@ -15,6 +15,17 @@ use crate::{
 pub struct PluginSampler {
     stage: Stage,
     metrics: SamplerMetrics,
+}
+
+/// What a sampler says of a trace.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SamplingDecision {
+    /// `rate` is the share of such traces that go on.
+    Keep {
+        rate: f64,
+    },
+    Drop,
+    Undecided,
 }
 
 /// In spans.
@@ -36,6 +47,17 @@ impl PluginSampler {
         let pool = settings.pool(plugin, Role::Sampler, telemetry).await?;
         let stage = Stage { pool, next, on_failure: settings.on_failure };
         Ok(PluginSampler { stage, metrics: SamplerMetrics::new(telemetry, &settings.component) })
+    }
+
+    /// What its guests use at this moment.
+    pub fn usage(&self) -> GuestUsage {
+        self.stage.pool.usage()
+    }
+
+    /// What the plugin says of each trace, in their order; nothing becomes of them.
+    pub async fn ask(&self, traces: &Arc<wire::Traces>) -> Result<Vec<SamplingDecision>, CallError> {
+        let decisions = self.stage.pool.sample(traces).await.map_err(|undone| undone.error)?;
+        Ok(decisions.into_iter().map(SamplingDecision::from).collect())
     }
 
     /// Takes out the spans of the traces that are dropped; they are returned as a batch of nothing but what is owed.
@@ -102,6 +124,16 @@ impl Consumer for PluginSampler {
         }
         sampled_out.into_iter().for_each(Batch::sampled_out);
         Ok(())
+    }
+}
+
+impl From<Decision> for SamplingDecision {
+    fn from(decision: Decision) -> SamplingDecision {
+        match decision {
+            Decision::Keep(rate) => SamplingDecision::Keep { rate },
+            Decision::Drop => SamplingDecision::Drop,
+            Decision::Undecided => SamplingDecision::Undecided,
+        }
     }
 }
 

@@ -23,8 +23,7 @@ use self::{
     output::{Lines, OnLine, Output},
 };
 use super::{
-    bindings::imported::log::Level, deadline::Deadline, guest::Guest, http::HttpClient,
-    imports::log::GuestLog,
+    bindings::imported::log::Level, deadline::Deadline, guest::Guest, http::Http, imports::log::GuestLog,
 };
 
 /// Streams, pollables, requests and so on that one guest may have at a time.
@@ -41,7 +40,7 @@ pub(super) struct WasiState {
 
 #[derive(Clone)]
 pub(super) struct WasiSettings {
-    http: Arc<HttpClient>,
+    http: Arc<dyn Http>,
     on_line: OnLine,
 }
 
@@ -54,7 +53,7 @@ struct Used {
 
 impl WasiSettings {
     /// What guests print goes into the log: standard output as `info`, standard error as `warn`.
-    pub(super) fn new(http: &Arc<HttpClient>, log: &Arc<GuestLog>) -> WasiSettings {
+    pub(super) fn new(http: &Arc<dyn Http>, log: &Arc<GuestLog>) -> WasiSettings {
         let log = log.clone();
         let on_line: OnLine = Arc::new(move |output, line| match output {
             Output::Stdout => log.write(Level::Info, line),

@@ -5,9 +5,16 @@ use std::time::Duration;
 use spanloom_plugin::{EditError, prelude::*};
 
 fn shop() -> SpanBatch {
-    let spans = testing::spans("shop").span("GET /").attribute("url.full", "https://a/?q").attribute("size", 7);
+    let spans =
+        testing::spans("shop").span("GET /").attribute("url.full", "https://a/?q").attribute("size", 7);
     let spans = spans.span("SELECT").child_of(1).lasting(Duration::from_secs(2)).error("deadlock");
-    spans.service("cart").trace(2).span("PUT").attribute("ratio", 0.5).attribute("tags", Value::Json("[1]".into())).into()
+    spans
+        .service("cart")
+        .trace(2)
+        .span("PUT")
+        .attribute("ratio", 0.5)
+        .attribute("tags", Value::Json("[1]".into()))
+        .into()
 }
 
 #[test]
@@ -35,17 +42,25 @@ fn flat_spans_tell_what_rows_tell() {
         assert_eq!(flat.span_id().as_slice(), row.span_id);
         assert_eq!(flat.parent_span_id().map_or([0; 8].as_slice(), <[u8; 8]>::as_slice), row.parent_span_id);
         assert_eq!((flat.name(), flat.kind()), (row.name.as_str(), row.kind));
-        assert_eq!((flat.status_code(), flat.status_message()), (row.status.code, row.status.message.as_str()));
+        assert_eq!(
+            (flat.status_code(), flat.status_message()),
+            (row.status.code, row.status.message.as_str())
+        );
         assert_eq!(flat.duration_nano(), row.end_time_unix_nano - row.start_time_unix_nano);
         assert_eq!(flat.resource().number() as u32, row.resource);
-        let attributes = row.attributes.iter().map(|attribute| (attribute.key.as_str(), match &attribute.value {
-            Value::Text(text) => ValueRef::Text(text),
-            Value::Int(number) => ValueRef::Int(*number),
-            Value::Double(number) => ValueRef::Double(*number),
-            Value::Bool(truth) => ValueRef::Bool(*truth),
-            Value::Bytes(bytes) => ValueRef::Bytes(bytes),
-            Value::Json(json) => ValueRef::Json(json),
-        }));
+        let attributes = row.attributes.iter().map(|attribute| {
+            (
+                attribute.key.as_str(),
+                match &attribute.value {
+                    Value::Text(text) => ValueRef::Text(text),
+                    Value::Int(number) => ValueRef::Int(*number),
+                    Value::Double(number) => ValueRef::Double(*number),
+                    Value::Bool(truth) => ValueRef::Bool(*truth),
+                    Value::Bytes(bytes) => ValueRef::Bytes(bytes),
+                    Value::Json(json) => ValueRef::Json(json),
+                },
+            )
+        });
         assert_eq!(flat.attributes().collect::<Vec<_>>(), attributes.collect::<Vec<_>>());
     }
     let service = flat.resources().nth(1).and_then(|cart| cart.attributes().find_key("service.name"));

@@ -64,6 +64,7 @@ impl Flush for Collect {
 
 spanloom_plugin::processor!(Collect: Timer, Flush);
 
+#[expect(clippy::expect_used, reason = "a test's own helper")]
 fn collect() -> testing::Processor<Collect> {
     testing::Processor::new(r#"{"spans": 2}"#).expect("a config")
 }

@@ -21,6 +21,16 @@ pub const RULES: &[Rule] = &[
         check: |source| within(source, "host/src/exporter", |source| words(source, &["crate::receiver"])),
     },
     Rule {
+        name: "only the plugin module names wasmtime",
+        check: |source| except(source, &["plugin"], |source| words(source, &["wasmtime::"])),
+    },
+    Rule {
+        name: "only bindings.rs generates bindings of the interface",
+        check: |source| {
+            except(source, &["plugin/bindings"], |source| words(source, &["bindgen!", "spanloom::plugin::"]))
+        },
+    },
+    Rule {
         name: "only main.rs exits the process",
         check: |source| {
             if source.path.ends_with("/main.rs") {
@@ -136,6 +146,8 @@ mod tests {
             ("host/src/pipeline.rs", "use tonic::Status;"),
             ("host/src/receiver/otlp.rs", "use crate::plugin::Plugin;"),
             ("host/src/exporter/debug.rs", "use crate::receiver::Receiver;"),
+            ("host/src/service.rs", "use wasmtime::Engine;"),
+            ("host/src/plugin/pool.rs", "wasmtime::component::bindgen!({})"),
             ("host/src/cli/run.rs", "std::process::exit(1)"),
             ("host/src/sending.rs", "let (a, b) = mpsc::unbounded_channel();"),
             ("wire/src/index.rs", "use tokio::io::AsyncRead;"),
@@ -156,6 +168,7 @@ mod tests {
             ("host/src/receiver/otlp/grpc.rs", "use tonic::Status;"),
             ("host/src/cli/generate/client.rs", "use tonic::Status;"),
             ("host/src/main.rs", "std::process::exit(code)"),
+            ("host/src/plugin/pool.rs", "use wasmtime::Engine;"),
             ("host/src/sending/tests/fake.rs", "use tonic::Status;"),
             ("host/src/config/tests.rs", &"\n".repeat(LINES_LIMIT + 1)),
             ("host/src/pipeline.rs", "// tonic is not named here"),

@@ -17,7 +17,7 @@ const BAR_STEPS: u64 = 1_000;
 
 /// Shows the report on standard error until `done`.
 pub(super) async fn show(pace: &Pace, report: &Mutex<Report>, done: CancellationToken) {
-    let bar = io::stderr().is_terminal().then(new_bar);
+    let bar = io::stderr().is_terminal().then(|| progress_bar(BAR_STEPS));
     let mut interval = tokio::time::interval(if bar.is_some() { BAR_INTERVAL } else { LINE_INTERVAL });
     // The first tick is now.
     interval.tick().await;
@@ -43,8 +43,9 @@ pub(super) async fn show(pace: &Pace, report: &Mutex<Report>, done: Cancellation
     }
 }
 
-fn new_bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(BAR_STEPS), ProgressDrawTarget::stderr());
+/// On standard error, if that is a terminal.
+pub(in crate::cli) fn progress_bar(steps: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30.cyan/dim} {percent:>3} %  {msg}");
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

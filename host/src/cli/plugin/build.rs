@@ -10,7 +10,7 @@ use clap::Args;
 use spanloom_plugin_build::{BuildError, Component, Toolchain};
 
 use super::{Exit, Terminal, size};
-use crate::plugin::card::{Card, PACKAGE};
+use crate::plugin::card::Card;
 
 /// Build a plugin written in Rust: compile it for wasm32-unknown-unknown and make a component of it.
 #[derive(Debug, Args)]
@@ -51,10 +51,11 @@ pub fn run(args: &BuildArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit
             return Ok(Exit::Failed);
         }
     };
-    let output = args.output.clone().unwrap_or_else(|| args.folder.join(format!("{}.wasm", component.package)));
+    let output =
+        args.output.clone().unwrap_or_else(|| args.folder.join(format!("{}.wasm", component.package)));
     replace(&output, &component.bytes).with_context(|| output.display().to_string())?;
     let (output, size) = (output.display(), size(component.bytes.len()));
-    writeln!(terminal.out, "{output}: {}, a {role} for {PACKAGE}, {size}", component.package)?;
+    writeln!(terminal.out, "{output}: {}, {role}, {size}", component.package)?;
     Ok(Exit::Done)
 }
 

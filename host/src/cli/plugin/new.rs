@@ -66,7 +66,9 @@ enum NewError {
     Exists(PathBuf),
     #[error("no SDK in {}: name the folder `plugins/sdk` of a clone of Spanloom", .0.display())]
     NoSdk(PathBuf),
-    #[error("where is the SDK? It is not on crates.io yet: name the folder `plugins/sdk` of a clone with --sdk")]
+    #[error(
+        "where is the SDK? It is not on crates.io yet: name the folder `plugins/sdk` of a clone with --sdk"
+    )]
     WhichSdk,
     #[error("{}: {error}", path.display())]
     Write { path: PathBuf, error: io::Error },
@@ -121,7 +123,9 @@ fn write(path: &Path, text: &str) -> Result<(), NewError> {
 /// What cargo takes for a package and a config for a component type (there with `_` for `-`).
 fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    name.len() <= NAME_LIMIT_CHARS && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(plain)
+    name.len() <= NAME_LIMIT_CHARS
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(plain)
 }
 
 /// The SDK's folder: the one given, else that of the clone in whose target folder this program is.

@@ -16,7 +16,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use super::output::{OnLine, Output};
 use crate::plugin::{
     deadline::Deadline,
-    http::{HttpClient, HttpError, HttpRequest, HttpResponse},
+    http::{Http, HttpError, HttpRequest, HttpResponse},
 };
 
 /// Requests of one guest whose bodies, of one or the other way, are in the host's memory at a time.
@@ -24,7 +24,7 @@ pub(super) const MAX_REQUESTS: usize = 8;
 
 /// The hooks of one guest.
 pub(super) struct GrantedHttp {
-    client: Arc<HttpClient>,
+    client: Arc<dyn Http>,
     /// Is told why a request was denied: `wasi:http` has no words for it.
     on_line: OnLine,
     slots: Arc<Semaphore>,
@@ -42,7 +42,7 @@ struct Held {
 }
 
 impl GrantedHttp {
-    pub(super) fn new(client: Arc<HttpClient>, on_line: OnLine, deadline: Deadline) -> GrantedHttp {
+    pub(super) fn new(client: Arc<dyn Http>, on_line: OnLine, deadline: Deadline) -> GrantedHttp {
         GrantedHttp { client, on_line, slots: Arc::new(Semaphore::new(MAX_REQUESTS)), deadline }
     }
 
@@ -67,7 +67,7 @@ impl WasiHttpHooks for GrantedHttp {
         Box::new(async move {
             let _standstill = standstill;
             let limit = client.limits().timeout;
-            let sending = send(&client, &on_line, request, options);
+            let sending = send(&*client, &on_line, request, options);
             let response =
                 tokio::time::timeout(limit, sending).await.map_err(|_| Error::HttpResponseTimeout)??;
             let held = |body: Bytes| Held { body: body.into(), _slot: slot }.boxed_unsync();
@@ -77,7 +77,7 @@ impl WasiHttpHooks for GrantedHttp {
 }
 
 async fn send(
-    client: &HttpClient,
+    client: &dyn Http,
     on_line: &OnLine,
     request: http::Request<WasiBody>,
     options: Option<RequestOptions>,

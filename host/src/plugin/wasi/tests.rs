@@ -120,7 +120,7 @@ mod http {
     use crate::{
         config::Node,
         plugin::{
-            http::{HttpGrantConfig, HttpLimits, tests::serve},
+            http::{HttpClient, HttpGrantConfig, HttpLimits, tests::serve},
             wasi::http::MAX_REQUESTS,
         },
         telemetry::Telemetry,

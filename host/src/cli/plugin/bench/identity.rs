@@ -1,0 +1,60 @@
+//! Plugins that do nothing: what is left of a plugin's cost is the plugin's own.
+
+use std::sync::Arc;
+
+use wire::Signal;
+
+use crate::plugin::{
+    Limits, LoadError, Plugin, Role, Runtime,
+    file::{PluginFile, Sha256},
+};
+
+/// Each made from the `.wat` beside it; a test holds that it is.
+pub(super) const ALL: [(Role, &[u8]); 3] = [
+    (Role::Processor, include_bytes!("identity/processor.wasm")),
+    (Role::Sampler, include_bytes!("identity/sampler.wasm")),
+    (Role::Exporter, include_bytes!("identity/exporter.wasm")),
+];
+
+/// One that takes everything and changes nothing.
+pub(in crate::cli::plugin) async fn load(
+    role: Role,
+    runtime: &Runtime,
+    limits: &Limits,
+) -> Result<Arc<Plugin>, LoadError> {
+    let bytes = ALL.into_iter().find(|(of, _)| *of == role).map_or(&[][..], |(_, bytes)| bytes);
+    let file = PluginFile { bytes: bytes.to_vec(), sha256: Sha256::of(bytes) };
+    let mut plugin = Plugin::load(runtime, "identity", &file, limits).await?;
+    // It has no `describe` to say so itself.
+    if let Some(plugin) = Arc::get_mut(&mut plugin) {
+        plugin.description.signals = Signal::ALL.to_vec();
+    }
+    Ok(plugin)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::cli::plugin::testing::component;
+
+    /// The components in this folder are made from the text beside them (SPANLOOM_UPDATE_SNAPSHOTS=1 makes them
+    /// anew), and they run.
+    #[tokio::test]
+    async fn the_identity_plugins_are_what_their_source_makes() {
+        for (role, embedded) in ALL {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/plugin/bench/identity");
+            let source = fs::read_to_string(folder.join(format!("{role}.wat"))).unwrap();
+            let made = component(role, &source);
+            if std::env::var_os("SPANLOOM_UPDATE_SNAPSHOTS").is_some() {
+                fs::write(folder.join(format!("{role}.wasm")), &made).unwrap();
+                continue;
+            }
+            assert!(made == embedded, "{role}.wasm is not what {role}.wat makes");
+            let limits = Limits::from(&crate::plugin::config::LimitsConfig::default());
+            let plugin = load(role, &Runtime::shared().unwrap(), &limits).await.unwrap();
+            assert_eq!((plugin.role, plugin.description.signals.len()), (role, 3));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What is measured: the way of a batch from the bytes of a request to the bytes of a request, with a plugin or none.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+use bytes::Bytes;
+use wire::{Batch, Signal};
+
+use crate::{
+    exporter::Exporter as _,
+    pipeline::{self, Consumer, Refused},
+    plugin::{GuestUsage, Plugin, PluginExporter, PluginProcessor, PluginSampler, Role, StageSettings},
+    telemetry::Telemetry,
+};
+
+/// One of those that are compared.
+pub(super) struct Subject {
+    pub(super) name: String,
+    stage: Stage,
+}
+
+enum Stage {
+    None,
+    Processor(PluginProcessor),
+    Sampler(PluginSampler),
+    Exporter(PluginExporter),
+}
+
+impl Subject {
+    pub(super) fn without_plugin() -> Subject {
+        Subject { name: "no plugin".to_owned(), stage: Stage::None }
+    }
+
+    pub(super) async fn start(
+        name: &str,
+        plugin: &Arc<Plugin>,
+        settings: &StageSettings,
+    ) -> anyhow::Result<Subject> {
+        let (telemetry, next) = (Telemetry::new(), Arc::new(Encode));
+        let stage = match plugin.role {
+            Role::Processor => {
+                Stage::Processor(PluginProcessor::start(plugin, settings, &telemetry, next).await?)
+            }
+            Role::Sampler => Stage::Sampler(PluginSampler::start(plugin, settings, &telemetry, next).await?),
+            Role::Exporter => Stage::Exporter(PluginExporter::start(plugin, settings, &telemetry).await?),
+        };
+        Ok(Subject { name: name.to_owned(), stage })
+    }
+
+    /// One request, all the way.
+    pub(super) async fn pass(&self, signal: Signal, request: &Bytes) -> anyhow::Result<()> {
+        let data = Batch::decode(signal, request.clone())?;
+        let refused = match &self.stage {
+            Stage::Exporter(exporter) => return Ok(exporter.export(&data).await.map(drop)?),
+            Stage::None => Encode.consume(pipeline::Batch::owed_to_nobody(data)).await,
+            Stage::Processor(stage) => stage.consume(pipeline::Batch::owed_to_nobody(data)).await,
+            Stage::Sampler(stage) => stage.consume(pipeline::Batch::owed_to_nobody(data)).await,
+        };
+        if let Err(refused) = refused {
+            bail!("{}", refused.failure);
+        }
+        Ok(())
+    }
+
+    /// What its guests use at this moment.
+    pub(super) fn usage(&self) -> GuestUsage {
+        match &self.stage {
+            Stage::None => GuestUsage::default(),
+            Stage::Processor(stage) => stage.usage(),
+            Stage::Sampler(stage) => stage.usage(),
+            Stage::Exporter(stage) => stage.usage(),
+        }
+    }
+
+    pub(super) async fn stop(self) {
+        match self.stage {
+            Stage::Processor(stage) => stage.shutdown().await,
+            Stage::Exporter(stage) => stage.shutdown().await,
+            Stage::None | Stage::Sampler(_) => {}
+        }
+    }
+}
+
+/// The end of the way: the bytes as an exporter would send them.
+struct Encode;
+
+#[async_trait::async_trait]
+impl Consumer for Encode {
+    async fn consume(&self, batch: pipeline::Batch) -> Result<(), Box<Refused>> {
+        std::hint::black_box(batch.data.chunks());
+        batch.delivered();
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! One case: a plugin in this process, given a request and asked for all that it still holds.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use http::{HeaderMap, StatusCode};
+use wire::{Batch, Signal};
+
+use super::{
+    outcome::{Export, ExportOutcome, Outcome, SentRequest, TraceDecision},
+    tap::{LogLine, LogTap},
+};
+use crate::{
+    exporter::Exporter as _,
+    pipeline::{self, Consumer, Refused},
+    plugin::{
+        Limits, OnFailure, Outside, Plugin, PluginExporter, PluginProcessor, PluginSampler, Role,
+        StageSettings,
+        http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
+    },
+    telemetry::Telemetry,
+};
+
+/// How a plugin is tried.
+pub(super) struct Trial {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) limits: Limits,
+    /// What every HTTP request of the plugin is answered.
+    pub(super) answer: StatusCode,
+    pub(super) tap: LogTap,
+}
+
+/// What the plugin did.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// None if it came to none.
+    pub(super) outcome: Option<Outcome>,
+    /// What it did wrong, if anything; it may have come to an outcome on a second try.
+    pub(super) faults: Vec<String>,
+    pub(super) logs: Vec<LogLine>,
+    /// Its own metrics: `name{label="value"} 1`.
+    pub(super) metrics: Vec<String>,
+}
+
+/// As in a config.
+const COMPONENT: &str = "test";
+/// So long a plugin may wait that holds batches and can only be woken.
+const WAKE_TIMEOUT: Duration = Duration::from_secs(2);
+const WAKE_INTERVAL: Duration = Duration::from_millis(10);
+/// Requests of one case that are kept.
+const REQUEST_LIMIT: usize = 1000;
+
+impl Trial {
+    /// `config` is JSON. Errors are those of a plugin that does not start.
+    pub(super) async fn run(&self, input: &Batch, config: String) -> anyhow::Result<Ran> {
+        self.tap.drain();
+        let telemetry = Telemetry::new();
+        let sent = Arc::new(Recorder {
+            answer: self.answer,
+            limits: HttpLimits::default(),
+            requests: Mutex::default(),
+        });
+        let settings = StageSettings {
+            component: COMPONENT.to_owned(),
+            config,
+            limits: self.limits.clone(),
+            outside: Outside::of_trial(sent.clone()),
+            on_failure: OnFailure::Reject,
+        };
+        let outcome = match self.plugin.role {
+            Role::Processor => self.process(input, &settings, &telemetry).await?,
+            Role::Sampler => self.sample(input, &settings, &telemetry).await?,
+            Role::Exporter => self.export(input, &settings, &telemetry, &sent).await?,
+        };
+        let mut faults = accidents(&telemetry);
+        let outcome = outcome.map_err(|fault| faults.push(fault)).ok();
+        let metrics = own_metrics(&telemetry);
+        Ok(Ran { outcome, faults, logs: self.tap.drain(), metrics })
+    }
+
+    async fn process(
+        &self,
+        input: &Batch,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+    ) -> anyhow::Result<Result<Outcome, String>> {
+        let passed = Arc::new(Passed::default());
+        let processor = PluginProcessor::start(&self.plugin, settings, telemetry, passed.clone()).await?;
+        let refused = processor.consume(pipeline::Batch::owed_to_nobody(input.clone())).await.err();
+        let optional = self.plugin.card.optional();
+        if optional.contains(&"timer") && !optional.contains(&"flush") {
+            let begun = Instant::now();
+            while passed.items() < input.items() && begun.elapsed() < WAKE_TIMEOUT {
+                tokio::time::sleep(WAKE_INTERVAL).await;
+            }
+        }
+        processor.shutdown().await;
+        Ok(match refused {
+            Some(refused) => Err(refused.failure.to_string()),
+            None => passed.merged(input.signal()).map(Outcome::Passed),
+        })
+    }
+
+    async fn sample(
+        &self,
+        input: &Batch,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+    ) -> anyhow::Result<Result<Outcome, String>> {
+        let nobody = Arc::new(Passed::default());
+        let sampler = PluginSampler::start(&self.plugin, settings, telemetry, nobody).await?;
+        let Batch::Spans(spans) = input else { return Ok(Err("samplers take traces only".to_owned())) };
+        let traces = Arc::new(spans.traces());
+        let decided = sampler.ask(&traces).await;
+        Ok(decided.map(|decisions| Outcome::Decided(TraceDecision::of(&traces, &decisions))).map_err(
+            |error| match error.backtrace.as_str() {
+                "" => error.to_string(),
+                backtrace => format!("{error}\n  in {}", backtrace.replace(" < ", "\n  of ")),
+            },
+        ))
+    }
+
+    async fn export(
+        &self,
+        input: &Batch,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+        sent: &Recorder,
+    ) -> anyhow::Result<Result<Outcome, String>> {
+        let exporter = PluginExporter::start(&self.plugin, settings, telemetry).await?;
+        let answer = exporter.export(input).await;
+        exporter.shutdown().await;
+        let requests = sent.take().into_iter().map(SentRequest::from).collect();
+        Ok(Ok(Outcome::Exported(Export { outcome: ExportOutcome::from(answer), requests })))
+    }
+}
+
+/// What a plugin passed on.
+#[derive(Default)]
+struct Passed(Mutex<Vec<Batch>>);
+
+#[async_trait::async_trait]
+impl Consumer for Passed {
+    async fn consume(&self, batch: pipeline::Batch) -> Result<(), Box<Refused>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(batch.data.clone());
+        batch.delivered();
+        Ok(())
+    }
+}
+
+impl Passed {
+    fn items(&self) -> usize {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).iter().map(Batch::items).sum()
+    }
+
+    /// All of it as one batch.
+    fn merged(&self, signal: Signal) -> Result<Batch, String> {
+        let batches = std::mem::take(&mut *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        batches.into_iter().try_fold(Batch::empty(signal), |mut all, batch| {
+            all.merge(batch).map_err(|error| error.to_string())?;
+            Ok(all)
+        })
+    }
+}
+
+/// Keeps requests, and answers all alike. Nothing leaves this process.
+struct Recorder {
+    answer: StatusCode,
+    limits: HttpLimits,
+    requests: Mutex<Vec<HttpRequest>>,
+}
+
+#[async_trait::async_trait]
+impl Http for Recorder {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let mut requests = self.requests.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if requests.len() < REQUEST_LIMIT {
+            requests.push(request);
+        }
+        Ok(HttpResponse { status: self.answer, headers: HeaderMap::new(), body: bytes::Bytes::new() })
+    }
+
+    fn limits(&self) -> &HttpLimits {
+        &self.limits
+    }
+}
+
+impl Recorder {
+    fn take(&self) -> Vec<HttpRequest> {
+        std::mem::take(&mut *self.requests.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+}
+
+/// Calls that the host ended, by how: those of which the plugin itself says that they failed are not among them.
+fn accidents(telemetry: &Telemetry) -> Vec<String> {
+    let rendered = telemetry.render();
+    let calls = rendered.lines().filter(|line| line.starts_with("spanloom_plugin_calls"));
+    let outcomes = calls.filter_map(|line| {
+        let outcome = line.split_once("outcome=\"")?.1.split_once('"')?.0;
+        let count = line.rsplit_once(' ')?.1;
+        (!matches!(outcome, "ok" | "failed") && count != "0").then(|| match count {
+            "1" => format!("a call ended by {outcome}"),
+            count => format!("{count} calls ended by {outcome}"),
+        })
+    });
+    outcomes.map(|fault| fault.replace('_', " ")).collect()
+}
+
+/// The series that are the plugin's, without the labels that the host adds.
+fn own_metrics(telemetry: &Telemetry) -> Vec<String> {
+    let rendered = telemetry.render();
+    let of_component = format!("component=\"{COMPONENT}\"");
+    let is_own = |line: &&str| {
+        line.contains(&of_component) && !line.starts_with("spanloom_") && !line.starts_with("otelcol_")
+    };
+    let shorten = |line: &str| {
+        let (name, rest) = line.split_once('{').unwrap_or((line, ""));
+        let (labels, value) = rest.rsplit_once('}').unwrap_or(("", rest));
+        let hosts = |label: &&str| !label.starts_with("component=") && !label.starts_with("plugin=");
+        let labels: Vec<&str> = labels.split(',').filter(hosts).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        format!("{name}{labels} {}", value.trim())
+    };
+    rendered.lines().filter(is_own).map(shorten).collect()
+}

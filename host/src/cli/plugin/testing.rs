@@ -1,0 +1,39 @@
+//! Components written as text.
+
+use std::path::Path;
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::{PackageId, Resolve, WorldId};
+
+use crate::plugin::Role;
+
+/// A component of this role, of a core module that has the role's exports and whatever imports.
+pub(super) fn component(role: Role, module: &str) -> Vec<u8> {
+    let (resolve, package) = interface();
+    let world = resolve.select_world(&[package], Some(&role.to_string())).unwrap();
+    encode(&resolve, world, module)
+}
+
+/// One that exports an optional interface too.
+pub(super) fn component_with(role: Role, optional: &str, module: &str) -> Vec<u8> {
+    let (mut resolve, _) = interface();
+    let text = format!(
+        "package test:plugin; world plugin {{ include spanloom:plugin/{role}@0.1.0; \
+         export spanloom:plugin/{optional}@0.1.0; }}"
+    );
+    let package = resolve.push_str("plugin.wit", &text).unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    encode(&resolve, world, module)
+}
+
+fn interface() -> (Resolve, PackageId) {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")).unwrap();
+    (resolve, package)
+}
+
+fn encode(resolve: &Resolve, world: WorldId, module: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(module).unwrap();
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+}
