@@ -16,6 +16,9 @@ use crate::{
 const GUESTS: [&str; 6] =
     ["processor", "processor-single", "processor-by-trace", "sampler", "exporter", "snoop"];
 
+/// They need not be fast.
+const QUICK: [&str; 2] = ["profile.release.lto=\"off\"", "profile.release.debug=false"];
+
 pub(super) fn step(summary: &mut Summary) {
     summary.step("plugins that misbehave", || {
         let toolchain = match wasm::install() {
@@ -23,7 +26,8 @@ pub(super) fn step(summary: &mut Summary) {
             Err(error) => return Ok(Outcome::skipped(format!("no toolchain for plugins: {error:#}"))),
         };
         let mut cargo = toolchain.cargo("build");
-        shell::run(cargo.args(["--release", "--package", "spanloom-guests", "--examples"]))?;
+        cargo.args(["--release", "--package", "spanloom-guests", "--examples"]);
+        shell::run(cargo.args(QUICK.iter().flat_map(|setting| ["--config", setting])))?;
         GUESTS.iter().try_for_each(|guest| component(guest))?;
         Ok(Outcome::READY)
     });

@@ -35,8 +35,8 @@ enum Act {
     Merge(usize, usize),
     Partition(usize, Vec<u32>),
     Set(usize),
-    /// The spans in the place of themselves, so many times.
-    Replace(usize, usize),
+    /// The spans of the second in the place of the first's, so many times.
+    Replace(usize, usize, usize),
     Emit(usize),
     Discard(usize),
     Drop(usize),
@@ -62,7 +62,8 @@ fn act() -> impl Strategy<Value = Act> {
         (batch.clone(), batch.clone()).prop_map(|(into, other)| Act::Merge(into, other)),
         (batch.clone(), vec(0u32..4, 12)).prop_map(|(batch, parts)| Act::Partition(batch, parts)),
         batch.clone().prop_map(Act::Set),
-        (batch.clone(), 0usize..3).prop_map(|(batch, times)| Act::Replace(batch, times)),
+        (batch.clone(), batch.clone(), 0usize..3)
+            .prop_map(|(batch, by, times)| Act::Replace(batch, by, times)),
         batch.clone().prop_map(Act::Emit),
         batch.clone().prop_map(Act::Discard),
         batch.prop_map(Act::Drop),
@@ -146,8 +147,9 @@ impl Scene {
                 let edited = self.guest.set(borrowed(), 0, "key".into(), Value::Int(1)).unwrap();
                 assert_eq!(edited.is_ok(), len > 0);
             }
-            Act::Replace(_, times) => {
-                let otlp = self.guest.otlp(borrowed()).unwrap().repeat(*times);
+            Act::Replace(_, by, times) => {
+                let by = Resource::new_borrow(self.handles[by % self.handles.len()]);
+                let otlp = self.guest.otlp(by).unwrap().repeat(*times);
                 if otlp.len() < 1 << 16 {
                     self.guest.replace(borrowed(), otlp).unwrap().unwrap();
                 }
@@ -232,7 +234,7 @@ impl Act {
             | Act::Merge(batch, _)
             | Act::Partition(batch, _) => *batch,
             Act::Set(batch)
-            | Act::Replace(batch, _)
+            | Act::Replace(batch, _, _)
             | Act::Emit(batch)
             | Act::Discard(batch)
             | Act::Drop(batch) => *batch,
