@@ -36,5 +36,5 @@ wasmtime::component::bindgen!({
     },
 });
 
-pub(super) use exports::spanloom::plugin as exported;
-pub(super) use spanloom::plugin as imported;
+pub(super) use self::exports::spanloom::plugin as exported;
+pub(super) use self::spanloom::plugin as imported;

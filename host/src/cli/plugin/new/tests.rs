@@ -11,7 +11,8 @@ fn make_in(folder: &Path, name: &str, role: NewRole) -> (Exit, String, String) {
     let path = Some(folder.join(name));
     let args = NewArgs { name: name.to_owned(), role, lang: Language::Rust, path, sdk: Some(sdk) };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let exit = run(&args, &mut Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false }).unwrap();
+    let exit =
+        run(&args, &mut Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false }).unwrap();
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
@@ -69,7 +70,8 @@ fn a_folder_that_is_no_sdk_is_refused() {
         sdk: Some(folder.path().to_owned()),
     };
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let exit = run(&args, &mut Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false }).unwrap();
+    let exit =
+        run(&args, &mut Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false }).unwrap();
     assert_eq!(exit, Exit::Wrong);
     assert!(String::from_utf8(err).unwrap().contains("name the folder `plugins/sdk`"));
 }
