@@ -1,6 +1,6 @@
 //! The `HELP` line of every metric.
 
-pub(super) const HELP: [(&str, &str); 24] = [
+pub(super) const HELP: [(&str, &str); 34] = [
     ("otelcol_receiver_accepted_spans", "Spans that a receiver took in."),
     ("otelcol_receiver_accepted_metric_points", "Data points that a receiver took in."),
     ("otelcol_receiver_accepted_log_records", "Log records that a receiver took in."),
@@ -28,6 +28,22 @@ pub(super) const HELP: [(&str, &str); 24] = [
     (
         "spanloom_plugin_http_duration_seconds",
         "How long requests of plugins took, the wait for their turn included.",
+    ),
+    ("spanloom_plugin_calls", "Calls into a plugin, by outcome."),
+    ("spanloom_plugin_busy_nanoseconds", "Time in calls into a plugin, in nanoseconds."),
+    ("spanloom_plugin_replays", "Calls that failed by accident and were repeated on a fresh instance."),
+    ("spanloom_plugin_recycled", "Instances that were replaced, by reason: calls, age, memory."),
+    ("spanloom_plugin_breaker_open", "1 while a plugin that keeps failing is left alone, else 0."),
+    (
+        "spanloom_plugin_forgotten_items",
+        "Items that a plugin let go of without passing on or discarding them.",
+    ),
+    ("spanloom_plugin_log_lines_left_out", "A plugin's log lines above limits.log_lines_per_second."),
+    ("spanloom_plugin_series_left_out", "A plugin's series above limits.metric_series."),
+    ("spanloom_sampler_spans", "Spans by what a sampler decided: keep, drop, undecided."),
+    (
+        "spanloom_sampler_represented_spans",
+        "How many spans the kept ones stand for, by the rates of their decisions.",
     ),
     ("target_info", "Whose metrics these are."),
     (
