@@ -1,7 +1,7 @@
 //! Plugins: wasm components that process, sample and export what passes.
 //!
 //! A [`Runtime`] has what all plugins share, a [`Plugin`] is one file, loaded. Each component of a pipeline that uses it
-//! has a [`pool`] of [`instance`]s, guests with a memory of their own. What a guest holds is in its [`custody`], so that
+//! has a `pool` of `instance`s, guests with a memory of their own. What a guest holds is in its `custody`, so that
 //! a call that fails can be taken back.
 
 mod bindings;

@@ -1,7 +1,7 @@
 //! Requests of plugins: to granted origins only, with credentials that the plugin never sees.
 //!
 //! [`HttpClient::send`] is the only way out. It checks the request ([`request`]), finds the origin's grant
-//! ([`grant`]), adds the grant's credentials, and connects to addresses that are not link-local ([`address`]).
+//! ([`grant`]), adds the grant's credentials, and connects to addresses that are not link-local (`address`).
 
 mod address;
 pub mod aws;
