@@ -1,0 +1,27 @@
+//! OTLP metrics as types: what a plugin decodes from a `MetricsBatch`, or makes and encodes.
+//!
+//! Field by field as in opentelemetry-proto 1.11 (`metrics/v1/metrics.proto`). The crate of that name stands on an SDK
+//! that does not compile for `wasm32-unknown-unknown`; the tests hold these types against it.
+//!
+//! ```
+//! use spanloom_otlp::{ExportMetricsServiceRequest, Message};
+//!
+//! let request = ExportMetricsServiceRequest::decode(&b""[..])?;
+//! assert!(request.resource_metrics.is_empty());
+//! # Ok::<(), spanloom_otlp::DecodeError>(())
+//! ```
+
+mod common;
+mod metrics;
+
+pub use common::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, Resource, any_value};
+pub use metrics::{
+    AggregationTemporality, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint,
+    ExportMetricsServiceRequest, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
+    ResourceMetrics, ScopeMetrics, Sum, Summary, SummaryDataPoint, exemplar,
+    exponential_histogram_data_point, metric, number_data_point, summary_data_point,
+};
+pub use prost::{DecodeError, Message};
+
+/// `DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`: the point says that the series has ended.
+pub const NO_RECORDED_VALUE: u32 = 1;
