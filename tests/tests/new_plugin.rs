@@ -83,6 +83,6 @@ async fn five_commands_lead_to_a_plugin_that_changes_live_spans() {
     let generate = ["generate", "traces", "--endpoint", &endpoint, "--total", "5"];
     let generated = spanloom(&generate).await;
     assert_eq!(generated.code, 0, "{}{}", generated.stdout, generated.stderr);
-    running.wait_for_output("team: Str(checkout)").await;
+    running.wait_for_output("\"checkout\"").await;
     running.finish().await;
 }
