@@ -8,6 +8,7 @@ mod failing;
 mod files;
 mod floods;
 mod handles;
+mod heirs;
 mod holding;
 mod outside;
 mod samplers;
