@@ -59,7 +59,7 @@ fn cargo() -> PathBuf {
 /// Each template compiles without a warning, and its tests pass natively.
 #[tokio::test]
 async fn every_role_begins_with_tests_that_pass() {
-    for role in ["processor", "sampler", "exporter"] {
+    for role in ["processor", "sampler", "exporter", "connector"] {
         let plugin = NewPlugin::make(&format!("new-{role}"), role).await;
         let (passed, said) = plugin.run(&cargo(), &["test", "--offline", "--quiet"]).await;
         assert!(passed && !said.contains("warning"), "{role}:\n{said}");
