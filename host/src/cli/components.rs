@@ -87,13 +87,19 @@ fn table(rows: &[Row<'_>]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
+/// `traces`; of a connector that makes others of them `traces to metrics`.
+fn signals(row: &Row<'_>) -> String {
+    let (takes, emits) = (row.signals.join(", "), row.emits.join(", "));
+    if emits.is_empty() || emits == takes { takes } else { format!("{takes} to {emits}") }
+}
+
 fn cells(row: &Row<'_>) -> [String; 6] {
     let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     [
         row.kind.to_string(),
         row.r#type.to_owned(),
         or_dash(row.aliases.join(", ")),
-        or_dash(row.signals.join(", ")),
+        or_dash(signals(row)),
         row.stability.to_string(),
         row.plugin.unwrap_or_default().to_owned(),
     ]

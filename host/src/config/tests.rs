@@ -63,9 +63,8 @@ impl Factory for Fake {
         self.signals
     }
 
-    /// Its only connector's.
     fn emits(&self) -> &[Signal] {
-        &[Signal::Metrics]
+        if self.names == ["count"] { &[Signal::Metrics] } else { &[] }
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {

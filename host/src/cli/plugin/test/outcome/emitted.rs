@@ -59,3 +59,41 @@ fn read(signal: Signal, field: &str, value: &Value) -> anyhow::Result<Batch> {
 fn decode(signal: Signal, json: &[u8]) -> anyhow::Result<Batch> {
     Ok(Batch::decode(signal, wire::json::from_json(signal, json)?.into())?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOLDEN: &str = r#"{
+        "resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "spans", "sum": {"dataPoints": [
+            {"startTimeUnixNano": "5", "timeUnixNano": "2000", "asInt": "7"}]}}]}]}],
+        "resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": "1000", "severityText": "2000"}]}]}]
+    }"#;
+
+    #[test]
+    fn several_signals_are_one_file() {
+        let batches = from_golden(GOLDEN.as_bytes()).unwrap();
+        let signals: Vec<Signal> = batches.iter().map(Batch::signal).collect();
+        assert_eq!(signals, [Signal::Metrics, Signal::Logs]);
+        let again = from_golden(to_json(&batches).unwrap().as_bytes()).unwrap();
+        assert_eq!(to_json(&again).unwrap(), to_json(&batches).unwrap());
+        assert_eq!(again.iter().map(Batch::items).sum::<usize>(), 2);
+    }
+
+    /// Times of what came in stay, and so does what only looks like a time.
+    #[test]
+    fn times_of_the_test_itself_are_left_out() {
+        let batches = from_golden(GOLDEN.as_bytes()).unwrap();
+        let shown = |begun| {
+            let timeless: Vec<Batch> = batches.iter().map(|batch| timeless(batch, begun).unwrap()).collect();
+            to_json(&timeless).unwrap()
+        };
+        let all = to_json(&batches).unwrap();
+        assert_eq!(shown(2001), all);
+        let later = shown(1001);
+        assert!(!later.contains(r#""timeUnixNano":"2000""#), "{later}");
+        for stays in [r#""startTimeUnixNano":"5""#, r#""timeUnixNano":"1000""#, r#""severityText":"2000""#] {
+            assert!(later.contains(stays), "{stays}: {later}");
+        }
+    }
+}
