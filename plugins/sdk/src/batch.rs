@@ -37,6 +37,20 @@ impl Batch {
             Batch::Metrics(_) | Batch::Logs(_) => None,
         }
     }
+
+    pub fn into_metrics(self) -> Option<MetricsBatch> {
+        match self {
+            Batch::Metrics(metrics) => Some(metrics),
+            Batch::Spans(_) | Batch::Logs(_) => None,
+        }
+    }
+
+    pub fn into_logs(self) -> Option<LogsBatch> {
+        match self {
+            Batch::Logs(logs) => Some(logs),
+            Batch::Spans(_) | Batch::Metrics(_) => None,
+        }
+    }
 }
 
 impl Output {
@@ -53,6 +67,11 @@ impl Output {
 }
 
 impl MetricsBatch {
+    /// A batch of its own, of an encoded `ExportMetricsServiceRequest`: new telemetry.
+    pub fn from_otlp(otlp: &[u8]) -> Result<MetricsBatch, EditError> {
+        host::batches::MetricsBatch::from_otlp(otlp).map(MetricsBatch)
+    }
+
     /// How many data points.
     pub fn len(&self) -> usize {
         self.0.len() as usize
@@ -86,6 +105,11 @@ impl MetricsBatch {
 }
 
 impl LogsBatch {
+    /// A batch of its own, of an encoded `ExportLogsServiceRequest`: new telemetry.
+    pub fn from_otlp(otlp: &[u8]) -> Result<LogsBatch, EditError> {
+        host::batches::LogsBatch::from_otlp(otlp).map(LogsBatch)
+    }
+
     /// How many log records.
     pub fn len(&self) -> usize {
         self.0.len() as usize

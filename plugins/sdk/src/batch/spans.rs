@@ -13,6 +13,11 @@ pub struct SpanBatch(pub(crate) host::spans::SpanBatch);
 
 /// Columns of fixed width, one entry a span.
 impl SpanBatch {
+    /// A batch of its own, of an encoded `ExportTraceServiceRequest`: new telemetry.
+    pub fn from_otlp(otlp: &[u8]) -> Result<SpanBatch, EditError> {
+        host::spans::SpanBatch::from_otlp(otlp).map(SpanBatch)
+    }
+
     /// How many spans.
     pub fn len(&self) -> usize {
         self.0.len() as usize
