@@ -27,5 +27,9 @@ pub fn check(path: &Path, metrics: &Value) {
         std::fs::write(path, &made).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
     let golden = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(golden == made, "{} differs; SPANLOOM_UPDATE_SNAPSHOTS=1 writes it anew. Made:\n{made}", path.display());
+    assert!(
+        golden == made,
+        "{} differs; SPANLOOM_UPDATE_SNAPSHOTS=1 writes it anew. Made:\n{made}",
+        path.display()
+    );
 }

@@ -53,7 +53,13 @@ impl Buckets {
 
     pub fn empty(&self) -> Histogram {
         let counts = if self.is_exponential() { Vec::new() } else { vec![0; self.bounds.len() + 1] };
-        Histogram { counts, scale: FINEST_SCALE, min: f64::INFINITY, max: f64::NEG_INFINITY, ..Default::default() }
+        Histogram {
+            counts,
+            scale: FINEST_SCALE,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+            ..Default::default()
+        }
     }
 
     /// How much memory a histogram may come to take.
@@ -69,7 +75,9 @@ impl Buckets {
         histogram.sum += value * times as f64;
         if self.is_exponential() {
             histogram.observe_exponential(value, times, self.max_size);
-        } else if let Some(count) = histogram.counts.get_mut(self.bounds.partition_point(|bound| *bound < value)) {
+        } else if let Some(count) =
+            histogram.counts.get_mut(self.bounds.partition_point(|bound| *bound < value))
+        {
             *count += times;
         }
     }
@@ -177,9 +185,16 @@ mod tests {
 
     #[test]
     fn powers_of_two_end_their_buckets_at_every_scale() {
-        for (value, scale, bucket) in
-            [(1.0, 0, -1), (2.0, 0, 0), (2.1, 0, 1), (4.0, 0, 1), (4.0, -1, 0), (4.1, -1, 1), (2.0, 3, 7), (1.0, 3, -1)]
-        {
+        for (value, scale, bucket) in [
+            (1.0, 0, -1),
+            (2.0, 0, 0),
+            (2.1, 0, 1),
+            (4.0, 0, 1),
+            (4.0, -1, 0),
+            (4.1, -1, 1),
+            (2.0, 3, 7),
+            (1.0, 3, -1),
+        ] {
             assert_eq!(index(value, scale), bucket, "{value} at {scale}");
         }
     }
@@ -187,7 +202,10 @@ mod tests {
     #[test]
     fn an_exponential_histogram_widens_until_its_values_fit() {
         let histogram = observed(&Buckets::exponential(4), &[1.0, 2.0, 4.0, 8.0]);
-        assert_eq!((histogram.scale, histogram.offset, histogram.counts.as_slice()), (0, -1, [1; 4].as_slice()));
+        assert_eq!(
+            (histogram.scale, histogram.offset, histogram.counts.as_slice()),
+            (0, -1, [1; 4].as_slice())
+        );
         let histogram = observed(&Buckets::exponential(4), &[1.0, 16.0, 0.0]);
         assert_eq!((histogram.scale, histogram.zero_count), (-1, 1));
         assert_eq!((histogram.min, histogram.max, histogram.sum), (0.0, 16.0, 17.0));

@@ -83,7 +83,8 @@ pub fn parts(key: &[u8]) -> impl Iterator<Item = Option<Part<'_>>> {
                 let (bits, after) = after.split_first_chunk()?;
                 let bits = u64::from_le_bytes(*bits);
                 let int = *tag == INT;
-                let part = if int { Part::Int(bits.cast_signed()) } else { Part::Double(f64::from_bits(bits)) };
+                let part =
+                    if int { Part::Int(bits.cast_signed()) } else { Part::Double(f64::from_bits(bits)) };
                 (Some(part), after)
             }
             BOOL => after.split_first().map(|(bool, after)| (Some(Part::Bool(*bool != 0)), after))?,
@@ -95,9 +96,9 @@ pub fn parts(key: &[u8]) -> impl Iterator<Item = Option<Part<'_>>> {
     })
 }
 
-/// Eight bytes at a time; good enough for a table whose keys are compared.
+/// Of a key: eight bytes at a time; good enough for a table whose keys are compared.
 #[inline]
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
+pub fn hash(bytes: &[u8]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| {
         let mixed = (hash ^ word).wrapping_mul(ODD);

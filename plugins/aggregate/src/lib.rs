@@ -11,6 +11,6 @@ mod points;
 mod table;
 
 pub use histogram::{Buckets, Histogram};
-pub use key::{Key, OVERFLOW, Part, parts};
+pub use key::{Key, OVERFLOW, Part, hash, parts};
 pub use points::{Point, Requests, sum};
 pub use table::{Entry, Table};

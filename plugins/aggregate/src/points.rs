@@ -1,9 +1,11 @@
 //! From what was counted to OTLP.
 
+use std::fmt;
+
 use spanloom_otlp::{
     AggregationTemporality, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint,
-    ExportMetricsServiceRequest, HistogramDataPoint, KeyValue, Message, NumberDataPoint, ResourceMetrics, Sum,
-    exponential_histogram_data_point, metric::Data, number_data_point,
+    ExportMetricsServiceRequest, HistogramDataPoint, KeyValue, Message, NumberDataPoint, ResourceMetrics,
+    Sum, exponential_histogram_data_point, metric::Data, number_data_point,
 };
 
 use crate::{Buckets, Histogram};
@@ -20,30 +22,36 @@ pub struct Point {
     pub exemplars: Vec<Exemplar>,
 }
 
-/// Encoded `ExportMetricsServiceRequest`s, none much above a MiB.
-#[derive(Debug, Default)]
-pub struct Requests {
-    full: Vec<Vec<u8>>,
+/// Encoded `ExportMetricsServiceRequest`s, none much above a MiB: each leaves as soon as it is full.
+pub struct Requests<'a> {
     open: Vec<u8>,
+    leave: &'a mut dyn FnMut(Vec<u8>),
 }
 
-impl Requests {
-    pub fn push(&mut self, metrics: ResourceMetrics) {
-        let request = ExportMetricsServiceRequest { resource_metrics: vec![metrics] };
-        self.append(&request.encode_to_vec());
+impl<'a> Requests<'a> {
+    pub fn new(leave: &'a mut dyn FnMut(Vec<u8>)) -> Requests<'a> {
+        Requests { open: Vec::new(), leave }
     }
 
-    /// Adds an encoded request: two, one after the other, are one.
-    pub fn append(&mut self, request: &[u8]) {
-        self.open.extend_from_slice(request);
+    pub fn push(&mut self, metrics: ResourceMetrics) {
+        let request = ExportMetricsServiceRequest { resource_metrics: vec![metrics] };
+        // Two requests, one after the other, are one.
+        self.open.extend_from_slice(&request.encode_to_vec());
         if self.open.len() >= REQUEST_BYTES {
-            self.full.push(std::mem::take(&mut self.open));
+            (self.leave)(std::mem::take(&mut self.open));
         }
     }
 
-    pub fn finish(mut self) -> Vec<Vec<u8>> {
-        self.full.extend(Some(self.open).filter(|open| !open.is_empty()));
-        self.full
+    pub fn finish(self) {
+        if !self.open.is_empty() {
+            (self.leave)(self.open);
+        }
+    }
+}
+
+impl fmt::Debug for Requests<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests").field("open_bytes", &self.open.len()).finish_non_exhaustive()
     }
 }
 
@@ -72,7 +80,8 @@ impl Buckets {
             let data_points = points.map(exponential).collect();
             Data::ExponentialHistogram(ExponentialHistogram { data_points, aggregation_temporality })
         } else {
-            let data_points = points.map(|(point, histogram)| self.explicit_point(point, histogram)).collect();
+            let data_points =
+                points.map(|(point, histogram)| self.explicit_point(point, histogram)).collect();
             Data::Histogram(spanloom_otlp::Histogram { data_points, aggregation_temporality })
         }
     }

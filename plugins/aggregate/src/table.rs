@@ -2,7 +2,7 @@
 
 use hashbrown::HashTable;
 
-use crate::key::hash;
+use crate::hash;
 
 #[derive(Clone, Debug)]
 pub struct Table<S> {
@@ -29,6 +29,10 @@ impl<S> Table<S> {
 
     pub fn entries(&self) -> &[Entry<S>] {
         &self.entries
+    }
+
+    pub fn into_entries(self) -> impl Iterator<Item = (Vec<u8>, S)> {
+        self.entries.into_iter().map(|entry| (entry.key, entry.series))
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut S)> {
