@@ -120,8 +120,8 @@ fn point(key: &[u8], series: &Series, family: &Family, now_unix_nano: u64) -> Po
     Point {
         attributes: family.attributes(key),
         start_time_unix_nano: series.start_unix_nano,
-        // The wall clock may have jumped back.
-        time_unix_nano: now_unix_nano.max(series.start_unix_nano),
+        // The wall clock may have jumped back; and a point at its own start would say that the start is not known.
+        time_unix_nano: now_unix_nano.max(series.start_unix_nano + 1),
         exemplars,
     }
 }

@@ -1,8 +1,8 @@
 //! What is read of a batch: whole columns, one call of the host each.
 
-use spanloom_aggregate::{Key, Part};
+use spanloom_aggregate::{Attribute, Key, Part};
 use spanloom_plugin::flat::{FlatEvent, FlatSpans};
-use spanloom_plugin::{Ids, NumberColumn, SpanBatch, SpanKind, StatusCode, TextColumn, ValueRef};
+use spanloom_plugin::{Ids, SpanBatch, SpanKind, StatusCode, TextColumn, ValueRef};
 
 use crate::shape::{Dimension, Family, Shape, Source};
 
@@ -22,14 +22,6 @@ pub(crate) struct Columns {
     resource_count: usize,
     /// Only if scopes or events count.
     flat: Option<FlatSpans>,
-}
-
-/// An attribute of spans and of resources.
-struct Attribute {
-    texts: TextColumn,
-    numbers: NumberColumn,
-    resource_texts: TextColumn,
-    resource_numbers: NumberColumn,
 }
 
 /// The same, an entry a row.
@@ -132,40 +124,6 @@ impl Columns {
         }
         self.attributes.iter().find(|(key, _)| *key == dimension.name).map(|(_, attribute)| attribute)
     }
-}
-
-impl Attribute {
-    fn read(spans: &SpanBatch, key: &str) -> Attribute {
-        Attribute {
-            texts: spans.text(key),
-            numbers: spans.numbers(key),
-            resource_texts: spans.resource_text(key),
-            resource_numbers: spans.resource_numbers(key),
-        }
-    }
-
-    fn of_spans(&self, len: usize) -> Vec<Option<Part<'_>>> {
-        dense(&self.texts, &self.numbers, len)
-    }
-
-    fn of_resources(&self, len: usize) -> Vec<Option<Part<'_>>> {
-        dense(&self.resource_texts, &self.resource_numbers, len)
-    }
-}
-
-/// An entry a row, or none at all where no row has one.
-fn dense<'a>(texts: &'a TextColumn, numbers: &'a NumberColumn, len: usize) -> Vec<Option<Part<'a>>> {
-    if texts.is_empty() && numbers.is_empty() {
-        return Vec::new();
-    }
-    let mut parts = vec![None; len];
-    let texts = texts.iter().map(|(row, text)| (row, Part::Text(text)));
-    for (row, part) in texts.chain(numbers.iter().map(|(row, number)| (row, number.into()))) {
-        if let Some(entry) = parts.get_mut(row as usize) {
-            *entry = Some(part);
-        }
-    }
-    parts
 }
 
 impl Rows<'_> {

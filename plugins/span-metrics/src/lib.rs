@@ -69,11 +69,13 @@ impl Connector for SpanMetrics {
 
     fn consume_spans(&mut self, spans: SpanBatch, out: &mut Output) -> Result<(), Failure> {
         let now = clock::now_unix_nano();
+        // The instance may be younger than the points are due.
+        if now >= self.due_unix_nano {
+            self.emit(out)?;
+        }
         let mut requests = std::mem::take(&mut self.parting);
         self.aggregator.consume(&spans, now, &mut |request| requests.push(request));
-        requests.iter().try_for_each(|request| pass(request, out))?;
-        // The instance may be younger than the points are due.
-        if now >= self.due_unix_nano { self.emit(out) } else { Ok(()) }
+        requests.iter().try_for_each(|request| pass(request, out))
     }
 }
 
@@ -91,13 +93,15 @@ impl Flush for SpanMetrics {
 
 impl Handover for SpanMetrics {
     fn save(&mut self) -> Result<Saved, Failure> {
-        let state = State::of(&mut self.aggregator, self.due_unix_nano);
+        let mut state = State::of(&mut self.aggregator, self.due_unix_nano);
+        state.parting = std::mem::take(&mut self.parting);
         Ok(Saved { state: state.encode_to_vec(), batches: Vec::new() })
     }
 
     fn restore(&mut self, saved: Saved) -> Result<(), Failure> {
         let state = State::read(&saved.state);
-        let state = state.ok_or_else(|| Failure::permanent("the state is of another version"))?;
+        let mut state = state.ok_or_else(|| Failure::permanent("the state is of another version"))?;
+        self.parting.append(&mut state.parting);
         if state.due_unix_nano < self.due_unix_nano {
             self.due_unix_nano = state.due_unix_nano;
             let left_nano = state.due_unix_nano.saturating_sub(clock::now_unix_nano());

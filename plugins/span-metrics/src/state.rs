@@ -25,6 +25,9 @@ pub(crate) struct State {
     /// When the next points are due.
     #[prost(fixed64, tag = "5")]
     pub(crate) due_unix_nano: u64,
+    /// Encoded points of series that are gone, which have not left yet.
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub(crate) parting: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -71,6 +74,7 @@ impl State {
             groups: groups.into_iter().map(group).collect(),
             rounding: Some(aggregator.rounding.clone()),
             due_unix_nano,
+            parting: Vec::new(),
         }
     }
 
