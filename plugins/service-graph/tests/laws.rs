@@ -1,5 +1,7 @@
 //! What holds for all spans.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "tests' own helpers")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -77,6 +79,8 @@ const CONFIGS: [&str; 3] = [
 ];
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
     #[test]
     fn every_edge_ends_as_a_request_or_as_a_loss(batches in prop::collection::vec(given(), 1..4)) {
         for config in CONFIGS {

@@ -1,5 +1,7 @@
 //! Each rule with its input and its metrics, side by side in `golden/`.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "tests' own helpers")]
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! What holds for all spans.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "tests' own helpers")]
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -86,6 +88,8 @@ const CONFIGS: [&str; 4] = [
 ];
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
     #[test]
     fn every_span_is_counted_and_buckets_make_up_the_count(batches in prop::collection::vec(given(), 1..4)) {
         let count = batches.iter().map(Vec::len).sum::<usize>() as u64;
@@ -197,13 +201,12 @@ fn series_that_are_still_for_too_long_go() {
         connector
             .consume(spans(&[(0, 0, 1, None, false), (0, 1, 1, None, false), (1, 0, 1, None, false)]))
             .expect("consumed");
-        let told = [0; 3].map(|_| {
+        [0; 3].map(|_| {
             testing::advance(Duration::from_secs(60));
             let count = told(&decoded(connector.wake().expect("metrics"))).calls.len();
             connector.consume(spans(&[(0, 0, 1, None, false)])).expect("consumed");
             count
-        });
-        told
+        })
     };
     assert_eq!(minute_after_minute("{}"), [3, 3, 3]);
     assert_eq!(minute_after_minute(r#"{"series_expiration": "2m"}"#), [3, 3, 1]);
