@@ -4,7 +4,7 @@ use spanloom_plugin::{NumberColumn, SpanBatch, TextColumn};
 
 use crate::Part;
 
-/// As the host gave it: four calls. What is an array, a map or bytes counts as missing.
+/// As the host gave it, in at most four calls. What is an array, a map or bytes counts as missing.
 #[derive(Debug)]
 pub struct Attribute {
     texts: TextColumn,
@@ -15,11 +15,21 @@ pub struct Attribute {
 
 impl Attribute {
     pub fn read(spans: &SpanBatch, key: &str) -> Attribute {
+        let mut attribute = Attribute::read_text(spans, key);
+        if attribute.texts.len() < spans.len() {
+            attribute.numbers = spans.numbers(key);
+        }
+        attribute.resource_numbers = spans.resource_numbers(key);
+        attribute
+    }
+
+    /// As [`read`](Attribute::read), of an attribute that only counts if it is a text.
+    pub fn read_text(spans: &SpanBatch, key: &str) -> Attribute {
         Attribute {
             texts: spans.text(key),
-            numbers: spans.numbers(key),
+            numbers: [].into_iter().collect(),
             resource_texts: spans.resource_text(key),
-            resource_numbers: spans.resource_numbers(key),
+            resource_numbers: [].into_iter().collect(),
         }
     }
 

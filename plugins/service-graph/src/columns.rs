@@ -28,7 +28,8 @@ pub(crate) struct Columns {
     resources: Vec<u32>,
     resource_count: usize,
     services: TextColumn,
-    attributes: Vec<Attribute>,
+    /// None where nobody asks.
+    attributes: Vec<Option<Attribute>>,
 }
 
 /// The same, an entry a row.
@@ -54,6 +55,18 @@ impl Wanted {
         wanted
     }
 
+    /// Names are texts; only a client has one for its server.
+    fn read(&self, spans: &SpanBatch, with_clients: bool) -> Vec<Option<Attribute>> {
+        let read = |(place, key): (usize, &String)| {
+            if self.dimensions.contains(&place) {
+                Some(Attribute::read(spans, key))
+            } else {
+                with_clients.then(|| Attribute::read_text(spans, key))
+            }
+        };
+        self.keys.iter().enumerate().map(read).collect()
+    }
+
     fn places(&mut self, keys: &[String]) -> Vec<usize> {
         let mut place = |key: &String| {
             self.keys.iter().position(|known| known == key).unwrap_or_else(|| {
@@ -67,24 +80,29 @@ impl Wanted {
 
 impl Columns {
     pub(crate) fn read(spans: &SpanBatch, wanted: &Wanted) -> Columns {
+        let kinds: Vec<SpanKind> = spans.kinds().collect();
+        let with_clients = kinds.iter().any(|kind| matches!(kind, SpanKind::Client | SpanKind::Producer));
         Columns {
             trace_ids: spans.trace_ids(),
             span_ids: spans.span_ids(),
             parent_span_ids: spans.parent_span_ids(),
-            kinds: spans.kinds().collect(),
+            kinds,
             statuses: spans.status_codes().collect(),
             durations_nano: spans.durations_nano(),
             resources: spans.resources_of_spans(),
             resource_count: spans.resource_count(),
             services: spans.resource_text("service.name"),
-            attributes: wanted.keys.iter().map(|key| Attribute::read(spans, key)).collect(),
+            attributes: wanted.read(spans, with_clients),
         }
     }
 
     pub(crate) fn rows<'a>(&'a self, wanted: &'a Wanted) -> Rows<'a> {
-        let values = |attribute: &'a Attribute| Values {
-            of_spans: attribute.of_spans(self.kinds.len()),
-            of_resources: attribute.of_resources(self.resource_count),
+        let values = |attribute: &'a Option<Attribute>| Values {
+            of_spans: attribute.as_ref().map(|it| it.of_spans(self.kinds.len())).unwrap_or_default(),
+            of_resources: attribute
+                .as_ref()
+                .map(|it| it.of_resources(self.resource_count))
+                .unwrap_or_default(),
         };
         Rows {
             columns: self,

@@ -74,7 +74,9 @@ impl SpanBatch {
     pub fn trace_states(&self) -> TextColumn {
         let view = self.0.view();
         let state = |row| last_field(view.record(row), TRACE_STATE).map(|field| field.value);
-        TextColumn::collect(present((0..view.records.len()).map(state)).filter(|(_, state)| !state.is_empty()))
+        TextColumn::collect(
+            present((0..view.records.len()).map(state)).filter(|(_, state)| !state.is_empty()),
+        )
     }
 
     /// The text of each span that has an attribute `key` of type string.
