@@ -42,6 +42,7 @@ pub mod clock;
 mod column;
 mod config;
 mod description;
+mod duration;
 mod failure;
 pub mod flat;
 #[cfg(target_family = "wasm")]
@@ -69,6 +70,7 @@ pub use bindings::spanloom::plugin::spans::{
 };
 pub use column::{Ids, Number, NumberColumn, TextColumn};
 pub use description::{Concurrency, Description, Grant, Signal};
+pub use duration::{Duration, NotADuration};
 pub use failure::{ConfigError, EditError, ExportError, Failure};
 pub use role::{
     Connector, Decision, Exporter, Flush, Handover, HttpHandler, Incoming, Outgoing, Processor, Sampler,

@@ -33,6 +33,14 @@ fn columns_have_an_entry_for_each_span_that_has_the_attribute() {
 }
 
 #[test]
+fn trace_states_are_of_the_spans_that_have_one() {
+    let json = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [
+        {"name": "a"}, {"name": "b", "traceState": "ot=th:8"}, {"name": "c", "traceState": ""}]}]}]}"#;
+    let spans = testing::from_json(json).expect("spans");
+    assert_eq!(spans.trace_states(), TextColumn::from_iter([(1, "ot=th:8")]));
+}
+
+#[test]
 fn flat_spans_tell_what_rows_tell() {
     let spans = shop();
     let flat = spans.flat();

@@ -1,13 +1,13 @@
 //! Reading: a field or an attribute of all spans at once.
 
-use super::fields::{ATTRIBUTES, SpanFields};
+use super::fields::{ATTRIBUTES, SpanFields, TRACE_STATE};
 use super::{Resource, Scope, Span, SpanBatch};
 use crate::Value;
 use crate::column::{NumberColumn, NumberKind, TextColumn, present};
 use crate::encode::bytes_at;
 use crate::fields::Occurrences;
 use crate::layout::payload;
-use crate::value::{KeyValue, first_of_key, text};
+use crate::value::{KeyValue, first_of_key, last_field, text};
 use crate::view::View;
 
 /// Fields of fixed size: one value a span.
@@ -68,6 +68,15 @@ impl SpanBatch {
     pub fn names(&self) -> TextColumn {
         let view = self.0.view();
         TextColumn::collect((0..view.records.len()).map(|row| (row, view.name_bytes(row))))
+    }
+
+    /// The W3C trace state of each span that has one.
+    pub fn trace_states(&self) -> TextColumn {
+        let view = self.0.view();
+        let state = |row| last_field(view.record(row), TRACE_STATE).map(|field| field.value);
+        TextColumn::collect(
+            present((0..view.records.len()).map(state)).filter(|(_, state)| !state.is_empty()),
+        )
     }
 
     /// The text of each span that has an attribute `key` of type string.

@@ -66,6 +66,10 @@ impl spans::HostSpanBatch for Guest {
         Ok(values::text_column(self.spans(&batch)?.names()))
     }
 
+    fn trace_states(&mut self, batch: Handle) -> Result<TextColumn> {
+        Ok(values::text_column(self.spans(&batch)?.trace_states()))
+    }
+
     fn text_column(&mut self, batch: Handle, key: String) -> Result<TextColumn> {
         Ok(values::text_column(self.spans(&batch)?.text(&key)))
     }

@@ -72,6 +72,11 @@ impl SpanBatch {
         self.0.names()
     }
 
+    /// The W3C trace states of the spans that have one.
+    pub fn trace_states(&self) -> TextColumn {
+        self.0.trace_states()
+    }
+
     /// The text attribute `key` of the spans that have it.
     pub fn text(&self, key: &str) -> TextColumn {
         self.0.text_column(key)

@@ -76,6 +76,10 @@ impl SpanBatch {
         text_column(self.get_ref().names())
     }
 
+    pub(crate) fn trace_states(&self) -> TextColumn {
+        text_column(self.get_ref().trace_states())
+    }
+
     pub(crate) fn text_column(&self, key: &str) -> TextColumn {
         text_column(self.get_ref().text(key))
     }

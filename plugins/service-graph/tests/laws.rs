@@ -1,0 +1,164 @@
+//! What holds for all spans.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "tests' own helpers")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use spanloom_otlp::{ExportMetricsServiceRequest, Message, metric::Data, number_data_point};
+use spanloom_plugin::{Batch, SpanBatch, testing};
+use spanloom_service_graph::ServiceGraph;
+
+type Harness = testing::Connector<ServiceGraph>;
+
+/// Trace, span, parent (0: none), kind, service.
+type Given = (u8, u8, u8, u8, u8);
+
+fn given() -> impl Strategy<Value = Vec<Given>> {
+    prop::collection::vec((1..3_u8, 1..20_u8, 0..20_u8, 0..6_u8, 0..4_u8), 0..40)
+}
+
+/// Each client's span only once: one sent again would be another request.
+fn spans(given: &[Given]) -> SpanBatch {
+    let spans = given.iter().map(|(trace, span, parent, kind, service)| {
+        format!(
+            r#"{{"resource": {{"attributes": [{{"key": "service.name", "value": {{"stringValue": "service-{service}"}}}}]}},
+                "scopeSpans": [{{"spans": [{{"traceId": "{trace:032x}", "spanId": "{span:016x}", "parentSpanId": "{parent:016x}",
+                "name": "a", "kind": {kind}, "startTimeUnixNano": "1000", "endTimeUnixNano": "2000000"}}]}}]}}"#
+        )
+    });
+    let spans: Vec<String> = spans.collect();
+    testing::from_json(&format!(r#"{{"resourceSpans": [{}]}}"#, spans.join(","))).expect("spans")
+}
+
+fn decoded(batches: Vec<Batch>) -> ExportMetricsServiceRequest {
+    let otlp = batches.into_iter().map(|batch| match batch {
+        Batch::Metrics(metrics) => metrics.otlp(),
+        other => panic!("{other:?} is no metrics"),
+    });
+    ExportMetricsServiceRequest::decode(otlp.collect::<Vec<_>>().concat().as_slice()).expect("metrics")
+}
+
+/// By metric, of all its points: the sum of counts, and of histograms that of their buckets.
+fn sums(request: &ExportMetricsServiceRequest) -> BTreeMap<&str, (u64, u64)> {
+    let mut sums = BTreeMap::new();
+    let scopes = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+    for metric in scopes.flat_map(|scope| &scope.metrics) {
+        let (count, buckets): (u64, u64) = match metric.data.as_ref().expect("data") {
+            Data::Sum(sum) => {
+                let counts = sum.data_points.iter().map(|point| match point.value {
+                    Some(number_data_point::Value::AsInt(count)) => count.cast_unsigned(),
+                    other => panic!("{other:?} is no count"),
+                });
+                (counts.sum(), 0)
+            }
+            Data::Histogram(histogram) => {
+                let points = &histogram.data_points;
+                (
+                    points.iter().map(|point| point.count).sum(),
+                    points.iter().flat_map(|point| &point.bucket_counts).sum(),
+                )
+            }
+            other => panic!("{other:?} is not ours"),
+        };
+        let sum: &mut (u64, u64) = sums.entry(metric.name.as_str()).or_default();
+        *sum = (sum.0 + count, sum.1 + buckets);
+    }
+    sums
+}
+
+fn of(sums: &BTreeMap<&str, (u64, u64)>, metric: &str) -> u64 {
+    sums.get(format!("traces_service_graph_{metric}").as_str()).map_or(0, |(count, _)| *count)
+}
+
+const CONFIGS: [&str; 3] = [
+    "{}",
+    r#"{"virtual_node_peer_attributes": [], "store": {"max_items": 3}}"#,
+    r#"{"virtual_node_extra_label": true, "dimensions": ["service.name"]}"#,
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn every_edge_ends_as_a_request_or_as_a_loss(batches in prop::collection::vec(given(), 1..4)) {
+        for config in CONFIGS {
+            let mut connector = Harness::new(config).expect("a config");
+            for given in &batches {
+                connector.consume(spans(given)).expect("consumed");
+                testing::advance(Duration::from_millis(700));
+            }
+            let request = decoded(connector.flush().expect("metrics"));
+            let sums = sums(&request);
+            let edges = testing::metric("otelcol_connector_servicegraph_total_edges").unwrap_or_default() as u64;
+            let dropped = testing::metric("otelcol_connector_servicegraph_dropped_spans").unwrap_or_default() as u64;
+            prop_assert_eq!(of(&sums, "request_total") + of(&sums, "unpaired_spans_total"), edges);
+            prop_assert_eq!(of(&sums, "dropped_spans_total"), dropped);
+            for (metric, (count, buckets)) in &sums {
+                prop_assert!(metric.ends_with("_total") || count == buckets, "{metric}: {count}, {buckets}");
+            }
+        }
+    }
+
+    #[test]
+    fn handing_over_changes_nothing(before in given(), after in given()) {
+        for config in CONFIGS {
+            let told = |hand_over: bool| {
+                let mut connector = Harness::new(config).expect("a config");
+                connector.consume(spans(&before)).expect("consumed");
+                if hand_over {
+                    connector.hand_over(config).expect("restored");
+                }
+                connector.consume(spans(&after)).expect("consumed");
+                decoded(connector.flush().expect("metrics"))
+            };
+            prop_assert_eq!(told(true), told(false));
+        }
+    }
+
+    #[test]
+    fn a_config_of_another_shape_loses_no_edge(before in given(), after in given()) {
+        let total = |configs: [&str; 3]| {
+            let mut connector = Harness::new(configs[0]).expect("a config");
+            connector.consume(spans(&before)).expect("consumed");
+            connector.reconfigure(configs[1]).expect("a config");
+            connector.hand_over(configs[2]).expect("restored");
+            // The last points of the old shapes leave with the next call.
+            let mut left = connector.consume(spans(&after)).expect("consumed");
+            left.extend(connector.flush().expect("metrics"));
+            let request = decoded(left);
+            let sums = sums(&request);
+            (of(&sums, "request_total"), of(&sums, "unpaired_spans_total"))
+        };
+        prop_assert_eq!(total([CONFIGS[0], CONFIGS[2], CONFIGS[0]]), total([CONFIGS[0]; 3]));
+    }
+}
+
+#[test]
+fn edges_that_wait_expire_in_the_instance_that_takes_over() {
+    let mut connector = Harness::new("{}").expect("a config");
+    connector.consume(spans(&[(1, 1, 9, 3, 0)])).expect("consumed");
+    connector.hand_over("{}").expect("restored");
+    assert_eq!(testing::wake_after(), Some(Duration::from_secs(2)));
+    testing::advance(Duration::from_secs(2));
+    assert_eq!(connector.wake().expect("nothing").len(), 0);
+    testing::advance(Duration::from_secs(58));
+    let request = decoded(connector.wake().expect("metrics"));
+    assert_eq!(of(&sums(&request), "request_total"), 1);
+}
+
+#[test]
+fn what_is_wrong_in_a_config_is_named() {
+    for (config, path) in [
+        (r#"{"exponential_histogram_max_size": 1}"#, "exponential_histogram_max_size"),
+        (
+            r#"{"exponential_histogram_max_size": 9, "latency_histogram_buckets": ["1s"]}"#,
+            "latency_histogram_buckets",
+        ),
+        (r#"{"latency_histogram_buckets": ["2s", "1s"]}"#, "latency_histogram_buckets"),
+        (r#"{"store": {"ttl": "soon"}}"#, "store.ttl"),
+    ] {
+        assert_eq!(Harness::new(config).expect_err(config).path, path);
+    }
+}

@@ -1,0 +1,196 @@
+//! From spans to series.
+
+use std::time::Duration;
+
+use spanloom_aggregate::{Key, Requests};
+use spanloom_plugin::SpanBatch;
+
+use crate::adjusted::Rounding;
+use crate::collect;
+use crate::columns::{Columns, Rows};
+use crate::config::Config;
+use crate::groups::{self, Group};
+use crate::series::{Limits, Observation};
+use crate::shape::Shape;
+
+/// All series there are.
+#[derive(Debug, Default)]
+pub(crate) struct Aggregator {
+    pub(crate) shape: Shape,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) rounding: Rounding,
+    /// How many batches have been counted.
+    batches: u64,
+    key: Key,
+}
+
+/// What a new config may change without a new series.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) max_groups: usize,
+    /// Series that are kept, of deltas, only for when they were last told of.
+    pub(crate) max_idle: usize,
+    pub(crate) exemplars: bool,
+    /// Of resources. Zero: never.
+    pub(crate) resource_expiration: Duration,
+    /// Zero: never.
+    pub(crate) series_expiration: Duration,
+}
+
+/// What is the same for the whole batch.
+struct Batch<'a> {
+    rows: &'a Rows<'a>,
+    columns: &'a Columns,
+    now_unix_nano: u64,
+}
+
+impl Aggregator {
+    pub(crate) fn new(config: &Config) -> Aggregator {
+        let mut new = Aggregator { shape: config.shape(), ..Aggregator::default() };
+        new.settle(config);
+        new
+    }
+
+    /// Takes over what of a config is not its shape.
+    pub(crate) fn settle(&mut self, config: &Config) {
+        self.settings = Settings {
+            max_groups: config.resource_metrics_cache_size,
+            max_idle: config.metric_timestamp_cache_size,
+            exemplars: config.exemplars.enabled,
+            resource_expiration: *config.metrics_expiration,
+            series_expiration: *config.series_expiration,
+        };
+        self.limits.series = config.aggregation_cardinality_limit;
+        self.limits.exemplars =
+            if config.exemplars.enabled { config.exemplars.max_per_data_point } else { 0 };
+        self.recount();
+    }
+
+    /// Counts each span. What leaves at once are the last points of resources that have to make room for others.
+    pub(crate) fn consume(&mut self, spans: &SpanBatch, now_unix_nano: u64, leave: &mut dyn FnMut(Vec<u8>)) {
+        let shape = std::mem::take(&mut self.shape);
+        let columns = Columns::read(spans, &shape, self.settings.exemplars);
+        let rows = columns.rows(&shape);
+        self.batches += 1;
+        let mut evicted = Requests::new(leave);
+        // The group of each of the batch's resources, once one of its spans has been seen.
+        let mut places = vec![None; columns.resource_count()];
+        for (row, resource) in columns.resources().iter().enumerate() {
+            let known = places.get(*resource as usize).copied().flatten();
+            let at = known.unwrap_or_else(|| {
+                let (at, replaced) = self.group(spans, *resource, &shape, now_unix_nano, &mut evicted);
+                if replaced {
+                    places.iter_mut().filter(|place| **place == Some(at)).for_each(|place| *place = None);
+                }
+                places.get_mut(*resource as usize).into_iter().for_each(|place| *place = Some(at));
+                at
+            });
+            self.count(&shape, at, row, &Batch { rows: &rows, columns: &columns, now_unix_nano });
+        }
+        evicted.finish();
+        drop(rows);
+        self.shape = shape;
+    }
+
+    #[inline]
+    fn count(&mut self, shape: &Shape, at: usize, row: usize, batch: &Batch<'_>) {
+        let Aggregator { groups, limits, settings, rounding, key, .. } = self;
+        let Some(group) = groups.get_mut(at) else { return };
+        let trace_state = batch.rows.trace_state(row);
+        let adjusted = trace_state.and_then(|trace_state| rounding.count(trace_state));
+        let observation = Observation {
+            now_unix_nano: batch.now_unix_nano,
+            duration: batch.columns.duration_nano(row) as f64 / shape.unit_nano(),
+            times: adjusted.unwrap_or(1),
+            ids: if settings.exemplars { batch.columns.ids(row) } else { None },
+        };
+        let families = shape.families.iter().zip(&mut group.tables).enumerate();
+        for (number, (family, table)) in families {
+            let mut count = |key: &Key| {
+                let series = limits.series(table, family, shape, key, batch.now_unix_nano);
+                let exemplars = if settings.exemplars { limits.exemplars } else { 0 };
+                series.into_iter().for_each(|series| series.count(&observation, shape, exemplars));
+            };
+            if !family.events {
+                batch.rows.pack(key, number, row, adjusted.is_some(), None);
+                count(key);
+                continue;
+            }
+            for event in batch.columns.events(row) {
+                batch.rows.pack(key, number, row, adjusted.is_some(), Some(&event));
+                count(key);
+            }
+        }
+    }
+
+    /// The group of a resource, and whether another had to go for it.
+    fn group(
+        &mut self,
+        spans: &SpanBatch,
+        resource: u32,
+        shape: &Shape,
+        now_unix_nano: u64,
+        evicted: &mut Requests<'_>,
+    ) -> (usize, bool) {
+        let resource = spans.resource(resource);
+        let resource = resource.unwrap_or_else(|| spanloom_plugin::SpanResource {
+            attributes: Vec::new(),
+            schema_url: String::new(),
+        });
+        groups::pack(&mut self.key, &resource, &shape.resource_keys);
+        let key = self.key.as_bytes();
+        let known = self.groups.iter().position(|group| group.resource.key == key);
+        let (at, replaced) = known.map_or_else(
+            || {
+                self.add_group(
+                    Group::new(&self.key, resource, shape.families.len()),
+                    shape,
+                    now_unix_nano,
+                    evicted,
+                )
+            },
+            |at| (at, false),
+        );
+        if let Some(group) = self.groups.get_mut(at) {
+            group.used = self.batches;
+            group.resource.last_seen_unix_nano = now_unix_nano;
+        }
+        (at, replaced)
+    }
+
+    fn add_group(
+        &mut self,
+        new: Group,
+        shape: &Shape,
+        now_unix_nano: u64,
+        evicted: &mut Requests<'_>,
+    ) -> (usize, bool) {
+        if self.groups.len() < self.settings.max_groups {
+            self.groups.push(new);
+            return (self.groups.len() - 1, false);
+        }
+        let oldest = self.groups.iter().enumerate().min_by_key(|(_, group)| group.used);
+        let at = oldest.map_or(0, |(at, _)| at);
+        if let Some(group) = self.groups.get_mut(at) {
+            let old = std::mem::replace(group, new);
+            collect::group(&old, shape, now_unix_nano, evicted);
+            for (family, table) in shape.families.iter().zip(&old.tables) {
+                table.entries().iter().for_each(|entry| {
+                    self.limits.release(family, shape, &entry.key);
+                });
+            }
+        }
+        (at, true)
+    }
+
+    /// How much memory the series may take, from scratch.
+    pub(crate) fn recount(&mut self) {
+        let Aggregator { groups, limits, shape, .. } = self;
+        let tables = groups.iter().flat_map(|group| shape.families.iter().zip(&group.tables));
+        let costs =
+            tables.flat_map(|(family, table)| table.entries().iter().map(move |entry| (family, entry)));
+        limits.used_bytes = costs.map(|(family, entry)| limits.cost_bytes(family, shape, &entry.key)).sum();
+    }
+}

@@ -1,0 +1,201 @@
+//! What is read of a batch: whole columns, one call of the host each.
+
+use spanloom_aggregate::{Attribute, Key, Part};
+use spanloom_plugin::flat::{FlatEvent, FlatSpans};
+use spanloom_plugin::{Ids, SpanBatch, SpanKind, StatusCode, TextColumn, ValueRef};
+
+use crate::shape::{Dimension, Family, Shape, Source};
+
+/// A batch's columns, as the host gave them.
+pub(crate) struct Columns {
+    names: TextColumn,
+    trace_states: TextColumn,
+    services: TextColumn,
+    /// By their keys.
+    attributes: Vec<(String, Attribute)>,
+    kinds: Vec<SpanKind>,
+    statuses: Vec<StatusCode>,
+    durations_nano: Vec<u64>,
+    /// Only if there are exemplars.
+    ids: Option<(Ids<16>, Ids<8>)>,
+    resources: Vec<u32>,
+    resource_count: usize,
+    /// Only if scopes or events count.
+    flat: Option<FlatSpans>,
+}
+
+/// The same, an entry a row.
+pub(crate) struct Rows<'a> {
+    columns: &'a Columns,
+    /// The names of the scopes that are told apart.
+    scopes: &'a [String],
+    names: Vec<Option<&'a str>>,
+    trace_states: Vec<Option<&'a str>>,
+    services: Vec<Option<&'a str>>,
+    /// Of each family, of each of its dimensions.
+    values: Vec<Vec<Values<'a>>>,
+}
+
+/// A dimension's values. Both are empty if no attribute is asked for.
+struct Values<'a> {
+    source: Source,
+    of_spans: Vec<Option<Part<'a>>>,
+    of_resources: Vec<Option<Part<'a>>>,
+    name: &'a str,
+    default: Option<Part<'a>>,
+}
+
+impl Columns {
+    pub(crate) fn read(spans: &SpanBatch, shape: &Shape, with_ids: bool) -> Columns {
+        let dimensions = shape.families.iter().flat_map(|family| &family.dimensions);
+        let mut keys: Vec<&str> = dimensions
+            .filter(|dimension| dimension.source() == Source::Attribute)
+            .map(|dimension| dimension.name.as_str())
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let with_flat = !shape.scopes.is_empty() || shape.families.iter().any(|family| family.events);
+        Columns {
+            names: spans.names(),
+            trace_states: spans.trace_states(),
+            services: spans.resource_text("service.name"),
+            attributes: keys.into_iter().map(|key| (key.to_owned(), Attribute::read(spans, key))).collect(),
+            kinds: spans.kinds().collect(),
+            statuses: spans.status_codes().collect(),
+            durations_nano: spans.durations_nano(),
+            ids: with_ids.then(|| (spans.trace_ids(), spans.span_ids())),
+            resources: spans.resources_of_spans(),
+            resource_count: spans.resource_count(),
+            flat: with_flat.then(|| spans.flat()),
+        }
+    }
+
+    pub(crate) fn rows<'a>(&'a self, shape: &'a Shape) -> Rows<'a> {
+        let len = self.resources.len();
+        let values = |dimension: &'a Dimension| Values {
+            source: dimension.source(),
+            of_spans: self.attribute(dimension).map(|it| it.of_spans(len)).unwrap_or_default(),
+            of_resources: self
+                .attribute(dimension)
+                .map(|it| it.of_resources(self.resource_count))
+                .unwrap_or_default(),
+            name: &dimension.name,
+            default: dimension.default.as_deref().map(Part::Text),
+        };
+        let family = |family: &'a Family| family.dimensions.iter().map(values).collect();
+        let no_states = self.trace_states.is_empty();
+        Rows {
+            columns: self,
+            scopes: &shape.scopes,
+            names: self.names.dense(len),
+            trace_states: if no_states { Vec::new() } else { self.trace_states.dense(len) },
+            services: self.services.dense(self.resource_count),
+            values: shape.families.iter().map(family).collect(),
+        }
+    }
+
+    pub(crate) fn resources(&self) -> &[u32] {
+        &self.resources
+    }
+
+    pub(crate) fn resource_count(&self) -> usize {
+        self.resource_count
+    }
+
+    pub(crate) fn duration_nano(&self, row: usize) -> u64 {
+        self.durations_nano.get(row).copied().unwrap_or_default()
+    }
+
+    /// The row's trace id and span id, if it has the first.
+    pub(crate) fn ids(&self, row: usize) -> Option<([u8; 16], [u8; 8])> {
+        let (traces, spans) = self.ids.as_ref()?;
+        let ids = (*traces.get(row)?, *spans.get(row)?);
+        Some(ids).filter(|(trace, _)| *trace != [0; 16])
+    }
+
+    pub(crate) fn events(&self, row: usize) -> impl Iterator<Item = FlatEvent<'_>> {
+        let span = self.flat.as_ref().and_then(|flat| flat.spans().nth(row));
+        span.into_iter().flat_map(|span| span.events())
+    }
+
+    fn attribute(&self, dimension: &Dimension) -> Option<&Attribute> {
+        if dimension.source() != Source::Attribute {
+            return None;
+        }
+        self.attributes.iter().find(|(key, _)| *key == dimension.name).map(|(_, attribute)| attribute)
+    }
+}
+
+impl Rows<'_> {
+    /// Packs the values of a family's dimensions for a row, or for an event of it.
+    #[inline]
+    pub(crate) fn pack(
+        &self,
+        key: &mut Key,
+        family: usize,
+        row: usize,
+        adjusted: bool,
+        event: Option<&FlatEvent<'_>>,
+    ) {
+        key.clear();
+        for values in self.values.get(family).into_iter().flatten() {
+            key.push(self.value(values, row, adjusted, event));
+        }
+    }
+
+    #[inline]
+    pub(crate) fn trace_state(&self, row: usize) -> Option<&str> {
+        self.trace_states.get(row).copied().flatten()
+    }
+
+    #[inline]
+    fn value<'s>(
+        &'s self,
+        values: &'s Values<'_>,
+        row: usize,
+        adjusted: bool,
+        event: Option<&FlatEvent<'s>>,
+    ) -> Option<Part<'s>> {
+        let resource = || self.columns.resources.get(row).map_or(0, |resource| *resource as usize);
+        match values.source {
+            Source::Name => self.names.get(row).copied().flatten().map(Part::Text),
+            Source::Kind => self.columns.kinds.get(row).map(|kind| Part::Symbol(*kind as u8)),
+            Source::Status => self.columns.statuses.get(row).map(|status| Part::Symbol(*status as u8)),
+            Source::Service => {
+                let service = self.services.get(resource()).copied().flatten();
+                Some(Part::Text(service.unwrap_or("unknown_service")))
+            }
+            Source::Instance => values.default,
+            Source::SamplingMethod => Some(Part::Symbol(u8::from(adjusted))),
+            Source::ScopeName => Some(Part::Text(self.scope(row)?.0)),
+            Source::ScopeVersion => {
+                self.scope(row).map(|(_, version)| version).filter(|it| !it.is_empty()).map(Part::Text)
+            }
+            Source::Attribute => {
+                let of_span = values.of_spans.get(row).copied().flatten();
+                let of_event = || event.and_then(|event| part(event.attributes().find_key(values.name)?));
+                let of_resource = || values.of_resources.get(resource()).copied().flatten();
+                of_span.or_else(of_event).or_else(of_resource).or(values.default)
+            }
+        }
+    }
+
+    /// Name and version of the row's scope, if it is told apart.
+    fn scope(&self, row: usize) -> Option<(&str, &str)> {
+        let flat = self.columns.flat.as_ref()?;
+        let number = *flat.scopes.get(row)? as usize;
+        let (name, version) = (*flat.scope_table.names.get(number)?, *flat.scope_table.versions.get(number)?);
+        let known = |name: &str| !name.is_empty() && self.scopes.iter().any(|scope| scope == name);
+        Some((flat.text(name), flat.text(version))).filter(|(name, _)| known(name))
+    }
+}
+
+fn part(value: ValueRef<'_>) -> Option<Part<'_>> {
+    match value {
+        ValueRef::Text(text) => Some(Part::Text(text)),
+        ValueRef::Int(int) => Some(Part::Int(int)),
+        ValueRef::Double(double) => Some(Part::Double(double)),
+        ValueRef::Bool(bool) => Some(Part::Bool(bool)),
+        ValueRef::Bytes(_) | ValueRef::Json(_) => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! Series are grouped by the resource that their spans come from.
+
+use prost::Message;
+use spanloom_aggregate::{Key, Part, Table};
+use spanloom_otlp::{AnyValue, KeyValue, Resource, any_value};
+use spanloom_plugin::{Attribute, SpanResource, Value};
+
+use crate::series::Series;
+
+/// The series of one resource.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) resource: KnownResource,
+    /// One a family of the shape.
+    pub(crate) tables: Vec<Table<Series>>,
+    /// Orders groups by when they were last used.
+    pub(crate) used: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct KnownResource {
+    /// The attributes that tell it from others, packed.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) key: Vec<u8>,
+    /// As it was when first seen.
+    #[prost(message, optional, tag = "2")]
+    pub(crate) resource: Option<Resource>,
+    #[prost(string, tag = "3")]
+    pub(crate) schema_url: String,
+    #[prost(fixed64, tag = "4")]
+    pub(crate) last_seen_unix_nano: u64,
+}
+
+/// Packs what tells a resource from others: all attributes, or those named.
+pub(crate) fn pack(key: &mut Key, resource: &SpanResource, named: &[String]) {
+    let counts = |attribute: &&Attribute| named.is_empty() || named.contains(&attribute.key);
+    let mut attributes: Vec<&Attribute> = resource.attributes.iter().filter(counts).collect();
+    attributes.sort_by(|a, b| a.key.cmp(&b.key));
+    key.clear();
+    for Attribute { key: name, value } in attributes {
+        key.push(Some(Part::Text(name)));
+        match value {
+            Value::Text(text) | Value::Json(text) => key.push(Some(Part::Text(text))),
+            Value::Int(int) => key.push(Some(Part::Int(*int))),
+            Value::Double(double) => key.push(Some(Part::Double(*double))),
+            Value::Bool(bool) => key.push(Some(Part::Bool(*bool))),
+            Value::Bytes(bytes) => bytes.iter().for_each(|byte| key.push(Some(Part::Symbol(*byte)))),
+        }
+    }
+}
+
+impl Group {
+    pub(crate) fn new(key: &Key, resource: SpanResource, families: usize) -> Group {
+        let attributes = resource.attributes.into_iter();
+        let attributes = attributes.map(|Attribute { key, value }| KeyValue { key, value: Some(any(value)) });
+        let otlp = Resource { attributes: attributes.collect(), dropped_attributes_count: 0 };
+        let resource = KnownResource {
+            key: key.as_bytes().to_vec(),
+            resource: Some(otlp),
+            schema_url: resource.schema_url,
+            last_seen_unix_nano: 0,
+        };
+        Group { resource, tables: (0..families).map(|_| Table::default()).collect(), used: 0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tables.iter().all(Table::is_empty)
+    }
+}
+
+fn any(value: Value) -> AnyValue {
+    match value {
+        Value::Text(text) => text.into(),
+        Value::Int(int) => int.into(),
+        Value::Double(double) => double.into(),
+        Value::Bool(bool) => bool.into(),
+        Value::Bytes(bytes) => AnyValue { value: Some(any_value::Value::BytesValue(bytes)) },
+        // An array or a map reaches a guest as JSON text.
+        Value::Json(json) => json.into(),
+    }
+}

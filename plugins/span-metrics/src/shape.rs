@@ -1,0 +1,124 @@
+//! Which series there are, and what is counted for each. Handed over with them: the next instance may have another.
+
+use prost::{Enumeration, Message};
+use spanloom_aggregate::{Buckets, OVERFLOW, Part, parts};
+use spanloom_otlp::{AggregationTemporality, KeyValue};
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Shape {
+    #[prost(string, tag = "1")]
+    pub(crate) namespace: String,
+    /// Durations are in seconds; else in milliseconds.
+    #[prost(bool, tag = "2")]
+    pub(crate) seconds: bool,
+    /// Points count from the one before; else from the start of the series.
+    #[prost(bool, tag = "3")]
+    pub(crate) delta: bool,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) buckets: Option<Buckets>,
+    #[prost(message, repeated, tag = "5")]
+    pub(crate) families: Vec<Family>,
+    /// The attributes that tell one resource from another; none: all.
+    #[prost(string, repeated, tag = "6")]
+    pub(crate) resource_keys: Vec<String>,
+    /// The instrumentation scopes that are dimensions.
+    #[prost(string, repeated, tag = "7")]
+    pub(crate) scopes: Vec<String>,
+}
+
+/// Metrics whose series have the same dimensions.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Family {
+    #[prost(bool, tag = "1")]
+    pub(crate) calls: bool,
+    #[prost(bool, tag = "2")]
+    pub(crate) durations: bool,
+    #[prost(bool, tag = "3")]
+    pub(crate) events: bool,
+    #[prost(message, repeated, tag = "4")]
+    pub(crate) dimensions: Vec<Dimension>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Dimension {
+    #[prost(enumeration = "Source", tag = "1")]
+    pub(crate) source: i32,
+    #[prost(string, tag = "2")]
+    pub(crate) name: String,
+    /// What it is where the span and its resource do not have it.
+    #[prost(string, optional, tag = "3")]
+    pub(crate) default: Option<String>,
+}
+
+/// Where a dimension's value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Enumeration)]
+#[repr(i32)]
+pub(crate) enum Source {
+    /// The span, else the event that is counted, else the resource.
+    Attribute = 0,
+    Service = 1,
+    Name = 2,
+    Kind = 3,
+    Status = 4,
+    Instance = 5,
+    ScopeName = 6,
+    ScopeVersion = 7,
+    SamplingMethod = 8,
+}
+
+const KINDS: [&str; 6] = [
+    "SPAN_KIND_UNSPECIFIED",
+    "SPAN_KIND_INTERNAL",
+    "SPAN_KIND_SERVER",
+    "SPAN_KIND_CLIENT",
+    "SPAN_KIND_PRODUCER",
+    "SPAN_KIND_CONSUMER",
+];
+const STATUSES: [&str; 3] = ["STATUS_CODE_UNSET", "STATUS_CODE_OK", "STATUS_CODE_ERROR"];
+const METHODS: [&str; 2] = ["counted", "extrapolated"];
+
+impl Shape {
+    pub(crate) fn temporality(&self) -> AggregationTemporality {
+        if self.delta { AggregationTemporality::Delta } else { AggregationTemporality::Cumulative }
+    }
+
+    pub(crate) fn unit_nano(&self) -> f64 {
+        if self.seconds { 1e9 } else { 1e6 }
+    }
+
+    pub(crate) fn metric_name(&self, metric: &str) -> String {
+        if self.namespace.is_empty() { metric.to_owned() } else { format!("{}.{metric}", self.namespace) }
+    }
+}
+
+impl Family {
+    /// The attributes of a data point.
+    pub(crate) fn attributes(&self, key: &[u8]) -> Vec<KeyValue> {
+        if key == OVERFLOW {
+            return vec![KeyValue::new("otel.metric.overflow", true)];
+        }
+        let values = self.dimensions.iter().zip(parts(key));
+        values.filter_map(|(dimension, part)| Some(dimension.attribute(part?))).collect()
+    }
+}
+
+impl Dimension {
+    pub(crate) fn new(source: Source, name: &str, default: Option<String>) -> Dimension {
+        Dimension { source: source.into(), name: name.to_owned(), default }
+    }
+
+    fn attribute(&self, part: Part<'_>) -> KeyValue {
+        let words: &[&str] = match self.source() {
+            Source::Kind => &KINDS,
+            Source::Status => &STATUSES,
+            Source::SamplingMethod => &METHODS,
+            _ => &[],
+        };
+        match part {
+            Part::Symbol(symbol) => {
+                KeyValue::new(&self.name, words.get(symbol as usize).copied().unwrap_or_default())
+            }
+            part => KeyValue::new(&self.name, part),
+        }
+    }
+}
