@@ -6,6 +6,7 @@ use super::Escaping;
 use crate::{
     config::Settings,
     labels::{escape_into, pairs, unescaped},
+    name::is_plain,
     series::{Family, Kind, Series, Store},
     translate::target_info,
 };
@@ -40,7 +41,10 @@ impl<'a> View<'a> {
         let mut names = BTreeSet::new();
         let target_info = escaping.metric(&target_info);
         names.insert(target_info.clone());
-        let families = families.filter_map(|(name, family)| {
+        // Names that stay as they are go first, so that no other takes their place.
+        let mut families: Vec<(&'a str, &'a Family)> = families.collect();
+        families.sort_by_key(|(name, _)| !is_plain(name));
+        let families = families.into_iter().filter_map(|(name, family)| {
             let name = claim(&mut names, name, family.kind, escaping)?;
             Some(Shown { name: name.into(), family })
         });
@@ -101,7 +105,9 @@ fn claim(names: &mut BTreeSet<String>, name: &str, kind: Kind, escaping: Escapin
 pub(super) fn escaped_labels(labels: &str, escaping: Escaping, structural: &str) -> String {
     let mut text = String::with_capacity(labels.len() + 16);
     let mut names: Vec<String> = vec!["__name__".into(), structural.into()];
-    for pair in pairs(labels) {
+    let plain_first =
+        pairs(labels).filter(|pair| !pair.quoted).chain(pairs(labels).filter(|pair| pair.quoted));
+    for pair in plain_first {
         let name = if pair.quoted { unescaped(pair.name) } else { pair.name.into() };
         let free = [escaping, Escaping::Values].map(|escaping| escaping.label(&name));
         let Some(name) = free.into_iter().find(|name| !names.contains(name)) else { continue };
