@@ -188,6 +188,3 @@ fn answer(status: u16, text: &str) -> Outgoing {
 }
 
 spanloom_plugin::exporter!(Prometheus: HttpHandler, Timer, Handover);
-
-#[cfg(test)]
-mod tests;

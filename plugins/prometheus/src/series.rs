@@ -89,11 +89,12 @@ pub(crate) enum Dropped {
 pub(crate) const ENDED: u64 = u64::MAX;
 
 impl Kind {
-    /// As the text formats end the names of samples.
+    /// What the text formats may put behind the name. No two metrics may have a name in common then; OpenMetrics counts a
+    /// histogram's own, though no sample has it.
     pub(crate) fn suffixes(self) -> &'static [&'static str] {
         match self {
             Kind::Unknown | Kind::Gauge | Kind::Counter => &[""],
-            Kind::Histogram => &["_bucket", "_count", "_sum", "_created"],
+            Kind::Histogram => &["", "_bucket", "_count", "_sum", "_created"],
             Kind::Summary => &["", "_count", "_sum", "_created"],
         }
     }
@@ -218,6 +219,11 @@ mod tests {
             .map(|(start, time, value)| series.take(point(*start, *time, *value), temporality, 1));
         let took = took.collect();
         (series.point, took)
+    }
+
+    #[test]
+    fn a_series_is_small() {
+        assert!(size_of::<Series>() <= 72, "{}", size_of::<Series>());
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl<'a> View<'a> {
     /// Whether a metric is called so, or has samples that are.
     fn has(&self, name: &str) -> bool {
         match &self.names {
-            None => self.store.get(name).is_some() || self.store.has_sample(name),
+            None => name == self.target_info || self.store.has_sample(name),
             Some(names) => names.contains(name),
         }
     }

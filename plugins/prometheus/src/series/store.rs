@@ -76,7 +76,7 @@ impl Store {
         self.families.get_mut(name).ok_or(Dropped::Conflict)
     }
 
-    /// Whether a family has samples, or may have, of this name.
+    /// Whether a family is called so, or may have samples that are.
     pub(crate) fn has_sample(&self, name: &str) -> bool {
         let of = |base: &str, suffix: &str| {
             self.families.get(base).is_some_and(|family| family.kind.suffixes().contains(&suffix))

@@ -240,7 +240,7 @@ fn summary() -> impl Strategy<Value = SummaryDataPoint> {
 
 fn exemplars() -> impl Strategy<Value = Vec<Exemplar>> {
     let id = |length: usize| prop_oneof![vec(any::<u8>(), length), vec(any::<u8>(), 0..3)];
-    let exemplar = (attributes(), 0..5_u64, option::of(any_double()), id(8), id(16)).prop_map(
+    let exemplar = (exemplar_attributes(), 0..5_u64, option::of(any_double()), id(8), id(16)).prop_map(
         |(filtered_attributes, time_unix_nano, value, span_id, trace_id)| Exemplar {
             filtered_attributes,
             time_unix_nano,
@@ -263,6 +263,12 @@ fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
         1 => vec(any::<u8>(), 0..4).prop_map(|bytes| AnyValue { value: Some(any_value::Value::BytesValue(bytes)) }),
     ];
     vec((select(KEYS), value).prop_map(|(key, value)| KeyValue::new(key, value)), 0..5)
+}
+
+/// Without quotes: prometheus_client 0.26 cannot read an escaped one in an exemplar.
+fn exemplar_attributes() -> impl Strategy<Value = Vec<KeyValue>> {
+    let texts: Vec<&str> = TEXTS.iter().copied().filter(|text| !text.contains('"')).collect();
+    vec((select(KEYS), select(texts)).prop_map(|(key, value)| KeyValue::new(key, value)), 0..5)
 }
 
 fn times() -> impl Strategy<Value = (u64, u64)> {

@@ -3,7 +3,6 @@
 mod arbitrary;
 mod client_model;
 mod golden;
-mod handover;
+mod life;
 mod parsers;
 mod scrape;
-mod size;

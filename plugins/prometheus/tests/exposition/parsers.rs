@@ -22,7 +22,7 @@ const PROTOBUF_VALUES: &str = "application/vnd.google.protobuf;proto=io.promethe
     encoding=delimited;escaping=values";
 
 /// Cases that one run of the Python parsers reads.
-const CASES: usize = 1_500;
+const CASES: usize = 600;
 
 /// Scenario: thousands of odd batches, scraped in both text formats and parsed by Prometheus's own Python client, whose
 /// OpenMetrics parser checks types, names, buckets, groups, exemplars. Guarantees that no metrics spoil a scrape.
