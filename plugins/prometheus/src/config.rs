@@ -309,6 +309,32 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_names_the_keys_that_are_read_and_no_others() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../config.schema.json")).expect("JSON");
+        let named = |pointer: &str| -> Vec<String> {
+            let mut keys: Vec<String> =
+                schema.pointer(pointer).expect(pointer).as_object().expect(pointer).keys().cloned().collect();
+            keys.sort();
+            keys
+        };
+        // serde lists them where it meets an unknown one.
+        let read = |json: &str| -> Vec<String> {
+            let error =
+                serde_json::from_str::<PrometheusConfig>(json).err().expect("an unknown key").to_string();
+            let expected = error.split_once("expected ").expect("a list").1;
+            let mut keys: Vec<String> = expected.split('`').skip(1).step_by(2).map(String::from).collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(read(r#"{"?": 0}"#), named("/properties"));
+        for key in ["resource_constant_labels", "resource_to_telemetry_conversion"] {
+            let json = format!(r#"{{"{key}": {{"?": 0}}}}"#);
+            assert_eq!(read(&json), named(&format!("/properties/{key}/properties")));
+        }
+    }
+
+    #[test]
     fn a_pattern_with_many_stars_ends() {
         assert!(matches(b"*a*b*c", b"xxaxxbxxc"));
         assert!(!matches("a*".repeat(50).as_bytes(), format!("{}b", "a".repeat(49)).as_bytes()));

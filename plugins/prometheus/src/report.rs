@@ -56,7 +56,9 @@ impl Dropped {
             Dropped::Misaligned => {
                 "a delta overlaps with those before it: more than one sender writes the series"
             }
-            Dropped::Temporality => "deltas of this type do not add up; send it cumulative",
+            Dropped::Temporality => {
+                "it is not cumulative, and its deltas do not add up to anything that Prometheus has"
+            }
             Dropped::Name => "nothing is left of its name",
             Dropped::Labels => "its labels are longer than 16 KiB",
             Dropped::Invalid => "it is not as OTLP has it",
