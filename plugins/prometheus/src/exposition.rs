@@ -16,10 +16,11 @@ pub(crate) use negotiate::{Wanted, negotiate};
 use crate::{config::Settings, series::Store};
 use view::View;
 
-/// The body of the answer. `capacity` is how long it may become, by what the last one was.
-pub(crate) fn render(settings: &Settings, store: &Store, wanted: Wanted, capacity: usize) -> Vec<u8> {
+/// The body of the answer.
+pub(crate) fn render(settings: &Settings, store: &Store, wanted: Wanted) -> Vec<u8> {
     let view = View::new(settings, store, wanted.escaping);
-    let out = Vec::with_capacity(capacity);
+    // A buffer that grows is there twice while it does, and a guest's memory never shrinks.
+    let out = Vec::with_capacity(view.expected_bytes());
     match wanted.format {
         Format::Text => text::write(&view, out),
         Format::OpenMetrics => openmetrics::write(&view, out),

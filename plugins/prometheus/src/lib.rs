@@ -41,8 +41,6 @@ struct Running {
     store: Store,
     report: Report,
     series: Gauge,
-    /// How long the last scrape was: the next will be about as long.
-    scrape_bytes: usize,
 }
 
 /// Series that have expired are swept so often, however long they live.
@@ -144,7 +142,7 @@ impl Running {
     fn new(settings: Settings) -> Running {
         let series =
             Gauge::new("prometheus_exporter_series", "Series that a scrape shows, targets included", &[]);
-        Running { settings, store: Store::default(), report: Report::new(), series, scrape_bytes: 0 }
+        Running { settings, store: Store::default(), report: Report::new(), series }
     }
 
     fn take(&mut self, request: &ExportMetricsServiceRequest) {
@@ -158,8 +156,7 @@ impl Running {
         let accepts = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("accept"));
         let accept = accepts.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(",");
         let wanted = negotiate(&accept, self.settings.open_metrics);
-        let body = render(&self.settings, &self.store, wanted, self.scrape_bytes + self.scrape_bytes / 8);
-        self.scrape_bytes = body.len();
+        let body = render(&self.settings, &self.store, wanted);
         let mut headers = self.settings.response_headers.clone();
         headers.push(("content-type".into(), wanted.content_type()));
         Outgoing { status: 200, headers, body }

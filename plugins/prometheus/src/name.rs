@@ -10,7 +10,10 @@ pub(crate) struct MetricName {
     pub(crate) unit: String,
 }
 
-/// None if nothing is left that could be a name.
+/// Longer names are refused.
+const LIMIT_BYTES: usize = 1024;
+
+/// None if nothing is left that could be a name, or too much.
 pub(crate) fn metric_name(settings: &NameSettings, name: &str, unit: &str, kind: Kind) -> Option<MetricName> {
     let ratio = kind == Kind::Gauge && unit.trim() == "1";
     let named = match (settings.utf8, settings.suffixes) {
@@ -20,7 +23,7 @@ pub(crate) fn metric_name(settings: &NameSettings, name: &str, unit: &str, kind:
         (true, false) => as_is(settings, name, &UnitName::default(), false, Kind::Unknown),
     };
     let says_something = settings.utf8 || named.name.bytes().any(|byte| byte != b'_');
-    (says_something && !name.is_empty()).then_some(named)
+    (says_something && !name.is_empty() && named.name.len() <= LIMIT_BYTES).then_some(named)
 }
 
 /// Whether a metric has this name in every version of the formats: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
@@ -181,6 +184,11 @@ mod tests {
         assert_eq!(named(true, true, "", "cpu.seconds.total", "s", Kind::Counter), "cpu.seconds_total");
         assert_eq!(named(true, true, "", "usage.ratio", "1", Kind::Gauge), "usage_ratio");
         assert_eq!(named(true, true, "", "total", "", Kind::Counter), "total_total");
+    }
+
+    #[test]
+    fn a_name_of_a_page_is_none() {
+        assert_eq!(named(true, false, "", &"a".repeat(LIMIT_BYTES + 1), "", Kind::Gauge), "");
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Dropped {
             Dropped::Temporality => {
                 "it is not cumulative, and its deltas do not add up to anything that Prometheus has"
             }
-            Dropped::Name => "nothing is left of its name",
+            Dropped::Name => "nothing is left of its name, or it is longer than 1 KiB",
             Dropped::Labels => "its labels are longer than 16 KiB",
             Dropped::Invalid => "it is not as OTLP has it",
             Dropped::Scale => "the scale of an exponential histogram is below -4",

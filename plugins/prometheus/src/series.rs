@@ -11,7 +11,7 @@ pub(crate) use exemplar::{Exemplar, Exemplars};
 pub(crate) use exponential::{Exponential, Side};
 pub(crate) use family::Family;
 pub(crate) use histogram::{Bounds, Histogram};
-pub(crate) use store::{Kept, Store};
+pub(crate) use store::{Kept, Store, Target};
 pub(crate) use summary::Summary;
 
 /// What Prometheus knows a metric as.
@@ -186,6 +186,18 @@ impl Point {
 }
 
 impl Value {
+    /// How many lines of text it is, about.
+    pub(crate) fn samples(&self) -> usize {
+        match self {
+            Value::Number(_) => 1,
+            Value::Histogram(histogram) => histogram.counts.len() + 2,
+            Value::Exponential(histogram) => {
+                histogram.positive.counts.len() + histogram.negative.counts.len() + 4
+            }
+            Value::Summary(summary) => summary.quantiles.len() + 2,
+        }
+    }
+
     /// False if they do not add up; then this one stands alone.
     fn add(&mut self, before: &Value) -> bool {
         match (self, before) {

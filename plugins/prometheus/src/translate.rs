@@ -17,6 +17,9 @@ use crate::{
     series::{Dropped, Exemplars, Kept, Kind, Point, Store, Temporality, Value},
 };
 
+/// Longer descriptions end there.
+const HELP_LIMIT_BYTES: usize = 4 * 1024;
+
 /// What one batch is taken in with.
 pub(crate) struct Translator<'a> {
     pub(crate) settings: &'a Settings,
@@ -107,7 +110,7 @@ impl<'a> Translator<'a> {
                 if name.name == self.target_info {
                     return Err(Dropped::Conflict);
                 }
-                let (name, help) = (&name, metric.description.as_str());
+                let (name, help) = (&name, shortened(&metric.description));
                 self.take_points(metric, &Context { reserved, resource, name, help, kind, temporality });
                 Ok(())
             });
@@ -180,6 +183,10 @@ impl<'a> Translator<'a> {
         let kept = Kept { name: context.name, help: context.help, kind: context.kind };
         self.store.take(&kept, labels, point, context.temporality, (self.now_ms, self.settings.series_limit))
     }
+}
+
+fn shortened(help: &str) -> &str {
+    help.get(..help.floor_char_boundary(HELP_LIMIT_BYTES)).unwrap_or(help)
 }
 
 macro_rules! common {

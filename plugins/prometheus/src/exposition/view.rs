@@ -7,9 +7,12 @@ use crate::{
     config::Settings,
     labels::{escape_into, pairs, unescaped},
     name::is_plain,
-    series::{Family, Kind, Series, Store},
+    series::{Family, Kind, Series, Store, Target},
     translate::target_info,
 };
+
+/// A value, braces, and the label of a bucket.
+const SAMPLE_BYTES: usize = 32;
 
 pub(super) struct View<'a> {
     pub(super) settings: &'a Settings,
@@ -50,6 +53,21 @@ impl<'a> View<'a> {
         });
         let families = families.collect();
         View { settings, store, families, target_info, escaping: Some(escaping), names: Some(names) }
+    }
+
+    /// About how long a scrape is: most often a little less.
+    pub(super) fn expected_bytes(&self) -> usize {
+        let of_family = |shown: &Shown<'_>| {
+            let head = 2 * shown.name.len() + shown.family.help.len() + 64;
+            let samples = |series: &Series| {
+                series.point.value.samples() * (shown.name.len() + series.labels.len() + SAMPLE_BYTES)
+            };
+            head + shown.family.series().map(samples).sum::<usize>()
+        };
+        let of_target =
+            |(_, target): (&str, &Target)| self.target_info.len() + target.labels.len() + SAMPLE_BYTES;
+        let targets: usize = self.store.targets().map(of_target).sum();
+        128 + targets + self.families.iter().map(of_family).sum::<usize>()
     }
 
     /// The time of its last point, if scrapes are to be told.
