@@ -191,9 +191,7 @@ impl Value {
         match self {
             Value::Number(_) => 1,
             Value::Histogram(histogram) => histogram.counts.len() + 2,
-            Value::Exponential(histogram) => {
-                histogram.positive.counts.len() + histogram.negative.counts.len() + 4
-            }
+            Value::Exponential(histogram) => histogram.classic_len() + 3,
             Value::Summary(summary) => summary.quantiles.len() + 2,
         }
     }

@@ -4,8 +4,8 @@ mod metric;
 mod resource;
 
 use spanloom_otlp::{
-    ExportMetricsServiceRequest, KeyValue, Metric, NO_RECORDED_VALUE, ResourceMetrics, ScopeMetrics,
-    metric::Data,
+    ExportMetricsServiceRequest, Gauge, KeyValue, Metric, NO_RECORDED_VALUE, ResourceMetrics, ScopeMetrics,
+    Sum, metric::Data,
 };
 
 use self::{metric::Shown, resource::Target};
@@ -22,11 +22,11 @@ const HELP_LIMIT_BYTES: usize = 4 * 1024;
 
 /// What one batch is taken in with.
 pub(crate) struct Translator<'a> {
-    pub(crate) settings: &'a Settings,
-    pub(crate) store: &'a mut Store,
-    pub(crate) report: &'a mut Report,
-    pub(crate) now_ms: u64,
-    pub(crate) now_unix_nano: u64,
+    settings: &'a Settings,
+    store: &'a mut Store,
+    report: &'a mut Report,
+    now_ms: u64,
+    now_unix_nano: u64,
     writer: labels::Writer,
     /// No metric may have this name.
     target_info: String,
@@ -128,16 +128,10 @@ impl<'a> Translator<'a> {
             }
         };
         match &metric.data {
-            Some(Data::Gauge(gauge)) => {
-                gauge
-                    .data_points
-                    .iter()
-                    .for_each(|point| take(point.into(), metric::number(point, context.kind)));
-            }
-            Some(Data::Sum(sum)) => {
-                sum.data_points
-                    .iter()
-                    .for_each(|point| take(point.into(), metric::number(point, context.kind)));
+            Some(Data::Gauge(Gauge { data_points }) | Data::Sum(Sum { data_points, .. })) => {
+                for point in data_points {
+                    take(point.into(), metric::number(point, context.kind));
+                }
             }
             Some(Data::Histogram(histogram)) => {
                 for point in &histogram.data_points {
@@ -145,10 +139,14 @@ impl<'a> Translator<'a> {
                 }
             }
             Some(Data::ExponentialHistogram(histogram)) => {
-                histogram.data_points.iter().for_each(|point| take(point.into(), metric::exponential(point)));
+                for point in &histogram.data_points {
+                    take(point.into(), metric::exponential(point));
+                }
             }
             Some(Data::Summary(summary)) => {
-                summary.data_points.iter().for_each(|point| take(point.into(), metric::summary(point)));
+                for point in &summary.data_points {
+                    take(point.into(), Ok(metric::summary(point)));
+                }
             }
             None => {}
         }

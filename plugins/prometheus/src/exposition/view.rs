@@ -108,9 +108,7 @@ impl<'a> View<'a> {
 /// The escaped name. If another metric has it, one that no other can have; none if that is taken, too.
 fn claim(names: &mut BTreeSet<String>, name: &str, kind: Kind, escaping: Escaping) -> Option<String> {
     [escaping, Escaping::Values].into_iter().map(|escaping| escaping.metric(name)).find(|name| {
-        let mut samples: Vec<String> =
-            kind.suffixes().iter().map(|suffix| format!("{name}{suffix}")).collect();
-        samples.push(name.clone());
+        let samples: Vec<String> = kind.suffixes().iter().map(|suffix| format!("{name}{suffix}")).collect();
         let free = !samples.iter().any(|sample| names.contains(sample));
         if free {
             names.extend(samples);

@@ -1,9 +1,8 @@
 //! One metric: its type, and its series in the order in which they came.
 
-use std::rc::Rc;
+use std::{hash::BuildHasher, rc::Rc};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use std::hash::BuildHasher;
 
 use super::{Bounds, Dropped, ENDED, Kind, Point, Series, Temporality};
 
@@ -52,19 +51,19 @@ impl Family {
         self.series.get_mut(place as usize)
     }
 
-    /// `may_add` is asked before a series is added.
+    /// `has_room`: a series may be added.
     pub(crate) fn take(
         &mut self,
         labels: &str,
         point: Point,
         temporality: Temporality,
         now_ms: u64,
-        may_add: impl FnOnce() -> bool,
+        has_room: bool,
     ) -> Result<(), Dropped> {
         if let Some(series) = self.find(labels) {
             return series.take(point, temporality, now_ms);
         }
-        if !may_add() {
+        if !has_room {
             return Err(Dropped::SeriesLimit);
         }
         self.add(Series { labels: labels.into(), point, updated_ms: now_ms });
@@ -88,11 +87,10 @@ impl Family {
         if self.series.iter().all(stays) {
             return;
         }
-        let mut swept =
-            Family { places: HashTable::new(), series: Vec::new(), ..Family::new(self.kind, "", "") };
-        for series in std::mem::take(&mut self.series).into_iter().filter(stays) {
-            swept.add(series);
+        let all = std::mem::take(&mut self.series);
+        self.places = HashTable::new();
+        for series in all.into_iter().filter(stays) {
+            self.add(series);
         }
-        (self.series, self.places, self.hasher) = (swept.series, swept.places, swept.hasher);
     }
 }

@@ -95,10 +95,10 @@ impl Store {
         temporality: Temporality,
         (now_ms, limit): (u64, usize),
     ) -> Result<(), Dropped> {
-        let series = self.len();
+        let has_room = self.len() < limit;
         let family = self.family(kept)?;
         let before = family.len();
-        let taken = family.take(labels, point, temporality, now_ms, || series < limit);
+        let taken = family.take(labels, point, temporality, now_ms, has_room);
         let after = family.len();
         self.series += after - before;
         if after == 0 {

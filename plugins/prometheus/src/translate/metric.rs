@@ -69,9 +69,8 @@ pub(super) fn exponential(point: &ExponentialHistogramDataPoint) -> Result<Value
     Ok(Value::Exponential(Box::new(Exponential::of(point)?)))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "as the values of other types")]
-pub(super) fn summary(point: &SummaryDataPoint) -> Result<Value, Dropped> {
-    Ok(Value::Summary(Box::new(Summary::of(point))))
+pub(super) fn summary(point: &SummaryDataPoint) -> Value {
+    Value::Summary(Box::new(Summary::of(point)))
 }
 
 fn temporality(temporality: i32) -> Result<Temporality, Dropped> {
