@@ -1,7 +1,7 @@
 //! Keeps metrics and shows them to Prometheus, as the Collector's `prometheus` exporter does.
 //!
-//! [`translate`] makes series of what comes (names, labels, types, deltas added up), [`series`] keeps them,
-//! [`exposition`] writes them for a scrape, [`handover`] for the next instance.
+//! `translate` makes series of what comes (names, labels, types, deltas added up), `series` keeps them,
+//! `exposition` writes them for a scrape, `handover` for the next instance.
 
 mod config;
 mod exposition;

@@ -19,7 +19,7 @@ pub(crate) fn write(out: &mut Vec<u8>, number: f64) {
     }
 }
 
-/// As [`write`], but a whole number is `17.0`.
+/// As [`write()`], but a whole number is `17.0`.
 pub(crate) fn write_float(out: &mut Vec<u8>, number: f64) {
     let begin = out.len();
     write(out, number);
