@@ -1,0 +1,88 @@
+//! Names for those who do not read UTF-8 ones: <https://prometheus.io/docs/instrumenting/escaping_schemes/>.
+
+use crate::{labels::is_plain_label, name::is_plain};
+
+/// What a scrape asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Escaping {
+    /// Names as they are.
+    AllowUtf8,
+    /// What no name has is `_`.
+    #[default]
+    Underscores,
+    /// `.` is `_dot_`, `_` is `__`.
+    Dots,
+    /// `U__`, then what no name has in hexadecimal digits. No two names become one.
+    Values,
+}
+
+impl Escaping {
+    pub(crate) fn of(text: &str) -> Option<Escaping> {
+        let all = [Escaping::AllowUtf8, Escaping::Underscores, Escaping::Dots, Escaping::Values];
+        all.into_iter().find(|escaping| escaping.text() == text)
+    }
+
+    /// As it is asked for.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Escaping::AllowUtf8 => "allow-utf-8",
+            Escaping::Underscores => "underscores",
+            Escaping::Dots => "dots",
+            Escaping::Values => "values",
+        }
+    }
+
+    /// Whether it leaves all names alone. `utf8`: they are not escaped yet.
+    pub(crate) fn is_idle(self, utf8: bool) -> bool {
+        self == Escaping::AllowUtf8 || (!utf8 && self != Escaping::Dots)
+    }
+
+    pub(crate) fn metric(self, name: &str) -> String {
+        self.escaped(name, is_plain(name), true)
+    }
+
+    pub(crate) fn label(self, name: &str) -> String {
+        self.escaped(name, is_plain_label(name), false)
+    }
+
+    fn escaped(self, name: &str, plain: bool, colons: bool) -> String {
+        let mut out = String::with_capacity(name.len() + 8);
+        if self == Escaping::AllowUtf8 || (plain && self != Escaping::Dots) {
+            out.push_str(name);
+            return out;
+        }
+        if self == Escaping::Values {
+            out.push_str("U__");
+        }
+        for (at, c) in name.char_indices() {
+            let digit_first = at == 0 && c.is_ascii_digit() && self != Escaping::Values;
+            let stays = (c.is_ascii_alphanumeric() && !digit_first) || (c == ':' && colons);
+            match (self, c) {
+                _ if stays => out.push(c),
+                (Escaping::Dots | Escaping::Values, '_') => out.push_str("__"),
+                (Escaping::Dots, '.') => out.push_str("_dot_"),
+                (Escaping::Dots, _) => out.push_str("__"),
+                (Escaping::Values, _) => out.push_str(&format!("_{:x}_", u32::from(c))),
+                _ => out.push('_'),
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_scheme_makes_a_name_that_everyone_reads() {
+        let metric =
+            |name| [Escaping::Underscores, Escaping::Dots, Escaping::Values].map(|by| by.metric(name));
+        assert_eq!(metric("a.b_c"), ["a_b_c", "a_dot_b__c", "U__a_2e_b__c"]);
+        assert_eq!(metric("größe:x"), ["gr__e:x", "gr____e:x", "U__gr_f6__df_e:x"]);
+        assert_eq!(metric("a_b"), ["a_b", "a__b", "a_b"]);
+        assert_eq!(metric("2x"), ["_x", "__x", "U__2x"]);
+        assert_eq!(Escaping::Underscores.label("a:b"), "a_b");
+        assert_eq!(Escaping::AllowUtf8.metric("größe"), "größe");
+    }
+}

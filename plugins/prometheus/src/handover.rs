@@ -1,0 +1,324 @@
+//! What one instance leaves to the next: records, one after another, each after its length.
+
+use std::rc::Rc;
+
+use prost::{DecodeError, Message, Oneof};
+
+use crate::{
+    config::Shape,
+    name::MetricName,
+    series::{
+        Exemplar, Exemplars, Exponential, Histogram, Kept, Kind, Point, Side, Store, Summary, Temporality,
+        Value,
+    },
+};
+
+/// A version that reads this one's records keeps it.
+const FORMAT: u32 = 1;
+
+#[derive(Clone, PartialEq, Message)]
+struct Record {
+    #[prost(oneof = "What", tags = "1, 2, 3, 4")]
+    what: Option<What>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+enum What {
+    /// The first record.
+    #[prost(message, tag = "1")]
+    Head(HeadRecord),
+    /// The series after it are of it.
+    #[prost(message, tag = "2")]
+    Family(FamilyRecord),
+    #[prost(message, tag = "3")]
+    Series(SeriesRecord),
+    #[prost(message, tag = "4")]
+    Target(TargetRecord),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct HeadRecord {
+    #[prost(uint32, tag = "1")]
+    format: u32,
+    /// Of the config: series that were made by another would stand beside those that this one makes.
+    #[prost(string, tag = "2")]
+    shape: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct FamilyRecord {
+    #[prost(string, tag = "1")]
+    name: String,
+    /// In the order of [`KINDS`].
+    #[prost(uint32, tag = "2")]
+    kind: u32,
+    #[prost(string, tag = "3")]
+    help: String,
+    #[prost(string, tag = "4")]
+    unit: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SeriesRecord {
+    #[prost(string, tag = "1")]
+    labels: String,
+    #[prost(fixed64, tag = "2")]
+    start_time_unix_nano: u64,
+    #[prost(fixed64, tag = "3")]
+    time_unix_nano: u64,
+    #[prost(uint64, tag = "4")]
+    age_ms: u64,
+    #[prost(message, repeated, tag = "5")]
+    exemplars: Vec<ExemplarRecord>,
+    #[prost(oneof = "ValueRecord", tags = "6, 7, 8, 9")]
+    value: Option<ValueRecord>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+enum ValueRecord {
+    #[prost(double, tag = "6")]
+    Number(f64),
+    #[prost(message, tag = "7")]
+    Histogram(HistogramRecord),
+    #[prost(message, tag = "8")]
+    Exponential(ExponentialRecord),
+    #[prost(message, tag = "9")]
+    Summary(SummaryRecord),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct HistogramRecord {
+    #[prost(double, repeated, tag = "1")]
+    bounds: Vec<f64>,
+    #[prost(uint64, repeated, tag = "2")]
+    counts: Vec<u64>,
+    #[prost(uint64, tag = "3")]
+    count: u64,
+    #[prost(double, optional, tag = "4")]
+    sum: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ExponentialRecord {
+    #[prost(sint32, tag = "1")]
+    schema: i32,
+    #[prost(double, tag = "2")]
+    zero_threshold: f64,
+    #[prost(uint64, tag = "3")]
+    zero_count: u64,
+    #[prost(uint64, tag = "4")]
+    count: u64,
+    #[prost(double, optional, tag = "5")]
+    sum: Option<f64>,
+    #[prost(sint32, tag = "6")]
+    positive_first: i32,
+    #[prost(uint64, repeated, tag = "7")]
+    positive: Vec<u64>,
+    #[prost(sint32, tag = "8")]
+    negative_first: i32,
+    #[prost(uint64, repeated, tag = "9")]
+    negative: Vec<u64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SummaryRecord {
+    #[prost(uint64, tag = "1")]
+    count: u64,
+    #[prost(double, tag = "2")]
+    sum: f64,
+    #[prost(double, repeated, tag = "3")]
+    quantiles: Vec<f64>,
+    #[prost(double, repeated, tag = "4")]
+    values: Vec<f64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ExemplarRecord {
+    #[prost(string, tag = "1")]
+    labels: String,
+    #[prost(double, tag = "2")]
+    value: f64,
+    #[prost(fixed64, tag = "3")]
+    time_unix_nano: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TargetRecord {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    labels: String,
+    #[prost(uint64, tag = "3")]
+    age_ms: u64,
+}
+
+const KINDS: [Kind; 5] = [Kind::Unknown, Kind::Gauge, Kind::Counter, Kind::Histogram, Kind::Summary];
+
+/// Series are made records one at a time: all at once they would be twice in memory.
+pub(crate) fn save(store: &Store, shape: &Shape, now_ms: u64) -> Vec<u8> {
+    let mut state = Vec::new();
+    let mut push = |what| {
+        // A vector grows as it must.
+        let _ = Record { what: Some(what) }.encode_length_delimited(&mut state);
+    };
+    push(What::Head(HeadRecord { format: FORMAT, shape: format!("{shape:?}") }));
+    for (key, target) in store.targets() {
+        let age_ms = now_ms.saturating_sub(target.updated_ms);
+        push(What::Target(TargetRecord { key: key.into(), labels: (&*target.labels).into(), age_ms }));
+    }
+    for (name, family) in store.families() {
+        let kind = KINDS.iter().position(|kind| *kind == family.kind).unwrap_or_default() as u32;
+        let (help, unit) = ((&*family.help).into(), (&*family.unit).into());
+        push(What::Family(FamilyRecord { name: name.into(), kind, help, unit }));
+        for series in family.series() {
+            let age_ms = now_ms.saturating_sub(series.updated_ms);
+            push(What::Series(SeriesRecord::of(&series.labels, &series.point, age_ms)));
+        }
+    }
+    state
+}
+
+/// Puts back what was saved under the same shape; false if it was another, and nothing came back.
+pub(crate) fn restore(
+    mut state: &[u8],
+    shape: &Shape,
+    (now_ms, limit): (u64, usize),
+) -> Result<Option<Store>, DecodeError> {
+    let mut store = Store::default();
+    let mut family = None;
+    let mut bounds: Rc<[f64]> = Rc::default();
+    let mut is_ours = false;
+    while !state.is_empty() {
+        match Record::decode_length_delimited(&mut state)?.what {
+            Some(What::Head(head)) => {
+                is_ours = head.format == FORMAT && head.shape == format!("{shape:?}");
+            }
+            _ if !is_ours => return Ok(None),
+            Some(What::Target(target)) => {
+                let updated_ms = now_ms.saturating_sub(target.age_ms);
+                // What is above a limit that shrank is gone.
+                let _ = store.target(&target.key, &target.labels, (updated_ms, limit));
+            }
+            Some(What::Family(of)) => {
+                let kind = KINDS.get(of.kind as usize).copied();
+                family = kind.map(|kind| (MetricName { name: of.name, unit: of.unit }, of.help, kind));
+            }
+            Some(What::Series(series)) => {
+                let updated_ms = now_ms.saturating_sub(series.age_ms);
+                if let (Some((name, help, kind)), Some(point)) = (&family, series.point(&mut bounds)) {
+                    let kept = Kept { name, help, kind: *kind };
+                    let _ = store.take(
+                        &kept,
+                        &series.labels,
+                        point,
+                        Temporality::Cumulative,
+                        (updated_ms, limit),
+                    );
+                }
+            }
+            None => {}
+        }
+    }
+    Ok(is_ours.then_some(store))
+}
+
+impl SeriesRecord {
+    fn of(labels: &str, point: &Point, age_ms: u64) -> SeriesRecord {
+        let exemplar = |exemplar: &Exemplar| ExemplarRecord {
+            labels: (&*exemplar.labels).into(),
+            value: exemplar.value,
+            time_unix_nano: exemplar.time_unix_nano,
+        };
+        SeriesRecord {
+            labels: labels.into(),
+            start_time_unix_nano: point.start_time_unix_nano,
+            time_unix_nano: point.time_unix_nano,
+            age_ms,
+            exemplars: point.exemplars.iter().flat_map(|exemplars| &exemplars.0).map(exemplar).collect(),
+            value: Some(ValueRecord::of(&point.value)),
+        }
+    }
+
+    fn point(&self, bounds: &mut Rc<[f64]>) -> Option<Point> {
+        let exemplar = |exemplar: &ExemplarRecord| Exemplar {
+            labels: exemplar.labels.as_str().into(),
+            value: exemplar.value,
+            time_unix_nano: exemplar.time_unix_nano,
+        };
+        let exemplars: Vec<Exemplar> = self.exemplars.iter().map(exemplar).collect();
+        Some(Point {
+            start_time_unix_nano: self.start_time_unix_nano,
+            time_unix_nano: self.time_unix_nano,
+            value: self.value.as_ref()?.value(bounds),
+            exemplars: (!exemplars.is_empty()).then(|| Box::new(Exemplars(exemplars))),
+        })
+    }
+}
+
+impl ValueRecord {
+    fn of(value: &Value) -> ValueRecord {
+        match value {
+            Value::Number(number) => ValueRecord::Number(*number),
+            Value::Histogram(histogram) => ValueRecord::Histogram(HistogramRecord {
+                bounds: histogram.bounds.to_vec(),
+                counts: histogram.counts.to_vec(),
+                count: histogram.count,
+                sum: histogram.sum,
+            }),
+            Value::Exponential(histogram) => ValueRecord::Exponential(ExponentialRecord {
+                schema: histogram.schema,
+                zero_threshold: histogram.zero_threshold,
+                zero_count: histogram.zero_count,
+                count: histogram.count,
+                sum: histogram.sum,
+                positive_first: histogram.positive.first,
+                positive: histogram.positive.counts.to_vec(),
+                negative_first: histogram.negative.first,
+                negative: histogram.negative.counts.to_vec(),
+            }),
+            Value::Summary(summary) => {
+                let (quantiles, values) = summary.quantiles.iter().copied().unzip();
+                ValueRecord::Summary(SummaryRecord {
+                    count: summary.count,
+                    sum: summary.sum,
+                    quantiles,
+                    values,
+                })
+            }
+        }
+    }
+
+    fn value(&self, bounds: &mut Rc<[f64]>) -> Value {
+        match self {
+            ValueRecord::Number(number) => Value::Number(*number),
+            ValueRecord::Histogram(histogram) => {
+                if **bounds != *histogram.bounds {
+                    *bounds = histogram.bounds.as_slice().into();
+                }
+                Value::Histogram(Box::new(Histogram {
+                    bounds: bounds.clone(),
+                    counts: histogram.counts.as_slice().into(),
+                    count: histogram.count,
+                    sum: histogram.sum,
+                }))
+            }
+            ValueRecord::Exponential(histogram) => {
+                let side = |first, counts: &[u64]| Side { first, counts: counts.into() };
+                Value::Exponential(Box::new(Exponential {
+                    schema: histogram.schema,
+                    zero_threshold: histogram.zero_threshold,
+                    zero_count: histogram.zero_count,
+                    count: histogram.count,
+                    sum: histogram.sum,
+                    positive: side(histogram.positive_first, &histogram.positive),
+                    negative: side(histogram.negative_first, &histogram.negative),
+                }))
+            }
+            ValueRecord::Summary(summary) => Value::Summary(Box::new(Summary {
+                count: summary.count,
+                sum: summary.sum,
+                quantiles: summary.quantiles.iter().copied().zip(summary.values.iter().copied()).collect(),
+            })),
+        }
+    }
+}

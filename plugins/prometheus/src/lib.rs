@@ -1,0 +1,187 @@
+//! Keeps metrics and shows them to Prometheus, as the Collector's `prometheus` exporter does.
+//!
+//! `translate` makes series of what comes (names, labels, types, deltas added up), `series` keeps them,
+//! `exposition` writes them for a scrape, `handover` for the next instance.
+
+mod config;
+mod exposition;
+mod handover;
+mod labels;
+mod name;
+mod report;
+mod series;
+mod translate;
+mod unit;
+
+use std::time::Duration;
+
+use spanloom_otlp::{ExportMetricsServiceRequest, Message};
+use spanloom_plugin::{HttpHandler, Incoming, Outgoing, clock, info, metrics::Gauge, prelude::*, schedule};
+
+use crate::{
+    config::{PrometheusConfig, Settings},
+    exposition::{negotiate, render},
+    report::Report,
+    series::Store,
+    translate::Translator,
+};
+
+/// The plugin: one instance has all series.
+#[derive(Deserialize)]
+#[serde(from = "PrometheusConfig")]
+pub struct Prometheus {
+    /// Taken apart by `configure`.
+    config: PrometheusConfig,
+    running: Option<Running>,
+}
+
+/// A plugin that is configured.
+struct Running {
+    settings: Settings,
+    store: Store,
+    report: Report,
+    series: Gauge,
+}
+
+/// Series that have expired are swept so often, however long they live.
+const SWEEP_AT_LEAST: Duration = Duration::from_secs(60);
+const SWEEP_AT_MOST: Duration = Duration::from_secs(1);
+
+impl From<PrometheusConfig> for Prometheus {
+    fn from(config: PrometheusConfig) -> Prometheus {
+        Prometheus { config, running: None }
+    }
+}
+
+impl Exporter for Prometheus {
+    fn describe(of_crate: Description) -> Description {
+        Description {
+            signals: vec![Signal::Metrics],
+            concurrency: Concurrency::Single,
+            ..of_crate.with_schema(include_str!("../config.schema.json"))
+        }
+    }
+
+    fn configure(&mut self) -> Result<(), ConfigError> {
+        let running = Running::new(self.config.settings()?);
+        running.wake_later();
+        self.running = Some(running);
+        Ok(())
+    }
+
+    /// Series stay, unless they would now have other names or labels.
+    fn reconfigure(&mut self, new: Prometheus) -> Result<(), ConfigError> {
+        let old = self.running.take();
+        *self = new;
+        if let (Some(new), Some(old)) = (&mut self.running, old)
+            && new.settings.shape == old.settings.shape
+        {
+            new.store = old.store;
+        }
+        Ok(())
+    }
+
+    fn export_spans(&mut self, _spans: SpanBatch) -> Result<(), ExportError> {
+        Err(Failure::permanent("spans are not taken").into())
+    }
+
+    fn export_metrics(&mut self, metrics: MetricsBatch) -> Result<(), ExportError> {
+        let request = ExportMetricsServiceRequest::decode(metrics.otlp().as_slice())
+            .map_err(|error| Failure::permanent(format!("no OTLP: {error}")))?;
+        self.running()?.take(&request);
+        Ok(())
+    }
+}
+
+impl HttpHandler for Prometheus {
+    fn handle(&mut self, request: Incoming) -> Outgoing {
+        match self.running() {
+            Ok(_) if request.path != "/metrics" => answer(404, "the metrics are at /metrics\n"),
+            Ok(running) => running.scrape(&request),
+            Err(_) => answer(503, "not configured\n"),
+        }
+    }
+}
+
+impl Timer for Prometheus {
+    fn wake(&mut self, _out: &mut Output) -> Result<(), Failure> {
+        let running = self.running()?;
+        running.sweep();
+        running.wake_later();
+        Ok(())
+    }
+}
+
+impl Handover for Prometheus {
+    fn save(&mut self) -> Result<Saved, Failure> {
+        let running = self.running()?;
+        running.sweep();
+        let state = handover::save(&running.store, &running.settings.shape, now_ms());
+        Ok(Saved { state, batches: Vec::new() })
+    }
+
+    fn restore(&mut self, saved: Saved) -> Result<(), Failure> {
+        let running = self.running()?;
+        let limits = (now_ms(), running.settings.series_limit);
+        match handover::restore(&saved.state, &running.settings.shape, limits) {
+            Ok(Some(store)) => running.store = store,
+            Ok(None) => info!("series begin anew: the config, or the version, gives them other names"),
+            Err(error) => return Err(Failure::permanent(format!("no state of this plugin: {error}"))),
+        }
+        Ok(())
+    }
+}
+
+impl Prometheus {
+    fn running(&mut self) -> Result<&mut Running, Failure> {
+        self.running.as_mut().ok_or_else(|| Failure::permanent("called before it was configured"))
+    }
+}
+
+impl Running {
+    fn new(settings: Settings) -> Running {
+        let series =
+            Gauge::new("prometheus_exporter_series", "Series that a scrape shows, targets included", &[]);
+        Running { settings, store: Store::default(), report: Report::new(), series }
+    }
+
+    fn take(&mut self, request: &ExportMetricsServiceRequest) {
+        let now = (now_ms(), clock::now_unix_nano());
+        Translator::new(&self.settings, &mut self.store, &mut self.report, now).take(request);
+        self.series.set(self.store.len() as f64);
+    }
+
+    fn scrape(&mut self, request: &Incoming) -> Outgoing {
+        self.sweep();
+        let accepts = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("accept"));
+        let accept = accepts.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(",");
+        let wanted = negotiate(&accept, self.settings.open_metrics);
+        let body = render(&self.settings, &self.store, wanted);
+        let mut headers = self.settings.response_headers.clone();
+        headers.push(("content-type".into(), wanted.content_type()));
+        Outgoing { status: 200, headers, body }
+    }
+
+    fn sweep(&mut self) {
+        let since_ms =
+            self.settings.expiration_ms.map_or(0, |expiration_ms| now_ms().saturating_sub(expiration_ms));
+        self.store.sweep(since_ms);
+        self.series.set(self.store.len() as f64);
+    }
+
+    fn wake_later(&self) {
+        let expiration = self.settings.expiration_ms.map_or(SWEEP_AT_LEAST, Duration::from_millis);
+        schedule::wake_after(expiration.clamp(SWEEP_AT_MOST, SWEEP_AT_LEAST));
+    }
+}
+
+fn now_ms() -> u64 {
+    u64::try_from(clock::monotonic().as_millis()).unwrap_or(u64::MAX - 1)
+}
+
+fn answer(status: u16, text: &str) -> Outgoing {
+    let headers = vec![("content-type".into(), "text/plain; charset=utf-8".into())];
+    Outgoing { status, headers, body: text.into() }
+}
+
+spanloom_plugin::exporter!(Prometheus: HttpHandler, Timer, Handover);

@@ -1,0 +1,117 @@
+//! Histograms with explicit bounds.
+
+use std::rc::Rc;
+
+use spanloom_otlp::HistogramDataPoint;
+
+use super::Dropped;
+
+/// Most buckets that a point may have.
+const BUCKETS_LIMIT: usize = 10_000;
+
+/// Not cumulative; one count more than there are bounds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Histogram {
+    pub(crate) bounds: Rc<Bounds>,
+    pub(crate) counts: Box<[u64]>,
+    pub(crate) count: u64,
+    /// None if what was measured can be negative.
+    pub(crate) sum: Option<f64>,
+}
+
+/// Upper, inclusive, ascending, without `+Inf`. The series of a family share them.
+pub(crate) type Bounds = [f64];
+
+impl Histogram {
+    /// `known` are bounds that the family's last point had.
+    pub(crate) fn of(point: &HistogramDataPoint, known: &mut Rc<Bounds>) -> Result<Histogram, Dropped> {
+        let mut counts = point.bucket_counts.clone();
+        let mut bounds = point.explicit_bounds.as_slice();
+        if counts.is_empty() && bounds.is_empty() {
+            counts.push(point.count);
+        }
+        if counts.len() != bounds.len() + 1 || counts.len() > BUCKETS_LIMIT {
+            return Err(Dropped::Invalid);
+        }
+        // The last bucket reaches to infinity in any case.
+        if let Some((&f64::INFINITY, others)) = bounds.split_last() {
+            bounds = others;
+            let beyond = counts.pop().unwrap_or_default();
+            if let Some(last) = counts.last_mut() {
+                *last = last.saturating_add(beyond);
+            }
+        }
+        if !bounds.iter().all(|bound| bound.is_finite()) || !bounds.is_sorted_by(|a, b| a < b) {
+            return Err(Dropped::Invalid);
+        }
+        if **known != *bounds {
+            *known = bounds.into();
+        }
+        let in_buckets = counts.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
+        let count = in_buckets.max(point.count);
+        if let Some(last) = counts.last_mut() {
+            *last = last.saturating_add(count - in_buckets);
+        }
+        Ok(Histogram { bounds: known.clone(), counts: counts.into(), count, sum: point.sum })
+    }
+
+    /// False if the bounds differ.
+    pub(crate) fn add(&mut self, before: &Histogram) -> bool {
+        if self.bounds != before.bounds {
+            return false;
+        }
+        for (count, before) in self.counts.iter_mut().zip(&before.counts) {
+            *count = count.saturating_add(*before);
+        }
+        self.count = self.count.saturating_add(before.count);
+        self.sum = self.sum.zip(before.sum).map(|(sum, before)| sum + before);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(bounds: &[f64], counts: &[u64], count: u64) -> Result<Histogram, Dropped> {
+        let point = HistogramDataPoint {
+            explicit_bounds: bounds.into(),
+            bucket_counts: counts.into(),
+            count,
+            ..HistogramDataPoint::default()
+        };
+        Histogram::of(&point, &mut Rc::default())
+    }
+
+    #[test]
+    fn a_histogram_without_buckets_has_one() {
+        assert_eq!(*of(&[], &[], 7).unwrap().counts, [7]);
+    }
+
+    #[test]
+    fn a_bound_at_infinity_is_no_other_bucket() {
+        let histogram = of(&[1.0, f64::INFINITY], &[1, 2, 3], 6).unwrap();
+        assert_eq!((&*histogram.bounds, &*histogram.counts), (&[1.0][..], &[1, 5][..]));
+    }
+
+    #[test]
+    fn the_buckets_hold_all_that_is_counted() {
+        assert_eq!(of(&[1.0], &[1, 2], 5).unwrap().counts[1], 4);
+        assert_eq!(of(&[1.0], &[1, 2], 0).unwrap().count, 3);
+        assert_eq!(of(&[1.0], &[u64::MAX, 2], 0).unwrap().count, u64::MAX);
+    }
+
+    #[test]
+    fn what_is_no_histogram_is_refused() {
+        for (bounds, counts) in [
+            (&[1.0, 1.0][..], &[1, 2, 3][..]),
+            (&[2.0, 1.0], &[1, 2, 3]),
+            (&[f64::NAN], &[1, 2]),
+            (&[f64::NEG_INFINITY], &[1, 2]),
+            (&[1.0], &[1]),
+            (&[], &[1, 2]),
+        ] {
+            assert_eq!(of(bounds, counts, 3), Err(Dropped::Invalid), "{bounds:?}");
+        }
+    }
+}

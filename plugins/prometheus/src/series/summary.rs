@@ -1,0 +1,50 @@
+use spanloom_otlp::SummaryDataPoint;
+
+/// Quantiles that the sender worked out.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Summary {
+    pub(crate) count: u64,
+    pub(crate) sum: f64,
+    /// Each quantile with its value, ascending, from 0 to 1, once.
+    pub(crate) quantiles: Box<[(f64, f64)]>,
+}
+
+/// Most quantiles of a series.
+const LIMIT: usize = 1_000;
+
+impl Summary {
+    /// Leaves out what OTLP says cannot be: quantiles beyond 0 and 1, and negative values of them.
+    pub(crate) fn of(point: &SummaryDataPoint) -> Summary {
+        let quantiles = point.quantile_values.iter().take(LIMIT).map(|at| (at.quantile + 0.0, at.value));
+        let can_be = |(quantile, value): &(f64, f64)| {
+            (0.0..=1.0).contains(quantile) && (*value >= 0.0 || value.is_nan())
+        };
+        let mut quantiles: Vec<(f64, f64)> = quantiles.filter(can_be).collect();
+        quantiles.sort_by(|a, b| a.0.total_cmp(&b.0));
+        quantiles.dedup_by(|b, a| a.0 == b.0);
+        Summary { count: point.count, sum: point.sum, quantiles: quantiles.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spanloom_otlp::summary_data_point::ValueAtQuantile;
+
+    use super::*;
+
+    #[test]
+    fn quantiles_ascend_and_are_quantiles() {
+        let at = |quantile, value| ValueAtQuantile { quantile, value };
+        let quantile_values = vec![
+            at(0.9, 3.0),
+            at(0.5, 2.0),
+            at(0.5, 7.0),
+            at(1.5, 1.0),
+            at(f64::NAN, 1.0),
+            at(0.1, -1.0),
+            at(-0.0, 0.5),
+        ];
+        let point = SummaryDataPoint { quantile_values, ..SummaryDataPoint::default() };
+        assert_eq!(*Summary::of(&point).quantiles, [(0.0, 0.5), (0.5, 2.0), (0.9, 3.0)]);
+    }
+}

@@ -1,0 +1,70 @@
+//! Whom metrics are of: `job` and `instance`, and the labels of the instrumentation scope.
+
+use spanloom_otlp::{KeyValue, ScopeMetrics};
+
+use crate::{
+    config::Shape,
+    labels::{Reserved, label_name, value_text},
+};
+
+/// Who was measured. Either may be empty.
+pub(super) struct Target {
+    job: String,
+    instance: String,
+}
+
+const NAME: &str = "service.name";
+const NAMESPACE: &str = "service.namespace";
+const INSTANCE: &str = "service.instance.id";
+
+/// Whether `job` and `instance` say it.
+pub(super) fn is_of_target(key: &str) -> bool {
+    [NAME, NAMESPACE, INSTANCE].contains(&key)
+}
+
+impl Target {
+    pub(super) fn of(attributes: &[KeyValue]) -> Target {
+        let text = |key| {
+            let found = attributes.iter().find(|attribute| attribute.key == key);
+            found.map(|attribute| value_text(attribute.value.as_ref())).unwrap_or_default()
+        };
+        let (name, namespace) = (text(NAME), text(NAMESPACE));
+        let job = match namespace.is_empty() || name.is_empty() {
+            true => name.into_owned(),
+            false => format!("{namespace}/{name}"),
+        };
+        Target { job, instance: text(INSTANCE).into_owned() }
+    }
+
+    pub(super) fn reserved(&self) -> Reserved {
+        let mut reserved = Reserved::default();
+        reserved.add("job", &self.job);
+        reserved.add("instance", &self.instance);
+        reserved
+    }
+}
+
+/// The labels that attributes may not take the place of. Constant ones win over all.
+pub(super) fn reserved(shape: &Shape, target: &Target, scope: &ScopeMetrics) -> Reserved {
+    let mut reserved = Reserved::default();
+    for (name, value) in &shape.const_labels {
+        reserved.add(name, value);
+    }
+    reserved.add("job", &target.job);
+    reserved.add("instance", &target.instance);
+    if shape.scope_labels {
+        add_scope(&mut reserved, scope, shape.names.utf8);
+    }
+    reserved
+}
+
+fn add_scope(reserved: &mut Reserved, scope: &ScopeMetrics, utf8: bool) {
+    reserved.add("otel_scope_schema_url", &scope.schema_url);
+    let Some(of) = &scope.scope else { return };
+    reserved.add("otel_scope_name", &of.name);
+    reserved.add("otel_scope_version", &of.version);
+    for attribute in &of.attributes {
+        let key = format!("otel_scope_{}", attribute.key);
+        reserved.add_beside(&label_name(&key, utf8), &value_text(attribute.value.as_ref()));
+    }
+}

@@ -1,0 +1,9 @@
+//! What a scrape sees: golden files for every rule, and properties that hold whatever comes.
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
+
+mod arbitrary;
+mod client_model;
+mod golden;
+mod life;
+mod parsers;
+mod scrape;
