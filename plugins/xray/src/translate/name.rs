@@ -108,7 +108,7 @@ pub(crate) fn clean(name: Cow<'_, str>) -> Cow<'_, str> {
 fn allowed(c: &char) -> bool {
     match u8::try_from(*c) {
         Ok(byte) if byte.is_ascii() => is_plain(byte),
-        _ => unicode_ident::is_xid_start(*c) || c.is_numeric(),
+        _ => (unicode_ident::is_xid_start(*c) && c.is_alphabetic()) || c.is_numeric(),
     }
 }
 
