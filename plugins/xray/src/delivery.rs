@@ -52,7 +52,7 @@ impl<'p> Delivery<'p> {
         if self.pending.is_empty() {
             self.body.raw("{\"TraceSegmentDocuments\":[").newline();
         }
-        self.body.string(document.json);
+        self.body.embed(document.json);
         self.pending.push((row, document.id));
         if self.pending.len() == MAX_DOCUMENTS {
             self.put();
@@ -63,9 +63,9 @@ impl<'p> Delivery<'p> {
     pub(crate) fn refuse(&mut self, row: u32, why: Refused) {
         self.counters.refused_span(why);
         let message = match why {
-            Refused::NoTraceId => "the span has no trace id",
-            Refused::NoSpanId => "the span has no id",
-            Refused::OldTraceId => "the trace id begins with no time of the past 28 days",
+            Refused::TraceIdMissing => "the span has no trace id",
+            Refused::SpanIdMissing => "the span has no id",
+            Refused::TraceIdOld => "the trace id begins with no time of the past 28 days",
         };
         self.failures.add(row, &Failure::permanent(message));
     }

@@ -88,7 +88,8 @@ pub(crate) fn fit(json: &mut Writer, mut write: impl FnMut(&mut Writer, Detail))
     write(json, Detail::FULL);
     let mut worst = None;
     for (detail, cut) in STEPS {
-        if json.as_bytes().len() <= MAX_DOCUMENT_BYTES {
+        // The length as it is sent is the greater, and at hand.
+        if json.as_bytes().len() <= MAX_DOCUMENT_BYTES || json.document_len() <= MAX_DOCUMENT_BYTES {
             break;
         }
         json.clear();

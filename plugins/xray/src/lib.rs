@@ -98,10 +98,13 @@ pub fn documents(config_json: &str, spans: &SpanBatch) -> Result<Vec<String>, St
     let flat = spans.flat();
     let rules = Rules::new(&config).at(clock::now_unix_nano());
     let mut translation = Translation::new(&flat, &rules);
-    let mut documents = Vec::new();
+    let mut documents = json::Writer::default();
     for (row, span) in flat.spans().enumerate() {
         // What is refused has none.
-        let _ = translation.span(row, span, |document| documents.push(document.json.to_owned()));
+        let _ = translation.span(row, span, |document| {
+            documents.embed(document.json);
+        });
     }
-    Ok(documents)
+    let list = format!("[{}]", documents.as_str());
+    spanloom_plugin::serde_json::from_str(&list).map_err(|error| error.to_string())
 }

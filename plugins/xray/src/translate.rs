@@ -48,10 +48,10 @@ pub(crate) struct Rules {
 /// Why a span has no document, or a link no place in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Refused {
-    NoTraceId,
-    NoSpanId,
+    TraceIdMissing,
+    SpanIdMissing,
     /// The seconds in its trace id are not of the past 28 days.
-    OldTraceId,
+    TraceIdOld,
 }
 
 /// What is counted of a batch.
@@ -76,7 +76,8 @@ pub(crate) struct Translation<'a> {
 /// A segment's id with its document.
 pub(crate) struct Document<'d> {
     pub(crate) id: [u8; 8],
-    pub(crate) json: &'d str,
+    /// To be embedded.
+    pub(crate) json: &'d Writer,
 }
 
 impl Rules {
@@ -108,13 +109,13 @@ impl Rules {
 
     fn check_ids(&self, trace_id: &[u8; 16], span_id: &[u8; 8]) -> Result<(), Refused> {
         if *trace_id == [0; 16] {
-            return Err(Refused::NoTraceId);
+            return Err(Refused::TraceIdMissing);
         }
         if *span_id == [0; 8] {
-            return Err(Refused::NoSpanId);
+            return Err(Refused::SpanIdMissing);
         }
         if self.validate_epoch && !ids::is_recent(trace_id, self.now_unix_nano) {
-            return Err(Refused::OldTraceId);
+            return Err(Refused::TraceIdOld);
         }
         Ok(())
     }
@@ -124,9 +125,9 @@ impl Refused {
     /// As a label.
     pub(crate) fn reason(self) -> &'static str {
         match self {
-            Refused::NoTraceId => "no_trace_id",
-            Refused::NoSpanId => "no_span_id",
-            Refused::OldTraceId => "trace_id_epoch",
+            Refused::TraceIdMissing => "no_trace_id",
+            Refused::SpanIdMissing => "no_span_id",
+            Refused::TraceIdOld => "trace_id_epoch",
         }
     }
 }
@@ -142,7 +143,7 @@ impl<'a> Translation<'a> {
             keys: Keys::new(flat),
             resources,
             attributes: Vec::new(),
-            json: Writer::default(),
+            json: Writer::embedded(),
             tally: Tally::default(),
         }
     }
@@ -168,7 +169,7 @@ impl<'a> Translation<'a> {
         for segment in local_root::segments(&told, resource) {
             let cut = segment.document(&mut self.json, self.rules, &mut self.names);
             self.tally.cuts.extend(cut);
-            emit(Document { id: segment.id, json: self.json.as_str() });
+            emit(Document { id: segment.id, json: &self.json });
         }
         Ok(())
     }

@@ -152,7 +152,7 @@ impl Segment<'_, '_> {
     /// `metadata`, if there is any.
     pub(super) fn write_metadata(&self, json: &mut Writer, rules: &Rules, detail: Detail) {
         let attributes: &[_] = if self.is_service { &[] } else { self.span.attributes };
-        let has_resource = !self.subsegment && !self.resource.metadata.is_empty();
+        let has_resource = !self.subsegment && !self.resource.metadata.as_bytes().is_empty();
         let kept = |of: &Attribute<'_>| matches!(of.place, Place::Metadata | Place::Namespace);
         if !has_resource && !attributes.iter().any(kept) {
             return;
@@ -180,9 +180,7 @@ impl Segment<'_, '_> {
                 shorter = self.resource.metadata_in(rules, detail);
                 &shorter
             };
-            if !of_resource.is_empty() {
-                json.raw(of_resource);
-            }
+            json.append(of_resource);
         }
         for attribute in attributes {
             match attribute.place {

@@ -73,7 +73,7 @@ pub(crate) fn write(
     };
     let Some(platform) = platform else { return };
     json.key("aws").object(|json| {
-        json.raw(platform);
+        json.append(platform);
         if let Some(call) = call {
             call.write(json, detail);
         }

@@ -8,20 +8,20 @@ use super::{Rules, fields};
 use crate::document::Detail;
 
 /// JSON fields without the braces around them; none if the sender says that it runs elsewhere than on AWS.
-pub(crate) fn fields(attributes: &Attributes<'_>, rules: &Rules, detail: Detail) -> Option<String> {
+pub(crate) fn fields(attributes: &Attributes<'_>, rules: &Rules, detail: Detail) -> Option<Writer> {
     if text(attributes, "cloud.provider").is_some_and(|provider| provider != "aws") {
         return None;
     }
     let platform =
         Platform { attributes, name: text(attributes, "cloud.platform").unwrap_or_default(), detail };
-    let mut json = Writer::default();
+    let mut json = Writer::embedded();
     platform.elastic_beanstalk(&mut json);
     platform.log_groups(&mut json, &rules.log_groups);
     platform.ecs(&mut json);
     platform.ec2(&mut json);
     platform.eks(&mut json);
     platform.sdk(&mut json);
-    Some(json.as_str().to_owned())
+    Some(json)
 }
 
 struct Platform<'a, 'b> {

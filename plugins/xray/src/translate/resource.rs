@@ -20,11 +20,11 @@ pub(crate) struct Resource<'a> {
     pub(crate) service_version: Option<&'a str>,
     pub(crate) account_id: Option<&'a str>,
     /// The fields of `aws` that are about where the sender runs; none if that is not AWS.
-    pub(crate) platform: Option<String>,
+    pub(crate) platform: Option<Writer>,
     /// Indexed attributes: numbers of their names, and values.
     pub(crate) annotations: Vec<(usize, ValueRef<'a>)>,
     /// The fields that the other attributes make in the metadata.
-    pub(crate) metadata: String,
+    pub(crate) metadata: Writer,
 }
 
 impl<'a> Resource<'a> {
@@ -43,7 +43,7 @@ impl<'a> Resource<'a> {
             account_id: text("cloud.account.id"),
             platform: platform::fields(&attributes, rules, Detail::FULL),
             annotations: Vec::new(),
-            metadata: String::new(),
+            metadata: Writer::embedded(),
             attributes: resource.attributes(),
         };
         made.divide(rules, names);
@@ -51,17 +51,17 @@ impl<'a> Resource<'a> {
     }
 
     /// The platform in less detail.
-    pub(crate) fn platform_in(&self, rules: &Rules, detail: Detail) -> Option<String> {
+    pub(crate) fn platform_in(&self, rules: &Rules, detail: Detail) -> Option<Writer> {
         platform::fields(&self.attributes, rules, detail)
     }
 
     /// The metadata in less detail.
-    pub(crate) fn metadata_in(&self, rules: &Rules, detail: Detail) -> String {
-        let mut json = Writer::default();
+    pub(crate) fn metadata_in(&self, rules: &Rules, detail: Detail) -> Writer {
+        let mut json = Writer::embedded();
         for (key, value) in self.metadata_attributes(rules) {
             attributes::write_metadata_field(&mut json, &format!("{PREFIX}{key}"), value, detail);
         }
-        json.as_str().to_owned()
+        json
     }
 
     /// An attribute by its key with the prefix.
