@@ -276,6 +276,7 @@ fn escape_bytes<const TWICE: bool>(out: &mut Vec<u8>, bytes: &[u8]) {
     if TWICE { twice(out, bytes) } else { once(out, bytes) }
 }
 
+#[inline]
 fn once(out: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
         match byte {

@@ -1,5 +1,7 @@
 //! What is sent, and what becomes of spans by what the service answers.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

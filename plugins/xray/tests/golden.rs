@@ -2,6 +2,8 @@
 //!
 //! `SPANLOOM_UPDATE_SNAPSHOTS=1 cargo test -p spanloom-xray --test golden` writes the documents anew.
 
+#![expect(clippy::expect_used, reason = "tests fail by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

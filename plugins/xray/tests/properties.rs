@@ -1,5 +1,7 @@
 //! Whatever a span says, its documents are JSON that X-Ray takes.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
