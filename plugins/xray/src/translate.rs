@@ -159,8 +159,8 @@ impl<'a> Translation<'a> {
         let Some(resource) = self.resources.get(span.resource().number()) else { return Ok(()) };
         let refusals = span.links().filter_map(|link| links::refusal(&link, self.rules));
         self.tally.links.extend(refusals);
-        let fields = self.keys.read(self.flat, row, &span, self.rules, &mut self.names);
-        let mut told = Told::new(span, fields, resource);
+        self.keys.read(self.flat, row, &span, self.rules, &mut self.names);
+        let mut told = Told::new(span, self.keys.fields(), resource);
         let explicit = told.explicit_annotations();
         self.attributes.clear();
         self.keys.place(&told.taken(), &explicit, self.rules, &mut self.names, &mut self.attributes);

@@ -162,16 +162,10 @@ fn content_length(span: &FlatSpan<'_>, fields: &Fields<'_>) -> Option<i64> {
 }
 
 fn received_bytes(attributes: Attributes<'_>) -> Option<i64> {
-    let mut fields = Fields::default();
-    for (key, value) in attributes {
-        match key {
-            "message.type" => fields.set(Key::MessageType, value),
-            "messaging.message_payload_size_bytes" | "messaging.message.body.size" => {
-                fields.set(Key::MessageSize, value);
-            }
-            _ => {}
-        }
+    attributes.clone().find_key("message.type").filter(|kind| *kind == ValueRef::Text("RECEIVED"))?;
+    let sizes = ["messaging.message_payload_size_bytes", "messaging.message.body.size"];
+    match sizes.iter().find_map(|key| attributes.clone().find_key(key)) {
+        Some(ValueRef::Int(size)) => Some(size),
+        _ => None,
     }
-    let received = fields.get(Key::MessageType) == Some(ValueRef::Text("RECEIVED"));
-    fields.int(Key::MessageSize).filter(|_| received)
 }

@@ -14,6 +14,7 @@ pub(crate) struct Keys<'a> {
     known: Vec<Known>,
     /// The attributes of the span that was read last.
     found: Vec<Found<'a>>,
+    fields: Fields<'a>,
 }
 
 /// What a key means.
@@ -62,10 +63,15 @@ impl Taken {
 
 impl<'a> Keys<'a> {
     pub(crate) fn new(flat: &FlatSpans) -> Keys<'a> {
-        Keys { places: vec![0; flat.ends.len()], known: Vec::new(), found: Vec::new() }
+        Keys {
+            places: vec![0; flat.ends.len()],
+            known: Vec::new(),
+            found: Vec::new(),
+            fields: Fields::default(),
+        }
     }
 
-    /// What the attributes of the span in that row say. Of a key that occurs twice the first counts.
+    /// Reads the attributes of the span in that row. Of a key that occurs twice the first counts.
     pub(crate) fn read(
         &mut self,
         flat: &'a FlatSpans,
@@ -73,8 +79,8 @@ impl<'a> Keys<'a> {
         span: &FlatSpan<'a>,
         rules: &Rules,
         names: &mut AnnotationNames,
-    ) -> Fields<'a> {
-        let mut fields = Fields::default();
+    ) {
+        self.fields = Fields::default();
         self.found.clear();
         let end = |row: usize| flat.attribute_ends.get(row).map_or(0, |end| *end as usize);
         let start = row.checked_sub(1).map_or(0, end);
@@ -84,11 +90,15 @@ impl<'a> Keys<'a> {
             let Some(known) = self.known.get_mut(at).filter(|known| known.seen != row + 1) else { continue };
             known.seen = row + 1;
             if let Some(key) = known.key {
-                fields.set(key, value);
+                self.fields.set(key, value);
             }
             self.found.push(Found { known: at, key, value });
         }
-        fields
+    }
+
+    /// What the span that was read last says.
+    pub(crate) fn fields(&self) -> &Fields<'a> {
+        &self.fields
     }
 
     /// Where each of the attributes goes. `explicit` are keys that the span itself wants indexed.

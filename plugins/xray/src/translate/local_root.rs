@@ -37,7 +37,7 @@ fn segment<'a, 's>(told: &'s Told<'a, 's>, resource: &'s Resource<'a>) -> Segmen
         span_name: span.name(),
         service: resource.service_name,
     };
-    let Name { text, is_aws_service } = naming.name(&told.fields);
+    let Name { text, is_aws_service } = naming.name(told.fields);
     let parent_id = span.parent_span_id().copied();
     let subsegment = kind != SpanKind::Server && parent_id.is_some();
     let is_aws = is_aws_service || told.fields.is_aws_api();
@@ -47,7 +47,7 @@ fn segment<'a, 's>(told: &'s Told<'a, 's>, resource: &'s Resource<'a>) -> Segmen
         id: *span.span_id(),
         parent_id,
         name: name::clean(text),
-        namespace: if is_aws { Some("aws") } else { namespace(kind, subsegment, &told.fields) },
+        namespace: if is_aws { Some("aws") } else { namespace(kind, subsegment, told.fields) },
         subsegment,
         is_service: false,
         has_links: true,

@@ -23,7 +23,7 @@ use crate::ids::TraceId;
 /// What a span tells, whichever documents it becomes.
 pub(crate) struct Told<'a, 's> {
     pub(crate) span: FlatSpan<'a>,
-    pub(crate) fields: Fields<'a>,
+    pub(crate) fields: &'s Fields<'a>,
     pub(crate) attributes: &'s [Attribute<'a>],
     /// Attributes of the resource that the span asks to be indexed.
     pub(crate) resource_annotations: Vec<(usize, ValueRef<'a>)>,
@@ -49,16 +49,16 @@ pub(crate) struct Segment<'a, 's> {
 }
 
 impl<'a, 's> Told<'a, 's> {
-    pub(crate) fn new(span: FlatSpan<'a>, fields: Fields<'a>, resource: &Resource<'a>) -> Told<'a, 's> {
+    pub(crate) fn new(span: FlatSpan<'a>, fields: &'s Fields<'a>, resource: &Resource<'a>) -> Told<'a, 's> {
         Told {
             attributes: &[],
             resource_annotations: Vec::new(),
             has_platform: resource.platform.is_some(),
-            http: Http::of(&span, &fields),
-            sql: Sql::of(span.name(), &fields),
-            call: Call::of(&fields, resource),
-            fault: Fault::of(&span, &fields),
-            cause: Cause::of(&span, &fields, resource.language),
+            http: Http::of(&span, fields),
+            sql: Sql::of(span.name(), fields),
+            call: Call::of(fields, resource),
+            fault: Fault::of(&span, fields),
+            cause: Cause::of(&span, fields, resource.language),
             span,
             fields,
         }
