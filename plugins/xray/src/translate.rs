@@ -52,6 +52,8 @@ pub(crate) enum Refused {
     SpanIdMissing,
     /// The seconds in its trace id are not of the past 28 days.
     TraceIdOld,
+    /// The batch names a resource that it does not hold.
+    ResourceMissing,
 }
 
 /// What is counted of a batch.
@@ -128,6 +130,7 @@ impl Refused {
             Refused::TraceIdMissing => "no_trace_id",
             Refused::SpanIdMissing => "no_span_id",
             Refused::TraceIdOld => "trace_id_epoch",
+            Refused::ResourceMissing => "no_resource",
         }
     }
 }
@@ -156,7 +159,7 @@ impl<'a> Translation<'a> {
         mut emit: impl FnMut(Document<'_>),
     ) -> Result<(), Refused> {
         self.rules.check_ids(span.trace_id(), span.span_id())?;
-        let Some(resource) = self.resources.get(span.resource().number()) else { return Ok(()) };
+        let resource = self.resources.get(span.resource().number()).ok_or(Refused::ResourceMissing)?;
         let refusals = span.links().filter_map(|link| links::refusal(&link, self.rules));
         self.tally.links.extend(refusals);
         self.keys.read(self.flat, row, &span, self.rules, &mut self.names);

@@ -352,7 +352,7 @@ fn no_character_of_a_name_is_one_that_x_ray_forbids() {
     let spans: Vec<Value> = every.chunks(50).map(span).collect();
     let request = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]});
     let spans = testing::from_json(&request.to_string()).expect("OTLP");
-    for document in spanloom_xray::documents("{}", &spans).expect("a config") {
-        check(&document);
-    }
+    let documents = spanloom_xray::documents("{}", &spans).expect("a config");
+    assert_eq!(documents.len(), every.len().div_ceil(50));
+    documents.iter().for_each(|document| check(document));
 }
