@@ -21,6 +21,8 @@ pub struct Writer {
     out: Vec<u8>,
     /// A value stands before, so that the next one needs a comma.
     follows: bool,
+    /// What is written is to stand in a string, and is escaped as it is written.
+    embedded: bool,
 }
 
 /// What can be written as one JSON value.
@@ -31,6 +33,54 @@ pub trait Write {
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 impl Writer {
+    /// A writer of JSON that is to be a string of other JSON, as some services take their documents: what it writes can
+    /// be [embedded](Writer::embed) as it is, which spares escaping it in a second pass.
+    ///
+    /// ```
+    /// # use spanloom_plugin::json::Writer;
+    /// let mut document = Writer::embedded();
+    /// document.object(|json| {
+    ///     json.field("name", "GET /");
+    /// });
+    /// let mut json = Writer::default();
+    /// json.array(|json| {
+    ///     json.embed(&document);
+    /// });
+    /// assert_eq!(json.as_str(), r#"["{\"name\":\"GET /\"}"]"#);
+    /// ```
+    pub fn embedded() -> Writer {
+        Writer { embedded: true, ..Writer::default() }
+    }
+
+    /// What an embedded writer has written, as one string.
+    pub fn embed(&mut self, document: &Writer) -> &mut Writer {
+        self.comma();
+        self.quote();
+        self.out.extend_from_slice(&document.out);
+        self.quote();
+        self
+    }
+
+    /// What another writer of the same kind has written: values of an array, or keys with their values.
+    pub fn append(&mut self, part: &Writer) -> &mut Writer {
+        if !part.out.is_empty() {
+            self.comma();
+            self.out.extend_from_slice(&part.out);
+        }
+        self
+    }
+
+    /// The bytes that were written, before they were escaped if they are to be embedded.
+    pub fn document_len(&self) -> usize {
+        let mut escaped = false;
+        // Each escape of what is embedded is a backslash and one character.
+        let escape = |byte: &&u8| {
+            escaped = !escaped && **byte == b'\\';
+            escaped
+        };
+        self.out.len() - if self.embedded { self.out.iter().filter(escape).count() } else { 0 }
+    }
+
     /// What is written between braces: keys with their values.
     pub fn object(&mut self, fields: impl FnOnce(&mut Writer)) -> &mut Writer {
         self.between(b'{', fields, b'}')
@@ -65,9 +115,13 @@ impl Writer {
     #[inline]
     pub fn string(&mut self, text: &str) -> &mut Writer {
         self.comma();
-        self.out.push(b'"');
-        escape(&mut self.out, text.as_bytes());
-        self.out.push(b'"');
+        self.quote();
+        if self.embedded {
+            escape::<true>(&mut self.out, text.as_bytes());
+        } else {
+            escape::<false>(&mut self.out, text.as_bytes());
+        }
+        self.quote();
         self
     }
 
@@ -99,23 +153,27 @@ impl Writer {
     #[inline]
     pub fn raw(&mut self, json: &str) -> &mut Writer {
         self.comma();
-        self.out.extend_from_slice(json.as_bytes());
+        if self.embedded {
+            escape::<false>(&mut self.out, json.as_bytes());
+        } else {
+            self.out.extend_from_slice(json.as_bytes());
+        }
         self
     }
 
     /// Bytes as a string of lower-case hexadecimal digits, as ids are written.
     pub fn hex(&mut self, bytes: &[u8]) -> &mut Writer {
         self.comma();
-        self.out.push(b'"');
+        self.quote();
         let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
         self.out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
-        self.out.push(b'"');
+        self.quote();
         self
     }
 
     /// Ends a line; another document may follow.
     pub fn newline(&mut self) {
-        self.out.push(b'\n');
+        self.out.extend_from_slice(if self.embedded { b"\\n" } else { b"\n" });
         self.follows = false;
     }
 
@@ -146,6 +204,14 @@ impl Writer {
         }
     }
 
+    #[inline]
+    fn quote(&mut self) {
+        if self.embedded {
+            self.out.push(b'\\');
+        }
+        self.out.push(b'"');
+    }
+
     fn between(&mut self, open: u8, inside: impl FnOnce(&mut Writer), close: u8) -> &mut Writer {
         self.comma();
         self.out.push(open);
@@ -157,18 +223,40 @@ impl Writer {
     }
 }
 
-/// Appends text with what JSON wants escaped; eight bytes at a time where nothing is.
+/// Appends text with what JSON wants escaped: in one piece if nothing is, else eight bytes at a time.
 #[inline]
-fn escape(out: &mut Vec<u8>, text: &[u8]) {
+fn escape<const TWICE: bool>(out: &mut Vec<u8>, text: &[u8]) {
+    let (plain, rest) = text.split_at_checked(plain_len(text)).unwrap_or((text, &[]));
+    out.extend_from_slice(plain);
+    if !rest.is_empty() {
+        escape_rest::<TWICE>(out, rest);
+    }
+}
+
+#[inline(never)]
+fn escape_rest<const TWICE: bool>(out: &mut Vec<u8>, text: &[u8]) {
     let (words, rest) = text.as_chunks::<8>();
     for word in words {
         if needs_escape(u64::from_le_bytes(*word)) {
-            escape_bytes(out, word);
+            escape_bytes::<TWICE>(out, word);
         } else {
             out.extend_from_slice(word);
         }
     }
-    escape_bytes(out, rest);
+    escape_bytes::<TWICE>(out, rest);
+}
+
+/// How many bytes, in eights but for the last, come before some that want escaping.
+#[inline]
+fn plain_len(text: &[u8]) -> usize {
+    let (words, rest) = text.as_chunks::<8>();
+    let plain = words.iter().take_while(|word| !needs_escape(u64::from_le_bytes(**word))).count();
+    if plain < words.len() {
+        return 8 * plain;
+    }
+    let last =
+        rest.iter().rev().fold(u64::from_le_bytes(*b"        "), |word, byte| word << 8 | u64::from(*byte));
+    if needs_escape(last) { 8 * plain } else { text.len() }
 }
 
 /// Whether any of eight bytes is a quote, a backslash or a control character.
@@ -183,7 +271,13 @@ fn needs_escape(word: u64) -> bool {
     below(word, 0x20) | below(quote, 1) | below(backslash, 1) != 0
 }
 
-fn escape_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Escapes what is to be read as a string, or as a string of a string.
+fn escape_bytes<const TWICE: bool>(out: &mut Vec<u8>, bytes: &[u8]) {
+    if TWICE { twice(out, bytes) } else { once(out, bytes) }
+}
+
+#[inline]
+fn once(out: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
@@ -195,6 +289,21 @@ fn escape_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
                 let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
                 out.extend_from_slice(b"\\u00");
                 out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+            }
+            other => out.push(*other),
+        }
+    }
+}
+
+fn twice(out: &mut Vec<u8>, bytes: &[u8]) {
+    for byte in bytes {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\\\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\\\\\"),
+            0..0x20 => {
+                // The escape begins with its only backslash.
+                out.push(b'\\');
+                once(out, &[*byte]);
             }
             other => out.push(*other),
         }
@@ -295,6 +404,42 @@ mod tests {
                 assert_eq!(needs_escape(u64::from_le_bytes(word)), wants, "{byte:#x} at {place}");
             }
         }
+    }
+
+    /// Scenario: a document of every kind of value and character, and the same as a string of another.
+    /// Guarantees: the string is the document, and as long as it says.
+    #[test]
+    fn what_is_embedded_reads_back_as_the_document() {
+        let write = |json: &mut Writer| {
+            json.object(|json| {
+                let text = "a\"b\\c\n\u{1}\u{1f} and more of é漢🦀 than eight";
+                json.field("text", text).field(text, -1.5).field("double", f64::NAN);
+                json.key("list").array(|json| {
+                    json.hex(&[0xaf]).int(7).bool(true).null().raw(r#"{"raw":["x\\n"]}"#);
+                });
+            });
+            json.newline();
+        };
+        let (mut plain, mut embedded, mut outer) = (Writer::default(), Writer::embedded(), Writer::default());
+        write(&mut plain);
+        write(&mut embedded);
+        outer.array(|json| {
+            json.embed(&embedded).int(1);
+        });
+        let read: (String, u8) = serde_json::from_str(outer.as_str()).expect("JSON");
+        assert_eq!(read, (plain.as_str().to_owned(), 1));
+        assert_eq!(embedded.document_len(), plain.as_str().len());
+        assert_eq!(plain.document_len(), plain.as_str().len());
+    }
+
+    #[test]
+    fn parts_are_appended_with_a_comma_unless_they_are_empty() {
+        let (mut part, mut json) = (Writer::default(), Writer::default());
+        part.field("b", 2_u64).field("c", 3_u64);
+        json.object(|json| {
+            json.append(&Writer::default()).field("a", 1_u64).append(&part).append(&Writer::default());
+        });
+        assert_eq!(json.as_str(), r#"{"a":1,"b":2,"c":3}"#);
     }
 
     #[test]

@@ -1,0 +1,286 @@
+//! Attributes become annotations, which X-Ray indexes, or metadata, which it keeps.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+use spanloom_plugin::ValueRef;
+use spanloom_plugin::json::Writer;
+
+use super::Rules;
+use super::key::NAMESPACE_PREFIX;
+use super::resource::PREFIX;
+use super::segment::Segment;
+use crate::document::Detail;
+
+/// X-Ray indexes no longer text.
+const MAX_ANNOTATION_CHARS: usize = 1000;
+/// Of an annotation's name.
+const MAX_NAME_BYTES: usize = 500;
+
+/// An attribute that goes into the document as it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attribute<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) value: ValueRef<'a>,
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// With the number of its name.
+    Annotation(usize),
+    /// About the other side of a call: no annotation of this side's segment.
+    RemoteAnnotation(usize),
+    Metadata,
+    /// JSON, for a namespace of the metadata.
+    Namespace,
+}
+
+/// The names that keys have as annotations, numbered: several keys may have one name.
+#[derive(Debug, Default)]
+pub(crate) struct AnnotationNames {
+    allow_dot: bool,
+    numbers: BTreeMap<String, usize>,
+    names: Vec<String>,
+    /// The document that last had the name.
+    seen: Vec<u32>,
+    document: u32,
+}
+
+impl AnnotationNames {
+    pub(crate) fn new(allow_dot: bool) -> AnnotationNames {
+        AnnotationNames { allow_dot, ..AnnotationNames::default() }
+    }
+
+    /// None for what is no name whatever is done about it.
+    pub(crate) fn number(&mut self, key: &str) -> Option<usize> {
+        let allowed = |c: &char| c.is_ascii_alphanumeric() || (self.allow_dot && *c == '.');
+        let name: String = key.chars().map(|c| if allowed(&c) { c } else { '_' }).collect();
+        if name.is_empty() || name.len() > MAX_NAME_BYTES {
+            return None;
+        }
+        let names = &mut self.names;
+        Some(*self.numbers.entry(name).or_insert_with_key(|name| {
+            names.push(name.clone());
+            names.len() - 1
+        }))
+    }
+
+    /// The names that follow are of another document.
+    fn begin(&mut self) {
+        self.document = self.document.wrapping_add(1);
+        self.seen.resize(self.names.len(), 0);
+    }
+
+    /// Whether the document has no such name yet.
+    fn is_new(&mut self, number: usize) -> bool {
+        let Some(seen) = self.seen.get_mut(number) else { return false };
+        std::mem::replace(seen, self.document) != self.document
+    }
+
+    fn name(&self, number: usize) -> &str {
+        self.names.get(number).map_or("", String::as_str)
+    }
+}
+
+/// Whether X-Ray can index it: neither a list, a map nor bytes, and no long text.
+pub(crate) fn is_annotation(value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::Text(text) => {
+            text.len() <= MAX_ANNOTATION_CHARS || text.chars().count() <= MAX_ANNOTATION_CHARS
+        }
+        ValueRef::Int(_) | ValueRef::Double(_) | ValueRef::Bool(_) => true,
+        ValueRef::Bytes(_) | ValueRef::Json(_) => false,
+    }
+}
+
+/// An empty value is none.
+pub(crate) fn is_empty(value: ValueRef<'_>) -> bool {
+    matches!(value, ValueRef::Json("" | "null"))
+}
+
+/// A key with its value, unless that is longer than this detail lets through; a text is cut.
+pub(crate) fn write_metadata_field(json: &mut Writer, key: &str, value: ValueRef<'_>, detail: Detail) {
+    let limit = detail.metadata_bytes;
+    match value {
+        _ if is_empty(value) || key.len() > limit => {}
+        ValueRef::Text(text) => {
+            json.field(key, text.get(..text.floor_char_boundary(limit)).unwrap_or_default());
+        }
+        ValueRef::Json(text) if text.len() > limit => {}
+        ValueRef::Bytes(bytes) if bytes.len() > limit => {}
+        value => write_value(json.key(key), value),
+    }
+}
+
+/// Numbers that JSON has no way to write, and bytes, as OTLP's JSON has them.
+fn write_value(json: &mut Writer, value: ValueRef<'_>) {
+    match value {
+        ValueRef::Double(double) if double.is_nan() => json.string("NaN"),
+        ValueRef::Double(double) if double.is_infinite() => {
+            json.string(if double > 0.0 { "Infinity" } else { "-Infinity" })
+        }
+        ValueRef::Bytes(bytes) => json.string(&base64(bytes)),
+        value => json.value(value),
+    };
+}
+
+impl Segment<'_, '_> {
+    /// `annotations`, if there are any.
+    pub(super) fn write_annotations(&self, json: &mut Writer, names: &mut AnnotationNames) {
+        let of_resource: &[_] = if self.subsegment { &[] } else { &self.resource.annotations };
+        let of_resource = of_resource.iter().chain(&self.span.resource_annotations).copied();
+        let of_span = self.span.attributes.iter().filter_map(|attribute| match attribute.place {
+            Place::Annotation(number) => Some((number, attribute.value)),
+            Place::RemoteAnnotation(number) if !self.is_service => Some((number, attribute.value)),
+            _ => None,
+        });
+        let mut annotations = of_resource.chain(of_span).peekable();
+        if annotations.peek().is_none() {
+            return;
+        }
+        names.begin();
+        json.key("annotations").object(|json| {
+            for (number, value) in annotations {
+                if names.is_new(number) {
+                    write_value(json.key(names.name(number)), value);
+                }
+            }
+        });
+    }
+
+    /// `metadata`, if there is any.
+    pub(super) fn write_metadata(&self, json: &mut Writer, rules: &Rules, detail: Detail) {
+        let attributes: &[_] = if self.is_service { &[] } else { self.span.attributes };
+        let has_resource = !self.subsegment && !self.resource.metadata.as_bytes().is_empty();
+        let kept = |of: &Attribute<'_>| matches!(of.place, Place::Metadata | Place::Namespace);
+        if !has_resource && !attributes.iter().any(kept) {
+            return;
+        }
+        let in_default = |of: &Attribute<'_>| match of.place {
+            Place::Metadata => true,
+            Place::Namespace => namespace(of).is_none_or(|(namespace, _)| is_default(namespace)),
+            _ => false,
+        };
+        json.key("metadata").object(|json| {
+            write_namespaces(json, attributes, detail);
+            if has_resource || attributes.iter().any(in_default) {
+                json.key("default").object(|json| self.write_default(json, attributes, rules, detail));
+            }
+        });
+    }
+
+    /// What is of no other namespace.
+    fn write_default(&self, json: &mut Writer, attributes: &[Attribute<'_>], rules: &Rules, detail: Detail) {
+        if !self.subsegment {
+            let shorter;
+            let of_resource = if detail == Detail::FULL {
+                &self.resource.metadata
+            } else {
+                shorter = self.resource.metadata_in(rules, detail);
+                &shorter
+            };
+            json.append(of_resource);
+        }
+        for attribute in attributes {
+            match attribute.place {
+                Place::Metadata if self.is_of_resource(attribute.key) => {}
+                Place::Metadata => write_metadata_field(json, attribute.key, attribute.value, detail),
+                Place::Namespace => self.write_into_default(json, attribute, detail),
+                _ => {}
+            }
+        }
+    }
+
+    /// A key of the resource is not written twice.
+    fn is_of_resource(&self, key: &str) -> bool {
+        !self.subsegment && key.starts_with(PREFIX) && self.resource.prefixed(key).is_some()
+    }
+
+    /// A namespace that turns out to be `default`, or to be no JSON object and so is an attribute as any other.
+    fn write_into_default(&self, json: &mut Writer, attribute: &Attribute<'_>, detail: Detail) {
+        match namespace(attribute) {
+            None => write_metadata_field(json, attribute.key, attribute.value, detail),
+            Some((namespace, fields)) if is_default(namespace) => {
+                for (key, value) in fields.iter().filter(|(key, _)| !self.has_metadata(key, attribute)) {
+                    write_metadata_field(json, key, ValueRef::Json(&value.to_string()), detail);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Whether the default namespace has that key from elsewhere: an attribute of its own goes before.
+    fn has_metadata(&self, key: &str, than: &Attribute<'_>) -> bool {
+        let before = self.span.attributes.iter().take_while(|attribute| attribute.key != than.key);
+        let mut spaces = before.filter(|of| of.place == Place::Namespace).filter_map(namespace);
+        self.is_of_resource(key)
+            || self.span.attributes.iter().any(|of| of.key == key && of.place != Place::Namespace)
+            || spaces.any(|(namespace, fields)| is_default(namespace) && fields.contains_key(key))
+    }
+}
+
+/// All but the default one.
+fn write_namespaces(json: &mut Writer, attributes: &[Attribute<'_>], detail: Detail) {
+    for attribute in attributes.iter().filter(|of| of.place == Place::Namespace) {
+        let Some((namespace, fields)) = namespace(attribute).filter(|(name, _)| !is_default(name)) else {
+            continue;
+        };
+        json.key(namespace).object(|json| {
+            for (key, value) in &fields {
+                write_metadata_field(json, key, ValueRef::Json(&value.to_string()), detail);
+            }
+        });
+    }
+}
+
+/// The namespace and its fields, if the attribute holds a JSON object.
+fn namespace<'a>(attribute: &Attribute<'a>) -> Option<(&'a str, Map<String, Json>)> {
+    let ValueRef::Text(text) = attribute.value else { return None };
+    Some((attribute.key.strip_prefix(NAMESPACE_PREFIX)?, serde_json::from_str(text).ok()?))
+}
+
+fn is_default(namespace: &str) -> bool {
+    namespace.eq_ignore_ascii_case("default")
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
+        let word = word << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let digit = DIGITS.get((word >> (18 - 6 * place)) as usize & 63).copied().unwrap_or_default();
+            out.push(if place <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_base64_as_in_rfc_4648() {
+        let check = |bytes: &str, expected: &str| assert_eq!(base64(bytes.as_bytes()), expected);
+        check("", "");
+        check("f", "Zg==");
+        check("fo", "Zm8=");
+        check("foo", "Zm9v");
+        check("foobar", "Zm9vYmFy");
+    }
+
+    #[test]
+    fn what_annotations_cannot_be_named_becomes_an_underscore() {
+        let mut names = AnnotationNames::new(true);
+        let number = names.number("a-b.ü").expect("a name");
+        assert_eq!(names.name(number), "a_b._");
+        assert_eq!(names.number("a_b._"), Some(number));
+        assert_eq!(AnnotationNames::new(false).number(""), None);
+        let mut without_dots = AnnotationNames::new(false);
+        let number = without_dots.number("a.b").expect("a name");
+        assert_eq!(without_dots.name(number), "a_b");
+    }
+}

@@ -1,0 +1,147 @@
+//! What went wrong: whose fault it is, and the exceptions.
+
+use std::borrow::Cow;
+
+use spanloom_plugin::flat::{FlatEvent, FlatSpan};
+use spanloom_plugin::json::Writer;
+use spanloom_plugin::{SpanKind, StatusCode, ValueRef};
+
+use super::fields::Fields;
+use super::key::Key;
+use super::resource::text;
+use super::stack::{self, Trace};
+use crate::document::Detail;
+use crate::ids::derived;
+
+/// Whose fault it is, as the HTTP status says, else the span's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) error: bool,
+    pub(crate) fault: bool,
+    pub(crate) throttle: bool,
+}
+
+/// Exceptions, each of which may have been caused by the one after it.
+#[derive(Debug, Default)]
+pub(crate) struct Cause<'a> {
+    pub(crate) exceptions: Vec<Exception<'a>>,
+    /// `http.status_text` is told here.
+    pub(crate) has_status_text: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Exception<'a> {
+    pub(crate) trace: Trace<'a>,
+    pub(crate) remote: Option<bool>,
+    /// It was caused by the one that follows.
+    pub(crate) has_cause: bool,
+}
+
+impl Fault {
+    pub(crate) fn of(span: &FlatSpan<'_>, fields: &Fields<'_>) -> Fault {
+        match fields.int(Key::HttpStatusCode) {
+            Some(status @ 400..=499) => Fault { error: true, throttle: status == 429, fault: false },
+            Some(500..=599) => Fault { fault: true, ..Fault::default() },
+            _ => Fault { fault: span.status_code() == StatusCode::Error, ..Fault::default() },
+        }
+    }
+}
+
+impl<'a> Cause<'a> {
+    /// Of the events, else of the status.
+    pub(crate) fn of(span: &FlatSpan<'a>, fields: &Fields<'a>, language: &str) -> Cause<'a> {
+        let mut cause = Cause::default();
+        let remote = matches!(span.kind(), SpanKind::Client | SpanKind::Producer);
+        let is_aws_api = fields.is_aws_api();
+        for event in span.events() {
+            match event.name() {
+                "exception" => cause.add_thrown(&event, remote, language),
+                "HTTP request failure" if is_aws_api => cause.add_failed_request(&event),
+                _ => {}
+            }
+        }
+        if cause.exceptions.is_empty() && span.status_code() == StatusCode::Error {
+            cause.add_status(span.status_message(), fields);
+        }
+        cause
+    }
+
+    /// `cause`, unless nothing is known. The ids are of the document that it is part of.
+    pub(crate) fn write(&self, json: &mut Writer, trace_id: &[u8; 16], segment_id: &[u8; 8], detail: Detail) {
+        if self.exceptions.is_empty() {
+            return;
+        }
+        let id = |at: usize| derived(trace_id, segment_id, 1 + at as u64);
+        json.key("cause").object(|json| {
+            json.key("exceptions").array(|json| {
+                for (at, exception) in self.exceptions.iter().enumerate().take(detail.items) {
+                    let caused = exception.has_cause && at + 1 < detail.items;
+                    exception.write(json, &id(at), caused.then(|| id(at + 1)), detail);
+                }
+            });
+        });
+    }
+
+    fn add_thrown(&mut self, event: &FlatEvent<'a>, remote: bool, language: &str) {
+        let attributes = event.attributes();
+        let text = |key| text(&attributes, key).unwrap_or_default();
+        let mut traces = stack::parse(language, text("exception.stacktrace")).into_iter();
+        let thrown = Trace {
+            kind: text("exception.type"),
+            message: text("exception.message").into(),
+            frames: traces.next().map(|first| first.frames).unwrap_or_default(),
+        };
+        let chain: Vec<Trace<'a>> = std::iter::once(thrown).chain(traces).collect();
+        let last = chain.len() - 1;
+        let exception = |(at, trace)| Exception { trace, remote: Some(remote), has_cause: at < last };
+        self.exceptions.extend(chain.into_iter().enumerate().map(exception));
+    }
+
+    /// One try of a request of the AWS SDK, told as `status@seconds@message`.
+    fn add_failed_request(&mut self, event: &FlatEvent<'a>) {
+        let attributes = event.attributes();
+        let status = match attributes.clone().find_key("http.response.status_code") {
+            Some(ValueRef::Int(status)) => status.to_string(),
+            Some(ValueRef::Text(status)) => status.to_owned(),
+            _ => return,
+        };
+        let Some(message) = text(&attributes, "aws.http.error_message") else { return };
+        let micros = event.time_unix_nano() / 1000;
+        let message = format!("{status}@{}.{:06}@{message}", micros / 1_000_000, micros % 1_000_000);
+        let trace = Trace { kind: "aws.http.error.event", message: message.into(), frames: Vec::new() };
+        self.exceptions.push(Exception { trace, remote: Some(true), has_cause: false });
+    }
+
+    fn add_status(&mut self, message: &'a str, fields: &Fields<'a>) {
+        self.has_status_text = true;
+        let message = Some(message).filter(|message| !message.is_empty());
+        if let Some(message) = message.or_else(|| fields.text(Key::HttpStatusText)) {
+            let trace = Trace { kind: "", message: Cow::Borrowed(message), frames: Vec::new() };
+            self.exceptions.push(Exception { trace, remote: None, has_cause: false });
+        }
+    }
+}
+
+impl Exception<'_> {
+    fn write(&self, json: &mut Writer, id: &[u8; 8], cause: Option<[u8; 8]>, detail: Detail) {
+        json.object(|json| {
+            json.key("id").hex(id);
+            detail.text(json, "message", Some(&self.trace.message));
+            detail.text(json, "type", Some(self.trace.kind));
+            if let Some(remote) = self.remote {
+                json.field("remote", remote);
+            }
+            let frames = self.trace.frames.iter().take(detail.frames);
+            let truncated = self.trace.frames.len() - frames.len();
+            if truncated > 0 {
+                json.field("truncated", truncated as u64);
+            }
+            if let Some(cause) = cause {
+                json.key("cause").hex(&cause);
+            }
+            if frames.len() > 0 {
+                json.key("stack").array(|json| frames.for_each(|frame| frame.write(json, detail)));
+            }
+        });
+    }
+}

@@ -1,0 +1,171 @@
+//! The HTTP request that a span is about.
+
+use std::net::IpAddr;
+
+use spanloom_plugin::flat::{Attributes, FlatSpan};
+use spanloom_plugin::json::Writer;
+use spanloom_plugin::{SpanKind, ValueRef};
+
+use super::fields::Fields;
+use super::key::Key;
+use crate::document::Detail;
+
+#[derive(Debug, Default)]
+pub(crate) struct Http<'a> {
+    method: Option<&'a str>,
+    url: Option<Url<'a>>,
+    user_agent: Option<&'a str>,
+    client_ip: Option<&'a str>,
+    /// The client's address is what a proxy says that it is.
+    forwarded: bool,
+    status: Option<i64>,
+    content_length: Option<i64>,
+}
+
+#[derive(Debug)]
+enum Url<'a> {
+    Whole(&'a str),
+    Parts { scheme: &'a str, host: &'a str, port: Option<i64>, target: Target<'a> },
+}
+
+#[derive(Debug)]
+enum Target<'a> {
+    Whole(&'a str),
+    Parts { path: &'a str, query: Option<&'a str> },
+}
+
+/// That a span has any of these makes it one about HTTP.
+const TELLING: [Key; 11] = [
+    Key::HttpMethod,
+    Key::HttpStatusCode,
+    Key::HttpUrl,
+    Key::HttpUserAgent,
+    Key::HttpClientIp,
+    Key::HttpScheme,
+    Key::HttpHost,
+    Key::HttpTarget,
+    Key::HttpServerName,
+    Key::NetHostPort,
+    Key::UrlPath,
+];
+
+impl<'a> Http<'a> {
+    /// None if the span is about something else.
+    pub(crate) fn of(span: &FlatSpan<'a>, fields: &Fields<'a>) -> Option<Http<'a>> {
+        if !TELLING.iter().any(|key| fields.has(*key)) {
+            return None;
+        }
+        let peer = fields.text(Key::NetPeerIp).or_else(|| address(fields, Key::NetworkPeerAddress));
+        let client = fields.text(Key::HttpClientIp).or_else(|| address(fields, Key::ClientAddress));
+        Some(Http {
+            method: fields.text(Key::HttpMethod),
+            url: Url::of(span.kind(), fields),
+            user_agent: fields.text(Key::HttpUserAgent),
+            client_ip: client.or(peer),
+            forwarded: client.is_some() && client != peer,
+            status: fields.int(Key::HttpStatusCode),
+            content_length: content_length(span, fields),
+        })
+    }
+
+    pub(crate) fn write(&self, json: &mut Writer, detail: Detail) {
+        json.object(|json| {
+            json.key("request").object(|json| {
+                if self.forwarded {
+                    json.field("x_forwarded_for", true);
+                }
+                detail.text(json, "method", self.method);
+                match &self.url {
+                    Some(Url::Whole(url)) => detail.text(json, "url", Some(url)),
+                    Some(parts) => detail.text(json, "url", Some(&parts.assemble())),
+                    None => {}
+                }
+                detail.text(json, "user_agent", self.user_agent);
+                detail.text(json, "client_ip", self.client_ip);
+            });
+            if self.status.is_some() || self.content_length.is_some() {
+                json.key("response").object(|json| {
+                    if let Some(status) = self.status {
+                        json.field("status", status);
+                    }
+                    if let Some(length) = self.content_length {
+                        json.field("content_length", length);
+                    }
+                });
+            }
+        });
+    }
+}
+
+impl<'a> Url<'a> {
+    /// The one that the span has, else what its parts make, as the semantic conventions of HTTP put them together.
+    fn of(kind: SpanKind, fields: &Fields<'a>) -> Option<Url<'a>> {
+        if let Some(url) = fields.text(Key::HttpUrl) {
+            return Some(Url::Whole(url));
+        }
+        let (names, ports): (&[Key], [Key; 2]) = if kind == SpanKind::Server {
+            let names = &[Key::HttpServerName, Key::NetHostName, Key::HostName, Key::ServerAddress];
+            (names, [Key::NetHostPort, Key::ServerPort])
+        } else {
+            let names = &[Key::NetPeerName, Key::ServerAddress, Key::NetPeerIp, Key::NetworkPeerAddress];
+            (names, [Key::NetPeerPort, Key::ServerPort])
+        };
+        // `http.host` is a Host header: it has its port with it.
+        let (host, port) = match fields.text(Key::HttpHost) {
+            Some(host) => (host, None),
+            None => (fields.first_text(names)?, ports.iter().find_map(|key| fields.int(*key))),
+        };
+        let scheme = fields.text(Key::HttpScheme).unwrap_or("http");
+        let port = port.filter(|port| !matches!((scheme, port), ("http", 80) | ("https", 443)));
+        let target = match fields.text(Key::HttpTarget) {
+            Some(target) => Target::Whole(target),
+            None => Target::Parts {
+                path: fields.text(Key::UrlPath).unwrap_or("/"),
+                query: fields.text(Key::UrlQuery),
+            },
+        };
+        Some(Url::Parts { scheme, host, port, target })
+    }
+
+    fn assemble(&self) -> String {
+        let Url::Parts { scheme, host, port, target } = self else { return String::new() };
+        let mut url = format!("{scheme}://{host}");
+        if let Some(port) = port {
+            url.push(':');
+            url.push_str(&port.to_string());
+        }
+        match target {
+            Target::Whole(target) => url.push_str(target),
+            Target::Parts { path, query } => {
+                url.push_str(path);
+                if let Some(query) = query {
+                    url.push('?');
+                    url.push_str(query);
+                }
+            }
+        }
+        url
+    }
+}
+
+/// The stable conventions allow names and socket paths, which are no `client_ip`.
+fn address<'a>(fields: &Fields<'a>, key: Key) -> Option<&'a str> {
+    fields.text(key).filter(|text| text.parse::<IpAddr>().is_ok())
+}
+
+/// Of the message that the span, or the first of its events that says so, has received.
+fn content_length(span: &FlatSpan<'_>, fields: &Fields<'_>) -> Option<i64> {
+    if fields.text(Key::MessageType) == Some("RECEIVED") {
+        return fields.int(Key::MessageSize);
+    }
+    span.events().find_map(|event| received_bytes(event.attributes()))
+}
+
+fn received_bytes(attributes: Attributes<'_>) -> Option<i64> {
+    attributes.clone().find_key("message.type").filter(|kind| *kind == ValueRef::Text("RECEIVED"))?;
+    let sizes = ["messaging.message_payload_size_bytes", "messaging.message.body.size"];
+    match sizes.iter().find_map(|key| attributes.clone().find_key(key)) {
+        Some(ValueRef::Int(size)) => Some(size),
+        _ => None,
+    }
+}

@@ -1,0 +1,153 @@
+//! The attributes of a span, sorted by what their keys mean. A key is looked at once a batch: its text has one number.
+
+use spanloom_plugin::ValueRef;
+use spanloom_plugin::flat::{FlatSpan, FlatSpans};
+
+use super::Rules;
+use super::attributes::{AnnotationNames, Attribute, Place, is_annotation, is_empty};
+use super::fields::Fields;
+use super::key::{Group, Key, classify};
+
+pub(crate) struct Keys<'a> {
+    /// By text number: which of `known`, from 1; 0 for a key that was not looked at yet.
+    places: Vec<u32>,
+    known: Vec<Known>,
+    /// The attributes of the span that was read last.
+    found: Vec<Found<'a>>,
+    fields: Fields<'a>,
+}
+
+/// What a key means.
+struct Known {
+    key: Option<Key>,
+    group: Group,
+    /// `indexed_attributes` names it.
+    is_listed: bool,
+    /// The number of its name as an annotation, if the config makes it one.
+    annotation: Option<usize>,
+    /// The row that last had it, from 1.
+    seen: usize,
+}
+
+struct Found<'a> {
+    /// Which of the known.
+    known: usize,
+    key: &'a str,
+    value: ValueRef<'a>,
+}
+
+/// Which groups of attributes the document tells otherwise than as annotations and metadata.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) http: bool,
+    pub(crate) aws: bool,
+    pub(crate) sql: bool,
+    pub(crate) user: bool,
+    pub(crate) status_text: bool,
+    pub(crate) annotations: bool,
+}
+
+impl Taken {
+    fn has(&self, group: Group) -> bool {
+        match group {
+            Group::Http => self.http,
+            Group::Aws => self.aws,
+            Group::Sql => self.sql,
+            Group::User => self.user,
+            Group::StatusText => self.status_text,
+            Group::Annotations => self.annotations,
+            Group::Plain | Group::Remote | Group::Namespace => false,
+        }
+    }
+}
+
+impl<'a> Keys<'a> {
+    pub(crate) fn new(flat: &FlatSpans) -> Keys<'a> {
+        Keys {
+            places: vec![0; flat.ends.len()],
+            known: Vec::new(),
+            found: Vec::new(),
+            fields: Fields::default(),
+        }
+    }
+
+    /// Reads the attributes of the span in that row. Of a key that occurs twice the first counts.
+    pub(crate) fn read(
+        &mut self,
+        flat: &'a FlatSpans,
+        row: usize,
+        span: &FlatSpan<'a>,
+        rules: &Rules,
+        names: &mut AnnotationNames,
+    ) {
+        self.fields = Fields::default();
+        self.found.clear();
+        let end = |row: usize| flat.attribute_ends.get(row).map_or(0, |end| *end as usize);
+        let start = row.checked_sub(1).map_or(0, end);
+        let numbers = flat.attributes.keys.get(start..end(row)).unwrap_or_default();
+        for (number, (key, value)) in numbers.iter().zip(span.attributes()) {
+            let at = self.place_of(*number, key, rules, names);
+            let Some(known) = self.known.get_mut(at).filter(|known| known.seen != row + 1) else { continue };
+            known.seen = row + 1;
+            if let Some(key) = known.key {
+                self.fields.set(key, value);
+            }
+            self.found.push(Found { known: at, key, value });
+        }
+    }
+
+    /// What the span that was read last says.
+    pub(crate) fn fields(&self) -> &Fields<'a> {
+        &self.fields
+    }
+
+    /// Where each of the attributes goes. `explicit` are keys that the span itself wants indexed.
+    pub(crate) fn place(
+        &self,
+        taken: &Taken,
+        explicit: &[String],
+        rules: &Rules,
+        names: &mut AnnotationNames,
+        out: &mut Vec<Attribute<'a>>,
+    ) {
+        for Found { known, key, value } in &self.found {
+            let Some(known) = self.known.get(*known) else { continue };
+            let annotation = if explicit.iter().any(|explicit| explicit == key) {
+                names.number(key)
+            } else if rules.index_all && !known.is_listed && taken.has(known.group) {
+                None
+            } else {
+                known.annotation
+            };
+            let place = match annotation.filter(|_| is_annotation(*value)) {
+                Some(name) if known.group == Group::Remote => Place::RemoteAnnotation(name),
+                Some(name) => Place::Annotation(name),
+                None if taken.has(known.group) || is_empty(*value) => continue,
+                None if known.group == Group::Namespace && matches!(value, ValueRef::Text(_)) => {
+                    Place::Namespace
+                }
+                None => Place::Metadata,
+            };
+            out.push(Attribute { key, value: *value, place });
+        }
+    }
+
+    /// Which of the known the key is; it is looked at if it was not yet.
+    #[inline]
+    fn place_of(&mut self, number: u32, key: &str, rules: &Rules, names: &mut AnnotationNames) -> usize {
+        let Some(place) = self.places.get_mut(number as usize) else { return usize::MAX };
+        if *place == 0 {
+            self.known.push(Known::new(key, rules, names));
+            *place = self.known.len() as u32;
+        }
+        *place as usize - 1
+    }
+}
+
+impl Known {
+    fn new(name: &str, rules: &Rules, names: &mut AnnotationNames) -> Known {
+        let (key, group) = classify(name);
+        let annotation = if rules.indexes(name) { names.number(name) } else { None };
+        Known { key, group, is_listed: rules.lists(name), annotation, seen: 0 }
+    }
+}

@@ -1,0 +1,96 @@
+//! Segment or subsegment, and the spans that are both: a span that is the first of its service and a call at once.
+
+use std::borrow::Cow;
+
+use spanloom_plugin::SpanKind;
+
+use super::fields::Fields;
+use super::key::Key;
+use super::name::{self, Name, Naming};
+use super::resource::Resource;
+use super::segment::{Segment, Told};
+use crate::ids::derived;
+
+/// The segments that a span becomes: one, or a call's subsegment with its own side's segment as parent.
+pub(crate) fn segments<'a, 's>(
+    told: &'s Told<'a, 's>,
+    resource: &'s Resource<'a>,
+) -> impl Iterator<Item = Segment<'a, 's>> {
+    let one = segment(told, resource);
+    let pair = match (told.is_local_root(), told.kind()) {
+        (true, SpanKind::Client | SpanKind::Producer | SpanKind::Consumer) => {
+            let (dependency, service) = split(one, told, resource);
+            [Some(dependency), Some(service)]
+        }
+        (true, _) => [Some(Segment { subsegment: false, namespace: None, ..one }), None],
+        (false, _) => [Some(one), None],
+    };
+    pair.into_iter().flatten()
+}
+
+fn segment<'a, 's>(told: &'s Told<'a, 's>, resource: &'s Resource<'a>) -> Segment<'a, 's> {
+    let span = &told.span;
+    let kind = told.kind();
+    let naming = Naming {
+        kind,
+        is_local_root: told.is_local_root(),
+        span_name: span.name(),
+        service: resource.service_name,
+    };
+    let Name { text, is_aws_service } = naming.name(told.fields);
+    let parent_id = span.parent_span_id().copied();
+    let subsegment = kind != SpanKind::Server && parent_id.is_some();
+    let is_aws = is_aws_service || told.fields.is_aws_api();
+    Segment {
+        span: told,
+        resource,
+        id: *span.span_id(),
+        parent_id,
+        name: name::clean(text),
+        namespace: if is_aws { Some("aws") } else { namespace(kind, subsegment, told.fields) },
+        subsegment,
+        is_service: false,
+        has_links: true,
+    }
+}
+
+/// Of a call to what is no AWS service.
+fn namespace(kind: SpanKind, subsegment: bool, fields: &Fields<'_>) -> Option<&'static str> {
+    let remote = match kind {
+        SpanKind::Client => true,
+        SpanKind::Producer | SpanKind::Consumer => subsegment && fields.has(Key::AwsRemoteService),
+        _ => false,
+    };
+    remote.then_some("remote")
+}
+
+/// The call, and the side that it comes from. Links are the consumer's, else the call's.
+fn split<'a, 's>(
+    one: Segment<'a, 's>,
+    told: &'s Told<'a, 's>,
+    resource: &'s Resource<'a>,
+) -> (Segment<'a, 's>, Segment<'a, 's>) {
+    let span = &told.span;
+    let consumes = told.kind() == SpanKind::Consumer;
+    let service_id = derived(span.trace_id(), span.span_id(), 0);
+    let own_name = told.fields.text(Key::AwsLocalService).or(resource.service_name).unwrap_or(span.name());
+    let service = Segment {
+        span: told,
+        resource,
+        id: service_id,
+        parent_id: one.parent_id,
+        name: name::clean(Cow::Borrowed(own_name)),
+        namespace: None,
+        subsegment: false,
+        is_service: true,
+        has_links: consumes,
+    };
+    let dependency = Segment {
+        parent_id: Some(service_id),
+        namespace: one.namespace.or(Some("remote")),
+        subsegment: true,
+        has_links: !consumes,
+        ..one
+    };
+    (dependency, service)
+}

@@ -1,0 +1,144 @@
+//! What a segment is called: X-Ray wants the name of a service or a resource, where a span's is that of an operation.
+
+use std::borrow::Cow;
+
+use spanloom_plugin::SpanKind;
+
+use super::fields::Fields;
+use super::key::Key;
+
+/// As X-Ray allows.
+const MAX_NAME_BYTES: usize = 200;
+
+/// A name, not yet cleaned.
+pub(crate) struct Name<'a> {
+    pub(crate) text: Cow<'a, str>,
+    /// It is that of an AWS service.
+    pub(crate) is_aws_service: bool,
+}
+
+/// What else than its attributes names a span.
+pub(crate) struct Naming<'a> {
+    pub(crate) kind: SpanKind,
+    pub(crate) is_local_root: bool,
+    pub(crate) span_name: &'a str,
+    /// Of the resource.
+    pub(crate) service: Option<&'a str>,
+}
+
+impl<'a> Naming<'a> {
+    /// The first of the sources that has a name.
+    pub(crate) fn name(&self, fields: &Fields<'a>) -> Name<'a> {
+        let own = |text: &'a str| Name { text: Cow::Borrowed(text), is_aws_service: false };
+        if let Some(name) = self.local_service(fields).or_else(|| self.remote_service(fields)) {
+            return own(name);
+        }
+        if let Some(name) = fields.text(Key::PeerService) {
+            return own(name);
+        }
+        if let Some(name) = fields.text(Key::AwsService) {
+            return Name { text: Cow::Borrowed(name), is_aws_service: true };
+        }
+        if let Some(text) = database(fields) {
+            return Name { text, is_aws_service: false };
+        }
+        let service = self.service.filter(|_| self.kind == SpanKind::Server);
+        let hosts = [Key::RpcService, Key::HttpHost, Key::NetPeerName, Key::ServerAddress];
+        own(service.or_else(|| fields.first_text(&hosts)).unwrap_or(self.span_name))
+    }
+
+    fn local_service(&self, fields: &Fields<'a>) -> Option<&'a str> {
+        let serves = self.kind == SpanKind::Server || (self.kind == SpanKind::Internal && self.is_local_root);
+        fields.text(Key::AwsLocalService).filter(|_| serves)
+    }
+
+    fn remote_service(&self, fields: &Fields<'a>) -> Option<&'a str> {
+        let calls = matches!(self.kind, SpanKind::Client | SpanKind::Producer | SpanKind::Consumer);
+        remote_service(fields).filter(|_| calls)
+    }
+}
+
+/// The other side of a call. AWS services are called what X-Ray calls them.
+pub(crate) fn remote_service<'a>(fields: &Fields<'a>) -> Option<&'a str> {
+    let name = fields.text(Key::AwsRemoteService)?;
+    if !fields.is_aws_api() {
+        return Some(name);
+    }
+    Some(name.strip_prefix("AWS.SDK.").or_else(|| name.strip_prefix("AWS::")).unwrap_or(name))
+}
+
+/// `orders@db.example.com`
+fn database<'a>(fields: &Fields<'a>) -> Option<Cow<'a, str>> {
+    let name = fields.text(Key::DbName)?;
+    let host = match fields.text(Key::DbConnectionString) {
+        Some(connection) => host(connection.strip_prefix("jdbc:").unwrap_or(connection)),
+        None => fields.text(Key::ServerAddress),
+    };
+    Some(host.map_or(Cow::Borrowed(name), |host| Cow::Owned(format!("{name}@{host}"))))
+}
+
+/// Of a URL, without user and port.
+fn host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#', ';']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split_once(']')?.0,
+        None => host.split(':').next()?,
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+/// Without the characters that X-Ray allows in no name, and no longer than it allows.
+pub(crate) fn clean(name: Cow<'_, str>) -> Cow<'_, str> {
+    let plain = |byte: u8| is_plain(byte);
+    let name =
+        if name.bytes().all(plain) { name } else { Cow::Owned(name.chars().filter(allowed).collect()) };
+    if name.is_empty() {
+        return Cow::Borrowed("span");
+    }
+    if name.len() <= MAX_NAME_BYTES {
+        return name;
+    }
+    let end = name.floor_char_boundary(MAX_NAME_BYTES);
+    Cow::Owned(name.get(..end).unwrap_or_default().to_owned())
+}
+
+/// Letters (`\p{L}`, nearly: those that a Unicode identifier may begin with), numbers, blanks and some marks.
+fn allowed(c: &char) -> bool {
+    match u8::try_from(*c) {
+        Ok(byte) if byte.is_ascii() => is_plain(byte),
+        _ => (unicode_ident::is_xid_start(*c) && c.is_alphabetic()) || c.is_numeric(),
+    }
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b" _.:/%&#=+-@".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lose_what_x_ray_forbids() {
+        let check = |name: &str, expected: &str| assert_eq!(clean(name.into()), expected);
+        check("GET /a?b=1&c", "GET /ab=1&c");
+        check("größe 漢字 ٣", "größe 漢字 ٣");
+        check("{}()!\u{0}", "span");
+        check("", "span");
+        check(&"ü".repeat(150), &"ü".repeat(100));
+        check(&format!("x{}", "ü".repeat(150)), &format!("x{}", "ü".repeat(99)));
+    }
+
+    #[test]
+    fn the_host_of_a_connection_is_found() {
+        let check = |url: &str, expected: Option<&str>| assert_eq!(host(url), expected);
+        check("mysql://db.dev.example.com:3306", Some("db.dev.example.com"));
+        check("postgresql://user:p@ss@db/orders?ssl=1", Some("db"));
+        check("sqlserver://db;databaseName=orders", Some("db"));
+        check("redis://[::1]:6379", Some("::1"));
+        check("oracle:thin:@db:1521", None);
+        check("file:///data.db", None);
+    }
+}

@@ -1,0 +1,24 @@
+//! The AWS resource that a segment's service runs on.
+
+use spanloom_plugin::flat::Attributes;
+
+use super::resource::text;
+
+/// None outside AWS, and on platforms that X-Ray has no name for.
+pub(crate) fn of(attributes: &Attributes<'_>) -> Option<&'static str> {
+    if text(attributes, "cloud.provider").is_some_and(|provider| provider != "aws") {
+        return None;
+    }
+    match text(attributes, "cloud.platform")? {
+        "aws_app_runner" => Some("AWS::AppRunner::Service"),
+        "aws_eks" => Some("AWS::EKS::Container"),
+        "aws_elastic_beanstalk" => Some("AWS::ElasticBeanstalk::Environment"),
+        "aws_ecs" => Some(match text(attributes, "aws.ecs.launchtype") {
+            Some("ec2") => "AWS::ECS::EC2",
+            Some("fargate") => "AWS::ECS::Fargate",
+            _ => "AWS::ECS::Container",
+        }),
+        "aws_ec2" => Some("AWS::EC2::Instance"),
+        _ => None,
+    }
+}

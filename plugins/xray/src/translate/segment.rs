@@ -1,0 +1,201 @@
+//! One segment document.
+
+use std::borrow::Cow;
+
+use spanloom_plugin::SpanKind;
+use spanloom_plugin::ValueRef;
+use spanloom_plugin::flat::FlatSpan;
+use spanloom_plugin::json::Writer;
+
+use super::attributes::{AnnotationNames, Attribute};
+use super::aws::{self, Call};
+use super::cause::{Cause, Fault};
+use super::fields::{self, Fields};
+use super::http::Http;
+use super::key::Key;
+use super::keys::Taken;
+use super::resource::Resource;
+use super::sql::Sql;
+use super::{Rules, links};
+use crate::document::{self, Cut, Detail};
+use crate::ids::TraceId;
+
+/// What a span tells, whichever documents it becomes.
+pub(crate) struct Told<'a, 's> {
+    pub(crate) span: FlatSpan<'a>,
+    pub(crate) fields: &'s Fields<'a>,
+    pub(crate) attributes: &'s [Attribute<'a>],
+    /// Attributes of the resource that the span asks to be indexed.
+    pub(crate) resource_annotations: Vec<(usize, ValueRef<'a>)>,
+    has_platform: bool,
+    http: Option<Http<'a>>,
+    sql: Option<Sql<'a>>,
+    call: Call<'a>,
+    fault: Fault,
+    cause: Cause<'a>,
+}
+
+pub(crate) struct Segment<'a, 's> {
+    pub(crate) span: &'s Told<'a, 's>,
+    pub(crate) resource: &'s Resource<'a>,
+    pub(crate) id: [u8; 8],
+    pub(crate) parent_id: Option<[u8; 8]>,
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) namespace: Option<&'static str>,
+    pub(crate) subsegment: bool,
+    /// The half of a split span that is its own side: it knows nothing of the call.
+    pub(crate) is_service: bool,
+    pub(crate) has_links: bool,
+}
+
+impl<'a, 's> Told<'a, 's> {
+    pub(crate) fn new(span: FlatSpan<'a>, fields: &'s Fields<'a>, resource: &Resource<'a>) -> Told<'a, 's> {
+        Told {
+            attributes: &[],
+            resource_annotations: Vec::new(),
+            has_platform: resource.platform.is_some(),
+            http: Http::of(&span, fields),
+            sql: Sql::of(span.name(), fields),
+            call: Call::of(fields, resource),
+            fault: Fault::of(&span, fields),
+            cause: Cause::of(&span, fields, resource.language),
+            span,
+            fields,
+        }
+    }
+
+    /// The keys that the span itself wants indexed.
+    pub(crate) fn explicit_annotations(&self) -> Vec<String> {
+        self.fields.get(Key::XrayAnnotations).map(fields::list).unwrap_or_default()
+    }
+
+    /// What no annotation and no metadata has to tell. Where the Collector drops what it has no place for, it stays.
+    pub(crate) fn taken(&self) -> Taken {
+        Taken {
+            http: self.http.is_some(),
+            aws: self.has_platform,
+            sql: self.sql.is_some(),
+            user: self.user().is_some(),
+            status_text: self.cause.has_status_text,
+            annotations: matches!(self.fields.get(Key::XrayAnnotations), Some(ValueRef::Json(_))),
+        }
+    }
+
+    pub(crate) fn is_local_root(&self) -> bool {
+        self.fields.text(Key::AwsSpanKind) == Some("LOCAL_ROOT")
+    }
+
+    pub(crate) fn kind(&self) -> SpanKind {
+        self.span.kind()
+    }
+
+    fn user(&self) -> Option<&'a str> {
+        self.fields.text(Key::EnduserId)
+    }
+}
+
+impl Segment<'_, '_> {
+    /// Writes it in as much detail as fits; what had to be left out is told.
+    pub(crate) fn document(
+        &self,
+        json: &mut Writer,
+        rules: &Rules,
+        names: &mut AnnotationNames,
+    ) -> Option<Cut> {
+        document::fit(json, |json, detail| {
+            json.object(|json| {
+                self.write_head(json, rules, detail);
+                self.write_outcome(json, detail);
+                self.write_attributes(json, rules, names, detail);
+                self.write_place(json, detail);
+            });
+        })
+    }
+
+    fn write_head(&self, json: &mut Writer, rules: &Rules, detail: Detail) {
+        let span = &self.span.span;
+        json.field("name", &*self.name);
+        json.key("id").hex(&self.id);
+        write_seconds(json.key("start_time"), span.start_time_unix_nano());
+        if let Some(version) = self.resource.service_version {
+            json.key("service").object(|json| detail.text(json, "version", Some(version)));
+        }
+        detail.text(json, "origin", self.resource.origin);
+        detail.text(json, "user", self.span.user());
+        if self.has_links {
+            links::write(json, span, rules, detail);
+        }
+        json.field("trace_id", TraceId::new(span.trace_id()).as_str());
+        write_seconds(json.key("end_time"), span.end_time_unix_nano());
+    }
+
+    fn write_outcome(&self, json: &mut Writer, detail: Detail) {
+        if let Some(http) = self.span.http.as_ref().filter(|_| !self.is_service) {
+            http.write(json.key("http"), detail);
+        }
+        let Fault { error, fault, throttle } = self.span.fault;
+        json.field("fault", fault).field("error", error).field("throttle", throttle);
+        self.span.cause.write(json, self.span.span.trace_id(), &self.id, detail);
+    }
+
+    fn write_attributes(
+        &self,
+        json: &mut Writer,
+        rules: &Rules,
+        names: &mut AnnotationNames,
+        detail: Detail,
+    ) {
+        let call = Some(&self.span.call).filter(|_| !self.is_service);
+        aws::write(json, self.resource, call, rules, detail);
+        if detail.annotations {
+            self.write_annotations(json, names);
+        }
+        if detail.metadata_bytes > 0 {
+            self.write_metadata(json, rules, detail);
+        }
+    }
+
+    fn write_place(&self, json: &mut Writer, detail: Detail) {
+        detail.text(json, "namespace", self.namespace);
+        if let Some(parent) = &self.parent_id {
+            json.key("parent_id").hex(parent);
+        }
+        if self.subsegment {
+            json.field("type", "subsegment");
+        }
+        if let Some(sql) = &self.span.sql {
+            sql.write(json.key("sql"), detail);
+        }
+    }
+}
+
+/// Nanoseconds as seconds, to the last digit.
+fn write_seconds(json: &mut Writer, nano: u64) {
+    // 11 digits before the point: u64 ends in the year 2554.
+    let mut text = *b"00000000000.000000000";
+    let mut rest = nano;
+    for place in text.iter_mut().rev().filter(|place| **place != b'.') {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let text = std::str::from_utf8(&text).unwrap_or_default();
+    let zeros = text.bytes().take(10).take_while(|digit| *digit == b'0').count();
+    json.raw(text.get(zeros..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_exact() {
+        let check = |nano: u64, expected: &str| {
+            let mut json = Writer::default();
+            write_seconds(&mut json, nano);
+            assert_eq!(json.as_str(), expected);
+        };
+        check(0, "0.000000000");
+        check(1_760_000_000_123_456_789, "1760000000.123456789");
+        check(u64::MAX, "18446744073.709551615");
+    }
+}
