@@ -185,17 +185,49 @@ fn either_half_of_a_split_span_brings_it_back() {
     assert_eq!(documents()[1], first, "a repeated call makes the same documents");
 }
 
+/// Scenario: documents too long by their metadata, by their annotations, by a stack of 3,000 frames, and by messages.
+/// Guarantees: they are cut in that order, no further than needed, and counted by what was cut.
 #[test]
 fn what_had_to_be_cut_is_counted() {
-    let mut exporter = exporter(CONFIG);
-    testing::answer(200, &[], b"");
-    let long = "x".repeat(2000);
-    let span = (0..100).fold(testing::spans("shop").span("s"), |span, at| {
-        span.attribute(&format!("long{at}"), long.as_str())
-    });
-    assert_eq!(exporter.export(span), Ok(()));
-    assert_eq!(testing::metric("awsxray_trimmed_documents{cut=\"metadata\"}"), Some(1.0));
-    assert_eq!(testing::metric("awsxray_trimmed_documents{cut=\"annotations\"}"), None);
+    let attribute = |key: String, text: String| json!({"key": key, "value": {"stringValue": text}});
+    let check = |attributes: Vec<Value>, trace: String, cut: usize| {
+        let mut exporter = exporter(r#"{"endpoint": "http://x", "index_all_attributes": true}"#);
+        testing::answer(200, &[], b"");
+        let told = [("exception.type", "T".to_owned()), ("exception.stacktrace", trace)];
+        let told: Vec<Value> = told.into_iter().map(|(key, text)| attribute(key.to_owned(), text)).collect();
+        let request = json!({"resourceSpans": [{
+            "resource": {"attributes": [attribute("telemetry.sdk.language".to_owned(), "java".to_owned())]},
+            "scopeSpans": [{"spans": [{
+                "traceId": "01".repeat(16), "spanId": "01".repeat(8), "name": "s", "attributes": attributes,
+                "events": [{"name": "exception", "attributes": told}],
+            }]}],
+        }]});
+        let spans = testing::from_json(&request.to_string()).expect("OTLP");
+        assert_eq!(exporter.export(spans), Ok(()));
+        for (at, label) in ["metadata", "annotations", "stacks", "texts"].iter().enumerate() {
+            let series = format!("awsxray_trimmed_documents{{cut={label:?}}}");
+            assert_eq!(testing::metric(&series), (at < cut).then_some(1.0), "{label}");
+        }
+        documents().remove(0).remove(0)
+    };
+    let texts = |bytes: usize| (0..100).map(|at| attribute(format!("key{at}"), "x".repeat(bytes))).collect();
+    let frames = |frames: usize| format!("T\n{}", "\tat com.example.Shop.pay(Shop.java:43)\n".repeat(frames));
+
+    let whole = check(texts(100), frames(3), 0);
+    assert_eq!(whole["annotations"]["key99"].as_str().map(str::len), Some(100));
+    // Texts above 1,000 characters are no annotations.
+    let short = check(texts(1100), frames(3), 1);
+    assert_eq!(short.get("metadata"), None);
+    assert_eq!(short["cause"]["exceptions"][0]["stack"].as_array().map(Vec::len), Some(3));
+    let without_annotations = check(texts(900), frames(3), 2);
+    assert_eq!(without_annotations.get("annotations"), None);
+    let stack = &check(texts(900), frames(3000), 3)["cause"]["exceptions"][0];
+    assert_eq!((stack["stack"].as_array().map(Vec::len), &stack["truncated"]), (Some(32), &json!(2968)));
+    let caused = (0..500).map(|at| format!("Caused by: a.B: {at}{}\n", "y".repeat(300))).collect::<String>();
+    let cause = &check(texts(900), format!("T\n{caused}"), 4)["cause"]["exceptions"];
+    assert_eq!(cause.as_array().map(Vec::len), Some(8));
+    assert_eq!(cause[1]["cause"], cause[2]["id"]);
+    assert_eq!(cause[7].get("cause"), None);
 }
 
 /// Scenario: telemetry is on, and fifty segments are sent of which one is rejected; then the service is away.

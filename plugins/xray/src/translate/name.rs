@@ -108,6 +108,8 @@ pub(crate) fn clean(name: Cow<'_, str>) -> Cow<'_, str> {
 fn allowed(c: &char) -> bool {
     match u8::try_from(*c) {
         Ok(byte) if byte.is_ascii() => is_plain(byte),
+        // Two marks that identifiers may begin with for what they once were.
+        _ if matches!(c, '\u{1885}' | '\u{1886}') => false,
         _ => (unicode_ident::is_xid_start(*c) && c.is_alphabetic()) || c.is_numeric(),
     }
 }
