@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    component::Registry,
+    component::{Kind, Registry},
     connector::forward::ForwardFactory,
     exporter::{
         debug::DebugFactory, file::FileFactory, nop::NopFactory, otlp_grpc::OtlpGrpcFactory,
@@ -13,10 +13,25 @@ use crate::{
         auth::{basic::BasicAuthFactory, bearer_token::BearerTokenFactory},
         health_check::HealthCheckFactory,
     },
+    plugin::builtin::BUILTINS,
     receiver::otlp::OtlpFactory,
 };
 
+/// What is native, and the built-in plugins' names.
 pub fn registry() -> Registry {
+    let mut registry = native();
+    for builtin in &BUILTINS {
+        match builtin.kind {
+            Kind::Processor => registry.add_processor(Arc::new(builtin)),
+            Kind::Exporter => registry.add_exporter(Arc::new(builtin)),
+            Kind::Connector => registry.add_connector(Arc::new(builtin)),
+            Kind::Receiver | Kind::Extension => {}
+        }
+    }
+    registry
+}
+
+fn native() -> Registry {
     Registry {
         receivers: vec![Arc::new(OtlpFactory)],
         processors: Vec::new(),

@@ -6,6 +6,7 @@
 
 mod bindings;
 mod breaker;
+pub mod builtin;
 mod cache;
 pub mod card;
 pub mod config;

@@ -15,6 +15,7 @@ pub struct BenchArgs {
 }
 
 pub fn run(args: &BenchArgs) -> Result<ExitCode> {
+    plugins::run(&plugins::PluginsArgs::default())?;
     shell::run(shell::cargo().args([
         "build",
         "--release",
@@ -23,7 +24,6 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
         "--package",
         "spanloom-bench",
     ]))?;
-    plugins::run()?;
     let bench = || {
         let mut bench = shell::cargo();
         bench.args(["run", "--quiet", "--release", "--package", "spanloom-bench", "--"]);

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 
 use crate::{
-    folders, shell,
+    folders, plugins, shell,
     summary::{Outcome, Summary},
     test, tools,
 };
@@ -13,6 +13,7 @@ use crate::{
 pub fn run() -> Result<ExitCode> {
     let mut summary = Summary::default();
     summary.step("format", || check(shell::cargo().args(["fmt", "--all", "--check"])));
+    plugins::builtins(&mut summary);
     summary.step("lints", || {
         check(shell::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     });

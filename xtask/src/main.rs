@@ -25,7 +25,7 @@ enum Task {
     /// Fuzzes the wire reader
     Fuzz(fuzz::FuzzArgs),
     /// Makes every plugin that changed a component, in target/plugins
-    Plugins,
+    Plugins(plugins::PluginsArgs),
     /// The invariants of the source tree
     Tidy,
     /// What a change must pass: format, lints, licences, tests, docs
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
-        Task::Plugins => plugins::run(),
+        Task::Plugins(args) => plugins::run(&args),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),
     };

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::{folders, shell};
+use crate::{folders, plugins, shell};
 
 #[derive(Args)]
 pub struct RunArgs {
@@ -22,6 +22,7 @@ pub struct RunArgs {
 
 pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let started = Instant::now();
+    plugins::embedded()?;
     let mut build = shell::cargo();
     build.args(["build", "--package", "spanloom"]);
     if !args.dev {

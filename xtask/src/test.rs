@@ -20,6 +20,7 @@ pub struct TestArgs {
 
 pub fn run(args: &TestArgs) -> Result<ExitCode> {
     let mut summary = Summary::default();
+    plugins::builtins(&mut summary);
     steps(&mut summary, &args.filters);
     Ok(summary.finish())
 }

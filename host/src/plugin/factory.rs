@@ -13,6 +13,7 @@ pub use load::Plugins;
 use super::{
     Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler,
     Role, StageSettings,
+    builtin::{Adapted, Builtin},
     config::GrantsConfig,
     schema::{self, ConfigSchema},
 };
@@ -38,6 +39,8 @@ pub struct PluginType {
     limits: Limits,
     grants: GrantsConfig,
     on_failure: OnFailure,
+    /// Which one it is, or takes the place of.
+    builtin: Option<&'static Builtin>,
 }
 
 impl PluginType {
@@ -70,27 +73,61 @@ impl PluginType {
         }
     }
 
-    fn sending(&self, config: &Node) -> Result<SendingSettings, ConfigError> {
-        let sending: SendingConfig = config.only(self.host_keys()).read()?;
+    /// What the plugin is given, and what of it is the host's to act on. A `region` that the config lacks is asked for
+    /// if there is one.
+    fn adapted(&self, config: &Node, region: Option<&str>) -> Result<Adapted, ConfigError> {
+        let own = self.own_config(config)?;
+        let mut adapted = match self.builtin.and_then(|builtin| builtin.adapt) {
+            Some(adapt) => adapt(own, region).map_err(|error| error.within(config))?,
+            None => return Ok(Adapted::plain(own, self.grants.clone())),
+        };
+        if !self.grants.http.is_empty() {
+            adapted.grants = self.grants.clone();
+        }
+        Ok(adapted)
+    }
+
+    /// As [`PluginType::adapted`]; what the config leaves to the machine is asked for.
+    async fn fully_adapted(&self, config: &Node) -> Result<Adapted, ConfigError> {
+        let adapted = self.adapted(config, None)?;
+        match &adapted.lacks_region {
+            Some(lacks) => self.adapted(config, Some(&lacks.ask().await?)),
+            None => Ok(adapted),
+        }
+    }
+
+    fn sending(&self, config: &Node, adapted: &Adapted) -> Result<SendingSettings, ConfigError> {
+        let mut sending: SendingConfig = config.only(self.host_keys()).read()?;
+        if let (Some(timeout), None) = (adapted.timeout, config.get("timeout")) {
+            sending.timeout = crate::config::Duration(timeout);
+        }
+        let workers = config.get("sending_queue").and_then(|queue| queue.get("num_consumers"));
+        if let (Some(num_consumers), None) = (adapted.num_consumers, workers) {
+            sending.sending_queue.num_consumers = num_consumers;
+        }
         sending.settings().map_err(|error| error.within(config))
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.plugin.name == name || self.aliases().contains(&name)
     }
 
     /// Asks the plugin itself what it says of a component's config.
     async fn try_configure(&self, id: &ComponentId, config: &Node) -> Result<(), ConfigError> {
-        let own = self.own_config(config)?;
-        match self.plugin.try_configure(&id.to_string(), &own.to_string(), &self.limits).await {
+        let own = self.adapted(config, None)?.config.to_string();
+        match self.plugin.try_configure(&id.to_string(), &own, &self.limits).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(refusal)) => Err(schema::refusal(config, &refusal.path, &refusal.message).into()),
             Err(error) => Err(config.finding(format!("the plugin did not take its config: {error}")).into()),
         }
     }
 
-    fn settings(&self, config: &Node, context: &BuildContext<'_>) -> Result<StageSettings, ConfigError> {
+    fn settings(&self, adapted: &Adapted, context: &BuildContext<'_>) -> Result<StageSettings, ConfigError> {
         let component = context.id.to_string();
-        let outside = Outside::new(&component, &self.grants, &self.limits, context.telemetry)?;
+        let outside = Outside::new(&component, &adapted.grants, &self.limits, context.telemetry)?;
         Ok(StageSettings {
             component,
-            config: self.own_config(config)?.to_string(),
+            config: adapted.config.to_string(),
             limits: self.limits.clone(),
             outside,
             on_failure: self.on_failure,
@@ -101,6 +138,10 @@ impl PluginType {
 impl Factory for PluginType {
     fn name(&self) -> &str {
         &self.plugin.name
+    }
+
+    fn aliases(&self) -> &[&str] {
+        self.builtin.map_or(&[], |builtin| builtin.aliases())
     }
 
     fn signals(&self) -> &[Signal] {
@@ -116,9 +157,12 @@ impl Factory for PluginType {
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
-        let own = self.own_config(config).map(drop);
+        let (own, adapted) = match self.adapted(config, None) {
+            Ok(adapted) => (Ok(()), adapted),
+            Err(error) => (Err(error), Adapted::plain(Value::Null, GrantsConfig::default())),
+        };
         let hosts = match self.kind() {
-            Kind::Exporter => self.sending(config).map(drop),
+            Kind::Exporter => self.sending(config, &adapted).map(drop),
             _ => Ok(()),
         };
         let findings = [own, hosts].into_iter().filter_map(Result::err).flat_map(ConfigError::into_findings);
@@ -134,7 +178,7 @@ impl ProcessorFactory for PluginType {
         context: &BuildContext<'_>,
         next: Arc<dyn Consumer>,
     ) -> Result<Arc<dyn Processor>, ConfigError> {
-        let settings = self.settings(config, context)?;
+        let settings = self.settings(&self.fully_adapted(config).await?, context)?;
         let (plugin, telemetry) = (&self.plugin, context.telemetry);
         Ok(match plugin.role {
             Role::Sampler => {
@@ -150,10 +194,11 @@ impl ProcessorFactory for PluginType {
 #[async_trait::async_trait]
 impl ExporterFactory for PluginType {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
-        let settings = self.settings(config, context)?;
+        let adapted = self.fully_adapted(config).await?;
+        let settings = self.settings(&adapted, context)?;
         let exporter = PluginExporter::start(&self.plugin, &settings, context.telemetry).await;
         let exporter = Arc::new(exporter.map_err(not_started)?);
-        Ok(BuiltExporter { exporter, sending: self.sending(config)? })
+        Ok(BuiltExporter { exporter, sending: self.sending(config, &adapted)? })
     }
 }
 
@@ -165,7 +210,7 @@ impl ConnectorFactory for PluginType {
         context: &BuildContext<'_>,
         ingest: Ingest,
     ) -> Result<Arc<dyn Connector>, ConfigError> {
-        let settings = self.settings(config, context)?;
+        let settings = self.settings(&self.fully_adapted(config).await?, context)?;
         let connector = PluginConnector::start(&self.plugin, &settings, context.telemetry, &ingest).await;
         Ok(Arc::new(connector.map_err(not_started)?))
     }

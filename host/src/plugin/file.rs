@@ -34,6 +34,11 @@ pub enum FileError {
 }
 
 impl PluginFile {
+    /// What is in memory already.
+    pub fn of_bytes(bytes: Vec<u8>) -> PluginFile {
+        PluginFile { sha256: Sha256::of(&bytes), bytes }
+    }
+
     /// Reads the file; `pinned` is held against its bytes before anything else is. Blocks.
     pub fn read(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
         let shown = || path.display().to_string();

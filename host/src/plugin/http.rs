@@ -24,6 +24,7 @@ use http::{HeaderMap, StatusCode};
 use reqwest::Client;
 use tokio::sync::Semaphore;
 
+pub(super) use self::aws::chain::region;
 use self::{
     address::names_link_local, clients::Clients, credentials::Credentials, outcome::HttpMetrics,
     request::Outgoing,

@@ -1,58 +1,65 @@
 //! Plugins in Rust: members of the workspace, built together.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-use anyhow::Result;
-use spanloom_plugin_build::build;
+use anyhow::{Context, Result};
+use spanloom_plugin_build::{Toolchain, build};
 
 use super::folder;
-use crate::{
-    folders,
-    summary::{Outcome, Summary},
-    tools::wasm,
-};
+use crate::{folders, summary::Outcome, tools::wasm};
 
-/// Where they are, and what comes before their names in `target/plugins`.
-const FOLDERS: [(&str, &str); 1] = [("examples/plugins/rust", "rust-")];
-
-/// One step: what cargo finds changed is compiled, and every component written to `target/plugins`.
-pub(super) fn steps(summary: &mut Summary) {
-    summary.step("plugins in rust", || {
-        let toolchain = match wasm::install() {
-            Ok(toolchain) => toolchain,
-            Err(error) => return Ok(Outcome::skipped(format!("no toolchain for plugins: {error:#}"))),
-        };
-        let mut crates = Vec::new();
-        for (place, prefix) in FOLDERS {
-            crates.extend(crates_in(&folders::root().join(place))?.into_iter().map(|name| (name, prefix)));
-        }
-        let names: Vec<&str> = crates.iter().map(|(name, _)| name.as_str()).collect();
-        fs::create_dir_all(folder())?;
-        for component in build(&toolchain, &folders::root(), &names)? {
-            let prefix =
-                crates.iter().find(|(name, _)| *name == component.package).map_or("", |(_, prefix)| prefix);
-            let file = folder().join(format!("{prefix}{}.wasm", component.package));
-            println!("{}: {} KiB", file.display(), component.bytes.len() / 1024);
-            write_if_changed(&file, &component.bytes)?;
-        }
-        Ok(Outcome::READY)
-    });
+/// A crate that becomes a component.
+struct Crate {
+    /// In its `Cargo.toml`.
+    package: String,
+    /// What the component is called in `target/plugins`.
+    file: String,
 }
 
-/// Each is in a folder of its name.
-fn crates_in(place: &Path) -> Result<Vec<String>> {
-    if !place.is_dir() {
-        return Ok(Vec::new());
+/// Those that the binary embeds. It can't be built without them, nor they without a toolchain.
+pub(super) fn builtins() -> Result<()> {
+    let toolchain = wasm::install().context("the built-in plugins need a toolchain for wasm")?;
+    components(&toolchain, &crates_in("plugins", "builtin-")?)
+}
+
+/// What cargo finds changed is compiled, and every component written to `target/plugins`.
+pub(super) fn examples() -> Result<Outcome> {
+    match wasm::install() {
+        Ok(toolchain) => {
+            components(&toolchain, &crates_in("examples/plugins/rust", "rust-")?)?;
+            Ok(Outcome::READY)
+        }
+        Err(error) => Ok(Outcome::skipped(format!("no toolchain for plugins: {error:#}"))),
     }
-    let folders: Vec<PathBuf> = fs::read_dir(place)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    let crates = folders.iter().filter(|folder| folder.join("Cargo.toml").is_file());
-    let mut names: Vec<String> =
-        crates.filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned())).collect();
-    names.sort();
-    Ok(names)
+}
+
+fn components(toolchain: &Toolchain, crates: &[Crate]) -> Result<()> {
+    let packages: Vec<&str> = crates.iter().map(|of| of.package.as_str()).collect();
+    fs::create_dir_all(folder())?;
+    for component in build(toolchain, &folders::root(), &packages)? {
+        let Some(of) = crates.iter().find(|of| of.package == component.package) else { continue };
+        let file = folder().join(&of.file);
+        println!("{}: {} KiB", file.display(), component.bytes.len() / 1024);
+        write_if_changed(&file, &component.bytes)?;
+    }
+    Ok(())
+}
+
+/// The crates of a folder that make a wasm module. Each component is called as its crate's folder.
+fn crates_in(place: &str, prefix: &str) -> Result<Vec<Crate>> {
+    let mut crates = Vec::new();
+    for entry in fs::read_dir(folders::root().join(place))? {
+        let folder = entry?.path();
+        let Ok(manifest) = fs::read_to_string(folder.join("Cargo.toml")) else { continue };
+        let Some(name) = folder.file_name().and_then(|name| name.to_str()) else { continue };
+        let package = manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+        if let Some(package) = package.filter(|_| manifest.contains("\"cdylib\"")) {
+            let (package, file) = (package.to_owned(), format!("{prefix}{name}.wasm"));
+            crates.push(Crate { package, file });
+        }
+    }
+    crates.sort_by(|one, other| one.package.cmp(&other.package));
+    Ok(crates)
 }
 
 /// Whoever watches the file is not woken for nothing.

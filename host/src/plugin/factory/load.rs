@@ -6,11 +6,12 @@ use wire::Signal;
 
 use super::PluginType;
 use crate::{
-    component::{Kind, Registry},
+    component::{Factory, Kind, Registry},
     config::{Config, ConfigError, Finding, Node},
     plugin::{
         Grant, Limits, OnFailure, Outside, Plugin, Role, Runtime,
-        config::PluginConfig,
+        builtin::{BUILTINS, Builtin},
+        config::{GrantsConfig, LimitsConfig, PluginConfig},
         file::{FileError, PluginFile},
         schema::ConfigSchema,
     },
@@ -30,12 +31,23 @@ impl Plugins {
         let (mut plugins, mut findings) = (Plugins::default(), Vec::new());
         for (name, plugin) in &config.plugins {
             let Some(node) = config.plugin_node(name) else { continue };
-            match PluginType::load(name, plugin).await {
+            match PluginType::of_file(name, plugin).await {
                 Ok(loaded) => {
                     findings.extend(loaded.lacks(plugin, node));
                     plugins.types.push(Arc::new(loaded));
                 }
                 Err(error) => findings.extend(error.within(node).into_findings()),
+            }
+        }
+        for builtin in &BUILTINS {
+            let mut names = config.components(builtin.kind).keys().map(|id| &id.kind);
+            let is_used = names.any(|name| builtin.is_called(name));
+            if !is_used || config.plugins.keys().any(|name| builtin.is_called(name)) {
+                continue;
+            }
+            match PluginType::of_builtin(builtin).await {
+                Ok(loaded) => plugins.types.push(Arc::new(loaded)),
+                Err(error) => findings.extend(error.into_findings()),
             }
         }
         (plugins, findings)
@@ -56,7 +68,7 @@ impl Plugins {
         let mut findings = Vec::new();
         for plugin in &self.types {
             for (id, node) in config.components(plugin.kind()) {
-                if id.kind == plugin.plugin.name
+                if plugin.is_called(&id.kind)
                     && let Err(error) = plugin.try_configure(id, node).await
                 {
                     findings.extend(error.within(node).into_findings());
@@ -68,27 +80,43 @@ impl Plugins {
 }
 
 impl PluginType {
-    async fn load(name: &str, config: &PluginConfig) -> Result<PluginType, ConfigError> {
-        let wrong = |what: &dyn std::fmt::Display| {
+    async fn of_file(name: &str, config: &PluginConfig) -> Result<PluginType, ConfigError> {
+        let file = read(config.path.clone(), config).await?;
+        let wrong = |what: String| {
             ConfigError::on("path", format!("the plugin {} cannot be used: {what}", config.path.display()))
         };
-        let file = read(config.path.clone(), config).await?;
-        let runtime = Runtime::shared().map_err(|error| wrong(&format!("{error:#}")))?;
-        let limits = Limits::from(&config.limits);
-        let plugin = Plugin::load(&runtime, name, &file, &limits).await.map_err(|error| wrong(&error))?;
-        if (plugin.role, config.on_failure) == (Role::Connector, OnFailure::Pass) {
+        let loaded = PluginType::load(name, &file, &config.limits).await.map_err(wrong)?;
+        if (loaded.plugin.role, config.on_failure) == (Role::Connector, OnFailure::Pass) {
             let message = "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`";
             return Err(ConfigError::on("on_failure", message));
         }
+        Outside::new(name, &config.grants, &loaded.limits, &Telemetry::new())
+            .map_err(|error| error.below("grants"))?;
+        let builtin = Builtin::find(name).filter(|builtin| builtin.kind == loaded.kind());
+        Ok(PluginType { grants: config.grants.clone(), on_failure: config.on_failure, builtin, ..loaded })
+    }
+
+    async fn of_builtin(builtin: &'static Builtin) -> Result<PluginType, ConfigError> {
+        let name = builtin.name();
+        let file = PluginFile::of_bytes(builtin.component.to_vec());
+        let loaded = PluginType::load(name, &file, &builtin.limits()).await;
+        let loaded = loaded
+            .map_err(|what| ConfigError::new(format!("the built-in plugin {name} cannot be used: {what}")))?;
+        Ok(PluginType { builtin: Some(builtin), ..loaded })
+    }
+
+    /// The error says what is wrong with the component.
+    async fn load(name: &str, file: &PluginFile, limits: &LimitsConfig) -> Result<PluginType, String> {
+        let runtime = Runtime::shared().map_err(|error| format!("{error:#}"))?;
+        let limits = Limits::from(limits);
+        let plugin = Plugin::load(&runtime, name, file, &limits).await.map_err(|error| error.to_string())?;
         let said = &plugin.description;
         let schema = said.config_schema.as_deref().map(ConfigSchema::new).transpose();
-        let schema = schema.map_err(|error| wrong(&error))?;
+        let schema = schema.map_err(|error| error.to_string())?;
         let signals = match plugin.role {
             Role::Sampler => vec![Signal::Traces],
             Role::Processor | Role::Exporter | Role::Connector => said.signals.clone(),
         };
-        Outside::new(name, &config.grants, &limits, &Telemetry::new())
-            .map_err(|error| error.below("grants"))?;
         let label = format!("{} {}", said.name, said.version).trim().to_owned();
         Ok(PluginType {
             plugin,
@@ -96,13 +124,17 @@ impl PluginType {
             signals,
             schema,
             limits,
-            grants: config.grants.clone(),
-            on_failure: config.on_failure,
+            grants: GrantsConfig::default(),
+            on_failure: OnFailure::default(),
+            builtin: None,
         })
     }
 
     /// What it says it cannot do without, and is not granted.
     fn lacks(&self, config: &PluginConfig, node: &Node) -> Vec<Finding> {
+        if self.builtin.is_some_and(|builtin| builtin.adapt.is_some()) {
+            return Vec::new();
+        }
         let needed = self.plugin.description.grants.iter();
         let lacking = needed.filter_map(|grant| match grant {
             Grant::Http => config.grants.http.is_empty().then_some(("http", "grants: { http: [https://…] }")),

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, sts::AssumeRoleProvider};
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider},
@@ -83,16 +83,28 @@ impl Last {
     }
 }
 
+/// The region of the environment, the profile or the instance, whichever is known first.
+pub(in crate::plugin) async fn region(profile: Option<&str>) -> Option<String> {
+    let sdk = loader(profile).ok()?.load().await;
+    sdk.region().map(Region::to_string)
+}
+
+/// What looks along the chains.
+fn loader(profile: Option<&str>) -> Result<ConfigLoader, String> {
+    // For STS and the metadata services. Not the plugins' client: these are the host's own requests.
+    let tls = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls_context()?);
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(tls.build_https());
+    Ok(match profile {
+        Some(profile) => loader.profile_name(profile),
+        None => loader,
+    })
+}
+
 impl Source {
     async fn load(config: &AwsConfig) -> Result<Source, String> {
-        // For STS and the metadata services. Not the plugins' client: these are the host's own requests.
-        let tls = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls_context()?);
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(tls.build_https());
+        let mut loader = loader(config.profile.as_deref())?;
         if let Some(region) = &config.region {
             loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(profile) = &config.profile {
-            loader = loader.profile_name(profile);
         }
         let sdk = loader.load().await;
         let region =

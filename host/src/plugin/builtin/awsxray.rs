@@ -1,0 +1,263 @@
+//! `awsxray`: where X-Ray is, and that the host signs for it.
+
+use std::env;
+
+use reqwest::Url;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Duration;
+
+use super::Adapted;
+use crate::{
+    config::{ConfigError, Node},
+    plugin::{
+        config::GrantsConfig,
+        http::{HttpGrantConfig, Origin, aws::AwsConfig, grant::AuthConfig, region},
+    },
+    tls::client::ClientTlsConfig,
+};
+
+/// The keys of a component's config that are the host's to act on. The schema has checked their types.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Config {
+    region: Option<String>,
+    endpoint: Option<String>,
+    num_workers: usize,
+    no_verify_ssl: bool,
+    local_mode: bool,
+    role_arn: String,
+    external_id: String,
+    profile: String,
+    certificate_file_path: String,
+    proxy_address: String,
+    shared_credentials_file: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            region: None,
+            endpoint: None,
+            num_workers: 8,
+            no_verify_ssl: false,
+            local_mode: false,
+            role_arn: String::new(),
+            external_id: String::new(),
+            profile: String::new(),
+            certificate_file_path: String::new(),
+            proxy_address: String::new(),
+            shared_credentials_file: Vec::new(),
+        }
+    }
+}
+
+/// The region is that of the profile, or of the machine.
+pub(in crate::plugin) struct LacksRegion {
+    profile: Option<String>,
+    local_mode: bool,
+}
+
+/// Where the region is nowhere to be had until the component is built, a config is tried with this one.
+const TRIAL_REGION: &str = "us-east-1";
+/// A batch is sent by so many requests, one after another, each of which has a limit of its own.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(300);
+
+impl LacksRegion {
+    /// # Errors
+    /// There is none.
+    pub(in crate::plugin) async fn ask(&self) -> Result<String, ConfigError> {
+        let found = if self.local_mode { None } else { region(self.profile.as_deref()).await };
+        found.ok_or_else(|| {
+            let message = "no AWS region is known: write `region: us-east-1`, or set AWS_REGION";
+            ConfigError::on("region", message)
+        })
+    }
+}
+
+pub(super) fn adapt(mut own: Value, of_machine: Option<&str>) -> Result<Adapted, ConfigError> {
+    let config: Config = Node::from_json(own.clone()).read()?;
+    config.refuse_what_is_not_supported()?;
+    let named = filled(config.region.as_deref()).map(str::to_owned).or_else(of_environment);
+    let lacks_region = (named.is_none() && of_machine.is_none()).then(|| LacksRegion {
+        profile: filled(Some(&config.profile)).map(str::to_owned),
+        local_mode: config.local_mode,
+    });
+    let region = named.or(of_machine.map(str::to_owned)).unwrap_or_else(|| TRIAL_REGION.to_owned());
+    let endpoint = config.endpoint(&region)?;
+    if let Some(own) = own.as_object_mut() {
+        own.insert("endpoint".to_owned(), json!(endpoint.as_str().trim_end_matches('/')));
+        own.insert("region".to_owned(), json!(region));
+    }
+    Ok(Adapted {
+        config: own,
+        grants: GrantsConfig { http: vec![config.grant(&endpoint, region)?], store: None },
+        num_consumers: Some(config.num_workers.max(1)),
+        timeout: Some(BATCH_TIMEOUT),
+        lacks_region,
+    })
+}
+
+impl Config {
+    fn refuse_what_is_not_supported(&self) -> Result<(), ConfigError> {
+        if !self.proxy_address.is_empty() {
+            return Err(ConfigError::on(
+                "proxy_address",
+                "is not supported: requests go straight to `endpoint`",
+            ));
+        }
+        if !self.shared_credentials_file.is_empty() {
+            let message = "is not supported: set AWS_SHARED_CREDENTIALS_FILE in the environment";
+            return Err(ConfigError::on("shared_credentials_file", message));
+        }
+        Ok(())
+    }
+
+    /// The one that is written, else that of the region.
+    fn endpoint(&self, region: &str) -> Result<Url, ConfigError> {
+        let is_region = !region.is_empty() && region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let written = match filled(self.endpoint.as_deref()) {
+            Some(written) if written.contains("://") => written.to_owned(),
+            Some(host) => format!("https://{host}"),
+            None if is_region => format!("https://xray.{region}.{}", domain(region)),
+            None => {
+                return Err(ConfigError::on(
+                    "region",
+                    format!("`{region}` is no region, as `us-east-1` is one"),
+                ));
+            }
+        };
+        let url = Url::parse(&written)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        url.ok_or_else(|| {
+            let message = format!("`{written}` is no URL: write `https://host`, or leave it out");
+            ConfigError::on("endpoint", message)
+        })
+    }
+
+    fn grant(&self, endpoint: &Url, region: String) -> Result<HttpGrantConfig, ConfigError> {
+        let filled = |text: &str| filled(Some(text)).map(str::to_owned);
+        let aws = AwsConfig {
+            service: "xray".to_owned(),
+            region: Some(region),
+            profile: filled(&self.profile),
+            role_arn: filled(&self.role_arn),
+            external_id: filled(&self.external_id),
+        };
+        aws.validate()?;
+        let tls = json!({
+            "insecure_skip_verify": self.no_verify_ssl,
+            "ca_file": filled(&self.certificate_file_path),
+            "include_system_ca_certs_pool": true,
+        });
+        let tls: ClientTlsConfig = Node::from_json(tls).read()?;
+        Ok(HttpGrantConfig {
+            auth: Some(AuthConfig::Aws(aws)),
+            tls,
+            ..HttpGrantConfig::new(Origin::of(endpoint))
+        })
+    }
+}
+
+fn of_environment() -> Option<String> {
+    let variables = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
+    variables.filter_map(|name| env::var(name).ok()).find(|region| !region.is_empty())
+}
+
+fn filled(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
+fn domain(region: &str) -> &'static str {
+    const OF_PARTITIONS: [(&str, &str); 6] = [
+        ("cn-", "amazonaws.com.cn"),
+        ("us-isob-", "sc2s.sgov.gov"),
+        ("us-isof-", "csp.hci.ic.gov"),
+        ("eu-isoe-", "cloud.adc-e.uk"),
+        ("us-iso-", "c2s.ic.gov"),
+        ("eusc-", "amazonaws.eu"),
+    ];
+    let known = OF_PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix));
+    known.map_or("amazonaws.com", |(_, domain)| domain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapted(own: Value, of_machine: Option<&str>) -> Result<Adapted, String> {
+        adapt(own, of_machine).map_err(|error| error.to_string())
+    }
+
+    /// The plugin gets the URL to send to, and may reach that origin and no other, signed for.
+    #[test]
+    fn the_region_says_where_x_ray_is_unless_an_endpoint_does() {
+        for (own, endpoint, origin) in [
+            (
+                json!({"region": "eu-west-1"}),
+                "https://xray.eu-west-1.amazonaws.com",
+                "https://xray.eu-west-1.amazonaws.com",
+            ),
+            (
+                json!({"region": "cn-north-1"}),
+                "https://xray.cn-north-1.amazonaws.com.cn",
+                "https://xray.cn-north-1.amazonaws.com.cn",
+            ),
+            (
+                json!({"region": "r", "endpoint": "http://127.0.0.1:5000/base/"}),
+                "http://127.0.0.1:5000/base",
+                "http://127.0.0.1:5000",
+            ),
+            (
+                json!({"region": "r", "endpoint": "vpce-1.xray.example"}),
+                "https://vpce-1.xray.example",
+                "https://vpce-1.xray.example",
+            ),
+        ] {
+            let adapted = adapted(own.clone(), None).unwrap();
+            assert_eq!(adapted.config["endpoint"], endpoint, "{own}");
+            let [grant] = adapted.grants.http.as_slice() else { panic!("one grant") };
+            assert_eq!(grant.origin.as_str(), origin);
+            let Some(AuthConfig::Aws(aws)) = &grant.auth else { panic!("signed") };
+            assert_eq!((aws.service.as_str(), aws.region.as_deref()), ("xray", own["region"].as_str()));
+            assert!(adapted.lacks_region.is_none());
+        }
+    }
+
+    #[test]
+    fn a_region_that_only_the_machine_knows_is_asked_for() {
+        if of_environment().is_some() {
+            return;
+        }
+        assert!(adapted(json!({}), None).unwrap().lacks_region.is_some());
+        let known = adapted(json!({}), Some("ap-south-1")).unwrap();
+        assert_eq!(known.config["region"], "ap-south-1");
+        assert!(known.lacks_region.is_none());
+    }
+
+    #[test]
+    fn workers_and_roles_are_the_hosts() {
+        let own = json!({"region": "r", "num_workers": 3, "role_arn": "arn:aws:iam::1:role/x",
+            "external_id": "e", "profile": "p"});
+        let adapted = adapted(own, None).unwrap();
+        assert_eq!(adapted.num_consumers, Some(3));
+        let Some(AuthConfig::Aws(aws)) = &adapted.grants.http[0].auth else { panic!("signed") };
+        assert_eq!(aws.role_arn.as_deref(), Some("arn:aws:iam::1:role/x"));
+        assert_eq!((aws.external_id.as_deref(), aws.profile.as_deref()), (Some("e"), Some("p")));
+    }
+
+    #[test]
+    fn what_cannot_be_is_said_with_what_would_be_right() {
+        for (own, said) in [
+            (json!({"region": "not a region"}), "is no region"),
+            (json!({"region": "r", "endpoint": "ftp://x"}), "write `https://host`"),
+            (json!({"region": "r", "proxy_address": "http://p"}), "go straight"),
+            (json!({"region": "r", "role_arn": "x"}), "arn:"),
+        ] {
+            let error = adapted(own.clone(), None).err().unwrap_or_default();
+            assert!(error.contains(said), "{own}: {error}");
+        }
+    }
+}
