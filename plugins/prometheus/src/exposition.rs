@@ -1,6 +1,7 @@
 //! What a scrape sees, in three formats.
 
 mod escaping;
+mod labels;
 mod line;
 mod negotiate;
 mod number;

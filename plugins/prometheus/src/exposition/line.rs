@@ -2,14 +2,11 @@
 
 use std::marker::PhantomData;
 
-use super::{
-    number,
-    view::{View, escaped_labels},
-};
+use super::{number, view::View};
 use crate::{
     labels::escape_into,
     name::is_plain,
-    series::{Exemplar, Exemplars, Exponential, Histogram, Kind, Series, Summary, Value},
+    series::{Exemplar, Exemplars, Exponential, Family, Histogram, Summary, Value},
 };
 
 /// Where the formats differ.
@@ -95,39 +92,26 @@ impl<'v, D: Dialect> Lines<'v, D> {
     pub(super) fn targets(&mut self) {
         let view = self.view;
         let (name, plain) = (view.target_info.as_str(), is_plain(&view.target_info));
+        let (names, mut buffer) = (view.target_label_names(), String::new());
         for (_, target) in view.store.targets() {
-            let mut escaped = String::new();
-            let of = Of {
-                name,
-                plain,
-                labels: shown(view, &target.labels, "", &mut escaped),
-                time_unix_nano: None,
-            };
+            let labels = names.shown(&target.labels, &mut buffer);
+            let of = Of { name, plain, labels, time_unix_nano: None };
             self.sample(&of, &Sample { suffix: "", label: None, value: Number::Int(1), exemplar: None });
         }
     }
 
     /// All series of a family. `exemplars` says whether its type may have some.
-    pub(super) fn series(
-        &mut self,
-        name: &str,
-        kind: Kind,
-        series: impl Iterator<Item = &'v Series>,
-        exemplars: bool,
-    ) {
+    pub(super) fn series(&mut self, name: &str, family: &Family, exemplars: bool) {
         let (view, plain) = (self.view, is_plain(name));
-        let mut escaped = String::new();
-        for series in series {
-            let labels = shown(view, &series.labels, kind.structural_label(), &mut escaped);
+        let (names, mut buffer) = (view.label_names(family), String::new());
+        for series in family.series() {
+            let labels = names.shown(&series.labels, &mut buffer);
             let of = Of { name, plain, labels, time_unix_nano: view.time(series) };
             let exemplars = series.point.exemplars.as_deref().filter(|_| exemplars && D::HAS_EXEMPLARS);
             match &series.point.value {
                 Value::Number(number) => {
-                    let exemplar = exemplars.and_then(Exemplars::latest);
-                    self.sample(
-                        &of,
-                        &Sample { suffix: "", label: None, value: Number::Float(*number), exemplar },
-                    );
+                    let (value, exemplar) = (Number::Float(*number), exemplars.and_then(Exemplars::latest));
+                    self.sample(&of, &Sample { suffix: "", label: None, value, exemplar });
                 }
                 Value::Histogram(histogram) => self.histogram(&of, histogram, exemplars),
                 Value::Exponential(histogram) => self.exponential(&of, histogram, exemplars),
@@ -261,11 +245,4 @@ impl<'v, D: Dialect> Lines<'v, D> {
             self.out.push(b',');
         }
     }
-}
-
-/// Labels under the names that the scrape may see.
-fn shown<'s>(view: &View<'_>, labels: &'s str, structural: &str, escaped: &'s mut String) -> &'s str {
-    let Some(escaping) = view.escaping else { return labels };
-    *escaped = escaped_labels(labels, escaping, structural);
-    escaped
 }

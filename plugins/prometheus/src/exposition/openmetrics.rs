@@ -34,7 +34,7 @@ pub(super) fn write(view: &View<'_>, out: Vec<u8>) -> Vec<u8> {
             lines.metadata("UNIT", name, unit);
         }
         let exemplars = counter.is_some() || kind == Kind::Histogram;
-        lines.series(&shown.name, kind, shown.family.series(), exemplars);
+        lines.series(&shown.name, shown.family, exemplars);
     }
     lines.push("# EOF\n");
     lines.into_bytes()

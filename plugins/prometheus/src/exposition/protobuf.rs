@@ -7,30 +7,39 @@ mod histogram;
 mod writer;
 
 use self::writer::Writer;
-use super::view::{View, escaped_labels};
+use super::view::View;
 use crate::{
     labels::{pairs, unescaped},
-    series::{Exemplar, Exemplars, Kind, Point, Series, Summary, Value},
+    series::{Exemplar, Exemplars, Kind, Point, Summary, Value},
 };
 
 pub(super) fn write(view: &View<'_>, out: Vec<u8>) -> Vec<u8> {
     let mut writer = Writer::new(out);
+    let mut buffer = String::new();
     if view.store.targets().next().is_some() {
+        let names = view.target_label_names();
         writer.delimited(|family| {
             head(family, &view.target_info, "Target metadata", Kind::Gauge);
             for (_, target) in view.store.targets() {
                 family.message(4, |metric| {
-                    labels(metric, view, &target.labels, "");
+                    labels(metric, names.shown(&target.labels, &mut buffer));
                     metric.message(2, |gauge| gauge.double(1, 1.0));
                 });
             }
         });
     }
     for shown in &view.families {
+        let names = view.label_names(shown.family);
         writer.delimited(|family| {
             head(family, &shown.name, &shown.family.help, shown.family.kind);
             for series in shown.family.series() {
-                family.message(4, |metric| write_metric(metric, view, series, shown.family.kind));
+                family.message(4, |metric| {
+                    labels(metric, names.shown(&series.labels, &mut buffer));
+                    value(metric, &series.point, shown.family.kind);
+                    if let Some(time) = view.time(series) {
+                        metric.uint(6, time / 1_000_000);
+                    }
+                });
             }
             if !shown.family.unit.is_empty() {
                 family.string(5, &shown.family.unit);
@@ -55,9 +64,7 @@ fn head(family: &mut Writer, name: &str, help: &str, kind: Kind) {
     );
 }
 
-fn write_metric(metric: &mut Writer, view: &View<'_>, series: &Series, kind: Kind) {
-    labels(metric, view, &series.labels, kind.structural_label());
-    let point = &series.point;
+fn value(metric: &mut Writer, point: &Point, kind: Kind) {
     match &point.value {
         Value::Number(number) => match kind {
             Kind::Counter => metric.message(3, |counter| {
@@ -80,9 +87,6 @@ fn write_metric(metric: &mut Writer, view: &View<'_>, series: &Series, kind: Kin
         }),
         Value::Summary(summary) => metric.message(4, |message| write_summary(message, summary, point)),
     }
-    if let Some(time) = view.time(series) {
-        metric.uint(6, time / 1_000_000);
-    }
 }
 
 fn write_summary(message: &mut Writer, summary: &Summary, point: &Point) {
@@ -97,12 +101,7 @@ fn write_summary(message: &mut Writer, summary: &Summary, point: &Point) {
     created(message, 4, point);
 }
 
-fn labels(metric: &mut Writer, view: &View<'_>, text: &str, structural: &str) {
-    let escaped = view.escaping.map(|escaping| escaped_labels(text, escaping, structural));
-    write_labels(metric, escaped.as_deref().unwrap_or(text));
-}
-
-fn write_labels(message: &mut Writer, text: &str) {
+fn labels(message: &mut Writer, text: &str) {
     for pair in pairs(text) {
         message.message(1, |label| {
             label.string(1, &unescaped(pair.name));
@@ -112,7 +111,7 @@ fn write_labels(message: &mut Writer, text: &str) {
 }
 
 fn write_exemplar(message: &mut Writer, exemplar: &Exemplar) {
-    write_labels(message, &exemplar.labels);
+    labels(message, &exemplar.labels);
     message.double(2, exemplar.value);
     if exemplar.time_unix_nano > 0 {
         message.time(3, exemplar.time_unix_nano);

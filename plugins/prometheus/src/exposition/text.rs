@@ -20,7 +20,7 @@ pub(super) fn write(view: &View<'_>, out: Vec<u8>) -> Vec<u8> {
     for shown in &view.families {
         lines.help(&shown.name, &shown.family.help);
         lines.metadata("TYPE", &shown.name, type_name(shown.family.kind));
-        lines.series(&shown.name, shown.family.kind, shown.family.series(), false);
+        lines.series(&shown.name, shown.family, false);
     }
     lines.into_bytes()
 }

@@ -2,10 +2,9 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use super::Escaping;
+use super::{Escaping, labels::LabelNames};
 use crate::{
     config::Settings,
-    labels::{escape_into, pairs, unescaped},
     name::is_plain,
     series::{Family, Kind, Series, Store, Target},
     translate::target_info,
@@ -21,7 +20,7 @@ pub(super) struct View<'a> {
     /// Under which `target_info` is shown.
     pub(super) target_info: String,
     /// None: labels are shown as they are kept.
-    pub(super) escaping: Option<Escaping>,
+    escaping: Option<Escaping>,
     /// All names of samples, where they are not those of the store.
     names: Option<BTreeSet<String>>,
 }
@@ -47,9 +46,9 @@ impl<'a> View<'a> {
         // Names that stay as they are go first, so that no other takes their place.
         let mut families: Vec<(&'a str, &'a Family)> = families.collect();
         families.sort_by_key(|(name, _)| !is_plain(name));
-        let families = families.into_iter().filter_map(|(name, family)| {
-            let name = claim(&mut names, name, family.kind, escaping)?;
-            Some(Shown { name: name.into(), family })
+        let families = families.into_iter().map(|(name, family)| {
+            let name = claim(&mut names, name, family.kind, escaping);
+            Shown { name: name.into(), family }
         });
         let families = families.collect();
         View { settings, store, families, target_info, escaping: Some(escaping), names: Some(names) }
@@ -73,6 +72,17 @@ impl<'a> View<'a> {
     /// The time of its last point, if scrapes are to be told.
     pub(super) fn time(&self, series: &Series) -> Option<u64> {
         self.settings.send_timestamps.then_some(series.point.time_unix_nano)
+    }
+
+    /// Under which names the labels of a family's series are shown.
+    pub(super) fn label_names(&self, family: &Family) -> LabelNames {
+        let labels = family.series().map(|series| &*series.labels);
+        LabelNames::new(self.escaping, labels, family.kind.structural_label())
+    }
+
+    /// As [`label_names`](View::label_names), of the series that tell of targets.
+    pub(super) fn target_label_names(&self) -> LabelNames {
+        LabelNames::new(self.escaping, self.store.targets().map(|(_, target)| &*target.labels), "")
     }
 
     /// The name of a counter's family in OpenMetrics, which has no `_total`. None if other metrics would clash with it,
@@ -105,36 +115,23 @@ impl<'a> View<'a> {
     }
 }
 
-/// The escaped name. If another metric has it, one that no other can have; none if that is taken, too.
-fn claim(names: &mut BTreeSet<String>, name: &str, kind: Kind, escaping: Escaping) -> Option<String> {
-    [escaping, Escaping::Values].into_iter().map(|escaping| escaping.metric(name)).find(|name| {
-        let samples: Vec<String> = kind.suffixes().iter().map(|suffix| format!("{name}{suffix}")).collect();
-        let free = !samples.iter().any(|sample| names.contains(sample));
-        if free {
-            names.extend(samples);
-        }
-        free
-    })
+/// The escaped name, or one near it, if another metric has that or samples of that name.
+fn claim(names: &mut BTreeSet<String>, name: &str, kind: Kind, escaping: Escaping) -> String {
+    let samples =
+        |name: &str| kind.suffixes().iter().map(|suffix| format!("{name}{suffix}")).collect::<Vec<_>>();
+    let candidates = [escaping, Escaping::Values].map(|escaping| escaping.metric(name));
+    let name = first_free(candidates, |name| !samples(name).iter().any(|sample| names.contains(sample)));
+    names.extend(samples(&name));
+    name
 }
 
-/// Labels with their names escaped. As with metrics, names stay apart.
-pub(super) fn escaped_labels(labels: &str, escaping: Escaping, structural: &str) -> String {
-    let mut text = String::with_capacity(labels.len() + 16);
-    let mut names: Vec<String> = vec!["__name__".into(), structural.into()];
-    let plain_first =
-        pairs(labels).filter(|pair| !pair.quoted).chain(pairs(labels).filter(|pair| pair.quoted));
-    for pair in plain_first {
-        let name = if pair.quoted { unescaped(pair.name) } else { pair.name.into() };
-        let free = [escaping, Escaping::Values].map(|escaping| escaping.label(&name));
-        let Some(name) = free.into_iter().find(|name| !names.contains(name)) else { continue };
-        if !text.is_empty() {
-            text.push(',');
-        }
-        escape_into(&mut text, &name);
-        text.push_str("=\"");
-        text.push_str(pair.value);
-        text.push('"');
-        names.push(name);
+/// The first name that is free; if none is, the last with as many `_` behind it as it takes.
+pub(super) fn first_free([first, mut last]: [String; 2], is_free: impl Fn(&str) -> bool) -> String {
+    if is_free(&first) {
+        return first;
     }
-    text
+    while !is_free(&last) {
+        last.push('_');
+    }
+    last
 }
