@@ -3,14 +3,24 @@
 
 mod awsxray;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use tokio::time::Duration;
 use wire::Signal;
 
-use super::config::{GrantsConfig, LimitsConfig};
+use super::{
+    config::{GrantsConfig, LimitsConfig},
+    factory::PluginType,
+};
 use crate::{
-    component::{Factory, Kind},
+    component::{
+        BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, Factory, Kind, ProcessorFactory,
+    },
     config::{ConfigError, Node},
+    connector::Connector,
+    pipeline::{Consumer, Ingest},
+    processor::Processor,
 };
 
 /// One of them.
@@ -122,6 +132,15 @@ pub static BUILTINS: [Builtin; 5] = [
 ];
 
 impl Builtin {
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Older spellings.
+    pub fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
+
     /// By its name or an older spelling.
     pub fn find(name: &str) -> Option<&'static Builtin> {
         BUILTINS.iter().find(|known| known.is_called(name))
@@ -168,5 +187,36 @@ impl Factory for &'static Builtin {
     /// Only asked if it could not be loaded, which is said elsewhere.
     fn check(&self, _: &Node) -> Result<(), ConfigError> {
         Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl ProcessorFactory for &'static Builtin {
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+        next: Arc<dyn Consumer>,
+    ) -> Result<Arc<dyn Processor>, ConfigError> {
+        ProcessorFactory::build(&PluginType::of_builtin(self).await?, config, context, next).await
+    }
+}
+
+#[async_trait::async_trait]
+impl ExporterFactory for &'static Builtin {
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
+        ExporterFactory::build(&PluginType::of_builtin(self).await?, config, context).await
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectorFactory for &'static Builtin {
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+        ingest: Ingest,
+    ) -> Result<Arc<dyn Connector>, ConfigError> {
+        ConnectorFactory::build(&PluginType::of_builtin(self).await?, config, context, ingest).await
     }
 }

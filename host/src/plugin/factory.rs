@@ -141,7 +141,7 @@ impl Factory for PluginType {
     }
 
     fn aliases(&self) -> &[&str] {
-        self.builtin.map_or(&[], |builtin| builtin.aliases())
+        self.builtin.map_or(&[], Builtin::aliases)
     }
 
     fn signals(&self) -> &[Signal] {

@@ -6,7 +6,7 @@ use wire::Signal;
 
 use super::PluginType;
 use crate::{
-    component::{Factory, Kind, Registry},
+    component::{Kind, Registry},
     config::{Config, ConfigError, Finding, Node},
     plugin::{
         Grant, Limits, OnFailure, Outside, Plugin, Role, Runtime,
@@ -96,7 +96,7 @@ impl PluginType {
         Ok(PluginType { grants: config.grants.clone(), on_failure: config.on_failure, builtin, ..loaded })
     }
 
-    async fn of_builtin(builtin: &'static Builtin) -> Result<PluginType, ConfigError> {
+    pub(in crate::plugin) async fn of_builtin(builtin: &'static Builtin) -> Result<PluginType, ConfigError> {
         let name = builtin.name();
         let file = PluginFile::of_bytes(builtin.component.to_vec());
         let loaded = PluginType::load(name, &file, &builtin.limits()).await;
