@@ -47,6 +47,37 @@ impl Batch {
         Batch { data, shares: SmallVec::new() }
     }
 
+    /// Whether no account knows it, as what a plugin has made itself.
+    pub fn is_owed_to_nobody(&self) -> bool {
+        self.shares.is_empty()
+    }
+
+    /// Enters what is owed to nobody into the accounts.
+    pub fn adopt(&mut self, accounts: &Arc<[Arc<Account>]>) {
+        *self = Batch::enter(self.take_data(), Receipt::unawaited(), accounts.clone());
+    }
+
+    /// The same data as it enters another pipeline too: its senders are owed for that as well.
+    pub fn enter_another(&self, accounts: &Arc<[Arc<Account>]>) -> Batch {
+        let shares = self.shares.iter().map(|share| {
+            for account in accounts.iter() {
+                account.enter(share.items);
+            }
+            Share { accounts: accounts.clone(), ..share.clone() }
+        });
+        Batch { data: self.data.clone(), shares: shares.collect() }
+    }
+
+    /// The accounts that it is in, if any; all of a batch is in the same ones.
+    pub fn accounts(&self) -> Option<&Arc<[Arc<Account>]>> {
+        self.shares.first().map(|share| &share.accounts)
+    }
+
+    /// What is in it. For a batch that is owed to nobody.
+    pub(crate) fn into_data(mut self) -> wire::Batch {
+        self.take_data()
+    }
+
     /// Resolves when every item of this batch is settled, beside the verdicts of its senders. Called by one stage.
     pub fn watch(&mut self) -> Verdict {
         let (receipt, verdict) = Receipt::awaited();

@@ -97,6 +97,11 @@ impl Custody {
         handle(signal, number)
     }
 
+    /// Keeps a batch that the guest has made; it is owed to nobody.
+    pub(super) fn own(&mut self, data: wire::Batch) -> u32 {
+        self.put(Held { batch: Batch::owed_to_nobody(data), new: true, look: false })
+    }
+
     /// Whether the guest holds nothing that is owed to anybody.
     pub(super) fn is_empty(&self) -> bool {
         self.held.values().all(|held| held.look)
@@ -140,7 +145,9 @@ impl Custody {
         }
         passed.onward.retain(|batch| batch.items() > 0);
         passed.filtered.append(&mut self.discarded);
-        self.items_forgotten += self.forgotten.iter().map(Batch::items).sum::<usize>();
+        // What is owed to nobody may be let go of.
+        let owed = self.forgotten.iter().filter(|batch| !batch.is_owed_to_nobody());
+        self.items_forgotten += owed.map(Batch::items).sum::<usize>();
         passed.filtered.append(&mut self.forgotten);
         Ok(passed)
     }
@@ -275,7 +282,9 @@ impl Custody {
     pub(super) fn drop(&mut self, number: u32) -> Result<()> {
         match self.held.get(&number) {
             None => {}
-            Some(held) if held.look => drop(self.held.remove(&number)),
+            Some(held) if held.look || (held.new && held.batch.is_owed_to_nobody()) => {
+                self.held.remove(&number);
+            }
             Some(_) => {
                 let batch = self.take(number)?;
                 self.forgotten.push(batch);
