@@ -159,6 +159,18 @@ proptest! {
     }
 
     #[test]
+    fn an_instance_that_saved_in_vain_goes_on(before in given(), after in given()) {
+        let told = |save: bool| {
+            let mut connector = Harness::new(CONFIGS[0]).expect("a config");
+            connector.consume(spans(&before)).expect("consumed");
+            prop_assert!(!save || !connector.save().expect("a state").state.is_empty());
+            connector.consume(spans(&after)).expect("consumed");
+            Ok(decoded(connector.flush().expect("metrics")))
+        };
+        prop_assert_eq!(told(true)?, told(false)?);
+    }
+
+    #[test]
     fn a_config_of_another_shape_loses_no_count(given in given()) {
         let mut connector = Harness::new(CONFIGS[0]).expect("a config");
         connector.consume(spans(&given)).expect("consumed");
