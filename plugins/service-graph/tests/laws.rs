@@ -174,3 +174,30 @@ fn what_is_wrong_in_a_config_is_named() {
         assert_eq!(Harness::new(config).expect_err(config).path, path);
     }
 }
+
+/// A schema and its defaults, made into a config.
+fn defaults(schema: &serde_json::Value) -> serde_json::Value {
+    let properties = schema["properties"].as_object().expect("properties");
+    let default = |(key, property): (&String, &serde_json::Value)| {
+        assert!(property["description"].is_string(), "{key} is not described");
+        let nested = property.get("properties").map(|_| defaults(property));
+        Some((key.clone(), property.get("default").cloned().or(nested)?))
+    };
+    properties.iter().filter_map(default).collect()
+}
+
+#[test]
+fn the_schema_describes_each_key_and_its_defaults_are_a_config() {
+    let schema = serde_json::from_str(include_str!("../config.schema.json")).expect("JSON");
+    let config = defaults(&schema);
+    Harness::new(&config.to_string()).expect("a config");
+    let named: Vec<&String> = schema["properties"].as_object().expect("properties").keys().collect();
+    let unknown = Harness::new(r#"{"unknown": 1}"#).expect_err("an unknown key").message;
+    for key in named {
+        assert!(unknown.contains(&format!("`{key}`")), "{key} is not read: {unknown}");
+    }
+    assert_eq!(
+        unknown.matches('`').count() / 2 - 1,
+        schema["properties"].as_object().map_or(0, serde_json::Map::len)
+    );
+}
