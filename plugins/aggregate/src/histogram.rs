@@ -71,14 +71,14 @@ impl Buckets {
     /// Counts a value, not negative, so many times.
     #[inline]
     pub fn observe(&self, histogram: &mut Histogram, value: f64, times: u64) {
-        histogram.count += times;
+        histogram.count = histogram.count.saturating_add(times);
         histogram.sum += value * times as f64;
         if self.is_exponential() {
             histogram.observe_exponential(value, times, self.max_size);
         } else if let Some(count) =
             histogram.counts.get_mut(self.bounds.partition_point(|bound| *bound < value))
         {
-            *count += times;
+            *count = count.saturating_add(times);
         }
     }
 }
@@ -99,7 +99,7 @@ impl Histogram {
         self.min = self.min.min(value);
         self.max = self.max.max(value);
         if value <= 0.0 {
-            self.zero_count += times;
+            self.zero_count = self.zero_count.saturating_add(times);
             return;
         }
         if self.counts.is_empty() {
@@ -128,17 +128,17 @@ impl Histogram {
         if at >= self.counts.len() {
             self.counts.resize(at + 1, 0);
         }
-        self.counts.get_mut(at).into_iter().for_each(|count| *count += times);
+        self.counts.get_mut(at).into_iter().for_each(|count| *count = count.saturating_add(times));
     }
 
     /// Each 2^`shift` buckets become one.
     fn coarsen(&mut self, shift: u32) {
         let offset = self.offset >> shift;
-        let mut counts = Vec::new();
+        let mut counts: Vec<u64> = Vec::new();
         for (index, count) in (self.offset..).zip(&self.counts) {
             let at = (index >> shift).abs_diff(offset) as usize;
             counts.resize(at + 1, 0);
-            counts.last_mut().into_iter().for_each(|sum| *sum += count);
+            counts.last_mut().into_iter().for_each(|sum| *sum = sum.saturating_add(*count));
         }
         self.counts = counts;
         self.offset = offset;

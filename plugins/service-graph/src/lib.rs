@@ -123,21 +123,28 @@ impl Handover for ServiceGraph {
     fn save(&mut self) -> Result<Saved, Failure> {
         let mut state = State::of(&mut self.graph, self.flush_due_unix_nano);
         state.parting = std::mem::take(&mut self.parting);
-        Ok(Saved { state: state.encode_to_vec(), batches: Vec::new() })
+        let saved = Saved { state: state.encode_to_vec(), batches: Vec::new() };
+        // The next instance may refuse it: then this one stays.
+        self.take_back(state);
+        Ok(saved)
     }
 
     fn restore(&mut self, saved: Saved) -> Result<(), Failure> {
         let state = State::read(&saved.state);
-        let mut state = state.ok_or_else(|| Failure::permanent("the state is of another version"))?;
-        self.parting.append(&mut state.parting);
+        let state = state.ok_or_else(|| Failure::permanent("the state is of another version"))?;
         self.flush_due_unix_nano = self.flush_due_unix_nano.min(state.due_unix_nano);
-        self.take_over(&mut state.into_graph());
+        self.take_back(state);
         self.schedule(clock::now_unix_nano());
         Ok(())
     }
 }
 
 impl ServiceGraph {
+    fn take_back(&mut self, mut state: State) {
+        self.parting.append(&mut state.parting);
+        self.take_over(&mut state.into_graph());
+    }
+
     fn take_over(&mut self, old: &mut Graph) {
         if old.shape == self.graph.shape {
             std::mem::swap(&mut self.graph, old);

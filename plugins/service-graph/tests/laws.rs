@@ -118,6 +118,18 @@ proptest! {
     }
 
     #[test]
+    fn an_instance_that_saved_in_vain_goes_on(before in given(), after in given()) {
+        let told = |save: bool| {
+            let mut connector = Harness::new(CONFIGS[1]).expect("a config");
+            connector.consume(spans(&before)).expect("consumed");
+            prop_assert!(!save || !connector.save().expect("a state").state.is_empty());
+            connector.consume(spans(&after)).expect("consumed");
+            Ok(decoded(connector.flush().expect("metrics")))
+        };
+        prop_assert_eq!(told(true)?, told(false)?);
+    }
+
+    #[test]
     fn a_config_of_another_shape_loses_no_edge(before in given(), after in given()) {
         let total = |configs: [&str; 3]| {
             let mut connector = Harness::new(configs[0]).expect("a config");
@@ -161,4 +173,31 @@ fn what_is_wrong_in_a_config_is_named() {
     ] {
         assert_eq!(Harness::new(config).expect_err(config).path, path);
     }
+}
+
+/// A schema and its defaults, made into a config.
+fn defaults(schema: &serde_json::Value) -> serde_json::Value {
+    let properties = schema["properties"].as_object().expect("properties");
+    let default = |(key, property): (&String, &serde_json::Value)| {
+        assert!(property["description"].is_string(), "{key} is not described");
+        let nested = property.get("properties").map(|_| defaults(property));
+        Some((key.clone(), property.get("default").cloned().or(nested)?))
+    };
+    properties.iter().filter_map(default).collect()
+}
+
+#[test]
+fn the_schema_describes_each_key_and_its_defaults_are_a_config() {
+    let schema = serde_json::from_str(include_str!("../config.schema.json")).expect("JSON");
+    let config = defaults(&schema);
+    Harness::new(&config.to_string()).expect("a config");
+    let named: Vec<&String> = schema["properties"].as_object().expect("properties").keys().collect();
+    let unknown = Harness::new(r#"{"unknown": 1}"#).expect_err("an unknown key").message;
+    for key in named {
+        assert!(unknown.contains(&format!("`{key}`")), "{key} is not read: {unknown}");
+    }
+    assert_eq!(
+        unknown.matches('`').count() / 2 - 1,
+        schema["properties"].as_object().map_or(0, serde_json::Map::len)
+    );
 }

@@ -95,24 +95,31 @@ impl Handover for SpanMetrics {
     fn save(&mut self) -> Result<Saved, Failure> {
         let mut state = State::of(&mut self.aggregator, self.due_unix_nano);
         state.parting = std::mem::take(&mut self.parting);
-        Ok(Saved { state: state.encode_to_vec(), batches: Vec::new() })
+        let saved = Saved { state: state.encode_to_vec(), batches: Vec::new() };
+        // The next instance may refuse it: then this one stays.
+        self.take_back(state);
+        Ok(saved)
     }
 
     fn restore(&mut self, saved: Saved) -> Result<(), Failure> {
         let state = State::read(&saved.state);
-        let mut state = state.ok_or_else(|| Failure::permanent("the state is of another version"))?;
-        self.parting.append(&mut state.parting);
+        let state = state.ok_or_else(|| Failure::permanent("the state is of another version"))?;
         if state.due_unix_nano < self.due_unix_nano {
             self.due_unix_nano = state.due_unix_nano;
             let left_nano = state.due_unix_nano.saturating_sub(clock::now_unix_nano());
             schedule::wake_after(std::time::Duration::from_nanos(left_nano.max(1_000_000)));
         }
-        self.take_over(&mut state.into_aggregator());
+        self.take_back(state);
         Ok(())
     }
 }
 
 impl SpanMetrics {
+    fn take_back(&mut self, mut state: State) {
+        self.parting.append(&mut state.parting);
+        self.take_over(&mut state.into_aggregator());
+    }
+
     fn take_over(&mut self, old: &mut Aggregator) {
         if old.shape == self.aggregator.shape {
             std::mem::swap(&mut self.aggregator, old);

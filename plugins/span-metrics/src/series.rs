@@ -118,7 +118,8 @@ impl Series {
     #[inline]
     pub(crate) fn count(&mut self, span: &Observation, shape: &Shape, max_exemplars: usize) {
         self.last_seen_unix_nano = span.now_unix_nano;
-        self.calls += span.times;
+        // A span may say that it stands for 2^52.
+        self.calls = self.calls.saturating_add(span.times);
         if let (Some(durations), Some(buckets)) = (&mut self.durations, &shape.buckets) {
             buckets.observe(durations, span.duration, span.times);
         }

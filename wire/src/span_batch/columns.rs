@@ -73,6 +73,9 @@ impl SpanBatch {
     /// The W3C trace state of each span that has one.
     pub fn trace_states(&self) -> TextColumn {
         let view = self.0.view();
+        if !view.columns.any_trace_state {
+            return TextColumn::default();
+        }
         let state = |row| last_field(view.record(row), TRACE_STATE).map(|field| field.value);
         TextColumn::collect(
             present((0..view.records.len()).map(state)).filter(|(_, state)| !state.is_empty()),

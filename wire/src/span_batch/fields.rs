@@ -32,6 +32,8 @@ pub(crate) struct SpanFields {
     pub(super) statuses: Vec<i32>,
     pub(super) flags: Vec<u32>,
     pub(super) offsets: Vec<Offsets>,
+    /// Whether a span may have a trace state: few do, and whoever asks for it should not have to look at all.
+    pub(super) any_trace_state: bool,
 }
 
 /// Where things lie in the payload of their span.
@@ -90,6 +92,7 @@ struct Row {
     status: i32,
     flags: u32,
     offsets: Offsets,
+    trace_state: bool,
 }
 
 impl Row {
@@ -121,7 +124,7 @@ impl Row {
             (self.span_id, rest) = (*id, after);
         }
         if let Some((_, after)) = split_delimited(rest, TRACE_STATE) {
-            rest = after;
+            (self.trace_state, rest) = (true, after);
         }
         if let Some((id, after)) = split_fixed(rest, &[0x22, 8]) {
             (self.parent_span_id, rest) = (*id, after);
@@ -150,6 +153,7 @@ impl Row {
         match field.number {
             TRACE_ID => self.trace_id = id(field),
             SPAN_ID => self.span_id = id(field),
+            TRACE_STATE => self.trace_state = true,
             PARENT_SPAN_ID => self.parent_span_id = id(field),
             NAME => {
                 let len = field.value.len();
@@ -211,6 +215,7 @@ impl Columns for SpanFields {
         self.statuses.push(row.status);
         self.flags.push(row.flags);
         self.offsets.push(row.offsets);
+        self.any_trace_state |= row.trace_state;
     }
 
     fn select(&self, rows: &[u32]) -> SpanFields {
@@ -224,6 +229,7 @@ impl Columns for SpanFields {
             statuses: select(&self.statuses, rows),
             flags: select(&self.flags, rows),
             offsets: select(&self.offsets, rows),
+            any_trace_state: self.any_trace_state,
         }
     }
 
@@ -237,6 +243,7 @@ impl Columns for SpanFields {
         self.statuses.extend_from_slice(&other.statuses);
         self.flags.extend_from_slice(&other.flags);
         self.offsets.extend_from_slice(&other.offsets);
+        self.any_trace_state |= other.any_trace_state;
     }
 
     fn patched(&mut self, row: usize, patch: &Patch) {

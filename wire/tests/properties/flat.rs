@@ -123,6 +123,22 @@ fn id<const N: usize>(id: &[u8]) -> [u8; N] {
     id.try_into().unwrap_or([0; N])
 }
 
+/// As a column, of the spans that have one, also of those that were moved.
+fn assert_trace_states(batch: &SpanBatch, request: &ExportTraceServiceRequest) {
+    let moved: Vec<u32> = (0..batch.items() as u32).rev().collect();
+    let (expected, moved) = (spans(request), batch.select(&moved));
+    let states = || expected.iter().map(|span| span.record.trace_state.as_str());
+    let present = |states: Vec<&str>| {
+        let states = states.into_iter().enumerate().filter(|(_, state)| !state.is_empty());
+        states.map(|(row, state)| (row, state.to_owned())).collect::<Vec<_>>()
+    };
+    let column = |batch: &SpanBatch| {
+        batch.trace_states().iter().map(|(row, state)| (row as usize, state.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(column(batch), present(states().collect()));
+    assert_eq!(column(&moved), present(states().rev().collect()));
+}
+
 /// However often a key occurs, and wherever, it is one text.
 fn assert_keys_are_single(flat: &FlatSpans) {
     let lists = [
@@ -146,9 +162,11 @@ proptest! {
         let plain = request.encode_to_vec();
         let strange = scramble(Signal::Traces.request(), &plain, &mut Dice::new(seed));
         for bytes in [plain, strange] {
-            let flat = SpanBatch::decode(bytes.into()).expect("a valid request").flat();
+            let batch = SpanBatch::decode(bytes.into()).expect("a valid request");
+            let flat = batch.flat();
             assert_same(&flat, &request);
             assert_keys_are_single(&flat);
+            assert_trace_states(&batch, &request);
         }
     }
 
