@@ -1,5 +1,6 @@
 //! End to end: the `spanloom` binary between real clients and a destination that records what it gets.
 
+pub mod back_ends;
 pub mod chain;
 pub mod clients;
 pub mod command;

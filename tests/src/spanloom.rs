@@ -71,29 +71,35 @@ impl Spanloom {
     /// As [`Spanloom::start`], with more arguments.
     pub async fn start_with(config: &str, args: &[&str]) -> Spanloom {
         let config = format!("yaml:{config}");
-        Self::launch(&[&["--config", &config], args].concat()).await
+        Self::launch(&[&["--config", &config], args].concat(), &[]).await
     }
 
     /// Starts it as `spanloom run` alone does, but for the addresses: this machine may have a collector already.
     pub async fn start_default() -> Spanloom {
-        Self::start_elsewhere(&[]).await
+        Self::start_elsewhere(&[], &[]).await
     }
 
     /// Starts it with a config file that says nothing of addresses.
     pub async fn start_file(config: &Path) -> Spanloom {
-        Self::start_elsewhere(&["--config", config.to_str().expect("UTF-8")]).await
+        Self::start_file_with(config, &[], &[]).await
     }
 
-    async fn start_elsewhere(args: &[&str]) -> Spanloom {
+    /// As [`Spanloom::start_file`], with more arguments and variables.
+    pub async fn start_file_with(config: &Path, args: &[&str], environment: &[(&str, &str)]) -> Spanloom {
+        let config = ["--config", config.to_str().expect("UTF-8")];
+        Self::start_elsewhere(&[&config, args].concat(), environment).await
+    }
+
+    async fn start_elsewhere(args: &[&str], environment: &[(&str, &str)]) -> Spanloom {
         let protocols = "receivers::otlp::protocols";
         let grpc = format!("{protocols}::grpc::endpoint=${{env:GRPC}}");
         let http = format!("{protocols}::http::endpoint=${{env:HTTP}}");
-        Self::launch(&[args, &["--set", &grpc, "--set", &http]].concat()).await
+        Self::launch(&[args, &["--set", &grpc, "--set", &http]].concat(), environment).await
     }
 
-    async fn launch(args: &[&str]) -> Spanloom {
+    async fn launch(args: &[&str], environment: &[(&str, &str)]) -> Spanloom {
         for _ in 0..3 {
-            match Self::try_launch(args).await {
+            match Self::try_launch(args, environment).await {
                 Ok(spanloom) => return spanloom,
                 Err(output) if output.contains("in use") => {}
                 Err(output) => panic!("spanloom did not start:\n{output}\nwith {}", args.join("\n")),
@@ -103,11 +109,12 @@ impl Spanloom {
     }
 
     /// The error is what it printed.
-    async fn try_launch(args: &[&str]) -> Result<Spanloom, String> {
+    async fn try_launch(args: &[&str], environment: &[(&str, &str)]) -> Result<Spanloom, String> {
         let at = Addresses::free();
         let mut command = Command::new(binary());
         command.arg("run").args(args).args(at.service_args());
         command.env("GRPC", at.grpc.to_string()).env("HTTP", at.http.to_string()).env("NO_COLOR", "1");
+        command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("the spanloom binary");
         let output = Output::default();

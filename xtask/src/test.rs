@@ -9,7 +9,7 @@ use crate::{
     folders, libtest, plugins, shell,
     summary::{Outcome, Summary},
     tidy,
-    tools::{self, node, python},
+    tools::{self, back_ends, node, python},
 };
 
 #[derive(Args)]
@@ -39,9 +39,13 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         }
     });
     let mut environment = Vec::new();
-    for (name, install) in
-        [("Python clients", python::install as fn() -> Result<tools::Ready>), ("Node clients", node::install)]
-    {
+    let installs: [(_, fn() -> Result<tools::Ready>); 4] = [
+        ("Python clients", python::install),
+        ("Node clients", node::install),
+        ("moto and a traced application", back_ends::moto),
+        ("Prometheus", back_ends::prometheus),
+    ];
+    for (name, install) in installs {
         summary.step(name, || match install() {
             Ok(ready) => {
                 environment.extend(ready);

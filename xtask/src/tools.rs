@@ -1,5 +1,6 @@
 //! What the tests need beyond cargo. It is installed into folders of the project's own, once.
 
+pub mod back_ends;
 pub mod node;
 pub mod peers;
 pub mod python;

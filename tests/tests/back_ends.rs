@@ -1,0 +1,125 @@
+//! An instrumented application on one side, X-Ray and Prometheus on the other, a Collector's config between them.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use serde_json::Value;
+use spanloom_tests::{
+    Spanloom,
+    back_ends::{Moto, Prometheus, Shop, promtool_check},
+    otlp::client::http_client,
+    spanloom::free_address,
+};
+use tokio::time::{Instant, sleep};
+
+/// A key of AWS's documentation.
+const CREDENTIALS: [(&str, &str); 2] = [
+    ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+    ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+];
+
+/// The services' segments and the requests between them, an order that went well and one that did not.
+#[tokio::test]
+async fn a_collectors_config_takes_a_flask_application_to_x_ray_and_prometheus() {
+    let (Some(moto), exposition) = (Moto::start().await, free_address()) else { return };
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/configs/collector.yaml");
+    // Its ports may be taken here; all else is as it is written, but for where X-Ray is.
+    let endpoint = format!("exporters::awsxray::endpoint=http://{}", moto.address);
+    let scraped = format!("exporters::prometheus::endpoint={exposition}");
+    let spanloom =
+        Spanloom::start_file_with(&config, &["--set", &endpoint, "--set", &scraped], &CREDENTIALS).await;
+    let Some(shop) = Shop::start(spanloom.grpc, spanloom.http).await else {
+        spanloom.finish().await;
+        return;
+    };
+    let prometheus = Prometheus::start(exposition).await;
+
+    assert_eq!(shop.order("book").await, 200);
+    assert_eq!(shop.order("broken").await, 502);
+
+    // A segment a service, a subsegment a request between two, and one for what failed.
+    let documents = wait_for_documents(&moto, 11).await;
+    for (trace, documents) in by_trace(&documents) {
+        check_trace(&trace, &documents);
+    }
+    if let Some(prometheus) = &prometheus {
+        for outcome in ["ok", "failed"] {
+            let orders = format!(r#"shop_orders_total{{job="shop/front",outcome="{outcome}"}}"#);
+            assert_eq!(prometheus.wait_for(&orders).await, 1.0);
+        }
+        let sum = r#"shop_weight_kilograms_sum{job="shop/post",item="book"}"#;
+        assert_eq!(prometheus.wait_for(sum).await, 2.5);
+        let target = r#"target_info{job="shop/cart",instance="cart-1"}"#;
+        assert_eq!(prometheus.wait_for(target).await, 1.0);
+    }
+    let scrape = http_client().get(format!("http://{exposition}/metrics")).send().await.expect("a scrape");
+    if let Some(said) = promtool_check(&scrape.text().await.expect("text")).await {
+        assert_eq!(said, "", "promtool has something to say");
+    }
+    shop.stop().await;
+    let ledger = spanloom.finish().await;
+    let account = &ledger[&("traces".to_owned(), "awsxray".to_owned())];
+    assert_eq!((account.received, account.delivered), (11, 11), "{account:?}");
+}
+
+async fn wait_for_documents(moto: &Moto, count: usize) -> Vec<Value> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let documents = moto.documents().await;
+        if documents.len() >= count {
+            return documents;
+        }
+        assert!(Instant::now() < deadline, "{count} documents are due, there are {documents:#?}");
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn by_trace(documents: &[Value]) -> BTreeMap<String, Vec<&Value>> {
+    let mut traces: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    for document in documents {
+        traces.entry(text(document, "trace_id").to_owned()).or_default().push(document);
+    }
+    traces
+}
+
+/// front → cart → post, each request as a subsegment of the one that sent it and the parent of the one that took it.
+fn check_trace(trace: &str, documents: &[&Value]) {
+    assert!(trace.starts_with("1-") && trace.len() == 35, "{trace}");
+    let segment = |name: &str| {
+        let found = documents.iter().find(|document| document["name"] == name && document["type"].is_null());
+        *found.unwrap_or_else(|| panic!("no segment {name} in {documents:#?}"))
+    };
+    let has_failed = documents.iter().any(|document| document["name"] == "weigh");
+    assert!(segment("front")["parent_id"].is_null());
+    for (caller, called) in [("front", "cart"), ("cart", "post")] {
+        let (caller, called) = (segment(caller), segment(called));
+        let request = documents.iter().find(|document| document["id"] == called["parent_id"]);
+        let request = request.unwrap_or_else(|| panic!("no parent of {called:#}"));
+        assert_eq!((&request["type"], &request["namespace"]), (&"subsegment".into(), &"remote".into()));
+        assert_eq!(request["parent_id"], caller["id"]);
+        assert_eq!(request["http"]["request"]["method"], "GET");
+    }
+    for name in ["front", "cart", "post"] {
+        let status = if !has_failed {
+            200
+        } else if name == "post" {
+            500
+        } else {
+            502
+        };
+        assert_eq!(segment(name)["http"]["response"]["status"], status, "{:#}", segment(name));
+        assert_eq!(segment(name)["fault"].as_bool().unwrap_or_default(), has_failed);
+    }
+    if has_failed {
+        let weigh = documents.iter().find(|document| document["name"] == "weigh").expect("it failed there");
+        let exception = &weigh["cause"]["exceptions"][0];
+        assert_eq!(
+            (&exception["type"], &exception["message"]),
+            (&"ValueError".into(), &"it has no weight".into())
+        );
+        assert_eq!(exception["stack"][0]["label"], "handle", "{exception:#}");
+    }
+}
+
+fn text<'a>(document: &'a Value, key: &str) -> &'a str {
+    document[key].as_str().unwrap_or_else(|| panic!("no {key} in {document:#}"))
+}
