@@ -156,6 +156,8 @@ impl Shop {
             }
             command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{grpc}"));
             command.env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", format!("http://{http}/v1/traces"));
+            // The names of today: seconds, and what X-Ray knows as well.
+            command.env("OTEL_SEMCONV_STABILITY_OPT_IN", "http");
             // Asking whether it is there is no visit.
             command.env("OTEL_PYTHON_EXCLUDED_URLS", "ready");
             children.push(start(&mut command));

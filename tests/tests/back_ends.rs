@@ -46,7 +46,7 @@ async fn a_collectors_config_takes_a_flask_application_to_x_ray_and_prometheus()
             let orders = format!(r#"shop_orders_total{{job="shop/front",outcome="{outcome}"}}"#);
             assert_eq!(prometheus.wait_for(&orders).await, 1.0);
         }
-        let sum = r#"shop_weight_kilograms_sum{job="shop/post",item="book"}"#;
+        let sum = r#"shop_weight_grams_sum{job="shop/post",item="book"}"#;
         assert_eq!(prometheus.wait_for(sum).await, 2.5);
         let target = r#"target_info{job="shop/cart",instance="cart-1"}"#;
         assert_eq!(prometheus.wait_for(target).await, 1.0);

@@ -2,6 +2,7 @@
 //! puts a file in the place of one.
 
 mod awsxray;
+mod span_metrics;
 
 use std::sync::Arc;
 
@@ -116,7 +117,7 @@ pub static BUILTINS: [Builtin; 5] = [
         component: component!("span-metrics"),
         memory_mib: 512,
         held_mib: 256,
-        adapt: None,
+        adapt: Some(span_metrics::adapt),
     },
     Builtin {
         kind: Kind::Connector,

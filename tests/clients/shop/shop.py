@@ -38,7 +38,7 @@ metrics.set_meter_provider(measuring)
 set_global_textmap(AwsXRayPropagator())
 
 orders = metrics.get_meter("shop").create_counter("shop.orders", unit="{order}", description="Orders by outcome.")
-weight = metrics.get_meter("shop").create_histogram("shop.weight", unit="kg", description="What an order weighs.")
+weight = metrics.get_meter("shop").create_histogram("shop.weight", unit="g", description="What an order weighs.")
 
 app = Flask(name)
 FlaskInstrumentor().instrument_app(app)

@@ -132,7 +132,8 @@ impl PluginType {
 
     /// What it says it cannot do without, and is not granted.
     fn lacks(&self, config: &PluginConfig, node: &Node) -> Vec<Finding> {
-        if self.builtin.is_some_and(|builtin| builtin.adapt.is_some()) {
+        // What takes the place of a built-in has that one's grants.
+        if self.builtin.is_some() {
             return Vec::new();
         }
         let needed = self.plugin.description.grants.iter();
