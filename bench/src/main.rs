@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to a terminal")]
 
 mod blast;
+mod builtins;
 mod export_service;
 mod measure;
 mod payload;
@@ -43,6 +44,8 @@ enum Part {
     Relay(relay::RelayArgs),
     /// What plugins cost in the host's stages, beside the same work natively.
     Stages(stages::StagesArgs),
+    /// What the built-in exporters cost, beside the same crates natively.
+    Builtins(builtins::BuiltinsArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Some(Part::Sink(args)) => sink::run(args),
         Some(Part::Relay(args)) => relay::run(args),
         Some(Part::Stages(args)) => stages::run(&args),
+        Some(Part::Builtins(args)) => builtins::run(&args),
         None => plan::run(&cli.run),
     }
 }

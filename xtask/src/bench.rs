@@ -30,6 +30,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
         bench
     };
     shell::run(bench().args(["stages", "--plugins"]).arg(plugins::folder()))?;
+    shell::run(bench().args(["builtins", "--plugins"]).arg(plugins::folder()))?;
     let mut bench = bench();
     bench.arg("--plugins").arg(plugins::folder());
     bench.arg("--spanloom").arg(folders::target().join("release").join("spanloom"));

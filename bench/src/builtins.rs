@@ -1,0 +1,181 @@
+//! What the built-in exporters cost as components, beside the same crates run natively, in one interleaved run within
+//! this process.
+//!
+//! X-Ray: from a checked batch to answered requests, of which none leaves the process. Prometheus: taking points in, and
+//! a scrape of 100,000 series; the component's goes over a socket, the native one's is the call alone.
+
+mod points;
+
+use std::{
+    hint::black_box,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use anyhow::Context;
+use clap::Args;
+use spanloom::{
+    exporter::Exporter as _,
+    plugin::{
+        Limits, OnFailure, Outside, Plugin, PluginExporter, Runtime, StageSettings,
+        config::LimitsConfig,
+        file::PluginFile,
+        http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
+    },
+    telemetry::Telemetry,
+};
+use spanloom_plugin::{Exporter as _, HttpHandler as _, Incoming, MetricsBatch, SpanBatch, testing};
+use spanloom_prometheus::Prometheus;
+use spanloom_xray::XRay;
+
+use crate::payload::Payload;
+
+const SPANS: u32 = 1_000;
+const XRAY_CONFIG: &str = r#"{"endpoint":"http://127.0.0.1:1","region":"us-east-1"}"#;
+const NOTHING_UNPROCESSED: &[u8] = br#"{"UnprocessedTraceSegments":[]}"#;
+const DOCUMENTS_A_PUT: u32 = 50;
+
+#[derive(Args)]
+pub(crate) struct BuiltinsArgs {
+    /// Where `cargo xtask plugins` puts components
+    #[arg(long, value_name = "DIR")]
+    plugins: PathBuf,
+    /// How often each is measured
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+}
+
+/// Answers as X-Ray does, at once.
+struct Answer(HttpLimits);
+
+#[async_trait::async_trait]
+impl Http for Answer {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        black_box(request.body.len());
+        Ok(HttpResponse { status: 200, headers: Vec::new(), body: NOTHING_UNPROCESSED.into() })
+    }
+
+    fn limits(&self) -> &HttpLimits {
+        &self.0
+    }
+}
+
+/// Of one thing, both ways.
+#[derive(Default)]
+struct Samples {
+    native: Vec<f64>,
+    component: Vec<f64>,
+}
+
+/// Measures and prints.
+pub(crate) fn run(args: &BuiltinsArgs) -> anyhow::Result<()> {
+    // Two threads: one is asked for a scrape while the other answers.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    println!("\nBuilt-in plugins, as components and natively (medians of {} rounds)", args.rounds);
+    println!("  {:<44}{:>10}{:>12}{:>8}", "", "native", "component", "ratio");
+    let xray = runtime.block_on(xray(&args.plugins, args.rounds))?;
+    xray.print("awsxray: translate and put, ns a span", f64::from(SPANS));
+    let (points, scrapes, bytes) = runtime.block_on(prometheus(&args.plugins, args.rounds))?;
+    points.print("prometheus: take a point in, ns", points::POINTS as f64);
+    scrapes.print("prometheus: scrape 100,000 series, ms", 1e6);
+    println!("  prometheus: memory of the component's guest: {} bytes a series", bytes / points::SERIES);
+    Ok(())
+}
+
+async fn xray(folder: &Path, rounds: usize) -> anyhow::Result<Samples> {
+    let component = exporter(folder, "builtin-xray", XRAY_CONFIG).await?;
+    let payload = Payload::new(SPANS);
+    let data = wire::Batch::decode(wire::Signal::Traces, payload.bytes.clone())?;
+    let mut samples = Samples::default();
+    for _ in 0..rounds {
+        let mut native =
+            testing::Exporter::<XRay>::new(XRAY_CONFIG).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        (0..SPANS.div_ceil(DOCUMENTS_A_PUT)).for_each(|_| testing::answer(200, &[], NOTHING_UNPROCESSED));
+        let spans = SpanBatch::from_otlp(&payload.bytes).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        let begun = Instant::now();
+        native.export(spans).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        samples.native.push(begun.elapsed().as_nanos() as f64);
+
+        let begun = Instant::now();
+        component.export(&data).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        samples.component.push(begun.elapsed().as_nanos() as f64);
+    }
+    Ok(samples)
+}
+
+/// Of taking points in, of scrapes, and how many bytes the guest has in the end.
+async fn prometheus(folder: &Path, rounds: usize) -> anyhow::Result<(Samples, Samples, usize)> {
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let config = format!(r#"{{"endpoint":"{address}"}}"#);
+    let component = exporter(folder, "builtin-prometheus", &config).await?;
+    let mut native =
+        testing::Exporter::<Prometheus>::new(&config).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let (mut points, mut scrapes) = (Samples::default(), Samples::default());
+    let requests = points::requests();
+    for _ in 0..rounds {
+        for request in &requests {
+            let metrics = MetricsBatch::from_otlp(request).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+            let begun = Instant::now();
+            native.plugin().export_metrics(metrics).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+            points.native.push(begun.elapsed().as_nanos() as f64);
+
+            let data = wire::Batch::decode(wire::Signal::Metrics, request.clone())?;
+            let begun = Instant::now();
+            component.export(&data).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+            points.component.push(begun.elapsed().as_nanos() as f64);
+        }
+        let asked = Incoming { path: "/metrics".into(), ..Incoming::default() };
+        let begun = Instant::now();
+        let answer = native.plugin().handle(asked);
+        scrapes.native.push(begun.elapsed().as_nanos() as f64);
+
+        let begun = Instant::now();
+        let scraped = tokio::task::spawn_blocking(move || scrape(address)).await??;
+        scrapes.component.push(begun.elapsed().as_nanos() as f64);
+        anyhow::ensure!(scraped > answer.body.len(), "the component answers {scraped} bytes");
+    }
+    Ok((points, scrapes, component.usage().memory_bytes))
+}
+
+/// How many bytes an endpoint answers.
+fn scrape(address: SocketAddr) -> std::io::Result<usize> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)
+}
+
+async fn exporter(folder: &Path, name: &str, config: &str) -> anyhow::Result<PluginExporter> {
+    let path = folder.join(name).with_extension("wasm");
+    let file = PluginFile::read(&path, None)
+        .with_context(|| format!("{} is not there: `cargo xtask plugins` makes it", path.display()))?;
+    let limits = LimitsConfig { memory_mib: 1024, instances: 1, ..LimitsConfig::default() };
+    let limits = Limits::from(&limits);
+    let runtime = Runtime::shared().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let plugin: Arc<Plugin> = Plugin::load(&runtime, name, &file, &limits).await?;
+    let telemetry = Telemetry::new();
+    let settings = StageSettings {
+        component: "bench".to_owned(),
+        config: config.to_owned(),
+        limits,
+        outside: Outside::of_trial(Arc::new(Answer(HttpLimits::default()))),
+        on_failure: OnFailure::Reject,
+    };
+    PluginExporter::start(&plugin, &settings, &telemetry).await
+}
+
+impl Samples {
+    fn print(&self, what: &str, units: f64) {
+        let [native, component] = [&self.native, &self.component].map(|samples| median(samples) / units);
+        println!("  {what:<44}{native:>10.1}{component:>12.1}{:>8.2}", component / native);
+    }
+}
+
+fn median(samples: &[f64]) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
