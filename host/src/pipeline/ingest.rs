@@ -6,7 +6,7 @@ use futures::future::join_all;
 use serde::Deserialize;
 use wire::Signal;
 
-use super::{Batch, Consumer, Refused};
+use super::{Batch, Consumer, Metadata, Refused};
 use crate::{
     receipt::{Failure, Receipt, ledger::Account},
     telemetry::{ReceiverMetrics, Telemetry},
@@ -70,8 +70,17 @@ impl Door {
     /// Hands one checked request to every pipeline and waits until it may be answered. An error means that nobody
     /// took it: the sender still owns every item.
     pub async fn submit(&self, data: wire::Batch) -> Result<(), Failure> {
+        self.submit_from(data, None).await
+    }
+
+    /// The same, of a sender of whom something is known.
+    pub async fn submit_from(
+        &self,
+        data: wire::Batch,
+        metadata: Option<Arc<Metadata>>,
+    ) -> Result<(), Failure> {
         let items = data.items();
-        let outcome = self.hand_on(data).await;
+        let outcome = self.hand_on(data, metadata).await;
         match &outcome {
             Ok(()) => self.metrics.accepted.increment(items as u64),
             Err(_) => self.metrics.refused.increment(items as u64),
@@ -79,7 +88,7 @@ impl Door {
         outcome
     }
 
-    async fn hand_on(&self, data: wire::Batch) -> Result<(), Failure> {
+    async fn hand_on(&self, data: wire::Batch, metadata: Option<Arc<Metadata>>) -> Result<(), Failure> {
         let (receipt, verdict) = match self.acknowledge {
             Acknowledge::Accepted => (Receipt::unawaited(), None),
             Acknowledge::Delivered => {
@@ -87,17 +96,22 @@ impl Door {
                 (receipt, Some(verdict))
             }
         };
-        self.enter(data, receipt).await?;
+        self.enter(data, metadata, receipt).await?;
         match verdict {
             Some(verdict) => verdict.wait().await,
             None => Ok(()),
         }
     }
 
-    async fn enter(&self, data: wire::Batch, receipt: Receipt) -> Result<(), Failure> {
+    async fn enter(
+        &self,
+        data: wire::Batch,
+        metadata: Option<Arc<Metadata>>,
+        receipt: Receipt,
+    ) -> Result<(), Failure> {
         let calls = self.entrances.iter().map(|entrance| {
             let batch = Batch::enter(data.clone(), receipt.clone(), entrance.accounts.clone());
-            entrance.first.consume(batch)
+            entrance.first.consume(batch.with_metadata(metadata.clone()))
         });
         let outcomes = join_all(calls).await;
         let all_refused = outcomes.iter().all(Result::is_err);

@@ -220,6 +220,13 @@ impl Custody {
         }
     }
 
+    pub(super) fn metadata(&self, number: u32, key: &str) -> Result<Vec<String>> {
+        match self.held.get(&number) {
+            Some(held) => Ok(held.batch.metadata().map(|said| said.values(key)).unwrap_or_default()),
+            None => bail!("there is no batch {number}"),
+        }
+    }
+
     /// A batch to change: what it was is kept until the call ends.
     pub(super) fn edit(&mut self, number: u32) -> Result<&mut Batch> {
         let Some(held) = self.held.get_mut(&number) else { bail!("there is no batch {number}") };

@@ -321,7 +321,7 @@ impl Pool {
         let Some(mut guest) = slot.take() else {
             return Err(Undone::holding(CallError::new(CallErrorKind::Start, "it is not there"), Vec::new()));
         };
-        let begun = Instant::now();
+        let (begun, wake_at) = (Instant::now(), guest.wake_at());
         let outcome = call(&mut guest).await;
         self.metrics.busy(begun.elapsed());
         self.metrics.forgotten(guest.take_items_forgotten());
@@ -330,6 +330,9 @@ impl Pool {
             Err(undone) => self.metrics.count(&undone.error),
         }
         if !outcome.as_ref().is_err_and(|undone| undone.error.kind.is_accident()) {
+            if guest.wake_at() != wake_at {
+                self.wakes.notify_one();
+            }
             self.keep(slot, guest);
         }
         outcome
@@ -340,7 +343,7 @@ impl Pool {
         match self.is_due(&guest) {
             Some(why) if guest.is_empty() && !guest.hands_over() => self.metrics.recycled(why),
             due => {
-                if guest.wake_at().is_some() || (due.is_some() && guest.hands_over()) {
+                if due.is_some() && guest.hands_over() {
                     self.wakes.notify_one();
                 }
                 *slot = Some(guest);

@@ -63,6 +63,18 @@ impl MetricsBatch {
         self.len() == 0
     }
 
+    /// Bytes as encoded OTLP, uncompressed.
+    pub fn encoded_len(&self) -> u64 {
+        self.0.encoded_len()
+    }
+
+    /// What the request said of its sender: the values of its header `key`, in any case. None where the receiver does
+    /// not keep them (`include_metadata`), for what carries a secret (`authorization`, `cookie`), and where batches of
+    /// senders who said different things were merged.
+    pub fn metadata(&self, key: &str) -> Vec<String> {
+        self.0.metadata(key)
+    }
+
     /// The encoded `ExportMetricsServiceRequest`.
     pub fn otlp(&self) -> Vec<u8> {
         self.0.otlp()
@@ -94,6 +106,18 @@ impl LogsBatch {
     /// No log records.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes as encoded OTLP, uncompressed.
+    pub fn encoded_len(&self) -> u64 {
+        self.0.encoded_len()
+    }
+
+    /// What the request said of its sender: the values of its header `key`, in any case. None where the receiver does
+    /// not keep them (`include_metadata`), for what carries a secret (`authorization`, `cookie`), and where batches of
+    /// senders who said different things were merged.
+    pub fn metadata(&self, key: &str) -> Vec<String> {
+        self.0.metadata(key)
     }
 
     /// The encoded `ExportLogsServiceRequest`.
