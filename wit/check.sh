@@ -17,7 +17,7 @@ cmp "$work/printed.wit" "$work/again.wit"
 "$tools" validate "$work/package.wasm" --features all
 
 # Each world can be a component: a module that has nothing but the right names is one.
-for world in processor sampler exporter; do
+for world in processor sampler exporter connector; do
     "$tools" component embed "$here" --world "$world" --dummy -o "$work/$world.core.wasm"
     "$tools" component new "$work/$world.core.wasm" -o "$work/$world.wasm"
     "$tools" validate "$work/$world.wasm" --features all
@@ -28,9 +28,9 @@ for world in processor sampler exporter; do
 done
 
 # Every item says since when it is there, and what it is for.
-undocumented="$(grep -nE '^    (enum|record|variant|resource|[a-z%-]+: func)' "$here"/*.wit | while IFS=: read -r file line _; do
+undocumented="$(grep -nE '^    (enum|record|variant|resource|[a-z%-]+: (static )?func)' "$here"/*.wit | while IFS=: read -r file line _; do
     before="$(sed -n "$((line - 1))p" "$file")"
     case "$before" in *"@since"* | *"///"*) ;; *) echo "$file:$line" ;; esac
 done)"
 [ -z "$undocumented" ] || { echo "without @since or a word of what it is for: $undocumented" >&2; exit 1; }
-echo "spanloom:plugin $(sed -n 's/^package spanloom:plugin@\(.*\);$/\1/p' "$here"/types.wit): three worlds, sound"
+echo "spanloom:plugin $(sed -n 's/^package spanloom:plugin@\(.*\);$/\1/p' "$here"/types.wit): four worlds, sound"

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     component::Registry,
+    connector::forward::ForwardFactory,
     exporter::{
         debug::DebugFactory, file::FileFactory, nop::NopFactory, otlp_grpc::OtlpGrpcFactory,
         otlp_http::OtlpHttpFactory,
@@ -26,6 +27,7 @@ pub fn registry() -> Registry {
             Arc::new(OtlpGrpcFactory),
             Arc::new(OtlpHttpFactory),
         ],
+        connectors: vec![Arc::new(ForwardFactory)],
         extensions: vec![
             Arc::new(BasicAuthFactory),
             Arc::new(BearerTokenFactory),

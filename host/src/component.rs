@@ -8,7 +8,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 pub use factory::{
-    BuiltExporter, ExporterFactory, ExtensionFactory, Factory, ProcessorFactory, ReceiverFactory,
+    BuiltExporter, ConnectorFactory, ExporterFactory, ExtensionFactory, Factory, ProcessorFactory,
+    ReceiverFactory,
 };
 pub use registry::Registry;
 

@@ -8,6 +8,7 @@ pub mod check;
 mod de;
 pub mod error;
 pub mod expand;
+pub mod flow;
 pub mod load;
 
 pub mod location;

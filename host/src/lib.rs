@@ -4,6 +4,7 @@ pub mod builtin;
 pub mod cli;
 pub mod component;
 pub mod config;
+pub mod connector;
 pub mod exporter;
 pub mod extension;
 pub mod pipeline;

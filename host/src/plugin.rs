@@ -1,4 +1,4 @@
-//! Plugins: wasm components that process, sample and export what passes.
+//! Plugins: wasm components that process, sample, export and connect what passes.
 //!
 //! A [`Runtime`] has what all plugins share, a [`Plugin`] is one file, loaded. Each component of a pipeline that uses it
 //! has a `pool` of `instance`s, guests with a memory of their own. What a guest holds is in its `custody`, so that
@@ -10,6 +10,7 @@ mod cache;
 pub mod card;
 pub mod config;
 mod configure;
+mod connector;
 mod custody;
 mod deadline;
 mod describe;
@@ -39,9 +40,12 @@ mod wasi;
 
 use std::sync::Arc;
 
+use wire::Signal;
+
 pub use card::Role;
 pub use config::OnFailure;
 pub use configure::Refusal;
+pub use connector::PluginConnector;
 pub use describe::{Concurrency, Description, Grant};
 pub use exporter::PluginExporter;
 pub use failure::{CallError, CallErrorKind};
@@ -65,6 +69,8 @@ pub struct Plugin {
     pub role: Role,
     pub card: Card,
     pub description: Description,
+    /// The signals of what a connector passes on.
+    pub emits: Vec<Signal>,
     pub sha256: Sha256,
     exports: Exports,
 }
@@ -77,7 +83,7 @@ pub enum LoadError {
     Card(#[from] CardError),
     #[error("the component cannot be compiled or linked: {0:#}")]
     Compile(wasmtime::Error),
-    #[error("its `describe` failed: {0}")]
+    #[error("it cannot say what it is: {0}")]
     Describe(CallError),
 }
 
@@ -93,8 +99,9 @@ impl Plugin {
         let role = card.admit()?;
         let pre = runtime.compile(file).map_err(LoadError::Compile)?;
         let exports = Exports::find(pre);
-        let description = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
-        Ok(Arc::new(Plugin { name: name.to_owned(), role, card, description, sha256: file.sha256, exports }))
+        let (description, emits) = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
+        let (name, sha256) = (name.to_owned(), file.sha256);
+        Ok(Arc::new(Plugin { name, role, card, description, emits, sha256, exports }))
     }
 
     fn answers_http(&self) -> bool {
@@ -107,7 +114,13 @@ impl Plugin {
     }
 }
 
-async fn describe(exports: &Exports, name: &str, limits: &Limits) -> Result<Description, CallError> {
+/// What it says of itself, and what it emits.
+async fn describe(
+    exports: &Exports,
+    name: &str,
+    limits: &Limits,
+) -> Result<(Description, Vec<Signal>), CallError> {
     let mut guest = Instance::start(exports, &Shared::of_nobody("", name, limits)?).await?;
-    Ok(guest.describe().await?.unwrap_or_else(|| Description::assumed(name)))
+    let description = guest.describe().await?.unwrap_or_else(|| Description::assumed(name));
+    Ok((description, guest.emits().await?))
 }

@@ -5,13 +5,15 @@ mod graph;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use futures::future::join_all;
 use tokio::{net::TcpListener, time::Instant};
+
+use graph::Stages;
 
 use crate::{
     component::{ComponentId, Registry},
     config::Config,
     extension::{Extensions, health_check::Health},
-    processor::Processor,
     receiver::Running,
     sending::Sending,
     telemetry::{self, Telemetry},
@@ -22,8 +24,8 @@ pub struct Service {
     pub telemetry: Arc<Telemetry>,
     health: Arc<Health>,
     receivers: Running,
-    /// Those of each pipeline, from the front to the back.
-    processors: Vec<Vec<Arc<dyn Processor>>>,
+    /// Processors and connectors, from the front to the back.
+    waves: Vec<Stages>,
     sendings: BTreeMap<ComponentId, Arc<Sending>>,
     /// Metrics and health: the last to go, so that an operator sees the rest end.
     endpoints: Running,
@@ -69,7 +71,7 @@ impl Service {
             telemetry,
             health,
             receivers,
-            processors: graph.processors,
+            waves: graph.waves,
             sendings: graph.sendings,
             endpoints,
             shutdown_timeout: config.service.shutdown_timeout.0,
@@ -89,8 +91,8 @@ impl Service {
             tracing::warn!("some senders' requests were still under way when the receivers closed");
         }
         let grace = deadline - self.shutdown_timeout / 8;
-        futures::future::join_all(self.processors.iter().map(|stages| drain(stages, grace))).await;
-        futures::future::join_all(self.sendings.values().map(|sending| sending.shutdown(deadline))).await;
+        drain(&self.waves, grace).await;
+        join_all(self.sendings.values().map(|sending| sending.shutdown(deadline))).await;
         let drained = self.drained();
         self.endpoints.stop.cancel();
         drained
@@ -110,10 +112,20 @@ impl Service {
     }
 }
 
-/// From the front to the back: what one hands on while it drains, the next still takes.
-async fn drain(processors: &[Arc<dyn Processor>], deadline: Instant) {
-    for processor in processors {
-        processor.shutdown(deadline).await;
+/// From the front to the back: what one hands on while it drains, the next still takes. Each wave has an equal part of the
+/// time that the earlier ones left.
+async fn drain(waves: &[Stages], deadline: Instant) {
+    for (drained, wave) in waves.iter().enumerate() {
+        let now = Instant::now();
+        let parts = u32::try_from(waves.len() - drained).unwrap_or(u32::MAX);
+        let deadline = now + deadline.saturating_duration_since(now) / parts;
+        let pipelines = wave.processors.iter().map(|processors| async move {
+            for processor in processors {
+                processor.shutdown(deadline).await;
+            }
+        });
+        join_all(pipelines).await;
+        join_all(wave.connectors.iter().map(|connector| connector.shutdown(deadline))).await;
     }
 }
 

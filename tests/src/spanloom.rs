@@ -76,10 +76,19 @@ impl Spanloom {
 
     /// Starts it as `spanloom run` alone does, but for the addresses: this machine may have a collector already.
     pub async fn start_default() -> Spanloom {
+        Self::start_elsewhere(&[]).await
+    }
+
+    /// Starts it with a config file that says nothing of addresses.
+    pub async fn start_file(config: &Path) -> Spanloom {
+        Self::start_elsewhere(&["--config", config.to_str().expect("UTF-8")]).await
+    }
+
+    async fn start_elsewhere(args: &[&str]) -> Spanloom {
         let protocols = "receivers::otlp::protocols";
         let grpc = format!("{protocols}::grpc::endpoint=${{env:GRPC}}");
         let http = format!("{protocols}::http::endpoint=${{env:HTTP}}");
-        Self::launch(&["--set", &grpc, "--set", &http]).await
+        Self::launch(&[args, &["--set", &grpc, "--set", &http]].concat()).await
     }
 
     async fn launch(args: &[&str]) -> Spanloom {

@@ -27,7 +27,7 @@ pub fn run(args: &TestArgs) -> Result<ExitCode> {
 /// Everything that is a test, as steps of a longer run.
 pub fn steps(summary: &mut Summary, filters: &[String]) {
     summary.step("invariants of the source tree", tidy::check);
-    summary.step("the plugin interface, by an independent parser", || {
+    summary.step("the plugin interface, by wasm-tools", || {
         match python::environment("wasm-tools", "wit/requirements.txt") {
             Ok(programs) => {
                 let mut check = Command::new(folders::root().join("wit").join("check.sh"));

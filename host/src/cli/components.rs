@@ -20,7 +20,8 @@ pub struct ComponentsArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
 
-    /// As JSON: a list of {kind, type, aliases, signals, stability}, and plugin where it comes from one.
+    /// As JSON: a list of {kind, type, aliases, signals, stability}, emits of connectors, and plugin where it
+    /// comes from one.
     #[arg(long)]
     pub json: bool,
 }
@@ -32,6 +33,9 @@ struct Row<'a> {
     /// Older spellings, accepted too.
     aliases: &'a [&'a str],
     signals: Vec<String>,
+    /// Of connectors: what they make of the signals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    emits: Vec<String>,
     stability: Stability,
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<&'a str>,
@@ -69,6 +73,7 @@ fn row(kind: Kind, known: &dyn Factory) -> Row<'_> {
         r#type: known.name(),
         aliases: known.aliases(),
         signals: known.signals().iter().map(ToString::to_string).collect(),
+        emits: known.emits().iter().map(ToString::to_string).collect(),
         stability: known.stability(),
         plugin: known.plugin(),
     }
@@ -82,13 +87,19 @@ fn table(rows: &[Row<'_>]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
+/// `traces`; of a connector that makes others of them `traces to metrics`.
+fn signals(row: &Row<'_>) -> String {
+    let (takes, emits) = (row.signals.join(", "), row.emits.join(", "));
+    if emits.is_empty() || emits == takes { takes } else { format!("{takes} to {emits}") }
+}
+
 fn cells(row: &Row<'_>) -> [String; 6] {
     let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     [
         row.kind.to_string(),
         row.r#type.to_owned(),
         or_dash(row.aliases.join(", ")),
-        or_dash(row.signals.join(", ")),
+        or_dash(signals(row)),
         row.stability.to_string(),
         row.plugin.unwrap_or_default().to_owned(),
     ]

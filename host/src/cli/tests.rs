@@ -103,6 +103,8 @@ receiver   zipkin        -        traces                 alpha
 exporter   otlp_grpc     otlp     traces, metrics, logs  alpha
 exporter   debug         logging  traces, metrics, logs  alpha
 exporter   xray          -        traces                 alpha
+connector  forward       -        traces, metrics, logs  alpha
+connector  count         -        traces to metrics      alpha
 extension  health_check  -        -                      alpha
 ";
     assert_eq!(out, expected);

@@ -7,9 +7,10 @@ use wire::Signal;
 use super::{BuildContext, Stability};
 use crate::{
     config::{ConfigError, Node},
+    connector::Connector,
     exporter::Exporter,
     extension::BuiltExtension,
-    pipeline::Consumer,
+    pipeline::{Consumer, Ingest},
     processor::Processor,
     receiver::Receiver,
     sending::SendingSettings,
@@ -24,8 +25,13 @@ pub trait Factory: Send + Sync {
         &[]
     }
 
-    /// None for extensions.
+    /// None for extensions; of connectors those that they take.
     fn signals(&self) -> &[Signal] {
+        &[]
+    }
+
+    /// Of connectors: the signals of what they pass on.
+    fn emits(&self) -> &[Signal] {
         &[]
     }
 
@@ -69,6 +75,23 @@ pub trait ExporterFactory: Factory {
 pub struct BuiltExporter {
     pub exporter: Arc<dyn Exporter>,
     pub sending: SendingSettings,
+}
+
+/// A type of connector.
+#[async_trait::async_trait]
+pub trait ConnectorFactory: Factory {
+    /// Whether it makes the one signal of the other.
+    fn connects(&self, from: Signal, to: Signal) -> bool {
+        self.signals().contains(&from) && self.emits().contains(&to)
+    }
+
+    /// Called once for each id; `ingest` leads into the pipelines that name it as a receiver.
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+        ingest: Ingest,
+    ) -> Result<Arc<dyn Connector>, ConfigError>;
 }
 
 /// A type of extension.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{ExporterFactory, ExtensionFactory, Factory, Kind, ProcessorFactory, ReceiverFactory};
+use super::{
+    ConnectorFactory, ExporterFactory, ExtensionFactory, Factory, Kind, ProcessorFactory, ReceiverFactory,
+};
 use crate::config::{ConfigError, Node};
 
 /// What this binary has ([`builtin`](crate::builtin)), and the plugins of the config at hand.
@@ -11,18 +13,19 @@ pub struct Registry {
     pub receivers: Vec<Arc<dyn ReceiverFactory>>,
     pub processors: Vec<Arc<dyn ProcessorFactory>>,
     pub exporters: Vec<Arc<dyn ExporterFactory>>,
+    pub connectors: Vec<Arc<dyn ConnectorFactory>>,
     pub extensions: Vec<Arc<dyn ExtensionFactory>>,
 }
 
 impl Registry {
-    /// The types of one kind; none of connectors yet.
+    /// The types of one kind.
     pub fn types(&self, kind: Kind) -> Vec<&dyn Factory> {
         match kind {
             Kind::Receiver => self.receivers.iter().map(|known| &**known as &dyn Factory).collect(),
             Kind::Processor => self.processors.iter().map(|known| &**known as &dyn Factory).collect(),
             Kind::Exporter => self.exporters.iter().map(|known| &**known as &dyn Factory).collect(),
             Kind::Extension => self.extensions.iter().map(|known| &**known as &dyn Factory).collect(),
-            Kind::Connector => Vec::new(),
+            Kind::Connector => self.connectors.iter().map(|known| &**known as &dyn Factory).collect(),
         }
     }
 
@@ -32,7 +35,7 @@ impl Registry {
             Kind::Processor => self.processor(name).map(|known| known as &dyn Factory),
             Kind::Exporter => self.exporter(name).map(|known| known as &dyn Factory),
             Kind::Extension => self.extension(name).map(|known| known as &dyn Factory),
-            Kind::Connector => None,
+            Kind::Connector => self.connector(name).map(|known| known as &dyn Factory),
         }
     }
 
@@ -46,6 +49,10 @@ impl Registry {
 
     pub fn exporter(&self, name: &str) -> Option<&dyn ExporterFactory> {
         named(&self.exporters, name)
+    }
+
+    pub fn connector(&self, name: &str) -> Option<&dyn ConnectorFactory> {
+        named(&self.connectors, name)
     }
 
     pub fn extension(&self, name: &str) -> Option<&dyn ExtensionFactory> {
@@ -62,6 +69,12 @@ impl Registry {
     pub fn add_exporter(&mut self, factory: Arc<dyn ExporterFactory>) {
         self.exporters.retain(|known| known.name() != factory.name());
         self.exporters.push(factory);
+    }
+
+    /// Adds a type, in the place of one that has its name.
+    pub fn add_connector(&mut self, factory: Arc<dyn ConnectorFactory>) {
+        self.connectors.retain(|known| known.name() != factory.name());
+        self.connectors.push(factory);
     }
 
     /// What the type says of a config; nothing if there is no such type.

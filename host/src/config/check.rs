@@ -1,5 +1,7 @@
 //! Holds a config against the components that this binary has: everything that is wrong with it, not the first thing.
 
+mod connectors;
+
 use super::{
     Config, ConfigError, Finding, Node, PipelineConfig, PipelineId, nearest::did_you_mean, node::Entry,
 };
@@ -13,6 +15,7 @@ pub fn check(config: &Config, registry: &Registry) -> Result<Vec<Finding>, Confi
     }
     check.plugins();
     check.service();
+    check.connectors();
     let Check { errors, warnings, .. } = check;
     ConfigError::from_findings(errors).map(|()| warnings)
 }
@@ -24,7 +27,7 @@ struct Check<'a> {
     warnings: Vec<Finding>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn section(&mut self, kind: Kind) {
         let Some(section) = self.config.root.get(kind.section()) else { return };
         for entry in section.entries() {
@@ -97,7 +100,8 @@ impl Check<'_> {
         }
     }
 
-    /// The name of a plugin may be that of a built-in processor or exporter, whose place it takes, and of nothing else.
+    /// The name of a plugin may be that of a built-in processor, exporter or connector, whose place it takes, and of nothing
+    /// else.
     fn plugins(&mut self) {
         let Some(section) = self.config.root.get("plugins") else { return };
         for entry in section.entries() {
@@ -148,10 +152,14 @@ impl Check<'_> {
         }
     }
 
-    fn pipeline(&mut self, id: &PipelineId, pipeline: &PipelineConfig) {
+    fn pipeline_node(&self, id: &PipelineId) -> Option<&'a Node> {
         let pipelines = self.config.root.nearest(["service", "pipelines"]);
         let entry = pipelines.entries().iter().find(|entry| entry.key.parse().as_ref() == Ok(id));
-        let Some(node) = entry.map(|entry| &entry.node) else { return };
+        entry.map(|entry| &entry.node)
+    }
+
+    fn pipeline(&mut self, id: &PipelineId, pipeline: &PipelineConfig) {
+        let Some(node) = self.pipeline_node(id) else { return };
         let roles = [
             (Kind::Receiver, &pipeline.receivers),
             (Kind::Processor, &pipeline.processors),

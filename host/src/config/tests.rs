@@ -1,5 +1,6 @@
 //! Configs as users write them, and the errors they get.
 
+mod connectors;
 mod errors;
 mod expanding;
 mod loading;
@@ -15,9 +16,12 @@ use wire::Signal;
 use super::{Config, ConfigError, Node, root::Opened};
 use crate::{
     component::{
-        BuildContext, BuiltExporter, ExporterFactory, ExtensionFactory, Factory, ReceiverFactory, Registry,
+        BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, ExtensionFactory, Factory,
+        ReceiverFactory, Registry,
     },
+    connector::{Connector, forward::ForwardFactory},
     extension::BuiltExtension,
+    pipeline::Ingest,
     receiver::Receiver,
 };
 
@@ -59,6 +63,10 @@ impl Factory for Fake {
         self.signals
     }
 
+    fn emits(&self) -> &[Signal] {
+        if self.names == ["count"] { &[Signal::Metrics] } else { &[] }
+    }
+
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         if self.names[0] != "otlp_grpc" {
             return Ok(());
@@ -84,6 +92,18 @@ impl ExporterFactory for Fake {
     }
 }
 
+#[async_trait::async_trait]
+impl ConnectorFactory for Fake {
+    async fn build(
+        &self,
+        _: &Node,
+        _: &BuildContext<'_>,
+        _: Ingest,
+    ) -> Result<Arc<dyn Connector>, ConfigError> {
+        Err(ConfigError::new("a fake is not built"))
+    }
+}
+
 impl ExtensionFactory for Fake {
     fn build(&self, _: &Node) -> Result<BuiltExtension, ConfigError> {
         Err(ConfigError::new("a fake is not built"))
@@ -101,6 +121,10 @@ pub(crate) fn registry() -> Registry {
             Arc::new(Fake { names: &["otlp_grpc", "otlp"], signals: ALL }),
             Arc::new(Fake { names: &["debug", "logging"], signals: ALL }),
             Arc::new(Fake { names: &["xray"], signals: &[Signal::Traces] }),
+        ],
+        connectors: vec![
+            Arc::new(ForwardFactory),
+            Arc::new(Fake { names: &["count"], signals: &[Signal::Traces] }),
         ],
         extensions: vec![Arc::new(Fake { names: &["health_check"], signals: &[] })],
     }

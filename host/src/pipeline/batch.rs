@@ -17,7 +17,7 @@ use crate::receipt::{
 pub struct Batch {
     pub data: wire::Batch,
     shares: SmallVec<[Share; 1]>,
-    /// Of the sender, if its receiver keeps it, and all that was merged into the batch has the same.
+    /// Of the sender, if its receiver keeps it; what all senders have in common, after a merge.
     metadata: Option<Arc<Metadata>>,
 }
 
@@ -62,6 +62,37 @@ impl Batch {
         Batch { data, shares: SmallVec::new(), metadata: None }
     }
 
+    /// Whether no account knows it, as what a plugin has made itself.
+    pub fn is_owed_to_nobody(&self) -> bool {
+        self.shares.is_empty()
+    }
+
+    /// Enters what is owed to nobody into the accounts.
+    pub fn adopt(&mut self, accounts: &Arc<[Arc<Account>]>) {
+        *self = Batch::enter(self.take_data(), Receipt::unawaited(), accounts.clone());
+    }
+
+    /// The same data as it enters another pipeline too: its senders are owed for that as well.
+    pub fn enter_another(&self, accounts: &Arc<[Arc<Account>]>) -> Batch {
+        let shares = self.shares.iter().map(|share| {
+            for account in accounts.iter() {
+                account.enter(share.items);
+            }
+            Share { accounts: accounts.clone(), ..share.clone() }
+        });
+        Batch { data: self.data.clone(), shares: shares.collect(), metadata: self.metadata.clone() }
+    }
+
+    /// The accounts that it is in, if any; all of a batch is in the same ones.
+    pub fn accounts(&self) -> Option<&Arc<[Arc<Account>]>> {
+        self.shares.first().map(|share| &share.accounts)
+    }
+
+    /// What is in it. For a batch that is owed to nobody.
+    pub(crate) fn into_data(mut self) -> wire::Batch {
+        self.take_data()
+    }
+
     /// Resolves when every item of this batch is settled, beside the verdicts of its senders. Called by one stage.
     pub fn watch(&mut self) -> Verdict {
         let (receipt, verdict) = Receipt::awaited();
@@ -81,9 +112,7 @@ impl Batch {
             return other.dropped(&Failure::permanent(Reason::Rejected, mismatch.to_string()));
         }
         self.shares.append(&mut other.shares);
-        if self.metadata != other.metadata {
-            self.metadata = None;
-        }
+        Metadata::keep_common(&mut self.metadata, other.metadata.as_deref());
     }
 
     /// Keeps the first `items` items and returns the rest.

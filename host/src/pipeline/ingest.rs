@@ -46,6 +46,12 @@ impl Ingest {
         Ingest(Arc::new(Inner { receiver: receiver.to_owned(), telemetry, entrances }))
     }
 
+    /// For who tries a connector: all that it emits goes to one place, and is in no account.
+    pub fn of_one(receiver: &str, telemetry: &Arc<Telemetry>, first: Arc<dyn Consumer>) -> Ingest {
+        let entrance = |_| vec![Entrance { first: first.clone(), accounts: [].into() }];
+        Ingest::new(receiver, telemetry.clone(), Signal::ALL.map(entrance))
+    }
+
     /// Whether any pipeline of this signal names the receiver.
     pub fn takes(&self, signal: Signal) -> bool {
         self.0.entrances.get(signal as usize).is_some_and(|entrances| !entrances.is_empty())
@@ -109,10 +115,15 @@ impl Door {
         metadata: Option<Arc<Metadata>>,
         receipt: Receipt,
     ) -> Result<(), Failure> {
-        let calls = self.entrances.iter().map(|entrance| {
-            let batch = Batch::enter(data.clone(), receipt.clone(), entrance.accounts.clone());
-            entrance.first.consume(batch.with_metadata(metadata.clone()))
-        });
+        self.give(|accounts| {
+            Batch::enter(data.clone(), receipt.clone(), accounts.clone()).with_metadata(metadata.clone())
+        })
+        .await
+    }
+
+    /// Gives each pipeline its own batch of the same data.
+    async fn give(&self, batch: impl Fn(&Arc<[Arc<Account>]>) -> Batch) -> Result<(), Failure> {
+        let calls = self.entrances.iter().map(|entrance| entrance.first.consume(batch(&entrance.accounts)));
         let outcomes = join_all(calls).await;
         let all_refused = outcomes.iter().all(Result::is_err);
         let mut answer = Ok(());
@@ -126,5 +137,42 @@ impl Door {
             }
         }
         answer
+    }
+}
+
+/// What connectors bring from one pipeline into others.
+impl Door {
+    /// The transport of what comes from within.
+    pub const CONNECTOR: &str = "connector";
+
+    /// Hands on what left another pipeline, as it is, with what is owed for it. Refuses what every pipeline refuses.
+    pub async fn forward(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let items = batch.items() as u64;
+        match self.give(|accounts| batch.enter_another(accounts)).await {
+            Ok(()) => {
+                self.metrics.accepted.increment(items);
+                batch.delivered();
+                Ok(())
+            }
+            Err(failure) => {
+                self.metrics.refused.increment(items);
+                Err(batch.refused(failure))
+            }
+        }
+    }
+
+    /// Hands on what was made on the way. There is no sender who could send it again: what a pipeline refuses is dropped.
+    pub async fn bring(&self, data: wire::Batch) {
+        self.metrics.accepted.increment(data.items() as u64);
+        let calls = self.entrances.iter().map(|entrance| async {
+            let batch = Batch::enter(data.clone(), Receipt::unawaited(), entrance.accounts.clone());
+            if let Err(refused) = entrance.first.consume(batch).await {
+                let Refused { batch, failure } = *refused;
+                let (reason, items) = (failure.reason.as_str(), batch.items());
+                tracing::warn!(reason, items, "what a connector made is dropped: {failure}");
+                batch.dropped(&failure);
+            }
+        });
+        join_all(calls).await;
     }
 }

@@ -1,12 +1,14 @@
 //! What a request said of its sender, for plugins to tell senders apart.
 
+use std::sync::Arc;
+
 use http::{
     HeaderMap, HeaderName,
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION},
 };
 
 /// The headers of a request, but for those that carry secrets: no plugin sees one.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata(HeaderMap);
 
 const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
@@ -18,6 +20,19 @@ impl Metadata {
             headers.remove(name);
         }
         Metadata(headers)
+    }
+
+    /// Leaves what is the same of another sender.
+    pub(crate) fn keep_common(metadata: &mut Option<Arc<Metadata>>, with: Option<&Metadata>) {
+        let (Some(ours), Some(Metadata(theirs))) = (metadata.as_mut(), with) else {
+            *metadata = None;
+            return;
+        };
+        let differs = |name: &&HeaderName| ours.0.get_all(*name) != theirs.get_all(*name);
+        let differing: Vec<HeaderName> = ours.0.keys().filter(differs).cloned().collect();
+        for name in differing {
+            Arc::make_mut(ours).0.remove(name);
+        }
     }
 
     /// The values of a header, its name in any case. Bytes that are no text are left out.
@@ -45,5 +60,23 @@ mod tests {
         for none in ["Authorization", "cookie", "x-other", "no header", ""] {
             assert_eq!(metadata.values(none), Vec::<String>::new(), "{none}");
         }
+    }
+
+    #[test]
+    fn senders_have_in_common_the_headers_with_the_same_values() {
+        let of = |headers: &[(&'static str, &str)]| {
+            let header = |(name, value): &(&'static str, &str)| {
+                (HeaderName::from_static(name), value.parse().unwrap())
+            };
+            Some(Arc::new(Metadata(headers.iter().map(header).collect())))
+        };
+        let theirs = of(&[("x-tenant", "a"), ("content-length", "7"), ("x-more", "1")]);
+        let mut ours = of(&[("x-tenant", "a"), ("content-length", "5"), ("x-less", "1")]);
+        Metadata::keep_common(&mut ours, theirs.as_deref());
+        assert_eq!(ours, of(&[("x-tenant", "a")]));
+        Metadata::keep_common(&mut ours, None);
+        assert_eq!(ours, None);
+        Metadata::keep_common(&mut ours, theirs.as_deref());
+        assert_eq!(ours, None, "of a sender of whom nothing is known");
     }
 }

@@ -12,6 +12,7 @@ wasmtime::component::bindgen!({
             export spanloom:plugin/processing@0.1.0;
             export spanloom:plugin/sampling@0.1.0;
             export spanloom:plugin/exporting@0.1.0;
+            export spanloom:plugin/connecting@0.1.0;
             export spanloom:plugin/describe@0.1.0;
             export spanloom:plugin/timer@0.1.0;
             export spanloom:plugin/flush@0.1.0;

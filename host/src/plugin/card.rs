@@ -35,6 +35,7 @@ pub enum Role {
     Processor,
     Sampler,
     Exporter,
+    Connector,
 }
 
 /// The name of an import or an export; of an interface it is `namespace:package/interface@version`.
@@ -132,7 +133,7 @@ impl Card {
 }
 
 impl Role {
-    pub const ALL: [Role; 3] = [Role::Processor, Role::Sampler, Role::Exporter];
+    pub const ALL: [Role; 4] = [Role::Processor, Role::Sampler, Role::Exporter, Role::Connector];
 
     /// The interface of [`PACKAGE`] that a plugin of this role exports.
     pub fn interface(self) -> &'static str {
@@ -140,6 +141,7 @@ impl Role {
             Role::Processor => "processing",
             Role::Sampler => "sampling",
             Role::Exporter => "exporting",
+            Role::Connector => "connecting",
         }
     }
 }
@@ -178,6 +180,7 @@ impl fmt::Display for Role {
             Role::Processor => "processor",
             Role::Sampler => "sampler",
             Role::Exporter => "exporter",
+            Role::Connector => "connector",
         })
     }
 }

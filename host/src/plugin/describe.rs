@@ -75,7 +75,7 @@ impl From<guest::Description> for Description {
     }
 }
 
-fn signal(signal: types::Signal) -> Signal {
+pub(super) fn signal(signal: types::Signal) -> Signal {
     match signal {
         types::Signal::Traces => Signal::Traces,
         types::Signal::Metrics => Signal::Metrics,

@@ -11,14 +11,19 @@ use wire::Signal;
 pub use load::Plugins;
 
 use super::{
-    Limits, OnFailure, Outside, Plugin, PluginExporter, PluginProcessor, PluginSampler, Role, StageSettings,
+    Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler,
+    Role, StageSettings,
     config::GrantsConfig,
     schema::{self, ConfigSchema},
 };
 use crate::{
-    component::{BuildContext, BuiltExporter, ComponentId, ExporterFactory, Factory, Kind, ProcessorFactory},
+    component::{
+        BuildContext, BuiltExporter, ComponentId, ConnectorFactory, ExporterFactory, Factory, Kind,
+        ProcessorFactory,
+    },
     config::{ConfigError, Node},
-    pipeline::Consumer,
+    connector::Connector,
+    pipeline::{Consumer, Ingest},
     processor::Processor,
     sending::{SendingSettings, config::SendingConfig},
 };
@@ -36,18 +41,22 @@ pub struct PluginType {
 }
 
 impl PluginType {
+    /// What a plugin may be in a config.
+    pub const KINDS: [Kind; 3] = [Kind::Processor, Kind::Exporter, Kind::Connector];
+
     /// The sections that its components stand in.
     fn kind(&self) -> Kind {
         match self.plugin.role {
             Role::Processor | Role::Sampler => Kind::Processor,
             Role::Exporter => Kind::Exporter,
+            Role::Connector => Kind::Connector,
         }
     }
 
     /// The keys of a component's config that are the host's.
     fn host_keys(&self) -> &'static [&'static str] {
         match self.plugin.role {
-            Role::Processor | Role::Sampler => &[],
+            Role::Processor | Role::Sampler | Role::Connector => &[],
             Role::Exporter => &SendingConfig::KEYS,
         }
     }
@@ -98,6 +107,10 @@ impl Factory for PluginType {
         &self.signals
     }
 
+    fn emits(&self) -> &[Signal] {
+        &self.plugin.emits
+    }
+
     fn plugin(&self) -> Option<&str> {
         Some(&self.label)
     }
@@ -145,11 +158,30 @@ impl ExporterFactory for PluginType {
 }
 
 #[async_trait::async_trait]
+impl ConnectorFactory for PluginType {
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+        ingest: Ingest,
+    ) -> Result<Arc<dyn Connector>, ConfigError> {
+        let settings = self.settings(config, context)?;
+        let connector = PluginConnector::start(&self.plugin, &settings, context.telemetry, &ingest).await;
+        Ok(Arc::new(connector.map_err(not_started)?))
+    }
+}
+
+#[async_trait::async_trait]
 impl Processor for PluginProcessor {
     async fn shutdown(&self, deadline: Instant) {
-        if tokio::time::timeout_at(deadline, PluginProcessor::shutdown(self)).await.is_err() {
-            tracing::warn!("a plugin had not let go of what it holds when its time was over");
-        }
+        by(deadline, PluginProcessor::shutdown(self)).await;
+    }
+}
+
+#[async_trait::async_trait]
+impl Connector for PluginConnector {
+    async fn shutdown(&self, deadline: Instant) {
+        by(deadline, PluginConnector::shutdown(self)).await;
     }
 }
 
@@ -157,6 +189,12 @@ impl Processor for PluginProcessor {
 impl Processor for PluginSampler {
     /// It holds nothing.
     async fn shutdown(&self, _: Instant) {}
+}
+
+async fn by(deadline: Instant, shutdown: impl Future<Output = ()>) {
+    if tokio::time::timeout_at(deadline, shutdown).await.is_err() {
+        tracing::warn!("a plugin had not let go of what it holds when its time was over");
+    }
 }
 
 fn not_started(error: impl Into<anyhow::Error>) -> ConfigError {

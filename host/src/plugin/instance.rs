@@ -9,11 +9,12 @@ use wasmtime::{
     Result, Store, UpdateDeadline,
     component::{InstancePre, Resource},
 };
+use wire::Signal;
 
 use super::{
     bindings::{
         exported::{
-            self,
+            self, connecting,
             exporting::ExportError,
             handover::Saved,
             http_handler::{Incoming, Outgoing},
@@ -27,7 +28,7 @@ use super::{
     },
     card::Role,
     custody::{Passed, TakenBack},
-    describe::Description,
+    describe::{self, Description},
     failure::{CallError, CallErrorKind},
     guest::{Guest, Shared},
     imports::traces::TraceBatch,
@@ -41,6 +42,7 @@ pub(super) struct Exports {
     pub(super) processing: Option<processing::GuestIndices>,
     pub(super) sampling: Option<sampling::GuestIndices>,
     pub(super) exporting: Option<exported::exporting::GuestIndices>,
+    pub(super) connecting: Option<connecting::GuestIndices>,
     pub(super) describe: Option<exported::describe::GuestIndices>,
     pub(super) timer: Option<exported::timer::GuestIndices>,
     pub(super) flush: Option<exported::flush::GuestIndices>,
@@ -62,6 +64,7 @@ struct Functions {
     processing: Option<processing::Guest>,
     sampling: Option<sampling::Guest>,
     exporting: Option<exported::exporting::Guest>,
+    connecting: Option<connecting::Guest>,
     describe: Option<exported::describe::Guest>,
     timer: Option<exported::timer::Guest>,
     flush: Option<exported::flush::Guest>,
@@ -91,6 +94,7 @@ impl Exports {
             processing: processing::GuestIndices::new(&pre).ok(),
             sampling: sampling::GuestIndices::new(&pre).ok(),
             exporting: exported::exporting::GuestIndices::new(&pre).ok(),
+            connecting: connecting::GuestIndices::new(&pre).ok(),
             describe: exported::describe::GuestIndices::new(&pre).ok(),
             timer: exported::timer::GuestIndices::new(&pre).ok(),
             flush: exported::flush::GuestIndices::new(&pre).ok(),
@@ -129,6 +133,7 @@ impl Instance {
             processing: load!(processing),
             sampling: load!(sampling),
             exporting: load!(exporting),
+            connecting: load!(connecting),
             describe: load!(describe),
             timer: load!(timer),
             flush: load!(flush),
@@ -155,24 +160,35 @@ impl Instance {
         Ok(Some(said.into()))
     }
 
+    /// What a connector emits; nothing if it is none.
+    pub(super) async fn emits(&mut self) -> Result<Vec<Signal>, CallError> {
+        let Some(connecting) = self.functions.connecting.clone() else { return Ok(Vec::new()) };
+        let said = self.call(async |store| connecting.call_emits(store).await).await?;
+        Ok(said.into_iter().map(describe::signal).collect())
+    }
+
     /// The inner error is the guest's: what is wrong with the config.
     pub(super) async fn configure(
         &mut self,
         role: Role,
         config: &str,
     ) -> Result<Result<(), ConfigError>, CallError> {
-        let Functions { processing, sampling, exporting, .. } = &self.functions;
-        let (processing, sampling, exporting) = (processing.clone(), sampling.clone(), exporting.clone());
+        let Functions { processing, sampling, exporting, connecting, .. } = &self.functions;
+        let (processing, sampling) = (processing.clone(), sampling.clone());
+        let (exporting, connecting) = (exporting.clone(), connecting.clone());
         self.call(async |store| match role {
             Role::Processor => of(processing)?.call_configure(store, config).await,
             Role::Sampler => of(sampling)?.call_configure(store, config).await,
             Role::Exporter => of(exporting)?.call_configure(store, config).await,
+            Role::Connector => of(connecting)?.call_configure(store, config).await,
         })
         .await
     }
 
+    /// Gives a processor or a connector a batch.
     pub(super) async fn process(&mut self, batch: Batch) -> Result<Passed, Undone> {
-        let processing = self.functions.processing.clone();
+        let Functions { processing, connecting, .. } = &self.functions;
+        let (processing, connecting) = (processing.clone(), connecting.clone());
         let custody = &mut self.store.data_mut().custody;
         if custody.is_full(self.held_bytes) {
             let full = "it holds as many batches as it may (`limits.held_mib`)";
@@ -181,7 +197,11 @@ impl Instance {
         }
         let held_nothing = custody.is_empty();
         let batch = custody.lend(batch);
-        let outcome = self.call(async |store| of(processing)?.call_process(store, batch).await).await;
+        let outcome = self.call(async |store| match connecting {
+            Some(connecting) => connecting.call_consume(store, batch).await,
+            None => of(processing)?.call_process(store, batch).await,
+        });
+        let outcome = outcome.await;
         let mut passed = self.conclude(outcome)?;
         passed.mixed = !held_nothing || !self.is_empty();
         Ok(passed)

@@ -57,7 +57,9 @@ impl PluginMetrics {
 
     /// Let go of without a word: a mistake of the plugin.
     pub(super) fn forgotten(&self, items: usize) {
-        self.forgotten_items.increment(items as u64);
+        if items > 0 {
+            self.forgotten_items.increment(items as u64);
+        }
     }
 
     pub(super) fn recycled(&self, why: &str) {

@@ -11,7 +11,7 @@ use super::{
     tending::{Settle, Tending},
 };
 use crate::{
-    pipeline::{Batch, Consumer, Refused},
+    pipeline::{Batch, Consumer, Refused, fan_out::gather},
     telemetry::Telemetry,
 };
 
@@ -29,7 +29,7 @@ impl PluginProcessor {
         next: Arc<dyn Consumer>,
     ) -> anyhow::Result<PluginProcessor> {
         let pool = settings.pool(plugin, Role::Processor, telemetry).await?;
-        let stage = Arc::new(Stage { pool, next, on_failure: settings.on_failure });
+        let stage = Arc::new(Stage::new(pool, next, settings.on_failure));
         let tending = Tending::start(&stage.pool, stage.clone()).await?;
         Ok(PluginProcessor { stage, tending })
     }
@@ -52,6 +52,7 @@ impl Consumer for PluginProcessor {
         if !plugin.description.signals.contains(&batch.data.signal()) {
             return self.stage.next.consume(batch).await;
         }
+        self.stage.learn(&batch);
         let Some(_admission) = self.stage.pool.admit() else {
             return self.stage.fall_back(Stage::left_alone(batch), true).await;
         };
@@ -88,20 +89,25 @@ impl Stage {
     }
 
     /// Each part of the batch in the instance that its traces belong to.
-    async fn process_by_trace(&self, mut batch: Batch) -> Result<(), Box<Refused>> {
-        let slots = self.pool.slots();
-        let parts = match &batch.data {
-            wire::Batch::Spans(spans) if slots > 1 => spans.split_by_trace(slots, slot_hash),
-            _ => return self.process(Place::Slot(0), batch).await,
-        };
-        let calls: Vec<_> = (parts.into_iter().enumerate())
-            .filter(|(_, part)| !part.is_empty())
-            .map(|(slot, part)| (slot, batch.derive(wire::Batch::Spans(part))))
-            .collect();
-        batch.forget();
-        let calls = calls.into_iter().map(|(slot, part)| self.process(Place::Slot(slot), part));
-        crate::pipeline::fan_out::gather(join_all(calls).await)
+    async fn process_by_trace(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let calls = split_by_trace(batch, self.pool.slots());
+        let calls = calls.into_iter().map(|(place, part)| self.process(place, part));
+        gather(join_all(calls).await)
     }
+}
+
+/// The parts of a batch, each with the slot that its traces belong to.
+pub(super) fn split_by_trace(mut batch: Batch, slots: usize) -> Vec<(Place, Batch)> {
+    let parts = match &batch.data {
+        wire::Batch::Spans(spans) if slots > 1 => spans.split_by_trace(slots, slot_hash),
+        _ => return vec![(Place::Slot(0), batch)],
+    };
+    let parts = (parts.into_iter().enumerate())
+        .filter(|(_, part)| !part.is_empty())
+        .map(|(slot, part)| (Place::Slot(slot), batch.derive(wire::Batch::Spans(part))))
+        .collect();
+    batch.forget();
+    parts
 }
 
 /// Trace ids are random, or their last bytes are.

@@ -45,7 +45,7 @@ impl PluginSampler {
         next: Arc<dyn Consumer>,
     ) -> Result<PluginSampler, CallError> {
         let pool = settings.pool(plugin, Role::Sampler, telemetry).await?;
-        let stage = Stage { pool, next, on_failure: settings.on_failure };
+        let stage = Stage::new(pool, next, settings.on_failure);
         Ok(PluginSampler { stage, metrics: SamplerMetrics::new(telemetry, &settings.component) })
     }
 

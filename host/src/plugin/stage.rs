@@ -1,6 +1,6 @@
 //! What processors and samplers have in common: handing on, and what becomes of a batch whose call failed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{
     Plugin,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
-    receipt::{Failure, Reason, Retry},
+    receipt::{Failure, Reason, Retry, ledger::Account},
     telemetry::Telemetry,
 };
 
@@ -62,14 +62,31 @@ pub(super) struct Stage {
     pub(super) pool: Arc<Pool>,
     pub(super) next: Arc<dyn Consumer>,
     pub(super) on_failure: OnFailure,
+    /// Those of the pipeline, known from the first batch: what the plugin makes itself is entered there.
+    pub(super) accounts: OnceLock<Arc<[Arc<Account>]>>,
 }
 
 impl Stage {
+    pub(super) fn new(pool: Arc<Pool>, next: Arc<dyn Consumer>, on_failure: OnFailure) -> Stage {
+        Stage { pool, next, on_failure, accounts: OnceLock::new() }
+    }
+
+    /// Learns from a batch that comes in which accounts its pipeline has.
+    pub(super) fn learn(&self, batch: &Batch) {
+        if let (None, Some(accounts)) = (self.accounts.get(), batch.accounts()) {
+            // Another call may have been first; all batches of a pipeline are in the same ones.
+            let _ = self.accounts.set(accounts.clone());
+        }
+    }
+
     /// Hands on what a call passed. If nobody would take any of it, all of it comes back, with what the plugin took out.
     pub(super) async fn hand_on(&self, passed: Passed) -> Result<(), Box<Refused>> {
         let mut refused = Vec::new();
         let mut taken = passed.onward.is_empty();
-        for batch in passed.onward {
+        for mut batch in passed.onward {
+            if let Some(accounts) = self.accounts.get().filter(|_| batch.is_owed_to_nobody()) {
+                batch.adopt(accounts);
+            }
             match self.next.consume(batch).await {
                 Ok(()) => taken = true,
                 Err(back) => refused.push(*back),
@@ -125,11 +142,7 @@ impl Stage {
 
     /// For a batch that is not given to the plugin because it keeps failing.
     pub(super) fn left_alone(batch: Batch) -> Undone {
-        let error = CallError::new(
-            CallErrorKind::Failed { retryable: true },
-            "it has failed too often, and is left alone for a while",
-        );
-        Undone::holding(error, vec![batch])
+        Undone::holding(left_alone(), vec![batch])
     }
 }
 
@@ -148,6 +161,14 @@ impl Settle for Stage {
             }
         }
     }
+}
+
+/// Of a plugin that keeps failing.
+pub(super) fn left_alone() -> CallError {
+    CallError::new(
+        CallErrorKind::Failed { retryable: true },
+        "it has failed too often, and is left alone for a while",
+    )
 }
 
 /// What the sender is told.

@@ -7,7 +7,7 @@ use wit_parser::Resolve;
 
 /// What a test's plugin is to be.
 pub(crate) struct Guest {
-    /// `processing`, `sampling` or `exporting`.
+    /// `processing`, `sampling`, `exporting` or `connecting`.
     pub(crate) role: &'static str,
     pub(crate) schema: &'static str,
     /// Whether it says that it cannot do without `http`.
@@ -30,6 +30,7 @@ impl Guest {
         let world = match self.role {
             "processing" => "processor",
             "sampling" => "sampler",
+            "connecting" => "connector",
             _ => "exporter",
         };
         let source = format!(
@@ -59,6 +60,14 @@ impl Guest {
             }
             "sampling" => {
                 r#"(func (export "spanloom:plugin/sampling@0.1.0#sample") (param i32) (result i32) (unreachable))"#
+            }
+            // Nothing: an empty list, at 1024. It emits metrics.
+            "connecting" => {
+                r#"(func (export "spanloom:plugin/connecting@0.1.0#consume") (param i32 i32) (result i32)
+                (i64.store (i32.const 1024) (i64.const 0)) (i32.store (i32.const 1032) (i32.const 0))
+                (i32.const 1024))
+                (data (i32.const 2048) "\08\08\00\00\01\00\00\00\01")
+                (func (export "spanloom:plugin/connecting@0.1.0#emits") (result i32) (i32.const 2048))"#
             }
             _ => {
                 r#"(func (export "spanloom:plugin/exporting@0.1.0#export-batch") (param i32 i32) (result i32)

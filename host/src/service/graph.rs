@@ -1,4 +1,5 @@
-//! From a config to stages: exporters with their queues, a fan-out and the processors a pipeline, an ingest a receiver.
+//! From a config to stages: exporters with their queues, a fan-out and the processors a pipeline, an ingest a receiver
+//! or connector.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -9,7 +10,11 @@ use wire::Signal;
 
 use crate::{
     component::{BuildContext, BuiltExporter, ComponentId, Registry},
-    config::{Config, ConfigError, PipelineConfig, PipelineId},
+    config::{
+        Config, ConfigError, PipelineConfig, PipelineId,
+        flow::{self, Wave},
+    },
+    connector::Connector,
     extension::Extensions,
     pipeline::{Consumer, Ingest, fan_out::FanOut, ingest::Entrance},
     processor::Processor,
@@ -21,10 +26,18 @@ use crate::{
 /// What a config describes, built and ready to start.
 pub(super) struct Graph {
     pub(super) receivers: Vec<Entry>,
-    /// Those of each pipeline, from the front to the back.
-    pub(super) processors: Vec<Vec<Arc<dyn Processor>>>,
+    /// From the front to the back.
+    pub(super) waves: Vec<Stages>,
     /// One for each exporter that a pipeline names.
     pub(super) sendings: BTreeMap<ComponentId, Arc<Sending>>,
+}
+
+/// What may drain at one time, once what feeds it has drained: pipelines, then the connectors that only they feed.
+#[derive(Default)]
+pub(super) struct Stages {
+    /// Those of each pipeline, from the front to the back.
+    pub(super) processors: Vec<Vec<Arc<dyn Processor>>>,
+    pub(super) connectors: Vec<Arc<dyn Connector>>,
 }
 
 /// A receiver and its way into the pipelines.
@@ -38,6 +51,14 @@ struct Builder<'a> {
     extensions: &'a Extensions,
 }
 
+/// What has been built so far: all that a pipeline may lead to.
+#[derive(Default)]
+struct Built<'a> {
+    sendings: BTreeMap<ComponentId, Arc<Sending>>,
+    connectors: BTreeMap<ComponentId, Arc<dyn Connector>>,
+    entrances: Vec<(&'a PipelineId, &'a PipelineConfig, Entrance)>,
+}
+
 /// Builds what the pipelines use, from the back to the front.
 pub(super) async fn build(
     config: &Config,
@@ -46,17 +67,14 @@ pub(super) async fn build(
     extensions: &Extensions,
 ) -> Result<Graph, ConfigError> {
     let builder = Builder { config, registry, telemetry, extensions };
-    let sendings = builder.sendings().await?;
-    let mut entrances = Vec::new();
-    let mut processors = Vec::new();
-    for (id, pipeline) in &config.service.pipelines {
-        let end = builder.end(id, pipeline, &sendings);
-        let (entrance, stages) = builder.processors(pipeline, end).await?;
-        entrances.push((id, pipeline, entrance));
-        processors.push(stages);
+    let mut built = Built { sendings: builder.sendings().await?, ..Built::default() };
+    let order = flow::waves(config).map_err(|cycle| ConfigError::new(cycle.to_string()))?;
+    let mut waves = VecDeque::new();
+    for wave in order.iter().rev() {
+        waves.push_front(builder.wave(wave, &mut built).await?);
     }
-    let receivers = builder.receivers(&entrances)?;
-    Ok(Graph { receivers, processors, sendings })
+    let receivers = builder.receivers(&built)?;
+    Ok(Graph { receivers, waves: waves.into(), sendings: built.sendings })
 }
 
 impl Builder<'_> {
@@ -80,23 +98,54 @@ impl Builder<'_> {
         Ok(sendings)
     }
 
+    /// The connectors lead into pipelines of later waves, which have been built.
+    async fn wave<'a>(&self, wave: &Wave<'a>, built: &mut Built<'a>) -> Result<Stages, ConfigError> {
+        let mut stages = Stages::default();
+        for id in &wave.connectors {
+            if let (Some(node), Some(factory)) =
+                (self.config.connectors.get(id), self.registry.connector(&id.kind))
+            {
+                let ingest = self.ingest(id, built);
+                let connector = factory.build(node, &self.context(id), ingest).await;
+                let connector = connector.map_err(|error| error.within(node))?;
+                built.connectors.insert((*id).clone(), connector.clone());
+                stages.connectors.push(connector);
+            }
+        }
+        for (id, pipeline) in &wave.pipelines {
+            let end = self.end(id, pipeline, built);
+            let (entrance, processors) = self.processors(pipeline, end).await?;
+            built.entrances.push((id, pipeline, entrance));
+            stages.processors.push(processors);
+        }
+        Ok(stages)
+    }
+
     /// A pipeline without its processors.
-    fn end(
-        &self,
-        id: &PipelineId,
-        pipeline: &PipelineConfig,
-        sendings: &BTreeMap<ComponentId, Arc<Sending>>,
-    ) -> Entrance {
+    fn end(&self, id: &PipelineId, pipeline: &PipelineConfig, built: &Built<'_>) -> Entrance {
         let mut accounts = Vec::new();
         let mut consumers: Vec<Arc<dyn Consumer>> = Vec::new();
         let exporters: BTreeSet<&ComponentId> = pipeline.exporters.iter().collect();
         for exporter in exporters {
-            if let Some(sending) = sendings.get(exporter) {
+            let sending = built.sendings.get(exporter).map(|sending| sending.clone() as Arc<dyn Consumer>);
+            let connector = || built.connectors.get(exporter).map(|known| known.clone() as Arc<dyn Consumer>);
+            if let Some(consumer) = sending.or_else(connector) {
                 accounts.push(self.telemetry.ledger.open(&id.to_string(), &exporter.to_string()));
-                consumers.push(sending.clone());
+                consumers.push(consumer);
             }
         }
         Entrance { first: Arc::new(FanOut::new(consumers)), accounts: accounts.into() }
+    }
+
+    /// Into the pipelines that name the component as a receiver.
+    fn ingest(&self, id: &ComponentId, built: &Built<'_>) -> Ingest {
+        let of = |signal: Signal| -> Vec<Entrance> {
+            (built.entrances.iter())
+                .filter(|(pipeline, uses, _)| pipeline.signal == signal && uses.receivers.contains(id))
+                .map(|(_, _, entrance)| entrance.clone())
+                .collect()
+        };
+        Ingest::new(&id.to_string(), self.telemetry.clone(), Signal::ALL.map(of))
     }
 
     /// Puts the pipeline's processors before its end. Returns them from the front to the back.
@@ -122,25 +171,15 @@ impl Builder<'_> {
         Ok((Entrance { first, accounts: end.accounts }, processors.into()))
     }
 
-    fn receivers(
-        &self,
-        entrances: &[(&PipelineId, &PipelineConfig, Entrance)],
-    ) -> Result<Vec<Entry>, ConfigError> {
+    fn receivers(&self, built: &Built<'_>) -> Result<Vec<Entry>, ConfigError> {
         let mut receivers = Vec::new();
         for id in used(self.config, |pipeline| &pipeline.receivers) {
-            let of = |signal: Signal| -> Vec<Entrance> {
-                (entrances.iter())
-                    .filter(|(pipeline, uses, _)| pipeline.signal == signal && uses.receivers.contains(&id))
-                    .map(|(_, _, entrance)| entrance.clone())
-                    .collect()
-            };
-            let ways_in = [of(Signal::Traces), of(Signal::Metrics), of(Signal::Logs)];
-            let ingest = Ingest::new(&id.to_string(), self.telemetry.clone(), ways_in);
             if let (Some(node), Some(factory)) =
                 (self.config.receivers.get(&id), self.registry.receiver(&id.kind))
             {
+                let ingest = self.ingest(&id, built);
                 let receiver = factory.build(node, &self.context(&id)).map_err(|error| error.within(node))?;
-                receivers.push((id.clone(), receiver, ingest));
+                receivers.push((id, receiver, ingest));
             }
         }
         Ok(receivers)

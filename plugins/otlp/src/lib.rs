@@ -11,6 +11,7 @@
 //! # Ok::<(), spanloom_otlp::DecodeError>(())
 //! ```
 
+mod build;
 mod common;
 mod metrics;
 

@@ -76,6 +76,23 @@ pub mod exports {
         });
     }
 
+    pub mod connector {
+        wit_bindgen::generate!({
+            path: "wit",
+            inline: "package spanloom:sdk; world connector { export spanloom:plugin/connecting@0.1.0; }",
+            world: "spanloom:sdk/connector",
+            with: {
+                "spanloom:plugin/types@0.1.0": crate::bindings::spanloom::plugin::types,
+                "spanloom:plugin/spans@0.1.0": crate::bindings::spanloom::plugin::spans,
+                "spanloom:plugin/batches@0.1.0": crate::bindings::spanloom::plugin::batches,
+                "spanloom:plugin/connecting@0.1.0": generate,
+            },
+            pub_export_macro: true,
+            export_macro_name: "export_connector",
+            runtime_path: "::spanloom_plugin::__private::rt",
+        });
+    }
+
     pub mod described {
         wit_bindgen::generate!({
             path: "wit",

@@ -57,11 +57,6 @@ impl<G: Guest> describe::Guest for G {
     fn describe() -> describe::Description {
         let Description { name, version, summary, config_schema, signals, concurrency, grants } =
             G::describe();
-        let signals = signals.into_iter().map(|signal| match signal {
-            Signal::Traces => types::Signal::Traces,
-            Signal::Metrics => types::Signal::Metrics,
-            Signal::Logs => types::Signal::Logs,
-        });
         let grants = grants.into_iter().map(|grant| match grant {
             Grant::Http => describe::Grant::Http,
             Grant::Store => describe::Grant::Store,
@@ -71,13 +66,23 @@ impl<G: Guest> describe::Guest for G {
             version,
             summary,
             config_schema,
-            signals: signals.collect(),
+            signals: signals.into_iter().map(Into::into).collect(),
             concurrency: match concurrency {
                 Concurrency::Stateless => describe::Concurrency::Stateless,
                 Concurrency::ByTrace => describe::Concurrency::ByTrace,
                 Concurrency::Single => describe::Concurrency::Single,
             },
             grants: grants.collect(),
+        }
+    }
+}
+
+impl From<Signal> for types::Signal {
+    fn from(signal: Signal) -> types::Signal {
+        match signal {
+            Signal::Traces => types::Signal::Traces,
+            Signal::Metrics => types::Signal::Metrics,
+            Signal::Logs => types::Signal::Logs,
         }
     }
 }

@@ -73,7 +73,8 @@ pub use description::{Concurrency, Description, Grant, Signal};
 pub use duration::{Duration, NotADuration};
 pub use failure::{ConfigError, EditError, ExportError, Failure};
 pub use role::{
-    Decision, Exporter, Flush, Handover, HttpHandler, Incoming, Outgoing, Processor, Sampler, Saved, Timer,
+    Connector, Decision, Exporter, Flush, Handover, HttpHandler, Incoming, Outgoing, Processor, Sampler,
+    Saved, Timer,
 };
 pub use value::{Value, ValueRef};
 pub use {serde, serde_json, wire};

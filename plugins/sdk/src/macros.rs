@@ -26,6 +26,12 @@ macro_rules! exporter {
     ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Exporter $($(, $more)+)?); };
 }
 
+/// Makes a type that is a [`Connector`](crate::Connector) the component's plugin. See [`processor!`](crate::processor).
+#[macro_export]
+macro_rules! connector {
+    ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Connector $($(, $more)+)?); };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __plugin {
@@ -83,6 +89,9 @@ macro_rules! __export {
     };
     (Exporter $guest:ident) => {
         $crate::__private::exports::exporter::export_exporter!($guest with_types_in $crate::__private::exports::exporter);
+    };
+    (Connector $guest:ident) => {
+        $crate::__private::exports::connector::export_connector!($guest with_types_in $crate::__private::exports::connector);
     };
     (Timer $guest:ident) => {
         $crate::__private::exports::timed::export_timed!($guest with_types_in $crate::__private::exports::timed);

@@ -1,10 +1,10 @@
-//! What a plugin is: one of three roles, and what it may be besides.
+//! What a plugin is: one of four roles, and what it may be besides.
 
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Batch, ConfigError, Description, ExportError, Failure, LogsBatch, MetricsBatch, Output, SpanBatch,
-    TraceBatch,
+    Batch, ConfigError, Description, ExportError, Failure, LogsBatch, MetricsBatch, Output, Signal,
+    SpanBatch, TraceBatch,
 };
 
 /// Changes, adds, splits, merges or leaves out what passes.
@@ -110,6 +110,47 @@ pub trait Exporter: DeserializeOwned {
     /// Only called if `describe` names logs.
     fn export_logs(&mut self, _logs: LogsBatch) -> Result<(), ExportError> {
         Err(Failure::permanent("logs are not taken").into())
+    }
+}
+
+/// Takes what leaves one pipeline, and passes on what enters another: metrics made of spans, say.
+///
+/// What it is given counts as delivered when the call has returned well, and nothing is owed for it: a connector may keep it,
+/// pass it on or let it go. What it passes on, from any call, is new telemetry.
+pub trait Connector: DeserializeOwned {
+    /// As [`Processor::describe`]; the signals are those that it takes.
+    fn describe(of_crate: Description) -> Description {
+        of_crate
+    }
+
+    /// The signals of what it passes on. Always the same answer.
+    fn emits() -> Vec<Signal>;
+
+    /// As [`Processor::configure`].
+    fn configure(&mut self) -> Result<(), ConfigError> {
+        Ok(())
+    }
+
+    /// As [`Processor::reconfigure`].
+    fn reconfigure(&mut self, new: Self) -> Result<(), ConfigError> {
+        *self = new;
+        Ok(())
+    }
+
+    /// Called for each batch, one at a time. May be repeated with the same spans, if the call failed. Only called if
+    /// `describe` names traces, as it does unless it says otherwise.
+    fn consume_spans(&mut self, _spans: SpanBatch, _out: &mut Output) -> Result<(), Failure> {
+        Err(Failure::permanent("traces are not taken"))
+    }
+
+    /// Only called if `describe` names metrics.
+    fn consume_metrics(&mut self, _metrics: MetricsBatch, _out: &mut Output) -> Result<(), Failure> {
+        Err(Failure::permanent("metrics are not taken"))
+    }
+
+    /// Only called if `describe` names logs.
+    fn consume_logs(&mut self, _logs: LogsBatch, _out: &mut Output) -> Result<(), Failure> {
+        Err(Failure::permanent("logs are not taken"))
     }
 }
 

@@ -26,7 +26,7 @@ use crate::log::Level;
 use crate::native::{batches, spans as host, world};
 use crate::{Batch, LogsBatch, MetricsBatch, SpanBatch, bindings::spanloom::plugin::http};
 
-pub use harness::{Exporter, Processor, Sampler};
+pub use harness::{Connector, Exporter, Processor, Sampler};
 pub use spans::{Spans, spans};
 
 /// The spans of an OTLP/JSON request, as of a fixture file.

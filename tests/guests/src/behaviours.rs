@@ -33,6 +33,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     ("edit-wrongly", edits::wrongly),
     ("replace-by-garbage", edits::replace_by_garbage),
     ("replace-by-more", edits::replace_by_more),
+    ("make-more", edits::make_more),
+    ("make-for-nothing", edits::make_for_nothing),
     ("replace-empty-part", edits::replace_empty_part),
     ("drop-twice", handles::drop_twice),
     ("invent-handle", handles::invent),

@@ -106,6 +106,20 @@ pub(crate) fn replace_by_more(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
+/// Each span twice, the second time in a batch of the plugin's own.
+pub(crate) fn make_more(spans: SpanBatch) -> Processed {
+    let more = SpanBatch::from_otlp(&spans.otlp()).expect("a request");
+    Ok(vec![crate::Batch::Spans(spans), crate::Batch::Spans(more)])
+}
+
+/// Batches of its own, of which one is let go of and one goes into another.
+pub(crate) fn make_for_nothing(spans: SpanBatch) -> Processed {
+    drop(SpanBatch::from_otlp(&spans.otlp()).expect("a request"));
+    let all = SpanBatch::from_otlp(&[]).expect("an empty request");
+    all.merge(spans);
+    one(all)
+}
+
 /// Spans in a part that had none, and none in the part that had them.
 pub(crate) fn replace_empty_part(spans: SpanBatch) -> Processed {
     let otlp = spans.otlp();

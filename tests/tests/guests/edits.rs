@@ -38,6 +38,21 @@ async fn spans_that_a_plugin_adds_are_in_the_ledger() {
     assert_eq!(remains.account, Account { received: 20, delivered: 20, ..Account::default() });
 }
 
+/// Ten that came, and ten in a batch that the plugin made.
+#[tokio::test]
+async fn batches_that_a_plugin_makes_are_in_the_ledger() {
+    let Some(remains) = through("make-more").await else { return };
+    assert_eq!(remains.delivered().len(), 20);
+    assert_eq!(remains.account, Account { received: 20, delivered: 20, ..Account::default() });
+}
+
+#[tokio::test]
+async fn batches_that_a_plugin_makes_and_lets_go_of_are_no_mistake() {
+    let Some(remains) = through("make-for-nothing").await else { return };
+    assert_eq!(remains.account, Account { received: 10, delivered: 10, ..Account::default() });
+    assert_eq!(remains.metric("spanloom_plugin_forgotten_items", &[]), 0.0);
+}
+
 #[tokio::test]
 async fn spans_that_move_to_a_part_that_had_none_are_in_the_ledger() {
     let Some(remains) = through("replace-empty-part").await else { return };

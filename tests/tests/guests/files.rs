@@ -60,7 +60,7 @@ async fn a_component_with_damaged_code_is_refused() {
 
 #[tokio::test]
 async fn a_component_without_a_role_is_refused_with_the_roles_there_are() {
-    check(&wat("(component)"), &["processing", "sampling", "exporting"]).await;
+    check(&wat("(component)"), &["processing", "sampling", "exporting", "connecting"]).await;
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 //! says, the other pipelines do not notice, and every span is accounted for.
 
 mod answers;
+mod connectors;
 mod edits;
 mod exporters;
 mod failing;
 mod files;
 mod floods;
 mod handles;
+mod heirs;
 mod holding;
 mod outside;
 mod samplers;
@@ -19,7 +21,8 @@ use std::{fs, path::Path};
 fn every_behaviour_of_the_guests_has_a_test() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| fs::read_to_string(here.join(path)).expect("a source file");
-    let guests = ["src/behaviours.rs", "examples/sampler.rs", "examples/exporter.rs"];
+    let guests =
+        ["src/behaviours.rs", "examples/sampler.rs", "examples/exporter.rs", "examples/connector.rs"];
     let tests: String = fs::read_dir(here.join("tests/guests"))
         .expect("the tests")
         .map(|entry| fs::read_to_string(entry.expect("a file").path()).expect("a source file"))

@@ -13,8 +13,16 @@ use crate::{
 };
 
 /// Examples of `tests/guests`.
-const GUESTS: [&str; 6] =
-    ["processor", "processor-single", "processor-by-trace", "sampler", "exporter", "snoop"];
+const GUESTS: [&str; 8] = [
+    "processor",
+    "processor-single",
+    "processor-by-trace",
+    "sampler",
+    "exporter",
+    "snoop",
+    "heir",
+    "connector",
+];
 
 /// They need not be fast.
 const QUICK: [&str; 2] = ["profile.release.lto=\"off\"", "profile.release.debug=false"];

@@ -7,13 +7,13 @@ use clap::Args;
 use super::{Exit, Terminal, load, refuse, size};
 use crate::{
     cli::ConfigArgs,
-    component::{Kind, Registry},
+    component::Registry,
     config::{Config, ConfigError, Finding, expand::process_env, load as loading},
     plugin::{
         Plugin,
         card::PACKAGE,
         config::{LimitsConfig, PluginConfig},
-        factory::Plugins,
+        factory::{PluginType, Plugins},
         file::PluginFile,
         schema::ConfigSchema,
     },
@@ -97,7 +97,7 @@ async fn in_config(config: &Config) -> Result<(), ConfigError> {
     let (plugins, mut findings) = Plugins::load(config).await;
     let mut registry = Registry::default();
     plugins.register(&mut registry);
-    for kind in [Kind::Processor, Kind::Exporter] {
+    for kind in PluginType::KINDS {
         for (id, node) in config.components(kind) {
             if let Err(error) = registry.check(kind, &id.kind, node) {
                 findings.extend(error.into_findings());
@@ -139,7 +139,7 @@ fn summary(plugin: &Plugin, config: Option<&Config>) -> String {
     );
     let Some(config) = config else { return card };
     let names: Vec<&str> = config.plugins.keys().map(String::as_str).collect();
-    let ids = [Kind::Processor, Kind::Exporter].into_iter().flat_map(|kind| config.components(kind).keys());
+    let ids = PluginType::KINDS.into_iter().flat_map(|kind| config.components(kind).keys());
     let count = ids.filter(|id| names.contains(&id.kind.as_str())).count();
     let components = if count == 1 { "1 component".to_owned() } else { format!("{count} components") };
     format!("{card}; in the config as {}, with {components}", names.join(", "))

@@ -56,6 +56,9 @@ struct Shown<'a> {
     interface_versions: Vec<&'a str>,
     optional: Vec<&'static str>,
     signals: Vec<String>,
+    /// Of a connector: what it makes of the signals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    emits: Vec<String>,
     concurrency: &'static str,
     /// What it needs granted.
     grants: Vec<&'static str>,
@@ -108,6 +111,7 @@ fn shown<'a>(args: &InspectArgs, plugin: &'a Plugin, schema: Option<&'a ConfigSc
         interface_versions: card.interface_versions().into_iter().collect(),
         optional: card.optional(),
         signals: description.signals.iter().map(ToString::to_string).collect(),
+        emits: plugin.emits.iter().map(ToString::to_string).collect(),
         concurrency: match description.concurrency {
             Concurrency::Stateless => "stateless",
             Concurrency::ByTrace => "by_trace",
@@ -143,6 +147,7 @@ fn text(shown: &Shown<'_>, card: &Card) -> String {
     field("sha256", shown.sha256.clone());
     field("written in", card.languages().join(", "));
     field("signals", shown.signals.join(", "));
+    field("emits", shown.emits.join(", "));
     field("concurrency", shown.concurrency.to_owned());
     field("needs", shown.grants.join(", "));
     for (title, names) in [("exports", shown.exports), ("imports", shown.imports)] {

@@ -50,6 +50,8 @@ pub enum NewRole {
     Sampler,
     /// Sends spans to somewhere else.
     Exporter,
+    /// Makes metrics of spans, for other pipelines.
+    Connector,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -148,6 +150,7 @@ impl From<NewRole> for Role {
             NewRole::Processor => Role::Processor,
             NewRole::Sampler => Role::Sampler,
             NewRole::Exporter => Role::Exporter,
+            NewRole::Connector => Role::Connector,
         }
     }
 }

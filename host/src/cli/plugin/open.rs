@@ -45,7 +45,7 @@ impl OpenPlugin {
     pub(super) fn does_not_take(&self, signal: Signal) -> Option<String> {
         let taken = match self.plugin.role {
             Role::Sampler => &[Signal::Traces][..],
-            Role::Processor | Role::Exporter => &self.plugin.description.signals,
+            Role::Processor | Role::Exporter | Role::Connector => &self.plugin.description.signals,
         };
         let words: Vec<&str> = taken.iter().map(|signal| signal.name()).collect();
         (!taken.contains(&signal)).then(|| format!("{signal}: the plugin takes {}", words.join(", ")))

@@ -193,7 +193,7 @@ impl<'a> Tester<'a> {
                 };
                 report.outcome = Some(decisions.iter().map(line).collect::<Vec<_>>().join("\n"));
             }
-            Outcome::Exported(_) => report.outcome = Some(outcome.to_golden()?),
+            Outcome::Exported(_) | Outcome::Emitted(_) => report.outcome = Some(outcome.to_golden()?),
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ pub enum CardError {
     #[error("it imports what Spanloom does not have: {}", .0.join(", "))]
     UnknownImports(Vec<String>),
     #[error(
-        "it exports none of {}: a plugin is built for one of the worlds processor, sampler and exporter",
+        "it exports none of {}: a plugin is built for one of the worlds processor, sampler, exporter and connector",
         Role::ALL.map(|role| format!("{PACKAGE}/{}", role.interface())).join(", ")
     )]
     NoRole,

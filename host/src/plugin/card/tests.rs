@@ -139,8 +139,9 @@ fn a_type_that_equals_another_is_no_import() {
 fn a_plugin_has_one_role() {
     refused(
         &exporting("", "wasi:cli/run@0.2.0"),
-        "it exports none of spanloom:plugin/processing, spanloom:plugin/sampling, spanloom:plugin/exporting: \
-         a plugin is built for one of the worlds processor, sampler and exporter",
+        "it exports none of spanloom:plugin/processing, spanloom:plugin/sampling, spanloom:plugin/exporting, \
+         spanloom:plugin/connecting: \
+         a plugin is built for one of the worlds processor, sampler, exporter and connector",
     );
     let both = r#"
         (component (instance $i)

@@ -9,7 +9,7 @@ use crate::{
     component::{Kind, Registry},
     config::{Config, ConfigError, Finding, Node},
     plugin::{
-        Grant, Limits, Outside, Plugin, Role, Runtime,
+        Grant, Limits, OnFailure, Outside, Plugin, Role, Runtime,
         config::PluginConfig,
         file::{FileError, PluginFile},
         schema::ConfigSchema,
@@ -45,6 +45,7 @@ impl Plugins {
         for plugin in &self.types {
             match plugin.kind() {
                 Kind::Exporter => registry.add_exporter(plugin.clone()),
+                Kind::Connector => registry.add_connector(plugin.clone()),
                 _ => registry.add_processor(plugin.clone()),
             }
         }
@@ -75,12 +76,16 @@ impl PluginType {
         let runtime = Runtime::shared().map_err(|error| wrong(&format!("{error:#}")))?;
         let limits = Limits::from(&config.limits);
         let plugin = Plugin::load(&runtime, name, &file, &limits).await.map_err(|error| wrong(&error))?;
+        if (plugin.role, config.on_failure) == (Role::Connector, OnFailure::Pass) {
+            let message = "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`";
+            return Err(ConfigError::on("on_failure", message));
+        }
         let said = &plugin.description;
         let schema = said.config_schema.as_deref().map(ConfigSchema::new).transpose();
         let schema = schema.map_err(|error| wrong(&error))?;
         let signals = match plugin.role {
             Role::Sampler => vec![Signal::Traces],
-            Role::Processor | Role::Exporter => said.signals.clone(),
+            Role::Processor | Role::Exporter | Role::Connector => said.signals.clone(),
         };
         Outside::new(name, &config.grants, &limits, &Telemetry::new())
             .map_err(|error| error.below("grants"))?;

@@ -15,6 +15,10 @@ impl batches::Host for Guest {}
 macro_rules! opaque {
     ($host:ident, $handle:ident, $signal:expr) => {
         impl batches::$host for Guest {
+            fn from_otlp(&mut self, otlp: Vec<u8>) -> Result<Result<Resource<$handle>, EditError>> {
+                Ok(self.custody.make($signal, otlp)?.map(Resource::new_own))
+            }
+
             fn len(&mut self, batch: Resource<$handle>) -> Result<u32> {
                 Ok(self.custody.data(batch.rep())?.items() as u32)
             }
@@ -69,16 +73,26 @@ impl Custody {
         signal: Signal,
         otlp: Vec<u8>,
     ) -> Result<Result<(), EditError>> {
-        if !self.brings(otlp.len()) {
-            return Ok(Err(EditError::TooLarge));
-        }
-        Ok(match wire::Batch::decode(signal, otlp.into()) {
+        Ok(match self.bring(signal, otlp) {
             Ok(data) => {
                 self.edit(number)?.data = data;
                 Ok(())
             }
-            Err(error) => Err(EditError::BadOtlp(error.to_string())),
+            Err(error) => Err(error),
         })
+    }
+
+    /// A batch that was not there before.
+    pub(super) fn make(&mut self, signal: Signal, otlp: Vec<u8>) -> Result<Result<u32, EditError>> {
+        self.check_room()?;
+        Ok(self.bring(signal, otlp).map(|data| self.own(data)))
+    }
+
+    fn bring(&mut self, signal: Signal, otlp: Vec<u8>) -> Result<wire::Batch, EditError> {
+        if !self.brings(otlp.len()) {
+            return Err(EditError::TooLarge);
+        }
+        wire::Batch::decode(signal, otlp.into()).map_err(|error| EditError::BadOtlp(error.to_string()))
     }
 
     pub(super) fn split_off(&mut self, number: u32, count: u32) -> Result<u32> {

@@ -1,7 +1,7 @@
 //! Spans: the columns, rows and edits of `wire`, behind handles.
 
 use wasmtime::{Result, bail, component::Resource};
-use wire::SpanBatch;
+use wire::{Signal, SpanBatch};
 
 use super::{flat, rows, values};
 use crate::{
@@ -22,6 +22,10 @@ type Edited = Result<Result<(), EditError>>;
 impl spans::Host for Guest {}
 
 impl spans::HostSpanBatch for Guest {
+    fn from_otlp(&mut self, otlp: Vec<u8>) -> Result<Result<Handle, EditError>> {
+        Ok(self.custody.make(Signal::Traces, otlp)?.map(Handle::new_own))
+    }
+
     fn len(&mut self, batch: Handle) -> Result<u32> {
         Ok(self.spans(&batch)?.items() as u32)
     }

@@ -7,10 +7,13 @@ use wire::Signal;
 
 use super::*;
 use crate::{
-    component::{ExporterFactory, Factory, ProcessorFactory, ReceiverFactory},
+    component::{ConnectorFactory, ExporterFactory, Factory, ProcessorFactory, ReceiverFactory},
     config::{Node, load::load},
     exporter::{ExportError, Exported, Exporter},
-    pipeline::{Batch, Refused, ingest::Acknowledge},
+    pipeline::{
+        Batch, Refused,
+        ingest::{Acknowledge, Door},
+    },
     receiver::Running,
     sending::SendingSettings,
 };
@@ -80,6 +83,49 @@ impl ExporterFactory for Noting {
     }
 }
 
+/// It passes on what it takes, and once more when it is drained.
+struct Link {
+    id: String,
+    log: Log,
+    doors: [Door; 3],
+    last: Mutex<Option<wire::Batch>>,
+}
+
+#[async_trait::async_trait]
+impl ConnectorFactory for Noting {
+    async fn build(
+        &self,
+        _: &Node,
+        context: &BuildContext<'_>,
+        ingest: Ingest,
+    ) -> Result<Arc<dyn Connector>, ConfigError> {
+        self.note(format!("build {}", context.id));
+        let doors = Signal::ALL.map(|signal| ingest.door(signal, Door::CONNECTOR, Acknowledge::Accepted));
+        let (id, log) = (context.id.to_string(), self.log.clone());
+        Ok(Arc::new(Link { id, log, doors, last: Mutex::default() }))
+    }
+}
+
+#[async_trait::async_trait]
+impl Consumer for Link {
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        self.log.lock().unwrap().push(format!("{} {}", self.id, batch.data.signal()));
+        *self.last.lock().unwrap() = Some(batch.data.clone());
+        self.doors[batch.data.signal() as usize].forward(batch).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Connector for Link {
+    async fn shutdown(&self, _: Instant) {
+        self.log.lock().unwrap().push(format!("drain {}", self.id));
+        let last = self.last.lock().unwrap().take();
+        if let Some(last) = last {
+            self.doors[last.signal() as usize].bring(last).await;
+        }
+    }
+}
+
 #[async_trait::async_trait]
 impl Receiver for Noting {
     async fn start(&self, _: Ingest, _: &Running) -> anyhow::Result<()> {
@@ -129,6 +175,7 @@ async fn built(config: &str, sets: &[&str]) -> (Result<Graph, ConfigError>, Log)
         receivers: vec![of("in")],
         processors: vec![of("step")],
         exporters: vec![of("out")],
+        connectors: vec![of("link")],
         extensions: Vec::new(),
     };
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
@@ -166,9 +213,7 @@ async fn processors_drain_from_the_front_to_the_back() {
     let (graph, log) = built(CONFIG, &[]).await;
     let graph = graph.unwrap();
     noted(&log);
-    for stages in &graph.processors {
-        crate::service::drain(stages, Instant::now()).await;
-    }
+    crate::service::drain(&graph.waves, Instant::now()).await;
     let mut drained = noted(&log);
     drained.retain(|what| what.starts_with("drain"));
     assert_eq!(drained, ["drain step/b", "drain step/a", "drain step/a"]);
@@ -179,4 +224,84 @@ async fn a_processor_that_cannot_be_built_is_an_error_at_its_place() {
     let (graph, _) = built(CONFIG, &["processors::step/a::wrong=1"]).await;
     let error = graph.map(drop).unwrap_err().to_string();
     assert!(error.starts_with("error: this is wrong\n --> --set processors::step/a::wrong:1:1"), "{error}");
+}
+
+const CONNECTED: &str = "yaml:{
+    receivers: {in: }, processors: {step/a: , step/b: , step/c: }, exporters: {out: }, connectors: {link: , link/2: },
+    service: {pipelines: {
+        traces: {receivers: [link/2], processors: [step/c], exporters: [out]},
+        traces/2: {receivers: [link, in], processors: [step/b], exporters: [link/2, out]},
+        traces/3: {receivers: [in], processors: [step/a], exporters: [link]},
+    }}
+}";
+
+/// What a connector leads to is built before it, whatever the pipelines are called.
+#[tokio::test]
+async fn pipelines_that_connectors_join_are_built_from_the_back_to_the_front() {
+    let (graph, log) = built(CONNECTED, &[]).await;
+    let graph = graph.unwrap();
+    assert_eq!(noted(&log), ["build step/c", "build link/2", "build step/b", "build link", "build step/a"]);
+    let (_, _, ingest) = &graph.receivers[0];
+    let one = wire::Batch::decode(Signal::Traces, bytes::Bytes::from_static(ONE_ITEM)).unwrap();
+    ingest.door(Signal::Traces, "grpc", Acknowledge::Delivered).submit(one).await.unwrap();
+    let mut noted = noted(&log);
+    noted.retain(|what| what.starts_with("link") || what.starts_with("step/c"));
+    // It comes into two pipelines, and from both of them to the last.
+    assert_eq!(noted, ["link/2 traces", "step/c traces", "link traces", "link/2 traces", "step/c traces"]);
+}
+
+/// What comes out of a connector at the end still finds its pipelines open, and theirs.
+#[tokio::test]
+async fn a_connector_drains_after_those_that_feed_it_and_before_those_it_feeds() {
+    let (graph, log) = built(CONNECTED, &["service::pipelines::traces/2::receivers=[link]"]).await;
+    let graph = graph.unwrap();
+    let (_, _, ingest) = &graph.receivers[0];
+    let one = wire::Batch::decode(Signal::Traces, bytes::Bytes::from_static(ONE_ITEM)).unwrap();
+    ingest.door(Signal::Traces, "grpc", Acknowledge::Delivered).submit(one).await.unwrap();
+    noted(&log);
+    crate::service::drain(&graph.waves, Instant::now()).await;
+    let mut noted = noted(&log);
+    noted.retain(|what| !what.starts_with("export"));
+    let passed_on = ["step/b traces", "link/2 traces", "step/c traces"];
+    let expected = [
+        &["drain step/a", "drain link"][..],
+        &passed_on,
+        &["drain step/b", "drain link/2"],
+        &["step/c traces", "drain step/c"],
+    ];
+    assert_eq!(noted, expected.concat());
+}
+
+/// A sender that waits for delivery waits for what is behind the connector too; no item is lost on either side.
+#[tokio::test]
+async fn what_goes_through_forward_is_owed_to_its_sender_behind_it() {
+    const FORWARDED: &str = "yaml:{
+        receivers: {in: }, exporters: {out: }, connectors: {forward: },
+        service: {pipelines: {
+            traces: {receivers: [in], exporters: [forward]},
+            traces/2: {receivers: [forward], exporters: [out]},
+        }}
+    }";
+    let log = Log::default();
+    let of = |name| Arc::new(Noting { name, log: log.clone() });
+    let registry = Registry {
+        receivers: vec![of("in")],
+        exporters: vec![of("out")],
+        connectors: vec![Arc::new(crate::connector::forward::ForwardFactory)],
+        ..Registry::default()
+    };
+    let telemetry = Telemetry::new();
+    let root = load(&[FORWARDED.to_owned()], &[], &|_| None).unwrap().root;
+    let (config, _) = Config::read(&root);
+    let graph = build(&config, &registry, &telemetry, &Extensions::default()).await.unwrap();
+    let (_, _, ingest) = &graph.receivers[0];
+    let one = wire::Batch::decode(Signal::Traces, bytes::Bytes::from_static(ONE_ITEM)).unwrap();
+    ingest.door(Signal::Traces, "grpc", Acknowledge::Delivered).submit(one).await.unwrap();
+    assert_eq!(noted(&log), ["export traces"]);
+    for balance in telemetry.ledger.balances() {
+        assert_eq!((balance.received, balance.delivered, balance.in_flight), (1, 1, 0), "{balance:?}");
+    }
+    assert_eq!(telemetry.ledger.balances().len(), 2);
+    let accepted = "otelcol_receiver_accepted_spans{receiver=\"forward\",transport=\"connector\"} 1";
+    assert!(telemetry.render().contains(accepted), "{}", telemetry.render());
 }

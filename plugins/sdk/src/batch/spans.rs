@@ -13,6 +13,11 @@ pub struct SpanBatch(pub(crate) host::spans::SpanBatch);
 
 /// Columns of fixed width, one entry a span.
 impl SpanBatch {
+    /// A batch of its own, of an encoded `ExportTraceServiceRequest`: new telemetry.
+    pub fn from_otlp(otlp: &[u8]) -> Result<SpanBatch, EditError> {
+        host::spans::SpanBatch::from_otlp(otlp).map(SpanBatch)
+    }
+
     /// How many spans.
     pub fn len(&self) -> usize {
         self.0.len() as usize
@@ -30,7 +35,7 @@ impl SpanBatch {
 
     /// What the request said of its sender: the values of its header `key`, in any case. None where the receiver does
     /// not keep them (`include_metadata`), for what carries a secret (`authorization`, `cookie`), and where batches of
-    /// senders who said different things were merged.
+    /// senders who said different things of it were merged.
     pub fn metadata(&self, key: &str) -> Vec<String> {
         self.0.metadata(key)
     }

@@ -1,10 +1,12 @@
 use super::{Guest, call, call_out, configure};
 use crate::bindings::exports::{
-    exporter::exports::spanloom::plugin::exporting, processor::exports::spanloom::plugin::processing,
-    sampler::exports::spanloom::plugin::sampling,
+    connector::exports::spanloom::plugin::connecting, exporter::exports::spanloom::plugin::exporting,
+    processor::exports::spanloom::plugin::processing, sampler::exports::spanloom::plugin::sampling,
 };
-use crate::bindings::spanloom::plugin::{batches, traces};
-use crate::{Batch, ConfigError, Decision, ExportError, Exporter, Failure, Processor, Sampler, TraceBatch};
+use crate::bindings::spanloom::plugin::{batches, traces, types};
+use crate::{
+    Batch, ConfigError, Connector, Decision, ExportError, Exporter, Failure, Processor, Sampler, TraceBatch,
+};
 
 impl<G: Guest<Plugin: Processor>> processing::Guest for G {
     fn configure(config: String) -> Result<(), ConfigError> {
@@ -43,6 +45,24 @@ impl<G: Guest<Plugin: Exporter>> exporting::Guest for G {
             Batch::Logs(logs) => plugin.export_logs(logs),
         });
         exported.map_err(Into::into)
+    }
+}
+
+impl<G: Guest<Plugin: Connector>> connecting::Guest for G {
+    fn emits() -> Vec<types::Signal> {
+        <G::Plugin as Connector>::emits().into_iter().map(Into::into).collect()
+    }
+
+    fn configure(config: String) -> Result<(), ConfigError> {
+        configure::<G>(&config, Connector::configure, Connector::reconfigure)
+    }
+
+    fn consume(batch: batches::Batch) -> Result<Vec<batches::Batch>, Failure> {
+        call_out::<G>(|plugin, out| match batch.into() {
+            Batch::Spans(spans) => plugin.consume_spans(spans, out),
+            Batch::Metrics(metrics) => plugin.consume_metrics(metrics, out),
+            Batch::Logs(logs) => plugin.consume_logs(logs, out),
+        })
     }
 }
 

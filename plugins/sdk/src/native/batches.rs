@@ -30,6 +30,10 @@ macro_rules! delegate {
                 Ok($batch(Opaque(RefCell::new(batch)), Metadata::default()))
             }
 
+            pub(crate) fn from_otlp(otlp: &[u8]) -> Result<$batch, EditError> {
+                Self::decode(otlp).map_err(|error| EditError::BadOtlp(error.to_string()))
+            }
+
             pub(crate) fn len(&self) -> u32 {
                 self.0.0.borrow().items() as u32
             }
@@ -47,8 +51,7 @@ macro_rules! delegate {
             }
 
             pub(crate) fn replace(&self, otlp: &[u8]) -> Result<(), EditError> {
-                let new = Self::decode(otlp).map_err(|error| EditError::BadOtlp(error.to_string()))?;
-                self.0.0.swap(&new.0.0);
+                self.0.0.swap(&Self::from_otlp(otlp)?.0.0);
                 Ok(())
             }
 

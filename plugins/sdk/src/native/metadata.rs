@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// What the request said of its sender; as in the host, none once batches that differ in it are merged.
+/// What the request said of its sender; as in the host, what all have in common once batches are merged.
 #[derive(Debug, Default)]
 pub(crate) struct Metadata(RefCell<BTreeMap<String, Vec<String>>>);
 
@@ -20,8 +20,7 @@ impl Metadata {
     }
 
     pub(crate) fn merge(&self, other: &Metadata) {
-        if *self.0.borrow() != *other.0.borrow() {
-            self.0.borrow_mut().clear();
-        }
+        let theirs = other.0.borrow();
+        self.0.borrow_mut().retain(|key, values| theirs.get(key) == Some(values));
     }
 }

@@ -20,6 +20,11 @@ impl SpanBatch {
         SpanBatch(RefCell::new(batch), Metadata::default())
     }
 
+    pub(crate) fn from_otlp(otlp: &[u8]) -> Result<SpanBatch, EditError> {
+        let spans = wire::SpanBatch::decode(otlp.to_vec().into());
+        spans.map(SpanBatch::new).map_err(|error| EditError::BadOtlp(error.to_string()))
+    }
+
     pub(crate) fn get_ref(&self) -> Ref<'_, wire::SpanBatch> {
         self.0.borrow()
     }
@@ -140,8 +145,7 @@ impl SpanBatch {
     }
 
     pub(crate) fn replace(&self, otlp: &[u8]) -> Edited {
-        let new = wire::SpanBatch::decode(otlp.to_vec().into());
-        self.0.replace(new.map_err(|error| EditError::BadOtlp(error.to_string()))?);
+        self.0.swap(&SpanBatch::from_otlp(otlp)?.0);
         Ok(())
     }
 }

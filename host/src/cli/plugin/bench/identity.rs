@@ -10,13 +10,14 @@ use crate::plugin::{
 };
 
 /// Each made from the `.wat` beside it; a test holds that it is.
-pub(super) const ALL: [(Role, &[u8]); 3] = [
+pub(super) const ALL: [(Role, &[u8]); 4] = [
     (Role::Processor, include_bytes!("identity/processor.wasm")),
     (Role::Sampler, include_bytes!("identity/sampler.wasm")),
     (Role::Exporter, include_bytes!("identity/exporter.wasm")),
+    (Role::Connector, include_bytes!("identity/connector.wasm")),
 ];
 
-/// One that takes everything and changes nothing.
+/// One that takes everything and makes nothing of it.
 pub(in crate::cli::plugin) async fn load(
     role: Role,
     runtime: &Runtime,

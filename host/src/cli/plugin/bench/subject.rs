@@ -8,8 +8,11 @@ use wire::{Batch, Signal};
 
 use crate::{
     exporter::Exporter as _,
-    pipeline::{self, Consumer, Refused},
-    plugin::{GuestUsage, Plugin, PluginExporter, PluginProcessor, PluginSampler, Role, StageSettings},
+    pipeline::{self, Consumer, Ingest, Refused},
+    plugin::{
+        GuestUsage, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler, Role,
+        StageSettings,
+    },
     telemetry::Telemetry,
 };
 
@@ -24,6 +27,7 @@ enum Stage {
     Processor(PluginProcessor),
     Sampler(PluginSampler),
     Exporter(PluginExporter),
+    Connector(PluginConnector),
 }
 
 impl Subject {
@@ -43,6 +47,10 @@ impl Subject {
             }
             Role::Sampler => Stage::Sampler(PluginSampler::start(plugin, settings, &telemetry, next).await?),
             Role::Exporter => Stage::Exporter(PluginExporter::start(plugin, settings, &telemetry).await?),
+            Role::Connector => {
+                let ingest = Ingest::of_one(name, &telemetry, next);
+                Stage::Connector(PluginConnector::start(plugin, settings, &telemetry, &ingest).await?)
+            }
         };
         Ok(Subject { name: name.to_owned(), stage })
     }
@@ -55,6 +63,7 @@ impl Subject {
             Stage::None => Encode.consume(pipeline::Batch::owed_to_nobody(data)).await,
             Stage::Processor(stage) => stage.consume(pipeline::Batch::owed_to_nobody(data)).await,
             Stage::Sampler(stage) => stage.consume(pipeline::Batch::owed_to_nobody(data)).await,
+            Stage::Connector(stage) => stage.consume(pipeline::Batch::owed_to_nobody(data)).await,
         };
         if let Err(refused) = refused {
             bail!("{}", refused.failure);
@@ -69,6 +78,7 @@ impl Subject {
             Stage::Processor(stage) => stage.usage(),
             Stage::Sampler(stage) => stage.usage(),
             Stage::Exporter(stage) => stage.usage(),
+            Stage::Connector(stage) => stage.usage(),
         }
     }
 
@@ -76,6 +86,7 @@ impl Subject {
         match self.stage {
             Stage::Processor(stage) => stage.shutdown().await,
             Stage::Exporter(stage) => stage.shutdown().await,
+            Stage::Connector(stage) => stage.shutdown().await,
             Stage::None | Stage::Sampler(_) => {}
         }
     }

@@ -25,6 +25,8 @@ struct Sources {
     library: &'static str,
     tests: &'static str,
     config: &'static str,
+    /// Besides the SDK.
+    dependencies: &'static str,
 }
 
 const PROCESSOR: Sources = Sources {
@@ -32,6 +34,7 @@ const PROCESSOR: Sources = Sources {
     library: include_str!("../template/rust/processor.rs.in"),
     tests: include_str!("../template/rust/processor_tests.rs.in"),
     config: include_str!("../template/rust/processor.yaml.in"),
+    dependencies: "",
 };
 
 const SAMPLER: Sources = Sources {
@@ -39,6 +42,7 @@ const SAMPLER: Sources = Sources {
     library: include_str!("../template/rust/sampler.rs.in"),
     tests: include_str!("../template/rust/sampler_tests.rs.in"),
     config: include_str!("../template/rust/sampler.yaml.in"),
+    dependencies: "",
 };
 
 const EXPORTER: Sources = Sources {
@@ -46,6 +50,15 @@ const EXPORTER: Sources = Sources {
     library: include_str!("../template/rust/exporter.rs.in"),
     tests: include_str!("../template/rust/exporter_tests.rs.in"),
     config: include_str!("../template/rust/exporter.yaml.in"),
+    dependencies: "",
+};
+
+const CONNECTOR: Sources = Sources {
+    summary: "Counts spans by service",
+    library: include_str!("../template/rust/connector.rs.in"),
+    tests: include_str!("../template/rust/connector_tests.rs.in"),
+    config: include_str!("../template/rust/connector.yaml.in"),
+    dependencies: "spanloom-otlp = { path = {{otlp}} }\n",
 };
 
 impl Template<'_> {
@@ -55,8 +68,9 @@ impl Template<'_> {
             Role::Processor => PROCESSOR,
             Role::Sampler => SAMPLER,
             Role::Exporter => EXPORTER,
+            Role::Connector => CONNECTOR,
         };
-        let fill = |text: &str| self.fill(text, sources.summary);
+        let fill = |text: &str| self.fill(text, &sources);
         vec![
             ("Cargo.toml", fill(CARGO)),
             ("README.md", fill(README)),
@@ -68,15 +82,17 @@ impl Template<'_> {
         ]
     }
 
-    fn fill(&self, text: &str, summary: &str) -> String {
+    fn fill(&self, text: &str, sources: &Sources) -> String {
         // A TOML string: its escapes are Rust's.
-        let sdk = format!("{:?}", self.sdk.display().to_string());
-        text.replace("{{name}}", self.name)
+        let quoted = |path: &Path| format!("{:?}", path.display().to_string());
+        text.replace("{{dependencies}}", sources.dependencies)
+            .replace("{{name}}", self.name)
             .replace("{{id}}", &self.name.replace('-', "_"))
             .replace("{{type}}", &camel_case(self.name))
             .replace("{{role}}", &self.role.to_string())
-            .replace("{{summary}}", summary)
-            .replace("{{sdk}}", &sdk)
+            .replace("{{summary}}", sources.summary)
+            .replace("{{sdk}}", &quoted(self.sdk))
+            .replace("{{otlp}}", &quoted(&self.sdk.with_file_name("otlp")))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a plugin made of a request, as a golden file keeps it and as people read it.
 
+pub(super) mod emitted;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -24,6 +26,8 @@ pub(super) enum Outcome {
     Passed(Batch),
     Decided(Vec<TraceDecision>),
     Exported(Export),
+    /// A connector's: what it made, as one request a signal. The time at which it did so is 0 in it.
+    Emitted(Vec<Batch>),
 }
 
 /// A sampler's, on one trace.
@@ -121,6 +125,7 @@ impl Outcome {
                 let exported = serde_json::from_slice(golden);
                 exported.map(Outcome::Exported).context("an exporter's has `outcome` and `requests`")
             }
+            Role::Connector => emitted::from_golden(golden).map(Outcome::Emitted),
         }
     }
 
@@ -130,12 +135,14 @@ impl Outcome {
             Outcome::Passed(batch) => pretty(&String::from_utf8(wire::json::to_json(batch))?),
             Outcome::Decided(decisions) => pretty(&serde_json::to_string(decisions)?),
             Outcome::Exported(exported) => pretty(&serde_json::to_string(exported)?),
+            Outcome::Emitted(batches) => pretty(&emitted::to_json(batches)?),
         })
     }
 
     pub(super) fn records(&self) -> Vec<Record> {
         let mut records: Vec<Record> = match self {
             Outcome::Passed(batch) => return records::of_batch(batch),
+            Outcome::Emitted(batches) => return batches.iter().flat_map(records::of_batch).collect(),
             Outcome::Decided(decisions) => decisions.iter().map(TraceDecision::record).collect(),
             Outcome::Exported(Export { outcome, requests }) => {
                 let requests = requests.iter().map(|request| record("request", &request.title(), request));

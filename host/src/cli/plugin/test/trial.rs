@@ -2,22 +2,22 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use http::{HeaderMap, StatusCode};
 use wire::{Batch, Signal};
 
 use super::{
-    outcome::{Export, ExportOutcome, Outcome, SentRequest, TraceDecision},
+    outcome::{Export, ExportOutcome, Outcome, SentRequest, TraceDecision, emitted},
     tap::{LogLine, LogTap},
 };
 use crate::{
     exporter::Exporter as _,
-    pipeline::{self, Consumer, Refused},
+    pipeline::{self, Consumer, Ingest, Refused},
     plugin::{
-        Limits, OnFailure, Outside, Plugin, PluginExporter, PluginProcessor, PluginSampler, Role,
-        StageSettings,
+        Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler,
+        Role, StageSettings,
         http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
     },
     telemetry::Telemetry,
@@ -73,6 +73,7 @@ impl Trial {
             Role::Processor => self.process(input, &settings, &telemetry).await?,
             Role::Sampler => self.sample(input, &settings, &telemetry).await?,
             Role::Exporter => self.export(input, &settings, &telemetry, &sent).await?,
+            Role::Connector => self.connect(input, &settings, &telemetry).await?,
         };
         let mut faults = accidents(&telemetry);
         let outcome = outcome.map_err(|fault| faults.push(fault)).ok();
@@ -89,18 +90,49 @@ impl Trial {
         let passed = Arc::new(Passed::default());
         let processor = PluginProcessor::start(&self.plugin, settings, telemetry, passed.clone()).await?;
         let refused = processor.consume(pipeline::Batch::owed_to_nobody(input.clone())).await.err();
-        let optional = self.plugin.card.optional();
-        if optional.contains(&"timer") && !optional.contains(&"flush") {
-            let begun = Instant::now();
-            while passed.items() < input.items() && begun.elapsed() < WAKE_TIMEOUT {
-                tokio::time::sleep(WAKE_INTERVAL).await;
-            }
-        }
+        self.wait_for(&passed, input.items()).await;
         processor.shutdown().await;
         Ok(match refused {
             Some(refused) => Err(refused.failure.to_string()),
             None => passed.merged(input.signal()).map(Outcome::Passed),
         })
+    }
+
+    /// What can only be woken needs time.
+    async fn wait_for(&self, passed: &Passed, items: usize) {
+        let optional = self.plugin.card.optional();
+        if optional.contains(&"timer") && !optional.contains(&"flush") {
+            let begun = Instant::now();
+            while passed.items() < items && begun.elapsed() < WAKE_TIMEOUT {
+                tokio::time::sleep(WAKE_INTERVAL).await;
+            }
+        }
+    }
+
+    async fn connect(
+        &self,
+        input: &Batch,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+    ) -> anyhow::Result<Result<Outcome, String>> {
+        let begun_unix_nano = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64 * 1_000_000;
+        let passed = Arc::new(Passed::default());
+        let ingest = Ingest::of_one(COMPONENT, telemetry, passed.clone());
+        let connector = PluginConnector::start(&self.plugin, settings, telemetry, &ingest).await?;
+        let refused = connector.consume(pipeline::Batch::owed_to_nobody(input.clone())).await.err();
+        self.wait_for(&passed, 1).await;
+        connector.shutdown().await;
+        if let Some(refused) = refused {
+            return Ok(Err(refused.failure.to_string()));
+        }
+        let merged: Result<Vec<Batch>, String> =
+            Signal::ALL.into_iter().map(|signal| passed.merged(signal)).collect();
+        let merged = match merged {
+            Ok(merged) => merged.into_iter().filter(|batch| !batch.is_empty()),
+            Err(wrong) => return Ok(Err(wrong)),
+        };
+        let timeless = merged.map(|batch| emitted::timeless(&batch, begun_unix_nano));
+        Ok(Ok(Outcome::Emitted(timeless.collect::<anyhow::Result<_>>()?)))
     }
 
     async fn sample(
@@ -155,10 +187,11 @@ impl Passed {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).iter().map(Batch::items).sum()
     }
 
-    /// All of it as one batch.
+    /// All of this signal as one batch.
     fn merged(&self, signal: Signal) -> Result<Batch, String> {
-        let batches = std::mem::take(&mut *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
-        batches.into_iter().try_fold(Batch::empty(signal), |mut all, batch| {
+        let mut batches = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut of_signal = batches.extract_if(.., |batch| batch.signal() == signal);
+        of_signal.try_fold(Batch::empty(signal), |mut all, batch| {
             all.merge(batch).map_err(|error| error.to_string())?;
             Ok(all)
         })

@@ -1,0 +1,133 @@
+//! Connectors stand in two places: each must be in both, and what goes in must be able to come out.
+
+use wire::Signal;
+
+use super::{Check, at_key};
+use crate::{
+    component::{ComponentId, ConnectorFactory, Kind},
+    config::{Node, PipelineId, flow},
+};
+
+/// Where a pipeline names a connector.
+struct Use<'a> {
+    pipeline: &'a PipelineId,
+    place: &'a Node,
+}
+
+/// All pipelines that name one.
+struct Uses<'a> {
+    id: &'a ComponentId,
+    as_exporter: Vec<Use<'a>>,
+    as_receiver: Vec<Use<'a>>,
+}
+
+impl<'a> Check<'a> {
+    pub(super) fn connectors(&mut self) {
+        self.ambiguous();
+        for id in self.config.connectors.keys() {
+            let uses = Uses {
+                id,
+                as_exporter: self.uses(Kind::Exporter, id),
+                as_receiver: self.uses(Kind::Receiver, id),
+            };
+            match self.registry.connector(&id.kind) {
+                None => {}
+                Some(_) if uses.as_receiver.is_empty() || uses.as_exporter.is_empty() => {
+                    self.one_sided(&uses)
+                }
+                Some(connector) => self.fits(connector, &uses),
+            }
+        }
+        if let Err(cycle) = flow::waves(self.config) {
+            let place = self.config.root.nearest(["service", "pipelines"]);
+            self.errors.push(place.finding(cycle.to_string()));
+        }
+    }
+
+    /// A pipeline that names an id which two sections define could mean either.
+    fn ambiguous(&mut self) {
+        let Some(section) = self.config.root.get(Kind::Connector.section()) else { return };
+        for entry in section.entries() {
+            let Ok(id) = entry.key.parse::<ComponentId>() else { continue };
+            for kind in [Kind::Receiver, Kind::Exporter] {
+                if self.config.components(kind).contains_key(&id) {
+                    let message = format!("`{id}` is a connector and {}", kind.with_article());
+                    let label = "which of them a pipeline means cannot be told";
+                    self.errors.push(at_key(entry, section, message).label(label));
+                }
+            }
+        }
+    }
+
+    fn uses(&self, kind: Kind, connector: &ComponentId) -> Vec<Use<'a>> {
+        let pipelines = self.config.service.pipelines.iter();
+        let uses = pipelines.filter_map(|(pipeline, named)| {
+            let ids = if kind == Kind::Exporter { &named.exporters } else { &named.receivers };
+            let index = ids.iter().position(|id| id == connector)?;
+            let list = self.pipeline_node(pipeline)?.get(kind.section())?;
+            Some(Use { pipeline, place: list.items().get(index).unwrap_or(list) })
+        });
+        uses.collect()
+    }
+
+    /// That it is in no pipeline at all is no error.
+    fn one_sided(&mut self, uses: &Uses<'_>) {
+        let id = uses.id;
+        for Use { pipeline, place } in &uses.as_exporter {
+            let message =
+                format!("the connector `{id}` is an exporter of `{pipeline}` and a receiver of none");
+            self.errors.push(place.finding(message).label("what goes in here comes out nowhere"));
+        }
+        for Use { pipeline, place } in &uses.as_receiver {
+            let message =
+                format!("the connector `{id}` is a receiver of `{pipeline}` and an exporter of none");
+            self.errors.push(place.finding(message).label("nothing will come out here"));
+        }
+    }
+
+    /// Whether each pipeline's signal is one that it takes or emits, and has a counterpart.
+    fn fits(&mut self, connector: &dyn ConnectorFactory, uses: &Uses<'_>) {
+        let id = uses.id;
+        let among = |uses: &[Use<'_>], fits: &dyn Fn(Signal) -> bool| {
+            uses.iter().any(|other| fits(other.pipeline.signal))
+        };
+        for Use { pipeline, place } in &uses.as_exporter {
+            let signal = pipeline.signal;
+            if !connector.signals().contains(&signal) {
+                let taken = words(connector.signals());
+                self.errors.push(place.finding(format!(
+                    "the connector `{id}` takes {taken}, and the pipeline `{pipeline}` carries {signal}"
+                )));
+            } else if !among(&uses.as_receiver, &|to| connector.connects(signal, to)) {
+                self.errors.push(place.finding(format!(
+                    "what the connector `{id}` makes of {signal} no pipeline gets: it is a receiver of {}",
+                    names(&uses.as_receiver)
+                )));
+            }
+        }
+        for Use { pipeline, place } in &uses.as_receiver {
+            let signal = pipeline.signal;
+            if !connector.emits().contains(&signal) {
+                let emitted = words(connector.emits());
+                self.errors.push(place.finding(format!(
+                    "the connector `{id}` emits {emitted}, and the pipeline `{pipeline}` carries {signal}"
+                )));
+            } else if !among(&uses.as_exporter, &|from| connector.connects(from, signal)) {
+                self.errors.push(place.finding(format!(
+                    "the connector `{id}` gets nothing that it could make {signal} of: it is an exporter of {}",
+                    names(&uses.as_exporter)
+                )));
+            }
+        }
+    }
+}
+
+fn words(signals: &[Signal]) -> String {
+    let words: Vec<&str> = signals.iter().map(|signal| signal.name()).collect();
+    if words.is_empty() { "nothing".to_owned() } else { words.join(" and ") }
+}
+
+/// `` `traces` and `traces/2` ``
+fn names(uses: &[Use<'_>]) -> String {
+    uses.iter().map(|named| format!("`{}`", named.pipeline)).collect::<Vec<_>>().join(" and ")
+}

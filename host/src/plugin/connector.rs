@@ -1,0 +1,152 @@
+//! A connector plugin between pipelines.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use wire::Signal;
+
+use super::{
+    CallError, CallErrorKind, Concurrency, OnFailure, Plugin, Role, StageSettings,
+    custody::Passed,
+    instance::Undone,
+    pool::{GuestUsage, Outcome, Place, Pool},
+    processor::split_by_trace,
+    stage,
+    tending::{Settle, Tending},
+};
+use crate::{
+    pipeline::{
+        Batch, Consumer, Ingest, Refused,
+        fan_out::gather,
+        ingest::{Acknowledge, Door},
+    },
+    telemetry::Telemetry,
+};
+
+/// Gives each batch to a guest, and takes what comes of it into other pipelines.
+pub struct PluginConnector {
+    junction: Arc<Junction>,
+    tending: Tending,
+}
+
+/// Where one pipeline ends and others begin.
+struct Junction {
+    pool: Arc<Pool>,
+    /// Into the pipelines of traces, metrics and logs.
+    doors: [Option<Door>; 3],
+    on_failure: OnFailure,
+}
+
+impl PluginConnector {
+    /// What it emits goes into the pipelines that `ingest` leads to.
+    pub async fn start(
+        plugin: &Arc<Plugin>,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+        ingest: &Ingest,
+    ) -> anyhow::Result<PluginConnector> {
+        let pool = settings.pool(plugin, Role::Connector, telemetry).await?;
+        let door = |signal| {
+            ingest.takes(signal).then(|| ingest.door(signal, Door::CONNECTOR, Acknowledge::Accepted))
+        };
+        let doors = Signal::ALL.map(door);
+        let junction = Arc::new(Junction { pool, doors, on_failure: settings.on_failure });
+        let tending = Tending::start(&junction.pool, junction.clone()).await?;
+        Ok(PluginConnector { junction, tending })
+    }
+
+    /// What its guests use at this moment.
+    pub fn usage(&self) -> GuestUsage {
+        self.junction.pool.usage()
+    }
+
+    /// Called when no batch will follow: what the guests still have to say goes on.
+    pub async fn shutdown(&self) {
+        self.tending.shutdown().await;
+    }
+}
+
+#[async_trait::async_trait]
+impl Consumer for PluginConnector {
+    /// On a task of its own: once the call has been made its outcome goes on, whether the sender is still there or not.
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let junction = self.junction.clone();
+        match tokio::spawn(async move { junction.consume(batch).await }).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let component = &self.junction.pool.component;
+                tracing::error!(component, "a call was given up: {error}");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Junction {
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let Some(_admission) = self.pool.admit() else {
+            return self.fall_back(batch, &Undone::holding(stage::left_alone(), Vec::new()));
+        };
+        if self.pool.plugin.description.concurrency == Concurrency::Stateless {
+            return self.connect(Place::Any, batch).await;
+        }
+        let parts = split_by_trace(batch, self.pool.slots());
+        let calls = parts.into_iter().map(|(place, part)| self.connect(place, part));
+        gather(join_all(calls).await)
+    }
+
+    /// The guest is given the data; what is owed for it stays here, and is settled by how the call ends.
+    async fn connect(&self, place: Place, batch: Batch) -> Result<(), Box<Refused>> {
+        let outcome = self.pool.process(place, Batch::owed_to_nobody(batch.data.clone())).await;
+        self.pool.note(outcome.error());
+        let Outcome { passed, undone, lost } = outcome;
+        let settled = match &undone {
+            None => {
+                batch.delivered();
+                Ok(())
+            }
+            Some(undone) => self.fall_back(batch, undone),
+        };
+        self.settle(vec![Outcome { passed, undone: None, lost }]).await;
+        settled
+    }
+
+    /// What `on_failure` says. There is nothing to pass on in the place of what the plugin would have made.
+    fn fall_back(&self, batch: Batch, undone: &Undone) -> Result<(), Box<Refused>> {
+        let drops = self.on_failure == OnFailure::Drop;
+        let consequence = if drops { "the batch is dropped" } else { "the batch is rejected" };
+        self.pool.metrics.report(&self.pool.plugin, &undone.error, consequence);
+        let failure = stage::failure(&undone.error, undone.retry_after);
+        if drops {
+            batch.dropped(&failure);
+            return Ok(());
+        }
+        Err(batch.refused(failure))
+    }
+
+    async fn bring(&self, passed: Passed) {
+        for batch in passed.onward {
+            let data = batch.into_data();
+            let signal = data.signal();
+            if !self.pool.plugin.emits.contains(&signal) {
+                let wrong = format!("it passed on {signal}, which it does not say that it emits");
+                let error = CallError::new(CallErrorKind::WrongAnswer, wrong);
+                self.pool.metrics.report(&self.pool.plugin, &error, "they go nowhere");
+            } else if let Some(door) = self.doors.get(signal as usize).and_then(Option::as_ref) {
+                door.bring(data).await;
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Settle for Junction {
+    async fn settle(&self, outcomes: Vec<Outcome>) {
+        for Outcome { passed, undone, lost } in outcomes {
+            self.bring(passed).await;
+            for undone in [lost, undone].into_iter().flatten() {
+                self.pool.metrics.report(&self.pool.plugin, &undone.error, "what it held is lost");
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Short ways to what plugins make most.
+
+use crate::{
+    AggregationTemporality, ExportMetricsServiceRequest, KeyValue, Metric, NumberDataPoint, ResourceMetrics,
+    ScopeMetrics, Sum, metric::Data, number_data_point::Value,
+};
+
+impl ExportMetricsServiceRequest {
+    /// Metrics of no resource and no scope.
+    pub fn of(metrics: Vec<Metric>) -> ExportMetricsServiceRequest {
+        let scope = ScopeMetrics { metrics, ..ScopeMetrics::default() };
+        let resource = ResourceMetrics { scope_metrics: vec![scope], ..ResourceMetrics::default() };
+        ExportMetricsServiceRequest { resource_metrics: vec![resource] }
+    }
+}
+
+impl Metric {
+    /// What has been counted since the points before these.
+    pub fn delta_sum(name: impl Into<String>, points: impl IntoIterator<Item = NumberDataPoint>) -> Metric {
+        let sum = Sum {
+            data_points: points.into_iter().collect(),
+            aggregation_temporality: AggregationTemporality::Delta.into(),
+            is_monotonic: true,
+        };
+        Metric { name: name.into(), data: Some(Data::Sum(sum)), ..Metric::default() }
+    }
+}
+
+impl NumberDataPoint {
+    pub fn new(value: i64, time_unix_nano: u64, attributes: Vec<KeyValue>) -> NumberDataPoint {
+        let value = Some(Value::AsInt(value));
+        NumberDataPoint { attributes, time_unix_nano, value, ..NumberDataPoint::default() }
+    }
+}
