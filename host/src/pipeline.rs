@@ -3,9 +3,11 @@
 pub mod batch;
 pub mod fan_out;
 pub mod ingest;
+pub mod metadata;
 
 pub use batch::Batch;
 pub use ingest::Ingest;
+pub use metadata::Metadata;
 
 use crate::receipt::Failure;
 

@@ -20,6 +20,15 @@ use crate::receipt::ledger::{Balance, Ledger};
 const METADATA: Metadata<'static> = Metadata::new("spanloom", Level::INFO, None);
 /// As Prometheus' client libraries have them.
 const DURATION_BUCKETS_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// As the Collector has them: from one item to a hundred thousand, and to nine megabytes.
+const BATCH_BUCKETS_ITEMS: [f64; 22] = [
+    10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
+    2e4, 3e4, 5e4, 1e5,
+];
+const BATCH_BUCKETS_BYTES: [f64; 39] = [
+    10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
+    2e4, 3e4, 5e4, 1e5, 2e5, 3e5, 4e5, 5e5, 6e5, 7e5, 8e5, 9e5, 1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 7e6, 8e6, 9e6,
+];
 const LEDGER_ITEMS: &str = "spanloom_ledger_items";
 
 /// The metrics registry and the ledger of one service. Not global, so that a test can run several.
@@ -134,10 +143,15 @@ fn plugin_key(name: String, labels: Vec<(String, String)>) -> Key {
 
 /// Without buckets a histogram would be shown as a summary. Refused are only empty lists.
 fn with_buckets() -> PrometheusBuilder {
-    let seconds = Matcher::Suffix("_duration_seconds".to_owned());
-    PrometheusBuilder::new()
-        .set_buckets_for_metric(seconds, &DURATION_BUCKETS_SECONDS)
-        .unwrap_or_else(|_| PrometheusBuilder::new())
+    let buckets: [(&str, &[f64]); 3] = [
+        ("_duration_seconds", &DURATION_BUCKETS_SECONDS),
+        ("_send_size", &BATCH_BUCKETS_ITEMS),
+        ("_send_size_bytes", &BATCH_BUCKETS_BYTES),
+    ];
+    buckets.into_iter().fold(PrometheusBuilder::new(), |builder, (suffix, buckets)| {
+        let matcher = Matcher::Suffix(suffix.to_owned());
+        builder.set_buckets_for_metric(matcher, buckets).unwrap_or_else(|_| PrometheusBuilder::new())
+    })
 }
 
 fn key(name: &'static str, labels: Labels<'_>) -> Key {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::Metadata;
 use crate::receipt::{
     Failure, Reason, Receipt, Verdict,
     ledger::{Account, Settlement},
@@ -16,6 +17,8 @@ use crate::receipt::{
 pub struct Batch {
     pub data: wire::Batch,
     shares: SmallVec<[Share; 1]>,
+    /// Of the sender, if its receiver keeps it; what all senders have in common, after a merge.
+    metadata: Option<Arc<Metadata>>,
 }
 
 /// The part of a batch that came in one request.
@@ -39,12 +42,24 @@ impl Batch {
         Batch {
             data,
             shares: SmallVec::from_buf([Share { items, receipt, watch: Receipt::unawaited(), accounts }]),
+            metadata: None,
         }
+    }
+
+    #[must_use]
+    pub fn with_metadata(self, metadata: Option<Arc<Metadata>>) -> Batch {
+        let mut batch = self;
+        batch.metadata = metadata;
+        batch
+    }
+
+    pub fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_deref()
     }
 
     /// A batch that no account knows: for who looks at data, or tries a plugin.
     pub fn owed_to_nobody(data: wire::Batch) -> Batch {
-        Batch { data, shares: SmallVec::new() }
+        Batch { data, shares: SmallVec::new(), metadata: None }
     }
 
     /// Whether no account knows it, as what a plugin has made itself.
@@ -65,7 +80,7 @@ impl Batch {
             }
             Share { accounts: accounts.clone(), ..share.clone() }
         });
-        Batch { data: self.data.clone(), shares: shares.collect() }
+        Batch { data: self.data.clone(), shares: shares.collect(), metadata: self.metadata.clone() }
     }
 
     /// The accounts that it is in, if any; all of a batch is in the same ones.
@@ -97,6 +112,7 @@ impl Batch {
             return other.dropped(&Failure::permanent(Reason::Rejected, mismatch.to_string()));
         }
         self.shares.append(&mut other.shares);
+        Metadata::keep_common(&mut self.metadata, other.metadata.as_deref());
     }
 
     /// Keeps the first `items` items and returns the rest.
@@ -113,7 +129,7 @@ impl Batch {
                 self.shares.push(last);
             }
         }
-        Batch { data, shares }
+        Batch { data, shares, metadata: self.metadata.clone() }
     }
 
     /// Splits into two batches with items in both, the first of at most `items`; `None` if that cannot be.
@@ -145,6 +161,7 @@ impl Batch {
                         })
                     })
                     .collect(),
+                metadata: self.metadata.clone(),
             })
             .collect()
     }
@@ -170,7 +187,7 @@ impl Batch {
                 share.split_off(moved)
             })
             .collect();
-        Batch { data, shares }
+        Batch { data, shares, metadata: self.metadata.clone() }
     }
 
     /// What is owed for items that are not there any more, set apart; and accounts for those that came in addition.
@@ -191,12 +208,12 @@ impl Batch {
                 shares.push(share.split_off(moved));
             }
         }
-        Some(Batch { data: wire::Batch::empty(self.data.signal()), shares })
+        Some(Batch { data: wire::Batch::empty(self.data.signal()), shares, metadata: None })
     }
 
     /// What this batch is at this moment, to go back to.
     pub(crate) fn save(&self) -> Saved {
-        Saved { data: self.data.original(), shares: self.shares.clone() }
+        Saved { data: self.data.original(), shares: self.shares.clone(), metadata: self.metadata.clone() }
     }
 
     /// Gives up the batch for what was [saved](Batch::save) of it, or of those it was made of: nothing is settled.
@@ -266,11 +283,12 @@ impl Batch {
 pub(crate) struct Saved {
     data: wire::Batch,
     shares: SmallVec<[Share; 1]>,
+    metadata: Option<Arc<Metadata>>,
 }
 
 impl Saved {
     pub(crate) fn restore(self) -> Batch {
-        Batch { data: self.data, shares: self.shares }
+        Batch { data: self.data, shares: self.shares, metadata: self.metadata }
     }
 }
 

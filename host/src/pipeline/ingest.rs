@@ -6,7 +6,7 @@ use futures::future::join_all;
 use serde::Deserialize;
 use wire::Signal;
 
-use super::{Batch, Consumer, Refused};
+use super::{Batch, Consumer, Metadata, Refused};
 use crate::{
     receipt::{Failure, Receipt, ledger::Account},
     telemetry::{ReceiverMetrics, Telemetry},
@@ -76,8 +76,17 @@ impl Door {
     /// Hands one checked request to every pipeline and waits until it may be answered. An error means that nobody
     /// took it: the sender still owns every item.
     pub async fn submit(&self, data: wire::Batch) -> Result<(), Failure> {
+        self.submit_from(data, None).await
+    }
+
+    /// The same, of a sender of whom something is known.
+    pub async fn submit_from(
+        &self,
+        data: wire::Batch,
+        metadata: Option<Arc<Metadata>>,
+    ) -> Result<(), Failure> {
         let items = data.items();
-        let outcome = self.hand_on(data).await;
+        let outcome = self.hand_on(data, metadata).await;
         match &outcome {
             Ok(()) => self.metrics.accepted.increment(items as u64),
             Err(_) => self.metrics.refused.increment(items as u64),
@@ -85,7 +94,7 @@ impl Door {
         outcome
     }
 
-    async fn hand_on(&self, data: wire::Batch) -> Result<(), Failure> {
+    async fn hand_on(&self, data: wire::Batch, metadata: Option<Arc<Metadata>>) -> Result<(), Failure> {
         let (receipt, verdict) = match self.acknowledge {
             Acknowledge::Accepted => (Receipt::unawaited(), None),
             Acknowledge::Delivered => {
@@ -93,15 +102,23 @@ impl Door {
                 (receipt, Some(verdict))
             }
         };
-        self.enter(data, receipt).await?;
+        self.enter(data, metadata, receipt).await?;
         match verdict {
             Some(verdict) => verdict.wait().await,
             None => Ok(()),
         }
     }
 
-    async fn enter(&self, data: wire::Batch, receipt: Receipt) -> Result<(), Failure> {
-        self.give(|accounts| Batch::enter(data.clone(), receipt.clone(), accounts.clone())).await
+    async fn enter(
+        &self,
+        data: wire::Batch,
+        metadata: Option<Arc<Metadata>>,
+        receipt: Receipt,
+    ) -> Result<(), Failure> {
+        self.give(|accounts| {
+            Batch::enter(data.clone(), receipt.clone(), accounts.clone()).with_metadata(metadata.clone())
+        })
+        .await
     }
 
     /// Gives each pipeline its own batch of the same data.

@@ -35,6 +35,8 @@ pub(super) struct Custody {
     forgotten: Vec<Batch>,
     /// What the call that is under way was given.
     lent: Vec<u32>,
+    /// What has come in the call that is under way.
+    came: Vec<u32>,
     brought_bytes: usize,
     /// How many items the guest let go of without saying so.
     items_forgotten: usize,
@@ -46,6 +48,8 @@ struct Held {
     new: bool,
     /// Owed to nobody: a look at a batch that someone else has.
     look: bool,
+    /// Encoded, as of the end of the last call.
+    len_bytes: usize,
 }
 
 /// What a call that failed gives back, each batch as it was before.
@@ -85,7 +89,7 @@ impl Custody {
     /// Gives the guest a batch. Before the call begins, so that taking the call back returns it.
     pub(super) fn lend(&mut self, batch: Batch) -> Handle {
         let signal = batch.data.signal();
-        let number = self.put(Held { batch, new: false, look: false });
+        let number = self.put(batch, false, false);
         self.lent.push(number);
         handle(signal, number)
     }
@@ -93,13 +97,13 @@ impl Custody {
     /// Gives the guest a look at a batch that stays whose it is, until the call ends.
     pub(super) fn show(&mut self, data: wire::Batch) -> Handle {
         let signal = data.signal();
-        let number = self.put(Held { batch: Batch::owed_to_nobody(data), new: true, look: true });
+        let number = self.put(Batch::owed_to_nobody(data), true, true);
         handle(signal, number)
     }
 
     /// Keeps a batch that the guest has made; it is owed to nobody.
     pub(super) fn own(&mut self, data: wire::Batch) -> u32 {
-        self.put(Held { batch: Batch::owed_to_nobody(data), new: true, look: false })
+        self.put(Batch::owed_to_nobody(data), true, false)
     }
 
     /// Whether the guest holds nothing that is owed to anybody.
@@ -110,7 +114,7 @@ impl Custody {
     /// Whether the guest is to be given no more batches until it has let go of some.
     pub(super) fn is_full(&self, limit_bytes: usize) -> bool {
         self.held.len() >= BATCH_LIMIT
-            || self.held.values().map(|held| held.batch.data.encoded_len()).sum::<usize>() >= limit_bytes
+            || self.held.values().map(|held| held.len_bytes).sum::<usize>() >= limit_bytes
     }
 
     /// How many items the guest let go of without saying so, since this was last asked.
@@ -132,13 +136,15 @@ impl Custody {
         passed
             .onward
             .extend(returned.iter().filter_map(|batch| Some(self.held.remove(&number(batch))?.batch)));
-        self.before.clear();
         self.lent.clear();
         self.brought_bytes = 0;
-        for held in self.held.values_mut() {
+        // Only these can be other than they were: a guest may hold many that a call does not touch.
+        for number in self.came.drain(..).chain(self.before.drain().map(|(number, _)| number)) {
+            let Some(held) = self.held.get_mut(&number) else { continue };
             held.new = false;
+            held.len_bytes = held.batch.data.encoded_len();
             // What it still holds may be less than it was.
-            passed.filtered.extend(held.batch.excess().filter(|_| !held.look));
+            passed.filtered.extend(held.batch.excess());
         }
         for batch in &mut passed.onward {
             passed.filtered.extend(batch.excess());
@@ -200,6 +206,7 @@ impl Custody {
         }
         restored.0.extend(self.before.drain().map(|(number, saved)| (number, saved.restore())));
         made.into_iter().for_each(Batch::forget);
+        self.came.clear();
         self.brought_bytes = 0;
         restored
     }
@@ -223,6 +230,13 @@ impl Custody {
     pub(super) fn data(&self, number: u32) -> Result<&wire::Batch> {
         match self.held.get(&number) {
             Some(held) => Ok(&held.batch.data),
+            None => bail!("there is no batch {number}"),
+        }
+    }
+
+    pub(super) fn metadata(&self, number: u32, key: &str) -> Result<Vec<String>> {
+        match self.held.get(&number) {
+            Some(held) => Ok(held.batch.metadata().map(|said| said.values(key)).unwrap_or_default()),
             None => bail!("there is no batch {number}"),
         }
     }
@@ -253,7 +267,7 @@ impl Custody {
     /// A batch that was made of another.
     pub(super) fn add(&mut self, of: u32, batch: Batch) -> u32 {
         let look = self.held.get(&of).is_some_and(|held| held.look);
-        self.put(Held { batch, new: true, look })
+        self.put(batch, true, look)
     }
 
     /// Takes a batch from the guest.
@@ -293,13 +307,16 @@ impl Custody {
         Ok(())
     }
 
-    fn put(&mut self, held: Held) -> u32 {
+    fn put(&mut self, batch: Batch, new: bool, look: bool) -> u32 {
         while self.held.contains_key(&self.next) {
             self.next = self.next.wrapping_add(1);
         }
         let number = self.next;
         self.next = self.next.wrapping_add(1);
-        self.held.insert(number, held);
+        if !look {
+            self.came.push(number);
+        }
+        self.held.insert(number, Held { batch, new, look, len_bytes: 0 });
         number
     }
 }

@@ -321,7 +321,7 @@ impl Pool {
         let Some(mut guest) = slot.take() else {
             return Err(Undone::holding(CallError::new(CallErrorKind::Start, "it is not there"), Vec::new()));
         };
-        let begun = Instant::now();
+        let (begun, wake_at) = (Instant::now(), guest.wake_at());
         let outcome = call(&mut guest).await;
         // Reading the clock costs a good part of what an empty call does: one look serves for all.
         let ended = Instant::now();
@@ -332,6 +332,9 @@ impl Pool {
             Err(undone) => self.metrics.count(&undone.error),
         }
         if !outcome.as_ref().is_err_and(|undone| undone.error.kind.is_accident()) {
+            if guest.wake_at() != wake_at {
+                self.wakes.notify_one();
+            }
             self.keep(slot, guest, ended);
         }
         outcome
@@ -342,7 +345,7 @@ impl Pool {
         match self.is_due(&guest, now) {
             Some(why) if guest.is_empty() && !guest.hands_over() => self.metrics.recycled(why),
             due => {
-                if guest.wake_at().is_some() || (due.is_some() && guest.hands_over()) {
+                if due.is_some() && guest.hands_over() {
                     self.wakes.notify_one();
                 }
                 *slot = Some(guest);

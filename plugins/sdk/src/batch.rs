@@ -6,7 +6,7 @@ mod traces;
 pub use spans::SpanBatch;
 pub use traces::TraceBatch;
 
-use crate::{EditError, host};
+use crate::{EditError, Signal, host};
 
 /// Telemetry of one signal.
 #[derive(Debug)]
@@ -30,7 +30,63 @@ pub struct Output {
     pub(crate) batches: Vec<Batch>,
 }
 
+/// The methods that all signals have.
+macro_rules! of_any {
+    ($batch:expr, $each:ident => $call:expr) => {
+        match $batch {
+            Batch::Spans($each) => $call,
+            Batch::Metrics($each) => $call,
+            Batch::Logs($each) => $call,
+        }
+    };
+}
+
 impl Batch {
+    pub fn signal(&self) -> Signal {
+        match self {
+            Batch::Spans(_) => Signal::Traces,
+            Batch::Metrics(_) => Signal::Metrics,
+            Batch::Logs(_) => Signal::Logs,
+        }
+    }
+
+    /// How many spans, data points or log records.
+    pub fn len(&self) -> usize {
+        of_any!(self, batch => batch.len())
+    }
+
+    /// Nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes as encoded OTLP, uncompressed.
+    pub fn encoded_len(&self) -> u64 {
+        of_any!(self, batch => batch.encoded_len())
+    }
+
+    /// See [`SpanBatch::metadata`].
+    pub fn metadata(&self, key: &str) -> Vec<String> {
+        of_any!(self, batch => batch.metadata(key))
+    }
+
+    /// Keeps the first `count` items and returns the rest. A metric stays whole, unless it alone has more.
+    #[must_use]
+    pub fn split_off(&mut self, count: u32) -> Batch {
+        of_any!(self, batch => batch.split_off(count).into())
+    }
+
+    /// Adds another batch after this one, if it is of the same signal; else it comes back.
+    pub fn merge(&mut self, other: Batch) -> Result<(), Batch> {
+        match (self, other) {
+            (Batch::Spans(spans), Batch::Spans(other)) => spans.merge(other),
+            (Batch::Metrics(metrics), Batch::Metrics(other)) => metrics.merge(other),
+            (Batch::Logs(logs), Batch::Logs(other)) => logs.merge(other),
+            (_, other) => return Err(other),
+        }
+        Ok(())
+    }
+
     pub fn into_spans(self) -> Option<SpanBatch> {
         match self {
             Batch::Spans(spans) => Some(spans),
@@ -82,6 +138,18 @@ impl MetricsBatch {
         self.len() == 0
     }
 
+    /// Bytes as encoded OTLP, uncompressed.
+    pub fn encoded_len(&self) -> u64 {
+        self.0.encoded_len()
+    }
+
+    /// What the request said of its sender: the values of its header `key`, in any case. None where the receiver does
+    /// not keep them (`include_metadata`), for what carries a secret (`authorization`, `cookie`), and where batches of
+    /// senders who said different things of it were merged.
+    pub fn metadata(&self, key: &str) -> Vec<String> {
+        self.0.metadata(key)
+    }
+
     /// The encoded `ExportMetricsServiceRequest`.
     pub fn otlp(&self) -> Vec<u8> {
         self.0.otlp()
@@ -118,6 +186,18 @@ impl LogsBatch {
     /// No log records.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes as encoded OTLP, uncompressed.
+    pub fn encoded_len(&self) -> u64 {
+        self.0.encoded_len()
+    }
+
+    /// What the request said of its sender: the values of its header `key`, in any case. None where the receiver does
+    /// not keep them (`include_metadata`), for what carries a secret (`authorization`, `cookie`), and where batches of
+    /// senders who said different things of it were merged.
+    pub fn metadata(&self, key: &str) -> Vec<String> {
+        self.0.metadata(key)
     }
 
     /// The encoded `ExportLogsServiceRequest`.

@@ -3,6 +3,7 @@
 
 pub(crate) mod batches;
 mod flat;
+mod metadata;
 pub(crate) mod metrics;
 mod rows;
 pub(crate) mod spans;

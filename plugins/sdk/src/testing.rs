@@ -51,6 +51,18 @@ pub fn logs_from_json(otlp_json: &str) -> Result<LogsBatch, String> {
     batches::LogsBatch::decode(&otlp).map(LogsBatch).map_err(|error| error.to_string())
 }
 
+/// The same batch, from a sender whose request had this header; to be used again for another one.
+#[must_use]
+pub fn from_sender(batch: impl Into<Batch>, header: &str, value: &str) -> Batch {
+    let batch = batch.into();
+    match &batch {
+        Batch::Spans(spans) => spans.0.1.add(header, value),
+        Batch::Metrics(metrics) => metrics.0.1.add(header, value),
+        Batch::Logs(logs) => logs.0.1.add(header, value),
+    }
+    batch
+}
+
 /// Spans as an OTLP/JSON request, to compare with a fixture file.
 pub fn to_json(spans: &SpanBatch) -> serde_json::Value {
     let json = wire::json::to_json(&wire::Batch::Spans(spans.0.get_ref().clone()));

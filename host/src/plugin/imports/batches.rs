@@ -23,6 +23,14 @@ macro_rules! opaque {
                 Ok(self.custody.data(batch.rep())?.items() as u32)
             }
 
+            fn encoded_len(&mut self, batch: Resource<$handle>) -> Result<u64> {
+                self.custody.encoded_len(batch.rep())
+            }
+
+            fn metadata(&mut self, batch: Resource<$handle>, key: String) -> Result<Vec<String>> {
+                self.custody.metadata(batch.rep(), &key)
+            }
+
             fn otlp(&mut self, batch: Resource<$handle>) -> Result<Vec<u8>> {
                 self.custody.otlp(batch.rep())
             }
@@ -51,6 +59,10 @@ opaque!(HostLogsBatch, Logs, Signal::Logs);
 
 /// Batches of any signal.
 impl Custody {
+    pub(super) fn encoded_len(&self, number: u32) -> Result<u64> {
+        Ok(self.data(number)?.encoded_len() as u64)
+    }
+
     pub(super) fn otlp(&self, number: u32) -> Result<Vec<u8>> {
         Ok(self.data(number)?.chunks().concat())
     }

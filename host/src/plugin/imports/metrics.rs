@@ -63,7 +63,7 @@ impl GuestMetrics {
         if !is_name(name, ':') {
             return Err(format!("`{name}` is no name of a metric"));
         }
-        if name.starts_with("spanloom_") || name.starts_with("otelcol_") {
+        if self.is_hosts(name) {
             return Err(format!("the metric `{name}` would be one of the host's own"));
         }
         let mut admitted: Vec<(String, String)> = vec![
@@ -90,6 +90,13 @@ impl GuestMetrics {
             known.insert(series);
         }
         Ok(admitted)
+    }
+
+    /// The Collector's `batch` processor has metrics of its own, `otelcol_processor_batch_…`: a plugin may have those of
+    /// its name.
+    fn is_hosts(&self, name: &str) -> bool {
+        let own = format!("otelcol_processor_{}_", self.plugin);
+        !name.starts_with(&own) && (name.starts_with("spanloom_") || name.starts_with("otelcol_"))
     }
 }
 

@@ -30,6 +30,14 @@ impl spans::HostSpanBatch for Guest {
         Ok(self.spans(&batch)?.items() as u32)
     }
 
+    fn encoded_len(&mut self, batch: Handle) -> Result<u64> {
+        self.custody.encoded_len(batch.rep())
+    }
+
+    fn metadata(&mut self, batch: Handle, key: String) -> Result<Vec<String>> {
+        self.custody.metadata(batch.rep(), &key)
+    }
+
     fn trace_ids(&mut self, batch: Handle) -> Result<Vec<u8>> {
         Ok(self.spans(&batch)?.trace_ids().as_flattened().to_vec())
     }

@@ -2,7 +2,7 @@
 //! recommends 64 MiB (the Collector: 4 MiB over gRPC, 20 MiB over HTTP).
 //!
 //! Accepted, so that a Collector's config can be used as it is, but without effect: `read_buffer_size`,
-//! `write_buffer_size`, `include_metadata`, `keepalive.enforcement_policy`, `write_timeout`.
+//! `write_buffer_size`, `keepalive.enforcement_policy`, `write_timeout`.
 
 mod cors;
 #[cfg(test)]
@@ -65,6 +65,7 @@ pub struct GrpcConfig {
     pub read_timeout: config::Duration,
     pub read_buffer_size: usize,
     pub write_buffer_size: usize,
+    /// Keep the headers of each request, for plugins that ask for them.
     pub include_metadata: bool,
 }
 
@@ -91,6 +92,7 @@ pub struct HttpConfig {
     /// How long a connection is kept without a request; 0 is for ever.
     pub idle_timeout: config::Duration,
     pub write_timeout: config::Duration,
+    /// Keep the headers of each request, for plugins that ask for them.
     pub include_metadata: bool,
 }
 

@@ -1,12 +1,14 @@
 //! The way from a request's bytes into the pipelines, the same for both protocols.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use wire::{Batch, Signal};
 
 use super::rejection::Rejection;
 use crate::{
     pipeline::{
-        Ingest,
+        Ingest, Metadata,
         ingest::{self, Acknowledge},
     },
     receipt::{Failure, Reason},
@@ -44,12 +46,16 @@ impl Doors {
 
 impl Door {
     /// Checks the message and hands it on. `Ok` may carry a warning for the sender, to go into `partial_success`.
-    pub(super) async fn take(&self, message: Bytes) -> Result<Option<String>, Rejection> {
+    pub(super) async fn take(
+        &self,
+        message: Bytes,
+        metadata: Option<Arc<Metadata>>,
+    ) -> Result<Option<String>, Rejection> {
         let batch = Batch::decode(self.signal, message)?;
         if batch.is_empty() {
             return Ok(None);
         }
-        match self.ingest.submit(batch).await {
+        match self.ingest.submit_from(batch, metadata).await {
             Ok(()) => Ok(None),
             Err(failure) if was_partly_taken(&failure) => Ok(Some(failure.message)),
             Err(failure) => Err(failure.into()),

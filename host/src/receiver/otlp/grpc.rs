@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     extension::auth::ServerAuth,
+    pipeline::Metadata,
     server::request_body::{Budget, Encoding, Paced},
 };
 
@@ -31,6 +32,7 @@ pub(super) struct Grpc {
     budget: Arc<Budget>,
     limit_bytes: usize,
     read_timeout: Duration,
+    include_metadata: bool,
 }
 
 impl Grpc {
@@ -41,7 +43,8 @@ impl Grpc {
         config: &GrpcConfig,
     ) -> Grpc {
         let (limit_bytes, read_timeout) = (config.limit_bytes(), config.read_timeout());
-        Grpc { doors, auth, budget, limit_bytes, read_timeout }
+        let include_metadata = config.include_metadata;
+        Grpc { doors, auth, budget, limit_bytes, read_timeout, include_metadata }
     }
 
     pub(super) async fn answer(self: Arc<Self>, request: Request) -> Response {
@@ -57,11 +60,12 @@ impl Grpc {
     async fn take(&self, request: Request) -> Result<Option<String>, Rejection> {
         let door = self.admit(&request)?;
         let encoding = encoding(request.headers())?;
+        let metadata = self.include_metadata.then(|| Arc::new(Metadata::of(request.headers())));
         let held = self.budget.hold();
         let mut body = Paced::new(request.into_body(), self.read_timeout, held.clone());
         let message = message::read(&mut body, encoding, self.limit_bytes).await?;
         held.at_least(message.len())?;
-        door.take(message).await
+        door.take(message, metadata).await
     }
 
     fn admit(&self, request: &Request) -> Result<&Door, Rejection> {

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     extension::auth::ServerAuth,
+    pipeline::Metadata,
     server::request_body::{self, Budget, Encoding, Held, Paced},
 };
 
@@ -32,6 +33,7 @@ pub(super) struct Http {
     encodings: Vec<Encoding>,
     limit_bytes: usize,
     read_timeout: Duration,
+    include_metadata: bool,
 }
 
 /// How the messages of a request and its answer are written.
@@ -45,6 +47,7 @@ enum Format {
 struct Admitted<'a> {
     door: &'a Door,
     encoding: Option<Encoding>,
+    metadata: Option<Arc<Metadata>>,
 }
 
 impl Http {
@@ -62,6 +65,7 @@ impl Http {
             encodings: config.encodings(),
             limit_bytes: config.limit_bytes(),
             read_timeout: config.read_timeout(),
+            include_metadata: config.include_metadata,
         }
     }
 
@@ -103,7 +107,8 @@ impl Http {
         if format.is_none() {
             return Err(Rejection::unsupported_type(&format!("{PROTOBUF}, {JSON}")));
         }
-        Ok(Admitted { door, encoding: self.encoding(&head.headers)? })
+        let metadata = self.include_metadata.then(|| Arc::new(Metadata::of(&head.headers)));
+        Ok(Admitted { door, encoding: self.encoding(&head.headers)?, metadata })
     }
 
     fn signal(&self, path: &str) -> Option<Signal> {
@@ -126,7 +131,7 @@ impl Http {
 
     async fn take(
         &self,
-        Admitted { door, encoding }: Admitted<'_>,
+        Admitted { door, encoding, metadata }: Admitted<'_>,
         format: Option<Format>,
         body: &mut Paced,
         held: &Held,
@@ -140,7 +145,7 @@ impl Http {
             bytes = wire::json::from_json(door.signal, &bytes)?.into();
             held.more(bytes.len())?;
         }
-        door.take(bytes).await
+        door.take(bytes, metadata).await
     }
 }
 

@@ -28,6 +28,18 @@ impl SpanBatch {
         self.len() == 0
     }
 
+    /// Bytes as encoded OTLP, uncompressed.
+    pub fn encoded_len(&self) -> u64 {
+        self.0.encoded_len()
+    }
+
+    /// What the request said of its sender: the values of its header `key`, in any case. None where the receiver does
+    /// not keep them (`include_metadata`), for what carries a secret (`authorization`, `cookie`), and where batches of
+    /// senders who said different things of it were merged.
+    pub fn metadata(&self, key: &str) -> Vec<String> {
+        self.0.metadata(key)
+    }
+
     pub fn trace_ids(&self) -> Ids<16> {
         Ids(self.0.trace_ids())
     }

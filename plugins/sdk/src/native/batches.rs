@@ -2,7 +2,7 @@ use std::cell::RefCell;
 
 use wire::Signal;
 
-use super::spans::SpanBatch;
+use super::{metadata::Metadata, spans::SpanBatch};
 use crate::EditError;
 
 #[derive(Debug)]
@@ -13,10 +13,10 @@ pub(crate) enum Batch {
 }
 
 #[derive(Debug)]
-pub(crate) struct MetricsBatch(Opaque);
+pub(crate) struct MetricsBatch(Opaque, pub(crate) Metadata);
 
 #[derive(Debug)]
-pub(crate) struct LogsBatch(Opaque);
+pub(crate) struct LogsBatch(Opaque, pub(crate) Metadata);
 
 /// A batch that is only read and replaced as a whole.
 #[derive(Debug)]
@@ -26,7 +26,8 @@ macro_rules! delegate {
     ($batch:ident, $signal:expr) => {
         impl $batch {
             pub(crate) fn decode(otlp: &[u8]) -> Result<$batch, wire::WireError> {
-                Ok($batch(Opaque(RefCell::new(wire::Batch::decode($signal, otlp.to_vec().into())?))))
+                let batch = wire::Batch::decode($signal, otlp.to_vec().into())?;
+                Ok($batch(Opaque(RefCell::new(batch)), Metadata::default()))
             }
 
             pub(crate) fn from_otlp(otlp: &[u8]) -> Result<$batch, EditError> {
@@ -35,6 +36,14 @@ macro_rules! delegate {
 
             pub(crate) fn len(&self) -> u32 {
                 self.0.0.borrow().items() as u32
+            }
+
+            pub(crate) fn encoded_len(&self) -> u64 {
+                self.0.0.borrow().encoded_len() as u64
+            }
+
+            pub(crate) fn metadata(&self, key: &str) -> Vec<String> {
+                self.1.get(key)
             }
 
             pub(crate) fn otlp(&self) -> Vec<u8> {
@@ -47,10 +56,12 @@ macro_rules! delegate {
             }
 
             pub(crate) fn split_off(&self, count: u32) -> $batch {
-                $batch(Opaque(RefCell::new(self.0.0.borrow_mut().split_off_items(count as usize))))
+                let rest = self.0.0.borrow_mut().split_off_items(count as usize);
+                $batch(Opaque(RefCell::new(rest)), self.1.share())
             }
 
             pub(crate) fn merge(&self, other: $batch) {
+                self.1.merge(&other.1);
                 // Both are of one signal.
                 let _ = self.0.0.borrow_mut().merge(other.0.0.into_inner());
             }

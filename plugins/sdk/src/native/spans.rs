@@ -3,7 +3,7 @@ use std::cell::{Ref, RefCell};
 use super::values::{
     edit_error, number_column, text_column, to_number_column, to_text_column, value, with_value,
 };
-use super::{flat, rows};
+use super::{flat, metadata::Metadata, rows};
 use crate::bindings::spanloom::plugin::spans::{
     FlatSpans, Span, SpanResource, SpanScope, Status, WrongLength,
 };
@@ -11,13 +11,13 @@ use crate::{EditError, NumberColumn, TextColumn, Value};
 
 /// Edited by a shared reference, as a handle is.
 #[derive(Debug)]
-pub(crate) struct SpanBatch(RefCell<wire::SpanBatch>);
+pub(crate) struct SpanBatch(RefCell<wire::SpanBatch>, pub(crate) Metadata);
 
 type Edited = Result<(), EditError>;
 
 impl SpanBatch {
     pub(crate) fn new(batch: wire::SpanBatch) -> SpanBatch {
-        SpanBatch(RefCell::new(batch))
+        SpanBatch(RefCell::new(batch), Metadata::default())
     }
 
     pub(crate) fn from_otlp(otlp: &[u8]) -> Result<SpanBatch, EditError> {
@@ -38,6 +38,14 @@ impl SpanBatch {
 impl SpanBatch {
     pub(crate) fn len(&self) -> u32 {
         self.get_ref().items() as u32
+    }
+
+    pub(crate) fn encoded_len(&self) -> u64 {
+        self.get_ref().encoded_len() as u64
+    }
+
+    pub(crate) fn metadata(&self, key: &str) -> Vec<String> {
+        self.1.get(key)
     }
 
     pub(crate) fn trace_ids(&self) -> Vec<u8> {
@@ -215,17 +223,22 @@ impl SpanBatch {
 /// Batches as wholes.
 impl SpanBatch {
     pub(crate) fn split_off(&self, count: u32) -> SpanBatch {
-        SpanBatch::new(self.0.borrow_mut().split_off_items(count as usize))
+        self.part(self.0.borrow_mut().split_off_items(count as usize))
     }
 
     /// This batch is empty afterwards.
     pub(crate) fn partition(&self, parts: &[u32]) -> Result<Vec<SpanBatch>, EditError> {
         let split = self.get_ref().partition(parts).map_err(edit_error)?;
         self.0.borrow_mut().split_off_items(0);
-        Ok(split.into_iter().map(SpanBatch::new).collect())
+        Ok(split.into_iter().map(|part| self.part(part)).collect())
+    }
+
+    fn part(&self, spans: wire::SpanBatch) -> SpanBatch {
+        SpanBatch(RefCell::new(spans), self.1.share())
     }
 
     pub(crate) fn merge(&self, other: SpanBatch) {
+        self.1.merge(&other.1);
         self.0.borrow_mut().merge(other.0.into_inner());
     }
 }

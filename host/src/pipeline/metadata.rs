@@ -1,0 +1,82 @@
+//! What a request said of its sender, for plugins to tell senders apart.
+
+use std::sync::Arc;
+
+use http::{
+    HeaderMap, HeaderName,
+    header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION},
+};
+
+/// The headers of a request, but for those that carry secrets: no plugin sees one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata(HeaderMap);
+
+const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
+impl Metadata {
+    pub fn of(headers: &HeaderMap) -> Metadata {
+        let mut headers = headers.clone();
+        for name in SECRET {
+            headers.remove(name);
+        }
+        Metadata(headers)
+    }
+
+    /// Leaves what is the same of another sender.
+    pub(crate) fn keep_common(metadata: &mut Option<Arc<Metadata>>, with: Option<&Metadata>) {
+        let (Some(ours), Some(Metadata(theirs))) = (metadata.as_mut(), with) else {
+            *metadata = None;
+            return;
+        };
+        let differs = |name: &&HeaderName| ours.0.get_all(*name) != theirs.get_all(*name);
+        let differing: Vec<HeaderName> = ours.0.keys().filter(differs).cloned().collect();
+        for name in differing {
+            Arc::make_mut(ours).0.remove(name);
+        }
+    }
+
+    /// The values of a header, its name in any case. Bytes that are no text are left out.
+    pub fn values(&self, name: &str) -> Vec<String> {
+        let values =
+            self.0.get_all(name).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
+        values.map(str::to_owned).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_found_in_any_case_and_secrets_are_not() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("x-tenant", "a"), ("x-tenant", "b"), ("authorization", "Bearer x"), ("cookie", "y")]
+        {
+            headers.append(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        let metadata = Metadata::of(&headers);
+        assert_eq!(metadata.values("X-Tenant"), ["a", "b"]);
+        for none in ["Authorization", "cookie", "x-other", "no header", ""] {
+            assert_eq!(metadata.values(none), Vec::<String>::new(), "{none}");
+        }
+    }
+
+    #[test]
+    fn senders_have_in_common_the_headers_with_the_same_values() {
+        let of = |headers: &[(&'static str, &str)]| {
+            let header = |(name, value): &(&'static str, &str)| {
+                (HeaderName::from_static(name), value.parse().unwrap())
+            };
+            Some(Arc::new(Metadata(headers.iter().map(header).collect())))
+        };
+        let theirs = of(&[("x-tenant", "a"), ("content-length", "7"), ("x-more", "1")]);
+        let mut ours = of(&[("x-tenant", "a"), ("content-length", "5"), ("x-less", "1")]);
+        Metadata::keep_common(&mut ours, theirs.as_deref());
+        assert_eq!(ours, of(&[("x-tenant", "a")]));
+        Metadata::keep_common(&mut ours, None);
+        assert_eq!(ours, None);
+        Metadata::keep_common(&mut ours, theirs.as_deref());
+        assert_eq!(ours, None, "of a sender of whom nothing is known");
+    }
+}
