@@ -55,7 +55,8 @@ struct Answer(HttpLimits);
 impl Http for Answer {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         black_box(request.body.len());
-        Ok(HttpResponse { status: 200, headers: Vec::new(), body: NOTHING_UNPROCESSED.into() })
+        let (status, headers) = (http::StatusCode::OK, http::HeaderMap::new());
+        Ok(HttpResponse { status, headers, body: NOTHING_UNPROCESSED.into() })
     }
 
     fn limits(&self) -> &HttpLimits {
