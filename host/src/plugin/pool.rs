@@ -266,7 +266,13 @@ impl Pool {
     /// Tells breaker and log how a batch fared.
     pub(super) fn note(&self, error: Option<&CallError>) {
         let (component, plugin) = (self.component.as_str(), self.plugin.name.as_str());
-        match error.map_or_else(|| self.breaker.succeeded(), |_| self.breaker.failed()) {
+        let turn = match error {
+            None => self.breaker.succeeded(),
+            Some(error) if error.kind.is_accident() => self.breaker.failed(),
+            // It works: it would not have this batch. Other senders' may be welcome.
+            Some(_) => Turn::None,
+        };
+        match turn {
             Turn::None => {}
             Turn::Opened { wait } => {
                 self.metrics.breaker_open.set(1.0);

@@ -153,7 +153,7 @@ error: `endpoint` is empty: say where to, as `host:4317`
 #[test]
 fn a_component_we_do_not_have_is_named_with_those_we_have() {
     refuses(
-        "receivers:\n  jaeger:\n  zipkins:\nprocessors:\n  batch:\nexporters:\n  debug:\nservice:\n  pipelines:\n    traces:\n      receivers: [jaeger]\n      processors: [batch]\n      exporters: [debug]\n",
+        "receivers:\n  jaeger:\n  zipkins:\nprocessors:\n  filter:\nexporters:\n  debug:\nservice:\n  pipelines:\n    traces:\n      receivers: [jaeger]\n      processors: [filter]\n      exporters: [debug]\n",
         "
 error: Spanloom has no receiver `jaeger`
  --> otel.yaml:2:3  receivers
@@ -169,11 +169,11 @@ error: Spanloom has no receiver `zipkins`
   |   ^^^^^^^ did you mean `zipkin`?
   = it has: otlp, zipkin
 
-error: Spanloom has no processor `batch`
+error: Spanloom has no processor `filter`
  --> otel.yaml:5:3  processors
   |
-5 |   batch:
-  |   ^^^^^
+5 |   filter:
+  |   ^^^^^^
   = it has no processors of its own; `plugins` adds some",
     );
 }
