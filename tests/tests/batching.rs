@@ -249,7 +249,12 @@ async fn a_plugin_of_the_config_takes_the_place_of_the_built_in_one() {
     let Some(component) = component("processor") else { return };
     let sink = Sink::start().await;
     let plugins = format!("plugins: {{batch: {{path: \"{}\"}}}}\n", component.display());
-    let spanloom = Spanloom::start(&(plugins + &config("", "{do: call-ungranted}", &sink))).await;
+    // It takes traces only.
+    let config = config("", "{do: call-ungranted}", &sink);
+    let of_traces =
+        config.lines().filter(|line| !line.starts_with("    metrics") && !line.starts_with("    logs"));
+    let config = of_traces.fold(plugins, |config, line| config + line + "\n");
+    let spanloom = Spanloom::start(&config).await;
     client::grpc(spanloom.grpc, Signal::Traces, payload::traces(0, 2)).await.unwrap();
     spanloom.finish().await;
     let spans = otlp::spans(&sink.accepted()[0].body);
