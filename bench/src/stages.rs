@@ -3,6 +3,7 @@
 //!
 //! A figure is what is added to a batch that merely passes: index, call, edits and encoding included.
 
+mod batch;
 mod native;
 mod table;
 
@@ -24,6 +25,7 @@ use spanloom::{
         config::{GrantsConfig, LimitsConfig},
         file::PluginFile,
     },
+    receipt::Receipt,
     telemetry::Telemetry,
 };
 
@@ -112,7 +114,8 @@ impl Way {
                 Run::Native(work) => work(spans),
                 Run::Stage(stage) => {
                     // Nothing refuses here.
-                    let _ = stage.consume(Batch::owed_to_nobody(wire::Batch::Spans(spans))).await;
+                    let spans = wire::Batch::Spans(spans);
+                    let _ = stage.consume(Batch::enter(spans, Receipt::unawaited(), Arc::from([]))).await;
                 }
                 Run::Exporter(exporter) => {
                     // It is not granted where it wants to send: what is measured ends where the host would send.
@@ -152,6 +155,10 @@ async fn ways(folder: &Path) -> anyhow::Result<Vec<Way>> {
     let empty: Arc<dyn Consumer> = Arc::new(process(r#"{"query_keys":[]}"#).await?);
     let processor = Arc::new(process(&redacts).await?);
     let both = Arc::new(sample(Arc::new(process(&redacts).await?)).await?);
+    let batch = load(folder, "builtin-batch").await?;
+    let batch = Arc::new(
+        PluginProcessor::start(&batch, &settings("{}", &telemetry)?, &telemetry, Arc::new(Encode)).await?,
+    );
     let exporter = settings(r#"{"url":"http://127.0.0.1:1/"}"#, &telemetry)?;
     let exporter = Arc::new(PluginExporter::start(&webhook, &exporter, &telemetry).await?);
     Ok(vec![
@@ -159,6 +166,9 @@ async fn ways(folder: &Path) -> anyhow::Result<Vec<Way>> {
         Way::plugin("empty plugin", Run::Stage(empty.clone())),
         Way { kind: Kind::Pass, ..Way::native("pass-through", native::pass).in_a_row(IN_A_ROW) },
         Way::plugin("empty plugin, in a row", Run::Stage(empty)).in_a_row(IN_A_ROW),
+        Way { kind: Kind::Native, ..Way::plugin("batch, in a row", batch::native(Arc::new(Encode))) }
+            .in_a_row(IN_A_ROW),
+        Way::plugin("batch, in a row", Run::Stage(batch)).in_a_row(IN_A_ROW),
         Way::native("sampler", native::sampler),
         Way::plugin("sampler", Run::Stage(Arc::new(sample(Arc::new(Encode)).await?))),
         Way::native("processor", native::processor),

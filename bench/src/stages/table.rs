@@ -25,7 +25,7 @@ pub(super) fn print(payload: &Payload, ways: &[Way]) {
         let plugin = median(&way.samples_ns) / spans - pass;
         match of(way.task, Kind::Native).map(|native| native - pass) {
             Some(native) => {
-                println!("  {:<24}{native:>10.0}{plugin:>10.0}{:>10.2}", way.task, plugin / native);
+                println!("  {:<24}{native:>10.1}{plugin:>10.1}{:>10.2}", way.task, plugin / native);
             }
             None => println!(
                 "  {:<24}{:>10}{plugin:>10.1}   ({:.2} µs a batch)",
