@@ -266,13 +266,9 @@ impl Pool {
     /// Tells breaker and log how a batch fared.
     pub(super) fn note(&self, error: Option<&CallError>) {
         let (component, plugin) = (self.component.as_str(), self.plugin.name.as_str());
-        let turn = match error {
-            None => self.breaker.succeeded(),
-            Some(error) if error.kind.is_accident() => self.breaker.failed(),
-            // It works: it would not have this batch. Other senders' may be welcome.
-            Some(_) => Turn::None,
-        };
-        match turn {
+        // One that would not have a batch works: other senders' may be welcome.
+        let accident = error.filter(|error| error.kind.is_accident());
+        match accident.map_or_else(|| self.breaker.succeeded(), |_| self.breaker.failed()) {
             Turn::None => {}
             Turn::Opened { wait } => {
                 self.metrics.breaker_open.set(1.0);
