@@ -76,7 +76,13 @@ impl Spanloom {
 
     /// Starts it as `spanloom run` alone does, but for the addresses: this machine may have a collector already.
     pub async fn start_default() -> Spanloom {
-        Self::start_elsewhere(&[], &[]).await
+        Self::start_default_with(&["--set", &format!("exporters::prometheus::endpoint={}", free_address())])
+            .await
+    }
+
+    /// As [`Spanloom::start_default`], with more arguments; one of them is to say where `prometheus` listens.
+    pub async fn start_default_with(args: &[&str]) -> Spanloom {
+        Self::start_elsewhere(args, &[]).await
     }
 
     /// Starts it with a config file that says nothing of addresses.

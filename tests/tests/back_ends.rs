@@ -21,7 +21,7 @@ const CREDENTIALS: [(&str, &str); 2] = [
 #[tokio::test]
 async fn a_collectors_config_takes_a_flask_application_to_x_ray_and_prometheus() {
     let (Some(moto), exposition) = (Moto::start().await, free_address()) else { return };
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/configs/collector.yaml");
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/collector/otelcol.yaml");
     // Its ports may be taken here; all else is as it is written, but for where X-Ray is.
     let endpoint = format!("exporters::awsxray::endpoint=http://{}", moto.address);
     let scraped = format!("exporters::prometheus::endpoint={exposition}");
@@ -59,6 +59,45 @@ async fn a_collectors_config_takes_a_flask_application_to_x_ray_and_prometheus()
     let ledger = spanloom.finish().await;
     let account = &ledger[&("traces".to_owned(), "awsxray".to_owned())];
     assert_eq!((account.received, account.delivered), (11, 11), "{account:?}");
+}
+
+/// What `spanloom run` alone shows a Prometheus of the traces that it receives.
+#[tokio::test]
+async fn the_default_config_shows_who_calls_whom_and_how_long_it_takes() {
+    let exposition = free_address();
+    let sets = [
+        format!("exporters::prometheus::endpoint={exposition}"),
+        "connectors::span_metrics::metrics_flush_interval=200ms".to_owned(),
+        "connectors::service_graph::metrics_flush_interval=200ms".to_owned(),
+    ];
+    let args: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    let spanloom = Spanloom::start_default_with(&args).await;
+    let endpoint = format!("http://{}", spanloom.grpc);
+    let sent =
+        spanloom_tests::command::spanloom(&["generate", "traces", "--endpoint", &endpoint, "--total", "500"])
+            .await;
+    assert_eq!(sent.code, 0, "{}{}", sent.stdout, sent.stderr);
+    let calls = r#"traces_span_metrics_calls_total{"#;
+    let duration = r#"traces_span_metrics_duration_milliseconds_bucket{"#;
+    let graph = r#"traces_service_graph_request_total{client="frontend""#;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let scrape =
+            http_client().get(format!("http://{exposition}/metrics")).send().await.expect("a scrape");
+        let scrape = scrape.text().await.expect("text");
+        let counted: f64 = scrape.lines().filter(|line| line.starts_with(calls)).filter_map(value).sum();
+        if counted == 500.0 && scrape.contains(duration) && scrape.contains(graph) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{counted} of 500 spans are counted:\n{scrape}");
+        sleep(Duration::from_millis(100)).await;
+    }
+    spanloom.finish().await;
+}
+
+/// Of a line of an exposition.
+fn value(line: &str) -> Option<f64> {
+    line.rsplit(' ').next()?.parse().ok()
 }
 
 async fn wait_for_documents(moto: &Moto, count: usize) -> Vec<Value> {
