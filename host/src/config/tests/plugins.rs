@@ -396,10 +396,10 @@ error: what the connector `count/a` makes of traces no pipeline gets: it is a re
   |                                              ^^^^^^^
 
 error: the connector `count/a` emits metrics, and the pipeline `logs` carries logs
- --> otel.yaml:8:24  service › pipelines › logs › receivers › [0]
+ --> otel.yaml:8:25  service › pipelines › logs › receivers › [0]
   |
 8 |     logs: { receivers: [count/a], exporters: [debug] }
-  |                        ^^^^^^^",
+  |                         ^^^^^^^",
     );
 }
 
