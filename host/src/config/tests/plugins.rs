@@ -18,6 +18,7 @@ async fn open(config: &str) -> (Files, Result<Opened, ConfigError>) {
     write("redact.wasm", Guest { schema: SCHEMA, ..Guest::default() });
     write("keep.wasm", Guest { role: "sampling", ..Guest::default() });
     write("send.wasm", Guest { role: "exporting", schema: SCHEMA, needs_http: true });
+    write("count.wasm", Guest { role: "connecting", ..Guest::default() });
     write("badschema.wasm", Guest { schema: r#"{"type": 5}"#, ..Guest::default() });
     let opened = Config::open(&[files.path("otel.yaml")], &[], &env, &registry()).await;
     (files, opened)
@@ -359,5 +360,55 @@ warning: no component is of the plugin `redact`
   |
 1 | plugins: { redact: { path: redact.wasm } }
   |            ^^^^^^ it will not run"
+    );
+}
+
+/// A config whose connector is a plugin with these keys.
+fn connected(plugin: &str, receiver: &str) -> String {
+    format!(
+        "plugins: {{ count: {{ path: count.wasm{plugin} }} }}
+receivers: {{ otlp: }}
+exporters: {{ debug: }}
+connectors: {{ count/a: }}
+service:
+  pipelines:
+    traces: {{ receivers: [otlp], exporters: [count/a] }}
+    {receiver}: {{ receivers: [count/a], exporters: [debug] }}
+"
+    )
+}
+
+/// It says itself what it emits.
+#[test]
+fn a_plugin_may_be_a_connector() {
+    let (_, opened) = open(&connected("", "metrics"));
+    let Opened { registry, warnings, .. } = opened.unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let count = registry.find(Kind::Connector, "count").unwrap();
+    assert_eq!((count.signals(), count.emits()), (&[wire::Signal::Traces][..], &[wire::Signal::Metrics][..]));
+    refuses(
+        &connected("", "logs"),
+        "
+error: what the connector `count/a` makes of traces no pipeline gets: it is a receiver of `logs`
+ --> otel.yaml:7:46  service › pipelines › traces › exporters › [0]
+  |
+7 |     traces: { receivers: [otlp], exporters: [count/a] }
+  |                                              ^^^^^^^
+
+error: the connector `count/a` emits metrics, and the pipeline `logs` carries logs
+ --> otel.yaml:8:25  service › pipelines › logs › receivers › [0]
+  |
+8 |     logs: { receivers: [count/a], exporters: [debug] }
+  |                         ^^^^^^^",
+    );
+}
+
+#[test]
+fn a_connector_passes_nothing_by() {
+    let (files, opened) = open(&connected(", on_failure: pass", "metrics"));
+    let shown = files.strip(&opened.map(drop).expect_err("the config is wrong").to_string());
+    assert!(
+        shown.contains("a connector has nothing to pass on") && shown.contains("plugins › count"),
+        "{shown}"
     );
 }
