@@ -402,7 +402,13 @@ impl Pool {
     async fn start(&self) -> Result<Instance, CallError> {
         let mut guest = Instance::start(&self.plugin.exports, &self.shared).await?;
         match guest.configure(self.role, &self.config).await? {
-            Ok(()) => Ok(guest),
+            Ok(()) => {
+                // It may have asked to be woken already.
+                if guest.wake_at().is_some() {
+                    self.wakes.notify_one();
+                }
+                Ok(guest)
+            }
             Err(refusal) => Err(CallError::new(
                 CallErrorKind::Start,
                 format!("it refuses its config: {}: {}", refusal.path, refusal.message),
