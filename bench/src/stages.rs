@@ -47,6 +47,9 @@ pub(crate) struct StagesArgs {
     /// How long to measure
     #[arg(long, default_value_t = 15)]
     seconds: u64,
+    /// Only what has this in its name, to look at it with a profiler
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
 }
 
 /// One way to do one task.
@@ -92,6 +95,7 @@ pub(crate) fn run(args: &StagesArgs) -> anyhow::Result<()> {
         for spans in [1_000, 100] {
             let payload = Payload::new(spans);
             let mut ways = ways(&args.plugins).await?;
+            ways.retain(|way| args.only.as_ref().is_none_or(|only| way.task.contains(only.as_str())));
             let deadline = Instant::now() + Duration::from_secs(args.seconds) / 2;
             while Instant::now() < deadline {
                 for way in &mut ways {
