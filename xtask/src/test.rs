@@ -25,6 +25,9 @@ pub fn run(args: &TestArgs) -> Result<ExitCode> {
     Ok(summary.finish())
 }
 
+/// Makes something ready on this machine, and says how it is found.
+type Install = fn() -> Result<tools::Ready>;
+
 /// Everything that is a test, as steps of a longer run.
 pub fn steps(summary: &mut Summary, filters: &[String]) {
     summary.step("invariants of the source tree", tidy::check);
@@ -39,7 +42,7 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         }
     });
     let mut environment = Vec::new();
-    let installs: [(_, fn() -> Result<tools::Ready>); 4] = [
+    let installs: [(_, Install); 4] = [
         ("Python clients", python::install),
         ("Node clients", node::install),
         ("moto and a traced application", back_ends::moto),

@@ -53,7 +53,8 @@ pub(super) struct Exports {
 /// One guest. Used by one call at a time.
 pub(super) struct Instance {
     store: Store<Guest>,
-    functions: Functions,
+    /// In a box, since the instance goes out of its slot and back with each call.
+    functions: Box<Functions>,
     call_timeout: Duration,
     held_bytes: usize,
     pub(super) calls: u64,
@@ -129,7 +130,7 @@ impl Instance {
                 exports.$export.as_ref().map(|indices| indices.load(&mut store, &instance)).transpose()?
             };
         }
-        let functions = Functions {
+        let functions = Box::new(Functions {
             processing: load!(processing),
             sampling: load!(sampling),
             exporting: load!(exporting),
@@ -139,7 +140,7 @@ impl Instance {
             flush: load!(flush),
             handover: load!(handover),
             http_handler: load!(http_handler),
-        };
+        });
         Ok(Instance {
             store,
             functions,
@@ -173,7 +174,7 @@ impl Instance {
         role: Role,
         config: &str,
     ) -> Result<Result<(), ConfigError>, CallError> {
-        let Functions { processing, sampling, exporting, connecting, .. } = &self.functions;
+        let Functions { processing, sampling, exporting, connecting, .. } = &*self.functions;
         let (processing, sampling) = (processing.clone(), sampling.clone());
         let (exporting, connecting) = (exporting.clone(), connecting.clone());
         self.call(async |store| match role {
@@ -187,7 +188,7 @@ impl Instance {
 
     /// Gives a processor or a connector a batch.
     pub(super) async fn process(&mut self, batch: Batch) -> Result<Passed, Undone> {
-        let Functions { processing, connecting, .. } = &self.functions;
+        let Functions { processing, connecting, .. } = &*self.functions;
         let (processing, connecting) = (processing.clone(), connecting.clone());
         let custody = &mut self.store.data_mut().custody;
         if custody.is_full(self.held_bytes) {

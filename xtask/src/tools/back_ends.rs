@@ -21,7 +21,7 @@ pub fn moto() -> Result<Ready> {
 /// `SPANLOOM_PROMETHEUS` and `SPANLOOM_PROMTOOL`: the user's own, else out of Debian's package, which is unpacked into the
 /// cache: installed, it would start a server.
 pub fn prometheus() -> Result<Ready> {
-    let [prometheus, promtool] = ["prometheus", "promtool"].map(|program| in_path(program));
+    let [prometheus, promtool] = ["prometheus", "promtool"].map(in_path);
     let (prometheus, promtool) = match (prometheus, promtool) {
         (Some(prometheus), Some(promtool)) => (prometheus, promtool),
         _ => unpacked()?,
