@@ -93,10 +93,14 @@ impl GuestMetrics {
     }
 
     /// The Collector's `batch` processor has metrics of its own, `otelcol_processor_batch_…`: a plugin may have those of
-    /// its name.
+    /// its name, with or without its underscores (`otelcol_connector_servicegraph_…`).
     fn is_hosts(&self, name: &str) -> bool {
-        let own = format!("otelcol_processor_{}_", self.plugin);
-        !name.starts_with(&own) && (name.starts_with("spanloom_") || name.starts_with("otelcol_"))
+        let is_own = |kind| {
+            let of_name = |own: &str| name.starts_with(&format!("otelcol_{kind}_{own}_"));
+            of_name(&self.plugin) || of_name(&self.plugin.replace('_', ""))
+        };
+        let is_own = ["processor", "connector"].into_iter().any(is_own);
+        !is_own && (name.starts_with("spanloom_") || name.starts_with("otelcol_"))
     }
 }
 
