@@ -82,8 +82,9 @@ impl PluginType {
             None => return Ok(Adapted::plain(own, self.grants.clone())),
         };
         if !self.grants.http.is_empty() {
-            adapted.grants = self.grants.clone();
+            adapted.grants.http.clone_from(&self.grants.http);
         }
+        adapted.grants.store = self.grants.store.or(adapted.grants.store);
         Ok(adapted)
     }
 
