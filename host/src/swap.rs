@@ -1,0 +1,3 @@
+//! Changing what runs while it runs: plugins and the config.
+
+pub mod watch;
