@@ -83,6 +83,11 @@ impl Breaker {
         Turn::Opened { wait: state.wait }
     }
 
+    /// What is called from now on has not failed yet.
+    pub(super) fn reset(&self) {
+        *self.state() = State::default();
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }

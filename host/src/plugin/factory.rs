@@ -11,8 +11,8 @@ use wire::Signal;
 pub use load::Plugins;
 
 use super::{
-    Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler,
-    Role, StageSettings,
+    Limits, Live, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor,
+    PluginSampler, Role, StageSettings,
     builtin::{Adapted, Builtin},
     config::GrantsConfig,
     schema::{self, ConfigSchema},
@@ -222,6 +222,10 @@ impl Processor for PluginProcessor {
     async fn shutdown(&self, deadline: Instant) {
         by(deadline, PluginProcessor::shutdown(self)).await;
     }
+
+    fn live(&self) -> Option<Live> {
+        Some(PluginProcessor::live(self))
+    }
 }
 
 #[async_trait::async_trait]
@@ -229,12 +233,21 @@ impl Connector for PluginConnector {
     async fn shutdown(&self, deadline: Instant) {
         by(deadline, PluginConnector::shutdown(self)).await;
     }
+
+    fn live(&self) -> Option<Live> {
+        Some(PluginConnector::live(self))
+    }
 }
 
 #[async_trait::async_trait]
 impl Processor for PluginSampler {
-    /// It holds nothing.
-    async fn shutdown(&self, _: Instant) {}
+    async fn shutdown(&self, deadline: Instant) {
+        by(deadline, PluginSampler::shutdown(self)).await;
+    }
+
+    fn live(&self) -> Option<Live> {
+        Some(PluginSampler::live(self))
+    }
 }
 
 async fn by(deadline: Instant, shutdown: impl Future<Output = ()>) {

@@ -18,6 +18,7 @@ pub struct Outside {
     pub(super) http: Arc<dyn Http>,
     /// None if it is not granted.
     pub(super) store: Option<Arc<KeyValues>>,
+    is_granted: bool,
 }
 
 impl Outside {
@@ -34,11 +35,17 @@ impl Outside {
             .map_err(|error| error.below("http"))?;
         let store = grants.store.map(StoreGrantConfig::open).transpose();
         let store = store.map_err(|error| error.below("store"))?;
-        Ok(Outside { http: Arc::new(http), store: store.map(Arc::new) })
+        let is_granted = !grants.http.is_empty() || store.is_some();
+        Ok(Outside { http: Arc::new(http), store: store.map(Arc::new), is_granted })
     }
 
     /// For who tries a plugin: every request goes to `http`, and there is a store of its own.
     pub fn of_trial(http: Arc<dyn Http>) -> Outside {
-        Outside { http, store: Some(Arc::new(KeyValues::new(TRIAL_STORE_BYTES))) }
+        Outside { http, store: Some(Arc::new(KeyValues::new(TRIAL_STORE_BYTES))), is_granted: true }
+    }
+
+    /// Whether there is anything that its guests reach.
+    pub(super) fn is_granted(&self) -> bool {
+        self.is_granted
     }
 }
