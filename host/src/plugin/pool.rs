@@ -323,11 +323,9 @@ impl Pool {
         let Some(mut guest) = slot.take() else {
             return Err(Undone::holding(CallError::new(CallErrorKind::Start, "it is not there"), Vec::new()));
         };
-        let (begun, wake_at) = (Instant::now(), guest.wake_at());
+        let wake_at = guest.wake_at();
         let outcome = call(&mut guest).await;
-        // Reading the clock costs a good part of what an empty call does: one look serves for all.
-        let ended = Instant::now();
-        self.metrics.busy(ended - begun);
+        self.metrics.busy(guest.take_busy());
         self.metrics.forgotten(guest.take_items_forgotten());
         match &outcome {
             Ok(_) => self.metrics.succeeded(),
@@ -337,14 +335,14 @@ impl Pool {
             if guest.wake_at() != wake_at {
                 self.wakes.notify_one();
             }
-            self.keep(slot, guest, ended);
+            self.keep(slot, guest);
         }
         outcome
     }
 
     /// Puts the guest back, unless its time has come. One that has something to hand over stays until it is tended to.
-    fn keep(&self, slot: &mut Option<Instance>, guest: Instance, now: Instant) {
-        match self.is_due(&guest, now) {
+    fn keep(&self, slot: &mut Option<Instance>, guest: Instance) {
+        match self.is_due(&guest, guest.idle_since) {
             Some(why) if guest.is_empty() && !guest.hands_over() => self.metrics.recycled(why),
             due => {
                 if due.is_some() && guest.hands_over() {
