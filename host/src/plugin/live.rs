@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use wire::Signal;
 
 use super::{
-    CallError, CallErrorKind, Figures, Plugin, Role, StageSettings,
+    CallError, CallErrorKind, Figures, Outside, Plugin, Role, StageSettings,
     custody::TakenBack,
     generation::Generation,
     guest::Shared,
@@ -15,7 +15,7 @@ use super::{
     pool::Pool,
     probation::{Probation, Verdict},
 };
-use crate::pipeline::Batch;
+use crate::{pipeline::Batch, telemetry::Telemetry};
 
 /// Cheap to clone; all clones are the same component.
 #[derive(Clone)]
@@ -61,6 +61,14 @@ impl Live {
         self.0.metrics.plugin()
     }
 
+    pub(super) fn telemetry(&self) -> &Arc<Telemetry> {
+        self.0.metrics.telemetry()
+    }
+
+    pub(super) fn outside(&self) -> Outside {
+        self.0.current().settings.outside.clone()
+    }
+
     pub fn running(&self) -> Running {
         let current = self.0.current();
         Running {
@@ -72,23 +80,24 @@ impl Live {
     }
 
     /// Starts and configures what a new generation will need first, and has it show on data made up for it that it works. Nothing
-    /// of what runs is touched. The settings are the running ones unless there are others.
+    /// of what runs is touched.
     ///
     /// # Errors
     /// When the component would have to be built anew, when an instance does not start, refuses the config, or fails.
     pub async fn prepare(
         &self,
         plugin: &Arc<Plugin>,
-        settings: Option<&StageSettings>,
+        settings: StageSettings,
     ) -> Result<Prepared, PrepareError> {
         let pool = &self.0;
         let current = Arc::clone(&pool.current());
-        let settings = settings.unwrap_or(&current.settings);
-        let shared = match std::ptr::eq(settings, &current.settings) {
-            true => current.shared.clone(),
-            false => settings.shared(plugin, pool.metrics.telemetry()),
+        let (before, outside) = (&current.settings, &settings.outside);
+        let shared = if before.limits == settings.limits && before.outside.is(outside) {
+            current.shared.clone()
+        } else {
+            settings.shared(plugin, pool.metrics.telemetry())
         };
-        let next = Generation::new(pool.next_number(), plugin, settings.clone(), shared);
+        let next = Generation::new(pool.next_number(), plugin, settings, shared);
         if let Some(difference) = difference(&current, &next) {
             return Err(PrepareError::OtherShape(difference));
         }

@@ -4,10 +4,7 @@ mod replay;
 mod succession;
 mod upkeep;
 
-use std::{
-    sync::{Arc, Mutex, atomic::AtomicU64},
-    time::Instant,
-};
+use std::sync::{Arc, Mutex, atomic::AtomicU64};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{MutexGuard, Notify, Semaphore, SemaphorePermit};
@@ -282,24 +279,23 @@ impl Pool {
             return Err(Undone::holding(CallError::new(CallErrorKind::Start, "it is not there"), Vec::new()));
         };
         let guest = &mut resident.instance;
-        let (begun, wake_at) = (Instant::now(), guest.wake_at());
+        let wake_at = guest.wake_at();
         let outcome = call(guest).await;
-        // Reading the clock costs a good part of what an empty call does: one look serves for all.
-        let ended = Instant::now();
-        self.metrics.busy(ended - begun);
+        let busy = guest.take_busy();
+        self.metrics.busy(busy);
         self.metrics.forgotten(guest.take_items_forgotten());
         match &outcome {
             Ok(_) => {
                 self.metrics.succeeded();
-                resident.generation.record.succeeded(items, ended - begun);
+                resident.generation.record.succeeded(items, busy);
             }
-            Err(undone) => self.failed(&resident.generation, &undone.error, ended - begun),
+            Err(undone) => self.failed(&resident.generation, &undone.error, busy),
         }
         if !outcome.as_ref().is_err_and(|undone| undone.error.kind.is_accident()) {
             if resident.instance.wake_at() != wake_at {
                 self.wakes.notify_one();
             }
-            self.keep(slot, resident, ended);
+            self.keep(slot, resident);
         }
         outcome
     }

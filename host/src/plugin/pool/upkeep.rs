@@ -78,9 +78,9 @@ impl Pool {
     }
 
     /// Puts the guest back, unless its time has come. One that has something to hand over stays until it is tended to.
-    pub(super) fn keep(&self, slot: &mut Slot, resident: Resident, now: Instant) {
+    pub(super) fn keep(&self, slot: &mut Slot, resident: Resident) {
         let guest = &resident.instance;
-        match self.is_due(&resident, now) {
+        match self.is_due(&resident, guest.idle_since) {
             Some(why) if guest.is_empty() && !guest.hands_over() => self.metrics.recycled(why),
             due => {
                 if due.is_some() && guest.hands_over() {
