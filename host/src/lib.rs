@@ -15,5 +15,6 @@ pub mod receiver;
 pub mod sending;
 pub mod server;
 pub mod service;
+pub mod swap;
 pub mod telemetry;
 pub mod tls;

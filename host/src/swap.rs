@@ -1,0 +1,3 @@
+//! Replacing what runs while batches pass: a plugin's version, and the config.
+
+pub mod status;
