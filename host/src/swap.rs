@@ -1,3 +1,4 @@
-//! Changing what runs while it runs: plugins and the config.
+//! Replacing what runs while batches pass: a plugin's version, and the config.
 
+pub mod status;
 pub mod watch;

@@ -61,6 +61,14 @@ pub(super) struct TakenBack {
     pub(super) held: Vec<Batch>,
 }
 
+impl TakenBack {
+    pub(super) fn all(self) -> Vec<Batch> {
+        let mut all = self.held;
+        all.extend(self.own);
+        all
+    }
+}
+
 /// What a call let go.
 #[derive(Debug, Default)]
 pub(super) struct Passed {

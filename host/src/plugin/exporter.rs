@@ -9,6 +9,7 @@ use super::{
         imported::types::Failure,
     },
     instance::Undone,
+    live::Live,
     pool::{GuestUsage, Outcome, Pool},
     tending::{Settle, Tending},
 };
@@ -21,7 +22,6 @@ use crate::{
 /// Shows each batch to a guest, which sends it.
 pub struct PluginExporter {
     pool: Arc<Pool>,
-    on_failure: OnFailure,
     tending: Tending,
 }
 
@@ -32,7 +32,7 @@ struct Nothing(Arc<Pool>);
 impl Settle for Nothing {
     async fn settle(&self, outcomes: Vec<Outcome>) {
         for error in outcomes.iter().filter_map(Outcome::error) {
-            self.0.metrics.report(&self.0.plugin, error, "what it had in hand is lost");
+            self.0.metrics.report(&self.0.plugin(), error, "what it had in hand is lost");
         }
     }
 }
@@ -45,7 +45,7 @@ impl PluginExporter {
     ) -> anyhow::Result<PluginExporter> {
         let pool = settings.pool(plugin, Role::Exporter, telemetry).await?;
         let tending = Tending::start(&pool, Arc::new(Nothing(pool.clone()))).await?;
-        Ok(PluginExporter { pool, on_failure: settings.on_failure, tending })
+        Ok(PluginExporter { pool, tending })
     }
 }
 
@@ -72,6 +72,10 @@ impl Exporter for PluginExporter {
     async fn shutdown(&self) {
         self.tending.shutdown().await;
     }
+
+    fn live(&self) -> Option<Live> {
+        Some(self.pool.live())
+    }
 }
 
 impl PluginExporter {
@@ -82,12 +86,13 @@ impl PluginExporter {
 
     fn accident(&self, error: &CallError) -> ExportError {
         let message = error.to_string();
-        let consequence = match self.on_failure {
+        let on_failure = self.pool.on_failure();
+        let consequence = match on_failure {
             OnFailure::Drop => "the batch is dropped",
             OnFailure::Reject | OnFailure::Pass => "the batch is tried again",
         };
-        self.pool.metrics.report(&self.pool.plugin, error, consequence);
-        match self.on_failure {
+        self.pool.metrics.report(&self.pool.plugin(), error, consequence);
+        match on_failure {
             OnFailure::Drop => ExportError::Permanent { message },
             OnFailure::Reject | OnFailure::Pass => ExportError::Retryable { message, after: None },
         }

@@ -11,8 +11,8 @@ use wire::Signal;
 pub use load::Plugins;
 
 use super::{
-    Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler,
-    Role, StageSettings,
+    Limits, Live, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor,
+    PluginSampler, Prepared, Role, StageSettings,
     builtin::{Adapted, Builtin},
     config::GrantsConfig,
     schema::{self, ConfigSchema},
@@ -126,13 +126,34 @@ impl PluginType {
     fn settings(&self, adapted: &Adapted, context: &BuildContext<'_>) -> Result<StageSettings, ConfigError> {
         let component = context.id.to_string();
         let outside = Outside::new(&component, &adapted.grants, &self.limits, context.telemetry)?;
-        Ok(StageSettings {
+        Ok(self.settings_with(component, adapted, outside))
+    }
+
+    fn settings_with(&self, component: String, adapted: &Adapted, outside: Outside) -> StageSettings {
+        StageSettings {
             component,
             config: adapted.config.to_string(),
             limits: self.limits.clone(),
             outside,
             on_failure: self.on_failure,
-        })
+        }
+    }
+
+    /// Makes ready what a running component would be with this plugin and this config. What it reaches outside goes on,
+    /// unless it is granted something else.
+    ///
+    /// # Errors
+    /// When the component would have to be built anew, or the plugin does not take its config, or fails.
+    pub async fn prepare(&self, live: &Live, config: &Node) -> Result<Prepared, ConfigError> {
+        let adapted = self.fully_adapted(config).await?;
+        let (grants, telemetry) = (&adapted.grants, live.telemetry());
+        let outside = live.outside().with_grants(live.component(), grants, &self.limits, telemetry)?;
+        let settings = self.settings_with(live.component().to_owned(), &adapted, outside);
+        live.prepare(&self.plugin, settings).await.map_err(not_started)
+    }
+
+    pub fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
     }
 }
 
@@ -222,6 +243,10 @@ impl Processor for PluginProcessor {
     async fn shutdown(&self, deadline: Instant) {
         by(deadline, PluginProcessor::shutdown(self)).await;
     }
+
+    fn live(&self) -> Option<Live> {
+        Some(PluginProcessor::live(self))
+    }
 }
 
 #[async_trait::async_trait]
@@ -229,12 +254,21 @@ impl Connector for PluginConnector {
     async fn shutdown(&self, deadline: Instant) {
         by(deadline, PluginConnector::shutdown(self)).await;
     }
+
+    fn live(&self) -> Option<Live> {
+        Some(PluginConnector::live(self))
+    }
 }
 
 #[async_trait::async_trait]
 impl Processor for PluginSampler {
-    /// It holds nothing.
-    async fn shutdown(&self, _: Instant) {}
+    async fn shutdown(&self, deadline: Instant) {
+        by(deadline, PluginSampler::shutdown(self)).await;
+    }
+
+    fn live(&self) -> Option<Live> {
+        Some(PluginSampler::live(self))
+    }
 }
 
 async fn by(deadline: Instant, shutdown: impl Future<Output = ()>) {

@@ -6,6 +6,7 @@ use futures::future::join_all;
 
 use super::{
     Concurrency, Plugin, Role, StageSettings,
+    live::Live,
     pool::{GuestUsage, Outcome, Place},
     stage::Stage,
     tending::{Settle, Tending},
@@ -29,9 +30,13 @@ impl PluginProcessor {
         next: Arc<dyn Consumer>,
     ) -> anyhow::Result<PluginProcessor> {
         let pool = settings.pool(plugin, Role::Processor, telemetry).await?;
-        let stage = Arc::new(Stage::new(pool, next, settings.on_failure));
+        let stage = Arc::new(Stage::new(pool, next));
         let tending = Tending::start(&stage.pool, stage.clone()).await?;
         Ok(PluginProcessor { stage, tending })
+    }
+
+    pub fn live(&self) -> Live {
+        self.stage.pool.live()
     }
 
     /// What its guests use at this moment.
@@ -48,15 +53,18 @@ impl PluginProcessor {
 #[async_trait::async_trait]
 impl Consumer for PluginProcessor {
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let plugin = &self.stage.pool.plugin;
-        if !plugin.description.signals.contains(&batch.data.signal()) {
+        let (takes, concurrency) = {
+            let description = &self.stage.pool.current().plugin.description;
+            (description.signals.contains(&batch.data.signal()), description.concurrency)
+        };
+        if !takes {
             return self.stage.next.consume(batch).await;
         }
         self.stage.learn(&batch);
         let Some(_admission) = self.stage.pool.admit() else {
             return self.stage.fall_back(Stage::left_alone(batch), true).await;
         };
-        if plugin.description.concurrency == Concurrency::Stateless {
+        if concurrency == Concurrency::Stateless {
             return self.stage.process(Place::Any, batch).await;
         }
         // Its guests may hold batches of several senders: none of them may end a call by going away.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     CallError, Plugin, Role, StageSettings, bindings::exported::sampling::Decision, instance::Undone,
-    pool::GuestUsage, stage::Stage,
+    live::Live, pool::GuestUsage, stage::Stage, tending::Tending,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
@@ -13,7 +13,8 @@ use crate::{
 
 /// Shows the traces of each batch to a guest and hands on those that it keeps.
 pub struct PluginSampler {
-    stage: Stage,
+    stage: Arc<Stage>,
+    tending: Tending,
     metrics: SamplerMetrics,
 }
 
@@ -43,10 +44,21 @@ impl PluginSampler {
         settings: &StageSettings,
         telemetry: &Arc<Telemetry>,
         next: Arc<dyn Consumer>,
-    ) -> Result<PluginSampler, CallError> {
+    ) -> anyhow::Result<PluginSampler> {
         let pool = settings.pool(plugin, Role::Sampler, telemetry).await?;
-        let stage = Stage::new(pool, next, settings.on_failure);
-        Ok(PluginSampler { stage, metrics: SamplerMetrics::new(telemetry, &settings.component) })
+        let stage = Arc::new(Stage::new(pool, next));
+        let tending = Tending::start(&stage.pool, stage.clone()).await?;
+        let metrics = SamplerMetrics::new(telemetry, &settings.component);
+        Ok(PluginSampler { stage, tending, metrics })
+    }
+
+    pub fn live(&self) -> Live {
+        self.stage.pool.live()
+    }
+
+    /// Called when no batch will follow.
+    pub async fn shutdown(&self) {
+        self.tending.shutdown().await;
     }
 
     /// What its guests use at this moment.

@@ -28,7 +28,7 @@ pub(super) struct Tending {
 
 impl Tending {
     pub(super) async fn start(pool: &Arc<Pool>, settle: Arc<dyn Settle>) -> anyhow::Result<Tending> {
-        let handler = if pool.plugin.answers_http() { Handler::start(pool).await? } else { None };
+        let handler = if pool.plugin().answers_http() { Handler::start(pool).await? } else { None };
         let stop = CancellationToken::new();
         let task = tokio::spawn(tend(pool.clone(), settle.clone(), stop.clone()));
         Ok(Tending { pool: pool.clone(), settle, stop, task: Mutex::new(Some(task)), handler })
