@@ -7,6 +7,7 @@ use wire::Signal;
 
 use super::{
     ConfigError, Duration, Finding, Node,
+    admin::AdminConfig,
     check::check,
     expand::Env,
     load::{Loaded, load},
@@ -47,6 +48,7 @@ pub struct ServiceConfig {
     pub extensions: Vec<ComponentId>,
     pub pipelines: BTreeMap<PipelineId, PipelineConfig>,
     pub telemetry: TelemetryConfig,
+    pub admin: AdminConfig,
     /// How long a drain may take; what is left then is dropped and counted. Ours, not the Collector's.
     pub shutdown_timeout: Duration,
 }
@@ -72,7 +74,7 @@ struct PluginName(String);
 
 const SECTIONS: [&str; 7] =
     ["receivers", "processors", "exporters", "connectors", "extensions", "plugins", "service"];
-const SERVICE_KEYS: [&str; 4] = ["extensions", "pipelines", "telemetry", "shutdown_timeout"];
+const SERVICE_KEYS: [&str; 5] = ["extensions", "pipelines", "telemetry", "admin", "shutdown_timeout"];
 
 impl Config {
     /// Loads ([`load`]) and reads a config, loads its plugins, and checks ([`check`]) all else against them and what
@@ -161,6 +163,7 @@ impl Default for ServiceConfig {
             extensions: Vec::new(),
             pipelines: BTreeMap::new(),
             telemetry: TelemetryConfig::default(),
+            admin: AdminConfig::default(),
             shutdown_timeout: Duration::from_secs(30),
         }
     }
@@ -209,6 +212,7 @@ fn read_service(service: &Node, findings: &mut Vec<Finding>) -> ServiceConfig {
             .filter_map(|(id, node)| Some((id, keep(node.read(), findings)?)))
             .collect(),
         telemetry: read_key(service, "telemetry", findings).unwrap_or(defaults.telemetry),
+        admin: read_key(service, "admin", findings).unwrap_or(defaults.admin),
         shutdown_timeout: read_key(service, "shutdown_timeout", findings)
             .unwrap_or(defaults.shutdown_timeout),
     }
