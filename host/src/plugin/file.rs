@@ -84,6 +84,17 @@ impl Sha256 {
     pub fn of(bytes: &[u8]) -> Sha256 {
         Sha256(sha2::Sha256::digest(bytes).into())
     }
+
+    /// Of a file of at most the size that a plugin's may have, without keeping its bytes. Blocks.
+    pub fn of_file(path: &Path) -> io::Result<Sha256> {
+        let file = fs::File::open(path)?;
+        let mut hasher = sha2::Sha256::new();
+        let limit_bytes = SIZE_LIMIT_BYTES as u64;
+        if io::copy(&mut file.take(limit_bytes + 1), &mut hasher)? > limit_bytes {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(Sha256(hasher.finalize().into()))
+    }
 }
 
 impl FromStr for Sha256 {

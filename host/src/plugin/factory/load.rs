@@ -58,6 +58,13 @@ impl Plugins {
         self.types.iter()
     }
 
+    /// Puts a new version of one in its place.
+    pub fn replace(&mut self, with: &Arc<PluginType>) {
+        for known in self.types.iter_mut().filter(|known| known.plugin.name == with.plugin.name) {
+            known.clone_from(with);
+        }
+    }
+
     pub fn register(&self, registry: &mut Registry) {
         for plugin in &self.types {
             match plugin.kind() {
