@@ -30,7 +30,7 @@ pub use error::{ConfigError, Finding};
 pub use location::{KeyPath, Location};
 pub use node::Node;
 
-pub use root::{Config, PipelineConfig, PipelineId, ServiceConfig};
+pub use root::{Config, Opened, PipelineConfig, PipelineId, ServiceConfig};
 pub use types::{Duration, Secret, present};
 
 #[cfg(test)]

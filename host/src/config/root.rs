@@ -39,6 +39,8 @@ pub struct Opened {
     pub config: Config,
     /// What it may name: the registry that it was opened with, and its plugins.
     pub registry: Registry,
+    /// Those that its components use.
+    pub plugins: Plugins,
     pub warnings: Vec<Finding>,
 }
 
@@ -105,7 +107,7 @@ impl Config {
         match ConfigError::from_findings(findings) {
             Ok(()) => {
                 warnings.extend(doubts);
-                Ok(Opened { config, registry, warnings })
+                Ok(Opened { config, registry, plugins, warnings })
             }
             Err(error) => Err(error.after(warnings)),
         }

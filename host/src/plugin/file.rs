@@ -7,6 +7,7 @@ use std::{
     str::FromStr,
 };
 
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use sha2::Digest as _;
 
@@ -15,7 +16,7 @@ use super::card::{CardError, SIZE_LIMIT_BYTES};
 /// Read whole, before anything of it is believed.
 #[derive(Debug)]
 pub struct PluginFile {
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     pub sha256: Sha256,
 }
 
@@ -35,7 +36,8 @@ pub enum FileError {
 
 impl PluginFile {
     /// What is in memory already.
-    pub fn of_bytes(bytes: Vec<u8>) -> PluginFile {
+    pub fn of_bytes(bytes: impl Into<Bytes>) -> PluginFile {
+        let bytes = bytes.into();
         PluginFile { sha256: Sha256::of(&bytes), bytes }
     }
 
@@ -63,7 +65,7 @@ impl PluginFile {
         let sha256 = Sha256::of(&bytes);
         match pinned {
             Some(pinned) if pinned != sha256 => Err(FileError::OtherHash { path: shown(), found: sha256 }),
-            _ => Ok(PluginFile { bytes, sha256 }),
+            _ => Ok(PluginFile { bytes: bytes.into(), sha256 }),
         }
     }
 }
