@@ -62,7 +62,7 @@ impl Consumer for PluginProcessor {
         }
         self.stage.learn(&batch);
         let Some(_admission) = self.stage.pool.admit() else {
-            return self.stage.fall_back(Stage::left_alone(batch), true).await;
+            return Box::pin(self.stage.fall_back(Stage::left_alone(batch), true)).await;
         };
         if concurrency == Concurrency::Stateless {
             return self.stage.process(Place::Any, batch).await;
@@ -89,7 +89,7 @@ impl Stage {
             Outcome { passed, undone, lost } => {
                 self.settle(vec![Outcome { passed, undone: None, lost }]).await;
                 match undone {
-                    Some(undone) => self.fall_back(undone, true).await,
+                    Some(undone) => Box::pin(self.fall_back(undone, true)).await,
                     None => Ok(()),
                 }
             }
