@@ -8,6 +8,7 @@ use super::{
     Concurrency, Plugin, Role, StageSettings,
     live::Live,
     pool::{GuestUsage, Outcome, Place},
+    see_through::see_through,
     stage::Stage,
     tending::{Settle, Tending},
 };
@@ -69,13 +70,13 @@ impl Consumer for PluginProcessor {
         }
         // Its guests may hold batches of several senders: none of them may end a call by going away.
         let stage = self.stage.clone();
-        match tokio::spawn(async move { stage.process_by_trace(batch).await }).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::error!(component = self.stage.pool.component, "a call was given up: {error}");
-                Ok(())
+        let call = Box::pin(async move {
+            match concurrency {
+                Concurrency::ByTrace => Box::pin(stage.process_by_trace(batch)).await,
+                Concurrency::Single | Concurrency::Stateless => stage.process(Place::Slot(0), batch).await,
             }
-        }
+        });
+        see_through(&self.stage.pool.component, call).await
     }
 }
 
