@@ -59,20 +59,12 @@ async fn rollback(State(operator): Asked, Path(plugin): Path<String>) -> Respons
     attempted(operator.rollback(&plugin).await)
 }
 
-/// Answers `null`: nothing was attempted.
 async fn pause(State(operator): Asked, Path(plugin): Path<String>) -> Response {
-    match operator.pause(&plugin).await {
-        Ok(()) => answer::json(StatusCode::OK, &None::<Attempt>),
-        Err(error) => error.into_response(),
-    }
+    attempted(operator.pause(&plugin).await)
 }
 
 async fn resume(State(operator): Asked, Path(plugin): Path<String>) -> Response {
-    match operator.resume(&plugin).await {
-        Ok(Some(attempt)) => attempted(Ok(attempt)),
-        Ok(None) => answer::json(StatusCode::OK, &None::<Attempt>),
-        Err(error) => error.into_response(),
-    }
+    attempted(operator.resume(&plugin).await)
 }
 
 async fn reload(State(operator): Asked) -> Response {
