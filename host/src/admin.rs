@@ -2,7 +2,6 @@
 //! own unless the config says otherwise; it asks for no credentials.
 
 mod answer;
-mod control;
 mod guard;
 mod routes;
 
@@ -32,11 +31,11 @@ pub trait Operator: Send + Sync {
     /// Runs the version before the current one again.
     async fn rollback(&self, plugin: &str) -> Result<Attempt, OperatorError>;
 
-    /// From now on, changes of the plugin's file are not acted on. The outcome is `unchanged`.
-    async fn pause(&self, plugin: &str) -> Result<Attempt, OperatorError>;
+    /// From now on, changes of the plugin's file are not acted on.
+    async fn pause(&self, plugin: &str) -> Result<(), OperatorError>;
 
-    /// Changes of the plugin's file are acted on again, and so is what changed meanwhile.
-    async fn resume(&self, plugin: &str) -> Result<Attempt, OperatorError>;
+    /// Changes of the plugin's file are acted on again. What came of the one that was made meanwhile, if there was one.
+    async fn resume(&self, plugin: &str) -> Result<Option<Attempt>, OperatorError>;
 
     /// Reads the config again.
     async fn reload(&self) -> Result<Reload, OperatorError>;

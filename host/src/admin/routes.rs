@@ -59,12 +59,21 @@ async fn rollback(State(operator): Asked, Path(plugin): Path<String>) -> Respons
     attempted(operator.rollback(&plugin).await)
 }
 
+/// Answers `null`: nothing was attempted.
 async fn pause(State(operator): Asked, Path(plugin): Path<String>) -> Response {
-    attempted(operator.pause(&plugin).await)
+    match operator.pause(&plugin).await {
+        Ok(()) => answer::json(StatusCode::OK, &None::<Attempt>),
+        Err(error) => error.into_response(),
+    }
 }
 
+/// Answers `null` if nothing has changed meanwhile.
 async fn resume(State(operator): Asked, Path(plugin): Path<String>) -> Response {
-    attempted(operator.resume(&plugin).await)
+    match operator.resume(&plugin).await {
+        Ok(Some(attempt)) => attempted(Ok(attempt)),
+        Ok(None) => answer::json(StatusCode::OK, &None::<Attempt>),
+        Err(error) => error.into_response(),
+    }
 }
 
 async fn reload(State(operator): Asked) -> Response {

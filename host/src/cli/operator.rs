@@ -22,14 +22,6 @@ pub struct AdminArgs {
     pub admin: String,
 }
 
-/// What may be asked for of one plugin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    Rollback,
-    Pause,
-    Resume,
-}
-
 pub(super) struct Client {
     http: reqwest::Client,
     endpoint: Url,
@@ -89,13 +81,17 @@ impl Client {
         self.change(&["plugins", plugin, "swap"], &SwapRequest { file }).await
     }
 
-    pub(super) async fn wish(&self, plugin: &str, wish: Wish) -> Result<Attempt, ClientError> {
-        let wish = match wish {
-            Wish::Rollback => "rollback",
-            Wish::Pause => "pause",
-            Wish::Resume => "resume",
-        };
-        self.change(&["plugins", plugin, wish], &SwapRequest::default()).await
+    pub(super) async fn rollback(&self, plugin: &str) -> Result<Attempt, ClientError> {
+        self.change(&["plugins", plugin, "rollback"], &SwapRequest::default()).await
+    }
+
+    pub(super) async fn pause(&self, plugin: &str) -> Result<(), ClientError> {
+        self.change(&["plugins", plugin, "pause"], &SwapRequest::default()).await
+    }
+
+    /// What came of the change that was made meanwhile, if there was one.
+    pub(super) async fn resume(&self, plugin: &str) -> Result<Option<Attempt>, ClientError> {
+        self.change(&["plugins", plugin, "resume"], &SwapRequest::default()).await
     }
 
     pub(super) async fn reload(&self) -> Result<Reload, ClientError> {

@@ -141,6 +141,8 @@ async fn a_pause_and_its_end_are_said_with_what_came_of_them() {
     let expected = "resumed: changes of its file are acted on again\n\
                     swapped: redact runs 1.3.0 cdcdcdcdcdcd now, after 123 ms\n";
     assert_eq!((printed, requests), (done(expected), vec!["resume redact".to_owned()]));
+    let (printed, _) = asked(Recorded::new(None), &["plugin", "resume", "redact"]).await;
+    assert_eq!(printed, done("resumed: changes of its file are acted on again\n"));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::{
     cli::{
         Exit, Terminal,
-        operator::{AdminArgs, Wish, failed},
+        operator::{AdminArgs, failed},
     },
     swap::status::{Attempt, Outcome},
 };
@@ -88,32 +88,30 @@ pub async fn swap(args: &SwapArgs, terminal: &mut Terminal<'_>) -> anyhow::Resul
 }
 
 pub async fn rollback(args: &RollbackArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    wish(&args.plugin, Wish::Rollback, terminal).await
+    let PluginOf { name, admin } = &args.plugin;
+    match admin.client()?.rollback(name).await {
+        Ok(attempt) => report(name, &attempt, terminal),
+        Err(error) => failed(&error, terminal),
+    }
 }
 
 pub async fn pause(args: &PauseArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    wish(&args.plugin, Wish::Pause, terminal).await
+    let PluginOf { name, admin } = &args.plugin;
+    if let Err(error) = admin.client()?.pause(name).await {
+        return failed(&error, terminal);
+    }
+    writeln!(terminal.out, "paused: changes of its file wait for `spanloom plugin resume {name}`")?;
+    Ok(Exit::Done)
 }
 
 pub async fn resume(args: &ResumeArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    wish(&args.plugin, Wish::Resume, terminal).await
-}
-
-async fn wish(plugin: &PluginOf, wish: Wish, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    let attempt = match plugin.admin.client()?.wish(&plugin.name, wish).await {
+    let PluginOf { name, admin } = &args.plugin;
+    let attempt = match admin.client()?.resume(name).await {
         Ok(attempt) => attempt,
         Err(error) => return failed(&error, terminal),
     };
-    let name = &plugin.name;
-    match wish {
-        Wish::Pause => {
-            writeln!(terminal.out, "paused: changes of its file wait for `spanloom plugin resume {name}`")?;
-            return Ok(Exit::Done);
-        }
-        Wish::Resume => writeln!(terminal.out, "resumed: changes of its file are acted on again")?,
-        Wish::Rollback => {}
-    }
-    report(name, &attempt, terminal)
+    writeln!(terminal.out, "resumed: changes of its file are acted on again")?;
+    attempt.map_or(Ok(Exit::Done), |attempt| report(name, &attempt, terminal))
 }
 
 /// Says what came of it. That something else runs than was asked for is a failure.
