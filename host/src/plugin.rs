@@ -35,6 +35,7 @@ mod processor;
 mod runtime;
 mod sampler;
 pub mod schema;
+mod see_through;
 mod stage;
 pub mod store;
 mod tending;

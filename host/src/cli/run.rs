@@ -1,5 +1,7 @@
 //! `spanloom run`: starts the service and keeps it until a signal ends it.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -7,8 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ConfigArgs, Exit, Terminal};
 use crate::{
+    admin::{self, Operator as _},
     component::Registry,
     config::{Config, expand::process_env},
+    receiver::Running,
     service::{Drained, Service},
     swap::control::{Control, Controller, Sources},
     telemetry::logs,
@@ -70,8 +74,13 @@ pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_
         sets: args.config.set.clone(),
         registry: registry.clone(),
     };
+    let admin = opened.config.service.admin.clone();
     let (controller, control) = Controller::new(service, opened, sources);
-    serve(controller, control, &mut signals).await.map(|()| Exit::Done)
+    let operators = Running::default();
+    admin::serve(&admin, Arc::new(control.clone()), &operators).await?;
+    let served = serve(controller, control, &mut signals).await;
+    operators.stop.cancel();
+    served.map(|()| Exit::Done)
 }
 
 /// Until SIGTERM or Ctrl-C; then drains. A second signal ends the draining at once.

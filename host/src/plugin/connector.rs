@@ -12,6 +12,7 @@ use super::{
     live::Live,
     pool::{GuestUsage, Outcome, Place, Pool},
     processor::split_by_trace,
+    see_through::see_through,
     stage,
     tending::{Settle, Tending},
 };
@@ -72,17 +73,11 @@ impl PluginConnector {
 
 #[async_trait::async_trait]
 impl Consumer for PluginConnector {
-    /// On a task of its own: once the call has been made its outcome goes on, whether the sender is still there or not.
+    /// Once the call has been made its outcome goes on, whether the sender is still there or not.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let junction = self.junction.clone();
-        match tokio::spawn(async move { junction.consume(batch).await }).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                let component = &self.junction.pool.component;
-                tracing::error!(component, "a call was given up: {error}");
-                Ok(())
-            }
-        }
+        let call = Box::pin(async move { junction.consume(batch).await });
+        see_through(&self.junction.pool.component, call).await
     }
 }
 

@@ -29,6 +29,7 @@ use super::{
     },
     card::Role,
     custody::{Passed, TakenBack},
+    deadline::Deadline,
     describe::{self, Description},
     failure::{CallError, CallErrorKind},
     guest::{Guest, Shared},
@@ -56,6 +57,7 @@ pub(super) struct Instance {
     store: Store<Guest>,
     /// In a box, since the instance goes out of its slot and back with each call.
     functions: Box<Functions>,
+    deadline: Deadline,
     call_timeout: Duration,
     held_bytes: usize,
     pub(super) calls: u64,
@@ -150,6 +152,7 @@ impl Instance {
         Ok(Instance {
             store,
             functions,
+            deadline,
             call_timeout,
             held_bytes: shared.limits.held_bytes,
             calls: 0,
@@ -358,10 +361,9 @@ impl Instance {
     ) -> Result<T, CallError> {
         self.calls += 1;
         let begun = Instant::now();
-        let deadline = self.store.data().deadline.clone();
-        deadline.start(begun, self.call_timeout);
+        self.deadline.start(begun, self.call_timeout);
         self.store.set_epoch_deadline(1);
-        let outcome = deadline.limit(pin!(call(&mut self.store))).await;
+        let outcome = self.deadline.limit(pin!(call(&mut self.store))).await;
         self.idle_since = Instant::now();
         self.busy += self.idle_since - begun;
         outcome.map_err(|error| CallError::of(&error))

@@ -154,7 +154,8 @@ impl Pool {
         let mut lease = self.lease(place).await;
         match self.give(&mut lease.slot, batch).await {
             Ok(passed) => Outcome::of(passed),
-            Err(undone) => self.replay(&mut lease.slot, undone).await,
+            // In a box: the future of a call that goes well is moved often, and had better be small.
+            Err(undone) => Box::pin(self.replay(&mut lease.slot, undone)).await,
         }
     }
 
@@ -255,7 +256,7 @@ impl Pool {
     async fn lease(&self, place: Place) -> Lease<'_> {
         let (permit, idle) = match place {
             Place::Slot(_) => (None, None),
-            Place::Any => (self.free.acquire().await.ok(), Some(IdleSlot::of(&self.idle))),
+            Place::Any => (self.permit().await, Some(IdleSlot::of(&self.idle))),
         };
         let slot = match (&idle, place) {
             (Some(idle), _) => idle.slot,
@@ -263,8 +264,20 @@ impl Pool {
             (None, Place::Any) => 0,
         };
         #[expect(clippy::indexing_slicing, reason = "there is a slot at least, and `slot` is one of them")]
-        let slot = self.slots[slot].lock().await;
+        let slot = &self.slots[slot];
+        let slot = match slot.try_lock() {
+            Ok(free) => free,
+            Err(_) => slot.lock().await,
+        };
         Lease { slot, _idle: idle, _permit: permit }
+    }
+
+    /// Hardly any call has to wait for one, and what need not wait costs half.
+    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        match self.free.try_acquire() {
+            Ok(permit) => Some(permit),
+            Err(_) => self.free.acquire().await.ok(),
+        }
     }
 
     /// One call with the slot's instance, which must be [ready](Pool::ready). An instance whose call failed by accident is

@@ -8,6 +8,7 @@ use super::{
     Concurrency, Plugin, Role, StageSettings,
     live::Live,
     pool::{GuestUsage, Outcome, Place},
+    see_through::see_through,
     stage::Stage,
     tending::{Settle, Tending},
 };
@@ -62,20 +63,20 @@ impl Consumer for PluginProcessor {
         }
         self.stage.learn(&batch);
         let Some(_admission) = self.stage.pool.admit() else {
-            return self.stage.fall_back(Stage::left_alone(batch), true).await;
+            return Box::pin(self.stage.fall_back(Stage::left_alone(batch), true)).await;
         };
         if concurrency == Concurrency::Stateless {
             return self.stage.process(Place::Any, batch).await;
         }
         // Its guests may hold batches of several senders: none of them may end a call by going away.
         let stage = self.stage.clone();
-        match tokio::spawn(async move { stage.process_by_trace(batch).await }).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::error!(component = self.stage.pool.component, "a call was given up: {error}");
-                Ok(())
+        let call = Box::pin(async move {
+            match concurrency {
+                Concurrency::ByTrace => Box::pin(stage.process_by_trace(batch)).await,
+                Concurrency::Single | Concurrency::Stateless => stage.process(Place::Slot(0), batch).await,
             }
-        }
+        });
+        see_through(&self.stage.pool.component, call).await
     }
 }
 
@@ -89,7 +90,7 @@ impl Stage {
             Outcome { passed, undone, lost } => {
                 self.settle(vec![Outcome { passed, undone: None, lost }]).await;
                 match undone {
-                    Some(undone) => self.fall_back(undone, true).await,
+                    Some(undone) => Box::pin(self.fall_back(undone, true)).await,
                     None => Ok(()),
                 }
             }

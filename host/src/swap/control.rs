@@ -16,6 +16,7 @@ use super::{
     watch::{Settled, Watch, WatchSettings, WatchedFile},
 };
 use crate::{
+    admin::{Operator, OperatorError},
     component::{Factory as _, Registry},
     config::{Config, Opened, expand::process_env},
     plugin::factory::Plugins,
@@ -42,17 +43,6 @@ pub struct Control {
     board: Arc<Board>,
 }
 
-/// Why an operator's wish was not even tried.
-#[derive(Debug, thiserror::Error)]
-pub enum ControlError {
-    #[error("no plugin `{name}`; there are: {}", .known.join(", "))]
-    NoPlugin { name: String, known: Vec<String> },
-    #[error("too much is waiting; try again")]
-    Busy,
-    #[error("it is ending")]
-    Ending,
-}
-
 /// The task, before it runs.
 pub struct Controller {
     service: Service,
@@ -72,7 +62,7 @@ enum Wish {
 
 /// What is to become of a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PluginWish {
+enum PluginWish {
     /// This file takes the place of the configured one, or else that one is looked at.
     Swap {
         file: Option<PathBuf>,
@@ -84,32 +74,57 @@ pub enum PluginWish {
 }
 
 impl Control {
-    pub fn status(&self) -> Status {
-        self.board.status()
-    }
-
     /// Returns when it is done.
-    pub async fn plugin(&self, name: &str, what: PluginWish) -> Result<Attempt, ControlError> {
+    async fn plugin(&self, name: &str, what: PluginWish) -> Result<Attempt, OperatorError> {
         if self.board.entry(name).is_none() {
-            return Err(ControlError::NoPlugin { name: name.to_owned(), known: self.board.names() });
+            return Err(OperatorError::UnknownPlugin { name: name.to_owned(), known: self.board.names() });
         }
         let (answer, answered) = oneshot::channel();
         self.wish(Wish::Plugin { name: name.to_owned(), what, answer })?;
-        answered.await.map_err(|_| ControlError::Ending)
+        answered.await.map_err(|_| ending())
     }
 
-    /// Reads the config again.
-    pub async fn reload(&self) -> Result<Reload, ControlError> {
+    fn wish(&self, wish: Wish) -> Result<(), OperatorError> {
+        self.wishes.try_send(wish).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                OperatorError::Unavailable("too much is waiting".to_owned())
+            }
+            mpsc::error::TrySendError::Closed(_) => ending(),
+        })
+    }
+}
+
+fn ending() -> OperatorError {
+    OperatorError::Unavailable("the service is ending".to_owned())
+}
+
+#[async_trait::async_trait]
+impl Operator for Control {
+    async fn status(&self) -> Status {
+        self.board.status()
+    }
+
+    async fn swap(&self, plugin: &str, file: Option<PathBuf>) -> Result<Attempt, OperatorError> {
+        self.plugin(plugin, PluginWish::Swap { file }).await
+    }
+
+    async fn rollback(&self, plugin: &str) -> Result<Attempt, OperatorError> {
+        self.plugin(plugin, PluginWish::Rollback).await
+    }
+
+    async fn pause(&self, plugin: &str) -> Result<(), OperatorError> {
+        self.plugin(plugin, PluginWish::Pause).await.map(drop)
+    }
+
+    async fn resume(&self, plugin: &str) -> Result<Option<Attempt>, OperatorError> {
+        let attempt = self.plugin(plugin, PluginWish::Resume).await?;
+        Ok(Some(attempt).filter(|attempt| attempt.outcome != Outcome::Unchanged))
+    }
+
+    async fn reload(&self) -> Result<Reload, OperatorError> {
         let (answer, answered) = oneshot::channel();
         self.wish(Wish::Reload { answer })?;
-        answered.await.map_err(|_| ControlError::Ending)
-    }
-
-    fn wish(&self, wish: Wish) -> Result<(), ControlError> {
-        self.wishes.try_send(wish).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => ControlError::Busy,
-            mpsc::error::TrySendError::Closed(_) => ControlError::Ending,
-        })
+        answered.await.map_err(|_| ending())
     }
 }
 
@@ -257,7 +272,7 @@ impl Controller {
     async fn reload(&mut self) -> Reload {
         let Sources { configs, sets, registry } = &self.sources;
         let reload = match Config::open(configs, sets, &process_env, registry).await {
-            Err(error) => self.board.reloaded(ReloadOutcome::Rejected, Some(error.to_string())),
+            Err(error) => self.board.reloaded(ReloadOutcome::Rejected, Some(error.in_a_line())),
             Ok(_) => {
                 let why = "this takes a restart".to_owned();
                 self.board.reloaded(ReloadOutcome::Rejected, Some(why))

@@ -60,7 +60,7 @@ pub(super) async fn make_ready(
     if let Some(file) = file {
         file.clone_into(&mut plugin.path);
     }
-    let file = read_file(&plugin).await.map_err(|error| rejected(error.to_string()))?;
+    let file = read_file(&plugin).await.map_err(|error| rejected(error.in_a_line()))?;
     let sha256 = file.sha256;
     if sha256 == entry.current.plugin().sha256 {
         return Err(NotReady::Unchanged);
@@ -89,18 +89,20 @@ async fn load(
     plugin: &crate::plugin::config::PluginConfig,
     file: PluginFile,
 ) -> Result<Arc<PluginType>, String> {
-    PluginType::of(name, plugin, file).await.map(Arc::new).map_err(|error| error.to_string())
+    PluginType::of(name, plugin, file).await.map(Arc::new).map_err(|error| error.in_a_line())
 }
 
 async fn prepare(config: &Config, next: Arc<PluginType>, lives: &[Live]) -> Result<Ready, String> {
-    next.check_use(config).map_err(|error| error.to_string())?;
+    next.check_use(config).map_err(|error| error.in_a_line())?;
     let mut prepared = Vec::new();
     for live in lives {
         let Some(node) = next.component(config, live.component()) else {
             return Err(format!("`{}` is no component that it can be", live.component()));
         };
-        let ready =
-            next.prepare(live, node).await.map_err(|error| format!("{}: {error}", live.component()))?;
+        let ready = next
+            .prepare(live, node)
+            .await
+            .map_err(|error| format!("{}: {}", live.component(), error.in_a_line()))?;
         prepared.push((live.clone(), ready));
     }
     Ok(Ready { next, prepared })
