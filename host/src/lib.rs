@@ -1,5 +1,6 @@
 //! Spanloom: an OpenTelemetry collector. The path of a batch is `receiver` → `pipeline` → `sending` → `exporter`.
 
+pub mod admin;
 pub mod builtin;
 pub mod cli;
 pub mod component;

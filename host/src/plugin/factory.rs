@@ -8,13 +8,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use wire::Signal;
 
-pub use load::Plugins;
+pub use load::{Plugins, read_file};
 
 use super::{
     Limits, Live, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor,
     PluginSampler, Prepared, Role, StageSettings,
     builtin::{Adapted, Builtin},
-    config::GrantsConfig,
+    config::{GrantsConfig, SwapConfig},
     schema::{self, ConfigSchema},
 };
 use crate::{
@@ -39,6 +39,8 @@ pub struct PluginType {
     limits: Limits,
     grants: GrantsConfig,
     on_failure: OnFailure,
+    /// How it is replaced; none if it comes from no file.
+    swap: Option<SwapConfig>,
     /// Which one it is, or takes the place of.
     builtin: Option<&'static Builtin>,
 }
@@ -154,6 +156,10 @@ impl PluginType {
 
     pub fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
+    }
+
+    pub fn swap(&self) -> Option<&SwapConfig> {
+        self.swap.as_ref()
     }
 }
 

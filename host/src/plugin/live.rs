@@ -122,6 +122,11 @@ impl Live {
         self.0.put_back();
     }
 
+    /// What speaks against the generation on trial, if there is one.
+    pub fn is_worse(&self) -> Option<String> {
+        self.0.is_worse()
+    }
+
     /// The current generation is on trial no more.
     pub fn keep(&self) {
         self.0.end_trial(&Verdict::Kept);

@@ -17,7 +17,7 @@ const ACCIDENTS_IN_A_ROW: u64 = 2;
 const CALLS_THAT_TELL: u64 = 500;
 
 /// What a new version has to keep to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProbationSettings {
     /// How long it is watched.
     pub time: Duration,

@@ -72,6 +72,15 @@ impl Pool {
         }
     }
 
+    /// What speaks against the generation on trial, if there is one.
+    pub(in crate::plugin) fn is_worse(&self) -> Option<String> {
+        let (trial, current) = (self.trial.load_full()?, self.current.load_full());
+        if trial.number != current.number {
+            return None;
+        }
+        trial.probation.is_worse(current.record.figures(), trial.previous.record.figures())
+    }
+
     fn flip(&self, next: Arc<Generation>) {
         let number = next.number;
         self.current.store(next);
