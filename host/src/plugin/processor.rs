@@ -95,7 +95,7 @@ impl Stage {
             Outcome { passed, undone, lost } => {
                 self.settle(vec![Outcome { passed, undone: None, lost }]).await;
                 match undone {
-                    Some(undone) => Box::pin(self.fall_back(undone, true)).await,
+                    Some(undone) => Box::pin(self.fall_back(*undone, true)).await,
                     None => Ok(()),
                 }
             }
