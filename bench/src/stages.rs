@@ -155,7 +155,7 @@ async fn ways(folder: &Path) -> anyhow::Result<Vec<Way>> {
         PluginProcessor::start(&redactor, &settings(config, &telemetry)?, &telemetry, Arc::new(Encode)).await
     };
     let sample = async |next: Arc<dyn Consumer>| -> anyhow::Result<PluginSampler> {
-        Ok(PluginSampler::start(&sampler, &settings(&samples, &telemetry)?, &telemetry, next).await?)
+        PluginSampler::start(&sampler, &settings(&samples, &telemetry)?, &telemetry, next).await
     };
     let empty: Arc<dyn Consumer> = Arc::new(process(r#"{"query_keys":[]}"#).await?);
     let processor = Arc::new(process(&redacts).await?);

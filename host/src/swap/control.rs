@@ -292,14 +292,13 @@ impl Controller {
     /// Reads the config again, and makes what runs what it says.
     async fn reload(&mut self) -> Reload {
         let Sources { configs, sets, registry } = &self.sources;
-        let reload = match Config::open(configs, sets, &process_env, registry).await {
+        match Config::open(configs, sets, &process_env, registry).await {
             Err(error) => self.board.reloaded(ReloadOutcome::Rejected, Some(error.in_a_line())),
             Ok(_) => {
                 let why = "this takes a restart".to_owned();
                 self.board.reloaded(ReloadOutcome::Rejected, Some(why))
             }
-        };
-        reload
+        }
     }
 
     /// Puts what runs on the board.
