@@ -45,7 +45,7 @@ pub struct Opened {
 }
 
 /// What runs, of all that is defined.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ServiceConfig {
     pub extensions: Vec<ComponentId>,
     pub pipelines: BTreeMap<PipelineId, PipelineConfig>,
