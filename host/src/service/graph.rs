@@ -75,7 +75,8 @@ impl Graph {
     /// Into the pipelines that name the component as a receiver.
     fn entrances(&self, id: &ComponentId) -> [Vec<Entrance>; 3] {
         Signal::ALL.map(|signal| {
-            let of_signal = self.chains().filter(|chain| chain.id.signal == signal);
+            let chains = self.waves.iter().rev().flat_map(|wave| &wave.chains);
+            let of_signal = chains.filter(|chain| chain.id.signal == signal);
             of_signal.filter(|chain| chain.config.receivers.contains(id)).map(Chain::entrance).collect()
         })
     }

@@ -169,3 +169,6 @@ async fn stop_listening(intake: &Intake) {
     intake.running.listeners.close();
     let _ = timeout(CLOSING_TIMEOUT, intake.running.listeners.wait()).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The one task that changes what runs: what it is told by files, by signals and by operators it does one after another.
 
+mod reload;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     board::{Board, Entry},
     exchange::{NotReady, Ready, Trial, make_former_ready, make_ready, note},
-    status::{Attempt, Outcome, Reload, ReloadOutcome, Status},
+    status::{Attempt, Outcome, Reload, Status},
     watch::{Settled, Watch, WatchSettings, WatchedFile},
 };
 use crate::{
     admin::{Operator, OperatorError},
     component::{Factory as _, Registry},
-    config::{Config, Opened, expand::process_env},
+    config::{Config, Opened},
     plugin::{Probation, Verdict, factory::Plugins},
     service::Service,
 };
@@ -137,6 +139,7 @@ impl Controller {
         let control = Control { wishes: wishes_in, board: board.clone() };
         let Opened { config, plugins, .. } = opened;
         let controller = Controller { service, config, plugins, sources, board, watch, settled, wishes };
+        reload::note_success(&controller.service.telemetry);
         controller.show();
         controller.watch();
         (controller, control)
@@ -287,18 +290,6 @@ impl Controller {
         self.board.change(name, |entry| entry.probation = Some(probation));
         tokio::spawn(trial.watch_over());
         attempt
-    }
-
-    /// Reads the config again, and makes what runs what it says.
-    async fn reload(&mut self) -> Reload {
-        let Sources { configs, sets, registry } = &self.sources;
-        match Config::open(configs, sets, &process_env, registry).await {
-            Err(error) => self.board.reloaded(ReloadOutcome::Rejected, Some(error.in_a_line())),
-            Ok(_) => {
-                let why = "this takes a restart".to_owned();
-                self.board.reloaded(ReloadOutcome::Rejected, Some(why))
-            }
-        }
     }
 
     /// Puts what runs on the board.
