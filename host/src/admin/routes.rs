@@ -67,6 +67,7 @@ async fn pause(State(operator): Asked, Path(plugin): Path<String>) -> Response {
     }
 }
 
+/// Answers `null` if nothing has changed meanwhile.
 async fn resume(State(operator): Asked, Path(plugin): Path<String>) -> Response {
     match operator.resume(&plugin).await {
         Ok(Some(attempt)) => attempted(Ok(attempt)),
