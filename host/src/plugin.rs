@@ -36,6 +36,7 @@ mod runtime;
 mod sampler;
 pub mod schema;
 mod see_through;
+mod shadow;
 mod stage;
 pub mod store;
 mod tending;
@@ -64,9 +65,12 @@ pub use probation::{Probation, ProbationSettings, Verdict};
 pub use processor::PluginProcessor;
 pub use runtime::Runtime;
 pub use sampler::{PluginSampler, SamplingDecision};
+pub use shadow::Comparison;
 pub use stage::StageSettings;
 
+use crate::config::ConfigError;
 use card::{Card, CardError};
+use config::SwapConfig;
 use guest::Shared;
 use instance::{Exports, Instance};
 
@@ -110,6 +114,21 @@ impl Plugin {
         let (description, emits) = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
         let (name, sha256) = (name.to_owned(), file.sha256);
         Ok(Arc::new(Plugin { name, role, card, description, emits, sha256, exports }))
+    }
+
+    /// Not every plugin can have its batches shared out, or copied.
+    fn check_swap(&self, swap: &SwapConfig) -> Result<(), ConfigError> {
+        let no = |key, why: &str| Err(ConfigError::on(key, why));
+        match self.role {
+            Role::Exporter | Role::Connector if swap.shadow => no(
+                "swap::shadow",
+                "only processors and samplers run on copies: what others make of them would be seen",
+            ),
+            _ if swap.canary.is_some() && self.answers_http() => {
+                no("swap::canary", "it answers HTTP, and its answers would lack what the canary was given")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn answers_http(&self) -> bool {

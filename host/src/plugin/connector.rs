@@ -96,8 +96,9 @@ impl Junction {
 
     /// The guest is given the data; what is owed for it stays here, and is settled by how the call ends.
     async fn connect(&self, place: Place, batch: Batch) -> Result<(), Box<Refused>> {
-        let outcome = self.pool.process(place, Batch::owed_to_nobody(batch.data.clone())).await;
-        self.pool.note(outcome.error());
+        let pool = self.pool.chosen();
+        let outcome = pool.process(place, Batch::owed_to_nobody(batch.data.clone())).await;
+        pool.note(outcome.error());
         let Outcome { passed, undone, lost } = outcome;
         let settled = match &undone {
             None => {

@@ -52,12 +52,13 @@ impl PluginExporter {
 #[async_trait::async_trait]
 impl Exporter for PluginExporter {
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
-        let Some(_admission) = self.pool.admit() else {
+        let pool = self.pool.chosen();
+        let Some(_admission) = pool.admit() else {
             let message = "the plugin has failed too often, and is left alone for a while".to_owned();
             return Err(ExportError::Retryable { message, after: None });
         };
-        let outcome = self.pool.export(data).await;
-        self.pool.note(outcome.as_ref().err().map(|undone| &undone.error));
+        let outcome = pool.export(data).await;
+        pool.note(outcome.as_ref().err().map(|undone| &undone.error));
         match outcome {
             Ok(Ok(())) => Ok(Exported::default()),
             Ok(Err(GuestError::Whole(failure))) => Err(export_error(failure)),

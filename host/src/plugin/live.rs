@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use wire::Signal;
 
 use super::{
-    CallError, CallErrorKind, Figures, Outside, Plugin, Role, StageSettings,
+    CallError, CallErrorKind, Comparison, Figures, Outside, Plugin, Role, StageSettings,
     custody::TakenBack,
     generation::Generation,
     guest::Shared,
@@ -14,6 +14,7 @@ use super::{
     instance::{Instance, Undone},
     pool::Pool,
     probation::{Probation, Verdict},
+    tending::Settle,
 };
 use crate::{pipeline::Batch, telemetry::Telemetry};
 
@@ -115,6 +116,56 @@ impl Live {
     /// Returns when no instance of a former generation is left.
     pub async fn turned_over(&self) {
         self.0.turn_over().await;
+    }
+
+    /// Gives the new generation a share of the calls, 0 to 1, until it is [promoted](Live::promote) or
+    /// [dismissed](Live::dismiss).
+    pub async fn admit_canary(&self, next: Prepared, share: f64, probation: Arc<Probation>) {
+        self.dismiss().await;
+        if let (Some(next), Some(settle)) = (Arc::into_inner(next.0), self.settle()) {
+            self.0.set_canary(next, share, probation, settle);
+        }
+    }
+
+    /// Gives the new generation copies, until it is dismissed. It reaches nothing outside.
+    ///
+    /// # Errors
+    /// When there is no nobody to be.
+    pub async fn admit_shadow(&self, next: Prepared) -> Result<(), CallError> {
+        self.dismiss().await;
+        let Generation { number, plugin, settings, .. } = &*next.0;
+        let nobody = Shared::of_nobody(&settings.component, &plugin.name, &settings.limits)?;
+        self.0.set_shadow(Generation::new(*number, plugin, settings.clone(), nobody));
+        Ok(())
+    }
+
+    /// The canary takes over, for all calls. What it holds is passed on first.
+    pub async fn promote(&self) {
+        let Some(settle) = self.settle() else { return };
+        if let Some(canary) = self.0.end_candidate(&*settle).await {
+            self.0.advance(Arc::new(canary.again(self.0.next_number())), None);
+            self.0.turn_over().await;
+        }
+    }
+
+    /// What runs beside the running generation ends.
+    pub async fn dismiss(&self) {
+        if let Some(settle) = self.settle() {
+            self.0.end_candidate(&*settle).await;
+        }
+    }
+
+    pub fn has_canary(&self) -> bool {
+        self.0.has_canary()
+    }
+
+    /// How what runs on copies compares; none if nothing does.
+    pub fn comparison(&self) -> Option<Comparison> {
+        self.0.comparison()
+    }
+
+    fn settle(&self) -> Option<Arc<dyn Settle>> {
+        self.0.settle.get()?.upgrade()
     }
 
     /// Puts the former generation back, if the current one is on trial.

@@ -1,16 +1,21 @@
 //! The instances of one component: which takes what, when one is replaced, and what becomes of a call that fails.
 
+mod candidate;
 mod replay;
 mod succession;
 mod upkeep;
 
-use std::sync::{Arc, Mutex, atomic::AtomicU64};
+use std::sync::{
+    Arc, Mutex, OnceLock, Weak,
+    atomic::{AtomicBool, AtomicU64},
+};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{MutexGuard, Notify, Semaphore, SemaphorePermit};
 
 use wire::Traces;
 
+pub(super) use candidate::Candidate;
 pub(super) use replay::Outcome;
 pub(super) use succession::Trial;
 
@@ -29,6 +34,7 @@ use super::{
     imports::traces::TraceBatch,
     instance::{Instance, Undone},
     metrics::PluginMetrics,
+    tending::Settle,
 };
 use crate::pipeline::Batch;
 
@@ -44,6 +50,11 @@ pub(super) struct Pool {
     made: AtomicU64,
     /// What ran before, and while the current one is on trial takes what it fails on.
     trial: ArcSwapOption<Trial>,
+    /// What runs beside it.
+    candidate: ArcSwapOption<Candidate>,
+    has_candidate: AtomicBool,
+    /// Who takes what came of calls that nobody waits for.
+    pub(super) settle: OnceLock<Weak<dyn Settle>>,
     slots: Box<[tokio::sync::Mutex<Slot>]>,
     /// Slots that no call uses, the warmest last.
     idle: Mutex<Vec<usize>>,
@@ -102,6 +113,9 @@ impl Pool {
             made: AtomicU64::new(first.number),
             current: ArcSwap::from_pointee(first),
             trial: ArcSwapOption::empty(),
+            candidate: ArcSwapOption::empty(),
+            has_candidate: AtomicBool::new(false),
+            settle: OnceLock::new(),
             slots: (0..instances).map(|_| tokio::sync::Mutex::new(None)).collect(),
             idle: Mutex::new((0..instances).rev().collect()),
             free: Semaphore::new(instances),

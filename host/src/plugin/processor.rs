@@ -82,15 +82,20 @@ impl Consumer for PluginProcessor {
 
 impl Stage {
     async fn process(&self, place: Place, batch: Batch) -> Result<(), Box<Refused>> {
-        let outcome = self.pool.process(place, batch).await;
-        self.pool.note(outcome.error());
+        let pool = self.pool.chosen();
+        let copies = pool.copies(&batch.data);
+        let outcome = pool.process(place, batch).await;
+        pool.note(outcome.error());
+        if let Some(copies) = copies {
+            copies.compare(place, &outcome);
+        }
         match outcome {
             Outcome { passed, undone: None, lost: None } if !passed.mixed => self.hand_on(passed).await,
             // Senders whose batches a guest held have had their answer: it can't go back to this one.
             Outcome { passed, undone, lost } => {
                 self.settle(vec![Outcome { passed, undone: None, lost }]).await;
                 match undone {
-                    Some(undone) => Box::pin(self.fall_back(undone, true)).await,
+                    Some(undone) => Box::pin(self.fall_back(*undone, true)).await,
                     None => Ok(()),
                 }
             }

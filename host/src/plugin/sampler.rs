@@ -111,11 +111,12 @@ impl Consumer for PluginSampler {
         if batch.data.is_empty() {
             return self.stage.next.consume(batch).await;
         }
-        let pool = &self.stage.pool;
+        let pool = self.stage.pool.chosen();
         let Some(_admission) = pool.admit() else {
             return self.stage.fall_back(Stage::left_alone(batch), true).await;
         };
         let traces = Arc::new(spans.traces());
+        let copies = pool.copies(&batch.data);
         let outcome = pool.sample(&traces).await;
         pool.note(outcome.as_ref().err().map(|undone| &undone.error));
         let decisions = match outcome {
@@ -125,6 +126,9 @@ impl Consumer for PluginSampler {
                 return self.stage.fall_back(undone, true).await;
             }
         };
+        if let Some(copies) = copies {
+            copies.compare_decisions(traces.clone(), decisions.clone());
+        }
         let sampled_out = self.decide(&mut batch, &traces, &decisions);
         drop(traces);
         if batch.items() > 0

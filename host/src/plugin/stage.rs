@@ -154,7 +154,7 @@ impl Settle for Stage {
                 drop_refused(*back);
             }
             for undone in [lost, undone].into_iter().flatten() {
-                if let Err(back) = self.fall_back(undone, false).await {
+                if let Err(back) = self.fall_back(*undone, false).await {
                     drop_refused(*back);
                 }
             }

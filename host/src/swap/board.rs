@@ -8,9 +8,10 @@ use std::{
 };
 
 use super::status::{
-    Attempt, ConfigStatus, Errors, Outcome, PluginState, PluginStatus, Reload, ReloadOutcome, Status,
+    Attempt, ConfigStatus, Errors, Outcome, PluginState, PluginStatus, Reload, ReloadOutcome, ShadowStatus,
+    Status,
 };
-use crate::plugin::{Figures, Live, Probation, factory::PluginType, file::Sha256};
+use crate::plugin::{Comparison, Figures, Live, Probation, factory::PluginType, file::Sha256};
 
 /// Shared by the task that changes it and those who look.
 pub(super) struct Board {
@@ -118,11 +119,46 @@ impl Entry {
         }
     }
 
+    /// This version runs now.
+    pub(super) fn swapped(&mut self, next: Arc<PluginType>, attempt: Attempt) {
+        self.former = Some(std::mem::replace(&mut self.current, next));
+        self.refused = None;
+        self.last = Some(attempt);
+    }
+
+    fn state(&self) -> PluginState {
+        let is_watched = || self.probation.as_ref().is_some_and(|probation| probation.verdict().is_none());
+        if self.lives.iter().any(Live::has_canary) {
+            PluginState::Canary
+        } else if self.lives.iter().any(|live| live.comparison().is_some()) {
+            PluginState::Shadow
+        } else if is_watched() {
+            PluginState::Probation
+        } else {
+            PluginState::Serving
+        }
+    }
+
+    fn shadow(&self) -> Option<ShadowStatus> {
+        let comparisons: Vec<_> = self.lives.iter().filter_map(Live::comparison).collect();
+        let sum = |of: fn(&Comparison) -> u64| comparisons.iter().map(of).sum::<u64>();
+        let (same, different, failed) =
+            (sum(|one| one.same), sum(|one| one.different), sum(|one| one.failed));
+        let first_difference = comparisons.iter().find_map(|one| one.first_difference.clone());
+        (!comparisons.is_empty()).then(|| ShadowStatus {
+            batches: same + different + failed,
+            same,
+            different,
+            failed,
+            skipped: sum(|one| one.skipped),
+            first_difference,
+        })
+    }
+
     fn status(&self, name: &str) -> PluginStatus {
         let running: Vec<_> = self.lives.iter().map(Live::running).collect();
         let figures = running.iter().fold(Figures::default(), |sum, one| sum.plus(one.figures));
         let plugin = running.first().map_or(self.current.plugin(), |one| &one.plugin);
-        let is_watched = self.probation.as_ref().is_some_and(|probation| probation.verdict().is_none());
         PluginStatus {
             name: name.to_owned(),
             role: plugin.role.to_string(),
@@ -132,7 +168,7 @@ impl Entry {
             components: self.lives.iter().map(|live| live.component().to_owned()).collect(),
             generation: running.iter().map(|one| one.generation).max().unwrap_or(1),
             since: running.iter().map(|one| one.since).max().unwrap_or_else(SystemTime::now),
-            state: if is_watched { PluginState::Probation } else { PluginState::Serving },
+            state: self.state(),
             paused: self.paused,
             calls: figures.calls,
             items: figures.items,
@@ -140,7 +176,7 @@ impl Entry {
             ns_per_item: figures.ns_per_item(),
             errors: Errors { accidents: figures.accidents, refusals: figures.refusals },
             last: self.last.clone(),
-            shadow: None,
+            shadow: self.shadow(),
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     board::{Board, Entry},
-    exchange::{NotReady, Ready, make_former_ready, make_ready, note, watch_over},
+    exchange::{NotReady, Ready, Trial, make_former_ready, make_ready, note},
     status::{Attempt, Outcome, Reload, ReloadOutcome, Status},
     watch::{Settled, Watch, WatchSettings, WatchedFile},
 };
@@ -19,7 +19,7 @@ use crate::{
     admin::{Operator, OperatorError},
     component::{Factory as _, Registry},
     config::{Config, Opened, expand::process_env},
-    plugin::factory::Plugins,
+    plugin::{Probation, Verdict, factory::Plugins},
     service::Service,
 };
 
@@ -164,7 +164,7 @@ impl Controller {
             let Some(entry) = self.board.entry(&name) else { continue };
             if entry.path.as_ref() == Some(&settled.path) && !entry.paused {
                 let ready = make_ready(&self.config, &name, &entry, None, false).await;
-                self.exchange(&name, &entry, ready, since).await;
+                self.exchange(&name, &entry, ready, since, false).await;
             }
         }
     }
@@ -187,6 +187,7 @@ impl Controller {
     /// None if there is no such plugin any more.
     async fn plugin(&mut self, name: &str, what: PluginWish) -> Option<Attempt> {
         let (entry, since) = (self.board.entry(name)?, Instant::now());
+        let is_wish = what != PluginWish::Resume;
         let ready = match what {
             PluginWish::Swap { file } => {
                 let ready = make_ready(&self.config, name, &entry, file.as_deref(), true).await;
@@ -211,7 +212,7 @@ impl Controller {
                 make_ready(&self.config, name, &entry, None, false).await
             }
         };
-        Some(self.exchange(name, &entry, ready, since).await)
+        Some(self.exchange(name, &entry, ready, since, is_wish).await)
     }
 
     /// What is ready takes over; what came of it is noted.
@@ -221,9 +222,10 @@ impl Controller {
         entry: &Entry,
         ready: Result<Ready, NotReady>,
         since: Instant,
+        is_wish: bool,
     ) -> Attempt {
         let mut attempt = match ready {
-            Ok(ready) => self.admit(name, entry, ready).await,
+            Ok(ready) => self.admit(name, entry, ready, is_wish).await,
             Err(NotReady::Unchanged) => Attempt::of(&entry.current, Outcome::Unchanged, None),
             Err(NotReady::Refused(sha256)) => {
                 let why = "this file has failed before; it is tried again when it is another".to_owned();
@@ -248,37 +250,55 @@ impl Controller {
         attempt
     }
 
-    async fn admit(&mut self, name: &str, entry: &Entry, ready: Ready) -> Attempt {
+    /// As the plugin's `swap` says. What an operator asks for is used, even where what comes by itself only runs on copies.
+    async fn admit(&mut self, name: &str, entry: &Entry, ready: Ready, is_wish: bool) -> Attempt {
         let next = ready.next.clone();
-        let settings = next.swap().map(|swap| swap.probation()).unwrap_or_default();
-        let (probation, outcome) = ready.admit(settings).await;
-        if let Err(why) = outcome {
+        let swap = next.swap().cloned().unwrap_or_default();
+        if swap.shadow && !is_wish {
+            return match ready.admit_shadow().await {
+                Ok(()) => Attempt::of(&next, Outcome::Shadowing, None),
+                Err(why) => Attempt::of(&next, Outcome::Rejected, Some(why)),
+            };
+        }
+        let probation = Arc::new(Probation::new(swap.probation()));
+        if let Some(before) = &entry.probation {
+            before.decide(Verdict::Superseded);
+        }
+        let trial = Trial {
+            board: self.board.clone(),
+            telemetry: self.service.telemetry.clone(),
+            name: name.to_owned(),
+            next: next.clone(),
+            former: entry.current.clone(),
+            probation: probation.clone(),
+            is_canary: swap.canary.is_some(),
+        };
+        let attempt = if let Some(share) = swap.canary {
+            ready.admit_canary(share.0, &probation).await;
+            Attempt::of(&next, Outcome::Canary, None)
+        } else if let Err(why) = ready.admit(&probation).await {
             self.board.change(name, |entry| entry.refused = Some(next.plugin().sha256));
             return Attempt::of(&next, Outcome::RolledBack, Some(why));
-        }
-        let former = entry.current.clone();
-        self.board.change(name, |entry| {
-            entry.current = next.clone();
-            entry.former = Some(former.clone());
-            entry.probation = Some(probation.clone());
-            entry.refused = None;
-        });
-        self.plugins.replace(&next);
-        watch_over(&self.board, &self.service.telemetry, name, probation, former);
-        Attempt::of(&next, Outcome::Swapped, None)
+        } else {
+            let attempt = Attempt::of(&next, Outcome::Swapped, None);
+            self.board.change(name, |entry| entry.swapped(next, attempt.clone()));
+            attempt
+        };
+        self.board.change(name, |entry| entry.probation = Some(probation));
+        tokio::spawn(trial.watch_over());
+        attempt
     }
 
     /// Reads the config again, and makes what runs what it says.
     async fn reload(&mut self) -> Reload {
         let Sources { configs, sets, registry } = &self.sources;
-        let reload = match Config::open(configs, sets, &process_env, registry).await {
+        match Config::open(configs, sets, &process_env, registry).await {
             Err(error) => self.board.reloaded(ReloadOutcome::Rejected, Some(error.in_a_line())),
             Ok(_) => {
                 let why = "this takes a restart".to_owned();
                 self.board.reloaded(ReloadOutcome::Rejected, Some(why))
             }
-        };
-        reload
+        }
     }
 
     /// Puts what runs on the board.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     config::Config,
     plugin::{
-        Live, Prepared, Probation, ProbationSettings, Verdict,
+        Live, Prepared, Probation, Verdict,
         factory::{PluginType, read_file},
         file::{PluginFile, Sha256},
     },
@@ -110,63 +110,103 @@ async fn prepare(config: &Config, next: Arc<PluginType>, lives: &[Live]) -> Resu
 
 impl Ready {
     /// The flip. Returns once the old instances have ended; what speaks against the new version by then is the error.
-    pub(super) async fn admit(self, probation: ProbationSettings) -> (Arc<Probation>, Result<(), String>) {
-        let probation = Arc::new(Probation::new(probation));
-        let lives: Vec<Live> = self.prepared.iter().map(|(live, _)| live.clone()).collect();
+    pub(super) async fn admit(self, probation: &Arc<Probation>) -> Result<(), String> {
+        let lives = self.lives();
         for (live, next) in self.prepared {
             live.admit(next, Some(probation.clone()));
         }
         let turnover = async {
             for live in &lives {
+                live.dismiss().await;
                 live.turned_over().await;
             }
         };
         // Who tends the guests goes on with it.
         let _ = tokio::time::timeout(TURNOVER, turnover).await;
-        let verdict = match probation.verdict() {
+        match probation.verdict() {
             Some(Verdict::Worse(why)) => {
                 put_back(&lives).await;
                 Err(why.clone())
             }
             _ => Ok(()),
-        };
-        (probation, verdict)
+        }
+    }
+
+    /// It has a share of the calls, 0 to 1.
+    pub(super) async fn admit_canary(self, share: f64, probation: &Arc<Probation>) {
+        for (live, next) in self.prepared {
+            live.admit_canary(next, share, probation.clone()).await;
+        }
+    }
+
+    /// It has copies.
+    pub(super) async fn admit_shadow(self) -> Result<(), String> {
+        for (live, next) in self.prepared {
+            live.admit_shadow(next).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn lives(&self) -> Vec<Live> {
+        self.prepared.iter().map(|(live, _)| live.clone()).collect()
     }
 }
 
-/// Holds the new version against the one before until its time is over. What comes of it goes to the board.
-pub(super) fn watch_over(
-    board: &Arc<Board>,
-    telemetry: &Arc<Telemetry>,
-    name: &str,
-    probation: Arc<Probation>,
-    former: Arc<PluginType>,
-) {
-    let (board, telemetry, name) = (board.clone(), telemetry.clone(), name.to_owned());
-    let Some(Entry { lives, current, .. }) = board.entry(&name) else { return };
-    tokio::spawn(async move {
-        let verdict = verdict(&probation, &lives).await;
-        let Verdict::Worse(why) = verdict else {
-            // What is superseded is on trial no more.
-            if verdict == Verdict::Kept {
-                lives.iter().for_each(Live::keep);
-                tracing::info!(
-                    plugin = name,
-                    version = current.plugin().description.version,
-                    "has proved itself"
-                );
-            }
+/// A version on trial, and what becomes of it.
+pub(super) struct Trial {
+    pub(super) board: Arc<Board>,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) name: String,
+    pub(super) next: Arc<PluginType>,
+    pub(super) former: Arc<PluginType>,
+    pub(super) probation: Arc<Probation>,
+    /// It does not run everywhere yet.
+    pub(super) is_canary: bool,
+}
+
+impl Trial {
+    /// Holds the new version against the one before until its time is over. What comes of it goes to the board.
+    pub(super) async fn watch_over(self) {
+        let Some(Entry { lives, .. }) = self.board.entry(&self.name) else { return };
+        match verdict(&self.probation, &lives).await {
+            // What came after it has a trial of its own.
+            Verdict::Superseded => {}
+            Verdict::Kept => self.keep(&lives).await,
+            Verdict::Worse(why) => self.put_back(&lives, why).await,
+        }
+    }
+
+    async fn keep(self, lives: &[Live]) {
+        let version = &self.next.plugin().description.version;
+        tracing::info!(plugin = self.name, version, "the new version has proved itself");
+        if !self.is_canary {
+            lives.iter().for_each(Live::keep);
             return;
-        };
-        put_back(&lives).await;
-        let attempt = Attempt::of(&current, Outcome::RolledBack, Some(why));
-        note(&telemetry, &name, &attempt);
-        board.change(&name, |entry| {
-            entry.refused = Some(current.plugin().sha256);
-            entry.current = former;
+        }
+        for live in lives {
+            live.promote().await;
+        }
+        let attempt = Attempt::of(&self.next, Outcome::Swapped, None);
+        note(&self.telemetry, &self.name, &attempt);
+        self.board.change(&self.name, |entry| entry.swapped(self.next, attempt));
+    }
+
+    async fn put_back(self, lives: &[Live], why: String) {
+        if self.is_canary {
+            for live in lives {
+                live.dismiss().await;
+            }
+        } else {
+            put_back(lives).await;
+        }
+        let attempt = Attempt::of(&self.next, Outcome::RolledBack, Some(why));
+        note(&self.telemetry, &self.name, &attempt);
+        self.board.change(&self.name, |entry| {
+            entry.refused = Some(self.next.plugin().sha256);
+            entry.current = self.former;
             entry.last = Some(attempt);
         });
-    });
+    }
 }
 
 async fn verdict(probation: &Probation, lives: &[Live]) -> Verdict {
@@ -204,6 +244,7 @@ pub(super) fn note(telemetry: &Telemetry, plugin: &str, attempt: &Attempt) {
     let hash = sha256.get(..12).unwrap_or_default();
     match (attempt.outcome, why) {
         (Outcome::Swapped, _) => tracing::info!(plugin, version, hash, took_ms, "swapped"),
+        (Outcome::Canary, _) => tracing::info!(plugin, version, hash, took_ms, "has a share of the batches"),
         (Outcome::Shadowing, _) => tracing::info!(plugin, version, hash, took_ms, "runs on copies"),
         (Outcome::Unchanged, _) => tracing::debug!(plugin, hash, "unchanged"),
         (Outcome::Rejected, why) => {

@@ -114,6 +114,8 @@ pub struct Attempt {
 pub enum Outcome {
     Swapped,
     Unchanged,
+    /// It has a share of the batches.
+    Canary,
     /// What ran runs on.
     Rejected,
     /// It ran, and the version before is back.
@@ -141,6 +143,7 @@ impl Outcome {
         match self {
             Outcome::Swapped => "swapped",
             Outcome::Unchanged => "unchanged",
+            Outcome::Canary => "canary",
             Outcome::Rejected => "rejected",
             Outcome::RolledBack => "rolled_back",
             Outcome::Shadowing => "shadowing",

@@ -34,7 +34,7 @@ pub(super) const HELP: [(&str, &str); 35] = [
     ("spanloom_plugin_replays", "Calls that failed by accident and were repeated on a fresh instance."),
     (
         "spanloom_plugin_swaps",
-        "Attempts to replace a plugin, by outcome: swapped, unchanged, rejected, rolled_back, shadowing.",
+        "Attempts to replace a plugin, by outcome: swapped, unchanged, canary, rejected, rolled_back, shadowing.",
     ),
     ("spanloom_plugin_recycled", "Instances that were replaced, by reason: calls, age, memory."),
     ("spanloom_plugin_breaker_open", "1 while a plugin that keeps failing is left alone, else 0."),

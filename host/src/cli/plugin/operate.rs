@@ -127,6 +127,10 @@ fn report(name: &str, attempt: &Attempt, terminal: &mut Terminal<'_>) -> anyhow:
             writeln!(terminal.out, "swapped: {name} runs{version} now, after {took} ms{why}")?
         }
         Outcome::Unchanged => writeln!(terminal.out, "unchanged: {name} runs{version} already{why}")?,
+        Outcome::Canary => writeln!(
+            terminal.out,
+            "canary: {name} runs{version} for a share of the batches; the rest follows if it proves itself{why}"
+        )?,
         Outcome::Shadowing => {
             writeln!(
                 terminal.out,

@@ -100,7 +100,7 @@ fn outcome(attempt: &Attempt, now: SystemTime) -> String {
 fn outcome_colour(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Rejected | Outcome::RolledBack => RED,
-        Outcome::Swapped | Outcome::Unchanged | Outcome::Shadowing => GREEN,
+        Outcome::Swapped | Outcome::Unchanged | Outcome::Canary | Outcome::Shadowing => GREEN,
     }
 }
 

@@ -58,13 +58,6 @@ impl Plugins {
         self.types.iter()
     }
 
-    /// Puts a new version of one in its place.
-    pub fn replace(&mut self, with: &Arc<PluginType>) {
-        for known in self.types.iter_mut().filter(|known| known.plugin.name == with.plugin.name) {
-            known.clone_from(with);
-        }
-    }
-
     pub fn register(&self, registry: &mut Registry) {
         for plugin in &self.types {
             match plugin.kind() {
@@ -106,6 +99,7 @@ impl PluginType {
             let message = "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`";
             return Err(ConfigError::on("on_failure", message));
         }
+        loaded.plugin.check_swap(&config.swap)?;
         Outside::new(name, &config.grants, &loaded.limits, &Telemetry::new())
             .map_err(|error| error.below("grants"))?;
         let builtin = Builtin::find(name).filter(|builtin| builtin.kind == loaded.kind());

@@ -15,10 +15,10 @@ const FAILURE_LIMIT: usize = 3;
 #[derive(Debug, Default)]
 pub(in crate::plugin) struct Outcome {
     pub(in crate::plugin) passed: Passed,
-    /// Why nothing came of the call, and what it was given.
-    pub(in crate::plugin) undone: Option<Undone>,
+    /// Why nothing came of the call, and what it was given. In a box, as it is seldom there and often moved.
+    pub(in crate::plugin) undone: Option<Box<Undone>>,
     /// What the guest held of earlier calls and no other could make anything of.
-    pub(in crate::plugin) lost: Option<Undone>,
+    pub(in crate::plugin) lost: Option<Box<Undone>>,
 }
 
 impl Outcome {
@@ -36,7 +36,7 @@ impl Outcome {
     }
 
     fn lose(&mut self, error: CallError, batches: impl IntoIterator<Item = Batch>) {
-        let lost = self.lost.get_or_insert_with(|| Undone::holding(error, Vec::new()));
+        let lost = self.lost.get_or_insert_with(|| Box::new(Undone::holding(error, Vec::new())));
         lost.batches.own.extend(batches);
     }
 }
@@ -65,13 +65,13 @@ impl Pool {
         outcome.passed.mixed = !held.is_empty();
         self.feed(slot, held, &mut outcome).await;
         if !is_accident {
-            outcome.undone = Some(undone);
+            outcome.undone = Some(Box::new(undone));
             return outcome;
         }
         for batch in undone.batches.own {
             match self.give_again(slot, batch, &mut outcome).await {
                 Ok(passed) => outcome.passed.append(passed),
-                Err(again) => outcome.undone = Some(again),
+                Err(again) => outcome.undone = Some(Box::new(again)),
             }
         }
         outcome

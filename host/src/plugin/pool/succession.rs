@@ -21,9 +21,9 @@ use crate::{
 /// A new generation's time of trial: what it fails on is given to the one before.
 pub(in crate::plugin) struct Trial {
     /// On trial.
-    number: u64,
-    previous: Arc<Generation>,
-    probation: Arc<Probation>,
+    pub(super) number: u64,
+    pub(super) previous: Arc<Generation>,
+    pub(super) probation: Arc<Probation>,
 }
 
 impl Pool {

@@ -60,7 +60,7 @@ impl Pool {
         let kept = slot.take().map(|resident| resident.instance.dissolve()).unwrap_or_default();
         if !kept.is_empty() {
             let error = CallError::new(CallErrorKind::WrongAnswer, "it kept batches when it was flushed");
-            let lost = Some(Undone::holding(error, kept));
+            let lost = Some(Box::new(Undone::holding(error, kept)));
             outcomes.push(Outcome { lost, ..Outcome::default() });
         }
     }
