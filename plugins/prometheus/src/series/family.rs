@@ -4,7 +4,7 @@ use std::{hash::BuildHasher, rc::Rc};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{Bounds, Dropped, ENDED, Kind, Point, Series, Temporality};
+use super::{Bounds, ENDED, Identity, Kind, Series};
 
 #[derive(Debug)]
 pub(crate) struct Family {
@@ -16,10 +16,20 @@ pub(crate) struct Family {
     pub(crate) bounds: Rc<Bounds>,
     /// Series that ended stay in their places until the next [`sweep`](Family::sweep).
     series: Vec<Series>,
-    /// Places in `series`, by labels.
-    places: HashTable<u32>,
+    /// By labels.
+    places: HashTable<Place>,
+    /// Where the points of an identity go: the same series may come as different bytes.
+    known: HashTable<(Identity, Place)>,
     hasher: DefaultHashBuilder,
 }
+
+/// Of a series, in its family.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place(u32);
+
+/// Identities that are remembered for each series, on average. A sender who writes attributes in an order that changes
+/// has more than that; then all are forgotten, which costs time.
+const KNOWN_PER_SERIES: usize = 2;
 
 impl Family {
     pub(crate) fn new(kind: Kind, help: &str, unit: &str) -> Family {
@@ -30,6 +40,7 @@ impl Family {
             bounds: Rc::default(),
             series: Vec::new(),
             places: HashTable::new(),
+            known: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
         }
     }
@@ -44,41 +55,40 @@ impl Family {
         self.series.len()
     }
 
-    pub(crate) fn find(&mut self, labels: &str) -> Option<&mut Series> {
-        let series = &self.series;
-        let is_it = |place: &u32| series.get(*place as usize).is_some_and(|series| *series.labels == *labels);
-        let place = *self.places.find(self.hasher.hash_one(labels), is_it)?;
-        self.series.get_mut(place as usize)
+    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut Series> {
+        self.series.get_mut(place.0 as usize)
     }
 
-    /// `has_room`: a series may be added.
-    pub(crate) fn take(
-        &mut self,
-        labels: &str,
-        point: Point,
-        temporality: Temporality,
-        now_ms: u64,
-        has_room: bool,
-    ) -> Result<(), Dropped> {
-        if let Some(series) = self.find(labels) {
-            return series.take(point, temporality, now_ms);
-        }
-        if !has_room {
-            return Err(Dropped::SeriesLimit);
-        }
-        self.add(Series { labels: labels.into(), point, updated_ms: now_ms });
-        Ok(())
+    pub(crate) fn find(&self, labels: &str) -> Option<Place> {
+        let is_it =
+            |place: &Place| self.series.get(place.0 as usize).is_some_and(|series| *series.labels == *labels);
+        self.places.find(self.hasher.hash_one(labels), is_it).copied()
     }
 
-    /// A series that is not there yet.
-    fn add(&mut self, series: Series) {
-        let Ok(place) = u32::try_from(self.series.len()) else { return };
+    /// Where a point of that identity went before.
+    #[inline]
+    pub(crate) fn recall(&self, identity: Identity) -> Option<Place> {
+        self.known.find(identity.hash(), |(other, _)| *other == identity).map(|(_, place)| *place)
+    }
+
+    pub(crate) fn remember(&mut self, identity: Identity, place: Place) {
+        if self.known.len() >= self.series.len() * KNOWN_PER_SERIES {
+            self.known.clear();
+        }
+        self.known.insert_unique(identity.hash(), (identity, place), |(identity, _)| identity.hash());
+    }
+
+    /// Adds a series that is not there yet.
+    pub(crate) fn add(&mut self, series: Series) -> Place {
+        // A guest's memory ends at 4 GiB.
+        let place = Place(self.series.len() as u32);
         let hash = self.hasher.hash_one(&*series.labels);
         self.series.push(series);
         let (all, hasher) = (&self.series, &self.hasher);
         let rehash =
-            |place: &u32| all.get(*place as usize).map_or(0, |series| hasher.hash_one(&*series.labels));
+            |place: &Place| all.get(place.0 as usize).map_or(0, |series| hasher.hash_one(&*series.labels));
         self.places.insert_unique(hash, place, rehash);
+        place
     }
 
     /// Series whose last point came before this are gone.
@@ -87,10 +97,23 @@ impl Family {
         if self.series.iter().all(stays) {
             return;
         }
-        let all = std::mem::take(&mut self.series);
-        self.places = HashTable::new();
-        for series in all.into_iter().filter(stays) {
-            self.add(series);
-        }
+        let mut next = 0;
+        let new_place = |series: &Series| {
+            stays(series).then(|| {
+                next += 1;
+                next - 1
+            })
+        };
+        let new_places: Vec<Option<u32>> = self.series.iter().map(new_place).collect();
+        let mut follow = |place: &mut Place| match new_places.get(place.0 as usize) {
+            Some(Some(new)) => {
+                place.0 = *new;
+                true
+            }
+            _ => false,
+        };
+        self.places.retain(&mut follow);
+        self.known.retain(|(_, place)| follow(place));
+        self.series.retain(stays);
     }
 }
