@@ -21,7 +21,7 @@ use spanloom_plugin::{HttpHandler, Incoming, Outgoing, clock, info, metrics::Gau
 
 use crate::{
     config::{PrometheusConfig, Settings},
-    exposition::{negotiate, render},
+    exposition::{Renderer, negotiate},
     report::Report,
     series::Store,
     translate::{Intake, Translator},
@@ -41,6 +41,7 @@ struct Running {
     settings: Settings,
     translator: Translator,
     store: Store,
+    renderer: Renderer,
     report: Report,
     series: Gauge,
 }
@@ -143,7 +144,8 @@ impl Running {
         let series =
             Gauge::new("prometheus_exporter_series", "Series that a scrape shows, targets included", &[]);
         let translator = Translator::new(&settings);
-        Running { settings, translator, store: Store::default(), report: Report::new(), series }
+        let (store, renderer) = (Store::default(), Renderer::default());
+        Running { settings, translator, store, renderer, report: Report::new(), series }
     }
 
     fn take(&mut self, request: &[u8]) {
@@ -163,7 +165,7 @@ impl Running {
         let accepts = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("accept"));
         let accept = accepts.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(",");
         let wanted = negotiate(&accept, self.settings.open_metrics);
-        let body = render(&self.settings, &self.store, wanted);
+        let body = self.renderer.render(&self.settings, &self.store, wanted);
         let mut headers = self.settings.response_headers.clone();
         headers.push(("content-type".into(), wanted.content_type()));
         Outgoing { status: 200, headers, body }

@@ -21,6 +21,8 @@ pub(crate) struct Family {
     /// Where the points of an identity go: the same series may come as different bytes.
     known: HashTable<(Identity, Place)>,
     hasher: DefaultHashBuilder,
+    /// No series was updated before; 0 if one has ended.
+    updated_since_ms: u64,
 }
 
 /// Of a series, in its family.
@@ -42,6 +44,7 @@ impl Family {
             places: HashTable::new(),
             known: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            updated_since_ms: u64::MAX,
         }
     }
 
@@ -57,6 +60,13 @@ impl Family {
 
     pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut Series> {
         self.series.get_mut(place.0 as usize)
+    }
+
+    pub(crate) fn end(&mut self, place: Place) {
+        if let Some(series) = self.get_mut(place) {
+            series.updated_ms = ENDED;
+            self.updated_since_ms = 0;
+        }
     }
 
     pub(crate) fn find(&self, labels: &str) -> Option<Place> {
@@ -83,6 +93,7 @@ impl Family {
         // A guest's memory ends at 4 GiB.
         let place = Place(self.series.len() as u32);
         let hash = self.hasher.hash_one(&*series.labels);
+        self.updated_since_ms = self.updated_since_ms.min(series.updated_ms);
         self.series.push(series);
         let (all, hasher) = (&self.series, &self.hasher);
         let rehash =
@@ -93,7 +104,12 @@ impl Family {
 
     /// Series whose last point came before this are gone.
     pub(crate) fn sweep(&mut self, since_ms: u64) {
-        let stays = |series: &Series| series.updated_ms != ENDED && series.updated_ms >= since_ms;
+        if self.updated_since_ms >= since_ms.max(1) {
+            return;
+        }
+        let stays = |series: &Series| series.is_alive() && series.updated_ms >= since_ms;
+        let staying = self.series.iter().filter(|series| stays(series));
+        self.updated_since_ms = staying.map(|series| series.updated_ms).min().unwrap_or(u64::MAX);
         if self.series.iter().all(stays) {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use super::{Bounds, Dropped, ENDED, Family, Identity, Kind, Place, Point, Series, Temporality};
+use super::{Bounds, Dropped, Family, Identity, Kind, Place, Point, Series, Temporality};
 use crate::name::MetricName;
 
 /// Everything that a scrape shows.
@@ -193,9 +193,7 @@ impl Opened<'_> {
 
     /// The series has ended.
     pub(crate) fn end(&mut self, place: Place) {
-        if let Some(series) = self.family.get_mut(place) {
-            series.updated_ms = ENDED;
-        }
+        self.family.end(place);
     }
 }
 
