@@ -1,5 +1,7 @@
 //! Points, by field numbers of `metrics/v1/metrics.proto`. Times are nanoseconds since 1970 UTC.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::{Exemplars, Number};
@@ -100,13 +102,29 @@ impl<'a> Attributes<'a> {
         Attributes { message, number, start: 0, end: 0, len: 0 }
     }
 
+    /// The next field that is none of them.
     #[inline(always)]
-    fn add(&mut self, field: &Field<'a>) {
-        if self.len == 0 {
-            self.start = field.start;
+    fn next_other(&mut self, fields: &mut Fields<'a>) -> Option<Field<'a>> {
+        loop {
+            self.add(fields.run(self.number));
+            let field = fields.next()?;
+            if field.number != self.number {
+                return Some(field);
+            }
+            self.add(field.start..field.end);
         }
-        self.end = field.end;
-        self.len += field.end - field.start;
+    }
+
+    #[inline(always)]
+    fn add(&mut self, place: Range<usize>) {
+        if place.is_empty() {
+            return;
+        }
+        if self.len == 0 {
+            self.start = place.start;
+        }
+        self.end = place.end;
+        self.len += place.len();
     }
 
     /// Keys and values, as they lie; a key may occur twice.
@@ -132,14 +150,14 @@ impl<'a> Point<'a> for NumberDataPoint<'a> {
             attributes: Attributes::new(bytes, 7),
             exemplars: Exemplars { point: &[], number: 5 },
         };
-        for field in Fields::of(bytes) {
+        let mut fields = Fields::of(bytes);
+        while let Some(field) = point.attributes.next_other(&mut fields) {
             match field.number {
                 START_TIME_UNIX_NANO => point.start_time_unix_nano = field.fixed64(),
                 TIME_UNIX_NANO => point.time_unix_nano = field.fixed64(),
                 4 => point.value = Some(Number::Double(double(&field))),
                 5 => point.exemplars.point = bytes,
                 6 => point.value = Some(Number::Int(field.fixed64().cast_signed())),
-                7 => point.attributes.add(&field),
                 8 => point.flags = field.varint() as u32,
                 _ => {}
             }
@@ -163,7 +181,8 @@ impl<'a> Point<'a> for HistogramDataPoint<'a> {
             bucket_counts: Parts::new(),
             explicit_bounds: Parts::new(),
         };
-        for field in Fields::of(bytes) {
+        let mut fields = Fields::of(bytes);
+        while let Some(field) = point.attributes.next_other(&mut fields) {
             match field.number {
                 START_TIME_UNIX_NANO => point.start_time_unix_nano = field.fixed64(),
                 TIME_UNIX_NANO => point.time_unix_nano = field.fixed64(),
@@ -172,7 +191,6 @@ impl<'a> Point<'a> for HistogramDataPoint<'a> {
                 6 => point.bucket_counts.push(field.value),
                 7 => point.explicit_bounds.push(field.value),
                 8 => point.exemplars.point = bytes,
-                9 => point.attributes.add(&field),
                 10 => point.flags = field.varint() as u32,
                 11 => point.min = Some(double(&field)),
                 12 => point.max = Some(double(&field)),
@@ -214,9 +232,9 @@ impl<'a> Point<'a> for ExponentialHistogramDataPoint<'a> {
             exemplars: Exemplars { point: &[], number: 11 },
         };
         let buckets = || Buckets(SmallVec::new());
-        for field in Fields::of(bytes) {
+        let mut fields = Fields::of(bytes);
+        while let Some(field) = point.attributes.next_other(&mut fields) {
             match field.number {
-                1 => point.attributes.add(&field),
                 START_TIME_UNIX_NANO => point.start_time_unix_nano = field.fixed64(),
                 TIME_UNIX_NANO => point.time_unix_nano = field.fixed64(),
                 COUNT => point.count = field.fixed64(),
@@ -271,13 +289,13 @@ impl<'a> Point<'a> for SummaryDataPoint<'a> {
             attributes: Attributes::new(bytes, 7),
             bytes,
         };
-        for field in Fields::of(bytes) {
+        let mut fields = Fields::of(bytes);
+        while let Some(field) = point.attributes.next_other(&mut fields) {
             match field.number {
                 START_TIME_UNIX_NANO => point.start_time_unix_nano = field.fixed64(),
                 TIME_UNIX_NANO => point.time_unix_nano = field.fixed64(),
                 COUNT => point.count = field.fixed64(),
                 SUM => point.sum = double(&field),
-                7 => point.attributes.add(&field),
                 8 => point.flags = field.varint() as u32,
                 _ => {}
             }

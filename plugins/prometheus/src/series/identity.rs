@@ -2,7 +2,7 @@
 
 use std::hash::Hasher;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 use spanloom_plugin::clock;
 
 /// Of the attributes of one point, the resource and the scope that it comes from. Two that are equal are taken for the
@@ -28,13 +28,12 @@ impl Identities {
             hasher.write(bytes);
             hasher.write_usize(bytes.len());
         }
-        Identities(hash(&hasher))
+        Identities(parts(hasher.finish128()))
     }
 
+    #[inline]
     pub(crate) fn identity(self, bytes: &[u8]) -> Identity {
-        let mut hasher = self.hasher();
-        hasher.write(bytes);
-        Identity(hash(&hasher))
+        Identity(parts(self.hasher().hash(bytes)))
     }
 
     fn hasher(self) -> SipHasher13 {
@@ -49,8 +48,7 @@ impl Identity {
     }
 }
 
-fn hash(hasher: &SipHasher13) -> [u64; 2] {
-    let hash = hasher.finish128();
+fn parts(hash: Hash128) -> [u64; 2] {
     [hash.h1, hash.h2]
 }
 
