@@ -21,6 +21,10 @@ mod subject;
 
 use clap::{Parser, Subcommand};
 
+/// That of the collector, whose stages are measured in this process.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[derive(Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true)]
 struct Cli {

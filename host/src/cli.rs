@@ -2,9 +2,12 @@
 
 pub mod components;
 pub mod generate;
+pub mod operator;
 pub mod plugin;
 pub mod print_config;
+pub mod reload;
 pub mod run;
+pub mod status;
 pub mod validate;
 
 use std::{io::Write, process::ExitCode};
@@ -34,6 +37,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Run(run::RunArgs),
+    Status(status::StatusArgs),
+    Reload(reload::ReloadArgs),
     Validate(validate::ValidateArgs),
     Components(components::ComponentsArgs),
     PrintConfig(print_config::PrintConfigArgs),
@@ -88,6 +93,8 @@ impl Cli {
         let registry = builtin::registry();
         match self.command {
             Command::Run(args) => run::run(&args, &registry, terminal).await,
+            Command::Status(args) => status::run(&args, terminal).await,
+            Command::Reload(args) => reload::run(&args, terminal).await,
             Command::Validate(args) => validate::run(&args, &registry, terminal).await,
             Command::Components(args) => components::run(&args, &registry, terminal).await,
             Command::PrintConfig(args) => print_config::run(&args, terminal),

@@ -4,6 +4,7 @@
 //! ([`expand`]); [`Config::read`] makes its sections; [`check`] holds them against what this binary has. A component
 //! then reads its own part with [`Node::read`].
 
+pub mod admin;
 pub mod check;
 mod de;
 pub mod error;
@@ -24,11 +25,12 @@ mod scalar;
 pub mod telemetry;
 pub mod types;
 
+pub use admin::{AdminConfig, AdminEndpoint};
 pub use error::{ConfigError, Finding};
 pub use location::{KeyPath, Location};
 pub use node::Node;
 
-pub use root::{Config, PipelineConfig, PipelineId, ServiceConfig};
+pub use root::{Config, Opened, PipelineConfig, PipelineId, ServiceConfig};
 pub use types::{Duration, Secret, present};
 
 #[cfg(test)]

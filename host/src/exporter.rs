@@ -10,7 +10,7 @@ pub mod otlp_http;
 
 use std::time::Duration;
 
-use crate::receipt::Retry;
+use crate::{plugin::Live, receipt::Retry};
 
 /// Sends requests to one destination.
 #[async_trait::async_trait]
@@ -21,6 +21,11 @@ pub trait Exporter: Send + Sync {
 
     /// Called once, when no call to `export` is under way and none will follow: flush and close.
     async fn shutdown(&self) {}
+
+    /// If it is a plugin: what replaces its version while batches pass.
+    fn live(&self) -> Option<Live> {
+        None
+    }
 }
 
 /// The destination took the batch, but for `rejected` items (OTLP partial success).

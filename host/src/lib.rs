@@ -1,5 +1,6 @@
 //! Spanloom: an OpenTelemetry collector. The path of a batch is `receiver` → `pipeline` → `sending` → `exporter`.
 
+pub mod admin;
 pub mod builtin;
 pub mod cli;
 pub mod component;
@@ -15,5 +16,6 @@ pub mod receiver;
 pub mod sending;
 pub mod server;
 pub mod service;
+pub mod swap;
 pub mod telemetry;
 pub mod tls;

@@ -19,19 +19,24 @@ mod exporter;
 pub mod factory;
 mod failure;
 pub mod file;
+mod generation;
 mod guest;
 mod handler;
 pub mod http;
 mod imports;
 mod instance;
 mod limits;
+mod live;
 mod metrics;
 mod outside;
 mod pool;
+mod probation;
 mod processor;
 mod runtime;
 mod sampler;
 pub mod schema;
+mod see_through;
+mod shadow;
 mod stage;
 pub mod store;
 mod tending;
@@ -51,15 +56,21 @@ pub use describe::{Concurrency, Description, Grant};
 pub use exporter::PluginExporter;
 pub use failure::{CallError, CallErrorKind};
 use file::{PluginFile, Sha256};
+pub use generation::Figures;
 pub use limits::Limits;
+pub use live::{Live, PrepareError, Prepared};
 pub use outside::Outside;
 pub use pool::GuestUsage;
+pub use probation::{Probation, ProbationSettings, Verdict};
 pub use processor::PluginProcessor;
 pub use runtime::Runtime;
 pub use sampler::{PluginSampler, SamplingDecision};
+pub use shadow::Comparison;
 pub use stage::StageSettings;
 
+use crate::config::ConfigError;
 use card::{Card, CardError};
+use config::SwapConfig;
 use guest::Shared;
 use instance::{Exports, Instance};
 
@@ -98,11 +109,26 @@ impl Plugin {
     ) -> Result<Arc<Plugin>, LoadError> {
         let card = Card::read(&file.bytes)?;
         let role = card.admit()?;
-        let pre = runtime.compile(file).map_err(LoadError::Compile)?;
+        let pre = runtime.compile(file).await.map_err(LoadError::Compile)?;
         let exports = Exports::find(pre);
         let (description, emits) = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
         let (name, sha256) = (name.to_owned(), file.sha256);
         Ok(Arc::new(Plugin { name, role, card, description, emits, sha256, exports }))
+    }
+
+    /// Not every plugin can have its batches shared out, or copied.
+    fn check_swap(&self, swap: &SwapConfig) -> Result<(), ConfigError> {
+        let no = |key, why: &str| Err(ConfigError::on(key, why));
+        match self.role {
+            Role::Exporter | Role::Connector if swap.shadow => no(
+                "swap::shadow",
+                "only processors and samplers run on copies: what others make of them would be seen",
+            ),
+            _ if swap.canary.is_some() && self.answers_http() => {
+                no("swap::canary", "it answers HTTP, and its answers would lack what the canary was given")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn answers_http(&self) -> bool {

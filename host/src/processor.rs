@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::pipeline::Consumer;
+use crate::{pipeline::Consumer, plugin::Live};
 
 /// A stage between the entrance of a pipeline and its fan-out. It hands on what it made of a batch to the `next` that
 /// it was built with.
@@ -11,4 +11,9 @@ pub trait Processor: Consumer {
     /// Called once, when no batch is under way and none will follow: what is still held goes on to `next`, by the
     /// deadline. What cannot is dropped with the reason `shutdown`.
     async fn shutdown(&self, deadline: Instant);
+
+    /// If it is a plugin: what replaces its version while batches pass.
+    fn live(&self) -> Option<Live> {
+        None
+    }
 }

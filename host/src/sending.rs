@@ -28,6 +28,7 @@ use self::{delivery::Delivery, metrics::SendingMetrics, queue::Queue};
 use crate::{
     exporter::Exporter,
     pipeline::{Batch, Consumer, Refused},
+    plugin::Live,
     receipt::{Failure, Reason},
     telemetry::Telemetry,
 };
@@ -132,6 +133,11 @@ impl Sending {
             })
         });
         Arc::new(Sending { exporter, lanes, tasks, stop })
+    }
+
+    /// If its exporter is a plugin.
+    pub fn live(&self) -> Option<Live> {
+        self.exporter.live()
     }
 
     /// Takes nothing more, sends what waits, and drops at the deadline what is left ([`Reason::Shutdown`]); then

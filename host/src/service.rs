@@ -14,6 +14,7 @@ use crate::{
     component::{ComponentId, Registry},
     config::Config,
     extension::{Extensions, health_check::Health},
+    plugin::Live,
     receiver::Running,
     sending::Sending,
     telemetry::{self, Telemetry},
@@ -96,6 +97,16 @@ impl Service {
         let drained = self.drained();
         self.endpoints.stop.cancel();
         drained
+    }
+
+    /// The components that are plugins.
+    pub fn lives(&self) -> Vec<Live> {
+        let processors = self.waves.iter().flat_map(|wave| wave.processors.iter().flatten());
+        let connectors = self.waves.iter().flat_map(|wave| &wave.connectors);
+        let (processors, connectors) =
+            (processors.filter_map(|stage| stage.live()), connectors.filter_map(|stage| stage.live()));
+        let exporters = self.sendings.values().filter_map(|sending| sending.live());
+        processors.chain(connectors).chain(exporters).collect()
     }
 
     fn drained(&self) -> Drained {

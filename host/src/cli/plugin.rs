@@ -7,6 +7,7 @@ mod fixture;
 pub mod inspect;
 pub mod new;
 mod open;
+pub mod operate;
 pub mod test;
 #[cfg(test)]
 mod testing;
@@ -22,7 +23,7 @@ use crate::plugin::{
     file::{FileError, PluginFile},
 };
 
-/// Start, build, look at, check and try plugins.
+/// Start, build, look at, check, try and replace plugins.
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -45,6 +46,10 @@ pub enum PluginCommand {
     Check(check::CheckArgs),
     Test(test::TestArgs),
     Bench(bench::BenchArgs),
+    Swap(operate::SwapArgs),
+    Rollback(operate::RollbackArgs),
+    Pause(operate::PauseArgs),
+    Resume(operate::ResumeArgs),
 }
 
 /// Why a file is no plugin; shown after its name.
@@ -64,6 +69,10 @@ pub async fn run(args: &PluginArgs, terminal: &mut Terminal<'_>) -> anyhow::Resu
         PluginCommand::Check(args) => check::run(args, terminal).await,
         PluginCommand::Test(args) => test::run(args, terminal).await,
         PluginCommand::Bench(args) => bench::run(args, terminal).await,
+        PluginCommand::Swap(args) => operate::swap(args, terminal).await,
+        PluginCommand::Rollback(args) => operate::rollback(args, terminal).await,
+        PluginCommand::Pause(args) => operate::pause(args, terminal).await,
+        PluginCommand::Resume(args) => operate::resume(args, terminal).await,
     }
 }
 

@@ -1,14 +1,20 @@
 //! `spanloom run`: starts the service and keeps it until a signal ends it.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::{ConfigArgs, Exit, Terminal};
 use crate::{
+    admin::{self, Operator as _},
     component::Registry,
     config::{Config, expand::process_env},
+    receiver::Running,
     service::{Drained, Service},
+    swap::control::{Control, Controller, Sources},
     telemetry::logs,
 };
 
@@ -16,6 +22,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without a config it receives OTLP on 127.0.0.1:4317 (gRPC) and :4318 (HTTP), and shows what passes.
+
+Plugins' files are watched: a new version takes over between two batches, and the old one comes back if it is worse.
 
 SIGTERM and Ctrl-C drain: nothing new is taken, what is under way is delivered, within service.shutdown_timeout \
 (30s). A second signal ends it at once. Exit codes: 0 everything was delivered or dropped for a counted reason, \
@@ -61,15 +69,34 @@ pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_
     if args.config.config.is_empty() {
         terminal.err.write_all(WELCOME.as_bytes())?;
     }
-    serve(service, &mut signals).await.map(|()| Exit::Done)
+    let sources = Sources {
+        configs: args.config.or_embedded(),
+        sets: args.config.set.clone(),
+        registry: registry.clone(),
+    };
+    let admin = opened.config.service.admin.clone();
+    let (controller, control) = Controller::new(service, opened, sources);
+    let operators = Running::default();
+    admin::serve(&admin, Arc::new(control.clone()), &operators).await?;
+    let served = serve(controller, control, &mut signals).await;
+    operators.stop.cancel();
+    served.map(|()| Exit::Done)
 }
 
 /// Until SIGTERM or Ctrl-C; then drains. A second signal ends the draining at once.
-async fn serve(service: Service, signals: &mut Signals) -> anyhow::Result<()> {
-    signals.next().await;
+async fn serve(controller: Controller, control: Control, signals: &mut Signals) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(controller.run(stop.clone()));
+    while signals.next().await == Told::Reload {
+        let control = control.clone();
+        // What comes of it is in the log.
+        tokio::spawn(async move { control.reload().await });
+    }
     tracing::info!("draining; a second signal ends this at once");
+    stop.cancel();
+    let drained = async { Ok::<Drained, anyhow::Error>(running.await?.shutdown().await) };
     tokio::select! {
-        drained = service.shutdown() => match drained {
+        drained = drained => match drained? {
             Drained::Whole => {
                 tracing::info!("drained");
                 Ok(())
@@ -78,13 +105,21 @@ async fn serve(service: Service, signals: &mut Signals) -> anyhow::Result<()> {
                 anyhow::bail!("service.shutdown_timeout passed: {dropped} items had not been delivered and were dropped")
             }
         },
-        () = signals.next() => anyhow::bail!("ended by a second signal before everything was delivered"),
+        () = signals.end() => anyhow::bail!("ended by a second signal before everything was delivered"),
     }
 }
 
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
+}
+
+/// By a signal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    End,
+    Reload,
 }
 
 impl Signals {
@@ -93,13 +128,19 @@ impl Signals {
         Ok(Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Told::End,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.hangup.recv() => Told::Reload,
         }
+    }
+
+    async fn end(&mut self) {
+        while self.next().await != Told::End {}
     }
 }

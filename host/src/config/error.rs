@@ -126,6 +126,12 @@ impl ConfigError {
         self.0
     }
 
+    /// What was found, without where: for one line of a log.
+    pub fn in_a_line(&self) -> String {
+        let messages: Vec<&str> = self.0.iter().map(|finding| finding.message.as_str()).collect();
+        messages.join("; ")
+    }
+
     /// As it is shown to the user; several lines a finding, a blank line between two.
     pub fn render(&self, colour: bool) -> String {
         let shown: Vec<String> =

@@ -1,6 +1,11 @@
 //! From what the command line names to one tree: read, merge in order, set, expand.
 
-use std::{collections::HashMap, io::Read as _, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    io::Read as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{
     ConfigError, Finding, KeyPath, Node,
@@ -38,6 +43,15 @@ pub fn load(configs: &[String], sets: &[String], env: Env<'_>) -> Result<Loaded,
     let mut root = expand(root, env, &mut warnings)?;
     root.set_paths(KeyPath::default());
     Ok(Loaded { root, warnings })
+}
+
+/// The file that a `--config` value names, if it names one.
+pub fn file(config: &str) -> Option<PathBuf> {
+    match config.split_once(':') {
+        Some(("yaml" | "env" | "http" | "https", _)) => None,
+        Some(("file", path)) => Some(path.into()),
+        _ => Some(config.into()),
+    }
 }
 
 fn source(config: &str, env: Env<'_>) -> Result<Source, ConfigError> {

@@ -7,6 +7,7 @@ use wire::Signal;
 
 use super::{
     ConfigError, Duration, Finding, Node,
+    admin::AdminConfig,
     check::check,
     expand::Env,
     load::{Loaded, load},
@@ -38,6 +39,8 @@ pub struct Opened {
     pub config: Config,
     /// What it may name: the registry that it was opened with, and its plugins.
     pub registry: Registry,
+    /// Those that its components use.
+    pub plugins: Plugins,
     pub warnings: Vec<Finding>,
 }
 
@@ -47,6 +50,7 @@ pub struct ServiceConfig {
     pub extensions: Vec<ComponentId>,
     pub pipelines: BTreeMap<PipelineId, PipelineConfig>,
     pub telemetry: TelemetryConfig,
+    pub admin: AdminConfig,
     /// How long a drain may take; what is left then is dropped and counted. Ours, not the Collector's.
     pub shutdown_timeout: Duration,
 }
@@ -72,7 +76,7 @@ struct PluginName(String);
 
 const SECTIONS: [&str; 7] =
     ["receivers", "processors", "exporters", "connectors", "extensions", "plugins", "service"];
-const SERVICE_KEYS: [&str; 4] = ["extensions", "pipelines", "telemetry", "shutdown_timeout"];
+const SERVICE_KEYS: [&str; 5] = ["extensions", "pipelines", "telemetry", "admin", "shutdown_timeout"];
 
 impl Config {
     /// Loads ([`load`]) and reads a config, loads its plugins, and checks ([`check`]) all else against them and what
@@ -103,7 +107,7 @@ impl Config {
         match ConfigError::from_findings(findings) {
             Ok(()) => {
                 warnings.extend(doubts);
-                Ok(Opened { config, registry, warnings })
+                Ok(Opened { config, registry, plugins, warnings })
             }
             Err(error) => Err(error.after(warnings)),
         }
@@ -161,6 +165,7 @@ impl Default for ServiceConfig {
             extensions: Vec::new(),
             pipelines: BTreeMap::new(),
             telemetry: TelemetryConfig::default(),
+            admin: AdminConfig::default(),
             shutdown_timeout: Duration::from_secs(30),
         }
     }
@@ -209,6 +214,7 @@ fn read_service(service: &Node, findings: &mut Vec<Finding>) -> ServiceConfig {
             .filter_map(|(id, node)| Some((id, keep(node.read(), findings)?)))
             .collect(),
         telemetry: read_key(service, "telemetry", findings).unwrap_or(defaults.telemetry),
+        admin: read_key(service, "admin", findings).unwrap_or(defaults.admin),
         shutdown_timeout: read_key(service, "shutdown_timeout", findings)
             .unwrap_or(defaults.shutdown_timeout),
     }

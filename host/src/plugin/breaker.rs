@@ -1,7 +1,10 @@
 //! Stops calling a plugin that keeps failing, and tries again after a while.
 
 use std::{
-    sync::Mutex,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,7 +15,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// A circuit breaker: closed, open until some moment, or probing with one call.
 #[derive(Debug, Default)]
-pub(super) struct Breaker(Mutex<State>);
+pub(super) struct Breaker {
+    state: Mutex<State>,
+    /// Whether there is anything in the state, so that calls of a plugin that works need not lock it.
+    is_troubled: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -50,6 +57,9 @@ pub(super) enum Turn {
 impl Breaker {
     /// Whether a call may be made now. When the wait is over one call may, and its outcome decides.
     pub(super) fn admit(&self) -> Option<Admission<'_>> {
+        if !self.is_troubled.load(Relaxed) {
+            return Some(Admission { breaker: self, is_probe: false });
+        }
         let mut state = self.state();
         let is_probe = match state.open_until {
             None => false,
@@ -61,10 +71,11 @@ impl Breaker {
     }
 
     pub(super) fn succeeded(&self) -> Turn {
-        let mut state = self.state();
-        if state.failures_in_a_row == 0 {
+        if !self.is_troubled.load(Relaxed) {
             return Turn::None;
         }
+        let mut state = self.state();
+        self.is_troubled.store(false, Relaxed);
         let was_open = state.open_until.is_some();
         *state = State::default();
         if was_open { Turn::Closed } else { Turn::None }
@@ -72,6 +83,7 @@ impl Breaker {
 
     pub(super) fn failed(&self) -> Turn {
         let mut state = self.state();
+        self.is_troubled.store(true, Relaxed);
         state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
         // Calls that began before it opened do not lengthen the wait.
         if state.failures_in_a_row < TOLERATED || (state.open_until.is_some() && !state.probing) {
@@ -83,8 +95,15 @@ impl Breaker {
         Turn::Opened { wait: state.wait }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// What is called from now on has not failed yet.
+    pub(super) fn reset(&self) {
+        let mut state = self.state();
+        self.is_troubled.store(false, Relaxed);
+        *state = State::default();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

@@ -1,12 +1,14 @@
 //! The `plugins:` section: each name in it becomes a component type.
 
 mod limits;
+mod swap;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 pub use limits::LimitsConfig;
+pub use swap::{Share, SwapConfig};
 
 use super::{
     file::Sha256,
@@ -23,6 +25,7 @@ use crate::config::{ConfigError, Node};
 ///     limits: { memory_mib: 64, call_timeout: 100ms }
 ///     grants: { http: [https://api.example.com], store: true }
 ///     on_failure: reject
+///     swap: { probation: 30s }    # a new version of the file takes its place
 /// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,10 +40,12 @@ pub struct PluginConfig {
     pub grants: GrantsConfig,
     #[serde(default)]
     pub on_failure: OnFailure,
+    #[serde(default)]
+    pub swap: SwapConfig,
 }
 
 /// What of the outside a plugin may reach: nothing, unless it stands here.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GrantsConfig {
     /// The origins that it may send requests to.
@@ -83,6 +88,7 @@ impl PluginConfig {
         let grants = &self.grants;
         let parts = [
             self.limits.validate(),
+            self.swap.validate(),
             grant::validate(&grants.http).map_err(|error| error.below("grants::http")),
             grants
                 .store

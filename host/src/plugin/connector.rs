@@ -9,8 +9,10 @@ use super::{
     CallError, CallErrorKind, Concurrency, OnFailure, Plugin, Role, StageSettings,
     custody::Passed,
     instance::Undone,
+    live::Live,
     pool::{GuestUsage, Outcome, Place, Pool},
     processor::split_by_trace,
+    see_through::see_through,
     stage,
     tending::{Settle, Tending},
 };
@@ -34,7 +36,6 @@ struct Junction {
     pool: Arc<Pool>,
     /// Into the pipelines of traces, metrics and logs.
     doors: [Option<Door>; 3],
-    on_failure: OnFailure,
 }
 
 impl PluginConnector {
@@ -50,9 +51,13 @@ impl PluginConnector {
             ingest.takes(signal).then(|| ingest.door(signal, Door::CONNECTOR, Acknowledge::Accepted))
         };
         let doors = Signal::ALL.map(door);
-        let junction = Arc::new(Junction { pool, doors, on_failure: settings.on_failure });
+        let junction = Arc::new(Junction { pool, doors });
         let tending = Tending::start(&junction.pool, junction.clone()).await?;
         Ok(PluginConnector { junction, tending })
+    }
+
+    pub fn live(&self) -> Live {
+        self.junction.pool.live()
     }
 
     /// What its guests use at this moment.
@@ -68,17 +73,11 @@ impl PluginConnector {
 
 #[async_trait::async_trait]
 impl Consumer for PluginConnector {
-    /// On a task of its own: once the call has been made its outcome goes on, whether the sender is still there or not.
+    /// Once the call has been made its outcome goes on, whether the sender is still there or not.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let junction = self.junction.clone();
-        match tokio::spawn(async move { junction.consume(batch).await }).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                let component = &self.junction.pool.component;
-                tracing::error!(component, "a call was given up: {error}");
-                Ok(())
-            }
-        }
+        let call = Box::pin(async move { junction.consume(batch).await });
+        see_through(&self.junction.pool.component, call).await
     }
 }
 
@@ -87,7 +86,7 @@ impl Junction {
         let Some(_admission) = self.pool.admit() else {
             return self.fall_back(batch, &Undone::holding(stage::left_alone(), Vec::new()));
         };
-        if self.pool.plugin.description.concurrency == Concurrency::Stateless {
+        if self.pool.plugin().description.concurrency == Concurrency::Stateless {
             return self.connect(Place::Any, batch).await;
         }
         let parts = split_by_trace(batch, self.pool.slots());
@@ -97,8 +96,9 @@ impl Junction {
 
     /// The guest is given the data; what is owed for it stays here, and is settled by how the call ends.
     async fn connect(&self, place: Place, batch: Batch) -> Result<(), Box<Refused>> {
-        let outcome = self.pool.process(place, Batch::owed_to_nobody(batch.data.clone())).await;
-        self.pool.note(outcome.error());
+        let pool = self.pool.chosen();
+        let outcome = pool.process(place, Batch::owed_to_nobody(batch.data.clone())).await;
+        pool.note(outcome.error());
         let Outcome { passed, undone, lost } = outcome;
         let settled = match &undone {
             None => {
@@ -113,9 +113,9 @@ impl Junction {
 
     /// What `on_failure` says. There is nothing to pass on in the place of what the plugin would have made.
     fn fall_back(&self, batch: Batch, undone: &Undone) -> Result<(), Box<Refused>> {
-        let drops = self.on_failure == OnFailure::Drop;
+        let drops = self.pool.on_failure() == OnFailure::Drop;
         let consequence = if drops { "the batch is dropped" } else { "the batch is rejected" };
-        self.pool.metrics.report(&self.pool.plugin, &undone.error, consequence);
+        self.pool.metrics.report(&self.pool.plugin(), &undone.error, consequence);
         let failure = stage::failure(&undone.error, undone.retry_after);
         if drops {
             batch.dropped(&failure);
@@ -128,10 +128,10 @@ impl Junction {
         for batch in passed.onward {
             let data = batch.into_data();
             let signal = data.signal();
-            if !self.pool.plugin.emits.contains(&signal) {
+            if !self.pool.plugin().emits.contains(&signal) {
                 let wrong = format!("it passed on {signal}, which it does not say that it emits");
                 let error = CallError::new(CallErrorKind::WrongAnswer, wrong);
-                self.pool.metrics.report(&self.pool.plugin, &error, "they go nowhere");
+                self.pool.metrics.report(&self.pool.plugin(), &error, "they go nowhere");
             } else if let Some(door) = self.doors.get(signal as usize).and_then(Option::as_ref) {
                 door.bring(data).await;
             }
@@ -145,7 +145,7 @@ impl Settle for Junction {
         for Outcome { passed, undone, lost } in outcomes {
             self.bring(passed).await;
             for undone in [lost, undone].into_iter().flatten() {
-                self.pool.metrics.report(&self.pool.plugin, &undone.error, "what it held is lost");
+                self.pool.metrics.report(&self.pool.plugin(), &undone.error, "what it held is lost");
             }
         }
     }

@@ -5,10 +5,14 @@
 //! has returned, [`Custody::commit`] makes it so. When it failed, every batch is again as it was: [`Custody::undo`] leaves
 //! the guest what it held before, [`Custody::rollback`] leaves it nothing, since it is gone.
 
+mod shelf;
+
 use hashbrown::HashMap;
 use wasmtime::{Result, bail, component::Resource};
 
 use super::bindings::imported::batches::Batch as Handle;
+use shelf::{Held, Shelf};
+
 use crate::pipeline::{Batch, batch::Saved};
 
 /// Types of handles. They have no values: a handle is a number in the guest's [`Custody`].
@@ -26,8 +30,7 @@ const BROUGHT_LIMIT_BYTES: usize = 256 << 20;
 
 #[derive(Default)]
 pub(super) struct Custody {
-    held: HashMap<u32, Held>,
-    next: u32,
+    held: Shelf,
     /// What batches were before this call changed them, or took them away; by their numbers.
     before: HashMap<u32, Saved>,
     emitted: Vec<Batch>,
@@ -42,16 +45,6 @@ pub(super) struct Custody {
     items_forgotten: usize,
 }
 
-struct Held {
-    batch: Batch,
-    /// Came into being in the call that is under way: taking the call back makes it go.
-    new: bool,
-    /// Owed to nobody: a look at a batch that someone else has.
-    look: bool,
-    /// Encoded, as of the end of the last call.
-    len_bytes: usize,
-}
-
 /// What a call that failed gives back, each batch as it was before.
 #[derive(Debug, Default)]
 pub(super) struct TakenBack {
@@ -59,6 +52,14 @@ pub(super) struct TakenBack {
     pub(super) own: Vec<Batch>,
     /// What the guest held of earlier calls, the oldest first.
     pub(super) held: Vec<Batch>,
+}
+
+impl TakenBack {
+    pub(super) fn all(self) -> Vec<Batch> {
+        let mut all = self.held;
+        all.extend(self.own);
+        all
+    }
 }
 
 /// What a call let go.
@@ -108,13 +109,12 @@ impl Custody {
 
     /// Whether the guest holds nothing that is owed to anybody.
     pub(super) fn is_empty(&self) -> bool {
-        self.held.values().all(|held| held.look)
+        self.held.iter().all(|(_, held)| held.look)
     }
 
     /// Whether the guest is to be given no more batches until it has let go of some.
     pub(super) fn is_full(&self, limit_bytes: usize) -> bool {
-        self.held.len() >= BATCH_LIMIT
-            || self.held.values().map(|held| held.len_bytes).sum::<usize>() >= limit_bytes
+        self.held.len() >= BATCH_LIMIT || self.held.len_bytes() >= limit_bytes
     }
 
     /// How many items the guest let go of without saying so, since this was last asked.
@@ -126,7 +126,7 @@ impl Custody {
     pub(super) fn commit(&mut self, returned: Vec<Handle>) -> Result<Passed> {
         // All of them, before any is taken.
         for number in returned.iter().map(number) {
-            match self.held.get(&number) {
+            match self.held.get(number) {
                 Some(held) if held.look => bail!("batch {number} is to be looked at, not to be passed on"),
                 Some(_) => {}
                 None => bail!("there is no batch {number}"),
@@ -135,14 +135,13 @@ impl Custody {
         let mut passed = Passed { onward: std::mem::take(&mut self.emitted), ..Passed::default() };
         passed
             .onward
-            .extend(returned.iter().filter_map(|batch| Some(self.held.remove(&number(batch))?.batch)));
+            .extend(returned.iter().filter_map(|batch| Some(self.held.remove(number(batch))?.batch)));
         self.lent.clear();
         self.brought_bytes = 0;
         // Only these can be other than they were: a guest may hold many that a call does not touch.
         for number in self.came.drain(..).chain(self.before.drain().map(|(number, _)| number)) {
-            let Some(held) = self.held.get_mut(&number) else { continue };
+            let Some(held) = self.held.measure(number) else { continue };
             held.new = false;
-            held.len_bytes = held.batch.data.encoded_len();
             // What it still holds may be less than it was.
             passed.filtered.extend(held.batch.excess());
         }
@@ -160,12 +159,12 @@ impl Custody {
 
     /// Nothing is shown any more.
     pub(super) fn end_looks(&mut self) {
-        self.held.retain(|_, held| !held.look);
+        self.held.end_looks();
     }
 
     /// After the last call: what the guest holds, those that it names first, in its order.
     pub(super) fn hand_in(&mut self, named: &[Handle]) -> Vec<Batch> {
-        let named = named.iter().filter_map(|batch| self.held.remove(&number(batch)));
+        let named = named.iter().filter_map(|batch| self.held.remove(number(batch)));
         let mut batches: Vec<Batch> = named.filter(|held| !held.look).map(|held| held.batch).collect();
         batches.extend(self.rollback().held);
         batches
@@ -190,7 +189,7 @@ impl Custody {
         let mut made = std::mem::take(&mut self.emitted);
         made.append(&mut self.discarded);
         made.append(&mut self.forgotten);
-        for (number, mut held) in std::mem::take(&mut self.held) {
+        for (number, mut held) in self.held.take_all() {
             if held.new || held.look {
                 made.push(held.batch);
                 continue;
@@ -201,7 +200,7 @@ impl Custody {
             if wanted(number) {
                 restored.0.push((number, held.batch));
             } else {
-                self.held.insert(number, held);
+                self.held.put_back(number, held);
             }
         }
         restored.0.extend(self.before.drain().map(|(number, saved)| (number, saved.restore())));
@@ -228,14 +227,14 @@ impl Restored {
 /// One handle.
 impl Custody {
     pub(super) fn data(&self, number: u32) -> Result<&wire::Batch> {
-        match self.held.get(&number) {
+        match self.held.get(number) {
             Some(held) => Ok(&held.batch.data),
             None => bail!("there is no batch {number}"),
         }
     }
 
     pub(super) fn metadata(&self, number: u32, key: &str) -> Result<Vec<String>> {
-        match self.held.get(&number) {
+        match self.held.get(number) {
             Some(held) => Ok(held.batch.metadata().map(|said| said.values(key)).unwrap_or_default()),
             None => bail!("there is no batch {number}"),
         }
@@ -243,7 +242,7 @@ impl Custody {
 
     /// A batch to change: what it was is kept until the call ends.
     pub(super) fn edit(&mut self, number: u32) -> Result<&mut Batch> {
-        let Some(held) = self.held.get_mut(&number) else { bail!("there is no batch {number}") };
+        let Some(held) = self.held.get_mut(number) else { bail!("there is no batch {number}") };
         if !held.new {
             self.before.entry(number).or_insert_with(|| held.batch.save());
         }
@@ -266,14 +265,14 @@ impl Custody {
 
     /// A batch that was made of another.
     pub(super) fn add(&mut self, of: u32, batch: Batch) -> u32 {
-        let look = self.held.get(&of).is_some_and(|held| held.look);
+        let look = self.held.get(of).is_some_and(|held| held.look);
         self.put(batch, true, look)
     }
 
     /// Takes a batch from the guest.
     pub(super) fn take(&mut self, number: u32) -> Result<Batch> {
         self.edit(number)?;
-        match self.held.remove(&number) {
+        match self.held.remove(number) {
             Some(held) if held.look => bail!("batch {number} is to be looked at, not to be passed on"),
             Some(held) => Ok(held.batch),
             None => bail!("there is no batch {number}"),
@@ -294,10 +293,10 @@ impl Custody {
 
     /// The guest dropped its handle. It may be that of a look which ended: languages that collect garbage let go late.
     pub(super) fn drop(&mut self, number: u32) -> Result<()> {
-        match self.held.get(&number) {
+        match self.held.get(number) {
             None => {}
             Some(held) if held.look || (held.new && held.batch.is_owed_to_nobody()) => {
-                self.held.remove(&number);
+                self.held.remove(number);
             }
             Some(_) => {
                 let batch = self.take(number)?;
@@ -308,15 +307,10 @@ impl Custody {
     }
 
     fn put(&mut self, batch: Batch, new: bool, look: bool) -> u32 {
-        while self.held.contains_key(&self.next) {
-            self.next = self.next.wrapping_add(1);
-        }
-        let number = self.next;
-        self.next = self.next.wrapping_add(1);
+        let number = self.held.put(Held { batch, new, look });
         if !look {
             self.came.push(number);
         }
-        self.held.insert(number, Held { batch, new, look, len_bytes: 0 });
         number
     }
 }

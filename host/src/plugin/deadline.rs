@@ -1,8 +1,10 @@
 //! How long a call may take. Its time stands still while requests of the guest are under way.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -44,9 +46,8 @@ impl Deadline {
     }
 
     /// Another call begins.
-    pub(super) fn start(&self, limit: Duration) {
+    pub(super) fn start(&self, now: Instant, limit: Duration) {
         let mut time = self.lock();
-        let now = Instant::now();
         time.limit = limit;
         time.end = now + limit;
         time.standing_since = now;
@@ -63,13 +64,17 @@ impl Deadline {
     }
 
     /// The call, unless its time is over while the guest waits for something: it is not running then, so that no epoch
-    /// ends it.
-    pub(super) async fn limit<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        tokio::select! {
-            biased;
-            outcome = call => outcome,
-            limit = self.over() => Err(Overrun(limit).into()),
-        }
+    /// ends it. Most calls wait for nothing, and need no timer.
+    pub(super) async fn limit<T>(&self, mut call: Pin<&mut impl Future<Output = Result<T>>>) -> Result<T> {
+        let mut over = None;
+        poll_fn(|context| {
+            if let Poll::Ready(outcome) = call.as_mut().poll(context) {
+                return Poll::Ready(outcome);
+            }
+            let over = over.get_or_insert_with(|| Box::pin(self.over()));
+            over.as_mut().poll(context).map(|limit| Err(Overrun(limit).into()))
+        })
+        .await
     }
 
     pub(super) fn stand_still(&self) -> Standstill {
@@ -129,6 +134,8 @@ impl Drop for Standstill {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     const LIMIT: Duration = Duration::from_millis(50);
@@ -140,18 +147,18 @@ mod tests {
 
     fn started() -> Deadline {
         let deadline = Deadline::new();
-        deadline.start(LIMIT);
+        deadline.start(Instant::now(), LIMIT);
         deadline
     }
 
     #[tokio::test]
     async fn what_waits_too_long_is_ended() {
-        assert!(started().limit(asleep(LIMIT / 10)).await.is_ok());
+        assert!(started().limit(pin!(asleep(LIMIT / 10))).await.is_ok());
         let deadline = started();
-        let error = deadline.limit(asleep(Duration::from_secs(60))).await.unwrap_err();
+        let error = deadline.limit(pin!(asleep(Duration::from_secs(60)))).await.unwrap_err();
         assert!(error.is::<Overrun>(), "{error:?}");
         assert!(deadline.check().is_err());
-        deadline.start(LIMIT);
+        deadline.start(Instant::now(), LIMIT);
         assert!(deadline.check().is_ok());
     }
 
@@ -167,8 +174,8 @@ mod tests {
             drop(second);
             deadline.check()
         };
-        assert!(deadline.limit(two_requests).await.is_ok());
-        let outcome = deadline.limit(asleep(Duration::from_secs(60))).await;
+        assert!(deadline.limit(pin!(two_requests)).await.is_ok());
+        let outcome = deadline.limit(pin!(asleep(Duration::from_secs(60)))).await;
         assert!(outcome.is_err());
     }
 

@@ -9,6 +9,7 @@ use super::{
         imported::types::Failure,
     },
     instance::Undone,
+    live::Live,
     pool::{GuestUsage, Outcome, Pool},
     tending::{Settle, Tending},
 };
@@ -21,7 +22,6 @@ use crate::{
 /// Shows each batch to a guest, which sends it.
 pub struct PluginExporter {
     pool: Arc<Pool>,
-    on_failure: OnFailure,
     tending: Tending,
 }
 
@@ -32,7 +32,7 @@ struct Nothing(Arc<Pool>);
 impl Settle for Nothing {
     async fn settle(&self, outcomes: Vec<Outcome>) {
         for error in outcomes.iter().filter_map(Outcome::error) {
-            self.0.metrics.report(&self.0.plugin, error, "what it had in hand is lost");
+            self.0.metrics.report(&self.0.plugin(), error, "what it had in hand is lost");
         }
     }
 }
@@ -45,19 +45,20 @@ impl PluginExporter {
     ) -> anyhow::Result<PluginExporter> {
         let pool = settings.pool(plugin, Role::Exporter, telemetry).await?;
         let tending = Tending::start(&pool, Arc::new(Nothing(pool.clone()))).await?;
-        Ok(PluginExporter { pool, on_failure: settings.on_failure, tending })
+        Ok(PluginExporter { pool, tending })
     }
 }
 
 #[async_trait::async_trait]
 impl Exporter for PluginExporter {
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
-        let Some(_admission) = self.pool.admit() else {
+        let pool = self.pool.chosen();
+        let Some(_admission) = pool.admit() else {
             let message = "the plugin has failed too often, and is left alone for a while".to_owned();
             return Err(ExportError::Retryable { message, after: None });
         };
-        let outcome = self.pool.export(data).await;
-        self.pool.note(outcome.as_ref().err().map(|undone| &undone.error));
+        let outcome = pool.export(data).await;
+        pool.note(outcome.as_ref().err().map(|undone| &undone.error));
         match outcome {
             Ok(Ok(())) => Ok(Exported::default()),
             Ok(Err(GuestError::Whole(failure))) => Err(export_error(failure)),
@@ -72,6 +73,10 @@ impl Exporter for PluginExporter {
     async fn shutdown(&self) {
         self.tending.shutdown().await;
     }
+
+    fn live(&self) -> Option<Live> {
+        Some(self.pool.live())
+    }
 }
 
 impl PluginExporter {
@@ -82,12 +87,13 @@ impl PluginExporter {
 
     fn accident(&self, error: &CallError) -> ExportError {
         let message = error.to_string();
-        let consequence = match self.on_failure {
+        let on_failure = self.pool.on_failure();
+        let consequence = match on_failure {
             OnFailure::Drop => "the batch is dropped",
             OnFailure::Reject | OnFailure::Pass => "the batch is tried again",
         };
-        self.pool.metrics.report(&self.pool.plugin, error, consequence);
-        match self.on_failure {
+        self.pool.metrics.report(&self.pool.plugin(), error, consequence);
+        match on_failure {
             OnFailure::Drop => ExportError::Permanent { message },
             OnFailure::Reject | OnFailure::Pass => ExportError::Retryable { message, after: None },
         }

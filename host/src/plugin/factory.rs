@@ -8,13 +8,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use wire::Signal;
 
-pub use load::Plugins;
+pub use load::{Plugins, read_file};
 
 use super::{
-    Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler,
-    Role, StageSettings,
+    Limits, Live, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor,
+    PluginSampler, Prepared, Role, StageSettings,
     builtin::{Adapted, Builtin},
-    config::GrantsConfig,
+    config::{GrantsConfig, SwapConfig},
     schema::{self, ConfigSchema},
 };
 use crate::{
@@ -39,6 +39,8 @@ pub struct PluginType {
     limits: Limits,
     grants: GrantsConfig,
     on_failure: OnFailure,
+    /// How it is replaced; none if it comes from no file.
+    swap: Option<SwapConfig>,
     /// Which one it is, or takes the place of.
     builtin: Option<&'static Builtin>,
 }
@@ -126,13 +128,38 @@ impl PluginType {
     fn settings(&self, adapted: &Adapted, context: &BuildContext<'_>) -> Result<StageSettings, ConfigError> {
         let component = context.id.to_string();
         let outside = Outside::new(&component, &adapted.grants, &self.limits, context.telemetry)?;
-        Ok(StageSettings {
+        Ok(self.settings_with(component, adapted, outside))
+    }
+
+    fn settings_with(&self, component: String, adapted: &Adapted, outside: Outside) -> StageSettings {
+        StageSettings {
             component,
             config: adapted.config.to_string(),
             limits: self.limits.clone(),
             outside,
             on_failure: self.on_failure,
-        })
+        }
+    }
+
+    /// Makes ready what a running component would be with this plugin and this config. What it reaches outside goes on,
+    /// unless it is granted something else.
+    ///
+    /// # Errors
+    /// When the component would have to be built anew, or the plugin does not take its config, or fails.
+    pub async fn prepare(&self, live: &Live, config: &Node) -> Result<Prepared, ConfigError> {
+        let adapted = self.fully_adapted(config).await?;
+        let (grants, telemetry) = (&adapted.grants, live.telemetry());
+        let outside = live.outside().with_grants(live.component(), grants, &self.limits, telemetry)?;
+        let settings = self.settings_with(live.component().to_owned(), &adapted, outside);
+        live.prepare(&self.plugin, settings).await.map_err(not_started)
+    }
+
+    pub fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    pub fn swap(&self) -> Option<&SwapConfig> {
+        self.swap.as_ref()
     }
 }
 
@@ -222,6 +249,10 @@ impl Processor for PluginProcessor {
     async fn shutdown(&self, deadline: Instant) {
         by(deadline, PluginProcessor::shutdown(self)).await;
     }
+
+    fn live(&self) -> Option<Live> {
+        Some(PluginProcessor::live(self))
+    }
 }
 
 #[async_trait::async_trait]
@@ -229,12 +260,21 @@ impl Connector for PluginConnector {
     async fn shutdown(&self, deadline: Instant) {
         by(deadline, PluginConnector::shutdown(self)).await;
     }
+
+    fn live(&self) -> Option<Live> {
+        Some(PluginConnector::live(self))
+    }
 }
 
 #[async_trait::async_trait]
 impl Processor for PluginSampler {
-    /// It holds nothing.
-    async fn shutdown(&self, _: Instant) {}
+    async fn shutdown(&self, deadline: Instant) {
+        by(deadline, PluginSampler::shutdown(self)).await;
+    }
+
+    fn live(&self) -> Option<Live> {
+        Some(PluginSampler::live(self))
+    }
 }
 
 async fn by(deadline: Instant, shutdown: impl Future<Output = ()>) {

@@ -7,6 +7,7 @@ use std::{
     str::FromStr,
 };
 
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use sha2::Digest as _;
 
@@ -15,7 +16,7 @@ use super::card::{CardError, SIZE_LIMIT_BYTES};
 /// Read whole, before anything of it is believed.
 #[derive(Debug)]
 pub struct PluginFile {
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     pub sha256: Sha256,
 }
 
@@ -35,7 +36,8 @@ pub enum FileError {
 
 impl PluginFile {
     /// What is in memory already.
-    pub fn of_bytes(bytes: Vec<u8>) -> PluginFile {
+    pub fn of_bytes(bytes: impl Into<Bytes>) -> PluginFile {
+        let bytes = bytes.into();
         PluginFile { sha256: Sha256::of(&bytes), bytes }
     }
 
@@ -63,7 +65,7 @@ impl PluginFile {
         let sha256 = Sha256::of(&bytes);
         match pinned {
             Some(pinned) if pinned != sha256 => Err(FileError::OtherHash { path: shown(), found: sha256 }),
-            _ => Ok(PluginFile { bytes, sha256 }),
+            _ => Ok(PluginFile { bytes: bytes.into(), sha256 }),
         }
     }
 }
@@ -81,6 +83,17 @@ impl FileError {
 impl Sha256 {
     pub fn of(bytes: &[u8]) -> Sha256 {
         Sha256(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// Of a file of at most the size that a plugin's may have, without keeping its bytes. Blocks.
+    pub fn of_file(path: &Path) -> io::Result<Sha256> {
+        let file = fs::File::open(path)?;
+        let mut hasher = sha2::Sha256::new();
+        let limit_bytes = SIZE_LIMIT_BYTES as u64;
+        if io::copy(&mut file.take(limit_bytes + 1), &mut hasher)? > limit_bytes {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(Sha256(hasher.finalize().into()))
     }
 }
 

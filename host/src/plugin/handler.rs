@@ -35,13 +35,10 @@ struct Answers {
 impl Handler {
     /// Listens at the key `endpoint` of the component's config; nowhere if there is none.
     pub(super) async fn start(pool: &Arc<Pool>) -> anyhow::Result<Option<Handler>> {
-        let config: serde_json::Value = serde_json::from_str(&pool.config).unwrap_or_default();
-        let Some(endpoint) = config.get("endpoint").and_then(|endpoint| endpoint.as_str()) else {
-            return Ok(None);
-        };
-        let listeners = listen(endpoint)
+        let Some(endpoint) = endpoint(&pool.current().settings.config) else { return Ok(None) };
+        let listeners = listen(&endpoint)
             .await
-            .with_context(|| format!("the plugin {} answers HTTP", pool.plugin.name))?;
+            .with_context(|| format!("the plugin {} answers HTTP", pool.plugin().name))?;
         let answers = Arc::new(Answers { pool: pool.clone(), room: Semaphore::new(WAITING_LIMIT) });
         let handler = Handler { stop: CancellationToken::new(), tasks: TaskTracker::new() };
         for listener in listeners {
@@ -65,6 +62,12 @@ impl Handler {
     }
 }
 
+/// Where a component whose plugin answers HTTP wants to be asked.
+pub(super) fn endpoint(config: &str) -> Option<String> {
+    let config: serde_json::Value = serde_json::from_str(config).ok()?;
+    config.get("endpoint")?.as_str().map(str::to_owned)
+}
+
 async fn answer(State(answers): State<Arc<Answers>>, request: Request) -> Response<Body> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n");
@@ -79,7 +82,7 @@ async fn answer(State(answers): State<Arc<Answers>>, request: Request) -> Respon
         Ok(outgoing) => outgoing_response(outgoing, is_head),
         Err(undone) => {
             let metrics = &answers.pool.metrics;
-            metrics.report(&answers.pool.plugin, &undone.error, "the request is answered with 500");
+            metrics.report(&answers.pool.plugin(), &undone.error, "the request is answered with 500");
             plain(StatusCode::INTERNAL_SERVER_ERROR, "the plugin could not answer\n")
         }
     }

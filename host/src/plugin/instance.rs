@@ -1,6 +1,7 @@
 //! One guest: a store, an instance in it, and the calls into it.
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,6 +29,7 @@ use super::{
     },
     card::Role,
     custody::{Passed, TakenBack},
+    deadline::Deadline,
     describe::{self, Description},
     failure::{CallError, CallErrorKind},
     guest::{Guest, Shared},
@@ -55,10 +57,15 @@ pub(super) struct Instance {
     store: Store<Guest>,
     /// In a box, since the instance goes out of its slot and back with each call.
     functions: Box<Functions>,
+    deadline: Deadline,
     call_timeout: Duration,
     held_bytes: usize,
     pub(super) calls: u64,
     pub(super) born: Instant,
+    /// In calls, since this was last asked.
+    busy: Duration,
+    /// When the last call ended. Reading the clock costs a good part of what an empty call does.
+    pub(super) idle_since: Instant,
 }
 
 struct Functions {
@@ -123,8 +130,9 @@ impl Instance {
             context.data().deadline.check().map(|()| UpdateDeadline::Yield(1))
         });
         let deadline = store.data().deadline.clone();
-        deadline.start(call_timeout);
-        let instance = deadline.limit(exports.pre.instantiate_async(&mut store)).await?;
+        let born = Instant::now();
+        deadline.start(born, call_timeout);
+        let instance = deadline.limit(pin!(exports.pre.instantiate_async(&mut store))).await?;
         macro_rules! load {
             ($export:ident) => {
                 exports.$export.as_ref().map(|indices| indices.load(&mut store, &instance)).transpose()?
@@ -144,10 +152,13 @@ impl Instance {
         Ok(Instance {
             store,
             functions,
+            deadline,
             call_timeout,
             held_bytes: shared.limits.held_bytes,
             calls: 0,
-            born: Instant::now(),
+            born,
+            busy: Duration::ZERO,
+            idle_since: born,
         })
     }
 }
@@ -329,6 +340,11 @@ impl Instance {
         self.store.data().limits.memory_used_bytes
     }
 
+    /// How long calls took, since this was last asked.
+    pub(super) fn take_busy(&mut self) -> Duration {
+        std::mem::take(&mut self.busy)
+    }
+
     /// How many items the guest let go of without saying so, since this was last asked.
     pub(super) fn take_items_forgotten(&mut self) -> usize {
         self.store.data_mut().custody.take_items_forgotten()
@@ -344,10 +360,13 @@ impl Instance {
         call: impl AsyncFnOnce(&mut Store<Guest>) -> Result<T>,
     ) -> Result<T, CallError> {
         self.calls += 1;
-        let deadline = self.store.data().deadline.clone();
-        deadline.start(self.call_timeout);
+        let begun = Instant::now();
+        self.deadline.start(begun, self.call_timeout);
         self.store.set_epoch_deadline(1);
-        deadline.limit(call(&mut self.store)).await.map_err(|error| CallError::of(&error))
+        let outcome = self.deadline.limit(pin!(call(&mut self.store))).await;
+        self.idle_since = Instant::now();
+        self.busy += self.idle_since - begun;
+        outcome.map_err(|error| CallError::of(&error))
     }
 
     /// Makes what a call did so, or takes it back.

@@ -6,7 +6,7 @@ use super::config::LimitsConfig;
 use wasmtime::{ResourceLimiter, Result, bail};
 
 /// Of one component, for each of its guests.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub memory_bytes: usize,
     /// Wall time of one call. Host calls that wait for others (`http`) are not counted.

@@ -41,6 +41,14 @@ impl PluginMetrics {
         }
     }
 
+    pub(super) fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    pub(super) fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
     pub(super) fn succeeded(&self) {
         self.succeeded.increment(1);
     }

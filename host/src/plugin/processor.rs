@@ -6,7 +6,9 @@ use futures::future::join_all;
 
 use super::{
     Concurrency, Plugin, Role, StageSettings,
+    live::Live,
     pool::{GuestUsage, Outcome, Place},
+    see_through::see_through,
     stage::Stage,
     tending::{Settle, Tending},
 };
@@ -29,9 +31,13 @@ impl PluginProcessor {
         next: Arc<dyn Consumer>,
     ) -> anyhow::Result<PluginProcessor> {
         let pool = settings.pool(plugin, Role::Processor, telemetry).await?;
-        let stage = Arc::new(Stage::new(pool, next, settings.on_failure));
+        let stage = Arc::new(Stage::new(pool, next));
         let tending = Tending::start(&stage.pool, stage.clone()).await?;
         Ok(PluginProcessor { stage, tending })
+    }
+
+    pub fn live(&self) -> Live {
+        self.stage.pool.live()
     }
 
     /// What its guests use at this moment.
@@ -48,40 +54,48 @@ impl PluginProcessor {
 #[async_trait::async_trait]
 impl Consumer for PluginProcessor {
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let plugin = &self.stage.pool.plugin;
-        if !plugin.description.signals.contains(&batch.data.signal()) {
+        let (takes, concurrency) = {
+            let description = &self.stage.pool.current().plugin.description;
+            (description.signals.contains(&batch.data.signal()), description.concurrency)
+        };
+        if !takes {
             return self.stage.next.consume(batch).await;
         }
         self.stage.learn(&batch);
         let Some(_admission) = self.stage.pool.admit() else {
-            return self.stage.fall_back(Stage::left_alone(batch), true).await;
+            return Box::pin(self.stage.fall_back(Stage::left_alone(batch), true)).await;
         };
-        if plugin.description.concurrency == Concurrency::Stateless {
+        if concurrency == Concurrency::Stateless {
             return self.stage.process(Place::Any, batch).await;
         }
         // Its guests may hold batches of several senders: none of them may end a call by going away.
         let stage = self.stage.clone();
-        match tokio::spawn(async move { stage.process_by_trace(batch).await }).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::error!(component = self.stage.pool.component, "a call was given up: {error}");
-                Ok(())
+        let call = Box::pin(async move {
+            match concurrency {
+                Concurrency::ByTrace => Box::pin(stage.process_by_trace(batch)).await,
+                Concurrency::Single | Concurrency::Stateless => stage.process(Place::Slot(0), batch).await,
             }
-        }
+        });
+        see_through(&self.stage.pool.component, call).await
     }
 }
 
 impl Stage {
     async fn process(&self, place: Place, batch: Batch) -> Result<(), Box<Refused>> {
-        let outcome = self.pool.process(place, batch).await;
-        self.pool.note(outcome.error());
+        let pool = self.pool.chosen();
+        let copies = pool.copies(&batch.data);
+        let outcome = pool.process(place, batch).await;
+        pool.note(outcome.error());
+        if let Some(copies) = copies {
+            copies.compare(place, &outcome);
+        }
         match outcome {
             Outcome { passed, undone: None, lost: None } if !passed.mixed => self.hand_on(passed).await,
             // Senders whose batches a guest held have had their answer: it can't go back to this one.
             Outcome { passed, undone, lost } => {
                 self.settle(vec![Outcome { passed, undone: None, lost }]).await;
                 match undone {
-                    Some(undone) => self.fall_back(undone, true).await,
+                    Some(undone) => Box::pin(self.fall_back(*undone, true)).await,
                     None => Ok(()),
                 }
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     CallError, Plugin, Role, StageSettings, bindings::exported::sampling::Decision, instance::Undone,
-    pool::GuestUsage, stage::Stage,
+    live::Live, pool::GuestUsage, stage::Stage, tending::Tending,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
@@ -13,7 +13,8 @@ use crate::{
 
 /// Shows the traces of each batch to a guest and hands on those that it keeps.
 pub struct PluginSampler {
-    stage: Stage,
+    stage: Arc<Stage>,
+    tending: Tending,
     metrics: SamplerMetrics,
 }
 
@@ -43,10 +44,21 @@ impl PluginSampler {
         settings: &StageSettings,
         telemetry: &Arc<Telemetry>,
         next: Arc<dyn Consumer>,
-    ) -> Result<PluginSampler, CallError> {
+    ) -> anyhow::Result<PluginSampler> {
         let pool = settings.pool(plugin, Role::Sampler, telemetry).await?;
-        let stage = Stage::new(pool, next, settings.on_failure);
-        Ok(PluginSampler { stage, metrics: SamplerMetrics::new(telemetry, &settings.component) })
+        let stage = Arc::new(Stage::new(pool, next));
+        let tending = Tending::start(&stage.pool, stage.clone()).await?;
+        let metrics = SamplerMetrics::new(telemetry, &settings.component);
+        Ok(PluginSampler { stage, tending, metrics })
+    }
+
+    pub fn live(&self) -> Live {
+        self.stage.pool.live()
+    }
+
+    /// Called when no batch will follow.
+    pub async fn shutdown(&self) {
+        self.tending.shutdown().await;
     }
 
     /// What its guests use at this moment.
@@ -99,11 +111,12 @@ impl Consumer for PluginSampler {
         if batch.data.is_empty() {
             return self.stage.next.consume(batch).await;
         }
-        let pool = &self.stage.pool;
+        let pool = self.stage.pool.chosen();
         let Some(_admission) = pool.admit() else {
             return self.stage.fall_back(Stage::left_alone(batch), true).await;
         };
         let traces = Arc::new(spans.traces());
+        let copies = pool.copies(&batch.data);
         let outcome = pool.sample(&traces).await;
         pool.note(outcome.as_ref().err().map(|undone| &undone.error));
         let decisions = match outcome {
@@ -113,6 +126,9 @@ impl Consumer for PluginSampler {
                 return self.stage.fall_back(undone, true).await;
             }
         };
+        if let Some(copies) = copies {
+            copies.compare_decisions(traces.clone(), decisions.clone());
+        }
         let sampled_out = self.decide(&mut batch, &traces, &decisions);
         drop(traces);
         if batch.items() > 0

@@ -8,6 +8,7 @@ use super::{
     config::OnFailure,
     custody::{Passed, TakenBack},
     failure::{CallError, CallErrorKind},
+    generation::Generation,
     guest::Shared,
     instance::Undone,
     limits::Limits,
@@ -43,17 +44,15 @@ impl StageSettings {
         telemetry: &Arc<Telemetry>,
     ) -> Result<Arc<Pool>, CallError> {
         let metrics = PluginMetrics::new(telemetry, &self.component, &plugin.name);
-        let shared = Arc::new(Shared::new(
-            &self.component,
-            &plugin.name,
-            &self.limits,
-            self.outside.clone(),
-            telemetry,
-        ));
-        let config = self.config.clone();
-        let pool = Pool::new(plugin, &self.component, role, config, shared, metrics);
+        let first = Generation::new(1, plugin, self.clone(), self.shared(plugin, telemetry));
+        let pool = Pool::new(&self.component, role, first, metrics);
         pool.warm_up().await?;
         Ok(Arc::new(pool))
+    }
+
+    /// What the guests of one generation share.
+    pub(super) fn shared(&self, plugin: &Plugin, telemetry: &Arc<Telemetry>) -> Arc<Shared> {
+        Arc::new(Shared::new(&self.component, &plugin.name, &self.limits, self.outside.clone(), telemetry))
     }
 }
 
@@ -61,14 +60,13 @@ impl StageSettings {
 pub(super) struct Stage {
     pub(super) pool: Arc<Pool>,
     pub(super) next: Arc<dyn Consumer>,
-    pub(super) on_failure: OnFailure,
     /// Those of the pipeline, known from the first batch: what the plugin makes itself is entered there.
     pub(super) accounts: OnceLock<Arc<[Arc<Account>]>>,
 }
 
 impl Stage {
-    pub(super) fn new(pool: Arc<Pool>, next: Arc<dyn Consumer>, on_failure: OnFailure) -> Stage {
-        Stage { pool, next, on_failure, accounts: OnceLock::new() }
+    pub(super) fn new(pool: Arc<Pool>, next: Arc<dyn Consumer>) -> Stage {
+        Stage { pool, next, accounts: OnceLock::new() }
     }
 
     /// Learns from a batch that comes in which accounts its pipeline has.
@@ -114,25 +112,26 @@ impl Stage {
     pub(super) async fn fall_back(&self, undone: Undone, has_sender: bool) -> Result<(), Box<Refused>> {
         let Undone { error, retry_after, batches: TakenBack { mut own, mut held } } = undone;
         let metrics = &self.pool.metrics;
-        let consequence = match self.on_failure {
+        let on_failure = self.pool.on_failure();
+        let consequence = match on_failure {
             OnFailure::Reject if !has_sender => "what it held is dropped",
             OnFailure::Reject => "the batch is rejected",
             OnFailure::Pass => "the batch goes on as it came",
             OnFailure::Drop => "the batch is dropped",
         };
-        metrics.report(&self.pool.plugin, &error, consequence);
+        metrics.report(&self.pool.plugin(), &error, consequence);
         let failure = failure(&error, retry_after);
         let senders = if has_sender { own.pop() } else { None };
         held.append(&mut own);
         for batch in held {
-            if self.on_failure != OnFailure::Pass {
+            if on_failure != OnFailure::Pass {
                 batch.dropped(&failure);
             } else if let Err(back) = self.next.consume(batch).await {
                 drop_refused(*back);
             }
         }
         let Some(batch) = senders else { return Ok(()) };
-        match self.on_failure {
+        match on_failure {
             OnFailure::Reject => return Err(batch.refused(failure)),
             OnFailure::Pass => return self.next.consume(batch).await,
             OnFailure::Drop => batch.dropped(&failure),
@@ -155,7 +154,7 @@ impl Settle for Stage {
                 drop_refused(*back);
             }
             for undone in [lost, undone].into_iter().flatten() {
-                if let Err(back) = self.fall_back(undone, false).await {
+                if let Err(back) = self.fall_back(*undone, false).await {
                     drop_refused(*back);
                 }
             }

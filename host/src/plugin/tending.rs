@@ -28,7 +28,9 @@ pub(super) struct Tending {
 
 impl Tending {
     pub(super) async fn start(pool: &Arc<Pool>, settle: Arc<dyn Settle>) -> anyhow::Result<Tending> {
-        let handler = if pool.plugin.answers_http() { Handler::start(pool).await? } else { None };
+        let handler = if pool.plugin().answers_http() { Handler::start(pool).await? } else { None };
+        // Set once: a pool is tended by one.
+        let _ = pool.settle.set(Arc::downgrade(&settle));
         let stop = CancellationToken::new();
         let task = tokio::spawn(tend(pool.clone(), settle.clone(), stop.clone()));
         Ok(Tending { pool: pool.clone(), settle, stop, task: Mutex::new(Some(task)), handler })
@@ -44,12 +46,13 @@ impl Tending {
             // It ends at its next wait. If it ended otherwise there is nothing to wait for.
             let _ = task.await;
         }
+        self.pool.end_candidate(&*self.settle).await;
         let outcomes = self.pool.flush().await;
         self.settle.settle(outcomes).await;
     }
 }
 
-async fn tend(pool: Arc<Pool>, settle: Arc<dyn Settle>, stop: CancellationToken) {
+pub(super) async fn tend(pool: Arc<Pool>, settle: Arc<dyn Settle>, stop: CancellationToken) {
     let mut next: Option<Instant> = None;
     loop {
         let due = async {

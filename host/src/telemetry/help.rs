@@ -1,6 +1,6 @@
 //! The `HELP` line of every metric.
 
-pub(super) const HELP: [(&str, &str); 34] = [
+pub(super) const HELP: [(&str, &str); 35] = [
     ("otelcol_receiver_accepted_spans", "Spans that a receiver took in."),
     ("otelcol_receiver_accepted_metric_points", "Data points that a receiver took in."),
     ("otelcol_receiver_accepted_log_records", "Log records that a receiver took in."),
@@ -32,6 +32,10 @@ pub(super) const HELP: [(&str, &str); 34] = [
     ("spanloom_plugin_calls", "Calls into a plugin, by outcome."),
     ("spanloom_plugin_busy_nanoseconds", "Time in calls into a plugin, in nanoseconds."),
     ("spanloom_plugin_replays", "Calls that failed by accident and were repeated on a fresh instance."),
+    (
+        "spanloom_plugin_swaps",
+        "Attempts to replace a plugin, by outcome: swapped, unchanged, canary, rejected, rolled_back, shadowing.",
+    ),
     ("spanloom_plugin_recycled", "Instances that were replaced, by reason: calls, age, memory."),
     ("spanloom_plugin_breaker_open", "1 while a plugin that keeps failing is left alone, else 0."),
     (

@@ -25,6 +25,10 @@ pub const RULES: &[Rule] = &[
         check: |source| except(source, &["plugin"], |source| words(source, &["wasmtime::"])),
     },
     Rule {
+        name: "only the watch of files names notify",
+        check: |source| except(source, &["swap/watch"], |source| words(source, &["notify::"])),
+    },
+    Rule {
         name: "only bindings.rs generates bindings of the interface",
         check: |source| {
             except(source, &["plugin/bindings"], |source| words(source, &["bindgen!", "spanloom::plugin::"]))

@@ -225,7 +225,7 @@ error: unknown key `limit`
   |
 4 |     limit: {}
   |     ^^^^^ did you mean `limits`?
-  = known keys: path, sha256, limits, grants, on_failure
+  = known keys: path, sha256, limits, grants, on_failure, swap
 
 error: unknown key `colour`
  --> otel.yaml:5:15  plugins › redact › limits

@@ -110,11 +110,11 @@ impl Scene {
     }
 
     fn held(&self) -> BTreeMap<u32, Content> {
-        self.guest.custody.held.iter().map(|(number, held)| (*number, content(&held.batch))).collect()
+        self.guest.custody.held.iter().map(|(number, held)| (number, content(&held.batch))).collect()
     }
 
     fn items_held(&self) -> u64 {
-        self.guest.custody.held.values().map(|held| held.batch.owed() as u64).sum()
+        self.guest.custody.held.iter().map(|(_, held)| held.batch.owed() as u64).sum()
     }
 
     fn act(&mut self, act: &Act) {
@@ -178,9 +178,12 @@ impl Scene {
         let balance = self.account.balance();
         assert!(balance.holds(), "{balance:?}");
         assert_eq!(balance.in_flight, self.items_held(), "{balance:?}");
-        for held in self.guest.custody.held.values() {
+        let mut len_bytes = 0;
+        for (_, held) in self.guest.custody.held.iter() {
             assert_eq!(held.batch.owed(), held.batch.items());
+            len_bytes += held.batch.data.encoded_len();
         }
+        assert_eq!(self.guest.custody.held.len_bytes(), len_bytes);
     }
 
     /// Makes the call; what a failed one gave back is dropped, as if nobody would have it.

@@ -1,12 +1,12 @@
 //! From the `plugins:` section to component types.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use wire::Signal;
 
 use super::PluginType;
 use crate::{
-    component::{Kind, Registry},
+    component::{Factory as _, Kind, Registry},
     config::{Config, ConfigError, Finding, Node},
     plugin::{
         Grant, Limits, OnFailure, Outside, Plugin, Role, Runtime,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The plugins of a config that could be loaded.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Plugins {
     types: Vec<Arc<PluginType>>,
 }
@@ -53,6 +53,11 @@ impl Plugins {
         (plugins, findings)
     }
 
+    /// By the names of their types.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<PluginType>> {
+        self.types.iter()
+    }
+
     pub fn register(&self, registry: &mut Registry) {
         for plugin in &self.types {
             match plugin.kind() {
@@ -81,7 +86,11 @@ impl Plugins {
 
 impl PluginType {
     async fn of_file(name: &str, config: &PluginConfig) -> Result<PluginType, ConfigError> {
-        let file = read(config.path.clone(), config).await?;
+        PluginType::of(name, config, read_file(config).await?).await
+    }
+
+    /// The plugin that the file is, as the config has it.
+    pub async fn of(name: &str, config: &PluginConfig, file: PluginFile) -> Result<PluginType, ConfigError> {
         let wrong = |what: String| {
             ConfigError::on("path", format!("the plugin {} cannot be used: {what}", config.path.display()))
         };
@@ -90,15 +99,45 @@ impl PluginType {
             let message = "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`";
             return Err(ConfigError::on("on_failure", message));
         }
+        loaded.plugin.check_swap(&config.swap)?;
         Outside::new(name, &config.grants, &loaded.limits, &Telemetry::new())
             .map_err(|error| error.below("grants"))?;
         let builtin = Builtin::find(name).filter(|builtin| builtin.kind == loaded.kind());
-        Ok(PluginType { grants: config.grants.clone(), on_failure: config.on_failure, builtin, ..loaded })
+        Ok(PluginType {
+            grants: config.grants.clone(),
+            on_failure: config.on_failure,
+            swap: Some(config.swap.clone()),
+            builtin,
+            ..loaded
+        })
+    }
+
+    /// Whether a config lets it work: what it cannot do without is granted, and each of its components has a config that it
+    /// takes.
+    pub fn check_use(&self, config: &Config) -> Result<(), ConfigError> {
+        let name = &self.plugin.name;
+        let mut findings = match (config.plugins.get(name), config.plugin_node(name)) {
+            (Some(plugin), Some(node)) => self.lacks(plugin, node),
+            _ => Vec::new(),
+        };
+        for (id, node) in config.components(self.kind()) {
+            if self.is_called(&id.kind)
+                && let Err(error) = self.check(node)
+            {
+                findings.extend(error.within(node).into_findings());
+            }
+        }
+        ConfigError::from_findings(findings)
+    }
+
+    /// The config of a component that is one of this plugin's.
+    pub fn component<'a>(&self, config: &'a Config, id: &str) -> Option<&'a Node> {
+        config.components(self.kind()).get(&id.parse().ok()?)
     }
 
     pub(in crate::plugin) async fn of_builtin(builtin: &'static Builtin) -> Result<PluginType, ConfigError> {
         let name = builtin.name();
-        let file = PluginFile::of_bytes(builtin.component.to_vec());
+        let file = PluginFile::of_bytes(builtin.component);
         let loaded = PluginType::load(name, &file, &builtin.limits()).await;
         let loaded = loaded
             .map_err(|what| ConfigError::new(format!("the built-in plugin {name} cannot be used: {what}")))?;
@@ -126,6 +165,7 @@ impl PluginType {
             limits,
             grants: GrantsConfig::default(),
             on_failure: OnFailure::default(),
+            swap: None,
             builtin: None,
         })
     }
@@ -149,8 +189,9 @@ impl PluginType {
     }
 }
 
-async fn read(path: PathBuf, config: &PluginConfig) -> Result<PluginFile, ConfigError> {
-    let pinned = config.sha256;
+/// The plugin's file, if it is the one that is pinned.
+pub async fn read_file(config: &PluginConfig) -> Result<PluginFile, ConfigError> {
+    let (path, pinned) = (config.path.clone(), config.sha256);
     let reading = tokio::task::spawn_blocking(move || PluginFile::read(&path, pinned));
     let file = reading.await.map_err(|error| ConfigError::on("path", error.to_string()))?;
     file.map_err(|error: FileError| ConfigError::on(error.key(), error.to_string()))

@@ -24,7 +24,7 @@ use super::{HttpError, request::Outgoing};
 use crate::config::ConfigError;
 
 /// `auth.aws`: for which service and region to sign, and as whom.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsConfig {
     /// As AWS writes it in the credential scope: `xray`, `logs`, `aps`, `s3`.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// One entry of `grants.http`: an origin as text, or a map when there is more to say.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpGrantConfig {
     pub origin: Origin,
     pub auth: Option<AuthConfig>,
@@ -29,7 +29,7 @@ pub struct HttpGrantConfig {
 }
 
 /// What the host adds to each request. The plugin never sees it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthConfig {
     /// `Authorization: Bearer …`

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Instance, Pool, Undone};
+use super::{Pool, Slot, Undone};
 use crate::{
     pipeline::Batch,
     plugin::{custody::Passed, failure::CallError},
@@ -15,10 +15,10 @@ const FAILURE_LIMIT: usize = 3;
 #[derive(Debug, Default)]
 pub(in crate::plugin) struct Outcome {
     pub(in crate::plugin) passed: Passed,
-    /// Why nothing came of the call, and what it was given.
-    pub(in crate::plugin) undone: Option<Undone>,
+    /// Why nothing came of the call, and what it was given. In a box, as it is seldom there and often moved.
+    pub(in crate::plugin) undone: Option<Box<Undone>>,
     /// What the guest held of earlier calls and no other could make anything of.
-    pub(in crate::plugin) lost: Option<Undone>,
+    pub(in crate::plugin) lost: Option<Box<Undone>>,
 }
 
 impl Outcome {
@@ -36,23 +36,26 @@ impl Outcome {
     }
 
     fn lose(&mut self, error: CallError, batches: impl IntoIterator<Item = Batch>) {
-        let lost = self.lost.get_or_insert_with(|| Undone::holding(error, Vec::new()));
+        let lost = self.lost.get_or_insert_with(|| Box::new(Undone::holding(error, Vec::new())));
         lost.batches.own.extend(batches);
     }
 }
 
 impl Pool {
     /// Gives the slot's guest a batch; makes one if there is none.
-    pub(super) async fn give(&self, slot: &mut Option<Instance>, batch: Batch) -> Result<Passed, Undone> {
+    pub(super) async fn give(&self, slot: &mut Slot, batch: Batch) -> Result<Passed, Undone> {
         match self.ready(slot).await {
-            Ok(()) => self.attempt(slot, async |guest| guest.process(batch).await).await,
+            Ok(()) => {
+                let items = batch.items();
+                self.attempt(slot, items, async |guest| guest.process(batch).await).await
+            }
             Err(error) => Err(Undone::holding(error, vec![batch])),
         }
     }
 
     /// Makes up for a call that failed: what the guest held or let go of is processed anew, and after an accident what the
     /// call was given as well.
-    pub(super) async fn replay(&self, slot: &mut Option<Instance>, mut undone: Undone) -> Outcome {
+    pub(super) async fn replay(&self, slot: &mut Slot, mut undone: Undone) -> Outcome {
         let mut outcome = Outcome::default();
         let is_accident = undone.error.kind.is_accident();
         if is_accident {
@@ -62,29 +65,52 @@ impl Pool {
         outcome.passed.mixed = !held.is_empty();
         self.feed(slot, held, &mut outcome).await;
         if !is_accident {
-            outcome.undone = Some(undone);
+            outcome.undone = Some(Box::new(undone));
             return outcome;
         }
         for batch in undone.batches.own {
-            match self.give(slot, batch).await {
+            match self.give_again(slot, batch, &mut outcome).await {
                 Ok(passed) => outcome.passed.append(passed),
-                Err(mut again) => {
-                    let held = std::mem::take(&mut again.batches.held);
-                    self.feed(slot, held, &mut outcome).await;
-                    outcome.undone = Some(again);
-                }
+                Err(again) => outcome.undone = Some(Box::new(again)),
             }
         }
         outcome
     }
 
+    /// Gives a fresh guest a batch; and if its version is on trial and fails again, one of the version before. What guests
+    /// held beside it is processed anew.
+    async fn give_again(
+        &self,
+        slot: &mut Slot,
+        batch: Batch,
+        outcome: &mut Outcome,
+    ) -> Result<Passed, Undone> {
+        let mut again = match self.give(slot, batch).await {
+            Err(undone) => undone,
+            passed => return passed,
+        };
+        let held = std::mem::take(&mut again.batches.held);
+        let is_rejected = again.error.kind.is_accident() && self.reject(&again.error);
+        self.feed(slot, held, outcome).await;
+        match again.batches.own.pop() {
+            Some(batch) if is_rejected => {
+                self.replaying(&again.error);
+                self.give(slot, batch).await
+            }
+            own => {
+                again.batches.own.extend(own);
+                Err(again)
+            }
+        }
+    }
+
     pub(super) fn replaying(&self, error: &CallError) {
         self.metrics.replays.increment(1);
-        self.metrics.report_replay(&self.plugin, error);
+        self.metrics.report_replay(&self.plugin(), error);
     }
 
     /// One batch after another. One that fails is lost to the plugin; what was held beside it is given to the next guest.
-    pub(super) async fn feed(&self, slot: &mut Option<Instance>, batches: Vec<Batch>, outcome: &mut Outcome) {
+    pub(super) async fn feed(&self, slot: &mut Slot, batches: Vec<Batch>, outcome: &mut Outcome) {
         let mut waiting = VecDeque::from(batches);
         let mut failures = 0;
         while let Some(batch) = waiting.pop_front() {

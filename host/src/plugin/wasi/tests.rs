@@ -1,6 +1,7 @@
 //! A guest that tries WASI (`guest.wat`), and the hook behind `wasi:http`.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -49,9 +50,9 @@ impl Probe {
 
     async fn call(&mut self, name: &str, within: Duration) -> wasmtime::Result<u64> {
         let deadline = self.store.data().deadline.clone();
-        deadline.start(within);
+        deadline.start(Instant::now(), within);
         let function = self.instance.get_typed_func::<(), (u64,)>(&mut self.store, name).unwrap();
-        Ok(deadline.limit(function.call_async(&mut self.store, ())).await?.0)
+        Ok(deadline.limit(pin!(function.call_async(&mut self.store, ()))).await?.0)
     }
 
     async fn ask(&mut self, name: &str) -> u64 {
@@ -203,11 +204,10 @@ mod http {
         let origin = serve(Router::new().fallback(any(slow))).await;
         let (mut hooks, _) = hooks(json!([origin]), HttpLimits::default());
         let deadline = hooks.deadline();
-        deadline.start(Duration::from_millis(50));
-        let answered =
-            deadline.limit(async { Ok(send(&mut hooks, post(&origin, whole(b""))).await.is_ok()) });
-        assert!(answered.await.unwrap());
-        let waiting = deadline.limit(futures::future::pending::<wasmtime::Result<()>>());
-        assert!(waiting.await.is_err());
+        deadline.start(Instant::now(), Duration::from_millis(50));
+        let answered = pin!(async { Ok(send(&mut hooks, post(&origin, whole(b""))).await.is_ok()) });
+        assert!(deadline.limit(answered).await.unwrap());
+        let waiting = pin!(futures::future::pending::<wasmtime::Result<()>>());
+        assert!(deadline.limit(waiting).await.is_err());
     }
 }

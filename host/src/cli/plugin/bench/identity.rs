@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use wire::Signal;
 
-use crate::plugin::{
-    Limits, LoadError, Plugin, Role, Runtime,
-    file::{PluginFile, Sha256},
-};
+use crate::plugin::{Limits, LoadError, Plugin, Role, Runtime, file::PluginFile};
 
 /// Each made from the `.wat` beside it; a test holds that it is.
 pub(super) const ALL: [(Role, &[u8]); 4] = [
@@ -24,7 +21,7 @@ pub(in crate::cli::plugin) async fn load(
     limits: &Limits,
 ) -> Result<Arc<Plugin>, LoadError> {
     let bytes = ALL.into_iter().find(|(of, _)| *of == role).map_or(&[][..], |(_, bytes)| bytes);
-    let file = PluginFile { bytes: bytes.to_vec(), sha256: Sha256::of(bytes) };
+    let file = PluginFile::of_bytes(bytes.to_vec());
     let mut plugin = Plugin::load(runtime, "identity", &file, limits).await?;
     // It has no `describe` to say so itself.
     if let Some(plugin) = Arc::get_mut(&mut plugin) {

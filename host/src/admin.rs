@@ -1,0 +1,132 @@
+//! The admin endpoint: what runs, and an operator's requests to change it. HTTP and JSON, on an address of this machine's
+//! own unless the config says otherwise; it asks for no credentials.
+
+mod answer;
+mod guard;
+mod routes;
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{AdminConfig, AdminEndpoint},
+    receiver::Running,
+    server::{self, ServerSettings},
+    swap::status::{Attempt, Reload, Status},
+};
+
+/// What an operator may ask for. Called by any number of tasks; each call ends by itself, and one that nobody waits for any
+/// more is either done in full or not at all.
+#[async_trait]
+pub trait Operator: Send + Sync {
+    async fn status(&self) -> Status;
+
+    /// Runs another version of the plugin: of this file (from the root), or of its configured one as it is now. That the file
+    /// is refused is an outcome and no error.
+    async fn swap(&self, plugin: &str, file: Option<PathBuf>) -> Result<Attempt, OperatorError>;
+
+    /// Runs the version before the current one again.
+    async fn rollback(&self, plugin: &str) -> Result<Attempt, OperatorError>;
+
+    /// From now on, changes of the plugin's file are not acted on.
+    async fn pause(&self, plugin: &str) -> Result<(), OperatorError>;
+
+    /// Changes of the plugin's file are acted on again. What came of the one that was made meanwhile, if there was one.
+    async fn resume(&self, plugin: &str) -> Result<Option<Attempt>, OperatorError>;
+
+    /// Reads the config again.
+    async fn reload(&self) -> Result<Reload, OperatorError>;
+}
+
+/// Why a request was not acted on at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OperatorError {
+    #[error("no plugin {name}; {}", there_are(known))]
+    UnknownPlugin { name: String, known: Vec<String> },
+    /// As things stand it cannot be done: nothing to go back to, no file.
+    #[error("{0}")]
+    Impossible(String),
+    /// Too many wait already, or the service ends.
+    #[error("{0}; try again later")]
+    Unavailable(String),
+}
+
+/// The body of `POST /v1/plugins/{name}/swap`; may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SwapRequest {
+    /// From the root. `None`: the configured one.
+    pub file: Option<PathBuf>,
+}
+
+/// The body of an answer that is neither a status nor an outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorAnswer {
+    pub error: String,
+}
+
+/// Operators are few.
+const CONNECTIONS_LIMIT: usize = 64;
+const STREAMS_LIMIT: u32 = 16;
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Serves the endpoint until `running.stop`. Where it listens: nowhere if it is turned off, or if no config asks for it and
+/// its usual place is taken, which is a warning. What a config asks for and cannot be had is an error.
+pub async fn serve(
+    config: &AdminConfig,
+    operator: Arc<dyn Operator>,
+    running: &Running,
+) -> anyhow::Result<Vec<SocketAddr>> {
+    let endpoint = match &config.endpoint {
+        AdminEndpoint::Off => return Ok(Vec::new()),
+        AdminEndpoint::Usual => AdminEndpoint::USUAL,
+        AdminEndpoint::At(endpoint) => endpoint,
+    };
+    let listeners = match server::listen(endpoint).await {
+        Ok(listeners) => listeners,
+        Err(error) if config.endpoint == AdminEndpoint::Usual => {
+            tracing::warn!(
+                "no admin endpoint, `spanloom status` will not find this process: {error:#}; \
+                 `service::admin::endpoint` says where else, or `none`"
+            );
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error.context("service.admin.endpoint")),
+    };
+    let addresses = listeners.iter().map(|listener| listener.local_addr()).collect::<io::Result<Vec<_>>>();
+    let addresses = addresses.context("service.admin.endpoint")?;
+    if !addresses.iter().all(|address| address.ip().is_loopback()) {
+        tracing::warn!("other machines may reach the admin endpoint {endpoint}; it asks for no credentials");
+    }
+    for listener in listeners {
+        let routes = routes::routes(operator.clone(), endpoint);
+        server::serve(listener, None, routes, settings(), running);
+    }
+    Ok(addresses)
+}
+
+fn settings() -> ServerSettings {
+    let mut settings = ServerSettings {
+        max_connections: CONNECTIONS_LIMIT,
+        read_header_timeout: SILENCE_TIMEOUT,
+        first_request_timeout: SILENCE_TIMEOUT,
+        max_concurrent_streams: STREAMS_LIMIT,
+        ..ServerSettings::default()
+    };
+    settings.keepalive.max_connection_idle = Some(IDLE_TIMEOUT);
+    settings
+}
+
+fn there_are(known: &[String]) -> String {
+    match known {
+        [] => "there is none".to_owned(),
+        known => format!("there are: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,325 @@
+//! A server that listens, and an operator that writes down what it was asked for.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+use super::*;
+use crate::swap::status::{
+    ConfigStatus, Errors, Outcome, PluginState, PluginStatus, ReloadOutcome, ShadowStatus,
+};
+
+/// Answers with what it was given, and keeps what it was asked for.
+pub(crate) struct Recorded {
+    asked: Mutex<Vec<String>>,
+    pub(crate) status: Status,
+    /// What comes of each attempt.
+    pub(crate) attempt: Option<Attempt>,
+    pub(crate) reload: Reload,
+}
+
+/// Serves the operator on a free port, until the second is dropped.
+pub(crate) async fn served(operator: Arc<Recorded>) -> (SocketAddr, tokio_util::sync::DropGuard) {
+    let running = Running::default();
+    let config = AdminConfig { endpoint: AdminEndpoint::At("127.0.0.1:0".to_owned()) };
+    let addresses = serve(&config, operator, &running).await.unwrap();
+    (addresses[0], running.stop.drop_guard())
+}
+
+pub(crate) fn ago(seconds: u64) -> SystemTime {
+    SystemTime::now() - Duration::from_secs(seconds)
+}
+
+pub(crate) fn attempt(outcome: Outcome, why: Option<&str>) -> Attempt {
+    let (version, why) = (Some("1.3.0".to_owned()), why.map(str::to_owned));
+    Attempt { at: ago(90), outcome, sha256: "cd".repeat(32), version, why, took_ms: 123 }
+}
+
+/// `redact` from a file, and `batch`, which is built in.
+pub(crate) fn status() -> Status {
+    let redact = PluginStatus {
+        name: "redact".to_owned(),
+        role: "processor".to_owned(),
+        version: "1.2.0".to_owned(),
+        sha256: "ab".repeat(32),
+        path: Some("/etc/spanloom/redact.wasm".to_owned()),
+        components: vec!["redact/pci".to_owned(), "redact/urls".to_owned()],
+        generation: 3,
+        since: ago(90),
+        state: PluginState::Probation,
+        paused: false,
+        calls: 1_234,
+        items: 1_234_000,
+        busy_ns: 75_397_400,
+        ns_per_item: Some(61.1),
+        errors: Errors { accidents: 1, refusals: 2 },
+        last: Some(attempt(Outcome::Rejected, Some("it has no export `processing`"))),
+        shadow: None,
+    };
+    let batch = PluginStatus {
+        name: "batch".to_owned(),
+        path: None,
+        generation: 1,
+        since: ago(7_500),
+        state: PluginState::Serving,
+        paused: true,
+        calls: 0,
+        items: 0,
+        ns_per_item: None,
+        errors: Errors::default(),
+        last: None,
+        shadow: Some(ShadowStatus {
+            batches: 5,
+            same: 3,
+            different: 1,
+            failed: 1,
+            skipped: 2,
+            first_difference: Some("span 3: `url` is gone".to_owned()),
+        }),
+        ..redact.clone()
+    };
+    let reload = Reload {
+        at: ago(300),
+        outcome: ReloadOutcome::Rejected,
+        why: Some("unknown key `exporterz`".to_owned()),
+    };
+    Status {
+        version: "0.1.0".to_owned(),
+        started: ago(7_500),
+        config: ConfigStatus { loaded: ago(7_500), last: Some(reload) },
+        plugins: vec![batch, redact],
+    }
+}
+
+impl Recorded {
+    pub(crate) fn new(attempt: Option<Attempt>) -> Recorded {
+        let reload = Reload {
+            at: ago(0),
+            outcome: ReloadOutcome::Reloaded,
+            why: Some("pipelines: traces".to_owned()),
+        };
+        Recorded { asked: Mutex::default(), status: status(), attempt, reload }
+    }
+
+    /// What was asked for since the last time.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn ask(&self, request: String) {
+        self.asked.lock().unwrap().push(request);
+    }
+
+    fn know(&self, plugin: &str) -> Result<(), OperatorError> {
+        let known: Vec<String> = self.status.plugins.iter().map(|plugin| plugin.name.clone()).collect();
+        let unknown = OperatorError::UnknownPlugin { name: plugin.to_owned(), known: known.clone() };
+        known.iter().any(|name| name == plugin).then_some(()).ok_or(unknown)
+    }
+
+    fn attempt(&self) -> Result<Attempt, OperatorError> {
+        self.attempt.clone().ok_or_else(|| OperatorError::Impossible("there is no version before".to_owned()))
+    }
+}
+
+#[async_trait]
+impl Operator for Recorded {
+    async fn status(&self) -> Status {
+        self.status.clone()
+    }
+
+    async fn swap(&self, plugin: &str, file: Option<PathBuf>) -> Result<Attempt, OperatorError> {
+        self.know(plugin)?;
+        self.ask(format!("swap {plugin} {file:?}"));
+        self.attempt()
+    }
+
+    async fn rollback(&self, plugin: &str) -> Result<Attempt, OperatorError> {
+        self.know(plugin)?;
+        self.ask(format!("rollback {plugin}"));
+        self.attempt()
+    }
+
+    async fn pause(&self, plugin: &str) -> Result<(), OperatorError> {
+        self.know(plugin)?;
+        self.ask(format!("pause {plugin}"));
+        Ok(())
+    }
+
+    async fn resume(&self, plugin: &str) -> Result<Option<Attempt>, OperatorError> {
+        self.know(plugin)?;
+        self.ask(format!("resume {plugin}"));
+        Ok(self.attempt.clone())
+    }
+
+    async fn reload(&self) -> Result<Reload, OperatorError> {
+        self.ask("reload".to_owned());
+        Ok(self.reload.clone())
+    }
+}
+
+/// The status and the body of the answer to one request; `head` is its first line without the protocol, and headers.
+async fn ask(address: SocketAddr, head: &[&str], body: &str) -> (u16, Value) {
+    let (first, headers) = head.split_first().unwrap();
+    let mut request = format!("{first} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+    for header in headers {
+        request += &format!("{header}\r\n");
+    }
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("{request}\r\n{body}").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("content-type: application/json"), "{head}");
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
+}
+
+const LOCAL: &str = "host: localhost:8899";
+
+#[tokio::test]
+async fn the_status_is_told_as_the_contract_has_it() {
+    let operator = Arc::new(Recorded::new(None));
+    let (address, _running) = served(operator.clone()).await;
+    let (code, shown) = ask(address, &["GET /v1/status", LOCAL], "").await;
+    assert_eq!(code, 200);
+    assert_eq!(shown["plugins"][1]["name"], "redact");
+    assert_eq!(shown["plugins"][1]["state"], "probation");
+    assert_eq!(shown["plugins"][1]["last"]["outcome"], "rejected");
+    assert_eq!(shown["plugins"][0]["path"], Value::Null);
+    let read: Status = serde_json::from_value(shown.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), shown);
+}
+
+#[tokio::test]
+async fn what_an_operator_asks_for_is_done_once_and_answered_with_what_came_of_it() {
+    let operator = Arc::new(Recorded::new(Some(attempt(Outcome::Swapped, None))));
+    let (address, _running) = served(operator.clone()).await;
+    let expected = serde_json::to_value(operator.attempt.as_ref().unwrap()).unwrap();
+    let file = r#"{"file": "/new/redact.wasm"}"#;
+    let cases = [
+        ("redact/swap", file, r#"swap redact Some("/new/redact.wasm")"#, &expected),
+        ("redact/swap", "{}", "swap redact None", &expected),
+        ("redact/swap", "", "swap redact None", &expected),
+        ("batch/rollback", "", "rollback batch", &expected),
+        ("redact/pause", "", "pause redact", &Value::Null),
+        ("redact/resume", "", "resume redact", &expected),
+    ];
+    for (path, body, asked, expected) in cases {
+        let (code, answer) = ask(address, &[&format!("POST /v1/plugins/{path}"), LOCAL], body).await;
+        assert_eq!((code, &answer), (200, expected), "{path}");
+        assert_eq!(operator.asked(), [asked]);
+    }
+    let (code, answer) = ask(address, &["POST /v1/reload", LOCAL], "").await;
+    assert_eq!((code, &answer["outcome"]), (200, &json!("reloaded")));
+    assert_eq!(operator.asked(), ["reload"]);
+}
+
+#[tokio::test]
+async fn what_is_rejected_or_cannot_be_done_is_a_conflict_and_says_why() {
+    let mut operator = Recorded::new(Some(attempt(Outcome::Rejected, Some("no component"))));
+    operator.reload.outcome = ReloadOutcome::Rejected;
+    let operator = Arc::new(operator);
+    let (address, _running) = served(operator.clone()).await;
+    for path in ["plugins/redact/swap", "plugins/redact/resume"] {
+        let (code, answer) = ask(address, &[&format!("POST /v1/{path}"), LOCAL], "").await;
+        assert_eq!((code, answer), (409, serde_json::to_value(&operator.attempt).unwrap()), "{path}");
+    }
+    let (code, answer) = ask(address, &["POST /v1/reload", LOCAL], "").await;
+    assert_eq!((code, &answer["outcome"]), (409, &json!("rejected")));
+
+    let (address, _running) = served(Arc::new(Recorded::new(None))).await;
+    let (code, answer) = ask(address, &["POST /v1/plugins/redact/rollback", LOCAL], "").await;
+    assert_eq!((code, answer), (409, json!({"error": "there is no version before"})));
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_refused_and_says_what_would_be_right() {
+    let operator = Arc::new(Recorded::new(Some(attempt(Outcome::Swapped, None))));
+    let (address, _running) = served(operator.clone()).await;
+    let swap = "POST /v1/plugins/redact/swap";
+    let large = format!(r#"{{"file": "/{}"}}"#, "a".repeat(64 << 10));
+    let cases = [
+        ("POST /v1/plugins/redcat/swap", "", 404, "no plugin redcat; there are: batch, redact"),
+        ("POST /v1/plugins/redact%2Fpci/pause", "", 404, "no plugin redact/pci; there are: batch, redact"),
+        (swap, r#"{"file": "a.wasm"}"#, 400, "`file` is a path from the root, and a.wasm is not"),
+        (
+            swap,
+            r#"{"path": "/a.wasm"}"#,
+            400,
+            "expected {\"file\": \"/path/of/a.wasm\"}: unknown field `path`",
+        ),
+        (swap, "{", 400, "expected {\"file\": \"/path/of/a.wasm\"}: EOF"),
+        (swap, &large, 413, "Failed to buffer the request body: length limit exceeded"),
+        ("GET /v1/reload", "", 405, "GET reads, POST changes"),
+        ("GET /", "", 404, "there is nothing here; GET /v1/status tells what runs"),
+    ];
+    for (request, body, expected, why) in cases {
+        let (code, answer) = ask(address, &[request, LOCAL], body).await;
+        let shown = answer["error"].as_str().unwrap();
+        assert!(code == expected && shown.starts_with(why), "{request}: {code} {shown}");
+    }
+    assert_eq!(operator.asked(), [""; 0]);
+}
+
+/// A page in a browser on this machine must not swap a plugin, nor read what runs.
+#[tokio::test]
+async fn requests_that_a_web_page_may_have_sent_are_refused() {
+    let operator = Arc::new(Recorded::new(None));
+    let (address, _running) = served(operator.clone()).await;
+    let (reload, status) = ("POST /v1/reload", "GET /v1/status");
+    let refused: [&[&str]; 8] = [
+        &[reload, LOCAL, "origin: http://localhost:8899"],
+        &[reload, LOCAL, "origin: null"],
+        &[reload, "host: evil.example"],
+        &[status, "host: evil.example:8899"],
+        &[status, "host: localhost.evil.example"],
+        &[status, "host: 127.0.0.1.evil.example"],
+        &["GET http://evil.example/v1/status", LOCAL],
+        &["GET /nothing", "host: evil.example"],
+    ];
+    for head in refused {
+        assert_eq!(ask(address, head, "").await.0, 403, "{head:?}");
+    }
+    assert_eq!(operator.asked(), [""; 0]);
+    let hosts = ["127.0.0.1:8899", "localhost", "LOCALHOST.:1", "[::1]:8899", "10.0.0.7:8899"];
+    for host in hosts {
+        let (code, answer) = ask(address, &[reload, &format!("host: {host}")], "").await;
+        assert_eq!(code, 200, "{host}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_host_that_the_config_names_may_be_asked_for() {
+    let operator: Arc<dyn Operator> = Arc::new(Recorded::new(None));
+    let routes = routes::routes(operator, "collector.internal:8899");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let running = Running::default();
+    server::serve(listener, None, routes, settings(), &running);
+    assert_eq!(ask(address, &["GET /v1/status", "host: Collector.internal:8899"], "").await.0, 200);
+    assert_eq!(ask(address, &["GET /v1/status", "host: other.internal:8899"], "").await.0, 403);
+}
+
+#[tokio::test]
+async fn a_place_that_is_taken_is_an_error_only_if_a_config_asks_for_it() {
+    let operator = Arc::new(Recorded::new(None));
+    let (taken, _running) = served(operator.clone()).await;
+    let config = AdminConfig { endpoint: AdminEndpoint::At(taken.to_string()) };
+    let error = serve(&config, operator.clone(), &Running::default()).await.unwrap_err();
+    let shown = format!("{error:#}");
+    assert!(shown.starts_with(&format!("service.admin.endpoint: cannot listen on {taken}")), "{shown}");
+    // Another process, or another test, may have the usual place too: either way it is taken the second time.
+    let usual = AdminConfig::default();
+    let (first, second) = (Running::default(), Running::default());
+    let at_most_one = serve(&usual, operator.clone(), &first).await.unwrap();
+    assert!(at_most_one.len() <= 1);
+    assert_eq!(serve(&usual, operator.clone(), &second).await.unwrap(), []);
+    let off = AdminConfig { endpoint: AdminEndpoint::Off };
+    assert_eq!(serve(&off, operator, &Running::default()).await.unwrap(), []);
+}

@@ -1,0 +1,220 @@
+//! The commands that ask a running Spanloom, against a real endpoint: what they ask for, print, and exit with.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use clap::Parser as _;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+use crate::{
+    admin::tests::{Recorded, attempt, served},
+    cli::{Cli, Exit, Terminal},
+    swap::status::{Outcome, ReloadOutcome, Status},
+};
+
+/// The exit, what was printed, and what was complained of.
+async fn run(address: &str, arguments: &[&str]) -> (Exit, String, String) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false };
+    let arguments = [&["spanloom"], arguments, &["--admin", address]].concat();
+    let cli = Cli::try_parse_from(arguments).unwrap();
+    let exit = cli.execute(&mut terminal).await.unwrap();
+    (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+/// The same, of an operator that answers each attempt with this; and what it was asked for.
+async fn asked(recorded: Recorded, arguments: &[&str]) -> ((Exit, String, String), Vec<String>) {
+    let operator = Arc::new(recorded);
+    let (address, _running) = served(operator.clone()).await;
+    let printed = run(&address.to_string(), arguments).await;
+    (printed, operator.asked())
+}
+
+fn done(text: &str) -> (Exit, String, String) {
+    (Exit::Done, text.to_owned(), String::new())
+}
+
+fn fails(text: &str) -> (Exit, String, String) {
+    (Exit::Failed, String::new(), text.to_owned())
+}
+
+#[tokio::test]
+async fn the_status_is_shown_as_a_table_and_as_json() {
+    let (address, _running) = served(Arc::new(Recorded::new(None))).await;
+    for address in [address.to_string(), format!("http://{address}"), format!("http://{address}/")] {
+        let (exit, shown, err) = run(&address, &["status"]).await;
+        assert_eq!((exit, err.as_str()), (Exit::Done, ""));
+        assert!(shown.starts_with("Spanloom 0.1.0, up 2h 5m, config read 2h 5m ago; another "), "{shown}");
+        assert!(shown.contains("\nredact  1.2.0    abababababab  3    1m ago     probation  "), "{shown}");
+        let (_, shown, _) = run(&address, &["status", "--json"]).await;
+        assert_eq!(serde_json::from_str::<Status>(&shown).unwrap().plugins[1].components.len(), 2);
+    }
+}
+
+/// Takes this many lines, as `head -n` does.
+struct Head(usize, Vec<u8>);
+
+impl io::Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.extend_from_slice(bytes);
+        let lines = self.1.iter().filter(|byte| **byte == b'\n').count();
+        if lines < self.0 { Ok(bytes.len()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn it_is_shown_again_and_again_until_no_one_reads_it() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (address, _running) = served(Arc::new(Recorded::new(None))).await;
+    let (mut out, mut err) = (Head(2, Vec::new()), Vec::new());
+    let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false };
+    let address = address.to_string();
+    let cli = Cli::try_parse_from(["spanloom", "status", "--watch", "--json", "--admin", &address]).unwrap();
+    let error = cli.execute(&mut terminal).await.unwrap_err();
+    assert_eq!(error.downcast::<io::Error>().unwrap().kind(), io::ErrorKind::BrokenPipe);
+    for line in String::from_utf8(out.1).unwrap().lines() {
+        serde_json::from_str::<Status>(line).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_swap_says_what_runs_now_and_names_the_file_from_the_root() {
+    let swapped = || Recorded::new(Some(attempt(Outcome::Swapped, None)));
+    let expected = done("swapped: redact runs 1.3.0 cdcdcdcdcdcd now, after 123 ms\n");
+    let here = std::env::current_dir().unwrap().join("new.wasm");
+    let cases = [
+        (&["plugin", "swap", "redact", "new.wasm"][..], format!("swap redact Some({here:?})")),
+        (&["plugin", "swap", "redact"], "swap redact None".to_owned()),
+        (&["plugin", "rollback", "redact"], "rollback redact".to_owned()),
+    ];
+    for (arguments, request) in cases {
+        assert_eq!(asked(swapped(), arguments).await, (expected.clone(), vec![request]));
+    }
+}
+
+#[tokio::test]
+async fn each_outcome_is_said_in_a_line_and_what_was_not_wanted_exits_with_1() {
+    let cases = [
+        (Outcome::Unchanged, None, done("unchanged: redact runs 1.3.0 cdcdcdcdcdcd already\n")),
+        (
+            Outcome::Shadowing,
+            None,
+            done("shadowing: redact runs 1.3.0 cdcdcdcdcdcd on copies; `spanloom status` compares\n"),
+        ),
+        (
+            Outcome::Rejected,
+            Some("no component"),
+            fails("error: rejected, redact runs what it ran before: no component\n"),
+        ),
+        (
+            Outcome::RolledBack,
+            Some("it traps"),
+            fails(
+                "error: rolled back, redact ran 1.3.0 cdcdcdcdcdcd and runs what it ran before: it traps\n",
+            ),
+        ),
+    ];
+    for (outcome, why, expected) in cases {
+        let recorded = Recorded::new(Some(attempt(outcome, why)));
+        assert_eq!(asked(recorded, &["plugin", "swap", "redact"]).await.0, expected);
+    }
+    let (printed, _) = asked(Recorded::new(None), &["plugin", "rollback", "redact"]).await;
+    assert_eq!(printed, fails("error: there is no version before\n"));
+    let (printed, _) = asked(Recorded::new(None), &["plugin", "swap", "redcat/.."]).await;
+    assert_eq!(printed, fails("error: no plugin redcat/..; there are: batch, redact\n"));
+}
+
+#[tokio::test]
+async fn a_pause_and_its_end_are_said_with_what_came_of_them() {
+    let swapped = || Recorded::new(Some(attempt(Outcome::Swapped, None)));
+    let (printed, requests) = asked(swapped(), &["plugin", "pause", "redact"]).await;
+    let expected = "paused: changes of its file wait for `spanloom plugin resume redact`\n";
+    assert_eq!((printed, requests), (done(expected), vec!["pause redact".to_owned()]));
+    let (printed, requests) = asked(swapped(), &["plugin", "resume", "redact"]).await;
+    let expected = "resumed: changes of its file are acted on again\n\
+                    swapped: redact runs 1.3.0 cdcdcdcdcdcd now, after 123 ms\n";
+    assert_eq!((printed, requests), (done(expected), vec!["resume redact".to_owned()]));
+    let (printed, _) = asked(Recorded::new(None), &["plugin", "resume", "redact"]).await;
+    assert_eq!(printed, done("resumed: changes of its file are acted on again\n"));
+}
+
+#[tokio::test]
+async fn a_reload_says_what_has_changed_or_what_is_wrong() {
+    let cases = [
+        (ReloadOutcome::Reloaded, done("reloaded: pipelines: traces\n")),
+        (ReloadOutcome::Unchanged, done("unchanged: pipelines: traces\n")),
+        (ReloadOutcome::Rejected, fails("error: rejected, what ran before still does: pipelines: traces\n")),
+    ];
+    for (outcome, expected) in cases {
+        let mut recorded = Recorded::new(None);
+        recorded.reload.outcome = outcome;
+        assert_eq!(asked(recorded, &["reload"]).await, (expected, vec!["reload".to_owned()]));
+    }
+}
+
+const COMMANDS: [&[&str]; 4] =
+    [&["status"], &["status", "--watch"], &["reload"], &["plugin", "pause", "redact"]];
+
+#[tokio::test]
+async fn where_nothing_listens_it_is_said_what_to_try() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    for command in COMMANDS {
+        let (exit, out, err) = run(&free, command).await;
+        assert_eq!((exit, out.as_str()), (Exit::Failed, ""), "{command:?}");
+        let expected = format!("error: nothing answers at http://{free}/ (Connection refused");
+        assert!(err.starts_with(&expected) && err.contains("\nhelp: is Spanloom running there? "), "{err}");
+    }
+}
+
+/// Answers every connection with this.
+async fn stranger(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4_096]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn what_answers_and_is_not_the_endpoint_is_called_so() {
+    let answers = [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}", "HTTP 200 OK"),
+        (
+            "HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            "HTTP 302 Found",
+        ),
+    ];
+    for (answer, what) in answers {
+        let address = stranger(answer).await.to_string();
+        for command in COMMANDS {
+            let (exit, _, err) = run(&address, command).await;
+            let expected = format!(
+                "error: what answers at http://{address}/ is not Spanloom's admin endpoint: {what}\n"
+            );
+            assert!(exit == Exit::Failed && err.starts_with(&expected), "{command:?}: {err}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_named() {
+    for address in ["", "http://", "unix:///run/a.sock", "a b"] {
+        let cli = Cli::try_parse_from(["spanloom", "status", "--admin", address]).unwrap();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false };
+        let error = cli.execute(&mut terminal).await.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("--admin {address}")), "{error:#}");
+    }
+}

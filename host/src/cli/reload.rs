@@ -1,0 +1,39 @@
+//! `spanloom reload`: has a running Spanloom read its config again.
+
+use clap::Args;
+
+use super::{
+    Exit, Terminal,
+    operator::{AdminArgs, failed},
+};
+use crate::swap::status::ReloadOutcome;
+
+/// Have a running Spanloom read its config again, as SIGHUP does.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What has not changed goes on as it is: receivers keep their connections, exporters their queues. A config that is wrong \
+changes nothing; the exit code is 1 then, and standard error says why.
+
+Example: check a config before it is used.
+  spanloom validate -c otel.yaml && spanloom reload")]
+pub struct ReloadArgs {
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+pub async fn run(args: &ReloadArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
+    let reload = match args.admin.client()?.reload().await {
+        Ok(reload) => reload,
+        Err(error) => return failed(&error, terminal),
+    };
+    let why = reload.why.map(|why| format!(": {why}")).unwrap_or_default();
+    match reload.outcome {
+        ReloadOutcome::Reloaded => writeln!(terminal.out, "reloaded{why}")?,
+        ReloadOutcome::Unchanged => writeln!(terminal.out, "unchanged{why}")?,
+        ReloadOutcome::Rejected => {
+            writeln!(terminal.err, "error: rejected, what ran before still does{why}")?;
+            return Ok(Exit::Failed);
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,91 @@
+//! Where a guest's batches are, each under the number that is its handle in the guest.
+
+use hashbrown::HashMap;
+
+use crate::pipeline::Batch;
+
+/// A number is not given a second time before all others were: languages that collect garbage let go of theirs late.
+#[derive(Default)]
+pub(super) struct Shelf {
+    batches: HashMap<u32, Entry>,
+    next: u32,
+    len_bytes: usize,
+}
+
+pub(super) struct Held {
+    pub(super) batch: Batch,
+    /// Came into being in the call that is under way: taking the call back makes it go.
+    pub(super) new: bool,
+    /// Owed to nobody: a look at a batch that someone else has.
+    pub(super) look: bool,
+}
+
+struct Entry {
+    held: Held,
+    /// When it was last [measured](Shelf::measure).
+    len_bytes: usize,
+}
+
+impl Shelf {
+    pub(super) fn len(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Of all batches, encoded, as they were last measured. It is kept, since every call asks, and there may be thousands.
+    pub(super) fn len_bytes(&self) -> usize {
+        self.len_bytes
+    }
+
+    pub(super) fn put(&mut self, held: Held) -> u32 {
+        while self.batches.contains_key(&self.next) {
+            self.next = self.next.wrapping_add(1);
+        }
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.batches.insert(number, Entry { held, len_bytes: 0 });
+        number
+    }
+
+    /// Under the number that it had; it is measured.
+    pub(super) fn put_back(&mut self, number: u32, held: Held) {
+        self.batches.insert(number, Entry { held, len_bytes: 0 });
+        self.measure(number);
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<&Held> {
+        self.batches.get(&number).map(|entry| &entry.held)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Held> {
+        self.batches.get_mut(&number).map(|entry| &mut entry.held)
+    }
+
+    /// Adds the batch to what all have, as it is now.
+    pub(super) fn measure(&mut self, number: u32) -> Option<&mut Held> {
+        let entry = self.batches.get_mut(&number)?;
+        self.len_bytes -= entry.len_bytes;
+        entry.len_bytes = entry.held.batch.data.encoded_len();
+        self.len_bytes += entry.len_bytes;
+        Some(&mut entry.held)
+    }
+
+    pub(super) fn remove(&mut self, number: u32) -> Option<Held> {
+        let entry = self.batches.remove(&number)?;
+        self.len_bytes -= entry.len_bytes;
+        Some(entry.held)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Held)> {
+        self.batches.iter().map(|(number, entry)| (*number, &entry.held))
+    }
+
+    /// Looks are never measured.
+    pub(super) fn end_looks(&mut self) {
+        self.batches.retain(|_, entry| !entry.held.look);
+    }
+
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = (u32, Held)> + use<> {
+        self.len_bytes = 0;
+        std::mem::take(&mut self.batches).into_iter().map(|(number, entry)| (number, entry.held))
+    }
+}

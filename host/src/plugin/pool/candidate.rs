@@ -1,0 +1,172 @@
+//! A version that is not the one that runs, beside it: a canary has a share of the calls, a shadow has copies.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Pool, Trial};
+use crate::plugin::{
+    generation::Generation,
+    probation::Probation,
+    shadow::{Comparison, Copies, Shadow},
+    tending::{self, Settle},
+};
+
+/// Calls that went to a canary are waited for so often, so long at a time: ten seconds.
+const EMPTYING_LIMIT: usize = 1000;
+const EMPTYING_PAUSE: Duration = Duration::from_millis(10);
+
+/// A pool of its own.
+pub(in crate::plugin) struct Candidate {
+    pool: Arc<Pool>,
+    part: Part,
+    /// Of who tends its guests.
+    stop: CancellationToken,
+}
+
+enum Part {
+    Canary {
+        /// Of the calls, 0 to 1.
+        share: f64,
+        calls: AtomicU64,
+    },
+    Shadow(Arc<Shadow>),
+}
+
+/// The pool that a call goes to.
+pub(in crate::plugin) enum Chosen<'a> {
+    Main(&'a Pool),
+    Canary(Arc<Pool>),
+}
+
+impl std::ops::Deref for Chosen<'_> {
+    type Target = Pool;
+
+    fn deref(&self) -> &Pool {
+        match self {
+            Chosen::Main(pool) => pool,
+            Chosen::Canary(pool) => pool,
+        }
+    }
+}
+
+impl Pool {
+    /// Where the call that begins now goes. Asked once a batch.
+    pub(in crate::plugin) fn chosen(&self) -> Chosen<'_> {
+        if self.has_candidate.load(Relaxed)
+            && let Some(candidate) = &*self.candidate.load()
+            && candidate.is_next()
+        {
+            return Chosen::Canary(candidate.pool.clone());
+        }
+        Chosen::Main(self)
+    }
+
+    /// For a batch that is about to be given to the version that runs: what the shadow makes of it is compared with what that one
+    /// does.
+    pub(in crate::plugin) fn copies(&self, batch: &wire::Batch) -> Option<Copies> {
+        if !self.has_candidate.load(Relaxed) {
+            return None;
+        }
+        match &self.candidate.load().as_ref()?.part {
+            Part::Canary { .. } => None,
+            Part::Shadow(shadow) => shadow.copy(batch),
+        }
+    }
+
+    /// Gives a new generation a share of the calls.
+    pub(in crate::plugin) fn set_canary(
+        &self,
+        next: Generation,
+        share: f64,
+        probation: Arc<Probation>,
+        settle: Arc<dyn Settle>,
+    ) {
+        let trial = Trial { number: next.number, previous: self.current.load_full(), probation };
+        let pool = self.beside(next);
+        pool.trial.store(Some(Arc::new(trial)));
+        let stop = CancellationToken::new();
+        tokio::spawn(tending::tend(pool.clone(), settle, stop.clone()));
+        let part = Part::Canary { share, calls: AtomicU64::new(0) };
+        self.set_candidate(Candidate { pool, part, stop });
+    }
+
+    /// Gives a new generation copies.
+    pub(in crate::plugin) fn set_shadow(&self, next: Generation) {
+        let pool = self.beside(next);
+        let part = Part::Shadow(Shadow::new(pool.clone()));
+        self.set_candidate(Candidate { pool, part, stop: CancellationToken::new() });
+    }
+
+    /// How what the shadow makes of its copies compares; none if there is no shadow.
+    pub(in crate::plugin) fn comparison(&self) -> Option<Comparison> {
+        match &self.candidate.load().as_ref()?.part {
+            Part::Canary { .. } => None,
+            Part::Shadow(shadow) => Some(shadow.comparison()),
+        }
+    }
+
+    /// Whether a canary has a share of the calls.
+    pub(in crate::plugin) fn has_canary(&self) -> bool {
+        matches!(self.candidate.load().as_deref(), Some(Candidate { part: Part::Canary { .. }, .. }))
+    }
+
+    /// Ends the candidate; what it holds goes on. Returns its generation.
+    pub(in crate::plugin) async fn end_candidate(&self, settle: &dyn Settle) -> Option<Arc<Generation>> {
+        self.has_candidate.store(false, Relaxed);
+        let candidate = self.candidate.swap(None)?;
+        candidate.stop.cancel();
+        let generation = candidate.pool.current.load_full();
+        if let Part::Canary { .. } = candidate.part {
+            candidate.empty(settle).await;
+        }
+        Some(generation)
+    }
+
+    fn set_candidate(&self, candidate: Candidate) {
+        self.candidate.store(Some(Arc::new(candidate)));
+        self.has_candidate.store(true, Relaxed);
+    }
+
+    fn beside(&self, next: Generation) -> Arc<Pool> {
+        let (telemetry, plugin) = (self.metrics.telemetry(), self.metrics.plugin());
+        let metrics = super::PluginMetrics::new(telemetry, &self.component, plugin);
+        Arc::new(Pool::new(&self.component, self.role, next, metrics))
+    }
+}
+
+impl Candidate {
+    /// Passes on what its guests hold, until no call can come any more.
+    async fn empty(&self, settle: &dyn Settle) {
+        for _ in 0..EMPTYING_LIMIT {
+            let is_last = Arc::strong_count(&self.pool) == 1;
+            let outcomes = self.pool.flush().await;
+            settle.settle(outcomes).await;
+            if is_last {
+                return;
+            }
+            tokio::time::sleep(EMPTYING_PAUSE).await;
+        }
+        tracing::warn!(
+            component = self.pool.component,
+            "calls to a canary that has ended are still under way"
+        );
+    }
+
+    /// So that of every so many calls in a row it has its share.
+    fn is_next(&self) -> bool {
+        match &self.part {
+            Part::Canary { share, calls } => {
+                let before = calls.fetch_add(1, Relaxed) as f64;
+                ((before + 1.0) * share).floor() > (before * share).floor()
+            }
+            Part::Shadow(_) => false,
+        }
+    }
+}

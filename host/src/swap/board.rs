@@ -1,0 +1,196 @@
+//! What is known of each plugin: what runs, what was tried, and what must not be tried again.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard},
+    time::SystemTime,
+};
+
+use super::status::{
+    Attempt, ConfigStatus, Errors, Outcome, PluginState, PluginStatus, Reload, ReloadOutcome, ShadowStatus,
+    Status,
+};
+use crate::plugin::{Comparison, Figures, Live, Probation, factory::PluginType, file::Sha256};
+
+/// Shared by the task that changes it and those who look.
+pub(super) struct Board {
+    started: SystemTime,
+    state: Mutex<State>,
+}
+
+struct State {
+    loaded: SystemTime,
+    reload: Option<Reload>,
+    plugins: BTreeMap<String, Entry>,
+}
+
+/// One plugin.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) current: Arc<PluginType>,
+    /// What ran before, for an operator who wants it back.
+    pub(super) former: Option<Arc<PluginType>>,
+    /// The components that run it.
+    pub(super) lives: Vec<Live>,
+    /// None if it is built in.
+    pub(super) path: Option<PathBuf>,
+    pub(super) paused: bool,
+    pub(super) probation: Option<Arc<Probation>>,
+    /// What has failed, and is not tried again until the file is another.
+    pub(super) refused: Option<Sha256>,
+    pub(super) last: Option<Attempt>,
+}
+
+impl Board {
+    pub(super) fn new() -> Board {
+        let now = SystemTime::now();
+        let state = State { loaded: now, reload: None, plugins: BTreeMap::new() };
+        Board { started: now, state: Mutex::new(state) }
+    }
+
+    /// What runs now. Of a plugin that ran before, what was tried stays known.
+    pub(super) fn set(&self, entries: impl IntoIterator<Item = (String, Entry)>) {
+        let mut state = self.lock();
+        let mut known = std::mem::take(&mut state.plugins);
+        let entries = entries.into_iter().map(|(name, mut entry)| {
+            if let Some(before) = known.remove(&name) {
+                let same = before.current.plugin().sha256 == entry.current.plugin().sha256;
+                entry.former = if same { before.former } else { Some(before.current) };
+                entry.probation = before.probation.filter(|_| same);
+                (entry.paused, entry.refused, entry.last) = (before.paused, before.refused, before.last);
+            }
+            (name, entry)
+        });
+        state.plugins = entries.collect();
+    }
+
+    pub(super) fn entry(&self, name: &str) -> Option<Entry> {
+        self.lock().plugins.get(name).cloned()
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.lock().plugins.keys().cloned().collect()
+    }
+
+    /// Of a plugin that is there.
+    pub(super) fn change(&self, name: &str, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.lock().plugins.get_mut(name) {
+            change(entry);
+        }
+    }
+
+    pub(super) fn reloaded(&self, outcome: ReloadOutcome, why: Option<String>) -> Reload {
+        let reload = Reload { at: SystemTime::now(), outcome, why };
+        let mut state = self.lock();
+        if outcome == ReloadOutcome::Reloaded {
+            state.loaded = reload.at;
+        }
+        state.reload = Some(reload.clone());
+        reload
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let state = self.lock();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: self.started,
+            config: ConfigStatus { loaded: state.loaded, last: state.reload.clone() },
+            plugins: state.plugins.iter().map(|(name, entry)| entry.status(name)).collect(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Entry {
+    pub(super) fn new(current: &Arc<PluginType>, path: Option<PathBuf>, lives: Vec<Live>) -> Entry {
+        Entry {
+            current: current.clone(),
+            former: None,
+            lives,
+            path,
+            paused: false,
+            probation: None,
+            refused: None,
+            last: None,
+        }
+    }
+
+    /// This version runs now.
+    pub(super) fn swapped(&mut self, next: Arc<PluginType>, attempt: Attempt) {
+        self.former = Some(std::mem::replace(&mut self.current, next));
+        self.refused = None;
+        self.last = Some(attempt);
+    }
+
+    fn state(&self) -> PluginState {
+        let is_watched = || self.probation.as_ref().is_some_and(|probation| probation.verdict().is_none());
+        if self.lives.iter().any(Live::has_canary) {
+            PluginState::Canary
+        } else if self.lives.iter().any(|live| live.comparison().is_some()) {
+            PluginState::Shadow
+        } else if is_watched() {
+            PluginState::Probation
+        } else {
+            PluginState::Serving
+        }
+    }
+
+    fn shadow(&self) -> Option<ShadowStatus> {
+        let comparisons: Vec<_> = self.lives.iter().filter_map(Live::comparison).collect();
+        let sum = |of: fn(&Comparison) -> u64| comparisons.iter().map(of).sum::<u64>();
+        let (same, different, failed) =
+            (sum(|one| one.same), sum(|one| one.different), sum(|one| one.failed));
+        let first_difference = comparisons.iter().find_map(|one| one.first_difference.clone());
+        (!comparisons.is_empty()).then(|| ShadowStatus {
+            batches: same + different + failed,
+            same,
+            different,
+            failed,
+            skipped: sum(|one| one.skipped),
+            first_difference,
+        })
+    }
+
+    fn status(&self, name: &str) -> PluginStatus {
+        let running: Vec<_> = self.lives.iter().map(Live::running).collect();
+        let figures = running.iter().fold(Figures::default(), |sum, one| sum.plus(one.figures));
+        let plugin = running.first().map_or(self.current.plugin(), |one| &one.plugin);
+        PluginStatus {
+            name: name.to_owned(),
+            role: plugin.role.to_string(),
+            version: plugin.description.version.clone(),
+            sha256: plugin.sha256.to_string(),
+            path: self.path.as_ref().map(|path| path.display().to_string()),
+            components: self.lives.iter().map(|live| live.component().to_owned()).collect(),
+            generation: running.iter().map(|one| one.generation).max().unwrap_or(1),
+            since: running.iter().map(|one| one.since).max().unwrap_or_else(SystemTime::now),
+            state: self.state(),
+            paused: self.paused,
+            calls: figures.calls,
+            items: figures.items,
+            busy_ns: figures.busy_ns,
+            ns_per_item: figures.ns_per_item(),
+            errors: Errors { accidents: figures.accidents, refusals: figures.refusals },
+            last: self.last.clone(),
+            shadow: self.shadow(),
+        }
+    }
+}
+
+impl Attempt {
+    pub(super) fn of(current: &PluginType, outcome: Outcome, why: Option<String>) -> Attempt {
+        let plugin = current.plugin();
+        Attempt {
+            at: SystemTime::now(),
+            outcome,
+            sha256: plugin.sha256.to_string(),
+            version: Some(plugin.description.version.clone()),
+            why,
+            took_ms: 0,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What an operator sees: `spanloom status`, and `GET /v1/status` of the admin endpoint.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+/// Of the whole process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Of Spanloom.
+    pub version: String,
+    #[serde(with = "rfc3339")]
+    pub started: SystemTime,
+    pub config: ConfigStatus,
+    pub plugins: Vec<PluginStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfigStatus {
+    /// When what runs was read.
+    #[serde(with = "rfc3339")]
+    pub loaded: SystemTime,
+    /// The last time that it was to be read again.
+    pub last: Option<Reload>,
+}
+
+/// What came of reading the config again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reload {
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+    pub outcome: ReloadOutcome,
+    /// What was changed, or what was wrong.
+    pub why: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReloadOutcome {
+    Reloaded,
+    Unchanged,
+    Rejected,
+}
+
+/// Of one plugin, in all components that use it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PluginStatus {
+    /// In the config.
+    pub name: String,
+    pub role: String,
+    /// Its own.
+    pub version: String,
+    pub sha256: String,
+    /// None if it is built in.
+    pub path: Option<String>,
+    pub components: Vec<String>,
+    /// The highest of its components.
+    pub generation: u64,
+    #[serde(with = "rfc3339")]
+    pub since: SystemTime,
+    pub state: PluginState,
+    /// Whether changes of the file are left alone for now.
+    pub paused: bool,
+    /// Of the current generation, as all that follows.
+    pub calls: u64,
+    pub items: u64,
+    pub busy_ns: u64,
+    pub ns_per_item: Option<f64>,
+    pub errors: Errors,
+    /// The last attempt to replace it.
+    pub last: Option<Attempt>,
+    pub shadow: Option<ShadowStatus>,
+}
+
+/// Calls that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errors {
+    /// Traps, overruns, wrong answers.
+    pub accidents: u64,
+    /// What the plugin itself said has failed.
+    pub refusals: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PluginState {
+    #[default]
+    Serving,
+    /// Held against the version before.
+    Probation,
+    /// A new version has a share of the batches.
+    Canary,
+    /// A new version runs on copies.
+    Shadow,
+}
+
+/// What came of one attempt to replace a plugin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+    pub outcome: Outcome,
+    /// Of the file that was tried; empty if it could not be read.
+    pub sha256: String,
+    /// What it calls itself, if it came so far.
+    pub version: Option<String>,
+    pub why: Option<String>,
+    /// From the moment that the file was whole to the first batch's.
+    pub took_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Swapped,
+    Unchanged,
+    /// It has a share of the batches.
+    Canary,
+    /// What ran runs on.
+    Rejected,
+    /// It ran, and the version before is back.
+    RolledBack,
+    /// It runs on copies.
+    Shadowing,
+}
+
+/// How a new version's output compares with that of the version that runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ShadowStatus {
+    pub batches: u64,
+    pub same: u64,
+    pub different: u64,
+    /// Calls of the new version that failed.
+    pub failed: u64,
+    /// Batches that it was not given, since it was busy.
+    pub skipped: u64,
+    pub first_difference: Option<String>,
+}
+
+impl Outcome {
+    /// Also the `outcome` label of `spanloom_plugin_swaps`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Swapped => "swapped",
+            Outcome::Unchanged => "unchanged",
+            Outcome::Canary => "canary",
+            Outcome::Rejected => "rejected",
+            Outcome::RolledBack => "rolled_back",
+            Outcome::Shadowing => "shadowing",
+        }
+    }
+}
+
+/// Times as text; whole milliseconds.
+mod rfc3339 {
+    use std::time::SystemTime;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&humantime::format_rfc3339_millis(*time))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+        humantime::parse_rfc3339(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,196 @@
+//! The folders that tell when a name in them changes, and those that cannot. All that names `notify`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use notify::{
+    Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode, ModifyKind},
+};
+use tokio::sync::Notify;
+
+pub(super) struct Folders {
+    /// None if there are no events: then every folder is looked at.
+    watcher: Option<RecommendedWatcher>,
+    interest: Arc<Mutex<Interest>>,
+    watched: BTreeMap<PathBuf, Watched>,
+}
+
+/// What an event must be about to be one of ours.
+#[derive(Default)]
+struct Interest {
+    /// And whether someone writes to the file: it was written to, and its writer has not closed it.
+    names: BTreeMap<PathBuf, bool>,
+    folders: BTreeSet<PathBuf>,
+    /// Folders that were moved or deleted: what is at their path now is another one.
+    lost: BTreeSet<PathBuf>,
+}
+
+struct Watched {
+    /// Device and inode: a path may come to be another folder's.
+    identity: (u64, u64),
+    tells: bool,
+}
+
+impl Folders {
+    /// `events` is told of everything that is worth a look.
+    pub(super) fn new(events: Arc<Notify>, force_polling: bool) -> Folders {
+        let interest = Arc::new(Mutex::new(Interest::default()));
+        let seen = interest.clone();
+        let watcher = (!force_polling).then(|| {
+            notify::recommended_watcher(move |event: notify::Result<Event>| {
+                if lock(&seen).concerns(event) {
+                    events.notify_one();
+                }
+            })
+        });
+        let watcher = watcher.transpose().unwrap_or_else(|error| {
+            tracing::warn!(
+                "the system tells of no changes of files ({error}): they are looked at again and again"
+            );
+            None
+        });
+        Folders { watcher, interest, watched: BTreeMap::new() }
+    }
+
+    /// Listens for changes of these names and no others. Whether there is a folder that it did not listen to before: what
+    /// happened in that one until now was not told.
+    pub(super) fn listen(&mut self, names: &BTreeSet<PathBuf>) -> bool {
+        let wanted: BTreeSet<&Path> = names.iter().filter_map(|name| name.parent()).collect();
+        let lost = lock(&self.interest).replace(names, &wanted);
+        for gone in self.watched.keys().filter(|folder| !wanted.contains(folder.as_path())) {
+            stop(self.watcher.as_mut(), gone);
+        }
+        self.watched.retain(|folder, _| wanted.contains(folder.as_path()));
+        let mut is_new = false;
+        for folder in wanted {
+            let Ok(metadata) = fs::metadata(folder) else { continue };
+            let identity = (metadata.dev(), metadata.ino());
+            let known = self.watched.get(folder);
+            if known.is_some_and(|known| known.identity == identity) && !lost.contains(folder) {
+                continue;
+            }
+            if known.is_some() {
+                stop(self.watcher.as_mut(), folder);
+            }
+            let tells = self.ask(folder);
+            is_new |= tells;
+            self.watched.insert(folder.to_owned(), Watched { identity, tells });
+        }
+        is_new
+    }
+
+    /// Whether changes of the name are told.
+    pub(super) fn tells_of(&self, name: &Path) -> bool {
+        name.parent().and_then(|folder| self.watched.get(folder)).is_some_and(|watched| watched.tells)
+    }
+
+    /// Whether the file's writer is not done, as far as was told.
+    pub(super) fn is_written(&self, name: &Path) -> bool {
+        lock(&self.interest).names.get(name).copied().unwrap_or_default()
+    }
+
+    /// Whether the folder will tell.
+    fn ask(&mut self, folder: &Path) -> bool {
+        let Some(watcher) = &mut self.watcher else { return false };
+        if is_remote(folder) {
+            tracing::info!(folder = %folder.display(), "on a network mount: its files are looked at again and again");
+            return false;
+        }
+        let asked = watcher.watch(folder, RecursiveMode::NonRecursive);
+        if let Err(error) = &asked {
+            tracing::warn!(folder = %folder.display(), "cannot be watched ({error}): its files are looked at again and again");
+        }
+        asked.is_ok()
+    }
+}
+
+impl Interest {
+    fn concerns(&mut self, event: notify::Result<Event>) -> bool {
+        // What was lost may have been ours.
+        let Ok(event) = event else { return true };
+        if event.need_rescan() {
+            return true;
+        }
+        let writing = match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
+            // To read is no change, and it is what follows one.
+            EventKind::Access(_) => return false,
+            // Elsewhere no one says that a file was closed.
+            EventKind::Modify(ModifyKind::Data(_)) => cfg!(target_os = "linux"),
+            _ => false,
+        };
+        let is_gone = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+        let mut concerns = false;
+        for path in &event.paths {
+            if let Some(known) = self.names.get_mut(path) {
+                // Permissions may change while a file is written.
+                if !matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_))) {
+                    *known = writing;
+                }
+                concerns = true;
+            }
+            if self.folders.contains(path) {
+                if is_gone {
+                    self.lost.insert(path.clone());
+                }
+                concerns = true;
+            }
+        }
+        concerns
+    }
+
+    /// The folders that were lost since.
+    fn replace(&mut self, names: &BTreeSet<PathBuf>, folders: &BTreeSet<&Path>) -> BTreeSet<PathBuf> {
+        if self.names.keys().ne(names) {
+            let known = std::mem::take(&mut self.names);
+            let writing = |name: &PathBuf| known.get(name).copied().unwrap_or_default();
+            self.names = names.iter().map(|name| (name.clone(), writing(name))).collect();
+            self.folders = folders.iter().map(|folder| folder.to_path_buf()).collect();
+        }
+        std::mem::take(&mut self.lost)
+    }
+}
+
+/// It may be gone already.
+fn stop(watcher: Option<&mut RecommendedWatcher>, folder: &Path) {
+    if let Some(watcher) = watcher {
+        let _ = watcher.unwatch(folder);
+    }
+}
+
+fn lock(interest: &Mutex<Interest>) -> MutexGuard<'_, Interest> {
+    interest.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether files may change there without this system taking part. The numbers are those of linux/magic.h, and of the
+/// file systems' own sources.
+#[cfg(target_os = "linux")]
+fn is_remote(folder: &Path) -> bool {
+    const NFS: u32 = 0x6969;
+    const SMB: u32 = 0x517b;
+    const CIFS: u32 = 0xff53_4d42;
+    const SMB2: u32 = 0xfe53_4d42;
+    const FUSE: u32 = 0x6573_5546;
+    const VIRTIOFS: u32 = 0x6a65_6a63;
+    const PLAN9: u32 = 0x0102_1997;
+    const CEPH: u32 = 0x00c3_6400;
+    const AFS: u32 = 0x5346_414f;
+    const VIRTUALBOX: u32 = 0x786f_4256;
+    const VMWARE: u32 = 0xbacb_acbc;
+    const LUSTRE: u32 = 0x0bd0_0bd0;
+    let remote = [NFS, SMB, CIFS, SMB2, FUSE, VIRTIOFS, PLAN9, CEPH, AFS, VIRTUALBOX, VMWARE, LUSTRE];
+    // The type is wider than its values, and signed on some systems.
+    rustix::fs::statfs(folder).is_ok_and(|found| remote.contains(&(found.f_type as u32)))
+}
+
+/// The safety poll finds what happens there.
+#[cfg(not(target_os = "linux"))]
+fn is_remote(_: &Path) -> bool {
+    false
+}

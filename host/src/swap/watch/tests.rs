@@ -1,0 +1,336 @@
+//! Real files, replaced in every way that files are. That nothing is reported shows in the report that comes next: it is
+//! that of a later change.
+
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::*;
+
+/// Files in a folder, watched.
+struct Bench {
+    folder: tempfile::TempDir,
+    watch: Watch,
+    settled: mpsc::Receiver<Settled>,
+}
+
+/// Far more than a busy machine needs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The safety poll finds everything in the end; here only events, or the polls that are asked for, may.
+fn by_events() -> WatchSettings {
+    WatchSettings { safety_poll: PATIENCE * 2, ..WatchSettings::default() }
+}
+
+fn by_polling() -> WatchSettings {
+    let poll = Duration::from_millis(50);
+    WatchSettings { poll, force_polling: true, ..by_events() }
+}
+
+fn temporary() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+impl Bench {
+    /// Watches these names in the folder, with what they lead to now as known.
+    fn new(folder: tempfile::TempDir, names: &[&str], settings: WatchSettings) -> Bench {
+        let (watch, settled) = Watch::start(settings);
+        let bench = Bench { folder, watch, settled };
+        bench.watch.set(names.iter().map(|name| {
+            let path = bench.at(name);
+            WatchedFile { known: Some(fs::read(&path).map_or(Sha256([0; 32]), |it| Sha256::of(&it))), path }
+        }));
+        bench
+    }
+
+    /// `a` and `b`, with `1` in each.
+    fn two_files(settings: WatchSettings) -> Bench {
+        let folder = temporary();
+        for name in ["a", "b"] {
+            fs::write(folder.path().join(name), "1").unwrap();
+        }
+        Bench::new(folder, &["a", "b"], settings)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        fs::write(self.at(name), content).unwrap();
+    }
+
+    /// Written beside, then moved over.
+    fn rename_over(&self, name: &str, content: &str) {
+        self.write("new", content);
+        fs::rename(self.at("new"), self.at(name)).unwrap();
+    }
+
+    /// The next report is that of this content.
+    async fn reports(&mut self, name: &str, content: &str) {
+        let settled = tokio::time::timeout(PATIENCE, self.settled.recv()).await.unwrap().unwrap();
+        let expected = Settled { path: self.at(name), sha256: Some(Sha256::of(content.as_bytes())) };
+        assert_eq!(settled, expected, "{name} with {content}");
+    }
+
+    /// Everything until now has been looked at and told.
+    async fn is_quiet(&mut self) {
+        let mark = format!("{:?}", std::time::Instant::now());
+        self.write("b", &mark);
+        self.reports("b", &mark).await;
+    }
+}
+
+async fn replaced_in_every_way(settings: WatchSettings) {
+    let mut bench = Bench::two_files(settings);
+    bench.is_quiet().await;
+    bench.rename_over("a", "renamed");
+    bench.reports("a", "renamed").await;
+    bench.write("a", "truncated and written");
+    bench.reports("a", "truncated and written").await;
+    // Of the same length, and as old as the one before.
+    let written = fs::metadata(bench.at("a")).unwrap().modified().unwrap();
+    bench.write("a", "truncated and Written");
+    File::options().write(true).open(bench.at("a")).unwrap().set_modified(written).unwrap();
+    bench.reports("a", "truncated and Written").await;
+    fs::remove_file(bench.at("a")).unwrap();
+    bench.is_quiet().await;
+    bench.write("a", "created again");
+    bench.reports("a", "created again").await;
+    symlink(bench.at("a"), bench.at("link")).unwrap();
+    bench.write("other", "through a link");
+    fs::remove_file(bench.at("a")).unwrap();
+    symlink("other", bench.at("a")).unwrap();
+    bench.reports("a", "through a link").await;
+    bench.write("other", "behind a link");
+    bench.reports("a", "behind a link").await;
+    bench.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_replaced_is_reported_once_however_it_is_done() {
+    replaced_in_every_way(by_events()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_events_come_it_is_found_by_looking() {
+    replaced_in_every_way(by_polling()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_touched_or_written_anew_with_the_same_content_is_not_reported() {
+    for settings in [by_events(), by_polling()] {
+        let mut bench = Bench::two_files(settings);
+        bench.is_quiet().await;
+        File::options().write(true).open(bench.at("a")).unwrap().set_modified(SystemTime::now()).unwrap();
+        bench.is_quiet().await;
+        bench.write("a", "1");
+        bench.is_quiet().await;
+        bench.rename_over("a", "1");
+        bench.is_quiet().await;
+        fs::remove_file(bench.at("a")).unwrap();
+        bench.is_quiet().await;
+        bench.write("a", "1");
+        bench.is_quiet().await;
+    }
+}
+
+/// As kubelet updates a mounted ConfigMap: a new folder, a new link to it, moved over the old one.
+fn publish(root: &Path, version: &str, content: &str) {
+    let folder = format!("..{version}");
+    fs::create_dir(root.join(&folder)).unwrap();
+    fs::write(root.join(&folder).join("a"), content).unwrap();
+    symlink(&folder, root.join("..data_tmp")).unwrap();
+    let before = fs::read_link(root.join("..data"));
+    fs::rename(root.join("..data_tmp"), root.join("..data")).unwrap();
+    if let Ok(before) = before {
+        fs::remove_dir_all(root.join(before)).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_config_map_that_is_updated_is_reported() {
+    for settings in [by_events(), by_polling()] {
+        let folder = temporary();
+        fs::create_dir(folder.path().join("volume")).unwrap();
+        let volume = folder.path().join("volume");
+        publish(&volume, "1", "1");
+        symlink("..data/a", volume.join("a")).unwrap();
+        // The config names it through a link of its own.
+        symlink("volume/a", folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("b"), "").unwrap();
+        let mut bench = Bench::new(folder, &["a", "b"], settings);
+        bench.is_quiet().await;
+        for version in ["2", "3", "4"] {
+            publish(&volume, version, version);
+            bench.reports("a", version).await;
+        }
+        // A new folder with the same in it.
+        publish(&volume, "5", "4");
+        bench.is_quiet().await;
+        // Elsewhere altogether.
+        bench.write("elsewhere", "5");
+        symlink("elsewhere", bench.at("new")).unwrap();
+        fs::rename(bench.at("new"), bench.at("a")).unwrap();
+        bench.reports("a", "5").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_may_be_replaced_and_deleted_and_come_back() {
+    let folder = temporary();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("plugins/below")).unwrap();
+    fs::write(at("plugins/below/a"), "1").unwrap();
+    let mut bench = Bench::new(temporary(), &["b"], by_events());
+    let a = WatchedFile { path: at("plugins/below/a"), known: Some(Sha256::of(b"1")) };
+    let b = WatchedFile { path: bench.at("b"), known: Some(Sha256::of(b"")) };
+    bench.watch.set([a.clone(), b]);
+    bench.is_quiet().await;
+    let reported = async |bench: &mut Bench, content: &str| {
+        let settled = tokio::time::timeout(PATIENCE, bench.settled.recv()).await.unwrap().unwrap();
+        let sha256 = Some(Sha256::of(content.as_bytes()));
+        assert_eq!(settled, Settled { path: a.path.clone(), sha256 }, "{content}");
+    };
+    fs::create_dir(at("new")).unwrap();
+    fs::write(at("new/a"), "2").unwrap();
+    fs::rename(at("plugins/below"), at("old")).unwrap();
+    fs::rename(at("new"), at("plugins/below")).unwrap();
+    reported(&mut bench, "2").await;
+    fs::write(at("plugins/below/a"), "3").unwrap();
+    reported(&mut bench, "3").await;
+    fs::remove_dir_all(at("plugins")).unwrap();
+    bench.is_quiet().await;
+    fs::create_dir_all(at("plugins/below")).unwrap();
+    fs::write(at("plugins/below/a"), "4").unwrap();
+    reported(&mut bench, "4").await;
+}
+
+/// A writer that keeps the file open, and stops in between for longer than a still file needs.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_not_whole_before_its_writer_has_closed_it() {
+    let settings = WatchSettings { settle: Duration::from_millis(20), patience: PATIENCE * 2, ..by_events() };
+    let mut bench = Bench::two_files(settings);
+    bench.is_quiet().await;
+    let mut file = File::create(bench.at("a")).unwrap();
+    for _ in 0..4 {
+        file.write_all(b"part ").unwrap();
+        // Takes longer than a still file does.
+        bench.is_quiet().await;
+    }
+    drop(file);
+    bench.reports("a", "part part part part ").await;
+    bench.is_quiet().await;
+}
+
+/// A writer that no event tells of, which opens the file for each part.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_written_slowly_is_reported_once_and_whole() {
+    for settings in [by_events(), by_polling()] {
+        // Much more than lies between two parts.
+        let mut bench = Bench::two_files(WatchSettings { settle: Duration::from_secs(2), ..settings });
+        for _ in 0..50 {
+            let mut file = File::options().append(true).open(bench.at("a")).unwrap();
+            file.write_all(b" part").unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        bench.reports("a", &format!("1{}", " part".repeat(50))).await;
+        bench.is_quiet().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_files_are_each_reported_once_and_the_latest_wins() {
+    let folder = temporary();
+    let names: Vec<String> = (0..200).map(|number| format!("{number:03}")).collect();
+    for name in &names {
+        fs::write(folder.path().join(name), "1").unwrap();
+    }
+    let shown: Vec<&str> = names.iter().map(String::as_str).chain(["b"]).collect();
+    let mut bench = Bench::new(folder, &shown, by_events());
+    bench.is_quiet().await;
+    for content in ["2", "3"] {
+        for name in &names {
+            bench.rename_over(name, content);
+        }
+    }
+    let mut latest = BTreeMap::new();
+    while latest.len() < names.len() || latest.values().any(|hash| *hash != Some(Sha256::of(b"3"))) {
+        let settled = tokio::time::timeout(PATIENCE, bench.settled.recv()).await.unwrap().unwrap();
+        let before = latest.insert(settled.path, settled.sha256);
+        assert_ne!(before, Some(settled.sha256));
+    }
+    bench.is_quiet().await;
+}
+
+/// What is not taken at once is not told twice, and what is told is what came last.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_that_no_one_takes_wait_the_latest_of_each_file() {
+    let mut bench = Bench::new(temporary(), &["a", "b", "c"], by_events());
+    bench.write("a", "1");
+    bench.reports("a", "1").await;
+    // One is in the channel from here on.
+    bench.write("c", "1");
+    while bench.settled.is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for content in ["2", "3", "4"] {
+        bench.rename_over("a", content);
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    bench.reports("c", "1").await;
+    let mut last = String::new();
+    while last != "4" {
+        let settled = tokio::time::timeout(PATIENCE, bench.settled.recv()).await.unwrap().unwrap();
+        let content =
+            (1..5).map(|n| n.to_string()).find(|n| settled.sha256 == Some(Sha256::of(n.as_bytes())));
+        let content = content.unwrap();
+        assert!(content > last, "{content} after {last}");
+        last = content;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_differs_from_the_known_content_is_reported_and_a_first_content_is_known() {
+    let mut bench = Bench::two_files(by_events());
+    bench.write("c", "new");
+    let watched = |path, known| WatchedFile { path, known };
+    bench.watch.set([
+        watched(bench.at("a"), None),
+        watched(bench.at("b"), None),
+        watched(bench.at("c"), Some(Sha256::of(b"old"))),
+    ]);
+    bench.reports("c", "new").await;
+    bench.is_quiet().await;
+    // Nothing of a file that is watched already is forgotten; one that is not any more is not told of.
+    bench.watch.set([watched(bench.at("a"), None), watched(bench.at("b"), None)]);
+    bench.is_quiet().await;
+    bench.write("c", "newer");
+    bench.is_quiet().await;
+    bench.write("a", "2");
+    bench.reports("a", "2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_read_is_reported_without_a_hash() {
+    let mut bench = Bench::two_files(by_events());
+    bench.is_quiet().await;
+    // Larger than a plugin may be, and nothing on the disk.
+    File::create(bench.at("a")).unwrap().set_len((256 << 20) + 1).unwrap();
+    let settled = tokio::time::timeout(PATIENCE, bench.settled.recv()).await.unwrap().unwrap();
+    assert_eq!(settled, Settled { path: bench.at("a"), sha256: None });
+    bench.rename_over("a", "2");
+    bench.reports("a", "2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_ends_with_its_handle() {
+    let Bench { watch, mut settled, .. } = Bench::two_files(by_events());
+    drop(watch);
+    assert_eq!(tokio::time::timeout(PATIENCE, settled.recv()).await.unwrap(), None);
+}
