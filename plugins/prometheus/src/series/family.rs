@@ -18,20 +18,25 @@ pub(crate) struct Family {
     series: Vec<Series>,
     /// By labels.
     places: HashTable<Place>,
-    /// Where the points of an identity go: the same series may come as different bytes.
-    known: HashTable<(Identity, Place)>,
+    /// What the points of each series came as last, in the order of `series`.
+    identities: Vec<Identity>,
+    /// By identity, those that have one.
+    known: HashTable<Place>,
     hasher: DefaultHashBuilder,
     /// No series was updated before; 0 if one has ended.
     updated_since_ms: u64,
 }
 
 /// Of a series, in its family.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place(u32);
 
-/// Identities that are remembered for each series, on average. A sender who writes attributes in an order that changes
-/// has more than that; then all are forgotten, which costs time.
-const KNOWN_PER_SERIES: usize = 2;
+impl Place {
+    /// The one behind it.
+    pub(crate) fn next(self) -> Place {
+        Place(self.0.saturating_add(1))
+    }
+}
 
 impl Family {
     pub(crate) fn new(kind: Kind, help: &str, unit: &str) -> Family {
@@ -42,6 +47,7 @@ impl Family {
             bounds: Rc::default(),
             series: Vec::new(),
             places: HashTable::new(),
+            identities: Vec::new(),
             known: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             updated_since_ms: u64::MAX,
@@ -58,6 +64,7 @@ impl Family {
         self.series.len()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut Series> {
         self.series.get_mut(place.0 as usize)
     }
@@ -75,17 +82,24 @@ impl Family {
         self.places.find(self.hasher.hash_one(labels), is_it).copied()
     }
 
-    /// Where a point of that identity went before.
+    /// Where a point of that identity went before; `guess` is looked at first. Who sends series in the order in which they
+    /// came first is served out of memory that lies in a row.
     #[inline]
-    pub(crate) fn recall(&self, identity: Identity) -> Option<Place> {
-        self.known.find(identity.hash(), |(other, _)| *other == identity).map(|(_, place)| *place)
+    pub(crate) fn recall(&self, identity: Identity, guess: Place) -> Option<Place> {
+        let is_it = |place: &Place| self.identities.get(place.0 as usize) == Some(&identity);
+        if is_it(&guess) { Some(guess) } else { self.known.find(identity.hash(), is_it).copied() }
     }
 
+    /// The same series may come as different bytes. The last are remembered.
     pub(crate) fn remember(&mut self, identity: Identity, place: Place) {
-        if self.known.len() >= self.series.len() * KNOWN_PER_SERIES {
-            self.known.clear();
+        let Some(known) = self.identities.get_mut(place.0 as usize) else { return };
+        let before = std::mem::replace(known, identity);
+        if let Ok(entry) = self.known.find_entry(before.hash(), |other| *other == place) {
+            entry.remove();
         }
-        self.known.insert_unique(identity.hash(), (identity, place), |(identity, _)| identity.hash());
+        let all = &self.identities;
+        let rehash = |place: &Place| all.get(place.0 as usize).map_or(0, |identity| identity.hash());
+        self.known.insert_unique(identity.hash(), place, rehash);
     }
 
     /// Adds a series that is not there yet.
@@ -95,6 +109,7 @@ impl Family {
         let hash = self.hasher.hash_one(&*series.labels);
         self.updated_since_ms = self.updated_since_ms.min(series.updated_ms);
         self.series.push(series);
+        self.identities.push(Identity::UNKNOWN);
         let (all, hasher) = (&self.series, &self.hasher);
         let rehash =
             |place: &Place| all.get(place.0 as usize).map_or(0, |series| hasher.hash_one(&*series.labels));
@@ -129,7 +144,9 @@ impl Family {
             _ => false,
         };
         self.places.retain(&mut follow);
-        self.known.retain(|(_, place)| follow(place));
+        self.known.retain(follow);
+        let mut places = new_places.iter();
+        self.identities.retain(|_| places.next().is_some_and(Option::is_some));
         self.series.retain(stays);
     }
 }

@@ -42,6 +42,9 @@ impl Identities {
 }
 
 impl Identity {
+    /// Of no point.
+    pub(crate) const UNKNOWN: Identity = Identity([0; 2]);
+
     /// For a table.
     pub(crate) fn hash(self) -> u64 {
         self.0[0]

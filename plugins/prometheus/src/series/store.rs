@@ -28,6 +28,8 @@ pub(crate) struct Opened<'s> {
     /// Most series that it may have.
     series_limit: usize,
     now_ms: u64,
+    /// Where the next point goes, if series come in the order in which they came before.
+    next: Place,
 }
 
 /// What a metric is kept as.
@@ -90,7 +92,7 @@ impl Store {
         let family = self.family(kept)?;
         let before = family.len();
         let series_limit = limit.saturating_sub(len - before);
-        let taken = take(&mut Opened { family, series_limit, now_ms });
+        let taken = take(&mut Opened { family, series_limit, now_ms, next: Place::default() });
         let after = family.len();
         self.series += after - before;
         if after == 0 {
@@ -155,8 +157,10 @@ impl Opened<'_> {
 
     /// Where a point of that identity went before.
     #[inline]
-    pub(crate) fn recall(&self, identity: Identity) -> Option<Place> {
-        self.family.recall(identity)
+    pub(crate) fn recall(&mut self, identity: Identity) -> Option<Place> {
+        let place = self.family.recall(identity, self.next)?;
+        self.next = place.next();
+        Some(place)
     }
 
     /// Its points go there; those without an identity are found by their labels each time.
