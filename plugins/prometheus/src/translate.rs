@@ -31,7 +31,6 @@ const HELP_LIMIT_BYTES: usize = 4 * 1024;
 pub(crate) struct Translator {
     writer: labels::Writer,
     names: MetricNames,
-    identities: Identities,
     /// No metric may have this name.
     target_info: String,
 }
@@ -56,7 +55,6 @@ impl Translator {
         Translator {
             writer: labels::Writer::default(),
             names: MetricNames::default(),
-            identities: Identities::new(),
             target_info: target_info(settings),
         }
     }
@@ -74,7 +72,7 @@ impl Translator {
         if let Err(reason) = self.take_target(&target, &resource, into) {
             into.report.drop(reason, &self.target_info, 1);
         }
-        let identities = self.identities.of(resource.encoded().iter().copied());
+        let identities = Identities::default().of(resource.encoded().iter().copied());
         for metrics in metrics.scope_metrics() {
             let scope = metrics.scope();
             let source = Source {
