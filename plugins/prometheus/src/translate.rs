@@ -72,7 +72,7 @@ impl Translator {
         if let Err(reason) = self.take_target(&target, &resource, into) {
             into.report.drop(reason, &self.target_info, 1);
         }
-        let identities = Identities::default().of(resource.encoded().iter().copied());
+        let identities = Identities::ALL.of(resource.encoded().iter().copied());
         for metrics in metrics.scope_metrics() {
             let scope = metrics.scope();
             let source = Source {

@@ -7,13 +7,18 @@
 pub(crate) struct Identity([u64; 2]);
 
 /// What identities begin with.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Identities([u64; 2]);
 
 impl Identities {
+    /// Of all points. From zeros, nothing at all would have the hash zero.
+    pub(crate) const ALL: Identities = Identities([1, 2]);
+
     /// Those of points that have this in common.
     pub(crate) fn of<'a>(self, common: impl IntoIterator<Item = &'a [u8]>) -> Identities {
-        common.into_iter().fold(self, |begun, bytes| Identities(hash(begun.0, bytes)))
+        let (begun, parts) =
+            common.into_iter().fold((self.0, 0_u64), |(begun, parts), bytes| (hash(begun, bytes), parts + 1));
+        Identities(hash(begun, &parts.to_le_bytes()))
     }
 
     #[inline]
@@ -66,7 +71,14 @@ fn hash([mut h1, mut h2]: [u64; 2], bytes: &[u8]) -> [u64; 2] {
 /// Less than eight bytes, as a number.
 #[inline]
 fn short(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte))
+    let (mut word, mut shift, mut rest) = (0, 0, bytes);
+    if let Some((four, after)) = rest.split_first_chunk() {
+        (word, shift, rest) = (u64::from(u32::from_le_bytes(*four)), 32, after);
+    }
+    if let Some((two, after)) = rest.split_first_chunk() {
+        (word, shift, rest) = (word | u64::from(u16::from_le_bytes(*two)) << shift, shift + 16, after);
+    }
+    if let [one] = rest { word | u64::from(*one) << shift } else { word }
 }
 
 #[inline]
@@ -92,12 +104,24 @@ mod tests {
 
     #[test]
     fn whatever_differs_makes_another_identity() {
-        let identity = |common: [&[u8]; 2], bytes: &[u8]| Identities::default().of(common).identity(bytes);
-        let one = identity([b"a", b"b"], b"c");
-        assert_eq!(one, identity([b"a", b"b"], b"c"));
-        for other in [identity([b"ab", b""], b"c"), identity([b"a", b"b"], b""), identity([b"b", b"a"], b"c")]
-        {
-            assert_ne!(one, other);
+        let identity = |resource: &[&[u8]], scope: &[&[u8]], point: &[u8]| {
+            let identities = Identities::ALL.of(resource.iter().copied()).of(scope.iter().copied());
+            identities.identity(point)
+        };
+        let all = [
+            identity(&[b"a"], &[b"b"], b"c"),
+            identity(&[b"a", b"b"], &[], b"c"),
+            identity(&[], &[b"a", b"b"], b"c"),
+            identity(&[b"ab"], &[], b"c"),
+            identity(&[b"b"], &[b"a"], b"c"),
+            identity(&[b"a"], &[b"b"], b""),
+            identity(&[], &[], b""),
+            identity(&[], &[b""], b""),
+            Identity::UNKNOWN,
+        ];
+        for (number, one) in all.iter().enumerate() {
+            assert!(all.iter().skip(number + 1).all(|other| one != other), "{number}");
         }
+        assert_eq!(all[0], identity(&[b"a"], &[b"b"], b"c"));
     }
 }
