@@ -82,7 +82,7 @@ put() {
     note "$2 is copied over it"
     for _ in $(seq 300); do
         if (($(outcomes "$outcome") > before)); then
-            note "$(grep -E "$outcome" "$work/log" | tail -n 1 | cut -d ' ' -f 3- | sed 's/^ *//')"
+            note "$(grep -E "$outcome" "$work/log" | tail -n 1 | sed 's/^[^ ]* *[A-Z]* *//')"
             return
         fi
         sleep 0.1

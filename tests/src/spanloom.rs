@@ -174,9 +174,18 @@ impl Spanloom {
 
     /// The most physical memory it has had until now, in bytes; none where there is no procfs.
     pub fn peak_rss_bytes(&self) -> Option<u64> {
+        self.memory_bytes("VmHWM:")
+    }
+
+    /// The physical memory that it has now, likewise.
+    pub fn rss_bytes(&self) -> Option<u64> {
+        self.memory_bytes("VmRSS:")
+    }
+
+    fn memory_bytes(&self, key: &str) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_nonzero())).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        Some(peak.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+        let memory = status.lines().find_map(|line| line.strip_prefix(key))?;
+        Some(memory.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -1,5 +1,7 @@
 //! What has arrived: of each span, which version marked it.
 
+use std::{collections::BTreeMap, time::Instant};
+
 use crate::otlp;
 
 use super::{CONNECTION_SPANS, VERSION_KEY};
@@ -9,6 +11,8 @@ use super::{CONNECTION_SPANS, VERSION_KEY};
 pub struct Arrivals {
     /// By connection and by the span's place in it: the mark and one; 0, if it has not arrived.
     marks: Vec<Vec<u32>>,
+    /// When the first span with each mark arrived.
+    first: BTreeMap<u32, Instant>,
     /// The first of what must not be.
     wrong: Vec<String>,
 }
@@ -26,6 +30,7 @@ impl Arrivals {
                 self.note(format!("span {number} is marked `{text}`"));
                 continue;
             };
+            self.first.entry(mark).or_insert_with(Instant::now);
             if let Some(before) = self.set(number, mark) {
                 self.note(format!("span {number} arrived twice, marked {before} and {mark}"));
             }
@@ -34,6 +39,11 @@ impl Arrivals {
 
     pub fn spans(&self) -> usize {
         self.marks.iter().flatten().filter(|mark| **mark > 0).count()
+    }
+
+    /// When the first span that this version marked arrived.
+    pub fn first(&self, mark: u32) -> Option<Instant> {
+        self.first.get(&mark).copied()
     }
 
     /// Of the last span of a connection.

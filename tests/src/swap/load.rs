@@ -22,6 +22,8 @@ use super::CONNECTION_SPANS;
 
 /// Several connections, each sending numbered spans in one request after another.
 pub struct Load {
+    /// What requests' times count from.
+    pub begun: Instant,
     stop: Arc<AtomicBool>,
     senders: JoinSet<(usize, Sent)>,
 }
@@ -68,7 +70,7 @@ impl Load {
                 async move { (number, connection.send_all(first, request_spans, begun, &stop).await) },
             );
         }
-        Load { stop, senders }
+        Load { begun, stop, senders }
     }
 
     /// What each connection sent, in the order of the ways.

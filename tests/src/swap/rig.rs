@@ -11,9 +11,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::{Sink, Spanloom, guests::component};
+use crate::{
+    Sink, Spanloom,
+    guests::{built, component},
+};
 
-use super::{Arrivals, Broken, Mode, Operator, Sent, Way, move_into_place, stamp};
+use super::{Arrivals, Broken, Mode, Operator, Sent, Way, grown, move_into_place, stamp};
 
 const PASS_TIMEOUT: Duration = Duration::from_secs(30);
 const PASS_POLL: Duration = Duration::from_millis(5);
@@ -34,8 +37,10 @@ pub struct Rig {
 pub struct RigSettings<'a> {
     /// More keys of the plugin, as YAML in one line: `swap: {probation: 0s}`.
     pub plugin: &'a str,
-    /// Every version is made so many bytes longer.
-    pub padding: usize,
+    /// More keys of the exporter's queue.
+    pub queue: &'a str,
+    /// Each version is made so long by code of this component of `target/plugins`.
+    pub grown: Option<(&'a str, usize)>,
 }
 
 /// One version after another.
@@ -49,18 +54,17 @@ pub enum Step {
 impl Rig {
     /// Runs version 0. None if the component was not built.
     pub async fn start(settings: RigSettings<'_>) -> Option<Rig> {
-        let marker = fs::read(component("marker")?).expect("the component");
-        let marker = match settings.padding {
-            0 => marker,
-            len => super::padded(&marker, len, 0),
-        };
+        let mut marker = fs::read(component(PLUGIN)?).expect("the component");
+        if let Some((other, len)) = settings.grown {
+            marker = grown(&marker, &fs::read(built(other)?).expect("the component"), len);
+        }
         let folder = TempDir::new().expect("a folder");
         fs::write(folder.path().join(FILE), stamp(&marker, Mode::Works, 0)).expect("a file");
         let arrivals = Arc::new(Mutex::new(Arrivals::default()));
         let taker = arrivals.clone();
         let sink = Sink::start_with(move |request| lock(&taker).take(&request.body)).await;
         let config = folder.path().join("spanloom.yaml");
-        fs::write(&config, config_of(settings.plugin, &sink)).expect("a file");
+        fs::write(&config, config_of(settings, &sink)).expect("a file");
         // Compiled versions are kept by user, and so many here would push out that user's own.
         let cache = folder.path().join("cache");
         let cache = [("XDG_CACHE_HOME", cache.to_str().expect("UTF-8"))];
@@ -153,13 +157,14 @@ impl Rig {
 const PLUGIN: &str = "marker";
 const FILE: &str = "plugin.wasm";
 
-fn config_of(plugin: &str, sink: &Sink) -> String {
-    let more = if plugin.is_empty() { String::new() } else { format!(", {plugin}") };
+fn config_of(settings: RigSettings<'_>, sink: &Sink) -> String {
+    let or_nothing = |keys: &str| if keys.is_empty() { String::new() } else { format!(", {keys}") };
+    let (more, queue) = (or_nothing(settings.plugin), or_nothing(settings.queue));
     format!(
         "plugins:\n  {PLUGIN}: {{path: ./{FILE}{more}}}\n\
          receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n\
          processors:\n  {PLUGIN}:\n\
-         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", sending_queue: {{block_on_overflow: true}}}}\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", sending_queue: {{block_on_overflow: true{queue}}}}}\n\
          service:\n  pipelines:\n    traces: {{receivers: [otlp], processors: [{PLUGIN}], exporters: [otlp_grpc]}}\n",
         sink.address,
     )

@@ -103,6 +103,33 @@ pub fn padded(component: &[u8], len: usize, seed: u32) -> Vec<u8> {
     [component, &section, &content].concat()
 }
 
+/// The component with code of another one in it, as often as it takes to be so long. Nobody calls it, but it is compiled.
+pub fn grown(component: &[u8], other: &[u8], len: usize) -> Vec<u8> {
+    let modules = sections(other).filter(|(id, _)| *id == CORE_MODULE).map(|(_, section)| section);
+    let module = modules.max_by_key(|section| section.len()).expect("a core module");
+    let mut grown = component.to_vec();
+    while grown.len() < len {
+        grown.extend_from_slice(module);
+    }
+    grown
+}
+
+const HEADER_LEN: usize = 8;
+const CORE_MODULE: u8 = 1;
+
+/// Each top-level section: its id, and all of its bytes.
+fn sections(component: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut rest = &component[HEADER_LEN..];
+    std::iter::from_fn(move || {
+        let (id, mut content) = rest.split_first()?;
+        let len = prost::encoding::decode_varint(&mut content).expect("a length") as usize;
+        let header_len = rest.len() - content.len();
+        let (section, next) = rest.split_at(header_len + len);
+        rest = next;
+        Some((*id, section))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +139,18 @@ mod tests {
         let component = [b"before".as_slice(), PLACEHOLDER, b"after"].concat();
         let stamped = stamp(&component, Mode::TrapsLater, 42);
         assert_eq!(stamped, b"beforespanloom-guests:stamp:t00000042after");
+    }
+
+    #[test]
+    fn what_has_grown_has_another_ones_code_several_times() {
+        let module = |component: &[u8]| sections(component).filter(|(id, _)| *id == CORE_MODULE).count();
+        let other = wat::parse_str("(component (core module) (core module (func (export \"f\"))))");
+        let other = other.expect("a component");
+        let empty = wat::parse_str("(component)").expect("a component");
+        let grown = grown(&empty, &other, empty.len() + 50);
+        assert!(grown.len() >= empty.len() + 50);
+        assert!(module(&grown) > 1, "{}", module(&grown));
+        assert_eq!(module(&other), 2);
     }
 
     #[test]
