@@ -127,7 +127,8 @@ impl Run {
             if number % 100 == 0 {
                 eprintln!("swap {number} of {swaps}");
             }
-            match broken.next().filter(|_| number.is_multiple_of(BROKEN_EVERY)) {
+            let is_broken = number.is_multiple_of(BROKEN_EVERY);
+            match if is_broken { broken.next() } else { None } {
                 Some(kind) => drop(self.rig.step(Step::Broken(*kind, BROKEN_MARK + number)).await),
                 None => taken.push(self.swap().await),
             }
