@@ -18,6 +18,7 @@ mod shape;
 mod sink;
 mod stages;
 mod subject;
+mod swaps;
 
 use clap::{Parser, Subcommand};
 
@@ -50,6 +51,8 @@ enum Part {
     Stages(stages::StagesArgs),
     /// What the built-in exporters cost, beside the same crates natively.
     Builtins(builtins::BuiltinsArgs),
+    /// What replacing a plugin costs those who send. The binary is $SPANLOOM_BIN, components are in $SPANLOOM_PLUGINS.
+    Swaps(swaps::SwapsArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -60,6 +63,7 @@ fn main() -> anyhow::Result<()> {
         Some(Part::Relay(args)) => relay::run(args),
         Some(Part::Stages(args)) => stages::run(&args),
         Some(Part::Builtins(args)) => builtins::run(&args),
+        Some(Part::Swaps(args)) => swaps::run(&args),
         None => plan::run(&cli.run),
     }
 }

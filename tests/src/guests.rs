@@ -53,13 +53,17 @@ pub struct Remains {
     pub sink: Sink,
 }
 
-/// A file of `target/plugins`; none, and the test skipped, if `cargo xtask plugins` has not made it.
+/// A component of `tests/guests`; see [`built`].
 pub fn component(guest: &str) -> Option<PathBuf> {
+    built(&format!("guest-{guest}.wasm"))
+}
+
+/// A file of `target/plugins`; none, and the test skipped, if `cargo xtask plugins` has not made it.
+pub fn built(file: &str) -> Option<PathBuf> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
-    let folder = env::var_os("SPANLOOM_PLUGINS").map_or(built, PathBuf::from);
-    let component = folder.join(format!("guest-{guest}.wasm"));
+    let component = env::var_os("SPANLOOM_PLUGINS").map_or(built, PathBuf::from).join(file);
     if !component.exists() {
-        skip(&format!("no {}: `cargo xtask plugins` makes it", component.display()));
+        skip(&format!("no {file}: `cargo xtask plugins` makes it"));
         return None;
     }
     Some(component.canonicalize().expect("its path"))

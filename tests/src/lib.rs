@@ -11,6 +11,7 @@ pub mod otlp;
 pub mod sink;
 pub mod skip;
 pub mod spanloom;
+pub mod swap;
 
 pub use chain::Chain;
 pub use guests::Guests;

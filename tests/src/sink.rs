@@ -69,7 +69,11 @@ struct State {
     received: Mutex<Vec<Received>>,
     script: Mutex<Script>,
     changed: watch::Sender<()>,
+    /// What is done with a request instead of keeping it.
+    taker: Option<Taker>,
 }
+
+type Taker = Box<dyn Fn(&Received) + Send + Sync>;
 
 #[derive(Default)]
 struct Script {
@@ -83,12 +87,22 @@ impl Sink {
     }
 
     pub async fn start_at(address: SocketAddr) -> Sink {
+        Self::serve(address, None).await
+    }
+
+    /// Keeps no request, but gives each to `taker`: for more of them than memory holds.
+    pub async fn start_with(taker: impl Fn(&Received) + Send + Sync + 'static) -> Sink {
+        Self::serve("127.0.0.1:0".parse().expect("an address"), Some(Box::new(taker))).await
+    }
+
+    async fn serve(address: SocketAddr, taker: Option<Taker>) -> Sink {
         let listener = TcpListener::bind(address).await.expect("the sink's port");
         let address = listener.local_addr().expect("its address");
         let state = Arc::new(State {
             received: Mutex::default(),
             script: Mutex::default(),
             changed: watch::Sender::new(()),
+            taker,
         });
         let routes = Router::new().merge(grpc::routes()).merge(http::routes()).with_state(state.clone());
         let server =
@@ -170,7 +184,10 @@ impl State {
             sleep(delay).await;
         }
         let received = Received { transport, signal, headers, body, answer: answer.clone() };
-        self.received.lock().unwrap().push(received);
+        match &self.taker {
+            Some(taker) => taker(&received),
+            None => self.received.lock().unwrap().push(received),
+        }
         self.changed.send_replace(());
         answer
     }

@@ -33,6 +33,8 @@ pub struct Spanloom {
     pub grpc: SocketAddr,
     /// OTLP over HTTP.
     pub http: SocketAddr,
+    /// What operators ask.
+    pub admin: SocketAddr,
     metrics: SocketAddr,
     output: Output,
     finished: bool,
@@ -48,6 +50,7 @@ struct Addresses {
     http: SocketAddr,
     metrics: SocketAddr,
     health: SocketAddr,
+    admin: SocketAddr,
 }
 
 /// The binary: `$SPANLOOM_BIN`, else what cargo builds from this tree.
@@ -126,8 +129,8 @@ impl Spanloom {
         let output = Output::default();
         output.follow(child.stdout.take().expect("piped"));
         output.follow(child.stderr.take().expect("piped"));
-        let Addresses { grpc, http, metrics, health } = at;
-        let mut spanloom = Spanloom { child, grpc, http, metrics, output, finished: false };
+        let Addresses { grpc, http, metrics, health, admin } = at;
+        let mut spanloom = Spanloom { child, grpc, http, admin, metrics, output, finished: false };
         match spanloom.ready(health).await {
             Ok(()) => Ok(spanloom),
             Err(why) => {
@@ -171,9 +174,18 @@ impl Spanloom {
 
     /// The most physical memory it has had until now, in bytes; none where there is no procfs.
     pub fn peak_rss_bytes(&self) -> Option<u64> {
+        self.memory_bytes("VmHWM:")
+    }
+
+    /// The physical memory that it has now, likewise.
+    pub fn rss_bytes(&self) -> Option<u64> {
+        self.memory_bytes("VmRSS:")
+    }
+
+    fn memory_bytes(&self, key: &str) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_nonzero())).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        Some(peak.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+        let memory = status.lines().find_map(|line| line.strip_prefix(key))?;
+        Some(memory.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -268,15 +280,17 @@ impl Addresses {
             http: free_address(),
             metrics: free_address(),
             health: free_address(),
+            admin: free_address(),
         }
     }
 
-    /// Whatever the config: it can be asked for its health and its ledger.
+    /// Whatever the config: it can be asked for its health, its ledger and its status.
     fn service_args(&self) -> Vec<String> {
-        let Addresses { metrics, health, .. } = self;
+        let Addresses { metrics, health, admin, .. } = self;
         let prometheus = format!("{{host: {}, port: {}}}", metrics.ip(), metrics.port());
         let settings = [
             format!("extensions::health_check::endpoint={health}"),
+            format!("service::admin::endpoint={admin}"),
             "service::extensions=[health_check]".to_owned(),
             format!(
                 "service::telemetry::metrics::readers=[{{pull: {{exporter: {{prometheus: {prometheus}}}}}}}]"

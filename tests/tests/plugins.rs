@@ -1,17 +1,14 @@
 //! The same plugins in several languages: each gives the golden output for the fixture, in a real pipeline.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use serde_json::Value;
 use similar::TextDiff;
-use spanloom_tests::{Sink, Spanloom, otlp::client::http_client, skip::skip};
+use spanloom_tests::{Sink, Spanloom, guests::built, otlp::client::http_client};
 
 /// Sends the fixture through the plugin, twice: what it edits or drops it must edit or drop each time.
 async fn check(language: &str, plugin: &str) {
-    if let Some(component) = component(&format!("{language}-{plugin}.wasm")) {
+    if let Some(component) = built(&format!("{language}-{plugin}.wasm")) {
         check_component(&component, plugin).await;
     }
 }
@@ -60,18 +57,6 @@ fn pipeline(component: &Path, plugin: &str, sink: &Sink) -> String {
         component.display(),
         sink.address,
     )
-}
-
-/// What `cargo xtask plugins` made; none, and the test skipped, if it could not or was not asked to.
-fn component(file: &str) -> Option<PathBuf> {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
-    let folder = env::var_os("SPANLOOM_PLUGINS").map_or(built, PathBuf::from);
-    let component = folder.join(file);
-    if !component.exists() {
-        skip(&format!("no {file}: `cargo xtask plugins` makes it"));
-        return None;
-    }
-    Some(component.canonicalize().expect("its path"))
 }
 
 fn fixture(file: &str) -> String {

@@ -31,9 +31,13 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     };
     shell::run(bench().args(["stages", "--plugins"]).arg(plugins::folder()))?;
     shell::run(bench().args(["builtins", "--plugins"]).arg(plugins::folder()))?;
+    let binary = folders::target().join("release").join("spanloom");
+    let mut swaps = bench();
+    swaps.arg("swaps").env("SPANLOOM_BIN", &binary).env("SPANLOOM_PLUGINS", plugins::folder());
+    shell::run(&mut swaps)?;
     let mut bench = bench();
     bench.arg("--plugins").arg(plugins::folder());
-    bench.arg("--spanloom").arg(folders::target().join("release").join("spanloom"));
+    bench.arg("--spanloom").arg(binary);
     for (flag, peer) in [("--rotel", peers::rotel()), ("--otelcol", peers::collector())] {
         match peer {
             Ok(binary) => {

@@ -74,7 +74,8 @@ async fn generate(args: &GenerateArgs, stop: CancellationToken) -> anyhow::Resul
         done.cancel();
         (outcome, pace.elapsed())
     };
-    let ((outcome, elapsed), ()) = tokio::join!(finish, progress::show(&pace, &report, done.clone()));
+    let ((outcome, elapsed), ()) =
+        tokio::join!(finish, progress::show(&pace, &report, args.every, done.clone()));
     outcome?;
     let report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
     Ok((report, elapsed))

@@ -269,3 +269,6 @@ fn made_up(signal: Signal) -> Result<wire::Batch, CallError> {
     let bytes = wire::json::from_json(signal, json).map_err(|error| wrong(error.to_string()))?;
     wire::Batch::decode(signal, bytes.into()).map_err(|error| wrong(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,11 +12,22 @@ pub(crate) struct Guest {
     pub(crate) schema: &'static str,
     /// Whether it says that it cannot do without `http`.
     pub(crate) needs_http: bool,
+    /// What becomes of it when it has processed so many batches, if it processes any.
+    pub(crate) fails: Option<Fails>,
+}
+
+/// In each instance, after so many batches.
+#[derive(Clone, Copy)]
+pub(crate) enum Fails {
+    Traps(u32),
+    Loops(u32),
+    /// Passes nothing on.
+    Swallows(u32),
 }
 
 impl Default for Guest {
     fn default() -> Guest {
-        Guest { role: "processing", schema: r#"{"type": "object"}"#, needs_http: false }
+        Guest { role: "processing", schema: r#"{"type": "object"}"#, needs_http: false, fails: None }
     }
 }
 
@@ -48,16 +59,38 @@ impl Guest {
         std::fs::write(path, self.component()).unwrap();
     }
 
+    fn failing(&self) -> String {
+        let (after, what) = match self.fails {
+            None => return String::new(),
+            Some(Fails::Traps(after)) => (after, "(unreachable)"),
+            Some(Fails::Loops(after)) => (after, "(loop $ever (br $ever))"),
+            // An empty list, at 1024.
+            Some(Fails::Swallows(after)) => (
+                after,
+                "(i64.store (i32.const 1024) (i64.const 0)) (i64.store (i32.const 1032) (i64.const 0))
+                (return (i32.const 1024))",
+            ),
+        };
+        format!(
+            "(if (i32.ge_u (global.get $calls) (i32.const {after})) (then {what}))
+            (global.set $calls (i32.add (global.get $calls) (i32.const 1)))"
+        )
+    }
+
     fn module(&self) -> String {
+        let failing = self.failing();
+        // The batch comes back as a list of one, at 1024.
+        let process = format!(
+            r#"(global $calls (mut i32) (i32.const 0))
+            (func (export "spanloom:plugin/processing@0.1.0#process") (param i32 i32) (result i32)
+            {failing}
+            (i32.store (i32.const 1040) (local.get 0)) (i32.store (i32.const 1044) (local.get 1))
+            (i32.store (i32.const 1024) (i32.const 0))
+            (i32.store (i32.const 1032) (i32.const 1040)) (i32.store (i32.const 1036) (i32.const 1))
+            (i32.const 1024))"#
+        );
         let call = match self.role {
-            // The batch comes back as a list of one, at 1024.
-            "processing" => {
-                r#"(func (export "spanloom:plugin/processing@0.1.0#process") (param i32 i32) (result i32)
-                (i32.store (i32.const 1040) (local.get 0)) (i32.store (i32.const 1044) (local.get 1))
-                (i32.store (i32.const 1024) (i32.const 0))
-                (i32.store (i32.const 1028) (i32.const 1040)) (i32.store (i32.const 1032) (i32.const 1))
-                (i32.const 1024))"#
-            }
+            "processing" => process.as_str(),
             "sampling" => {
                 r#"(func (export "spanloom:plugin/sampling@0.1.0#sample") (param i32) (result i32) (unreachable))"#
             }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Examples of `tests/guests`.
-const GUESTS: [&str; 8] = [
+const GUESTS: [&str; 9] = [
     "processor",
     "processor-single",
     "processor-by-trace",
@@ -21,6 +21,7 @@ const GUESTS: [&str; 8] = [
     "exporter",
     "snoop",
     "heir",
+    "marker",
     "connector",
 ];
 

@@ -27,6 +27,7 @@ pub(super) fn examples() -> Result<Outcome> {
     match wasm::install() {
         Ok(toolchain) => {
             components(&toolchain, &crates_in("examples/plugins/rust", "rust-")?)?;
+            components(&toolchain, &crates_in("examples/hot-swap", "hot-swap-")?)?;
             Ok(Outcome::READY)
         }
         Err(error) => Ok(Outcome::skipped(format!("no toolchain for plugins: {error:#}"))),

@@ -37,6 +37,9 @@ pub struct GenerateArgs {
     /// How many spans, data points or log records to send
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub total: Option<u64>,
+    /// Say so often on standard error what happened since the last time [default: every 5s, of all until then]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub every: Option<Duration>,
     /// Spans, data points or log records a request
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = count::<100_000>)]
     pub batch: usize,

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    sync::Mutex,
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -15,8 +15,20 @@ const BAR_INTERVAL: Duration = Duration::from_millis(100);
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 const BAR_STEPS: u64 = 1_000;
 
-/// Shows the report on standard error until `done`.
-pub(super) async fn show(pace: &Pace, report: &Mutex<Report>, done: CancellationToken) {
+/// Shows the report on standard error until `done`: what is new in it `every` so often, or all of it.
+pub(super) async fn show(
+    pace: &Pace,
+    report: &Mutex<Report>,
+    every: Option<Duration>,
+    done: CancellationToken,
+) {
+    match every {
+        Some(every) => show_news(pace, report, every, done).await,
+        None => show_all(pace, report, done).await,
+    }
+}
+
+async fn show_all(pace: &Pace, report: &Mutex<Report>, done: CancellationToken) {
     let bar = io::stderr().is_terminal().then(|| progress_bar(BAR_STEPS));
     let mut interval = tokio::time::interval(if bar.is_some() { BAR_INTERVAL } else { LINE_INTERVAL });
     // The first tick is now.
@@ -26,7 +38,7 @@ pub(super) async fn show(pace: &Pace, report: &Mutex<Report>, done: Cancellation
             () = done.cancelled() => break,
             _ = interval.tick() => {}
         }
-        let brief = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).brief(pace.elapsed());
+        let brief = lock(report).brief(pace.elapsed());
         match &bar {
             Some(bar) => {
                 bar.set_position((pace.progress() * BAR_STEPS as f64) as u64);
@@ -41,6 +53,27 @@ pub(super) async fn show(pace: &Pace, report: &Mutex<Report>, done: Cancellation
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
+}
+
+/// A line each time, for a program to read as well: ` 12.0 s  20,000 spans  20,000/s  p99 1.23 ms`.
+async fn show_news(pace: &Pace, report: &Mutex<Report>, every: Duration, done: CancellationToken) {
+    let (mut before, mut before_at) = (lock(report).clone(), Duration::ZERO);
+    let mut interval = tokio::time::interval(every);
+    interval.tick().await;
+    loop {
+        tokio::select! {
+            () = done.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        let (now, at) = (lock(report).clone(), pace.elapsed());
+        let brief = now.since(&before).brief(at.saturating_sub(before_at));
+        let _ = writeln!(io::stderr(), "{:>5.1} s  {brief}", at.as_secs_f64());
+        (before, before_at) = (now, at);
+    }
+}
+
+fn lock(report: &Mutex<Report>) -> MutexGuard<'_, Report> {
+    report.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// On standard error, if that is a terminal.

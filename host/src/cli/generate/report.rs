@@ -75,6 +75,27 @@ impl Report {
         self.rejected == 0 && self.failed.is_empty()
     }
 
+    /// What has been added to `before`.
+    pub(super) fn since(&self, before: &Report) -> Report {
+        let mut since = self.clone();
+        for (now, before) in [
+            (&mut since.requests, before.requests),
+            (&mut since.sent, before.sent),
+            (&mut since.bytes, before.bytes),
+            (&mut since.accepted, before.accepted),
+            (&mut since.rejected, before.rejected),
+        ] {
+            *now = now.saturating_sub(before);
+        }
+        for (reason, items) in &mut since.failed {
+            *items = items.saturating_sub(before.failed.get(reason).copied().unwrap_or_default());
+        }
+        since.failed.retain(|_, items| *items > 0);
+        // It fails only if there was more before, which there never is.
+        let _ = since.latency_us.subtract(&before.latency_us);
+        since
+    }
+
     /// In a few words, for a line of progress.
     pub(super) fn brief(&self, elapsed: Duration) -> String {
         let mut brief = format!("{} {}  {}", grouped(self.accepted), self.items(), self.rate(elapsed));
@@ -188,6 +209,20 @@ latency   p50 2.00 ms  p90 8.00 ms  p99 8.00 ms  max 8.00 ms
 ";
         assert_eq!(summary, expected, "\n{summary}");
         assert!(!report.is_clean());
+    }
+
+    /// What came before does not show again.
+    #[test]
+    fn news_are_what_was_added_since() {
+        let mut report = Report::new(Signal::Traces).unwrap();
+        report.record(&payload(10), Duration::from_secs(9), accepted(1));
+        report.record(&payload(5), Duration::from_secs(1), Err("shut".to_owned()));
+        let before = report.clone();
+        assert!(report.since(&before).is_clean());
+        report.record(&payload(20), Duration::from_millis(2), accepted(0));
+        report.record(&payload(3), Duration::from_secs(1), Err("shut".to_owned()));
+        let news = report.since(&before);
+        assert_eq!(news.brief(Duration::from_secs(1)), "20 spans  20/s  p99 2.00 ms  3 failed");
     }
 
     /// A server that puts a number into every message does not fill the memory.

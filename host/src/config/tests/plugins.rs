@@ -17,7 +17,7 @@ async fn open(config: &str) -> (Files, Result<Opened, ConfigError>) {
     let write = |name: &str, guest: Guest| guest.write(files.path(name).as_ref());
     write("redact.wasm", Guest { schema: SCHEMA, ..Guest::default() });
     write("keep.wasm", Guest { role: "sampling", ..Guest::default() });
-    write("send.wasm", Guest { role: "exporting", schema: SCHEMA, needs_http: true });
+    write("send.wasm", Guest { role: "exporting", schema: SCHEMA, needs_http: true, fails: None });
     write("count.wasm", Guest { role: "connecting", ..Guest::default() });
     write("badschema.wasm", Guest { schema: r#"{"type": 5}"#, ..Guest::default() });
     let opened = Config::open(&[files.path("otel.yaml")], &[], &env, &registry()).await;

@@ -1,0 +1,203 @@
+//! What replacing a plugin costs those who send: how soon a new version runs, what its coming does to latency and throughput, and
+//! what is left of it in memory. Every span is numbered, and held against what arrives.
+
+mod report;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use spanloom_tests::swap::{Broken, Load, Request, Rig, RigSettings, Sent, Step};
+
+use report::{Figures, Memory};
+
+/// How large a version's file is, and the component whose code makes it so large.
+const SIZES: [(&str, &str, usize); 2] =
+    [("200 KB", "rust-redactor.wasm", 200_000), ("2 MB", "builtin-prometheus.wasm", 2_000_000)];
+
+/// A swap is no race: slowness on a busy machine is not the plugin's. What waits at the exporter would be waited for.
+const SETTINGS: RigSettings<'static> =
+    RigSettings { plugin: "swap: {max_slowdown: 1000}", queue: "queue_size: 16", grown: None };
+
+const CONNECTIONS: (usize, usize) = (3, 1);
+const REQUEST_SPANS: usize = 20;
+
+const WARM_UP: Duration = Duration::from_secs(2);
+const BETWEEN_SWAPS: Duration = Duration::from_secs(1);
+/// Of each kind, with swaps and without, one after the other.
+const PHASE_SWAPS: u32 = 4;
+const FIRST_TIMEOUT: Duration = Duration::from_secs(60);
+const FIRST_POLL: Duration = Duration::from_millis(1);
+/// One file of so many is broken.
+const BROKEN_EVERY: u32 = 10;
+const BROKEN_MARK: u32 = 10_000_000;
+
+#[derive(Args)]
+pub(crate) struct SwapsArgs {
+    /// Swaps one right after another, for what they leave in memory
+    #[arg(long, default_value_t = 1_000)]
+    swaps: u32,
+    /// Rounds of some seconds with swaps and some without
+    #[arg(long, default_value_t = 6)]
+    rounds: u32,
+}
+
+/// When a version's file was whole, and when a span that it had marked arrived.
+#[derive(Clone, Copy)]
+struct Swap {
+    whole: Instant,
+    first: Instant,
+}
+
+/// A stretch of the run.
+struct Phase {
+    from: Instant,
+    to: Instant,
+    swaps: Vec<Swap>,
+}
+
+/// One process under load, its versions one after another.
+struct Run {
+    rig: Rig,
+    load: Load,
+    mark: u32,
+}
+
+/// Measures and prints. The binary is `$SPANLOOM_BIN`, the components are in `$SPANLOOM_PLUGINS`.
+pub(crate) fn run(args: &SwapsArgs) -> anyhow::Result<()> {
+    let runtime = crate::process::runtime()?;
+    let mut figures = Vec::new();
+    for (name, other, len) in SIZES {
+        // Those of the large plugin would take too long.
+        let swaps = if figures.is_empty() { args.swaps } else { 0 };
+        let settings = RigSettings { grown: Some((other, len)), ..SETTINGS };
+        figures.push(runtime.block_on(measure(name, settings, args.rounds, swaps))?);
+    }
+    println!("{}", report::table(&figures));
+    Ok(())
+}
+
+async fn measure(
+    name: &'static str,
+    settings: RigSettings<'_>,
+    rounds: u32,
+    swaps: u32,
+) -> anyhow::Result<Figures> {
+    let rig = Rig::start(settings).await.context("no components: `cargo xtask plugins` makes them")?;
+    let load = Load::start(&rig.ways(CONNECTIONS.0, CONNECTIONS.1), REQUEST_SPANS).await;
+    let mut run = Run { rig, load, mark: 0 };
+    run.calm(WARM_UP).await;
+    let mut phases = Vec::new();
+    for _ in 0..rounds {
+        let calm = run.calm(BETWEEN_SWAPS * PHASE_SWAPS).await;
+        phases.push((calm, run.swap_now_and_then().await));
+    }
+    let in_a_row = if swaps > 0 { Some(run.swap_in_a_row(swaps).await?) } else { None };
+    let Run { rig, load, .. } = run;
+    let begun = load.begun;
+    let sent = load.stop().await;
+    rig.finish(&sent).await;
+    Ok(figures(name, begun, &sent, &phases, in_a_row))
+}
+
+impl Run {
+    async fn calm(&mut self, time: Duration) -> Phase {
+        let from = Instant::now();
+        tokio::time::sleep(time).await;
+        Phase { from, to: Instant::now(), swaps: Vec::new() }
+    }
+
+    async fn swap_now_and_then(&mut self) -> Phase {
+        let (from, mut swaps) = (Instant::now(), Vec::new());
+        for number in 0..PHASE_SWAPS {
+            tokio::time::sleep_until((from + BETWEEN_SWAPS * number).into()).await;
+            swaps.push(self.swap().await);
+        }
+        tokio::time::sleep_until((from + BETWEEN_SWAPS * PHASE_SWAPS).into()).await;
+        Phase { from, to: Instant::now(), swaps }
+    }
+
+    /// Good versions and broken ones. Memory is compared from where it has seen a few.
+    async fn swap_in_a_row(&mut self, swaps: u32) -> anyhow::Result<(Phase, Memory)> {
+        let memory = |rig: &Rig| rig.spanloom.rss_bytes().context("no procfs");
+        let before_bytes = memory(&self.rig)?;
+        let mut broken = Broken::ALL.iter().cycle();
+        let (from, mut taken) = (Instant::now(), Vec::new());
+        for number in 1..=swaps {
+            if number % 100 == 0 {
+                eprintln!("swap {number} of {swaps}");
+            }
+            let is_broken = number.is_multiple_of(BROKEN_EVERY);
+            match if is_broken { broken.next() } else { None } {
+                Some(kind) => drop(self.rig.step(Step::Broken(*kind, BROKEN_MARK + number)).await),
+                None => taken.push(self.swap().await),
+            }
+        }
+        let phase = Phase { from, to: Instant::now(), swaps: taken };
+        self.calm(WARM_UP).await;
+        Ok((phase, Memory { swaps, before_bytes, after_bytes: memory(&self.rig)? }))
+    }
+
+    async fn swap(&mut self) -> Swap {
+        self.mark += 1;
+        let version = self.rig.version(self.mark);
+        self.rig.put(&version);
+        let whole = Instant::now();
+        self.rig.runs(self.mark);
+        loop {
+            let first = self.rig.arrivals().first(self.mark);
+            if let Some(first) = first {
+                return Swap { whole, first };
+            }
+            assert!(whole.elapsed() < FIRST_TIMEOUT, "version {} does not come to run", self.mark);
+            tokio::time::sleep(FIRST_POLL).await;
+        }
+    }
+}
+
+fn figures(
+    name: &'static str,
+    begun: Instant,
+    sent: &[Sent],
+    phases: &[(Phase, Phase)],
+    in_a_row: Option<(Phase, Memory)>,
+) -> Figures {
+    let requests: Vec<Request> = sent.iter().flat_map(|sent| sent.requests.iter().copied()).collect();
+    let within = |phase: &Phase| {
+        let (from, to) = (phase.from - begun, phase.to - begun);
+        requests.iter().filter(move |request| from <= request.at && request.at < to)
+    };
+    let rate = |phase: &Phase| {
+        within(phase).count() as f64 * REQUEST_SPANS as f64 / (phase.to - phase.from).as_secs_f64()
+    };
+    let (calm, swapping): (Vec<&Phase>, Vec<&Phase>) =
+        phases.iter().map(|(calm, swapping)| (calm, swapping)).unzip();
+    let swaps: Vec<Swap> = swapping.iter().flat_map(|phase| phase.swaps.iter().copied()).collect();
+    Figures {
+        name,
+        to_first_ms: swaps.iter().map(|swap| millis(swap.first - swap.whole)).collect(),
+        calm_ms: calm.iter().flat_map(|phase| within(phase)).map(took_ms).collect(),
+        at_swap_ms: swaps.iter().flat_map(|swap| under_way(&requests, swap.first - begun)).collect(),
+        calm_spans_per_s: calm.iter().map(|phase| rate(phase)).collect(),
+        swapping_spans_per_s: swapping.iter().map(|phase| rate(phase)).collect(),
+        in_a_row: in_a_row.map(|(phase, memory)| (rate(&phase), memory)),
+        spans: sent.iter().map(|sent| sent.spans as u64).sum(),
+    }
+}
+
+/// What those that were under way just before took: they saw the swap if anyone did. The first span with the new mark arrives
+/// a little later than it was marked.
+fn under_way(requests: &[Request], first: Duration) -> impl Iterator<Item = f64> {
+    const BEFORE: Duration = Duration::from_millis(5);
+    let from = first.saturating_sub(BEFORE);
+    let ends = |request: &Request| request.at + Duration::from_micros(request.took_us.into());
+    requests.iter().filter(move |request| request.at <= first && ends(request) >= from).map(took_ms)
+}
+
+fn took_ms(request: &Request) -> f64 {
+    f64::from(request.took_us) / 1e3
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}

@@ -1,0 +1,125 @@
+//! What swaps cost, as a table, with what was aimed at beside it.
+
+use std::fmt::Write as _;
+
+const MIB: f64 = 1_048_576.0;
+
+/// Of versions of one size.
+pub(super) struct Figures {
+    pub(super) name: &'static str,
+    /// From the moment that the file was whole, of each swap.
+    pub(super) to_first_ms: Vec<f64>,
+    /// Of each request, where nothing was swapped.
+    pub(super) calm_ms: Vec<f64>,
+    /// Of each request that was under way at a swap.
+    pub(super) at_swap_ms: Vec<f64>,
+    /// Of each phase without swaps, and of the one with swaps that followed it.
+    pub(super) calm_spans_per_s: Vec<f64>,
+    pub(super) swapping_spans_per_s: Vec<f64>,
+    /// Spans a second, and memory.
+    pub(super) in_a_row: Option<(f64, Memory)>,
+    pub(super) spans: u64,
+}
+
+/// Resident.
+pub(super) struct Memory {
+    pub(super) swaps: u32,
+    pub(super) before_bytes: u64,
+    pub(super) after_bytes: u64,
+}
+
+pub(super) fn table(figures: &[Figures]) -> String {
+    let mut table = "\nSwaps of a plugin under full load, one a second\n".to_owned();
+    let mut row = |what: &str, target: &str, figure: &dyn Fn(&Figures) -> String| {
+        let cells: String = figures.iter().map(|of| format!("{:>12}", figure(of))).collect();
+        // A string takes what is written.
+        let _ = writeln!(table, "  {what:<52}{cells}   {target}");
+    };
+    row("", "target", &|of| of.name.to_owned());
+    row("file whole to first batch, ms: median", "", &|of| tenths(quantile(&of.to_first_ms, 0.5)));
+    row("    p99", "< 300, < 1,000", &|of| tenths(quantile(&of.to_first_ms, 0.99)));
+    row("latency of a batch, ms: p99 without swaps", "", &|of| hundredths(quantile(&of.calm_ms, 0.99)));
+    row("    p99 of those under way at a swap", "", &|of| hundredths(quantile(&of.at_swap_ms, 0.99)));
+    row("    more", "< 1", &|of| hundredths(quantile(&of.at_swap_ms, 0.99) - quantile(&of.calm_ms, 0.99)));
+    row("spans/s without swaps", "", &|of| format!("{:.0}", median(&of.calm_spans_per_s)));
+    row("    with swaps, of that", ">= 95 %", &|of| percent(median(&ratios(of))));
+    for of in figures {
+        let Some((rate, memory)) = &of.in_a_row else { continue };
+        let Memory { swaps, before_bytes, after_bytes } = memory;
+        let ratio = *after_bytes as f64 / *before_bytes as f64 - 1.0;
+        let (before, after) = (*before_bytes as f64 / MIB, *after_bytes as f64 / MIB);
+        let throughput = percent(rate / median(&of.calm_spans_per_s));
+        let _ = writeln!(
+            table,
+            "\n  {swaps} swaps of {} in a row, every tenth file broken: {throughput} of the throughput, memory {before:.1} MiB \
+             before and {after:.1} MiB after, {:+.1} % (target: <= +5 %)",
+            of.name,
+            ratio * 100.0
+        );
+    }
+    let spans: u64 = figures.iter().map(|of| of.spans).sum();
+    let _ =
+        writeln!(table, "  {spans} spans were sent, and each arrived once, marked by one version; no error");
+    table
+}
+
+/// Of each pair of phases.
+fn ratios(of: &Figures) -> Vec<f64> {
+    let pairs = std::iter::zip(&of.swapping_spans_per_s, &of.calm_spans_per_s);
+    pairs.map(|(swapping, calm)| swapping / calm).collect()
+}
+
+fn median(figures: &[f64]) -> f64 {
+    quantile(figures, 0.5)
+}
+
+/// NaN of nothing.
+fn quantile(figures: &[f64], quantile: f64) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * quantile).round() as usize).copied().unwrap_or(f64::NAN)
+}
+
+fn tenths(figure: f64) -> String {
+    format!("{figure:.1}")
+}
+
+fn hundredths(figure: f64) -> String {
+    format!("{figure:.2}")
+}
+
+fn percent(ratio: f64) -> String {
+    format!("{:.1} %", ratio * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_what_is_there() {
+        let hundred: Vec<f64> = (0..=100).rev().map(f64::from).collect();
+        assert_eq!((quantile(&hundred, 0.5), quantile(&hundred, 0.99)), (50.0, 99.0));
+        assert_eq!(quantile(&[7.0], 0.99), 7.0);
+        assert!(quantile(&[], 0.5).is_nan());
+    }
+
+    #[test]
+    fn throughput_is_compared_with_the_phase_before() {
+        let figures = Figures {
+            name: "200 KB",
+            to_first_ms: vec![100.0, 120.0, 400.0],
+            calm_ms: vec![1.0],
+            at_swap_ms: vec![1.5],
+            calm_spans_per_s: vec![100.0, 200.0, 400.0],
+            swapping_spans_per_s: vec![90.0, 180.0, 400.0],
+            in_a_row: Some((100.0, Memory { swaps: 1000, before_bytes: 100 << 20, after_bytes: 104 << 20 })),
+            spans: 12,
+        };
+        let table = table(&[figures]);
+        for part in ["120.0", "400.0", "0.50", "90.0 %", "50.0 % of the throughput", "+4.0 %", "12 spans"] {
+            assert!(table.contains(part), "no {part} in {table}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Marks every span with the version that saw it, so that a test can tell which version it was, and that it was one. What varies
+//! is stamped into copies of the component: the mark, and what the version does wrong.
+#![cfg(target_family = "wasm")]
+
+use std::{cell::Cell, hint::black_box, ptr};
+
+use exports::spanloom::plugin::{
+    describe::{self, Concurrency},
+    processing,
+};
+use spanloom::plugin::{
+    batches::Batch,
+    types::{ConfigError, Failure, Signal},
+};
+
+wit_bindgen::generate!({
+    path: "../../wit",
+    inline: "
+        package spanloom:guests;
+        world marker {
+            include spanloom:plugin/processor@0.1.0;
+            export spanloom:plugin/describe@0.1.0;
+        }
+    ",
+    world: "spanloom:guests/marker",
+    generate_all,
+});
+
+/// Copies have another mode and another mark in its place; `spanloom_tests::stamp` knows its shape.
+static STAMP: [u8; STAMP_LEN] = *b"spanloom-guests:stamp:w00000000";
+const STAMP_LEN: usize = MODE_AT + 9;
+const MODE_AT: usize = 22;
+
+const KEY: &str = "swap.version";
+/// So many batches a version that fails later does well.
+const GOOD_BATCHES: u32 = 100;
+
+thread_local!(static BATCHES: Cell<u32> = const { Cell::new(0) });
+
+struct Marker;
+export!(Marker);
+
+impl describe::Guest for Marker {
+    fn describe() -> describe::Description {
+        if mode() == b'd' {
+            panic!("stamped to panic in describe");
+        }
+        describe::Description {
+            name: "marker".into(),
+            version: format!("1.0.{}", mark()),
+            summary: "Marks spans with its version.".into(),
+            config_schema: None,
+            signals: vec![Signal::Traces],
+            concurrency: Concurrency::Stateless,
+            grants: vec![],
+        }
+    }
+}
+
+impl processing::Guest for Marker {
+    fn configure(_: String) -> Result<(), ConfigError> {
+        if mode() == b'c' {
+            core::arch::wasm32::unreachable()
+        }
+        Ok(())
+    }
+
+    fn process(batch: Batch) -> Result<Vec<Batch>, Failure> {
+        BATCHES.set(BATCHES.get() + 1);
+        let is_late = BATCHES.get() > GOOD_BATCHES;
+        match mode() {
+            b't' if is_late => core::arch::wasm32::unreachable(),
+            b'l' => run_for_ever(),
+            b'L' if is_late => run_for_ever(),
+            _ => {}
+        }
+        if let Batch::Spans(spans) = &batch {
+            let mark = mark().to_string();
+            // A span that was marked before is marked twice, for the test to see.
+            let marks = spans.texts(KEY).into_iter().map(|before| match before {
+                Some(before) => Some(format!("{before}+{mark}")),
+                None => Some(mark.clone()),
+            });
+            spans.set_texts(KEY, &marks.collect::<Vec<_>>()).expect("a text a span");
+        }
+        Ok(vec![batch])
+    }
+}
+
+fn run_for_ever() -> ! {
+    let mut count = 0u64;
+    loop {
+        count = black_box(count).wrapping_add(1);
+    }
+}
+
+fn mode() -> u8 {
+    stamp()[MODE_AT]
+}
+
+fn mark() -> u32 {
+    let digits = &stamp()[MODE_AT + 1..];
+    digits.iter().fold(0, |mark, digit| mark * 10 + u32::from(digit - b'0'))
+}
+
+/// What is there, not what the compiler saw there.
+fn stamp() -> [u8; STAMP_LEN] {
+    // SAFETY: a static of this type.
+    unsafe { ptr::read_volatile(&raw const STAMP) }
+}

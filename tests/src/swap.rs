@@ -1,0 +1,19 @@
+//! Versions of a plugin that follow one another while numbered spans pass, and what must hold of what arrives.
+
+mod arrivals;
+mod load;
+mod operator;
+mod rig;
+mod stamp;
+
+pub use arrivals::Arrivals;
+pub use load::{Load, Request, Sent, Way};
+pub use operator::{Operator, move_into_place};
+pub use rig::{Rig, RigSettings, Step};
+pub use stamp::{Broken, Mode, grown, padded, stamp};
+
+/// The attribute by which the `marker` guest tells which version saw a span.
+pub const VERSION_KEY: &str = "swap.version";
+
+/// Of so many spans each connection may be: a span's number tells whose it is.
+const CONNECTION_SPANS: usize = 1 << 32;

@@ -1,0 +1,137 @@
+//! What has arrived: of each span, which version marked it.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use crate::otlp;
+
+use super::{CONNECTION_SPANS, VERSION_KEY};
+
+/// Kept as small as it can be: a long run sends millions of spans.
+#[derive(Default)]
+pub struct Arrivals {
+    /// By connection and by the span's place in it: the mark and one; 0, if it has not arrived.
+    marks: Vec<Vec<u32>>,
+    /// When the first span with each mark arrived.
+    first: BTreeMap<u32, Instant>,
+    /// The first of what must not be.
+    wrong: Vec<String>,
+}
+
+const WRONG_LIMIT: usize = 10;
+
+impl Arrivals {
+    /// A request that has arrived. Each of its spans is to be there for the first time, with one mark.
+    pub fn take(&mut self, request: &[u8]) {
+        for span in otlp::spans(request) {
+            let id = span.span_id.as_slice().try_into().map(u64::from_be_bytes).unwrap_or_default();
+            let number = id as usize - 1;
+            let text = otlp::text_attribute(&span, VERSION_KEY);
+            let Ok(mark) = text.parse::<u32>() else {
+                self.note(format!("span {number} is marked `{text}`"));
+                continue;
+            };
+            self.first.entry(mark).or_insert_with(Instant::now);
+            if let Some(before) = self.set(number, mark) {
+                self.note(format!("span {number} arrived twice, marked {before} and {mark}"));
+            }
+        }
+    }
+
+    pub fn spans(&self) -> usize {
+        self.marks.iter().flatten().filter(|mark| **mark > 0).count()
+    }
+
+    /// When the first span that this version marked arrived.
+    pub fn first(&self, mark: u32) -> Option<Instant> {
+        self.first.get(&mark).copied()
+    }
+
+    /// Of the last span of a connection.
+    pub fn last_mark(&self, connection: usize) -> Option<u32> {
+        self.marks.get(connection)?.iter().rev().find(|mark| **mark > 0).map(|mark| mark - 1)
+    }
+
+    /// Whether every span of every connection arrived once, marked by one version, and no connection was led back to a
+    /// version that had been replaced: its marks follow `walk`, the marks of the versions in the order in which they ran.
+    /// What is wrong, if anything is.
+    pub fn check(&self, sent: &[usize], walk: &[u32]) -> Vec<String> {
+        let mut wrong = self.wrong.clone();
+        for (connection, sent) in sent.iter().enumerate() {
+            let marks = self.marks.get(connection).map(Vec::as_slice).unwrap_or_default();
+            let arrived = marks.iter().filter(|mark| **mark > 0).count();
+            if arrived != *sent || marks.len() > *sent {
+                wrong.push(format!("connection {connection} sent {sent} spans, and {arrived} arrived"));
+            }
+            wrong.extend(strays(marks, walk).map(|stray| format!("connection {connection}: {stray}")));
+        }
+        wrong
+    }
+
+    /// What was there before.
+    fn set(&mut self, number: usize, mark: u32) -> Option<u32> {
+        let (connection, place) = (number / CONNECTION_SPANS, number % CONNECTION_SPANS);
+        if self.marks.len() <= connection {
+            self.marks.resize_with(connection + 1, Vec::new);
+        }
+        let marks = &mut self.marks[connection];
+        if marks.len() <= place {
+            marks.resize(place + 1, 0);
+        }
+        let before = std::mem::replace(&mut marks[place], mark + 1);
+        before.checked_sub(1)
+    }
+
+    fn note(&mut self, wrong: String) {
+        if self.wrong.len() < WRONG_LIMIT {
+            self.wrong.push(wrong);
+        }
+    }
+}
+
+/// The first mark that is nowhere on the rest of the walk.
+fn strays(marks: &[u32], walk: &[u32]) -> Option<String> {
+    let mut at = 0;
+    for (place, mark) in marks.iter().enumerate() {
+        let Some(mark) = mark.checked_sub(1) else { continue };
+        match walk[at..].iter().position(|version| *version == mark) {
+            Some(steps) => at += steps,
+            None => {
+                let ran = walk[at];
+                return Some(format!("span {place} is marked {mark} when {ran} or a later one ran"));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marked(marks: &[u32]) -> Vec<u32> {
+        marks.iter().map(|mark| mark + 1).collect()
+    }
+
+    #[test]
+    fn marks_follow_the_walk_and_may_skip_some_of_it() {
+        let walk = [0, 1, 2, 7, 2, 3];
+        for follows in [&[0, 0, 1, 2, 3][..], &[0, 7, 2], &[2, 2, 7, 7, 2, 3], &[]] {
+            assert_eq!(strays(&marked(follows), &walk), None, "{follows:?}");
+        }
+        for strayed in [&[1, 0][..], &[3, 2], &[7, 1], &[4], &[2, 7, 2, 7]] {
+            assert!(strays(&marked(strayed), &walk).is_some(), "{strayed:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_lost_doubled_or_not_marked_is_found() {
+        let request = crate::otlp::payload::traces(0, 2);
+        let mut arrivals = Arrivals::default();
+        arrivals.take(&request);
+        assert_eq!(arrivals.check(&[0], &[0]), ["span 0 is marked ``", "span 1 is marked ``"]);
+        let mut arrivals = Arrivals::default();
+        assert_eq!((arrivals.set(3, 5), arrivals.set(3, 6)), (None, Some(5)));
+        assert_eq!(arrivals.check(&[4], &[6]), ["connection 0 sent 4 spans, and 1 arrived"]);
+        assert_eq!(arrivals.check(&[1], &[6]), ["connection 0 sent 1 spans, and 1 arrived"]);
+    }
+}

@@ -1,0 +1,80 @@
+//! A process that is killed while it swaps leaves nothing behind that the next one trips over.
+
+use std::{fs, time::Duration};
+
+use rustix::process::Signal as Kill;
+use spanloom_tests::{
+    Sink, Spanloom, command,
+    guests::component,
+    otlp::{self, Signal, client::GrpcClient, payload},
+    swap::{Mode, VERSION_KEY, move_into_place, stamp},
+};
+use tempfile::TempDir;
+
+const ROUNDS: u32 = 6;
+
+/// Killed at another moment each time: while the file is read, compiled, kept compiled, tried, or put where the configured one is.
+/// The next process runs the file that is there, and it is one of those that were written.
+#[tokio::test]
+async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_version() {
+    let Some(marker) = component("marker") else { return };
+    let marker = fs::read(marker).expect("the component");
+    let version = |mark| stamp(&marker, Mode::Works, mark);
+    let folder = TempDir::new().expect("a folder");
+    let (file, next) = (folder.path().join("plugin.wasm"), folder.path().join("next.wasm"));
+    let (config, cache) = (folder.path().join("spanloom.yaml"), folder.path().join("cache"));
+    let cache = [("XDG_CACHE_HOME", cache.to_str().expect("UTF-8"))];
+    let sink = Sink::start().await;
+    fs::write(&config, config_of(&sink)).expect("a file");
+    fs::write(&file, version(0)).expect("a file");
+    for round in 0..ROUNDS {
+        let mut spanloom = Spanloom::start_file_with(&config, &[], &cache).await;
+        let mark = fs::read(&file).map(|bytes| mark_of(&bytes, &marker, round)).expect("the file");
+        send(&spanloom, &sink, mark).await;
+        // What comes next was never compiled.
+        let admin = spanloom.admin.to_string();
+        if round % 2 == 0 {
+            move_into_place(&file, &version(round + 1));
+        } else {
+            fs::write(&next, version(round + 1)).expect("a file");
+            let next = next.to_str().expect("UTF-8").to_owned();
+            tokio::spawn(async move {
+                command::spanloom(&["plugin", "swap", "marker", &next, "--admin", &admin]).await
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(u64::from(round) * 60 + 20)).await;
+        spanloom.signal(Kill::KILL);
+        spanloom.exit().await;
+    }
+    let spanloom = Spanloom::start_file_with(&config, &[], &cache).await;
+    let mark = fs::read(&file).map(|bytes| mark_of(&bytes, &marker, ROUNDS)).expect("the file");
+    send(&spanloom, &sink, mark).await;
+    spanloom.finish().await;
+}
+
+/// The version that the file is, which is one of those until now.
+fn mark_of(file: &[u8], marker: &[u8], latest: u32) -> u32 {
+    let found = (0..=latest).find(|mark| file == stamp(marker, Mode::Works, *mark));
+    found.expect("the file is whole, and one of those that were written")
+}
+
+/// A span passes, and is marked.
+async fn send(spanloom: &Spanloom, sink: &Sink, mark: u32) {
+    let before = sink.requests().len();
+    let client = GrpcClient::connect(spanloom.grpc).await;
+    client.send(Signal::Traces, payload::traces(0, 1)).await.expect("taken");
+    sink.wait_for_requests(before + 1).await;
+    let span = otlp::spans(&sink.requests()[before].body).remove(0);
+    assert_eq!(otlp::text_attribute(&span, VERSION_KEY), mark.to_string());
+}
+
+fn config_of(sink: &Sink) -> String {
+    format!(
+        "plugins:\n  marker: {{path: ./plugin.wasm}}\n\
+         receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n\
+         processors:\n  marker:\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+         service:\n  pipelines:\n    traces: {{receivers: [otlp], processors: [marker], exporters: [otlp_grpc]}}\n",
+        sink.address,
+    )
+}

@@ -1,0 +1,7 @@
+//! A plugin's file is replaced while batches pass: nothing is lost, nothing is doubled, nobody is refused.
+
+mod files;
+mod kills;
+mod load;
+mod operators;
+mod roles;

@@ -1,0 +1,153 @@
+//! What a plugin holds and knows outlives its version, in every role; also where a file takes the place of a built-in.
+
+use std::{fs, path::PathBuf};
+
+use spanloom_tests::{
+    Sink, Spanloom,
+    guests::built,
+    ledger::Ledger,
+    otlp::{
+        Signal,
+        client::{GrpcClient, http_client},
+        payload,
+    },
+    spanloom::free_address,
+    swap::{Operator, padded},
+};
+use tempfile::TempDir;
+
+/// A plugin whose next versions do the same as the first: the same component as other bytes.
+struct Plugin {
+    name: &'static str,
+    spanloom: Spanloom,
+    client: GrpcClient,
+    component: Vec<u8>,
+    folder: TempDir,
+    versions: u32,
+}
+
+impl Plugin {
+    /// `rest` is a config but for the receiver `otlp` and the section `plugins`. None if the component was not built.
+    async fn start(name: &'static str, component: &str, rest: &str) -> Option<Plugin> {
+        let component = fs::read(built(component)?).expect("the component");
+        let folder = TempDir::new().expect("a folder");
+        let config = format!(
+            "plugins:\n  {name}: {{path: ./plugin.wasm}}\n\
+             receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n{rest}"
+        );
+        fs::write(folder.path().join("plugin.wasm"), &component).expect("a file");
+        fs::write(folder.path().join("spanloom.yaml"), config).expect("a file");
+        let spanloom = Spanloom::start_file(&folder.path().join("spanloom.yaml")).await;
+        let client = GrpcClient::connect(spanloom.grpc).await;
+        Some(Plugin { name, spanloom, client, component, folder, versions: 0 })
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("plugin.wasm")
+    }
+
+    async fn next_version(&mut self) {
+        self.versions += 1;
+        let bytes = padded(&self.component, 100, self.versions);
+        Operator::of(&self.spanloom, self.name).replace(&self.file(), &bytes, "swapped").await;
+    }
+
+    async fn send(&self, signal: Signal, body: bytes::Bytes) {
+        self.client.send(signal, body).await.expect("taken");
+    }
+
+    async fn finish(self) -> Ledger {
+        self.spanloom.finish().await
+    }
+}
+
+async fn get(url: &str) -> String {
+    let answer = http_client().get(url).send().await.expect("an answer");
+    assert!(answer.status().is_success(), "{url}: {}", answer.status());
+    answer.text().await.expect("text")
+}
+
+fn into_sink(name: &str, config: &str, sink: &Sink) -> String {
+    format!(
+        "processors:\n  {name}: {config}\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+         service:\n  pipelines:\n    traces: {{receivers: [otlp], processors: [{name}], exporters: [otlp_grpc]}}\n",
+        sink.address
+    )
+}
+
+/// It counts spans, and always holds one batch.
+#[tokio::test]
+async fn state_and_held_batches_go_from_one_version_to_the_next() {
+    let (sink, endpoint) = (Sink::start().await, free_address());
+    let rest = into_sink("heir", &format!("{{endpoint: \"{endpoint}\"}}"), &sink);
+    let Some(mut heir) = Plugin::start("heir", "guest-heir.wasm", &rest).await else { return };
+    for round in 0..5 {
+        for number in 0..10 {
+            heir.send(Signal::Traces, payload::traces(round * 10 + number, 1)).await;
+        }
+        heir.next_version().await;
+        let count = get(&format!("http://{endpoint}/count")).await;
+        assert_eq!(count, ((round + 1) * 10).to_string());
+    }
+    heir.send(Signal::Traces, payload::named_traces(&["last"])).await;
+    sink.wait_for_items(Signal::Traces, 51).await;
+    heir.finish().await;
+    assert_eq!(sink.items(Signal::Traces), 51);
+}
+
+/// What waits to be one batch waits on in the next version: it leaves as one, when the last of it has come.
+#[tokio::test]
+async fn what_a_file_in_the_place_of_batch_holds_goes_to_the_next_version() {
+    let sink = Sink::start().await;
+    let rest = into_sink("batch", "{timeout: 1h, send_batch_size: 1000}", &sink);
+    let Some(mut batch) = Plugin::start("batch", "builtin-batch.wasm", &rest).await else { return };
+    for (first, requests) in [(0, 3), (300, 2), (500, 4)] {
+        for number in 0..requests {
+            batch.send(Signal::Traces, payload::traces(first + number * 100, 100)).await;
+        }
+        batch.next_version().await;
+    }
+    assert_eq!(sink.requests().len(), 0, "nothing leaves before it is due");
+    batch.send(Signal::Traces, payload::traces(900, 100)).await;
+    sink.wait_for_requests(1).await;
+    batch.finish().await;
+    assert_eq!((sink.requests().len(), sink.items(Signal::Traces)), (1, 1000));
+}
+
+/// Nothing is sent again: what a scrape finds was handed over.
+#[tokio::test]
+async fn the_series_of_a_file_in_the_place_of_prometheus_go_to_the_next_version() {
+    let endpoint = free_address();
+    let rest = format!(
+        "exporters:\n  prometheus: {{endpoint: \"{endpoint}\"}}\n\
+         service:\n  pipelines:\n    metrics: {{receivers: [otlp], exporters: [prometheus]}}\n"
+    );
+    let Some(mut prometheus) = Plugin::start("prometheus", "builtin-prometheus.wasm", &rest).await else {
+        return;
+    };
+    prometheus.send(Signal::Metrics, payload::request(Signal::Metrics, 5)).await;
+    prometheus.spanloom.settled().await;
+    let url = format!("http://{endpoint}/metrics");
+    let before = get(&url).await;
+    assert_eq!(before.lines().filter(|line| line.starts_with("system_cpu")).count(), 5, "{before}");
+    for _ in 0..3 {
+        prometheus.next_version().await;
+        assert_eq!(get(&url).await, before);
+    }
+    prometheus.finish().await;
+}
+
+#[tokio::test]
+async fn a_sampler_decides_on_while_its_versions_follow_one_another() {
+    let sink = Sink::start().await;
+    let rest = into_sink("sampler", "{share: 1.0}", &sink);
+    let Some(mut sampler) = Plugin::start("sampler", "rust-keep-errors.wasm", &rest).await else { return };
+    for round in 0..5 {
+        sampler.send(Signal::Traces, payload::traces(round * 20, 20)).await;
+        sampler.next_version().await;
+    }
+    let ledger = sampler.finish().await;
+    assert_eq!(sink.items(Signal::Traces), 100);
+    assert!(ledger.values().all(|account| account.delivered == 100), "{ledger:?}");
+}
