@@ -20,7 +20,7 @@ use super::{
 use crate::{
     admin::{Operator, OperatorError},
     component::{Factory as _, Registry},
-    config::{Config, Opened},
+    config::{Config, Opened, load::LoadedFile},
     plugin::{Probation, Verdict, factory::Plugins},
     service::Service,
 };
@@ -51,6 +51,8 @@ pub struct Controller {
     config: Config,
     plugins: Plugins,
     sources: Sources,
+    /// What the config was read from first.
+    files: Vec<LoadedFile>,
     board: Arc<Board>,
     watch: Watch,
     settled: mpsc::Receiver<Settled>,
@@ -137,8 +139,9 @@ impl Controller {
         let (wishes_in, wishes) = mpsc::channel(WISHES_LIMIT);
         let board = Arc::new(Board::new());
         let control = Control { wishes: wishes_in, board: board.clone() };
-        let Opened { config, plugins, .. } = opened;
-        let controller = Controller { service, config, plugins, sources, board, watch, settled, wishes };
+        let Opened { config, plugins, files, .. } = opened;
+        let controller =
+            Controller { service, config, plugins, sources, files, board, watch, settled, wishes };
         reload::note_success(&controller.service.telemetry);
         controller.show();
         controller.watch();
@@ -158,7 +161,7 @@ impl Controller {
 
     /// A file is another.
     async fn settle(&mut self, settled: Settled) {
-        if self.config_files().contains(&settled.path) {
+        if self.files.iter().any(|file| file.path == settled.path) {
             self.reload().await;
             return;
         }
@@ -310,12 +313,9 @@ impl Controller {
             let path = self.config.plugins.get(plugin.name())?.path.clone();
             Some(WatchedFile { path, known: Some(plugin.plugin().sha256) })
         });
-        let configs = self.config_files().into_iter().map(|path| WatchedFile { path, known: None });
+        let configs = self.files.iter();
+        let configs = configs.map(|file| WatchedFile { path: file.path.clone(), known: Some(file.sha256) });
         self.watch.set(plugins.chain(configs));
-    }
-
-    fn config_files(&self) -> Vec<PathBuf> {
-        self.sources.configs.iter().filter_map(|config| crate::config::load::file(config)).collect()
     }
 }
 

@@ -195,7 +195,7 @@ fn opened(config: &str, sets: &[String], registry: Registry) -> Opened {
     let root = load(&[config.to_owned()], sets, &|_| None).unwrap().root;
     let (config, findings) = Config::read(&root);
     assert!(findings.is_empty(), "{findings:?}");
-    Opened { config, registry, plugins: Plugins::default(), warnings: Vec::new() }
+    Opened { config, registry, plugins: Plugins::default(), warnings: Vec::new(), files: Vec::new() }
 }
 
 fn ingest(graph: &Graph) -> &Ingest {

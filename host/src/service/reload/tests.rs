@@ -183,7 +183,7 @@ impl World {
         let root = load(&[CONFIG.to_owned()], &sets, &|_| None).unwrap().root;
         let (config, findings) = Config::read(&root);
         assert!(findings.is_empty(), "{findings:?}");
-        Opened { config, registry, plugins: Plugins::default(), warnings: Vec::new() }
+        Opened { config, registry, plugins: Plugins::default(), warnings: Vec::new(), files: Vec::new() }
     }
 
     fn noted(&self) -> Vec<String> {
