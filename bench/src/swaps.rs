@@ -137,8 +137,8 @@ impl Run {
             if number == SETTLING_SWAPS {
                 settled_bytes = memory(&self.rig)?;
             }
-            let kind = if number.is_multiple_of(BROKEN_EVERY) { broken.next() } else { None };
-            match kind {
+            let is_broken = number.is_multiple_of(BROKEN_EVERY);
+            match if is_broken { broken.next() } else { None } {
                 Some(kind) => drop(self.rig.step(Step::Broken(*kind, BROKEN_MARK + number)).await),
                 None => taken.push(self.swap().await),
             }

@@ -1,5 +1,7 @@
 //! The fields of one message that the check has accepted. Malformed bytes end the iteration; they never panic.
 
+use std::ops::Range;
+
 use crate::schema::{FIXED32, FIXED64, LEN, VARINT};
 use crate::{check, varint};
 
@@ -77,6 +79,17 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(crate) fn of(message: &'a [u8]) -> Fields<'a> {
         Fields { rest: message, len: message.len() }
+    }
+
+    /// Steps over string, bytes or message fields of this number, which is below 16, as long as one follows another. Answers
+    /// where they lie.
+    #[inline(always)]
+    pub(crate) fn run(&mut self, number: u32) -> Range<usize> {
+        let start = self.len - self.rest.len();
+        while let Some((_, rest)) = split_delimited(self.rest, number) {
+            self.rest = rest;
+        }
+        start..self.len - self.rest.len()
     }
 
     #[inline(always)]

@@ -28,11 +28,13 @@ mod batch;
 mod check;
 mod column;
 mod encode;
+mod envelope;
 mod error;
 mod fields;
 #[cfg(feature = "json")]
 pub mod json;
 mod layout;
+pub mod metrics;
 mod patch;
 mod rewrite;
 pub mod schema;
@@ -46,9 +48,10 @@ mod view;
 pub use batch::{Batch, LogsBatch, MetricsBatch, SignalMismatch};
 pub use check::{Summary, check};
 pub use column::{ColumnError, NumberColumn, NumberKind, TextColumn};
+pub use envelope::{Resource, Scope};
 pub use error::{EditError, WireError, WireErrorKind};
 pub use signal::Signal;
-pub use span_batch::{Event, Link, Resource, Scope, Span, SpanBatch, Traces};
+pub use span_batch::{Event, Link, Span, SpanBatch, Traces};
 #[cfg(feature = "json")]
 pub use span_batch::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans};
 pub use value::{Array, KvList, Value};

@@ -20,7 +20,7 @@ use fields::SpanFields;
 
 #[cfg(feature = "json")]
 pub use flat::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans};
-pub use rows::{Event, Link, Resource, Scope, Span};
+pub use rows::{Event, Link, Span};
 pub use traces::Traces;
 
 /// Spans over the bytes they arrived in.

@@ -19,10 +19,10 @@ pub(crate) struct Guest {
 /// In each instance, after so many batches.
 #[derive(Clone, Copy)]
 pub(crate) enum Fails {
-    TrapsAfter(u32),
-    LoopsAfter(u32),
+    Traps(u32),
+    Loops(u32),
     /// Passes nothing on.
-    SwallowsAfter(u32),
+    Swallows(u32),
 }
 
 impl Default for Guest {
@@ -62,10 +62,10 @@ impl Guest {
     fn failing(&self) -> String {
         let (after, what) = match self.fails {
             None => return String::new(),
-            Some(Fails::TrapsAfter(after)) => (after, "(unreachable)"),
-            Some(Fails::LoopsAfter(after)) => (after, "(loop $ever (br $ever))"),
+            Some(Fails::Traps(after)) => (after, "(unreachable)"),
+            Some(Fails::Loops(after)) => (after, "(loop $ever (br $ever))"),
             // An empty list, at 1024.
-            Some(Fails::SwallowsAfter(after)) => (
+            Some(Fails::Swallows(after)) => (
                 after,
                 "(i64.store (i32.const 1024) (i64.const 0)) (i64.store (i32.const 1032) (i64.const 0))
                 (return (i32.const 1024))",

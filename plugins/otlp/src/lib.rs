@@ -1,4 +1,5 @@
-//! OTLP metrics as types: what a plugin decodes from a `MetricsBatch`, or makes and encodes.
+//! OTLP metrics as types: what a plugin makes and encodes. One that only reads a `MetricsBatch` walks its bytes instead
+//! (`wire::metrics` of the SDK).
 //!
 //! Field by field as in opentelemetry-proto 1.11 (`metrics/v1/metrics.proto`). The crate of that name stands on an SDK
 //! that does not compile for `wasm32-unknown-unknown`; the tests hold these types against it.

@@ -17,14 +17,38 @@ pub(crate) use negotiate::{Wanted, negotiate};
 use crate::{config::Settings, series::Store};
 use view::View;
 
-/// The body of the answer.
-pub(crate) fn render(settings: &Settings, store: &Store, wanted: Wanted) -> Vec<u8> {
-    let view = View::new(settings, store, wanted.escaping);
-    // A buffer that grows is there twice while it does, and a guest's memory never shrinks.
-    let out = Vec::with_capacity(view.expected_bytes());
-    match wanted.format {
-        Format::Text => text::write(&view, out),
-        Format::OpenMetrics => openmetrics::write(&view, out),
-        Format::Protobuf => protobuf::write(&view, out),
+/// Writes scrapes, and remembers how long they become.
+#[derive(Default)]
+pub(crate) struct Renderer {
+    last: Option<Rendered>,
+}
+
+struct Rendered {
+    wanted: Wanted,
+    series: usize,
+    bytes: usize,
+}
+
+/// Values grow longer: for this share of a scrape there is more room than the last one took.
+const ROOM: usize = 32;
+
+impl Renderer {
+    /// The body of the answer.
+    pub(crate) fn render(&mut self, settings: &Settings, store: &Store, wanted: Wanted) -> Vec<u8> {
+        let view = View::new(settings, store, wanted.escaping);
+        let series = store.len();
+        // A buffer that grows is there twice while it does, and a guest's memory never shrinks.
+        let expected_bytes = match &self.last {
+            Some(last) if last.wanted == wanted && last.series == series => last.bytes + last.bytes / ROOM,
+            _ => view.expected_bytes(),
+        };
+        let out = Vec::with_capacity(expected_bytes);
+        let out = match wanted.format {
+            Format::Text => text::write(&view, out),
+            Format::OpenMetrics => openmetrics::write(&view, out),
+            Format::Protobuf => protobuf::write(&view, out),
+        };
+        self.last = Some(Rendered { wanted, series, bytes: out.len() });
+        out
     }
 }

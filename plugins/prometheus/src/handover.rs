@@ -124,8 +124,9 @@ struct ExponentialRecord {
 struct SummaryRecord {
     #[prost(uint64, tag = "1")]
     count: u64,
-    #[prost(double, tag = "2")]
-    sum: f64,
+    /// Always there: without presence -0 would become 0.
+    #[prost(double, optional, tag = "2")]
+    sum: Option<f64>,
     #[prost(double, repeated, tag = "3")]
     quantiles: Vec<f64>,
     #[prost(double, repeated, tag = "4")]
@@ -136,8 +137,9 @@ struct SummaryRecord {
 struct ExemplarRecord {
     #[prost(string, tag = "1")]
     labels: String,
-    #[prost(double, tag = "2")]
-    value: f64,
+    /// Always there, as the sum of a summary.
+    #[prost(double, optional, tag = "2")]
+    value: Option<f64>,
     #[prost(fixed64, tag = "3")]
     time_unix_nano: u64,
 }
@@ -226,7 +228,7 @@ impl SeriesRecord {
     fn of(labels: &str, point: &Point, age_ms: u64) -> SeriesRecord {
         let exemplar = |exemplar: &Exemplar| ExemplarRecord {
             labels: (&*exemplar.labels).into(),
-            value: exemplar.value,
+            value: Some(exemplar.value),
             time_unix_nano: exemplar.time_unix_nano,
         };
         SeriesRecord {
@@ -242,7 +244,7 @@ impl SeriesRecord {
     fn point(&self, bounds: &mut Rc<[f64]>) -> Option<Point> {
         let exemplar = |exemplar: &ExemplarRecord| Exemplar {
             labels: exemplar.labels.as_str().into(),
-            value: exemplar.value,
+            value: exemplar.value.unwrap_or_default(),
             time_unix_nano: exemplar.time_unix_nano,
         };
         let exemplars: Vec<Exemplar> = self.exemplars.iter().map(exemplar).collect();
@@ -280,7 +282,7 @@ impl ValueRecord {
                 let (quantiles, values) = summary.quantiles.iter().copied().unzip();
                 ValueRecord::Summary(SummaryRecord {
                     count: summary.count,
-                    sum: summary.sum,
+                    sum: Some(summary.sum),
                     quantiles,
                     values,
                 })
@@ -316,7 +318,7 @@ impl ValueRecord {
             }
             ValueRecord::Summary(summary) => Value::Summary(Box::new(Summary {
                 count: summary.count,
-                sum: summary.sum,
+                sum: summary.sum.unwrap_or_default(),
                 quantiles: summary.quantiles.iter().copied().zip(summary.values.iter().copied()).collect(),
             })),
         }

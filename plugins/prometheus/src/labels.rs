@@ -10,7 +10,7 @@ pub(crate) use value::value_text;
 
 use std::borrow::Cow;
 
-use spanloom_otlp::KeyValue;
+use spanloom_plugin::wire::Value;
 
 /// Longer sets of labels are refused, in bytes of text.
 const LIMIT_BYTES: usize = 16 * 1024;
@@ -63,14 +63,14 @@ impl Writer {
         &mut self,
         reserved: &Reserved,
         structural: &str,
-        attributes: impl Iterator<Item = &'a KeyValue>,
+        attributes: impl Iterator<Item = (&'a str, Value<'a>)>,
         utf8: bool,
     ) -> Option<&str> {
         let mut labels: Vec<Label<'a>> = attributes
-            .map(|attribute| Label {
-                name: free_name(label_name(&attribute.key, utf8), reserved, structural),
-                key: &attribute.key,
-                value: value_text(attribute.value.as_ref()),
+            .map(|(key, value)| Label {
+                name: free_name(label_name(key, utf8), reserved, structural),
+                key,
+                value: value_text(value),
             })
             .filter(|label| !label.value.is_empty())
             .collect();
@@ -114,8 +114,8 @@ mod tests {
         for (name, value) in reserved {
             kept.add(name, value);
         }
-        let attributes: Vec<KeyValue> = attributes.iter().map(|(k, v)| KeyValue::new(*k, *v)).collect();
-        Writer::default().write(&kept, "le", attributes.iter(), utf8).map(String::from).unwrap_or_default()
+        let attributes = attributes.iter().map(|(key, value)| (*key, Value::Str(value)));
+        Writer::default().write(&kept, "le", attributes, utf8).map(String::from).unwrap_or_default()
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn labels_of_a_book_are_refused() {
         let book = "x".repeat(LIMIT_BYTES);
-        let attributes = [KeyValue::new("a", book)];
-        assert_eq!(Writer::default().write(&Reserved::default(), "", attributes.iter(), false), None);
+        let attributes = [("a", Value::Str(&book))].into_iter();
+        assert_eq!(Writer::default().write(&Reserved::default(), "", attributes, false), None);
     }
 }

@@ -4,6 +4,8 @@
 //! `exposition` writes them for a scrape, `handover` for the next instance.
 
 mod config;
+#[cfg(test)]
+mod encoded;
 mod exposition;
 mod handover;
 mod labels;
@@ -15,15 +17,14 @@ mod unit;
 
 use std::time::Duration;
 
-use spanloom_otlp::{ExportMetricsServiceRequest, Message};
 use spanloom_plugin::{HttpHandler, Incoming, Outgoing, clock, info, metrics::Gauge, prelude::*, schedule};
 
 use crate::{
     config::{PrometheusConfig, Settings},
-    exposition::{negotiate, render},
+    exposition::{Renderer, negotiate},
     report::Report,
     series::Store,
-    translate::Translator,
+    translate::{Intake, Translator},
 };
 
 /// The plugin: one instance has all series.
@@ -38,7 +39,9 @@ pub struct Prometheus {
 /// A plugin that is configured.
 struct Running {
     settings: Settings,
+    translator: Translator,
     store: Store,
+    renderer: Renderer,
     report: Report,
     series: Gauge,
 }
@@ -76,7 +79,7 @@ impl Exporter for Prometheus {
         if let (Some(new), Some(old)) = (&mut self.running, old)
             && new.settings.shape == old.settings.shape
         {
-            new.store = old.store;
+            (new.store, new.translator) = (old.store, old.translator);
         }
         Ok(())
     }
@@ -86,9 +89,7 @@ impl Exporter for Prometheus {
     }
 
     fn export_metrics(&mut self, metrics: MetricsBatch) -> Result<(), ExportError> {
-        let request = ExportMetricsServiceRequest::decode(metrics.otlp().as_slice())
-            .map_err(|error| Failure::permanent(format!("no OTLP: {error}")))?;
-        self.running()?.take(&request);
+        self.running()?.take(&metrics.otlp());
         Ok(())
     }
 }
@@ -142,12 +143,20 @@ impl Running {
     fn new(settings: Settings) -> Running {
         let series =
             Gauge::new("prometheus_exporter_series", "Series that a scrape shows, targets included", &[]);
-        Running { settings, store: Store::default(), report: Report::new(), series }
+        let translator = Translator::new(&settings);
+        let (store, renderer) = (Store::default(), Renderer::default());
+        Running { settings, translator, store, renderer, report: Report::new(), series }
     }
 
-    fn take(&mut self, request: &ExportMetricsServiceRequest) {
-        let now = (now_ms(), clock::now_unix_nano());
-        Translator::new(&self.settings, &mut self.store, &mut self.report, now).take(request);
+    fn take(&mut self, request: &[u8]) {
+        let mut into = Intake {
+            settings: &self.settings,
+            store: &mut self.store,
+            report: &mut self.report,
+            now_ms: now_ms(),
+            now_unix_nano: clock::now_unix_nano(),
+        };
+        self.translator.take(request, &mut into);
         self.series.set(self.store.len() as f64);
     }
 
@@ -156,7 +165,7 @@ impl Running {
         let accepts = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("accept"));
         let accept = accepts.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(",");
         let wanted = negotiate(&accept, self.settings.open_metrics);
-        let body = render(&self.settings, &self.store, wanted);
+        let body = self.renderer.render(&self.settings, &self.store, wanted);
         let mut headers = self.settings.response_headers.clone();
         headers.push(("content-type".into(), wanted.content_type()));
         Outgoing { status: 200, headers, body }

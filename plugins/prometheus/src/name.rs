@@ -1,5 +1,9 @@
 //! Names of metrics: <https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/>.
 
+mod memo;
+
+pub(crate) use memo::MetricNames;
+
 use crate::{config::NameSettings, series::Kind, unit::UnitName};
 
 /// What a metric is shown as.

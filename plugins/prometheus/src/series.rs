@@ -4,14 +4,16 @@ mod exemplar;
 mod exponential;
 mod family;
 mod histogram;
+mod identity;
 mod store;
 mod summary;
 
 pub(crate) use exemplar::{Exemplar, Exemplars};
 pub(crate) use exponential::{Exponential, Side};
-pub(crate) use family::Family;
+pub(crate) use family::{Family, Place};
 pub(crate) use histogram::{Bounds, Histogram};
-pub(crate) use store::{Kept, Store, Target};
+pub(crate) use identity::{Identities, Identity};
+pub(crate) use store::{Kept, Opened, Store, Target};
 pub(crate) use summary::Summary;
 
 /// What Prometheus knows a metric as.

@@ -150,7 +150,7 @@ impl MetricsBatch {
         self.0.metadata(key)
     }
 
-    /// The encoded `ExportMetricsServiceRequest`.
+    /// The encoded `ExportMetricsServiceRequest`, checked: [`wire::metrics`] walks it without decoding.
     pub fn otlp(&self) -> Vec<u8> {
         self.0.otlp()
     }

@@ -1,5 +1,7 @@
 //! From what the host calls to what the author wrote: the other side of [`processor!`](crate::processor) and its like.
 
+#[expect(unsafe_code, reason = "a function that the compiler calls")]
+mod memory;
 mod optional;
 mod roles;
 

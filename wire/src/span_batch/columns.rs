@@ -1,14 +1,14 @@
 //! Reading: a field or an attribute of all spans at once.
 
 use super::fields::{ATTRIBUTES, SpanFields, TRACE_STATE};
-use super::{Resource, Scope, Span, SpanBatch};
-use crate::Value;
+use super::{Span, SpanBatch, rows};
 use crate::column::{NumberColumn, NumberKind, TextColumn, present};
 use crate::encode::bytes_at;
 use crate::fields::Occurrences;
 use crate::layout::payload;
 use crate::value::{KeyValue, first_of_key, last_field, text};
 use crate::view::View;
+use crate::{Resource, Scope, Value};
 
 /// Fields of fixed size: one value a span.
 impl SpanBatch {
@@ -129,7 +129,7 @@ impl SpanBatch {
     }
 
     pub fn resource(&self, resource: usize) -> Option<Resource<'_>> {
-        (resource < self.resource_count()).then(|| Resource::new(self.0.view(), resource))
+        (resource < self.resource_count()).then(|| rows::resource(self.0.view(), resource))
     }
 
     pub fn scope_count(&self) -> usize {
@@ -142,13 +142,13 @@ impl SpanBatch {
     }
 
     pub fn scope(&self, scope: usize) -> Option<Scope<'_>> {
-        (scope < self.scope_count()).then(|| Scope::new(self.0.view(), scope))
+        (scope < self.scope_count()).then(|| rows::scope(self.0.view(), scope))
     }
 
     /// The first attribute of that key, an entry a resource.
     pub fn resource_values(&self, key: &str) -> impl Iterator<Item = Option<Value<'_>>> {
         let view = self.0.view();
-        (0..view.layout.resources.len()).map(move |resource| Resource::new(view, resource).attribute(key))
+        (0..view.layout.resources.len()).map(move |resource| rows::resource(view, resource).attribute(key))
     }
 }
 

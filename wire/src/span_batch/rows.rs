@@ -5,8 +5,9 @@ use super::fields::{
     TRACE_STATE,
 };
 use crate::Value;
+use crate::envelope::{Resource, Scope};
 use crate::fields::Fields;
-use crate::value::{Parts, attribute, attributes, fields_in, fields_of, last_field, text};
+use crate::value::{attribute, attributes, fields_in, last_field, text};
 use crate::view::View;
 
 /// A span as it lies in its batch.
@@ -15,20 +16,6 @@ pub struct Span<'a> {
     view: &'a View<SpanFields>,
     row: usize,
     bytes: &'a [u8],
-}
-
-/// A `Resource`: what the spans of one `ResourceSpans` have in common.
-#[derive(Clone)]
-pub struct Resource<'a> {
-    parts: Parts<'a>,
-    schema_url: &'a str,
-}
-
-/// An `InstrumentationScope`: what the spans of one `ScopeSpans` have in common.
-#[derive(Clone)]
-pub struct Scope<'a> {
-    parts: Parts<'a>,
-    schema_url: &'a str,
 }
 
 #[derive(Clone, Copy)]
@@ -131,7 +118,7 @@ impl<'a> Span<'a> {
     }
 
     pub fn resource(&self) -> Resource<'a> {
-        Resource::new(self.view, self.resource_number())
+        resource(self.view, self.resource_number())
     }
 
     /// Which of the batch's resources it comes from.
@@ -140,7 +127,7 @@ impl<'a> Span<'a> {
     }
 
     pub fn scope(&self) -> Scope<'a> {
-        Scope::new(self.view, self.scope_number())
+        scope(self.view, self.scope_number())
     }
 
     /// Which of the batch's scopes it comes from.
@@ -155,53 +142,6 @@ impl<'a> Span<'a> {
 
     fn fixed<T: Copy + Default + 'a>(&self, column: impl Fn(&'a SpanFields) -> &'a Vec<T>) -> T {
         column(&self.view.columns).get(self.row).copied().unwrap_or_default()
-    }
-}
-
-impl<'a> Resource<'a> {
-    pub(super) fn new(view: &'a View<SpanFields>, resource: usize) -> Resource<'a> {
-        let (parts, schema_url) = view.resource_parts(resource);
-        Resource { parts, schema_url }
-    }
-
-    /// Of the `ResourceSpans` around it.
-    pub fn schema_url(&self) -> &'a str {
-        self.schema_url
-    }
-
-    /// The first attribute of that key.
-    pub fn attribute(&self, key: &str) -> Option<Value<'a>> {
-        self.parts.iter().find_map(|part| attribute(part, 1, key))
-    }
-
-    /// Keys and values, as they lie; a key may occur twice.
-    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        self.parts.clone().into_iter().flat_map(|part| attributes(part, 1))
-    }
-}
-
-impl<'a> Scope<'a> {
-    pub(super) fn new(view: &'a View<SpanFields>, scope: usize) -> Scope<'a> {
-        let (parts, schema_url) = view.scope_parts(scope);
-        Scope { parts, schema_url }
-    }
-
-    /// Of the `ScopeSpans` around it.
-    pub fn schema_url(&self) -> &'a str {
-        self.schema_url
-    }
-
-    pub fn name(&self) -> &'a str {
-        text(fields_of(self.parts.clone(), 1).last().unwrap_or_default())
-    }
-
-    pub fn version(&self) -> &'a str {
-        text(fields_of(self.parts.clone(), 2).last().unwrap_or_default())
-    }
-
-    /// Keys and values, as they lie; a key may occur twice.
-    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        self.parts.clone().into_iter().flat_map(|part| attributes(part, 3))
     }
 }
 
@@ -257,6 +197,16 @@ impl<'a> Link<'a> {
     pub fn flags(&self) -> u32 {
         last_field(self.bytes, 6).map_or(0, |field| field.fixed32())
     }
+}
+
+pub(super) fn resource(view: &View<SpanFields>, number: usize) -> Resource<'_> {
+    let (parts, schema_url) = view.resource_parts(number);
+    Resource::new(parts, schema_url)
+}
+
+pub(super) fn scope(view: &View<SpanFields>, number: usize) -> Scope<'_> {
+    let (parts, schema_url) = view.scope_parts(number);
+    Scope::new(parts, schema_url)
 }
 
 fn last(message: &[u8], number: u32) -> &[u8] {

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{Resource, SpanBatch};
+use super::{SpanBatch, rows};
 use crate::column::{NumberColumn, NumberKind, TextColumn, present};
 use crate::{EditError, Value};
 
@@ -165,7 +165,7 @@ impl Traces {
     /// As `resource_text`, an entry a trace.
     pub fn resource_texts(&self, key: &str) -> Vec<Option<&str>> {
         let view = self.spans.0.view();
-        let of_resource = |resource| Resource::new(view, resource).attribute(key).and_then(Value::as_text);
+        let of_resource = |resource| rows::resource(view, resource).attribute(key).and_then(Value::as_text);
         let of_resources: Vec<Option<&str>> = (0..view.layout.resources.len()).map(of_resource).collect();
         self.first_of(|row| of_resources.get(view.resource_of(row)).copied().flatten())
     }

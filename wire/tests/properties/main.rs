@@ -6,6 +6,7 @@ mod edits;
 mod flat;
 mod fuzz;
 mod json;
+mod metrics;
 mod requests;
 mod scramble;
 mod split;

@@ -135,7 +135,7 @@ async fn a_new_generation_takes_over_between_two_batches_under_load() {
 async fn a_version_that_fails_too_often_gives_way_to_the_one_before_and_nothing_is_lost() {
     let bench = Bench::of(&Guest::default()).await;
     bench.send(1).await;
-    let next = bench.prepared(&failing(Fails::TrapsAfter(2))).await.unwrap();
+    let next = bench.prepared(&failing(Fails::Traps(2))).await.unwrap();
     let probation = probation();
     bench.live.admit(next, Some(probation.clone()));
     let (arrived, sent) = bench.send(20).await;
@@ -143,13 +143,13 @@ async fn a_version_that_fails_too_often_gives_way_to_the_one_before_and_nothing_
     let Some(Verdict::Worse(why)) = probation.verdict() else { panic!("{:?}", probation.verdict()) };
     assert!(why.contains("calls failed") && why.contains("unreachable"), "{why}");
     assert_eq!(bench.generation(), 3);
-    assert!(bench.live.running().plugin.sha256 != plugin(&failing(Fails::TrapsAfter(2))).await.sha256);
+    assert!(bench.live.running().plugin.sha256 != plugin(&failing(Fails::Traps(2))).await.sha256);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_overruns_its_time_is_rolled_back_at_once() {
     let bench = Bench::of(&Guest::default()).await;
-    let next = bench.prepared(&failing(Fails::LoopsAfter(1))).await.unwrap();
+    let next = bench.prepared(&failing(Fails::Loops(1))).await.unwrap();
     let probation = probation();
     bench.live.admit(next, Some(probation.clone()));
     let (arrived, sent) = bench.send(3).await;
@@ -162,8 +162,8 @@ async fn what_overruns_its_time_is_rolled_back_at_once() {
 async fn what_fails_on_made_up_data_or_is_of_another_shape_never_runs() {
     let bench = Bench::of(&Guest::default()).await;
     let refused = async |guest: Guest| bench.prepared(&guest).await.err().unwrap().to_string();
-    assert!(refused(failing(Fails::TrapsAfter(0))).await.contains("trapped"));
-    assert!(refused(failing(Fails::LoopsAfter(0))).await.contains("limits.call_timeout"));
+    assert!(refused(failing(Fails::Traps(0))).await.contains("trapped"));
+    assert!(refused(failing(Fails::Loops(0))).await.contains("limits.call_timeout"));
     let sampler = refused(Guest { role: "sampling", ..Guest::default() }).await;
     assert_eq!(sampler, "it is a sampler, and the one that runs a processor");
     let telemetry = bench.live.telemetry().clone();
@@ -190,7 +190,7 @@ async fn a_canary_has_its_share_until_it_is_promoted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_canary_that_fails_costs_nothing() {
     let bench = Bench::of(&Guest::default()).await;
-    let next = bench.prepared(&failing(Fails::TrapsAfter(1))).await.unwrap();
+    let next = bench.prepared(&failing(Fails::Traps(1))).await.unwrap();
     let probation = probation();
     bench.live.admit_canary(next, 0.5, probation.clone()).await;
     assert_eq!(bench.send(20).await, (40, 40));
@@ -199,7 +199,6 @@ async fn a_canary_that_fails_costs_nothing() {
     assert_eq!(bench.send(2).await, (4, 4));
 }
 
-/// It takes the made-up batch and the first copy, and traps on the second, as a fresh one does on its second.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shadow_has_copies_and_is_compared() {
     let bench = Bench::of(&Guest::default()).await;
@@ -216,7 +215,7 @@ async fn a_shadow_has_copies_and_is_compared() {
     };
     let same = compared(&Guest::default()).await;
     assert_eq!((same.different, same.failed, same.first_difference), (0, 0, None));
-    let other = compared(&failing(Fails::SwallowsAfter(1))).await;
+    let other = compared(&failing(Fails::Swallows(0))).await;
     assert_eq!((other.same, other.failed), (0, 0), "{other:?}");
     assert_eq!(other.first_difference.as_deref(), Some("1 batches were passed on, now 0"));
     bench.live.dismiss().await;

@@ -11,9 +11,10 @@ pub(crate) fn write(out: &mut Vec<u8>, number: f64) {
         out.extend_from_slice(if number > 0.0 { b"+Inf" } else { b"-Inf" });
     } else if number.fract() == 0.0 && size < 1e6 && !(number == 0.0 && number.is_sign_negative()) {
         out.extend_from_slice(itoa::Buffer::new().format(number as i32).as_bytes());
-    } else if size == 0.0 || (1e-4..1e6).contains(&size) {
-        // Writing to a vector does not fail, here and below.
-        let _ = write!(out, "{number}");
+    } else if size == 0.0 {
+        out.extend_from_slice(b"-0");
+    } else if (1e-4..1e6).contains(&size) {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
     } else {
         write_with_exponent(out, number);
     }
@@ -35,28 +36,40 @@ pub(crate) fn write_int(out: &mut Vec<u8>, int: u64) {
 
 /// Seconds with milliseconds.
 pub(crate) fn write_seconds(out: &mut Vec<u8>, time_unix_nano: u64) {
+    // Writing to a vector does not fail.
     let _ = write!(out, "{}.{:03}", time_unix_nano / 1_000_000_000, time_unix_nano / 1_000_000 % 1_000);
 }
 
-/// The exponent with its sign, and two digits at least.
+/// One digit before the point; the exponent with its sign, and two digits at least.
 fn write_with_exponent(out: &mut Vec<u8>, number: f64) {
-    let begin = out.len();
-    let _ = write!(out, "{number:e}");
-    let Some(e) = out.iter().rposition(|byte| *byte == b'e').filter(|e| *e >= begin) else { return };
-    let digits = out.split_off(e + 1);
-    let (sign, digits) = match digits.split_first() {
-        Some((b'-', digits)) => (b'-', digits),
-        _ => (b'+', digits.as_slice()),
-    };
-    out.push(sign);
-    if digits.len() == 1 {
+    let mut buffer = zmij::Buffer::new();
+    let shortest = buffer.format_finite(number.abs());
+    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = || whole.bytes().chain(fraction.bytes());
+    let zeros = digits().take_while(|digit| *digit == b'0').count();
+    let exponent = exponent.parse::<i32>().unwrap_or_default() + whole.len() as i32 - 1 - zeros as i32;
+    if number.is_sign_negative() {
+        out.push(b'-');
+    }
+    out.extend(digits().skip(zeros).take(1));
+    let point = out.len();
+    out.push(b'.');
+    out.extend(digits().skip(zeros + 1));
+    let end = out.iter().rposition(|byte| *byte != b'0').map_or(point, |last| last + 1);
+    // Without a point if nothing follows it.
+    out.truncate(if end == point + 1 { point } else { end });
+    out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+    if exponent.abs() < 10 {
         out.push(b'0');
     }
-    out.extend_from_slice(digits);
+    out.extend_from_slice(itoa::Buffer::new().format(exponent.abs()).as_bytes());
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn text(number: f64) -> String {
@@ -81,6 +94,8 @@ mod tests {
             (123_456_789.0, "1.23456789e+08"),
             (1e100, "1e+100"),
             (5e-324, "5e-324"),
+            // Exactly ….25
+            (562_949_953_421_312.2, "5.629499534213122e+14"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),
@@ -107,5 +122,41 @@ mod tests {
         let mut out = Vec::new();
         write_seconds(&mut out, 1_700_000_000_012_345_678);
         assert_eq!(out, b"1700000000.012");
+    }
+
+    /// From the standard library's digits. Where two numbers are equally near and short, it takes the larger; Go, and this
+    /// here, the even one.
+    fn expected(number: f64) -> String {
+        if number == 0.0 || (1e-4..1e6).contains(&number.abs()) {
+            return number.to_string();
+        }
+        let text = format!("{number:e}");
+        let (digits, exponent) = text.split_once('e').unwrap();
+        let exponent: i32 = exponent.parse().unwrap();
+        format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+    }
+
+    fn finite() -> impl Strategy<Value = f64> {
+        let decimal = (any::<i32>(), -20..20).prop_map(|(digits, e)| f64::from(digits) * 10_f64.powi(e));
+        let near_a_power = (0..2046_u64, -2..3_i64)
+            .prop_map(|(exponent, by)| f64::from_bits((exponent << 52).saturating_add_signed(by)));
+        prop_oneof![any::<f64>(), decimal, near_a_power, (-1e7..1e7), any::<i64>().prop_map(|int| int as f64)]
+            .prop_filter("finite", |number| number.is_finite())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// Scenario: any number. Guarantees that its digits are the fewest that tell it, laid out as Go does.
+        #[test]
+        fn numbers_have_the_shortest_digits_that_tell_them(number in finite()) {
+            let (text, expected) = (text(number), expected(number));
+            prop_assert_eq!(text.parse(), Ok(number));
+            let but_last = |text: &str| {
+                let (mantissa, exponent) = text.split_once('e').unwrap_or((text, ""));
+                (mantissa[..mantissa.len() - 1].to_owned(), exponent.to_owned())
+            };
+            prop_assert_eq!(but_last(&text), but_last(&expected));
+        }
     }
 }

@@ -3,25 +3,24 @@
 use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use spanloom_otlp::{AnyValue, any_value::Value};
-use spanloom_plugin::json;
+use spanloom_plugin::{json, wire::Value};
 
 /// Nested deeper, a value is `null`.
 const DEPTH_LIMIT: usize = 32;
 
 /// Texts as they are; lists and maps as JSON, bytes in base64.
-pub(crate) fn value_text(value: Option<&AnyValue>) -> Cow<'_, str> {
-    match value.and_then(|value| value.value.as_ref()) {
-        None => Cow::Borrowed(""),
-        Some(Value::StringValue(text)) => Cow::Borrowed(text),
-        Some(Value::BoolValue(true)) => Cow::Borrowed("true"),
-        Some(Value::BoolValue(false)) => Cow::Borrowed("false"),
-        Some(Value::IntValue(int)) => Cow::Owned(int.to_string()),
-        Some(Value::DoubleValue(double)) => Cow::Owned(double_text(*double)),
-        Some(Value::BytesValue(bytes)) => Cow::Owned(STANDARD.encode(bytes)),
-        Some(nested @ (Value::ArrayValue(_) | Value::KvlistValue(_))) => {
+pub(crate) fn value_text(value: Value<'_>) -> Cow<'_, str> {
+    match value {
+        Value::Empty => Cow::Borrowed(""),
+        Value::Str(text) => Cow::Borrowed(text),
+        Value::Bool(true) => Cow::Borrowed("true"),
+        Value::Bool(false) => Cow::Borrowed("false"),
+        Value::Int(int) => Cow::Owned(int.to_string()),
+        Value::Double(double) => Cow::Owned(double_text(double)),
+        Value::Bytes(bytes) => Cow::Owned(STANDARD.encode(bytes)),
+        nested @ (Value::Array(_) | Value::KvList(_)) => {
             let mut writer = json::Writer::default();
-            write_json(&mut writer, Some(nested), DEPTH_LIMIT);
+            write_json(&mut writer, nested, DEPTH_LIMIT);
             Cow::Owned(writer.as_str().to_owned())
         }
     }
@@ -43,25 +42,23 @@ fn double_text(double: f64) -> String {
     }
 }
 
-fn write_json(json: &mut json::Writer, value: Option<&Value>, depth: usize) {
+fn write_json(json: &mut json::Writer, value: Value<'_>, depth: usize) {
     match value {
-        Some(_) if depth == 0 => json.null(),
-        None => json.null(),
-        Some(Value::StringValue(text)) => json.string(text),
-        Some(Value::BoolValue(bool)) => json.bool(*bool),
-        Some(Value::IntValue(int)) => json.int(*int),
-        Some(Value::DoubleValue(double)) if double.is_finite() => json.raw(&double_text(*double)),
-        Some(Value::DoubleValue(double)) => json.string(&double_text(*double)),
-        Some(Value::BytesValue(bytes)) => json.string(&STANDARD.encode(bytes)),
-        Some(Value::ArrayValue(array)) => json.array(|json| {
-            for value in &array.values {
-                write_json(json, value.value.as_ref(), depth - 1);
-            }
+        _ if depth == 0 => json.null(),
+        Value::Empty => json.null(),
+        Value::Str(text) => json.string(text),
+        Value::Bool(bool) => json.bool(bool),
+        Value::Int(int) => json.int(int),
+        Value::Double(double) if double.is_finite() => json.raw(&double_text(double)),
+        Value::Double(double) => json.string(&double_text(double)),
+        Value::Bytes(bytes) => json.string(&STANDARD.encode(bytes)),
+        Value::Array(array) => json.array(|json| {
+            array.values().for_each(|value| write_json(json, value, depth - 1));
         }),
-        Some(Value::KvlistValue(map)) => json.object(|json| {
-            for entry in &map.values {
-                json.key(&entry.key);
-                write_json(json, entry.value.as_ref().and_then(|value| value.value.as_ref()), depth - 1);
+        Value::KvList(list) => json.object(|json| {
+            for (key, value) in list.entries() {
+                json.key(key);
+                write_json(json, value, depth - 1);
             }
         }),
     };
@@ -69,31 +66,32 @@ fn write_json(json: &mut json::Writer, value: Option<&Value>, depth: usize) {
 
 #[cfg(test)]
 mod tests {
-    use spanloom_otlp::{ArrayValue, KeyValue, KeyValueList};
+    use spanloom_otlp::{AnyValue, ArrayValue, KeyValue, KeyValueList, any_value};
 
     use super::*;
+    use crate::encoded;
 
     #[test]
-    fn values_become_text() {
-        let text = |value: AnyValue| value_text(Some(&value)).into_owned();
-        assert_eq!(text("a".into()), "a");
-        assert_eq!(text(true.into()), "true");
-        assert_eq!(text((-7_i64).into()), "-7");
+    fn plain_values_become_text() {
+        assert_eq!(value_text(Value::Str("a")), "a");
+        assert_eq!(value_text(Value::Bool(true)), "true");
+        assert_eq!(value_text(Value::Int(-7)), "-7");
         for (double, expected) in
             [(1.0, "1"), (0.5, "0.5"), (1e21, "1e+21"), (2.5e-7, "2.5e-7"), (-0.0, "-0")]
         {
-            assert_eq!(text(double.into()), expected);
+            assert_eq!(value_text(Value::Double(double)), expected);
         }
-        assert_eq!(text(f64::NEG_INFINITY.into()), "-Inf");
-        assert_eq!(text(AnyValue { value: Some(Value::BytesValue(vec![255, 0])) }), "/wA=");
+        assert_eq!(value_text(Value::Double(f64::NEG_INFINITY)), "-Inf");
+        assert_eq!(value_text(Value::Bytes(&[255, 0])), "/wA=");
+        assert_eq!(value_text(Value::Empty), "");
+    }
+
+    #[test]
+    fn lists_and_maps_become_json() {
         let list = ArrayValue { values: vec!["x".into(), 1_i64.into(), AnyValue { value: None }] };
-        let map = KeyValueList {
-            values: vec![KeyValue {
-                key: "list".into(),
-                value: Some(AnyValue { value: Some(Value::ArrayValue(list)) }),
-            }],
-        };
-        assert_eq!(text(AnyValue { value: Some(Value::KvlistValue(map)) }), r#"{"list":["x",1,null]}"#);
-        assert_eq!(value_text(None), "");
+        let list = AnyValue { value: Some(any_value::Value::ArrayValue(list)) };
+        let map = KeyValueList { values: vec![KeyValue::new("list", list)] };
+        let map = AnyValue { value: Some(any_value::Value::KvlistValue(map)) };
+        assert_eq!(value_text(encoded::value(map)), r#"{"list":["x",1,null]}"#);
     }
 }

@@ -1,6 +1,6 @@
 //! Examples of what was counted, with the trace that they come from.
 
-use spanloom_otlp::exemplar;
+use spanloom_plugin::wire::metrics;
 
 use crate::labels::{legacy_label_name, push_pair, value_text};
 
@@ -24,8 +24,11 @@ pub(crate) struct Exemplar {
 
 impl Exemplars {
     /// None if there are none.
-    pub(crate) fn of(exemplars: &[spanloom_otlp::Exemplar]) -> Option<Box<Exemplars>> {
-        let mut kept: Vec<Exemplar> = exemplars.iter().rev().take(LIMIT).filter_map(Exemplar::of).collect();
+    pub(crate) fn of(exemplars: &metrics::Exemplars<'_>) -> Option<Box<Exemplars>> {
+        let beyond = exemplars.iter().count().saturating_sub(LIMIT);
+        let mut kept: Vec<Exemplar> = exemplars.iter().skip(beyond).filter_map(Exemplar::of).collect();
+        // Of those alike, a bucket shows the first.
+        kept.reverse();
         kept.sort_by(|a, b| a.value.total_cmp(&b.value));
         (!kept.is_empty()).then(|| Box::new(Exemplars(kept)))
     }
@@ -42,29 +45,26 @@ impl Exemplars {
 }
 
 impl Exemplar {
-    fn of(exemplar: &spanloom_otlp::Exemplar) -> Option<Exemplar> {
-        let value = match exemplar.value? {
-            exemplar::Value::AsDouble(double) => double,
-            exemplar::Value::AsInt(int) => int as f64,
-        };
-        Some(Exemplar { labels: labels(exemplar), value, time_unix_nano: exemplar.time_unix_nano })
+    fn of(exemplar: metrics::Exemplar<'_>) -> Option<Exemplar> {
+        let value = exemplar.value?.as_f64();
+        Some(Exemplar { labels: labels(&exemplar), value, time_unix_nano: exemplar.time_unix_nano })
             .filter(|exemplar| !exemplar.value.is_nan())
     }
 }
 
 /// The ids, and what attributes there is room for.
-fn labels(exemplar: &spanloom_otlp::Exemplar) -> Box<str> {
+fn labels(exemplar: &metrics::Exemplar<'_>) -> Box<str> {
     let (mut text, mut chars) = (String::new(), 0);
     let mut names: Vec<String> = vec!["trace_id".into(), "span_id".into()];
-    for (name, id, length) in [("trace_id", &exemplar.trace_id, 16), ("span_id", &exemplar.span_id, 8)] {
+    for (name, id, length) in [("trace_id", exemplar.trace_id, 16), ("span_id", exemplar.span_id, 8)] {
         if id.len() == length && id.iter().any(|byte| *byte != 0) {
             let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
             chars += name.len() + hex.len();
             push_pair(&mut text, name, [hex.as_str()]);
         }
     }
-    for attribute in &exemplar.filtered_attributes {
-        let (name, value) = (legacy_label_name(&attribute.key), value_text(attribute.value.as_ref()));
+    for (key, value) in exemplar.filtered_attributes.iter() {
+        let (name, value) = (legacy_label_name(key), value_text(value));
         let more = name.len() + value.chars().count();
         if !value.is_empty()
             && chars + more <= LABELS_LIMIT_CHARS
@@ -80,9 +80,10 @@ fn labels(exemplar: &spanloom_otlp::Exemplar) -> Box<str> {
 
 #[cfg(test)]
 mod tests {
-    use spanloom_otlp::KeyValue;
+    use spanloom_otlp::{KeyValue, exemplar};
 
     use super::*;
+    use crate::encoded;
 
     fn exemplar(value: f64, attributes: &[(&str, &str)]) -> spanloom_otlp::Exemplar {
         spanloom_otlp::Exemplar {
@@ -97,8 +98,8 @@ mod tests {
     #[test]
     fn attributes_come_along_as_far_as_there_is_room() {
         let long = "x".repeat(60);
-        let exemplars =
-            Exemplars::of(&[exemplar(1.0, &[("user.id", "7"), ("long", &long), ("span_id", "x")])]);
+        let attributes = [("user.id", "7"), ("long", &long), ("span_id", "x")];
+        let exemplars = Exemplars::of(&encoded::exemplars(vec![exemplar(1.0, &attributes)]));
         let text = &exemplars.unwrap().0[0].labels;
         let ids = r#"trace_id="01010101010101010101010101010101",span_id="abababababababab""#;
         assert_eq!(**text, format!(r#"{ids},user_id="7""#));
@@ -107,7 +108,7 @@ mod tests {
     #[test]
     fn a_bucket_shows_the_largest_in_it() {
         let exemplars = [0.5, 1.0, 0.7, 3.0, f64::NAN].map(|value| exemplar(value, &[]));
-        let exemplars = Exemplars::of(&exemplars).unwrap();
+        let exemplars = Exemplars::of(&encoded::exemplars(exemplars.into())).unwrap();
         let largest = |above, up_to| exemplars.largest(above, up_to).map(|exemplar| exemplar.value);
         assert_eq!(largest(f64::NEG_INFINITY, 0.6), Some(0.5));
         assert_eq!(largest(0.6, 1.0), Some(1.0));

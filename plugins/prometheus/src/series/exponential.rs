@@ -1,6 +1,6 @@
 //! Exponential histograms, in the shape of Prometheus's native ones; as classic ones where there are no native.
 
-use spanloom_otlp::{ExponentialHistogramDataPoint, exponential_histogram_data_point::Buckets};
+use spanloom_plugin::wire::metrics::{Buckets, ExponentialHistogramDataPoint};
 
 use super::Dropped;
 
@@ -45,13 +45,14 @@ pub(crate) struct Classic {
 }
 
 impl Exponential {
-    pub(crate) fn of(point: &ExponentialHistogramDataPoint) -> Result<Exponential, Dropped> {
+    pub(crate) fn of(point: &ExponentialHistogramDataPoint<'_>) -> Result<Exponential, Dropped> {
         if point.scale < *SCHEMAS.start() {
             return Err(Dropped::Scale);
         }
         let schema = point.scale.min(*SCHEMAS.end());
         let by = point.scale.saturating_sub(schema).unsigned_abs();
-        let (positive, negative) = (Side::of(&point.positive, by)?, Side::of(&point.negative, by)?);
+        let (positive, negative) =
+            (Side::of(point.positive.as_ref(), by)?, Side::of(point.negative.as_ref(), by)?);
         if !(point.zero_threshold >= 0.0 && point.zero_threshold.is_finite()) {
             return Err(Dropped::Invalid);
         }
@@ -105,15 +106,16 @@ impl Exponential {
 
 impl Side {
     /// Joins 2 to the power of `by` neighbours to one.
-    fn of(buckets: &Option<Buckets>, by: u32) -> Result<Side, Dropped> {
+    fn of(buckets: Option<&Buckets<'_>>, by: u32) -> Result<Side, Dropped> {
         let Some(buckets) = buckets else { return Ok(Side::default()) };
-        if buckets.bucket_counts.len() > BUCKETS_LIMIT {
+        let counts: Vec<u64> = buckets.bucket_counts().take(BUCKETS_LIMIT + 1).collect();
+        if counts.len() > BUCKETS_LIMIT {
             return Err(Dropped::Invalid);
         }
         // OTLP counts buckets by their lower bounds.
-        let first = buckets.offset.checked_add(1).ok_or(Dropped::Invalid)?;
-        first.checked_add_unsigned(buckets.bucket_counts.len() as u32).ok_or(Dropped::Invalid)?;
-        Ok(Side { first, counts: buckets.bucket_counts.as_slice().into() }.trimmed().joined(by))
+        let first = buckets.offset().checked_add(1).ok_or(Dropped::Invalid)?;
+        first.checked_add_unsigned(counts.len() as u32).ok_or(Dropped::Invalid)?;
+        Ok(Side { first, counts: counts.into() }.trimmed().joined(by))
     }
 
     fn sum(&self) -> u64 {
@@ -175,29 +177,36 @@ fn push(buckets: &mut Vec<Classic>, bound: f64, cumulative: u64) {
 
 #[cfg(test)]
 mod tests {
+    use spanloom_otlp::{ExponentialHistogramDataPoint, exponential_histogram_data_point::Buckets};
+
     use super::*;
+    use crate::encoded;
+
+    fn of(point: ExponentialHistogramDataPoint) -> Result<Exponential, Dropped> {
+        Exponential::of(&encoded::exponential(point))
+    }
 
     fn point(scale: i32, offset: i32, counts: &[u64]) -> ExponentialHistogramDataPoint {
         let positive = Some(Buckets { offset, bucket_counts: counts.into() });
         ExponentialHistogramDataPoint { scale, positive, ..ExponentialHistogramDataPoint::default() }
     }
 
-    fn classic(point: &ExponentialHistogramDataPoint) -> Vec<(f64, u64)> {
-        let buckets = Exponential::of(point).unwrap().classic();
+    fn classic(point: ExponentialHistogramDataPoint) -> Vec<(f64, u64)> {
+        let buckets = of(point).unwrap().classic();
         buckets.iter().map(|bucket| (bucket.bound, bucket.cumulative)).collect()
     }
 
     #[test]
     fn buckets_are_counted_by_their_upper_bounds() {
-        let exponential = Exponential::of(&point(0, -1, &[0, 2, 3, 0])).unwrap();
+        let exponential = of(point(0, -1, &[0, 2, 3, 0])).unwrap();
         assert_eq!(exponential.positive, Side { first: 1, counts: [2, 3].into() });
         assert_eq!((exponential.count, exponential.zero_threshold), (5, ZERO_THRESHOLD));
-        assert_eq!(classic(&point(0, -1, &[0, 2, 3, 0])), [(1.0, 0), (2.0, 2), (4.0, 5)]);
+        assert_eq!(classic(point(0, -1, &[0, 2, 3, 0])), [(1.0, 0), (2.0, 2), (4.0, 5)]);
     }
 
     #[test]
     fn a_finer_scale_than_eight_is_made_coarser_without_losing_a_count() {
-        let exponential = Exponential::of(&point(10, -3, &[1, 2, 4, 8, 16, 32, 64])).unwrap();
+        let exponential = of(point(10, -3, &[1, 2, 4, 8, 16, 32, 64])).unwrap();
         assert_eq!(exponential.schema, 8);
         // Of 2^(1/1024), buckets above -3, -2, -1 | 0, 1, 2, 3 in those of 2^(1/256).
         assert_eq!(exponential.positive, Side { first: 0, counts: [7, 120].into() });
@@ -205,9 +214,9 @@ mod tests {
 
     #[test]
     fn a_coarser_scale_than_minus_four_is_refused() {
-        assert_eq!(Exponential::of(&point(-5, 0, &[1])), Err(Dropped::Scale));
-        assert_eq!(Exponential::of(&point(-4, i32::MAX, &[1])), Err(Dropped::Invalid));
-        assert!(Exponential::of(&point(i32::MAX, i32::MIN, &[1, 2])).is_ok());
+        assert_eq!(of(point(-5, 0, &[1])), Err(Dropped::Scale));
+        assert_eq!(of(point(-4, i32::MAX, &[1])), Err(Dropped::Invalid));
+        assert!(of(point(i32::MAX, i32::MIN, &[1, 2])).is_ok());
     }
 
     #[test]
@@ -220,26 +229,22 @@ mod tests {
             ..point(0, 1, &[8])
         };
         // (-4, -2], (-2, -1], around zero, (2, 4].
-        assert_eq!(classic(&point), [(-2.0, 2), (-1.0, 3), (0.25, 7), (2.0, 7), (4.0, 15)]);
+        assert_eq!(classic(point), [(-2.0, 2), (-1.0, 3), (0.25, 7), (2.0, 7), (4.0, 15)]);
     }
 
     #[test]
     fn many_buckets_are_shown_as_fewer_and_bounds_are_among_those_of_a_coarser_scale() {
-        let fine = classic(&point(3, 0, &[1; 160]));
-        assert!(
-            fine.len() <= Exponential::of(&point(3, 0, &[1; 160])).unwrap().classic_len(),
-            "{}",
-            fine.len()
-        );
+        let fine = classic(point(3, 0, &[1; 160]));
+        assert!(fine.len() <= of(point(3, 0, &[1; 160])).unwrap().classic_len(), "{}", fine.len());
         assert_eq!(fine.last().unwrap().1, 160);
-        let coarse = classic(&point(0, 0, &[8; 20]));
+        let coarse = classic(point(0, 0, &[8; 20]));
         assert!(coarse.iter().all(|(bound, count)| fine.iter().all(|(b, c)| b != bound || c == count)));
     }
 
     #[test]
     fn bounds_that_no_number_can_tell_are_left_out() {
-        assert_eq!(classic(&point(-4, 1_000_000, &[1])), [] as [(f64, u64); 0]);
-        let tiny = classic(&point(-4, -1_000_000, &[1, 2]));
+        assert_eq!(classic(point(-4, 1_000_000, &[1])), [] as [(f64, u64); 0]);
+        let tiny = classic(point(-4, -1_000_000, &[1, 2]));
         assert_eq!(tiny, [(0.0, 3)]);
     }
 }

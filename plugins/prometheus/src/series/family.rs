@@ -4,7 +4,7 @@ use std::{hash::BuildHasher, rc::Rc};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{Bounds, Dropped, ENDED, Kind, Point, Series, Temporality};
+use super::{Bounds, ENDED, Identity, Kind, Series};
 
 #[derive(Debug)]
 pub(crate) struct Family {
@@ -16,9 +16,26 @@ pub(crate) struct Family {
     pub(crate) bounds: Rc<Bounds>,
     /// Series that ended stay in their places until the next [`sweep`](Family::sweep).
     series: Vec<Series>,
-    /// Places in `series`, by labels.
-    places: HashTable<u32>,
+    /// By labels.
+    places: HashTable<Place>,
+    /// What the points of each series came as last, in the order of `series`.
+    identities: Vec<Identity>,
+    /// By identity, those that have one.
+    known: HashTable<Place>,
     hasher: DefaultHashBuilder,
+    /// No series was updated before; 0 if one has ended.
+    updated_since_ms: u64,
+}
+
+/// Of a series, in its family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place(u32);
+
+impl Place {
+    /// The one behind it.
+    pub(crate) fn next(self) -> Place {
+        Place(self.0.saturating_add(1))
+    }
 }
 
 impl Family {
@@ -30,7 +47,10 @@ impl Family {
             bounds: Rc::default(),
             series: Vec::new(),
             places: HashTable::new(),
+            identities: Vec::new(),
+            known: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            updated_since_ms: u64::MAX,
         }
     }
 
@@ -44,53 +64,89 @@ impl Family {
         self.series.len()
     }
 
-    pub(crate) fn find(&mut self, labels: &str) -> Option<&mut Series> {
-        let series = &self.series;
-        let is_it = |place: &u32| series.get(*place as usize).is_some_and(|series| *series.labels == *labels);
-        let place = *self.places.find(self.hasher.hash_one(labels), is_it)?;
-        self.series.get_mut(place as usize)
+    #[inline]
+    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut Series> {
+        self.series.get_mut(place.0 as usize)
     }
 
-    /// `has_room`: a series may be added.
-    pub(crate) fn take(
-        &mut self,
-        labels: &str,
-        point: Point,
-        temporality: Temporality,
-        now_ms: u64,
-        has_room: bool,
-    ) -> Result<(), Dropped> {
-        if let Some(series) = self.find(labels) {
-            return series.take(point, temporality, now_ms);
+    pub(crate) fn end(&mut self, place: Place) {
+        if let Some(series) = self.get_mut(place) {
+            series.updated_ms = ENDED;
+            self.updated_since_ms = 0;
         }
-        if !has_room {
-            return Err(Dropped::SeriesLimit);
-        }
-        self.add(Series { labels: labels.into(), point, updated_ms: now_ms });
-        Ok(())
     }
 
-    /// A series that is not there yet.
-    fn add(&mut self, series: Series) {
-        let Ok(place) = u32::try_from(self.series.len()) else { return };
+    pub(crate) fn find(&self, labels: &str) -> Option<Place> {
+        let is_it =
+            |place: &Place| self.series.get(place.0 as usize).is_some_and(|series| *series.labels == *labels);
+        self.places.find(self.hasher.hash_one(labels), is_it).copied()
+    }
+
+    /// Where a point of that identity went before; `guess` is looked at first. Who sends series in the order in which they
+    /// came first is served out of memory that lies in a row.
+    #[inline]
+    pub(crate) fn recall(&self, identity: Identity, guess: Place) -> Option<Place> {
+        let is_it = |place: &Place| self.identities.get(place.0 as usize) == Some(&identity);
+        if is_it(&guess) { Some(guess) } else { self.known.find(identity.hash(), is_it).copied() }
+    }
+
+    /// The same series may come as different bytes. The last are remembered.
+    pub(crate) fn remember(&mut self, identity: Identity, place: Place) {
+        let Some(known) = self.identities.get_mut(place.0 as usize) else { return };
+        let before = std::mem::replace(known, identity);
+        if let Ok(entry) = self.known.find_entry(before.hash(), |other| *other == place) {
+            entry.remove();
+        }
+        let all = &self.identities;
+        let rehash = |place: &Place| all.get(place.0 as usize).map_or(0, |identity| identity.hash());
+        self.known.insert_unique(identity.hash(), place, rehash);
+    }
+
+    /// Adds a series that is not there yet.
+    pub(crate) fn add(&mut self, series: Series) -> Place {
+        // A guest's memory ends at 4 GiB.
+        let place = Place(self.series.len() as u32);
         let hash = self.hasher.hash_one(&*series.labels);
+        self.updated_since_ms = self.updated_since_ms.min(series.updated_ms);
         self.series.push(series);
+        self.identities.push(Identity::UNKNOWN);
         let (all, hasher) = (&self.series, &self.hasher);
         let rehash =
-            |place: &u32| all.get(*place as usize).map_or(0, |series| hasher.hash_one(&*series.labels));
+            |place: &Place| all.get(place.0 as usize).map_or(0, |series| hasher.hash_one(&*series.labels));
         self.places.insert_unique(hash, place, rehash);
+        place
     }
 
     /// Series whose last point came before this are gone.
     pub(crate) fn sweep(&mut self, since_ms: u64) {
-        let stays = |series: &Series| series.updated_ms != ENDED && series.updated_ms >= since_ms;
+        if self.updated_since_ms >= since_ms.max(1) {
+            return;
+        }
+        let stays = |series: &Series| series.is_alive() && series.updated_ms >= since_ms;
+        let staying = self.series.iter().filter(|series| stays(series));
+        self.updated_since_ms = staying.map(|series| series.updated_ms).min().unwrap_or(u64::MAX);
         if self.series.iter().all(stays) {
             return;
         }
-        let all = std::mem::take(&mut self.series);
-        self.places = HashTable::new();
-        for series in all.into_iter().filter(stays) {
-            self.add(series);
-        }
+        let mut next = 0;
+        let new_place = |series: &Series| {
+            stays(series).then(|| {
+                next += 1;
+                next - 1
+            })
+        };
+        let new_places: Vec<Option<u32>> = self.series.iter().map(new_place).collect();
+        let mut follow = |place: &mut Place| match new_places.get(place.0 as usize) {
+            Some(Some(new)) => {
+                place.0 = *new;
+                true
+            }
+            _ => false,
+        };
+        self.places.retain(&mut follow);
+        self.known.retain(follow);
+        let mut places = new_places.iter();
+        self.identities.retain(|_| places.next().is_some_and(Option::is_some));
+        self.series.retain(stays);
     }
 }

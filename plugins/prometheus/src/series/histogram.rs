@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use spanloom_otlp::HistogramDataPoint;
+use spanloom_plugin::wire::metrics::HistogramDataPoint;
 
 use super::Dropped;
 
@@ -24,28 +24,14 @@ pub(crate) type Bounds = [f64];
 
 impl Histogram {
     /// `known` are bounds that the family's last point had.
-    pub(crate) fn of(point: &HistogramDataPoint, known: &mut Rc<Bounds>) -> Result<Histogram, Dropped> {
-        let mut counts = point.bucket_counts.clone();
-        let mut bounds = point.explicit_bounds.as_slice();
-        if counts.is_empty() && bounds.is_empty() {
-            counts.push(point.count);
-        }
-        if counts.len() != bounds.len() + 1 || counts.len() > BUCKETS_LIMIT {
-            return Err(Dropped::Invalid);
-        }
-        // The last bucket reaches to infinity in any case.
-        if let Some((&f64::INFINITY, others)) = bounds.split_last() {
-            bounds = others;
-            let beyond = counts.pop().unwrap_or_default();
-            if let Some(last) = counts.last_mut() {
-                *last = last.saturating_add(beyond);
+    pub(crate) fn of(point: &HistogramDataPoint<'_>, known: &mut Rc<Bounds>) -> Result<Histogram, Dropped> {
+        let mut counts = Vec::with_capacity(known.len() + 1);
+        counts.extend(point.bucket_counts().take(BUCKETS_LIMIT + 1));
+        if !point.explicit_bounds().eq(known.iter().copied()) || counts.len() != known.len() + 1 {
+            let bounds = bounds(point, &mut counts)?;
+            if **known != *bounds {
+                *known = bounds.into();
             }
-        }
-        if !bounds.iter().all(|bound| bound.is_finite()) || !bounds.is_sorted_by(|a, b| a < b) {
-            return Err(Dropped::Invalid);
-        }
-        if **known != *bounds {
-            *known = bounds.into();
         }
         let in_buckets = counts.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
         let count = in_buckets.max(point.count);
@@ -69,9 +55,34 @@ impl Histogram {
     }
 }
 
+/// Bounds as they are kept, and the counts as many as they need then.
+fn bounds(point: &HistogramDataPoint<'_>, counts: &mut Vec<u64>) -> Result<Vec<f64>, Dropped> {
+    let mut bounds: Vec<f64> = point.explicit_bounds().take(BUCKETS_LIMIT).collect();
+    if counts.is_empty() && bounds.is_empty() {
+        counts.push(point.count);
+    }
+    if counts.len() != bounds.len() + 1 || counts.len() > BUCKETS_LIMIT {
+        return Err(Dropped::Invalid);
+    }
+    // The last bucket reaches to infinity in any case.
+    if bounds.pop_if(|last| *last == f64::INFINITY).is_some() {
+        let beyond = counts.pop().unwrap_or_default();
+        if let Some(last) = counts.last_mut() {
+            *last = last.saturating_add(beyond);
+        }
+    }
+    if !bounds.iter().all(|bound| bound.is_finite()) || !bounds.is_sorted_by(|a, b| a < b) {
+        return Err(Dropped::Invalid);
+    }
+    Ok(bounds)
+}
+
 #[cfg(test)]
 mod tests {
+    use spanloom_otlp::HistogramDataPoint;
+
     use super::*;
+    use crate::encoded;
 
     fn of(bounds: &[f64], counts: &[u64], count: u64) -> Result<Histogram, Dropped> {
         let point = HistogramDataPoint {
@@ -80,7 +91,7 @@ mod tests {
             count,
             ..HistogramDataPoint::default()
         };
-        Histogram::of(&point, &mut Rc::default())
+        Histogram::of(&encoded::histogram(point), &mut Rc::default())
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use super::{Bounds, Dropped, ENDED, Family, Kind, Point, Temporality};
+use super::{Bounds, Dropped, Family, Identity, Kind, Place, Point, Series, Temporality};
 use crate::name::MetricName;
 
 /// Everything that a scrape shows.
@@ -22,6 +22,16 @@ pub(crate) struct Target {
     pub(crate) updated_ms: u64,
 }
 
+/// A family that points are taken into.
+pub(crate) struct Opened<'s> {
+    family: &'s mut Family,
+    /// Most series that it may have.
+    series_limit: usize,
+    now_ms: u64,
+    /// Where the next point goes, if series come in the order in which they came before.
+    next: Place,
+}
+
 /// What a metric is kept as.
 pub(crate) struct Kept<'a> {
     pub(crate) name: &'a MetricName,
@@ -38,21 +48,6 @@ impl Store {
         self.targets.iter().map(|(key, target)| (&**key, target))
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&Family> {
-        self.families.get(name)
-    }
-
-    /// The bounds of the histogram that came last, to be shared by the next.
-    pub(crate) fn bounds(&self, name: &str) -> Rc<Bounds> {
-        self.get(name).map(|family| family.bounds.clone()).unwrap_or_default()
-    }
-
-    pub(crate) fn set_bounds(&mut self, name: &str, bounds: &Rc<Bounds>) {
-        if let Some(family) = self.families.get_mut(name) {
-            family.bounds = bounds.clone();
-        }
-    }
-
     /// How many, targets included.
     pub(crate) fn len(&self) -> usize {
         self.series + self.targets.len()
@@ -60,7 +55,7 @@ impl Store {
 
     /// The family of a metric, made if there is none. The first type that a name has is its type; while its series
     /// live, no other metric may have samples of the same names.
-    pub(crate) fn family(&mut self, kept: &Kept<'_>) -> Result<&mut Family, Dropped> {
+    fn family(&mut self, kept: &Kept<'_>) -> Result<&mut Family, Dropped> {
         let name = kept.name.name.as_str();
         let exists = self.families.get(name).map(|family| family.kind);
         match exists {
@@ -86,32 +81,39 @@ impl Store {
             || suffixes.iter().any(|suffix| name.strip_suffix(suffix).is_some_and(|base| of(base, suffix)))
     }
 
-    /// Takes a point into the family of its metric. `limit` is of all series.
+    /// Opens the family of a metric, for its points. `limit` is of all series.
+    pub(crate) fn open<R>(
+        &mut self,
+        kept: &Kept<'_>,
+        (now_ms, limit): (u64, usize),
+        take: impl FnOnce(&mut Opened<'_>) -> R,
+    ) -> Result<R, Dropped> {
+        let len = self.len();
+        let family = self.family(kept)?;
+        let before = family.len();
+        let series_limit = limit.saturating_sub(len - before);
+        let taken = take(&mut Opened { family, series_limit, now_ms, next: Place::default() });
+        let after = family.len();
+        self.series += after - before;
+        if after == 0 {
+            self.families.remove(kept.name.name.as_str());
+        }
+        Ok(taken)
+    }
+
+    /// Takes one point into the family of its metric, by the labels of its series.
     pub(crate) fn take(
         &mut self,
         kept: &Kept<'_>,
         labels: &str,
         point: Point,
         temporality: Temporality,
-        (now_ms, limit): (u64, usize),
+        limits: (u64, usize),
     ) -> Result<(), Dropped> {
-        let has_room = self.len() < limit;
-        let family = self.family(kept)?;
-        let before = family.len();
-        let taken = family.take(labels, point, temporality, now_ms, has_room);
-        let after = family.len();
-        self.series += after - before;
-        if after == 0 {
-            self.families.remove(kept.name.name.as_str());
-        }
-        taken
-    }
-
-    /// The series has ended.
-    pub(crate) fn end(&mut self, name: &str, labels: &str) {
-        if let Some(series) = self.families.get_mut(name).and_then(|family| family.find(labels)) {
-            series.updated_ms = ENDED;
-        }
+        self.open(kept, limits, |family| match family.find(labels) {
+            Some(place) => family.update(place, point, temporality),
+            None => family.add(labels, point).map(|_| ()),
+        })?
     }
 
     /// The latest resource with these `job` and `instance` is the target.
@@ -145,6 +147,57 @@ impl Store {
             family.len() > 0
         });
         self.series = self.families.values().map(Family::len).sum();
+    }
+}
+
+impl Opened<'_> {
+    pub(crate) fn find(&self, labels: &str) -> Option<Place> {
+        self.family.find(labels)
+    }
+
+    /// Where a point of that identity went before.
+    #[inline]
+    pub(crate) fn recall(&mut self, identity: Identity) -> Option<Place> {
+        let place = self.family.recall(identity, self.next)?;
+        self.next = place.next();
+        Some(place)
+    }
+
+    /// Its points go there; those without an identity are found by their labels each time.
+    pub(crate) fn remember(&mut self, identity: Option<Identity>, place: Place) {
+        if let Some(identity) = identity {
+            self.family.remember(identity, place);
+        }
+    }
+
+    /// Of the histogram that came last, to be shared by the next.
+    pub(crate) fn bounds(&mut self) -> &mut Rc<Bounds> {
+        &mut self.family.bounds
+    }
+
+    pub(crate) fn update(
+        &mut self,
+        place: Place,
+        point: Point,
+        temporality: Temporality,
+    ) -> Result<(), Dropped> {
+        match self.family.get_mut(place) {
+            Some(series) => series.take(point, temporality, self.now_ms),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a series that is not there yet.
+    pub(crate) fn add(&mut self, labels: &str, point: Point) -> Result<Place, Dropped> {
+        if self.family.len() >= self.series_limit {
+            return Err(Dropped::SeriesLimit);
+        }
+        Ok(self.family.add(Series { labels: labels.into(), point, updated_ms: self.now_ms }))
+    }
+
+    /// The series has ended.
+    pub(crate) fn end(&mut self, place: Place) {
+        self.family.end(place);
     }
 }
 
@@ -205,7 +258,9 @@ mod tests {
     fn a_series_that_ended_is_not_shown_and_may_begin_again() {
         let mut store = Store::default();
         take(&mut store, "a", Kind::Gauge, "", 5).unwrap();
-        store.end("a", "");
+        let name = MetricName { name: "a".into(), unit: String::new() };
+        let kept = Kept { name: &name, help: "", kind: Kind::Gauge };
+        store.open(&kept, (5, 5), |family| family.end(family.find("").unwrap())).unwrap();
         assert_eq!(shown(&store), [""; 0]);
         take(&mut store, "a", Kind::Gauge, "", 1).unwrap();
         assert_eq!(shown(&store), ["a{}"]);
@@ -222,6 +277,6 @@ mod tests {
         }
         assert_eq!(take(&mut store, "a", Kind::Gauge, "4", 2), Ok(()), "those that are there go on");
         assert_eq!(take(&mut store, "b", Kind::Gauge, "", 2), Err(Dropped::SeriesLimit));
-        assert!(store.get("b").is_none());
+        assert_eq!(store.families().count(), 1);
     }
 }

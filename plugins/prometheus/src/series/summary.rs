@@ -1,4 +1,4 @@
-use spanloom_otlp::SummaryDataPoint;
+use spanloom_plugin::wire::metrics::SummaryDataPoint;
 
 /// Quantiles that the sender worked out.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +14,8 @@ const LIMIT: usize = 1_000;
 
 impl Summary {
     /// Leaves out what OTLP says cannot be: quantiles beyond 0 and 1, and negative values of them.
-    pub(crate) fn of(point: &SummaryDataPoint) -> Summary {
-        let quantiles = point.quantile_values.iter().take(LIMIT).map(|at| (at.quantile + 0.0, at.value));
+    pub(crate) fn of(point: &SummaryDataPoint<'_>) -> Summary {
+        let quantiles = point.quantile_values().take(LIMIT).map(|(quantile, value)| (quantile + 0.0, value));
         let can_be = |(quantile, value): &(f64, f64)| {
             (0.0..=1.0).contains(quantile) && (*value >= 0.0 || value.is_nan())
         };
@@ -28,9 +28,10 @@ impl Summary {
 
 #[cfg(test)]
 mod tests {
-    use spanloom_otlp::summary_data_point::ValueAtQuantile;
+    use spanloom_otlp::{SummaryDataPoint, summary_data_point::ValueAtQuantile};
 
     use super::*;
+    use crate::encoded;
 
     #[test]
     fn quantiles_ascend_and_are_quantiles() {
@@ -45,6 +46,6 @@ mod tests {
             at(-0.0, 0.5),
         ];
         let point = SummaryDataPoint { quantile_values, ..SummaryDataPoint::default() };
-        assert_eq!(*Summary::of(&point).quantiles, [(0.0, 0.5), (0.5, 2.0), (0.9, 3.0)]);
+        assert_eq!(*Summary::of(&encoded::summary(point)).quantiles, [(0.0, 0.5), (0.5, 2.0), (0.9, 3.0)]);
     }
 }

@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
-use spanloom_otlp::{
-    AggregationTemporality, ExponentialHistogramDataPoint, HistogramDataPoint, Metric, NumberDataPoint,
-    SummaryDataPoint, any_value, metric::Data, number_data_point,
+use spanloom_plugin::wire::{
+    self,
+    metrics::{
+        Data, ExponentialHistogramDataPoint, HistogramDataPoint, Metric, NumberDataPoint, SummaryDataPoint,
+    },
 };
 
 use crate::series::{Bounds, Dropped, Exponential, Histogram, Kind, Summary, Temporality, Value};
@@ -15,19 +17,25 @@ pub(super) struct Shown {
     pub(super) temporality: Temporality,
 }
 
+/// `AggregationTemporality`
+const DELTA: i32 = 1;
+const CUMULATIVE: i32 = 2;
+
 /// Prometheus knows no deltas. Those of a counter or a histogram add up, others are refused.
-pub(super) fn shown(metric: &Metric) -> Result<Shown, Dropped> {
+pub(super) fn shown(metric: &Metric<'_>, data: &Data<'_>) -> Result<Shown, Dropped> {
     let shown = |kind, temporality| Ok(Shown { kind, temporality });
     let cumulative = Temporality::Cumulative;
-    match metric.data.as_ref().ok_or(Dropped::Invalid)? {
+    match data {
         Data::Gauge(_) => shown(if is_unknown(metric) { Kind::Unknown } else { Kind::Gauge }, cumulative),
-        Data::Sum(sum) => match (temporality(sum.aggregation_temporality)?, sum.is_monotonic) {
+        Data::Sum(sum) => match (temporality(sum.aggregation_temporality())?, sum.is_monotonic()) {
             (temporality, true) => shown(Kind::Counter, temporality),
             (Temporality::Cumulative, false) => shown(Kind::Gauge, cumulative),
             (Temporality::Delta, false) => Err(Dropped::Temporality),
         },
-        Data::Histogram(histogram) => shown(Kind::Histogram, temporality(histogram.aggregation_temporality)?),
-        Data::ExponentialHistogram(histogram) => match temporality(histogram.aggregation_temporality)? {
+        Data::Histogram(histogram) => {
+            shown(Kind::Histogram, temporality(histogram.aggregation_temporality())?)
+        }
+        Data::ExponentialHistogram(histogram) => match temporality(histogram.aggregation_temporality())? {
             Temporality::Cumulative => shown(Kind::Histogram, cumulative),
             Temporality::Delta => Err(Dropped::Temporality),
         },
@@ -35,24 +43,9 @@ pub(super) fn shown(metric: &Metric) -> Result<Shown, Dropped> {
     }
 }
 
-/// How many points it has.
-pub(super) fn points(metric: &Metric) -> usize {
-    match &metric.data {
-        Some(Data::Gauge(gauge)) => gauge.data_points.len(),
-        Some(Data::Sum(sum)) => sum.data_points.len(),
-        Some(Data::Histogram(histogram)) => histogram.data_points.len(),
-        Some(Data::ExponentialHistogram(histogram)) => histogram.data_points.len(),
-        Some(Data::Summary(summary)) => summary.data_points.len(),
-        None => 0,
-    }
-}
-
 /// A counter is never negative.
-pub(super) fn number(point: &NumberDataPoint, kind: Kind) -> Result<Value, Dropped> {
-    let number = match point.value.ok_or(Dropped::Invalid)? {
-        number_data_point::Value::AsDouble(double) => double,
-        number_data_point::Value::AsInt(int) => int as f64,
-    };
+pub(super) fn number(point: &NumberDataPoint<'_>, kind: Kind) -> Result<Value, Dropped> {
+    let number = point.value.ok_or(Dropped::Invalid)?.as_f64();
     // Also where it is no number.
     let can_be_counted = number >= 0.0;
     if kind == Kind::Counter && !can_be_counted {
@@ -61,31 +54,27 @@ pub(super) fn number(point: &NumberDataPoint, kind: Kind) -> Result<Value, Dropp
     Ok(Value::Number(number))
 }
 
-pub(super) fn histogram(point: &HistogramDataPoint, known: &mut Rc<Bounds>) -> Result<Value, Dropped> {
+pub(super) fn histogram(point: &HistogramDataPoint<'_>, known: &mut Rc<Bounds>) -> Result<Value, Dropped> {
     Ok(Value::Histogram(Box::new(Histogram::of(point, known)?)))
 }
 
-pub(super) fn exponential(point: &ExponentialHistogramDataPoint) -> Result<Value, Dropped> {
+pub(super) fn exponential(point: &ExponentialHistogramDataPoint<'_>) -> Result<Value, Dropped> {
     Ok(Value::Exponential(Box::new(Exponential::of(point)?)))
 }
 
-pub(super) fn summary(point: &SummaryDataPoint) -> Value {
+pub(super) fn summary(point: &SummaryDataPoint<'_>) -> Value {
     Value::Summary(Box::new(Summary::of(point)))
 }
 
 fn temporality(temporality: i32) -> Result<Temporality, Dropped> {
-    match AggregationTemporality::try_from(temporality) {
-        Ok(AggregationTemporality::Cumulative) => Ok(Temporality::Cumulative),
-        Ok(AggregationTemporality::Delta) => Ok(Temporality::Delta),
+    match temporality {
+        CUMULATIVE => Ok(Temporality::Cumulative),
+        DELTA => Ok(Temporality::Delta),
         _ => Err(Dropped::Temporality),
     }
 }
 
 /// What the Collector's Prometheus receiver notes of metrics without a type.
-fn is_unknown(metric: &Metric) -> bool {
-    metric.metadata.iter().any(|entry| {
-        let value = entry.value.as_ref().and_then(|value| value.value.as_ref());
-        entry.key == "prometheus.type"
-            && matches!(value, Some(any_value::Value::StringValue(text)) if text == "unknown")
-    })
+fn is_unknown(metric: &Metric<'_>) -> bool {
+    metric.metadata().any(|entry| entry == ("prometheus.type", wire::Value::Str("unknown")))
 }

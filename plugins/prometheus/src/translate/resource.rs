@@ -1,6 +1,6 @@
 //! Whom metrics are of: `job` and `instance`, and the labels of the instrumentation scope.
 
-use spanloom_otlp::{KeyValue, ScopeMetrics};
+use spanloom_plugin::wire::{Resource, Scope};
 
 use crate::{
     config::Shape,
@@ -23,11 +23,8 @@ pub(super) fn is_of_target(key: &str) -> bool {
 }
 
 impl Target {
-    pub(super) fn of(attributes: &[KeyValue]) -> Target {
-        let text = |key| {
-            let found = attributes.iter().find(|attribute| attribute.key == key);
-            found.map(|attribute| value_text(attribute.value.as_ref())).unwrap_or_default()
-        };
+    pub(super) fn of(resource: &Resource<'_>) -> Target {
+        let text = |key| resource.attribute(key).map(value_text).unwrap_or_default();
         let (name, namespace) = (text(NAME), text(NAMESPACE));
         let job = match namespace.is_empty() || name.is_empty() {
             true => name.into_owned(),
@@ -45,7 +42,7 @@ impl Target {
 }
 
 /// The labels that attributes may not take the place of. Constant ones win over all.
-pub(super) fn reserved(shape: &Shape, target: &Target, scope: &ScopeMetrics) -> Reserved {
+pub(super) fn reserved(shape: &Shape, target: &Target, scope: &Scope<'_>) -> Reserved {
     let mut reserved = Reserved::default();
     for (name, value) in &shape.const_labels {
         reserved.add(name, value);
@@ -58,13 +55,12 @@ pub(super) fn reserved(shape: &Shape, target: &Target, scope: &ScopeMetrics) -> 
     reserved
 }
 
-fn add_scope(reserved: &mut Reserved, scope: &ScopeMetrics, utf8: bool) {
-    reserved.add("otel_scope_schema_url", &scope.schema_url);
-    let Some(of) = &scope.scope else { return };
-    reserved.add("otel_scope_name", &of.name);
-    reserved.add("otel_scope_version", &of.version);
-    for attribute in &of.attributes {
-        let key = format!("otel_scope_{}", attribute.key);
-        reserved.add_beside(&label_name(&key, utf8), &value_text(attribute.value.as_ref()));
+fn add_scope(reserved: &mut Reserved, scope: &Scope<'_>, utf8: bool) {
+    reserved.add("otel_scope_schema_url", scope.schema_url());
+    reserved.add("otel_scope_name", scope.name());
+    reserved.add("otel_scope_version", scope.version());
+    for (key, value) in scope.attributes() {
+        let key = format!("otel_scope_{key}");
+        reserved.add_beside(&label_name(&key, utf8), &value_text(value));
     }
 }

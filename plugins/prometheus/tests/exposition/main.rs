@@ -4,6 +4,7 @@
 mod arbitrary;
 mod client_model;
 mod golden;
+mod known;
 mod life;
 mod parsers;
 mod scrape;

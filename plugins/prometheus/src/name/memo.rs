@@ -1,0 +1,76 @@
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::{MetricName, metric_name};
+use crate::{config::NameSettings, series::Kind};
+
+/// What metrics are shown as, remembered: the same come again and again. All of one config.
+#[derive(Debug, Default)]
+pub(crate) struct MetricNames {
+    names: HashTable<Entry>,
+    hasher: DefaultHashBuilder,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: Box<str>,
+    unit: Box<str>,
+    kind: Kind,
+    shown: Option<MetricName>,
+}
+
+/// Of more names than these all are forgotten.
+const LIMIT: usize = 10_000;
+
+impl MetricNames {
+    /// See [`metric_name`].
+    pub(crate) fn get(
+        &mut self,
+        settings: &NameSettings,
+        name: &str,
+        unit: &str,
+        kind: Kind,
+    ) -> Option<&MetricName> {
+        if self.names.len() >= LIMIT {
+            self.names.clear();
+        }
+        let hasher = &self.hasher;
+        let hash = hasher.hash_one((name, unit, kind));
+        let is_it = |entry: &Entry| *entry.name == *name && *entry.unit == *unit && entry.kind == kind;
+        let rehash = |entry: &Entry| hasher.hash_one((&*entry.name, &*entry.unit, entry.kind));
+        let new = || {
+            let shown = metric_name(settings, name, unit, kind);
+            Entry { name: name.into(), unit: unit.into(), kind, shown }
+        };
+        self.names.entry(hash, is_it, rehash).or_insert_with(new).into_mut().shown.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_unit_and_type_has_a_name_of_its_own_also_when_it_comes_again() {
+        let settings = NameSettings { namespace: String::new(), suffixes: true, utf8: false };
+        let mut names = MetricNames::default();
+        for _ in 0..2 {
+            let mut get = |name, unit, kind| names.get(&settings, name, unit, kind).map(|it| it.name.clone());
+            assert_eq!(get("a", "s", Kind::Gauge).as_deref(), Some("a_seconds"));
+            assert_eq!(get("a", "By", Kind::Gauge).as_deref(), Some("a_bytes"));
+            assert_eq!(get("a", "s", Kind::Counter).as_deref(), Some("a_seconds_total"));
+            assert_eq!(get("", "s", Kind::Gauge), None);
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_than_the_limit() {
+        let settings = NameSettings { namespace: String::new(), suffixes: true, utf8: false };
+        let mut names = MetricNames::default();
+        for number in 0..LIMIT * 2 {
+            names.get(&settings, &format!("a{number}"), "", Kind::Gauge);
+            assert!(names.names.len() <= LIMIT);
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Points, by field numbers of `metrics/v1/metrics.proto`. Times are nanoseconds since 1970 UTC.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use super::{Exemplars, Number};
+use crate::Value;
+use crate::fields::{Field, Fields};
+use crate::value::{Parts, attributes};
+use crate::varint;
+
+/// A point of a gauge or a sum.
+#[derive(Clone, Copy)]
+pub struct NumberDataPoint<'a> {
+    pub start_time_unix_nano: u64,
+    pub time_unix_nano: u64,
+    /// `DataPointFlags`
+    pub flags: u32,
+    pub value: Option<Number>,
+    pub attributes: Attributes<'a>,
+    pub exemplars: Exemplars<'a>,
+}
+
+#[derive(Clone)]
+pub struct HistogramDataPoint<'a> {
+    pub start_time_unix_nano: u64,
+    pub time_unix_nano: u64,
+    /// `DataPointFlags`
+    pub flags: u32,
+    pub count: u64,
+    pub sum: Option<f64>,
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+    pub attributes: Attributes<'a>,
+    pub exemplars: Exemplars<'a>,
+    bucket_counts: Parts<'a>,
+    explicit_bounds: Parts<'a>,
+}
+
+#[derive(Clone)]
+pub struct ExponentialHistogramDataPoint<'a> {
+    pub start_time_unix_nano: u64,
+    pub time_unix_nano: u64,
+    /// `DataPointFlags`
+    pub flags: u32,
+    pub count: u64,
+    pub sum: Option<f64>,
+    /// The base of the buckets is 2 to the power of 2 to the power of minus this.
+    pub scale: i32,
+    pub zero_count: u64,
+    pub zero_threshold: f64,
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+    pub positive: Option<Buckets<'a>>,
+    pub negative: Option<Buckets<'a>>,
+    pub attributes: Attributes<'a>,
+    pub exemplars: Exemplars<'a>,
+}
+
+#[derive(Clone, Copy)]
+pub struct SummaryDataPoint<'a> {
+    pub start_time_unix_nano: u64,
+    pub time_unix_nano: u64,
+    /// `DataPointFlags`
+    pub flags: u32,
+    pub count: u64,
+    pub sum: f64,
+    pub attributes: Attributes<'a>,
+    bytes: &'a [u8],
+}
+
+/// Of the positive or of the negative values.
+#[derive(Clone)]
+pub struct Buckets<'a>(Parts<'a>);
+
+/// The attributes of one point or exemplar.
+#[derive(Clone, Copy)]
+pub struct Attributes<'a> {
+    message: &'a [u8],
+    number: u32,
+    /// From the first of them to the end of the last.
+    start: usize,
+    end: usize,
+    /// Of all of them.
+    len: usize,
+}
+
+/// What a metric's data consists of.
+pub(super) trait Point<'a> {
+    fn of(bytes: &'a [u8]) -> Self;
+}
+
+const START_TIME_UNIX_NANO: u32 = 2;
+const TIME_UNIX_NANO: u32 = 3;
+/// Of all but numbers.
+const COUNT: u32 = 4;
+const SUM: u32 = 5;
+
+impl<'a> Attributes<'a> {
+    pub(super) fn new(message: &'a [u8], number: u32) -> Attributes<'a> {
+        Attributes { message, number, start: 0, end: 0, len: 0 }
+    }
+
+    /// The next field that is none of them.
+    #[inline(always)]
+    fn next_other(&mut self, fields: &mut Fields<'a>) -> Option<Field<'a>> {
+        loop {
+            self.add(fields.run(self.number));
+            let field = fields.next()?;
+            if field.number != self.number {
+                return Some(field);
+            }
+            self.add(field.start..field.end);
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, place: Range<usize>) {
+        if place.is_empty() {
+            return;
+        }
+        if self.len == 0 {
+            self.start = place.start;
+        }
+        self.end = place.end;
+        self.len += place.len();
+    }
+
+    /// Keys and values, as they lie; a key may occur twice.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        attributes(self.message, self.number)
+    }
+
+    /// All of them encoded, with their tags, if they lie one after another, as every sender has them.
+    #[inline]
+    pub fn encoded(&self) -> Option<&'a [u8]> {
+        self.message.get(self.start..self.end).filter(|encoded| encoded.len() == self.len)
+    }
+}
+
+impl<'a> Point<'a> for NumberDataPoint<'a> {
+    #[inline(always)]
+    fn of(bytes: &'a [u8]) -> NumberDataPoint<'a> {
+        let mut point = NumberDataPoint {
+            start_time_unix_nano: 0,
+            time_unix_nano: 0,
+            flags: 0,
+            value: None,
+            attributes: Attributes::new(bytes, 7),
+            exemplars: Exemplars { point: &[], number: 5 },
+        };
+        let mut fields = Fields::of(bytes);
+        while let Some(field) = point.attributes.next_other(&mut fields) {
+            match field.number {
+                START_TIME_UNIX_NANO => point.start_time_unix_nano = field.fixed64(),
+                TIME_UNIX_NANO => point.time_unix_nano = field.fixed64(),
+                4 => point.value = Some(Number::Double(double(&field))),
+                5 => point.exemplars.point = bytes,
+                6 => point.value = Some(Number::Int(field.fixed64().cast_signed())),
+                8 => point.flags = field.varint() as u32,
+                _ => {}
+            }
+        }
+        point
+    }
+}
+
+impl<'a> Point<'a> for HistogramDataPoint<'a> {
+    fn of(bytes: &'a [u8]) -> HistogramDataPoint<'a> {
+        let mut point = HistogramDataPoint {
+            start_time_unix_nano: 0,
+            time_unix_nano: 0,
+            flags: 0,
+            count: 0,
+            sum: None,
+            min: None,
+            max: None,
+            attributes: Attributes::new(bytes, 9),
+            exemplars: Exemplars { point: &[], number: 8 },
+            bucket_counts: Parts::new(),
+            explicit_bounds: Parts::new(),
+        };
+        let mut fields = Fields::of(bytes);
+        while let Some(field) = point.attributes.next_other(&mut fields) {
+            match field.number {
+                START_TIME_UNIX_NANO => point.start_time_unix_nano = field.fixed64(),
+                TIME_UNIX_NANO => point.time_unix_nano = field.fixed64(),
+                COUNT => point.count = field.fixed64(),
+                SUM => point.sum = Some(double(&field)),
+                6 => point.bucket_counts.push(field.value),
+                7 => point.explicit_bounds.push(field.value),
+                8 => point.exemplars.point = bytes,
+                10 => point.flags = field.varint() as u32,
+                11 => point.min = Some(double(&field)),
+                12 => point.max = Some(double(&field)),
+                _ => {}
+            }
+        }
+        point
+    }
+}
+
+impl HistogramDataPoint<'_> {
+    /// One more than there are bounds; not cumulative.
+    pub fn bucket_counts(&self) -> impl Iterator<Item = u64> {
+        fixed64s(&self.bucket_counts)
+    }
+
+    /// Upper, inclusive, ascending.
+    pub fn explicit_bounds(&self) -> impl Iterator<Item = f64> {
+        fixed64s(&self.explicit_bounds).map(f64::from_bits)
+    }
+}
+
+impl<'a> Point<'a> for ExponentialHistogramDataPoint<'a> {
+    fn of(bytes: &'a [u8]) -> ExponentialHistogramDataPoint<'a> {
+        let mut point = ExponentialHistogramDataPoint {
+            start_time_unix_nano: 0,
+            time_unix_nano: 0,
+            flags: 0,
+            count: 0,
+            sum: None,
+            scale: 0,
+            zero_count: 0,
+            zero_threshold: 0.0,
+            min: None,
+            max: None,
+            positive: None,
+            negative: None,
+            attributes: Attributes::new(bytes, 1),
+            exemplars: Exemplars { point: &[], number: 11 },
+        };
+        let buckets = || Buckets(SmallVec::new());
+        let mut fields = Fields::of(bytes);
+        while let Some(field) = point.attributes.next_other(&mut fields) {
+            match field.number {
+                START_TIME_UNIX_NANO => point.start_time_unix_nano = field.fixed64(),
+                TIME_UNIX_NANO => point.time_unix_nano = field.fixed64(),
+                COUNT => point.count = field.fixed64(),
+                SUM => point.sum = Some(double(&field)),
+                6 => point.scale = sint32(&field),
+                7 => point.zero_count = field.fixed64(),
+                8 => point.positive.get_or_insert_with(buckets).0.push(field.value),
+                9 => point.negative.get_or_insert_with(buckets).0.push(field.value),
+                10 => point.flags = field.varint() as u32,
+                11 => point.exemplars.point = bytes,
+                12 => point.min = Some(double(&field)),
+                13 => point.max = Some(double(&field)),
+                14 => point.zero_threshold = double(&field),
+                _ => {}
+            }
+        }
+        point
+    }
+}
+
+impl Buckets<'_> {
+    /// The index of the first count: bucket `i` ends at base to the power of `offset + i + 1`.
+    pub fn offset(&self) -> i32 {
+        let offsets = self.fields().filter(|field| field.number == 1);
+        offsets.last().map_or(0, |field| sint32(&field))
+    }
+
+    pub fn bucket_counts(&self) -> impl Iterator<Item = u64> {
+        self.fields().filter(|field| field.number == 2).flat_map(|field| {
+            let mut rest = field.value;
+            std::iter::from_fn(move || {
+                let (count, after) = varint::read(rest)?;
+                rest = after;
+                Some(count)
+            })
+        })
+    }
+
+    fn fields(&self) -> impl Iterator<Item = Field<'_>> {
+        self.0.iter().flat_map(|part| Fields::of(part))
+    }
+}
+
+impl<'a> Point<'a> for SummaryDataPoint<'a> {
+    fn of(bytes: &'a [u8]) -> SummaryDataPoint<'a> {
+        let mut point = SummaryDataPoint {
+            start_time_unix_nano: 0,
+            time_unix_nano: 0,
+            flags: 0,
+            count: 0,
+            sum: 0.0,
+            attributes: Attributes::new(bytes, 7),
+            bytes,
+        };
+        let mut fields = Fields::of(bytes);
+        while let Some(field) = point.attributes.next_other(&mut fields) {
+            match field.number {
+                START_TIME_UNIX_NANO => point.start_time_unix_nano = field.fixed64(),
+                TIME_UNIX_NANO => point.time_unix_nano = field.fixed64(),
+                COUNT => point.count = field.fixed64(),
+                SUM => point.sum = double(&field),
+                8 => point.flags = field.varint() as u32,
+                _ => {}
+            }
+        }
+        point
+    }
+}
+
+impl SummaryDataPoint<'_> {
+    /// Each quantile, from 0 to 1, with its value.
+    pub fn quantile_values(&self) -> impl Iterator<Item = (f64, f64)> {
+        Fields::of(self.bytes).filter_map(|field| field.delimited(6)).map(|at| {
+            let (mut quantile, mut value) = (0.0, 0.0);
+            for field in Fields::of(at) {
+                match field.number {
+                    1 => quantile = double(&field),
+                    2 => value = double(&field),
+                    _ => {}
+                }
+            }
+            (quantile, value)
+        })
+    }
+}
+
+#[inline(always)]
+fn double(field: &Field<'_>) -> f64 {
+    f64::from_bits(field.fixed64())
+}
+
+/// Zigzag.
+fn sint32(field: &Field<'_>) -> i32 {
+    let bits = field.varint() as u32;
+    (bits >> 1).cast_signed() ^ -(bits & 1).cast_signed()
+}
+
+/// Packed, or one each.
+fn fixed64s(values: &[&[u8]]) -> impl Iterator<Item = u64> {
+    values.iter().flat_map(|value| value.as_chunks().0).map(|bytes| u64::from_le_bytes(*bytes))
+}
