@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod fan_out;
 pub mod ingest;
+pub mod lead;
 pub mod metadata;
 
 pub use batch::Batch;

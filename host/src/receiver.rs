@@ -11,7 +11,8 @@ use crate::pipeline::Ingest;
 pub trait Receiver: Send + Sync {
     /// Binds its sockets and serves them on tasks of the tracker. Returns once it listens.
     ///
-    /// When `running.stop` is cancelled it takes no new connection, finishes the requests under way and ends its tasks.
+    /// When `running.stop` is cancelled it takes no new connection, finishes the requests under way and ends its tasks. It may be
+    /// started again then.
     async fn start(&self, ingest: Ingest, running: &Running) -> anyhow::Result<()>;
 }
 
@@ -20,4 +21,6 @@ pub trait Receiver: Send + Sync {
 pub struct Running {
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
+    /// Those of the tasks that hold a socket to listen on.
+    pub listeners: TaskTracker,
 }

@@ -37,7 +37,7 @@ use crate::{
 const CLOSING_GRACE: Duration = Duration::from_secs(1);
 
 /// How an exporter wants to be fed. The default sends at once, once, and waits as long as it takes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendingSettings {
     /// How long one attempt may take; `None` for as long as it likes.
     pub timeout: Option<Duration>,
@@ -52,7 +52,7 @@ impl SendingSettings {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct QueueSettings {
     /// How many requests are sent at a time.
     pub num_consumers: usize,
@@ -69,7 +69,7 @@ pub struct QueueSettings {
 }
 
 /// Gather small requests into larger ones.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BatchSettings {
     pub flush_timeout: Duration,
     /// Send as soon as so much is gathered.
@@ -79,7 +79,7 @@ pub struct BatchSettings {
     pub sizer: Sizer,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RetrySettings {
     pub initial_interval: Duration,
     /// Each wait is multiplied by a random number between one less this and one more this.

@@ -116,7 +116,8 @@ pub fn serve(
     }
     let http = http_builder(&settings, running);
     let server = Server { router, tls, http, settings, running: running.clone() };
-    running.tasks.spawn(accept_loop(listener, Arc::new(server)));
+    let listening = running.listeners.track_future(accept_loop(listener, Arc::new(server)));
+    running.tasks.spawn(listening);
 }
 
 fn http_builder(settings: &ServerSettings, running: &Running) -> auto::Builder<connection::Tracked> {

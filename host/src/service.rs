@@ -1,22 +1,30 @@
 //! A running service: what a config describes, started in order and stopped in order.
 
+mod changes;
 mod graph;
+mod reload;
+mod retire;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use futures::future::join_all;
-use tokio::{net::TcpListener, time::Instant};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout_at},
+};
 
-use graph::Stages;
+pub use changes::Changes;
+use graph::{Graph, Intake, Plan, Wave, plan};
+use reload::Fixed;
+use retire::Draining;
 
 use crate::{
-    component::{ComponentId, Registry},
-    config::Config,
+    component::Registry,
+    config::{Config, Opened},
     extension::{Extensions, health_check::Health},
     plugin::Live,
     receiver::Running,
-    sending::Sending,
     telemetry::{self, Telemetry},
 };
 
@@ -24,10 +32,11 @@ use crate::{
 pub struct Service {
     pub telemetry: Arc<Telemetry>,
     health: Arc<Health>,
-    receivers: Running,
-    /// Processors and connectors, from the front to the back.
-    waves: Vec<Stages>,
-    sendings: BTreeMap<ComponentId, Arc<Sending>>,
+    extensions: Extensions,
+    graph: Graph,
+    /// What reloads replaced.
+    draining: Draining,
+    fixed: Fixed,
     /// Metrics and health: the last to go, so that an operator sees the rest end.
     endpoints: Running,
     shutdown_timeout: Duration,
@@ -44,7 +53,8 @@ pub enum Drained {
 
 impl Service {
     /// Builds and starts everything: endpoints first, receivers last, so that nothing comes in before it has a way out.
-    pub async fn start(config: &Config, registry: &Registry) -> anyhow::Result<Service> {
+    pub async fn start(opened: &Opened) -> anyhow::Result<Service> {
+        let Opened { config, registry, .. } = opened;
         // A connection is a file; what the system starts us with is meant for shells. Less is no reason not to start.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let telemetry = Telemetry::new();
@@ -58,22 +68,20 @@ impl Service {
             telemetry::server::serve(listener, telemetry.clone(), &endpoints);
         }
         let extensions = start_extensions(config, registry, &health, &endpoints).await?;
-        let graph = graph::build(config, registry, &telemetry, &extensions).await?;
-        let receivers = Running::default();
-        for (id, receiver, ingest) in graph.receivers {
-            receiver
-                .start(ingest, &receivers)
-                .await
-                .with_context(|| format!("receiver {id} did not start"))?;
+        let (Plan { graph, .. }, outcome) = plan(opened, &telemetry, &extensions, &Graph::default()).await;
+        outcome?;
+        for (id, intake) in &graph.receivers {
+            reload::start(id, intake).await?;
         }
         health.set_ready(true);
         tracing::info!(pipelines = config.service.pipelines.len(), "ready");
         Ok(Service {
             telemetry,
             health,
-            receivers,
-            waves: graph.waves,
-            sendings: graph.sendings,
+            extensions,
+            graph,
+            draining: Draining::default(),
+            fixed: Fixed::of(config),
             endpoints,
             shutdown_timeout: config.service.shutdown_timeout.0,
         })
@@ -83,17 +91,23 @@ impl Service {
     pub async fn shutdown(self) -> Drained {
         let deadline = Instant::now() + self.shutdown_timeout;
         self.health.set_ready(false);
-        self.receivers.stop.cancel();
-        self.receivers.tasks.close();
+        for Intake { running, .. } in self.graph.receivers.values() {
+            running.stop.cancel();
+            running.tasks.close();
+        }
         // Receivers get most of the time at the most: what they wait for is room in what follows. Of the rest,
         // processors get half.
         let grace = deadline - self.shutdown_timeout / 4;
-        if tokio::time::timeout_at(grace, self.receivers.tasks.wait()).await.is_err() {
+        if timeout_at(grace, self.received()).await.is_err() {
             tracing::warn!("some senders' requests were still under way when the receivers closed");
         }
         let grace = deadline - self.shutdown_timeout / 8;
-        drain(&self.waves, grace).await;
-        join_all(self.sendings.values().map(|sending| sending.shutdown(deadline))).await;
+        drain(&self.graph.waves, grace).await;
+        join_all(self.graph.exporters.values().map(|exporter| exporter.sending.shutdown(deadline))).await;
+        self.draining.exporters.close();
+        if timeout_at(deadline, self.draining.exporters.wait()).await.is_err() {
+            tracing::warn!("what an exporter of an earlier config had was not all sent");
+        }
         let drained = self.drained();
         self.endpoints.stop.cancel();
         drained
@@ -101,12 +115,14 @@ impl Service {
 
     /// The components that are plugins.
     pub fn lives(&self) -> Vec<Live> {
-        let processors = self.waves.iter().flat_map(|wave| wave.processors.iter().flatten());
-        let connectors = self.waves.iter().flat_map(|wave| &wave.connectors);
-        let (processors, connectors) =
-            (processors.filter_map(|stage| stage.live()), connectors.filter_map(|stage| stage.live()));
-        let exporters = self.sendings.values().filter_map(|sending| sending.live());
-        processors.chain(connectors).chain(exporters).collect()
+        self.graph.lives()
+    }
+
+    /// Resolves when nothing comes in any more, nor out of what earlier configs had.
+    async fn received(&self) {
+        join_all(self.graph.receivers.values().map(|intake| intake.running.tasks.wait())).await;
+        self.draining.stages.close();
+        self.draining.stages.wait().await;
     }
 
     fn drained(&self) -> Drained {
@@ -125,18 +141,18 @@ impl Service {
 
 /// From the front to the back: what one hands on while it drains, the next still takes. Each wave has an equal part of the
 /// time that the earlier ones left.
-async fn drain(waves: &[Stages], deadline: Instant) {
+async fn drain(waves: &[Wave], deadline: Instant) {
     for (drained, wave) in waves.iter().enumerate() {
         let now = Instant::now();
         let parts = u32::try_from(waves.len() - drained).unwrap_or(u32::MAX);
         let deadline = now + deadline.saturating_duration_since(now) / parts;
-        let pipelines = wave.processors.iter().map(|processors| async move {
-            for processor in processors {
-                processor.shutdown(deadline).await;
+        let pipelines = wave.chains.iter().map(|chain| async move {
+            for stage in &chain.stages {
+                stage.processor.shutdown(deadline).await;
             }
         });
         join_all(pipelines).await;
-        join_all(wave.connectors.iter().map(|connector| connector.shutdown(deadline))).await;
+        join_all(wave.connectors.iter().map(|known| known.connector.shutdown(deadline))).await;
     }
 }
 

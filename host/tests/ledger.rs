@@ -79,7 +79,7 @@ impl Rig {
             (0..destinations.len()).map(|n| telemetry.ledger.open("traces", &format!("to/{n}"))).collect();
         let consumers =
             destinations.iter().map(|destination| Arc::new(*destination) as Arc<dyn Consumer>).collect();
-        let entrance = Entrance { first: Arc::new(FanOut::new(consumers)), accounts };
+        let entrance = Entrance { first: Arc::new(FanOut::new(consumers)), accounts, lead: None };
         let ingest = Ingest::new("otlp", telemetry.clone(), [vec![entrance], Vec::new(), Vec::new()]);
         Rig { telemetry, ingest }
     }

@@ -65,7 +65,7 @@ pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_
     }
     logs::init(&opened.config.service.telemetry.logs);
     let mut signals = Signals::listen()?;
-    let service = Service::start(&opened.config, &opened.registry).await?;
+    let service = Service::start(&opened).await?;
     if args.config.config.is_empty() {
         terminal.err.write_all(WELCOME.as_bytes())?;
     }

@@ -14,20 +14,35 @@ use super::{
     node::{DEPTH_LIMIT, Entry, Value},
     parse::{SOURCE_LIMIT_BYTES, parse},
 };
+use crate::plugin::file::Sha256;
 
 /// The whole config, and what is doubtful about it.
 #[derive(Debug)]
 pub struct Loaded {
     pub root: Node,
     pub warnings: Vec<Finding>,
+    pub files: Vec<LoadedFile>,
+}
+
+/// A file that a config was read from.
+#[derive(Clone, Debug)]
+pub struct LoadedFile {
+    /// As `--config` names it.
+    pub path: PathBuf,
+    /// What was in it.
+    pub sha256: Sha256,
 }
 
 /// Loads and merges `--config` values in order (`path`, `file:path`, `env:NAME`, `yaml:text`; maps merge, all else is
 /// replaced), then applies `--set` values (`a::b::c=value` or `a.b.c=value`; the value is YAML), then expands references.
 pub fn load(configs: &[String], sets: &[String], env: Env<'_>) -> Result<Loaded, ConfigError> {
     let mut root = Node::default();
+    let mut files = Vec::new();
     for config in configs {
-        let node = parse(&Arc::new(source(config, env)?))?;
+        let source = source(config, env)?;
+        let sha256 = Sha256::of(source.text.as_bytes());
+        files.extend(file(config).map(|path| LoadedFile { path, sha256 }));
+        let node = parse(&Arc::new(source))?;
         if !matches!(node.value, Value::Map(_)) && !node.is_null() {
             return Err(node
                 .finding("a config is a map of sections (receivers, exporters, service, …)")
@@ -42,11 +57,11 @@ pub fn load(configs: &[String], sets: &[String], env: Env<'_>) -> Result<Loaded,
     root.set_paths(KeyPath::default());
     let mut root = expand(root, env, &mut warnings)?;
     root.set_paths(KeyPath::default());
-    Ok(Loaded { root, warnings })
+    Ok(Loaded { root, warnings, files })
 }
 
 /// The file that a `--config` value names, if it names one.
-pub fn file(config: &str) -> Option<PathBuf> {
+fn file(config: &str) -> Option<PathBuf> {
     match config.split_once(':') {
         Some(("yaml" | "env" | "http" | "https", _)) => None,
         Some(("file", path)) => Some(path.into()),

@@ -1,6 +1,6 @@
 //! The config as a tree, each node with its place.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     ConfigError, Finding, KeyPath, Location, de,
@@ -175,6 +175,26 @@ impl Node {
         node
     }
 
+    /// Whether both say the same, wherever they stand and in whatever order their keys are.
+    pub(crate) fn says_as(&self, other: &Node) -> bool {
+        let same = match (&self.value, &other.value) {
+            (Value::Scalar(one), Value::Scalar(other)) => one == other,
+            (Value::List(one), Value::List(other)) => {
+                one.len() == other.len() && std::iter::zip(one, other).all(|(one, other)| one.says_as(other))
+            }
+            (Value::Map(one), Value::Map(other)) => {
+                let known: BTreeMap<&str, &Node> =
+                    other.iter().map(|entry| (entry.key.as_str(), &entry.node)).collect();
+                let is_known = |entry: &Entry| {
+                    known.get(entry.key.as_str()).is_some_and(|node| entry.node.says_as(node))
+                };
+                one.len() == other.len() && one.iter().all(is_known)
+            }
+            _ => false,
+        };
+        same && self.original == other.original
+    }
+
     /// To be called when the tree is whole.
     pub(super) fn set_paths(&mut self, path: KeyPath) {
         match &mut self.value {
@@ -261,4 +281,25 @@ fn from_json(value: serde_json::Value) -> Node {
         ),
     };
     value.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(one: &str, other: &str, expected: bool) {
+        let [one, other] = [one, other].map(|text| Node::parse("otel.yaml", text).unwrap());
+        assert_eq!(one.says_as(&other), expected);
+    }
+
+    /// A config is read again: what only looks different has not changed.
+    #[test]
+    fn nodes_say_the_same_whatever_their_layout() {
+        check("a: 1\nb: [x, {c: 2}]", "# Moved.\nb:\n  - x\n  - c: 2\na: 1", true);
+        check("a: 1", "a: 1\nb:", false);
+        check("a: [1, 2]", "a: [2, 1]", false);
+        check("a: 1", "a: \"1\"", false);
+        check("a: {b: 1}", "a: [b, 1]", false);
+    }
 }

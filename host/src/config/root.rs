@@ -10,7 +10,7 @@ use super::{
     admin::AdminConfig,
     check::check,
     expand::Env,
-    load::{Loaded, load},
+    load::{Loaded, LoadedFile, load},
     nearest::did_you_mean,
     telemetry::TelemetryConfig,
 };
@@ -42,10 +42,12 @@ pub struct Opened {
     /// Those that its components use.
     pub plugins: Plugins,
     pub warnings: Vec<Finding>,
+    /// What it was read from.
+    pub files: Vec<LoadedFile>,
 }
 
 /// What runs, of all that is defined.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ServiceConfig {
     pub extensions: Vec<ComponentId>,
     pub pipelines: BTreeMap<PipelineId, PipelineConfig>,
@@ -87,7 +89,7 @@ impl Config {
         env: Env<'_>,
         registry: &Registry,
     ) -> Result<Opened, ConfigError> {
-        let Loaded { root, mut warnings } = load(configs, sets, env)?;
+        let Loaded { root, mut warnings, files } = load(configs, sets, env)?;
         let (config, mut findings) = Config::read(&root);
         let mut registry = registry.clone();
         let (plugins, wrong) = Plugins::load(&config).await;
@@ -107,7 +109,7 @@ impl Config {
         match ConfigError::from_findings(findings) {
             Ok(()) => {
                 warnings.extend(doubts);
-                Ok(Opened { config, registry, plugins, warnings })
+                Ok(Opened { config, registry, plugins, warnings, files })
             }
             Err(error) => Err(error.after(warnings)),
         }

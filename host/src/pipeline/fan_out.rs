@@ -2,19 +2,33 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use futures::future::join_all;
 
-use super::{Batch, Consumer, Refused};
+use super::{Batch, Consumer, Refused, lead::Lead};
 use crate::receipt::Failure;
 
 /// Hands each batch to every destination. The destinations stand in the order of the pipeline's accounts.
 pub struct FanOut {
-    destinations: Box<[Arc<dyn Consumer>]>,
+    destinations: ArcSwap<Vec<Destination>>,
+}
+
+/// One of them.
+pub struct Destination {
+    pub to: Arc<dyn Consumer>,
+    /// Keeps it open, if it asks who leads to it.
+    pub lead: Option<Lead>,
 }
 
 impl FanOut {
     pub fn new(destinations: Vec<Arc<dyn Consumer>>) -> FanOut {
-        FanOut { destinations: destinations.into() }
+        let destinations = destinations.into_iter().map(|to| Destination { to, lead: None });
+        FanOut { destinations: ArcSwap::from_pointee(destinations.collect()) }
+    }
+
+    /// From the next batch on; those under way go where they went. As many, in the same order.
+    pub fn lead_to(&self, destinations: Vec<Destination>) {
+        self.destinations.store(Arc::new(destinations));
     }
 }
 
@@ -23,11 +37,12 @@ impl Consumer for FanOut {
     /// Refuses only what every destination refuses: were one refusal enough, the sender's retry would reach the other
     /// destinations twice. What a single destination refuses is dropped for that destination and counted there.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        if let [only] = &*self.destinations {
-            return only.consume(batch).await;
+        let destinations = self.destinations.load_full();
+        if let [only] = destinations.as_slice() {
+            return only.to.consume(batch).await;
         }
-        let parts = batch.fan_out(self.destinations.len());
-        let calls = std::iter::zip(&self.destinations, parts).map(|(next, part)| next.consume(part));
+        let parts = batch.fan_out(destinations.len());
+        let calls = std::iter::zip(destinations.iter(), parts).map(|(next, part)| next.to.consume(part));
         gather(join_all(calls).await)
     }
 }

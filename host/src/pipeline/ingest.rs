@@ -1,14 +1,15 @@
 //! The start of every pipeline: what a receiver hands its decoded requests to.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use futures::future::join_all;
 use serde::Deserialize;
 use wire::Signal;
 
-use super::{Batch, Consumer, Metadata, Refused};
+use super::{Batch, Consumer, Metadata, Refused, lead::Lead};
 use crate::{
-    receipt::{Failure, Receipt, ledger::Account},
+    receipt::{Failure, Reason, Receipt, ledger::Account},
     telemetry::{ReceiverMetrics, Telemetry},
 };
 
@@ -28,6 +29,8 @@ pub enum Acknowledge {
 pub struct Entrance {
     pub first: Arc<dyn Consumer>,
     pub accounts: Arc<[Arc<Account>]>,
+    /// Keeps the pipeline open, if it asks who leads to it.
+    pub lead: Option<Lead>,
 }
 
 /// Where one receiver's requests enter the pipelines that name it. Cheap to clone.
@@ -37,42 +40,74 @@ pub struct Ingest(Arc<Inner>);
 struct Inner {
     receiver: String,
     telemetry: Arc<Telemetry>,
-    entrances: [Vec<Entrance>; 3],
+    entrances: Entrances,
 }
+
+/// Of traces, metrics and logs. A request looks them up once.
+type Entrances = [ArcSwap<Vec<Entrance>>; 3];
 
 impl Ingest {
     /// `entrances` holds the pipelines of traces, metrics and logs, in this order.
     pub fn new(receiver: &str, telemetry: Arc<Telemetry>, entrances: [Vec<Entrance>; 3]) -> Ingest {
+        let entrances = entrances.map(ArcSwap::from_pointee);
         Ingest(Arc::new(Inner { receiver: receiver.to_owned(), telemetry, entrances }))
+    }
+
+    /// From the next request on; those under way go where they went.
+    pub fn lead_to(&self, entrances: [Vec<Entrance>; 3]) {
+        for (known, entrances) in std::iter::zip(&self.0.entrances, entrances) {
+            known.store(Arc::new(entrances));
+        }
     }
 
     /// For who tries a connector: all that it emits goes to one place, and is in no account.
     pub fn of_one(receiver: &str, telemetry: &Arc<Telemetry>, first: Arc<dyn Consumer>) -> Ingest {
-        let entrance = |_| vec![Entrance { first: first.clone(), accounts: [].into() }];
+        let entrance = |_| vec![Entrance { first: first.clone(), accounts: [].into(), lead: None }];
         Ingest::new(receiver, telemetry.clone(), Signal::ALL.map(entrance))
     }
 
-    /// Whether any pipeline of this signal names the receiver.
+    /// Whether any pipeline of this signal names the receiver now.
     pub fn takes(&self, signal: Signal) -> bool {
-        self.0.entrances.get(signal as usize).is_some_and(|entrances| !entrances.is_empty())
+        !self.0.entrances(signal).is_empty()
     }
 
     /// One way in: a signal over a transport (`grpc`, `http`), with its counters.
     pub fn door(&self, signal: Signal, transport: &'static str, acknowledge: Acknowledge) -> Door {
-        let metrics = ReceiverMetrics::new(&self.0.telemetry, &self.0.receiver, transport, signal);
-        let entrances = self.0.entrances.get(signal as usize).cloned().unwrap_or_default();
-        Door { entrances, acknowledge, metrics }
+        let door = Door { ingest: self.0.clone(), signal, transport, acknowledge, metrics: OnceLock::new() };
+        if door.is_open() {
+            door.metrics();
+        }
+        door
+    }
+}
+
+impl Inner {
+    fn entrances(&self, signal: Signal) -> Arc<Vec<Entrance>> {
+        self.entrances.get(signal as usize).map(ArcSwap::load_full).unwrap_or_default()
     }
 }
 
 /// Takes requests of one signal from one transport.
 pub struct Door {
-    entrances: Vec<Entrance>,
+    ingest: Arc<Inner>,
+    signal: Signal,
+    transport: &'static str,
     acknowledge: Acknowledge,
-    metrics: ReceiverMetrics,
+    /// Of a door that was open once.
+    metrics: OnceLock<ReceiverMetrics>,
 }
 
 impl Door {
+    /// Whether it leads anywhere now.
+    pub fn is_open(&self) -> bool {
+        !self.ingest.entrances(self.signal).is_empty()
+    }
+
+    fn metrics(&self) -> &ReceiverMetrics {
+        let Inner { receiver, telemetry, .. } = &*self.ingest;
+        self.metrics.get_or_init(|| ReceiverMetrics::new(telemetry, receiver, self.transport, self.signal))
+    }
+
     /// Hands one checked request to every pipeline and waits until it may be answered. An error means that nobody
     /// took it: the sender still owns every item.
     pub async fn submit(&self, data: wire::Batch) -> Result<(), Failure> {
@@ -88,8 +123,8 @@ impl Door {
         let items = data.items();
         let outcome = self.hand_on(data, metadata).await;
         match &outcome {
-            Ok(()) => self.metrics.accepted.increment(items as u64),
-            Err(_) => self.metrics.refused.increment(items as u64),
+            Ok(()) => self.metrics().accepted.increment(items as u64),
+            Err(_) => self.metrics().refused.increment(items as u64),
         }
         outcome
     }
@@ -123,7 +158,13 @@ impl Door {
 
     /// Gives each pipeline its own batch of the same data.
     async fn give(&self, batch: impl Fn(&Arc<[Arc<Account>]>) -> Batch) -> Result<(), Failure> {
-        let calls = self.entrances.iter().map(|entrance| entrance.first.consume(batch(&entrance.accounts)));
+        let entrances = self.ingest.entrances(self.signal);
+        if entrances.is_empty() {
+            // There was one a moment ago: asked again, the sender hears that there is none.
+            let message = format!("no pipeline takes {} from here any more", self.signal);
+            return Err(Failure::retryable(Reason::Shutdown, message));
+        }
+        let calls = entrances.iter().map(|entrance| entrance.first.consume(batch(&entrance.accounts)));
         let outcomes = join_all(calls).await;
         let all_refused = outcomes.iter().all(Result::is_err);
         let mut answer = Ok(());
@@ -150,21 +191,26 @@ impl Door {
         let items = batch.items() as u64;
         match self.give(|accounts| batch.enter_another(accounts)).await {
             Ok(()) => {
-                self.metrics.accepted.increment(items);
+                self.metrics().accepted.increment(items);
                 batch.delivered();
                 Ok(())
             }
             Err(failure) => {
-                self.metrics.refused.increment(items);
+                self.metrics().refused.increment(items);
                 Err(batch.refused(failure))
             }
         }
     }
 
-    /// Hands on what was made on the way. There is no sender who could send it again: what a pipeline refuses is dropped.
+    /// Hands on what was made on the way. There is no sender who could send it again: what a pipeline refuses is dropped. What
+    /// no pipeline takes goes nowhere.
     pub async fn bring(&self, data: wire::Batch) {
-        self.metrics.accepted.increment(data.items() as u64);
-        let calls = self.entrances.iter().map(|entrance| async {
+        if !self.is_open() {
+            return;
+        }
+        self.metrics().accepted.increment(data.items() as u64);
+        let entrances = self.ingest.entrances(self.signal);
+        let calls = entrances.iter().map(|entrance| async {
             let batch = Batch::enter(data.clone(), Receipt::unawaited(), entrance.accounts.clone());
             if let Err(refused) = entrance.first.consume(batch).await {
                 let Refused { batch, failure } = *refused;

@@ -35,7 +35,7 @@ pub struct PluginConnector {
 struct Junction {
     pool: Arc<Pool>,
     /// Into the pipelines of traces, metrics and logs.
-    doors: [Option<Door>; 3],
+    doors: [Door; 3],
 }
 
 impl PluginConnector {
@@ -47,9 +47,7 @@ impl PluginConnector {
         ingest: &Ingest,
     ) -> anyhow::Result<PluginConnector> {
         let pool = settings.pool(plugin, Role::Connector, telemetry).await?;
-        let door = |signal| {
-            ingest.takes(signal).then(|| ingest.door(signal, Door::CONNECTOR, Acknowledge::Accepted))
-        };
+        let door = |signal| ingest.door(signal, Door::CONNECTOR, Acknowledge::Accepted);
         let doors = Signal::ALL.map(door);
         let junction = Arc::new(Junction { pool, doors });
         let tending = Tending::start(&junction.pool, junction.clone()).await?;
@@ -132,7 +130,7 @@ impl Junction {
                 let wrong = format!("it passed on {signal}, which it does not say that it emits");
                 let error = CallError::new(CallErrorKind::WrongAnswer, wrong);
                 self.pool.metrics.report(&self.pool.plugin(), &error, "they go nowhere");
-            } else if let Some(door) = self.doors.get(signal as usize).and_then(Option::as_ref) {
+            } else if let Some(door) = self.doors.get(signal as usize) {
                 door.bring(data).await;
             }
         }

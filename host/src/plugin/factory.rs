@@ -50,7 +50,7 @@ impl PluginType {
     pub const KINDS: [Kind; 3] = [Kind::Processor, Kind::Exporter, Kind::Connector];
 
     /// The sections that its components stand in.
-    fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         match self.plugin.role {
             Role::Processor | Role::Sampler => Kind::Processor,
             Role::Exporter => Kind::Exporter,
@@ -109,6 +109,22 @@ impl PluginType {
             sending.sending_queue.num_consumers = num_consumers;
         }
         sending.settings().map_err(|error| error.within(config))
+    }
+
+    /// How its exporter wants to be fed with this config.
+    ///
+    /// # Errors
+    /// When the config is wrong.
+    pub fn sending_settings(&self, config: &Node) -> Result<SendingSettings, ConfigError> {
+        self.sending(config, &self.adapted(config, None)?)
+    }
+
+    /// Whether a component of this type is what runs, if that was started with `before`.
+    pub fn is_run_by(&self, live: &Live, before: &PluginType) -> bool {
+        let settings = |of: &PluginType| (of.limits.clone(), of.grants.clone(), of.on_failure);
+        live.running().plugin.sha256 == self.plugin.sha256
+            && settings(self) == settings(before)
+            && self.builtin.map(Builtin::name) == before.builtin.map(Builtin::name)
     }
 
     fn is_called(&self, name: &str) -> bool {

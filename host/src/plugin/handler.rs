@@ -1,6 +1,6 @@
 //! The listener behind a plugin's `http-handler`: the host owns the socket, the guest answers GETs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{
@@ -21,6 +21,9 @@ use crate::server::listen;
 /// Requests that wait for a guest at a time; others are told to come again.
 const WAITING_LIMIT: usize = 64;
 
+/// For so long an asker that does not read its answer is waited for.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Answers until it is stopped.
 pub(super) struct Handler {
     stop: CancellationToken,
@@ -32,9 +35,28 @@ struct Answers {
     room: Semaphore,
 }
 
+impl Pool {
+    /// Where its config says, if its plugin answers HTTP.
+    pub(super) async fn listen(self: &Arc<Pool>) -> anyhow::Result<()> {
+        if self.plugin().answers_http() {
+            *self.handler.lock().await = Handler::start(self).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether it did listen.
+    pub(super) async fn stop_listening(&self) -> bool {
+        let handler = self.handler.lock().await.take();
+        if let Some(handler) = &handler {
+            handler.shutdown().await;
+        }
+        handler.is_some()
+    }
+}
+
 impl Handler {
     /// Listens at the key `endpoint` of the component's config; nowhere if there is none.
-    pub(super) async fn start(pool: &Arc<Pool>) -> anyhow::Result<Option<Handler>> {
+    async fn start(pool: &Arc<Pool>) -> anyhow::Result<Option<Handler>> {
         let Some(endpoint) = endpoint(&pool.current().settings.config) else { return Ok(None) };
         let listeners = listen(&endpoint)
             .await
@@ -54,11 +76,11 @@ impl Handler {
         Ok(Some(handler))
     }
 
-    /// Finishes the requests under way.
-    pub(super) async fn shutdown(&self) {
+    /// Finishes the requests under way, in time.
+    async fn shutdown(&self) {
         self.stop.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
+        let _ = tokio::time::timeout(CLOSING_TIMEOUT, self.tasks.wait()).await;
     }
 }
 

@@ -52,6 +52,11 @@ impl Pool {
 }
 
 impl Live {
+    /// Whether both are one component, of one pipeline.
+    pub fn is(&self, other: &Live) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Its id.
     pub fn component(&self) -> &str {
         &self.0.component
@@ -111,6 +116,19 @@ impl Live {
     /// to the former, which comes back if the verdict is against the new one.
     pub fn admit(&self, next: Prepared, probation: Option<Arc<Probation>>) {
         self.0.advance(next.0, probation);
+    }
+
+    /// Ends what answers HTTP for it, so that another may listen there. Whether there was anything.
+    pub async fn stop_listening(&self) -> bool {
+        self.0.stop_listening().await
+    }
+
+    /// Answers HTTP again.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn listen(&self) -> anyhow::Result<()> {
+        self.0.listen().await
     }
 
     /// Returns when no instance of a former generation is left.

@@ -31,6 +31,7 @@ use super::{
     config::OnFailure,
     failure::{CallError, CallErrorKind},
     generation::Generation,
+    handler::Handler,
     imports::traces::TraceBatch,
     instance::{Instance, Undone},
     metrics::PluginMetrics,
@@ -55,6 +56,8 @@ pub(super) struct Pool {
     has_candidate: AtomicBool,
     /// Who takes what came of calls that nobody waits for.
     pub(super) settle: OnceLock<Weak<dyn Settle>>,
+    /// What answers HTTP for it, if anything does.
+    pub(super) handler: tokio::sync::Mutex<Option<Handler>>,
     slots: Box<[tokio::sync::Mutex<Slot>]>,
     /// Slots that no call uses, the warmest last.
     idle: Mutex<Vec<usize>>,
@@ -116,6 +119,7 @@ impl Pool {
             candidate: ArcSwapOption::empty(),
             has_candidate: AtomicBool::new(false),
             settle: OnceLock::new(),
+            handler: tokio::sync::Mutex::default(),
             slots: (0..instances).map(|_| tokio::sync::Mutex::new(None)).collect(),
             idle: Mutex::new((0..instances).rev().collect()),
             free: Semaphore::new(instances),

@@ -6,10 +6,7 @@ use std::{sync::Arc, time::Instant};
 use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    handler::Handler,
-    pool::{Outcome, Pool},
-};
+use super::pool::{Outcome, Pool};
 
 /// Takes what came of calls that no sender waits for.
 #[async_trait::async_trait]
@@ -23,24 +20,21 @@ pub(super) struct Tending {
     settle: Arc<dyn Settle>,
     stop: CancellationToken,
     task: Mutex<Option<JoinHandle<()>>>,
-    handler: Option<Handler>,
 }
 
 impl Tending {
     pub(super) async fn start(pool: &Arc<Pool>, settle: Arc<dyn Settle>) -> anyhow::Result<Tending> {
-        let handler = if pool.plugin().answers_http() { Handler::start(pool).await? } else { None };
+        pool.listen().await?;
         // Set once: a pool is tended by one.
         let _ = pool.settle.set(Arc::downgrade(&settle));
         let stop = CancellationToken::new();
         let task = tokio::spawn(tend(pool.clone(), settle.clone(), stop.clone()));
-        Ok(Tending { pool: pool.clone(), settle, stop, task: Mutex::new(Some(task)), handler })
+        Ok(Tending { pool: pool.clone(), settle, stop, task: Mutex::new(Some(task)) })
     }
 
     /// Called when no batch will follow: settles what the guests still hold.
     pub(super) async fn shutdown(&self) {
-        if let Some(handler) = &self.handler {
-            handler.shutdown().await;
-        }
+        self.pool.stop_listening().await;
         self.stop.cancel();
         if let Some(task) = self.task.lock().await.take() {
             // It ends at its next wait. If it ended otherwise there is nothing to wait for.

@@ -51,9 +51,16 @@ pub enum Settlement {
 }
 
 impl Ledger {
+    /// There is one for each pipeline and destination, however often they are built anew.
     pub fn open(&self, pipeline: &str, destination: &str) -> Arc<Account> {
+        let mut accounts = self.accounts();
+        let is_it =
+            |account: &&Arc<Account>| account.pipeline == pipeline && account.destination == destination;
+        if let Some(account) = accounts.iter().find(is_it) {
+            return account.clone();
+        }
         let account = Arc::new(Account::new(pipeline, destination));
-        self.accounts().push(account.clone());
+        accounts.push(account.clone());
         account
     }
 

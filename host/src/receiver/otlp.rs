@@ -139,7 +139,7 @@ impl Receiver for OtlpReceiver {
             };
             bound.http = port.open(&self.id, running).await?;
         }
-        // Started once; a second start would have failed on the ports.
+        // Of the first start.
         let _ = self.bound.set(bound);
         Ok(())
     }

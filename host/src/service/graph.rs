@@ -1,204 +1,94 @@
-//! From a config to stages: exporters with their queues, a fan-out and the processors a pipeline, an ingest a receiver
-//! or connector.
+//! What runs: its parts, and how they lead to one another.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+mod build;
+mod parts;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use wire::Signal;
 
+pub(super) use build::{Plan, Revision, plan};
+pub(super) use parts::{Chain, Intake, Junction, Outlet};
+use parts::{MadeOf, Stage};
+
 use crate::{
-    component::{BuildContext, BuiltExporter, ComponentId, Registry},
-    config::{
-        Config, ConfigError, PipelineConfig, PipelineId,
-        flow::{self, Wave},
-    },
-    connector::Connector,
-    extension::Extensions,
-    pipeline::{Consumer, Ingest, fan_out::FanOut, ingest::Entrance},
-    processor::Processor,
-    receiver::Receiver,
-    sending::Sending,
-    telemetry::Telemetry,
+    component::ComponentId,
+    pipeline::{fan_out::Destination, ingest::Entrance},
+    plugin::Live,
 };
 
-/// What a config describes, built and ready to start.
+/// What a config describes. A part that a later config leaves as it is belongs to both graphs.
+#[derive(Default)]
 pub(super) struct Graph {
-    pub(super) receivers: Vec<Entry>,
+    pub(super) receivers: BTreeMap<ComponentId, Intake>,
     /// From the front to the back.
-    pub(super) waves: Vec<Stages>,
+    pub(super) waves: Vec<Wave>,
     /// One for each exporter that a pipeline names.
-    pub(super) sendings: BTreeMap<ComponentId, Arc<Sending>>,
+    pub(super) exporters: BTreeMap<ComponentId, Outlet>,
 }
 
 /// What may drain at one time, once what feeds it has drained: pipelines, then the connectors that only they feed.
 #[derive(Default)]
-pub(super) struct Stages {
-    /// Those of each pipeline, from the front to the back.
-    pub(super) processors: Vec<Vec<Arc<dyn Processor>>>,
-    pub(super) connectors: Vec<Arc<dyn Connector>>,
+pub(super) struct Wave {
+    pub(super) chains: Vec<Chain>,
+    pub(super) connectors: Vec<Junction>,
 }
 
-/// A receiver and its way into the pipelines.
-type Entry = (ComponentId, Box<dyn Receiver>, Ingest);
-
-/// What building takes.
-struct Builder<'a> {
-    config: &'a Config,
-    registry: &'a Registry,
-    telemetry: &'a Arc<Telemetry>,
-    extensions: &'a Extensions,
-}
-
-/// What has been built so far: all that a pipeline may lead to.
-#[derive(Default)]
-struct Built<'a> {
-    sendings: BTreeMap<ComponentId, Arc<Sending>>,
-    connectors: BTreeMap<ComponentId, Arc<dyn Connector>>,
-    entrances: Vec<(&'a PipelineId, &'a PipelineConfig, Entrance)>,
-}
-
-/// Builds what the pipelines use, from the back to the front.
-pub(super) async fn build(
-    config: &Config,
-    registry: &Registry,
-    telemetry: &Arc<Telemetry>,
-    extensions: &Extensions,
-) -> Result<Graph, ConfigError> {
-    let builder = Builder { config, registry, telemetry, extensions };
-    let mut built = Built { sendings: builder.sendings().await?, ..Built::default() };
-    let order = flow::waves(config).map_err(|cycle| ConfigError::new(cycle.to_string()))?;
-    let mut waves = VecDeque::new();
-    for wave in order.iter().rev() {
-        waves.push_front(builder.wave(wave, &mut built).await?);
-    }
-    let receivers = builder.receivers(&built)?;
-    Ok(Graph { receivers, waves: waves.into(), sendings: built.sendings })
-}
-
-impl Builder<'_> {
-    fn context<'a>(&'a self, id: &'a ComponentId) -> BuildContext<'a> {
-        BuildContext { id, telemetry: self.telemetry, extensions: self.extensions }
+impl Graph {
+    pub(super) fn chains(&self) -> impl Iterator<Item = &Chain> {
+        self.waves.iter().flat_map(|wave| &wave.chains)
     }
 
-    async fn sendings(&self) -> Result<BTreeMap<ComponentId, Arc<Sending>>, ConfigError> {
-        let mut sendings = BTreeMap::new();
-        for id in used(self.config, |pipeline| &pipeline.exporters) {
-            let signals = signals_of(self.config, |pipeline| pipeline.exporters.contains(&id));
-            if let (Some(node), Some(factory)) =
-                (self.config.exporters.get(&id), self.registry.exporter(&id.kind))
-            {
-                let BuiltExporter { exporter, sending } =
-                    factory.build(node, &self.context(&id)).await.map_err(|error| error.within(node))?;
-                let sending = Sending::start(&id.to_string(), &signals, exporter, &sending, self.telemetry);
-                sendings.insert(id, sending);
+    pub(super) fn connectors(&self) -> impl Iterator<Item = &Junction> {
+        self.waves.iter().flat_map(|wave| &wave.connectors)
+    }
+
+    fn connector(&self, id: &ComponentId) -> Option<&Junction> {
+        self.connectors().find(|connector| connector.id == *id)
+    }
+
+    /// Has everything lead where this graph has it lead, from the back to the front. Each batch goes one way or the other.
+    pub(super) fn connect(&self) {
+        for wave in self.waves.iter().rev() {
+            for connector in &wave.connectors {
+                connector.ingest.lead_to(self.entrances(&connector.id));
+            }
+            for chain in &wave.chains {
+                chain.end.lead_to(self.destinations(&chain.config.exporters));
             }
         }
-        Ok(sendings)
+        for (id, receiver) in &self.receivers {
+            receiver.ingest.lead_to(self.entrances(id));
+        }
     }
 
-    /// The connectors lead into pipelines of later waves, which have been built.
-    async fn wave<'a>(&self, wave: &Wave<'a>, built: &mut Built<'a>) -> Result<Stages, ConfigError> {
-        let mut stages = Stages::default();
-        for id in &wave.connectors {
-            if let (Some(node), Some(factory)) =
-                (self.config.connectors.get(id), self.registry.connector(&id.kind))
-            {
-                let ingest = self.ingest(id, built);
-                let connector = factory.build(node, &self.context(id), ingest).await;
-                let connector = connector.map_err(|error| error.within(node))?;
-                built.connectors.insert((*id).clone(), connector.clone());
-                stages.connectors.push(connector);
-            }
-        }
-        for (id, pipeline) in &wave.pipelines {
-            let end = self.end(id, pipeline, built);
-            let (entrance, processors) = self.processors(pipeline, end).await?;
-            built.entrances.push((id, pipeline, entrance));
-            stages.processors.push(processors);
-        }
-        Ok(stages)
-    }
-
-    /// A pipeline without its processors.
-    fn end(&self, id: &PipelineId, pipeline: &PipelineConfig, built: &Built<'_>) -> Entrance {
-        let mut accounts = Vec::new();
-        let mut consumers: Vec<Arc<dyn Consumer>> = Vec::new();
-        let exporters: BTreeSet<&ComponentId> = pipeline.exporters.iter().collect();
-        for exporter in exporters {
-            let sending = built.sendings.get(exporter).map(|sending| sending.clone() as Arc<dyn Consumer>);
-            let connector = || built.connectors.get(exporter).map(|known| known.clone() as Arc<dyn Consumer>);
-            if let Some(consumer) = sending.or_else(connector) {
-                accounts.push(self.telemetry.ledger.open(&id.to_string(), &exporter.to_string()));
-                consumers.push(consumer);
-            }
-        }
-        Entrance { first: Arc::new(FanOut::new(consumers)), accounts: accounts.into() }
+    /// In the order of the accounts: that of the ids.
+    fn destinations(&self, exporters: &[ComponentId]) -> Vec<Destination> {
+        let exporters: BTreeSet<&ComponentId> = exporters.iter().collect();
+        let destination = |id: &ComponentId| {
+            let exporter = self.exporters.get(id).map(Outlet::destination);
+            exporter.or_else(|| self.connector(id).map(Junction::destination))
+        };
+        exporters.into_iter().filter_map(destination).collect()
     }
 
     /// Into the pipelines that name the component as a receiver.
-    fn ingest(&self, id: &ComponentId, built: &Built<'_>) -> Ingest {
-        let of = |signal: Signal| -> Vec<Entrance> {
-            (built.entrances.iter())
-                .filter(|(pipeline, uses, _)| pipeline.signal == signal && uses.receivers.contains(id))
-                .map(|(_, _, entrance)| entrance.clone())
-                .collect()
-        };
-        Ingest::new(&id.to_string(), self.telemetry.clone(), Signal::ALL.map(of))
+    fn entrances(&self, id: &ComponentId) -> [Vec<Entrance>; 3] {
+        Signal::ALL.map(|signal| {
+            let chains = self.waves.iter().rev().flat_map(|wave| &wave.chains);
+            let of_signal = chains.filter(|chain| chain.id.signal == signal);
+            of_signal.filter(|chain| chain.config.receivers.contains(id)).map(Chain::entrance).collect()
+        })
     }
 
-    /// Puts the pipeline's processors before its end. Returns them from the front to the back.
-    async fn processors(
-        &self,
-        pipeline: &PipelineConfig,
-        end: Entrance,
-    ) -> Result<(Entrance, Vec<Arc<dyn Processor>>), ConfigError> {
-        let mut first = end.first;
-        let mut processors = VecDeque::new();
-        for id in pipeline.processors.iter().rev() {
-            if let (Some(node), Some(factory)) =
-                (self.config.processors.get(id), self.registry.processor(&id.kind))
-            {
-                let processor = factory
-                    .build(node, &self.context(id), first)
-                    .await
-                    .map_err(|error| error.within(node))?;
-                first = processor.clone();
-                processors.push_front(processor);
-            }
-        }
-        Ok((Entrance { first, accounts: end.accounts }, processors.into()))
+    /// The components that are plugins.
+    pub(super) fn lives(&self) -> Vec<Live> {
+        let stages = self.chains().flat_map(|chain| &chain.stages);
+        let processors = stages.filter_map(|stage| stage.processor.live());
+        let connectors = self.connectors().filter_map(|connector| connector.connector.live());
+        let exporters = self.exporters.values().filter_map(|exporter| exporter.sending.live());
+        processors.chain(connectors).chain(exporters).collect()
     }
-
-    fn receivers(&self, built: &Built<'_>) -> Result<Vec<Entry>, ConfigError> {
-        let mut receivers = Vec::new();
-        for id in used(self.config, |pipeline| &pipeline.receivers) {
-            if let (Some(node), Some(factory)) =
-                (self.config.receivers.get(&id), self.registry.receiver(&id.kind))
-            {
-                let ingest = self.ingest(&id, built);
-                let receiver = factory.build(node, &self.context(&id)).map_err(|error| error.within(node))?;
-                receivers.push((id, receiver, ingest));
-            }
-        }
-        Ok(receivers)
-    }
-}
-
-fn used<'a>(
-    config: &'a Config,
-    list: impl Fn(&'a PipelineConfig) -> &'a Vec<ComponentId>,
-) -> BTreeSet<ComponentId> {
-    config.service.pipelines.values().flat_map(list).cloned().collect()
-}
-
-fn signals_of(config: &Config, uses: impl Fn(&PipelineConfig) -> bool) -> Vec<Signal> {
-    let signals: BTreeSet<Signal> = (config.service.pipelines.iter())
-        .filter(|(_, pipeline)| uses(pipeline))
-        .map(|(id, _)| id.signal)
-        .collect();
-    signals.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The one task that changes what runs: what it is told by files, by signals and by operators it does one after another.
 
+mod reload;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     board::{Board, Entry},
     exchange::{NotReady, Ready, Trial, make_former_ready, make_ready, note},
-    status::{Attempt, Outcome, Reload, ReloadOutcome, Status},
+    status::{Attempt, Outcome, Reload, Status},
     watch::{Settled, Watch, WatchSettings, WatchedFile},
 };
 use crate::{
     admin::{Operator, OperatorError},
     component::{Factory as _, Registry},
-    config::{Config, Opened, expand::process_env},
+    config::{Config, Opened, load::LoadedFile},
     plugin::{Probation, Verdict, factory::Plugins},
     service::Service,
 };
@@ -49,6 +51,8 @@ pub struct Controller {
     config: Config,
     plugins: Plugins,
     sources: Sources,
+    /// What the config was read from first.
+    files: Vec<LoadedFile>,
     board: Arc<Board>,
     watch: Watch,
     settled: mpsc::Receiver<Settled>,
@@ -144,8 +148,10 @@ impl Controller {
         let (wishes_in, wishes) = mpsc::channel(WISHES_LIMIT);
         let board = Arc::new(Board::new());
         let control = Control { wishes: wishes_in, board: board.clone() };
-        let Opened { config, plugins, .. } = opened;
-        let controller = Controller { service, config, plugins, sources, board, watch, settled, wishes };
+        let Opened { config, plugins, files, .. } = opened;
+        let controller =
+            Controller { service, config, plugins, sources, files, board, watch, settled, wishes };
+        reload::note_success(&controller.service.telemetry);
         controller.show();
         controller.watch();
         (controller, control)
@@ -164,7 +170,7 @@ impl Controller {
 
     /// A file is another.
     async fn settle(&mut self, settled: Settled) {
-        if self.config_files().contains(&settled.path) {
+        if self.files.iter().any(|file| file.path == settled.path) {
             self.reload().await;
             return;
         }
@@ -308,18 +314,6 @@ impl Controller {
         attempt
     }
 
-    /// Reads the config again, and makes what runs what it says.
-    async fn reload(&mut self) -> Reload {
-        let Sources { configs, sets, registry } = &self.sources;
-        match Config::open(configs, sets, &process_env, registry).await {
-            Err(error) => self.board.reloaded(ReloadOutcome::Rejected, Some(error.in_a_line())),
-            Ok(_) => {
-                let why = "this takes a restart".to_owned();
-                self.board.reloaded(ReloadOutcome::Rejected, Some(why))
-            }
-        }
-    }
-
     /// Puts what runs on the board.
     fn show(&self) {
         let lives = self.service.lives();
@@ -338,12 +332,9 @@ impl Controller {
             let path = self.config.plugins.get(plugin.name())?.path.clone();
             Some(WatchedFile { path, known: Some(plugin.plugin().sha256) })
         });
-        let configs = self.config_files().into_iter().map(|path| WatchedFile { path, known: None });
+        let configs = self.files.iter();
+        let configs = configs.map(|file| WatchedFile { path: file.path.clone(), known: Some(file.sha256) });
         self.watch.set(plugins.chain(configs));
-    }
-
-    fn config_files(&self) -> Vec<PathBuf> {
-        self.sources.configs.iter().filter_map(|config| crate::config::load::file(config)).collect()
     }
 }
 

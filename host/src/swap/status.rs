@@ -42,6 +42,17 @@ pub enum ReloadOutcome {
     Rejected,
 }
 
+impl ReloadOutcome {
+    /// Also the `outcome` label of `spanloom_config_reloads`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReloadOutcome::Reloaded => "reloaded",
+            ReloadOutcome::Unchanged => "unchanged",
+            ReloadOutcome::Rejected => "rejected",
+        }
+    }
+}
+
 /// Of one plugin, in all components that use it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PluginStatus {

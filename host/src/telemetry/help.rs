@@ -1,6 +1,6 @@
 //! The `HELP` line of every metric.
 
-pub(super) const HELP: [(&str, &str); 35] = [
+pub(super) const HELP: [(&str, &str); 37] = [
     ("otelcol_receiver_accepted_spans", "Spans that a receiver took in."),
     ("otelcol_receiver_accepted_metric_points", "Data points that a receiver took in."),
     ("otelcol_receiver_accepted_log_records", "Log records that a receiver took in."),
@@ -35,6 +35,14 @@ pub(super) const HELP: [(&str, &str); 35] = [
     (
         "spanloom_plugin_swaps",
         "Attempts to replace a plugin, by outcome: swapped, unchanged, canary, rejected, rolled_back, shadowing.",
+    ),
+    (
+        "spanloom_config_reloads",
+        "How often the config was read again, by outcome: reloaded, unchanged, rejected.",
+    ),
+    (
+        "spanloom_config_last_success_timestamp_seconds",
+        "When the config was last read and what runs made what it says.",
     ),
     ("spanloom_plugin_recycled", "Instances that were replaced, by reason: calls, age, memory."),
     ("spanloom_plugin_breaker_open", "1 while a plugin that keeps failing is left alone, else 0."),

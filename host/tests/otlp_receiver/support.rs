@@ -96,7 +96,7 @@ impl Subject {
         let entrance = |signal: Signal| {
             let accounts = [telemetry.ledger.open(&signal.to_string(), "recorder")].into();
             let first: Arc<dyn Consumer> = pipeline.clone();
-            let entrance = Entrance { first, accounts };
+            let entrance = Entrance { first, accounts, lead: None };
             if signals.contains(&signal) { vec![entrance] } else { Vec::new() }
         };
         let ingest = Ingest::new("otlp", telemetry.clone(), Signal::ALL_OF_THEM.map(entrance));

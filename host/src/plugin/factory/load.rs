@@ -58,6 +58,18 @@ impl Plugins {
         self.types.iter()
     }
 
+    /// That which a component of this kind and type is.
+    pub fn find(&self, kind: Kind, name: &str) -> Option<&Arc<PluginType>> {
+        self.types.iter().find(|plugin| plugin.kind() == kind && plugin.is_called(name))
+    }
+
+    /// Has what is there of the same name make way for this one.
+    pub fn put(&mut self, plugin: Arc<PluginType>) {
+        for known in self.types.iter_mut().filter(|known| known.plugin.name == plugin.plugin.name) {
+            known.clone_from(&plugin);
+        }
+    }
+
     pub fn register(&self, registry: &mut Registry) {
         for plugin in &self.types {
             match plugin.kind() {

@@ -14,11 +14,11 @@ use crate::{
     receipt::{Failure, Reason},
 };
 
-/// A door for each signal that some pipeline takes from this receiver.
+/// A door for each signal.
 pub(super) struct Doors {
-    traces: Option<Door>,
-    metrics: Option<Door>,
-    logs: Option<Door>,
+    traces: Door,
+    metrics: Door,
+    logs: Door,
 }
 
 pub(super) struct Door {
@@ -28,19 +28,18 @@ pub(super) struct Door {
 
 impl Doors {
     pub(super) fn open(ingest: &Ingest, transport: &'static str, acknowledge: Acknowledge) -> Doors {
-        let door = |signal| {
-            let takes = ingest.takes(signal);
-            takes.then(|| Door { signal, ingest: ingest.door(signal, transport, acknowledge) })
-        };
+        let door = |signal| Door { signal, ingest: ingest.door(signal, transport, acknowledge) };
         Doors { traces: door(Signal::Traces), metrics: door(Signal::Metrics), logs: door(Signal::Logs) }
     }
 
+    /// None if no pipeline takes the signal from this receiver.
     pub(super) fn of(&self, signal: Signal) -> Option<&Door> {
-        match signal {
-            Signal::Traces => self.traces.as_ref(),
-            Signal::Metrics => self.metrics.as_ref(),
-            Signal::Logs => self.logs.as_ref(),
-        }
+        let door = match signal {
+            Signal::Traces => &self.traces,
+            Signal::Metrics => &self.metrics,
+            Signal::Logs => &self.logs,
+        };
+        door.ingest.is_open().then_some(door)
     }
 }
 

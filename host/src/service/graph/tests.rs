@@ -1,21 +1,28 @@
 //! Pipelines with processors, from a config to what arrives.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
-use wire::Signal;
 
 use super::*;
 use crate::{
-    component::{ConnectorFactory, ExporterFactory, Factory, ProcessorFactory, ReceiverFactory},
-    config::{Node, load::load},
+    component::{
+        BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, Factory, ProcessorFactory,
+        ReceiverFactory, Registry,
+    },
+    config::{Config, ConfigError, Node, Opened, load::load},
+    connector::Connector,
     exporter::{ExportError, Exported, Exporter},
+    extension::Extensions,
     pipeline::{
-        Batch, Refused,
+        Batch, Consumer, Ingest, Refused,
         ingest::{Acknowledge, Door},
     },
-    receiver::Running,
+    plugin::factory::Plugins,
+    processor::Processor,
+    receiver::{Receiver, Running},
     sending::SendingSettings,
+    telemetry::Telemetry,
 };
 
 /// What happened, in order.
@@ -179,11 +186,20 @@ async fn built(config: &str, sets: &[&str]) -> (Result<Graph, ConfigError>, Log)
         extensions: Vec::new(),
     };
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    let root = load(&[config.to_owned()], &sets, &|_| None).unwrap().root;
+    let opened = opened(config, &sets, registry);
+    let (plan, outcome) = plan(&opened, &Telemetry::new(), &Extensions::default(), &Graph::default()).await;
+    (outcome.map(|()| plan.graph), log)
+}
+
+fn opened(config: &str, sets: &[String], registry: Registry) -> Opened {
+    let root = load(&[config.to_owned()], sets, &|_| None).unwrap().root;
     let (config, findings) = Config::read(&root);
     assert!(findings.is_empty(), "{findings:?}");
-    let graph = build(&config, &registry, &Telemetry::new(), &Extensions::default()).await;
-    (graph, log)
+    Opened { config, registry, plugins: Plugins::default(), warnings: Vec::new(), files: Vec::new() }
+}
+
+fn ingest(graph: &Graph) -> &Ingest {
+    &graph.receivers.values().next().unwrap().ingest
 }
 
 fn noted(log: &Log) -> Vec<String> {
@@ -196,7 +212,7 @@ async fn each_pipeline_has_processors_of_its_own_in_their_order() {
     let (graph, log) = built(CONFIG, &[]).await;
     let graph = graph.unwrap();
     assert_eq!(noted(&log), ["build step/a", "build step/b", "build step/a"], "the back before the front");
-    let (_, _, ingest) = &graph.receivers[0];
+    let ingest = ingest(&graph);
     for (signal, expected) in [
         (Signal::Traces, ["step/b traces", "step/a traces", "export traces"].as_slice()),
         (Signal::Logs, &["step/a logs", "export logs"]),
@@ -241,7 +257,7 @@ async fn pipelines_that_connectors_join_are_built_from_the_back_to_the_front() {
     let (graph, log) = built(CONNECTED, &[]).await;
     let graph = graph.unwrap();
     assert_eq!(noted(&log), ["build step/c", "build link/2", "build step/b", "build link", "build step/a"]);
-    let (_, _, ingest) = &graph.receivers[0];
+    let ingest = ingest(&graph);
     let one = wire::Batch::decode(Signal::Traces, bytes::Bytes::from_static(ONE_ITEM)).unwrap();
     ingest.door(Signal::Traces, "grpc", Acknowledge::Delivered).submit(one).await.unwrap();
     let mut noted = noted(&log);
@@ -255,7 +271,7 @@ async fn pipelines_that_connectors_join_are_built_from_the_back_to_the_front() {
 async fn a_connector_drains_after_those_that_feed_it_and_before_those_it_feeds() {
     let (graph, log) = built(CONNECTED, &["service::pipelines::traces/2::receivers=[link]"]).await;
     let graph = graph.unwrap();
-    let (_, _, ingest) = &graph.receivers[0];
+    let ingest = ingest(&graph);
     let one = wire::Batch::decode(Signal::Traces, bytes::Bytes::from_static(ONE_ITEM)).unwrap();
     ingest.door(Signal::Traces, "grpc", Acknowledge::Delivered).submit(one).await.unwrap();
     noted(&log);
@@ -291,10 +307,11 @@ async fn what_goes_through_forward_is_owed_to_its_sender_behind_it() {
         ..Registry::default()
     };
     let telemetry = Telemetry::new();
-    let root = load(&[FORWARDED.to_owned()], &[], &|_| None).unwrap().root;
-    let (config, _) = Config::read(&root);
-    let graph = build(&config, &registry, &telemetry, &Extensions::default()).await.unwrap();
-    let (_, _, ingest) = &graph.receivers[0];
+    let opened = opened(FORWARDED, &[], registry);
+    let (Plan { graph, .. }, outcome) =
+        plan(&opened, &telemetry, &Extensions::default(), &Graph::default()).await;
+    outcome.unwrap();
+    let ingest = ingest(&graph);
     let one = wire::Batch::decode(Signal::Traces, bytes::Bytes::from_static(ONE_ITEM)).unwrap();
     ingest.door(Signal::Traces, "grpc", Acknowledge::Delivered).submit(one).await.unwrap();
     assert_eq!(noted(&log), ["export traces"]);

@@ -1,0 +1,308 @@
+//! From a config to a graph: exporters with their queues, then wave by wave from the back connectors, fan-outs and
+//! processors, then receivers. What the graph before has of it goes over into the new one.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tokio::time::Instant;
+use wire::Signal;
+
+use super::{Chain, Graph, Intake, Junction, MadeOf, Outlet, Stage, Wave};
+use crate::{
+    component::{BuildContext, BuiltExporter, ComponentId, Kind},
+    config::{
+        ConfigError, Node, Opened, PipelineConfig, PipelineId,
+        flow::{self, Wave as WaveConfig},
+    },
+    extension::Extensions,
+    pipeline::{Consumer, Ingest, fan_out::FanOut, lead::Leads},
+    plugin::{Live, Prepared},
+    receiver::Running,
+    sending::Sending,
+    service::changes::{Changes, What},
+    telemetry::Telemetry,
+};
+
+/// A graph that may take the place of the one before, and what is to be done when it does.
+#[derive(Default)]
+pub(in crate::service) struct Plan {
+    pub(in crate::service) graph: Graph,
+    /// Plugins that are changed in place.
+    pub(in crate::service) revisions: Vec<Revision>,
+    /// Plugins that listen no more where a new one does.
+    pub(in crate::service) silenced: Vec<Live>,
+    pub(in crate::service) changes: Changes,
+}
+
+/// A running plugin, and what it is to be.
+pub(in crate::service) struct Revision {
+    kind: Kind,
+    pub(in crate::service) live: Live,
+    pub(in crate::service) next: Prepared,
+}
+
+/// What building takes.
+struct Builder<'a> {
+    opened: &'a Opened,
+    telemetry: &'a Arc<Telemetry>,
+    extensions: &'a Extensions,
+    before: &'a Graph,
+    plan: Plan,
+}
+
+/// Builds what the pipelines use and is not there yet; nothing that runs is touched, but that a plugin stops listening
+/// where another is to listen. If something cannot be built, the plan is what has been built so far.
+pub(in crate::service) async fn plan(
+    opened: &Opened,
+    telemetry: &Arc<Telemetry>,
+    extensions: &Extensions,
+    before: &Graph,
+) -> (Plan, Result<(), ConfigError>) {
+    let mut builder = Builder { opened, telemetry, extensions, before, plan: Plan::default() };
+    let outcome = builder.build().await;
+    let mut plan = builder.plan;
+    for Revision { kind, live, .. } in &plan.revisions {
+        plan.changes.note(What::Changed, kind, live.component());
+    }
+    plan.changes.compare(before, &plan.graph);
+    (plan, outcome)
+}
+
+impl<'a> Builder<'a> {
+    async fn build(&mut self) -> Result<(), ConfigError> {
+        let opened = self.opened;
+        let exporters = used(opened, |pipeline| &pipeline.exporters);
+        for (id, known) in &self.before.exporters {
+            if !exporters.contains(id) {
+                self.silence(known.sending.live()).await;
+            }
+        }
+        for id in exporters {
+            self.exporter(id).await?;
+        }
+        let order = flow::waves(&opened.config).map_err(|cycle| ConfigError::new(cycle.to_string()))?;
+        for wave in order.iter().rev() {
+            self.wave(wave).await?;
+        }
+        for id in used(opened, |pipeline| &pipeline.receivers) {
+            self.receiver(id)?;
+        }
+        Ok(())
+    }
+
+    async fn exporter(&mut self, id: &ComponentId) -> Result<(), ConfigError> {
+        let Some(node) = self.opened.config.exporters.get(id) else { return Ok(()) };
+        let Some(factory) = self.opened.registry.exporter(&id.kind) else { return Ok(()) };
+        let signals = signals(self.opened, |pipeline| pipeline.exporters.contains(id));
+        let made_of = self.made_of(Kind::Exporter, id, node, [signals, Vec::new()]);
+        if let Some(known) = self.before.exporters.get(id) {
+            let live = known.sending.live();
+            let fed_alike = known.made_of.signals == made_of.signals
+                && made_of.plugin.as_ref().is_none_or(|plugin| {
+                    plugin.sending_settings(node).is_ok_and(|settings| settings == known.settings)
+                });
+            if fed_alike && self.is_had(&known.made_of, &made_of, live.as_ref()).await {
+                self.plan.graph.exporters.insert(id.clone(), Outlet { made_of, ..known.clone() });
+                return Ok(());
+            }
+            self.silence(live).await;
+        }
+        let built = factory.build(node, &self.context(id)).await.map_err(|error| error.within(node))?;
+        let BuiltExporter { exporter, sending: settings } = built;
+        let [signals, _] = &made_of.signals;
+        let sending = Sending::start(&id.to_string(), signals, exporter, &settings, self.telemetry);
+        let outlet = Outlet { made_of, settings, sending, leads: Leads::default() };
+        self.plan.graph.exporters.insert(id.clone(), outlet);
+        Ok(())
+    }
+
+    /// The connectors lead into pipelines of later waves, which have been built.
+    async fn wave(&mut self, wave: &WaveConfig<'_>) -> Result<(), ConfigError> {
+        self.plan.graph.waves.insert(0, Wave::default());
+        for id in &wave.connectors {
+            if let Some(junction) = self.connector(id).await?
+                && let Some(wave) = self.plan.graph.waves.first_mut()
+            {
+                wave.connectors.push(junction);
+            }
+        }
+        for (id, pipeline) in &wave.pipelines {
+            let chain = self.chain(id, pipeline).await?;
+            if let Some(wave) = self.plan.graph.waves.first_mut() {
+                wave.chains.push(chain);
+            }
+        }
+        Ok(())
+    }
+
+    async fn connector(&mut self, id: &ComponentId) -> Result<Option<Junction>, ConfigError> {
+        let Some(node) = self.opened.config.connectors.get(id) else { return Ok(None) };
+        let Some(factory) = self.opened.registry.connector(&id.kind) else { return Ok(None) };
+        let takes = signals(self.opened, |pipeline| pipeline.exporters.contains(id));
+        let emits = signals(self.opened, |pipeline| pipeline.receivers.contains(id));
+        let made_of = self.made_of(Kind::Connector, id, node, [takes, emits]);
+        if let Some(known) = self.before.connector(id) {
+            let live = known.connector.live();
+            if known.made_of.signals == made_of.signals
+                && self.is_had(&known.made_of, &made_of, live.as_ref()).await
+            {
+                return Ok(Some(Junction { made_of, ..known.clone() }));
+            }
+            self.silence(live).await;
+        }
+        let ingest = self.ingest(id);
+        let connector = factory.build(node, &self.context(id), ingest.clone()).await;
+        let connector = connector.map_err(|error| error.within(node))?;
+        let id = id.clone();
+        Ok(Some(Junction { id, made_of, connector, ingest, leads: Leads::default() }))
+    }
+
+    /// The chain that runs, if the pipeline has the same processors and leads to the same places still.
+    async fn kept_chain(&mut self, known: &Chain, pipeline: &PipelineConfig) -> Option<Chain> {
+        let destinations = |of: &PipelineConfig| of.exporters.iter().cloned().collect::<BTreeSet<_>>();
+        if known.config.processors != pipeline.processors
+            || destinations(&known.config) != destinations(pipeline)
+        {
+            return None;
+        }
+        let revisions = self.plan.revisions.len();
+        let mut chain = Chain { config: pipeline.clone(), ..known.clone() };
+        for stage in &mut chain.stages {
+            let node = self.opened.config.processors.get(&stage.id)?;
+            let made_of = self.made_of(Kind::Processor, &stage.id, node, <[Vec<Signal>; 2]>::default());
+            if !self.is_had(&stage.made_of, &made_of, stage.processor.live().as_ref()).await {
+                // Those before it are built anew, too.
+                self.plan.revisions.truncate(revisions);
+                return None;
+            }
+            stage.made_of = made_of;
+        }
+        Some(chain)
+    }
+
+    async fn chain(&mut self, id: &PipelineId, pipeline: &PipelineConfig) -> Result<Chain, ConfigError> {
+        if let Some(known) = self.before.chains().find(|chain| chain.id == *id) {
+            if let Some(kept) = self.kept_chain(known, pipeline).await {
+                return Ok(kept);
+            }
+            for stage in &known.stages {
+                self.silence(stage.processor.live()).await;
+            }
+        }
+        self.new_chain(id, pipeline).await
+    }
+
+    async fn new_chain(&mut self, id: &PipelineId, pipeline: &PipelineConfig) -> Result<Chain, ConfigError> {
+        let exporters: BTreeSet<&ComponentId> = pipeline.exporters.iter().collect();
+        let ledger = &self.telemetry.ledger;
+        let accounts = exporters.iter().map(|exporter| ledger.open(&id.to_string(), &exporter.to_string()));
+        let accounts = accounts.collect();
+        let end = Arc::new(FanOut::new(Vec::new()));
+        end.lead_to(self.plan.graph.destinations(&pipeline.exporters));
+        let mut stages = Vec::new();
+        let outcome = self.stages(pipeline, end.clone(), &mut stages).await;
+        stages.reverse();
+        let first = stages.first().map(|stage| stage.processor.clone() as Arc<dyn Consumer>);
+        let first = first.unwrap_or_else(|| end.clone());
+        let (id, config, leads) = (id.clone(), pipeline.clone(), Leads::default());
+        let chain = Chain { id, config, stages, end, leads, first, accounts };
+        if let Err(error) = outcome {
+            for stage in &chain.stages {
+                stage.processor.shutdown(Instant::now()).await;
+            }
+            return Err(error);
+        }
+        Ok(chain)
+    }
+
+    /// Puts the pipeline's processors before its end, the last first.
+    async fn stages(
+        &mut self,
+        pipeline: &PipelineConfig,
+        end: Arc<FanOut>,
+        stages: &mut Vec<Stage>,
+    ) -> Result<(), ConfigError> {
+        let mut next: Arc<dyn Consumer> = end;
+        for id in pipeline.processors.iter().rev() {
+            let Some(node) = self.opened.config.processors.get(id) else { continue };
+            let Some(factory) = self.opened.registry.processor(&id.kind) else { continue };
+            let built = factory.build(node, &self.context(id), next).await;
+            let processor = built.map_err(|error| error.within(node))?;
+            next = processor.clone();
+            let made_of = self.made_of(Kind::Processor, id, node, <[Vec<Signal>; 2]>::default());
+            stages.push(Stage { id: id.clone(), made_of, processor });
+        }
+        Ok(())
+    }
+
+    fn receiver(&mut self, id: &ComponentId) -> Result<(), ConfigError> {
+        let Some(node) = self.opened.config.receivers.get(id) else { return Ok(()) };
+        let Some(factory) = self.opened.registry.receiver(&id.kind) else { return Ok(()) };
+        let made_of = self.made_of(Kind::Receiver, id, node, <[Vec<Signal>; 2]>::default());
+        let known = self.before.receivers.get(id);
+        let intake = match known {
+            Some(known) if known.made_of.is_still(&made_of, None) => known.clone(),
+            known => {
+                let receiver = factory.build(node, &self.context(id)).map_err(|error| error.within(node))?;
+                // What the old one has under way goes where the new one's requests go.
+                let ingest = known.map_or_else(|| self.ingest(id), |known| known.ingest.clone());
+                Intake { made_of, receiver: receiver.into(), ingest, running: Running::default() }
+            }
+        };
+        self.plan.graph.receivers.insert(id.clone(), intake);
+        Ok(())
+    }
+
+    /// Whether what runs is what is asked for, or can be changed to it where it is.
+    async fn is_had(&mut self, known: &MadeOf, next: &MadeOf, live: Option<&Live>) -> bool {
+        if known.is_still(next, live) {
+            return true;
+        }
+        let (Some(live), Some(_), Some(plugin)) = (live, &known.plugin, &next.plugin) else { return false };
+        match plugin.prepare(live, &next.node).await {
+            Ok(next) => {
+                self.plan.revisions.push(Revision { kind: plugin.kind(), live: live.clone(), next });
+                true
+            }
+            // If it is no better when it is built anew, that is the error.
+            Err(why) => {
+                tracing::info!(component = live.component(), "is built anew: {}", why.in_a_line());
+                false
+            }
+        }
+    }
+
+    /// One address is listened on by one.
+    async fn silence(&mut self, live: Option<Live>) {
+        if let Some(live) = live
+            && live.stop_listening().await
+        {
+            self.plan.silenced.push(live);
+        }
+    }
+
+    fn made_of(&self, kind: Kind, id: &ComponentId, node: &Node, signals: [Vec<Signal>; 2]) -> MadeOf {
+        MadeOf { node: node.clone(), plugin: self.opened.plugins.find(kind, &id.kind).cloned(), signals }
+    }
+
+    fn context<'b>(&self, id: &'b ComponentId) -> BuildContext<'b>
+    where
+        'a: 'b,
+    {
+        BuildContext { id, telemetry: self.telemetry, extensions: self.extensions }
+    }
+
+    fn ingest(&self, id: &ComponentId) -> Ingest {
+        Ingest::new(&id.to_string(), self.telemetry.clone(), self.plan.graph.entrances(id))
+    }
+}
+
+fn used(opened: &Opened, list: impl Fn(&PipelineConfig) -> &Vec<ComponentId>) -> BTreeSet<&ComponentId> {
+    opened.config.service.pipelines.values().flat_map(list).collect()
+}
+
+fn signals(opened: &Opened, uses: impl Fn(&PipelineConfig) -> bool) -> Vec<Signal> {
+    let pipelines = &opened.config.service.pipelines;
+    let signals: BTreeSet<Signal> =
+        pipelines.iter().filter(|(_, pipeline)| uses(pipeline)).map(|(id, _)| id.signal).collect();
+    signals.into_iter().collect()
+}

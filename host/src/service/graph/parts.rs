@@ -1,0 +1,129 @@
+//! The parts of a graph. Clones are the same part; what it was made of may differ, where it was changed in place.
+
+use std::sync::Arc;
+
+use wire::Signal;
+
+use crate::{
+    component::ComponentId,
+    config::{Node, PipelineConfig, PipelineId},
+    connector::Connector,
+    pipeline::{
+        Consumer, Ingest,
+        fan_out::{Destination, FanOut},
+        ingest::Entrance,
+        lead::Leads,
+    },
+    plugin::{Live, factory::PluginType},
+    processor::Processor,
+    receipt::ledger::Account,
+    receiver::{Receiver, Running},
+    sending::{Sending, SendingSettings},
+};
+
+/// What tells whether a part is still the one that a config asks for.
+#[derive(Clone, Default)]
+pub(in crate::service) struct MadeOf {
+    pub(in crate::service) node: Node,
+    /// If it is a plugin.
+    pub(in crate::service) plugin: Option<Arc<PluginType>>,
+    /// Of exporters and connectors: what they are given, and what they pass on.
+    pub(in crate::service) signals: [Vec<Signal>; 2],
+}
+
+/// A receiver and its way into the pipelines.
+#[derive(Clone)]
+pub(in crate::service) struct Intake {
+    pub(in crate::service) made_of: MadeOf,
+    pub(in crate::service) receiver: Arc<dyn Receiver>,
+    pub(in crate::service) ingest: Ingest,
+    pub(in crate::service) running: Running,
+}
+
+/// A pipeline: its processors, and what they lead to.
+#[derive(Clone)]
+pub(in crate::service) struct Chain {
+    pub(in crate::service) id: PipelineId,
+    pub(in crate::service) config: PipelineConfig,
+    /// From the front to the back.
+    pub(in crate::service) stages: Vec<Stage>,
+    pub(in crate::service) end: Arc<FanOut>,
+    pub(in crate::service) leads: Leads,
+    pub(super) first: Arc<dyn Consumer>,
+    pub(super) accounts: Arc<[Arc<Account>]>,
+}
+
+#[derive(Clone)]
+pub(in crate::service) struct Stage {
+    pub(in crate::service) id: ComponentId,
+    pub(in crate::service) made_of: MadeOf,
+    pub(in crate::service) processor: Arc<dyn Processor>,
+}
+
+/// A connector and its way into the pipelines behind it.
+#[derive(Clone)]
+pub(in crate::service) struct Junction {
+    pub(in crate::service) id: ComponentId,
+    pub(in crate::service) made_of: MadeOf,
+    pub(in crate::service) connector: Arc<dyn Connector>,
+    pub(in crate::service) ingest: Ingest,
+    pub(in crate::service) leads: Leads,
+}
+
+/// An exporter with its queue.
+#[derive(Clone)]
+pub(in crate::service) struct Outlet {
+    pub(in crate::service) made_of: MadeOf,
+    pub(in crate::service) settings: SendingSettings,
+    pub(in crate::service) sending: Arc<Sending>,
+    pub(in crate::service) leads: Leads,
+}
+
+impl MadeOf {
+    /// Whether what was made of this, and is `live` if it is a plugin, is what `next` asks for.
+    pub(super) fn is_still(&self, next: &MadeOf, live: Option<&Live>) -> bool {
+        let same_type = match (&self.plugin, &next.plugin, live) {
+            (None, None, _) => true,
+            (Some(before), Some(next), Some(live)) => next.is_run_by(live, before),
+            _ => false,
+        };
+        same_type && self.signals == next.signals && self.node.says_as(&next.node)
+    }
+}
+
+impl Intake {
+    pub(in crate::service) fn is(&self, other: &Intake) -> bool {
+        Arc::ptr_eq(&self.receiver, &other.receiver)
+    }
+}
+
+impl Chain {
+    pub(in crate::service) fn is(&self, other: &Chain) -> bool {
+        Arc::ptr_eq(&self.end, &other.end)
+    }
+
+    pub(super) fn entrance(&self) -> Entrance {
+        let (first, accounts) = (self.first.clone(), self.accounts.clone());
+        Entrance { first, accounts, lead: Some(self.leads.lead()) }
+    }
+}
+
+impl Junction {
+    pub(in crate::service) fn is(&self, other: &Junction) -> bool {
+        Arc::ptr_eq(&self.connector, &other.connector)
+    }
+
+    pub(super) fn destination(&self) -> Destination {
+        Destination { to: self.connector.clone(), lead: Some(self.leads.lead()) }
+    }
+}
+
+impl Outlet {
+    pub(in crate::service) fn is(&self, other: &Outlet) -> bool {
+        Arc::ptr_eq(&self.sending, &other.sending)
+    }
+
+    pub(super) fn destination(&self) -> Destination {
+        Destination { to: self.sending.clone(), lead: Some(self.leads.lead()) }
+    }
+}

@@ -1,0 +1,289 @@
+//! A config that changes while data passes: what it leaves as it is goes on, and nothing is lost or doubled.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use rustix::process::Signal as ProcessSignal;
+use spanloom_tests::{
+    Sink, Spanloom,
+    guests::built,
+    otlp::{
+        self, Signal,
+        client::{self, GrpcClient, http_client},
+        payload,
+    },
+    spanloom::free_address,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+/// What one request of the load holds.
+const SPANS: usize = 20;
+/// Requests under way at a time.
+const SENDERS: usize = 4;
+
+/// A config file that is written anew.
+struct ConfigFile {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+/// Clients that share one connection, and send until they are told to stop.
+struct Load {
+    senders: JoinSet<usize>,
+    stop: Arc<AtomicBool>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl ConfigFile {
+    fn new(text: &str) -> ConfigFile {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = ConfigFile { path: folder.path().join("otel.yaml"), _folder: folder };
+        file.write(text);
+        file
+    }
+
+    /// Whole or not at all, as editors do.
+    fn write(&self, text: &str) {
+        let whole = self.path.with_extension("new");
+        fs::write(&whole, text).expect("the config is written");
+        fs::rename(&whole, &self.path).expect("the config is in its place");
+    }
+}
+
+impl Load {
+    /// Every answer must be a success.
+    async fn start(to: SocketAddr) -> Load {
+        let connections = Arc::new(AtomicUsize::new(0));
+        let client = GrpcClient::connect(counted(to, connections.clone()).await).await;
+        let (stop, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let mut senders = JoinSet::new();
+        for _ in 0..SENDERS {
+            let (client, stop, next) = (client.clone(), stop.clone(), next.clone());
+            senders.spawn(async move {
+                let mut sent = 0;
+                while !stop.load(SeqCst) {
+                    let request = payload::traces(next.fetch_add(SPANS, SeqCst), SPANS);
+                    client.send(Signal::Traces, request).await.expect("every request is taken");
+                    sent += SPANS;
+                }
+                sent
+            });
+        }
+        Load { senders, stop, connections }
+    }
+
+    /// How many spans it has sent, all of them on one connection.
+    async fn stop(self) -> usize {
+        self.stop.store(true, SeqCst);
+        let sent = self.senders.join_all().await.into_iter().sum();
+        assert_eq!(self.connections.load(SeqCst), 1, "the connection broke, and another was made");
+        sent
+    }
+}
+
+/// An address behind which `to` is; counts the connections.
+async fn counted(to: SocketAddr, connections: Arc<AtomicUsize>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            connections.fetch_add(1, SeqCst);
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(to).await.expect("spanloom listens");
+                copy_bidirectional(&mut client, &mut server).await.ok();
+            });
+        }
+    });
+    address
+}
+
+/// `processors` and `exporters` are the pipeline's; `redactor` is that processor's config.
+fn config(plugin: &Path, sinks: [&Sink; 2], redactor: &str, processors: &str, exporters: &str) -> String {
+    let [first, second] = sinks.map(|sink| sink.address);
+    format!(
+        "plugins:\n  redactor: {{path: \"{}\"}}\n\
+         receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n\
+         processors:\n  redactor: {{{redactor}}}\n  batch: {{timeout: 20ms}}\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"http://{first}\"}}\n  \
+         otlp_grpc/second: {{endpoint: \"http://{second}\"}}\n\
+         service:\n  pipelines:\n    \
+         traces: {{receivers: [otlp], processors: [{processors}], exporters: [{exporters}]}}\n",
+        plugin.display()
+    )
+}
+
+/// How often each span came, by its name.
+fn times(sink: &Sink) -> BTreeMap<String, usize> {
+    let mut times = BTreeMap::new();
+    for request in sink.accepted() {
+        for span in otlp::spans(&request.body) {
+            *times.entry(span.name).or_default() += 1;
+        }
+    }
+    times
+}
+
+/// The collector is under load all the time, from clients on one connection, while its config changes in every way: another
+/// config of a processor, an exporter more and one less, other processors, a mistake.
+/// Every span arrives once, made by one version of the config; nobody sees an error.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_config_that_changes_under_load_loses_and_doubles_nothing() {
+    let Some(plugin) = built("rust-redactor.wasm") else { return };
+    let (sink, second) = (Sink::start().await, Sink::start().await);
+    let config = |redactor: &str, processors: &str, exporters: &str| {
+        config(&plugin, [&sink, &second], redactor, processors, exporters)
+    };
+    let file = ConfigFile::new(&config("tag: one", "redactor", "otlp_grpc"));
+    let spanloom = Spanloom::start_file(&file.path).await;
+    let load = Load::start(spanloom.grpc).await;
+    sink.wait_for_items(Signal::Traces, 10 * SPANS).await;
+
+    for (text, expected) in [
+        (
+            config("tag: two", "redactor", "otlp_grpc"),
+            "the config is reloaded: changed in place: processor redactor",
+        ),
+        (
+            config("tag: two", "redactor", "otlp_grpc, otlp_grpc/second"),
+            "rewired: receiver otlp; built anew: pipeline traces; started: exporter otlp_grpc/second",
+        ),
+        (
+            config("tag: two", "redactor", "otlp_grpc"),
+            "rewired: receiver otlp; built anew: pipeline traces; closed: exporter otlp_grpc/second",
+        ),
+        (
+            config("tag: three", "batch, redactor", "otlp_grpc"),
+            "the config is reloaded: rewired: receiver otlp; built anew: pipeline traces\n",
+        ),
+        (config("tagg: three", "redactor", "otlp_grpc"), "unknown key `tagg`"),
+    ] {
+        file.write(&text);
+        spanloom.wait_for_output(expected).await;
+        sink.wait_for_items(Signal::Traces, sink.items(Signal::Traces) + 10 * SPANS).await;
+    }
+
+    spanloom.wait_for_output("the config is rejected, what ran runs on").await;
+    file.write(&config("tag: three", "batch, redactor", "otlp_grpc"));
+    spanloom.signal(ProcessSignal::HUP);
+    spanloom.wait_for_output("the config is read again: nothing has changed").await;
+
+    let sent = load.stop().await;
+    spanloom.settled().await;
+    let metrics = spanloom.metrics().await;
+    let output = spanloom.output();
+    let ledger = spanloom.finish().await;
+
+    assert_eq!(output.matches(" listening ").count(), 2, "the receiver never listened again:\n{output}");
+    for counted in ["outcome=\"reloaded\"} 4\n", "outcome=\"rejected\"}"] {
+        assert!(metrics.contains(&format!("spanloom_config_reloads{{{counted}")), "{metrics}");
+    }
+    let times = times(&sink);
+    assert_eq!(times.len(), sent, "spans that arrived");
+    assert!(times.values().all(|times| *times == 1), "spans that arrived twice");
+    let account = |to: &str| &ledger[&("traces".to_owned(), to.to_owned())];
+    assert_eq!((account("otlp_grpc").received, account("otlp_grpc").delivered), (sent as u64, sent as u64));
+    let second_delivered = account("otlp_grpc/second").delivered;
+    assert!(second_delivered > 0);
+    assert_eq!(second_delivered, second.items(Signal::Traces) as u64);
+    assert_eq!(account("otlp_grpc/second").received, second_delivered);
+    check_tags(&sink);
+}
+
+/// Each span was processed once, by one version of the config.
+fn check_tags(sink: &Sink) {
+    let mut by_tag = BTreeMap::<_, usize>::new();
+    for span in sink.accepted().iter().flat_map(|request| otlp::spans(&request.body)) {
+        let tags: Vec<&str> = (["one", "two", "three"].into_iter())
+            .filter(|tag| span.attributes.iter().any(|attribute| attribute.key == *tag))
+            .collect();
+        assert_eq!(tags.len(), 1, "a span is tagged {tags:?}");
+        *by_tag.entry(tags.concat()).or_default() += 1;
+    }
+    assert_eq!(by_tag.len(), 3, "{by_tag:?}");
+}
+
+/// A destination fails while its exporter's config changes: the queue of the old one goes where it was to go, the new one's
+/// elsewhere.
+#[tokio::test]
+async fn what_waits_for_an_exporter_that_changes_is_still_sent() {
+    let (sink, second) = (Sink::start().await, Sink::start().await);
+    let config = |to: &Sink| {
+        spanloom_tests::config::relay(&format!("otlp_grpc: {{endpoint: \"http://{}\"}}", to.address))
+    };
+    let addresses = |text: String| text.replace("\"${env:GRPC}\"", "").replace("\"${env:HTTP}\"", "");
+    let file = ConfigFile::new(&addresses(config(&sink)));
+    let spanloom = Spanloom::start_file(&file.path).await;
+    sink.answer_usually(spanloom_tests::Answer::Unavailable { retry_after: None });
+    client::grpc(spanloom.grpc, Signal::Traces, payload::traces(0, 5)).await.unwrap();
+    sink.wait_for_requests(1).await;
+
+    file.write(&addresses(config(&second)));
+    spanloom.wait_for_output("built anew: exporter otlp_grpc").await;
+    client::grpc(spanloom.grpc, Signal::Traces, payload::traces(5, 3)).await.unwrap();
+    second.wait_for_items(Signal::Traces, 3).await;
+    sink.answer_usually(spanloom_tests::Answer::Accept);
+    sink.wait_for_items(Signal::Traces, 5).await;
+    let ledger = spanloom.finish().await;
+    assert_eq!(ledger[&("traces".to_owned(), "otlp_grpc".to_owned())].delivered, 8);
+    assert_eq!((sink.items(Signal::Traces), second.items(Signal::Traces)), (5, 3));
+}
+
+/// What listens is never built a second time beside the first: a change of the plugin's own keys is made in place and keeps the
+/// series, a change of how it is fed takes the address over with no series, and another address is listened on.
+#[tokio::test]
+async fn an_exporter_that_listens_can_be_changed() {
+    let (address, another) = (free_address(), free_address());
+    let config = |prometheus: &str| {
+        format!(
+            "receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\nexporters:\n  prometheus: {{{prometheus}}}\n\
+             service:\n  pipelines:\n    metrics: {{receivers: [otlp], exporters: [prometheus]}}\n"
+        )
+    };
+    let scrape = async |address: SocketAddr| {
+        let answer = http_client().get(format!("http://{address}/metrics")).send().await.expect("an answer");
+        answer.text().await.expect("text")
+    };
+    let file = ConfigFile::new(&config(&format!("endpoint: \"{address}\"")));
+    let spanloom = Spanloom::start_file(&file.path).await;
+    let send = async || {
+        client::grpc(spanloom.grpc, Signal::Metrics, payload::request(Signal::Metrics, 2)).await.unwrap();
+        spanloom.settled().await;
+    };
+    send().await;
+    let series = |text: &str| text.lines().filter(|line| line.contains("cpu=")).count();
+    assert_eq!(series(&scrape(address).await), 2);
+
+    file.write(&config(&format!("endpoint: \"{address}\", metric_expiration: 7m")));
+    spanloom.wait_for_output("the config is reloaded: changed in place: exporter prometheus").await;
+    assert_eq!(series(&scrape(address).await), 2, "the series are handed over");
+
+    file.write(&config(&format!(
+        "endpoint: \"{address}\", metric_expiration: 7m, sending_queue: {{queue_size: 77}}"
+    )));
+    spanloom.wait_for_output("rewired: pipeline metrics; built anew: exporter prometheus").await;
+    assert_eq!(series(&scrape(address).await), 0, "a new exporter has seen nothing");
+    send().await;
+    assert_eq!(series(&scrape(address).await), 2);
+
+    file.write(&config(&format!("endpoint: \"{another}\"")));
+    while spanloom.output().matches("built anew: exporter prometheus").count() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    send().await;
+    assert_eq!(series(&scrape(another).await), 2);
+    spanloom.finish().await;
+}
