@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use spanloom_tests::swap::{Broken, Load, Request, Rig, RigSettings, Sent, Step};
+use spanloom_tests::swap::{Broken, Concurrency, Load, Request, Rig, RigSettings, Sent, Step};
 
 use report::{Figures, Memory};
 
@@ -16,8 +16,12 @@ const SIZES: [(&str, &str, usize); 2] =
     [("200 KB", "rust-redactor.wasm", 200_000), ("2 MB", "builtin-prometheus.wasm", 2_000_000)];
 
 /// A swap is no race: slowness on a busy machine is not the plugin's. What waits at the exporter would be waited for.
-const SETTINGS: RigSettings<'static> =
-    RigSettings { plugin: "swap: {max_slowdown: 1000}", queue: "queue_size: 16", grown: None };
+const SETTINGS: RigSettings<'static> = RigSettings {
+    plugin: "swap: {max_slowdown: 1000}",
+    queue: "queue_size: 16",
+    grown: None,
+    concurrency: Concurrency::Stateless,
+};
 
 const CONNECTIONS: (usize, usize) = (3, 1);
 const REQUEST_SPANS: usize = 20;
@@ -30,6 +34,8 @@ const FIRST_TIMEOUT: Duration = Duration::from_secs(60);
 const FIRST_POLL: Duration = Duration::from_millis(1);
 /// One file of so many is broken.
 const BROKEN_EVERY: u32 = 10;
+/// After so many the compiler and two versions have had all the memory that they need.
+const SETTLING_SWAPS: u32 = 50;
 const BROKEN_MARK: u32 = 10_000_000;
 
 #[derive(Args)]
@@ -117,15 +123,19 @@ impl Run {
         Phase { from, to: Instant::now(), swaps }
     }
 
-    /// Good versions and broken ones. Memory is compared from where it has seen a few.
+    /// Good versions and broken ones. The first ones make room that the others use again.
     async fn swap_in_a_row(&mut self, swaps: u32) -> anyhow::Result<(Phase, Memory)> {
         let memory = |rig: &Rig| rig.spanloom.rss_bytes().context("no procfs");
         let before_bytes = memory(&self.rig)?;
+        let mut settled_bytes = before_bytes;
         let mut broken = Broken::ALL.iter().cycle();
         let (from, mut taken) = (Instant::now(), Vec::new());
         for number in 1..=swaps {
             if number % 100 == 0 {
                 eprintln!("swap {number} of {swaps}");
+            }
+            if number == SETTLING_SWAPS {
+                settled_bytes = memory(&self.rig)?;
             }
             let is_broken = number.is_multiple_of(BROKEN_EVERY);
             match if is_broken { broken.next() } else { None } {
@@ -135,7 +145,7 @@ impl Run {
         }
         let phase = Phase { from, to: Instant::now(), swaps: taken };
         self.calm(WARM_UP).await;
-        Ok((phase, Memory { swaps, before_bytes, after_bytes: memory(&self.rig)? }))
+        Ok((phase, Memory { swaps, before_bytes, settled_bytes, after_bytes: memory(&self.rig)? }))
     }
 
     async fn swap(&mut self) -> Swap {

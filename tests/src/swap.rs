@@ -10,7 +10,7 @@ pub use arrivals::Arrivals;
 pub use load::{Load, Request, Sent, Way};
 pub use operator::{Operator, move_into_place};
 pub use rig::{Rig, RigSettings, Step};
-pub use stamp::{Broken, Mode, grown, padded, stamp};
+pub use stamp::{Broken, Concurrency, Mode, grown, padded, stamp, with_concurrency};
 
 /// The attribute by which the `marker` guest tells which version saw a span.
 pub const VERSION_KEY: &str = "swap.version";

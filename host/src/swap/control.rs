@@ -77,6 +77,15 @@ enum PluginWish {
     Resume,
 }
 
+/// Who has a version take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    File,
+    Operator,
+    /// Of an operator, too.
+    Rollback,
+}
+
 impl Control {
     /// Returns when it is done.
     async fn plugin(&self, name: &str, what: PluginWish) -> Result<Attempt, OperatorError> {
@@ -170,7 +179,7 @@ impl Controller {
             let Some(entry) = self.board.entry(&name) else { continue };
             if entry.path.as_ref() == Some(&settled.path) && !entry.paused {
                 let ready = make_ready(&self.config, &name, &entry, None, false).await;
-                self.exchange(&name, &entry, ready, since, false).await;
+                self.exchange(&name, &entry, ready, since, By::File).await;
             }
         }
     }
@@ -193,7 +202,11 @@ impl Controller {
     /// None if there is no such plugin any more.
     async fn plugin(&mut self, name: &str, what: PluginWish) -> Option<Attempt> {
         let (entry, since) = (self.board.entry(name)?, Instant::now());
-        let is_wish = what != PluginWish::Resume;
+        let by = match what {
+            PluginWish::Swap { .. } => By::Operator,
+            PluginWish::Rollback => By::Rollback,
+            PluginWish::Pause | PluginWish::Resume => By::File,
+        };
         let ready = match what {
             PluginWish::Swap { file } => {
                 let ready = make_ready(&self.config, name, &entry, file.as_deref(), true).await;
@@ -218,7 +231,7 @@ impl Controller {
                 make_ready(&self.config, name, &entry, None, false).await
             }
         };
-        Some(self.exchange(name, &entry, ready, since, is_wish).await)
+        Some(self.exchange(name, &entry, ready, since, by).await)
     }
 
     /// What is ready takes over; what came of it is noted.
@@ -228,10 +241,10 @@ impl Controller {
         entry: &Entry,
         ready: Result<Ready, NotReady>,
         since: Instant,
-        is_wish: bool,
+        by: By,
     ) -> Attempt {
         let mut attempt = match ready {
-            Ok(ready) => self.admit(name, entry, ready, is_wish).await,
+            Ok(ready) => self.admit(name, entry, ready, by).await,
             Err(NotReady::Unchanged) => Attempt::of(&entry.current, Outcome::Unchanged, None),
             Err(NotReady::Refused(sha256)) => {
                 let why = "this file has failed before; it is tried again when it is another".to_owned();
@@ -257,15 +270,17 @@ impl Controller {
     }
 
     /// As the plugin's `swap` says. What an operator asks for is used, even where what comes by itself only runs on copies.
-    async fn admit(&mut self, name: &str, entry: &Entry, ready: Ready, is_wish: bool) -> Attempt {
+    async fn admit(&mut self, name: &str, entry: &Entry, ready: Ready, by: By) -> Attempt {
         let next = ready.next.clone();
         let swap = next.swap().cloned().unwrap_or_default();
-        if swap.shadow && !is_wish {
+        if swap.shadow && by == By::File {
             return match ready.admit_shadow().await {
                 Ok(()) => Attempt::of(&next, Outcome::Shadowing, None),
                 Err(why) => Attempt::of(&next, Outcome::Rejected, Some(why)),
             };
         }
+        // What ran well before goes back at once.
+        let canary = swap.canary.filter(|_| by != By::Rollback);
         let probation = Arc::new(Probation::new(swap.probation()));
         if let Some(before) = &entry.probation {
             before.decide(Verdict::Superseded);
@@ -277,9 +292,9 @@ impl Controller {
             next: next.clone(),
             former: entry.current.clone(),
             probation: probation.clone(),
-            is_canary: swap.canary.is_some(),
+            is_canary: canary.is_some(),
         };
-        let attempt = if let Some(share) = swap.canary {
+        let attempt = if let Some(share) = canary {
             ready.admit_canary(share.0, &probation).await;
             Attempt::of(&next, Outcome::Canary, None)
         } else if let Err(why) = ready.admit(&probation).await {
@@ -288,6 +303,10 @@ impl Controller {
         } else {
             let attempt = Attempt::of(&next, Outcome::Swapped, None);
             self.board.change(name, |entry| entry.swapped(next, attempt.clone()));
+            if by == By::Rollback {
+                // The file still holds what was left behind.
+                self.board.change(name, |known| known.refused = Some(entry.current.plugin().sha256));
+            }
             attempt
         };
         self.board.change(name, |entry| entry.probation = Some(probation));

@@ -26,10 +26,12 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-/// Copies have another mode and another mark in its place; `spanloom_tests::stamp` knows its shape.
-static STAMP: [u8; STAMP_LEN] = *b"spanloom-guests:stamp:w00000000";
-const STAMP_LEN: usize = MODE_AT + 9;
-const MODE_AT: usize = 22;
+/// Copies have another concurrency, mode and mark in its place; `spanloom_tests::swap::stamp` knows its shape.
+static STAMP: [u8; STAMP_LEN] = *b"spanloom-guests:stamp:aw00000000";
+const STAMP_LEN: usize = MARK_AT + 8;
+const CONCURRENCY_AT: usize = 22;
+const MODE_AT: usize = CONCURRENCY_AT + 1;
+const MARK_AT: usize = MODE_AT + 1;
 
 const KEY: &str = "swap.version";
 /// So many batches a version that fails later does well.
@@ -51,7 +53,11 @@ impl describe::Guest for Marker {
             summary: "Marks spans with its version.".into(),
             config_schema: None,
             signals: vec![Signal::Traces],
-            concurrency: Concurrency::Stateless,
+            concurrency: match stamp()[CONCURRENCY_AT] {
+                b't' => Concurrency::ByTrace,
+                b's' => Concurrency::Single,
+                _ => Concurrency::Stateless,
+            },
             grants: vec![],
         }
     }
@@ -59,10 +65,11 @@ impl describe::Guest for Marker {
 
 impl processing::Guest for Marker {
     fn configure(_: String) -> Result<(), ConfigError> {
-        if mode() == b'c' {
-            core::arch::wasm32::unreachable()
+        match mode() {
+            b'c' => core::arch::wasm32::unreachable(),
+            b'C' => run_for_ever(),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn process(batch: Batch) -> Result<Vec<Batch>, Failure> {
@@ -99,7 +106,7 @@ fn mode() -> u8 {
 }
 
 fn mark() -> u32 {
-    let digits = &stamp()[MODE_AT + 1..];
+    let digits = &stamp()[MARK_AT..];
     digits.iter().fold(0, |mark, digit| mark * 10 + u32::from(digit - b'0'))
 }
 

@@ -52,9 +52,9 @@ impl Arrivals {
     }
 
     /// Whether every span of every connection arrived once, marked by one version, and no connection was led back to a
-    /// version that had been replaced: its marks follow `walk`, the marks of the versions in the order in which they ran.
-    /// What is wrong, if anything is.
-    pub fn check(&self, sent: &[usize], walk: &[u32]) -> Vec<String> {
+    /// version that had been replaced: from request to request its marks follow `walk`, the marks of the versions in the order
+    /// in which they ran. What is wrong, if anything is.
+    pub fn check(&self, sent: &[usize], request_spans: usize, walk: &[u32]) -> Vec<String> {
         let mut wrong = self.wrong.clone();
         for (connection, sent) in sent.iter().enumerate() {
             let marks = self.marks.get(connection).map(Vec::as_slice).unwrap_or_default();
@@ -62,7 +62,9 @@ impl Arrivals {
             if arrived != *sent || marks.len() > *sent {
                 wrong.push(format!("connection {connection} sent {sent} spans, and {arrived} arrived"));
             }
-            wrong.extend(strays(marks, walk).map(|stray| format!("connection {connection}: {stray}")));
+            wrong.extend(
+                strays(marks, request_spans, walk).map(|stray| format!("connection {connection}: {stray}")),
+            );
         }
         wrong
     }
@@ -88,18 +90,23 @@ impl Arrivals {
     }
 }
 
-/// The first mark that is nowhere on the rest of the walk.
-fn strays(marks: &[u32], walk: &[u32]) -> Option<String> {
-    let mut at = 0;
-    for (place, mark) in marks.iter().enumerate() {
-        let Some(mark) = mark.checked_sub(1) else { continue };
-        match walk[at..].iter().position(|version| *version == mark) {
-            Some(steps) => at += steps,
-            None => {
-                let ran = walk[at];
-                return Some(format!("span {place} is marked {mark} when {ran} or a later one ran"));
+/// The first mark that is nowhere on the rest of the walk. The spans of one request may be processed side by side.
+fn strays(marks: &[u32], request_spans: usize, walk: &[u32]) -> Option<String> {
+    let mut begun_at = 0;
+    for (request, marks) in marks.chunks(request_spans).enumerate() {
+        let mut ended_at = begun_at;
+        for mark in marks.iter().filter_map(|mark| mark.checked_sub(1)) {
+            match walk[begun_at..].iter().position(|version| *version == mark) {
+                Some(steps) => ended_at = ended_at.max(begun_at + steps),
+                None => {
+                    let ran = walk[begun_at];
+                    return Some(format!(
+                        "a span of request {request} is marked {mark} when {ran} or a later one ran"
+                    ));
+                }
             }
         }
+        begun_at = ended_at;
     }
     None
 }
@@ -116,11 +123,17 @@ mod tests {
     fn marks_follow_the_walk_and_may_skip_some_of_it() {
         let walk = [0, 1, 2, 7, 2, 3];
         for follows in [&[0, 0, 1, 2, 3][..], &[0, 7, 2], &[2, 2, 7, 7, 2, 3], &[]] {
-            assert_eq!(strays(&marked(follows), &walk), None, "{follows:?}");
+            assert_eq!(strays(&marked(follows), 1, &walk), None, "{follows:?}");
         }
         for strayed in [&[1, 0][..], &[3, 2], &[7, 1], &[4], &[2, 7, 2, 7]] {
-            assert!(strays(&marked(strayed), &walk).is_some(), "{strayed:?}");
+            assert!(strays(&marked(strayed), 1, &walk).is_some(), "{strayed:?}");
         }
+    }
+
+    #[test]
+    fn the_spans_of_one_request_have_no_order() {
+        assert_eq!(strays(&marked(&[1, 0, 1, 2]), 2, &[0, 1, 2]), None);
+        assert!(strays(&marked(&[1, 0, 0, 2]), 2, &[0, 1, 2]).is_some());
     }
 
     #[test]
@@ -128,10 +141,10 @@ mod tests {
         let request = crate::otlp::payload::traces(0, 2);
         let mut arrivals = Arrivals::default();
         arrivals.take(&request);
-        assert_eq!(arrivals.check(&[0], &[0]), ["span 0 is marked ``", "span 1 is marked ``"]);
+        assert_eq!(arrivals.check(&[0], 1, &[0]), ["span 0 is marked ``", "span 1 is marked ``"]);
         let mut arrivals = Arrivals::default();
         assert_eq!((arrivals.set(3, 5), arrivals.set(3, 6)), (None, Some(5)));
-        assert_eq!(arrivals.check(&[4], &[6]), ["connection 0 sent 4 spans, and 1 arrived"]);
-        assert_eq!(arrivals.check(&[1], &[6]), ["connection 0 sent 1 spans, and 1 arrived"]);
+        assert_eq!(arrivals.check(&[4], 1, &[6]), ["connection 0 sent 4 spans, and 1 arrived"]);
+        assert_eq!(arrivals.check(&[1], 1, &[6]), ["connection 0 sent 1 spans, and 1 arrived"]);
     }
 }

@@ -39,6 +39,8 @@ pub enum Way {
 #[derive(Clone, Debug, Default)]
 pub struct Sent {
     pub spans: usize,
+    /// In each request.
+    pub request_spans: usize,
     pub requests: Vec<Request>,
     /// What was answered to requests that were not accepted.
     pub errors: Vec<String>,
@@ -94,7 +96,7 @@ impl Connection {
     }
 
     async fn send_all(self, first: usize, request_spans: usize, begun: Instant, stop: &AtomicBool) -> Sent {
-        let mut sent = Sent::default();
+        let mut sent = Sent { request_spans, ..Sent::default() };
         while !stop.load(Relaxed) {
             let body = payload::traces(first + sent.spans, request_spans);
             let since = Instant::now();

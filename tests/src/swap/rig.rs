@@ -16,7 +16,9 @@ use crate::{
     guests::{built, component},
 };
 
-use super::{Arrivals, Broken, Mode, Operator, Sent, Way, grown, move_into_place, stamp};
+use super::{
+    Arrivals, Broken, Concurrency, Mode, Operator, Sent, Way, grown, move_into_place, stamp, with_concurrency,
+};
 
 const PASS_TIMEOUT: Duration = Duration::from_secs(30);
 const PASS_POLL: Duration = Duration::from_millis(5);
@@ -41,6 +43,7 @@ pub struct RigSettings<'a> {
     pub queue: &'a str,
     /// Each version is made so long by code of this component of `target/plugins`.
     pub grown: Option<(&'a str, usize)>,
+    pub concurrency: Concurrency,
 }
 
 /// One version after another.
@@ -55,6 +58,7 @@ impl Rig {
     /// Runs version 0. None if the component was not built.
     pub async fn start(settings: RigSettings<'_>) -> Option<Rig> {
         let mut marker = fs::read(component(PLUGIN)?).expect("the component");
+        marker = with_concurrency(&marker, settings.concurrency);
         if let Some((other, len)) = settings.grown {
             marker = grown(&marker, &fs::read(built(other)?).expect("the component"), len);
         }
@@ -139,17 +143,18 @@ impl Rig {
     }
 
     /// Ends the process: no sender saw an error, and every span that was sent has arrived, once, marked by one version, and by
-    /// none that had been replaced by then.
+    /// none that had been replaced when its request was sent.
     pub async fn finish(self, sent: &[Sent]) {
         let errors: Vec<&String> = sent.iter().flat_map(|sent| &sent.errors).collect();
         assert!(errors.is_empty(), "senders were answered {errors:?}:\n{}", self.spanloom.output());
         let spans: Vec<usize> = sent.iter().map(|sent| sent.spans).collect();
+        let request_spans = sent.iter().map(|sent| sent.request_spans).max().unwrap_or(1);
         let output = self.spanloom.output();
         let ledger = self.spanloom.finish().await;
         let account = &ledger[&("traces".to_owned(), "otlp_grpc".to_owned())];
         let total = spans.iter().sum::<usize>() as u64;
         assert_eq!((account.received, account.delivered), (total, total), "{account:?}:\n{output}");
-        let wrong = lock(&self.arrivals).check(&spans, &self.walk);
+        let wrong = lock(&self.arrivals).check(&spans, request_spans, &self.walk);
         assert!(wrong.is_empty(), "{wrong:#?} of the walk {:?}:\n{output}", self.walk);
     }
 }

@@ -1,14 +1,26 @@
 //! Many versions of one plugin without as many builds: copies of the `marker` guest with another stamp.
 
-/// Before it, a letter for the mode and eight digits for the mark. `tests/guests/examples/marker.rs` has it once.
-const PLACEHOLDER: &[u8] = b"spanloom-guests:stamp:w00000000";
-const STAMPED: usize = 9;
+/// A letter for the concurrency, one for the mode, and eight digits for the mark. `tests/guests/examples/marker.rs` has it once.
+const PLACEHOLDER: &[u8] = b"spanloom-guests:stamp:aw00000000";
+const CONCURRENCY_AT: usize = 22;
+const MODE_AT: usize = CONCURRENCY_AT + 1;
+const MARK_AT: usize = MODE_AT + 1;
+
+/// What the `marker` declares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Concurrency {
+    #[default]
+    Stateless,
+    ByTrace,
+    Single,
+}
 
 /// What a version of the `marker` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Works,
     TrapsInConfigure,
+    LoopsInConfigure,
     PanicsInDescribe,
     LoopsInProcess,
     /// After a hundred batches that each instance does well.
@@ -31,6 +43,7 @@ impl Mode {
         match self {
             Mode::Works => b'w',
             Mode::TrapsInConfigure => b'c',
+            Mode::LoopsInConfigure => b'C',
             Mode::PanicsInDescribe => b'd',
             Mode::LoopsInProcess => b'l',
             Mode::TrapsLater => b't',
@@ -40,7 +53,7 @@ impl Mode {
 }
 
 impl Broken {
-    pub const ALL: [Broken; 8] = [
+    pub const ALL: [Broken; 9] = [
         Broken::Plugin(Mode::TrapsLater),
         Broken::Truncated,
         Broken::Plugin(Mode::TrapsInConfigure),
@@ -49,6 +62,7 @@ impl Broken {
         Broken::Plugin(Mode::PanicsInDescribe),
         Broken::NotWasm,
         Broken::Plugin(Mode::LoopsInProcess),
+        Broken::Plugin(Mode::LoopsInConfigure),
     ];
 
     /// A file of this kind. No two marks give the same bytes.
@@ -78,19 +92,31 @@ impl Broken {
 /// The version `1.0.MARK` of the `marker`.
 pub fn stamp(marker: &[u8], mode: Mode, mark: u32) -> Vec<u8> {
     let mut bytes = marker.to_vec();
-    let places: Vec<usize> = bytes
-        .windows(PLACEHOLDER.len())
-        .enumerate()
-        .filter(|(_, window)| *window == PLACEHOLDER)
-        .map(|(at, _)| at)
-        .collect();
-    let [at] = places[..] else { panic!("the component has {} places for a stamp", places.len()) };
-    let end = at + PLACEHOLDER.len();
+    let at = placeholder(marker);
     let digits = format!("{mark:08}");
-    assert_eq!(digits.len() + 1, STAMPED, "{mark} is too large a mark");
-    bytes[end - STAMPED] = mode.letter();
-    bytes[end - STAMPED + 1..end].copy_from_slice(digits.as_bytes());
+    bytes[at + MODE_AT] = mode.letter();
+    bytes[at + MARK_AT..at + PLACEHOLDER.len()].copy_from_slice(digits.as_bytes());
     bytes
+}
+
+/// A `marker` to stamp versions from, that declares this.
+pub fn with_concurrency(marker: &[u8], concurrency: Concurrency) -> Vec<u8> {
+    let mut bytes = marker.to_vec();
+    bytes[placeholder(marker) + CONCURRENCY_AT] = match concurrency {
+        Concurrency::Stateless => b'a',
+        Concurrency::ByTrace => b't',
+        Concurrency::Single => b's',
+    };
+    bytes
+}
+
+/// Where it is, but for what may be stamped already.
+fn placeholder(marker: &[u8]) -> usize {
+    let fixed = &PLACEHOLDER[..CONCURRENCY_AT];
+    let windows = marker.windows(fixed.len()).enumerate().filter(|(_, window)| *window == fixed);
+    let places: Vec<usize> = windows.map(|(at, _)| at).collect();
+    let [at] = places[..] else { panic!("the component has {} places for a stamp", places.len()) };
+    at
 }
 
 /// The same component as other bytes, so many more: it has a custom section that nobody reads.
@@ -137,8 +163,8 @@ mod tests {
     #[test]
     fn a_stamp_takes_the_place_of_the_placeholder_and_nothing_else() {
         let component = [b"before".as_slice(), PLACEHOLDER, b"after"].concat();
-        let stamped = stamp(&component, Mode::TrapsLater, 42);
-        assert_eq!(stamped, b"beforespanloom-guests:stamp:t00000042after");
+        let stamped = stamp(&with_concurrency(&component, Concurrency::Single), Mode::TrapsLater, 42);
+        assert_eq!(stamped, b"beforespanloom-guests:stamp:st00000042after");
     }
 
     #[test]

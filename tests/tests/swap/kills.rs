@@ -7,7 +7,7 @@ use spanloom_tests::{
     Sink, Spanloom, command,
     guests::component,
     otlp::{self, Signal, client::GrpcClient, payload},
-    swap::{Mode, VERSION_KEY, move_into_place, stamp},
+    swap::{Load, Mode, Rig, RigSettings, Step, VERSION_KEY, move_into_place, stamp},
 };
 use tempfile::TempDir;
 
@@ -50,6 +50,25 @@ async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_versi
     let mark = fs::read(&file).map(|bytes| mark_of(&bytes, &marker, ROUNDS)).expect("the file");
     send(&spanloom, &sink, mark).await;
     spanloom.finish().await;
+}
+
+/// At another moment of the swap each time: what was accepted is delivered, and the process ends as it should.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_told_to_end_while_it_swaps_delivers_what_it_has() {
+    for round in 0..5 {
+        let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
+        let load = Load::start(&rig.ways(2, 1), 5).await;
+        rig.step(Step::Good(1)).await;
+        let sent = load.stop().await;
+        rig.put(&rig.version(2));
+        tokio::time::sleep(Duration::from_millis(round * 50)).await;
+        rig.spanloom.signal(Kill::TERM);
+        let status = rig.spanloom.exit().await;
+        assert!(status.success(), "{status}:\n{}", rig.spanloom.output());
+        let spans: Vec<usize> = sent.iter().map(|sent| sent.spans).collect();
+        let wrong = rig.arrivals().check(&spans, 5, &[0, 1, 2]);
+        assert!(wrong.is_empty(), "{wrong:#?}\n{}", rig.spanloom.output());
+    }
 }
 
 /// The version that the file is, which is one of those until now.

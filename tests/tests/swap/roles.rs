@@ -12,7 +12,7 @@ use spanloom_tests::{
         payload,
     },
     spanloom::free_address,
-    swap::{Operator, padded},
+    swap::{Load, Operator, Way, padded},
 };
 use tempfile::TempDir;
 
@@ -94,6 +94,25 @@ async fn state_and_held_batches_go_from_one_version_to_the_next() {
     sink.wait_for_items(Signal::Traces, 51).await;
     heir.finish().await;
     assert_eq!(sink.items(Signal::Traces), 51);
+}
+
+/// None is counted twice, though its call may have been taken back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_goes_on_from_version_to_version_under_load() {
+    let (sink, endpoint) = (Sink::start().await, free_address());
+    let rest = into_sink("heir", &format!("{{endpoint: \"{endpoint}\"}}"), &sink);
+    let Some(mut heir) = Plugin::start("heir", "guest-heir.wasm", &rest).await else { return };
+    let load = Load::start(&[Way::Grpc(heir.spanloom.grpc); 4], 3).await;
+    for _ in 0..8 {
+        heir.next_version().await;
+    }
+    let sent = load.stop().await;
+    assert!(sent.iter().all(|sent| sent.errors.is_empty()), "{sent:?}");
+    let spans: usize = sent.iter().map(|sent| sent.spans).sum();
+    assert_eq!(get(&format!("http://{endpoint}/count")).await, spans.to_string());
+    heir.send(Signal::Traces, payload::named_traces(&["last"])).await;
+    heir.finish().await;
+    assert_eq!(sink.items(Signal::Traces), spans + 1);
 }
 
 /// What waits to be one batch waits on in the next version: it leaves as one, when the last of it has come.
