@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use spanloom_tests::swap::{Broken, Concurrency, Load, Request, Rig, RigSettings, Sent, Step};
+use spanloom_tests::swap::{
+    Broken, Concurrency, Load, NOT_FOR_SLOWNESS, Request, Rig, RigSettings, Sent, Step,
+};
 
-use report::{Figures, Memory};
+use report::{Figures, InARow, Memory};
 
 /// How large a version's file is, and the component whose code makes it so large.
 const SIZES: [(&str, &str, usize); 2] =
@@ -17,7 +19,7 @@ const SIZES: [(&str, &str, usize); 2] =
 
 /// A swap is no race: slowness on a busy machine is not the plugin's. What waits at the exporter would be waited for.
 const SETTINGS: RigSettings<'static> = RigSettings {
-    plugin: "swap: {max_slowdown: 1000}",
+    plugin: NOT_FOR_SLOWNESS,
     queue: "queue_size: 16",
     grown: None,
     concurrency: Concurrency::Stateless,
@@ -186,19 +188,36 @@ fn figures(
     Figures {
         name,
         to_first_ms: swaps.iter().map(|swap| millis(swap.first - swap.whole)).collect(),
-        calm_ms: calm.iter().flat_map(|phase| within(phase)).map(took_ms).collect(),
+        calm_ms: calm
+            .iter()
+            .flat_map(|phase| instants(phase))
+            .flat_map(|at| under_way(&requests, at - begun))
+            .collect(),
         at_swap_ms: swaps.iter().flat_map(|swap| under_way(&requests, swap.first - begun)).collect(),
         calm_spans_per_s: calm.iter().map(|phase| rate(phase)).collect(),
         swapping_spans_per_s: swapping.iter().map(|phase| rate(phase)).collect(),
-        in_a_row: in_a_row.map(|(phase, memory)| (rate(&phase), memory)),
+        in_a_row: in_a_row.map(|(phase, memory)| InARow {
+            spans_per_s: rate(&phase),
+            to_first_ms: phase.swaps.iter().map(|swap| millis(swap.first - swap.whole)).collect(),
+            memory,
+        }),
         spans: sent.iter().map(|sent| sent.spans as u64).sum(),
     }
 }
 
-/// What those that were under way just before took: they saw the swap if anyone did. The first span with the new mark arrives
-/// a little later than it was marked.
+/// As swaps would be, if there were any in this phase: what is under way at an instant takes longer than most.
+fn instants(phase: &Phase) -> impl Iterator<Item = Instant> {
+    const APART: Duration = Duration::from_millis(100);
+    let count = (phase.to - phase.from).as_millis() / APART.as_millis();
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let from = phase.from;
+    (1..count).map(move |number| from + APART * number)
+}
+
+/// What the requests took that were under way shortly before: they saw the swap if any did. The first span with the new mark
+/// arrives a little later than it was marked.
 fn under_way(requests: &[Request], first: Duration) -> impl Iterator<Item = f64> {
-    const BEFORE: Duration = Duration::from_millis(5);
+    const BEFORE: Duration = Duration::from_millis(30);
     let from = first.saturating_sub(BEFORE);
     let ends = |request: &Request| request.at + Duration::from_micros(request.took_us.into());
     requests.iter().filter(move |request| request.at <= first && ends(request) >= from).map(took_ms)

@@ -41,6 +41,16 @@ pub fn traces(first: usize, spans: usize) -> Bytes {
     ExportTraceServiceRequest { resource_spans: vec![resource_spans] }.encode_to_vec().into()
 }
 
+/// Of the span of this number in [`traces`].
+pub fn name(number: usize) -> String {
+    format!("GET /cart/{number}")
+}
+
+/// Whether the span of this number in [`traces`] has the status of an error.
+pub fn has_failed(number: usize) -> bool {
+    number.is_multiple_of(7)
+}
+
 /// A span of each name, otherwise as those of [`traces`].
 pub fn named_traces(names: &[&str]) -> Bytes {
     let mut request = ExportTraceServiceRequest::decode(traces(0, names.len())).expect("a request of ours");
@@ -107,14 +117,14 @@ fn span(number: usize) -> Span {
         span_id: id.to_vec(),
         parent_span_id: if number.is_multiple_of(5) { Vec::new() } else { vec![9; 8] },
         trace_state: "vendor=value".to_owned(),
-        name: format!("GET /cart/{number}"),
+        name: name(number),
         kind: 2,
         start_time_unix_nano: start,
         end_time_unix_nano: start + 1_234_567,
         attributes: attributes(),
         events: vec![Event { name: "cache.miss".to_owned(), time_unix_nano: start + 10, ..Event::default() }],
         links: vec![Link { trace_id: vec![3; 16], span_id: vec![4; 8], ..Link::default() }],
-        status: Some(Status { code: i32::from(number.is_multiple_of(7)) * 2, message: String::new() }),
+        status: Some(Status { code: i32::from(has_failed(number)) * 2, message: String::new() }),
         flags: 0x101,
         ..Span::default()
     }

@@ -35,7 +35,7 @@ pub struct Rig {
     walk: Vec<u32>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct RigSettings<'a> {
     /// More keys of the plugin, as YAML in one line: `swap: {probation: 0s}`.
     pub plugin: &'a str,
@@ -52,6 +52,16 @@ pub enum Step {
     /// The version of this mark.
     Good(u32),
     Broken(Broken, u32),
+}
+
+/// That a machine is busy is not a plugin's fault.
+pub const NOT_FOR_SLOWNESS: &str = "swap: {max_slowdown: 1000}";
+
+impl Default for RigSettings<'_> {
+    fn default() -> Self {
+        let concurrency = Concurrency::default();
+        RigSettings { plugin: NOT_FOR_SLOWNESS, queue: "", grown: None, concurrency }
+    }
 }
 
 impl Rig {

@@ -32,7 +32,9 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
     Truncated,
-    /// A world that this host does not know.
+    /// A version of the interface that this host does not have.
+    UnknownVersion,
+    /// A world of somebody else's.
     WrongWorld,
     NotWasm,
     Plugin(Mode),
@@ -53,7 +55,7 @@ impl Mode {
 }
 
 impl Broken {
-    pub const ALL: [Broken; 9] = [
+    pub const ALL: [Broken; 10] = [
         Broken::Plugin(Mode::TrapsLater),
         Broken::Truncated,
         Broken::Plugin(Mode::TrapsInConfigure),
@@ -61,6 +63,7 @@ impl Broken {
         Broken::Plugin(Mode::LoopsLater),
         Broken::Plugin(Mode::PanicsInDescribe),
         Broken::NotWasm,
+        Broken::UnknownVersion,
         Broken::Plugin(Mode::LoopsInProcess),
         Broken::Plugin(Mode::LoopsInConfigure),
     ];
@@ -73,11 +76,8 @@ impl Broken {
                 bytes.truncate(bytes.len() - 1);
                 bytes
             }
-            Broken::WrongWorld => {
-                let text =
-                    "(component (instance $i) (export \"spanloom:plugin/processing@0.9.0\" (instance $i)))";
-                padded(&wat::parse_str(text).expect("a component"), 16, mark)
-            }
+            Broken::UnknownVersion => exporting("spanloom:plugin/processing@0.9.0", mark),
+            Broken::WrongWorld => exporting("somebody:else/processing@0.1.0", mark),
             Broken::NotWasm => format!("#!/bin/sh\necho {mark}\n").into_bytes(),
             Broken::Plugin(mode) => stamp(marker, mode, mark),
         }
@@ -87,6 +87,12 @@ impl Broken {
     pub fn runs(self) -> bool {
         matches!(self, Broken::Plugin(Mode::TrapsLater | Mode::LoopsLater))
     }
+}
+
+/// A component with nothing but an empty interface of this name.
+fn exporting(interface: &str, mark: u32) -> Vec<u8> {
+    let text = format!("(component (instance $i) (export \"{interface}\" (instance $i)))");
+    padded(&wat::parse_str(text).expect("a component"), 16, mark)
 }
 
 /// The version `1.0.MARK` of the `marker`.

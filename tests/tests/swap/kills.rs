@@ -1,17 +1,24 @@
 //! A process that is killed while it swaps leaves nothing behind that the next one trips over.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal as Kill;
 use spanloom_tests::{
     Sink, Spanloom, command,
     guests::component,
     otlp::{self, Signal, client::GrpcClient, payload},
-    swap::{Load, Mode, Rig, RigSettings, Step, VERSION_KEY, move_into_place, stamp},
+    swap::{Load, Mode, NOT_FOR_SLOWNESS, Rig, RigSettings, Step, VERSION_KEY, move_into_place, stamp},
 };
 use tempfile::TempDir;
 
 const ROUNDS: u32 = 6;
+/// Between kills, of the time that a swap takes.
+const STEP: f64 = 0.15;
+
+const SWAPPED: &str = "swapped plugin=";
 
 /// Killed at another moment each time: while the file is read, compiled, kept compiled, tried, or put where the configured one is.
 /// The next process runs the file that is there, and it is one of those that were written.
@@ -27,7 +34,8 @@ async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_versi
     let sink = Sink::start().await;
     fs::write(&config, config_of(&sink)).expect("a file");
     fs::write(&file, version(0)).expect("a file");
-    for round in 0..ROUNDS {
+    let (mut took, mut met) = (None, 0);
+    for round in 0..=ROUNDS {
         let mut spanloom = Spanloom::start_file_with(&config, &[], &cache).await;
         let mark = fs::read(&file).map(|bytes| mark_of(&bytes, &marker, round)).expect("the file");
         send(&spanloom, &sink, mark).await;
@@ -42,12 +50,22 @@ async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_versi
                 command::spanloom(&["plugin", "swap", "marker", &next, "--admin", &admin]).await
             });
         }
-        tokio::time::sleep(Duration::from_millis(u64::from(round) * 60 + 20)).await;
+        let begun = Instant::now();
+        match took {
+            // Nobody knows yet how long it takes.
+            None => {
+                spanloom.wait_for_output(SWAPPED).await;
+                took = Some(begun.elapsed());
+            }
+            Some(took) => tokio::time::sleep(took.mul_f64(f64::from(round) * STEP)).await,
+        }
         spanloom.signal(Kill::KILL);
         spanloom.exit().await;
+        met += u32::from(!spanloom.output().contains(SWAPPED));
     }
+    assert!(met > 0, "every swap was over before its process was killed");
     let spanloom = Spanloom::start_file_with(&config, &[], &cache).await;
-    let mark = fs::read(&file).map(|bytes| mark_of(&bytes, &marker, ROUNDS)).expect("the file");
+    let mark = fs::read(&file).map(|bytes| mark_of(&bytes, &marker, ROUNDS + 1)).expect("the file");
     send(&spanloom, &sink, mark).await;
     spanloom.finish().await;
 }
@@ -89,7 +107,7 @@ async fn send(spanloom: &Spanloom, sink: &Sink, mark: u32) {
 
 fn config_of(sink: &Sink) -> String {
     format!(
-        "plugins:\n  marker: {{path: ./plugin.wasm}}\n\
+        "plugins:\n  marker: {{path: ./plugin.wasm, {NOT_FOR_SLOWNESS}}}\n\
          receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n\
          processors:\n  marker:\n\
          exporters:\n  otlp_grpc: {{endpoint: \"http://{}\"}}\n\

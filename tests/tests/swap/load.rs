@@ -4,9 +4,6 @@ use std::{env, time::Duration};
 
 use spanloom_tests::swap::{Broken, Concurrency, Load, Mode, Rig, RigSettings, Step};
 
-/// A load test proves little with slow machines' pauses taken for slow plugins.
-const NOT_FOR_SLOWNESS: &str = "swap: {max_slowdown: 1000}";
-
 /// Good versions; `SPANLOOM_SWAPS` says how many. Of so many files every tenth is broken, of few ones there is one of each kind.
 fn steps() -> Vec<Step> {
     let swaps: u32 = env::var("SPANLOOM_SWAPS").map_or(10, |swaps| swaps.parse().expect("a number"));
@@ -27,7 +24,7 @@ fn steps() -> Vec<Step> {
 /// Three gRPC connections and one over HTTP send as fast as they are answered, while versions follow one another, some of them
 /// broken: each span arrives once, marked by one version, and by none that had been replaced by then.
 async fn check(concurrency: Concurrency, steps: impl IntoIterator<Item = Step>) {
-    let settings = RigSettings { plugin: NOT_FOR_SLOWNESS, concurrency, ..RigSettings::default() };
+    let settings = RigSettings { concurrency, ..RigSettings::default() };
     let Some(mut rig) = Rig::start(settings).await else { return };
     let load = Load::start(&rig.ways(3, 1), 5).await;
     for step in steps {
@@ -69,8 +66,7 @@ async fn versions_of_what_runs_once_lose_and_double_nothing() {
 /// Nobody waits for a version to run before the next one comes: some never do, and the last one does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_burst_of_versions_the_last_one_comes_to_stay() {
-    let settings = RigSettings { plugin: NOT_FOR_SLOWNESS, ..RigSettings::default() };
-    let Some(mut rig) = Rig::start(settings).await else { return };
+    let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
     let load = Load::start(&rig.ways(3, 1), 5).await;
     for mark in 1..=30 {
         rig.put(&rig.version(mark));

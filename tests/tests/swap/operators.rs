@@ -4,7 +4,7 @@ use std::fs;
 
 use spanloom_tests::{
     command::{self, Ended},
-    swap::{Broken, Load, Rig, RigSettings, Step},
+    swap::{Broken, Load, Mode, Rig, RigSettings, Step},
 };
 
 /// `spanloom ARGS… --admin ADDRESS`
@@ -77,10 +77,7 @@ async fn a_file_is_left_alone_while_its_plugin_is_paused() {
 /// The one that fails comes to run, is found out, and does not come again by itself.
 #[tokio::test]
 async fn what_was_rolled_back_is_shown_with_the_reason() {
-    use spanloom_tests::swap::Mode;
-
-    let settings = RigSettings { plugin: "swap: {max_slowdown: 1000}", ..RigSettings::default() };
-    let Some(mut rig) = Rig::start(settings).await else { return };
+    let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
     let load = Load::start(&rig.ways(2, 0), 1).await;
     rig.step(Step::Broken(Broken::Plugin(Mode::TrapsLater), 1)).await;
     rig.passes(0).await;

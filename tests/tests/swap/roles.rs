@@ -1,20 +1,28 @@
 //! What a plugin holds and knows outlives its version, in every role; also where a file takes the place of a built-in.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
+use axum::{Router, extract::DefaultBodyLimit, routing::post};
+use serde_json::Value;
 use spanloom_tests::{
     Sink, Spanloom,
     guests::built,
     ledger::Ledger,
     otlp::{
-        Signal,
+        self, Signal,
         client::{GrpcClient, http_client},
         payload,
     },
     spanloom::free_address,
-    swap::{Load, Operator, Way, padded},
+    swap::{Load, NOT_FOR_SLOWNESS, Operator, Sent, Way, numbers, padded},
 };
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 /// A plugin whose next versions do the same as the first: the same component as other bytes.
 struct Plugin {
@@ -29,10 +37,15 @@ struct Plugin {
 impl Plugin {
     /// `rest` is a config but for the receiver `otlp` and the section `plugins`. None if the component was not built.
     async fn start(name: &'static str, component: &str, rest: &str) -> Option<Plugin> {
+        Self::start_with(name, component, "", rest).await
+    }
+
+    /// As [`Plugin::start`], with more keys of the plugin: `, grants: {…}`.
+    async fn start_with(name: &'static str, component: &str, grants: &str, rest: &str) -> Option<Plugin> {
         let component = fs::read(built(component)?).expect("the component");
         let folder = TempDir::new().expect("a folder");
         let config = format!(
-            "plugins:\n  {name}: {{path: ./plugin.wasm}}\n\
+            "plugins:\n  {name}: {{path: ./plugin.wasm, {NOT_FOR_SLOWNESS}{grants}}}\n\
              receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n{rest}"
         );
         fs::write(folder.path().join("plugin.wasm"), &component).expect("a file");
@@ -157,16 +170,75 @@ async fn the_series_of_a_file_in_the_place_of_prometheus_go_to_the_next_version(
     prometheus.finish().await;
 }
 
-#[tokio::test]
-async fn a_sampler_decides_on_while_its_versions_follow_one_another() {
+/// The names of all spans that were sent; nobody was answered anything but success.
+fn names_of(sent: &[Sent]) -> Vec<String> {
+    let errors: Vec<&String> = sent.iter().flat_map(|sent| &sent.errors).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let numbers = (0..).zip(sent).flat_map(|(connection, sent)| numbers(connection, sent.spans));
+    numbers.map(payload::name).collect()
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names
+}
+
+/// It keeps what failed, whatever its version: every seventh span, each of a trace of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sampler_decides_alike_while_its_versions_follow_one_another_under_load() {
     let sink = Sink::start().await;
-    let rest = into_sink("sampler", "{share: 1.0}", &sink);
+    let rest = into_sink("sampler", "{share: 0.0}", &sink);
     let Some(mut sampler) = Plugin::start("sampler", "rust-keep-errors.wasm", &rest).await else { return };
-    for round in 0..5 {
-        sampler.send(Signal::Traces, payload::traces(round * 20, 20)).await;
+    let load = Load::start(&[Way::Grpc(sampler.spanloom.grpc); 3], 20).await;
+    for _ in 0..5 {
         sampler.next_version().await;
     }
+    let sent = load.stop().await;
+    names_of(&sent);
     let ledger = sampler.finish().await;
-    assert_eq!(sink.items(Signal::Traces), 100);
-    assert!(ledger.values().all(|account| account.delivered == 100), "{ledger:?}");
+    let numbers = (0..).zip(&sent).flat_map(|(connection, sent)| numbers(connection, sent.spans));
+    let kept: Vec<String> =
+        numbers.filter(|number| payload::has_failed(*number)).map(payload::name).collect();
+    let requests = sink.accepted();
+    let arrived = requests.iter().flat_map(|request| otlp::spans(&request.body)).map(|span| span.name);
+    assert!(sorted(arrived.collect()) == sorted(kept), "what arrived is not what had failed: {ledger:?}");
+    assert!(ledger.values().all(|account| account.sampled_out > 0 && account.settled() == account.received));
+}
+
+/// Each span is posted once, by whichever version.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exporter_sends_each_span_once_while_its_versions_follow_one_another_under_load() {
+    let (hook, names) = hook().await;
+    let rest = format!(
+        "exporters:\n  webhook: {{url: \"http://{hook}/\", sending_queue: {{block_on_overflow: true}}}}\n\
+         service:\n  pipelines:\n    traces: {{receivers: [otlp], exporters: [webhook]}}\n"
+    );
+    let grants = format!(", grants: {{http: [\"http://{hook}\"]}}");
+    let started = Plugin::start_with("webhook", "rust-webhook.wasm", &grants, &rest).await;
+    let Some(mut webhook) = started else { return };
+    let load = Load::start(&[Way::Grpc(webhook.spanloom.grpc); 3], 5).await;
+    for _ in 0..5 {
+        webhook.next_version().await;
+    }
+    let sent = load.stop().await;
+    let ledger = webhook.finish().await;
+    let posted = names.lock().expect("no test panicked").clone();
+    assert!(sorted(posted) == sorted(names_of(&sent)), "what was posted is not what was sent: {ledger:?}");
+}
+
+/// Takes JSON lines, and keeps their names.
+async fn hook() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let names = Arc::new(Mutex::new(Vec::new()));
+    let taken = names.clone();
+    let take = move |body: String| async move {
+        let lines = body.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let mut names: Vec<String> =
+            lines.map(|line| line["name"].as_str().expect("a name").to_owned()).collect();
+        taken.lock().expect("no test panicked").append(&mut names);
+    };
+    let routes = Router::new().route("/", post(take)).layer(DefaultBodyLimit::disable());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    tokio::spawn(async move { axum::serve(listener, routes).await.expect("it serves") });
+    (address, names)
 }
