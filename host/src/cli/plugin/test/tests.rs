@@ -53,6 +53,9 @@ fn folder(role: Role, module: &str, files: &[(&str, &str)]) -> TempDir {
 
 /// The exit, what was printed, and what was complained of.
 async fn test(folder: &Path, more: &[&str]) -> (Exit, String, String) {
+    // A process has one tap: another test would take the lines of this one's plugin.
+    static TAP: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _tap = TAP.lock().await;
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false };
     let (plugin, fixtures) = (folder.join("p.wasm"), folder.to_owned());
