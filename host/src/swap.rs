@@ -7,4 +7,5 @@ mod board;
 pub mod control;
 mod exchange;
 pub mod status;
+mod trial;
 pub mod watch;

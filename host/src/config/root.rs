@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A whole config. Every component's own part is still a node: its factory reads it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     pub receivers: BTreeMap<ComponentId, Node>,
     pub processors: BTreeMap<ComponentId, Node>,
@@ -89,10 +89,24 @@ impl Config {
         env: Env<'_>,
         registry: &Registry,
     ) -> Result<Opened, ConfigError> {
+        Config::reopen(configs, sets, env, registry, &Plugins::default()).await
+    }
+
+    /// As [`Config::open`], for a process in which these versions of plugins run: their files are not read.
+    ///
+    /// # Errors
+    /// Also where the config is not one that these versions take.
+    pub async fn reopen(
+        configs: &[String],
+        sets: &[String],
+        env: Env<'_>,
+        registry: &Registry,
+        running: &Plugins,
+    ) -> Result<Opened, ConfigError> {
         let Loaded { root, mut warnings, files } = load(configs, sets, env)?;
         let (config, mut findings) = Config::read(&root);
         let mut registry = registry.clone();
-        let (plugins, wrong) = Plugins::load(&config).await;
+        let (plugins, wrong) = Plugins::load(&config, running).await;
         findings.extend(wrong);
         plugins.register(&mut registry);
         let doubts = match check(&config, &registry) {

@@ -68,7 +68,7 @@ impl Ingest {
 
     /// Whether any pipeline of this signal names the receiver now.
     pub fn takes(&self, signal: Signal) -> bool {
-        !self.0.entrances(signal).is_empty()
+        self.0.is_open(signal)
     }
 
     /// One way in: a signal over a transport (`grpc`, `http`), with its counters.
@@ -82,6 +82,10 @@ impl Ingest {
 }
 
 impl Inner {
+    fn is_open(&self, signal: Signal) -> bool {
+        self.entrances.get(signal as usize).is_some_and(|entrances| !entrances.load().is_empty())
+    }
+
     fn entrances(&self, signal: Signal) -> Arc<Vec<Entrance>> {
         self.entrances.get(signal as usize).map(ArcSwap::load_full).unwrap_or_default()
     }
@@ -100,7 +104,7 @@ pub struct Door {
 impl Door {
     /// Whether it leads anywhere now.
     pub fn is_open(&self) -> bool {
-        !self.ingest.entrances(self.signal).is_empty()
+        self.ingest.is_open(self.signal)
     }
 
     fn metrics(&self) -> &ReceiverMetrics {

@@ -15,6 +15,7 @@ use super::{
     PluginSampler, Prepared, Role, StageSettings,
     builtin::{Adapted, Builtin},
     config::{GrantsConfig, SwapConfig},
+    live::PrepareError,
     schema::{self, ConfigSchema},
 };
 use crate::{
@@ -30,12 +31,13 @@ use crate::{
 };
 
 /// A plugin of a config as a type of component.
+#[derive(Clone)]
 pub struct PluginType {
     plugin: Arc<Plugin>,
     /// What it calls itself, with its version.
     label: String,
     signals: Vec<Signal>,
-    schema: Option<ConfigSchema>,
+    schema: Option<Arc<ConfigSchema>>,
     limits: Limits,
     grants: GrantsConfig,
     on_failure: OnFailure,
@@ -162,12 +164,12 @@ impl PluginType {
     ///
     /// # Errors
     /// When the component would have to be built anew, or the plugin does not take its config, or fails.
-    pub async fn prepare(&self, live: &Live, config: &Node) -> Result<Prepared, ConfigError> {
+    pub async fn prepare(&self, live: &Live, config: &Node) -> Result<Prepared, PrepareError> {
         let adapted = self.fully_adapted(config).await?;
         let (grants, telemetry) = (&adapted.grants, live.telemetry());
         let outside = live.outside().with_grants(live.component(), grants, &self.limits, telemetry)?;
         let settings = self.settings_with(live.component().to_owned(), &adapted, outside);
-        live.prepare(&self.plugin, settings).await.map_err(not_started)
+        live.prepare(&self.plugin, settings).await
     }
 
     pub fn plugin(&self) -> &Arc<Plugin> {

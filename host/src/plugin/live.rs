@@ -16,7 +16,7 @@ use super::{
     probation::{Probation, Verdict},
     tending::Settle,
 };
-use crate::{pipeline::Batch, telemetry::Telemetry};
+use crate::{config::ConfigError, pipeline::Batch, telemetry::Telemetry};
 
 /// Cheap to clone; all clones are the same component.
 #[derive(Clone)]
@@ -41,6 +41,9 @@ pub enum PrepareError {
     /// It would have to be built anew, with another number of instances, say, or in another section of the config.
     #[error("{0}")]
     OtherShape(String),
+    /// It does not take the config.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error(transparent)]
     Call(#[from] CallError),
 }

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     component::ComponentId,
     config::{Config, Node, Opened, ServiceConfig},
+    plugin::Live,
     receiver::Running,
 };
 
@@ -61,15 +62,22 @@ impl Service {
     /// Makes what runs what the config says. What it leaves as it is goes on: receivers keep their connections, exporters their
     /// queues, processors what they hold. What it replaces drains in the background, within `shutdown_timeout`.
     ///
+    /// `may` is asked last, and told which plugins stay wholly as they are; what it forbids is not done.
+    ///
     /// # Errors
-    /// When something cannot be built or started, or changed without a restart; then what ran before still does.
-    pub async fn reload(&mut self, opened: &Opened) -> anyhow::Result<Changes> {
+    /// When something cannot be built or started, or changed without a restart, or may not be; then what ran before still does.
+    pub async fn reload(
+        &mut self,
+        opened: &Opened,
+        may: impl FnOnce(&[Live]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Changes> {
         self.fixed.check(&opened.config)?;
         let (plan, outcome) = plan(opened, &self.telemetry, &self.extensions, &self.graph).await;
         let outcome = match outcome {
             Ok(()) => self.exchange(&plan.graph).await,
             Err(error) => Err(error.into()),
         };
+        let outcome = outcome.and_then(|()| may(&plan.untouched(&self.graph)));
         match outcome {
             Ok(()) => {
                 let changes = self.commit(plan).await;
@@ -121,9 +129,9 @@ impl Service {
 
     async fn commit(&mut self, plan: Plan) -> Changes {
         for Revision { live, next, .. } in plan.revisions {
+            live.admit(next, None);
             // It was of the config before.
             live.dismiss().await;
-            live.admit(next, None);
             let turnover = timeout(self.shutdown_timeout, async move { live.turned_over().await });
             self.draining.stages.spawn(turnover);
         }

@@ -11,7 +11,11 @@ use super::status::{
     Attempt, ConfigStatus, Errors, Outcome, PluginState, PluginStatus, Reload, ReloadOutcome, ShadowStatus,
     Status,
 };
-use crate::plugin::{Comparison, Figures, Live, Probation, factory::PluginType, file::Sha256};
+use crate::plugin::{
+    Comparison, Figures, Live, Probation,
+    factory::{PluginType, Plugins},
+    file::Sha256,
+};
 
 /// Shared by the task that changes it and those who look.
 pub(super) struct Board {
@@ -36,6 +40,7 @@ pub(super) struct Entry {
     /// None if it is built in.
     pub(super) path: Option<PathBuf>,
     pub(super) paused: bool,
+    /// Held against the one before; what came of it may have been decided already.
     pub(super) probation: Option<Arc<Probation>>,
     /// What has failed, and is not tried again until the file is another.
     pub(super) refused: Option<Sha256>,
@@ -71,6 +76,13 @@ impl Board {
 
     pub(super) fn names(&self) -> Vec<String> {
         self.lock().plugins.keys().cloned().collect()
+    }
+
+    /// The versions that run.
+    pub(super) fn running(&self, is_wanted: impl Fn(&Entry) -> bool) -> Plugins {
+        let state = self.lock();
+        let wanted = state.plugins.values().filter(|entry| is_wanted(entry));
+        wanted.map(|entry| entry.current.clone()).collect()
     }
 
     /// Of a plugin that is there.
@@ -117,6 +129,12 @@ impl Entry {
             refused: None,
             last: None,
         }
+    }
+
+    /// Whether this one runs beside the current one: it has a share of the batches, or copies.
+    pub(super) fn tries(&self, sha256: Sha256) -> bool {
+        let is_tried = matches!(self.state(), PluginState::Canary | PluginState::Shadow);
+        is_tried && self.last.as_ref().is_some_and(|last| last.sha256 == sha256.to_string())
     }
 
     /// This version runs now.
@@ -192,5 +210,11 @@ impl Attempt {
             why,
             took_ms: 0,
         }
+    }
+
+    /// `plugin redactor: rejected: the file is cut short`
+    pub(super) fn in_a_line(&self, plugin: &str) -> String {
+        let why = self.why.iter().flat_map(|why| [": ", why]);
+        format!("plugin {plugin}: {}{}", self.outcome.as_str(), why.collect::<String>())
     }
 }

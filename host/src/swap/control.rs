@@ -1,32 +1,34 @@
-//! The one task that changes what runs: what it is told by files, by signals and by operators it does one after another.
+//! The one task that changes what runs: what it is told by files, by signals, by operators and by trials it does one after
+//! another.
 
 mod reload;
+mod wishes;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::Instant,
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+pub use wishes::Control;
 
 use super::{
     board::{Board, Entry},
-    exchange::{NotReady, Ready, Trial, make_former_ready, make_ready, note},
-    status::{Attempt, Outcome, Reload, Status},
+    exchange::{NotReady, Ready, make_former_ready, make_ready, note, put_back},
+    status::{Attempt, Outcome},
+    trial::{Trial, Trials},
     watch::{Settled, Watch, WatchSettings, WatchedFile},
 };
 use crate::{
-    admin::{Operator, OperatorError},
     component::{Factory as _, Registry},
     config::{Config, Opened, load::LoadedFile},
-    plugin::{Probation, Verdict, factory::Plugins},
+    plugin::{Live, Probation, Verdict, factory::Plugins},
     service::Service,
 };
-
-/// Wishes of operators that wait.
-const WISHES_LIMIT: usize = 16;
+use wishes::{PluginWish, Wish};
 
 /// What a config is read from.
 #[derive(Clone, Default)]
@@ -38,13 +40,6 @@ pub struct Sources {
     pub registry: Registry,
 }
 
-/// Asks the task. Cheap to clone.
-#[derive(Clone)]
-pub struct Control {
-    wishes: mpsc::Sender<Wish>,
-    board: Arc<Board>,
-}
-
 /// The task, before it runs.
 pub struct Controller {
     service: Service,
@@ -54,27 +49,10 @@ pub struct Controller {
     /// What the config was read from first.
     files: Vec<LoadedFile>,
     board: Arc<Board>,
+    trials: Trials,
     watch: Watch,
     settled: mpsc::Receiver<Settled>,
     wishes: mpsc::Receiver<Wish>,
-}
-
-enum Wish {
-    Plugin { name: String, what: PluginWish, answer: oneshot::Sender<Attempt> },
-    Reload { answer: oneshot::Sender<Reload> },
-}
-
-/// What is to become of a plugin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum PluginWish {
-    /// This file takes the place of the configured one, or else that one is looked at.
-    Swap {
-        file: Option<PathBuf>,
-    },
-    Rollback,
-    /// Changes of the file are left alone.
-    Pause,
-    Resume,
 }
 
 /// Who has a version take over.
@@ -86,71 +64,16 @@ enum By {
     Rollback,
 }
 
-impl Control {
-    /// Returns when it is done.
-    async fn plugin(&self, name: &str, what: PluginWish) -> Result<Attempt, OperatorError> {
-        if self.board.entry(name).is_none() {
-            return Err(OperatorError::UnknownPlugin { name: name.to_owned(), known: self.board.names() });
-        }
-        let (answer, answered) = oneshot::channel();
-        self.wish(Wish::Plugin { name: name.to_owned(), what, answer })?;
-        answered.await.map_err(|_| ending())
-    }
-
-    fn wish(&self, wish: Wish) -> Result<(), OperatorError> {
-        self.wishes.try_send(wish).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                OperatorError::Unavailable("too much is waiting".to_owned())
-            }
-            mpsc::error::TrySendError::Closed(_) => ending(),
-        })
-    }
-}
-
-fn ending() -> OperatorError {
-    OperatorError::Unavailable("the service is ending".to_owned())
-}
-
-#[async_trait::async_trait]
-impl Operator for Control {
-    async fn status(&self) -> Status {
-        self.board.status()
-    }
-
-    async fn swap(&self, plugin: &str, file: Option<PathBuf>) -> Result<Attempt, OperatorError> {
-        self.plugin(plugin, PluginWish::Swap { file }).await
-    }
-
-    async fn rollback(&self, plugin: &str) -> Result<Attempt, OperatorError> {
-        self.plugin(plugin, PluginWish::Rollback).await
-    }
-
-    async fn pause(&self, plugin: &str) -> Result<(), OperatorError> {
-        self.plugin(plugin, PluginWish::Pause).await.map(drop)
-    }
-
-    async fn resume(&self, plugin: &str) -> Result<Option<Attempt>, OperatorError> {
-        let attempt = self.plugin(plugin, PluginWish::Resume).await?;
-        Ok(Some(attempt).filter(|attempt| attempt.outcome != Outcome::Unchanged))
-    }
-
-    async fn reload(&self) -> Result<Reload, OperatorError> {
-        let (answer, answered) = oneshot::channel();
-        self.wish(Wish::Reload { answer })?;
-        answered.await.map_err(|_| ending())
-    }
-}
-
 impl Controller {
     /// Watches what the running service was made of.
     pub fn new(service: Service, opened: Opened, sources: Sources) -> (Controller, Control) {
         let (watch, settled) = Watch::start(WatchSettings::default());
-        let (wishes_in, wishes) = mpsc::channel(WISHES_LIMIT);
         let board = Arc::new(Board::new());
-        let control = Control { wishes: wishes_in, board: board.clone() };
+        let (control, wishes) = Control::new(board.clone());
         let Opened { config, plugins, files, .. } = opened;
+        let trials = Trials::default();
         let controller =
-            Controller { service, config, plugins, sources, files, board, watch, settled, wishes };
+            Controller { service, config, plugins, sources, files, board, trials, watch, settled, wishes };
         reload::note_success(&controller.service.telemetry);
         controller.show();
         controller.watch();
@@ -162,6 +85,7 @@ impl Controller {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return self.service,
+                () = self.trials.decided() => self.conclude().await,
                 Some(settled) = self.settled.recv() => self.settle(settled).await,
                 Some(wish) = self.wishes.recv() => self.fulfil(wish).await,
             }
@@ -176,12 +100,18 @@ impl Controller {
         }
         let since = Instant::now();
         for name in self.board.names() {
-            let Some(entry) = self.board.entry(&name) else { continue };
-            if entry.path.as_ref() == Some(&settled.path) && !entry.paused {
-                let ready = make_ready(&self.config, &name, &entry, None, false).await;
-                self.exchange(&name, &entry, ready, since, By::File).await;
+            let is_its = |entry: &Entry| entry.path.as_ref() == Some(&settled.path) && !entry.paused;
+            if self.board.entry(&name).is_some_and(|entry| is_its(&entry)) {
+                self.take_file(&name, since).await;
             }
         }
+    }
+
+    /// The configured file is looked at, and takes over if it is another.
+    async fn take_file(&mut self, name: &str, since: Instant) -> Option<Attempt> {
+        let entry = self.board.entry(name)?;
+        let ready = make_ready(&self.config, name, &entry, None, false).await;
+        self.exchange(name, ready, since, By::File).await
     }
 
     async fn fulfil(&mut self, wish: Wish) {
@@ -202,116 +132,131 @@ impl Controller {
     /// None if there is no such plugin any more.
     async fn plugin(&mut self, name: &str, what: PluginWish) -> Option<Attempt> {
         let (entry, since) = (self.board.entry(name)?, Instant::now());
-        let by = match what {
-            PluginWish::Swap { .. } => By::Operator,
-            PluginWish::Rollback => By::Rollback,
-            PluginWish::Pause | PluginWish::Resume => By::File,
-        };
-        let ready = match what {
+        match what {
             PluginWish::Swap { file } => {
                 let ready = make_ready(&self.config, name, &entry, file.as_deref(), true).await;
-                match (ready, file, &entry.path) {
+                let ready = match (ready, file, &entry.path) {
                     (Ok(ready), Some(file), Some(path)) => install(&file, path).await.map(|()| ready),
                     (ready, ..) => ready,
-                }
+                };
+                self.exchange(name, ready, since, By::Operator).await
             }
-            PluginWish::Rollback => make_former_ready(&self.config, &entry).await,
-            PluginWish::Pause | PluginWish::Resume => {
-                let paused = what == PluginWish::Pause;
-                self.board.change(name, |entry| entry.paused = paused);
-                tracing::info!(
-                    plugin = name,
-                    paused,
-                    "its file is {}",
-                    if paused { "left alone" } else { "watched again" }
-                );
-                if paused {
-                    return Some(Attempt::of(&entry.current, Outcome::Unchanged, None));
-                }
-                make_ready(&self.config, name, &entry, None, false).await
+            PluginWish::Rollback => {
+                let ready = make_former_ready(&self.config, &entry).await;
+                self.exchange(name, ready, since, By::Rollback).await
             }
-        };
-        Some(self.exchange(name, &entry, ready, since, by).await)
+            PluginWish::Pause => {
+                self.board.change(name, |entry| entry.paused = true);
+                tracing::info!(plugin = name, "its file is left alone");
+                Some(Attempt::of(&entry.current, Outcome::Unchanged, None))
+            }
+            PluginWish::Resume => {
+                self.board.change(name, |entry| entry.paused = false);
+                tracing::info!(plugin = name, "its file is watched again");
+                self.take_file(name, since).await
+            }
+        }
     }
 
     /// What is ready takes over; what came of it is noted.
     async fn exchange(
         &mut self,
         name: &str,
-        entry: &Entry,
         ready: Result<Ready, NotReady>,
         since: Instant,
         by: By,
-    ) -> Attempt {
-        let mut attempt = match ready {
-            Ok(ready) => self.admit(name, entry, ready, by).await,
-            Err(NotReady::Unchanged) => Attempt::of(&entry.current, Outcome::Unchanged, None),
-            Err(NotReady::Refused(sha256)) => {
-                let why = "this file has failed before; it is tried again when it is another".to_owned();
-                let sha256 = sha256.to_string();
-                Attempt {
-                    sha256,
-                    version: None,
-                    ..Attempt::of(&entry.current, Outcome::Unchanged, Some(why))
-                }
-            }
-            Err(NotReady::Rejected { sha256, version, why }) => {
-                self.board.change(name, |entry| entry.refused = sha256.or(entry.refused));
-                let sha256 = sha256.map(|hash| hash.to_string()).unwrap_or_default();
-                Attempt { sha256, version, ..Attempt::of(&entry.current, Outcome::Rejected, Some(why)) }
-            }
+    ) -> Option<Attempt> {
+        self.conclude().await;
+        let entry = self.board.entry(name)?;
+        let outcome = match ready {
+            Ok(ready) => Ok(self.admit(name, ready, by).await?),
+            Err(NotReady::OtherShape { next, why }) => self.build_anew(name, next, &why).await,
+            Err(not_ready) => Err(not_ready),
         };
+        let mut attempt = outcome.unwrap_or_else(|not_ready| not_ready.attempt(&entry.current));
         attempt.took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         note(&self.service.telemetry, name, &attempt);
         if attempt.outcome != Outcome::Unchanged {
             self.board.change(name, |entry| entry.last = Some(attempt.clone()));
         }
-        attempt
+        Some(attempt)
     }
 
     /// As the plugin's `swap` says. What an operator asks for is used, even where what comes by itself only runs on copies.
-    async fn admit(&mut self, name: &str, entry: &Entry, ready: Ready, by: By) -> Attempt {
+    async fn admit(&mut self, name: &str, ready: Ready, by: By) -> Option<Attempt> {
         let next = ready.next.clone();
         let swap = next.swap().cloned().unwrap_or_default();
         if swap.shadow && by == By::File {
-            return match ready.admit_shadow().await {
+            return Some(match ready.admit_shadow().await {
                 Ok(()) => Attempt::of(&next, Outcome::Shadowing, None),
                 Err(why) => Attempt::of(&next, Outcome::Rejected, Some(why)),
-            };
+            });
         }
+        if !self.trials.supersede(name) {
+            self.conclude().await;
+        }
+        let (former, lives) = (self.board.entry(name)?.current, ready.lives());
         // What ran well before goes back at once.
         let canary = swap.canary.filter(|_| by != By::Rollback);
         let probation = Arc::new(Probation::new(swap.probation()));
-        if let Some(before) = &entry.probation {
-            before.decide(Verdict::Superseded);
-        }
-        let trial = Trial {
-            board: self.board.clone(),
-            telemetry: self.service.telemetry.clone(),
-            name: name.to_owned(),
-            next: next.clone(),
-            former: entry.current.clone(),
-            probation: probation.clone(),
-            is_canary: canary.is_some(),
-        };
         let attempt = if let Some(share) = canary {
+            lives.iter().for_each(Live::keep);
             ready.admit_canary(share.0, &probation).await;
             Attempt::of(&next, Outcome::Canary, None)
         } else if let Err(why) = ready.admit(&probation).await {
             self.board.change(name, |entry| entry.refused = Some(next.plugin().sha256));
-            return Attempt::of(&next, Outcome::RolledBack, Some(why));
+            return Some(Attempt::of(&next, Outcome::RolledBack, Some(why)));
         } else {
             let attempt = Attempt::of(&next, Outcome::Swapped, None);
-            self.board.change(name, |entry| entry.swapped(next, attempt.clone()));
-            if by == By::Rollback {
-                // The file still holds what was left behind.
-                self.board.change(name, |known| known.refused = Some(entry.current.plugin().sha256));
-            }
+            // After a rollback the file still holds what was left behind.
+            let left = (by == By::Rollback).then(|| former.plugin().sha256);
+            self.board.change(name, |entry| {
+                entry.swapped(next.clone(), attempt.clone());
+                entry.refused = left;
+            });
             attempt
         };
-        self.board.change(name, |entry| entry.probation = Some(probation));
-        tokio::spawn(trial.watch_over());
-        attempt
+        self.board.change(name, |entry| entry.probation = Some(probation.clone()));
+        self.trials.begin(name, Trial { next, former, probation, lives, is_canary: canary.is_some() });
+        Some(attempt)
+    }
+
+    /// What came of the trials that have ended.
+    async fn conclude(&mut self) {
+        for (name, trial) in self.trials.take_decided() {
+            match trial.probation.verdict() {
+                Some(Verdict::Kept) => self.keep(&name, trial).await,
+                Some(Verdict::Worse(why)) => self.put_back(&name, &trial, why.clone()).await,
+                // Another config ended it.
+                _ => trial.end().await,
+            }
+        }
+    }
+
+    async fn keep(&self, name: &str, trial: Trial) {
+        let version = &trial.next.plugin().description.version;
+        tracing::info!(plugin = name, version, "the new version has proved itself");
+        if !trial.is_canary {
+            trial.lives.iter().for_each(Live::keep);
+            return;
+        }
+        for live in &trial.lives {
+            live.promote().await;
+        }
+        let attempt = Attempt::of(&trial.next, Outcome::Swapped, None);
+        note(&self.service.telemetry, name, &attempt);
+        self.board.change(name, |entry| entry.swapped(trial.next, attempt));
+    }
+
+    async fn put_back(&self, name: &str, trial: &Trial, why: String) {
+        put_back(&trial.lives).await;
+        let attempt = Attempt::of(&trial.next, Outcome::RolledBack, Some(why));
+        note(&self.service.telemetry, name, &attempt);
+        self.board.change(name, |entry| {
+            entry.refused = Some(trial.next.plugin().sha256);
+            entry.current = trial.former.clone();
+            entry.last = Some(attempt);
+        });
     }
 
     /// Puts what runs on the board.

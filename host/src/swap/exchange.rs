@@ -4,21 +4,19 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
-    board::{Board, Entry},
+    board::Entry,
     status::{Attempt, Outcome},
 };
 use crate::{
     config::Config,
     plugin::{
-        Live, Prepared, Probation, Verdict,
+        Live, PrepareError, Prepared, Probation, Verdict,
         factory::{PluginType, read_file},
         file::{PluginFile, Sha256},
     },
     telemetry::Telemetry,
 };
 
-/// How often a version on trial is compared with the one before.
-const COMPARISON: Duration = Duration::from_secs(1);
 /// For so long an attempt waits for the old instances to end; they may be in calls.
 const TURNOVER: Duration = Duration::from_secs(10);
 
@@ -29,15 +27,19 @@ pub(super) struct Ready {
 }
 
 /// Why what runs runs on.
-#[derive(Debug)]
 pub(super) enum NotReady {
-    /// It is what runs.
+    /// It is what runs, or is tried beside that.
     Unchanged,
     /// This file has been tried.
     Refused(Sha256),
     Rejected {
         sha256: Option<Sha256>,
         version: Option<String>,
+        why: String,
+    },
+    /// What runs it has to be built anew.
+    OtherShape {
+        next: Arc<PluginType>,
         why: String,
     },
 }
@@ -62,7 +64,7 @@ pub(super) async fn make_ready(
     }
     let file = read_file(&plugin).await.map_err(|error| rejected(error.in_a_line()))?;
     let sha256 = file.sha256;
-    if sha256 == entry.current.plugin().sha256 {
+    if sha256 == entry.current.plugin().sha256 || (entry.tries(sha256) && !is_wish) {
         return Err(NotReady::Unchanged);
     }
     if entry.refused == Some(sha256) && !is_wish {
@@ -71,17 +73,18 @@ pub(super) async fn make_ready(
     let rejected =
         |version: Option<String>, why: String| NotReady::Rejected { sha256: Some(sha256), version, why };
     let next = load(name, &plugin, file).await.map_err(|why| rejected(None, why))?;
-    let version = Some(next.plugin().description.version.clone());
-    prepare(config, next, &entry.lives).await.map_err(|why| rejected(version, why))
+    prepare(config, next, &entry.lives).await
 }
 
 /// Makes the version before ready again.
 pub(super) async fn make_former_ready(config: &Config, entry: &Entry) -> Result<Ready, NotReady> {
     let rejected = |why: &str| NotReady::Rejected { sha256: None, version: None, why: why.to_owned() };
     let Some(former) = &entry.former else { return Err(rejected("there was no version before")) };
-    let (sha256, version) = (former.plugin().sha256, former.plugin().description.version.clone());
-    let rejected = |why| NotReady::Rejected { sha256: Some(sha256), version: Some(version), why };
-    prepare(config, former.clone(), &entry.lives).await.map_err(rejected)
+    let former = match config.plugins.get(&former.plugin().name) {
+        Some(plugin) => Arc::new(former.with(plugin).map_err(|error| rejected(&error.in_a_line()))?),
+        None => former.clone(),
+    };
+    prepare(config, former, &entry.lives).await
 }
 
 async fn load(
@@ -92,20 +95,50 @@ async fn load(
     PluginType::of(name, plugin, file).await.map(Arc::new).map_err(|error| error.in_a_line())
 }
 
-async fn prepare(config: &Config, next: Arc<PluginType>, lives: &[Live]) -> Result<Ready, String> {
-    next.check_use(config).map_err(|error| error.in_a_line())?;
+async fn prepare(config: &Config, next: Arc<PluginType>, lives: &[Live]) -> Result<Ready, NotReady> {
+    let rejected = |why| NotReady::rejected(&next, why);
+    next.check_use(config).map_err(|error| rejected(error.in_a_line()))?;
     let mut prepared = Vec::new();
     for live in lives {
-        let Some(node) = next.component(config, live.component()) else {
-            return Err(format!("`{}` is no component that it can be", live.component()));
+        let component = live.component();
+        let Some(node) = next.component(config, component) else {
+            return Err(rejected(format!("`{component}` is no component that it can be")));
         };
-        let ready = next
-            .prepare(live, node)
-            .await
-            .map_err(|error| format!("{}: {}", live.component(), error.in_a_line()))?;
+        let ready = next.prepare(live, node).await.map_err(|error| match error {
+            PrepareError::OtherShape(why) => {
+                NotReady::OtherShape { next: next.clone(), why: format!("{component}: {why}") }
+            }
+            PrepareError::Config(error) => rejected(format!("{component}: {}", error.in_a_line())),
+            PrepareError::Call(error) => rejected(format!("{component}: {error}")),
+        })?;
         prepared.push((live.clone(), ready));
     }
     Ok(Ready { next, prepared })
+}
+
+impl NotReady {
+    /// What came of it, where `current` runs.
+    pub(super) fn attempt(self, current: &PluginType) -> Attempt {
+        let unchanged = Attempt::of(current, Outcome::Unchanged, None);
+        match self {
+            NotReady::Unchanged => unchanged,
+            NotReady::Refused(sha256) => {
+                let why = "this file has failed before; it is tried again when it is another".to_owned();
+                Attempt { sha256: sha256.to_string(), version: None, why: Some(why), ..unchanged }
+            }
+            NotReady::Rejected { sha256, version, why } => {
+                let sha256 = sha256.map(|hash| hash.to_string()).unwrap_or_default();
+                Attempt { sha256, version, outcome: Outcome::Rejected, why: Some(why), ..unchanged }
+            }
+            NotReady::OtherShape { next, why } => Attempt::of(&next, Outcome::Rejected, Some(why)),
+        }
+    }
+
+    pub(super) fn rejected(next: &PluginType, why: String) -> NotReady {
+        let plugin = next.plugin();
+        let version = Some(plugin.description.version.clone());
+        NotReady::Rejected { sha256: Some(plugin.sha256), version, why }
+    }
 }
 
 impl Ready {
@@ -115,14 +148,7 @@ impl Ready {
         for (live, next) in self.prepared {
             live.admit(next, Some(probation.clone()));
         }
-        let turnover = async {
-            for live in &lives {
-                live.dismiss().await;
-                live.turned_over().await;
-            }
-        };
-        // Who tends the guests goes on with it.
-        let _ = tokio::time::timeout(TURNOVER, turnover).await;
+        turn_over(&lives).await;
         match probation.verdict() {
             Some(Verdict::Worse(why)) => {
                 put_back(&lives).await;
@@ -147,92 +173,26 @@ impl Ready {
         Ok(())
     }
 
-    fn lives(&self) -> Vec<Live> {
+    pub(super) fn lives(&self) -> Vec<Live> {
         self.prepared.iter().map(|(live, _)| live.clone()).collect()
     }
 }
 
-/// A version on trial, and what becomes of it.
-pub(super) struct Trial {
-    pub(super) board: Arc<Board>,
-    pub(super) telemetry: Arc<Telemetry>,
-    pub(super) name: String,
-    pub(super) next: Arc<PluginType>,
-    pub(super) former: Arc<PluginType>,
-    pub(super) probation: Arc<Probation>,
-    /// It does not run everywhere yet.
-    pub(super) is_canary: bool,
-}
-
-impl Trial {
-    /// Holds the new version against the one before until its time is over. What comes of it goes to the board.
-    pub(super) async fn watch_over(self) {
-        let Some(Entry { lives, .. }) = self.board.entry(&self.name) else { return };
-        match verdict(&self.probation, &lives).await {
-            // What came after it has a trial of its own.
-            Verdict::Superseded => {}
-            Verdict::Kept => self.keep(&lives).await,
-            Verdict::Worse(why) => self.put_back(&lives, why).await,
-        }
-    }
-
-    async fn keep(self, lives: &[Live]) {
-        let version = &self.next.plugin().description.version;
-        tracing::info!(plugin = self.name, version, "the new version has proved itself");
-        if !self.is_canary {
-            lives.iter().for_each(Live::keep);
-            return;
-        }
-        for live in lives {
-            live.promote().await;
-        }
-        let attempt = Attempt::of(&self.next, Outcome::Swapped, None);
-        note(&self.telemetry, &self.name, &attempt);
-        self.board.change(&self.name, |entry| entry.swapped(self.next, attempt));
-    }
-
-    async fn put_back(self, lives: &[Live], why: String) {
-        if self.is_canary {
-            for live in lives {
-                live.dismiss().await;
-            }
-        } else {
-            put_back(lives).await;
-        }
-        let attempt = Attempt::of(&self.next, Outcome::RolledBack, Some(why));
-        note(&self.telemetry, &self.name, &attempt);
-        self.board.change(&self.name, |entry| {
-            entry.refused = Some(self.next.plugin().sha256);
-            entry.current = self.former;
-            entry.last = Some(attempt);
-        });
-    }
-}
-
-async fn verdict(probation: &Probation, lives: &[Live]) -> Verdict {
-    loop {
-        let next = (std::time::Instant::now() + COMPARISON).min(probation.until());
-        tokio::select! {
-            () = probation.decided() => {}
-            () = tokio::time::sleep_until(next.into()) => {
-                if let Some(why) = lives.iter().find_map(Live::is_worse) {
-                    probation.decide(Verdict::Worse(why));
-                } else if std::time::Instant::now() >= probation.until() {
-                    probation.decide(Verdict::Kept);
-                }
-            }
-        }
-        if let Some(verdict) = probation.verdict() {
-            return verdict.clone();
-        }
-    }
-}
-
-async fn put_back(lives: &[Live]) {
+/// Has the version before run again.
+pub(super) async fn put_back(lives: &[Live]) {
     lives.iter().for_each(Live::put_back);
-    for live in lives {
-        live.turned_over().await;
-    }
+    turn_over(lives).await;
+}
+
+/// Who tends the guests goes on with what takes longer.
+async fn turn_over(lives: &[Live]) {
+    let turnover = async {
+        for live in lives {
+            live.dismiss().await;
+            live.turned_over().await;
+        }
+    };
+    let _ = tokio::time::timeout(TURNOVER, turnover).await;
 }
 
 /// One line in the log, and a count.
@@ -243,7 +203,7 @@ pub(super) fn note(telemetry: &Telemetry, plugin: &str, attempt: &Attempt) {
     let version = version.as_deref();
     let hash = sha256.get(..12).unwrap_or_default();
     match (attempt.outcome, why) {
-        (Outcome::Swapped, _) => tracing::info!(plugin, version, hash, took_ms, "swapped"),
+        (Outcome::Swapped, why) => tracing::info!(plugin, version, hash, took_ms, why, "swapped"),
         (Outcome::Canary, _) => tracing::info!(plugin, version, hash, took_ms, "has a share of the batches"),
         (Outcome::Shadowing, _) => tracing::info!(plugin, version, hash, took_ms, "runs on copies"),
         (Outcome::Unchanged, _) => tracing::debug!(plugin, hash, "unchanged"),

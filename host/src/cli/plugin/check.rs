@@ -94,7 +94,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 /// Holds the config's entry for the plugin, and its components, against what it says of itself.
 async fn in_config(config: &Config) -> Result<(), ConfigError> {
-    let (plugins, mut findings) = Plugins::load(config).await;
+    let (plugins, mut findings) = Plugins::load(config, &Plugins::default()).await;
     let mut registry = Registry::default();
     plugins.register(&mut registry);
     for kind in PluginType::KINDS {

@@ -25,13 +25,17 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    /// Reads, compiles and asks each plugin who it is; takes up to seconds for one that was never seen before. The
-    /// findings say what is wrong with the others.
-    pub async fn load(config: &Config) -> (Plugins, Vec<Finding>) {
+    /// Reads, compiles and asks each plugin who it is; takes up to seconds for one that was never seen before. Of one that runs
+    /// the version that does is taken, and its file not read. The findings say what is wrong with the others.
+    pub async fn load(config: &Config, running: &Plugins) -> (Plugins, Vec<Finding>) {
         let (mut plugins, mut findings) = (Plugins::default(), Vec::new());
         for (name, plugin) in &config.plugins {
             let Some(node) = config.plugin_node(name) else { continue };
-            match PluginType::of_file(name, plugin).await {
+            let loaded = match running.of_file(name) {
+                Some(running) => running.with(plugin),
+                None => PluginType::of_file(name, plugin).await,
+            };
+            match loaded {
                 Ok(loaded) => {
                     findings.extend(loaded.lacks(plugin, node));
                     plugins.types.push(Arc::new(loaded));
@@ -45,12 +49,24 @@ impl Plugins {
             if !is_used || config.plugins.keys().any(|name| builtin.is_called(name)) {
                 continue;
             }
-            match PluginType::of_builtin(builtin).await {
-                Ok(loaded) => plugins.types.push(Arc::new(loaded)),
+            let loaded = match running.of_builtin(builtin) {
+                Some(running) => Ok(running.clone()),
+                None => PluginType::of_builtin(builtin).await.map(Arc::new),
+            };
+            match loaded {
+                Ok(loaded) => plugins.types.push(loaded),
                 Err(error) => findings.extend(error.into_findings()),
             }
         }
         (plugins, findings)
+    }
+
+    fn of_file(&self, name: &str) -> Option<&Arc<PluginType>> {
+        self.types.iter().find(|plugin| plugin.plugin.name == name && plugin.swap.is_some())
+    }
+
+    fn of_builtin(&self, builtin: &Builtin) -> Option<&Arc<PluginType>> {
+        self.types.iter().find(|plugin| plugin.plugin.name == builtin.name() && plugin.swap.is_none())
     }
 
     /// By the names of their types.
@@ -96,6 +112,12 @@ impl Plugins {
     }
 }
 
+impl FromIterator<Arc<PluginType>> for Plugins {
+    fn from_iter<I: IntoIterator<Item = Arc<PluginType>>>(types: I) -> Plugins {
+        Plugins { types: types.into_iter().collect() }
+    }
+}
+
 impl PluginType {
     async fn of_file(name: &str, config: &PluginConfig) -> Result<PluginType, ConfigError> {
         PluginType::of(name, config, read_file(config).await?).await
@@ -106,21 +128,27 @@ impl PluginType {
         let wrong = |what: String| {
             ConfigError::on("path", format!("the plugin {} cannot be used: {what}", config.path.display()))
         };
-        let loaded = PluginType::load(name, &file, &config.limits).await.map_err(wrong)?;
-        if (loaded.plugin.role, config.on_failure) == (Role::Connector, OnFailure::Pass) {
+        PluginType::load(name, &file, &config.limits).await.map_err(wrong)?.with(config)
+    }
+
+    /// The same version, as a config has it.
+    pub fn with(&self, config: &PluginConfig) -> Result<PluginType, ConfigError> {
+        if (self.plugin.role, config.on_failure) == (Role::Connector, OnFailure::Pass) {
             let message = "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`";
             return Err(ConfigError::on("on_failure", message));
         }
-        loaded.plugin.check_swap(&config.swap)?;
-        Outside::new(name, &config.grants, &loaded.limits, &Telemetry::new())
+        self.plugin.check_swap(&config.swap)?;
+        let (name, limits) = (&self.plugin.name, Limits::from(&config.limits));
+        Outside::new(name, &config.grants, &limits, &Telemetry::new())
             .map_err(|error| error.below("grants"))?;
-        let builtin = Builtin::find(name).filter(|builtin| builtin.kind == loaded.kind());
+        let builtin = Builtin::find(name).filter(|builtin| builtin.kind == self.kind());
         Ok(PluginType {
+            limits,
             grants: config.grants.clone(),
             on_failure: config.on_failure,
             swap: Some(config.swap.clone()),
             builtin,
-            ..loaded
+            ..self.clone()
         })
     }
 
@@ -163,7 +191,7 @@ impl PluginType {
         let plugin = Plugin::load(&runtime, name, file, &limits).await.map_err(|error| error.to_string())?;
         let said = &plugin.description;
         let schema = said.config_schema.as_deref().map(ConfigSchema::new).transpose();
-        let schema = schema.map_err(|error| error.to_string())?;
+        let schema = schema.map_err(|error| error.to_string())?.map(Arc::new);
         let signals = match plugin.role {
             Role::Sampler => vec![Signal::Traces],
             Role::Processor | Role::Exporter | Role::Connector => said.signals.clone(),

@@ -155,8 +155,7 @@ impl Pool {
         let Some(trial) = trial.as_ref().filter(|trial| trial.number == generation.number) else { return };
         let (new, old) = (generation.record.figures(), trial.previous.record.figures());
         if let Some(why) = trial.probation.is_worse(new, old) {
-            trial.probation.decide(Verdict::Worse(format!("{why}; the last: {error}")));
-            self.put_back();
+            self.condemn(trial, format!("{why}; the last: {error}"));
         } else if error.kind == CallErrorKind::Overrun {
             self.reject(error);
         }
@@ -165,12 +164,16 @@ impl Pool {
     /// The version on trial has failed where there is nothing left to try with it. Returns whether there was one, and the
     /// one before is back.
     pub(super) fn reject(&self, error: &CallError) -> bool {
-        let trial = self.trial.load_full();
-        if let Some(trial) = &trial {
-            trial.probation.decide(Verdict::Worse(error.to_string()));
+        self.trial.load_full().is_some_and(|trial| self.condemn(&trial, error.to_string()))
+    }
+
+    /// Nothing, if something else has been decided.
+    fn condemn(&self, trial: &Trial, why: String) -> bool {
+        let is_worse = matches!(trial.probation.decide(Verdict::Worse(why)), Verdict::Worse(_));
+        if is_worse {
             self.put_back();
         }
-        trial.is_some()
+        is_worse
     }
 
     /// Puts a fresh instance in the slot, and gives it what the one that is there holds.

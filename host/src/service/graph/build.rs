@@ -40,6 +40,15 @@ pub(in crate::service) struct Revision {
     pub(in crate::service) next: Prepared,
 }
 
+impl Plan {
+    /// Plugins that are in the graph before, and go on as they are.
+    pub(in crate::service) fn untouched(&self, before: &Graph) -> Vec<Live> {
+        let is_revised = |live: &Live| self.revisions.iter().any(|revision| revision.live.is(live));
+        let is_new = |live: &Live| !before.lives().iter().any(|known| known.is(live));
+        self.graph.lives().into_iter().filter(|live| !is_revised(live) && !is_new(live)).collect()
+    }
+}
+
 /// What building takes.
 struct Builder<'a> {
     opened: &'a Opened,
@@ -70,13 +79,8 @@ pub(in crate::service) async fn plan(
 impl<'a> Builder<'a> {
     async fn build(&mut self) -> Result<(), ConfigError> {
         let opened = self.opened;
-        let exporters = used(opened, |pipeline| &pipeline.exporters);
-        for (id, known) in &self.before.exporters {
-            if !exporters.contains(id) {
-                self.silence(known.sending.live()).await;
-            }
-        }
-        for id in exporters {
+        self.silence_what_goes().await;
+        for id in used(opened, |pipeline| &pipeline.exporters) {
             self.exporter(id).await?;
         }
         let order = flow::waves(&opened.config).map_err(|cycle| ConfigError::new(cycle.to_string()))?;
@@ -265,9 +269,25 @@ impl<'a> Builder<'a> {
             }
             // If it is no better when it is built anew, that is the error.
             Err(why) => {
-                tracing::info!(component = live.component(), "is built anew: {}", why.in_a_line());
+                tracing::info!(component = live.component(), "is built anew: {why}");
                 false
             }
+        }
+    }
+
+    /// What the config has no more leaves its address to what may want it.
+    async fn silence_what_goes(&mut self) {
+        let (opened, before) = (self.opened, self.before);
+        let (exporters, processors) = (used(opened, |one| &one.exporters), used(opened, |one| &one.processors));
+        let of_exporters = before.exporters.iter().filter(|(id, _)| !exporters.contains(id));
+        let of_connectors = before.connectors().filter(|one| !exporters.contains(&one.id));
+        let stages = before.chains().flat_map(|chain| &chain.stages);
+        let of_processors = stages.filter(|stage| !processors.contains(&stage.id));
+        let gone = (of_exporters.filter_map(|(_, one)| one.sending.live()))
+            .chain(of_connectors.filter_map(|one| one.connector.live()))
+            .chain(of_processors.filter_map(|one| one.processor.live()));
+        for live in gone {
+            self.silence(Some(live)).await;
         }
     }
 

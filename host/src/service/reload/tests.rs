@@ -214,7 +214,7 @@ impl Subject {
     }
 
     async fn reload(&mut self, sets: &[&str]) -> anyhow::Result<Changes> {
-        self.service.reload(&self.world.opened(sets)).await
+        self.service.reload(&self.world.opened(sets), |_| Ok(())).await
     }
 
     /// What was noted until all that was replaced has drained.

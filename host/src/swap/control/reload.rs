@@ -1,34 +1,30 @@
 //! The config, read again.
+//!
+//! It changes no plugin's version: what it says is first made of the versions that run, then each file that is another takes
+//! over as it would have by itself, on trial and all. A config that those versions do not take is written for the files.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
-use super::{Controller, Sources};
+use super::{Controller, Entry, NotReady, Sources};
 use crate::{
-    component::Factory as _,
     config::{Config, Opened, expand::process_env},
-    plugin::{Live, Probation, Verdict},
+    plugin::{Live, factory::PluginType},
     service::Changes,
-    swap::{
-        board::Entry,
-        status::{Reload, ReloadOutcome},
-    },
+    swap::status::{Attempt, Outcome, Reload, ReloadOutcome},
     telemetry::Telemetry,
 };
 
-/// Of a version that is held against the one before.
-struct OpenTrial {
-    probation: Arc<Probation>,
-    lives: Vec<Live>,
-    /// It has a share of the batches.
-    is_canary: bool,
-}
+/// So often a config is read again because something on trial was decided on meanwhile.
+const ATTEMPTS: usize = 3;
 
 impl Controller {
     /// Reads the config again, and makes what runs what it says.
     pub(super) async fn reload(&mut self) -> Reload {
         let (outcome, what) = match self.reopen().await {
-            Ok(changes) if changes.is_empty() => (ReloadOutcome::Unchanged, None),
-            Ok(changes) => (ReloadOutcome::Reloaded, Some(changes.to_string())),
+            Ok(changes) => self.take_files(&changes).await,
             Err(why) => (ReloadOutcome::Rejected, Some(why)),
         };
         note_reload(&self.service.telemetry, outcome, what.as_deref().unwrap_or_default());
@@ -37,67 +33,91 @@ impl Controller {
 
     /// The error is why what ran runs on.
     async fn reopen(&mut self) -> Result<Changes, String> {
+        let mut attempts = 1;
+        loop {
+            self.conclude().await;
+            let opened = self.open().await?;
+            match self.replace(opened).await {
+                Err(_) if attempts < ATTEMPTS && self.trials.has_decided() => attempts += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Opened, String> {
         let Sources { configs, sets, registry } = &self.sources;
-        let mut opened = Config::open(configs, sets, &process_env, registry).await.map_err(|error| {
+        let (running, held) =
+            (self.board.running(|_| true), self.board.running(|entry| entry.paused || entry.refused.is_some()));
+        let opened = match Config::reopen(configs, sets, &process_env, registry, &running).await {
+            Err(_) => Config::reopen(configs, sets, &process_env, registry, &held).await,
+            opened => opened,
+        };
+        let opened = opened.map_err(|error| {
             tracing::error!("the config is wrong:\n{}", error.render(false));
             error.in_a_line()
         })?;
         for warning in &opened.warnings {
             tracing::warn!("the config is doubtful:\n{}", warning.warning(false));
         }
-        self.hold_back(&mut opened);
-        let trials = self.trials();
-        let changes = self.service.reload(&opened).await.map_err(|error| format!("{error:#}"))?;
-        let lives = self.service.lives();
-        for trial in trials {
-            trial.supersede(&lives).await;
-        }
+        Ok(opened)
+    }
+
+    /// What runs becomes what this says. The error is why what ran runs on.
+    async fn replace(&mut self, opened: Opened) -> Result<Changes, String> {
+        let trials = &self.trials;
+        let may = |untouched: &[Live]| {
+            let may = trials.supersede_but(untouched);
+            anyhow::ensure!(may, "a version on trial was decided on in the meantime");
+            Ok(())
+        };
+        let changes = self.service.reload(&opened, may).await.map_err(|error| format!("{error:#}"))?;
         (self.config, self.plugins) = (opened.config, opened.plugins);
         self.show();
+        self.conclude().await;
         self.watch();
         Ok(changes)
     }
 
-    fn trials(&self) -> Vec<OpenTrial> {
-        let entries = self.board.names().into_iter().filter_map(|name| self.board.entry(&name));
-        let trial = |entry: Entry| {
-            let probation = entry.probation.filter(|probation| probation.verdict().is_none())?;
-            let is_canary = entry.lives.iter().any(Live::has_canary);
-            Some(OpenTrial { probation, lives: entry.lives, is_canary })
-        };
-        entries.filter_map(trial).collect()
+    /// A version that cannot run where the one before does is built beside it, as with another config, and that one drains.
+    pub(super) async fn build_anew(
+        &mut self,
+        name: &str,
+        next: Arc<PluginType>,
+        why: &str,
+    ) -> Result<Attempt, NotReady> {
+        let mut plugins = self.board.running(|_| true);
+        plugins.put(next.clone());
+        let mut registry = self.sources.registry.clone();
+        plugins.register(&mut registry);
+        let config = self.config.clone();
+        let opened = Opened { config, registry, plugins, warnings: Vec::new(), files: Vec::new() };
+        self.replace(opened).await.map_err(|why| NotReady::rejected(&next, why))?;
+        self.board.change(name, |entry| entry.refused = None);
+        Ok(Attempt::of(&next, Outcome::Swapped, Some(format!("built anew: {why}"))))
     }
 
-    /// A version that is on trial, was tried in vain, or is not to be tried does not come in with a config.
-    fn hold_back(&self, opened: &mut Opened) {
-        let held: Vec<_> = (opened.plugins.iter())
-            .filter_map(|plugin| {
-                let entry = self.board.entry(plugin.name())?;
-                let is_held = entry.paused
-                    || entry.refused == Some(plugin.plugin().sha256)
-                    || plugin.swap().is_some_and(|swap| swap.shadow)
-                    || entry.lives.iter().any(Live::has_canary);
-                let is_other = plugin.plugin().sha256 != entry.current.plugin().sha256;
-                (is_held && is_other).then_some(entry.current)
-            })
-            .collect();
-        held.into_iter().for_each(|plugin| opened.plugins.put(plugin));
-        opened.plugins.register(&mut opened.registry);
-    }
-}
-
-impl OpenTrial {
-    /// A version some of whose components are gone, or have another config, is on trial no more.
-    async fn supersede(self, lives: &[Live]) {
-        let is_there = |live: &Live| lives.iter().any(|one| one.is(live));
-        if self.lives.iter().all(|live| is_there(live) && live.has_canary() == self.is_canary) {
-            return;
+    /// The plugins' files may be others too.
+    async fn take_files(&mut self, changes: &Changes) -> (ReloadOutcome, Option<String>) {
+        let is_watched = |entry: &Entry| entry.path.is_some() && !entry.paused;
+        let (mut outcome, mut said) = (ReloadOutcome::Reloaded, Vec::new());
+        if changes.is_empty() {
+            outcome = ReloadOutcome::Unchanged;
+        } else {
+            said.push(changes.to_string());
         }
-        self.probation.decide(Verdict::Superseded);
-        for live in &self.lives {
-            live.keep();
-            live.dismiss().await;
+        for name in self.board.names() {
+            if !self.board.entry(&name).is_some_and(|entry| is_watched(&entry)) {
+                continue;
+            }
+            let Some(attempt) = self.take_file(&name, Instant::now()).await else { continue };
+            if let Outcome::Swapped | Outcome::Canary | Outcome::Shadowing = attempt.outcome {
+                outcome = ReloadOutcome::Reloaded;
+            }
+            if attempt.outcome != Outcome::Unchanged {
+                said.push(attempt.in_a_line(&name));
+            }
         }
+        (outcome, Some(said.join("; ")).filter(|said| !said.is_empty()))
     }
 }
 

@@ -1,0 +1,102 @@
+//! New versions on trial: each is held against the one before until something is decided.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::task::JoinSet;
+
+use crate::plugin::{Live, Probation, Verdict, factory::PluginType};
+
+/// How often a version on trial is compared with the one before.
+const COMPARISON: Duration = Duration::from_secs(1);
+
+/// A version on trial.
+pub(super) struct Trial {
+    pub(super) next: Arc<PluginType>,
+    pub(super) former: Arc<PluginType>,
+    pub(super) probation: Arc<Probation>,
+    /// The components that try it.
+    pub(super) lives: Vec<Live>,
+    /// It does not run everywhere yet.
+    pub(super) is_canary: bool,
+}
+
+/// Those that nothing has come of yet, by plugin.
+#[derive(Default)]
+pub(super) struct Trials {
+    open: BTreeMap<String, Trial>,
+    watchers: JoinSet<()>,
+}
+
+impl Trials {
+    pub(super) fn begin(&mut self, name: &str, trial: Trial) {
+        self.watchers.spawn(watch(trial.probation.clone(), trial.lives.clone()));
+        self.open.insert(name.to_owned(), trial);
+    }
+
+    /// Returns when something may have been decided; never, while there is nothing on trial.
+    pub(super) async fn decided(&mut self) {
+        if self.watchers.join_next().await.is_none() {
+            std::future::pending().await
+        }
+    }
+
+    pub(super) fn has_decided(&self) -> bool {
+        self.open.values().any(|trial| trial.probation.verdict().is_some())
+    }
+
+    /// The trials in which something was decided.
+    pub(super) fn take_decided(&mut self) -> BTreeMap<String, Trial> {
+        self.open.extract_if(.., |_, trial| trial.probation.verdict().is_some()).collect()
+    }
+
+    /// Ends what is on trial for another version's sake. False if it has been decided on before.
+    pub(super) fn supersede(&mut self, name: &str) -> bool {
+        if !self.open.get(name).is_none_or(Trial::is_superseded) {
+            return false;
+        }
+        self.open.remove(name);
+        true
+    }
+
+    /// Ends every trial but those whose components go on as they are. False if one of them has been decided on before.
+    pub(super) fn supersede_but(&self, untouched: &[Live]) -> bool {
+        let goes_on = |live: &Live| untouched.iter().any(|one| one.is(live));
+        let touched = self.open.values().filter(|trial| !trial.lives.iter().all(goes_on));
+        touched.fold(true, |all, trial| trial.is_superseded() && all)
+    }
+}
+
+impl Trial {
+    /// What was on trial stays where it runs, and is given no share any more.
+    pub(super) async fn end(&self) {
+        for live in &self.lives {
+            live.keep();
+            live.dismiss().await;
+        }
+    }
+
+    fn is_superseded(&self) -> bool {
+        *self.probation.decide(Verdict::Superseded) == Verdict::Superseded
+    }
+}
+
+/// Until it is decided whether the new version is kept.
+async fn watch(probation: Arc<Probation>, lives: Vec<Live>) {
+    while probation.verdict().is_none() {
+        let next = (Instant::now() + COMPARISON).min(probation.until());
+        tokio::select! {
+            () = probation.decided() => {}
+            () = tokio::time::sleep_until(next.into()) => {
+                if let Some(why) = lives.iter().find_map(Live::is_worse) {
+                    probation.decide(Verdict::Worse(why));
+                } else if Instant::now() >= probation.until() {
+                    probation.decide(Verdict::Kept);
+                }
+            }
+        }
+    }
+}
