@@ -109,7 +109,7 @@ impl Plugin {
     ) -> Result<Arc<Plugin>, LoadError> {
         let card = Card::read(&file.bytes)?;
         let role = card.admit()?;
-        let pre = runtime.compile(file).await.map_err(LoadError::Compile)?;
+        let pre = runtime.compile(name, file).await.map_err(LoadError::Compile)?;
         let exports = Exports::find(pre);
         let (description, emits) = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
         let (name, sha256) = (name.to_owned(), file.sha256);

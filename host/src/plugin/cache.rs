@@ -4,10 +4,13 @@
 //! settings, the machine's features). It is machine code that will run in this process, so it is only taken from a folder
 //! that nobody but this user can write to, and only whole. Where there is no such folder there is no cache.
 
+mod functions;
+
 use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -15,6 +18,8 @@ use sha2::{Digest, Sha256 as Hasher};
 use wasmtime::{Engine, Result, component::Component};
 
 use super::file::Sha256;
+pub(super) use functions::Functions;
+use functions::Unkept as UnkeptFunctions;
 
 /// What is kept; the least recently used go first.
 const ENTRY_LIMIT: usize = 64;
@@ -23,6 +28,14 @@ const HASH_BYTES: usize = 32;
 /// A folder of compiled components.
 pub(super) struct Cache {
     folder: Option<PathBuf>,
+    functions: Arc<Functions>,
+}
+
+/// What was compiled, and is not on disk yet. Nobody need wait for that.
+pub(super) struct Unkept {
+    path: PathBuf,
+    component: Component,
+    functions: Option<UnkeptFunctions>,
 }
 
 impl Cache {
@@ -40,22 +53,47 @@ impl Cache {
                 false
             }
         });
-        Cache { folder }
+        Cache { folder, functions: Arc::default() }
     }
 
-    /// The component, from the cache if it is there.
-    pub(super) fn compile(&self, engine: &Engine, bytes: &[u8], hash: Sha256) -> Result<Component> {
-        let Some(folder) = &self.folder else { return Component::from_binary(engine, bytes) };
+    /// Where the engine is to look for functions.
+    pub(super) fn functions(&self) -> &Arc<Functions> {
+        &self.functions
+    }
+
+    /// The component, from the cache if it is there. Of a plugin of the same `name` that was compiled before it has the functions
+    /// that they have in common.
+    pub(super) fn compile(
+        &self,
+        engine: &Engine,
+        name: &str,
+        bytes: &[u8],
+        hash: Sha256,
+    ) -> Result<(Component, Option<Unkept>)> {
+        let Some(folder) = &self.folder else { return Ok((Component::from_binary(engine, bytes)?, None)) };
         let path = folder.join(entry_name(engine, hash));
         if let Some(component) = load(engine, &path) {
-            return Ok(component);
+            return Ok((component, None));
         }
-        let component = Component::from_binary(engine, bytes)?;
-        match component.serialize().map_err(io::Error::other).and_then(|code| store(folder, &path, &code)) {
-            Ok(()) => evict(folder),
-            Err(error) => tracing::debug!("a compiled plugin is not kept: {error}"),
+        let known = folder.join(functions_name(engine, name));
+        let (component, functions) = self.functions.reuse(&known, || Component::from_binary(engine, bytes));
+        let component = component?;
+        let unkept = Unkept { path, component: component.clone(), functions };
+        Ok((component, Some(unkept)))
+    }
+}
+
+impl Unkept {
+    pub(super) fn keep(self) {
+        let component = self.component.serialize().map_err(io::Error::other);
+        let component = component.and_then(|code| store(&self.path, &code));
+        let functions = self.functions.map_or(Ok(()), |functions| functions.keep());
+        if let Err(error) = component.and(functions) {
+            tracing::debug!("a compiled plugin is not kept: {error}");
         }
-        Ok(component)
+        if let Some(folder) = self.path.parent() {
+            evict(folder);
+        }
     }
 }
 
@@ -81,16 +119,29 @@ fn entry_name(engine: &Engine, hash: Sha256) -> String {
     format!("{hash}-{:016x}", std::hash::Hasher::finish(&compiler))
 }
 
+/// A plugin may be called anything.
+fn functions_name(engine: &Engine, name: &str) -> String {
+    format!("functions-{}", entry_name(engine, Sha256::of(name.as_bytes())))
+}
+
 type SipHash = std::collections::hash_map::DefaultHasher;
 
-/// An entry is the hash of the code, and the code.
-fn load(engine: &Engine, path: &Path) -> Option<Component> {
-    let entry = fs::read(path).ok()?;
-    let (hash, code) = entry.split_at_checked(HASH_BYTES)?;
-    if Hasher::digest(code).as_slice() != hash {
+/// An entry is the hash of its content, and the content.
+fn read_whole(path: &Path) -> Option<Vec<u8>> {
+    let mut entry = fs::read(path).ok()?;
+    let (hash, content) = entry.split_at_checked(HASH_BYTES)?;
+    if Hasher::digest(content).as_slice() != hash {
         tracing::warn!("{} is damaged, and made anew", path.display());
         return None;
     }
+    // Its age is when it was used last.
+    let _ = fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    entry.drain(..HASH_BYTES);
+    Some(entry)
+}
+
+fn load(engine: &Engine, path: &Path) -> Option<Component> {
+    let code = read_whole(path)?;
     #[expect(
         unsafe_code,
         reason = "the code is wasmtime's own, from a folder that only this user can write to"
@@ -98,16 +149,15 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
     // SAFETY: what wasmtime asks for is that the bytes come from `Component::serialize`. They were written by `store`,
     // are whole, and nobody else could have put them there. Another version's are refused by wasmtime.
     let component = unsafe { Component::deserialize(engine, code) };
-    // Its age is when it was used last.
-    let _ = fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
     component.inspect_err(|error| tracing::debug!("{} is of no use: {error}", path.display())).ok()
 }
 
 /// Whole or not at all: others may read it at the same time.
-fn store(folder: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
+fn store(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::Write::write_all(&mut file, &Hasher::digest(code))?;
-    io::Write::write_all(&mut file, code)?;
+    io::Write::write_all(&mut file, &Hasher::digest(content))?;
+    io::Write::write_all(&mut file, content)?;
     file.persist(path)?;
     Ok(())
 }
@@ -146,7 +196,9 @@ mod tests {
         let bytes = wat::parse_str(COMPONENT).unwrap();
         let engine = Engine::default();
         let cache = Cache::in_folder(Some(folder.path().join("compiled")));
-        let compile = || cache.compile(&engine, &bytes, Sha256::of(&bytes)).unwrap();
+        let compile = || match cache.compile(&engine, "p", &bytes, Sha256::of(&bytes)).unwrap() {
+            (_, unkept) => unkept.map(Unkept::keep),
+        };
         compile();
         let [entry] = &entries(&folder.path().join("compiled"))[..] else { panic!("not one entry") };
         assert!(load(&engine, entry).is_some());
@@ -165,7 +217,8 @@ mod tests {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let cache = Cache::in_folder(Some(folder.path().to_owned()));
         let bytes = wat::parse_str(COMPONENT).unwrap();
-        cache.compile(&Engine::default(), &bytes, Sha256::of(&bytes)).unwrap();
+        let (_, unkept) = cache.compile(&Engine::default(), "p", &bytes, Sha256::of(&bytes)).unwrap();
+        assert!(unkept.is_none());
         assert_eq!(entries(folder.path()), Vec::<PathBuf>::new());
     }
 }

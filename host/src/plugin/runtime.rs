@@ -34,11 +34,14 @@ struct Inner {
 
 impl Runtime {
     pub fn new() -> Result<Runtime> {
-        let engine = Engine::new(&config())?;
+        let cache = Cache::of_user();
+        let mut config = config();
+        config.enable_incremental_compilation(cache.functions().clone())?;
+        let engine = Engine::new(&config)?;
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker)?;
         tick(&engine)?;
-        Ok(Runtime(Arc::new(Inner { engine, linker, cache: Cache::of_user() })))
+        Ok(Runtime(Arc::new(Inner { engine, linker, cache })))
     }
 
     /// The runtime of this process, made when it is first asked for: an engine reserves address space by the terabyte.
@@ -51,12 +54,16 @@ impl Runtime {
         Ok(SHARED.get_or_init(|| runtime).clone())
     }
 
-    /// Compiles a component, unless that was done before, and links it. Compiling takes about 0.8 ms a KiB, on a thread that
-    /// may block.
-    pub(super) async fn compile(&self, file: &PluginFile) -> Result<InstancePre<Guest>> {
+    /// Compiles the component of the plugin of this name, unless that was done before, and links it. Compiling takes about
+    /// 1.1 ms of CPU a KiB, on threads that may block, and a fifth of that where the version before was the same.
+    pub(super) async fn compile(&self, name: &str, file: &PluginFile) -> Result<InstancePre<Guest>> {
         let (inner, bytes, sha256) = (self.0.clone(), file.bytes.clone(), file.sha256);
+        let name = name.to_owned();
         let compiling = tokio::task::spawn_blocking(move || {
-            let component = inner.cache.compile(&inner.engine, &bytes, sha256)?;
+            let (component, unkept) = inner.cache.compile(&inner.engine, &name, &bytes, sha256)?;
+            if let Some(unkept) = unkept {
+                tokio::task::spawn_blocking(move || unkept.keep());
+            }
             inner.linker.instantiate_pre(&component)
         });
         compiling.await.unwrap_or_else(|error| Err(wasmtime::format_err!("compiling ended: {error}")))

@@ -102,6 +102,11 @@ impl Board {
         reload
     }
 
+    /// Whether the config on disk is not what runs, as it was wrong when it was last read.
+    pub(super) fn has_rejected_config(&self) -> bool {
+        self.lock().reload.as_ref().is_some_and(|reload| reload.outcome == ReloadOutcome::Rejected)
+    }
+
     pub(super) fn status(&self) -> Status {
         let state = self.lock();
         Status {

@@ -4,11 +4,7 @@
 mod reload;
 mod wishes;
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::Instant,
-};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -98,12 +94,17 @@ impl Controller {
             self.reload().await;
             return;
         }
-        let since = Instant::now();
+        let (since, mut is_rejected) = (Instant::now(), false);
         for name in self.board.names() {
             let is_its = |entry: &Entry| entry.path.as_ref() == Some(&settled.path) && !entry.paused;
             if self.board.entry(&name).is_some_and(|entry| is_its(&entry)) {
-                self.take_file(&name, since).await;
+                let attempt = self.take_file(&name, since).await;
+                is_rejected |= attempt.is_some_and(|attempt| attempt.outcome == Outcome::Rejected);
             }
+        }
+        if is_rejected && self.board.has_rejected_config() {
+            // That one may be written for this file.
+            self.reload().await;
         }
     }
 

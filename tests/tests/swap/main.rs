@@ -4,4 +4,5 @@ mod files;
 mod kills;
 mod load;
 mod operators;
+mod reloads;
 mod roles;

@@ -278,7 +278,8 @@ impl<'a> Builder<'a> {
     /// What the config has no more leaves its address to what may want it.
     async fn silence_what_goes(&mut self) {
         let (opened, before) = (self.opened, self.before);
-        let (exporters, processors) = (used(opened, |one| &one.exporters), used(opened, |one| &one.processors));
+        let (exporters, processors) =
+            (used(opened, |one| &one.exporters), used(opened, |one| &one.processors));
         let of_exporters = before.exporters.iter().filter(|(id, _)| !exporters.contains(id));
         let of_connectors = before.connectors().filter(|one| !exporters.contains(&one.id));
         let stages = before.chains().flat_map(|chain| &chain.stages);

@@ -46,8 +46,10 @@ impl Controller {
 
     async fn open(&self) -> Result<Opened, String> {
         let Sources { configs, sets, registry } = &self.sources;
-        let (running, held) =
-            (self.board.running(|_| true), self.board.running(|entry| entry.paused || entry.refused.is_some()));
+        let (running, held) = (
+            self.board.running(|_| true),
+            self.board.running(|entry| entry.paused || entry.refused.is_some()),
+        );
         let opened = match Config::reopen(configs, sets, &process_env, registry, &running).await {
             Err(_) => Config::reopen(configs, sets, &process_env, registry, &held).await,
             opened => opened,
@@ -113,7 +115,7 @@ impl Controller {
             if let Outcome::Swapped | Outcome::Canary | Outcome::Shadowing = attempt.outcome {
                 outcome = ReloadOutcome::Reloaded;
             }
-            if attempt.outcome != Outcome::Unchanged {
+            if attempt.outcome != Outcome::Unchanged || attempt.why.is_some() {
                 said.push(attempt.in_a_line(&name));
             }
         }
