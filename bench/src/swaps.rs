@@ -11,7 +11,7 @@ use spanloom_tests::swap::{
     Broken, Concurrency, Load, NOT_FOR_SLOWNESS, Request, Rig, RigSettings, Sent, Step,
 };
 
-use report::{Figures, InARow, Memory};
+use report::{Figures, InARow, Memory, Seen};
 
 /// How large a version's file is, and the component whose code makes it so large.
 const SIZES: [(&str, &str, usize); 2] =
@@ -29,7 +29,11 @@ const CONNECTIONS: (usize, usize) = (3, 1);
 const REQUEST_SPANS: usize = 20;
 
 const WARM_UP: Duration = Duration::from_secs(2);
+/// After so long the allocator has given back what it had no more use for.
+const GIVING_BACK: Duration = Duration::from_secs(15);
 const BETWEEN_SWAPS: Duration = Duration::from_secs(1);
+/// What a connection sends at in the phases that are not under full load: a third of that or so.
+const PACE: Duration = Duration::from_millis(2);
 /// Of each kind, with swaps and without, one after the other.
 const PHASE_SWAPS: u32 = 4;
 const FIRST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -95,17 +99,19 @@ async fn measure(
     let load = Load::start(&rig.ways(CONNECTIONS.0, CONNECTIONS.1), REQUEST_SPANS).await;
     let mut run = Run { rig, load, mark: 0 };
     run.calm(WARM_UP).await;
-    let mut phases = Vec::new();
+    let (mut full, mut paced) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let calm = run.calm(BETWEEN_SWAPS * PHASE_SWAPS).await;
-        phases.push((calm, run.swap_now_and_then().await));
+        full.push((run.calm(BETWEEN_SWAPS * PHASE_SWAPS).await, run.swap_now_and_then().await));
+        run.load.pace(PACE);
+        paced.push((run.calm(BETWEEN_SWAPS * PHASE_SWAPS).await, run.swap_now_and_then().await));
+        run.load.pace(Duration::ZERO);
     }
     let in_a_row = if swaps > 0 { Some(run.swap_in_a_row(swaps).await?) } else { None };
     let Run { rig, load, .. } = run;
     let begun = load.begun;
     let sent = load.stop().await;
     rig.finish(&sent).await;
-    Ok(figures(name, begun, &sent, &phases, in_a_row))
+    Ok(figures(name, begun, &sent, [&full, &paced], in_a_row))
 }
 
 impl Run {
@@ -146,7 +152,7 @@ impl Run {
             }
         }
         let phase = Phase { from, to: Instant::now(), swaps: taken };
-        self.calm(WARM_UP).await;
+        self.calm(GIVING_BACK).await;
         Ok((phase, Memory { swaps, before_bytes, settled_bytes, after_bytes: memory(&self.rig)? }))
     }
 
@@ -171,37 +177,63 @@ fn figures(
     name: &'static str,
     begun: Instant,
     sent: &[Sent],
-    phases: &[(Phase, Phase)],
+    [full, paced]: [&[(Phase, Phase)]; 2],
     in_a_row: Option<(Phase, Memory)>,
 ) -> Figures {
     let requests: Vec<Request> = sent.iter().flat_map(|sent| sent.requests.iter().copied()).collect();
-    let within = |phase: &Phase| {
-        let (from, to) = (phase.from - begun, phase.to - begun);
-        requests.iter().filter(move |request| from <= request.at && request.at < to)
-    };
-    let rate = |phase: &Phase| {
-        within(phase).count() as f64 * REQUEST_SPANS as f64 / (phase.to - phase.from).as_secs_f64()
-    };
-    let (calm, swapping): (Vec<&Phase>, Vec<&Phase>) =
-        phases.iter().map(|(calm, swapping)| (calm, swapping)).unzip();
-    let swaps: Vec<Swap> = swapping.iter().flat_map(|phase| phase.swaps.iter().copied()).collect();
+    let requests = Requests { begun, requests };
     Figures {
         name,
-        to_first_ms: swaps.iter().map(|swap| millis(swap.first - swap.whole)).collect(),
-        calm_ms: calm
-            .iter()
-            .flat_map(|phase| instants(phase))
-            .flat_map(|at| under_way(&requests, at - begun))
-            .collect(),
-        at_swap_ms: swaps.iter().flat_map(|swap| under_way(&requests, swap.first - begun)).collect(),
-        calm_spans_per_s: calm.iter().map(|phase| rate(phase)).collect(),
-        swapping_spans_per_s: swapping.iter().map(|phase| rate(phase)).collect(),
+        full: requests.seen(full),
+        paced: requests.seen(paced),
         in_a_row: in_a_row.map(|(phase, memory)| InARow {
-            spans_per_s: rate(&phase),
+            spans_per_s: requests.rate(&phase),
             to_first_ms: phase.swaps.iter().map(|swap| millis(swap.first - swap.whole)).collect(),
             memory,
         }),
         spans: sent.iter().map(|sent| sent.spans as u64).sum(),
+    }
+}
+
+/// All that were sent.
+struct Requests {
+    begun: Instant,
+    requests: Vec<Request>,
+}
+
+impl Requests {
+    /// In phases without swaps, each with one with swaps after it.
+    fn seen(&self, phases: &[(Phase, Phase)]) -> Seen {
+        let (calm, swapping): (Vec<&Phase>, Vec<&Phase>) =
+            phases.iter().map(|(calm, swapping)| (calm, swapping)).unzip();
+        let swaps: Vec<Swap> = swapping.iter().flat_map(|phase| phase.swaps.iter().copied()).collect();
+        let instants = calm.iter().flat_map(|phase| instants(phase));
+        Seen {
+            to_first_ms: swaps.iter().map(|swap| millis(swap.first - swap.whole)).collect(),
+            calm_ms: instants.flat_map(|at| self.under_way(at)).collect(),
+            at_swap_ms: swaps.iter().flat_map(|swap| self.under_way(swap.first)).collect(),
+            calm_spans_per_s: calm.iter().map(|phase| self.rate(phase)).collect(),
+            swapping_spans_per_s: swapping.iter().map(|phase| self.rate(phase)).collect(),
+        }
+    }
+
+    /// Spans a second.
+    fn rate(&self, phase: &Phase) -> f64 {
+        let (from, to) = (phase.from - self.begun, phase.to - self.begun);
+        let within = self.requests.iter().filter(|request| from <= request.at && request.at < to);
+        within.count() as f64 * REQUEST_SPANS as f64 / (phase.to - phase.from).as_secs_f64()
+    }
+
+    /// What the requests took, in ms, that were under way shortly before: they saw the swap if any did. The first span with the new
+    /// mark arrives a little later than it was marked.
+    fn under_way(&self, first: Instant) -> impl Iterator<Item = f64> {
+        const BEFORE: Duration = Duration::from_millis(30);
+        let first = first - self.begun;
+        let from = first.saturating_sub(BEFORE);
+        let ends = |request: &Request| request.at + Duration::from_micros(request.took_us.into());
+        let under_way =
+            self.requests.iter().filter(move |request| request.at <= first && ends(request) >= from);
+        under_way.map(|request| f64::from(request.took_us) / 1e3)
     }
 }
 
@@ -212,19 +244,6 @@ fn instants(phase: &Phase) -> impl Iterator<Item = Instant> {
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     let from = phase.from;
     (1..count).map(move |number| from + APART * number)
-}
-
-/// What the requests took that were under way shortly before: they saw the swap if any did. The first span with the new mark
-/// arrives a little later than it was marked.
-fn under_way(requests: &[Request], first: Duration) -> impl Iterator<Item = f64> {
-    const BEFORE: Duration = Duration::from_millis(30);
-    let from = first.saturating_sub(BEFORE);
-    let ends = |request: &Request| request.at + Duration::from_micros(request.took_us.into());
-    requests.iter().filter(move |request| request.at <= first && ends(request) >= from).map(took_ms)
-}
-
-fn took_ms(request: &Request) -> f64 {
-    f64::from(request.took_us) / 1e3
 }
 
 fn millis(time: Duration) -> f64 {

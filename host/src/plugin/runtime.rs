@@ -19,6 +19,8 @@ pub(super) const TICK: Duration = Duration::from_millis(5);
 const INSTANCE_LIMIT: u32 = 1024;
 /// The most that `limits.memory_mib` can be.
 pub(super) const MEMORY_LIMIT_BYTES: usize = 1 << 30;
+/// What guests leave behind is kept for others of the same version; of versions that are gone no more than this.
+const WARM_SLOTS: u32 = 8;
 /// A guest's stack.
 const STACK_BYTES: usize = 512 << 10;
 
@@ -84,6 +86,7 @@ fn config() -> Config {
         .max_core_instance_size(4 << 20)
         .table_elements(100_000)
         .max_memory_size(MEMORY_LIMIT_BYTES)
+        .max_unused_warm_slots(WARM_SLOTS)
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(64 << 10);
     let mut config = Config::new();

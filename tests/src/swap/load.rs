@@ -1,10 +1,10 @@
-//! Connections that send as fast as they are answered.
+//! Connections that send as fast as they are answered, or at a pace.
 
 use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -24,8 +24,16 @@ use super::CONNECTION_SPANS;
 pub struct Load {
     /// What requests' times count from.
     pub begun: Instant,
-    stop: Arc<AtomicBool>,
+    wish: Arc<Wish>,
     senders: JoinSet<(usize, Sent)>,
+}
+
+/// What the senders are to do.
+#[derive(Default)]
+struct Wish {
+    stop: AtomicBool,
+    /// From one request of a connection to its next one; 0 for none to be waited for.
+    pace_us: AtomicU64,
 }
 
 /// How a connection sends.
@@ -61,23 +69,28 @@ enum Connection {
 
 impl Load {
     pub async fn start(ways: &[Way], request_spans: usize) -> Load {
-        let stop = Arc::new(AtomicBool::new(false));
+        let wish = Arc::new(Wish::default());
         let mut senders = JoinSet::new();
         let begun = Instant::now();
         for (number, way) in ways.iter().enumerate() {
             let connection = Connection::open(*way).await;
-            let stop = stop.clone();
+            let wish = wish.clone();
             let first = number * CONNECTION_SPANS;
             senders.spawn(
-                async move { (number, connection.send_all(first, request_spans, begun, &stop).await) },
+                async move { (number, connection.send_all(first, request_spans, begun, &wish).await) },
             );
         }
-        Load { begun, stop, senders }
+        Load { begun, wish, senders }
+    }
+
+    /// From now on a connection sends one request in this time, if it is answered by then. Zero: as fast as it is answered.
+    pub fn pace(&self, time: Duration) {
+        self.wish.pace_us.store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// What each connection sent, in the order of the ways.
     pub async fn stop(self) -> Vec<Sent> {
-        self.stop.store(true, Relaxed);
+        self.wish.stop.store(true, Relaxed);
         let mut sent = self.senders.join_all().await;
         sent.sort_by_key(|(number, _)| *number);
         sent.into_iter().map(|(_, sent)| sent).collect()
@@ -95,11 +108,12 @@ impl Connection {
         }
     }
 
-    async fn send_all(self, first: usize, request_spans: usize, begun: Instant, stop: &AtomicBool) -> Sent {
+    async fn send_all(self, first: usize, request_spans: usize, begun: Instant, wish: &Wish) -> Sent {
         let mut sent = Sent { request_spans, ..Sent::default() };
-        while !stop.load(Relaxed) {
+        while !wish.stop.load(Relaxed) {
             let body = payload::traces(first + sent.spans, request_spans);
             let since = Instant::now();
+            let next = since + Duration::from_micros(wish.pace_us.load(Relaxed));
             match self.send(body).await {
                 Ok(()) => {
                     let took_us = u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX);
@@ -112,6 +126,9 @@ impl Connection {
                 }
             }
             sent.spans += request_spans;
+            if next > Instant::now() {
+                tokio::time::sleep_until(next.into()).await;
+            }
         }
         sent
     }

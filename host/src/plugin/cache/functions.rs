@@ -33,10 +33,13 @@ struct Session {
     known: Compiled,
     /// Of this one.
     used: Compiled,
-    /// Whether any had to be compiled.
-    is_new: bool,
     used_bytes: usize,
+    /// Of those that had to be compiled.
+    new_bytes: usize,
 }
+
+/// What is kept is good enough for the next version until so large a part is another, as one to this.
+const STALE_PART: usize = 20;
 
 /// What is to be kept for the next version.
 pub(super) struct Unkept {
@@ -53,7 +56,8 @@ impl Functions {
         let outcome = compile();
         let session = lock(&self.session).take().unwrap_or_default();
         let unkept = Unkept { functions: session.used, path: path.to_owned() };
-        (outcome, session.is_new.then_some(unkept))
+        let is_stale = session.new_bytes > session.used_bytes / STALE_PART;
+        (outcome, is_stale.then_some(unkept))
     }
 }
 
@@ -87,7 +91,7 @@ impl wasmtime::CacheStore for Functions {
     fn insert(&self, key: &[u8], compiled: Vec<u8>) -> bool {
         let mut session = lock(&self.session);
         let (Some(session), Ok(key)) = (session.as_mut(), Key::try_from(key)) else { return false };
-        session.is_new = true;
+        session.new_bytes += compiled.len();
         session.take(key, ByteBuf::from(compiled));
         true
     }
