@@ -9,6 +9,7 @@ mod breaker;
 pub mod builtin;
 mod cache;
 pub mod card;
+mod compilers;
 pub mod config;
 mod configure;
 mod connector;

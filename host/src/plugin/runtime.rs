@@ -10,7 +10,7 @@ use wasmtime::{
     component::{InstancePre, Linker},
 };
 
-use super::{cache::Cache, file::PluginFile, guest::Guest, imports};
+use super::{cache::Cache, compilers::Compilers, file::PluginFile, guest::Guest, imports};
 
 /// How often a running guest is asked whether it should yield or end.
 pub(super) const TICK: Duration = Duration::from_millis(5);
@@ -32,6 +32,7 @@ struct Inner {
     engine: Engine,
     linker: Linker<Guest>,
     cache: Cache,
+    compilers: Compilers,
 }
 
 impl Runtime {
@@ -43,7 +44,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker)?;
         tick(&engine)?;
-        Ok(Runtime(Arc::new(Inner { engine, linker, cache })))
+        Ok(Runtime(Arc::new(Inner { engine, linker, cache, compilers: Compilers::new()? })))
     }
 
     /// The runtime of this process, made when it is first asked for: an engine reserves address space by the terabyte.
@@ -62,11 +63,13 @@ impl Runtime {
         let (inner, bytes, sha256) = (self.0.clone(), file.bytes.clone(), file.sha256);
         let name = name.to_owned();
         let compiling = tokio::task::spawn_blocking(move || {
-            let (component, unkept) = inner.cache.compile(&inner.engine, &name, &bytes, sha256)?;
+            let compile = || inner.cache.compile(&inner.engine, &name, &bytes, sha256);
+            let (component, unkept) = inner.compilers.compile(compile)?;
+            let pre = inner.linker.instantiate_pre(&component);
             if let Some(unkept) = unkept {
-                tokio::task::spawn_blocking(move || unkept.keep());
+                tokio::task::spawn_blocking(move || inner.compilers.threads.install(|| unkept.keep()));
             }
-            inner.linker.instantiate_pre(&component)
+            pre
         });
         compiling.await.unwrap_or_else(|error| Err(wasmtime::format_err!("compiling ended: {error}")))
     }

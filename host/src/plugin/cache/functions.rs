@@ -21,11 +21,7 @@ type Compiled = HashMap<Key, ByteBuf>;
 
 /// The engine's store of functions. It holds none but during a compilation.
 #[derive(Debug, Default)]
-pub(in crate::plugin) struct Functions {
-    session: Mutex<Option<Session>>,
-    /// One compilation at a time; each has all threads anyway.
-    turn: Mutex<()>,
-}
+pub(in crate::plugin) struct Functions(Mutex<Option<Session>>);
 
 #[derive(Debug, Default)]
 struct Session {
@@ -48,16 +44,19 @@ pub(super) struct Unkept {
 }
 
 impl Functions {
-    /// Has the compilation find the functions that this file has.
+    /// Has the compilation find the functions that this file has. There may be one at a time.
     pub(super) fn reuse<T>(&self, path: &Path, compile: impl FnOnce() -> T) -> (T, Option<Unkept>) {
-        let _turn = lock(&self.turn);
         let known = super::read_whole(path).and_then(|bytes| postcard::from_bytes(&bytes).ok());
-        *lock(&self.session) = Some(Session { known: known.unwrap_or_default(), ..Session::default() });
+        *self.session() = Some(Session { known: known.unwrap_or_default(), ..Session::default() });
         let outcome = compile();
-        let session = lock(&self.session).take().unwrap_or_default();
+        let session = self.session().take().unwrap_or_default();
         let unkept = Unkept { functions: session.used, path: path.to_owned() };
         let is_stale = session.new_bytes > session.used_bytes / STALE_PART;
         (outcome, is_stale.then_some(unkept))
+    }
+
+    fn session(&self) -> MutexGuard<'_, Option<Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,7 +78,7 @@ impl Session {
 
 impl wasmtime::CacheStore for Functions {
     fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
-        let (mut session, key) = (lock(&self.session), Key::try_from(key).ok()?);
+        let (mut session, key) = (self.session(), Key::try_from(key).ok()?);
         let session = session.as_mut()?;
         if let Some(known) = session.known.remove(&key) {
             session.take(key, known.clone());
@@ -89,16 +88,12 @@ impl wasmtime::CacheStore for Functions {
     }
 
     fn insert(&self, key: &[u8], compiled: Vec<u8>) -> bool {
-        let mut session = lock(&self.session);
+        let mut session = self.session();
         let (Some(session), Ok(key)) = (session.as_mut(), Key::try_from(key)) else { return false };
         session.new_bytes += compiled.len();
         session.take(key, ByteBuf::from(compiled));
         true
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
