@@ -30,6 +30,8 @@ pub(super) struct Seen {
     pub(super) swapping_spans_per_s: Vec<f64>,
 }
 
+type SeenOf = fn(&Figures) -> &Seen;
+
 /// Of swaps without a pause between them.
 pub(super) struct InARow {
     pub(super) spans_per_s: f64,
@@ -54,8 +56,7 @@ pub(super) fn table(figures: &[Figures]) -> String {
         let _ = writeln!(table, "  {what:<52}{cells}   {target}");
     };
     row("", "target", &|of| of.name.to_owned());
-    let loads: [(&str, fn(&Figures) -> &Seen); 2] =
-        [("at full load", |of| &of.full), ("at a pace", |of| &of.paced)];
+    let loads: [(&str, SeenOf); 2] = [("at full load", |of| &of.full), ("at a pace", |of| &of.paced)];
     for (load, seen) in loads {
         row(load, "", &|_| String::new());
         let quantiles = |of: &Figures| {

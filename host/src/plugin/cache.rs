@@ -196,8 +196,9 @@ mod tests {
         let bytes = wat::parse_str(COMPONENT).unwrap();
         let engine = Engine::default();
         let cache = Cache::in_folder(Some(folder.path().join("compiled")));
-        let compile = || match cache.compile(&engine, "p", &bytes, Sha256::of(&bytes)).unwrap() {
-            (_, unkept) => unkept.map(Unkept::keep),
+        let compile = || {
+            let (_, unkept) = cache.compile(&engine, "p", &bytes, Sha256::of(&bytes)).unwrap();
+            unkept.map(Unkept::keep)
         };
         compile();
         let [entry] = &entries(&folder.path().join("compiled"))[..] else { panic!("not one entry") };
