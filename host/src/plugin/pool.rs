@@ -11,7 +11,8 @@ use std::sync::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::{MutexGuard, Notify, Semaphore, SemaphorePermit};
+use futures::future::select_all;
+use tokio::sync::{MutexGuard, Notify};
 
 use wire::Traces;
 
@@ -59,9 +60,6 @@ pub(super) struct Pool {
     /// What answers HTTP for it, if anything does.
     pub(super) handler: tokio::sync::Mutex<Option<Handler>>,
     slots: Box<[tokio::sync::Mutex<Slot>]>,
-    /// Slots that no call uses, the warmest last.
-    idle: Mutex<Vec<usize>>,
-    free: Semaphore,
     breaker: Breaker,
     pub(super) metrics: PluginMetrics,
     /// What came of calls that nobody waits for.
@@ -93,22 +91,9 @@ pub(super) enum Place {
     Slot(usize),
 }
 
-/// A slot, for one call.
-struct Lease<'a> {
-    slot: MutexGuard<'a, Slot>,
-    _idle: Option<IdleSlot<'a>>,
-    _permit: Option<SemaphorePermit<'a>>,
-}
-
-/// Goes back among the idle ones.
-struct IdleSlot<'a> {
-    idle: &'a Mutex<Vec<usize>>,
-    slot: usize,
-}
-
 impl Pool {
     pub(super) fn new(component: &str, role: Role, first: Generation, metrics: PluginMetrics) -> Pool {
-        let instances = first.instances();
+        let instances = first.instances().max(1);
         Pool {
             component: component.to_owned(),
             role,
@@ -121,8 +106,6 @@ impl Pool {
             settle: OnceLock::new(),
             handler: tokio::sync::Mutex::default(),
             slots: (0..instances).map(|_| tokio::sync::Mutex::new(None)).collect(),
-            idle: Mutex::new((0..instances).rev().collect()),
-            free: Semaphore::new(instances),
             breaker: Breaker::default(),
             metrics,
             late: Mutex::default(),
@@ -161,19 +144,19 @@ impl Pool {
 
     /// Makes one instance, so that a config which the plugin refuses is known before any batch comes.
     pub(super) async fn warm_up(&self) -> Result<(), CallError> {
-        let mut lease = self.lease(Place::Slot(0)).await;
+        let mut slot = self.lease(Place::Slot(0)).await;
         let generation = self.current.load_full();
-        *lease.slot = Some(self.resident(&generation).await?);
+        *slot = Some(self.resident(&generation).await?);
         Ok(())
     }
 
     /// Gives a guest a batch. If the call fails by accident, all that the guest held goes to a fresh one, once.
     pub(super) async fn process(&self, place: Place, batch: Batch) -> Outcome {
-        let mut lease = self.lease(place).await;
-        match self.give(&mut lease.slot, batch).await {
+        let mut slot = self.lease(place).await;
+        match self.give(&mut slot, batch).await {
             Ok(passed) => Outcome::of(passed),
             // In a box: the future of a call that goes well is moved often, and had better be small.
-            Err(undone) => Box::pin(self.replay(&mut lease.slot, undone)).await,
+            Err(undone) => Box::pin(self.replay(&mut slot, undone)).await,
         }
     }
 
@@ -198,8 +181,8 @@ impl Pool {
 
     /// Has a guest answer a request.
     pub(super) async fn handle(&self, request: Incoming) -> Result<Outgoing, Undone> {
-        let mut lease = self.lease(Place::Any).await;
-        let slot = &mut lease.slot;
+        let mut slot = self.lease(Place::Any).await;
+        let slot = &mut slot;
         self.ready(slot).await.map_err(|error| Undone::holding(error, Vec::new()))?;
         match self.attempt(slot, 0, async |guest| guest.handle(request).await).await {
             Ok((answer, passed)) => {
@@ -220,8 +203,8 @@ impl Pool {
     where
         C: AsyncFnOnce(&mut Instance) -> Result<T, Undone>,
     {
-        let mut lease = self.lease(Place::Any).await;
-        let slot = &mut lease.slot;
+        let mut slot = self.lease(Place::Any).await;
+        let slot = &mut slot;
         let not_started = |error| Undone::holding(error, Vec::new());
         self.ready(slot).await.map_err(not_started)?;
         let mut outcome = self.attempt(slot, items, call()).await;
@@ -271,31 +254,23 @@ impl Pool {
         }
     }
 
-    async fn lease(&self, place: Place) -> Lease<'_> {
-        let (permit, idle) = match place {
-            Place::Slot(_) => (None, None),
-            Place::Any => (self.permit().await, Some(IdleSlot::of(&self.idle))),
-        };
-        let slot = match (&idle, place) {
-            (Some(idle), _) => idle.slot,
-            (None, Place::Slot(slot)) => slot % self.slots.len(),
-            (None, Place::Any) => 0,
-        };
-        #[expect(clippy::indexing_slicing, reason = "there is a slot at least, and `slot` is one of them")]
-        let slot = &self.slots[slot];
-        let slot = match slot.try_lock() {
-            Ok(free) => free,
-            Err(_) => slot.lock().await,
-        };
-        Lease { slot, _idle: idle, _permit: permit }
+    /// A slot, for one call. Of those that are free the first, which is the warmest; where none is, who came first gets the next:
+    /// a lock that is waited for goes to who waits, and never to who comes by.
+    async fn lease(&self, place: Place) -> MutexGuard<'_, Slot> {
+        let slots = self.slots_of(place);
+        match slots.iter().find_map(|slot| slot.try_lock().ok()) {
+            Some(slot) => slot,
+            None => select_all(slots.iter().map(|slot| Box::pin(slot.lock()))).await.0,
+        }
     }
 
-    /// Hardly any call has to wait for one, and what need not wait costs half.
-    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        match self.free.try_acquire() {
-            Ok(permit) => Some(permit),
-            Err(_) => self.free.acquire().await.ok(),
-        }
+    /// One at least.
+    fn slots_of(&self, place: Place) -> &[tokio::sync::Mutex<Slot>] {
+        let slot = match place {
+            Place::Any => None,
+            Place::Slot(number) => number.checked_rem(self.slots.len()),
+        };
+        slot.and_then(|slot| self.slots.get(slot..=slot)).unwrap_or(&self.slots)
     }
 
     /// One call with the slot's instance, which must be [ready](Pool::ready). An instance whose call failed by accident is
@@ -329,19 +304,5 @@ impl Pool {
             self.keep(slot, resident);
         }
         outcome
-    }
-}
-
-impl IdleSlot<'_> {
-    /// There is one for each permit of the semaphore.
-    fn of(idle: &Mutex<Vec<usize>>) -> IdleSlot<'_> {
-        let slot = idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop().unwrap_or_default();
-        IdleSlot { idle, slot }
-    }
-}
-
-impl Drop for IdleSlot<'_> {
-    fn drop(&mut self) {
-        self.idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(self.slot);
     }
 }
