@@ -38,7 +38,7 @@ pub(super) struct Record {
     accidents_in_a_row: AtomicU64,
 }
 
-/// A [`Record`] at one moment.
+/// What the record of a generation says at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     pub calls: u64,

@@ -34,7 +34,7 @@ struct Tally {
     first_difference: Mutex<Option<String>>,
 }
 
-/// A [`Tally`] at one moment. Batches.
+/// What was counted by one moment, in batches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
     pub same: u64,
