@@ -20,7 +20,7 @@ const INSTANCE_LIMIT: u32 = 1024;
 /// The most that `limits.memory_mib` can be.
 pub(super) const MEMORY_LIMIT_BYTES: usize = 1 << 30;
 /// What guests leave behind is kept for others of the same version; of versions that are gone no more than this.
-const WARM_SLOTS: u32 = 8;
+const WARM_SLOTS: u32 = 2;
 /// A guest's stack.
 const STACK_BYTES: usize = 512 << 10;
 
