@@ -41,6 +41,11 @@ impl Arrivals {
         self.marks.iter().flatten().filter(|mark| **mark > 0).count()
     }
 
+    /// Spans that this version marked.
+    pub fn marked(&self, mark: u32) -> usize {
+        self.marks.iter().flatten().filter(|known| **known == mark + 1).count()
+    }
+
     /// When the first span that this version marked arrived.
     pub fn first(&self, mark: u32) -> Option<Instant> {
         self.first.get(&mark).copied()
