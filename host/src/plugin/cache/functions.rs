@@ -13,7 +13,7 @@ use std::{
 
 use serde_bytes::ByteBuf;
 
-/// What the functions of one compilation may take; the others are not kept. QuickJS takes 6 MiB, CPython 60.
+/// What the functions of one compilation may take; the others are not kept. Those of QuickJS take 6 MiB.
 const LIMIT_BYTES: usize = 128 << 20;
 
 type Key = [u8; 32];
