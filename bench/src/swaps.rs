@@ -1,6 +1,7 @@
 //! What replacing a plugin costs those who send: how soon a new version runs, what its coming does to latency and throughput, and
 //! what is left of it in memory. Every span is numbered, and held against what arrives.
 
+mod pause;
 mod report;
 
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use spanloom_tests::swap::{
     Broken, Concurrency, Load, NOT_FOR_SLOWNESS, Request, Rig, RigSettings, Sent, Step,
 };
 
+use pause::Pauses;
 use report::{Figures, InARow, Memory, Seen};
 
 /// How large a version's file is, and the component whose code makes it so large.
@@ -110,8 +112,9 @@ async fn measure(
     let Run { rig, load, .. } = run;
     let begun = load.begun;
     let sent = load.stop().await;
+    let pauses = Pauses::of(&rig.spanloom.metrics().await);
     rig.finish(&sent).await;
-    Ok(figures(name, begun, &sent, [&full, &paced], in_a_row))
+    Ok(Figures { pauses, ..figures(name, begun, &sent, [&full, &paced], in_a_row) })
 }
 
 impl Run {
@@ -192,6 +195,7 @@ fn figures(
             memory,
         }),
         spans: sent.iter().map(|sent| sent.spans as u64).sum(),
+        pauses: Pauses::default(),
     }
 }
 

@@ -50,6 +50,7 @@ use std::sync::Arc;
 use wire::Signal;
 
 pub use card::Role;
+pub(crate) use compilers::data_passes;
 pub use config::OnFailure;
 pub use configure::Refusal;
 pub use connector::PluginConnector;

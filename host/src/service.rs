@@ -23,7 +23,7 @@ use crate::{
     component::Registry,
     config::{Config, Opened},
     extension::{Extensions, health_check::Health},
-    plugin::Live,
+    plugin::{self, Live},
     receiver::Running,
     telemetry::{self, Telemetry},
 };
@@ -73,6 +73,7 @@ impl Service {
         for (id, intake) in &graph.receivers {
             reload::start(id, intake).await?;
         }
+        plugin::data_passes();
         health.set_ready(true);
         tracing::info!(pipelines = config.service.pipelines.len(), "ready");
         Ok(Service {

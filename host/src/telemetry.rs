@@ -20,6 +20,9 @@ use crate::receipt::ledger::{Balance, Ledger};
 const METADATA: Metadata<'static> = Metadata::new("spanloom", Level::INFO, None);
 /// As Prometheus' client libraries have them.
 const DURATION_BUCKETS_SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// What a swap should take, and what it takes when there is much state to hand over.
+const PAUSE_BUCKETS_SECONDS: [f64; 14] =
+    [2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 7.5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 1e-1, 1.0, 10.0];
 /// As the Collector has them: from one item to a hundred thousand, and to nine megabytes.
 const BATCH_BUCKETS_ITEMS: [f64; 22] = [
     10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
@@ -143,8 +146,9 @@ fn plugin_key(name: String, labels: Vec<(String, String)>) -> Key {
 
 /// Without buckets a histogram would be shown as a summary. Refused are only empty lists.
 fn with_buckets() -> PrometheusBuilder {
-    let buckets: [(&str, &[f64]); 3] = [
+    let buckets: [(&str, &[f64]); 4] = [
         ("_duration_seconds", &DURATION_BUCKETS_SECONDS),
+        ("_swap_pause_seconds", &PAUSE_BUCKETS_SECONDS),
         ("_send_size", &BATCH_BUCKETS_ITEMS),
         ("_send_size_bytes", &BATCH_BUCKETS_BYTES),
     ];

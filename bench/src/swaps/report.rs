@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::SETTLING_SWAPS;
+use super::{SETTLING_SWAPS, pause::Pauses};
 
 const MIB: f64 = 1_048_576.0;
 
@@ -15,6 +15,8 @@ pub(super) struct Figures {
     pub(super) paced: Seen,
     pub(super) in_a_row: Option<InARow>,
     pub(super) spans: u64,
+    /// Of every instance that was replaced, whatever the load.
+    pub(super) pauses: Pauses,
 }
 
 /// What senders saw.
@@ -72,6 +74,9 @@ pub(super) fn table(figures: &[Figures]) -> String {
         row("  spans/s without swaps", "", &|of| format!("{:.0}", spans_per_s(of)));
         row("      with swaps, of that", ">= 95 %", &|of| percent(median(&ratios(seen(of)))));
     }
+    row("an instance replaced: how often", "", &|of| of.pauses.count().to_string());
+    row("  no calls meanwhile, ms: median at most", "", &|of| hundredths(of.pauses.at_most_ms(0.5)));
+    row("      p99 at most", "< 1", &|of| hundredths(of.pauses.at_most_ms(0.99)));
     for of in figures {
         let Some(InARow { spans_per_s, to_first_ms, memory }) = &of.in_a_row else { continue };
         let throughput = percent(spans_per_s / median(&of.full.calm_spans_per_s));
@@ -153,7 +158,14 @@ mod tests {
             Memory { swaps: 1000, before_bytes: 80 << 20, settled_bytes: 100 << 20, after_bytes: 104 << 20 };
         let in_a_row = InARow { spans_per_s: 100.0, to_first_ms: vec![150.0], memory };
         let (full, paced) = (seen(1.5), seen(1.25));
-        let figures = Figures { name: "200 KB", full, paced, in_a_row: Some(in_a_row), spans: 12 };
+        let figures = Figures {
+            name: "200 KB",
+            full,
+            paced,
+            in_a_row: Some(in_a_row),
+            spans: 12,
+            pauses: Pauses::default(),
+        };
         let table = table(&[figures]);
         for part in [
             "120.0",

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use metrics::{Counter, Gauge};
+use metrics::{Counter, Gauge, Histogram};
 
 use super::{Plugin, failure::CallError};
 use crate::{
@@ -17,6 +17,7 @@ pub(super) struct PluginMetrics {
     succeeded: Counter,
     busy_nanoseconds: Counter,
     forgotten_items: Counter,
+    pause: Histogram,
     pub(super) replays: Counter,
     pub(super) breaker_open: Gauge,
     failures: Throttle,
@@ -34,6 +35,7 @@ impl PluginMetrics {
             succeeded: telemetry.counter("spanloom_plugin_calls", succeeded),
             busy_nanoseconds: telemetry.counter("spanloom_plugin_busy_nanoseconds", labels),
             forgotten_items: telemetry.counter("spanloom_plugin_forgotten_items", labels),
+            pause: telemetry.histogram("spanloom_plugin_swap_pause_seconds", labels),
             replays: telemetry.counter("spanloom_plugin_replays", labels),
             breaker_open: telemetry.gauge("spanloom_plugin_breaker_open", labels),
             failures: Throttle::default(),
@@ -68,6 +70,11 @@ impl PluginMetrics {
         if items > 0 {
             self.forgotten_items.increment(items as u64);
         }
+    }
+
+    /// An instance of another version or config took the place of one.
+    pub(super) fn paused(&self, pause: Duration) {
+        self.pause.record(pause);
     }
 
     pub(super) fn recycled(&self, why: &str) {

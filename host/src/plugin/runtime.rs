@@ -67,7 +67,7 @@ impl Runtime {
             let (component, unkept) = inner.compilers.compile(compile)?;
             let pre = inner.linker.instantiate_pre(&component);
             if let Some(unkept) = unkept {
-                tokio::task::spawn_blocking(move || inner.compilers.threads.install(|| unkept.keep()));
+                tokio::task::spawn_blocking(move || inner.compilers.threads().install(|| unkept.keep()));
             }
             pre
         });

@@ -1,6 +1,6 @@
 //! The `HELP` line of every metric.
 
-pub(super) const HELP: [(&str, &str); 37] = [
+pub(super) const HELP: [(&str, &str); 38] = [
     ("otelcol_receiver_accepted_spans", "Spans that a receiver took in."),
     ("otelcol_receiver_accepted_metric_points", "Data points that a receiver took in."),
     ("otelcol_receiver_accepted_log_records", "Log records that a receiver took in."),
@@ -35,6 +35,10 @@ pub(super) const HELP: [(&str, &str); 37] = [
     (
         "spanloom_plugin_swaps",
         "Attempts to replace a plugin, by outcome: swapped, unchanged, canary, rejected, rolled_back, shadowing.",
+    ),
+    (
+        "spanloom_plugin_swap_pause_seconds",
+        "How long an instance took no calls while one of another version or config took its place, its state included.",
     ),
     (
         "spanloom_config_reloads",

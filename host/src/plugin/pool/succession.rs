@@ -4,7 +4,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{Outcome, Pool, Resident, Slot, Undone};
@@ -105,8 +105,9 @@ impl Pool {
         slot.as_ref().is_some_and(|resident| resident.generation.number != current)
     }
 
-    /// Puts an instance of the current generation in the place of an older one.
+    /// Puts an instance of the current generation in the place of an older one. No call can come to it meanwhile.
     pub(super) async fn succeed(&self, slot: &mut Slot) {
+        let begun = Instant::now();
         let current = self.current.load_full();
         match self.resident(&current).await {
             Ok(fresh) => {
@@ -116,6 +117,7 @@ impl Pool {
             // What the new one cannot begin the old one does.
             Err(error) => self.failed(&current, &error, Duration::ZERO),
         }
+        self.metrics.paused(begun.elapsed());
     }
 
     /// With an instance of the version before, if the one on trial does not start.
