@@ -27,5 +27,6 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> Result<()> {
         };
     }
     link!(types, spans, batches, traces, output, log, metrics, clock, schedule, http, store);
+    batches::link_otlp(linker)?;
     wasi::add_to_linker(linker)
 }

@@ -1,11 +1,15 @@
 //! Metrics and logs, as encoded OTLP; and what batches of all signals can do.
 
-use wasmtime::{Result, component::Resource};
+use bytes::Bytes;
+use wasmtime::{
+    Result,
+    component::{Linker, Resource},
+};
 use wire::Signal;
 
 use crate::plugin::{
     bindings::imported::{batches, spans::EditError},
-    custody::{Custody, Logs, Metrics},
+    custody::{Custody, Logs, Metrics, Spans},
     guest::Guest,
 };
 
@@ -32,7 +36,7 @@ macro_rules! opaque {
             }
 
             fn otlp(&mut self, batch: Resource<$handle>) -> Result<Vec<u8>> {
-                self.custody.otlp(batch.rep())
+                Ok(self.custody.otlp(batch.rep())?.into())
             }
 
             fn replace(&mut self, batch: Resource<$handle>, otlp: Vec<u8>) -> Result<Result<(), EditError>> {
@@ -57,14 +61,35 @@ macro_rules! opaque {
 opaque!(HostMetricsBatch, Metrics, Signal::Metrics);
 opaque!(HostLogsBatch, Logs, Signal::Logs);
 
+/// `otlp` as [`Bytes`], which go into the guest from where they lie. The generated functions, which these take the place of, know
+/// only lists of their own.
+pub(super) fn link_otlp(linker: &mut Linker<Guest>) -> Result<()> {
+    fn link<T: 'static>(linker: &mut Linker<Guest>, interface: &str, method: &str) -> Result<()> {
+        linker.instance(interface)?.func_wrap(method, |store, (batch,): (Resource<T>,)| {
+            Ok((store.data().custody.otlp(batch.rep())?,))
+        })
+    }
+    linker.allow_shadowing(true);
+    link::<Spans>(linker, "spanloom:plugin/spans@0.1.0", "[method]span-batch.otlp")?;
+    link::<Metrics>(linker, "spanloom:plugin/batches@0.1.0", "[method]metrics-batch.otlp")?;
+    link::<Logs>(linker, "spanloom:plugin/batches@0.1.0", "[method]logs-batch.otlp")?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
 /// Batches of any signal.
 impl Custody {
     pub(super) fn encoded_len(&self, number: u32) -> Result<u64> {
         Ok(self.data(number)?.encoded_len() as u64)
     }
 
-    pub(super) fn otlp(&self, number: u32) -> Result<Vec<u8>> {
-        Ok(self.data(number)?.chunks().concat())
+    /// One request. A copy only of what did not come in one piece.
+    pub(super) fn otlp(&self, number: u32) -> Result<Bytes> {
+        let chunks = self.data(number)?.chunks();
+        Ok(match chunks.as_slice() {
+            [whole] => whole.clone(),
+            chunks => chunks.concat().into(),
+        })
     }
 
     pub(super) fn replace(

@@ -142,7 +142,7 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn otlp(&mut self, batch: Handle) -> Result<Vec<u8>> {
-        self.custody.otlp(batch.rep())
+        Ok(self.custody.otlp(batch.rep())?.into())
     }
 
     fn replace(&mut self, batch: Handle, otlp: Vec<u8>) -> Edited {
