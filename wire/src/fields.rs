@@ -75,6 +75,17 @@ pub(crate) fn split_delimited(bytes: &[u8], number: u32) -> Option<(&[u8], &[u8]
     after.split_at_checked(usize::try_from(len).ok()?)
 }
 
+/// The value of the 64-bit field `number` (below 16), if it is what the bytes begin with, and what follows.
+#[inline(always)]
+pub(crate) fn split_fixed64(bytes: &[u8], number: u32) -> (Option<u64>, &[u8]) {
+    match bytes.split_first_chunk::<9>() {
+        Some(([tag, value @ ..], rest)) if u32::from(*tag) == number << 3 | FIXED64 => {
+            (Some(u64::from_le_bytes(*value)), rest)
+        }
+        _ => (None, bytes),
+    }
+}
+
 impl<'a> Fields<'a> {
     #[inline]
     pub(crate) fn of(message: &'a [u8]) -> Fields<'a> {

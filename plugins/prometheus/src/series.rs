@@ -147,6 +147,7 @@ impl Series {
 
     /// Takes the next point. A delta that begins where the last point ended is added to it, one that begins later
     /// starts anew, one that overlaps is dropped.
+    #[inline(always)]
     pub(crate) fn take(
         &mut self,
         mut next: Point,

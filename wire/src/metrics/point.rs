@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::{Exemplars, Number};
 use crate::Value;
-use crate::fields::{Field, Fields};
+use crate::fields::{Field, Fields, split_delimited, split_fixed64};
 use crate::value::{Parts, attributes};
 use crate::varint;
 
@@ -142,6 +142,43 @@ impl<'a> Attributes<'a> {
 impl<'a> Point<'a> for NumberDataPoint<'a> {
     #[inline(always)]
     fn of(bytes: &'a [u8]) -> NumberDataPoint<'a> {
+        NumberDataPoint::in_order(bytes).unwrap_or_else(|| NumberDataPoint::in_any_order(bytes))
+    }
+}
+
+impl<'a> NumberDataPoint<'a> {
+    /// As nearly every sender has it: by number, each field once, and nothing but times, a value and attributes. In a guest
+    /// this takes half the time.
+    #[inline(always)]
+    fn in_order(bytes: &'a [u8]) -> Option<NumberDataPoint<'a>> {
+        let (start_time_unix_nano, rest) = split_fixed64(bytes, START_TIME_UNIX_NANO);
+        let (time_unix_nano, rest) = split_fixed64(rest, TIME_UNIX_NANO);
+        let (double, rest) = split_fixed64(rest, 4);
+        let (int, rest) = split_fixed64(rest, 6);
+        let value = match (double, int) {
+            (Some(double), None) => Some(Number::Double(f64::from_bits(double))),
+            (None, Some(int)) => Some(Number::Int(int.cast_signed())),
+            (None, None) => None,
+            (Some(_), Some(_)) => return None,
+        };
+        let start = bytes.len() - rest.len();
+        let mut left = rest;
+        while let Some((_, after)) = split_delimited(left, 7) {
+            left = after;
+        }
+        left.is_empty().then_some(NumberDataPoint {
+            start_time_unix_nano: start_time_unix_nano.unwrap_or(0),
+            time_unix_nano: time_unix_nano.unwrap_or(0),
+            flags: 0,
+            value,
+            attributes: Attributes { message: bytes, number: 7, start, end: bytes.len(), len: rest.len() },
+            exemplars: Exemplars { point: &[], number: 5 },
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn in_any_order(bytes: &'a [u8]) -> NumberDataPoint<'a> {
         let mut point = NumberDataPoint {
             start_time_unix_nano: 0,
             time_unix_nano: 0,

@@ -175,6 +175,7 @@ impl Opened<'_> {
         &mut self.family.bounds
     }
 
+    #[inline(always)]
     pub(crate) fn update(
         &mut self,
         place: Place,

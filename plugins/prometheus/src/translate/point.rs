@@ -5,8 +5,8 @@ use std::{cell::OnceCell, rc::Rc};
 use spanloom_plugin::wire::{
     Resource, Scope,
     metrics::{
-        self, Attributes, Data, ExponentialHistogramDataPoint, HistogramDataPoint, NumberDataPoint,
-        SummaryDataPoint,
+        self, Attributes, Data, DataPoints, ExponentialHistogramDataPoint, HistogramDataPoint,
+        NumberDataPoint, SummaryDataPoint,
     },
 };
 
@@ -61,12 +61,7 @@ impl<'r> Points<'_, '_, 'r> {
     pub(super) fn take(&mut self, data: &Data<'r>, report: &mut impl FnMut(Dropped)) {
         let kind = self.kind;
         match data {
-            Data::Gauge(points) | Data::Sum(points) => {
-                for point in points.iter() {
-                    self.take_point(&Common::from(&point), |_| metric::number(&point, kind))
-                        .unwrap_or_else(&mut *report);
-                }
-            }
+            Data::Gauge(points) | Data::Sum(points) => self.take_numbers(points, report),
             Data::Histogram(points) => {
                 for point in points.iter() {
                     self.take_point(&Common::from(&point), |bounds| metric::histogram(&point, bounds))
@@ -85,6 +80,20 @@ impl<'r> Points<'_, '_, 'r> {
                         .unwrap_or_else(&mut *report);
                 }
             }
+        }
+    }
+
+    /// On its own: in a function that takes all types it would have no registers.
+    #[inline(never)]
+    fn take_numbers(
+        &mut self,
+        points: &DataPoints<'r, NumberDataPoint<'r>>,
+        report: &mut impl FnMut(Dropped),
+    ) {
+        let kind = self.kind;
+        for point in points.iter() {
+            self.take_point(&Common::from(&point), |_| metric::number(&point, kind))
+                .unwrap_or_else(&mut *report);
         }
     }
 
@@ -117,6 +126,8 @@ impl<'r> Points<'_, '_, 'r> {
         self.family.update(place, point, self.temporality)
     }
 
+    #[cold]
+    #[inline(never)]
     fn take_new(
         &mut self,
         identity: Option<Identity>,
@@ -152,6 +163,7 @@ impl Common<'_> {
         self.flags & NO_RECORDED_VALUE != 0
     }
 
+    #[inline(always)]
     fn point(&self, value: Value, kind: Kind, now_unix_nano: u64) -> Point {
         let has_exemplars = matches!(kind, Kind::Counter | Kind::Histogram);
         let exemplars = self.exemplars.filter(|_| has_exemplars);
