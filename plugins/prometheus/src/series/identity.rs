@@ -44,24 +44,13 @@ fn hash([mut h1, mut h2]: [u64; 2], bytes: &[u8]) -> [u64; 2] {
     const C2: u64 = 0x4cf5_ad43_2745_937f;
     let first = |word: u64| word.wrapping_mul(C1).rotate_left(31).wrapping_mul(C2);
     let second = |word: u64| word.wrapping_mul(C2).rotate_left(33).wrapping_mul(C1);
-    let mut mix = |block: &[u8; 16]| {
+    let (blocks, tail) = bytes.as_chunks::<16>();
+    for block in blocks {
         let words = u128::from_le_bytes(*block);
         h1 ^= first(words as u64);
         h1 = h1.rotate_left(27).wrapping_add(h2).wrapping_mul(5).wrapping_add(0x52dc_e729);
         h2 ^= second((words >> 64) as u64);
         h2 = h2.rotate_left(31).wrapping_add(h1).wrapping_mul(5).wrapping_add(0x3849_5ab5);
-    };
-    let (blocks, tail) = bytes.as_chunks::<16>();
-    // Four at a time: a guest is asked at every turn of a loop whether its time is up, and keeps nothing in registers meanwhile.
-    let (fours, rest) = blocks.as_chunks::<4>();
-    for [a, b, c, d] in fours {
-        mix(a);
-        mix(b);
-        mix(c);
-        mix(d);
-    }
-    for block in rest {
-        mix(block);
     }
     match tail.split_first_chunk::<8>() {
         Some((word, rest)) => {
