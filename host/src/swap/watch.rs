@@ -53,7 +53,7 @@ pub struct WatchSettings {
     pub settle: Duration,
     /// The same for a file that was moved into place after it was written.
     pub settle_moved: Duration,
-    /// The same for a file that its writer has not closed.
+    /// The same for a file that its writer has not closed, or may not have: it was written to before events came.
     pub patience: Duration,
     /// Between two looks where no events come: network mounts, or no watches left.
     pub poll: Duration,

@@ -33,6 +33,8 @@ struct File {
     settled: Option<Stamp>,
     /// The file that is there instead.
     moving: Option<Moving>,
+    /// Whether it has been looked at: what happened to it before was not told.
+    looked: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ struct Moving {
     since: Instant,
     /// How long it had not been written to then.
     age: Duration,
+    /// It came to be so while it was listened for. If not, its writer may have it open, and no event said so.
+    told: bool,
 }
 
 /// Each look at the names may find that another folder is on the way.
@@ -121,7 +125,8 @@ impl Files {
 impl File {
     fn new(file: &WatchedFile) -> File {
         let known = file.known.map(Content::Hash);
-        File { path: absolute(&file.path), names: Vec::new(), known, settled: None, moving: None }
+        let path = absolute(&file.path);
+        File { path, names: Vec::new(), known, settled: None, moving: None, looked: false }
     }
 
     fn look(&mut self) {
@@ -132,8 +137,9 @@ impl File {
         }
         let moving = stamp.filter(|stamp| self.settled != Some(*stamp));
         if self.moving.as_ref().map(|moving| moving.stamp) != moving {
-            self.moving = moving.map(Moving::now);
+            self.moving = moving.map(|stamp| Moving::now(stamp, self.looked));
         }
+        self.looked = true;
     }
 
     /// When it will have been still for long enough, if nothing more happens.
@@ -147,6 +153,8 @@ impl File {
             settings.patience
         } else if self.is_moved(&moving.stamp) {
             settings.settle_moved
+        } else if !moving.told {
+            settings.patience.saturating_sub(moving.age).max(settings.settle_moved)
         } else {
             settings.settle.saturating_sub(moving.age).max(settings.settle_moved)
         };
@@ -206,7 +214,7 @@ impl Stamp {
 }
 
 impl Moving {
-    fn now(stamp: Stamp) -> Moving {
-        Moving { stamp, since: Instant::now(), age: stamp.age() }
+    fn now(stamp: Stamp, told: bool) -> Moving {
+        Moving { stamp, since: Instant::now(), age: stamp.age(), told }
     }
 }

@@ -36,24 +36,33 @@ fn temporary() -> tempfile::TempDir {
 }
 
 impl Bench {
-    /// Watches these names in the folder, with what they lead to now as known.
-    fn new(folder: tempfile::TempDir, names: &[&str], settings: WatchSettings) -> Bench {
+    /// Watches these names in the folder, with what they lead to now as known. What happens from here on is told.
+    async fn new(folder: tempfile::TempDir, names: &[&str], settings: WatchSettings) -> Bench {
         let (watch, settled) = Watch::start(settings);
-        let bench = Bench { folder, watch, settled };
-        bench.watch.set(names.iter().map(|name| {
-            let path = bench.at(name);
-            WatchedFile { known: Some(fs::read(&path).map_or(Sha256([0; 32]), |it| Sha256::of(&it))), path }
-        }));
+        let mut bench = Bench { folder, watch, settled };
+        let known = |path: &Path| fs::read(path).map_or(Sha256([0; 32]), |it| Sha256::of(&it));
+        let files = names.iter().map(|name| bench.at(name));
+        let mut files: Vec<_> = files.map(|path| WatchedFile { known: Some(known(&path)), path }).collect();
+        bench.write("old", "");
+        File::options()
+            .write(true)
+            .open(bench.at("old"))
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        files.push(WatchedFile { path: bench.at("old"), known: Some(Sha256::of(b"older")) });
+        bench.watch.set(files);
+        bench.reports("old", "").await;
         bench
     }
 
     /// `a` and `b`, with `1` in each.
-    fn two_files(settings: WatchSettings) -> Bench {
+    async fn two_files(settings: WatchSettings) -> Bench {
         let folder = temporary();
         for name in ["a", "b"] {
             fs::write(folder.path().join(name), "1").unwrap();
         }
-        Bench::new(folder, &["a", "b"], settings)
+        Bench::new(folder, &["a", "b"], settings).await
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -86,7 +95,7 @@ impl Bench {
 }
 
 async fn replaced_in_every_way(settings: WatchSettings) {
-    let mut bench = Bench::two_files(settings);
+    let mut bench = Bench::two_files(settings).await;
     bench.is_quiet().await;
     bench.rename_over("a", "renamed");
     bench.reports("a", "renamed").await;
@@ -124,7 +133,7 @@ async fn where_no_events_come_it_is_found_by_looking() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_touched_or_written_anew_with_the_same_content_is_not_reported() {
     for settings in [by_events(), by_polling()] {
-        let mut bench = Bench::two_files(settings);
+        let mut bench = Bench::two_files(settings).await;
         bench.is_quiet().await;
         File::options().write(true).open(bench.at("a")).unwrap().set_modified(SystemTime::now()).unwrap();
         bench.is_quiet().await;
@@ -163,7 +172,7 @@ async fn a_config_map_that_is_updated_is_reported() {
         // The config names it through a link of its own.
         symlink("volume/a", folder.path().join("a")).unwrap();
         fs::write(folder.path().join("b"), "").unwrap();
-        let mut bench = Bench::new(folder, &["a", "b"], settings);
+        let mut bench = Bench::new(folder, &["a", "b"], settings).await;
         bench.is_quiet().await;
         for version in ["2", "3", "4"] {
             publish(&volume, version, version);
@@ -186,7 +195,7 @@ async fn a_folder_may_be_replaced_and_deleted_and_come_back() {
     let at = |name: &str| folder.path().join(name);
     fs::create_dir_all(at("plugins/below")).unwrap();
     fs::write(at("plugins/below/a"), "1").unwrap();
-    let mut bench = Bench::new(temporary(), &["b"], by_events());
+    let mut bench = Bench::new(temporary(), &["b"], by_events()).await;
     let a = WatchedFile { path: at("plugins/below/a"), known: Some(Sha256::of(b"1")) };
     let b = WatchedFile { path: bench.at("b"), known: Some(Sha256::of(b"")) };
     bench.watch.set([a.clone(), b]);
@@ -215,7 +224,7 @@ async fn a_folder_may_be_replaced_and_deleted_and_come_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_not_whole_before_its_writer_has_closed_it() {
     let settings = WatchSettings { settle: Duration::from_millis(20), patience: PATIENCE * 2, ..by_events() };
-    let mut bench = Bench::two_files(settings);
+    let mut bench = Bench::two_files(settings).await;
     bench.is_quiet().await;
     let mut file = File::create(bench.at("a")).unwrap();
     for _ in 0..4 {
@@ -228,12 +237,30 @@ async fn a_file_is_not_whole_before_its_writer_has_closed_it() {
     bench.is_quiet().await;
 }
 
+/// A writer that began before there were events, and stops for longer than a still file needs.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_being_written_at_the_start_is_not_whole_either() {
+    let folder = temporary();
+    let mut file = File::create(folder.path().join("a")).unwrap();
+    file.write_all(b"part ").unwrap();
+    let (watch, mut settled) =
+        Watch::start(WatchSettings { settle: Duration::from_millis(20), ..by_events() });
+    let path = folder.path().join("a");
+    watch.set([WatchedFile { path: path.clone(), known: Some(Sha256::of(b"known")) }]);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    file.write_all(b"part").unwrap();
+    drop(file);
+    let whole = tokio::time::timeout(PATIENCE, settled.recv()).await.unwrap().unwrap();
+    assert_eq!(whole, Settled { path, sha256: Some(Sha256::of(b"part part")) });
+}
+
 /// A writer that no event tells of, which opens the file for each part.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_written_slowly_is_reported_once_and_whole() {
     for settings in [by_events(), by_polling()] {
         // Much more than lies between two parts.
-        let mut bench = Bench::two_files(WatchSettings { settle: Duration::from_secs(2), ..settings });
+        let mut bench = Bench::two_files(WatchSettings { settle: Duration::from_secs(2), ..settings }).await;
         for _ in 0..50 {
             let mut file = File::options().append(true).open(bench.at("a")).unwrap();
             file.write_all(b" part").unwrap();
@@ -252,7 +279,7 @@ async fn many_files_are_each_reported_once_and_the_latest_wins() {
         fs::write(folder.path().join(name), "1").unwrap();
     }
     let shown: Vec<&str> = names.iter().map(String::as_str).chain(["b"]).collect();
-    let mut bench = Bench::new(folder, &shown, by_events());
+    let mut bench = Bench::new(folder, &shown, by_events()).await;
     bench.is_quiet().await;
     for content in ["2", "3"] {
         for name in &names {
@@ -271,7 +298,7 @@ async fn many_files_are_each_reported_once_and_the_latest_wins() {
 /// What is not taken at once is not told twice, and what is told is what came last.
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_that_no_one_takes_wait_the_latest_of_each_file() {
-    let mut bench = Bench::new(temporary(), &["a", "b", "c"], by_events());
+    let mut bench = Bench::new(temporary(), &["a", "b", "c"], by_events()).await;
     bench.write("a", "1");
     bench.reports("a", "1").await;
     // One is in the channel from here on.
@@ -297,7 +324,7 @@ async fn reports_that_no_one_takes_wait_the_latest_of_each_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_differs_from_the_known_content_is_reported_and_a_first_content_is_known() {
-    let mut bench = Bench::two_files(by_events());
+    let mut bench = Bench::two_files(by_events()).await;
     bench.write("c", "new");
     let watched = |path, known| WatchedFile { path, known };
     bench.watch.set([
@@ -318,7 +345,7 @@ async fn what_differs_from_the_known_content_is_reported_and_a_first_content_is_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_read_is_reported_without_a_hash() {
-    let mut bench = Bench::two_files(by_events());
+    let mut bench = Bench::two_files(by_events()).await;
     bench.is_quiet().await;
     // Larger than a plugin may be, and nothing on the disk.
     File::create(bench.at("a")).unwrap().set_len((256 << 20) + 1).unwrap();
@@ -330,7 +357,7 @@ async fn a_file_that_cannot_be_read_is_reported_without_a_hash() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_ends_with_its_handle() {
-    let Bench { watch, mut settled, .. } = Bench::two_files(by_events());
+    let Bench { watch, mut settled, .. } = Bench::two_files(by_events()).await;
     drop(watch);
     assert_eq!(tokio::time::timeout(PATIENCE, settled.recv()).await.unwrap(), None);
 }
