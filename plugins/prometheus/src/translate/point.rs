@@ -59,7 +59,6 @@ struct Common<'a> {
 
 impl<'r> Points<'_, '_, 'r> {
     pub(super) fn take(&mut self, data: &Data<'r>, report: &mut impl FnMut(Dropped)) {
-        let kind = self.kind;
         match data {
             Data::Gauge(points) | Data::Sum(points) => self.take_numbers(points, report),
             Data::Histogram(points) => {
