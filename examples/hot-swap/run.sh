@@ -61,9 +61,9 @@ done
 "$SPANLOOM" status --admin "$HOT_SWAP_ADMIN" >/dev/null || { cat "$work/log" >&2; exit 1; }
 
 begun=$(date +%s)
-say "load: $rate spans a second for $((4 * each)) s"
+say "load: $rate spans a second, until each version had its turn"
 "$SPANLOOM" generate traces --endpoint "http://$HOT_SWAP_GRPC" --connections 4 --rate "$rate" \
-    --duration "$((4 * each))s" --every 1s >"$work/summary" 2>"$work/seconds" &
+    --duration 10m --every 1s >"$work/summary" 2>"$work/seconds" &
 load=$!
 running+=("$load")
 note "1.0.0 runs"
@@ -71,12 +71,15 @@ note "1.0.0 runs"
 # --- one version after another
 
 outcomes() { grep -cE "$1" "$work/log" || true; }
-# put FILE WHAT OUTCOME: copies the file over the one that runs, at its time, and waits for what comes of it.
 turn=0
-put() {
-    local outcome=$3 before
+next_turn() {
     turn=$((turn + 1))
     while (($(now) < turn * each)); do sleep 0.1; done
+}
+# put FILE WHAT OUTCOME: copies the file over the one that runs, at its time, and waits for what comes of it.
+put() {
+    local outcome=$3 before
+    next_turn
     before=$(outcomes "$outcome")
     cp "$work/$1" "$work/tag.wasm"
     note "$2 is copied over it"
@@ -94,10 +97,12 @@ put() {
 put v2.wasm "2.0.0" 'swapped'
 put v3.wasm "3.0.0, which has a bug," 'rolled back'
 put half.wasm "a file that is half a plugin" 'rejected'
+next_turn
 
 # --- what senders saw
 
 status=0
+kill -INT "$load"
 wait "$load" || status=$?
 "$SPANLOOM" status --admin "$HOT_SWAP_ADMIN"
 kill "$collector"
