@@ -133,13 +133,22 @@ const TEXTS: &[&str] = &[
     "x\n    at a (b:1:2)\n",
 ];
 
+/// Letters and numbers that came into Unicode after the version that the schema's engine knows, so that it takes them
+/// for neither. Ours is newer.
+static NEWER: LazyLock<BTreeSet<char>> = LazyLock::new(|| {
+    let known = jsonschema::validator_for(&json!({"pattern": "^\\P{Cn}$"})).expect("a schema");
+    let every = (0..=u32::from(char::MAX)).filter_map(char::from_u32);
+    every.filter(|c| c.is_alphanumeric() && !known.is_valid(&json!(c.to_string()))).collect()
+});
+
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof![
+    let text = prop_oneof![
         6 => select(TEXTS).prop_map(str::to_owned),
         3 => any::<String>(),
         1 => (select(TEXTS), 1..3_000_usize).prop_map(|(text, times)| text.repeat(times)),
         1 => (any::<char>(), 1..20_000_usize).prop_map(|(c, times)| c.to_string().repeat(times)),
-    ]
+    ];
+    text.prop_map(|text| text.replace(|c| NEWER.contains(&c), "x"))
 }
 
 /// An `AnyValue`.
@@ -338,13 +347,12 @@ fn a_span_of_nothing_but_long_texts_still_fits() {
     }
 }
 
-/// Scenario: spans named by every character that the schema's engine knows: it is a version of Unicode behind ours.
+/// Scenario: spans named by every character, but for those of which the schema's engine cannot judge.
 /// Guarantees: only those are left that the schema allows.
 #[test]
 fn no_character_of_a_name_is_one_that_x_ray_forbids() {
-    let known = jsonschema::validator_for(&json!({"pattern": "^\\P{Cn}$"})).expect("a schema");
     let every = (0..=u32::from(char::MAX)).filter_map(char::from_u32);
-    let every: Vec<char> = every.filter(|c| known.is_valid(&json!(c.to_string()))).collect();
+    let every: Vec<char> = every.filter(|c| !NEWER.contains(c)).collect();
     let span = |chars: &[char]| {
         let name: String = chars.iter().collect();
         json!({"traceId": "01".repeat(16), "spanId": "01".repeat(8), "name": name, "kind": 1})
