@@ -16,6 +16,9 @@ use crate::{
 /// The file in which tests note, a line each, what they could not do here: `name: reason`.
 const SKIPS: &str = "SPANLOOM_TEST_SKIPS";
 
+/// Of what a failed test printed, so many lines are repeated below the table.
+const REPEATED_LINES: usize = 40;
+
 /// Runs a `cargo test` and counts its tests, passing its output on.
 pub fn run(command: &mut Command) -> Result<Outcome> {
     let skips = folders::target().join("test-skips.txt");
@@ -44,11 +47,21 @@ pub fn run(command: &mut Command) -> Result<Outcome> {
 struct Tally {
     counts: Counts,
     notes: Vec<String>,
+    /// How many more lines of a failed test's output are repeated.
+    repeat: usize,
 }
 
 impl Tally {
     fn read(&mut self, line: &str) {
-        if let Some(result) = line.strip_prefix("test result: ") {
+        if let Some(name) = line.strip_prefix("---- ").and_then(|name| name.strip_suffix(" stdout ----")) {
+            self.notes.push(format!("{name} said:"));
+            self.repeat = REPEATED_LINES;
+        } else if line == "failures:" || line == "stack backtrace:" {
+            self.repeat = 0;
+        } else if self.repeat > 0 && !line.is_empty() {
+            self.notes.push(format!("  {line:.500}"));
+            self.repeat -= 1;
+        } else if let Some(result) = line.strip_prefix("test result: ") {
             self.counts = self.counts.plus(totals(result));
         } else if let Some((name, why)) = line.strip_prefix("test ").and_then(|test| test.split_once(" ... "))
         {
@@ -124,12 +137,27 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_counted_and_named() {
+    fn failures_are_counted_and_named_and_say_why() {
         let tally = tally(&[
             "test a ... FAILED",
-            "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "test b ... ok",
+            "",
+            "failures:",
+            "",
+            "---- a stdout ----",
+            "",
+            "thread 'a' (1) panicked at a.rs:1:1:",
+            "no",
+            "stack backtrace:",
+            "   0: main",
+            "",
+            "failures:",
+            "    a",
+            "",
+            "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
         ]);
         let outcome = tally.close(false, "");
-        assert_eq!((outcome.counts.failed, outcome.notes), (1, vec!["FAILED a".to_owned()]));
+        assert_eq!(outcome.counts.to_string(), "1 passed, 1 failed, 0 skipped");
+        assert_eq!(outcome.notes, ["FAILED a", "a said:", "  thread 'a' (1) panicked at a.rs:1:1:", "  no"]);
     }
 }
