@@ -5,13 +5,22 @@ use std::{
     io::{self, Read as _},
     path::Path,
     str::FromStr,
+    thread,
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use sha2::Digest as _;
 
-use super::card::{CardError, SIZE_LIMIT_BYTES};
+use super::card::{Card, CardError, SIZE_LIMIT_BYTES};
+
+/// For how long a file that is being written may stay as it is.
+pub const WRITERS_PATIENCE: Duration = Duration::from_secs(2);
+/// For how long in all the rest of a file is waited for.
+const REST_LIMIT: Duration = Duration::from_secs(30);
+/// Between two looks at it.
+const REST_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Read whole, before anything of it is believed.
 #[derive(Debug)]
@@ -41,6 +50,32 @@ impl PluginFile {
         PluginFile { sha256: Sha256::of(&bytes), bytes }
     }
 
+    /// Reads the file as [`PluginFile::read`] does. If it is cut short, or not the one that is pinned, and was written to just
+    /// now, the rest of it is waited for. Blocks.
+    pub fn read_whole(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
+        let give_up = Instant::now() + REST_LIMIT;
+        let mut told = false;
+        loop {
+            let read = PluginFile::read(path, pinned);
+            let may_lack_its_rest = match &read {
+                Ok(file) => file.is_cut_short(),
+                Err(error) => matches!(error, FileError::OtherHash { .. }),
+            };
+            if !may_lack_its_rest || !is_being_written(path) || Instant::now() >= give_up {
+                return read;
+            }
+            if !told {
+                tracing::info!(path = %path.display(), "the plugin's file is being written: its rest is waited for");
+                told = true;
+            }
+            thread::sleep(REST_INTERVAL);
+        }
+    }
+
+    fn is_cut_short(&self) -> bool {
+        matches!(Card::read(&self.bytes), Err(CardError::Empty | CardError::CutShort(_)))
+    }
+
     /// Reads the file; `pinned` is held against its bytes before anything else is. Blocks.
     pub fn read(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
         let shown = || path.display().to_string();
@@ -68,6 +103,13 @@ impl PluginFile {
             _ => Ok(PluginFile { bytes: bytes.into(), sha256 }),
         }
     }
+}
+
+/// As far as the time tells that it was last written to.
+fn is_being_written(path: &Path) -> bool {
+    let written = fs::metadata(path).and_then(|metadata| metadata.modified());
+    let age = written.map(|written| SystemTime::now().duration_since(written).unwrap_or_default());
+    age.is_ok_and(|age| age < WRITERS_PATIENCE)
 }
 
 impl FileError {
@@ -155,6 +197,40 @@ mod tests {
             "{error}"
         );
         assert!(PluginFile::read(&path, None).is_ok());
+    }
+
+    /// A component's header, and a custom section without a name.
+    const SMALLEST: &[u8] = b"\0asm\x0d\0\x01\0\0\x01\0";
+
+    #[test]
+    fn the_rest_of_a_file_that_is_being_written_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wasm");
+        let whole = PluginFile::of_bytes(SMALLEST).sha256;
+        for pinned in [None, Some(whole)] {
+            fs::write(&path, &SMALLEST[..9]).unwrap();
+            let writer = thread::spawn({
+                let path = path.clone();
+                move || {
+                    thread::sleep(REST_INTERVAL * 4);
+                    fs::write(path, SMALLEST).unwrap();
+                }
+            });
+            assert_eq!(PluginFile::read_whole(&path, pinned).unwrap().sha256, whole);
+            writer.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_that_nobody_writes_is_taken_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wasm");
+        fs::write(&path, &SMALLEST[..9]).unwrap();
+        let before = SystemTime::now() - WRITERS_PATIENCE;
+        fs::File::open(&path).unwrap().set_modified(before).unwrap();
+        assert_eq!(PluginFile::read_whole(&path, None).unwrap().bytes, SMALLEST[..9]);
+        let pinned = PluginFile::of_bytes(SMALLEST).sha256;
+        assert_eq!(PluginFile::read_whole(&path, Some(pinned)).unwrap_err().key(), "sha256");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::plugin::file::Sha256;
+use crate::plugin::file::{Sha256, WRITERS_PATIENCE};
 use files::Files;
 
 /// Files that are watched until this is dropped.
@@ -73,7 +73,7 @@ impl Default for WatchSettings {
         WatchSettings {
             settle: Duration::from_millis(100),
             settle_moved: Duration::from_millis(20),
-            patience: Duration::from_secs(2),
+            patience: WRITERS_PATIENCE,
             poll: Duration::from_secs(2),
             safety_poll: Duration::from_secs(10),
             force_polling: false,

@@ -1,7 +1,8 @@
 //! A process that is killed while it swaps leaves nothing behind that the next one trips over.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Write as _,
     time::{Duration, Instant},
 };
 
@@ -67,6 +68,35 @@ async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_versi
     let spanloom = Spanloom::start_file_with(&config, &[], &cache).await;
     let mark = fs::read(&file).map(|bytes| mark_of(&bytes, &marker, ROUNDS + 1)).expect("the file");
     send(&spanloom, &sink, mark).await;
+    spanloom.finish().await;
+}
+
+/// Killed, and started again, while the file is copied: it starts when the copy is there.
+#[tokio::test]
+async fn a_process_that_is_started_while_its_plugin_is_written_waits_for_the_rest() {
+    let Some(marker) = component("marker") else { return };
+    let marker = fs::read(marker).expect("the component");
+    let version = |mark| stamp(&marker, Mode::Works, mark);
+    let folder = TempDir::new().expect("a folder");
+    let (path, config) = (folder.path().join("plugin.wasm"), folder.path().join("spanloom.yaml"));
+    let sink = Sink::start().await;
+    fs::write(&config, config_of(&sink)).expect("a file");
+    fs::write(&path, version(0)).expect("a file");
+    let mut spanloom = Spanloom::start_file_with(&config, &[], &[]).await;
+    let mut file = File::create(&path).expect("truncated");
+    let next = version(1);
+    let (first, rest) = next.split_at(next.len() / 2);
+    file.write_all(first).expect("written");
+    spanloom.signal(Kill::KILL);
+    spanloom.exit().await;
+    let rest = rest.to_vec();
+    let copy = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        file.write_all(&rest).expect("written");
+    });
+    let spanloom = Spanloom::start_file_with(&config, &[], &[]).await;
+    copy.await.expect("copied");
+    send(&spanloom, &sink, 1).await;
     spanloom.finish().await;
 }
 

@@ -1,6 +1,6 @@
 //! From the `plugins:` section to component types.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use wire::Signal;
 
@@ -12,7 +12,7 @@ use crate::{
         Grant, Limits, OnFailure, Outside, Plugin, Role, Runtime,
         builtin::{BUILTINS, Builtin},
         config::{GrantsConfig, LimitsConfig, PluginConfig},
-        file::{FileError, PluginFile},
+        file::{FileError, PluginFile, Sha256},
         schema::ConfigSchema,
     },
     telemetry::Telemetry,
@@ -120,7 +120,7 @@ impl FromIterator<Arc<PluginType>> for Plugins {
 
 impl PluginType {
     async fn of_file(name: &str, config: &PluginConfig) -> Result<PluginType, ConfigError> {
-        PluginType::of(name, config, read_file(config).await?).await
+        PluginType::of(name, config, read(config, PluginFile::read_whole).await?).await
     }
 
     /// The plugin that the file is, as the config has it.
@@ -229,10 +229,17 @@ impl PluginType {
     }
 }
 
-/// The plugin's file, if it is the one that is pinned.
+/// The plugin's file as it is, if it is the one that is pinned.
 pub async fn read_file(config: &PluginConfig) -> Result<PluginFile, ConfigError> {
+    read(config, PluginFile::read).await
+}
+
+async fn read(
+    config: &PluginConfig,
+    how: fn(&Path, Option<Sha256>) -> Result<PluginFile, FileError>,
+) -> Result<PluginFile, ConfigError> {
     let (path, pinned) = (config.path.clone(), config.sha256);
-    let reading = tokio::task::spawn_blocking(move || PluginFile::read(&path, pinned));
+    let reading = tokio::task::spawn_blocking(move || how(&path, pinned));
     let file = reading.await.map_err(|error| ConfigError::on("path", error.to_string()))?;
     file.map_err(|error: FileError| ConfigError::on(error.key(), error.to_string()))
 }
