@@ -3,6 +3,10 @@
 //!
 //! They are in memory only while something is compiled, and on disk between. Which function of the one version is which of
 //! the other is for Cranelift to say: it asks by a hash of all that its output depends on, its own version included.
+//!
+//! One in twenty is not found though it is there: an engine compiles in buffers that it used before, and Cranelift 0.135 does
+//! not empty `exception_tables` between functions. An engine for each compilation finds all of them, and takes 1.4 times as
+//! long, since it has to make its buffers.
 
 use std::{
     borrow::Cow,
