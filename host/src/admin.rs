@@ -10,6 +10,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
 
 use crate::{
     config::{AdminConfig, AdminEndpoint},
@@ -74,15 +75,19 @@ const STREAMS_LIMIT: u32 = 16;
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Serves the endpoint until `running.stop`. Where it listens: nowhere if it is turned off, or if no config asks for it and
-/// its usual place is taken, which is a warning. What a config asks for and cannot be had is an error.
-pub async fn serve(
-    config: &AdminConfig,
-    operator: Arc<dyn Operator>,
-    running: &Running,
-) -> anyhow::Result<Vec<SocketAddr>> {
+/// Where operators will be answered. Bound before anything comes in: that its place is taken is known in time.
+#[derive(Debug)]
+pub struct Listening {
+    /// As the config has it.
+    endpoint: String,
+    listeners: Vec<TcpListener>,
+}
+
+/// Nowhere if it is turned off, or if no config asks for it and its usual place is taken, which is a warning. What a config
+/// asks for and cannot be had is an error.
+pub async fn listen(config: &AdminConfig) -> anyhow::Result<Listening> {
     let endpoint = match &config.endpoint {
-        AdminEndpoint::Off => return Ok(Vec::new()),
+        AdminEndpoint::Off => return Ok(Listening { endpoint: String::new(), listeners: Vec::new() }),
         AdminEndpoint::Usual => AdminEndpoint::USUAL,
         AdminEndpoint::At(endpoint) => endpoint,
     };
@@ -93,20 +98,30 @@ pub async fn serve(
                 "no admin endpoint, `spanloom status` will not find this process: {error:#}; \
                  `service::admin::endpoint` says where else, or `none`"
             );
-            return Ok(Vec::new());
+            Vec::new()
         }
         Err(error) => return Err(error.context("service.admin.endpoint")),
     };
-    let addresses = listeners.iter().map(|listener| listener.local_addr()).collect::<io::Result<Vec<_>>>();
-    let addresses = addresses.context("service.admin.endpoint")?;
+    let listening = Listening { endpoint: endpoint.to_owned(), listeners };
+    let addresses = listening.addresses().context("service.admin.endpoint")?;
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
         tracing::warn!("other machines may reach the admin endpoint {endpoint}; it asks for no credentials");
     }
-    for listener in listeners {
-        let routes = routes::routes(operator.clone(), endpoint);
-        server::serve(listener, None, routes, settings(), running);
+    Ok(listening)
+}
+
+impl Listening {
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
     }
-    Ok(addresses)
+
+    /// Answers, also those who have asked already, until `running.stop`.
+    pub fn serve(self, operator: Arc<dyn Operator>, running: &Running) {
+        for listener in self.listeners {
+            let routes = routes::routes(operator.clone(), &self.endpoint);
+            server::serve(listener, None, routes, settings(), running);
+        }
+    }
 }
 
 fn settings() -> ServerSettings {

@@ -70,13 +70,7 @@ impl Service {
         let extensions = start_extensions(config, registry, &health, &endpoints).await?;
         let (Plan { graph, .. }, outcome) = plan(opened, &telemetry, &extensions, &Graph::default()).await;
         outcome?;
-        for (id, intake) in &graph.receivers {
-            reload::start(id, intake).await?;
-        }
-        plugin::data_passes();
-        health.set_ready(true);
-        tracing::info!(pipelines = config.service.pipelines.len(), "ready");
-        Ok(Service {
+        let service = Service {
             telemetry,
             health,
             extensions,
@@ -85,7 +79,23 @@ impl Service {
             fixed: Fixed::of(config),
             endpoints,
             shutdown_timeout: config.service.shutdown_timeout.0,
-        })
+        };
+        if let Err(error) = service.receive().await {
+            // Of those that do listen, something may have come in already.
+            service.shutdown().await;
+            return Err(error);
+        }
+        plugin::data_passes();
+        service.health.set_ready(true);
+        tracing::info!(pipelines = config.service.pipelines.len(), "ready");
+        Ok(service)
+    }
+
+    async fn receive(&self) -> anyhow::Result<()> {
+        for (id, intake) in &self.graph.receivers {
+            reload::start(id, intake).await?;
+        }
+        Ok(())
     }
 
     /// Drains: takes nothing new, finishes the requests under way, flushes the queues, within `shutdown_timeout`.

@@ -2,10 +2,14 @@
 
 use std::{
     env, fs,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -25,6 +29,8 @@ use crate::{
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Below those that Linux gives away, from 32768, and clear of those that services usually have.
+const FREE_PORTS: Range<u16> = 20_000..32_000;
 
 /// A running `spanloom run`. End it with [`Spanloom::finish`], which holds it to its ledger.
 pub struct Spanloom {
@@ -59,10 +65,17 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| env::var_os("SPANLOOM_BIN").map_or_else(build, PathBuf::from))
 }
 
-/// An address that nobody listens on.
+/// An address that nobody listens on, another each time. Its port is none that the system gives away by itself: to whoever
+/// connects, or to the next who asks for a free one.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    // Test programs that run side by side begin apart.
+    let first = std::process::id().wrapping_mul(97);
+    let listener = FREE_PORTS.into_iter().find_map(|_| {
+        let turn = first.wrapping_add(ASKED.fetch_add(1, Relaxed)) % FREE_PORTS.len() as u32;
+        TcpListener::bind((Ipv4Addr::LOCALHOST, FREE_PORTS.start + turn as u16)).ok()
+    });
+    listener.expect("a free port").local_addr().expect("its address")
 }
 
 impl Spanloom {

@@ -81,13 +81,17 @@ async fn wrong_usage_ends_with_2() {
     }
 }
 
-/// A port that is taken is known only at run time.
+/// A port that is taken is known only at run time, and before it is said to be ready.
 #[tokio::test]
 async fn what_fails_at_run_time_ends_with_1() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let config = format!("yaml:{}", CONFIG.replace("grpc: ", &format!("grpc: {{endpoint: \"{address}\"}}")));
-    let ended = spanloom(&["run", "--config", &config]).await;
-    assert_eq!(ended.code, 1, "{}", ended.stderr);
-    assert!(ended.stderr.contains(&address), "{}", ended.stderr);
+    let (config, metrics) = (format!("yaml:{CONFIG}"), "service::telemetry::metrics::readers=[]");
+    for key in ["receivers::otlp::protocols::grpc", "service::admin"] {
+        let endpoint = format!("{key}::endpoint={address}");
+        let ended = spanloom(&["run", "--config", &config, "--set", metrics, "--set", &endpoint]).await;
+        assert_eq!(ended.code, 1, "{key}: {}", ended.stderr);
+        assert!(ended.stderr.contains(&address), "{key}: {}", ended.stderr);
+        assert!(!ended.stderr.contains(" ready "), "{key}: {}", ended.stderr);
+    }
 }

@@ -29,8 +29,10 @@ pub(crate) struct Recorded {
 pub(crate) async fn served(operator: Arc<Recorded>) -> (SocketAddr, tokio_util::sync::DropGuard) {
     let running = Running::default();
     let config = AdminConfig { endpoint: AdminEndpoint::At("127.0.0.1:0".to_owned()) };
-    let addresses = serve(&config, operator, &running).await.unwrap();
-    (addresses[0], running.stop.drop_guard())
+    let listening = listen(&config).await.unwrap();
+    let address = listening.addresses().unwrap()[0];
+    listening.serve(operator, &running);
+    (address, running.stop.drop_guard())
 }
 
 pub(crate) fn ago(seconds: u64) -> SystemTime {
@@ -308,18 +310,15 @@ async fn the_host_that_the_config_names_may_be_asked_for() {
 
 #[tokio::test]
 async fn a_place_that_is_taken_is_an_error_only_if_a_config_asks_for_it() {
-    let operator = Arc::new(Recorded::new(None));
-    let (taken, _running) = served(operator.clone()).await;
+    let (taken, _running) = served(Arc::new(Recorded::new(None))).await;
     let config = AdminConfig { endpoint: AdminEndpoint::At(taken.to_string()) };
-    let error = serve(&config, operator.clone(), &Running::default()).await.unwrap_err();
-    let shown = format!("{error:#}");
+    let shown = format!("{:#}", listen(&config).await.unwrap_err());
     assert!(shown.starts_with(&format!("service.admin.endpoint: cannot listen on {taken}")), "{shown}");
     // Another process, or another test, may have the usual place too: either way it is taken the second time.
-    let usual = AdminConfig::default();
-    let (first, second) = (Running::default(), Running::default());
-    let at_most_one = serve(&usual, operator.clone(), &first).await.unwrap();
-    assert!(at_most_one.len() <= 1);
-    assert_eq!(serve(&usual, operator.clone(), &second).await.unwrap(), []);
-    let off = AdminConfig { endpoint: AdminEndpoint::Off };
-    assert_eq!(serve(&off, operator, &Running::default()).await.unwrap(), []);
+    let first = listen(&AdminConfig::default()).await.unwrap();
+    assert!(first.addresses().unwrap().len() <= 1);
+    let second = listen(&AdminConfig::default()).await.unwrap();
+    assert_eq!(second.addresses().unwrap(), []);
+    let off = listen(&AdminConfig { endpoint: AdminEndpoint::Off }).await.unwrap();
+    assert_eq!(off.addresses().unwrap(), []);
 }

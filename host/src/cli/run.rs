@@ -65,19 +65,20 @@ pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_
     }
     logs::init(&opened.config.service.telemetry.logs);
     let mut signals = Signals::listen()?;
+    let admin = admin::listen(&opened.config.service.admin).await?;
     let service = Service::start(&opened).await?;
     if args.config.config.is_empty() {
-        terminal.err.write_all(WELCOME.as_bytes())?;
+        // Data passes already: that nobody reads this ends nothing.
+        let _ = terminal.err.write_all(WELCOME.as_bytes());
     }
     let sources = Sources {
         configs: args.config.or_embedded(),
         sets: args.config.set.clone(),
         registry: registry.clone(),
     };
-    let admin = opened.config.service.admin.clone();
     let (controller, control) = Controller::new(service, opened, sources);
     let operators = Running::default();
-    admin::serve(&admin, Arc::new(control.clone()), &operators).await?;
+    admin.serve(Arc::new(control.clone()), &operators);
     let served = serve(controller, control, &mut signals).await;
     operators.stop.cancel();
     served.map(|()| Exit::Done)
