@@ -9,7 +9,8 @@ use clap::Parser as _;
 use spanloom::cli::{Cli, Exit, Terminal};
 
 /// Batches come and go in pieces of hundreds of kilobytes: glibc's allocator gives their pages back to the system and
-/// faults them in again, or keeps for good what a burst needed. This one keeps them for ten seconds.
+/// faults them in again, or keeps for good what a burst needed. This one keeps them for ten seconds,
+/// and longer where nobody allocates any more: with threads of its own that see to that, peaks grow by two fifths.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
