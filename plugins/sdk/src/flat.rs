@@ -61,6 +61,7 @@ impl FlatSpans {
         self.arena.get(range).unwrap_or_default()
     }
 
+    #[inline]
     fn text_at(&self, numbers: &[u32], row: usize) -> &str {
         self.text(at(numbers, row))
     }
@@ -68,34 +69,41 @@ impl FlatSpans {
 
 impl<'a> FlatSpan<'a> {
     /// All zeros if the sender's were not 16 bytes.
+    #[inline]
     pub fn trace_id(&self) -> &'a [u8; 16] {
         id(&self.flat.trace_ids, self.row)
     }
 
     /// All zeros if the sender's were not 8 bytes.
+    #[inline]
     pub fn span_id(&self) -> &'a [u8; 8] {
         id(&self.flat.span_ids, self.row)
     }
 
     /// None for a root.
+    #[inline]
     pub fn parent_span_id(&self) -> Option<&'a [u8; 8]> {
         Some(id(&self.flat.parent_span_ids, self.row)).filter(|id| **id != [0; 8])
     }
 
+    #[inline]
     pub fn name(&self) -> &'a str {
         self.flat.text_at(&self.flat.names, self.row)
     }
 
+    #[inline]
     pub fn kind(&self) -> SpanKind {
         SpanKind::from_number(at(&self.flat.kinds, self.row))
     }
 
     /// Nanoseconds since 1970.
+    #[inline]
     pub fn start_time_unix_nano(&self) -> u64 {
         at(&self.flat.start_times_unix_nano, self.row)
     }
 
     /// Nanoseconds since 1970.
+    #[inline]
     pub fn end_time_unix_nano(&self) -> u64 {
         at(&self.flat.end_times_unix_nano, self.row)
     }
@@ -105,10 +113,12 @@ impl<'a> FlatSpan<'a> {
         self.end_time_unix_nano().saturating_sub(self.start_time_unix_nano())
     }
 
+    #[inline]
     pub fn status_code(&self) -> StatusCode {
         StatusCode::from_number(at(&self.flat.status_codes, self.row))
     }
 
+    #[inline]
     pub fn status_message(&self) -> &'a str {
         self.flat.text_at(&self.flat.status_messages, self.row)
     }
@@ -123,24 +133,29 @@ impl<'a> FlatSpan<'a> {
     }
 
     /// Keys and values, as they lie; a key may occur twice.
+    #[inline]
     pub fn attributes(&self) -> Attributes<'a> {
         Attributes::new(self.flat, &self.flat.attributes, entries(&self.flat.attribute_ends, self.row))
     }
 
+    #[inline]
     pub fn events(&self) -> impl ExactSizeIterator<Item = FlatEvent<'a>> + use<'a> {
         let flat = self.flat;
         entries(&flat.event_ends, self.row).map(move |row| FlatEvent { flat, row })
     }
 
+    #[inline]
     pub fn links(&self) -> impl ExactSizeIterator<Item = FlatLink<'a>> + use<'a> {
         let flat = self.flat;
         entries(&flat.link_ends, self.row).map(move |row| FlatLink { flat, row })
     }
 
+    #[inline]
     pub fn scope(&self) -> FlatScope<'a> {
         FlatScope { flat: self.flat, row: at(&self.flat.scopes, self.row) as usize }
     }
 
+    #[inline]
     pub fn resource(&self) -> FlatResource<'a> {
         self.scope().resource()
     }
@@ -148,14 +163,17 @@ impl<'a> FlatSpan<'a> {
 
 impl<'a> FlatEvent<'a> {
     /// Nanoseconds since 1970.
+    #[inline]
     pub fn time_unix_nano(&self) -> u64 {
         at(&self.flat.events.times_unix_nano, self.row)
     }
 
+    #[inline]
     pub fn name(&self) -> &'a str {
         self.flat.text_at(&self.flat.events.names, self.row)
     }
 
+    #[inline]
     pub fn attributes(&self) -> Attributes<'a> {
         let events = &self.flat.events;
         Attributes::new(self.flat, &events.attributes, entries(&events.attribute_ends, self.row))
@@ -163,10 +181,12 @@ impl<'a> FlatEvent<'a> {
 }
 
 impl<'a> FlatLink<'a> {
+    #[inline]
     pub fn trace_id(&self) -> &'a [u8; 16] {
         id(&self.flat.links.trace_ids, self.row)
     }
 
+    #[inline]
     pub fn span_id(&self) -> &'a [u8; 8] {
         id(&self.flat.links.span_ids, self.row)
     }
@@ -179,6 +199,7 @@ impl<'a> FlatLink<'a> {
         at(&self.flat.links.flags, self.row)
     }
 
+    #[inline]
     pub fn attributes(&self) -> Attributes<'a> {
         let links = &self.flat.links;
         Attributes::new(self.flat, &links.attributes, entries(&links.attribute_ends, self.row))
@@ -187,10 +208,12 @@ impl<'a> FlatLink<'a> {
 
 impl<'a> FlatScope<'a> {
     /// Which of the batch's scopes it is.
+    #[inline]
     pub fn number(&self) -> usize {
         self.row
     }
 
+    #[inline]
     pub fn name(&self) -> &'a str {
         self.flat.text_at(&self.flat.scope_table.names, self.row)
     }
@@ -203,11 +226,13 @@ impl<'a> FlatScope<'a> {
         self.flat.text_at(&self.flat.scope_table.schema_urls, self.row)
     }
 
+    #[inline]
     pub fn attributes(&self) -> Attributes<'a> {
         let scopes = &self.flat.scope_table;
         Attributes::new(self.flat, &scopes.attributes, entries(&scopes.attribute_ends, self.row))
     }
 
+    #[inline]
     pub fn resource(&self) -> FlatResource<'a> {
         FlatResource { flat: self.flat, row: at(&self.flat.scope_table.resources, self.row) as usize }
     }
@@ -215,6 +240,7 @@ impl<'a> FlatScope<'a> {
 
 impl<'a> FlatResource<'a> {
     /// Which of the batch's resources it is.
+    #[inline]
     pub fn number(&self) -> usize {
         self.row
     }
@@ -223,6 +249,7 @@ impl<'a> FlatResource<'a> {
         self.flat.text_at(&self.flat.resource_table.schema_urls, self.row)
     }
 
+    #[inline]
     pub fn attributes(&self) -> Attributes<'a> {
         let resources = &self.flat.resource_table;
         Attributes::new(self.flat, &resources.attributes, entries(&resources.attribute_ends, self.row))
@@ -241,6 +268,7 @@ fn at<T: Copy + Default>(column: &[T], row: usize) -> T {
     column.get(row).copied().unwrap_or_default()
 }
 
+#[inline]
 fn id<const N: usize>(ids: &[u8], row: usize) -> &[u8; N] {
     ids.as_chunks().0.get(row).unwrap_or(&[0; N])
 }

@@ -1,6 +1,12 @@
 //! JSON, written fast into one buffer.
 
+mod buffer;
+mod escape;
+pub mod hex;
+
 use crate::ValueRef;
+use buffer::{Buffer, Mark};
+use escape::escape;
 
 /// Appends to a buffer that is kept from one document to the next.
 ///
@@ -18,7 +24,7 @@ use crate::ValueRef;
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
     /// UTF-8 altogether: texts as they are, and ASCII between them.
-    out: Vec<u8>,
+    out: Buffer,
     /// A value stands before, so that the next one needs a comma.
     follows: bool,
     /// What is written is to stand in a string, and is escaped as it is written.
@@ -29,8 +35,6 @@ pub struct Writer {
 pub trait Write {
     fn write(&self, json: &mut Writer);
 }
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
 
 impl Writer {
     /// A writer of JSON that is to be a string of other JSON, as some services take their documents: what it writes can
@@ -54,18 +58,18 @@ impl Writer {
 
     /// What an embedded writer has written, as one string.
     pub fn embed(&mut self, document: &Writer) -> &mut Writer {
-        self.comma();
-        self.quote();
-        self.out.extend_from_slice(&document.out);
-        self.quote();
+        let (open, close) = (self.opening_quote(), self.quote());
+        self.out.mark(open);
+        self.out.extend(document.as_bytes());
+        self.out.mark(close);
         self
     }
 
     /// What another writer of the same kind has written: values of an array, or keys with their values.
     pub fn append(&mut self, part: &Writer) -> &mut Writer {
-        if !part.out.is_empty() {
+        if !part.as_bytes().is_empty() {
             self.comma();
-            self.out.extend_from_slice(&part.out);
+            self.out.extend(part.as_bytes());
         }
         self
     }
@@ -78,7 +82,8 @@ impl Writer {
             escaped = !escaped && **byte == b'\\';
             escaped
         };
-        self.out.len() - if self.embedded { self.out.iter().filter(escape).count() } else { 0 }
+        let bytes = self.as_bytes();
+        bytes.len() - if self.embedded { bytes.iter().filter(escape).count() } else { 0 }
     }
 
     /// What is written between braces: keys with their values.
@@ -94,9 +99,7 @@ impl Writer {
     /// A key; its value follows.
     #[inline]
     pub fn key(&mut self, key: &str) -> &mut Writer {
-        self.string(key);
-        self.out.push(b':');
-        self.follows = false;
+        self.quoted(key, true);
         self
     }
 
@@ -114,39 +117,48 @@ impl Writer {
 
     #[inline]
     pub fn string(&mut self, text: &str) -> &mut Writer {
-        self.comma();
-        self.quote();
-        if self.embedded {
-            escape::<true>(&mut self.out, text.as_bytes());
-        } else {
-            escape::<false>(&mut self.out, text.as_bytes());
-        }
-        self.quote();
+        self.quoted(text, false);
         self
     }
 
     pub fn int(&mut self, value: i64) -> &mut Writer {
-        self.raw(itoa::Buffer::new().format(value))
+        self.ascii(itoa::Buffer::new().format(value).as_bytes())
     }
 
     pub fn unsigned(&mut self, value: u64) -> &mut Writer {
-        self.raw(itoa::Buffer::new().format(value))
+        self.ascii(itoa::Buffer::new().format(value).as_bytes())
+    }
+
+    /// Nanoseconds as seconds, to the last digit.
+    ///
+    /// ```
+    /// # use spanloom_plugin::json::Writer;
+    /// assert_eq!(Writer::default().seconds(1_760_000_000_000_456_789).as_str(), "1760000000.000456789");
+    /// ```
+    pub fn seconds(&mut self, nano: u64) -> &mut Writer {
+        const SECOND: u64 = 1_000_000_000;
+        // A billion more, so that zeros that lead are written.
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format((SECOND + nano % SECOND) as u32);
+        self.unsigned(nano / SECOND).out.mark(Mark::byte(b'.'));
+        self.out.extend(digits.as_bytes().last_chunk::<9>().unwrap_or(b"000000000"));
+        self
     }
 
     /// A number, or `null` for what JSON has no number for.
     pub fn double(&mut self, value: f64) -> &mut Writer {
         self.comma();
-        // Writing to a vector does not fail.
+        // Writing to the buffer does not fail.
         let _ = serde_json::to_writer(&mut self.out, &value);
         self
     }
 
     pub fn bool(&mut self, value: bool) -> &mut Writer {
-        self.raw(if value { "true" } else { "false" })
+        if value { self.ascii(b"true") } else { self.ascii(b"false") }
     }
 
     pub fn null(&mut self) -> &mut Writer {
-        self.raw("null")
+        self.ascii(b"null")
     }
 
     /// A value that is JSON already.
@@ -156,39 +168,44 @@ impl Writer {
         if self.embedded {
             escape::<false>(&mut self.out, json.as_bytes());
         } else {
-            self.out.extend_from_slice(json.as_bytes());
+            self.out.extend(json.as_bytes());
         }
         self
     }
 
     /// Bytes as a string of lower-case hexadecimal digits, as ids are written.
     pub fn hex(&mut self, bytes: &[u8]) -> &mut Writer {
-        self.comma();
-        self.quote();
-        let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
-        self.out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
-        self.quote();
+        let (open, close) = (self.opening_quote(), self.quote());
+        self.out.mark(open);
+        let (words, rest) = bytes.as_chunks::<4>();
+        for word in words {
+            self.out.extend(&hex::digits(*word));
+        }
+        for byte in rest {
+            self.out.extend(&hex::of_byte(*byte));
+        }
+        self.out.mark(close);
         self
     }
 
     /// Ends a line; another document may follow.
     pub fn newline(&mut self) {
-        self.out.extend_from_slice(if self.embedded { b"\\n" } else { b"\n" });
+        self.out.extend(if self.embedded { b"\\n" } else { b"\n" });
         self.follows = false;
     }
 
     pub fn as_bytes(&self) -> &[u8] {
-        &self.out
+        self.out.as_bytes()
     }
 
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.out).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     /// What was written; the writer is empty, and has to get a buffer anew.
     pub fn take(&mut self) -> Vec<u8> {
         self.follows = false;
-        std::mem::take(&mut self.out)
+        self.out.take()
     }
 
     /// Forgets what was written and keeps the buffer.
@@ -197,116 +214,58 @@ impl Writer {
         self.follows = false;
     }
 
+    /// A string that is a value, or a key with its colon.
+    // Four parameters are what a guest's function is given in registers, and this one is called the most.
+    #[inline(never)]
+    fn quoted(&mut self, text: &str, is_key: bool) {
+        let (open, text) = (self.opening_quote(), text.as_bytes());
+        let close = if is_key { self.quote().before(b':') } else { self.quote() };
+        self.follows = !is_key;
+        if !self.out.enclose(open, text, close) {
+            self.out.mark(open);
+            if self.embedded {
+                escape::<true>(&mut self.out, text);
+            } else {
+                escape::<false>(&mut self.out, text);
+            }
+            self.out.mark(close);
+        }
+    }
+
+    /// A value that nothing in wants escaping.
+    #[inline]
+    fn ascii(&mut self, value: &[u8]) -> &mut Writer {
+        self.comma();
+        self.out.extend(value);
+        self
+    }
+
     #[inline]
     fn comma(&mut self) {
         if std::mem::replace(&mut self.follows, true) {
-            self.out.push(b',');
+            self.out.mark(Mark::byte(b','));
         }
     }
 
     #[inline]
-    fn quote(&mut self) {
-        if self.embedded {
-            self.out.push(b'\\');
-        }
-        self.out.push(b'"');
+    fn quote(&self) -> Mark {
+        if self.embedded { Mark::ESCAPED_QUOTE } else { Mark::QUOTE }
+    }
+
+    /// With the comma, if one is due.
+    #[inline]
+    fn opening_quote(&mut self) -> Mark {
+        if std::mem::replace(&mut self.follows, true) { self.quote().after(b',') } else { self.quote() }
     }
 
     fn between(&mut self, open: u8, inside: impl FnOnce(&mut Writer), close: u8) -> &mut Writer {
         self.comma();
-        self.out.push(open);
+        self.out.mark(Mark::byte(open));
         self.follows = false;
         inside(self);
-        self.out.push(close);
+        self.out.mark(Mark::byte(close));
         self.follows = true;
         self
-    }
-}
-
-/// Appends text with what JSON wants escaped: in one piece if nothing is, else eight bytes at a time.
-#[inline]
-fn escape<const TWICE: bool>(out: &mut Vec<u8>, text: &[u8]) {
-    let (plain, rest) = text.split_at_checked(plain_len(text)).unwrap_or((text, &[]));
-    out.extend_from_slice(plain);
-    if !rest.is_empty() {
-        escape_rest::<TWICE>(out, rest);
-    }
-}
-
-#[inline(never)]
-fn escape_rest<const TWICE: bool>(out: &mut Vec<u8>, text: &[u8]) {
-    let (words, rest) = text.as_chunks::<8>();
-    for word in words {
-        if needs_escape(u64::from_le_bytes(*word)) {
-            escape_bytes::<TWICE>(out, word);
-        } else {
-            out.extend_from_slice(word);
-        }
-    }
-    escape_bytes::<TWICE>(out, rest);
-}
-
-/// How many bytes, in eights but for the last, come before some that want escaping.
-#[inline]
-fn plain_len(text: &[u8]) -> usize {
-    let (words, rest) = text.as_chunks::<8>();
-    let plain = words.iter().take_while(|word| !needs_escape(u64::from_le_bytes(**word))).count();
-    if plain < words.len() {
-        return 8 * plain;
-    }
-    let last =
-        rest.iter().rev().fold(u64::from_le_bytes(*b"        "), |word, byte| word << 8 | u64::from(*byte));
-    if needs_escape(last) { 8 * plain } else { text.len() }
-}
-
-/// Whether any of eight bytes is a quote, a backslash or a control character.
-#[inline]
-fn needs_escape(word: u64) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = ONES << 7;
-    // A byte that is zero, or below `n`, borrows from its high bit; bytes of a longer character have it set themselves.
-    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
-    let quote = word ^ (ONES * u64::from(b'"'));
-    let backslash = word ^ (ONES * u64::from(b'\\'));
-    below(word, 0x20) | below(quote, 1) | below(backslash, 1) != 0
-}
-
-/// Escapes what is to be read as a string, or as a string of a string.
-fn escape_bytes<const TWICE: bool>(out: &mut Vec<u8>, bytes: &[u8]) {
-    if TWICE { twice(out, bytes) } else { once(out, bytes) }
-}
-
-#[inline]
-fn once(out: &mut Vec<u8>, bytes: &[u8]) {
-    for byte in bytes {
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0..0x20 => {
-                let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
-            }
-            other => out.push(*other),
-        }
-    }
-}
-
-fn twice(out: &mut Vec<u8>, bytes: &[u8]) {
-    for byte in bytes {
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\\\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\\\\\"),
-            0..0x20 => {
-                // The escape begins with its only backslash.
-                out.push(b'\\');
-                once(out, &[*byte]);
-            }
-            other => out.push(*other),
-        }
     }
 }
 
@@ -394,18 +353,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_byte_is_escaped_where_json_wants_it_in_each_place_of_a_word() {
-        for byte in 0..=255_u8 {
-            for place in 0..8 {
-                let mut word = [b'x'; 8];
-                word[place] = byte;
-                let wants = byte < 0x20 || byte == b'"' || byte == b'\\';
-                assert_eq!(needs_escape(u64::from_le_bytes(word)), wants, "{byte:#x} at {place}");
-            }
-        }
-    }
-
     /// Scenario: a document of every kind of value and character, and the same as a string of another.
     /// Guarantees: the string is the document, and as long as it says.
     #[test]
@@ -440,6 +387,15 @@ mod tests {
             json.append(&Writer::default()).field("a", 1_u64).append(&part).append(&Writer::default());
         });
         assert_eq!(json.as_str(), r#"{"a":1,"b":2,"c":3}"#);
+    }
+
+    #[test]
+    fn seconds_are_exact() {
+        let written = |nano| Writer::default().seconds(nano).as_str().to_owned();
+        assert_eq!(written(0), "0.000000000");
+        assert_eq!(written(999_999_999), "0.999999999");
+        assert_eq!(written(1_760_000_000_123_456_789), "1760000000.123456789");
+        assert_eq!(written(u64::MAX), "18446744073.709551615");
     }
 
     #[test]

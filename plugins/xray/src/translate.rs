@@ -65,7 +65,6 @@ pub(crate) struct Tally {
 
 /// The spans of a batch, one after another.
 pub(crate) struct Translation<'a> {
-    flat: &'a FlatSpans,
     rules: &'a Rules,
     names: AnnotationNames,
     keys: Keys<'a>,
@@ -140,10 +139,9 @@ impl<'a> Translation<'a> {
         let mut names = AnnotationNames::new(rules.allow_dot);
         let resources = flat.resources().map(|resource| Resource::new(resource, rules, &mut names)).collect();
         Translation {
-            flat,
             rules,
             names,
-            keys: Keys::new(flat),
+            keys: Keys::new(flat, rules),
             resources,
             attributes: Vec::new(),
             json: Writer::embedded(),
@@ -162,11 +160,11 @@ impl<'a> Translation<'a> {
         let resource = self.resources.get(span.resource().number()).ok_or(Refused::ResourceMissing)?;
         let refusals = span.links().filter_map(|link| links::refusal(&link, self.rules));
         self.tally.links.extend(refusals);
-        self.keys.read(self.flat, row, &span, self.rules, &mut self.names);
+        self.keys.read(row, &span, &mut self.names);
         let mut told = Told::new(span, self.keys.fields(), resource);
         let explicit = told.explicit_annotations();
         self.attributes.clear();
-        self.keys.place(&told.taken(), &explicit, self.rules, &mut self.names, &mut self.attributes);
+        self.keys.place(told.taken(), &explicit, &mut self.names, &mut self.attributes);
         told.attributes = &self.attributes;
         told.resource_annotations = of_resource(&explicit, resource, &mut self.names);
         for segment in local_root::segments(&told, resource) {

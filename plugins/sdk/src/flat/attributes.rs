@@ -30,7 +30,7 @@ impl<'a> Attributes<'a> {
 impl<'a> Iterator for Attributes<'a> {
     type Item = (&'a str, ValueRef<'a>);
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<(&'a str, ValueRef<'a>)> {
         let ((key, kind), value) = self.entries.next()?;
         Some((self.flat.text(*key), value_of(self.flat, *kind, *value)))
@@ -43,7 +43,7 @@ impl<'a> Iterator for Attributes<'a> {
 
 impl ExactSizeIterator for Attributes<'_> {}
 
-#[inline]
+#[inline(always)]
 fn value_of(flat: &FlatSpans, kind: u8, value: u64) -> ValueRef<'_> {
     match kind {
         0 => ValueRef::Text(flat.text(value as u32)),

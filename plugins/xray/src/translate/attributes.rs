@@ -85,13 +85,10 @@ impl AnnotationNames {
 
 /// Whether X-Ray can index it: neither a list, a map nor bytes, and no long text.
 pub(crate) fn is_annotation(value: ValueRef<'_>) -> bool {
-    match value {
-        ValueRef::Text(text) => {
-            text.len() <= MAX_ANNOTATION_CHARS || text.chars().count() <= MAX_ANNOTATION_CHARS
-        }
-        ValueRef::Int(_) | ValueRef::Double(_) | ValueRef::Bool(_) => true,
-        ValueRef::Bytes(_) | ValueRef::Json(_) => false,
+    if let ValueRef::Text(text) = value {
+        return text.len() <= MAX_ANNOTATION_CHARS || text.chars().count() <= MAX_ANNOTATION_CHARS;
     }
+    !matches!(value, ValueRef::Bytes(_) | ValueRef::Json(_))
 }
 
 /// An empty value is none.

@@ -9,6 +9,8 @@ use super::fields::Fields;
 use super::key::{Group, Key, classify};
 
 pub(crate) struct Keys<'a> {
+    flat: &'a FlatSpans,
+    rules: &'a Rules,
     /// By text number: which of `known`, from 1; 0 for a key that was not looked at yet.
     places: Vec<u32>,
     known: Vec<Known>,
@@ -36,34 +38,26 @@ struct Found<'a> {
     value: ValueRef<'a>,
 }
 
-/// Which groups of attributes the document tells otherwise than as annotations and metadata.
+/// Which groups of attributes the document tells otherwise than as annotations and metadata: a bit of each.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Taken {
-    pub(crate) http: bool,
-    pub(crate) aws: bool,
-    pub(crate) sql: bool,
-    pub(crate) user: bool,
-    pub(crate) status_text: bool,
-    pub(crate) annotations: bool,
-}
+pub(crate) struct Taken(u16);
 
 impl Taken {
-    fn has(&self, group: Group) -> bool {
-        match group {
-            Group::Http => self.http,
-            Group::Aws => self.aws,
-            Group::Sql => self.sql,
-            Group::User => self.user,
-            Group::StatusText => self.status_text,
-            Group::Annotations => self.annotations,
-            Group::Plain | Group::Remote | Group::Namespace => false,
-        }
+    #[must_use]
+    pub(crate) fn with(self, group: Group, is_taken: bool) -> Taken {
+        Taken(self.0 | u16::from(is_taken) << group as u16)
+    }
+
+    fn has(self, group: Group) -> bool {
+        self.0 >> group as u16 & 1 != 0
     }
 }
 
 impl<'a> Keys<'a> {
-    pub(crate) fn new(flat: &FlatSpans) -> Keys<'a> {
+    pub(crate) fn new(flat: &'a FlatSpans, rules: &'a Rules) -> Keys<'a> {
         Keys {
+            flat,
+            rules,
             places: vec![0; flat.ends.len()],
             known: Vec::new(),
             found: Vec::new(),
@@ -72,21 +66,16 @@ impl<'a> Keys<'a> {
     }
 
     /// Reads the attributes of the span in that row. Of a key that occurs twice the first counts.
-    pub(crate) fn read(
-        &mut self,
-        flat: &'a FlatSpans,
-        row: usize,
-        span: &FlatSpan<'a>,
-        rules: &Rules,
-        names: &mut AnnotationNames,
-    ) {
+    #[inline(never)]
+    pub(crate) fn read(&mut self, row: usize, span: &FlatSpan<'a>, names: &mut AnnotationNames) {
         self.fields = Fields::default();
         self.found.clear();
+        let flat = self.flat;
         let end = |row: usize| flat.attribute_ends.get(row).map_or(0, |end| *end as usize);
         let start = row.checked_sub(1).map_or(0, end);
         let numbers = flat.attributes.keys.get(start..end(row)).unwrap_or_default();
         for (number, (key, value)) in numbers.iter().zip(span.attributes()) {
-            let at = self.place_of(*number, key, rules, names);
+            let at = self.place_of(*number, key, names);
             let Some(known) = self.known.get_mut(at).filter(|known| known.seen != row + 1) else { continue };
             known.seen = row + 1;
             if let Some(key) = known.key {
@@ -102,11 +91,11 @@ impl<'a> Keys<'a> {
     }
 
     /// Where each of the attributes goes. `explicit` are keys that the span itself wants indexed.
+    #[inline(never)]
     pub(crate) fn place(
         &self,
-        taken: &Taken,
+        taken: Taken,
         explicit: &[String],
-        rules: &Rules,
         names: &mut AnnotationNames,
         out: &mut Vec<Attribute<'a>>,
     ) {
@@ -114,7 +103,7 @@ impl<'a> Keys<'a> {
             let Some(known) = self.known.get(*known) else { continue };
             let annotation = if explicit.iter().any(|explicit| explicit == key) {
                 names.number(key)
-            } else if rules.index_all && !known.is_listed && taken.has(known.group) {
+            } else if self.rules.index_all && !known.is_listed && taken.has(known.group) {
                 None
             } else {
                 known.annotation
@@ -134,10 +123,10 @@ impl<'a> Keys<'a> {
 
     /// Which of the known the key is; it is looked at if it was not yet.
     #[inline]
-    fn place_of(&mut self, number: u32, key: &str, rules: &Rules, names: &mut AnnotationNames) -> usize {
+    fn place_of(&mut self, number: u32, key: &str, names: &mut AnnotationNames) -> usize {
         let Some(place) = self.places.get_mut(number as usize) else { return usize::MAX };
         if *place == 0 {
-            self.known.push(Known::new(key, rules, names));
+            self.known.push(Known::new(key, self.rules, names));
             *place = self.known.len() as u32;
         }
         *place as usize - 1

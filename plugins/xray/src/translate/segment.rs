@@ -12,7 +12,7 @@ use super::aws::{self, Call};
 use super::cause::{Cause, Fault};
 use super::fields::{self, Fields};
 use super::http::Http;
-use super::key::Key;
+use super::key::{Group, Key};
 use super::keys::Taken;
 use super::resource::Resource;
 use super::sql::Sql;
@@ -71,14 +71,16 @@ impl<'a, 's> Told<'a, 's> {
 
     /// What no annotation and no metadata has to tell. Where the Collector drops what it has no place for, it stays.
     pub(crate) fn taken(&self) -> Taken {
-        Taken {
-            http: self.http.is_some(),
-            aws: self.has_platform,
-            sql: self.sql.is_some(),
-            user: self.user().is_some(),
-            status_text: self.cause.has_status_text,
-            annotations: matches!(self.fields.get(Key::XrayAnnotations), Some(ValueRef::Json(_))),
-        }
+        Taken::default()
+            .with(Group::Http, self.http.is_some())
+            .with(Group::Aws, self.has_platform)
+            .with(Group::Sql, self.sql.is_some())
+            .with(Group::User, self.user().is_some())
+            .with(Group::StatusText, self.cause.has_status_text)
+            .with(
+                Group::Annotations,
+                matches!(self.fields.get(Key::XrayAnnotations), Some(ValueRef::Json(_))),
+            )
     }
 
     pub(crate) fn is_local_root(&self) -> bool {
@@ -116,7 +118,7 @@ impl Segment<'_, '_> {
         let span = &self.span.span;
         json.field("name", &*self.name);
         json.key("id").hex(&self.id);
-        write_seconds(json.key("start_time"), span.start_time_unix_nano());
+        json.key("start_time").seconds(span.start_time_unix_nano());
         if let Some(version) = self.resource.service_version {
             json.key("service").object(|json| detail.text(json, "version", Some(version)));
         }
@@ -126,7 +128,7 @@ impl Segment<'_, '_> {
             links::write(json, span, rules, detail);
         }
         json.field("trace_id", TraceId::new(span.trace_id()).as_str());
-        write_seconds(json.key("end_time"), span.end_time_unix_nano());
+        json.key("end_time").seconds(span.end_time_unix_nano());
     }
 
     fn write_outcome(&self, json: &mut Writer, detail: Detail) {
@@ -166,36 +168,5 @@ impl Segment<'_, '_> {
         if let Some(sql) = &self.span.sql {
             sql.write(json.key("sql"), detail);
         }
-    }
-}
-
-/// Nanoseconds as seconds, to the last digit.
-fn write_seconds(json: &mut Writer, nano: u64) {
-    // 11 digits before the point: u64 ends in the year 2554.
-    let mut text = *b"00000000000.000000000";
-    let mut rest = nano;
-    for place in text.iter_mut().rev().filter(|place| **place != b'.') {
-        *place = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    let text = std::str::from_utf8(&text).unwrap_or_default();
-    let zeros = text.bytes().take(10).take_while(|digit| *digit == b'0').count();
-    json.raw(text.get(zeros..).unwrap_or_default());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_are_exact() {
-        let check = |nano: u64, expected: &str| {
-            let mut json = Writer::default();
-            write_seconds(&mut json, nano);
-            assert_eq!(json.as_str(), expected);
-        };
-        check(0, "0.000000000");
-        check(1_760_000_000_123_456_789, "1760000000.123456789");
-        check(u64::MAX, "18446744073.709551615");
     }
 }

@@ -1,0 +1,37 @@
+//! Bytes as lower-case hexadecimal digits, without a loop over them.
+
+/// Of four bytes.
+#[inline]
+pub fn digits(bytes: [u8; 4]) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // A digit to each byte: halves move apart, then quarters, then the two digits of a byte.
+    let word = u64::from(u32::from_be_bytes(bytes));
+    let word = (word | word << 16) & 0x0000_ffff_0000_ffff;
+    let word = (word | word << 8) & 0x00ff_00ff_00ff_00ff;
+    let word = (word | word << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // What is above nine carries into the next digit when six are added.
+    let letters = (word + ONES * 6) >> 4 & ONES;
+    (word + ONES * u64::from(b'0') + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
+}
+
+#[inline]
+pub(super) fn of_byte(byte: u8) -> [u8; 2] {
+    let [.., high, low] = digits([0, 0, 0, byte]);
+    [high, low]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_those_that_the_standard_library_writes() {
+        for byte in 0..=255_u8 {
+            for bytes in [[byte, 0, 0, 0], [0, byte, 0, 0xff], [0xff, 0, byte, 0x9a], [1, 2, 3, byte]] {
+                let expected = format!("{:08x}", u32::from_be_bytes(bytes));
+                assert_eq!(digits(bytes), expected.as_bytes(), "{expected}");
+            }
+        }
+        assert_eq!(&of_byte(0x1f), b"1f");
+    }
+}
