@@ -2,11 +2,12 @@
 
 mod buffer;
 mod escape;
-pub mod hex;
+mod value;
 
-use crate::ValueRef;
+use crate::hex;
 use buffer::{Buffer, Mark};
 use escape::escape;
+pub use value::Write;
 
 /// Appends to a buffer that is kept from one document to the next.
 ///
@@ -29,11 +30,6 @@ pub struct Writer {
     follows: bool,
     /// What is written is to stand in a string, and is escaped as it is written.
     embedded: bool,
-}
-
-/// What can be written as one JSON value.
-pub trait Write {
-    fn write(&self, json: &mut Writer);
 }
 
 impl Writer {
@@ -269,68 +265,10 @@ impl Writer {
     }
 }
 
-impl<W: Write + ?Sized> Write for &W {
-    #[inline]
-    fn write(&self, json: &mut Writer) {
-        (**self).write(json);
-    }
-}
-
-impl Write for str {
-    #[inline]
-    fn write(&self, json: &mut Writer) {
-        json.string(self);
-    }
-}
-
-impl Write for String {
-    fn write(&self, json: &mut Writer) {
-        json.string(self);
-    }
-}
-
-impl Write for i64 {
-    fn write(&self, json: &mut Writer) {
-        json.int(*self);
-    }
-}
-
-impl Write for u64 {
-    fn write(&self, json: &mut Writer) {
-        json.unsigned(*self);
-    }
-}
-
-impl Write for f64 {
-    fn write(&self, json: &mut Writer) {
-        json.double(*self);
-    }
-}
-
-impl Write for bool {
-    fn write(&self, json: &mut Writer) {
-        json.bool(*self);
-    }
-}
-
-/// Bytes as hexadecimal digits.
-impl Write for ValueRef<'_> {
-    #[inline]
-    fn write(&self, json: &mut Writer) {
-        match *self {
-            ValueRef::Text(text) => json.string(text),
-            ValueRef::Int(value) => json.int(value),
-            ValueRef::Double(value) => json.double(value),
-            ValueRef::Bool(value) => json.bool(value),
-            ValueRef::Bytes(bytes) => json.hex(bytes),
-            ValueRef::Json(value) => json.raw(value),
-        };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ValueRef;
 
     /// Scenario: strings of every length around a word, of characters that want escaping and of those that do not.
     /// Guarantees: what serde_json writes, byte for byte but for the escapes JSON has two ways to write.

@@ -48,6 +48,7 @@ pub mod flat;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod guest;
+pub mod hex;
 mod host;
 pub mod http;
 pub mod json;

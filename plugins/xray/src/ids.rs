@@ -1,6 +1,6 @@
 //! Ids as X-Ray has them.
 
-use spanloom_plugin::json::hex;
+use spanloom_plugin::hex;
 
 /// Trace ids older than this are refused by the service after 30 days; two days are left for the way there.
 const MAX_AGE_SECONDS: i64 = 28 * 24 * 60 * 60;

@@ -1,6 +1,6 @@
 //! Examples of what was counted, with the trace that they come from.
 
-use spanloom_plugin::wire::metrics;
+use spanloom_plugin::{hex, wire::metrics};
 
 use crate::labels::{legacy_label_name, push_pair, value_text};
 
@@ -58,7 +58,7 @@ fn labels(exemplar: &metrics::Exemplar<'_>) -> Box<str> {
     let mut names: Vec<String> = vec!["trace_id".into(), "span_id".into()];
     for (name, id, length) in [("trace_id", exemplar.trace_id, 16), ("span_id", exemplar.span_id, 8)] {
         if id.len() == length && id.iter().any(|byte| *byte != 0) {
-            let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex::string(id);
             chars += name.len() + hex.len();
             push_pair(&mut text, name, [hex.as_str()]);
         }

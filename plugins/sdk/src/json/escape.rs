@@ -1,7 +1,7 @@
 //! Text as JSON has it in a string.
 
 use super::buffer::Buffer;
-use super::hex;
+use crate::hex;
 
 /// Appends text with what JSON wants escaped; `TWICE` for a string of JSON that is itself to stand in a string.
 #[inline(never)]

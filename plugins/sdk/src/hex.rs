@@ -1,6 +1,14 @@
-//! Bytes as lower-case hexadecimal digits, without a loop over them.
+//! Bytes as lower-case hexadecimal digits, as ids are written.
 
-/// Of four bytes.
+/// ```
+/// # use spanloom_plugin::hex;
+/// assert_eq!(hex::string(&[0x0a, 0xf7]), "0af7");
+/// ```
+pub fn string(bytes: &[u8]) -> String {
+    bytes.iter().copied().flat_map(of_byte).map(char::from).collect()
+}
+
+/// Of four bytes, without a loop over them.
 #[inline]
 pub fn digits(bytes: [u8; 4]) -> [u8; 8] {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -15,7 +23,7 @@ pub fn digits(bytes: [u8; 4]) -> [u8; 8] {
 }
 
 #[inline]
-pub(super) fn of_byte(byte: u8) -> [u8; 2] {
+pub(crate) fn of_byte(byte: u8) -> [u8; 2] {
     let [.., high, low] = digits([0, 0, 0, byte]);
     [high, low]
 }
