@@ -17,6 +17,7 @@ mod custody;
 mod deadline;
 mod describe;
 mod exporter;
+mod exports;
 pub mod factory;
 mod failure;
 pub mod file;
@@ -73,8 +74,9 @@ pub use stage::StageSettings;
 use crate::config::ConfigError;
 use card::{Card, CardError};
 use config::SwapConfig;
+use exports::Exports;
 use guest::Shared;
-use instance::{Exports, Instance};
+use instance::Instance;
 
 /// One plugin of a config: a component, compiled, linked and asked who it is.
 pub struct Plugin {

@@ -6,21 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wasmtime::{
-    Result, Store, UpdateDeadline,
-    component::{InstancePre, Resource},
-};
+use wasmtime::{Result, Store, UpdateDeadline, component::Resource};
 use wire::Signal;
 
 use super::{
     bindings::{
         exported::{
-            self, connecting,
             exporting::ExportError,
             handover::Saved,
             http_handler::{Incoming, Outgoing},
-            processing,
-            sampling::{self, Decision},
+            sampling::Decision,
         },
         imported::{
             batches::Batch as Handle,
@@ -31,26 +26,12 @@ use super::{
     custody::{Passed, TakenBack},
     deadline::Deadline,
     describe::{self, Description},
+    exports::{Exports, Functions},
     failure::{CallError, CallErrorKind},
     guest::{Guest, Shared},
     imports::traces::TraceBatch,
 };
 use crate::pipeline::Batch;
-
-/// What a plugin exports, found once.
-#[derive(Clone)]
-pub(super) struct Exports {
-    pub(super) pre: InstancePre<Guest>,
-    pub(super) processing: Option<processing::GuestIndices>,
-    pub(super) sampling: Option<sampling::GuestIndices>,
-    pub(super) exporting: Option<exported::exporting::GuestIndices>,
-    pub(super) connecting: Option<connecting::GuestIndices>,
-    pub(super) describe: Option<exported::describe::GuestIndices>,
-    pub(super) timer: Option<exported::timer::GuestIndices>,
-    pub(super) flush: Option<exported::flush::GuestIndices>,
-    pub(super) handover: Option<exported::handover::GuestIndices>,
-    pub(super) http_handler: Option<exported::http_handler::GuestIndices>,
-}
 
 /// One guest. Used by one call at a time.
 pub(super) struct Instance {
@@ -68,18 +49,6 @@ pub(super) struct Instance {
     pub(super) idle_since: Instant,
 }
 
-struct Functions {
-    processing: Option<processing::Guest>,
-    sampling: Option<sampling::Guest>,
-    exporting: Option<exported::exporting::Guest>,
-    connecting: Option<connecting::Guest>,
-    describe: Option<exported::describe::Guest>,
-    timer: Option<exported::timer::Guest>,
-    flush: Option<exported::flush::Guest>,
-    handover: Option<exported::handover::Guest>,
-    http_handler: Option<exported::http_handler::Guest>,
-}
-
 /// A call that failed, and the batches that it gives back.
 #[derive(Debug)]
 pub(super) struct Undone {
@@ -92,24 +61,6 @@ impl Undone {
     /// Of a call that was given `own`.
     pub(super) fn holding(error: CallError, own: Vec<Batch>) -> Undone {
         Undone { error, retry_after: None, batches: TakenBack { own, held: Vec::new() } }
-    }
-}
-
-impl Exports {
-    /// Finds what there is. Which of it there must be is the card's to say.
-    pub(super) fn find(pre: InstancePre<Guest>) -> Exports {
-        Exports {
-            processing: processing::GuestIndices::new(&pre).ok(),
-            sampling: sampling::GuestIndices::new(&pre).ok(),
-            exporting: exported::exporting::GuestIndices::new(&pre).ok(),
-            connecting: connecting::GuestIndices::new(&pre).ok(),
-            describe: exported::describe::GuestIndices::new(&pre).ok(),
-            timer: exported::timer::GuestIndices::new(&pre).ok(),
-            flush: exported::flush::GuestIndices::new(&pre).ok(),
-            handover: exported::handover::GuestIndices::new(&pre).ok(),
-            http_handler: exported::http_handler::GuestIndices::new(&pre).ok(),
-            pre,
-        }
     }
 }
 
@@ -133,22 +84,7 @@ impl Instance {
         let born = Instant::now();
         deadline.start(born, call_timeout);
         let instance = deadline.limit(pin!(exports.pre.instantiate_async(&mut store))).await?;
-        macro_rules! load {
-            ($export:ident) => {
-                exports.$export.as_ref().map(|indices| indices.load(&mut store, &instance)).transpose()?
-            };
-        }
-        let functions = Box::new(Functions {
-            processing: load!(processing),
-            sampling: load!(sampling),
-            exporting: load!(exporting),
-            connecting: load!(connecting),
-            describe: load!(describe),
-            timer: load!(timer),
-            flush: load!(flush),
-            handover: load!(handover),
-            http_handler: load!(http_handler),
-        });
+        let functions = Box::new(exports.load(&mut store, &instance)?);
         Ok(Instance {
             store,
             functions,
