@@ -1,5 +1,4 @@
 mod data_points;
-mod log_records;
 
 use std::fmt;
 
@@ -7,9 +6,9 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::store::Store;
+use crate::uniform::Uniform;
 use crate::{Signal, SpanBatch, WireError};
 use data_points::DataPoints;
-use log_records::LogRecords;
 
 /// Telemetry of one signal, over the bytes it arrived in. A clone shares them.
 #[derive(Clone, Debug)]
@@ -25,7 +24,7 @@ pub struct MetricsBatch(Store<DataPoints>);
 
 /// Log records over the bytes they arrived in.
 #[derive(Clone)]
-pub struct LogsBatch(Store<LogRecords>);
+pub struct LogsBatch(Store<Uniform>);
 
 /// Batches of two signals do not merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +119,25 @@ impl Batch {
             Batch::Spans(batch) => Batch::Spans(batch.original()),
             Batch::Metrics(batch) => Batch::Metrics(MetricsBatch(batch.0.original())),
             Batch::Logs(batch) => Batch::Logs(LogsBatch(batch.0.original())),
+        }
+    }
+
+    /// Encodes what was edited, and lets go of the index and of bytes that are not in the batch; see
+    /// [`SpanBatch::settle`].
+    pub fn settle(&mut self) {
+        match self {
+            Batch::Spans(batch) => batch.settle(),
+            Batch::Metrics(batch) => batch.0.settle(),
+            Batch::Logs(batch) => batch.0.settle(),
+        }
+    }
+
+    /// The bytes of memory that the batch keeps alive, its index included, shared ones too.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Batch::Spans(batch) => batch.held_bytes(),
+            Batch::Metrics(batch) => batch.0.held_bytes(),
+            Batch::Logs(batch) => batch.0.held_bytes(),
         }
     }
 

@@ -33,8 +33,8 @@ struct ScopeRun<'a> {
 }
 
 impl Plan<'_> {
-    /// One request, in pieces. Envelopes that hold no record are left out.
-    pub(crate) fn encode(&self) -> SmallVec<[Bytes; 1]> {
+    /// One request in pieces, and the length of the buffers that these keep alive. Envelopes that hold no record are left out.
+    pub(crate) fn encode(&self) -> (SmallVec<[Bytes; 1]>, usize) {
         let runs = self.runs();
         let mut out = Splicer::new(self.sources);
         for place in self.loose() {
@@ -46,7 +46,7 @@ impl Plan<'_> {
         out.finish()
     }
 
-    /// The length of what `encode` returns, in bytes.
+    /// The length of the request that `encode` returns, in bytes.
     pub(crate) fn encoded_len(&self) -> usize {
         let loose: usize = self.loose().iter().map(|place| place.len()).sum();
         let runs = self.runs();
@@ -210,9 +210,11 @@ impl<'a> Splicer<'a> {
         }
     }
 
-    fn finish(mut self) -> SmallVec<[Bytes; 1]> {
+    fn finish(mut self) -> (SmallVec<[Bytes; 1]>, usize) {
         self.flush();
         self.seal();
+        self.scratch.shrink_to_fit();
+        let held_bytes = self.held_bytes();
         let mut scratch = Bytes::from(self.scratch);
         let mut sealed = 0;
         let slice = |piece| match piece {
@@ -223,6 +225,18 @@ impl<'a> Splicer<'a> {
             }
             Piece::Slice(place) => slice_at(self.sources, place).unwrap_or_default(),
         };
-        self.pieces.into_iter().map(slice).filter(|piece| !piece.is_empty()).collect()
+        (self.pieces.into_iter().map(slice).filter(|piece| !piece.is_empty()).collect(), held_bytes)
+    }
+
+    fn held_bytes(&self) -> usize {
+        let source = |piece: &Piece| match piece {
+            Piece::Slice(place) => Some(place.source),
+            Piece::Scratch(_) => None,
+        };
+        let mut sources: Vec<u32> = self.pieces.iter().filter_map(source).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let lengths = sources.iter().filter_map(|source| Some(self.sources.get(*source as usize)?.len()));
+        lengths.sum::<usize>() + self.scratch.len()
     }
 }

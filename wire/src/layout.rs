@@ -67,7 +67,7 @@ impl Layout {
         for field in Fields::of(request) {
             match field.delimited(RESOURCE_ENVELOPE) {
                 Some(body) => self.add_resource(&Region::whole(source).inside(&field), body, &mut push),
-                None => self.loose.push(Region::whole(source).place(&field)),
+                None => join(&mut self.loose, Region::whole(source).place(&field)),
             }
         }
     }
@@ -115,24 +115,10 @@ impl Layout {
         self.rests.get(envelope.rests.start as usize..envelope.rests.end as usize).unwrap_or(&[])
     }
 
-    /// Takes over the envelopes of another layout, whose sources come after `sources` of this one's, and its
-    /// loose fields if they go with it. Returns what to add to the scope of each of its records.
-    pub(crate) fn append(&mut self, other: &Layout, sources: u32, loose: bool) -> u32 {
-        let shift = |place: &Place| Place { source: place.source + sources, ..*place };
-        let (resources, scopes) = (self.resources.len() as u32, self.scopes.len() as u32);
-        let rests = self.rests.len() as u32;
-        let moved = |envelope: &Envelope| Envelope {
-            frame: shift(&envelope.frame),
-            parent: envelope.parent + resources,
-            members: envelope.members,
-            rests: envelope.rests.start + rests..envelope.rests.end + rests,
-            head: envelope.head.as_ref().map(shift),
-        };
-        self.resources.extend(other.resources.iter().map(moved));
-        self.scopes.extend(other.scopes.iter().map(moved));
-        self.loose.extend(other.loose.iter().filter(|_| loose).map(shift));
-        self.rests.extend(other.rests.iter().map(shift));
-        scopes
+    /// The bytes of memory that the layout takes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let places = self.loose.len() + self.rests.len();
+        (self.resources.len() + self.scopes.len()) * size_of::<Envelope>() + places * size_of::<Place>()
     }
 }
 

@@ -77,12 +77,24 @@ impl SpanBatch {
         SpanBatch(self.0.original())
     }
 
+    /// Encodes what was edited, and lets go of the index and of bytes that are not in the batch any more: for who keeps a
+    /// batch and does not look into it. Afterwards [`held_bytes`](Self::held_bytes) is at most a quarter more than
+    /// [`encoded_len`](Self::encoded_len).
+    pub fn settle(&mut self) {
+        self.0.settle();
+    }
+
+    /// The bytes of memory that the batch keeps alive, its index included, shared ones too.
+    pub fn held_bytes(&self) -> usize {
+        self.0.held_bytes()
+    }
+
     /// Copies what is left, so that the bytes it arrived in can be freed: for who keeps few spans of many, and long.
     pub fn compact(&mut self) {
         self.0.compact();
     }
 
-    /// Keeps the first `items` spans and returns the rest.
+    /// Keeps the first `items` spans and returns the rest. Neither holds many bytes of the other.
     pub fn split_off_items(&mut self, items: usize) -> SpanBatch {
         SpanBatch(self.0.split_off(items))
     }

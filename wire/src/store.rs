@@ -3,9 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use crate::check::check;
+use crate::request::Request;
 use crate::view::{Columns, View};
 use crate::{Signal, WireError};
 
@@ -13,17 +14,17 @@ use crate::{Signal, WireError};
 /// Clones share both; who edits a shared view first makes it their own.
 #[derive(Clone, Default)]
 pub(crate) struct Store<C> {
-    /// As they arrived. Of no meaning once the view has changed.
-    requests: SmallVec<[Bytes; 1]>,
+    /// The batch, unless the view has changed.
+    requests: SmallVec<[Request; 1]>,
     view: OnceLock<Arc<View<C>>>,
     items: usize,
 }
 
 impl<C: Columns> Store<C> {
-    pub(crate) fn decode(signal: Signal, request: Bytes) -> Result<Store<C>, WireError> {
-        let items = check(signal, &request)?.items;
-        let requests = if request.is_empty() { SmallVec::new() } else { smallvec![request] };
-        Ok(Store { requests, view: OnceLock::new(), items })
+    pub(crate) fn decode(signal: Signal, bytes: Bytes) -> Result<Store<C>, WireError> {
+        let items = check(signal, &bytes)?.items;
+        let arrived = (!bytes.is_empty()).then(|| Request::arrived(bytes, items));
+        Ok(Store { requests: arrived.into_iter().collect(), view: OnceLock::new(), items })
     }
 
     pub(crate) fn empty() -> Store<C> {
@@ -31,7 +32,20 @@ impl<C: Columns> Store<C> {
     }
 
     pub(crate) fn from_view(view: View<C>) -> Store<C> {
-        Store { requests: SmallVec::new(), items: view.items(), view: OnceLock::from(Arc::new(view)) }
+        let requests = if view.changed { SmallVec::new() } else { view.requests() };
+        Store { requests, items: view.items(), view: OnceLock::from(Arc::new(view)) }
+    }
+
+    fn from_requests(requests: impl IntoIterator<Item = Request>) -> Store<C> {
+        let requests: SmallVec<[Request; 1]> =
+            requests.into_iter().filter(|request| request.len_bytes() > 0).collect();
+        let items = requests.iter().map(Request::items).sum();
+        Store { requests, view: OnceLock::new(), items }
+    }
+
+    /// The view, if it says what the batch is and the requests do not.
+    fn changed(&self) -> Option<&Arc<View<C>>> {
+        self.view.get().filter(|view| view.changed)
     }
 
     pub(crate) fn items(&self) -> usize {
@@ -39,65 +53,73 @@ impl<C: Columns> Store<C> {
     }
 
     pub(crate) fn encoded_len(&self) -> usize {
-        match self.view.get() {
+        match self.changed() {
             Some(view) => view.encoded_len(),
-            None => self.requests.iter().map(Bytes::len).sum(),
+            None => self.requests.iter().map(Request::len_bytes).sum(),
         }
     }
 
+    pub(crate) fn held_bytes(&self) -> usize {
+        let of_requests = match self.changed() {
+            Some(_) => 0,
+            None => self.requests.iter().map(Request::held_bytes).sum::<usize>(),
+        };
+        // An unchanged view has the requests' own bytes; at worst they are counted twice.
+        of_requests + self.view.get().map_or(0, |view| view.held_bytes())
+    }
+
     pub(crate) fn chunks(&self) -> SmallVec<[Bytes; 1]> {
-        match self.view.get() {
-            Some(view) => view.chunks(),
-            None => self.requests.clone(),
+        match self.changed() {
+            Some(view) => view.encode().0,
+            None => self.requests.iter().flat_map(Request::pieces).cloned().collect(),
         }
     }
 
     /// Chunks each of which is a whole request.
     #[cfg(feature = "json")]
     pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
-        let chunks = self.chunks();
-        match self.view.get() {
-            Some(view) if view.changed && chunks.len() > 1 => smallvec![Bytes::from(chunks.concat())],
-            _ => chunks,
+        match self.changed() {
+            Some(view) => [Request::of(view).whole()].into(),
+            None => self.requests.iter().map(Request::whole).collect(),
         }
     }
 
-    pub(crate) fn merge(&mut self, other: Store<C>) {
-        self.items += other.items;
-        match (self.view.get_mut(), other.view.get()) {
-            (None, None) => self.requests.extend(other.requests),
-            (None, Some(view)) if !view.changed => self.requests.extend(view.sources.iter().cloned()),
-            (Some(view), _) if !view.changed && other.view.get().is_none() => {
-                self.requests = view.sources.iter().cloned().collect();
-                self.requests.extend(other.requests);
-                self.view = OnceLock::new();
-            }
-            _ => {
-                let other = Arc::clone(other.view());
-                self.view_mut().append(&other);
-            }
+    pub(crate) fn merge(&mut self, mut other: Store<C>) {
+        if other.requests.is_empty() && other.changed().is_none() {
+            return;
         }
+        self.settle();
+        other.settle();
+        self.requests.extend(other.requests);
+        self.items += other.items;
     }
 
     /// As it is now, to go back to; editing this one later copies nothing if it was not edited before.
     pub(crate) fn original(&self) -> Store<C> {
-        let Some(view) = self.view.get() else { return self.clone() };
-        if view.changed {
-            return self.clone();
+        match self.changed() {
+            Some(_) => self.clone(),
+            None => Store { requests: self.requests.clone(), view: OnceLock::new(), items: self.items },
         }
-        Store { requests: view.sources.iter().cloned().collect(), view: OnceLock::new(), items: self.items }
     }
 
-    /// Copies what is left into one request of its own, so that the sources can go.
+    /// Encodes what was edited, and lets go of the index and of all bytes that are not in the batch.
+    pub(crate) fn settle(&mut self) {
+        let Some(view) = self.view.take().filter(|view| view.changed) else { return };
+        *self = Store::from_requests([Request::of(&view)]);
+    }
+
+    /// Copies the batch into one request of its own.
     pub(crate) fn compact(&mut self) {
-        let request = Bytes::from(self.chunks().concat());
-        self.requests = if request.is_empty() { SmallVec::new() } else { smallvec![request] };
-        self.view = OnceLock::new();
+        let bytes = Bytes::from(self.chunks().concat());
+        *self = Store::from_requests([Request::arrived(bytes, self.items)]);
     }
 
     /// The view, built when first asked for.
     pub(crate) fn view(&self) -> &Arc<View<C>> {
-        self.view.get_or_init(|| Arc::new(View::of(&self.requests, self.items)))
+        self.view.get_or_init(|| {
+            let requests: Vec<Bytes> = self.requests.iter().map(Request::whole).collect();
+            Arc::new(View::of(&requests, self.items))
+        })
     }
 
     /// The view, to change it; a copy if others share it.
@@ -108,57 +130,57 @@ impl<C: Columns> Store<C> {
         Arc::make_mut(view.expect("a view"))
     }
 
-    /// Keeps records up to `items` items and returns the rest.
+    /// Keeps records up to `items` items and returns the rest. At most one request is looked into.
     pub(crate) fn split_off(&mut self, items: usize) -> Store<C> {
         if items >= self.items {
             return Store::empty();
         }
-        let view = self.divided(items);
-        let rows: Vec<u32> = (0..view.records.len() as u32).collect();
-        let kept = if items == 0 { 0 } else { fitting(&view, 0, items) };
-        let (kept, rest) = rows.split_at_checked(kept).unwrap_or((&rows, &[]));
-        let mut parts = view.partition([kept, rest]);
-        let rest = parts.pop();
-        let kept = parts.pop();
-        *self = kept.map(Store::from_view).unwrap_or_default();
-        rest.map(Store::from_view).unwrap_or_default()
+        self.settle();
+        let mut requests = std::mem::take(&mut self.requests).into_iter();
+        let (mut kept, mut rest) = (Vec::new(), Vec::new());
+        let mut room = items;
+        for request in requests.by_ref() {
+            if request.items() > room {
+                let cut = request.cut::<C>(room, items, room < items || items == 0);
+                kept.extend(cut.head);
+                rest.extend(cut.tail);
+                break;
+            }
+            room -= request.items();
+            kept.push(request);
+        }
+        *self = Store::from_requests(kept);
+        Store::from_requests(rest.into_iter().chain(requests))
     }
 
-    /// Stores of at most `max_items` items each.
-    pub(crate) fn split_items(self, max_items: usize) -> Vec<Store<C>> {
+    /// Stores of at most `max_items` items each. Each request is looked into at most once.
+    pub(crate) fn split_items(mut self, max_items: usize) -> Vec<Store<C>> {
         let max_items = max_items.max(1);
         if max_items >= self.items {
             return vec![self];
         }
-        let view = self.divided(max_items);
-        let rows: Vec<u32> = (0..view.records.len() as u32).collect();
+        self.settle();
         let mut parts = Vec::new();
-        let mut rest = &rows[..];
-        while !rest.is_empty() {
-            let fitting = fitting(&view, rows.len() - rest.len(), max_items);
-            let (part, after) = rest.split_at_checked(fitting).unwrap_or((rest, &[]));
-            parts.push(part);
-            rest = after;
+        let (mut part, mut room) = (Vec::new(), max_items);
+        for request in std::mem::take(&mut self.requests) {
+            if room == 0 && request.items() > 0 {
+                parts.push(Store::from_requests(std::mem::take(&mut part)));
+                room = max_items;
+            }
+            let pieces =
+                if request.items() > room { request.split::<C>(room, max_items) } else { vec![request] };
+            for (at, piece) in pieces.into_iter().enumerate() {
+                if at > 0 && !part.is_empty() {
+                    parts.push(Store::from_requests(std::mem::take(&mut part)));
+                    room = max_items;
+                }
+                room = room.saturating_sub(piece.items());
+                part.extend((piece.len_bytes() > 0).then_some(piece));
+            }
         }
-        view.partition(parts).into_iter().map(Store::from_view).collect()
-    }
-
-    /// The view, without records of more than so many items where that can be had.
-    fn divided(&self, max_items: usize) -> Arc<View<C>> {
-        let mut view = Arc::clone(self.view());
-        if max_items > 0 && (0..view.records.len()).any(|row| view.columns.items(row) > max_items) {
-            Arc::make_mut(&mut view).divide(max_items);
+        if !part.is_empty() {
+            parts.push(Store::from_requests(part));
         }
-        view
+        parts
     }
-}
-
-/// How many records from `first` on have no more than so many items together; at least one.
-fn fitting<C: Columns>(view: &View<C>, first: usize, max_items: usize) -> usize {
-    let mut items = 0;
-    let fits = |row: &usize| {
-        items += view.columns.items(*row);
-        items <= max_items
-    };
-    (first..view.records.len()).take_while(fits).count().max(1)
 }

@@ -9,16 +9,20 @@ use crate::check::SIZE_LIMIT_BYTES;
 use crate::encode::{Plan, framed_len, open};
 use crate::layout::{Layout, Place, RECORD, Record};
 use crate::patch::Patch;
+use crate::request::Request;
 
 /// What is known of each record beside where it lies; one row a record.
 pub(crate) trait Columns: Clone + Default {
+    /// What splitting needs to know of a record: how many items it has.
+    type Counts: Columns;
+    /// What a row takes in memory, beside its [`Record`].
+    const ROW_BYTES: usize;
     /// Makes room for as many rows.
     fn reserve(&mut self, _rows: usize) {}
     /// Adds a row for a record, given its payload.
     fn push(&mut self, record: &[u8]);
     /// The rows named, in that order.
     fn select(&self, rows: &[u32]) -> Self;
-    fn append(&mut self, other: &Self);
     /// The record has been edited.
     fn patched(&mut self, _row: usize, _patch: &Patch) {}
     /// How many items of its signal the record counts for.
@@ -28,6 +32,11 @@ pub(crate) trait Columns: Clone + Default {
         Vec::new()
     }
 }
+
+/// What is repeated in several parts may be together so many times as large as what was divided…
+pub(crate) const MAX_REPETITION: usize = 4;
+/// …and so much larger than that.
+pub(crate) const MIN_REPETITION_BYTES: usize = 1 << 20;
 
 #[derive(Clone)]
 pub(crate) struct View<C> {
@@ -98,9 +107,28 @@ impl<C: Columns> View<C> {
         parts
     }
 
-    /// Divides the records that have more than so many items.
+    /// As `partition`, one part after another: a record named for one part is not named for another. The first part that has
+    /// a record takes the request's own unknown fields.
+    pub(crate) fn split<'r>(
+        &'r self,
+        parts: impl IntoIterator<Item = &'r [u32], IntoIter: 'r>,
+    ) -> impl Iterator<Item = View<C>> + 'r {
+        let mut is_first = true;
+        parts.into_iter().map(move |rows| {
+            let mut part = self.select(rows);
+            if rows.is_empty() || !std::mem::take(&mut is_first) {
+                (part.loose, part.changed) = (false, true);
+            }
+            part
+        })
+    }
+
+    /// Divides the records that have more than so many items. The parts repeat what a record's items have in common: as long
+    /// as that does not make them much larger than the sources.
     pub(crate) fn divide(&mut self, max_items: usize) {
         let source = self.sources.len() as u32;
+        let sources_len: usize = self.sources.iter().map(Bytes::len).sum();
+        let limit_bytes = (sources_len * MAX_REPETITION + MIN_REPETITION_BYTES).min(SIZE_LIMIT_BYTES);
         let mut frames = Vec::new();
         let mut records = Vec::with_capacity(self.records.len());
         let mut columns = C::default();
@@ -108,7 +136,7 @@ impl<C: Columns> View<C> {
             let body = self.record(row);
             let large = self.columns.items(row) > max_items;
             let parts = if large { C::divide(body, max_items) } else { Vec::new() };
-            let room = SIZE_LIMIT_BYTES.saturating_sub(frames.len());
+            let room = limit_bytes.saturating_sub(frames.len());
             if parts.is_empty()
                 || parts.iter().map(|part| framed_len(RECORD, part.len())).sum::<usize>() > room
             {
@@ -129,24 +157,16 @@ impl<C: Columns> View<C> {
         (self.records, self.columns, self.changed) = (records, columns, true);
     }
 
-    /// Adds another batch's records after these.
-    pub(crate) fn append(&mut self, other: &View<C>) {
-        let sources = self.sources.len() as u32;
-        let layout = Arc::make_mut(&mut self.layout);
-        if !self.loose {
-            layout.loose.clear();
+    /// The sources as requests, for as long as nothing is changed.
+    pub(crate) fn requests(&self) -> SmallVec<[Request; 1]> {
+        let mut items = vec![0; self.sources.len()];
+        for (row, record) in self.records.iter().enumerate() {
+            if let Some(items) = items.get_mut(record.place.source as usize) {
+                *items += self.columns.items(row);
+            }
         }
-        let scopes = layout.append(&other.layout, sources, other.loose);
-        self.loose = true;
-        Arc::make_mut(&mut self.sources).extend(other.sources.iter().cloned());
-        self.records.extend(other.records.iter().map(|record| {
-            let mut record = *record;
-            record.place.source += sources;
-            record.scope += scopes;
-            record
-        }));
-        self.columns.append(&other.columns);
-        self.changed |= other.changed;
+        let requests = self.sources.iter().zip(items);
+        requests.map(|(source, items)| Request::arrived(source.clone(), items)).collect()
     }
 
     pub(crate) fn items(&self) -> usize {
@@ -160,11 +180,18 @@ impl<C: Columns> View<C> {
         }
     }
 
-    pub(crate) fn chunks(&self) -> SmallVec<[Bytes; 1]> {
+    /// The batch as one request in pieces, and the length of the buffers that the pieces keep alive.
+    pub(crate) fn encode(&self) -> (SmallVec<[Bytes; 1]>, usize) {
         match self.changed {
             true => self.plan().encode(),
-            false => self.sources.iter().cloned().collect(),
+            false => (self.sources.iter().cloned().collect(), self.encoded_len()),
         }
+    }
+
+    /// The bytes of memory that the view keeps alive: sources and index.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let sources: usize = self.sources.iter().map(Bytes::len).sum();
+        sources + self.records.len() * (size_of::<Record>() + C::ROW_BYTES) + self.layout.held_bytes()
     }
 
     fn plan(&self) -> Plan<'_> {

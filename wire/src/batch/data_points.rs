@@ -12,6 +12,9 @@ pub(super) struct DataPoints {
 const MAX_REPEATED_BYTES: usize = 1 << 20;
 
 impl Columns for DataPoints {
+    type Counts = DataPoints;
+    const ROW_BYTES: usize = size_of::<u32>();
+
     fn push(&mut self, metric: &[u8]) {
         let points = data(metric).map(|data| Fields::of(data.value).filter(is_point).count());
         self.counts.push(points.sum::<usize>() as u32);
@@ -20,10 +23,6 @@ impl Columns for DataPoints {
     fn select(&self, rows: &[u32]) -> DataPoints {
         let counts = rows.iter().filter_map(|row| self.counts.get(*row as usize).copied()).collect();
         DataPoints { counts }
-    }
-
-    fn append(&mut self, other: &DataPoints) {
-        self.counts.extend(&other.counts);
     }
 
     fn items(&self, row: usize) -> usize {

@@ -3,6 +3,7 @@
 use super::edits::Attributes;
 use crate::fields::{Field, Fields, split_delimited};
 use crate::patch::Patch;
+use crate::uniform::Uniform;
 use crate::view::{Columns, View};
 
 pub(super) const TRACE_ID: u32 = 1;
@@ -192,6 +193,9 @@ fn status_code(status: &[u8]) -> Option<i32> {
 }
 
 impl Columns for SpanFields {
+    type Counts = Uniform;
+    const ROW_BYTES: usize = size_of::<Row>();
+
     fn reserve(&mut self, rows: usize) {
         self.trace_ids.reserve(rows);
         self.span_ids.reserve(rows);
@@ -231,19 +235,6 @@ impl Columns for SpanFields {
             offsets: select(&self.offsets, rows),
             any_trace_state: self.any_trace_state,
         }
-    }
-
-    fn append(&mut self, other: &SpanFields) {
-        self.trace_ids.extend_from_slice(&other.trace_ids);
-        self.span_ids.extend_from_slice(&other.span_ids);
-        self.parent_span_ids.extend_from_slice(&other.parent_span_ids);
-        self.kinds.extend_from_slice(&other.kinds);
-        self.start_times.extend_from_slice(&other.start_times);
-        self.end_times.extend_from_slice(&other.end_times);
-        self.statuses.extend_from_slice(&other.statuses);
-        self.flags.extend_from_slice(&other.flags);
-        self.offsets.extend_from_slice(&other.offsets);
-        self.any_trace_state |= other.any_trace_state;
     }
 
     fn patched(&mut self, row: usize, patch: &Patch) {

@@ -1,6 +1,6 @@
 use opentelemetry_proto::tonic::common::v1::any_value::Value as ProstValue;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span, Status};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
@@ -9,7 +9,7 @@ use spanloom_wire::{EditError, NumberColumn, NumberKind, SpanBatch, TextColumn, 
 use super::*;
 use crate::split::spans;
 
-/// Rows are taken modulo the number of spans or resources there are.
+/// Rows are taken modulo the number of spans there are.
 #[derive(Clone, Debug)]
 enum Edit {
     Retain(Vec<bool>),
@@ -85,7 +85,6 @@ fn is_plain(value: &AnyValue) -> bool {
 
 /// What prost's types become by the edit.
 fn apply_to_model(model: &mut ExportTraceServiceRequest, edit: &Edit) {
-    let resources = model.resource_spans.len();
     let count = spans_mut(model).len();
     match edit {
         Edit::Retain(keep) => {
@@ -142,8 +141,8 @@ fn apply_to_model(model: &mut ExportTraceServiceRequest, edit: &Edit) {
         Edit::Rename(from, to) => {
             spans_mut(model).iter_mut().for_each(|span| rename(&mut span.attributes, from, to));
         }
-        Edit::SetResource(row, key, value) if resources > 0 => {
-            let resource = model.resource_spans[row % resources].resource.get_or_insert_default();
+        Edit::SetResource(row, key, value) if count > 0 => {
+            let resource = resource_of(model, row % count).resource.get_or_insert_default();
             set(&mut resource.attributes, key, value.clone());
         }
         Edit::RemoveFromResources(key) => {
@@ -173,6 +172,16 @@ fn apply_to_model(model: &mut ExportTraceServiceRequest, edit: &Edit) {
         }
         _ => {}
     }
+}
+
+/// The envelope of a span's resource. Envelopes without spans have no part in edits: a batch may have let go of them.
+fn resource_of(model: &mut ExportTraceServiceRequest, row: usize) -> &mut ResourceSpans {
+    let mut spans = 0;
+    let holds_row = |resource: &&mut ResourceSpans| {
+        spans += resource.scope_spans.iter().map(|scope| scope.spans.len()).sum::<usize>();
+        spans > row
+    };
+    model.resource_spans.iter_mut().find(holds_row).expect("a span of that row")
 }
 
 fn spans_mut(model: &mut ExportTraceServiceRequest) -> Vec<&mut Span> {
@@ -210,7 +219,7 @@ fn rename(attributes: &mut Vec<KeyValue>, from: &str, to: &str) {
 
 /// The same, by the batch.
 fn apply(batch: &mut SpanBatch, edit: &Edit) -> Result<(), EditError> {
-    let (rows, resources) = (batch.items(), batch.resource_count());
+    let rows = batch.items();
     match edit {
         Edit::Retain(keep) => batch.retain(|row| keep[row % keep.len()]),
         Edit::Set(row, key, value) if rows > 0 => {
@@ -225,8 +234,9 @@ fn apply(batch: &mut SpanBatch, edit: &Edit) -> Result<(), EditError> {
         Edit::ReplaceAll(key, value) => with_value(value, |value| batch.replace_all(key, value))?,
         Edit::RemoveAll(key) => batch.remove_all(key)?,
         Edit::Rename(from, to) => batch.rename(from, to)?,
-        Edit::SetResource(row, key, value) if resources > 0 => {
-            with_value(value, |value| batch.set_resource(row % resources, key, value))?;
+        Edit::SetResource(row, key, value) if rows > 0 => {
+            let resource = batch.resources_of_spans()[row % rows] as usize;
+            with_value(value, |value| batch.set_resource(resource, key, value))?;
         }
         Edit::RemoveFromResources(key) => batch.remove_from_resources(key)?,
         Edit::RenameInResources(from, to) => batch.rename_in_resources(from, to)?,

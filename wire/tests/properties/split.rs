@@ -145,6 +145,53 @@ proptest! {
         prop_assert!(parts.next().is_none());
     }
 
+    /// However a batch was split, merged and edited: once settled, it keeps few bytes alive that are not in it.
+    #[test]
+    fn a_settled_batch_holds_little_more_than_its_own_bytes(
+        requests in prop::collection::vec(requests::traces(), 1..6),
+        cuts in prop::collection::vec((0..12usize, any::<bool>()), 0..8),
+    ) {
+        let mut whole = SpanBatch::decode(Bytes::new()).expect("valid");
+        for request in &requests {
+            whole.merge(SpanBatch::decode(request.encode_to_vec().into()).expect("valid"));
+        }
+        for (cut, edit) in cuts {
+            let mut rest = whole.split_off_items(cut);
+            for part in [&whole, &rest] {
+                prop_assert!(part.held_bytes() <= part.encoded_len() * 5 / 4);
+            }
+            if edit {
+                rest.remove_all("a").expect("an edit");
+            }
+            rest.merge(whole);
+            rest.settle();
+            prop_assert!(rest.held_bytes() <= rest.encoded_len() * 5 / 4);
+            whole = rest;
+        }
+        whole.retain(|row| row % 3 == 0);
+        whole.settle();
+        prop_assert!(whole.held_bytes() <= whole.encoded_len() * 5 / 4);
+    }
+
+    /// Splitting in one go is splitting off again and again.
+    #[test]
+    fn split_items_is_split_off_again_and_again(
+        requests in prop::collection::vec(requests::traces(), 1..6),
+        max_items in 1..12usize,
+    ) {
+        let mut whole = Batch::empty(Signal::Traces);
+        for request in requests {
+            whole.merge(request.batch()).expect("same signal");
+        }
+        let parts = whole.clone().split_items(max_items);
+        for part in &parts {
+            let mut first = whole;
+            whole = first.split_off_items(max_items);
+            prop_assert_eq!(spans(&ExportTraceServiceRequest::of(&first)), spans(&ExportTraceServiceRequest::of(part)));
+        }
+        prop_assert!(whole.is_empty());
+    }
+
     #[test]
     fn split_off_is_the_first_of_split_items(request in requests::metrics(), max_items in 1..6usize) {
         let mut first = request.batch();
@@ -221,4 +268,54 @@ fn unknown_fields_of_a_request_go_with_the_first_part() {
     joined.merge(batch).expect("same signal");
     assert_eq!(joined.items(), 6);
     assert_eq!(count(&joined.split_items(1)), 1);
+}
+
+/// Requests of 997 spans, sent on in batches of 8,192: the rest that waits for the next batch must not keep alive the bytes
+/// of all that went before it.
+#[test]
+fn what_is_left_of_a_request_does_not_hold_the_ones_before() {
+    let request = of_one_resource(997, b"a resource of some length");
+    let mut waiting = Batch::empty(Signal::Traces);
+    for _ in 0..200 {
+        waiting.merge(Batch::decode(Signal::Traces, request.clone()).expect("valid")).expect("same signal");
+        if waiting.items() >= 8192 {
+            let rest = waiting.split_off_items(8192);
+            assert_eq!(waiting.items(), 8192);
+            assert!(waiting.held_bytes() < request.len() * 12);
+            waiting = rest;
+        }
+        assert!(waiting.held_bytes() <= waiting.encoded_len() * 5 / 4);
+    }
+}
+
+/// Splitting looks at each request once: two million spans of two bytes, which took 20 s at a part a pass.
+#[test]
+fn splitting_into_many_parts_takes_linear_time() {
+    let batch = Batch::decode(Signal::Traces, of_one_resource(2_000_000, b"")).expect("valid");
+    let parts = batch.split_items(10);
+    assert_eq!(parts.len(), 200_000);
+    assert!(parts.iter().all(|part| part.items() == 10));
+}
+
+/// A part repeats its resource: a large one must not make gigabytes of a request of two.
+#[test]
+fn parts_that_repeat_a_large_resource_are_fewer() {
+    let request = of_one_resource(10_000, &vec![b'r'; 1 << 20]);
+    let parts = Batch::decode(Signal::Traces, request.clone()).expect("valid").split_items(10);
+    assert!(parts.len() > 1);
+    assert_eq!(parts.iter().map(Batch::items).sum::<usize>(), 10_000);
+    assert!(parts.iter().map(Batch::encoded_len).sum::<usize>() <= request.len() * 4 + (1 << 20));
+}
+
+/// So many empty spans of one resource with an attribute of that value.
+fn of_one_resource(spans: usize, value: &[u8]) -> Bytes {
+    let field = |number: u8, body: &[u8]| {
+        let mut out = vec![number << 3 | 2];
+        prost::encode_length_delimiter(body.len(), &mut out).expect("room");
+        out.extend(body);
+        out
+    };
+    let attribute = [field(1, b"key"), field(2, &field(1, value))].concat();
+    let scope = field(2, &field(2, b"").repeat(spans));
+    field(1, &[field(1, &field(1, &attribute)), scope].concat()).into()
 }
