@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::check::{Summary, check};
 use crate::store::Store;
 use crate::uniform::Uniform;
 use crate::{Signal, SpanBatch, WireError};
@@ -45,11 +46,18 @@ impl Batch {
 
     /// Checks a request of `signal` and keeps its bytes as they are.
     pub fn decode(signal: Signal, request: Bytes) -> Result<Batch, WireError> {
-        Ok(match signal {
-            Signal::Traces => Batch::Spans(SpanBatch::decode(request)?),
-            Signal::Metrics => Batch::Metrics(MetricsBatch::decode(request)?),
-            Signal::Logs => Batch::Logs(LogsBatch::decode(request)?),
-        })
+        Batch::decode_counted(signal, request).map(|(batch, _)| batch)
+    }
+
+    /// As [`Batch::decode`], and says what is in the request.
+    pub fn decode_counted(signal: Signal, request: Bytes) -> Result<(Batch, Summary), WireError> {
+        let summary = check(signal, &request)?;
+        let batch = match signal {
+            Signal::Traces => Batch::Spans(SpanBatch::of_checked(request, summary.items)),
+            Signal::Metrics => Batch::Metrics(MetricsBatch(Store::of_checked(request, summary.items))),
+            Signal::Logs => Batch::Logs(LogsBatch(Store::of_checked(request, summary.items))),
+        };
+        Ok((batch, summary))
     }
 
     pub fn signal(&self) -> Signal {
@@ -123,12 +131,12 @@ impl Batch {
     }
 
     /// Encodes what was edited, and lets go of the index and of bytes that are not in the batch; see
-    /// [`SpanBatch::settle`].
-    pub fn settle(&mut self) {
+    /// [`SpanBatch::trim`].
+    pub fn trim(&mut self) {
         match self {
-            Batch::Spans(batch) => batch.settle(),
-            Batch::Metrics(batch) => batch.0.settle(),
-            Batch::Logs(batch) => batch.0.settle(),
+            Batch::Spans(batch) => batch.trim(),
+            Batch::Metrics(batch) => batch.0.trim(),
+            Batch::Logs(batch) => batch.0.trim(),
         }
     }
 

@@ -15,6 +15,9 @@ use trace::{Silent, Trace, Tracer};
 /// Messages may nest this deep below the request, as prost has it.
 pub(crate) const DEPTH_LIMIT: usize = 100;
 
+/// So many messages are around a record: a request and two envelopes. As many are around a resource or scope, or one fewer.
+const RECORD_DEPTH: usize = 2;
+
 /// Offsets within a request are kept in 32 bits.
 pub(crate) const SIZE_LIMIT_BYTES: usize = u32::MAX as usize;
 
@@ -23,6 +26,18 @@ pub(crate) const SIZE_LIMIT_BYTES: usize = u32::MAX as usize;
 pub struct Summary {
     /// Spans, data points or log records, as they occur on the wire.
     pub items: usize,
+    /// Resources, scopes, the envelopes around them, and records: what an index has an entry for.
+    pub entries: usize,
+}
+
+/// The largest entry of an index: that of a span.
+const ENTRY_BYTES: usize = 88;
+
+impl Summary {
+    /// The most that an index of the request takes, in bytes.
+    pub fn index_bytes(&self) -> usize {
+        self.entries.saturating_mul(ENTRY_BYTES)
+    }
 }
 
 /// Says whether `bytes` are a request of `signal`, and how many items are in it.
@@ -34,7 +49,7 @@ pub fn check(signal: Signal, bytes: &[u8]) -> Result<Summary, WireError> {
         return Err(WireError { signal, kind, path: String::new(), offset: SIZE_LIMIT_BYTES });
     }
     match walk(signal.request(), 0, bytes, &mut Silent) {
-        Ok(items) => Ok(Summary { items }),
+        Ok(summary) => Ok(summary),
         Err(fault) => Err(locate(signal, bytes, fault.kind)),
     }
 }
@@ -79,20 +94,20 @@ fn walk<'a>(
     base: usize,
     bytes: &'a [u8],
     trace: &mut impl Trace,
-) -> Result<usize, Fault<'a>> {
+) -> Result<Summary, Fault<'a>> {
     let mut stack = [Frame { message: root, rest: &[] }; DEPTH_LIMIT];
     let mut depth = base;
-    let mut items = 0;
+    let mut summary = Summary { items: 0, entries: 0 };
     let mut message = root;
     let mut rest = bytes;
     loop {
         let [tag, after @ ..] = rest else {
             // The end of this message: back to the one around it.
             if depth == base {
-                return Ok(items);
+                return Ok(summary);
             }
             depth -= 1;
-            let Some(frame) = stack.get(depth) else { return Ok(items) };
+            let Some(frame) = stack.get(depth) else { return Ok(summary) };
             (message, rest) = (frame.message, frame.rest);
             trace.leave();
             continue;
@@ -116,7 +131,8 @@ fn walk<'a>(
                     rest = outer;
                     continue;
                 }
-                items += usize::from(op == Op::Item);
+                summary.items += usize::from(op == Op::Item);
+                summary.entries += usize::from(depth <= RECORD_DEPTH);
                 let child = message.children.get(number as usize).copied().flatten();
                 let (Some(frame), Some(child)) = (stack.get_mut(depth), child) else {
                     return Err(Fault { kind: Kind::Depth { limit: DEPTH_LIMIT }, at: rest });

@@ -63,6 +63,11 @@ impl Request {
         self.held_bytes
     }
 
+    /// The same, with the copy that a view of it reads.
+    pub(crate) fn viewed_bytes(&self) -> usize {
+        self.held_bytes + if self.is_compact() { 0 } else { self.len_bytes }
+    }
+
     pub(crate) fn pieces(&self) -> &[Bytes] {
         &self.pieces
     }

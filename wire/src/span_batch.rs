@@ -37,6 +37,10 @@ impl SpanBatch {
         Store::decode(Signal::Traces, request).map(SpanBatch)
     }
 
+    pub(crate) fn of_checked(request: Bytes, items: usize) -> SpanBatch {
+        SpanBatch(Store::of_checked(request, items))
+    }
+
     pub(crate) fn empty() -> SpanBatch {
         SpanBatch(Store::empty())
     }
@@ -80,8 +84,8 @@ impl SpanBatch {
     /// Encodes what was edited, and lets go of the index and of bytes that are not in the batch any more: for who keeps a
     /// batch and does not look into it. Afterwards [`held_bytes`](Self::held_bytes) is at most a quarter more than
     /// [`encoded_len`](Self::encoded_len).
-    pub fn settle(&mut self) {
-        self.0.settle();
+    pub fn trim(&mut self) {
+        self.0.trim();
     }
 
     /// The bytes of memory that the batch keeps alive, its index included, shared ones too.

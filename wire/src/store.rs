@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::check::check;
+use crate::check::{Summary, check};
 use crate::request::Request;
 use crate::view::{Columns, View};
 use crate::{Signal, WireError};
@@ -22,9 +22,13 @@ pub(crate) struct Store<C> {
 
 impl<C: Columns> Store<C> {
     pub(crate) fn decode(signal: Signal, bytes: Bytes) -> Result<Store<C>, WireError> {
-        let items = check(signal, &bytes)?.items;
+        let Summary { items, .. } = check(signal, &bytes)?;
+        Ok(Store::of_checked(bytes, items))
+    }
+
+    pub(crate) fn of_checked(bytes: Bytes, items: usize) -> Store<C> {
         let arrived = (!bytes.is_empty()).then(|| Request::arrived(bytes, items));
-        Ok(Store { requests: arrived.into_iter().collect(), view: OnceLock::new(), items })
+        Store { requests: arrived.into_iter().collect(), view: OnceLock::new(), items }
     }
 
     pub(crate) fn empty() -> Store<C> {
@@ -60,12 +64,13 @@ impl<C: Columns> Store<C> {
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
-        let of_requests = match self.changed() {
-            Some(_) => 0,
-            None => self.requests.iter().map(Request::held_bytes).sum::<usize>(),
+        let index_bytes = self.view.get().map_or(0, |view| view.index_bytes());
+        let buffers: usize = match (self.changed(), self.view.get()) {
+            (Some(view), _) => view.sources.iter().map(Bytes::len).sum(),
+            (None, None) => self.requests.iter().map(Request::held_bytes).sum(),
+            (None, Some(_)) => self.requests.iter().map(Request::viewed_bytes).sum(),
         };
-        // An unchanged view has the requests' own bytes; at worst they are counted twice.
-        of_requests + self.view.get().map_or(0, |view| view.held_bytes())
+        buffers + index_bytes
     }
 
     pub(crate) fn chunks(&self) -> SmallVec<[Bytes; 1]> {
@@ -88,8 +93,8 @@ impl<C: Columns> Store<C> {
         if other.requests.is_empty() && other.changed().is_none() {
             return;
         }
-        self.settle();
-        other.settle();
+        self.trim();
+        other.trim();
         self.requests.extend(other.requests);
         self.items += other.items;
     }
@@ -103,7 +108,7 @@ impl<C: Columns> Store<C> {
     }
 
     /// Encodes what was edited, and lets go of the index and of all bytes that are not in the batch.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn trim(&mut self) {
         let Some(view) = self.view.take().filter(|view| view.changed) else { return };
         *self = Store::from_requests([Request::of(&view)]);
     }
@@ -135,7 +140,7 @@ impl<C: Columns> Store<C> {
         if items >= self.items {
             return Store::empty();
         }
-        self.settle();
+        self.trim();
         let mut requests = std::mem::take(&mut self.requests).into_iter();
         let (mut kept, mut rest) = (Vec::new(), Vec::new());
         let mut room = items;
@@ -159,7 +164,7 @@ impl<C: Columns> Store<C> {
         if max_items >= self.items {
             return vec![self];
         }
-        self.settle();
+        self.trim();
         let mut parts = Vec::new();
         let (mut part, mut room) = (Vec::new(), max_items);
         for request in std::mem::take(&mut self.requests) {

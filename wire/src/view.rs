@@ -188,10 +188,9 @@ impl<C: Columns> View<C> {
         }
     }
 
-    /// The bytes of memory that the view keeps alive: sources and index.
-    pub(crate) fn held_bytes(&self) -> usize {
-        let sources: usize = self.sources.iter().map(Bytes::len).sum();
-        sources + self.records.len() * (size_of::<Record>() + C::ROW_BYTES) + self.layout.held_bytes()
+    /// The bytes of memory that records, columns and layout take.
+    pub(crate) fn index_bytes(&self) -> usize {
+        self.records.len() * (size_of::<Record>() + C::ROW_BYTES) + self.layout.held_bytes()
     }
 
     fn plan(&self) -> Plan<'_> {

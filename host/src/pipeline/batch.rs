@@ -132,6 +132,37 @@ impl Batch {
         Batch { data, shares, metadata: self.metadata.clone() }
     }
 
+    /// Splits into batches of at most `max_items` items, in order and in linear time. No batch is without a share.
+    pub fn split_items(mut self, max_items: usize) -> Vec<Batch> {
+        let mut shares = std::mem::take(&mut self.shares).into_iter();
+        let mut share = shares.next();
+        let parts = self.take_data().split_items(max_items);
+        let mut parts: Vec<Batch> = (parts.into_iter())
+            .map(|data| {
+                let mut missing = data.items();
+                let mut part = Batch { data, shares: SmallVec::new(), metadata: self.metadata.clone() };
+                while missing > 0
+                    && let Some(mut first) = share.take()
+                {
+                    let taken = first.items.min(missing);
+                    missing -= taken;
+                    if taken < first.items {
+                        part.shares.push(first.split_off(taken));
+                        share = Some(first);
+                    } else {
+                        part.shares.push(first);
+                        share = shares.next();
+                    }
+                }
+                part
+            })
+            .collect();
+        if let Some(last) = parts.last_mut() {
+            last.shares.extend(share.into_iter().chain(shares));
+        }
+        parts
+    }
+
     /// Splits into two batches with items in both, the first of at most `items`; `None` if that cannot be.
     pub fn cut(&mut self, items: usize) -> Option<Batch> {
         let rest = self.split_off(items);

@@ -68,7 +68,7 @@ impl Delivery {
                 Err(Unsent::Whole(failure)) => failure,
             };
             if failure.reason == Reason::TooLarge
-                && let Some(rest) = part.cut(part.items() / 2)
+                && let Some(rest) = halve(&mut part)
             {
                 parts.extend([(rest, None), (part, None)]);
                 continue;
@@ -179,6 +179,21 @@ impl Delivery {
             tracing::warn!(exporter, items, ?wait, withheld, "could not send, will try again: {message}");
         }
     }
+}
+
+/// Requests of this size are halved whatever is in them: they cost little.
+const SMALL_BYTES: usize = 64 << 10;
+
+/// Keeps the first half of the items and returns the second. Returns `None` for one item, and where a half is nearly as large
+/// as the whole: then it is the resource that is too large, and halving on would send it once for each item.
+fn halve(batch: &mut Batch) -> Option<Batch> {
+    let much = batch.data.encoded_len() / 8 * 7;
+    let rest = batch.cut(batch.items() / 2)?;
+    if much > SMALL_BYTES && batch.data.encoded_len() > much && rest.data.encoded_len() > much {
+        batch.merge(rest);
+        return None;
+    }
+    Some(rest)
 }
 
 /// What an attempt left.

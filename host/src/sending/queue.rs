@@ -13,7 +13,7 @@ use tokio::{
     task::AbortHandle,
     time::{Instant, sleep_until},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use super::{
     BatchSettings, QueueSettings, closed,
@@ -88,17 +88,26 @@ impl Queue {
     /// Lets the batch in, or gives it back. With `wait_for_result`, returns when it is settled; an error then holds
     /// an empty batch, since the items have been accounted for.
     pub(super) async fn consume(self: &Arc<Self>, mut batch: Batch) -> Result<(), Box<Refused>> {
+        // It may wait for long, and nobody looks into it meanwhile.
+        batch.data.trim();
         let place = match self.room.take(&batch.data).await {
             Ok(place) => place,
             Err(failure) => return Err(self.refuse(batch, failure)),
         };
+        let Some(_under_way) = self.enter() else { return Err(self.refuse(batch, closed())) };
         let empty = batch.split_off(batch.items());
         let verdict = self.settings.wait_for_result.then(|| batch.watch());
-        self.push(Waiting { batch, place })?;
+        self.push(Waiting { batch, place });
         match verdict {
             None => Ok(()),
             Some(verdict) => verdict.wait().await.map_err(|failure| empty.refused(failure)),
         }
+    }
+
+    /// The token is taken under the lock, so that a shutdown waits for every push that it did not refuse.
+    fn enter(&self) -> Option<TaskTrackerToken> {
+        let state = self.lock();
+        state.open.then(|| self.tasks.token())
     }
 
     /// Takes nothing more, and makes ready what is still being gathered.
@@ -119,34 +128,49 @@ impl Queue {
         batch.refused(failure)
     }
 
-    fn push(self: &Arc<Self>, waiting: Waiting) -> Result<(), Box<Refused>> {
-        let mut state = self.lock();
-        if !state.open {
-            return Err(self.refuse(waiting.batch, closed()));
+    fn push(self: &Arc<Self>, waiting: Waiting) {
+        let Some(batching) = &self.settings.batch else { return self.make_ready(waiting) };
+        for part in waiting.split(batching) {
+            self.gather(batching, part);
         }
-        match &self.settings.batch {
-            None => state.ready.push_back(waiting),
-            Some(batching) => self.gather(&mut state, batching, waiting),
-        }
-        self.wake(&mut state);
-        Ok(())
     }
 
-    fn gather(self: &Arc<Self>, state: &mut State, batching: &BatchSettings, waiting: Waiting) {
-        let flush_at = || Instant::now() + batching.flush_timeout;
-        match &mut state.gathering {
-            Some(gathering) => gathering.waiting.merge(waiting),
-            None => state.gathering = Some(Gathering { waiting, deadline: flush_at() }),
+    fn make_ready(self: &Arc<Self>, waiting: Waiting) {
+        let mut state = self.lock();
+        state.ready.push_back(waiting);
+        self.wake(&mut state);
+    }
+
+    /// Adds the batch to what is being gathered. What then is too large is split while the lock is free: others gather anew
+    /// meanwhile.
+    fn gather(self: &Arc<Self>, batching: &BatchSettings, mut waiting: Waiting) {
+        while let Some(mut full) = self.merge(batching, waiting) {
+            let rest = full.split_above(batching);
+            self.make_ready(full);
+            let Some(rest) = rest else { return };
+            waiting = rest;
         }
-        while let Some(mut full) = state.gathering.take_if(|gathering| gathering.is_full(batching)) {
-            let rest = full.waiting.split_above(batching);
-            state.ready.push_back(full.waiting);
-            state.gathering = rest.map(|waiting| Gathering { waiting, deadline: flush_at() });
+    }
+
+    /// Returns what is gathered once it is large enough to leave.
+    fn merge(self: &Arc<Self>, batching: &BatchSettings, waiting: Waiting) -> Option<Waiting> {
+        let mut state = self.lock();
+        let gathered = match state.gathering.take() {
+            Some(mut gathering) => {
+                gathering.waiting.merge(waiting);
+                gathering
+            }
+            None => Gathering { waiting, deadline: Instant::now() + batching.flush_timeout },
+        };
+        if !state.open || gathered.is_full(batching) {
+            return Some(gathered.waiting);
         }
-        if state.gathering.is_some() && state.timer.is_none() {
+        state.gathering = Some(gathered);
+        if state.timer.is_none() {
             let timer = self.tasks.spawn_on(self.clone().flush_in_time(), &self.runtime);
             state.timer = Some(timer.abort_handle());
         }
+        None
     }
 
     async fn flush_in_time(self: Arc<Self>) {
@@ -225,16 +249,36 @@ impl Waiting {
         self.place.merge(other.place);
     }
 
+    /// Parts of at most `max_size` each.
+    fn split(mut self, batching: &BatchSettings) -> Vec<Waiting> {
+        let Some(max_items) = self.max_items(batching) else { return vec![self] };
+        let mut items = self.batch.items();
+        let parts = self.batch.split_items(max_items).into_iter();
+        let waiting = parts.map(|batch| {
+            let place = self.place.split_off(batch.items(), items);
+            items -= batch.items();
+            Waiting { batch, place }
+        });
+        waiting.collect()
+    }
+
     /// Keeps at most `max_size` (at least one item) and returns the rest.
     fn split_above(&mut self, batching: &BatchSettings) -> Option<Waiting> {
-        let (items, size) = (self.batch.items(), batching.sizer.size(&self.batch.data));
+        let max_items = self.max_items(batching)?;
+        let items = self.batch.items();
+        let rest = self.batch.cut(max_items)?;
+        let place = self.place.split_off(rest.items(), items);
+        Some(Waiting { batch: rest, place })
+    }
+
+    /// How many items are `max_size`; `None` if the batch is not larger. By bytes this supposes items of one size: a part that
+    /// comes out larger is as near as it gets.
+    fn max_items(&self, batching: &BatchSettings) -> Option<usize> {
+        let size = batching.sizer.size(&self.batch.data);
         if batching.max_size == 0 || size <= batching.max_size {
             return None;
         }
-        // By bytes this supposes items of one size; a part that comes out larger is as near as it gets.
-        let kept = (items as f64 * batching.max_size as f64 / size as f64) as usize;
-        let rest = self.batch.cut(kept.max(1))?;
-        let place = self.place.split_off(rest.items(), items);
-        Some(Waiting { batch: rest, place })
+        let share = batching.max_size as f64 / size as f64;
+        Some(((self.batch.items() as f64 * share) as usize).max(1))
     }
 }

@@ -38,7 +38,8 @@ impl Room {
 
     /// Takes room for a request, waiting for it (first come, first served) if the queue blocks on overflow.
     pub(super) async fn take(self: &Arc<Self>, data: &wire::Batch) -> Result<Place, Failure> {
-        let (size, bytes) = (self.settings.sizer.size(data), data.encoded_len());
+        let size = self.settings.sizer.size(data);
+        let bytes = if self.settings.sizer == Sizer::Bytes { size } else { data.held_bytes() };
         let units = self.fits(size, self.settings.queue_size, self.settings.sizer)?;
         let permits = self.fits(bytes, self.settings.max_bytes, Sizer::Bytes)?;
         self.acquire(&self.units, units).await?;

@@ -23,14 +23,25 @@ fn errors_name_the_field_the_byte_and_the_reason() {
 #[test]
 fn unknown_fields_and_groups_are_walked_over() {
     let group = [0x13, 0x1b, 0x08, 0x01, 0x1c, 0x14, 0x1a, 0x02, 0xff, 0xff];
-    assert_eq!(check(Signal::Traces, &group), Ok(Summary { items: 0 }));
+    assert_eq!(check(Signal::Traces, &group), Ok(Summary { items: 0, entries: 0 }));
 }
 
 #[test]
 fn nothing_is_a_valid_request_of_every_signal() {
     for signal in Signal::ALL {
-        assert_eq!(check(signal, &[]), Ok(Summary { items: 0 }));
+        assert_eq!(check(signal, &[]), Ok(Summary { items: 0, entries: 0 }));
     }
+}
+
+/// Envelopes without records cost an index as much as records do: they are counted too.
+#[test]
+fn all_that_an_index_has_an_entry_for_is_counted() {
+    // resource_spans[0] { resource {} scope_spans[0] { scope {} spans[0] { attributes[0] {} } spans[1] {} } scope_spans[1] {} }
+    let request = [
+        0x0a, 0x10, 0x0a, 0x00, 0x12, 0x0a, 0x0a, 0x00, 0x12, 0x02, 0x4a, 0x00, 0x12, 0x02, 0x4a, 0x00, 0x12,
+        0x00,
+    ];
+    assert_eq!(check(Signal::Traces, &request), Ok(Summary { items: 2, entries: 7 }));
 }
 
 fn assert_error(bytes: &[u8], expected: &str) {

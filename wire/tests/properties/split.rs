@@ -145,9 +145,9 @@ proptest! {
         prop_assert!(parts.next().is_none());
     }
 
-    /// However a batch was split, merged and edited: once settled, it keeps few bytes alive that are not in it.
+    /// However a batch was split, merged and edited: once trimmed, it keeps few bytes alive that are not in it.
     #[test]
-    fn a_settled_batch_holds_little_more_than_its_own_bytes(
+    fn a_trimmed_batch_holds_little_more_than_its_own_bytes(
         requests in prop::collection::vec(requests::traces(), 1..6),
         cuts in prop::collection::vec((0..12usize, any::<bool>()), 0..8),
     ) {
@@ -164,12 +164,12 @@ proptest! {
                 rest.remove_all("a").expect("an edit");
             }
             rest.merge(whole);
-            rest.settle();
+            rest.trim();
             prop_assert!(rest.held_bytes() <= rest.encoded_len() * 5 / 4);
             whole = rest;
         }
         whole.retain(|row| row % 3 == 0);
-        whole.settle();
+        whole.trim();
         prop_assert!(whole.held_bytes() <= whole.encoded_len() * 5 / 4);
     }
 

@@ -47,7 +47,9 @@ impl Delivery {
                 }
             }
         }
-        let again = batch.derive(wire::Batch::Spans(spans.select(&ascending(again))));
+        let mut again = batch.derive(wire::Batch::Spans(spans.select(&ascending(again))));
+        drop(spans);
+        again.data.trim();
         self.metrics.sent.increment(taken.iter().filter(|taken| **taken).count() as u64);
         batch.delivered();
         if again.items() == 0 {
