@@ -39,6 +39,7 @@ enum Destination {
     Refuses,
     Rejects(usize),
     SplitsAt(usize),
+    SplitsInto(usize),
     SamplesOut(usize),
     Forgets,
 }
@@ -55,6 +56,14 @@ impl Consumer for Destination {
             Destination::SplitsAt(items) => {
                 batch.split_off(items).delivered();
                 batch.dropped(&Failure::permanent(Reason::Rejected, "no"));
+            }
+            Destination::SplitsInto(items) => {
+                for (number, part) in batch.split_items(items).into_iter().enumerate() {
+                    match number % 2 {
+                        0 => part.delivered(),
+                        _ => part.dropped(&Failure::permanent(Reason::Rejected, "no")),
+                    }
+                }
             }
             Destination::SamplesOut(items) => {
                 let kept = batch.items().saturating_sub(items);
@@ -154,6 +163,7 @@ fn destination() -> impl Strategy<Value = Destination> {
         Just(Destination::Refuses),
         (0..20usize).prop_map(Destination::Rejects),
         (0..20usize).prop_map(Destination::SplitsAt),
+        (1..20usize).prop_map(Destination::SplitsInto),
         (0..20usize).prop_map(Destination::SamplesOut),
         Just(Destination::Forgets),
     ]

@@ -95,6 +95,7 @@ impl Fake {
 #[async_trait::async_trait]
 impl Exporter for Fake {
     async fn export(&self, data: &wire::Batch) -> Outcome {
+        assert!(data.held_bytes() <= data.encoded_len() * 5 / 4, "a queue keeps no bytes that are not sent");
         self.calls.lock().unwrap().push((self.started.elapsed(), data.items()));
         let under_way = self.under_way.fetch_add(1, SeqCst) + 1;
         self.most_under_way.fetch_max(under_way, SeqCst);

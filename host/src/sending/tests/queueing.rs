@@ -1,6 +1,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use futures::poll;
+use wire::Signal;
 
 use super::fake::*;
 use crate::{
@@ -130,6 +131,47 @@ async fn what_is_larger_than_max_size_is_split() {
     assert_eq!(pipeline.final_balance().delivered, 17);
     let size = r#"otelcol_exporter_queue_size{exporter="fake",data_type="traces"}"#;
     assert_eq!(pipeline.metric(size), Some(0.0));
+}
+
+/// A sampler has left ten spans of ten thousand: the queue has room for these, and keeps no others alive.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_request_waits_without_the_rest_of_it() {
+    let wire::Batch::Spans(all) = spans(10_000) else { panic!("not spans") };
+    let kept = all.select(&(0..10).map(|row| row * 1000).collect::<Vec<u32>>());
+    let max_bytes = kept.encoded_len();
+    let pipeline = Pipeline::new(queued(QueueSettings { max_bytes, ..queue(10) }), Fake::new([]));
+    let mut batch = pipeline.batch(10);
+    batch.data = wire::Batch::Spans(kept);
+    pipeline.sending.consume(batch).await.unwrap();
+    pipeline.shutdown_within(SECOND).await;
+    assert_eq!(pipeline.fake.items(), [10]);
+    assert_eq!(pipeline.final_balance().delivered, 10);
+}
+
+/// The spans of one request leave in parts of ten, beside another sender's spans.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_comes_apart_into_very_many_is_split_once() {
+    let pipeline = Pipeline::new(queued(batching(10, 10)), Fake::new([]));
+    assert_eq!(pipeline.send(3).await, Ok(()));
+    let many = wire::Batch::decode(Signal::Traces, empty_spans(300_000)).unwrap();
+    let mut batch = pipeline.batch(300_000);
+    batch.data = many;
+    pipeline.sending.consume(batch).await.unwrap();
+    pipeline.shutdown_within(SECOND).await;
+    let items = pipeline.fake.items();
+    assert_eq!((items.len(), items.iter().max()), (30_001, Some(&10)));
+    assert_eq!(pipeline.final_balance().delivered, 300_003);
+}
+
+/// One resource with spans of two bytes each.
+fn empty_spans(count: usize) -> bytes::Bytes {
+    let field = |number: u8, body: &[u8]| {
+        let mut out = vec![number << 3 | 2];
+        prost::encode_length_delimiter(body.len(), &mut out).unwrap();
+        out.extend(body);
+        out
+    };
+    field(1, &field(2, &[0x12, 0].repeat(count))).into()
 }
 
 #[tokio::test(start_paused = true)]
