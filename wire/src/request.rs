@@ -1,16 +1,22 @@
 //! One request as bytes, and how much memory these bytes keep alive.
 
 use bytes::Bytes;
-use smallvec::{SmallVec, smallvec};
 
 use crate::view::{Columns, MAX_REPETITION, MIN_REPETITION_BYTES, View};
 
-/// A request as it arrived, or as it was encoded after a split or an edit.
+/// A request as it arrived, or as it was encoded after a split or an edit. Small, since every batch has one within.
 #[derive(Clone)]
 pub(crate) struct Request {
-    /// One after another they are the request. Nearly always there is one.
-    pieces: SmallVec<[Bytes; 1]>,
+    first: Bytes,
+    /// Absent where `first` is all of the request, in a buffer of its own. So it is with nearly every request.
+    more: Option<Box<More>>,
     items: usize,
+}
+
+#[derive(Clone)]
+struct More {
+    /// What comes after the first piece.
+    pieces: Vec<Bytes>,
     len_bytes: usize,
     /// The length of the buffers that the pieces lie in. These live as long as the request does.
     held_bytes: usize,
@@ -25,8 +31,7 @@ pub(crate) struct Cut {
 impl Request {
     /// Bytes that lie in a buffer of their own.
     pub(crate) fn arrived(bytes: Bytes, items: usize) -> Request {
-        let len_bytes = bytes.len();
-        Request { pieces: smallvec![bytes], items, len_bytes, held_bytes: len_bytes }
+        Request { first: bytes, more: None, items }
     }
 
     /// Encodes a view. The request shares long runs of the view's sources, unless a fifth or more of these sources is
@@ -35,20 +40,15 @@ impl Request {
         let items = view.items();
         let (pieces, held_bytes) = view.encode();
         let len_bytes = pieces.iter().map(Bytes::len).sum();
-        let request = Request { pieces, items, len_bytes, held_bytes };
-        if held_bytes - len_bytes.min(held_bytes) > len_bytes / 4 { request.compact() } else { request }
-    }
-
-    /// The same bytes in a buffer of their own.
-    pub(crate) fn compact(self) -> Request {
-        if self.is_compact() {
-            return self;
+        if held_bytes > len_bytes + len_bytes / 4 {
+            return Request::arrived(pieces.concat().into(), items);
         }
-        Request::arrived(self.pieces.concat().into(), self.items)
-    }
-
-    fn is_compact(&self) -> bool {
-        self.pieces.len() == 1 && self.held_bytes == self.len_bytes
+        let mut pieces = pieces.into_iter();
+        let first = pieces.next().unwrap_or_default();
+        let pieces: Vec<Bytes> = pieces.collect();
+        let is_compact = pieces.is_empty() && held_bytes == len_bytes;
+        let more = (!is_compact).then(|| Box::new(More { pieces, len_bytes, held_bytes }));
+        Request { first, more, items }
     }
 
     pub(crate) fn items(&self) -> usize {
@@ -56,28 +56,31 @@ impl Request {
     }
 
     pub(crate) fn len_bytes(&self) -> usize {
-        self.len_bytes
+        self.more.as_ref().map_or(self.first.len(), |more| more.len_bytes)
     }
 
+    /// The length of the buffers that it keeps alive.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.held_bytes
+        self.more.as_ref().map_or(self.first.len(), |more| more.held_bytes)
     }
 
     /// The same, with the copy that a view of it reads.
     pub(crate) fn viewed_bytes(&self) -> usize {
-        self.held_bytes + if self.is_compact() { 0 } else { self.len_bytes }
+        self.more.as_ref().map_or(self.first.len(), |more| more.held_bytes + more.len_bytes)
     }
 
-    pub(crate) fn pieces(&self) -> &[Bytes] {
-        &self.pieces
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        std::iter::once(&self.first).chain(self.more.iter().flat_map(|more| &more.pieces))
     }
 
     /// The request in one piece that lies in a buffer of its own; a copy only where it does not already.
     pub(crate) fn whole(&self) -> Bytes {
-        match &self.pieces[..] {
-            [whole] if self.is_compact() => whole.clone(),
-            pieces => pieces.concat().into(),
+        if self.more.is_none() {
+            return self.first.clone();
         }
+        let mut whole = Vec::with_capacity(self.len_bytes());
+        self.pieces().for_each(|piece| whole.extend_from_slice(piece));
+        whole.into()
     }
 
     /// Cuts the request after at most `items` items, between records. Records of more than `max_items` are divided where
@@ -103,7 +106,7 @@ impl Request {
     pub(crate) fn split<C: Columns>(self, first_items: usize, max_items: usize) -> Vec<Request> {
         let view = self.counted::<C>(max_items);
         let rows: Vec<u32> = (0..view.records.len() as u32).collect();
-        let limit_bytes = self.len_bytes * MAX_REPETITION + MIN_REPETITION_BYTES;
+        let limit_bytes = self.len_bytes() * MAX_REPETITION + MIN_REPETITION_BYTES;
         let mut scale = 1;
         loop {
             let mut parts = Vec::new();
@@ -138,7 +141,7 @@ fn encode_within<C: Columns>(view: &View<C>, parts: &[&[u32]], limit_bytes: usiz
     let mut requests = Vec::with_capacity(parts.len());
     for part in view.split(parts.iter().copied()) {
         let request = Request::of(&part);
-        len_bytes += request.len_bytes;
+        len_bytes += request.len_bytes();
         if len_bytes > limit_bytes && parts.len() > 2 {
             return None;
         }
