@@ -9,7 +9,7 @@ use std::{
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// A name that led to link-local addresses only.
+/// Returned for a name that leads only to addresses that [`is_link_local`] refuses.
 #[derive(Debug)]
 pub(super) struct LinkLocal;
 
@@ -29,7 +29,7 @@ impl Resolve for GlobalResolver {
 
 impl fmt::Display for LinkLocal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the address is link-local")
+        f.write_str("the address is link-local or of a metadata service")
     }
 }
 
@@ -48,28 +48,51 @@ fn without_link_local(found: &[SocketAddr]) -> Result<Vec<SocketAddr>, LinkLocal
     if allowed.is_empty() && !found.is_empty() { Err(LinkLocal) } else { Ok(allowed) }
 }
 
-/// 169.254.0.0/16, fe80::/10, and the metadata services' own: fd00:ec2::/32 (AWS), fd20:ce::254 (Google Cloud).
+/// Metadata services that are not at a link-local address: Alibaba Cloud, Azure, Oracle Cloud.
+const METADATA_V4: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
+
+/// Whether the address is link-local, a cloud's metadata service, or an IPv6 spelling of such an IPv4 address.
 fn is_link_local(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V4(address) => is_link_local_v4(address),
         IpAddr::V6(address) => {
-            let [first, second, ..] = address.segments();
             address.is_unicast_link_local()
-                || (first, second) == (0xfd00, 0x0ec2)
-                || address == Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)
-                || embedded(address).is_some_and(|address| address.is_link_local())
+                || is_metadata_v6(address)
+                || embedded(address).into_iter().flatten().any(is_link_local_v4)
         }
     }
 }
 
-/// The IPv4 address that an IPv6 address leads to: mapped, compatible, NAT64 (64:ff9b::/96), 6to4 (2002::/16).
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+fn is_link_local_v4(address: Ipv4Addr) -> bool {
+    address.is_link_local() || METADATA_V4.contains(&address)
+}
+
+/// fd00:ec2::/32 (AWS), fd00:c1::/32 (Oracle Cloud), fd20:ce::254 (Google Cloud).
+fn is_metadata_v6(address: Ipv6Addr) -> bool {
+    let [first, second, ..] = address.segments();
+    matches!((first, second), (0xfd00, 0x0ec2 | 0x00c1))
+        || address == Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)
+}
+
+/// The IPv4 addresses that a gateway or this machine may take an IPv6 address for: mapped, compatible and translated
+/// (::ffff:0:0:0/96), NAT64 (64:ff9b::/96, and 64:ff9b:1::/48 with a prefix of 48 or of 96 bits), 6to4 (2002::/16),
+/// Teredo (2001::/32, the peer's address inverted).
+fn embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
+    let join = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match address.segments() {
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => Some(join(high, low)),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(join(high, low)),
-        [0x2002, high, low, ..] => Some(join(high, low)),
-        _ => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => [join(high, low), None],
+        [0, 0, 0, 0, 0xffff, 0, high, low] => [join(high, low), None],
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => [join(high, low), None],
+        // A prefix of 48 bits is followed by two bytes, a byte that is zero, and the other two.
+        [0x64, 0xff9b, 1, first, second, third, high, low] => {
+            [join(high, low), join(first, (second << 8) | (third >> 8))]
+        }
+        [0x2002, high, low, ..] => [join(high, low), None],
+        [0x2001, 0, server_high, server_low, _, _, high, low] => {
+            [join(server_high, server_low), join(!high, !low)]
+        }
+        _ => [None, None],
     }
 }
 
@@ -96,10 +119,38 @@ mod tests {
             "[::a9fe:a9fe]",
             "[64:ff9b::a9fe:a9fe]",
             "[2002:a9fe:a9fe::]",
+            "[2001:0:c000:201::5601:5601]",
+            "[::ffff:0:169.254.169.254]",
+            "[64:ff9b:1::a9fe:a9fe]",
+            "[64:ff9b:1:a9fe:a9:fe00::]",
+            "100.100.100.200",
+            "0x64.0144.25800",
+            "[::ffff:100.100.100.200]",
+            "[64:ff9b::100.100.100.200]",
+            "168.63.129.16",
+            "[::ffff:168.63.129.16]",
+            "[64:ff9b::168.63.129.16]",
+            "[2002:a83f:8110::1]",
+            "192.0.0.192",
+            "[::ffff:192.0.0.192]",
+            "[64:ff9b::192.0.0.192]",
+            "[fd00:c1::a9fe:a9fe]",
         ] {
             assert!(names_link_local(&Url::parse(&format!("http://{host}/latest")).unwrap()), "{host}");
         }
-        for host in ["127.0.0.1", "10.0.0.1", "[::1]", "[fd00::1]", "[2001:db8::1]", "169.254.example"] {
+        for host in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "[::1]",
+            "[fd00::1]",
+            "[2001:db8::1]",
+            "169.254.example",
+            "100.100.100.201",
+            "168.63.129.17",
+            "192.0.0.193",
+            "[64:ff9b::192.0.2.1]",
+            "[2001:0:c000:201::3fff:fdfe]",
+        ] {
             assert!(!names_link_local(&Url::parse(&format!("http://{host}/")).unwrap()), "{host}");
         }
     }

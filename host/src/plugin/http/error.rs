@@ -32,7 +32,7 @@ impl HttpError {
 
     pub(super) fn link_local(origin: &Origin) -> HttpError {
         HttpError::Denied(format!(
-            "{origin} is a link-local address; to allow it, write \
+            "{origin} is a link-local address, or one of a cloud's metadata service; to allow it, write \
              `grants: {{ http: [{{ origin: {origin}, allow_link_local: true }}] }}`"
         ))
     }
