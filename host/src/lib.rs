@@ -8,6 +8,7 @@ pub mod config;
 pub mod connector;
 pub mod exporter;
 pub mod extension;
+mod files;
 pub mod pipeline;
 pub mod plugin;
 pub mod processor;

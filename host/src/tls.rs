@@ -2,3 +2,6 @@
 
 pub mod client;
 pub mod server;
+
+/// The most that a file of certificates or keys may hold.
+const FILE_LIMIT_BYTES: usize = 16 << 20;

@@ -5,7 +5,6 @@ use std::{
     io::{self, Read as _},
     path::Path,
     str::FromStr,
-    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -14,6 +13,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use sha2::Digest as _;
 
 use super::card::{Card, CardError, SIZE_LIMIT_BYTES};
+use crate::files;
 
 /// For how long a file that is being written may stay as it is.
 pub const WRITERS_PATIENCE: Duration = Duration::from_secs(2);
@@ -39,9 +39,20 @@ pub enum FileError {
     Unreadable { path: String, error: io::Error },
     #[error("{path}: {error}")]
     TooLarge { path: String, error: CardError },
-    #[error("{path} is not the file that is pinned: its sha256 is {found}")]
-    OtherHash { path: String, found: Sha256 },
+    #[error("{path} is not the file that is pinned: {}", found.map_or_else(no_component, |found| format!("its sha256 is {found}")))]
+    OtherHash {
+        path: String,
+        /// `None` for a file that is no wasm component: its hash would tell what is in it.
+        found: Option<Sha256>,
+    },
 }
+
+fn no_component() -> String {
+    "it is no wasm component".to_owned()
+}
+
+/// The magic number of wasm, and the version that components have.
+const COMPONENT_HEAD: &[u8] = b"\0asm\x0d\0\x01\0";
 
 impl PluginFile {
     /// What is in memory already.
@@ -50,25 +61,52 @@ impl PluginFile {
         PluginFile { sha256: Sha256::of(&bytes), bytes }
     }
 
-    /// Reads the file as [`PluginFile::read`] does. If it is cut short, or not the one that is pinned, and was written to just
-    /// now, the rest of it is waited for. Blocks.
-    pub fn read_whole(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
+    /// Reads the file as [`PluginFile::read`] does, within the time that [`files::in_time`] has.
+    pub async fn read_in_time(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
+        let read = {
+            let path = path.to_owned();
+            move || PluginFile::read(&path, pinned)
+        };
+        let unreadable = |error| FileError::Unreadable { path: path.display().to_string(), error };
+        files::in_time(read).await.map_err(unreadable)?
+    }
+
+    /// As [`PluginFile::read_in_time`]. If the file is cut short, or not the one that is pinned, and was written to just
+    /// now, this waits for the rest of it.
+    pub async fn read_whole(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
         let give_up = Instant::now() + REST_LIMIT;
         let mut told = false;
         loop {
-            let read = PluginFile::read(path, pinned);
+            let read = PluginFile::read_in_time(path, pinned).await;
             let may_lack_its_rest = match &read {
                 Ok(file) => file.is_cut_short(),
                 Err(error) => matches!(error, FileError::OtherHash { .. }),
             };
-            if !may_lack_its_rest || !is_being_written(path) || Instant::now() >= give_up {
+            let is_being_written = may_lack_its_rest && is_being_written(path).await;
+            if !is_being_written || Instant::now() >= give_up {
                 return read;
             }
             if !told {
                 tracing::info!(path = %path.display(), "the plugin's file is being written: its rest is waited for");
                 told = true;
             }
-            thread::sleep(REST_INTERVAL);
+            tokio::time::sleep(REST_INTERVAL).await;
+        }
+    }
+
+    /// The hash, unless the file is no wasm component: then it would tell who asks what is in that file.
+    pub fn shown_hash(&self) -> Option<Sha256> {
+        self.bytes.starts_with(COMPONENT_HEAD).then_some(self.sha256)
+    }
+
+    /// # Errors
+    /// When another file than this one is pinned.
+    pub fn check_pin(&self, path: &Path, pinned: Option<Sha256>) -> Result<(), FileError> {
+        match pinned {
+            Some(pinned) if pinned != self.sha256 => {
+                Err(FileError::OtherHash { path: path.display().to_string(), found: self.shown_hash() })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -76,39 +114,36 @@ impl PluginFile {
         matches!(Card::read(&self.bytes), Err(CardError::Empty | CardError::CutShort(_)))
     }
 
-    /// Reads the file; `pinned` is held against its bytes before anything else is. Blocks.
+    /// Reads the file; `pinned` is held against its bytes before anything else is. Blocks while the file system does.
     pub fn read(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
         let shown = || path.display().to_string();
         let unreadable = |error| FileError::Unreadable { path: shown(), error };
-        let metadata = fs::metadata(path).map_err(unreadable)?;
-        // Opening a pipe would wait for its writer.
-        if !metadata.is_file() {
-            return Err(unreadable(io::Error::other("it is not a file")));
-        }
+        let (file, metadata) = files::open(path).map_err(unreadable)?;
         let too_large = |len| FileError::TooLarge { path: shown(), error: CardError::TooLarge(len) };
         let len = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
         if len > SIZE_LIMIT_BYTES {
             return Err(too_large(len));
         }
         let mut bytes = Vec::with_capacity(len);
-        let file = fs::File::open(path).map_err(unreadable)?;
-        file.take(SIZE_LIMIT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        // Reading a file of procfs, which says that it is empty, may take away what another reader waits for.
+        if len > 0 {
+            file.take(SIZE_LIMIT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        }
         // It may have grown meanwhile.
         if bytes.len() > SIZE_LIMIT_BYTES {
             return Err(too_large(bytes.len()));
         }
-        let sha256 = Sha256::of(&bytes);
-        match pinned {
-            Some(pinned) if pinned != sha256 => Err(FileError::OtherHash { path: shown(), found: sha256 }),
-            _ => Ok(PluginFile { bytes: bytes.into(), sha256 }),
-        }
+        let file = PluginFile::of_bytes(bytes);
+        file.check_pin(path, pinned)?;
+        Ok(file)
     }
 }
 
 /// As far as the time tells that it was last written to.
-fn is_being_written(path: &Path) -> bool {
-    let written = fs::metadata(path).and_then(|metadata| metadata.modified());
-    let age = written.map(|written| SystemTime::now().duration_since(written).unwrap_or_default());
+async fn is_being_written(path: &Path) -> bool {
+    let path = path.to_owned();
+    let written = files::in_time(move || fs::metadata(path).and_then(|metadata| metadata.modified())).await;
+    let age = written.flatten().map(|written| SystemTime::now().duration_since(written).unwrap_or_default());
     age.is_ok_and(|age| age < WRITERS_PATIENCE)
 }
 
@@ -129,10 +164,12 @@ impl Sha256 {
 
     /// Of a file of at most the size that a plugin's may have, without keeping its bytes. Blocks.
     pub fn of_file(path: &Path) -> io::Result<Sha256> {
-        let file = fs::File::open(path)?;
+        let (file, metadata) = files::open(path)?;
         let mut hasher = sha2::Sha256::new();
         let limit_bytes = SIZE_LIMIT_BYTES as u64;
-        if io::copy(&mut file.take(limit_bytes + 1), &mut hasher)? > limit_bytes {
+        // As in [`PluginFile::read`].
+        let taken = if metadata.len() == 0 { 0 } else { limit_bytes + 1 };
+        if io::copy(&mut file.take(taken), &mut hasher)? > limit_bytes {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         Ok(Sha256(hasher.finalize().into()))
@@ -178,6 +215,8 @@ impl<'de> Deserialize<'de> for Sha256 {
 mod tests {
     use super::*;
 
+    /// A component's header, and a custom section without a name.
+    const SMALLEST: &[u8] = b"\0asm\x0d\0\x01\0\0\x01\0";
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
@@ -190,47 +229,54 @@ mod tests {
         fs::write(&path, "x").unwrap();
         let error = PluginFile::read(&path, Some(pinned)).unwrap_err();
         assert_eq!(error.key(), "sha256");
-        assert!(
-            error
-                .to_string()
-                .ends_with("its sha256 is 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with("pinned: it is no wasm component"), "{error}");
         assert!(PluginFile::read(&path, None).is_ok());
+        fs::write(&path, SMALLEST).unwrap();
+        let error = PluginFile::read(&path, Some(pinned)).unwrap_err();
+        let found = PluginFile::of_bytes(SMALLEST).sha256;
+        assert!(error.to_string().ends_with(&format!("its sha256 is {found}")), "{error}");
     }
 
-    /// A component's header, and a custom section without a name.
-    const SMALLEST: &[u8] = b"\0asm\x0d\0\x01\0\0\x01\0";
-
+    /// Whoever may have files read would learn what is in them, if it is one of few things.
     #[test]
-    fn the_rest_of_a_file_that_is_being_written_is_waited_for() {
+    fn the_hash_of_what_is_no_component_is_not_shown() {
+        let module = b"\0asm\x01\0\0\0";
+        for bytes in [b"".as_slice(), b"root:x:0:0", module] {
+            assert_eq!(PluginFile::of_bytes(bytes).shown_hash(), None);
+        }
+        let cut_short = PluginFile::of_bytes(&SMALLEST[..9]);
+        assert_eq!(cut_short.shown_hash(), Some(cut_short.sha256));
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_a_file_that_is_being_written_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.wasm");
         let whole = PluginFile::of_bytes(SMALLEST).sha256;
         for pinned in [None, Some(whole)] {
             fs::write(&path, &SMALLEST[..9]).unwrap();
-            let writer = thread::spawn({
+            let writer = tokio::spawn({
                 let path = path.clone();
-                move || {
-                    thread::sleep(REST_INTERVAL * 4);
+                async move {
+                    tokio::time::sleep(REST_INTERVAL * 4).await;
                     fs::write(path, SMALLEST).unwrap();
                 }
             });
-            assert_eq!(PluginFile::read_whole(&path, pinned).unwrap().sha256, whole);
-            writer.join().unwrap();
+            assert_eq!(PluginFile::read_whole(&path, pinned).await.unwrap().sha256, whole);
+            writer.await.unwrap();
         }
     }
 
-    #[test]
-    fn a_file_that_nobody_writes_is_taken_as_it_is() {
+    #[tokio::test]
+    async fn a_file_that_nobody_writes_is_taken_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.wasm");
         fs::write(&path, &SMALLEST[..9]).unwrap();
         let before = SystemTime::now() - WRITERS_PATIENCE;
         fs::File::open(&path).unwrap().set_modified(before).unwrap();
-        assert_eq!(PluginFile::read_whole(&path, None).unwrap().bytes, SMALLEST[..9]);
+        assert_eq!(PluginFile::read_whole(&path, None).await.unwrap().bytes, SMALLEST[..9]);
         let pinned = PluginFile::of_bytes(SMALLEST).sha256;
-        assert_eq!(PluginFile::read_whole(&path, Some(pinned)).unwrap_err().key(), "sha256");
+        assert_eq!(PluginFile::read_whole(&path, Some(pinned)).await.unwrap_err().key(), "sha256");
     }
 
     #[test]
@@ -238,6 +284,11 @@ mod tests {
         for path in ["/dev/zero", "/", "/nowhere"] {
             let error = PluginFile::read(Path::new(path), None).unwrap_err();
             assert!(error.to_string().starts_with(&format!("cannot read {path}: ")), "{error}");
+        }
+        // Whoever reads this one waits for the kernel to say something.
+        if Path::new("/proc/kmsg").exists() {
+            let file = PluginFile::read(Path::new("/proc/kmsg"), None);
+            assert!(file.is_err() || file.is_ok_and(|file| file.bytes.is_empty()));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The client's side of TLS: whom an exporter trusts, and what it shows of itself.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
@@ -13,7 +13,11 @@ use rustls::{
 };
 use serde::Deserialize;
 
-use crate::config::{ConfigError, Secret};
+use super::FILE_LIMIT_BYTES;
+use crate::{
+    config::{ConfigError, Secret},
+    files,
+};
 
 /// `tls` of an exporter. By default TLS is on and the system's certificate authorities are trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -249,7 +253,8 @@ fn read_certs(
 }
 
 fn read(key: &str, path: &str) -> Result<Vec<u8>, ConfigError> {
-    std::fs::read(path).map_err(|error| ConfigError::new(format!("tls.{key}: {path}: {error}")))
+    let read = files::read(Path::new(path), FILE_LIMIT_BYTES);
+    read.map_err(|error| ConfigError::new(format!("tls.{key}: {path}: {error}")))
 }
 
 fn server_name(name: &str) -> Result<ServerName<'static>, ConfigError> {

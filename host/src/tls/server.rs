@@ -14,8 +14,10 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use super::FILE_LIMIT_BYTES;
 use crate::{
     config::{self, Secret},
+    files,
     receiver::Running,
 };
 
@@ -161,5 +163,5 @@ fn certificates(pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
 }
 
 fn read(key: &str, path: &PathBuf) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("tls.{key}: cannot read {}", path.display()))
+    files::read(path, FILE_LIMIT_BYTES).with_context(|| format!("tls.{key}: cannot read {}", path.display()))
 }

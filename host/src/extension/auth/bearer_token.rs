@@ -15,11 +15,12 @@ use crate::{
     component::{ExtensionFactory, Factory},
     config::{ConfigError, Node, Secret},
     extension::BuiltExtension,
+    files,
 };
 
 /// The token file is looked at again at most this often.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-const MAX_FILE_BYTES: u64 = 1 << 20;
+const FILE_LIMIT_BYTES: usize = 1 << 20;
 
 pub struct BearerTokenFactory;
 
@@ -205,17 +206,14 @@ impl FileState {
 
 fn read(path: &Path) -> std::io::Result<(Arc<[String]>, Option<SystemTime>)> {
     use std::io::{Error, ErrorKind::InvalidData};
-    let metadata = std::fs::metadata(path)?;
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(Error::new(InvalidData, format!("larger than {MAX_FILE_BYTES} bytes")));
-    }
-    let text = std::fs::read_to_string(path)?;
+    let modified = std::fs::metadata(path)?.modified().ok();
+    let text = files::read_text(path, FILE_LIMIT_BYTES)?;
     let tokens: Arc<[String]> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if tokens.is_empty() {
         return Err(Error::new(InvalidData, "it holds no token"));
     }
-    Ok((tokens, metadata.modified().ok()))
+    Ok((tokens, modified))
 }
 
 fn wrong<T>(message: &str) -> Result<T, ConfigError> {

@@ -1,6 +1,6 @@
 //! From the `plugins:` section to component types.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use wire::Signal;
 
@@ -12,7 +12,7 @@ use crate::{
         Grant, Limits, OnFailure, Outside, Plugin, Role, Runtime,
         builtin::{BUILTINS, Builtin},
         config::{GrantsConfig, LimitsConfig, PluginConfig},
-        file::{FileError, PluginFile, Sha256},
+        file::{FileError, PluginFile},
         schema::ConfigSchema,
     },
     telemetry::Telemetry,
@@ -120,7 +120,8 @@ impl FromIterator<Arc<PluginType>> for Plugins {
 
 impl PluginType {
     async fn of_file(name: &str, config: &PluginConfig) -> Result<PluginType, ConfigError> {
-        PluginType::of(name, config, read(config, PluginFile::read_whole).await?).await
+        let file = PluginFile::read_whole(&config.path, config.sha256).await.map_err(unread)?;
+        PluginType::of(name, config, file).await
     }
 
     /// The plugin that the file is, as the config has it.
@@ -231,15 +232,9 @@ impl PluginType {
 
 /// The plugin's file as it is, if it is the one that is pinned.
 pub async fn read_file(config: &PluginConfig) -> Result<PluginFile, ConfigError> {
-    read(config, PluginFile::read).await
+    PluginFile::read_in_time(&config.path, config.sha256).await.map_err(unread)
 }
 
-async fn read(
-    config: &PluginConfig,
-    how: fn(&Path, Option<Sha256>) -> Result<PluginFile, FileError>,
-) -> Result<PluginFile, ConfigError> {
-    let (path, pinned) = (config.path.clone(), config.sha256);
-    let reading = tokio::task::spawn_blocking(move || how(&path, pinned));
-    let file = reading.await.map_err(|error| ConfigError::on("path", error.to_string()))?;
-    file.map_err(|error: FileError| ConfigError::on(error.key(), error.to_string()))
+fn unread(error: FileError) -> ConfigError {
+    ConfigError::on(error.key(), error.to_string())
 }

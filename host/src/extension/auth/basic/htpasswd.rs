@@ -7,7 +7,9 @@ use ring::digest;
 use subtle::ConstantTimeEq;
 
 use super::{HtpasswdConfig, wrong};
-use crate::config::ConfigError;
+use crate::{config::ConfigError, files};
+
+const FILE_LIMIT_BYTES: usize = 16 << 20;
 
 pub(super) struct Htpasswd(HashMap<String, Password>);
 
@@ -23,7 +25,7 @@ impl Htpasswd {
     pub(super) fn load(config: &HtpasswdConfig) -> Result<Htpasswd, ConfigError> {
         let mut users = HashMap::new();
         if let Some(path) = &config.file {
-            match std::fs::read_to_string(path) {
+            match files::read_text(path, FILE_LIMIT_BYTES) {
                 Ok(text) => read(&format!("htpasswd: file: {}", path.display()), &text, &mut users)?,
                 Err(error) => {
                     return wrong(&format!("htpasswd: file: cannot read {}: {error}", path.display()));
