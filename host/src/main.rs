@@ -3,6 +3,7 @@
 use std::{
     io::{IsTerminal as _, Write as _},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Parser as _;
@@ -14,8 +15,24 @@ use spanloom::cli::{Cli, Exit, Terminal};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// How long a command that is done waits for threads that block: what is compiled is being put on disk, or a file system
+/// does not answer.
+const LEFTOVERS: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: no threads to run on: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    let exit = runtime.block_on(run());
+    runtime.shutdown_timeout(LEFTOVERS);
+    exit
+}
+
+async fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(shown) => {

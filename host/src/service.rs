@@ -54,6 +54,11 @@ pub enum Drained {
 impl Service {
     /// Builds and starts everything: endpoints first, receivers last, so that nothing comes in before it has a way out.
     pub async fn start(opened: &Opened) -> anyhow::Result<Service> {
+        Service::build(opened).await?.open().await
+    }
+
+    /// Builds everything, and starts all but the receivers. Nothing comes in yet, so that a build may be dropped halfway.
+    pub async fn build(opened: &Opened) -> anyhow::Result<Service> {
         let Opened { config, registry, .. } = opened;
         // A connection is a file; what the system starts us with is meant for shells. Less is no reason not to start.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
@@ -70,7 +75,7 @@ impl Service {
         let extensions = start_extensions(config, registry, &health, &endpoints).await?;
         let (Plan { graph, .. }, outcome) = plan(opened, &telemetry, &extensions, &Graph::default()).await;
         outcome?;
-        let service = Service {
+        Ok(Service {
             telemetry,
             health,
             extensions,
@@ -79,16 +84,20 @@ impl Service {
             fixed: Fixed::of(config),
             endpoints,
             shutdown_timeout: config.service.shutdown_timeout.0,
-        };
-        if let Err(error) = service.receive().await {
+        })
+    }
+
+    /// Starts the receivers.
+    pub async fn open(self) -> anyhow::Result<Service> {
+        if let Err(error) = self.receive().await {
             // Of those that do listen, something may have come in already.
-            service.shutdown().await;
+            self.shutdown().await;
             return Err(error);
         }
         plugin::data_passes();
-        service.health.set_ready(true);
-        tracing::info!(pipelines = config.service.pipelines.len(), "ready");
-        Ok(service)
+        self.health.set_ready(true);
+        tracing::info!(pipelines = self.graph.chains().count(), "ready");
+        Ok(self)
     }
 
     async fn receive(&self) -> anyhow::Result<()> {

@@ -11,7 +11,8 @@ use super::{ConfigArgs, Exit, Terminal};
 use crate::{
     admin::{self, Operator as _},
     component::Registry,
-    config::{Config, expand::process_env},
+    config::{Config, ConfigError, Opened, expand::process_env, load::load},
+    plugin::factory::Plugins,
     receiver::Running,
     service::{Drained, Service},
     swap::control::{Control, Controller, Sources},
@@ -55,39 +56,59 @@ Ctrl-C drains and ends it.
 ";
 
 pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    let opened =
-        match Config::open(&args.config.or_embedded(), &args.config.set, &process_env, registry).await {
-            Ok(opened) => opened,
-            Err(error) => return terminal.wrong(&error),
-        };
-    for warning in &opened.warnings {
-        writeln!(terminal.err, "{}\n", warning.warning(terminal.colour))?;
-    }
-    logs::init(&opened.config.service.telemetry.logs);
+    // Before anything takes long: reading a pipe, compiling plugins, asking where this machine is.
     let mut signals = Signals::listen()?;
-    let admin = admin::listen(&opened.config.service.admin).await?;
-    let service = Service::start(&opened).await?;
-    if args.config.config.is_empty() {
-        // Data passes already: that nobody reads this ends nothing.
-        let _ = terminal.err.write_all(WELCOME.as_bytes());
-    }
     let sources = Sources {
         configs: args.config.or_embedded(),
         sets: args.config.set.clone(),
         registry: registry.clone(),
     };
-    let (controller, control) = Controller::new(service, opened, sources);
+    let Some(opened) = signals.unless_ended(open(&sources)).await else { return Ok(Exit::Done) };
+    let opened = match opened? {
+        Ok(opened) => opened,
+        Err(error) => return terminal.wrong(&error),
+    };
+    for warning in &opened.warnings {
+        writeln!(terminal.err, "{}\n", warning.warning(terminal.colour))?;
+    }
+    logs::init(&opened.config.service.telemetry.logs);
+    let admin = admin::listen(&opened.config.service.admin).await?;
+    let Some(service) = signals.unless_ended(Service::build(&opened)).await else {
+        tracing::info!("ended before it was ready");
+        return Ok(Exit::Done);
+    };
+    let service = service?.open().await?;
+    if args.config.config.is_empty() {
+        // Data passes already: that nobody reads this ends nothing.
+        let _ = terminal.err.write_all(WELCOME.as_bytes());
+    }
+    let stop = CancellationToken::new();
+    let (controller, control) = Controller::new(service, opened, sources, stop.clone());
     let operators = Running::default();
     admin.serve(Arc::new(control.clone()), &operators);
-    let served = serve(controller, control, &mut signals).await;
+    let served = serve(controller, control, &stop, &mut signals).await;
     operators.stop.cancel();
     served.map(|()| Exit::Done)
 }
 
+/// Reads the config on a thread that may block: it may come from a pipe.
+async fn open(sources: &Sources) -> anyhow::Result<Result<Opened, ConfigError>> {
+    let Sources { configs, sets, registry } = sources.clone();
+    let loaded = tokio::task::spawn_blocking(move || load(&configs, &sets, &process_env)).await?;
+    Ok(match loaded {
+        Ok(loaded) => Config::of(loaded, &registry, &Plugins::default()).await,
+        Err(error) => Err(error),
+    })
+}
+
 /// Until SIGTERM or Ctrl-C; then drains. A second signal ends the draining at once.
-async fn serve(controller: Controller, control: Control, signals: &mut Signals) -> anyhow::Result<()> {
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(controller.run(stop.clone()));
+async fn serve(
+    controller: Controller,
+    control: Control,
+    stop: &CancellationToken,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
+    let running = tokio::spawn(controller.run());
     while signals.next().await == Told::Reload {
         let control = control.clone();
         // What comes of it is in the log.
@@ -138,6 +159,14 @@ impl Signals {
             _ = self.terminate.recv() => Told::End,
             _ = self.interrupt.recv() => Told::End,
             _ = self.hangup.recv() => Told::Reload,
+        }
+    }
+
+    /// `None` if SIGTERM or Ctrl-C comes first.
+    async fn unless_ended<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.end() => None,
         }
     }
 

@@ -17,7 +17,7 @@ use super::{
 use crate::plugin::file::Sha256;
 
 /// The whole config, and what is doubtful about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     pub root: Node,
     pub warnings: Vec<Finding>,

@@ -89,21 +89,16 @@ impl Config {
         env: Env<'_>,
         registry: &Registry,
     ) -> Result<Opened, ConfigError> {
-        Config::reopen(configs, sets, env, registry, &Plugins::default()).await
+        Config::of(load(configs, sets, env)?, registry, &Plugins::default()).await
     }
 
-    /// As [`Config::open`], for a process in which these versions of plugins run: their files are not read.
+    /// As [`Config::open`], of a config that has been loaded, for a process in which these versions of plugins run: their
+    /// files are not read.
     ///
     /// # Errors
     /// Also where the config is not one that these versions take.
-    pub async fn reopen(
-        configs: &[String],
-        sets: &[String],
-        env: Env<'_>,
-        registry: &Registry,
-        running: &Plugins,
-    ) -> Result<Opened, ConfigError> {
-        let Loaded { root, mut warnings, files } = load(configs, sets, env)?;
+    pub async fn of(loaded: Loaded, registry: &Registry, running: &Plugins) -> Result<Opened, ConfigError> {
+        let Loaded { root, mut warnings, files } = loaded;
         let (config, mut findings) = Config::read(&root);
         let mut registry = registry.clone();
         let (plugins, wrong) = Plugins::load(&config, running).await;

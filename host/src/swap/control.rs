@@ -49,6 +49,8 @@ pub struct Controller {
     watch: Watch,
     settled: mpsc::Receiver<Settled>,
     wishes: mpsc::Receiver<Wish>,
+    /// Cancelled when the process is to end: what only prepares a change is given up then.
+    stop: CancellationToken,
 }
 
 /// Who has a version take over.
@@ -62,25 +64,42 @@ enum By {
 
 impl Controller {
     /// Watches what the running service was made of.
-    pub fn new(service: Service, opened: Opened, sources: Sources) -> (Controller, Control) {
+    pub fn new(
+        service: Service,
+        opened: Opened,
+        sources: Sources,
+        stop: CancellationToken,
+    ) -> (Controller, Control) {
         let (watch, settled) = Watch::start(WatchSettings::default());
         let board = Arc::new(Board::new());
         let (control, wishes) = Control::new(board.clone());
         let Opened { config, plugins, files, .. } = opened;
         let trials = Trials::default();
-        let controller =
-            Controller { service, config, plugins, sources, files, board, trials, watch, settled, wishes };
+        let controller = Controller {
+            service,
+            config,
+            plugins,
+            sources,
+            files,
+            board,
+            trials,
+            watch,
+            settled,
+            wishes,
+            stop,
+        };
         reload::note_success(&controller.service.telemetry);
         controller.show();
         controller.watch();
         (controller, control)
     }
 
-    /// Until it is stopped; returns what it leaves running.
-    pub async fn run(mut self, stop: CancellationToken) -> Service {
+    /// Runs until `stop` is cancelled. Returns the service, which still runs.
+    pub async fn run(mut self) -> Service {
         loop {
             tokio::select! {
-                () = stop.cancelled() => return self.service,
+                biased;
+                () = self.stop.cancelled() => return self.service,
                 () = self.trials.decided() => self.conclude().await,
                 Some(settled) = self.settled.recv() => self.settle(settled).await,
                 Some(wish) = self.wishes.recv() => self.fulfil(wish).await,
@@ -111,8 +130,16 @@ impl Controller {
     /// The configured file is looked at, and takes over if it is another.
     async fn take_file(&mut self, name: &str, since: Instant) -> Option<Attempt> {
         let entry = self.board.entry(name)?;
-        let ready = make_ready(&self.config, name, &entry, None, false).await;
+        let ready = self.prepared(make_ready(&self.config, name, &entry, None, false)).await;
         self.exchange(name, ready, since, By::File).await
+    }
+
+    /// What comes of the preparation, unless the process is to end before.
+    async fn prepared(
+        &self,
+        ready: impl Future<Output = Result<Ready, NotReady>>,
+    ) -> Result<Ready, NotReady> {
+        self.stop.run_until_cancelled(ready).await.unwrap_or(Err(NotReady::Ending))
     }
 
     async fn fulfil(&mut self, wish: Wish) {
@@ -124,18 +151,20 @@ impl Controller {
                 }
             }
             Wish::Reload { answer } => {
-                let reload = self.reload().await;
-                let _ = answer.send(reload);
+                if let Some(reload) = self.reload().await {
+                    let _ = answer.send(reload);
+                }
             }
         }
     }
 
-    /// None if there is no such plugin any more.
+    /// Returns `None` if there is no such plugin any more, or the process ends.
     async fn plugin(&mut self, name: &str, what: PluginWish) -> Option<Attempt> {
         let (entry, since) = (self.board.entry(name)?, Instant::now());
         match what {
             PluginWish::Swap { file } => {
-                let ready = make_ready(&self.config, name, &entry, file.as_deref(), true).await;
+                let ready =
+                    self.prepared(make_ready(&self.config, name, &entry, file.as_deref(), true)).await;
                 let ready = match (ready, file, &entry.path) {
                     (Ok(ready), Some(file), Some(path)) => install(&file, path).await.map(|()| ready),
                     (ready, ..) => ready,
@@ -143,7 +172,7 @@ impl Controller {
                 self.exchange(name, ready, since, By::Operator).await
             }
             PluginWish::Rollback => {
-                let ready = make_former_ready(&self.config, &entry).await;
+                let ready = self.prepared(make_former_ready(&self.config, &entry)).await;
                 self.exchange(name, ready, since, By::Rollback).await
             }
             PluginWish::Pause => {
@@ -167,6 +196,9 @@ impl Controller {
         since: Instant,
         by: By,
     ) -> Option<Attempt> {
+        if let Err(NotReady::Ending) = ready {
+            return None;
+        }
         self.conclude().await;
         let entry = self.board.entry(name)?;
         let outcome = match ready {

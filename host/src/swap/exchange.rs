@@ -28,6 +28,8 @@ pub(super) struct Ready {
 
 /// Why what runs runs on.
 pub(super) enum NotReady {
+    /// The process ends before it is known.
+    Ending,
     /// It is what runs, or is tried beside that.
     Unchanged,
     /// This file has been tried.
@@ -63,15 +65,14 @@ pub(super) async fn make_ready(
         file.clone_into(&mut plugin.path);
     }
     let file = read_file(&plugin).await.map_err(|error| rejected(error.in_a_line()))?;
-    let sha256 = file.sha256;
+    let (sha256, shown) = (file.sha256, file.shown_hash());
     if sha256 == entry.current.plugin().sha256 || (entry.tries(sha256) && !is_wish) {
         return Err(NotReady::Unchanged);
     }
     if entry.refused == Some(sha256) && !is_wish {
         return Err(NotReady::Refused(sha256));
     }
-    let rejected =
-        |version: Option<String>, why: String| NotReady::Rejected { sha256: Some(sha256), version, why };
+    let rejected = |version: Option<String>, why: String| NotReady::Rejected { sha256: shown, version, why };
     let next = load(name, &plugin, file).await.map_err(|why| rejected(None, why))?;
     prepare(config, next, &entry.lives).await
 }
@@ -121,7 +122,7 @@ impl NotReady {
     pub(super) fn attempt(self, current: &PluginType) -> Attempt {
         let unchanged = Attempt::of(current, Outcome::Unchanged, None);
         match self {
-            NotReady::Unchanged => unchanged,
+            NotReady::Ending | NotReady::Unchanged => unchanged,
             NotReady::Refused(sha256) => {
                 let why = "this file has failed before; it is tried again when it is another".to_owned();
                 Attempt { sha256: sha256.to_string(), version: None, why: Some(why), ..unchanged }

@@ -10,7 +10,13 @@ use std::{
 
 use super::{Controller, Entry, NotReady, Sources};
 use crate::{
-    config::{Config, Opened, expand::process_env},
+    component::Registry,
+    config::{
+        Config, ConfigError, Opened,
+        expand::process_env,
+        load::{Loaded, load},
+    },
+    files,
     plugin::{Live, factory::PluginType},
     service::Changes,
     swap::status::{Attempt, Outcome, Reload, ReloadOutcome},
@@ -22,13 +28,15 @@ const ATTEMPTS: usize = 3;
 
 impl Controller {
     /// Reads the config again, and makes what runs what it says.
-    pub(super) async fn reload(&mut self) -> Reload {
+    /// `None`, if the process ends before.
+    pub(super) async fn reload(&mut self) -> Option<Reload> {
         let (outcome, what) = match self.reopen().await {
             Ok(changes) => self.take_files(&changes).await,
+            Err(_) if self.stop.is_cancelled() => return None,
             Err(why) => (ReloadOutcome::Rejected, Some(why)),
         };
         note_reload(&self.service.telemetry, outcome, what.as_deref().unwrap_or_default());
-        self.board.reloaded(outcome, what)
+        Some(self.board.reloaded(outcome, what))
     }
 
     /// The error is why what ran runs on.
@@ -36,7 +44,8 @@ impl Controller {
         let mut attempts = 1;
         loop {
             self.conclude().await;
-            let opened = self.open().await?;
+            let opened = self.stop.run_until_cancelled(self.open()).await;
+            let opened = opened.ok_or("the process ends")??;
             match self.replace(opened).await {
                 Err(_) if attempts < ATTEMPTS && self.trials.has_decided() => attempts += 1,
                 outcome => return outcome,
@@ -45,14 +54,12 @@ impl Controller {
     }
 
     async fn open(&self) -> Result<Opened, String> {
-        let Sources { configs, sets, registry } = &self.sources;
-        let (running, held) = (
-            self.board.running(|_| true),
-            self.board.running(|entry| entry.paused || entry.refused.is_some()),
-        );
-        let opened = match Config::reopen(configs, sets, &process_env, registry, &running).await {
-            Err(_) => Config::reopen(configs, sets, &process_env, registry, &held).await,
-            opened => opened,
+        let Sources { configs, sets, registry } = self.sources.clone();
+        let loading = files::in_time(move || load(&configs, &sets, &process_env)).await;
+        let loaded = loading.map_err(|error| format!("the config cannot be read: {error}"))?;
+        let opened = match loaded {
+            Ok(loaded) => self.open_loaded(loaded, &registry).await,
+            Err(error) => Err(error),
         };
         let opened = opened.map_err(|error| {
             tracing::error!("the config is wrong:\n{}", error.render(false));
@@ -62,6 +69,18 @@ impl Controller {
             tracing::warn!("the config is doubtful:\n{}", warning.warning(false));
         }
         Ok(opened)
+    }
+
+    /// Of the versions that run; or, if the config does not suit these, of the files.
+    async fn open_loaded(&self, loaded: Loaded, registry: &Registry) -> Result<Opened, ConfigError> {
+        let running = self.board.running(|_| true);
+        match Config::of(loaded.clone(), registry, &running).await {
+            Err(_) => {
+                let held = self.board.running(|entry| entry.paused || entry.refused.is_some());
+                Config::of(loaded, registry, &held).await
+            }
+            opened => opened,
+        }
     }
 
     /// What runs becomes what this says. The error is why what ran runs on.
