@@ -25,9 +25,8 @@ use crate::{
 pub trait Operator: Send + Sync {
     async fn status(&self) -> Status;
 
-    /// Runs another version of the plugin: of this file (from the root), or of its configured one as it is now. That the file
-    /// is refused is an outcome and no error.
-    async fn swap(&self, plugin: &str, file: Option<PathBuf>) -> Result<Attempt, OperatorError>;
+    /// Runs another version of the plugin. That the file is refused is an outcome and no error.
+    async fn swap(&self, plugin: &str, request: SwapRequest) -> Result<Attempt, OperatorError>;
 
     /// Runs the version before the current one again.
     async fn rollback(&self, plugin: &str) -> Result<Attempt, OperatorError>;
@@ -59,8 +58,19 @@ pub enum OperatorError {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SwapRequest {
-    /// From the root. `None`: the configured one.
+    /// From the root. `None`: the configured one, as it is now.
     pub file: Option<PathBuf>,
+    /// What would be refused otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<Allowance>,
+}
+
+/// What a version may be only if it is asked for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Allowance {
+    /// Of another role than the version that runs, or without signals that this one takes or emits.
+    RoleChange,
 }
 
 /// The body of an answer that is neither a status nor an outcome.

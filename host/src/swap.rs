@@ -6,6 +6,7 @@
 mod board;
 pub mod control;
 mod exchange;
+mod staged;
 pub mod status;
 mod trial;
 pub mod watch;

@@ -52,7 +52,7 @@ async fn swap(
         Ok(request) => request,
         Err(why) => return answer::error(StatusCode::BAD_REQUEST, why),
     };
-    attempted(operator.swap(&plugin, request.file).await)
+    attempted(operator.swap(&plugin, request).await)
 }
 
 async fn rollback(State(operator): Asked, Path(plugin): Path<String>) -> Response {

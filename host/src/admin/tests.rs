@@ -136,9 +136,11 @@ impl Operator for Recorded {
         self.status.clone()
     }
 
-    async fn swap(&self, plugin: &str, file: Option<PathBuf>) -> Result<Attempt, OperatorError> {
+    async fn swap(&self, plugin: &str, request: SwapRequest) -> Result<Attempt, OperatorError> {
         self.know(plugin)?;
-        self.ask(format!("swap {plugin} {file:?}"));
+        let SwapRequest { file, allow } = request;
+        let allowed = if allow.is_empty() { String::new() } else { format!(" {allow:?}") };
+        self.ask(format!("swap {plugin} {file:?}{allowed}"));
         self.attempt()
     }
 
@@ -207,6 +209,7 @@ async fn what_an_operator_asks_for_is_done_once_and_answered_with_what_came_of_i
     let cases = [
         ("redact/swap", file, r#"swap redact Some("/new/redact.wasm")"#, &expected),
         ("redact/swap", "{}", "swap redact None", &expected),
+        ("redact/swap", r#"{"allow": ["role_change"]}"#, "swap redact None [RoleChange]", &expected),
         ("redact/swap", "", "swap redact None", &expected),
         ("batch/rollback", "", "rollback batch", &expected),
         ("redact/pause", "", "pause redact", &Value::Null),
@@ -255,6 +258,12 @@ async fn what_cannot_be_understood_is_refused_and_says_what_would_be_right() {
             r#"{"path": "/a.wasm"}"#,
             400,
             "expected {\"file\": \"/path/of/a.wasm\"}: unknown field `path`",
+        ),
+        (
+            swap,
+            r#"{"allow": ["all"]}"#,
+            400,
+            "expected {\"file\": \"/path/of/a.wasm\"}: unknown variant `all`",
         ),
         (swap, "{", 400, "expected {\"file\": \"/path/of/a.wasm\"}: EOF"),
         (swap, &large, 413, "Failed to buffer the request body: length limit exceeded"),

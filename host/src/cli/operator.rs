@@ -1,6 +1,6 @@
 //! Asks a Spanloom that runs, at its admin endpoint.
 
-use std::{error::Error, path::PathBuf, time::Duration};
+use std::{error::Error, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -76,9 +76,8 @@ impl Client {
         self.ask(Method::GET, &["status"], None::<&()>, STATUS_TIMEOUT).await
     }
 
-    /// `file` is from the root.
-    pub(super) async fn swap(&self, plugin: &str, file: Option<PathBuf>) -> Result<Attempt, ClientError> {
-        self.change(&["plugins", plugin, "swap"], &SwapRequest { file }).await
+    pub(super) async fn swap(&self, plugin: &str, request: &SwapRequest) -> Result<Attempt, ClientError> {
+        self.change(&["plugins", plugin, "swap"], request).await
     }
 
     pub(super) async fn rollback(&self, plugin: &str) -> Result<Attempt, ClientError> {

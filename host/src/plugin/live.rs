@@ -23,7 +23,7 @@ use crate::{config::ConfigError, pipeline::Batch, telemetry::Telemetry};
 pub struct Live(Arc<Pool>);
 
 /// A generation that is ready to take batches.
-pub struct Prepared(Arc<Generation>);
+pub struct Prepared(Box<Generation>);
 
 /// What runs in a component at one moment.
 #[derive(Clone)]
@@ -112,13 +112,13 @@ impl Live {
         }
         self_check(&next).await?;
         next.prepare(plugin.role, pool.usage().instances.max(1)).await?;
-        Ok(Prepared(Arc::new(next)))
+        Ok(Prepared(Box::new(next)))
     }
 
     /// The flip: every call that begins from now on is the new generation's. What that one fails on while it is on trial is given
     /// to the former, which comes back if the verdict is against the new one.
     pub fn admit(&self, next: Prepared, probation: Option<Arc<Probation>>) {
-        self.0.advance(next.0, probation);
+        self.0.advance(Arc::from(next.0), probation);
     }
 
     /// Ends what answers HTTP for it, so that another may listen there. Whether there was anything.
@@ -141,11 +141,20 @@ impl Live {
 
     /// Gives the new generation a share of the calls, 0 to 1, until it is [promoted](Live::promote) or
     /// [dismissed](Live::dismiss).
-    pub async fn admit_canary(&self, next: Prepared, share: f64, probation: Arc<Probation>) {
+    ///
+    /// # Errors
+    /// When the component is ending: no call comes any more.
+    pub async fn admit_canary(
+        &self,
+        next: Prepared,
+        share: f64,
+        probation: Arc<Probation>,
+    ) -> Result<(), CallError> {
         self.dismiss().await;
-        if let (Some(next), Some(settle)) = (Arc::into_inner(next.0), self.settle()) {
-            self.0.set_canary(next, share, probation, settle);
-        }
+        let ending = || CallError::new(CallErrorKind::Start, format!("`{}` is ending", self.component()));
+        let settle = self.settle().ok_or_else(ending)?;
+        self.0.set_canary(*next.0, share, probation, settle);
+        Ok(())
     }
 
     /// Gives the new generation copies, until it is dismissed. It reaches nothing outside.

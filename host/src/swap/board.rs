@@ -149,6 +149,13 @@ impl Entry {
         self.last = Some(attempt);
     }
 
+    /// What runs now ran before what it has just taken over from: nothing leads back there, and the file, which still holds
+    /// that, is left alone.
+    pub(super) fn went_back(&mut self) {
+        self.refused = self.former.take().map(|left| left.plugin().sha256);
+        self.probation = None;
+    }
+
     fn state(&self) -> PluginState {
         let is_watched = || self.probation.as_ref().is_some_and(|probation| probation.verdict().is_none());
         if self.lives.iter().any(Live::has_canary) {

@@ -4,7 +4,7 @@
 mod reload;
 mod wishes;
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -13,12 +13,14 @@ pub use wishes::Control;
 
 use super::{
     board::{Board, Entry},
-    exchange::{NotReady, Ready, make_former_ready, make_ready, note, put_back},
+    exchange::{InPlace, NotReady, Ready, Request, Way, make_former_ready, make_ready, note, put_back},
+    staged::Staged,
     status::{Attempt, Outcome},
     trial::{Trial, Trials},
     watch::{Settled, Watch, WatchSettings, WatchedFile},
 };
 use crate::{
+    admin::{Allowance, SwapRequest},
     component::{Factory as _, Registry},
     config::{Config, Opened, load::LoadedFile},
     plugin::{Live, Probation, Verdict, factory::Plugins},
@@ -130,7 +132,7 @@ impl Controller {
     /// The configured file is looked at, and takes over if it is another.
     async fn take_file(&mut self, name: &str, since: Instant) -> Option<Attempt> {
         let entry = self.board.entry(name)?;
-        let ready = self.prepared(make_ready(&self.config, name, &entry, None, false)).await;
+        let ready = self.prepared(make_ready(&self.config, name, &entry, Request::default())).await;
         self.exchange(name, ready, since, By::File).await
     }
 
@@ -162,13 +164,13 @@ impl Controller {
     async fn plugin(&mut self, name: &str, what: PluginWish) -> Option<Attempt> {
         let (entry, since) = (self.board.entry(name)?, Instant::now());
         match what {
-            PluginWish::Swap { file } => {
-                let ready =
-                    self.prepared(make_ready(&self.config, name, &entry, file.as_deref(), true)).await;
-                let ready = match (ready, file, &entry.path) {
-                    (Ok(ready), Some(file), Some(path)) => install(&file, path).await.map(|()| ready),
-                    (ready, ..) => ready,
+            PluginWish::Swap(SwapRequest { file, allow }) => {
+                let request = Request {
+                    file: file.as_deref(),
+                    is_wish: true,
+                    may_change_role: allow.contains(&Allowance::RoleChange),
                 };
+                let ready = self.prepared(make_ready(&self.config, name, &entry, request)).await;
                 self.exchange(name, ready, since, By::Operator).await
             }
             PluginWish::Rollback => {
@@ -202,8 +204,7 @@ impl Controller {
         self.conclude().await;
         let entry = self.board.entry(name)?;
         let outcome = match ready {
-            Ok(ready) => Ok(self.admit(name, ready, by).await?),
-            Err(NotReady::OtherShape { next, why }) => self.build_anew(name, next, &why).await,
+            Ok(ready) => self.take_over(name, ready, by).await,
             Err(not_ready) => Err(not_ready),
         };
         let mut attempt = outcome.unwrap_or_else(|not_ready| not_ready.attempt(&entry.current));
@@ -216,42 +217,76 @@ impl Controller {
     }
 
     /// As the plugin's `swap` says. What an operator asks for is used, even where what comes by itself only runs on copies.
-    async fn admit(&mut self, name: &str, ready: Ready, by: By) -> Option<Attempt> {
-        let next = ready.next.clone();
+    async fn take_over(&mut self, name: &str, ready: Ready, by: By) -> Result<Attempt, NotReady> {
+        let Ready { next, staged, way } = ready;
+        let parts = match way {
+            Way::InPlace(parts) => parts,
+            Way::Anew(why) => {
+                let mut attempt = self.build_anew(name, next, &why, by).await?;
+                put_in_place(name, staged, &mut attempt).await;
+                return Ok(attempt);
+            }
+        };
         let swap = next.swap().cloned().unwrap_or_default();
-        if swap.shadow && by == By::File {
-            return Some(match ready.admit_shadow().await {
-                Ok(()) => Attempt::of(&next, Outcome::Shadowing, None),
-                Err(why) => Attempt::of(&next, Outcome::Rejected, Some(why)),
-            });
+        // Nothing has a share or copies where no component runs the plugin.
+        let is_used = !parts.lives().is_empty();
+        if swap.shadow && by == By::File && is_used {
+            let rejected = |why| NotReady::rejected(&next, why);
+            parts.admit_shadow().await.map_err(rejected)?;
+            return Ok(Attempt::of(&next, Outcome::Shadowing, None));
         }
         if !self.trials.supersede(name) {
             self.conclude().await;
         }
-        let (former, lives) = (self.board.entry(name)?.current, ready.lives());
-        // What ran well before goes back at once.
-        let canary = swap.canary.filter(|_| by != By::Rollback);
+        let former = self.board.entry(name).map(|entry| entry.current);
+        let Some(former) = former else { return Err(NotReady::Ending) };
+        let lives = parts.lives();
         let probation = Arc::new(Probation::new(swap.probation()));
-        let attempt = if let Some(share) = canary {
-            lives.iter().for_each(Live::keep);
-            ready.admit_canary(share.0, &probation).await;
-            Attempt::of(&next, Outcome::Canary, None)
-        } else if let Err(why) = ready.admit(&probation).await {
+        let mut trial = Trial { next, former, probation, lives, is_canary: false, staged: None };
+        match swap.canary {
+            // What ran well before goes back at once, and for good: an operator has decided already.
+            _ if by == By::Rollback => self.admit(name, parts, &trial, By::Rollback).await,
+            Some(share) if is_used => {
+                trial.lives.iter().for_each(Live::keep);
+                let admitted = parts.admit_canary(share.0, &trial.probation).await;
+                admitted.map_err(|why| NotReady::rejected(&trial.next, why))?;
+                (trial.is_canary, trial.staged) = (true, staged);
+                let attempt = Attempt::of(&trial.next, Outcome::Canary, None);
+                self.begin(name, trial);
+                Ok(attempt)
+            }
+            _ => {
+                let mut attempt = self.admit(name, parts, &trial, by).await?;
+                if attempt.outcome == Outcome::Swapped {
+                    put_in_place(name, staged, &mut attempt).await;
+                    self.begin(name, trial);
+                }
+                Ok(attempt)
+            }
+        }
+    }
+
+    /// The version takes over everywhere.
+    async fn admit(&self, name: &str, parts: InPlace, trial: &Trial, by: By) -> Result<Attempt, NotReady> {
+        let next = &trial.next;
+        let probation = (by != By::Rollback).then_some(&trial.probation);
+        if let Err(why) = parts.admit(probation).await {
             self.board.change(name, |entry| entry.refused = Some(next.plugin().sha256));
-            return Some(Attempt::of(&next, Outcome::RolledBack, Some(why)));
-        } else {
-            let attempt = Attempt::of(&next, Outcome::Swapped, None);
-            // After a rollback the file still holds what was left behind.
-            let left = (by == By::Rollback).then(|| former.plugin().sha256);
-            self.board.change(name, |entry| {
-                entry.swapped(next.clone(), attempt.clone());
-                entry.refused = left;
-            });
-            attempt
-        };
-        self.board.change(name, |entry| entry.probation = Some(probation.clone()));
-        self.trials.begin(name, Trial { next, former, probation, lives, is_canary: canary.is_some() });
-        Some(attempt)
+            return Ok(Attempt::of(next, Outcome::RolledBack, Some(why)));
+        }
+        let attempt = Attempt::of(next, Outcome::Swapped, None);
+        self.board.change(name, |entry| {
+            entry.swapped(next.clone(), attempt.clone());
+            if by == By::Rollback {
+                entry.went_back();
+            }
+        });
+        Ok(attempt)
+    }
+
+    fn begin(&mut self, name: &str, trial: Trial) {
+        self.board.change(name, |entry| entry.probation = Some(trial.probation.clone()));
+        self.trials.begin(name, trial);
     }
 
     /// What came of the trials that have ended.
@@ -276,7 +311,8 @@ impl Controller {
         for live in &trial.lives {
             live.promote().await;
         }
-        let attempt = Attempt::of(&trial.next, Outcome::Swapped, None);
+        let mut attempt = Attempt::of(&trial.next, Outcome::Swapped, None);
+        put_in_place(name, trial.staged, &mut attempt).await;
         note(&self.service.telemetry, name, &attempt);
         self.board.change(name, |entry| entry.swapped(trial.next, attempt));
     }
@@ -288,6 +324,10 @@ impl Controller {
         self.board.change(name, |entry| {
             entry.refused = Some(trial.next.plugin().sha256);
             entry.current = trial.former.clone();
+            if !trial.is_canary {
+                // It is the version before itself.
+                entry.former = None;
+            }
             entry.last = Some(attempt);
         });
     }
@@ -316,27 +356,14 @@ impl Controller {
     }
 }
 
-/// Puts the file in the place of the configured one, whole or not at all, so that the next start runs it too.
-async fn install(file: &Path, path: &Path) -> Result<(), NotReady> {
-    let (from, to) = (file.to_owned(), path.to_owned());
-    let copy = move || -> std::io::Result<()> {
-        // A link's target is what is configured.
-        let to = std::fs::canonicalize(&to).unwrap_or(to);
-        let folder = to.parent().unwrap_or(Path::new("."));
-        let mut whole = tempfile::NamedTempFile::new_in(folder)?;
-        std::io::copy(&mut std::fs::File::open(&from)?, &mut whole)?;
-        if let Ok(before) = std::fs::metadata(&to) {
-            whole.as_file().set_permissions(before.permissions())?;
-        }
-        whole.as_file().sync_all()?;
-        whole.persist(&to)?;
-        Ok(())
-    };
-    let outcome =
-        tokio::task::spawn_blocking(copy).await.map_err(std::io::Error::other).and_then(|copied| copied);
-    outcome.map_err(|error| NotReady::Rejected {
-        sha256: None,
-        version: None,
-        why: format!("it cannot be put in the place of {}: {error}", path.display()),
-    })
+/// Puts the file of a version that runs now in the place of the configured one. It runs, whatever comes of that.
+async fn put_in_place(name: &str, staged: Option<Staged>, attempt: &mut Attempt) {
+    let Some(staged) = staged else { return };
+    if let Err(error) = staged.put_in_place().await {
+        let why = format!(
+            "its file did not take the place of the configured one, which the next start runs: {error}"
+        );
+        tracing::warn!(plugin = name, "{why}");
+        attempt.why = Some(why);
+    }
 }

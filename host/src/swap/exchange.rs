@@ -3,14 +3,18 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use wire::Signal;
+
 use super::{
     board::Entry,
+    staged::Staged,
     status::{Attempt, Outcome},
 };
 use crate::{
+    component::Factory as _,
     config::Config,
     plugin::{
-        Live, PrepareError, Prepared, Probation, Verdict,
+        Live, PrepareError, Prepared, Probation, Role, Verdict,
         factory::{PluginType, read_file},
         file::{PluginFile, Sha256},
     },
@@ -23,7 +27,31 @@ const TURNOVER: Duration = Duration::from_secs(10);
 /// A version that may take over.
 pub(super) struct Ready {
     pub(super) next: Arc<PluginType>,
-    prepared: Vec<(Live, Prepared)>,
+    /// Its file, if that is to take the place of the configured one once the version has.
+    pub(super) staged: Option<Staged>,
+    pub(super) way: Way,
+}
+
+/// How a version takes over.
+pub(super) enum Way {
+    /// In the components that run.
+    InPlace(InPlace),
+    /// What runs it has to be built anew, and why.
+    Anew(String),
+}
+
+/// The components that a version takes over in, each with what it will run.
+pub(super) struct InPlace(Vec<(Live, Prepared)>);
+
+/// Which version is asked for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Request<'a> {
+    /// Taken instead of the configured file, and put in that one's place.
+    pub(super) file: Option<&'a Path>,
+    /// An operator asks for it: it is tried though it has failed before.
+    pub(super) is_wish: bool,
+    /// It may be of another role, and lack signals.
+    pub(super) may_change_role: bool,
 }
 
 /// Why what runs runs on.
@@ -39,21 +67,16 @@ pub(super) enum NotReady {
         version: Option<String>,
         why: String,
     },
-    /// What runs it has to be built anew.
-    OtherShape {
-        next: Arc<PluginType>,
-        why: String,
-    },
 }
 
-/// Reads a file and makes ready what runs with it. An operator's wish is tried though it has failed before.
+/// Reads a file and makes ready what runs with it.
 pub(super) async fn make_ready(
     config: &Config,
     name: &str,
     entry: &Entry,
-    file: Option<&Path>,
-    is_wish: bool,
+    request: Request<'_>,
 ) -> Result<Ready, NotReady> {
+    let Request { file: other, is_wish, may_change_role } = request;
     let rejected = |why: String| NotReady::Rejected { sha256: None, version: None, why };
     let Some(plugin) = config.plugins.get(name) else {
         return Err(rejected(format!(
@@ -61,11 +84,11 @@ pub(super) async fn make_ready(
         )));
     };
     let mut plugin = plugin.clone();
-    if let Some(file) = file {
-        file.clone_into(&mut plugin.path);
+    if let Some(other) = other {
+        other.clone_into(&mut plugin.path);
     }
     let file = read_file(&plugin).await.map_err(|error| rejected(error.in_a_line()))?;
-    let (sha256, shown) = (file.sha256, file.shown_hash());
+    let (sha256, shown, bytes) = (file.sha256, file.shown_hash(), file.bytes.clone());
     if sha256 == entry.current.plugin().sha256 || (entry.tries(sha256) && !is_wish) {
         return Err(NotReady::Unchanged);
     }
@@ -74,18 +97,62 @@ pub(super) async fn make_ready(
     }
     let rejected = |version: Option<String>, why: String| NotReady::Rejected { sha256: shown, version, why };
     let next = load(name, &plugin, file).await.map_err(|why| rejected(None, why))?;
-    prepare(config, next, &entry.lives).await
+    let is_asked_for = may_change_role || plugin.sha256 == Some(sha256);
+    if let Some(why) = other_role(&entry.current, &next).filter(|_| !is_asked_for) {
+        let help = format!(
+            "to have it run, ask for that by name (`spanloom plugin swap {name} --allow-role-change`), or pin it by \
+             `plugins::{name}::sha256`"
+        );
+        return Err(NotReady::rejected(&next, format!("{why}; {help}")));
+    }
+    let mut ready = prepare(config, next, entry).await?;
+    if let (Some(_), Some(path)) = (other, &entry.path) {
+        let staged = Staged::write(bytes, path).await.map_err(|error| {
+            let why = format!("it cannot be put in the place of {}: {error}", path.display());
+            NotReady::rejected(&ready.next, why)
+        })?;
+        ready.staged = Some(staged);
+    }
+    Ok(ready)
+}
+
+/// Says what is different if data would not get through the next version as it gets through the current one. A file that is
+/// put there by mistake, a sampler for a redactor, would go by unnoticed.
+fn other_role(current: &PluginType, next: &PluginType) -> Option<String> {
+    let keeps = |old: &[Signal], new: &[Signal]| old.iter().all(|signal| new.contains(signal));
+    let is_alike = current.plugin().role == next.plugin().role
+        && keeps(current.signals(), next.signals())
+        && keeps(current.emits(), next.emits());
+    (!is_alike).then(|| format!("it is {}, and the one that runs is {}", in_words(next), in_words(current)))
+}
+
+/// `a connector of traces that emits metrics`
+fn in_words(plugin: &PluginType) -> String {
+    let list = |signals: &[Signal]| signals.iter().map(|signal| signal.name()).collect::<Vec<_>>().join(", ");
+    let role = match plugin.plugin().role {
+        Role::Exporter => "an exporter".to_owned(),
+        role => format!("a {role}"),
+    };
+    let emits = match plugin.emits() {
+        [] => String::new(),
+        emits => format!(" that emits {}", list(emits)),
+    };
+    format!("{role} of {}{emits}", list(plugin.signals()))
 }
 
 /// Makes the version before ready again.
 pub(super) async fn make_former_ready(config: &Config, entry: &Entry) -> Result<Ready, NotReady> {
     let rejected = |why: &str| NotReady::Rejected { sha256: None, version: None, why: why.to_owned() };
-    let Some(former) = &entry.former else { return Err(rejected("there was no version before")) };
+    let Some(former) = &entry.former else {
+        let current = entry.current.plugin();
+        let version = &current.description.version;
+        return Err(rejected(&format!("there is no version before {version} to go back to")));
+    };
     let former = match config.plugins.get(&former.plugin().name) {
         Some(plugin) => Arc::new(former.with(plugin).map_err(|error| rejected(&error.in_a_line()))?),
         None => former.clone(),
     };
-    prepare(config, former, &entry.lives).await
+    prepare(config, former, entry).await
 }
 
 async fn load(
@@ -96,25 +163,33 @@ async fn load(
     PluginType::of(name, plugin, file).await.map(Arc::new).map_err(|error| error.in_a_line())
 }
 
-async fn prepare(config: &Config, next: Arc<PluginType>, lives: &[Live]) -> Result<Ready, NotReady> {
-    let rejected = |why| NotReady::rejected(&next, why);
-    next.check_use(config).map_err(|error| rejected(error.in_a_line()))?;
+async fn prepare(config: &Config, next: Arc<PluginType>, entry: &Entry) -> Result<Ready, NotReady> {
+    next.check_use(config).map_err(|error| NotReady::rejected(&next, error.in_a_line()))?;
+    let way = match other_role(&entry.current, &next) {
+        Some(why) => Way::Anew(why),
+        None => prepare_each(config, &next, &entry.lives).await?,
+    };
+    Ok(Ready { next, staged: None, way })
+}
+
+async fn prepare_each(config: &Config, next: &Arc<PluginType>, lives: &[Live]) -> Result<Way, NotReady> {
+    let rejected = |why| NotReady::rejected(next, why);
     let mut prepared = Vec::new();
     for live in lives {
         let component = live.component();
         let Some(node) = next.component(config, component) else {
             return Err(rejected(format!("`{component}` is no component that it can be")));
         };
-        let ready = next.prepare(live, node).await.map_err(|error| match error {
-            PrepareError::OtherShape(why) => {
-                NotReady::OtherShape { next: next.clone(), why: format!("{component}: {why}") }
+        match next.prepare(live, node).await {
+            Ok(ready) => prepared.push((live.clone(), ready)),
+            Err(PrepareError::OtherShape(why)) => return Ok(Way::Anew(format!("{component}: {why}"))),
+            Err(PrepareError::Config(error)) => {
+                return Err(rejected(format!("{component}: {}", error.in_a_line())));
             }
-            PrepareError::Config(error) => rejected(format!("{component}: {}", error.in_a_line())),
-            PrepareError::Call(error) => rejected(format!("{component}: {error}")),
-        })?;
-        prepared.push((live.clone(), ready));
+            Err(PrepareError::Call(error)) => return Err(rejected(format!("{component}: {error}"))),
+        }
     }
-    Ok(Ready { next, prepared })
+    Ok(Way::InPlace(InPlace(prepared)))
 }
 
 impl NotReady {
@@ -131,7 +206,6 @@ impl NotReady {
                 let sha256 = sha256.map(|hash| hash.to_string()).unwrap_or_default();
                 Attempt { sha256, version, outcome: Outcome::Rejected, why: Some(why), ..unchanged }
             }
-            NotReady::OtherShape { next, why } => Attempt::of(&next, Outcome::Rejected, Some(why)),
         }
     }
 
@@ -142,15 +216,15 @@ impl NotReady {
     }
 }
 
-impl Ready {
-    /// The flip. Returns once the old instances have ended; what speaks against the new version by then is the error.
-    pub(super) async fn admit(self, probation: &Arc<Probation>) -> Result<(), String> {
+impl InPlace {
+    /// The flip. Returns once the old instances have ended; what speaks against a version on probation by then is the error.
+    pub(super) async fn admit(self, probation: Option<&Arc<Probation>>) -> Result<(), String> {
         let lives = self.lives();
-        for (live, next) in self.prepared {
-            live.admit(next, Some(probation.clone()));
+        for (live, next) in self.0 {
+            live.admit(next, probation.cloned());
         }
         turn_over(&lives).await;
-        match probation.verdict() {
+        match probation.and_then(|probation| probation.verdict()) {
             Some(Verdict::Worse(why)) => {
                 put_back(&lives).await;
                 Err(why.clone())
@@ -159,23 +233,33 @@ impl Ready {
         }
     }
 
-    /// It has a share of the calls, 0 to 1.
-    pub(super) async fn admit_canary(self, share: f64, probation: &Arc<Probation>) {
-        for (live, next) in self.prepared {
-            live.admit_canary(next, share, probation.clone()).await;
-        }
-    }
-
-    /// It has copies.
-    pub(super) async fn admit_shadow(self) -> Result<(), String> {
-        for (live, next) in self.prepared {
-            live.admit_shadow(next).await.map_err(|error| error.to_string())?;
+    /// Gives the version a share of the calls, 0 to 1: in every component, or in none.
+    pub(super) async fn admit_canary(self, share: f64, probation: &Arc<Probation>) -> Result<(), String> {
+        let lives = self.lives();
+        for (live, next) in self.0 {
+            if let Err(error) = live.admit_canary(next, share, probation.clone()).await {
+                dismiss(&lives).await;
+                return Err(error.message);
+            }
         }
         Ok(())
     }
 
+    /// Gives the version copies: in every component, or in none.
+    pub(super) async fn admit_shadow(self) -> Result<(), String> {
+        let lives = self.lives();
+        for (live, next) in self.0 {
+            if let Err(error) = live.admit_shadow(next).await {
+                dismiss(&lives).await;
+                return Err(error.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// The components.
     pub(super) fn lives(&self) -> Vec<Live> {
-        self.prepared.iter().map(|(live, _)| live.clone()).collect()
+        self.0.iter().map(|(live, _)| live.clone()).collect()
     }
 }
 
@@ -183,6 +267,12 @@ impl Ready {
 pub(super) async fn put_back(lives: &[Live]) {
     lives.iter().for_each(Live::put_back);
     turn_over(lives).await;
+}
+
+async fn dismiss(lives: &[Live]) {
+    for live in lives {
+        live.dismiss().await;
+    }
 }
 
 /// Who tends the guests goes on with what takes longer.

@@ -8,6 +8,7 @@ use std::{
 
 use tokio::task::JoinSet;
 
+use super::staged::Staged;
 use crate::plugin::{Live, Probation, Verdict, factory::PluginType};
 
 /// How often a version on trial is compared with the one before.
@@ -22,6 +23,8 @@ pub(super) struct Trial {
     pub(super) lives: Vec<Live>,
     /// It does not run everywhere yet.
     pub(super) is_canary: bool,
+    /// The file of a canary, which takes the place of the configured one if the canary is kept.
+    pub(super) staged: Option<Staged>,
 }
 
 /// Those that nothing has come of yet, by plugin.

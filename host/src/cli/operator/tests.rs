@@ -92,6 +92,7 @@ async fn a_swap_says_what_runs_now_and_names_the_file_from_the_root() {
     let cases = [
         (&["plugin", "swap", "redact", "new.wasm"][..], format!("swap redact Some({here:?})")),
         (&["plugin", "swap", "redact"], "swap redact None".to_owned()),
+        (&["plugin", "swap", "redact", "--allow-role-change"], "swap redact None [RoleChange]".to_owned()),
         (&["plugin", "rollback", "redact"], "rollback redact".to_owned()),
     ];
     for (arguments, request) in cases {

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::{
+    admin::{Allowance, SwapRequest},
     cli::{
         Exit, Terminal,
         operator::{AdminArgs, failed},
@@ -28,6 +29,10 @@ pub struct SwapArgs {
 
     /// Takes the place of the configured file. Without it, that one is used as it is now.
     pub file: Option<PathBuf>,
+
+    /// Let it be of another role than the version that runs, or take fewer signals.
+    #[arg(long)]
+    pub allow_role_change: bool,
 
     #[command(flatten)]
     pub admin: AdminArgs,
@@ -81,7 +86,8 @@ const SHORT_HASH_DIGITS: usize = 12;
 pub async fn swap(args: &SwapArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     // Whoever reads it has another working directory.
     let file = args.file.as_ref().map(std::path::absolute).transpose().context("the file's path")?;
-    match args.admin.client()?.swap(&args.name, file).await {
+    let allow = args.allow_role_change.then_some(Allowance::RoleChange).into_iter().collect();
+    match args.admin.client()?.swap(&args.name, &SwapRequest { file, allow }).await {
         Ok(attempt) => report(&args.name, &attempt, terminal),
         Err(error) => failed(&error, terminal),
     }

@@ -177,7 +177,7 @@ async fn what_fails_on_made_up_data_or_is_of_another_shape_never_runs() {
 async fn a_canary_has_its_share_until_it_is_promoted() {
     let bench = Bench::of(&Guest::default()).await;
     let next = bench.prepared(&Guest::default()).await.unwrap();
-    bench.live.admit_canary(next, 0.25, probation()).await;
+    bench.live.admit_canary(next, 0.25, probation()).await.unwrap();
     assert!(bench.live.has_canary());
     assert_eq!(bench.send(20).await, (40, 40));
     assert_eq!(bench.live.running().figures.calls, 15);
@@ -192,11 +192,24 @@ async fn a_canary_that_fails_costs_nothing() {
     let bench = Bench::of(&Guest::default()).await;
     let next = bench.prepared(&failing(Fails::Traps(1))).await.unwrap();
     let probation = probation();
-    bench.live.admit_canary(next, 0.5, probation.clone()).await;
+    bench.live.admit_canary(next, 0.5, probation.clone()).await.unwrap();
     assert_eq!(bench.send(20).await, (40, 40));
     assert!(matches!(probation.verdict(), Some(Verdict::Worse(_))), "{:?}", probation.verdict());
     bench.live.dismiss().await;
     assert_eq!(bench.send(2).await, (4, 4));
+}
+
+/// Nobody would give it a batch, and who asked for it would be told that it runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_has_ended_takes_no_canary() {
+    let Bench { processor, live, .. } = Bench::of(&Guest::default()).await;
+    let next =
+        live.prepare(&plugin(&Guest::default()).await, settings("{}", live.telemetry())).await.unwrap();
+    processor.shutdown().await;
+    drop(processor);
+    let error = live.admit_canary(next, 0.5, probation()).await.unwrap_err();
+    assert_eq!(error.message, "`tested` is ending");
+    assert!(!live.has_canary());
 }
 
 #[tokio::test(flavor = "multi_thread")]

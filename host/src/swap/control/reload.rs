@@ -8,11 +8,12 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use super::{Controller, Entry, NotReady, Sources};
+use super::{By, Controller, Entry, NotReady, Sources};
 use crate::{
     component::Registry,
     config::{
         Config, ConfigError, Opened,
+        check::check,
         expand::process_env,
         load::{Loaded, load},
     },
@@ -105,15 +106,20 @@ impl Controller {
         name: &str,
         next: Arc<PluginType>,
         why: &str,
+        by: By,
     ) -> Result<Attempt, NotReady> {
         let mut plugins = self.board.running(|_| true);
         plugins.put(next.clone());
         let mut registry = self.sources.registry.clone();
         plugins.register(&mut registry);
         let config = self.config.clone();
+        check(&config, &registry).map_err(|error| NotReady::rejected(&next, error.in_a_line()))?;
         let opened = Opened { config, registry, plugins, warnings: Vec::new(), files: Vec::new() };
         self.replace(opened).await.map_err(|why| NotReady::rejected(&next, why))?;
-        self.board.change(name, |entry| entry.refused = None);
+        self.board.change(name, |entry| match by {
+            By::Rollback => entry.went_back(),
+            By::File | By::Operator => entry.refused = None,
+        });
         Ok(Attempt::of(&next, Outcome::Swapped, Some(format!("built anew: {why}"))))
     }
 

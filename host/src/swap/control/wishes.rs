@@ -1,11 +1,11 @@
 //! What operators ask the task for.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    admin::{Operator, OperatorError},
+    admin::{Operator, OperatorError, SwapRequest},
     swap::{
         board::Board,
         status::{Attempt, Outcome, Reload, Status},
@@ -30,10 +30,8 @@ pub(super) enum Wish {
 /// What is to become of a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PluginWish {
-    /// This file takes the place of the configured one, or else that one is looked at.
-    Swap {
-        file: Option<PathBuf>,
-    },
+    /// The file takes the place of the configured one, or else that one is looked at.
+    Swap(SwapRequest),
     Rollback,
     /// Changes of the file are left alone.
     Pause,
@@ -76,8 +74,8 @@ impl Operator for Control {
         self.board.status()
     }
 
-    async fn swap(&self, plugin: &str, file: Option<PathBuf>) -> Result<Attempt, OperatorError> {
-        self.plugin(plugin, PluginWish::Swap { file }).await
+    async fn swap(&self, plugin: &str, request: SwapRequest) -> Result<Attempt, OperatorError> {
+        self.plugin(plugin, PluginWish::Swap(request)).await
     }
 
     async fn rollback(&self, plugin: &str) -> Result<Attempt, OperatorError> {
