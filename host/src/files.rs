@@ -3,6 +3,8 @@
 //! A path may lead to a pipe, a device, a file of procfs or a network mount that is gone. Opening or reading such a file
 //! may block its thread for good, and no other thread can end that.
 
+pub(crate) mod owned;
+
 use std::{
     fs::{self, File, Metadata},
     io::{self, Read as _},
@@ -38,7 +40,10 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
 /// # Errors
 /// Also when the file is larger, or has nothing to give at the moment, as some files of procfs.
 pub(crate) fn read(path: &Path, limit_bytes: usize) -> io::Result<Vec<u8>> {
-    let (file, _) = open(path)?;
+    read_from(open(path)?.0, limit_bytes)
+}
+
+fn read_from(file: File, limit_bytes: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit_bytes as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > limit_bytes {

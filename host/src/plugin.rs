@@ -50,6 +50,7 @@ use std::sync::Arc;
 
 use wire::Signal;
 
+pub(crate) use cache::check as check_cache;
 pub use card::Role;
 pub(crate) use compilers::data_passes;
 pub use config::OnFailure;

@@ -12,7 +12,7 @@ use crate::{
     admin::{self, Operator as _},
     component::Registry,
     config::{Config, ConfigError, Opened, expand::process_env, load::load},
-    plugin::factory::Plugins,
+    plugin::{self, factory::Plugins},
     receiver::Running,
     service::{Drained, Service},
     swap::control::{Control, Controller, Sources},
@@ -72,6 +72,9 @@ pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_
         writeln!(terminal.err, "{}\n", warning.warning(terminal.colour))?;
     }
     logs::init(&opened.config.service.telemetry.logs);
+    if opened.plugins.iter().next().is_some() {
+        plugin::check_cache();
+    }
     let admin = admin::listen(&opened.config.service.admin).await?;
     let Some(service) = signals.unless_ended(Service::build(&opened)).await else {
         tracing::info!("ended before it was ready");

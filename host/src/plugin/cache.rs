@@ -2,15 +2,18 @@
 //!
 //! An entry is found by what it was compiled from (the component's hash), and by what compiled it (wasmtime's version and
 //! settings, the machine's features). It is machine code that will run in this process, so it is only taken from a folder
-//! that nobody but this user can write to, and only whole. Where there is no such folder there is no cache.
+//! that nobody but this user and root can change, and only whole. That is asked each time ([`owned`]); where it is not so,
+//! nothing is taken from there, nor put there.
 
 mod functions;
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::SystemTime,
 };
 
@@ -18,11 +21,14 @@ use sha2::{Digest, Sha256 as Hasher};
 use wasmtime::{Engine, Result, component::Component};
 
 use super::file::Sha256;
+use crate::files::owned;
 pub(super) use functions::Functions;
 use functions::Unkept as UnkeptFunctions;
 
 /// What is kept; the least recently used go first.
 const ENTRY_LIMIT: usize = 64;
+/// A larger one is not read.
+const ENTRY_LIMIT_BYTES: usize = 1 << 30;
 const HASH_BYTES: usize = 32;
 
 /// A folder of compiled components.
@@ -46,14 +52,24 @@ impl Cache {
     }
 
     pub(super) fn in_folder(folder: Option<PathBuf>) -> Cache {
-        let folder = folder.filter(|folder| match own(folder) {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::debug!("compiled plugins are not kept in {}: {error}", folder.display());
-                false
-            }
-        });
         Cache { folder, functions: Arc::default() }
+    }
+
+    /// The folder, if there is one to be trusted. The first time that there is none is told.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        static IS_TOLD: AtomicBool = AtomicBool::new(false);
+        let folder = self.folder.as_ref()?;
+        let owned = owned::make(folder).and_then(|()| owned::check(folder));
+        if let Err(error) = &owned
+            && tracing::enabled!(tracing::Level::WARN)
+            && !IS_TOLD.swap(true, Relaxed)
+        {
+            tracing::warn!(
+                "compiled plugins are not kept in {}, so that each start compiles them: {error}",
+                folder.display()
+            );
+        }
+        owned.ok()
     }
 
     /// Where the engine is to look for functions.
@@ -70,7 +86,7 @@ impl Cache {
         bytes: &[u8],
         hash: Sha256,
     ) -> Result<(Component, Option<Unkept>)> {
-        let Some(folder) = &self.folder else { return Ok((Component::from_binary(engine, bytes)?, None)) };
+        let Some(folder) = self.folder() else { return Ok((Component::from_binary(engine, bytes)?, None)) };
         let path = folder.join(entry_name(engine, hash));
         if let Some(component) = load(engine, &path) {
             return Ok((component, None));
@@ -85,6 +101,10 @@ impl Cache {
 
 impl Unkept {
     pub(super) fn keep(self) {
+        // It may not be this user's any more.
+        if !self.path.parent().is_some_and(|folder| owned::check(folder).is_ok()) {
+            return;
+        }
         let component = self.component.serialize().map_err(io::Error::other);
         let component = component.and_then(|code| store(&self.path, &code));
         let functions = self.functions.map_or(Ok(()), |functions| functions.keep());
@@ -97,20 +117,14 @@ impl Unkept {
     }
 }
 
+/// Tells if compiled plugins are not kept. What was compiled before there was a log to tell it in is why.
+pub(crate) fn check() {
+    Cache::of_user().folder();
+}
+
 fn user_folder() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).filter(|path| path.is_absolute())
-}
-
-/// Makes the folder if there is none, and makes sure that it is this user's alone.
-fn own(folder: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let found = fs::symlink_metadata(folder)?;
-    let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
-    if is_ours && found.permissions().mode() & 0o022 == 0 {
-        return Ok(());
-    }
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, "others could write there"))
 }
 
 fn entry_name(engine: &Engine, hash: Sha256) -> String {
@@ -128,7 +142,7 @@ type SipHash = std::collections::hash_map::DefaultHasher;
 
 /// An entry is the hash of its content, and the content.
 fn read_whole(path: &Path) -> Option<Vec<u8>> {
-    let mut entry = fs::read(path).ok()?;
+    let mut entry = owned::read(path, ENTRY_LIMIT_BYTES).ok()?;
     let (hash, content) = entry.split_at_checked(HASH_BYTES)?;
     if Hasher::digest(content).as_slice() != hash {
         tracing::warn!("{} is damaged, and made anew", path.display());
@@ -144,7 +158,7 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
     let code = read_whole(path)?;
     #[expect(
         unsafe_code,
-        reason = "the code is wasmtime's own, from a folder that only this user can write to"
+        reason = "the code is wasmtime's own, from a folder that only this user and root can change"
     )]
     // SAFETY: what wasmtime asks for is that the bytes come from `Component::serialize`. They were written by `store`,
     // are whole, and nobody else could have put them there. Another version's are refused by wasmtime.
@@ -180,6 +194,8 @@ fn evict(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     const COMPONENT: &str =
@@ -211,15 +227,49 @@ mod tests {
         assert!(load(&engine, entry).is_some());
     }
 
-    /// Code from a folder that others can write to would be their code.
+    fn set_mode(folder: &Path, mode: u32) {
+        fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn exporting(name: &str) -> Vec<u8> {
+        wat::parse_str(format!("(component (core module $m) (export \"{name}\" (core module $m)))")).unwrap()
+    }
+
+    /// Code from a folder that others can change would be their code: also where they can change one above it, and also where
+    /// they could not when the process began.
     #[test]
-    fn a_folder_that_others_can_write_to_is_not_used() {
+    fn a_folder_that_others_can_change_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let cache = Cache::in_folder(Some(folder.path().to_owned()));
+        let above = folder.path().join("above");
+        let compiled = above.join("compiled");
+        let cache = Cache::in_folder(Some(compiled.clone()));
+        let engine = Engine::default();
+        let bytes = exporting("own");
+        let compile = || cache.compile(&engine, "p", &bytes, Sha256::of(&bytes)).unwrap();
+        compile().1.unwrap().keep();
+        let entry = fs::canonicalize(&compiled).unwrap().join(entry_name(&engine, Sha256::of(&bytes)));
+        let other = Component::from_binary(&engine, exporting("other")).unwrap();
+        store(&entry, &other.serialize().unwrap()).unwrap();
+        let is_taken = || compile().0.get_export_index(None, "other").is_some();
+        assert!(is_taken(), "what is there is what runs");
+        for open in [&above, &compiled] {
+            set_mode(open, 0o777);
+            assert!(!is_taken(), "{}", open.display());
+            set_mode(open, 0o700);
+        }
+        assert!(is_taken());
+    }
+
+    /// The former owner of what was given away may still have it open.
+    #[test]
+    fn what_was_compiled_is_not_put_where_others_can_change_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let compiled = folder.path().join("compiled");
+        let cache = Cache::in_folder(Some(compiled.clone()));
         let bytes = wat::parse_str(COMPONENT).unwrap();
         let (_, unkept) = cache.compile(&Engine::default(), "p", &bytes, Sha256::of(&bytes)).unwrap();
-        assert!(unkept.is_none());
-        assert_eq!(entries(folder.path()), Vec::<PathBuf>::new());
+        set_mode(&compiled, 0o777);
+        unkept.unwrap().keep();
+        assert_eq!(entries(&compiled), Vec::<PathBuf>::new());
     }
 }
