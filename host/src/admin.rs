@@ -1,19 +1,32 @@
-//! The admin endpoint: what runs, and an operator's requests to change it. HTTP and JSON, on an address of this machine's
-//! own unless the config says otherwise; it asks for no credentials.
+//! The admin endpoint: what runs, and an operator's requests to change it. HTTP and JSON: on an address of this machine's own
+//! unless the config says otherwise, for all to see; and on a Unix socket, for this user and root to change it.
 
+mod access;
 mod answer;
 mod guard;
 mod routes;
+mod socket;
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
+use access::Access;
+pub use access::AdminWays;
+use socket::Socket;
+
 use crate::{
-    config::{AdminConfig, AdminEndpoint},
+    config::{AdminConfig, AdminEndpoint, AdminSocket, AdminToken, Secret},
+    files,
     receiver::Running,
     server::{self, ServerSettings},
     swap::status::{Attempt, Reload, Status},
@@ -85,23 +98,33 @@ const STREAMS_LIMIT: u32 = 16;
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Of a token's file.
+const TOKEN_LIMIT_BYTES: usize = 4 << 10;
+
 /// Where operators will be answered. Bound before anything comes in: that its place is taken is known in time.
 #[derive(Debug)]
 pub struct Listening {
     /// As the config has it.
     endpoint: String,
     listeners: Vec<TcpListener>,
+    socket: Option<Socket>,
+    token: Option<Secret>,
 }
 
 /// Nowhere if it is turned off, or if no config asks for it and its usual place is taken, which is a warning. What a config
 /// asks for and cannot be had is an error.
 pub async fn listen(config: &AdminConfig) -> anyhow::Result<Listening> {
+    let token = token(config.token.as_ref()).await?;
     let endpoint = match &config.endpoint {
-        AdminEndpoint::Off => return Ok(Listening { endpoint: String::new(), listeners: Vec::new() }),
+        AdminEndpoint::Off => "",
         AdminEndpoint::Usual => AdminEndpoint::USUAL,
         AdminEndpoint::At(endpoint) => endpoint,
     };
-    let listeners = match server::listen(endpoint).await {
+    let listeners = match config.endpoint {
+        AdminEndpoint::Off => Ok(Vec::new()),
+        _ => server::listen(endpoint).await,
+    };
+    let listeners = match listeners {
         Ok(listeners) => listeners,
         Err(error) if config.endpoint == AdminEndpoint::Usual => {
             tracing::warn!(
@@ -112,12 +135,49 @@ pub async fn listen(config: &AdminConfig) -> anyhow::Result<Listening> {
         }
         Err(error) => return Err(error.context("service.admin.endpoint")),
     };
-    let listening = Listening { endpoint: endpoint.to_owned(), listeners };
+    let mut listening = Listening { endpoint: endpoint.to_owned(), listeners, socket: None, token };
     let addresses = listening.addresses().context("service.admin.endpoint")?;
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
-        tracing::warn!("other machines may reach the admin endpoint {endpoint}; it asks for no credentials");
+        tracing::warn!("other machines may see at the admin endpoint {endpoint} what runs");
     }
+    listening.socket = match &config.socket {
+        AdminSocket::Off => None,
+        AdminSocket::At(path) => Some(Socket::bind(path).await.context("service.admin.socket")?),
+        AdminSocket::Usual => match addresses.first() {
+            Some(address) => usual_socket(address.port(), listening.token.is_some()).await,
+            None => None,
+        },
+    };
     Ok(listening)
+}
+
+/// None, with a warning, if it cannot be had.
+async fn usual_socket(port: u16, has_token: bool) -> Option<Socket> {
+    let bound = match socket::usual_path(port) {
+        Ok(path) => Socket::bind(&path).await,
+        Err(error) => Err(error),
+    };
+    if let (Err(error), false) = (&bound, has_token) {
+        tracing::warn!(
+            "no socket for an operator's changes, which are refused: {error:#}; `service::admin::socket` says where else, \
+             or `service::admin::token_file` has them taken over TCP"
+        );
+    }
+    bound.ok()
+}
+
+async fn token(config: Option<&AdminToken>) -> anyhow::Result<Option<Secret>> {
+    let path = match config {
+        None => return Ok(None),
+        Some(AdminToken::Text(token)) => return Ok(Some(token.clone())),
+        Some(AdminToken::File(path)) => path.clone(),
+    };
+    let named = format!("service.admin.token_file: {}", path.display());
+    let text = files::in_time(move || files::read_text(&path, TOKEN_LIMIT_BYTES)).await;
+    let text = text.flatten().with_context(|| named.clone())?;
+    let token = text.lines().next().unwrap_or_default().trim();
+    anyhow::ensure!(!token.is_empty(), "{named}: its first line holds no token");
+    Ok(Some(Secret(token.to_owned())))
 }
 
 impl Listening {
@@ -125,11 +185,22 @@ impl Listening {
         self.listeners.iter().map(TcpListener::local_addr).collect()
     }
 
+    /// The socket that takes changes, if there is one.
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_ref().map(Socket::path)
+    }
+
     /// Answers, also those who have asked already, until `running.stop`.
     pub fn serve(self, operator: Arc<dyn Operator>, running: &Running) {
+        let path = self.socket().map(Path::to_owned);
+        let ways = AdminWays { socket: path.clone(), token: self.token.is_some() };
+        let routes = |access| routes::routes(operator.clone(), &self.endpoint, access, &ways);
+        let anyone = routes(Access::Anyone { token: self.token.clone(), socket: path });
         for listener in self.listeners {
-            let routes = routes::routes(operator.clone(), &self.endpoint);
-            server::serve(listener, None, routes, settings(), running);
+            server::serve(listener, None, anyone.clone(), settings(), running);
+        }
+        if let Some(socket) = self.socket {
+            socket.serve(routes(Access::Owner), running);
         }
     }
 }

@@ -25,7 +25,7 @@ mod scalar;
 pub mod telemetry;
 pub mod types;
 
-pub use admin::{AdminConfig, AdminEndpoint};
+pub use admin::{AdminConfig, AdminEndpoint, AdminSocket, AdminToken};
 pub use error::{ConfigError, Finding};
 pub use location::{KeyPath, Location};
 pub use node::Node;

@@ -1,29 +1,41 @@
-//! Keeps web pages out: a browser on this machine may reach the endpoint, whatever page it shows.
+//! Keeps out web pages, since a browser on this machine may reach the endpoint whatever page it shows, and changes of those who
+//! may only look.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
-    http::{Method, StatusCode, header, uri::Authority},
+    http::{StatusCode, header, uri::Authority},
     middleware::Next,
     response::Response,
 };
 
-use super::answer;
+use super::{access::Access, answer};
 
 /// A plugin may be large, and be compiled on a busy machine.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Refuses what a page may have sent, and what takes too long. The state is the host that the config names.
+/// Of one way to the endpoint.
+pub(super) struct Door {
+    /// That the config names.
+    pub(super) host: String,
+    pub(super) access: Access,
+}
+
+/// Refuses what a page may have sent, changes of those who may not make any, and what takes too long.
 ///
 /// A page's requests that change something carry its `Origin`. A page whose name is made to lead here after it was
 /// loaded (DNS rebinding) is of the same origin as we are, but its name is in `Host`.
-pub(super) async fn guard(State(host): State<Arc<str>>, request: Request, next: Next) -> Response {
-    if request.method() != Method::GET && request.headers().contains_key(header::ORIGIN) {
+pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let is_change = !request.method().is_safe();
+    if is_change && request.headers().contains_key(header::ORIGIN) {
         return answer::error(StatusCode::FORBIDDEN, "requests of web pages are refused");
     }
-    if !may_ask(&request, &host) {
+    if !may_ask(&request, &door.host) {
         let why = "the request is for another host: ask for an IP address, localhost, or the host of service.admin.endpoint";
+        return answer::error(StatusCode::FORBIDDEN, why);
+    }
+    if is_change && let Err(why) = door.access.check_change(request.headers()) {
         return answer::error(StatusCode::FORBIDDEN, why);
     }
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {

@@ -12,17 +12,29 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Operator, OperatorError, SwapRequest, answer, guard::guard};
+use super::{
+    AdminWays, Operator, OperatorError, SwapRequest,
+    access::Access,
+    answer,
+    guard::{Door, guard},
+};
 use crate::swap::status::{Attempt, Outcome, ReloadOutcome};
 
 const BODY_LIMIT_BYTES: usize = 64 << 10;
 
 type Asked = State<Arc<dyn Operator>>;
 
-pub(super) fn routes(operator: Arc<dyn Operator>, endpoint: &str) -> Router {
-    let host = endpoint.rsplit_once(':').map_or(endpoint, |(host, _)| host);
+pub(super) fn routes(
+    operator: Arc<dyn Operator>,
+    endpoint: &str,
+    access: Access,
+    ways: &AdminWays,
+) -> Router {
+    let host = endpoint.rsplit_once(':').map_or(endpoint, |(host, _)| host).to_owned();
+    let ways = ways.clone();
     Router::new()
         .route("/v1/status", get(status))
+        .route("/v1/admin", get(move || async move { answer::json(StatusCode::OK, &ways) }))
         .route("/v1/plugins/{name}/swap", post(swap))
         .route("/v1/plugins/{name}/rollback", post(rollback))
         .route("/v1/plugins/{name}/pause", post(pause))
@@ -32,7 +44,7 @@ pub(super) fn routes(operator: Arc<dyn Operator>, endpoint: &str) -> Router {
         .method_not_allowed_fallback(other_method)
         .with_state(operator)
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
-        .layer(middleware::from_fn_with_state(Arc::from(host), guard))
+        .layer(middleware::from_fn_with_state(Arc::new(Door { host, access }), guard))
 }
 
 async fn status(State(operator): Asked) -> Response {

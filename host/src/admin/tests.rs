@@ -7,8 +7,8 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream, UnixStream},
 };
 
 use super::*;
@@ -25,14 +25,47 @@ pub(crate) struct Recorded {
     pub(crate) reload: Reload,
 }
 
-/// Serves the operator on a free port, until the second is dropped.
-pub(crate) async fn served(operator: Arc<Recorded>) -> (SocketAddr, tokio_util::sync::DropGuard) {
-    let running = Running::default();
-    let config = AdminConfig { endpoint: AdminEndpoint::At("127.0.0.1:0".to_owned()) };
+/// What is served until this is dropped.
+pub(crate) struct Served {
+    _stop: tokio_util::sync::DropGuard,
+    folder: tempfile::TempDir,
+}
+
+impl Served {
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("admin.sock")
+    }
+
+    pub(crate) fn token_file(&self) -> PathBuf {
+        self.folder.path().join("token")
+    }
+}
+
+const TOKEN: &str = "a token";
+
+/// Serves the operator on a free port and a socket, until the second is dropped.
+pub(crate) async fn served(operator: Arc<Recorded>) -> (SocketAddr, Served) {
+    let (running, folder) = (Running::default(), tempfile::tempdir().unwrap());
+    let served = Served { _stop: running.stop.clone().drop_guard(), folder };
+    std::fs::write(served.token_file(), format!("{TOKEN}\n")).unwrap();
+    let config = AdminConfig {
+        socket: AdminSocket::At(served.socket()),
+        token: Some(AdminToken::File(served.token_file())),
+        ..at("127.0.0.1:0")
+    };
     let listening = listen(&config).await.unwrap();
     let address = listening.addresses().unwrap()[0];
     listening.serve(operator, &running);
-    (address, running.stop.drop_guard())
+    (address, served)
+}
+
+/// Where this process's user has a socket is none of a test's business.
+fn at(address: &str) -> AdminConfig {
+    AdminConfig {
+        endpoint: AdminEndpoint::At(address.to_owned()),
+        socket: AdminSocket::Off,
+        ..AdminConfig::default()
+    }
 }
 
 pub(crate) fn ago(seconds: u64) -> SystemTime {
@@ -168,14 +201,22 @@ impl Operator for Recorded {
     }
 }
 
-/// The status and the body of the answer to one request; `head` is its first line without the protocol, and headers.
+/// The status and the body of the answer to one request; `head` is its first line without the protocol, and headers. It
+/// shows the token, unless it shows another.
 async fn ask(address: SocketAddr, head: &[&str], body: &str) -> (u16, Value) {
+    let authorization = format!("authorization: Bearer {TOKEN}");
+    let shows_one = head.iter().any(|line| line.starts_with("authorization"));
+    let headers = if shows_one { head.to_vec() } else { [head, &[&authorization]].concat() };
+    let stream = TcpStream::connect(address).await.unwrap();
+    ask_by(stream, &headers, body).await
+}
+
+async fn ask_by(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &[&str], body: &str) -> (u16, Value) {
     let (first, headers) = head.split_first().unwrap();
     let mut request = format!("{first} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for header in headers {
         request += &format!("{header}\r\n");
     }
-    let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(format!("{request}\r\n{body}").as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -308,7 +349,7 @@ async fn requests_that_a_web_page_may_have_sent_are_refused() {
 #[tokio::test]
 async fn the_host_that_the_config_names_may_be_asked_for() {
     let operator: Arc<dyn Operator> = Arc::new(Recorded::new(None));
-    let routes = routes::routes(operator, "collector.internal:8899");
+    let routes = routes::routes(operator, "collector.internal:8899", Access::Owner, &AdminWays::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let running = Running::default();
@@ -320,14 +361,78 @@ async fn the_host_that_the_config_names_may_be_asked_for() {
 #[tokio::test]
 async fn a_place_that_is_taken_is_an_error_only_if_a_config_asks_for_it() {
     let (taken, _running) = served(Arc::new(Recorded::new(None))).await;
-    let config = AdminConfig { endpoint: AdminEndpoint::At(taken.to_string()) };
-    let shown = format!("{:#}", listen(&config).await.unwrap_err());
+    let shown = format!("{:#}", listen(&at(&taken.to_string())).await.unwrap_err());
     assert!(shown.starts_with(&format!("service.admin.endpoint: cannot listen on {taken}")), "{shown}");
     // Another process, or another test, may have the usual place too: either way it is taken the second time.
-    let first = listen(&AdminConfig::default()).await.unwrap();
+    let usual = AdminConfig { endpoint: AdminEndpoint::Usual, ..at("") };
+    let first = listen(&usual).await.unwrap();
     assert!(first.addresses().unwrap().len() <= 1);
-    let second = listen(&AdminConfig::default()).await.unwrap();
+    let second = listen(&usual).await.unwrap();
     assert_eq!(second.addresses().unwrap(), []);
-    let off = listen(&AdminConfig { endpoint: AdminEndpoint::Off }).await.unwrap();
-    assert_eq!(off.addresses().unwrap(), []);
+    let off = AdminConfig { endpoint: AdminEndpoint::Off, ..AdminConfig::default() };
+    let off = listen(&off).await.unwrap();
+    assert_eq!((off.addresses().unwrap(), off.socket()), (vec![], None), "nor is there a socket");
+}
+
+/// Any user of the machine reaches the endpoint, and a plugin that one of them brings in would have another's grants.
+#[tokio::test]
+async fn a_change_takes_the_token_or_the_socket_and_the_status_neither() {
+    let operator = Arc::new(Recorded::new(None));
+    let (address, served) = served(operator.clone()).await;
+    let changes = [
+        "POST /v1/plugins/redact/swap",
+        "POST /v1/plugins/redact/rollback",
+        "POST /v1/plugins/redact/pause",
+        "POST /v1/plugins/redact/resume",
+        "POST /v1/reload",
+    ];
+    let socket = served.socket();
+    let by_socket = format!("over the socket {}: `spanloom` finds it by itself", socket.display());
+    for change in changes {
+        for (shown, why) in [
+            ("authorization: Basic YTpi", by_socket.as_str()),
+            ("authorization: Bearer another", "the token is not the one of `service.admin.token`"),
+            ("authorization: Bearer a toke", "the token is not the one of `service.admin.token`"),
+        ] {
+            let (code, answer) = ask(address, &[change, LOCAL, shown], "").await;
+            let error = answer["error"].as_str().unwrap();
+            assert!(code == 403 && error.contains(why), "{change}: {code} {error}");
+        }
+        assert_eq!(operator.asked(), [""; 0], "{change}");
+        let stream = UnixStream::connect(&socket).await.unwrap();
+        let (code, _) = ask_by(stream, &[change, LOCAL], "").await;
+        assert_ne!(code, 403, "{change}");
+        assert_eq!(operator.asked().len(), 1, "{change}");
+    }
+    let nothing_shown = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask_by(nothing_shown, &["GET /v1/status", LOCAL], "").await.0, 200);
+    let (_, ways) = ask(address, &["GET /v1/admin", LOCAL], "").await;
+    assert_eq!(ways, json!({"socket": socket, "token": true}));
+}
+
+/// Where nobody may change anything over TCP, the answer says how that is had.
+#[tokio::test]
+async fn without_a_token_no_change_is_taken_over_tcp() {
+    let (operator, running) = (Arc::new(Recorded::new(None)), Running::default());
+    let listening = listen(&at("127.0.0.1:0")).await.unwrap();
+    let address = listening.addresses().unwrap()[0];
+    listening.serve(operator.clone(), &running);
+    let (code, answer) = ask(address, &["POST /v1/reload", LOCAL], "").await;
+    let expected = "changes are not taken from just anyone: set `service.admin.token_file`, and send that token as \
+                    `Authorization: Bearer …`";
+    assert_eq!((code, answer), (403, json!({"error": expected})));
+    assert_eq!(operator.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_tokens_file_that_cannot_be_had_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (empty, missing) = (folder.path().join("empty"), folder.path().join("missing"));
+    std::fs::write(&empty, "\n").unwrap();
+    for (path, why) in [(&empty, "its first line holds no token"), (&missing, "No such file")] {
+        let config = AdminConfig { token: Some(AdminToken::File(path.clone())), ..at("127.0.0.1:0") };
+        let error = format!("{:#}", listen(&config).await.unwrap_err());
+        let named = format!("service.admin.token_file: {}: ", path.display());
+        assert!(error.starts_with(&named) && error.contains(why), "{error}");
+    }
 }

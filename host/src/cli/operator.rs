@@ -1,6 +1,10 @@
 //! Asks a Spanloom that runs, at its admin endpoint.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,22 +13,32 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Exit, Terminal};
 use crate::{
-    admin::{ErrorAnswer, SwapRequest},
+    admin::{AdminWays, ErrorAnswer, SwapRequest},
     config::AdminEndpoint,
+    files,
     swap::status::{Attempt, Reload, Status},
 };
 
 /// Whom a command asks.
 #[derive(Clone, Debug, Args)]
 pub struct AdminArgs {
-    /// The admin endpoint of the Spanloom that runs (service.admin.endpoint of its config): HOST:PORT, or a URL.
+    /// The Spanloom that runs: HOST:PORT or the URL of its service.admin.endpoint, or the path of its
+    /// service.admin.socket.
     #[arg(long, value_name = "ADDRESS", default_value = AdminEndpoint::USUAL)]
     pub admin: String,
+
+    /// The file that service.admin.token_file names: to change what another user, or another machine, runs.
+    #[arg(long, value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
 }
 
 pub(super) struct Client {
     http: reqwest::Client,
     endpoint: Url,
+    /// By which it asks, if it does not by TCP.
+    socket: Option<PathBuf>,
+    /// Shown with each request.
+    token: Option<String>,
 }
 
 /// Why there is no answer, or not the one that was asked for.
@@ -40,6 +54,13 @@ pub(super) enum ClientError {
          help: `service.admin.endpoint` of its config says where that is; name it with --admin"
     )]
     Stranger { endpoint: Url, what: String },
+    #[error(
+        "the socket that takes changes, {}, cannot be opened ({why})\n\
+         help: the user that runs Spanloom may, and root, and where it runs in a container only in there; from elsewhere, \
+         set `service.admin.token_file` in its config and name that file with --admin-token-file",
+        socket.display()
+    )]
+    NoSocket { socket: PathBuf, why: String },
     /// In its own words.
     #[error("{0}")]
     Refused(String),
@@ -49,29 +70,66 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than the endpoint itself waits.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(130);
+const TOKEN_LIMIT_BYTES: usize = 4 << 10;
 const ANSWER_LIMIT_BYTES: usize = 16 << 20;
 
 impl AdminArgs {
     pub(super) fn client(&self) -> anyhow::Result<Client> {
+        let path = self.admin.strip_prefix("unix:").unwrap_or(&self.admin);
+        if path.starts_with('/') && !path.starts_with("//") {
+            return Client::of_socket(Path::new(path));
+        }
         let is_url = self.admin.contains("://");
         let url = if is_url { self.admin.clone() } else { format!("http://{}", self.admin) };
         let endpoint = Url::parse(&url).with_context(|| format!("--admin {}", self.admin))?;
         anyhow::ensure!(
             matches!(endpoint.scheme(), "http" | "https"),
-            "--admin {} is no HOST:PORT",
+            "--admin {} is no HOST:PORT, nor the path of a socket",
             self.admin
         );
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .context("the client's settings cannot be used")?;
-        Ok(Client { http, endpoint })
+        let http = http().build().context("the client's settings cannot be used")?;
+        let token = self.admin_token_file.as_ref().map(|path| token(path)).transpose()?;
+        Ok(Client { http, endpoint, socket: None, token })
     }
 }
 
+/// The first line of the file.
+fn token(path: &Path) -> anyhow::Result<String> {
+    let named = || format!("--admin-token-file {}", path.display());
+    let text = files::read_text(path, TOKEN_LIMIT_BYTES).with_context(named)?;
+    let token = text.lines().next().unwrap_or_default().trim();
+    anyhow::ensure!(!token.is_empty(), "{}: its first line holds no token", named());
+    Ok(token.to_owned())
+}
+
+fn http() -> reqwest::ClientBuilder {
+    let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT);
+    http.redirect(redirect::Policy::none()).no_proxy()
+}
+
 impl Client {
+    fn of_socket(path: &Path) -> anyhow::Result<Client> {
+        let http = http().unix_socket(path).build().context("the client's settings cannot be used")?;
+        let endpoint = Url::parse("http://localhost/").context("a URL")?;
+        Ok(Client { http, endpoint, socket: Some(path.to_owned()), token: None })
+    }
+
+    /// Asks where changes are taken, unless that is known. Where no way is told, what refuses the change says why.
+    async fn for_changes(&self) -> Result<Option<Client>, ClientError> {
+        if self.socket.is_some() || self.token.is_some() {
+            return Ok(None);
+        }
+        let ways = self.ask::<AdminWays>(Method::GET, &["admin"], None::<&()>, STATUS_TIMEOUT).await;
+        let socket = match ways {
+            Ok(ways) => ways.socket,
+            // An older one takes changes where it tells what runs.
+            Err(ClientError::Refused(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let client = socket.map(|socket| Client::of_socket(&socket)).transpose();
+        client.map_err(|error| ClientError::Refused(format!("{error:#}")))
+    }
+
     pub(super) async fn status(&self) -> Result<Status, ClientError> {
         self.ask(Method::GET, &["status"], None::<&()>, STATUS_TIMEOUT).await
     }
@@ -98,7 +156,8 @@ impl Client {
     }
 
     async fn change<T: DeserializeOwned>(&self, path: &[&str], body: &SwapRequest) -> Result<T, ClientError> {
-        self.ask(Method::POST, path, Some(body), CHANGE_TIMEOUT).await
+        let other = self.for_changes().await?;
+        other.as_ref().unwrap_or(self).ask(Method::POST, path, Some(body), CHANGE_TIMEOUT).await
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -113,6 +172,9 @@ impl Client {
             segments.pop_if_empty().push("v1").extend(path);
         }
         let mut request = self.http.request(method, url).timeout(timeout);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
         if let Some(body) = body {
             // A path that is no text has no place in JSON.
             let body = serde_json::to_vec(body).map_err(|error| ClientError::Refused(error.to_string()))?;
@@ -144,7 +206,10 @@ impl Client {
     fn unreachable(&self, error: &reqwest::Error) -> ClientError {
         let why =
             if error.is_timeout() { "it took too long".to_owned() } else { innermost(error).to_string() };
-        ClientError::Unreachable { endpoint: self.endpoint.clone(), why }
+        match &self.socket {
+            Some(socket) => ClientError::NoSocket { socket: socket.clone(), why },
+            None => ClientError::Unreachable { endpoint: self.endpoint.clone(), why },
+        }
     }
 
     fn stranger(&self, what: String) -> ClientError {

@@ -1,14 +1,47 @@
 //! `service.admin`: where operators ask what runs, and have it changed. Ours, not the Collector's.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Deserializer, de::Visitor};
 
+use super::Secret;
+
 /// `service.admin`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(try_from = "Keys")]
 pub struct AdminConfig {
     pub endpoint: AdminEndpoint,
+    pub socket: AdminSocket,
+    pub token: Option<AdminToken>,
+}
+
+/// What stands in the config.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Keys {
+    endpoint: AdminEndpoint,
+    socket: AdminSocket,
+    token: Option<Secret>,
+    token_file: Option<PathBuf>,
+}
+
+/// Whoever shows it over TCP may change what runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminToken {
+    Text(Secret),
+    /// Its first line. Read when the process starts.
+    File(PathBuf),
+}
+
+/// The Unix socket that takes changes from this user and from root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AdminSocket {
+    /// In a folder of this user's own, under a name made of the endpoint's port; none where there is no endpoint.
+    #[default]
+    Usual,
+    At(PathBuf),
+    /// `none`, or nothing.
+    Off,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +58,30 @@ pub enum AdminEndpoint {
 impl AdminEndpoint {
     /// This machine's own address.
     pub const USUAL: &'static str = "127.0.0.1:8899";
+}
+
+impl TryFrom<Keys> for AdminConfig {
+    type Error = &'static str;
+
+    fn try_from(keys: Keys) -> Result<AdminConfig, &'static str> {
+        let Keys { endpoint, socket, token, token_file } = keys;
+        let token = match (token, token_file) {
+            (Some(_), Some(_)) => return Err("give one of `token` and `token_file`"),
+            (Some(token), None) if token.0.trim().is_empty() => return Err("`token` is empty"),
+            (Some(token), None) => Some(AdminToken::Text(token)),
+            (None, file) => file.map(AdminToken::File),
+        };
+        Ok(AdminConfig { endpoint, socket, token })
+    }
+}
+
+impl<'de> Deserialize<'de> for AdminSocket {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<AdminSocket, D::Error> {
+        Ok(match Option::<String>::deserialize(from)?.as_deref() {
+            None | Some("none" | "") => AdminSocket::Off,
+            Some(path) => AdminSocket::At(path.into()),
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for AdminEndpoint {
@@ -85,7 +142,38 @@ mod tests {
             ("service: { admin: { endpoint: ':8899' } }", at(":8899")),
         ];
         for (yaml, expected) in cases {
-            assert_eq!(read(yaml), (AdminConfig { endpoint: expected }, Vec::new()), "{yaml}");
+            let expected = AdminConfig { endpoint: expected, ..AdminConfig::default() };
+            assert_eq!(read(yaml), (expected, Vec::new()), "{yaml}");
+        }
+    }
+
+    #[test]
+    fn a_socket_and_a_token_are_optional() {
+        let cases = [
+            ("socket: none", AdminConfig { socket: AdminSocket::Off, ..AdminConfig::default() }),
+            ("socket:", AdminConfig { socket: AdminSocket::Off, ..AdminConfig::default() }),
+            (
+                "socket: /run/a.sock",
+                AdminConfig { socket: AdminSocket::At("/run/a.sock".into()), ..AdminConfig::default() },
+            ),
+            (
+                "token: abc",
+                AdminConfig {
+                    token: Some(AdminToken::Text(Secret("abc".to_owned()))),
+                    ..AdminConfig::default()
+                },
+            ),
+            (
+                "token_file: /run/token",
+                AdminConfig { token: Some(AdminToken::File("/run/token".into())), ..AdminConfig::default() },
+            ),
+        ];
+        for (keys, expected) in cases {
+            assert_eq!(
+                read(&format!("service: {{ admin: {{ {keys} }} }}")),
+                (expected, Vec::new()),
+                "{keys}"
+            );
         }
     }
 
@@ -99,6 +187,8 @@ mod tests {
             ("endpoint: 'a:65536'", "\"a:65536\" is not host:port; write it as `127.0.0.1:8899`, or `none`"),
             ("endpoint: 8899", "expected an address such as `127.0.0.1:8899`, or `none`, found `8899`"),
             ("endpont: none", "unknown key `endpont`"),
+            ("token: a, token_file: b", "give one of `token` and `token_file`"),
+            ("token: ''", "`token` is empty"),
         ];
         for (keys, expected) in cases {
             let (_, findings) = read(&format!("service: {{ admin: {{ {keys} }} }}"));

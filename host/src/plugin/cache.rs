@@ -248,7 +248,7 @@ mod tests {
         let compile = || cache.compile(&engine, "p", &bytes, Sha256::of(&bytes)).unwrap();
         compile().1.unwrap().keep();
         let entry = fs::canonicalize(&compiled).unwrap().join(entry_name(&engine, Sha256::of(&bytes)));
-        let other = Component::from_binary(&engine, exporting("other")).unwrap();
+        let other = Component::from_binary(&engine, &exporting("other")).unwrap();
         store(&entry, &other.serialize().unwrap()).unwrap();
         let is_taken = || compile().0.get_export_index(None, "other").is_some();
         assert!(is_taken(), "what is there is what runs");

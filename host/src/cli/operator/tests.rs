@@ -209,9 +209,37 @@ async fn what_answers_and_is_not_the_endpoint_is_called_so() {
     }
 }
 
+/// The socket is found by itself; it may be named, and the token shown instead.
+#[tokio::test]
+async fn a_change_goes_by_the_socket_or_with_the_token() {
+    let operator = Arc::new(Recorded::new(None));
+    let (address, served) = served(operator.clone()).await;
+    let (address, socket) = (address.to_string(), served.socket());
+    let (socket, token) = (socket.to_str().unwrap(), served.token_file());
+    let with_token = ["plugin", "pause", "redact", "--admin-token-file", token.to_str().unwrap()];
+    let cases = [
+        (address.as_str(), &["plugin", "pause", "redact"][..]),
+        (socket, &["plugin", "pause", "redact"]),
+        (&format!("unix:{socket}"), &["plugin", "pause", "redact"]),
+        (&address, &with_token),
+    ];
+    for (admin, command) in cases {
+        let (exit, _, err) = run(admin, command).await;
+        assert_eq!((exit, err.as_str()), (Exit::Done, ""), "{admin} {command:?}");
+        assert_eq!(operator.asked(), ["pause redact"]);
+    }
+    let (exit, shown, _) = run(socket, &["status"]).await;
+    assert!(exit == Exit::Done && shown.contains("redact"), "{shown}");
+    std::fs::remove_file(socket).unwrap();
+    let (exit, _, err) = run(&address, &["reload"]).await;
+    let expected = format!("error: the socket that takes changes, {socket}, cannot be opened (No such file");
+    assert!(exit == Exit::Failed && err.starts_with(&expected), "{err}");
+    assert_eq!(operator.asked(), [""; 0]);
+}
+
 #[tokio::test]
 async fn an_address_that_is_none_is_named() {
-    for address in ["", "http://", "unix:///run/a.sock", "a b"] {
+    for address in ["", "http://", "unix://run/a.sock", "a b"] {
         let cli = Cli::try_parse_from(["spanloom", "status", "--admin", address]).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut terminal = Terminal { out: &mut out, err: &mut err, colour: false, colour_out: false };

@@ -1,0 +1,71 @@
+//! Who may change what runs. Anyone who reaches the endpoint may see it.
+
+use std::path::PathBuf;
+
+use axum::http::{HeaderMap, header};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+
+use crate::config::Secret;
+
+/// The body of `GET /v1/admin`: how changes are taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminWays {
+    /// The Unix socket that takes changes from the user that runs this process, and from root.
+    pub socket: Option<PathBuf>,
+    /// Whether changes are taken from anyone who shows the token.
+    pub token: bool,
+}
+
+/// By which way a request came, and so what it may.
+#[derive(Clone, Debug)]
+pub(super) enum Access {
+    /// Nobody else can open the socket.
+    Owner,
+    Anyone {
+        /// Which makes an owner of anyone.
+        token: Option<Secret>,
+        /// Where owners are told to go.
+        socket: Option<PathBuf>,
+    },
+}
+
+impl Access {
+    /// # Errors
+    /// Why it may not change anything, and what to do.
+    pub(super) fn check_change(&self, headers: &HeaderMap) -> Result<(), String> {
+        let Access::Anyone { token, socket } = self else { return Ok(()) };
+        match (token, presented(headers)) {
+            (Some(token), Some(shown)) if bool::from(token.0.as_bytes().ct_eq(shown)) => Ok(()),
+            (Some(_), Some(_)) => {
+                Err("the token is not the one of `service.admin.token` or `token_file`".to_owned())
+            }
+            (token, _) => Err(refusal(token.is_some(), socket.as_ref())),
+        }
+    }
+}
+
+fn refusal(has_token: bool, socket: Option<&PathBuf>) -> String {
+    let by_token = match has_token {
+        true => {
+            "send the token of `service.admin.token` or `token_file` as `Authorization: Bearer …` \
+                 (`spanloom … --admin-token-file FILE`)"
+        }
+        false => "set `service.admin.token_file`, and send that token as `Authorization: Bearer …`",
+    };
+    match socket {
+        Some(socket) => format!(
+            "changes are taken from the user that runs Spanloom and from root, over the socket {}: `spanloom` finds it \
+             by itself; from anywhere else, {by_token}",
+            socket.display()
+        ),
+        None => format!("changes are not taken from just anyone: {by_token}"),
+    }
+}
+
+fn presented(headers: &HeaderMap) -> Option<&[u8]> {
+    let (scheme, rest) = headers.get(header::AUTHORIZATION)?.as_bytes().split_at_checked(BEARER.len())?;
+    scheme.eq_ignore_ascii_case(BEARER).then_some(rest)
+}
+
+const BEARER: &[u8] = b"Bearer ";

@@ -1,0 +1,211 @@
+//! The Unix socket that changes come by: only this user and root can open it.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+use super::{CONNECTIONS_LIMIT, SILENCE_TIMEOUT};
+use crate::{files::owned, receiver::Running};
+
+/// A connection makes one request, which takes at most as long as the guard lets it, and its answer is read.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(150);
+/// Between two attempts to accept, when there is no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A socket that is listened on. Its file goes when this does.
+#[derive(Debug)]
+pub(super) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+/// Where the socket of a process is whose TCP endpoint has this port: in the first of the folders that can be made this user's
+/// own. So processes beside one another have one each, and a process finds its own name again after a restart.
+///
+/// # Errors
+/// When there is no such folder.
+pub(super) fn usual_path(port: u16) -> anyhow::Result<PathBuf> {
+    let mut why = Vec::new();
+    for folder in folders(&|name| env::var_os(name), rustix::process::geteuid().as_raw()) {
+        match owned::make(&folder).and_then(|()| owned::check(&folder)) {
+            Ok(folder) => return Ok(folder.join(format!("admin-{port}.sock"))),
+            Err(error) => why.push(format!("{}: {error}", folder.display())),
+        }
+    }
+    anyhow::bail!("no folder of this user's own: {}", why.join("; "))
+}
+
+/// What systemd made for this service (`RuntimeDirectory=`), what it made for this user, and what anyone has.
+fn folders(env: &dyn Fn(&str) -> Option<OsString>, uid: u32) -> Vec<PathBuf> {
+    let set = |name| env(name).filter(|value| !value.is_empty());
+    // There may be several.
+    let of_service = set("RUNTIME_DIRECTORY").and_then(|folders| env::split_paths(&folders).next());
+    let of_user = set("XDG_RUNTIME_DIR").map(|folder| PathBuf::from(folder).join("spanloom"));
+    let of_root = (uid == 0).then(|| PathBuf::from("/run/spanloom"));
+    let temporary = env::temp_dir().join(format!("spanloom-{uid}"));
+    let folders = [of_service, of_user, of_root, Some(temporary)];
+    folders.into_iter().flatten().filter(|folder| folder.is_absolute()).collect()
+}
+
+impl Socket {
+    /// Listens at this path. The socket of a process that has ended makes way.
+    ///
+    /// # Errors
+    /// Also when a process listens there, or there is something else.
+    pub(super) async fn bind(path: &Path) -> anyhow::Result<Socket> {
+        let path = std::path::absolute(path)?;
+        let taken = || format!("cannot listen on {}", path.display());
+        make_sure_that_it_is_free(&path).await.with_context(taken)?;
+        Socket::put(&path).with_context(taken)
+    }
+
+    /// Made where nobody else can see it, and then renamed: from when it is there it is only this user's.
+    fn put(path: &Path) -> io::Result<Socket> {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let beside = tempfile::Builder::new().prefix(".").rand_bytes(6).tempdir_in(folder)?;
+        let bound = beside.path().join("s");
+        let listener = UnixListener::bind(&bound)?;
+        fs::set_permissions(&bound, fs::Permissions::from_mode(0o600))?;
+        let found = fs::symlink_metadata(&bound)?;
+        fs::rename(&bound, path)?;
+        Ok(Socket { listener, path: path.to_owned(), inode: (found.dev(), found.ino()) })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Answers until `running.stop`.
+    pub(super) fn serve(self, routes: Router, running: &Running) {
+        let (stop, tasks) = (running.stop.clone(), running.tasks.clone());
+        let serving = async move {
+            let slots = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
+            while let Ok(slot) = slots.clone().acquire_owned().await {
+                let Ok((stream, _)) = self.listener.accept().await else {
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                };
+                let answering = stop.clone().run_until_cancelled_owned(answer(stream, routes.clone()));
+                tasks.spawn(async move {
+                    let _ = timeout(CONNECTION_TIMEOUT, answering).await;
+                    drop(slot);
+                });
+            }
+        };
+        running.tasks.spawn(running.stop.clone().run_until_cancelled_owned(serving));
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Another process may have put its own there by now.
+        let found = fs::symlink_metadata(&self.path).map(|found| (found.dev(), found.ino()));
+        if found.is_ok_and(|found| found == self.inode) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+async fn answer(stream: UnixStream, routes: Router) {
+    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
+    http.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE_TIMEOUT).keep_alive(false);
+    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    if let Err(error) = connection.await {
+        tracing::debug!(error, "a connection to the admin socket ended");
+    }
+}
+
+async fn make_sure_that_it_is_free(path: &Path) -> io::Result<()> {
+    let other = |why: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, why));
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if !found.file_type().is_socket() => other("there is a file that is no socket"),
+        Ok(_) => match UnixStream::connect(path).await {
+            // Whoever made it has ended.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => other("another process listens there"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_the_services_or_the_users_own() {
+        let env = |name: &str| match name {
+            "RUNTIME_DIRECTORY" => Some("/run/collector:/run/other".into()),
+            "XDG_RUNTIME_DIR" => Some("/run/user/7".into()),
+            _ => None,
+        };
+        let temporary = env::temp_dir().join("spanloom-7");
+        assert_eq!(
+            folders(&env, 7),
+            [Path::new("/run/collector"), Path::new("/run/user/7/spanloom"), &temporary]
+        );
+        assert_eq!(folders(&|_| Some("".into()), 7), [temporary]);
+        assert_eq!(folders(&|_| None, 0)[0], Path::new("/run/spanloom"));
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_this_users_alone_and_goes_with_its_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        let socket = Socket::bind(&path).await.unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        drop(socket);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    /// One that was killed leaves its socket behind.
+    #[tokio::test]
+    async fn the_socket_of_a_process_that_has_ended_makes_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let socket = Socket::bind(&path).await.unwrap();
+        UnixStream::connect(&path).await.unwrap();
+        drop(socket);
+    }
+
+    #[tokio::test]
+    async fn what_is_in_use_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, file) = (folder.path().join("a.sock"), folder.path().join("file"));
+        let first = Socket::bind(&path).await.unwrap();
+        fs::write(&file, "text").unwrap();
+        for (path, why) in [(&path, "another process listens there"), (&file, "a file that is no socket")] {
+            let error = format!("{:#}", Socket::bind(path).await.unwrap_err());
+            assert!(error.starts_with(&format!("cannot listen on {}: ", path.display())), "{error}");
+            assert!(error.ends_with(why), "{error}");
+        }
+        // It takes away its own only.
+        drop(std::os::unix::net::UnixListener::bind(folder.path().join("b.sock")).unwrap());
+        fs::rename(folder.path().join("b.sock"), &path).unwrap();
+        drop(first);
+        assert!(path.exists());
+    }
+}
