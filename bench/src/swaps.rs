@@ -22,6 +22,7 @@ const SIZES: [(&str, &str, usize); 2] =
 /// A swap is no race: slowness on a busy machine is not the plugin's. What waits at the exporter would be waited for.
 const SETTINGS: RigSettings<'static> = RigSettings {
     plugin: NOT_FOR_SLOWNESS,
+    args: &[],
     queue: "queue_size: 16",
     grown: None,
     concurrency: Concurrency::Stateless,

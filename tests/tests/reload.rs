@@ -14,7 +14,7 @@ use std::{
 
 use rustix::process::Signal as ProcessSignal;
 use spanloom_tests::{
-    Sink, Spanloom,
+    Sink, Spanloom, command,
     guests::built,
     otlp::{
         self, Signal,
@@ -286,4 +286,40 @@ async fn an_exporter_that_listens_can_be_changed() {
     send().await;
     assert_eq!(series(&scrape(another).await), 2);
     spanloom.finish().await;
+}
+
+/// A pipe that nobody writes to, as a network mount that is gone. What reads it is given up, and others are not kept waiting
+/// for good: not the next reload, nor whoever ends the process.
+#[tokio::test]
+async fn a_file_of_the_config_that_does_not_answer_is_given_up() {
+    let sink = Sink::start().await;
+    let text = format!(
+        "receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", headers: {{note: \"${{file:./note}}\"}}}}\n\
+         service:\n  pipelines:\n    traces: {{receivers: [otlp], exporters: [otlp_grpc]}}\n",
+        sink.address
+    );
+    let file = ConfigFile::new(&text);
+    let note = file.path.with_file_name("note");
+    fs::write(&note, "one").expect("a note");
+    let mut spanloom = Spanloom::start_file(&file.path).await;
+    let admin = spanloom.admin.to_string();
+    let reload = ["reload", "--admin", &admin];
+    let pipe = || {
+        fs::remove_file(&note).expect("removed");
+        assert!(std::process::Command::new("mkfifo").arg(&note).status().expect("mkfifo").success());
+    };
+    pipe();
+    let ended = command::spanloom(&reload).await;
+    let why = "the config cannot be read: the file system did not answer within 10 s";
+    assert!(ended.code == 1 && ended.stderr.contains(why), "{ended:?}");
+    fs::remove_file(&note).expect("removed");
+    fs::write(&note, "two").expect("a note");
+    let ended = command::spanloom(&reload).await;
+    assert!(ended.code == 0 && ended.stdout.contains("otlp_grpc"), "{ended:?}");
+    pipe();
+    spanloom.signal(ProcessSignal::HUP);
+    spanloom.signal(ProcessSignal::TERM);
+    let status = spanloom.exit().await;
+    assert!(status.success(), "{status}:\n{}", spanloom.output());
 }

@@ -39,6 +39,8 @@ pub struct Rig {
 pub struct RigSettings<'a> {
     /// More keys of the plugin, as YAML in one line: `swap: {probation: 0s}`.
     pub plugin: &'a str,
+    /// More arguments of the command.
+    pub args: &'a [&'a str],
     /// More keys of the exporter's queue.
     pub queue: &'a str,
     /// Each version is made so long by code of this component of `target/plugins`.
@@ -60,7 +62,7 @@ pub const NOT_FOR_SLOWNESS: &str = "swap: {max_slowdown: 1000}";
 impl Default for RigSettings<'_> {
     fn default() -> Self {
         let concurrency = Concurrency::default();
-        RigSettings { plugin: NOT_FOR_SLOWNESS, queue: "", grown: None, concurrency }
+        RigSettings { plugin: NOT_FOR_SLOWNESS, args: &[], queue: "", grown: None, concurrency }
     }
 }
 
@@ -82,7 +84,7 @@ impl Rig {
         // Compiled versions are kept by user, and so many here would push out that user's own.
         let cache = folder.path().join("cache");
         let cache = [("XDG_CACHE_HOME", cache.to_str().expect("UTF-8"))];
-        let spanloom = Spanloom::start_file_with(&config, &[], &cache).await;
+        let spanloom = Spanloom::start_file_with(&config, settings.args, &cache).await;
         Some(Rig { spanloom, marker, folder, arrivals, _sink: sink, walk: vec![0] })
     }
 

@@ -1,6 +1,6 @@
 //! A new version beside the one that runs: with a share of the batches, or with copies.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use spanloom_tests::swap::{Broken, Load, Mode, Rig, RigSettings, Sent, Step};
 use tokio::time::sleep;
@@ -54,6 +54,33 @@ async fn a_canary_that_fails_goes_and_does_not_come_back() {
     assert!(rig.arrivals().marked(1) > 0, "it had no batch");
     rig.passes(0).await;
     assert_eq!(rig.operator().status().await["version"], "1.0.0");
+    finish(rig, &load.stop().await).await;
+}
+
+/// An operator's file takes the place of the configured one when the canary has proved itself, and not before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_of_a_canary_is_what_the_next_start_runs_once_it_is_kept() {
+    let settings = RigSettings { plugin: CANARY, ..RigSettings::default() };
+    let Some(rig) = Rig::start(settings).await else { return };
+    let load = Load::start(&rig.ways(3, 0), 5).await;
+    let admin = rig.spanloom.admin.to_string();
+    let swap = async |bytes: &[u8]| {
+        let file = rig.folder().join("new.wasm");
+        fs::write(&file, bytes).expect("a file");
+        let file = file.to_str().expect("UTF-8");
+        let ended =
+            spanloom_tests::command::spanloom(&["plugin", "swap", "marker", file, "--admin", &admin]).await;
+        assert!(ended.code == 0 && ended.stdout.starts_with("canary: "), "{ended:?}");
+    };
+    let installed = || fs::read(rig.path()).expect("the file");
+    let before = rig.operator().last().await;
+    swap(&Broken::Plugin(Mode::TrapsLater).file(&rig.marker, 1)).await;
+    rig.operator().attempt_after(&before, "rolled_back").await;
+    assert!(installed() == rig.version(0), "what failed is not what the next start runs");
+    swap(&rig.version(2)).await;
+    assert!(installed() == rig.version(0), "nor is what is on trial");
+    rig.spanloom.wait_for_output("swapped plugin=\"marker\" version=\"1.0.2\"").await;
+    assert!(installed() == rig.version(2));
     finish(rig, &load.stop().await).await;
 }
 

@@ -3,15 +3,18 @@
 use std::{
     fs::{self, File},
     io::Write as _,
+    num::NonZeroI32,
     time::{Duration, Instant},
 };
 
 use rustix::process::Signal as Kill;
 use spanloom_tests::{
     Sink, Spanloom, command,
-    guests::component,
+    guests::{built, component},
     otlp::{self, Signal, client::GrpcClient, payload},
-    swap::{Load, Mode, NOT_FOR_SLOWNESS, Rig, RigSettings, Step, VERSION_KEY, move_into_place, stamp},
+    swap::{
+        Load, Mode, NOT_FOR_SLOWNESS, Rig, RigSettings, Step, VERSION_KEY, grown, move_into_place, stamp,
+    },
 };
 use tempfile::TempDir;
 
@@ -117,6 +120,43 @@ async fn a_process_that_is_told_to_end_while_it_swaps_delivers_what_it_has() {
         let wrong = rig.arrivals().check(&spans, 5, &[0, 1, 2]);
         assert!(wrong.is_empty(), "{wrong:#?}\n{}", rig.spanloom.output());
     }
+}
+
+/// A large version takes seconds to compile: the process is told to end once it has begun to, and does not wait for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_told_to_end_while_it_compiles_ends_before_the_version_is_compiled() {
+    let Some(other) = built("builtin-prometheus.wasm") else { return };
+    let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
+    let large = grown(&rig.version(1), &fs::read(other).expect("the component"), LARGE_BYTES);
+    let pid = rig.spanloom.pid().as_raw_nonzero();
+    let Some(before) = compilers_ticks(pid) else { return rig.finish(&[]).await };
+    rig.put(&large);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while compilers_ticks(pid).is_some_and(|ticks| ticks < before + COMPILING_TICKS) {
+        assert!(Instant::now() < deadline, "it does not compile:\n{}", rig.spanloom.output());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    rig.spanloom.signal(Kill::TERM);
+    let status = rig.spanloom.exit().await;
+    let output = rig.spanloom.output();
+    assert!(status.success() && output.contains("drained"), "{status}:\n{output}");
+    assert!(!output.contains(SWAPPED) && !output.contains("rejected"), "{output}");
+}
+
+const LARGE_BYTES: usize = 6 << 20;
+/// Of a hundredth of a second: no small version takes so long.
+const COMPILING_TICKS: u64 = 20;
+
+/// What the threads that compile have used of the processor; none where there is no procfs.
+fn compilers_ticks(pid: NonZeroI32) -> Option<u64> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
+    let stats = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    // Behind the name, the twelfth and thirteenth field: user's and system's time.
+    let ticks = stats.filter(|stat| stat.contains("(plugin-compiler")).filter_map(|stat| {
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+    });
+    Some(ticks.sum())
 }
 
 /// The version that the file is, which is one of those until now.

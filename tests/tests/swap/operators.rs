@@ -1,9 +1,21 @@
 //! What an operator does from a terminal while spans pass.
 
-use std::fs;
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::{MetadataExt as _, symlink},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
+use serde_json::Value;
 use spanloom_tests::{
     command::{self, Ended},
+    guests::built,
+    otlp::client::http_client,
     swap::{Broken, Load, Mode, Rig, RigSettings, Step},
 };
 
@@ -44,6 +56,10 @@ async fn an_operator_brings_a_version_in_and_takes_it_back() {
     done(&rig, &["plugin", "rollback", "marker"]).await;
     rig.runs(0);
     rig.passes(0).await;
+    // Nothing leads back to what was taken back.
+    let again = ask(&rig, &["plugin", "rollback", "marker"]).await;
+    let why = "there is no version before 1.0.0 to go back to";
+    assert!(again.code == 1 && again.stderr.contains(why), "{again:?}");
     let status = done(&rig, &["status"]).await;
     assert!(status.contains("marker") && status.contains("1.0.0"), "{status}");
 
@@ -87,5 +103,132 @@ async fn what_was_rolled_back_is_shown_with_the_reason() {
     let output = rig.spanloom.output();
     assert!(output.contains("rolled back to the version before"), "{output}");
     let sent = load.stop().await;
+    rig.finish(&sent).await;
+}
+
+/// Without the command, as any user of the machine may ask.
+async fn post(admin: SocketAddr, path: &str, body: &str) -> (u16, Value) {
+    let request = http_client().post(format!("http://{admin}/v1/{path}")).body(body.to_owned());
+    let answer = request.send().await.expect("the admin endpoint");
+    (answer.status().as_u16(), serde_json::from_str(&answer.text().await.expect("text")).expect("JSON"))
+}
+
+/// Any user of the machine reaches the port. The commands find the socket that only this user can open by themselves.
+#[tokio::test]
+async fn only_the_user_that_runs_it_changes_what_runs() {
+    let token = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(token.path(), "a token\n").expect("a token");
+    let token_path = token.path().to_str().expect("UTF-8");
+    let args = ["--set", &format!("service::admin::token_file={token_path}")];
+    let Some(rig) = Rig::start(RigSettings { args: &args, ..RigSettings::default() }).await else { return };
+    let load = Load::start(&rig.ways(1, 0), 1).await;
+    let admin = rig.spanloom.admin;
+    for path in ["plugins/marker/swap", "plugins/marker/rollback", "plugins/marker/pause", "reload"] {
+        let (status, answer) = post(admin, path, "").await;
+        let why = answer["error"].as_str().expect("an error");
+        assert!(status == 403 && why.contains("`spanloom` finds it by itself"), "{path}: {status} {why}");
+    }
+    let ways = http_client().get(format!("http://{admin}/v1/admin")).send().await.expect("an answer");
+    let ways: Value = serde_json::from_str(&ways.text().await.expect("text")).expect("JSON");
+    let socket = ways["socket"].as_str().expect("a socket").to_owned();
+    let found = fs::metadata(&socket).expect("it is there");
+    assert_eq!(found.mode() & 0o777, 0o600, "{socket}");
+    done(&rig, &["plugin", "pause", "marker"]).await;
+    let with_token = ["--admin-token-file", token_path];
+    done(&rig, &[&["plugin", "resume", "marker"], &with_token[..]].concat()).await;
+    let ended = command::spanloom(&["status", "--admin", &socket]).await;
+    assert!(ended.code == 0 && ended.stdout.contains("marker"), "{ended:?}");
+    let sent = load.stop().await;
+    rig.finish(&sent).await;
+    assert!(!Path::new(&socket).exists(), "it goes with its process");
+}
+
+/// The answer says nothing of what is in a file that is no plugin, and nothing that is read makes anyone wait.
+#[tokio::test]
+async fn a_file_that_is_no_plugin_is_refused_and_its_hash_is_not_told() {
+    let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
+    let load = Load::start(&rig.ways(1, 0), 1).await;
+    let (secret, pipe) = (rig.folder().join("secret"), rig.folder().join("pipe"));
+    fs::write(&secret, "one of few things").expect("a file");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    // Reading the last one waits for the kernel to say something, if it is there and may be read.
+    for file in [secret.as_path(), &pipe, rig.folder(), Path::new("/proc/kmsg")] {
+        let file = file.to_str().expect("UTF-8");
+        let refused = ask(&rig, &["plugin", "swap", "marker", file]).await;
+        assert_eq!(refused.code, 1, "{refused:?}");
+        let status = rig.operator().status().await;
+        assert_eq!((&status["last"]["outcome"], &status["last"]["sha256"]), (&"rejected".into(), &"".into()));
+    }
+    rig.step(Step::Good(1)).await;
+    rig.passes(1).await;
+    let sent = load.stop().await;
+    rig.finish(&sent).await;
+}
+
+/// Somebody changes the file between two readings of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bytes_that_were_checked_are_those_that_the_next_start_runs() {
+    let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
+    let load = Load::start(&rig.ways(1, 0), 1).await;
+    let new = rig.folder().join("new.wasm");
+    for round in 0..3 {
+        let marks = [round * 2 + 1, round * 2 + 2];
+        for mark in marks {
+            fs::write(rig.folder().join(mark.to_string()), rig.version(mark)).expect("a file");
+        }
+        // The first round has none.
+        let _ = fs::remove_file(&new);
+        let stop = Arc::new(AtomicBool::new(false));
+        let flipping = tokio::task::spawn_blocking({
+            let (stop, folder, new) = (stop.clone(), rig.folder().to_owned(), new.clone());
+            move || {
+                for turn in (0..).take_while(|_| !stop.load(Relaxed)) {
+                    symlink(marks[turn % 2].to_string(), folder.join("link")).expect("a link");
+                    fs::rename(folder.join("link"), &new).expect("renamed");
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+            }
+        });
+        while !new.exists() {
+            tokio::task::yield_now().await;
+        }
+        done(&rig, &["plugin", "swap", "marker", new.to_str().expect("UTF-8")]).await;
+        stop.store(true, Relaxed);
+        flipping.await.expect("it flipped");
+        let version = rig.operator().status().await["version"].take();
+        let ran = marks.into_iter().find(|mark| version == format!("1.0.{mark}")).expect("one of the two");
+        rig.runs(ran);
+        assert!(
+            fs::read(rig.path()).expect("the file") == rig.version(ran),
+            "{version} runs, another is there"
+        );
+    }
+    let sent = load.stop().await;
+    rig.finish(&sent).await;
+}
+
+/// A sampler in the place of a processor would do as it is built to: most spans would be gone, and nothing would say so.
+#[tokio::test]
+async fn a_file_of_another_role_runs_only_if_it_is_asked_for_by_name() {
+    let Some(sampler) = built("rust-keep-errors.wasm") else { return };
+    let Some(rig) = Rig::start(RigSettings::default()).await else { return };
+    let load = Load::start(&rig.ways(1, 0), 1).await;
+    let expected = "it is a sampler of traces, and the one that runs is a processor of traces; to have it run, ask for that \
+                    by name (`spanloom plugin swap marker --allow-role-change`), or pin it by `plugins::marker::sha256`";
+    let attempt = rig.operator().replace(&rig.path(), &fs::read(&sampler).expect("a file"), "rejected").await;
+    assert_eq!(attempt["why"], expected, "{attempt}");
+    let sampler = sampler.to_str().expect("UTF-8");
+    let refused = ask(&rig, &["plugin", "swap", "marker", sampler]).await;
+    assert!(refused.code == 1 && refused.stderr.contains(expected), "{refused:?}");
+    let sent = load.stop().await;
+    let spans: usize = sent.iter().map(|sent| sent.spans).sum();
+    rig.spanloom.settled().await;
+    assert_eq!(rig.arrivals().marked(0), spans, "what ran runs on");
+    let said = done(&rig, &["plugin", "swap", "marker", "--allow-role-change"]).await;
+    assert!(said.contains("it is a sampler of traces"), "{said}");
+    assert_eq!(rig.operator().status().await["role"], "sampler");
+    done(&rig, &["plugin", "rollback", "marker"]).await;
+    assert_eq!(rig.operator().status().await["role"], "processor");
     rig.finish(&sent).await;
 }
