@@ -93,7 +93,7 @@ impl Board {
     }
 
     pub(super) fn reloaded(&self, outcome: ReloadOutcome, why: Option<String>) -> Reload {
-        let reload = Reload { at: SystemTime::now(), outcome, why };
+        let reload = Reload { at: SystemTime::now(), outcome, why }.shortened();
         let mut state = self.lock();
         if outcome == ReloadOutcome::Reloaded {
             state.loaded = reload.at;
@@ -109,12 +109,13 @@ impl Board {
 
     pub(super) fn status(&self) -> Status {
         let state = self.lock();
-        Status {
+        let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
             config: ConfigStatus { loaded: state.loaded, last: state.reload.clone() },
             plugins: state.plugins.iter().map(|(name, entry)| entry.status(name)).collect(),
-        }
+        };
+        status.shortened()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

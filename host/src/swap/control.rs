@@ -207,7 +207,8 @@ impl Controller {
             Ok(ready) => self.take_over(name, ready, by).await,
             Err(not_ready) => Err(not_ready),
         };
-        let mut attempt = outcome.unwrap_or_else(|not_ready| not_ready.attempt(&entry.current));
+        let attempt = outcome.unwrap_or_else(|not_ready| not_ready.attempt(&entry.current));
+        let mut attempt = attempt.shortened();
         attempt.took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         note(&self.service.telemetry, name, &attempt);
         if attempt.outcome != Outcome::Unchanged {

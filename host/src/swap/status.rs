@@ -15,6 +15,45 @@ pub struct Status {
     pub plugins: Vec<PluginStatus>,
 }
 
+/// Of each text that a plugin, a destination or a file gives.
+const TEXT_LIMIT_BYTES: usize = 2 << 10;
+
+impl Status {
+    /// With each text cut that comes from elsewhere than the config. So the size of a status is bounded by what the config
+    /// names.
+    pub(super) fn shortened(mut self) -> Status {
+        self.config.last = self.config.last.map(Reload::shortened);
+        for plugin in &mut self.plugins {
+            shorten(&mut plugin.version);
+            plugin.last = plugin.last.take().map(Attempt::shortened);
+            let difference = plugin.shadow.as_mut().and_then(|shadow| shadow.first_difference.as_mut());
+            difference.into_iter().for_each(shorten);
+        }
+        self
+    }
+}
+
+impl Reload {
+    pub(super) fn shortened(mut self) -> Reload {
+        self.why.iter_mut().for_each(shorten);
+        self
+    }
+}
+
+impl Attempt {
+    pub(super) fn shortened(mut self) -> Attempt {
+        self.version.iter_mut().chain(&mut self.why).for_each(shorten);
+        self
+    }
+}
+
+fn shorten(text: &mut String) {
+    if text.len() > TEXT_LIMIT_BYTES {
+        text.truncate(text.floor_char_boundary(TEXT_LIMIT_BYTES));
+        text.push('…');
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConfigStatus {
     /// When what runs was read.
@@ -174,5 +213,26 @@ mod rfc3339 {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
         humantime::parse_rfc3339(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::admin::tests::status;
+
+    /// A plugin's version of megabytes, and as long an error.
+    #[test]
+    fn no_text_of_a_plugin_makes_a_status_large() {
+        let mut long = status();
+        let text = || "é".repeat(5 << 20);
+        for plugin in &mut long.plugins {
+            plugin.version = text();
+            plugin.last.iter_mut().for_each(|last| (last.version, last.why) = (Some(text()), Some(text())));
+            plugin.shadow.iter_mut().for_each(|shadow| shadow.first_difference = Some(text()));
+        }
+        long.config.last.iter_mut().for_each(|last| last.why = Some(text()));
+        let shown = serde_json::to_string(&long.shortened()).unwrap();
+        assert!(shown.len() < 20_000, "{}", shown.len());
+        assert_eq!(status().shortened().plugins.len(), 2);
     }
 }
