@@ -1,6 +1,7 @@
 //! Spanloom's own metrics (under the Collector's names), logs and ledger.
 
 mod help;
+mod ledger;
 pub mod logs;
 pub mod process;
 pub mod server;
@@ -15,7 +16,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use wire::Signal;
 
-use crate::receipt::ledger::{Balance, Ledger};
+use crate::receipt::ledger::Ledger;
 
 const METADATA: Metadata<'static> = Metadata::new("spanloom", Level::INFO, None);
 /// As Prometheus' client libraries have them.
@@ -32,7 +33,6 @@ const BATCH_BUCKETS_BYTES: [f64; 39] = [
     10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
     2e4, 3e4, 5e4, 1e5, 2e5, 3e5, 4e5, 5e5, 6e5, 7e5, 8e5, 9e5, 1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 7e6, 8e6, 9e6,
 ];
-const LEDGER_ITEMS: &str = "spanloom_ledger_items";
 
 /// The metrics registry and the ledger of one service. Not global, so that a test can run several.
 pub struct Telemetry {
@@ -108,34 +108,12 @@ impl Telemetry {
         self.recorder.register_gauge(&Key::from_parts("target_info", labels), &METADATA).set(1.0);
     }
 
-    /// The Prometheus text exposition, format 0.0.4.
+    /// The Prometheus text exposition, format 0.0.4. Of the ledger it shows one moment, whoever else asks meanwhile.
     pub fn render(&self) -> String {
         self.process.refresh();
-        for balance in self.ledger.balances() {
-            self.publish(&balance);
-        }
-        self.handle.render()
-    }
-
-    fn publish(&self, balance: &Balance) {
-        let set = |state: &str, reason: &str, items: u64| {
-            let labels: Labels<'_> = &[
-                ("pipeline", &balance.pipeline),
-                ("destination", &balance.destination),
-                ("state", state),
-                ("reason", reason),
-            ];
-            let labels =
-                if reason.is_empty() { labels.split_last().map_or(labels, |(_, rest)| rest) } else { labels };
-            self.gauge(LEDGER_ITEMS, labels).set(items as f64);
-        };
-        set("received", "", balance.received);
-        set("delivered", "", balance.delivered);
-        set("sampled_out", "", balance.sampled_out);
-        set("in_flight", "", balance.in_flight);
-        for (reason, items) in &balance.dropped {
-            set("dropped", reason.as_str(), *items);
-        }
+        let mut text = self.handle.render();
+        ledger::write(&mut text, &self.ledger.balances());
+        text
     }
 }
 

@@ -1,6 +1,6 @@
 //! The `HELP` line of every metric.
 
-pub(super) const HELP: [(&str, &str); 38] = [
+pub(super) const HELP: [(&str, &str); 37] = [
     ("otelcol_receiver_accepted_spans", "Spans that a receiver took in."),
     ("otelcol_receiver_accepted_metric_points", "Data points that a receiver took in."),
     ("otelcol_receiver_accepted_log_records", "Log records that a receiver took in."),
@@ -62,9 +62,4 @@ pub(super) const HELP: [(&str, &str); 38] = [
         "How many spans the kept ones stand for, by the rates of their decisions.",
     ),
     ("target_info", "Whose metrics these are."),
-    (
-        super::LEDGER_ITEMS,
-        "Spans, data points and log records by what became of them: \
-         received = delivered + sampled_out + dropped + in_flight.",
-    ),
 ];
