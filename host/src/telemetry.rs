@@ -1,5 +1,6 @@
 //! Spanloom's own metrics (under the Collector's names), logs and ledger.
 
+pub mod clean;
 mod help;
 mod ledger;
 pub mod logs;

@@ -63,11 +63,14 @@ impl Controller {
             Err(error) => Err(error),
         };
         let opened = opened.map_err(|error| {
-            tracing::error!("the config is wrong:\n{}", error.render(false));
+            // A line of the log for each line, since none can hold several.
+            tracing::error!("the config is wrong:");
+            error.render(false).lines().for_each(|line| tracing::error!("{line}"));
             error.in_a_line()
         })?;
         for warning in &opened.warnings {
-            tracing::warn!("the config is doubtful:\n{}", warning.warning(false));
+            tracing::warn!("the config is doubtful:");
+            warning.warning(false).lines().for_each(|line| tracing::warn!("{line}"));
         }
         Ok(opened)
     }

@@ -1,0 +1,85 @@
+//! Lines as a terminal or a log shipper gets them, of values that others chose.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::Value;
+
+use super::*;
+use crate::telemetry::clean::VALUE_LIMIT_BYTES;
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What `log` writes.
+fn written(encoding: LogEncoding, colour: bool, log: impl FnOnce()) -> String {
+    let (config, written) = (LogsConfig { encoding, ..LogsConfig::default() }, Written::default());
+    let to = written.clone();
+    tracing::dispatcher::with_default(&lines(&config, move || to.clone(), colour), log);
+    let bytes = written.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+const HOSTILE: &str = "no\n2026-01-01T00:00:00.000000Z  INFO all is well\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}";
+
+/// A destination's message that would be a second line, and do things to a terminal.
+#[test]
+fn a_value_stays_within_its_line_of_text() {
+    for colour in [false, true] {
+        let text = written(LogEncoding::Console, colour, || {
+            let (said, number) = (HOSTILE, 7);
+            tracing::warn!(said, shown = %said, debugged = ?said, number, "it said: {said}");
+        });
+        // Colours are our own.
+        let own = if colour { text.matches("\u{1b}[").count() } else { 0 };
+        let controls = text.chars().filter(|character| character.is_control()).count();
+        assert_eq!(controls, own + 1, "{text:?}");
+        assert!(text.ends_with('\n') && !text.contains('\u{202e}'), "{text:?}");
+        let escaped = r"no\n2026-01-01T00:00:00.000000Z  INFO all is well\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}";
+        assert_eq!(text.matches(escaped).count(), 4, "{text:?}");
+        if !colour {
+            let ends = format!("it said: {escaped} said=\"{escaped}\" shown={escaped} debugged=\"{escaped}\" number=7\n");
+            assert!(text.ends_with(&ends) && text.contains(" WARN "), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_value_stays_within_its_line_of_json() {
+    let text = written(LogEncoding::Json, true, || {
+        let said = HOSTILE;
+        tracing::warn!(said, number = 7_u64, is_so = true, share = 0.5, nothing = None::<u64>, "it said: {said}");
+    });
+    assert_eq!(text.chars().filter(|character| character.is_control()).count(), 1, "{text:?}");
+    let line: Value = serde_json::from_str(&text).unwrap();
+    let said = line["said"].as_str().unwrap();
+    assert!(said.starts_with(r"no\n2026") && said.ends_with(r"\u{202e}"), "{said:?}");
+    assert_eq!(line["message"], format!("it said: {said}"));
+    assert_eq!((&line["level"], &line["number"]), (&Value::from("WARN"), &Value::from(7)));
+    assert_eq!((&line["is_so"], &line["share"]), (&Value::from(true), &Value::from(0.5)));
+    assert!(line["timestamp"].as_str().is_some_and(|time| time.starts_with("20")), "{line}");
+    assert!(line["target"].as_str().is_some_and(|target| target.starts_with("spanloom")), "{line}");
+}
+
+/// A guest's failure of ten megabytes.
+#[test]
+fn a_value_is_cut_where_it_is_too_long() {
+    for encoding in [LogEncoding::Console, LogEncoding::Json] {
+        let text = written(encoding, false, || tracing::error!("{}", "x".repeat(10 << 20)));
+        assert!(text.len() < VALUE_LIMIT_BYTES + 200, "{} bytes", text.len());
+        assert!(text.contains(&format!("x… ({} bytes more)", (10 << 20) - VALUE_LIMIT_BYTES)), "{text}");
+    }
+}
