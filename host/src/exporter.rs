@@ -60,3 +60,17 @@ pub struct FailedPart {
     pub message: String,
     pub retry: Retry,
 }
+
+impl ExportError {
+    /// What is wrong, if the destination took none of the items. One that wants less at a time may take all of them.
+    pub fn of_all(&self, items: usize) -> Option<&str> {
+        match self {
+            ExportError::Retryable { message, .. } | ExportError::Permanent { message } => Some(message),
+            ExportError::Partly(parts) => {
+                let failed: usize = parts.iter().map(|part| part.rows.len()).sum();
+                parts.first().filter(|_| failed >= items).map(|part| part.message.as_str())
+            }
+            ExportError::TooLarge { .. } => None,
+        }
+    }
+}

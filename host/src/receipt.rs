@@ -5,12 +5,16 @@
 //! the worst failure that any part met. The item counts are kept apart, in the [`ledger`].
 
 pub mod ledger;
+mod loss;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::sync::oneshot;
 
-use std::sync::Mutex;
+pub use loss::Loss;
 
 /// A share in one request of one sender. Cloning takes another share; dropping releases it.
 #[derive(Clone, Debug, Default)]

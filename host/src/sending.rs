@@ -187,7 +187,10 @@ impl Direct {
 
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
         match self.enter() {
-            Some(_under_way) => self.delivery.deliver(batch).await,
+            Some(_under_way) => {
+                let outcome = self.delivery.deliver(batch).await;
+                outcome.inspect_err(|refused| self.delivery.given_back(refused))
+            }
             None => Err(batch.refused(closed())),
         }
     }

@@ -6,6 +6,7 @@
 mod board;
 pub mod control;
 mod exchange;
+mod flow;
 mod staged;
 pub mod status;
 mod trial;

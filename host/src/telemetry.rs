@@ -1,11 +1,14 @@
 //! Spanloom's own metrics (under the Collector's names), logs and ledger.
 
 pub mod clean;
+mod exporters;
 mod help;
 mod ledger;
 pub mod logs;
 pub mod process;
+mod receivers;
 pub mod server;
+pub mod summary;
 pub mod throttle;
 
 use std::{
@@ -16,6 +19,10 @@ use std::{
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use wire::Signal;
+
+pub(crate) use exporters::MESSAGE_LIMIT_BYTES;
+pub use exporters::{ExporterHealth, Trouble};
+pub use receivers::{ReceiverFigures, ReceiverMetrics};
 
 use crate::receipt::ledger::Ledger;
 
@@ -43,6 +50,8 @@ pub struct Telemetry {
     /// The kinds of plugins' metrics, by name.
     plugin_metrics: Mutex<BTreeMap<String, &'static str>>,
     pub ledger: Ledger,
+    receivers: Mutex<BTreeMap<(String, &'static str, Signal), Arc<ReceiverMetrics>>>,
+    exporters: Mutex<BTreeMap<(String, Signal), Arc<ExporterHealth>>>,
 }
 
 /// A metric's labels.
@@ -58,7 +67,15 @@ impl Telemetry {
         let process = process::ProcessMetrics::register(&recorder, &METADATA);
         let handle = recorder.handle();
         let plugin_metrics = Mutex::new(BTreeMap::from([("target_info".to_owned(), "info")]));
-        Arc::new(Telemetry { recorder, handle, process, plugin_metrics, ledger: Ledger::default() })
+        Arc::new(Telemetry {
+            recorder,
+            handle,
+            process,
+            plugin_metrics,
+            ledger: Ledger::default(),
+            receivers: Mutex::default(),
+            exporters: Mutex::default(),
+        })
     }
 
     pub fn counter(&self, name: &'static str, labels: Labels<'_>) -> Counter {
@@ -143,34 +160,6 @@ fn key(name: &'static str, labels: Labels<'_>) -> Key {
     Key::from_parts(name, labels)
 }
 
-/// The counters of one receiver, transport and signal.
-pub struct ReceiverMetrics {
-    pub accepted: Counter,
-    pub refused: Counter,
-}
-
-impl ReceiverMetrics {
-    pub fn new(
-        telemetry: &Telemetry,
-        receiver: &str,
-        transport: &'static str,
-        signal: Signal,
-    ) -> ReceiverMetrics {
-        let (accepted, refused) = match signal {
-            Signal::Traces => ("otelcol_receiver_accepted_spans", "otelcol_receiver_refused_spans"),
-            Signal::Metrics => {
-                ("otelcol_receiver_accepted_metric_points", "otelcol_receiver_refused_metric_points")
-            }
-            Signal::Logs => ("otelcol_receiver_accepted_log_records", "otelcol_receiver_refused_log_records"),
-        };
-        let labels: Labels<'_> = &[("receiver", receiver), ("transport", transport)];
-        ReceiverMetrics {
-            accepted: telemetry.counter(accepted, labels),
-            refused: telemetry.counter(refused, labels),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,7 +168,7 @@ mod tests {
     #[test]
     fn the_exposition_shows_receivers_and_the_ledger() {
         let telemetry = Telemetry::new();
-        ReceiverMetrics::new(&telemetry, "otlp", "grpc", Signal::Traces).accepted.increment(3);
+        telemetry.receiver("otlp", "grpc", Signal::Traces).accepted(3);
         telemetry.ledger.open("traces", "debug").enter(3);
         let resource = [("team".to_owned(), Some("a".to_owned())), ("service.version".to_owned(), None)];
         telemetry.identify(&BTreeMap::from(resource));

@@ -1,7 +1,8 @@
 //! What an operator sees: the first start, the process's own metrics, its health.
 
+use rustix::process::Signal as ProcessSignal;
 use spanloom_tests::{
-    Spanloom, config,
+    Answer, Sink, Spanloom, command, config,
     otlp::{Signal, client, payload},
 };
 
@@ -39,4 +40,55 @@ async fn it_counts_under_the_collectors_names() {
         assert!(metrics.contains(name), "no {name} in:\n{metrics}");
     }
     spanloom.finish().await;
+}
+
+/// A destination refuses one request for good and takes the next: the log, the status and the end say on which way what was lost.
+#[tokio::test]
+async fn what_is_lost_is_named_where_an_operator_looks() {
+    let sink = Sink::start().await;
+    sink.answer_next([Answer::Refuse]);
+    let exporters = format!("otlp_grpc: {{endpoint: \"http://{}\"}}\nnop:\n", sink.address);
+    let mut spanloom = Spanloom::start(&config::relay(&exporters)).await;
+    client::grpc(spanloom.grpc, Signal::Traces, payload::traces(5, 3)).await.unwrap();
+    sink.wait_for_requests(1).await;
+    client::http(spanloom.http, Signal::Traces, payload::traces(0, 4)).await;
+    spanloom.settled().await;
+
+    let lost = "pipeline=\"traces\" destination=\"otlp_grpc\" items=3 reason=\"rejected\" \
+        trace_id=\"07070707070707070000000000000006\" service=\"cart\"";
+    spanloom.wait_for_output(lost).await;
+
+    let status = command::spanloom(&["status", "--admin", &spanloom.admin.to_string()]).await;
+    assert_eq!(status.code, 0, "{status:?}");
+    let lines: Vec<String> =
+        status.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in [
+        "otlp grpc traces 3 0",
+        "otlp http traces 4 0",
+        "traces nop 7 0 0 0 - -",
+        "traces to otlp_grpc: dropped 3 rejected",
+        "no plugin runs",
+    ] {
+        assert!(lines.iter().any(|shown| shown == line), "no `{line}` in:\n{}", status.stdout);
+    }
+    let row = "traces otlp_grpc 4 0 3 0 0/1000 ";
+    assert!(lines.iter().any(|shown| shown.starts_with(row)), "no `{row}` in:\n{}", status.stdout);
+
+    spanloom.signal(ProcessSignal::TERM);
+    assert!(spanloom.exit().await.success());
+    spanloom.wait_for_output("traces to otlp_grpc: received 7, delivered 4, dropped 3 (3 rejected)").await;
+    spanloom.wait_for_output("traces to nop: received 7, delivered 7").await;
+}
+
+/// Where nothing was lost the end says so, in one line.
+#[tokio::test]
+async fn an_end_without_losses_is_summed_up_in_a_line() {
+    let mut spanloom = Spanloom::start(&config::relay("nop:")).await;
+    client::grpc(spanloom.grpc, Signal::Traces, payload::traces(0, 3)).await.unwrap();
+    spanloom.settled().await;
+    spanloom.signal(ProcessSignal::TERM);
+    assert!(spanloom.exit().await.success());
+    let summary = "nothing was lost: logs to nop: received 0; metrics to nop: received 0; \
+        traces to nop: received 3, delivered 3";
+    spanloom.wait_for_output(summary).await;
 }

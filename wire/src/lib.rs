@@ -30,6 +30,7 @@ mod column;
 mod encode;
 mod envelope;
 mod error;
+mod example;
 mod fields;
 #[cfg(feature = "json")]
 pub mod json;
@@ -52,6 +53,7 @@ pub use check::{Summary, check};
 pub use column::{ColumnError, NumberColumn, NumberKind, TextColumn};
 pub use envelope::{Resource, Scope};
 pub use error::{EditError, WireError, WireErrorKind};
+pub use example::Example;
 pub use signal::Signal;
 pub use span_batch::{Event, Link, Span, SpanBatch, Traces};
 #[cfg(feature = "json")]

@@ -272,7 +272,7 @@ pub(crate) fn first_of_key<'a>(entries: Occurrences<'a>, key: &str) -> Option<&'
 }
 
 #[inline]
-fn entry(entry: &[u8]) -> (&str, Value<'_>) {
+pub(crate) fn entry(entry: &[u8]) -> (&str, Value<'_>) {
     match KeyValue::split_plain(entry) {
         Some((key, value)) => (text(key), Value::of(value)),
         None => (text(KeyValue::key(entry)), KeyValue::value(entry)),

@@ -13,7 +13,8 @@ use tokio::{
 
 use super::*;
 use crate::swap::status::{
-    ConfigStatus, Errors, Outcome, PluginState, PluginStatus, ReloadOutcome, ShadowStatus,
+    ConfigStatus, DestinationStatus, ErrorStatus, Errors, Outcome, PluginState, PluginStatus, QueueStatus,
+    ReceiverStatus, ReloadOutcome, ShadowStatus,
 };
 
 /// Answers with what it was given, and keeps what it was asked for.
@@ -129,8 +130,39 @@ pub(crate) fn status() -> Status {
         version: "0.1.0".to_owned(),
         started: ago(7_500),
         config: ConfigStatus { loaded: ago(7_500), last: Some(reload) },
+        receivers: vec![receiver("grpc", "traces", 1_000, 0), receiver("http", "logs", 20, 3)],
+        destinations: destinations(),
         plugins: vec![batch, redact],
     }
+}
+
+fn receiver(transport: &str, signal: &str, accepted: u64, refused: u64) -> ReceiverStatus {
+    let (transport, signal) = (transport.to_owned(), signal.to_owned());
+    ReceiverStatus { receiver: "otlp".to_owned(), transport, signal, accepted, refused }
+}
+
+/// One that is well, and one that fails.
+fn destinations() -> Vec<DestinationStatus> {
+    let well = DestinationStatus {
+        pipeline: "logs".to_owned(),
+        destination: "debug".to_owned(),
+        received: 20,
+        delivered: 20,
+        ..DestinationStatus::default()
+    };
+    let fails = DestinationStatus {
+        pipeline: "traces".to_owned(),
+        destination: "otlp_grpc".to_owned(),
+        received: 1_000,
+        delivered: 700,
+        sampled_out: 200,
+        dropped: [("rejected".to_owned(), 10), ("queue_full".to_owned(), 30)].into(),
+        in_flight: 60,
+        queue: Some(QueueStatus { size: 3, capacity: 1_000 }),
+        failing_since: Some(ago(300)),
+        last_error: Some(ErrorStatus { at: ago(90), message: "connection refused".to_owned() }),
+    };
+    vec![well, fails]
 }
 
 impl Recorded {

@@ -16,7 +16,7 @@ use crate::{
     receiver::Running,
     service::{Drained, Service},
     swap::control::{Control, Controller, Sources},
-    telemetry::logs,
+    telemetry::{logs, summary},
 };
 
 /// Run the collector until it is told to stop.
@@ -27,7 +27,7 @@ Without a config it receives OTLP on 127.0.0.1:4317 (gRPC) and :4318 (HTTP), and
 Plugins' files are watched: a new version takes over between two batches, and the old one comes back if it is worse.
 
 SIGTERM and Ctrl-C drain: nothing new is taken, what is under way is delivered, within service.shutdown_timeout \
-(30s). A second signal ends it at once. Exit codes: 0 everything was delivered or dropped for a counted reason, \
+(30s). A second signal ends it at once. The last lines of the log say what became of what came in. Exit codes: 0 everything was delivered or dropped for a counted reason, \
 1 failed or was cut short, 2 the config is wrong.
 
 Example: one config for all, one for this place, and one value more.
@@ -85,12 +85,13 @@ pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_
         // Data passes already: that nobody reads this ends nothing.
         let _ = terminal.err.write_all(WELCOME.as_bytes());
     }
-    let stop = CancellationToken::new();
+    let (stop, telemetry) = (CancellationToken::new(), service.telemetry.clone());
     let (controller, control) = Controller::new(service, opened, sources, stop.clone());
     let operators = Running::default();
     admin.serve(Arc::new(control.clone()), &operators);
     let served = serve(controller, control, &stop, &mut signals).await;
     operators.stop.cancel();
+    summary::log(&telemetry.ledger.balances());
     served.map(|()| Exit::Done)
 }
 

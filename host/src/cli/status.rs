@@ -1,6 +1,8 @@
-//! `spanloom status`: what a running Spanloom runs, and what became of the last changes.
+//! `spanloom status`: what passes, what runs, and what became of the last changes.
 
+mod flow;
 mod table;
+mod times;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -15,14 +17,18 @@ use super::{
     operator::{AdminArgs, Client, ClientError, failed},
 };
 
-/// Show which plugins run: version, hash, calls, time, errors, and what came of the last change.
+/// Show what passes, to which destinations, and which plugins run.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-CALLS, NS/ITEM (time in the plugin for a span, data point or log record) and ERRORS are those of the version that runs, \
+Receivers and destinations are counted in spans, data points and log records, since Spanloom runs. Of a destination, \
+DELIVERED, SAMPLED OUT, DROPPED and IN FLIGHT together are what its pipeline received; QUEUE is what waits to be sent, and what \
+may wait. Of a plugin, CALLS, NS/ITEM (time in the plugin for a span, data point or log record) and ERRORS are those of the version that runs, \
 since it runs.
 
 Example: look on while a new version takes over.
   spanloom status --watch
+Example: what was dropped on the way to each destination, by reason.
+  spanloom status --json | jq '.destinations[] | {pipeline, destination, dropped}'
 Example: the hash of what runs.
   spanloom status --json | jq -r '.plugins[] | select(.name == \"redact\").sha256'")]
 pub struct StatusArgs {

@@ -259,13 +259,14 @@ impl Batch {
     /// Delivered but for `rejected` items that the destination would not have.
     pub fn partly_delivered(mut self, rejected: usize, failure: &Failure) {
         self.fail(failure);
-        self.settle(rejected, Settlement::Dropped(failure.reason));
+        self.lose(rejected, failure);
         self.settle(usize::MAX, Settlement::Delivered);
     }
 
+    /// The items are lost. Each account says so in the log.
     pub fn dropped(mut self, failure: &Failure) {
         self.fail(failure);
-        self.settle(usize::MAX, Settlement::Dropped(failure.reason));
+        self.lose(usize::MAX, failure);
     }
 
     /// What a plugin took out, as it should: the sender is not told of a failure.
@@ -289,6 +290,15 @@ impl Batch {
             share.receipt.fail(failure);
             share.watch.fail(failure);
         }
+    }
+
+    /// Settles up to `items` items as dropped, and has the accounts report them.
+    fn lose(&mut self, items: usize, failure: &Failure) {
+        let lost = self.owed().min(items);
+        for account in self.accounts().into_iter().flat_map(|accounts| accounts.iter()).filter(|_| lost > 0) {
+            account.report_loss(lost, failure, || self.data.example());
+        }
+        self.settle(items, Settlement::Dropped(failure.reason));
     }
 
     /// Settles up to `items` items, first come first.
@@ -338,8 +348,9 @@ impl Share {
 impl Drop for Batch {
     fn drop(&mut self) {
         if self.shares.iter().any(|share| share.items > 0) {
-            self.fail(&Failure::retryable(Reason::Abandoned, "the request was abandoned while it waited"));
-            self.settle(usize::MAX, Settlement::Dropped(Reason::Abandoned));
+            let failure = Failure::retryable(Reason::Abandoned, "the request was abandoned while it waited");
+            self.fail(&failure);
+            self.lose(usize::MAX, &failure);
         }
     }
 }

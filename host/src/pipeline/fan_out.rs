@@ -55,8 +55,6 @@ pub(crate) fn gather(outcomes: Vec<Result<(), Box<Refused>>>) -> Result<(), Box<
         return rejoin(refused);
     }
     for Refused { batch, failure } in refused {
-        let (reason, items) = (failure.reason.as_str(), batch.items());
-        tracing::warn!(reason, items, "dropped for one destination: {failure}");
         batch.dropped(&failure);
     }
     Ok(())

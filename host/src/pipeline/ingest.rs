@@ -98,7 +98,7 @@ pub struct Door {
     transport: &'static str,
     acknowledge: Acknowledge,
     /// Of a door that was open once.
-    metrics: OnceLock<ReceiverMetrics>,
+    metrics: OnceLock<Arc<ReceiverMetrics>>,
 }
 
 impl Door {
@@ -109,7 +109,7 @@ impl Door {
 
     fn metrics(&self) -> &ReceiverMetrics {
         let Inner { receiver, telemetry, .. } = &*self.ingest;
-        self.metrics.get_or_init(|| ReceiverMetrics::new(telemetry, receiver, self.transport, self.signal))
+        self.metrics.get_or_init(|| telemetry.receiver(receiver, self.transport, self.signal))
     }
 
     /// Hands one checked request to every pipeline and waits until it may be answered. An error means that nobody
@@ -127,8 +127,8 @@ impl Door {
         let items = data.items();
         let outcome = self.hand_on(data, metadata).await;
         match &outcome {
-            Ok(()) => self.metrics().accepted.increment(items as u64),
-            Err(_) => self.metrics().refused.increment(items as u64),
+            Ok(()) => self.metrics().accepted(items),
+            Err(_) => self.metrics().refused(items),
         }
         outcome
     }
@@ -192,15 +192,15 @@ impl Door {
 
     /// Hands on what left another pipeline, as it is, with what is owed for it. Refuses what every pipeline refuses.
     pub async fn forward(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let items = batch.items() as u64;
+        let items = batch.items();
         match self.give(|accounts| batch.enter_another(accounts)).await {
             Ok(()) => {
-                self.metrics().accepted.increment(items);
+                self.metrics().accepted(items);
                 batch.delivered();
                 Ok(())
             }
             Err(failure) => {
-                self.metrics().refused.increment(items);
+                self.metrics().refused(items);
                 Err(batch.refused(failure))
             }
         }
@@ -212,14 +212,12 @@ impl Door {
         if !self.is_open() {
             return;
         }
-        self.metrics().accepted.increment(data.items() as u64);
+        self.metrics().accepted(data.items());
         let entrances = self.ingest.entrances(self.signal);
         let calls = entrances.iter().map(|entrance| async {
             let batch = Batch::enter(data.clone(), Receipt::unawaited(), entrance.accounts.clone());
             if let Err(refused) = entrance.first.consume(batch).await {
                 let Refused { batch, failure } = *refused;
-                let (reason, items) = (failure.reason.as_str(), batch.items());
-                tracing::warn!(reason, items, "what a connector made is dropped: {failure}");
                 batch.dropped(&failure);
             }
         });

@@ -180,6 +180,5 @@ pub(super) fn failure(error: &CallError, retry_after: Option<std::time::Duration
 }
 
 fn drop_refused(Refused { batch, failure }: Refused) {
-    tracing::warn!(reason = failure.reason.as_str(), items = batch.items(), "dropped: {failure}");
     batch.dropped(&failure);
 }

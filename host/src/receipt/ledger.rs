@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Reason;
+use super::{Reason, loss::Losses};
 
 /// Every account of a running service.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ pub struct Account {
     pub destination: String,
     /// A request takes the lock twice, for two additions each time: as many atomic operations as two counters take.
     counts: Mutex<Counts>,
+    pub(super) losses: Losses,
 }
 
 /// In items. The sums wrap, as counters do.
@@ -57,7 +58,7 @@ pub enum Settlement {
 impl Ledger {
     /// There is one for each pipeline and destination, however often they are built anew.
     pub fn open(&self, pipeline: &str, destination: &str) -> Arc<Account> {
-        let mut accounts = self.accounts();
+        let mut accounts = self.lock();
         let is_it =
             |account: &&Arc<Account>| account.pipeline == pipeline && account.destination == destination;
         if let Some(account) = accounts.iter().find(is_it) {
@@ -69,13 +70,18 @@ impl Ledger {
     }
 
     /// Every account, by pipeline and destination.
-    pub fn balances(&self) -> Vec<Balance> {
-        let mut balances: Vec<Balance> = self.accounts().iter().map(|account| account.balance()).collect();
-        balances.sort_by(|a, b| (&a.pipeline, &a.destination).cmp(&(&b.pipeline, &b.destination)));
-        balances
+    pub fn accounts(&self) -> Vec<Arc<Account>> {
+        let mut accounts = self.lock().clone();
+        accounts.sort_by(|a, b| (&a.pipeline, &a.destination).cmp(&(&b.pipeline, &b.destination)));
+        accounts
     }
 
-    fn accounts(&self) -> MutexGuard<'_, Vec<Arc<Account>>> {
+    /// The figures of every account, in the same order.
+    pub fn balances(&self) -> Vec<Balance> {
+        self.accounts().iter().map(|account| account.balance()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Account>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -83,7 +89,7 @@ impl Ledger {
 impl Account {
     fn new(pipeline: &str, destination: &str) -> Account {
         let (pipeline, destination) = (pipeline.to_owned(), destination.to_owned());
-        Account { pipeline, destination, counts: Mutex::default() }
+        Account { pipeline, destination, counts: Mutex::default(), losses: Losses::default() }
     }
 
     pub(crate) fn enter(&self, items: usize) {
@@ -151,8 +157,12 @@ mod tests {
         const BATCHES: usize = 50_000;
         let ledger = Ledger::default();
         let account = ledger.open("traces", "to");
-        let outcomes =
-            [Settlement::Delivered, Settlement::SampledOut, Settlement::Dropped(Reason::Rejected), Settlement::Refused];
+        let outcomes = [
+            Settlement::Delivered,
+            Settlement::SampledOut,
+            Settlement::Dropped(Reason::Rejected),
+            Settlement::Refused,
+        ];
         std::thread::scope(|scope| {
             let writers = outcomes.map(|outcome| {
                 let account = &account;

@@ -22,8 +22,8 @@ pub(super) struct Delivery {
     pub(super) metrics: SendingMetrics,
     stop: CancellationToken,
     retries: Throttle,
-    drops: Throttle,
-    rejections: Throttle,
+    returns: Throttle,
+    warnings: Throttle,
     overflows: Throttle,
 }
 
@@ -42,8 +42,8 @@ impl Delivery {
             metrics,
             stop,
             retries: Throttle::default(),
-            drops: Throttle::default(),
-            rejections: Throttle::default(),
+            returns: Throttle::default(),
+            warnings: Throttle::default(),
             overflows: Throttle::default(),
         }
     }
@@ -73,7 +73,7 @@ impl Delivery {
                 parts.extend([(rest, None), (part, None)]);
                 continue;
             }
-            self.send_failed(&part, &failure);
+            self.send_failed(&part);
             match &mut failed {
                 Some(failed) => failed.batch.merge(part),
                 None => failed = Some(part.refused(failure)),
@@ -131,11 +131,16 @@ impl Delivery {
     /// Fails only by a shutdown.
     async fn attempt(&self, data: &wire::Batch) -> Result<Result<Exported, ExportError>, Failure> {
         let export = self.exporter.export(data);
-        tokio::select! {
+        let outcome = tokio::select! {
             biased;
-            () = self.stop.cancelled() => Err(closed()),
-            outcome = within(self.settings.timeout, export) => Ok(outcome),
+            () = self.stop.cancelled() => return Err(closed()),
+            outcome = within(self.settings.timeout, export) => outcome,
+        };
+        match outcome.as_ref().err().and_then(|error| error.of_all(data.items())) {
+            Some(message) => self.metrics.health.failed(message),
+            None => self.metrics.health.succeeded(),
         }
+        Ok(outcome)
     }
 
     fn settle(&self, batch: Batch, exported: &Exported) {
@@ -145,21 +150,34 @@ impl Delivery {
             return batch.delivered();
         }
         self.metrics.send_failed.increment(rejected as u64);
-        if let Some(withheld) = self.rejections.admit() {
+        if rejected == 0
+            && let Some(withheld) = self.warnings.admit()
+        {
             let (exporter, message) = (&self.exporter_id, &exported.message);
-            tracing::warn!(exporter, rejected, withheld, "the destination took part of a request: {message}");
+            tracing::warn!(exporter, withheld, "the destination took a request with a warning: {message}");
         }
         let failure = Failure::permanent(Reason::PartiallyRejected, exported.message.clone());
         batch.partly_delivered(rejected, &failure);
     }
 
-    fn send_failed(&self, batch: &Batch, failure: &Failure) {
-        let items = batch.items();
-        self.metrics.send_failed.increment(items as u64);
-        if let Some(withheld) = self.drops.admit() {
+    /// Counts them. Whether they are lost is not known here: without a queue they go back to their sender.
+    fn send_failed(&self, batch: &Batch) {
+        self.metrics.send_failed.increment(batch.items() as u64);
+    }
+
+    /// Says that a batch goes back to its sender.
+    pub(super) fn given_back(&self, refused: &Refused) {
+        if let Some(withheld) = self.returns.admit() {
+            let Refused { batch, failure } = refused;
             let (exporter, reason) = (&self.exporter_id, failure.reason.as_str());
-            let advice = advice(failure.reason);
-            tracing::error!(exporter, items, reason, withheld, "not delivered: {failure}{advice}");
+            let (items, advice) = (batch.items(), failure.reason.advice());
+            tracing::warn!(
+                exporter,
+                items,
+                reason,
+                withheld,
+                "not delivered, and given back: {failure}{advice}"
+            );
         }
     }
 
@@ -168,7 +186,7 @@ impl Delivery {
         self.metrics.enqueue_failed.increment(items as u64);
         if let Some(withheld) = self.overflows.admit() {
             let (exporter, reason) = (&self.exporter_id, failure.reason.as_str());
-            let advice = advice(failure.reason);
+            let advice = failure.reason.advice();
             tracing::warn!(exporter, items, reason, withheld, "not queued: {failure}{advice}");
         }
     }
@@ -211,19 +229,4 @@ async fn within(
         let limit = humantime::format_duration(limit);
         Err(ExportError::Retryable { message: format!("no answer within {limit} (`timeout`)"), after: None })
     })
-}
-
-/// What the operator can do.
-fn advice(reason: Reason) -> &'static str {
-    match reason {
-        Reason::QueueFull => {
-            "; raise sending_queue.queue_size or num_consumers, or set block_on_overflow to slow the senders"
-        }
-        Reason::RetriesExhausted => {
-            "; see whether the destination is up, or raise retry_on_failure.max_elapsed_time to wait longer"
-        }
-        Reason::TooLarge => "; raise the limit named, or make the senders send less at a time",
-        Reason::Shutdown => "; raise shutdown_timeout to give the destination longer",
-        _ => "",
-    }
 }

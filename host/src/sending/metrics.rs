@@ -1,9 +1,11 @@
 //! The counters of one exporter and signal, under the Collector's names.
 
+use std::sync::Arc;
+
 use metrics::{Counter, Gauge};
 use wire::Signal;
 
-use crate::telemetry::Telemetry;
+use crate::telemetry::{ExporterHealth, Telemetry};
 
 pub(super) struct SendingMetrics {
     /// Items that the destination took.
@@ -14,6 +16,7 @@ pub(super) struct SendingMetrics {
     pub(super) enqueue_failed: Counter,
     pub(super) queue_size: Gauge,
     pub(super) queue_capacity: Gauge,
+    pub(super) health: Arc<ExporterHealth>,
 }
 
 impl SendingMetrics {
@@ -38,12 +41,14 @@ impl SendingMetrics {
         let counter = |name| telemetry.counter(name, &[("exporter", exporter_id)]);
         let data_type = signal.to_string();
         let gauge = |name| telemetry.gauge(name, &[("exporter", exporter_id), ("data_type", &data_type)]);
+        let health = telemetry.exporter(exporter_id, signal);
         SendingMetrics {
             sent: counter(sent),
             send_failed: counter(send_failed),
             enqueue_failed: counter(enqueue_failed),
-            queue_size: gauge("otelcol_exporter_queue_size"),
-            queue_capacity: gauge("otelcol_exporter_queue_capacity"),
+            queue_size: health.queue_size(gauge("otelcol_exporter_queue_size")),
+            queue_capacity: health.queue_capacity(gauge("otelcol_exporter_queue_capacity")),
+            health,
         }
     }
 }

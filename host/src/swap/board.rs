@@ -7,19 +7,26 @@ use std::{
     time::SystemTime,
 };
 
-use super::status::{
-    Attempt, ConfigStatus, Errors, Outcome, PluginState, PluginStatus, Reload, ReloadOutcome, ShadowStatus,
-    Status,
+use super::{
+    flow,
+    status::{
+        Attempt, ConfigStatus, Errors, Outcome, PluginState, PluginStatus, Reload, ReloadOutcome,
+        ShadowStatus, Status,
+    },
 };
-use crate::plugin::{
-    Comparison, Figures, Live, Probation,
-    factory::{PluginType, Plugins},
-    file::Sha256,
+use crate::{
+    plugin::{
+        Comparison, Figures, Live, Probation,
+        factory::{PluginType, Plugins},
+        file::Sha256,
+    },
+    telemetry::Telemetry,
 };
 
 /// Shared by the task that changes it and those who look.
 pub(super) struct Board {
     started: SystemTime,
+    telemetry: Arc<Telemetry>,
     state: Mutex<State>,
 }
 
@@ -48,10 +55,10 @@ pub(super) struct Entry {
 }
 
 impl Board {
-    pub(super) fn new() -> Board {
+    pub(super) fn new(telemetry: Arc<Telemetry>) -> Board {
         let now = SystemTime::now();
         let state = State { loaded: now, reload: None, plugins: BTreeMap::new() };
-        Board { started: now, state: Mutex::new(state) }
+        Board { started: now, telemetry, state: Mutex::new(state) }
     }
 
     /// What runs now. Of a plugin that ran before, what was tried stays known.
@@ -113,6 +120,8 @@ impl Board {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
             config: ConfigStatus { loaded: state.loaded, last: state.reload.clone() },
+            receivers: flow::receivers(&self.telemetry),
+            destinations: flow::destinations(&self.telemetry),
             plugins: state.plugins.iter().map(|(name, entry)| entry.status(name)).collect(),
         };
         status.shortened()

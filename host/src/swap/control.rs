@@ -73,7 +73,7 @@ impl Controller {
         stop: CancellationToken,
     ) -> (Controller, Control) {
         let (watch, settled) = Watch::start(WatchSettings::default());
-        let board = Arc::new(Board::new());
+        let board = Arc::new(Board::new(service.telemetry.clone()));
         let (control, wishes) = Control::new(board.clone());
         let Opened { config, plugins, files, .. } = opened;
         let trials = Trials::default();

@@ -1,6 +1,6 @@
 //! What an operator sees: `spanloom status`, and `GET /v1/status` of the admin endpoint.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,61 @@ pub struct Status {
     #[serde(with = "rfc3339")]
     pub started: SystemTime,
     pub config: ConfigStatus,
+    /// By receiver, transport and signal.
+    #[serde(default)]
+    pub receivers: Vec<ReceiverStatus>,
+    /// By pipeline and destination.
+    #[serde(default)]
+    pub destinations: Vec<DestinationStatus>,
     pub plugins: Vec<PluginStatus>,
+}
+
+/// What a receiver took of one signal over one transport, and what it sent back, in items. A connector is a receiver, too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverStatus {
+    pub receiver: String,
+    /// `grpc`, `http`, `connector`
+    pub transport: String,
+    pub signal: String,
+    pub accepted: u64,
+    pub refused: u64,
+}
+
+/// What became of one pipeline's items on their way to one destination: `received = delivered + sampled_out + dropped +
+/// in_flight`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationStatus {
+    pub pipeline: String,
+    /// An exporter or a connector.
+    pub destination: String,
+    pub received: u64,
+    pub delivered: u64,
+    pub sampled_out: u64,
+    /// By reason.
+    pub dropped: BTreeMap<String, u64>,
+    pub in_flight: u64,
+    /// Of the exporter, for all pipelines of the signal. None if it has none.
+    pub queue: Option<QueueStatus>,
+    /// When the first attempt to send failed after which none has succeeded.
+    #[serde(with = "rfc3339::option")]
+    pub failing_since: Option<SystemTime>,
+    /// The last failed attempt to send, or loss of items.
+    pub last_error: Option<ErrorStatus>,
+}
+
+/// In units of the queue's sizer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueStatus {
+    pub size: u64,
+    pub capacity: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorStatus {
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+    /// In one line, shortened.
+    pub message: String,
 }
 
 /// Of each text that a plugin, a destination or a file gives.
@@ -205,7 +259,7 @@ impl Outcome {
 mod rfc3339 {
     use std::time::SystemTime;
 
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&humantime::format_rfc3339_millis(*time))
@@ -213,6 +267,28 @@ mod rfc3339 {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
         humantime::parse_rfc3339(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
+
+    /// Of a time that may not be there.
+    pub(super) mod option {
+        use super::{Deserialize, Deserializer, Error, Serializer, SystemTime};
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            time: &Option<SystemTime>,
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            match time {
+                Some(time) => super::serialize(time, to),
+                None => to.serialize_none(),
+            }
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Option<SystemTime>, D::Error> {
+            let text = Option::<String>::deserialize(from)?;
+            text.map(|text| humantime::parse_rfc3339(&text).map_err(D::Error::custom)).transpose()
+        }
     }
 }
 

@@ -37,7 +37,9 @@ where
     let lines = fmt().with_env_filter(EnvFilter::new(format!("{level},{quiet}"))).with_writer(writer);
     match config.encoding {
         LogEncoding::Json => Dispatch::new(lines.event_format(json::Lines { clock: SystemTime }).finish()),
-        LogEncoding::Console => Dispatch::new(lines.with_target(false).with_ansi(colour).fmt_fields(text::Fields).finish()),
+        LogEncoding::Console => {
+            Dispatch::new(lines.with_target(false).with_ansi(colour).fmt_fields(text::Fields).finish())
+        }
     }
 }
 

@@ -16,16 +16,30 @@ pub struct Throttle(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     last: Option<Instant>,
-    withheld: u64,
+    withheld: Withheld,
+}
+
+/// What a message stands for besides itself: those like it that were not written since the last one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Withheld {
+    pub messages: u64,
+    /// What they were about.
+    pub items: u64,
 }
 
 impl Throttle {
     /// `Some` if the message may be written now, with how many like it were withheld since the last.
     pub fn admit(&self) -> Option<u64> {
+        self.admit_about(0).map(|withheld| withheld.messages)
+    }
+
+    /// The same, for a message about so many items.
+    pub fn admit_about(&self, items: usize) -> Option<Withheld> {
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now.duration_since(last) < PERIOD) {
-            state.withheld += 1;
+            state.withheld.messages += 1;
+            state.withheld.items += items as u64;
             return None;
         }
         state.last = Some(now);
@@ -44,5 +58,14 @@ mod tests {
         assert_eq!((throttle.admit(), throttle.admit()), (None, None));
         tokio::time::advance(PERIOD).await;
         assert_eq!(throttle.admit(), Some(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_items_of_withheld_messages_are_added_up() {
+        let throttle = Throttle::default();
+        assert_eq!(throttle.admit_about(5), Some(Withheld::default()));
+        assert_eq!((throttle.admit_about(3), throttle.admit_about(4)), (None, None));
+        tokio::time::advance(PERIOD).await;
+        assert_eq!(throttle.admit_about(1), Some(Withheld { messages: 2, items: 7 }));
     }
 }

@@ -1,10 +1,15 @@
 //! The status as text.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use super::{
+    flow,
+    times::{ago, since, span},
+};
 use crate::{
     cli::aligned,
     swap::status::{Attempt, Outcome, PluginState, PluginStatus, ReloadOutcome, Status},
+    telemetry::clean::{VALUE_LIMIT_BYTES, one_line},
 };
 
 const HEADS: [&str; 10] =
@@ -15,14 +20,21 @@ const BOLD: &str = "1";
 const RED: &str = "31";
 const GREEN: &str = "32";
 
-/// What runs, a line a plugin; below it, what needs a sentence. Ends with a line's end.
+/// What passes and what runs: a line for each receiver, destination and plugin; below them, what needs a sentence. Ends with a
+/// line's end.
 pub(super) fn table(status: &Status, now: SystemTime, colour: bool) -> String {
     let paint = |code, text: String| if colour { paint(code, &text) } else { text };
     let mut lines = vec![paint(BOLD, summary(status, now))];
+    for rows in [flow::receivers(&status.receivers), flow::destinations(&status.destinations, now)] {
+        let mut rows = rows.into_iter();
+        let heads = rows.next().map(|heads| paint(BOLD, heads));
+        lines.extend(heads.into_iter().flat_map(|heads| [String::new(), heads]));
+        lines.extend(rows);
+    }
+    lines.push(String::new());
     if status.plugins.is_empty() {
         lines.push("no plugin runs".to_owned());
     } else {
-        lines.push(String::new());
         let heads = HEADS.map(str::to_owned);
         let rows = status.plugins.iter().map(|plugin| {
             let last = match &plugin.last {
@@ -35,7 +47,9 @@ pub(super) fn table(status: &Status, now: SystemTime, colour: bool) -> String {
         lines.extend(rows.next().map(|heads| paint(BOLD, heads)));
         lines.extend(rows);
     }
-    let notes: Vec<String> = status.plugins.iter().flat_map(|plugin| notes(plugin, now)).collect();
+    let of_destinations = status.destinations.iter().flat_map(|one| flow::notes(one, now));
+    let of_plugins = status.plugins.iter().flat_map(|plugin| notes(plugin, now));
+    let notes: Vec<String> = of_destinations.chain(of_plugins).collect();
     if !notes.is_empty() {
         lines.push(String::new());
         lines.extend(notes);
@@ -62,7 +76,7 @@ fn row(plugin: &PluginStatus, last: String, now: SystemTime) -> [String; HEADS.l
     let errors = plugin.errors.accidents.saturating_add(plugin.errors.refusals);
     [
         plugin.name.clone(),
-        plugin.version.clone(),
+        first_line(&plugin.version),
         plugin.sha256.chars().take(HASH_DIGITS).collect(),
         plugin.generation.to_string(),
         ago(plugin.since, now),
@@ -113,29 +127,9 @@ fn state(state: PluginState) -> &'static str {
     }
 }
 
-fn ago(time: SystemTime, now: SystemTime) -> String {
-    format!("{} ago", span(since(time, now)))
-}
-
-/// Another machine's clock may be ahead.
-fn since(time: SystemTime, now: SystemTime) -> Duration {
-    now.duration_since(time).unwrap_or_default()
-}
-
-/// `45s`, `12m`, `3h 5m`, `4d 2h`
-fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, minutes) => format!("{minutes}m"),
-        (0, hours, minutes) => format!("{hours}h {}m", minutes % 60),
-        (days, hours, _) => format!("{days}d {}h", hours % 24),
-    }
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// What plugins and destinations say does nothing to the terminal.
+fn first_line(text: &str) -> String {
+    one_line(text.lines().next().unwrap_or_default(), VALUE_LIMIT_BYTES)
 }
 
 fn paint(code: &str, text: &str) -> String {
@@ -144,6 +138,8 @@ fn paint(code: &str, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::admin::tests::status;
 
@@ -157,10 +153,20 @@ mod tests {
         let expected = "\
 Spanloom 0.1.0, up 2h 5m, config read 2h 5m ago; another was rejected 5m ago: unknown key `exporterz`
 
+RECEIVER  TRANSPORT  SIGNAL  ACCEPTED  REFUSED
+otlp      grpc       traces  1000      0
+otlp      http       logs    20        3
+
+PIPELINE  DESTINATION  DELIVERED  SAMPLED OUT  DROPPED  IN FLIGHT  QUEUE   LAST ERROR
+logs      debug        20         0            0        0          -       -
+traces    otlp_grpc    700        200          40       60         3/1000  1m ago
+
 PLUGIN  VERSION  HASH          GEN  SINCE      STATE            CALLS  NS/ITEM  ERRORS  LAST
 batch   1.2.0    abababababab  1    2h 5m ago  serving, paused  0      -        0       -
 redact  1.2.0    abababababab  3    1m ago     probation        1234   61.1     3       rejected 1m ago
 
+traces to otlp_grpc: dropped 30 queue_full, 10 rejected
+traces to otlp_grpc: failing for 5m, last 1m ago: connection refused
 batch: shadow: 5 batches: 3 the same, 1 different, 1 failed; 2 skipped; the first difference: span 3: `url` is gone
 redact: rejected 1m ago: it has no export `processing`
 ";
@@ -181,17 +187,10 @@ redact: rejected 1m ago: it has no export `processing`
     fn without_a_plugin_it_says_so() {
         let mut status = status();
         status.plugins.clear();
+        status.receivers.clear();
+        status.destinations.clear();
         status.config.last = None;
         let shown = table(&status, now(), false);
-        assert_eq!(shown, "Spanloom 0.1.0, up 2h 5m, config read 2h 5m ago\nno plugin runs\n");
-    }
-
-    #[test]
-    fn a_span_of_time_has_two_units_at_the_most() {
-        let cases =
-            [(0, "0s"), (59, "59s"), (60, "1m"), (3_599, "59m"), (3_660, "1h 1m"), (180_000, "2d 2h")];
-        for (seconds, expected) in cases {
-            assert_eq!(span(Duration::from_secs(seconds)), expected);
-        }
+        assert_eq!(shown, "Spanloom 0.1.0, up 2h 5m, config read 2h 5m ago\n\nno plugin runs\n");
     }
 }

@@ -19,7 +19,7 @@ impl Delivery {
     ) -> Option<Batch> {
         let wire::Batch::Spans(spans) = &batch.data else {
             let failure = Failure::permanent(Reason::Rejected, "parts of a batch that holds no spans failed");
-            self.send_failed(&batch, &failure);
+            self.send_failed(&batch);
             batch.dropped(&failure);
             return None;
         };
@@ -42,7 +42,7 @@ impl Delivery {
                 Retry::Never => {
                     let lost = batch.derive(wire::Batch::Spans(spans.select(&ascending(part.rows))));
                     let failure = Failure::permanent(Reason::Rejected, part.message);
-                    self.send_failed(&lost, &failure);
+                    self.send_failed(&lost);
                     lost.dropped(&failure);
                 }
             }
@@ -58,7 +58,7 @@ impl Delivery {
         match self.wait(again.items(), message, after, backoff).await {
             Ok(()) => Some(again),
             Err(failure) => {
-                self.send_failed(&again, &failure);
+                self.send_failed(&again);
                 again.dropped(&failure);
                 None
             }

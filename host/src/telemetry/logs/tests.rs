@@ -26,14 +26,16 @@ impl io::Write for Written {
 
 /// What `log` writes.
 fn written(encoding: LogEncoding, colour: bool, log: impl FnOnce()) -> String {
-    let (config, written) = (LogsConfig { encoding, ..LogsConfig::default() }, Written::default());
+    let (mut config, written) = (LogsConfig::default(), Written::default());
+    config.encoding = encoding;
     let to = written.clone();
     tracing::dispatcher::with_default(&lines(&config, move || to.clone(), colour), log);
     let bytes = written.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }
 
-const HOSTILE: &str = "no\n2026-01-01T00:00:00.000000Z  INFO all is well\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}";
+const HOSTILE: &str =
+    "no\n2026-01-01T00:00:00.000000Z  INFO all is well\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}";
 
 /// A destination's message that would be a second line, and do things to a terminal.
 #[test]
@@ -48,10 +50,13 @@ fn a_value_stays_within_its_line_of_text() {
         let controls = text.chars().filter(|character| character.is_control()).count();
         assert_eq!(controls, own + 1, "{text:?}");
         assert!(text.ends_with('\n') && !text.contains('\u{202e}'), "{text:?}");
-        let escaped = r"no\n2026-01-01T00:00:00.000000Z  INFO all is well\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}";
+        let escaped =
+            r"no\n2026-01-01T00:00:00.000000Z  INFO all is well\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}";
         assert_eq!(text.matches(escaped).count(), 4, "{text:?}");
         if !colour {
-            let ends = format!("it said: {escaped} said=\"{escaped}\" shown={escaped} debugged=\"{escaped}\" number=7\n");
+            let ends = format!(
+                "it said: {escaped} said=\"{escaped}\" shown={escaped} debugged=\"{escaped}\" number=7\n"
+            );
             assert!(text.ends_with(&ends) && text.contains(" WARN "), "{text}");
         }
     }
@@ -61,7 +66,14 @@ fn a_value_stays_within_its_line_of_text() {
 fn a_value_stays_within_its_line_of_json() {
     let text = written(LogEncoding::Json, true, || {
         let said = HOSTILE;
-        tracing::warn!(said, number = 7_u64, is_so = true, share = 0.5, nothing = None::<u64>, "it said: {said}");
+        tracing::warn!(
+            said,
+            number = 7_u64,
+            is_so = true,
+            share = 0.5,
+            nothing = None::<u64>,
+            "it said: {said}"
+        );
     });
     assert_eq!(text.chars().filter(|character| character.is_control()).count(), 1, "{text:?}");
     let line: Value = serde_json::from_str(&text).unwrap();

@@ -1,0 +1,63 @@
+//! Receivers and destinations as text.
+
+use std::time::SystemTime;
+
+use super::times::{ago, since, span};
+use crate::{
+    cli::aligned,
+    swap::status::{DestinationStatus, ReceiverStatus},
+};
+
+const RECEIVER_HEADS: [&str; 5] = ["RECEIVER", "TRANSPORT", "SIGNAL", "ACCEPTED", "REFUSED"];
+const DESTINATION_HEADS: [&str; 8] =
+    ["PIPELINE", "DESTINATION", "DELIVERED", "SAMPLED OUT", "DROPPED", "IN FLIGHT", "QUEUE", "LAST ERROR"];
+
+/// The heads, then a line for each. Nothing if there is none.
+pub(super) fn receivers(receivers: &[ReceiverStatus]) -> Vec<String> {
+    let row = |one: &ReceiverStatus| {
+        let (accepted, refused) = (one.accepted.to_string(), one.refused.to_string());
+        [one.receiver.clone(), one.transport.clone(), one.signal.clone(), accepted, refused]
+    };
+    below(RECEIVER_HEADS, receivers.iter().map(row))
+}
+
+pub(super) fn destinations(destinations: &[DestinationStatus], now: SystemTime) -> Vec<String> {
+    let row = |one: &DestinationStatus| {
+        let queue = one.queue.map(|queue| format!("{}/{}", queue.size, queue.capacity));
+        let error = one.last_error.as_ref().map(|error| ago(error.at, now));
+        [
+            one.pipeline.clone(),
+            one.destination.clone(),
+            one.delivered.to_string(),
+            one.sampled_out.to_string(),
+            one.dropped.values().sum::<u64>().to_string(),
+            one.in_flight.to_string(),
+            queue.unwrap_or_else(|| "-".to_owned()),
+            error.unwrap_or_else(|| "-".to_owned()),
+        ]
+    };
+    below(DESTINATION_HEADS, destinations.iter().map(row))
+}
+
+/// What does not fit into the table: what was dropped for which reason, and what the destination said.
+pub(super) fn notes(destination: &DestinationStatus, now: SystemTime) -> Vec<String> {
+    let DestinationStatus { dropped, failing_since, last_error, .. } = destination;
+    let way = format!("{} to {}", destination.pipeline, destination.destination);
+    let by_reason: Vec<String> = dropped.iter().map(|(reason, items)| format!("{items} {reason}")).collect();
+    let dropped = (!by_reason.is_empty()).then(|| format!("{way}: dropped {}", by_reason.join(", ")));
+    let error = last_error.as_ref().map(|error| {
+        let failing = failing_since.map(|time| format!("failing for {}, ", span(since(time, now))));
+        format!("{way}: {}last {}: {}", failing.unwrap_or_default(), ago(error.at, now), error.message)
+    });
+    dropped.into_iter().chain(error).collect()
+}
+
+fn below<const COLUMNS: usize>(
+    heads: [&str; COLUMNS],
+    rows: impl ExactSizeIterator<Item = [String; COLUMNS]>,
+) -> Vec<String> {
+    if rows.len() == 0 {
+        return Vec::new();
+    }
+    aligned(std::iter::once(heads.map(str::to_owned)).chain(rows).collect())
+}

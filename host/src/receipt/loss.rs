@@ -1,0 +1,87 @@
+//! What is said of items that are lost: at the one place where they are, so that each line names the same.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use wire::Example;
+
+use super::{Failure, Reason, ledger::Account};
+use crate::telemetry::{
+    MESSAGE_LIMIT_BYTES,
+    clean::one_line,
+    throttle::{Throttle, Withheld},
+};
+
+/// The last time that items of an account were lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    pub at: SystemTime,
+    pub reason: Reason,
+    pub message: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    /// By reason: what is lost all the time hides nothing else.
+    lines: [Throttle; Reason::ALL.len()],
+    last: Mutex<Option<Loss>>,
+}
+
+impl Account {
+    /// Says in the log that the items are lost, why, and whose one of them was: at once, then in one line for each reason
+    /// and ten seconds. [`Account::settle`] counts them.
+    pub(crate) fn report_loss(&self, items: usize, failure: &Failure, example: impl FnOnce() -> Example) {
+        self.losses.note(failure);
+        let line = self.losses.lines.get(failure.reason as usize);
+        let Some(withheld) = line.and_then(|line| line.admit_about(items)) else { return };
+        let Withheld { messages, items: withheld_items } = withheld;
+        let items = items as u64 + withheld_items;
+        let batches = (messages > 0).then_some(messages + 1);
+        let Example { trace_id, service } = example();
+        let trace_id = trace_id.map(|id| format!("{:032x}", u128::from_be_bytes(id)));
+        let (trace_id, service) = (trace_id.as_deref(), service.as_deref());
+        let (pipeline, destination) = (self.pipeline.as_str(), self.destination.as_str());
+        let (reason, advice) = (failure.reason.as_str(), failure.reason.advice());
+        tracing::error!(
+            pipeline,
+            destination,
+            items,
+            batches,
+            reason,
+            trace_id,
+            service,
+            "items are lost: {failure}{advice}"
+        );
+    }
+
+    pub fn last_loss(&self) -> Option<Loss> {
+        self.losses.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Losses {
+    fn note(&self, failure: &Failure) {
+        let message = one_line(&failure.message, MESSAGE_LIMIT_BYTES);
+        let loss = Loss { at: SystemTime::now(), reason: failure.reason, message };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(loss);
+    }
+}
+
+impl Reason {
+    /// What the operator can do.
+    pub(crate) fn advice(self) -> &'static str {
+        match self {
+            Reason::QueueFull => {
+                "; raise sending_queue.queue_size or num_consumers, or set block_on_overflow to slow the senders"
+            }
+            Reason::RetriesExhausted => {
+                "; see whether the destination is up, or raise retry_on_failure.max_elapsed_time to wait longer"
+            }
+            Reason::TooLarge => "; raise the limit named, or make the senders send less at a time",
+            Reason::Shutdown => "; raise shutdown_timeout to give the destination longer",
+            _ => "",
+        }
+    }
+}

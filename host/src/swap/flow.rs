@@ -1,0 +1,84 @@
+//! The rows of the status that need no plugin: what receivers took, and what became of it on the way to each destination.
+
+use wire::Signal;
+
+use super::status::{DestinationStatus, ErrorStatus, QueueStatus, ReceiverStatus};
+use crate::{
+    receipt::ledger::Account,
+    telemetry::{ReceiverFigures, Telemetry},
+};
+
+pub(super) fn receivers(telemetry: &Telemetry) -> Vec<ReceiverStatus> {
+    let status = |figures: ReceiverFigures| ReceiverStatus {
+        receiver: figures.receiver,
+        transport: figures.transport.to_owned(),
+        signal: figures.signal.to_string(),
+        accepted: figures.accepted,
+        refused: figures.refused,
+    };
+    telemetry.receivers().into_iter().map(status).collect()
+}
+
+pub(super) fn destinations(telemetry: &Telemetry) -> Vec<DestinationStatus> {
+    telemetry.ledger.accounts().iter().map(|account| destination(telemetry, account)).collect()
+}
+
+fn destination(telemetry: &Telemetry, account: &Account) -> DestinationStatus {
+    let balance = account.balance();
+    let signal = Signal::ALL.into_iter().find(|signal| is_of(&balance.pipeline, *signal));
+    let exporter = signal.and_then(|signal| telemetry.known_exporter(&balance.destination, signal));
+    let trouble = exporter.as_ref().map(|exporter| exporter.trouble()).unwrap_or_default();
+    let loss = account.last_loss();
+    let loss = loss.map(|loss| (loss.at, format!("{}: {}", loss.reason.as_str(), loss.message)));
+    let last_error = loss.into_iter().chain(trouble.last).max_by_key(|(at, _)| *at);
+    let queue = exporter.and_then(|exporter| exporter.queue());
+    DestinationStatus {
+        pipeline: balance.pipeline,
+        destination: balance.destination,
+        received: balance.received,
+        delivered: balance.delivered,
+        sampled_out: balance.sampled_out,
+        dropped: balance.dropped.iter().map(|(why, items)| (why.as_str().to_owned(), *items)).collect(),
+        in_flight: balance.in_flight,
+        queue: queue.map(|(size, capacity)| QueueStatus { size, capacity }),
+        failing_since: trouble.failing_since,
+        last_error: last_error.map(|(at, message)| ErrorStatus { at, message }),
+    }
+}
+
+/// A pipeline's id is that of its signal, with or without a name: `traces`, `traces/slow`.
+fn is_of(pipeline: &str, signal: Signal) -> bool {
+    pipeline.split('/').next() == Some(signal.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::receipt::{Failure, Reason, ledger::Settlement};
+
+    /// A destination that has taken some, lost some and is away now; and one without a queue that nothing happened to.
+    #[test]
+    fn each_destination_of_each_pipeline_is_a_row() {
+        let telemetry = Telemetry::new();
+        let account = telemetry.ledger.open("traces/slow", "otlp");
+        account.enter(9);
+        account.settle(4, Settlement::Delivered);
+        account.settle(2, Settlement::Dropped(Reason::Rejected));
+        account.report_loss(2, &Failure::permanent(Reason::Rejected, "bad\ndata"), wire::Example::default);
+        telemetry.ledger.open("logs", "debug");
+        let [debug, otlp] = destinations(&telemetry).try_into().unwrap();
+        assert_eq!(debug.queue, None);
+        assert_eq!((debug.pipeline.as_str(), debug.received, debug.last_error), ("logs", 0, None));
+        assert_eq!((otlp.received, otlp.delivered, otlp.dropped["rejected"], otlp.in_flight), (9, 4, 2, 3));
+        assert_eq!(otlp.last_error.map(|error| error.message).as_deref(), Some("rejected: bad\\ndata"));
+
+        let health = telemetry.exporter("otlp", Signal::Traces);
+        health.queue_capacity(telemetry.gauge("capacity", &[])).set(10.0);
+        health.queue_size(telemetry.gauge("size", &[])).set(3.0);
+        health.failed("connection refused");
+        let [_, otlp] = destinations(&telemetry).try_into().unwrap();
+        assert_eq!(otlp.queue, Some(QueueStatus { size: 3, capacity: 10 }));
+        let error = otlp.last_error.unwrap();
+        assert_eq!((otlp.failing_since, error.message.as_str()), (Some(error.at), "connection refused"));
+    }
+}
