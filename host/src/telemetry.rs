@@ -62,7 +62,7 @@ impl Telemetry {
         let recorder = with_buckets().build_recorder();
         for (name, help) in help::HELP {
             // The exposition keeps one help text a name, whatever the metric's type.
-            recorder.describe_counter(name.into(), None, help.into());
+            recorder.describe_counter((*name).into(), None, (*help).into());
         }
         let process = process::ProcessMetrics::register(&recorder, &METADATA);
         let handle = recorder.handle();

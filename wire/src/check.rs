@@ -1,15 +1,17 @@
 //! The check that every byte received goes through, once: is this a request of its signal?
 //!
-//! It accepts exactly what prost's generated types decode, nesting limit included, without decoding:
-//! unknown fields (groups too) are walked over, `string` fields are UTF-8, known fields have their wire type.
+//! It accepts what prost's generated types decode, nesting limit included, without decoding: unknown fields (groups too) are
+//! walked over, `string` fields are UTF-8, known fields have their wire type. Beyond that, ids have the length of ids.
 
+mod mend;
 mod plain;
 mod skip;
 mod trace;
 mod utf8;
 
-use crate::schema::{ANY_VALUE, Message, Op};
+use crate::schema::{ANY_VALUE, Message, Op, SPAN_ID_BYTES, TRACE_ID_BYTES};
 use crate::{Signal, WireError, WireErrorKind as Kind, varint};
+pub use mend::{Mended, mend};
 use trace::{Silent, Trace, Tracer};
 
 /// Messages may nest this deep below the request, as prost has it.
@@ -44,14 +46,19 @@ impl Summary {
 ///
 /// One pass in constant memory. On an error a second pass over the same bytes finds the field's path.
 pub fn check(signal: Signal, bytes: &[u8]) -> Result<Summary, WireError> {
-    if bytes.len() > SIZE_LIMIT_BYTES {
-        let kind = Kind::Size { limit: SIZE_LIMIT_BYTES };
-        return Err(WireError { signal, kind, path: String::new(), offset: SIZE_LIMIT_BYTES });
-    }
+    within_size(signal, bytes)?;
     match walk(signal.request(), 0, bytes, &mut Silent) {
         Ok(summary) => Ok(summary),
-        Err(fault) => Err(locate(signal, bytes, fault.kind)),
+        Err(fault) => Err(locate(signal, bytes, fault.kind, |_| false)),
     }
+}
+
+fn within_size(signal: Signal, bytes: &[u8]) -> Result<(), WireError> {
+    if bytes.len() <= SIZE_LIMIT_BYTES {
+        return Ok(());
+    }
+    let kind = Kind::Size { limit: SIZE_LIMIT_BYTES };
+    Err(WireError { signal, kind, path: String::new(), offset: SIZE_LIMIT_BYTES })
 }
 
 /// What follows the group (or other field) that `at` begins with.
@@ -59,9 +66,10 @@ pub(crate) fn skip_unknown(at: &[u8]) -> Option<&[u8]> {
     skip::unknown(at, DEPTH_LIMIT).ok()
 }
 
+/// The first fault that is not forgiven; its kind is known.
 #[cold]
-fn locate(signal: Signal, bytes: &[u8], kind: Kind) -> WireError {
-    let mut tracer = Tracer::new(signal.request());
+fn locate(signal: Signal, bytes: &[u8], kind: Kind, forgives: fn(Kind) -> bool) -> WireError {
+    let mut tracer = Tracer::new(signal.request(), forgives);
     let offset = match walk(signal.request(), 0, bytes, &mut tracer) {
         Err(Fault { at, .. }) => at.as_ptr().addr() - bytes.as_ptr().addr(),
         Ok(_) => 0,
@@ -120,7 +128,7 @@ fn walk<'a>(
         rest = match op {
             Op::String => {
                 let (text, rest) = delimited(after)?;
-                if !utf8::is_valid(text) {
+                if !utf8::is_valid(text) && !trace.forgives(Kind::Utf8, after, text) {
                     return Err(Fault { kind: Kind::Utf8, at: text });
                 }
                 rest
@@ -140,13 +148,15 @@ fn walk<'a>(
                 *frame = Frame { message, rest: outer };
                 depth += 1;
                 message = child;
-                trace.enter(child);
+                trace.enter(child, op == Op::Item, after, body);
                 body
             }
             Op::Varint => skip_varint(after)?,
             Op::Fixed64 => take(after, 8)?.1,
             Op::Fixed32 => take(after, 4)?.1,
             Op::Bytes => delimited(after)?.1,
+            Op::TraceId => id(after, TRACE_ID_BYTES, trace)?,
+            Op::SpanId => id(after, SPAN_ID_BYTES, trace)?,
             Op::PackedVarint => packed_varints(after)?,
             Op::PackedFixed64 => packed_fixed64(after)?,
             Op::Unknown => skip::unknown(rest, DEPTH_LIMIT - depth)?,
@@ -193,6 +203,19 @@ fn delimited(at: &[u8]) -> Result<(&[u8], &[u8]), Fault<'_>> {
         .ok()
         .and_then(|len| after.split_at_checked(len))
         .ok_or(Fault { kind: Kind::Length { needed: len, left: after.len() }, at })
+}
+
+/// An id may be absent, which is no length at all.
+#[inline]
+fn id<'a>(at: &'a [u8], expected: usize, trace: &mut impl Trace) -> Result<&'a [u8], Fault<'a>> {
+    let (id, rest) = delimited(at)?;
+    if id.len() != expected && !id.is_empty() {
+        let kind = Kind::Id { length: id.len(), expected };
+        if !trace.forgives(kind, at, id) {
+            return Err(Fault { kind, at: id });
+        }
+    }
+    Ok(rest)
 }
 
 fn packed_varints(at: &[u8]) -> Result<&[u8], Fault<'_>> {

@@ -27,12 +27,21 @@ pub enum WireErrorKind {
     Packed { length: usize },
     /// A `string` field that is not UTF-8.
     Utf8,
+    /// A trace or span id of `length` bytes that should have `expected`.
+    Id { length: usize, expected: usize },
     /// A group that ends without having begun, or never ends.
     Group,
     /// Messages or groups nested deeper than `limit`.
     Depth { limit: usize },
     /// A request of more than `limit` bytes.
     Size { limit: usize },
+}
+
+impl WireErrorKind {
+    /// Whether [`mend`](crate::mend) takes the rest of the request.
+    pub fn is_mendable(self) -> bool {
+        matches!(self, Self::Utf8 | Self::Id { .. })
+    }
 }
 
 impl fmt::Display for WireError {
@@ -55,6 +64,9 @@ impl fmt::Display for WireErrorKind {
                 write!(f, "{length} bytes of packed 64-bit values are no multiple of 8")
             }
             Self::Utf8 => f.write_str("text is not UTF-8"),
+            Self::Id { length, expected } => {
+                write!(f, "an id of {length} bytes, and it should have {expected}")
+            }
             Self::Group => f.write_str("a group does not end as it began"),
             Self::Depth { limit } => write!(f, "nested more than {limit} deep"),
             Self::Size { limit } => write!(f, "a request of more than {limit} bytes"),

@@ -3,6 +3,7 @@
 //! Ids are hex of either case, other bytes base64, enums integers, keys lowerCamelCase, 64-bit integers strings;
 //! unknown keys are ignored and `null` is absence. Neither direction builds objects on its way.
 
+mod mend;
 mod number;
 mod read;
 mod text;
@@ -16,9 +17,13 @@ use crate::{Batch, Signal};
 pub(crate) use value::write_value;
 pub use value::{OwnedValue, value_from_json, value_to_json};
 
-/// A JSON request as protobuf. JSON may nest 127 arrays and objects deep.
+/// A JSON request as protobuf. JSON may nest 127 arrays and objects deep. U+FFFD stands for lone surrogates and for what is not
+/// UTF-8.
 pub fn from_json(signal: Signal, json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    read::request(signal.request(), json)
+    read::request(signal.request(), json).or_else(|error| match mend::mended(json) {
+        Some(mended) => read::request(signal.request(), &mended),
+        None => Err(error),
+    })
 }
 
 /// A batch as one JSON request, without spaces or line breaks.

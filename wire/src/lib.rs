@@ -49,7 +49,7 @@ mod varint;
 mod view;
 
 pub use batch::{Batch, LogsBatch, MetricsBatch, SignalMismatch};
-pub use check::{Summary, check};
+pub use check::{Mended, Summary, check, mend};
 pub use column::{ColumnError, NumberColumn, NumberKind, TextColumn};
 pub use envelope::{Resource, Scope};
 pub use error::{EditError, WireError, WireErrorKind};

@@ -53,8 +53,8 @@ pub enum Kind {
     Double,
     String,
     Bytes,
-    /// `bytes` that OTLP/JSON writes in hex: a trace or span id.
-    Id,
+    /// `bytes` that OTLP/JSON writes in hex: a trace or span id, empty or so many bytes long.
+    Id(usize),
     Message(&'static Message),
 }
 
@@ -81,12 +81,19 @@ pub(crate) enum Op {
     Fixed64,
     Fixed32,
     Bytes,
+    TraceId,
+    SpanId,
     String,
     Message,
     Item,
     PackedVarint,
     PackedFixed64,
 }
+
+pub(crate) const TRACE_ID_BYTES: usize = 16;
+pub(crate) const SPAN_ID_BYTES: usize = 8;
+const TRACE_ID: Kind = Kind::Id(TRACE_ID_BYTES);
+const SPAN_ID: Kind = Kind::Id(SPAN_ID_BYTES);
 
 pub(crate) const VARINT: u32 = 0;
 pub(crate) const FIXED64: u32 = 1;
@@ -139,14 +146,16 @@ impl Field {
             Kind::Message(_) if self.is_item => Op::Item,
             Kind::Message(_) => Op::Message,
             Kind::String => Op::String,
-            Kind::Bytes | Kind::Id => Op::Bytes,
+            Kind::Bytes => Op::Bytes,
+            Kind::Id(TRACE_ID_BYTES) => Op::TraceId,
+            Kind::Id(_) => Op::SpanId,
             Kind::Fixed32 => Op::Fixed32,
             Kind::Fixed64 | Kind::SFixed64 | Kind::Double => Op::Fixed64,
             _ => Op::Varint,
         };
         match (op, wire_type) {
             (Op::Varint, VARINT) | (Op::Fixed64, FIXED64) | (Op::Fixed32, FIXED32) => op,
-            (Op::String | Op::Bytes | Op::Message | Op::Item, LEN) => op,
+            (Op::String | Op::Bytes | Op::TraceId | Op::SpanId | Op::Message | Op::Item, LEN) => op,
             (Op::Varint, LEN) if matches!(self.label, Label::Repeated) => Op::PackedVarint,
             (Op::Fixed64, LEN) if matches!(self.label, Label::Repeated) => Op::PackedFixed64,
             _ => Op::WrongType,

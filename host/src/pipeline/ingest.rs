@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use futures::future::join_all;
 use serde::Deserialize;
-use wire::Signal;
+use wire::{Signal, WireError};
 
 use super::{Batch, Consumer, Metadata, Refused, lead::Lead};
 use crate::{
     receipt::{Failure, Reason, Receipt, ledger::Account},
-    telemetry::{ReceiverMetrics, Telemetry},
+    telemetry::{Labels, ReceiverMetrics, Telemetry, throttle::Throttle},
 };
 
 /// When the sender of a request is answered.
@@ -73,7 +73,15 @@ impl Ingest {
 
     /// One way in: a signal over a transport (`grpc`, `http`), with its counters.
     pub fn door(&self, signal: Signal, transport: &'static str, acknowledge: Acknowledge) -> Door {
-        let door = Door { ingest: self.0.clone(), signal, transport, acknowledge, metrics: OnceLock::new() };
+        let door = Door {
+            ingest: self.0.clone(),
+            signal,
+            transport,
+            acknowledge,
+            metrics: OnceLock::new(),
+            refusals: Throttle::default(),
+            mends: Throttle::default(),
+        };
         if door.is_open() {
             door.metrics();
         }
@@ -99,6 +107,8 @@ pub struct Door {
     acknowledge: Acknowledge,
     /// Of a door that was open once.
     metrics: OnceLock<Arc<ReceiverMetrics>>,
+    refusals: Throttle,
+    mends: Throttle,
 }
 
 impl Door {
@@ -131,6 +141,42 @@ impl Door {
             Err(_) => self.metrics().refused(items),
         }
         outcome
+    }
+
+    /// Notes items that were left out of a request, and why the first was. Their sender is told.
+    pub fn refused(&self, items: usize, why: &WireError) {
+        self.metrics().refused(items);
+        let Inner { receiver, telemetry, .. } = &*self.ingest;
+        let (receiver, transport, reason) = (receiver.as_str(), self.transport, "invalid_id");
+        let labels: Labels<'_> = &[("receiver", receiver), ("transport", transport), ("reason", reason)];
+        telemetry.counter("spanloom_receiver_refused_items", labels).increment(items as u64);
+        if let Some(withheld) = self.refusals.admit_about(items) {
+            let items = items as u64 + withheld.items;
+            tracing::warn!(
+                receiver,
+                transport,
+                items,
+                reason,
+                "left out of what senders sent, one for {why}"
+            );
+        }
+    }
+
+    /// Notes texts in which what was not UTF-8 was replaced.
+    pub fn mended(&self, texts: usize) {
+        let Inner { receiver, telemetry, .. } = &*self.ingest;
+        let (receiver, transport) = (receiver.as_str(), self.transport);
+        let labels: Labels<'_> = &[("receiver", receiver), ("transport", transport)];
+        telemetry.counter("spanloom_receiver_mended_texts", labels).increment(texts as u64);
+        if let Some(withheld) = self.mends.admit_about(texts) {
+            let texts = texts as u64 + withheld.items;
+            tracing::warn!(
+                receiver,
+                transport,
+                texts,
+                "texts were not UTF-8; U+FFFD stands for what was wrong"
+            );
+        }
     }
 
     async fn hand_on(&self, data: wire::Batch, metadata: Option<Arc<Metadata>>) -> Result<(), Failure> {

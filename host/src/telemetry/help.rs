@@ -1,12 +1,20 @@
 //! The `HELP` line of every metric.
 
-pub(super) const HELP: [(&str, &str); 37] = [
+pub(super) const HELP: &[(&str, &str)] = &[
     ("otelcol_receiver_accepted_spans", "Spans that a receiver took in."),
     ("otelcol_receiver_accepted_metric_points", "Data points that a receiver took in."),
     ("otelcol_receiver_accepted_log_records", "Log records that a receiver took in."),
     ("otelcol_receiver_refused_spans", "Spans that went back to their sender."),
     ("otelcol_receiver_refused_metric_points", "Data points that went back to their sender."),
     ("otelcol_receiver_refused_log_records", "Log records that went back to their sender."),
+    (
+        "spanloom_receiver_refused_items",
+        "Items that a receiver left out of requests that it took, by reason: invalid_id.",
+    ),
+    (
+        "spanloom_receiver_mended_texts",
+        "Texts that were not UTF-8, in which U+FFFD stands for what was wrong.",
+    ),
     ("otelcol_exporter_sent_spans", "Spans that a destination took."),
     ("otelcol_exporter_sent_metric_points", "Data points that a destination took."),
     ("otelcol_exporter_sent_log_records", "Log records that a destination took."),

@@ -20,7 +20,7 @@ use wire::Signal;
 
 use crate::support::{
     AllSignals, Pipeline, Subject, framed, grpc_post, grpc_status, gzip, logs, malformed, metrics, traces,
-    traces_named,
+    traces_named, with_a_bad_id,
 };
 
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -57,6 +57,23 @@ async fn gzip_and_zstd_are_taken() {
     }
     let expected = (Signal::Traces, traces().encode_to_vec());
     assert_eq!(subject.pipeline.received(), vec![expected.clone(), expected]);
+}
+
+/// A span whose trace id has eight bytes would spoil the batch at a strict destination. The rest of its request is taken.
+#[tokio::test]
+async fn a_span_with_an_id_of_a_wrong_length_is_left_out_and_its_sender_told() {
+    let subject = Subject::start(json!({})).await;
+    let request = ExportTraceServiceRequest::decode(&*with_a_bad_id(false)).unwrap();
+    let partial = client(&subject).await.export(request.clone()).await.unwrap().into_inner().partial_success;
+    let partial = partial.unwrap();
+    assert_eq!(partial.rejected_spans, 1);
+    assert!(partial.error_message.contains("spans[1].trace_id"), "{partial:?}");
+    assert_eq!(subject.pipeline.received(), [(Signal::Traces, traces().encode_to_vec())]);
+
+    let mut bad = request;
+    bad.resource_spans[0].scope_spans[0].spans.remove(0);
+    let refusal = client(&subject).await.export(bad).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::InvalidArgument, "{refusal:?}");
 }
 
 /// Several MB, in many frames and over the flow-control windows.

@@ -14,7 +14,9 @@ use spanloom::{
 };
 use wire::Signal;
 
-use crate::support::{AllSignals, Pipeline, Subject, gzip, logs, malformed, metrics, traces};
+use crate::support::{
+    AllSignals, Pipeline, Subject, gzip, logs, malformed, metrics, traces, traces_named, with_a_bad_id,
+};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -126,6 +128,53 @@ async fn bad_data_is_answered_with_the_field() {
     let lies = request(&subject, "/v1/traces", PROTOBUF).header("content-encoding", "gzip").body("not gzip");
     check_refused(lies.send().await.unwrap(), 400, 3).await;
     assert_eq!(subject.pipeline.received(), vec![]);
+}
+
+/// A span whose trace id has eight bytes would spoil the batch at a strict destination. The rest of its request is taken.
+#[tokio::test]
+async fn a_span_with_an_id_of_a_wrong_length_is_left_out_and_its_sender_told() {
+    let subject = Subject::start(json!({})).await;
+    let answer = post(&subject, PROTOBUF, with_a_bad_id(false)).await;
+    assert_eq!(answer.status(), 200);
+    let answer = ExportTraceServiceResponse::decode(answer.bytes().await.unwrap()).unwrap();
+    let partial = answer.partial_success.unwrap();
+    assert_eq!(partial.rejected_spans, 1);
+    let why = "resource_spans[0].scope_spans[0].spans[1].trace_id";
+    assert!(partial.error_message.contains(why), "{partial:?}");
+
+    let span = |id: &str| json!({ "traceId": id, "spanId": "08".repeat(8), "name": "GET /" });
+    let (good, bad) = (span(&"07".repeat(16)), span(&"07".repeat(8)));
+    let body =
+        |spans: &[&Json]| json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": spans }] }] }).to_string();
+    let answer = post(&subject, JSON, body(&[&good, &bad])).await;
+    assert_eq!(answer.status(), 200);
+    let answer: Json = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    assert_eq!(answer["partialSuccess"]["rejectedSpans"], "1");
+
+    for (_, received) in subject.pipeline.received() {
+        assert_eq!(ExportTraceServiceRequest::decode(&*received).unwrap(), traces());
+    }
+    assert_eq!(subject.pipeline.received().len(), 2);
+
+    let body = check_refused_json(post(&subject, JSON, body(&[&bad])).await, 400, 3).await;
+    let violation = &body["details"][0]["fieldViolations"][0];
+    assert_eq!(violation["field"], "resource_spans[0].scope_spans[0].spans[0].trace_id", "{body}");
+}
+
+/// One bad byte costs neither the request nor the span: U+FFFD stands for it.
+#[tokio::test]
+async fn text_that_is_none_is_mended() {
+    let subject = Subject::start(json!({})).await;
+    let named = (Signal::Traces, traces_named("GET \u{fffd}".to_owned()).encode_to_vec());
+    assert_eq!(post(&subject, PROTOBUF, with_a_bad_id(true)).await.status(), 200);
+    let json = |name: &[u8]| {
+        let ids = format!(r#""traceId":"{}","spanId":"{}""#, "07".repeat(16), "08".repeat(8));
+        let head = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{ids},"name":""#);
+        [head.as_bytes(), name, br#""}]}]}]}"#].concat()
+    };
+    assert_eq!(post(&subject, JSON, json(br"GET \ud800")).await.status(), 200);
+    assert_eq!(post(&subject, JSON, json(b"GET \xff")).await.status(), 200);
+    assert_eq!(subject.pipeline.received(), [named.clone(), named.clone(), named]);
 }
 
 #[tokio::test]

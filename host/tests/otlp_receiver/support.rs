@@ -160,6 +160,19 @@ pub(crate) fn malformed() -> Vec<u8> {
     [b"\x0a".as_slice(), &[scope_spans.len() as u8], &scope_spans].concat()
 }
 
+/// Two spans, the second with a trace id of eight bytes; the name of the first is not UTF-8 if `texts` are bad.
+pub(crate) fn with_a_bad_id(texts: bool) -> Vec<u8> {
+    let name: &[u8] = if texts { b"GET \xff" } else { b"GET /" };
+    let span = |trace_id: &[u8]| {
+        let fields: [(u8, &[u8]); 3] = [(0x0a, trace_id), (0x12, &[8; 8]), (0x2a, name)];
+        let fields = fields.map(|(tag, value)| [&[tag, value.len() as u8], value].concat());
+        fields.concat()
+    };
+    let framed = |tag: u8, body: Vec<u8>| [vec![tag, body.len() as u8], body].concat();
+    let spans = [framed(0x12, span(&[7; 16])), framed(0x12, span(&[7; 8]))].concat();
+    framed(0x0a, framed(0x12, spans))
+}
+
 pub(crate) trait AllSignals {
     const ALL_OF_THEM: [Signal; 3];
 }

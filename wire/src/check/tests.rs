@@ -44,6 +44,46 @@ fn all_that_an_index_has_an_entry_for_is_counted() {
     assert_eq!(check(Signal::Traces, &request), Ok(Summary { items: 2, entries: 7 }));
 }
 
+/// One span whose id is cut, among good ones and a text that is not UTF-8.
+#[test]
+fn the_rest_of_a_request_is_kept_and_the_bad_id_is_named() {
+    let span = |id: &[u8], name: &[u8]| {
+        framed(0x12, [framed(0x12, id.to_vec()), framed(0x2a, name.to_vec())].concat())
+    };
+    let (good, cut, text) = (span(&[7; 8], b"a"), span(&[7; 4], b"\xff"), span(&[7; 8], b"b\xffc"));
+    let request = |spans: &[&[u8]]| framed(0x0a, framed(0x12, spans.concat()));
+    let mended = mend(Signal::Traces, &request(&[&good, &text, &cut, &good])).unwrap();
+    assert_eq!(mended.bytes, request(&[&good, &span(&[7; 8], "b\u{fffd}c".as_bytes()), &good]));
+    assert_eq!((mended.texts, mended.refused), (1, 1));
+    assert_eq!(
+        mended.first_refused.unwrap().to_string(),
+        "resource_spans[0].scope_spans[0].spans[2].span_id at byte 40: an id of 4 bytes, and it should have 8"
+    );
+    assert_eq!(mend(Signal::Traces, &request(&[&cut])).unwrap().bytes, request(&[]));
+}
+
+/// What cannot be mended is refused for what it is, whatever else could be.
+#[test]
+fn other_faults_are_refused_as_before() {
+    let bad_text_then_bad_tag = [0x0a, 0x03, 0x1a, 0x01, 0xff, 0x08, 0x01];
+    let error = mend(Signal::Traces, &bad_text_then_bad_tag).unwrap_err();
+    assert_eq!(error.to_string(), "resource_spans[1] at byte 5: wire type 0 is not that of this field");
+    // Attributes of a resource, each with a key that is not UTF-8: more changes than are made.
+    let attributes = [0x0a, 0x03, 0x0a, 0x01, 0xff].repeat(600_000);
+    let error = mend(Signal::Logs, &framed(0x0a, framed(0x0a, attributes))).unwrap_err();
+    assert_eq!(error.path, "resource_logs[0].resource.attributes[0].key");
+    // One text of nothing but bad bytes.
+    let error = mend(Signal::Logs, &framed(0x0a, framed(0x1a, vec![0xff; 1 << 20]))).unwrap_err();
+    assert_eq!(error.path, "resource_logs[0].schema_url");
+}
+
+fn framed(tag: u8, body: Vec<u8>) -> Vec<u8> {
+    let mut out = vec![tag];
+    varint::write(&mut out, body.len() as u64);
+    out.extend(body);
+    out
+}
+
 fn assert_error(bytes: &[u8], expected: &str) {
     let error = check(Signal::Traces, bytes).unwrap_err();
     assert_eq!(error.to_string(), expected);

@@ -1,15 +1,17 @@
 use std::fmt::Write;
 
 use crate::schema::{Field, Label, Message};
-use crate::varint;
+use crate::{WireErrorKind as Kind, varint};
 
 /// What the walk tells about where it is. The first walk tells nobody; one that must explain an error does.
 pub(super) trait Trace {
     /// A field begins at `at`, with its tag.
     fn field(&mut self, at: &[u8]);
-    /// The field just told is a message, and the walk goes down into it.
-    fn enter(&mut self, message: &'static Message);
+    /// The field just told is a message, and the walk goes down into it. Its length begins at `len_at`.
+    fn enter(&mut self, message: &'static Message, is_item: bool, len_at: &[u8], body: &[u8]);
     fn leave(&mut self);
+    /// Whether the walk goes on though the value of the field just told is wrong. Its length begins at `len_at`.
+    fn forgives(&mut self, kind: Kind, len_at: &[u8], value: &[u8]) -> bool;
 }
 
 pub(super) struct Silent;
@@ -18,14 +20,19 @@ impl Trace for Silent {
     #[inline(always)]
     fn field(&mut self, _: &[u8]) {}
     #[inline(always)]
-    fn enter(&mut self, _: &'static Message) {}
+    fn enter(&mut self, _: &'static Message, _: bool, _: &[u8], _: &[u8]) {}
     #[inline(always)]
     fn leave(&mut self) {}
+    #[inline(always)]
+    fn forgives(&mut self, _: Kind, _: &[u8], _: &[u8]) -> bool {
+        false
+    }
 }
 
 /// Follows the walk down. Bounded by the walk's own limit on depth.
 pub(super) struct Tracer {
     levels: Vec<Level>,
+    forgives: fn(Kind) -> bool,
 }
 
 struct Level {
@@ -40,8 +47,8 @@ struct Level {
 const MAX_FIELDS: usize = 16;
 
 impl Tracer {
-    pub(super) fn new(root: &'static Message) -> Tracer {
-        Tracer { levels: vec![Level::new(root)] }
+    pub(super) fn new(root: &'static Message, forgives: fn(Kind) -> bool) -> Tracer {
+        Tracer { levels: vec![Level::new(root)], forgives }
     }
 
     /// `resource_spans[0].resource.attributes[2].key`
@@ -72,12 +79,16 @@ impl Trace for Tracer {
         }
     }
 
-    fn enter(&mut self, message: &'static Message) {
+    fn enter(&mut self, message: &'static Message, _: bool, _: &[u8], _: &[u8]) {
         self.levels.push(Level::new(message));
     }
 
     fn leave(&mut self) {
         self.levels.pop();
+    }
+
+    fn forgives(&mut self, kind: Kind, _: &[u8], _: &[u8]) -> bool {
+        (self.forgives)(kind)
     }
 }
 

@@ -47,7 +47,7 @@ impl Number {
             Kind::SInt32 => integer
                 .and_then(|number| i32::try_from(number).ok())
                 .map(|number| u64::from(((number << 1) ^ (number >> 31)).cast_unsigned())),
-            Kind::Bool | Kind::String | Kind::Bytes | Kind::Id | Kind::Message(_) => None,
+            Kind::Bool | Kind::String | Kind::Bytes | Kind::Id(_) | Kind::Message(_) => None,
         }
     }
 

@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let ListSeed { state, field } = self;
-        let packed = !matches!(field.kind, Kind::String | Kind::Bytes | Kind::Id | Kind::Message(_));
+        let packed = !matches!(field.kind, Kind::String | Kind::Bytes | Kind::Id(_) | Kind::Message(_));
         let place = if packed { Place::Packed } else { Place::Element };
         let open = packed.then(|| state.encoder.open(field.number));
         state.path.push(Step::Index(0));
@@ -267,7 +267,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
                 self.delimited(text.as_bytes());
                 return Ok(());
             }
-            Kind::Id => from_hex(text),
+            Kind::Id(_) => from_hex(text),
             Kind::Bytes => from_base64(text),
             Kind::Bool | Kind::Message(_) => None,
             kind => match Number::parse(text, kind) {
@@ -315,7 +315,7 @@ impl fmt::Display for Expected {
             Kind::Double => "a number, \"NaN\", \"Infinity\" or \"-Infinity\"",
             Kind::String => "a string",
             Kind::Bytes => "bytes in base64",
-            Kind::Id => "an id in hex",
+            Kind::Id(_) => "an id in hex",
             Kind::Message(message) => return write!(f, "an object ({})", message.name),
         })
     }

@@ -67,7 +67,7 @@ impl<'a> Values<'a> {
         match (self.field.label, self.field.kind) {
             (Label::OneOf | Label::Optional, _) | (_, Kind::Message(_)) => false,
             (Label::Repeated, _) => self.iter().all(|found| self.is_packed(found) && found.value.is_empty()),
-            (Label::Singular, Kind::String | Kind::Bytes | Kind::Id) => last.value.is_empty(),
+            (Label::Singular, Kind::String | Kind::Bytes | Kind::Id(_)) => last.value.is_empty(),
             (Label::Singular, _) => self.bits(last) == 0,
         }
     }
@@ -110,7 +110,8 @@ impl<'a> Values<'a> {
     }
 
     fn is_packed(&self, found: &fields::Field<'_>) -> bool {
-        let delimited = matches!(self.field.kind, Kind::String | Kind::Bytes | Kind::Id | Kind::Message(_));
+        let delimited =
+            matches!(self.field.kind, Kind::String | Kind::Bytes | Kind::Id(_) | Kind::Message(_));
         found.wire_type == LEN && !delimited
     }
 
@@ -132,7 +133,7 @@ impl<'a> Values<'a> {
         match self.field.kind {
             Kind::String => push_str(out, std::str::from_utf8(found.value).unwrap_or_default()),
             Kind::Bytes => push_str(out, &to_base64(found.value)),
-            Kind::Id => {
+            Kind::Id(_) => {
                 out.push(b'"');
                 push_hex(out, found.value);
                 out.push(b'"');

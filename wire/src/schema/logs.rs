@@ -1,7 +1,9 @@
 //! opentelemetry/proto/logs/v1/logs.proto and its collector service.
 
-use super::Kind::{Enum, Fixed32, Fixed64, Id, Message as Msg, String, UInt32};
-use super::{ANY_VALUE, INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, field, message};
+use super::Kind::{Enum, Fixed32, Fixed64, Message as Msg, String, UInt32};
+use super::{
+    ANY_VALUE, INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, SPAN_ID, TRACE_ID, field, message,
+};
 
 pub static EXPORT_LOGS_SERVICE_REQUEST: Message = message(
     "ExportLogsServiceRequest",
@@ -37,8 +39,8 @@ pub static LOG_RECORD: Message = message(
         field(6, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(7, "dropped_attributes_count", "droppedAttributesCount", UInt32),
         field(8, "flags", "flags", Fixed32),
-        field(9, "trace_id", "traceId", Id),
-        field(10, "span_id", "spanId", Id),
+        field(9, "trace_id", "traceId", TRACE_ID),
+        field(10, "span_id", "spanId", SPAN_ID),
         field(12, "event_name", "eventName", String),
     ],
 );

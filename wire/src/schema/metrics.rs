@@ -1,9 +1,7 @@
 //! opentelemetry/proto/metrics/v1/metrics.proto and its collector service.
 
-use super::Kind::{
-    Bool, Double, Enum, Fixed64, Id, Message as Msg, SFixed64, SInt32, String, UInt32, UInt64,
-};
-use super::{INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, field, message};
+use super::Kind::{Bool, Double, Enum, Fixed64, Message as Msg, SFixed64, SInt32, String, UInt32, UInt64};
+use super::{INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, SPAN_ID, TRACE_ID, field, message};
 
 pub static EXPORT_METRICS_SERVICE_REQUEST: Message = message(
     "ExportMetricsServiceRequest",
@@ -154,7 +152,7 @@ static EXEMPLAR: Message = message(
         field(2, "time_unix_nano", "timeUnixNano", Fixed64),
         field(3, "as_double", "asDouble", Double).oneof(),
         field(6, "as_int", "asInt", SFixed64).oneof(),
-        field(4, "span_id", "spanId", Id),
-        field(5, "trace_id", "traceId", Id),
+        field(4, "span_id", "spanId", SPAN_ID),
+        field(5, "trace_id", "traceId", TRACE_ID),
     ],
 );

@@ -1,7 +1,7 @@
 //! opentelemetry/proto/trace/v1/trace.proto and its collector service.
 
-use super::Kind::{Enum, Fixed32, Fixed64, Id, Message as Msg, String, UInt32};
-use super::{INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, field, message};
+use super::Kind::{Enum, Fixed32, Fixed64, Message as Msg, String, UInt32};
+use super::{INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, SPAN_ID, TRACE_ID, field, message};
 
 pub static EXPORT_TRACE_SERVICE_REQUEST: Message = message(
     "ExportTraceServiceRequest",
@@ -29,10 +29,10 @@ static SCOPE_SPANS: Message = message(
 pub static SPAN: Message = message(
     "Span",
     &[
-        field(1, "trace_id", "traceId", Id),
-        field(2, "span_id", "spanId", Id),
+        field(1, "trace_id", "traceId", TRACE_ID),
+        field(2, "span_id", "spanId", SPAN_ID),
         field(3, "trace_state", "traceState", String),
-        field(4, "parent_span_id", "parentSpanId", Id),
+        field(4, "parent_span_id", "parentSpanId", SPAN_ID),
         field(5, "name", "name", String),
         field(6, "kind", "kind", Enum),
         field(7, "start_time_unix_nano", "startTimeUnixNano", Fixed64),
@@ -61,8 +61,8 @@ static EVENT: Message = message(
 static LINK: Message = message(
     "Link",
     &[
-        field(1, "trace_id", "traceId", Id),
-        field(2, "span_id", "spanId", Id),
+        field(1, "trace_id", "traceId", TRACE_ID),
+        field(2, "span_id", "spanId", SPAN_ID),
         field(3, "trace_state", "traceState", String),
         field(4, "attributes", "attributes", Msg(&KEY_VALUE)).attributes(),
         field(5, "dropped_attributes_count", "droppedAttributesCount", UInt32),

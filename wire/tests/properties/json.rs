@@ -132,13 +132,15 @@ fn other_spellings_are_read() {
     assert_eq!(span(r#"{"startTimeUnixNano":"7"}"#).start_time_unix_nano, 7);
     assert_eq!(span(r#"{"startTimeUnixNano":"18446744073709551615"}"#).start_time_unix_nano, u64::MAX);
     assert_eq!(span(r#"{"startTimeUnixNano":1e3}"#).start_time_unix_nano, 1_000);
-    assert_eq!(span(r#"{"traceId":"AbCd"}"#).trace_id, [0xab, 0xcd]);
+    let id = r#"{"traceId":"AbCdEf0123456789AbCdEf0123456789"}"#;
+    assert_eq!(span(id).trace_id, [0xab, 0xcd, 0xef, 1, 0x23, 0x45, 0x67, 0x89].repeat(2));
     assert_eq!(span(r#"{"name":null,"status":null,"attributes":null,"kind":null}"#), Default::default());
     assert_eq!(
         span(r#"{"trace_id":"zz","start_time_unix_nano":{},"new":[{"deep":[1]}]}"#),
         Default::default()
     );
     assert_eq!(span(r#"{"name":"\u00e9\ud83c\udf89"}"#).name, "é🎉");
+    assert_eq!(span(r#"{"name":"a\ud83cb","x\udf89":["\ud83c"]}"#).name, "a\u{fffd}b");
     let value = |json: &str| {
         let span = span(&format!(r#"{{"attributes":[{{"key":"k","value":{json}}}]}}"#));
         span.attributes[0].value.clone().and_then(|value| value.value)

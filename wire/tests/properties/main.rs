@@ -6,6 +6,7 @@ mod edits;
 mod flat;
 mod fuzz;
 mod json;
+mod mend;
 mod metrics;
 mod requests;
 mod scramble;

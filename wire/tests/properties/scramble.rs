@@ -18,7 +18,7 @@ impl Dice {
         (self.0 >> 33) as usize % sides
     }
 
-    fn one_in(&mut self, sides: usize) -> bool {
+    pub(crate) fn one_in(&mut self, sides: usize) -> bool {
         self.next(sides) == 0
     }
 }
@@ -100,9 +100,10 @@ fn push(schema: &Message, field: &Field, mut piece: Piece, dice: &mut Dice, piec
             piece.value = scramble(child, &piece.value, dice);
             pieces.push(piece);
         }
-        Kind::String | Kind::Bytes | Kind::Id => {
+        Kind::String | Kind::Bytes | Kind::Id(_) => {
             if field.label != Label::Repeated && dice.one_in(6) {
-                pieces.push(delimited(b"stale".to_vec()));
+                let len = if let Kind::Id(len) = field.kind { len } else { 5 };
+                pieces.push(delimited(vec![b's'; len]));
             }
             pieces.push(piece);
         }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wire::{Batch, Signal};
+use wire::{Batch, Mended, Signal, WireError, mend};
 
-use super::rejection::Rejection;
+use super::{rejection::Rejection, rpc::Warning};
 use crate::{
     pipeline::{
         Ingest, Metadata,
@@ -44,21 +44,71 @@ impl Doors {
 }
 
 impl Door {
-    /// Checks the message and hands it on. `Ok` may carry a warning for the sender, to go into `partial_success`.
+    /// Checks the message and hands it on, or what can be taken of it. `Ok` may carry a warning for the sender, to go into
+    /// `partial_success`.
     pub(super) async fn take(
         &self,
         message: Bytes,
         metadata: Option<Arc<Metadata>>,
-    ) -> Result<Option<String>, Rejection> {
-        let batch = Batch::decode(self.signal, message)?;
-        if batch.is_empty() {
-            return Ok(None);
+    ) -> Result<Option<Warning>, Rejection> {
+        let Decoded { batch, texts, refused } = Decoded::of(self.signal, message)?;
+        if texts > 0 {
+            self.ingest.mended(texts);
         }
+        if let Some(refused) = &refused {
+            self.ingest.refused(refused.items, &refused.first);
+        }
+        if batch.is_empty() {
+            return refused.map_or(Ok(None), |refused| Err(refused.first.into()));
+        }
+        let warning = refused.map(|refused| refused.warning());
         match self.ingest.submit_from(batch, metadata).await {
-            Ok(()) => Ok(None),
-            Err(failure) if was_partly_taken(&failure) => Ok(Some(failure.message)),
+            Ok(()) => Ok(warning),
+            Err(failure) if was_partly_taken(&failure) => {
+                let rejected = warning.as_ref().map_or(0, |warning| warning.rejected);
+                let messages = warning.into_iter().map(|warning| warning.message).chain([failure.message]);
+                Ok(Some(Warning { rejected, message: messages.collect::<Vec<_>>().join("; ") }))
+            }
             Err(failure) => Err(failure.into()),
         }
+    }
+}
+
+/// A message, or what can be taken of it.
+struct Decoded {
+    batch: Batch,
+    /// How many were mended.
+    texts: usize,
+    refused: Option<RefusedItems>,
+}
+
+/// Items with an id that is none. A destination may refuse all that is sent with one.
+struct RefusedItems {
+    items: usize,
+    first: WireError,
+}
+
+impl Decoded {
+    fn of(signal: Signal, message: Bytes) -> Result<Decoded, WireError> {
+        match Batch::decode(signal, message.clone()) {
+            Ok(batch) => Ok(Decoded { batch, texts: 0, refused: None }),
+            Err(error) if error.kind.is_mendable() => {
+                let Mended { bytes, texts, refused: items, first_refused } = mend(signal, &message)?;
+                let batch = Batch::decode(signal, bytes.into())?;
+                Ok(Decoded {
+                    batch,
+                    texts,
+                    refused: first_refused.map(|first| RefusedItems { items, first }),
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl RefusedItems {
+    fn warning(&self) -> Warning {
+        Warning { rejected: self.items, message: format!("left out, the first for {}", self.first) }
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     config::GrpcConfig,
     doors::{Door, Doors},
     rejection::Rejection,
-    rpc,
+    rpc::{self, Warning},
 };
 use crate::{
     extension::auth::ServerAuth,
@@ -57,7 +57,7 @@ impl Grpc {
         }
     }
 
-    async fn take(&self, request: Request) -> Result<Option<String>, Rejection> {
+    async fn take(&self, request: Request) -> Result<Option<Warning>, Rejection> {
         let door = self.admit(&request)?;
         let encoding = encoding(request.headers())?;
         let metadata = self.include_metadata.then(|| Arc::new(Metadata::of(request.headers())));

@@ -14,7 +14,7 @@ use super::{
     config::{HttpConfig, Paths},
     doors::{Door, Doors},
     rejection::Rejection,
-    rpc,
+    rpc::{self, Warning},
 };
 use crate::{
     extension::auth::ServerAuth,
@@ -79,7 +79,7 @@ impl Http {
             Err(rejection) => Err(rejection),
         };
         match outcome {
-            Ok(warning) => success(format, warning),
+            Ok(warning) => success(format, self.signal(head.uri.path()), warning),
             Err(rejection) => {
                 // A client that asked first has not sent the body, and need not.
                 if !head.headers.contains_key(EXPECT) {
@@ -135,7 +135,7 @@ impl Http {
         format: Option<Format>,
         body: &mut Paced,
         held: &Held,
-    ) -> Result<Option<String>, Rejection> {
+    ) -> Result<Option<Warning>, Rejection> {
         let mut bytes = request_body::read(body, self.limit_bytes).await?;
         if let Some(encoding) = encoding {
             bytes = request_body::inflate(encoding, &bytes, self.limit_bytes)?;
@@ -169,9 +169,9 @@ impl Format {
     }
 }
 
-fn success(format: Option<Format>, warning: Option<String>) -> Response {
+fn success(format: Option<Format>, signal: Option<Signal>, warning: Option<Warning>) -> Response {
     match format {
-        Some(Format::Json) => respond(Format::Json, rpc::success_json(warning)),
+        Some(Format::Json) => respond(Format::Json, rpc::success_json(signal, warning)),
         _ => respond(Format::Protobuf, rpc::success(warning)),
     }
 }

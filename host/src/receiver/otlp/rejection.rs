@@ -5,7 +5,7 @@
 //! | the pipeline has no room, or a destination failed for now | UNAVAILABLE (+ RetryInfo) | 503 (+ Retry-After) |
 //! | the requests under way hold all that they may | UNAVAILABLE + RetryInfo | 503 + Retry-After |
 //! | the destination will never take it | INTERNAL | 500 |
-//! | not a request of its signal | INVALID_ARGUMENT + BadRequest | 400 |
+//! | not a request of its signal, or no item is left of it | INVALID_ARGUMENT + BadRequest | 400 |
 //! | not of the compression it names | INVALID_ARGUMENT | 400 |
 //! | not one message in gRPC's framing | INTERNAL | – |
 //! | larger than the limit, before or after decompression | RESOURCE_EXHAUSTED without RetryInfo | 413 |
@@ -15,6 +15,8 @@
 //! | no such path or service, or no pipeline for the signal | UNIMPLEMENTED | 404 |
 //! | another method than POST | – | 405 + Allow |
 //! | another content type or encoding | UNIMPLEMENTED | 415 + Accept, Accept-Encoding |
+//!
+//! What is left of a request without the items whose ids have a wrong length is taken, and they are told in `partial_success`.
 
 use std::{fmt, time::Duration};
 

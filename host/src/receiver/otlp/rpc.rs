@@ -6,6 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 use serde_json::{Value, json};
 use tonic_types::ErrorDetails;
+use wire::Signal;
 
 /// Any of the three `Export…ServiceResponse`s: they differ only in what the number of rejected items is called.
 #[derive(Clone, PartialEq, Message)]
@@ -16,8 +17,18 @@ struct ExportResponse {
 
 #[derive(Clone, PartialEq, Message)]
 struct PartialSuccess {
+    #[prost(int64, tag = "1")]
+    rejected: i64,
     #[prost(string, tag = "2")]
     error_message: String,
+}
+
+/// What the sender of a request that was taken is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Warning {
+    /// Items that were left out.
+    pub(super) rejected: usize,
+    pub(super) message: String,
 }
 
 /// What a status says beyond its code and message.
@@ -57,19 +68,28 @@ impl Detail {
 }
 
 /// The answer to a request that was taken: empty, or with a warning in `partial_success`.
-pub(super) fn success(warning: Option<String>) -> Bytes {
+pub(super) fn success(warning: Option<Warning>) -> Bytes {
     match warning {
         None => Bytes::new(),
-        Some(error_message) => {
-            let partial_success = Some(PartialSuccess { error_message });
+        Some(Warning { rejected, message }) => {
+            let rejected = i64::try_from(rejected).unwrap_or(i64::MAX);
+            let partial_success = Some(PartialSuccess { rejected, error_message: message });
             ExportResponse { partial_success }.encode_to_vec().into()
         }
     }
 }
 
-pub(super) fn success_json(warning: Option<String>) -> Bytes {
-    match warning {
-        None => Bytes::from_static(b"{}"),
-        Some(message) => json!({ "partialSuccess": { "errorMessage": message } }).to_string().into(),
+/// Integers of 64 bits are strings in proto3 JSON, and zero is left out.
+pub(super) fn success_json(signal: Option<Signal>, warning: Option<Warning>) -> Bytes {
+    let Some(Warning { rejected, message }) = warning else { return Bytes::from_static(b"{}") };
+    let key = match signal {
+        Some(Signal::Metrics) => "rejectedDataPoints",
+        Some(Signal::Logs) => "rejectedLogRecords",
+        Some(Signal::Traces) | None => "rejectedSpans",
+    };
+    let mut partial = json!({ "errorMessage": message });
+    if let Some(partial) = partial.as_object_mut().filter(|_| rejected > 0) {
+        partial.insert(key.to_owned(), rejected.to_string().into());
     }
+    json!({ "partialSuccess": partial }).to_string().into()
 }

@@ -1,0 +1,231 @@
+//! What is left of a request of which some texts are not UTF-8 and some ids have no length of an id.
+//!
+//! One more walk notes what is to be changed, in the order of the bytes, and one pass copies them: linear, whatever is
+//! wrong. A message around a change gets another length, which may make the lengths around that one longer.
+
+use std::ops::Range;
+
+use super::{Kind, locate, trace::Trace, walk, within_size};
+use crate::schema::Message;
+use crate::{Signal, WireError, varint};
+
+/// A request without what was wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mended {
+    pub bytes: Vec<u8>,
+    /// Texts in which U+FFFD stands for what was not UTF-8.
+    pub texts: usize,
+    /// Items that were left out for an id.
+    pub refused: usize,
+    /// The first id for which one was.
+    pub first_refused: Option<WireError>,
+}
+
+/// As many changes to one request, and by so much it may grow. One that would take more is broken.
+const EDITS_LIMIT: usize = 1 << 20;
+const GROWTH_LIMIT_BYTES: usize = 1 << 20;
+
+/// Writes U+FFFD for what is not UTF-8 and leaves out items (spans, data points, log records) with an id of a wrong length. Any
+/// other fault is an error, as of [`check`](super::check()).
+pub fn mend(signal: Signal, bytes: &[u8]) -> Result<Mended, WireError> {
+    within_size(signal, bytes)?;
+    let mut mender = Mender::new(bytes);
+    if let Err(fault) = walk(signal.request(), 0, bytes, &mut mender) {
+        let forgives = if fault.kind.is_mendable() { |_: Kind| false } else { Kind::is_mendable };
+        return Err(locate(signal, bytes, fault.kind, forgives));
+    }
+    let is_text = |kind| kind == Kind::Utf8;
+    Ok(Mended {
+        bytes: mender.write(),
+        texts: mender.texts,
+        refused: mender.refused,
+        first_refused: mender.first_refused.map(|kind| locate(signal, bytes, kind, is_text)),
+    })
+}
+
+struct Mender<'a> {
+    bytes: &'a [u8],
+    /// Where the field that the walk is at begins.
+    field_at: usize,
+    /// The messages that the walk is in, but for the request itself.
+    levels: Vec<Level>,
+    /// In the order of their places; none lies within another.
+    edits: Vec<Edit>,
+    texts: usize,
+    /// By how many bytes the texts have grown.
+    grown_bytes: usize,
+    refused: usize,
+    first_refused: Option<Kind>,
+}
+
+struct Level {
+    tag_at: usize,
+    len_at: usize,
+    body: Range<usize>,
+    is_item: bool,
+    is_refused: bool,
+    /// The edit that changes its length.
+    edit: Option<usize>,
+    /// By how many bytes what is in it grows; or shrinks.
+    growth: isize,
+    texts_before: usize,
+}
+
+/// Something else in the place of these bytes.
+struct Edit {
+    old: Range<usize>,
+    new: New,
+}
+
+enum New {
+    Nothing,
+    /// Of a message.
+    Length(usize),
+    /// With its length before it.
+    Text(Range<usize>),
+}
+
+impl<'a> Mender<'a> {
+    fn new(bytes: &'a [u8]) -> Mender<'a> {
+        Mender {
+            bytes,
+            field_at: 0,
+            levels: Vec::new(),
+            edits: Vec::new(),
+            texts: 0,
+            grown_bytes: 0,
+            refused: 0,
+            first_refused: None,
+        }
+    }
+
+    fn offset(&self, at: &[u8]) -> usize {
+        at.as_ptr().addr() - self.bytes.as_ptr().addr()
+    }
+
+    /// Notes a change within the messages that the walk is in.
+    fn edit(&mut self, old: Range<usize>, new: New) {
+        let known = self.levels.iter().rposition(|level| level.edit.is_some()).map_or(0, |last| last + 1);
+        for level in self.levels.iter_mut().skip(known) {
+            level.edit = Some(self.edits.len());
+            let edit = Edit { old: level.len_at..level.body.start, new: New::Length(level.body.len()) };
+            self.edits.push(edit);
+        }
+        self.grow(new.len(self.bytes) as isize - old.len() as isize);
+        self.edits.push(Edit { old, new });
+    }
+
+    /// What is in the innermost message grows.
+    fn grow(&mut self, by: isize) {
+        if let Some(level) = self.levels.last_mut() {
+            level.growth += by;
+        }
+    }
+
+    fn leave_out(&mut self, item: &Level) {
+        while self.edits.pop_if(|edit| edit.old.start >= item.tag_at).is_some() {}
+        self.texts = item.texts_before;
+        self.refused += 1;
+        self.edit(item.tag_at..item.body.end, New::Nothing);
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes.len());
+        let mut copied = 0;
+        for Edit { old, new } in &self.edits {
+            out.extend_from_slice(self.bytes.get(copied..old.start).unwrap_or_default());
+            new.write(self.bytes, &mut out);
+            copied = old.end;
+        }
+        out.extend_from_slice(self.bytes.get(copied..).unwrap_or_default());
+        out
+    }
+}
+
+impl Trace for Mender<'_> {
+    fn field(&mut self, at: &[u8]) {
+        self.field_at = self.offset(at);
+    }
+
+    fn enter(&mut self, _: &'static Message, is_item: bool, len_at: &[u8], body: &[u8]) {
+        let (len_at, start) = (self.offset(len_at), self.offset(body));
+        self.levels.push(Level {
+            tag_at: self.field_at,
+            len_at,
+            body: start..start + body.len(),
+            is_item,
+            is_refused: false,
+            edit: None,
+            growth: 0,
+            texts_before: self.texts,
+        });
+    }
+
+    fn leave(&mut self) {
+        let Some(level) = self.levels.pop() else { return };
+        if level.is_refused {
+            return self.leave_out(&level);
+        }
+        let Some(edit) = level.edit.and_then(|edit| self.edits.get_mut(edit)) else { return };
+        let len = level.body.len().saturating_add_signed(level.growth);
+        edit.new = New::Length(len);
+        let (before, now) = (edit.old.len(), varint::encoded_len(len as u64));
+        self.grow(level.growth + now as isize - before as isize);
+    }
+
+    fn forgives(&mut self, kind: Kind, len_at: &[u8], value: &[u8]) -> bool {
+        // As many again may be lengths of messages.
+        if self.edits.len() + self.levels.len() >= EDITS_LIMIT {
+            return false;
+        }
+        match kind {
+            Kind::Utf8 => {
+                let start = self.offset(value);
+                let text = start..start + value.len();
+                self.texts += 1;
+                self.grown_bytes += pieces(self.bytes, &text).map(str::len).sum::<usize>() - text.len();
+                self.edit(self.offset(len_at)..text.end, New::Text(text));
+                self.grown_bytes <= GROWTH_LIMIT_BYTES
+            }
+            Kind::Id { .. } => {
+                let Some(item) = self.levels.iter_mut().rfind(|level| level.is_item) else { return false };
+                item.is_refused = true;
+                self.first_refused.get_or_insert(kind);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl New {
+    fn len(&self, bytes: &[u8]) -> usize {
+        match self {
+            New::Nothing => 0,
+            New::Length(len) => varint::encoded_len(*len as u64),
+            New::Text(text) => {
+                let len = pieces(bytes, text).map(str::len).sum::<usize>();
+                varint::encoded_len(len as u64) + len
+            }
+        }
+    }
+
+    fn write(&self, bytes: &[u8], out: &mut Vec<u8>) {
+        match self {
+            New::Nothing => {}
+            New::Length(len) => varint::write(out, *len as u64),
+            New::Text(text) => {
+                let len = pieces(bytes, text).map(str::len).sum::<usize>();
+                varint::write(out, len as u64);
+                pieces(bytes, text).for_each(|piece| out.extend_from_slice(piece.as_bytes()));
+            }
+        }
+    }
+}
+
+/// What is UTF-8, and U+FFFD for what is not between.
+fn pieces<'a>(bytes: &'a [u8], text: &Range<usize>) -> impl Iterator<Item = &'a str> {
+    let text = bytes.get(text.clone()).unwrap_or_default();
+    text.utf8_chunks()
+        .flat_map(|chunk| [chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\u{fffd}" }])
+}
