@@ -17,7 +17,7 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Client {
     interpreter: PathBuf,
     script: &'static str,
-    environment: Option<(&'static str, PathBuf)>,
+    environment: Vec<(String, PathBuf)>,
     /// After the protocol and the endpoint.
     signals: Vec<&'static str>,
 }
@@ -25,7 +25,7 @@ pub struct Client {
 /// The Python SDK; none (and the test is noted as skipped) where it isn't installed.
 pub fn python() -> Option<Client> {
     let interpreter = installed("SPANLOOM_PYTHON", "Python")?;
-    Some(Client { interpreter, script: "python/send.py", environment: None, signals: Vec::new() })
+    Some(Client { interpreter, script: "python/send.py", environment: Vec::new(), signals: Vec::new() })
 }
 
 /// The Node SDK; none (and the test is noted as skipped) where it isn't installed.
@@ -34,7 +34,7 @@ pub fn node() -> Option<Client> {
     Some(Client {
         interpreter: "node".into(),
         script: "node/send.js",
-        environment: Some(("NODE_PATH", modules)),
+        environment: vec![("NODE_PATH".to_owned(), modules)],
         signals: Vec::new(),
     })
 }
@@ -43,6 +43,12 @@ impl Client {
     /// Only this signal from now on.
     pub fn of(mut self, signal: &'static str) -> Client {
         self.signals = vec![signal];
+        self
+    }
+
+    /// With these variables, as an application is started with them.
+    pub fn with(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Client {
+        self.environment.extend(variables.into_iter().map(|(name, value)| (name, value.into())));
         self
     }
 

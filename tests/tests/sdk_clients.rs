@@ -1,6 +1,6 @@
 //! Real OpenTelemetry SDKs send; what they sent is printed, and passed on over both OTLP protocols.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -87,6 +87,35 @@ async fn spans_of_the_node_sdk_over_http_are_shown_and_delivered() {
 async fn spans_of_the_node_sdk_as_json_are_shown_and_delivered() {
     let Some(node) = clients::node() else { return };
     shown_and_delivered(node, "http/json").await;
+}
+
+/// The variables that a line of ours gives an application, for the receiver at this address.
+fn variables(line: &str, http: SocketAddr) -> Vec<(String, String)> {
+    let set =
+        |(name, value): (&str, &str)| (name.to_owned(), value.replace("127.0.0.1:4318", &http.to_string()));
+    line.split_whitespace().filter_map(|word| word.split_once('=')).map(set).collect()
+}
+
+/// An application that is started as the welcome and the README say, with an SDK that speaks gRPC unless it is told otherwise.
+#[tokio::test]
+async fn an_application_started_as_the_welcome_says_is_shown() {
+    let Some(python) = clients::python() else { return };
+    let spanloom = Spanloom::start_default().await;
+    spanloom.wait_for_output("OTEL_EXPORTER_OTLP_ENDPOINT=").await;
+    let output = spanloom.output();
+    let readme = include_str!("../../README.md");
+    let line = |text: &str, of: &str| {
+        let found = of.lines().find(|line| line.contains("OTEL_EXPORTER_OTLP_ENDPOINT="));
+        found.unwrap_or_else(|| panic!("{text} has no line for applications")).to_owned()
+    };
+    let welcome = variables(&line("the welcome", &output), spanloom.http);
+    assert_eq!(variables(&line("the README", readme), spanloom.http), welcome);
+    let exporter = ("OTEL_TRACES_EXPORTER".to_owned(), "otlp".to_owned());
+    python.with(welcome.into_iter().chain([exporter])).send(&["environment"]).await;
+    for name in NAMES {
+        spanloom.wait_for_output(name).await;
+    }
+    spanloom.finish().await;
 }
 
 /// Metrics and logs take the same way as spans.

@@ -48,7 +48,7 @@ Spanloom is listening, and shows here what passes.
 Try, from another terminal:
 
   spanloom generate traces --rate 20 --duration 10s
-  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 <your instrumented application>
+  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 <your instrumented application>
   spanloom print-config            the config that runs now, to start your own from
   spanloom run --config my.yaml
 

@@ -1,4 +1,7 @@
-"""Sends what an application would, with the OpenTelemetry SDK: python send.py grpc|http ENDPOINT [traces|metrics|logs]…"""
+"""Sends what an application would, with the OpenTelemetry SDK: python send.py grpc|http ENDPOINT [traces|metrics|logs]…
+
+python send.py environment: spans to where the OTEL_… variables say, as of an application that was not changed.
+"""
 
 import logging
 import sys
@@ -47,6 +50,18 @@ def exporters(protocol, endpoint):
 def send_traces(exporter):
     provider = TracerProvider(resource=RESOURCE)
     provider.add_span_processor(BatchSpanProcessor(exporter))
+    send_spans(provider)
+
+
+def send_as_configured():
+    """The SDK reads the environment, as `opentelemetry-instrument` has it do."""
+    from opentelemetry.sdk._configuration import _OTelSDKConfigurator
+
+    _OTelSDKConfigurator().configure()
+    send_spans(trace.get_tracer_provider())
+
+
+def send_spans(provider):
     tracer = provider.get_tracer("shop.checkout", "1.2.3")
     elsewhere = SpanContext(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, True, TraceFlags(1))
     with tracer.start_as_current_span("POST /checkout", kind=SpanKind.SERVER, links=[Link(elsewhere, {"why": "retry"})]) as server:
@@ -89,16 +104,19 @@ def send_logs(exporter):
     provider.shutdown()
 
 
-def main(protocol, endpoint, *signals):
+def main(protocol, endpoint=None, *signals):
     # The SDK reports a failed export as a log record of its own, and goes on; here it is the end.
     failures = []
     handler = logging.Handler(logging.ERROR)
     handler.emit = lambda record: failures.append(record.getMessage())
     logging.getLogger("opentelemetry").addHandler(handler)
-    send = {"traces": send_traces, "metrics": send_metrics, "logs": send_logs}
-    made = exporters(protocol, endpoint)
-    for signal in signals or send:
-        send[signal](made[signal]())
+    if protocol == "environment":
+        send_as_configured()
+    else:
+        send = {"traces": send_traces, "metrics": send_metrics, "logs": send_logs}
+        made = exporters(protocol, endpoint)
+        for signal in signals or send:
+            send[signal](made[signal]())
     if failures:
         raise SystemExit("\n".join(failures))
 
