@@ -50,9 +50,12 @@ pub struct Telemetry {
     /// The kinds of plugins' metrics, by name.
     plugin_metrics: Mutex<BTreeMap<String, &'static str>>,
     pub ledger: Ledger,
-    receivers: Mutex<BTreeMap<(String, &'static str, Signal), Arc<ReceiverMetrics>>>,
+    receivers: Mutex<BTreeMap<ReceiverKey, Arc<ReceiverMetrics>>>,
     exporters: Mutex<BTreeMap<(String, Signal), Arc<ExporterHealth>>>,
 }
+
+/// A receiver, its transport, and what it takes.
+type ReceiverKey = (String, &'static str, Signal);
 
 /// A metric's labels.
 pub type Labels<'a> = &'a [(&'static str, &'a str)];
