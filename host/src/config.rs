@@ -10,6 +10,7 @@ mod de;
 pub mod error;
 pub mod expand;
 pub mod flow;
+mod keys;
 pub mod load;
 
 pub mod location;
@@ -27,6 +28,7 @@ pub mod types;
 
 pub use admin::{AdminConfig, AdminEndpoint, AdminSocket, AdminToken};
 pub use error::{ConfigError, Finding};
+pub(crate) use keys::keys_of;
 pub use location::{KeyPath, Location};
 pub use node::Node;
 

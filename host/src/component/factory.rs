@@ -6,7 +6,7 @@ use wire::Signal;
 
 use super::{BuildContext, Stability};
 use crate::{
-    config::{ConfigError, Node},
+    config::{ConfigError, Finding, Node},
     connector::Connector,
     exporter::Exporter,
     extension::BuiltExtension,
@@ -46,6 +46,11 @@ pub trait Factory: Send + Sync {
 
     /// Checks the config without building.
     fn check(&self, config: &Node) -> Result<(), ConfigError>;
+
+    /// What is doubtful about a config: keys that have no effect.
+    fn doubts(&self, _config: &Node) -> Vec<Finding> {
+        Vec::new()
+    }
 }
 
 /// A type of receiver.

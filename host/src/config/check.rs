@@ -45,6 +45,9 @@ impl<'a> Check<'a> {
             if let Err(error) = self.registry.check(kind, &id.kind, &entry.node) {
                 self.errors.extend(error.into_findings());
             }
+            if let Some(known) = self.registry.find(kind, &id.kind) {
+                self.warnings.extend(known.doubts(&entry.node));
+            }
             if !self.is_used(kind, &id) {
                 let place = if kind == Kind::Extension { "service.extensions" } else { "any pipeline" };
                 self.warnings.push(

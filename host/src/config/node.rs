@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    ConfigError, Finding, KeyPath, Location, de,
+    ConfigError, Finding, KeyPath, Location, de, keys::keys_of,
     location::Source,
     nearest::did_you_mean,
     parse,
@@ -61,6 +61,11 @@ impl Node {
     /// all of them, with the nearest right one. (Avoid `serde(flatten)`: it loses the places below.)
     pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
         de::read(self)
+    }
+
+    /// Reads the keys that the struct has, where the others in this map are read by someone else.
+    pub(crate) fn read_part<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        self.only(keys_of::<T>()).read()
     }
 
     pub fn at(&self) -> Option<&Location> {
@@ -163,7 +168,7 @@ impl Node {
     }
 
     /// A map with no other than these keys.
-    pub(crate) fn only(&self, keys: &[&str]) -> Node {
+    fn only(&self, keys: &[&str]) -> Node {
         self.filtered(|key| keys.contains(&key))
     }
 

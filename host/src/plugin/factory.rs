@@ -23,7 +23,7 @@ use crate::{
         BuildContext, BuiltExporter, ComponentId, ConnectorFactory, ExporterFactory, Factory, Kind,
         ProcessorFactory,
     },
-    config::{ConfigError, Node},
+    config::{ConfigError, Finding, Node, keys_of},
     connector::Connector,
     pipeline::{Consumer, Ingest},
     processor::Processor,
@@ -64,7 +64,7 @@ impl PluginType {
     fn host_keys(&self) -> &'static [&'static str] {
         match self.plugin.role {
             Role::Processor | Role::Sampler | Role::Connector => &[],
-            Role::Exporter => &SendingConfig::KEYS,
+            Role::Exporter => keys_of::<SendingConfig>(),
         }
     }
 
@@ -102,7 +102,7 @@ impl PluginType {
     }
 
     fn sending(&self, config: &Node, adapted: &Adapted) -> Result<SendingSettings, ConfigError> {
-        let mut sending: SendingConfig = config.only(self.host_keys()).read()?;
+        let mut sending: SendingConfig = config.read_part()?;
         if let (Some(timeout), None) = (adapted.timeout, config.get("timeout")) {
             sending.timeout = crate::config::Duration(timeout);
         }
@@ -200,6 +200,11 @@ impl Factory for PluginType {
 
     fn plugin(&self) -> Option<&str> {
         Some(&self.label)
+    }
+
+    fn doubts(&self, config: &Node) -> Vec<Finding> {
+        let own = config.without(self.host_keys());
+        self.schema.as_ref().map(|schema| schema.deprecated(&own)).unwrap_or_default()
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {

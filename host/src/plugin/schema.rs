@@ -1,5 +1,6 @@
 //! A component's config against the JSON Schema of its plugin, with errors as of any other config.
 
+mod deprecated;
 mod describe;
 mod effort;
 mod outline;
@@ -69,6 +70,11 @@ impl ConfigSchema {
         }
         findings.truncate(FINDINGS_LIMIT);
         ConfigError::from_findings(findings).map(|()| value)
+    }
+
+    /// Warnings of the keys in a config that the schema calls `deprecated`.
+    pub fn deprecated(&self, config: &Node) -> Vec<Finding> {
+        deprecated::findings(&self.schema, config)
     }
 
     pub fn as_json(&self) -> &Value {

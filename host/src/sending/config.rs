@@ -118,8 +118,6 @@ impl Default for SendingConfig {
 }
 
 impl SendingConfig {
-    pub const KEYS: [&str; 3] = ["timeout", "sending_queue", "retry_on_failure"];
-
     pub fn settings(&self) -> Result<SendingSettings, ConfigError> {
         settings(self.timeout, &self.sending_queue, &self.retry_on_failure)
     }

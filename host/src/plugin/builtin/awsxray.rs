@@ -5,11 +5,10 @@ use std::env;
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::Duration;
 
 use super::Adapted;
 use crate::{
-    config::{ConfigError, Node},
+    config::{ConfigError, Duration, Node},
     plugin::{
         config::GrantsConfig,
         http::{HttpGrantConfig, Origin, aws::AwsConfig, grant::AuthConfig, region},
@@ -17,13 +16,14 @@ use crate::{
     tls::client::ClientTlsConfig,
 };
 
-/// The keys of a component's config that are the host's to act on. The schema has checked their types.
+/// The keys of a component's config that the host acts on. All keys go to the plugin too, whose schema has checked them.
 #[derive(Deserialize)]
 #[serde(default)]
 struct Config {
     region: Option<String>,
     endpoint: Option<String>,
     num_workers: usize,
+    request_timeout_seconds: u64,
     no_verify_ssl: bool,
     local_mode: bool,
     role_arn: String,
@@ -40,6 +40,7 @@ impl Default for Config {
             region: None,
             endpoint: None,
             num_workers: 8,
+            request_timeout_seconds: 30,
             no_verify_ssl: false,
             local_mode: false,
             role_arn: String::new(),
@@ -61,7 +62,7 @@ pub(in crate::plugin) struct LacksRegion {
 /// Where the region is nowhere to be had until the component is built, a config is tried with this one.
 const TRIAL_REGION: &str = "us-east-1";
 /// A batch is sent by so many requests, one after another, each of which has a limit of its own.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(300);
+const BATCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300);
 
 impl LacksRegion {
     /// # Errors
@@ -76,7 +77,7 @@ impl LacksRegion {
 }
 
 pub(super) fn adapt(mut own: Value, of_machine: Option<&str>) -> Result<Adapted, ConfigError> {
-    let config: Config = Node::from_json(own.clone()).read()?;
+    let config: Config = Node::from_json(own.clone()).read_part()?;
     config.refuse_what_is_not_supported()?;
     let named = filled(config.region.as_deref()).map(str::to_owned).or_else(of_environment);
     let lacks_region = (named.is_none() && of_machine.is_none()).then(|| LacksRegion {
@@ -155,6 +156,7 @@ impl Config {
         Ok(HttpGrantConfig {
             auth: Some(AuthConfig::Aws(aws)),
             tls,
+            timeout: Some(Duration::from_secs(self.request_timeout_seconds)),
             ..HttpGrantConfig::new(Origin::of(endpoint))
         })
     }

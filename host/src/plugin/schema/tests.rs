@@ -255,6 +255,34 @@ fn the_value_of_a_reference_is_not_shown() {
     assert!(error.contains("found text (the value of the reference)") && !error.contains("abc"), "{error}");
 }
 
+/// Scenario: keys that are called deprecated, at the top, below a reference and in a list, beside one that is not.
+/// Guarantees: each that the config says is warned of, with what its author says.
+#[test]
+fn deprecated_keys_are_warned_of() {
+    let schema = r##"{"properties": {
+        "fine": {"type": "boolean"},
+        "old": {"deprecated": true, "description": "No effect: it is new.\nMore."},
+        "unsaid": {"deprecated": true},
+        "tls": {"$ref": "#/$defs/tls"},
+        "list": {"items": {"$ref": "#/$defs/tls"}}
+    }, "$defs": {"tls": {"properties": {"old": {"deprecated": true, "description": "Without TLS."}}}}}"##;
+    let node =
+        Node::parse("otel.yaml", "fine: true\nold: 1\ntls: { old: 2 }\nlist: [{}, { old: 3 }]").unwrap();
+    let found = ConfigSchema::new(schema).unwrap().deprecated(&node);
+    let found: Vec<(&str, String, Option<&str>)> = found
+        .iter()
+        .map(|found| (found.message.as_str(), found.path.to_string(), found.help.as_deref()))
+        .collect();
+    let expected = [
+        ("`old` is better left out", "old", "No effect: it is new."),
+        ("`old` is better left out", "tls › old", "Without TLS."),
+        ("`old` is better left out", "list › [1] › old", "Without TLS."),
+    ];
+    assert_eq!(found, expected.map(|(message, path, help)| (message, path.to_owned(), Some(help))));
+    let unsaid = Node::parse("otel.yaml", "unsaid:").unwrap();
+    assert_eq!(ConfigSchema::new(schema).unwrap().deprecated(&unsaid)[0].help, None);
+}
+
 #[test]
 fn a_schema_that_is_wrong_is_the_plugins_mistake() {
     let doubled = |n: usize| {

@@ -106,13 +106,16 @@ fn schema_of<'a>(error: &ValidationError<'_>, root: &'a Value) -> &'a Value {
 
 /// What the schema's author says of it stands below, if nothing else does.
 fn explained(mut finding: Finding, schema: &Value) -> Finding {
-    const LIMIT_CHARS: usize = 200;
     if finding.help.is_none() {
-        let description =
-            schema.get("description").and_then(Value::as_str).and_then(|text| text.lines().next());
-        finding.help = description.map(|line| line.chars().take(LIMIT_CHARS).collect());
+        finding.help = schema.get("description").and_then(Value::as_str).map(first_line);
     }
     finding
+}
+
+/// Of a description, which is the plugin's and may be long.
+pub(super) fn first_line(description: &str) -> String {
+    const LIMIT_CHARS: usize = 200;
+    description.lines().next().unwrap_or_default().chars().take(LIMIT_CHARS).collect()
 }
 
 /// Of several forms the one that was meant: of the right type, with the fewest mistakes further down.
