@@ -134,7 +134,8 @@ impl Spanloom {
     async fn try_launch(args: &[&str], environment: &[(&str, &str)]) -> Result<Spanloom, String> {
         let at = Addresses::free();
         let mut command = Command::new(binary());
-        command.arg("run").args(args).args(at.service_args());
+        // The caller's arguments come last: `service::extensions` may name others beside `health_check`.
+        command.arg("run").args(at.service_args()).args(args);
         command.env("GRPC", at.grpc.to_string()).env("HTTP", at.http.to_string()).env("NO_COLOR", "1");
         command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);

@@ -1,0 +1,215 @@
+//! A value for each key: by what the key takes, unless it has to be a particular one.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::tree::{Key, Type, at};
+
+/// A key of AWS's documentation.
+pub(crate) const CREDENTIALS: [(&str, &str); 2] = [
+    ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+    ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+];
+
+/// Keys that are known to be refused with a reason of their own, by the type (`*` is any) and the end of the path.
+pub(crate) const REFUSED: [(&str, &str); 5] = [
+    ("*", "sending_queue.storage"),
+    ("awsxray", "proxy_address"),
+    ("awsxray", "shared_credentials_file"),
+    ("prometheus", "auth"),
+    ("prometheus", "tls"),
+];
+
+/// A component that says one key.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) of: Type,
+    /// `otlp_grpc/tls.ca_file`, with the number of the choice where there are several.
+    pub(crate) id: String,
+    pub(crate) config: Value,
+    /// Why it is refused is not that the key is unknown.
+    pub(crate) is_refused: bool,
+}
+
+/// What keys name that take the path of a file.
+pub(crate) struct Files {
+    folder: TempDir,
+    cert_pem: String,
+    key_pem: String,
+}
+
+impl Files {
+    pub(crate) fn new() -> Files {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        let files = Files {
+            folder: tempfile::tempdir().expect("a folder"),
+            cert_pem: made.cert.pem(),
+            key_pem: made.signing_key.serialize_pem(),
+        };
+        let texts = [
+            ("cert.pem", &files.cert_pem),
+            ("key.pem", &files.key_pem),
+            ("token", &"t".to_owned()),
+            ("users", &"u:p".to_owned()),
+        ];
+        for (name, text) in texts {
+            fs::write(files.folder().join(name), text).expect("a file");
+        }
+        files
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder().join(name).to_str().expect("UTF-8").to_owned()
+    }
+}
+
+/// One component for each key of the type, and for each choice of a key that has some.
+pub(crate) fn of(of: &Type, keys: &[Key], files: &Files) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for key in keys {
+        let parts = match particular(of, &key.path, files) {
+            Some(part) => vec![part],
+            None => values(&key.takes).into_iter().map(|value| at(&key.path, value)).collect(),
+        };
+        for (number, part) in parts.into_iter().enumerate() {
+            let id = format!("{}/{}-{number}", of.name, key.path.replace("[]", ""));
+            let mut config = base(of, &id, files);
+            merge(&mut config, part);
+            let is_refused =
+                REFUSED.iter().any(|(name, end)| ["*", &of.name].contains(name) && is_end(&key.path, end));
+            cases.push(Case { of: of.clone(), id, config, is_refused });
+        }
+    }
+    cases
+}
+
+/// What a component of the type cannot do without, and what has every one listen where nobody else does.
+fn base(of: &Type, id: &str, files: &Files) -> Value {
+    match (of.section.as_str(), of.name.as_str()) {
+        ("receivers", "otlp") => {
+            json!({"protocols": {"grpc": {"endpoint": "127.0.0.1:0"}, "http": {"endpoint": "127.0.0.1:0"}}})
+        }
+        ("exporters", "otlp_grpc") => json!({"endpoint": "127.0.0.1:14317"}),
+        ("exporters", "otlp_http") => json!({"endpoint": "http://127.0.0.1:14318"}),
+        ("exporters", "file") => json!({"path": files.path(&id.replace('/', "-"))}),
+        ("exporters", "awsxray") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1"}),
+        ("exporters", "prometheus") | ("extensions", "health_check") => json!({"endpoint": "127.0.0.1:0"}),
+        _ => json!({}),
+    }
+}
+
+/// The part of a config that says a key whose value has to be a particular one, or that goes with others.
+fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
+    let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let this = |value: Value| Some(at(path, value));
+    // Keys beside this one.
+    let beside = |keys: Value| Some(if above.is_empty() { keys } else { at(above, keys) });
+    let (cert, cert_key) = (files.path("cert.pem"), files.path("key.pem"));
+    match (of.name.as_str(), key) {
+        ("otlp" | "health_check", "endpoint") => this(json!("127.0.0.1:0")),
+        ("otlp", "max_in_flight_mib") => this(json!(64)),
+        ("otlp", "transport") => this(json!("tcp")),
+        ("otlp", "compression_algorithms") => this(json!(["gzip", ""])),
+        (_, "authenticator") => this(json!("bearertokenauth")),
+        (_, "cert_file" | "key_file") => beside(json!({"cert_file": cert, "key_file": cert_key})),
+        (_, "cert_pem" | "key_pem") => beside(json!({"cert_pem": files.cert_pem, "key_pem": files.key_pem})),
+        (_, "ca_pem") => this(json!(files.cert_pem)),
+        (_, "ca_file" | "certificate_file_path") => this(json!(cert)),
+        (name, key) if above.ends_with("tls") => {
+            let value = match key {
+                "client_ca_file" => json!(cert),
+                "min_version" | "max_version" => json!("1.3"),
+                "reload_interval" => json!("1m"),
+                "server_name_override" => json!("localhost"),
+                _ => return None,
+            };
+            let mut keys = json!({ key: value });
+            if name == "otlp" {
+                merge(&mut keys, json!({"cert_file": cert, "key_file": cert_key}));
+            }
+            beside(keys)
+        }
+        ("otlp_grpc", "endpoint") => this(json!("127.0.0.1:14317")),
+        (
+            "otlp_http",
+            "endpoint" | "traces_endpoint" | "metrics_endpoint" | "logs_endpoint" | "proxy_url",
+        ) => this(json!("http://127.0.0.1:14318")),
+        ("otlp_grpc" | "otlp_http", "compression") => this(json!("zstd")),
+        (_, "randomization_factor") => this(json!(0.25)),
+        ("health_check", "path") => this(json!("/x")),
+        (_, "max_elapsed_time") => this(json!("1m")),
+        (_, "max_size") if above.ends_with("batch") => beside(json!({"min_size": 2, "max_size": 2})),
+        (_, "sizer") if above.ends_with("batch") => this(json!("bytes")),
+        ("file", "path") => this(json!(files.path("path"))),
+        ("batch", "send_batch_max_size") => beside(json!({"send_batch_size": 2, "send_batch_max_size": 2})),
+        ("awsxray", "region") => this(json!("eu-west-1")),
+        ("awsxray", "endpoint") => this(json!("http://127.0.0.1:15001")),
+        ("awsxray", "role_arn" | "external_id") => {
+            beside(json!({"role_arn": "arn:aws:iam::123456789012:role/x", "external_id": "x"}))
+        }
+        ("prometheus", "endpoint") => this(json!("127.0.0.1:0")),
+        ("span_metrics", "exclude_dimensions") => this(json!(["span.name"])),
+        ("span_metrics", "buckets") | ("service_graph", "latency_histogram_buckets") => {
+            this(json!(["2ms", "1s"]))
+        }
+        ("span_metrics", "default") => beside(json!({"name": "x", "default": "y"})),
+        ("span_metrics", "enabled") if above == "events" => {
+            beside(json!({"enabled": true, "dimensions": [{"name": "x"}]}))
+        }
+        ("basicauth", "file") => this(json!(files.path("users"))),
+        ("basicauth", "inline") => this(json!("u:p")),
+        ("basicauth", "username" | "password") => beside(json!({"username": "u", "password": "p"})),
+        ("bearertokenauth", "filename") => this(json!(files.path("token"))),
+        ("bearertokenauth", "header" | "scheme") => beside(json!({"token": "t", key: "x"})),
+        _ => None,
+    }
+}
+
+/// Values for what the binary says that it takes; all of them, if it names them.
+fn values(takes: &str) -> Vec<Value> {
+    let is = |start: &str| takes.starts_with(start);
+    if takes.is_empty() || is("a map") {
+        return vec![json!({"x": "y"})];
+    }
+    if is("`true` or `false`") {
+        return vec![json!(true), json!(false)];
+    }
+    if is("one of ") || is("`") {
+        return takes.split('`').skip(1).step_by(2).map(|choice| json!(choice)).collect();
+    }
+    if is("a duration") || is("text or a whole number") || takes.contains("duration") {
+        return vec![json!("1s")];
+    }
+    if is("a list of whole") {
+        return vec![json!([2])];
+    }
+    if is("a list") {
+        return vec![json!(["x"])];
+    }
+    if is("a whole number") || is("a number") {
+        return vec![json!(if takes.contains("up to 1") { 1 } else { 2 })];
+    }
+    vec![json!("x")]
+}
+
+/// Of a path, whole keys.
+fn is_end(path: &str, end: &str) -> bool {
+    path.strip_suffix(end).is_some_and(|above| above.is_empty() || above.ends_with('.'))
+}
+
+fn merge(into: &mut Value, from: Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}

@@ -1,0 +1,115 @@
+//! Every key that a component has, native or built in, is one that a config may have: `validate` takes it, and a start.
+//!
+//! No key is listed here, but for those whose value has to be a particular one: the binary is asked for the others.
+
+mod cases;
+mod readme;
+mod tree;
+mod x_ray;
+
+use std::{collections::BTreeSet, fs};
+
+use serde_json::{Value, json};
+use spanloom_tests::Spanloom;
+
+use cases::{Case, Files};
+use tree::Type;
+
+/// Scenario: a config with a component for each key of each type, which says that key.
+/// Guarantees: it is right. What is refused, with keys that are, is the component that says them.
+#[tokio::test]
+async fn every_key_of_every_component_is_taken_by_validate() {
+    let files = Files::new();
+    let (refused, taken): (Vec<Case>, Vec<Case>) =
+        every_case(&files).await.into_iter().partition(|case| case.is_refused);
+    assert!(taken.len() > 200, "only {} keys were found", taken.len());
+    let ended = tree::validate(&with(&taken)).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for case in refused {
+        let ended = tree::validate(&with(std::slice::from_ref(&case))).await;
+        assert_eq!(ended.code, 2, "{} is refused no more: take it from the list", case.id);
+        assert!(ended.stderr.contains(&case.id) && !ended.stderr.contains("unknown key"), "{}", ended.stderr);
+    }
+}
+
+/// Scenario: for each type of component a process with one component for each key.
+/// Guarantees: it starts, and ends in peace.
+#[tokio::test]
+async fn a_start_takes_every_key_of_every_component() {
+    let files = Files::new();
+    let mut cases = every_case(&files).await;
+    cases.retain(|case| !case.is_refused);
+    let types: BTreeSet<&Type> = cases.iter().map(|case| &case.of).collect();
+    for of in types {
+        let cases: Vec<Case> = cases.iter().filter(|case| case.of == *of).cloned().collect();
+        let path = files.folder().join(format!("{}.yaml", of.name));
+        fs::write(&path, running(of, &cases).to_string()).expect("a config");
+        let ids: Vec<&str> =
+            cases.iter().filter(|_| of.section == "extensions").map(|case| case.id.as_str()).collect();
+        let extensions = format!(
+            "service::extensions=[{}]",
+            [&["health_check", "bearertokenauth"], ids.as_slice()].concat().join(", ")
+        );
+        println!("{} with {} keys", of.name, cases.len());
+        Spanloom::start_file_with(&path, &["--set", &extensions], &cases::CREDENTIALS).await.finish().await;
+    }
+}
+
+/// Guarantees: what a README of a built-in component says of its keys is true of the binary, and all of them are there.
+#[tokio::test]
+async fn the_readme_of_a_built_in_component_has_its_keys_and_no_others() {
+    let types = tree::types().await;
+    let keys = tree::keys(&types).await;
+    let mut wrong = Vec::new();
+    for readme in readme::all() {
+        let of = types.iter().find(|of| of.name == readme.component);
+        let of = of.unwrap_or_else(|| panic!("no component is called {}", readme.component));
+        let known: BTreeSet<&str> = keys[of].iter().flat_map(|key| tree::prefixes(&key.path)).collect();
+        let unknown = readme.documented.iter().filter(|key| !known.contains(key.as_str()));
+        wrong.extend(unknown.map(|key| format!("{}: `{key}` is documented, and no key", of.name)));
+        let silent = keys[of].iter().filter(|key| !readme.mentions(&key.path));
+        wrong.extend(silent.map(|key| format!("{}: `{}` is not in the README", of.name, key.path)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn every_case(files: &Files) -> Vec<Case> {
+    let types = tree::types().await;
+    let keys = tree::keys(&types).await;
+    keys.iter().flat_map(|(of, keys)| cases::of(of, keys, files)).collect()
+}
+
+/// A config with a pipeline, and these components beside it.
+fn with(cases: &[Case]) -> Value {
+    let mut config = json!({
+        "receivers": {"otlp": {"protocols": {"grpc": {}, "http": {}}}},
+        "exporters": {"nop": {}},
+        "extensions": {"bearertokenauth": {"token": "t"}},
+        "service": {"pipelines": {"traces": {"receivers": ["otlp"], "exporters": ["nop"]}}},
+    });
+    for case in cases {
+        config[&case.of.section][&case.id] = case.config.clone();
+    }
+    config
+}
+
+/// A config in which each of the components, all of one type, has its part.
+fn running(of: &Type, cases: &[Case]) -> Value {
+    let mut config = with(cases);
+    let ids: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+    let mut pipeline = |id: &str, receivers: &[&str], processors: &[&str], exporters: &[&str]| {
+        config["service"]["pipelines"][id] =
+            json!({"receivers": receivers, "processors": processors, "exporters": exporters});
+    };
+    match of.section.as_str() {
+        "receivers" => of.signals.iter().for_each(|signal| pipeline(signal, &ids, &[], &["nop"])),
+        "processors" => of.signals.iter().for_each(|signal| pipeline(signal, &["otlp"], &ids, &["nop"])),
+        "exporters" => of.signals.iter().for_each(|signal| pipeline(signal, &["otlp"], &[], &ids)),
+        "connectors" => {
+            pipeline(&of.signals[0], &["otlp"], &[], &ids);
+            pipeline(&format!("{}/out", of.emits[0]), &ids, &[], &["nop"]);
+        }
+        _ => {}
+    }
+    config
+}
