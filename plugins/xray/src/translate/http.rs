@@ -1,6 +1,7 @@
 //! The HTTP request that a span is about.
 
-use std::net::IpAddr;
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv6Addr};
 
 use spanloom_plugin::flat::{Attributes, FlatSpan};
 use spanloom_plugin::json::Writer;
@@ -127,25 +128,42 @@ impl<'a> Url<'a> {
         Some(Url::Parts { scheme, host, port, target })
     }
 
+    /// Each part is there once, and so is what stands between two: senders differ in whether they write it.
     fn assemble(&self) -> String {
         let Url::Parts { scheme, host, port, target } = self else { return String::new() };
-        let mut url = format!("{scheme}://{host}");
+        let mut url = format!("{}://{}", scheme.trim_end_matches([':', '/']), in_url(host));
         if let Some(port) = port {
             url.push(':');
             url.push_str(&port.to_string());
         }
-        match target {
-            Target::Whole(target) => url.push_str(target),
-            Target::Parts { path, query } => {
-                url.push_str(path);
-                if let Some(query) = query {
-                    url.push('?');
-                    url.push_str(query);
-                }
-            }
+        let (path, query) = match target {
+            Target::Whole(target) => (*target, None),
+            Target::Parts { path, query } => (*path, *query),
+        };
+        if !path.starts_with('/') {
+            url.push('/');
+        }
+        url.push_str(path);
+        if let Some(query) =
+            query.map(|query| query.trim_start_matches('?')).filter(|query| !query.is_empty())
+        {
+            url.push(if path.contains('?') { '&' } else { '?' });
+            url.push_str(query);
         }
         url
     }
+}
+
+/// A host as it stands in a URL: an IPv6 address in brackets, with its zone encoded (RFC 6874).
+pub(crate) fn in_url(host: &str) -> Cow<'_, str> {
+    let (address, zone) = host.split_once('%').map_or((host, None), |(address, zone)| (address, Some(zone)));
+    if address.parse::<Ipv6Addr>().is_err() {
+        return Cow::Borrowed(host);
+    }
+    Cow::Owned(match zone {
+        Some(zone) => format!("[{address}%25{}]", zone.strip_prefix("25").unwrap_or(zone)),
+        None => format!("[{address}]"),
+    })
 }
 
 /// The stable conventions allow names and socket paths, which are no `client_ip`.
@@ -167,5 +185,29 @@ fn received_bytes(attributes: Attributes<'_>) -> Option<i64> {
     match sizes.iter().find_map(|key| attributes.clone().find_key(key)) {
         Some(ValueRef::Int(size)) => Some(size),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Senders write the marks between a URL's parts or leave them out.
+    #[test]
+    fn a_url_of_parts_has_each_mark_once() {
+        let check = |scheme, host, port, target, expected: &str| {
+            assert_eq!(Url::Parts { scheme, host, port, target }.assemble(), expected);
+        };
+        let parts = |path, query| Target::Parts { path, query };
+        check("https", "a", None, parts("/b", Some("c=1")), "https://a/b?c=1");
+        check("https", "a", None, parts("/b", Some("?c=1")), "https://a/b?c=1");
+        check("https", "a", None, parts("/b", Some("?")), "https://a/b");
+        check("https", "a", None, parts("/b?c=1", Some("d=2")), "https://a/b?c=1&d=2");
+        check("https://", "a", None, parts("b", None), "https://a/b");
+        check("http", "a", Some(81), Target::Whole("b?c"), "http://a:81/b?c");
+        check("http", "::1", Some(81), parts("/", None), "http://[::1]:81/");
+        check("http", "fe80::1%eth0", None, parts("/", None), "http://[fe80::1%25eth0]/");
+        check("http", "[::1]:81", None, parts("/", None), "http://[::1]:81/");
+        check("http", "a:81", None, parts("/", None), "http://a:81/");
     }
 }

@@ -7,8 +7,8 @@ use spanloom_plugin::SpanKind;
 use super::fields::Fields;
 use super::key::Key;
 
-/// As X-Ray allows.
-const MAX_NAME_BYTES: usize = 200;
+/// "A maximum of 200 characters" (X-Ray developer guide, segment documents).
+const MAX_NAME_CHARS: usize = 200;
 
 /// A name, not yet cleaned.
 pub(crate) struct Name<'a> {
@@ -97,11 +97,10 @@ pub(crate) fn clean(name: Cow<'_, str>) -> Cow<'_, str> {
     if name.is_empty() {
         return Cow::Borrowed("span");
     }
-    if name.len() <= MAX_NAME_BYTES {
-        return name;
+    match name.char_indices().nth(MAX_NAME_CHARS) {
+        Some((end, _)) => Cow::Owned(name.get(..end).unwrap_or_default().to_owned()),
+        None => name,
     }
-    let end = name.floor_char_boundary(MAX_NAME_BYTES);
-    Cow::Owned(name.get(..end).unwrap_or_default().to_owned())
 }
 
 /// Letters (`\p{L}`, nearly: those that a Unicode identifier may begin with), numbers, blanks and some marks.
@@ -129,8 +128,9 @@ mod tests {
         check("größe 漢字 ٣", "größe 漢字 ٣");
         check("{}()!\u{0}", "span");
         check("", "span");
-        check(&"ü".repeat(150), &"ü".repeat(100));
-        check(&format!("x{}", "ü".repeat(150)), &format!("x{}", "ü".repeat(99)));
+        check(&"ü".repeat(200), &"ü".repeat(200));
+        check(&format!("x{}", "漢".repeat(200)), &format!("x{}", "漢".repeat(199)));
+        check(&"a".repeat(201), &"a".repeat(200));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use spanloom_plugin::json::Writer;
 
 use super::fields::Fields;
+use super::http::in_url;
 use super::key::Key;
 use crate::document::Detail;
 
@@ -32,7 +33,8 @@ impl<'a> Sql<'a> {
 
     pub(crate) fn write(&self, json: &mut Writer, detail: Detail) {
         json.object(|json| {
-            let connection = format!("{}/{}", detail.cut(self.host), detail.cut(self.database));
+            let host = in_url(detail.cut(self.host));
+            let connection = format!("{host}/{}", detail.cut(self.database));
             json.field("connection_string", connection);
             detail.text(json, "url", Some(self.url));
             detail.text(json, "sanitized_query", self.query);

@@ -37,16 +37,31 @@ pub(super) fn parse(trace: &str) -> Vec<Trace<'_>> {
 }
 
 fn frame(line: &str) -> Option<Frame<'_>> {
-    let (label, place) = line.strip_prefix("\tat ")?.strip_suffix(')')?.split_once('(')?;
+    let (label, rest) = line.strip_prefix("\tat ")?.split_once('(')?;
+    // Loggers write behind it what the class was loaded from: `~[shop.jar:1.0]`.
+    let (place, _) = lines::closed(rest)?;
     // What stands before the slash is a class loader or a module.
     let label = label.split_once('/').map_or(label, |(_, label)| label);
-    let (path, line) = lines::path_and_line(place).unwrap_or((place, 0));
+    let (path, line) = lines::place(place);
     Some(Frame { path, line, label })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Class files without line numbers, and loggers that write where a class comes from.
+    #[test]
+    fn a_place_may_lack_its_line_and_have_more_behind_it() {
+        let frame =
+            |line: &str| frame(line).map(|frame| (frame.path.to_owned(), frame.line, frame.label.to_owned()));
+        let found = |path: &str, line, label: &str| Some((path.to_owned(), line, label.to_owned()));
+        assert_eq!(frame("\tat java.util.List.of(List.java:)"), found("List.java", 0, "java.util.List.of"));
+        assert_eq!(frame("\tat a.B.c(B.java:3) ~[b-1.0.jar:1.0]"), found("B.java", 3, "a.B.c"));
+        assert_eq!(frame("\tat a.B.c(Unknown Source) [?:?]"), found("Unknown Source", 0, "a.B.c"));
+        assert_eq!(frame("\tat a.B.c()"), found("", 0, "a.B.c"));
+        assert_eq!(frame("\tat a.B.c(B.java:3"), None);
+    }
 
     #[test]
     fn causes_follow_what_they_caused_and_messages_may_have_lines() {
