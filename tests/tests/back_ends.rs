@@ -1,12 +1,13 @@
 //! An instrumented application on one side, X-Ray and Prometheus on the other, a Collector's config between them.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
-use serde_json::Value;
+use bytes::Bytes;
+use serde_json::{Value, json};
 use spanloom_tests::{
     Spanloom,
     back_ends::{Moto, Prometheus, Shop, promtool_check},
-    otlp::client::http_client,
+    otlp::client::{http_client, post},
     spanloom::free_address,
 };
 use tokio::time::{Instant, sleep};
@@ -51,8 +52,7 @@ async fn a_collectors_config_takes_a_flask_application_to_x_ray_and_prometheus()
         let target = r#"target_info{job="shop/cart",instance="cart-1"}"#;
         assert_eq!(prometheus.wait_for(target).await, 1.0);
     }
-    let scrape = http_client().get(format!("http://{exposition}/metrics")).send().await.expect("a scrape");
-    if let Some(said) = promtool_check(&scrape.text().await.expect("text")).await {
+    if let Some(said) = promtool_check(&scrape(exposition).await).await {
         assert_eq!(said, "", "promtool has something to say");
     }
     shop.stop().await;
@@ -82,9 +82,7 @@ async fn the_default_config_shows_who_calls_whom_and_how_long_it_takes() {
     let graph = r#"traces_service_graph_request_total{client="frontend""#;
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let scrape =
-            http_client().get(format!("http://{exposition}/metrics")).send().await.expect("a scrape");
-        let scrape = scrape.text().await.expect("text");
+        let scrape = scrape(exposition).await;
         let counted: f64 = scrape.lines().filter(|line| line.starts_with(calls)).filter_map(value).sum();
         if counted == 500.0 && scrape.contains(duration) && scrape.contains(graph) {
             break;
@@ -93,6 +91,70 @@ async fn the_default_config_shows_who_calls_whom_and_how_long_it_takes() {
         sleep(Duration::from_millis(100)).await;
     }
     spanloom.finish().await;
+}
+
+/// Scenario: two processes of one service, alike but for their `process.pid`, send in turns, and each request is scraped.
+/// Guarantees: what they did together is one series of each metric, which never falls.
+#[tokio::test]
+async fn two_processes_of_one_service_are_counted_in_one_series() {
+    let exposition = free_address();
+    let sets = [
+        format!("exporters::prometheus::endpoint={exposition}"),
+        "connectors::span_metrics::metrics_flush_interval=50ms".to_owned(),
+        "connectors::service_graph::metrics_flush_interval=50ms".to_owned(),
+    ];
+    let args: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    let spanloom = Spanloom::start_default_with(&args).await;
+    let series = [
+        ("traces_span_metrics_calls_total{", r#"job="shop""#),
+        ("traces_span_metrics_duration_milliseconds_count{", r#"job="shop""#),
+        ("traces_service_graph_request_total{", r#"client="front""#),
+    ];
+    let mut last = [0.0; 3];
+    for order in 1..=12 {
+        let answer = post(spanloom.http, "/v1/traces", "application/json", an_order(order, order % 2)).await;
+        assert_eq!(answer.status(), 200);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while last != [f64::from(order); 3] {
+            let scrape = scrape(exposition).await;
+            for ((start, label), last) in series.iter().zip(&mut last) {
+                let is_of = |line: &&str| line.starts_with(start) && line.contains(label);
+                let values: Vec<f64> = scrape.lines().filter(is_of).filter_map(value).collect();
+                assert!(values.len() <= 1, "{start} is {values:?} after {order} orders:\n{scrape}");
+                let now = values.first().copied().unwrap_or_default();
+                assert!(now >= *last, "{start} fell from {last} to {now} after {order} orders");
+                *last = now;
+            }
+            assert!(Instant::now() < deadline, "{last:?} of {order} orders are counted:\n{scrape}");
+        }
+    }
+    spanloom.finish().await;
+}
+
+/// `front` calls `shop`, which is one process of several.
+fn an_order(number: u32, process: u32) -> Bytes {
+    let resource = |service: &str, pid: u32| {
+        json!({"attributes": [
+            {"key": "service.name", "value": {"stringValue": service}},
+            {"key": "process.pid", "value": {"intValue": pid.to_string()}},
+        ]})
+    };
+    let span = |id: u32, parent: Option<u32>, kind: u32| {
+        let hex = |id: u32| format!("{id:016x}");
+        json!({
+            "traceId": format!("{number:032x}"), "spanId": hex(id), "parentSpanId": parent.map_or(String::new(), hex),
+            "name": "GET /", "kind": kind, "startTimeUnixNano": "1", "endTimeUnixNano": "2",
+        })
+    };
+    let of = |resource: Value, span: Value| json!({"resource": resource, "scopeSpans": [{"spans": [span]}]});
+    let client = of(resource("front", 1), span(1, Some(9), 3));
+    let server = of(resource("shop", process), span(2, Some(1), 2));
+    json!({"resourceSpans": [client, server]}).to_string().into()
+}
+
+async fn scrape(exposition: SocketAddr) -> String {
+    let scrape = http_client().get(format!("http://{exposition}/metrics")).send().await.expect("a scrape");
+    scrape.text().await.expect("text")
 }
 
 /// Of a line of an exposition.

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    ConfigError, Finding, KeyPath, Location, de, keys::keys_of,
+    ConfigError, Finding, KeyPath, Location, de,
+    keys::keys_of,
     location::Source,
     nearest::did_you_mean,
     parse,

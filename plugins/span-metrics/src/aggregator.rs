@@ -142,17 +142,19 @@ impl Aggregator {
         groups::pack(&mut self.key, &resource, &shape.resource_keys);
         let key = self.key.as_bytes();
         let known = self.groups.iter().position(|group| group.resource.key == key);
-        let (at, replaced) = known.map_or_else(
-            || {
-                self.add_group(
-                    Group::new(&self.key, resource, shape.families.len()),
-                    shape,
-                    now_unix_nano,
-                    evicted,
-                )
-            },
-            |at| (at, false),
-        );
+        let (at, replaced) = match known {
+            Some(at) => {
+                // By all attributes, equal keys are of equal resources.
+                if let Some(group) = self.groups.get_mut(at).filter(|_| !shape.resource_keys.is_empty()) {
+                    group.resource.keep_common(resource);
+                }
+                (at, false)
+            }
+            None => {
+                let new = Group::new(&self.key, resource, shape.families.len());
+                self.add_group(new, shape, now_unix_nano, evicted)
+            }
+        };
         if let Some(group) = self.groups.get_mut(at) {
             group.used = self.batches;
             group.resource.last_seen_unix_nano = now_unix_nano;

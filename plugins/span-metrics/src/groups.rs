@@ -22,7 +22,7 @@ pub(crate) struct KnownResource {
     /// The attributes that tell it from others, packed.
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) key: Vec<u8>,
-    /// As it was when first seen.
+    /// The attributes that all resources with this key have in common.
     #[prost(message, optional, tag = "2")]
     pub(crate) resource: Option<Resource>,
     #[prost(string, tag = "3")]
@@ -49,11 +49,20 @@ pub(crate) fn pack(key: &mut Key, resource: &SpanResource, named: &[String]) {
     }
 }
 
+impl KnownResource {
+    /// Drops the attributes that this resource, which has the same key, lacks or has with another value: they would be
+    /// true of a part of what is counted.
+    pub(crate) fn keep_common(&mut self, with: SpanResource) {
+        let Some(resource) = &mut self.resource else { return };
+        let with: Vec<KeyValue> = with.attributes.into_iter().map(key_value).collect();
+        resource.attributes.retain(|attribute| with.contains(attribute));
+    }
+}
+
 impl Group {
     pub(crate) fn new(key: &Key, resource: SpanResource, families: usize) -> Group {
-        let attributes = resource.attributes.into_iter();
-        let attributes = attributes.map(|Attribute { key, value }| KeyValue { key, value: Some(any(value)) });
-        let otlp = Resource { attributes: attributes.collect(), dropped_attributes_count: 0 };
+        let attributes = resource.attributes.into_iter().map(key_value).collect();
+        let otlp = Resource { attributes, dropped_attributes_count: 0 };
         let resource = KnownResource {
             key: key.as_bytes().to_vec(),
             resource: Some(otlp),
@@ -66,6 +75,10 @@ impl Group {
     pub(crate) fn is_empty(&self) -> bool {
         self.tables.iter().all(Table::is_empty)
     }
+}
+
+fn key_value(Attribute { key, value }: Attribute) -> KeyValue {
+    KeyValue { key, value: Some(any(value)) }
 }
 
 fn any(value: Value) -> AnyValue {
