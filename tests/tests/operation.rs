@@ -1,5 +1,7 @@
 //! What an operator sees: the first start, the process's own metrics, its health.
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
 use rustix::process::Signal as ProcessSignal;
 use spanloom_tests::{
     Answer, Sink, Spanloom, command, config,
@@ -40,6 +42,33 @@ async fn it_counts_under_the_collectors_names() {
         assert!(metrics.contains(name), "no {name} in:\n{metrics}");
     }
     spanloom.finish().await;
+}
+
+/// One span of three has an id of eight bytes, another a name that is not UTF-8: the first is refused and counted, the
+/// second mended and counted, and all but the first arrive.
+#[tokio::test]
+async fn what_a_sender_gets_wrong_is_counted_and_the_rest_passes() {
+    let spanloom = Spanloom::start(&config::relay("nop:")).await;
+    let mut request = ExportTraceServiceRequest::decode(payload::traces(0, 3)).unwrap();
+    let spans = &mut request.resource_spans[0].scope_spans[0].spans;
+    spans[1].trace_id.truncate(8);
+    spans[2].name = "MARKED".to_owned();
+    let mut bytes = request.encode_to_vec();
+    let name = bytes.windows(6).position(|name| name == b"MARKED").unwrap();
+    bytes[name] = 0xFF;
+    assert!(client::http(spanloom.http, Signal::Traces, bytes.into()).await.status().is_success());
+    let metrics = spanloom.metrics().await;
+    for sample in [
+        r#"otelcol_receiver_accepted_spans{receiver="otlp",transport="http"} 2"#,
+        r#"otelcol_receiver_refused_spans{receiver="otlp",transport="http"} 1"#,
+        r#"spanloom_receiver_refused_items{receiver="otlp",transport="http",reason="invalid_id"} 1"#,
+        r#"spanloom_receiver_mended_texts{receiver="otlp",transport="http"} 1"#,
+    ] {
+        assert!(metrics.contains(&format!("{sample}\n")), "no `{sample}` in:\n{metrics}");
+    }
+    spanloom.wait_for_output("resource_spans[0].scope_spans[0].spans[1].trace_id").await;
+    let ledger = spanloom.finish().await;
+    assert_eq!(ledger[&("traces".to_owned(), "nop".to_owned())].delivered, 2);
 }
 
 /// A destination refuses one request for good and takes the next: the log, the status and the end say on which way what was lost.
