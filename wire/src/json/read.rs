@@ -13,11 +13,19 @@ use crate::check::DEPTH_LIMIT;
 use crate::schema::{FIXED32, FIXED64, Field, Kind, LEN, Label, Message, VARINT};
 use encoder::Encoder;
 
+/// Of objects and arrays, as the JSON library has it for what it does not skip.
+const NESTING_LIMIT: usize = 127;
+
 pub(super) fn request(root: &'static Message, json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    let mut state = State { encoder: Encoder::default(), path: Vec::new(), depth: 0 };
+    let mut state = State { encoder: Encoder::default(), path: Vec::new(), depth: 0, has_ignored: false };
     let mut document = serde_json::Deserializer::from_slice(json);
     let read = MessageSeed { state: &mut state, message: root }.deserialize(&mut document);
     match read.and_then(|()| document.end()) {
+        // What is ignored is skipped without recursion, so nothing else says how deep it may nest.
+        Ok(()) if state.has_ignored && nesting(json) > NESTING_LIMIT => {
+            let error = serde_json::Error::custom(format_args!("nested more than {NESTING_LIMIT} deep"));
+            Err(state.explain(&error))
+        }
         Ok(()) => Ok(state.encoder.finish()),
         Err(error) => Err(state.explain(&error)),
     }
@@ -28,6 +36,8 @@ struct State {
     /// Left as it is when an error occurs: that is where.
     path: Vec<Step>,
     depth: usize,
+    /// Whether there was a key that is no field.
+    has_ignored: bool,
 }
 
 enum Step {
@@ -75,6 +85,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
         while let Some(field) = map.next_key_seed(KeySeed(self.message))? {
             let Some(field) = field else {
                 map.next_value::<IgnoredAny>()?;
+                self.state.has_ignored = true;
                 continue;
             };
             self.state.path.push(Step::Key(field.json_name));
@@ -86,6 +97,37 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
             self.state.path.pop();
         }
         Ok(())
+    }
+}
+
+/// How deep objects and arrays nest in a JSON value that is well formed.
+fn nesting(json: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = json.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => skip_text(&mut bytes),
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// From within a text to behind it.
+fn skip_text(bytes: &mut impl Iterator<Item = u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
     }
 }
 

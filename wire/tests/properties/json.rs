@@ -158,6 +158,23 @@ fn other_spellings_are_read() {
 }
 
 /// What it does not allow is refused, with the key and the place.
+/// Unknown keys are ignored, but not what they could do to who reads them elsewhere: they nest no deeper than known ones may.
+#[test]
+fn what_is_ignored_nests_no_deeper_than_the_rest_may() {
+    let nested = |depth: usize, inner: &str| {
+        let json = format!(r#"{{"unknown":{}{inner}{},"resourceSpans":[]}}"#, "[".repeat(depth), "]".repeat(depth));
+        from_json(Signal::Traces, json.as_bytes())
+    };
+    // Brackets in texts do not nest.
+    let text = format!(r#""{}\\\"{}""#, "[".repeat(1000), "{".repeat(1000));
+    assert!(nested(126, &text).is_ok());
+    for depth in [127, 100_000] {
+        let error = nested(depth, "1e999").unwrap_err();
+        assert!(error.message.contains("nested more than 127 deep"), "{error}");
+    }
+    assert!(nested(125, r#"{"key":-1e999}"#).is_ok());
+}
+
 #[test]
 fn errors_name_the_key_the_place_and_what_was_expected() {
     let error = |json: &str| from_json(Signal::Traces, json.as_bytes()).expect_err(json).to_string();
