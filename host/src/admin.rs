@@ -94,9 +94,7 @@ pub struct ErrorAnswer {
 
 /// Operators are few.
 const CONNECTIONS_LIMIT: usize = 64;
-const STREAMS_LIMIT: u32 = 16;
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(10);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Of a token's file.
 const TOKEN_LIMIT_BYTES: usize = 4 << 10;
@@ -197,24 +195,12 @@ impl Listening {
         let routes = |access| routes::routes(operator.clone(), &self.endpoint, access, &ways);
         let anyone = routes(Access::Anyone { token: self.token.clone(), socket: path });
         for listener in self.listeners {
-            server::serve(listener, None, anyone.clone(), settings(), running);
+            server::serve(listener, None, anyone.clone(), ServerSettings::for_operators(), running);
         }
         if let Some(socket) = self.socket {
             socket.serve(routes(Access::Owner), running);
         }
     }
-}
-
-fn settings() -> ServerSettings {
-    let mut settings = ServerSettings {
-        max_connections: CONNECTIONS_LIMIT,
-        read_header_timeout: SILENCE_TIMEOUT,
-        first_request_timeout: SILENCE_TIMEOUT,
-        max_concurrent_streams: STREAMS_LIMIT,
-        ..ServerSettings::default()
-    };
-    settings.keepalive.max_connection_idle = Some(IDLE_TIMEOUT);
-    settings
 }
 
 fn there_are(known: &[String]) -> String {

@@ -1,31 +1,41 @@
-//! The HTTP server beneath receivers: HTTP/1.1 and HTTP/2 on one port, with or without TLS.
+//! The HTTP server beneath all that listens: HTTP/1.1 and HTTP/2 on one port, with or without TLS.
 //!
 //! It knows nothing of what is served. Everything that a peer could make it hold or wait for has a limit here:
 //! connections, streams, windows, handshakes, headers, and how long a connection may live or stay idle.
 
+mod answers;
 mod connection;
+mod connections;
 mod listen;
+mod metered;
+mod peer;
 pub mod request_body;
+mod unfinished;
 
 use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper_util::{rt::TokioTimer, server::conn::auto};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
 
+pub use connections::Connections;
 pub use listen::listen;
+pub use peer::Peer;
 
+use self::{answers::Turns, request_body::WAITING_OF_A_PEER_LIMIT};
 use crate::{receiver::Running, tls::server::ServerTls};
 
-/// Flow-control windows: what a peer may send before we have read it. Large enough that a request of several MB never
-/// waits for a round trip, small enough that a connection whose requests nobody reads holds little.
-const STREAM_WINDOW_BYTES: u32 = 4 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+/// Flow-control windows: what a peer may send before we have read it. That of a stream is what a request that waits for
+/// room holds besides; that of a connection lets others go on while as many as may wait do.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = (WAITING_OF_A_PEER_LIMIT as u32 + 8) * STREAM_WINDOW_BYTES;
 /// Large frames cost a third to a half less CPU than the 16 KiB of the protocol (measured with requests of 0.5 and 5 MB;
 /// above 1 MiB nothing more is gained).
 const MAX_FRAME_BYTES: u32 = 1 << 20;
-/// Answers are small.
+/// Answers are small, or come in pieces.
 const MAX_SEND_BUFFER_BYTES: usize = 64 << 10;
+/// What an HTTP/1.1 connection may hold of a head, or of a body that nobody reads at the moment.
+const HTTP1_BUFFER_BYTES: usize = 128 << 10;
 
 /// After an error that concerns the whole process (no file descriptor left), accepting pauses this long, doubling.
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
@@ -33,8 +43,11 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
-    /// Further connections wait in the kernel's queue until one of these ends.
-    pub max_connections: usize,
+    /// Those that this listener's are among. When there is no room, others are closed that say nothing; further ones wait
+    /// in the kernel's queue.
+    pub connections: Arc<Connections>,
+    /// How many requests are worked on at a time, until their answers were read. `None` where these are small.
+    pub max_answers: Option<usize>,
     /// For TLS.
     pub handshake_timeout: Duration,
     /// From the beginning of an HTTP/1.1 request, or the end of the one before, to the end of its head.
@@ -52,7 +65,7 @@ pub struct KeepaliveSettings {
     pub time: Duration,
     /// …and is gone if it does not answer within this.
     pub timeout: Duration,
-    /// Closed after this long without a request; `None` is for ever.
+    /// Closed after this long without a request; `None` is for ever. Clients connect again by themselves.
     pub max_connection_idle: Option<Duration>,
     /// Told to go away after this long, give or take a tenth; `None` is for ever.
     pub max_connection_age: Option<Duration>,
@@ -63,7 +76,8 @@ pub struct KeepaliveSettings {
 impl Default for ServerSettings {
     fn default() -> ServerSettings {
         ServerSettings {
-            max_connections: 32_768,
+            connections: Connections::of_receivers(),
+            max_answers: None,
             handshake_timeout: Duration::from_secs(10),
             read_header_timeout: Duration::from_secs(60),
             first_request_timeout: Duration::from_secs(120),
@@ -74,6 +88,20 @@ impl Default for ServerSettings {
 }
 
 impl ServerSettings {
+    /// For what operators and scrapers ask: they are few, and their answers may be large.
+    pub fn for_operators() -> ServerSettings {
+        let mut settings = ServerSettings {
+            connections: Connections::new(64),
+            max_answers: Some(8),
+            read_header_timeout: Duration::from_secs(10),
+            first_request_timeout: Duration::from_secs(10),
+            max_concurrent_streams: 16,
+            ..ServerSettings::default()
+        };
+        settings.keepalive.max_connection_idle = Some(Duration::from_secs(5 * 60));
+        settings
+    }
+
     /// For a connection that has not made its first request.
     fn silence_timeout(&self) -> Duration {
         let idle = self.keepalive.max_connection_idle;
@@ -86,7 +114,7 @@ impl Default for KeepaliveSettings {
         KeepaliveSettings {
             time: Duration::from_secs(2 * 60 * 60),
             timeout: Duration::from_secs(20),
-            max_connection_idle: None,
+            max_connection_idle: Some(Duration::from_secs(30 * 60)),
             max_connection_age: None,
             max_connection_age_grace: None,
         }
@@ -98,6 +126,7 @@ struct Server {
     router: Router,
     tls: Option<ServerTls>,
     http: auto::Builder<connection::Tracked>,
+    turns: Option<Arc<Turns>>,
     settings: ServerSettings,
     running: Running,
 }
@@ -115,14 +144,18 @@ pub fn serve(
         tls.keep_fresh(running);
     }
     let http = http_builder(&settings, running);
-    let server = Server { router, tls, http, settings, running: running.clone() };
+    let turns = settings.max_answers.map(Turns::new);
+    let server = Server { router, tls, http, turns, settings, running: running.clone() };
     let listening = running.listeners.track_future(accept_loop(listener, Arc::new(server)));
     running.tasks.spawn(listening);
 }
 
 fn http_builder(settings: &ServerSettings, running: &Running) -> auto::Builder<connection::Tracked> {
     let mut http = auto::Builder::new(connection::Tracked(running.tasks.clone()));
-    http.http1().timer(TokioTimer::new()).header_read_timeout(settings.read_header_timeout);
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.read_header_timeout)
+        .max_buf_size(HTTP1_BUFFER_BYTES);
     http.http2()
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -136,25 +169,27 @@ fn http_builder(settings: &ServerSettings, running: &Running) -> auto::Builder<c
 }
 
 async fn accept_loop(listener: TcpListener, server: Arc<Server>) {
-    let slots = Arc::new(Semaphore::new(server.settings.max_connections));
+    let connections = &server.settings.connections;
     let mut pause = ACCEPT_PAUSE_MIN;
     loop {
         let next = async {
-            let slot = slots.clone().acquire_owned().await;
-            (slot, listener.accept().await)
+            let (stream, address) = listener.accept().await?;
+            let peer = Arc::new(Peer::at(address));
+            let member = connections.join(&peer).await;
+            Ok::<_, io::Error>((stream, peer, member))
         };
-        let (slot, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             biased;
             () = server.running.stop.cancelled() => return,
             next = next => next,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer, member)) => {
                 pause = ACCEPT_PAUSE_MIN;
-                let connection = connection::run(stream, server.clone());
+                let connection = connection::run(stream, peer, server.clone());
                 server.running.tasks.spawn(async move {
                     connection.await;
-                    drop(slot);
+                    drop(member);
                 });
             }
             Err(error) if concerns_one_peer(&error) => {}
@@ -172,3 +207,6 @@ fn concerns_one_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use serde_json::{Value, json};
@@ -385,7 +385,7 @@ async fn the_host_that_the_config_names_may_be_asked_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let running = Running::default();
-    server::serve(listener, None, routes, settings(), &running);
+    server::serve(listener, None, routes, ServerSettings::for_operators(), &running);
     assert_eq!(ask(address, &["GET /v1/status", "host: Collector.internal:8899"], "").await.0, 200);
     assert_eq!(ask(address, &["GET /v1/status", "host: other.internal:8899"], "").await.0, 403);
 }

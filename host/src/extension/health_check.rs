@@ -24,6 +24,7 @@ use crate::{
     component::{ExtensionFactory, Factory},
     config::{ConfigError, Node},
     receiver::Running,
+    server::{self, ServerSettings},
 };
 
 pub struct HealthCheckFactory;
@@ -75,13 +76,7 @@ impl Endpoint for HealthCheck {
             .await
             .with_context(|| format!("health_check: endpoint: cannot listen on {}", self.0.endpoint))?;
         let routes = Router::new().fallback(answer).with_state((self.0.path.clone(), health));
-        let stop = running.stop.clone();
-        running.tasks.spawn(async move {
-            let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
-            if let Err(error) = served {
-                tracing::error!("health_check ended: {error}");
-            }
-        });
+        server::serve(listener, None, routes, ServerSettings::for_operators(), running);
         Ok(())
     }
 }

@@ -7,32 +7,27 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header},
 };
-use tokio::sync::Semaphore;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     bindings::exported::http_handler::{Header, Incoming, Outgoing},
     pool::Pool,
 };
-use crate::server::listen;
-
-/// Requests that wait for a guest at a time; others are told to come again.
-const WAITING_LIMIT: usize = 64;
+use crate::{
+    receiver::Running,
+    server::{self, ServerSettings},
+};
 
 /// For so long an asker that does not read its answer is waited for.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the headers of an answer may be, names and values together.
+const HEADERS_LIMIT: usize = 128;
+const HEADERS_LIMIT_BYTES: usize = 32 << 10;
 
 /// Answers until it is stopped.
 pub(super) struct Handler {
-    stop: CancellationToken,
-    tasks: TaskTracker,
-}
-
-struct Answers {
-    pool: Arc<Pool>,
-    room: Semaphore,
+    running: Running,
 }
 
 impl Pool {
@@ -58,29 +53,22 @@ impl Handler {
     /// Listens at the key `endpoint` of the component's config; nowhere if there is none.
     async fn start(pool: &Arc<Pool>) -> anyhow::Result<Option<Handler>> {
         let Some(endpoint) = endpoint(&pool.current().settings.config) else { return Ok(None) };
-        let listeners = listen(&endpoint)
+        let listeners = server::listen(&endpoint)
             .await
             .with_context(|| format!("the plugin {} answers HTTP", pool.plugin().name))?;
-        let answers = Arc::new(Answers { pool: pool.clone(), room: Semaphore::new(WAITING_LIMIT) });
-        let handler = Handler { stop: CancellationToken::new(), tasks: TaskTracker::new() };
+        let running = Running::default();
         for listener in listeners {
-            let routes = Router::new().fallback(answer).with_state(answers.clone());
-            let (stop, component) = (handler.stop.clone(), pool.component.clone());
-            handler.tasks.spawn(async move {
-                let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
-                if let Err(error) = served.await {
-                    tracing::error!(component, "the plugin's endpoint ended: {error}");
-                }
-            });
+            let routes = Router::new().fallback(answer).with_state(pool.clone());
+            server::serve(listener, None, routes, ServerSettings::for_operators(), &running);
         }
-        Ok(Some(handler))
+        Ok(Some(Handler { running }))
     }
 
     /// Finishes the requests under way, in time.
     async fn shutdown(&self) {
-        self.stop.cancel();
-        self.tasks.close();
-        let _ = tokio::time::timeout(CLOSING_TIMEOUT, self.tasks.wait()).await;
+        self.running.stop.cancel();
+        self.running.tasks.close();
+        let _ = tokio::time::timeout(CLOSING_TIMEOUT, self.running.tasks.wait()).await;
     }
 }
 
@@ -90,21 +78,18 @@ pub(super) fn endpoint(config: &str) -> Option<String> {
     config.get("endpoint")?.as_str().map(str::to_owned)
 }
 
-async fn answer(State(answers): State<Arc<Answers>>, request: Request) -> Response<Body> {
+async fn answer(State(pool): State<Arc<Pool>>, request: Request) -> Response<Body> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n");
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
-    let Ok(_room) = answers.room.try_acquire() else {
-        return plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests at a time\n");
-    };
     let is_head = *request.method() == Method::HEAD;
-    match answers.pool.handle(incoming(&request)).await {
-        Ok(outgoing) => outgoing_response(outgoing, is_head),
+    match pool.handle(incoming(&request)).await {
+        Ok(outgoing) => outgoing_response(outgoing, is_head)
+            .unwrap_or_else(|| plain(StatusCode::BAD_GATEWAY, "the plugin's answer is no HTTP\n")),
         Err(undone) => {
-            let metrics = &answers.pool.metrics;
-            metrics.report(&answers.pool.plugin(), &undone.error, "the request is answered with 500");
+            pool.metrics.report(&pool.plugin(), &undone.error, "the request is answered with 500");
             plain(StatusCode::INTERNAL_SERVER_ERROR, "the plugin could not answer\n")
         }
     }
@@ -123,27 +108,100 @@ fn incoming(request: &Request) -> Incoming {
     }
 }
 
-/// A head that is none is the plugin's mistake.
-fn outgoing_response(outgoing: Outgoing, is_head: bool) -> Response<Body> {
-    let wrong = || plain(StatusCode::BAD_GATEWAY, "the plugin's answer is no HTTP\n");
-    let Ok(status) = StatusCode::from_u16(outgoing.status) else { return wrong() };
+/// `None` if its head is not that of an answer, which is the plugin's mistake. Statuses below 200 are not: they announce
+/// an answer, or another protocol.
+fn outgoing_response(outgoing: Outgoing, is_head: bool) -> Option<Response<Body>> {
+    let status = StatusCode::from_u16(outgoing.status).ok().filter(|status| !status.is_informational())?;
+    let has_no_body =
+        matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
     let length = outgoing.body.len();
-    let mut response = Response::new(if is_head { Body::empty() } else { Body::from(outgoing.body) });
+    let body = if is_head || has_no_body { Body::empty() } else { Body::from(outgoing.body) };
+    let mut response = Response::new(body);
     *response.status_mut() = status;
-    for Header { name, value } in outgoing.headers {
-        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
-            return wrong();
-        };
-        if !matches!(name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::CONNECTION) {
-            response.headers_mut().append(name, value);
+    *response.headers_mut() = headers(outgoing.headers)?;
+    if !has_no_body {
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Some(response)
+}
+
+/// Without those that frame the message, which is the host's to do.
+fn headers(given: Vec<Header>) -> Option<HeaderMap> {
+    let bytes: usize = given.iter().map(|Header { name, value }| name.len() + value.len()).sum();
+    if given.len() > HEADERS_LIMIT || bytes > HEADERS_LIMIT_BYTES {
+        return None;
+    }
+    let mut headers = HeaderMap::with_capacity(given.len());
+    for Header { name, value } in given {
+        let (name, value) = (HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
+        let is_framing = matches!(
+            name,
+            header::CONTENT_LENGTH
+                | header::TRANSFER_ENCODING
+                | header::CONNECTION
+                | header::UPGRADE
+                | header::TRAILER
+        );
+        if !is_framing {
+            headers.append(name, value);
         }
     }
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    response
+    Some(headers)
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body::Body as _;
+
+    use super::*;
+
+    fn answered(status: u16, headers: Vec<Header>, is_head: bool) -> Option<Response<Body>> {
+        outgoing_response(Outgoing { status, headers, body: b"a body".to_vec() }, is_head)
+    }
+
+    fn header(name: &str, value: &str) -> Header {
+        Header { name: name.to_owned(), value: value.to_owned() }
+    }
+
+    fn check_length(status: u16, is_head: bool, length: Option<&str>, body_bytes: u64) {
+        let response = answered(status, vec![header("content-length", "7")], is_head).unwrap();
+        let announced = response.headers().get(header::CONTENT_LENGTH).map(|value| value.to_str().unwrap());
+        assert_eq!((announced, response.body().size_hint().exact()), (length, Some(body_bytes)), "{status}");
+    }
+
+    #[test]
+    fn an_answer_has_the_length_of_its_body() {
+        check_length(200, false, Some("6"), 6);
+        check_length(200, true, Some("6"), 0);
+        check_length(503, false, Some("6"), 6);
+        // Of these statuses none has a body.
+        check_length(204, false, None, 0);
+        check_length(205, false, None, 0);
+        check_length(304, false, None, 0);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused() {
+        for status in [0, 99, 100, 101, 103, 1000] {
+            assert!(answered(status, Vec::new(), false).is_none(), "{status}");
+        }
+        let wrong = [header("", "x"), header("a b", "x"), header("name", "a\r\nb: c")];
+        for wrong in wrong {
+            assert!(answered(200, vec![wrong.clone()], false).is_none(), "{wrong:?}");
+        }
+    }
+
+    /// A map of headers panics at 32,768 of them.
+    #[test]
+    fn an_answer_of_100_000_headers_is_refused() {
+        assert!(answered(200, vec![header("name", "value"); 100_000], false).is_none());
+        assert!(answered(200, vec![header("name", &"v".repeat(HEADERS_LIMIT_BYTES))], false).is_none());
+        assert!(answered(200, vec![header("name", "value"); HEADERS_LIMIT], false).is_some());
+    }
 }

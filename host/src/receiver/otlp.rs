@@ -4,6 +4,7 @@
 
 pub mod config;
 mod doors;
+mod gate;
 mod grpc;
 mod http;
 mod rejection;
@@ -21,6 +22,7 @@ use wire::Signal;
 use self::{
     config::{AuthConfig, GrpcConfig, HttpConfig, OtlpConfig, ProtocolsConfig},
     doors::Doors,
+    gate::Gate,
     grpc::Grpc,
     http::Http,
 };
@@ -31,6 +33,7 @@ use crate::{
     extension::auth::ServerAuth,
     pipeline::Ingest,
     server::{self, ServerSettings, request_body::Budget},
+    telemetry::Telemetry,
     tls::server::{ServerTls, ServerTlsConfig},
 };
 
@@ -41,6 +44,7 @@ pub struct OtlpReceiver {
     config: OtlpConfig,
     grpc_auth: Option<Arc<dyn ServerAuth>>,
     http_auth: Option<Arc<dyn ServerAuth>>,
+    telemetry: Arc<Telemetry>,
     bound: OnceLock<Bound>,
 }
 
@@ -89,7 +93,8 @@ impl OtlpReceiver {
         let grpc_auth = authenticator("grpc", grpc.as_ref().and_then(|grpc| grpc.auth.as_ref()), context)?;
         let http_auth = authenticator("http", http.as_ref().and_then(|http| http.auth.as_ref()), context)?;
         let id = context.id.to_string();
-        Ok(OtlpReceiver { id, config, grpc_auth, http_auth, bound: OnceLock::new() })
+        let telemetry = context.telemetry.clone();
+        Ok(OtlpReceiver { id, config, grpc_auth, http_auth, telemetry, bound: OnceLock::new() })
     }
 
     /// Where it listens, once it was started.
@@ -99,13 +104,15 @@ impl OtlpReceiver {
 
     fn grpc(&self, config: &GrpcConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
         let doors = Doors::open(ingest, "grpc", self.config.acknowledge);
-        let grpc = Arc::new(Grpc::new(doors, self.grpc_auth.clone(), budget, config));
+        let gate = Gate::new(&self.id, "grpc", self.grpc_auth.clone(), &self.telemetry);
+        let grpc = Arc::new(Grpc::new(doors, gate, budget, config));
         Router::new().fallback(move |request| grpc.clone().answer(request))
     }
 
     fn http(&self, config: &HttpConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
         let doors = Doors::open(ingest, "http", self.config.acknowledge);
-        let http = Arc::new(Http::new(doors, self.http_auth.clone(), budget, config));
+        let gate = Gate::new(&self.id, "http", self.http_auth.clone(), &self.telemetry);
+        let http = Arc::new(Http::new(doors, gate, budget, config));
         let router = Router::new().fallback(move |request| http.clone().answer(request));
         match config.cors.as_ref().and_then(config::CorsConfig::layer) {
             Some(cors) => router.layer(cors),
@@ -117,7 +124,7 @@ impl OtlpReceiver {
 #[async_trait::async_trait]
 impl Receiver for OtlpReceiver {
     async fn start(&self, ingest: Ingest, running: &Running) -> anyhow::Result<()> {
-        let budget = Budget::new(self.config.in_flight_bytes());
+        let budget = Budget::new(self.config.in_flight_bytes(), self.config.largest_request_bytes());
         let mut bound = Bound::default();
         if let Some(config) = &self.config.protocols.grpc {
             let port = Port {

@@ -1,17 +1,9 @@
 //! One connection: its handshake, its requests, and when it must end.
 
-use std::{
-    convert::Infallible,
-    pin::pin,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use axum::body::Body;
-use http::Request;
+use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -21,7 +13,7 @@ use tokio::{
 use tokio_util::{either::Either, task::TaskTracker};
 use tower::Service;
 
-use super::{Server, ServerSettings};
+use super::{Peer, Server, ServerSettings, answers, metered::Metered, peer::Arriving};
 
 /// What a peer without a request under way gets to answer the announcement that the connection ends.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -29,16 +21,6 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Runs HTTP/2 streams as tasks of the server, so that a drain waits for them.
 #[derive(Clone, Debug)]
 pub(super) struct Tracked(pub(super) TaskTracker);
-
-/// What a connection is doing.
-struct Activity {
-    /// Requests whose answer is not yet made.
-    open: AtomicU32,
-    /// When the last one ended; `None` before the first.
-    last: Mutex<Option<Instant>>,
-}
-
-struct OpenRequest(Arc<Activity>);
 
 /// When the server ends a connection, whatever the peer does.
 struct Lifetime {
@@ -60,9 +42,10 @@ where
 }
 
 /// Serves the connection until it ends. One that says nothing costs little more than its socket.
-pub(super) async fn run(stream: TcpStream, server: Arc<Server>) {
+pub(super) async fn run(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>) {
     tokio::select! {
         () = server.running.stop.cancelled() => return,
+        () = peer.closed() => return,
         first = timeout(server.settings.silence_timeout(), stream.readable()) => {
             if !matches!(first, Ok(Ok(()))) {
                 return;
@@ -70,10 +53,14 @@ pub(super) async fn run(stream: TcpStream, server: Arc<Server>) {
         }
     }
     // Boxed: else every silent connection's task would have room for all of it.
-    Box::pin(serve(stream, server)).await;
+    let serve = Box::pin(serve(stream, peer.clone(), server));
+    tokio::select! {
+        () = peer.closed() => {}
+        () = serve => {}
+    }
 }
 
-async fn serve(stream: TcpStream, server: Arc<Server>) {
+async fn serve(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>) {
     // An answer is one small write: it must not wait for the peer's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let stream = match &server.tls {
@@ -87,20 +74,22 @@ async fn serve(stream: TcpStream, server: Arc<Server>) {
             }
         }
     };
-    let activity = Arc::new(Activity { open: AtomicU32::new(0), last: Mutex::new(None) });
-    let service = service_fn(|request: Request<Incoming>| {
-        let open = activity.begin();
-        let answer = server.router.clone().call(request.map(Body::new));
+    let service = service_fn(|mut request: Request<Incoming>| {
+        let open = peer.begin();
+        request.extensions_mut().insert(peer.clone());
+        let request = request.map(|body| Body::new(Arriving::new(body, &peer)));
+        let answer = answer(server.clone(), peer.clone(), request);
         async move {
-            let answer: Result<_, Infallible> = answer.await;
+            let answer = answer.await;
             drop(open);
-            answer
+            Ok::<_, Infallible>(answer)
         }
     });
-    let connection = server.http.serve_connection(TokioIo::new(stream), service);
+    let stream = TokioIo::new(Metered::new(stream, peer.clone(), server.settings.connections.clone()));
+    let connection = server.http.serve_connection(stream, service);
     let lifetime = Lifetime::new(&server.settings);
     let mut connection = pin!(connection);
-    let mut wake = lifetime.next(&activity);
+    let mut wake = lifetime.next(&peer);
     let mut closing = false;
     loop {
         tokio::select! {
@@ -116,36 +105,30 @@ async fn serve(stream: TcpStream, server: Arc<Server>) {
                 connection.as_mut().graceful_shutdown();
             }
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
-                let is_silent = closing && activity.open.load(Relaxed) == 0;
+                let is_silent = closing && peer.open() == 0;
                 if is_silent || lifetime.is_over() {
                     return;
                 }
-                if !closing && lifetime.is_due(&activity) {
+                if !closing && lifetime.is_due(&peer) {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                wake = if closing { lifetime.close() } else { lifetime.next(&activity) };
+                wake = if closing { lifetime.close() } else { lifetime.next(&peer) };
             }
         }
     }
 }
 
-impl Activity {
-    fn begin(self: &Arc<Activity>) -> OpenRequest {
-        self.open.fetch_add(1, Relaxed);
-        OpenRequest(self.clone())
-    }
-
-    fn last(&self) -> Option<Instant> {
-        *self.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-impl Drop for OpenRequest {
-    fn drop(&mut self) {
-        *self.0.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Instant::now());
-        self.0.open.fetch_sub(1, Relaxed);
-    }
+/// What the router answers, when it is the request's turn.
+async fn answer(server: Arc<Server>, peer: Arc<Peer>, request: Request<Body>) -> Response<Body> {
+    let mut router = server.router.clone();
+    let Some(turns) = &server.turns else {
+        let Ok(answer) = router.call(request).await;
+        return answer;
+    };
+    let Some(turn) = turns.next().await else { return answers::busy() };
+    let Ok(answer) = router.call(request).await;
+    answers::until_read(answer, turn, peer)
 }
 
 impl Lifetime {
@@ -162,21 +145,21 @@ impl Lifetime {
     }
 
     /// When to look again; `None` if the connection may stay for ever.
-    fn next(&self, activity: &Activity) -> Option<Instant> {
+    fn next(&self, peer: &Peer) -> Option<Instant> {
         let age = self.age.map(|age| self.opened + age);
-        [self.idle_until(activity), age].into_iter().flatten().min()
+        [self.idle_until(peer), age].into_iter().flatten().min()
     }
 
-    fn is_due(&self, activity: &Activity) -> bool {
-        self.next(activity).is_some_and(|due| due <= Instant::now())
+    fn is_due(&self, peer: &Peer) -> bool {
+        self.next(peer).is_some_and(|due| due <= Instant::now())
     }
 
     /// When the connection is idle for too long, if nothing happens until then.
-    fn idle_until(&self, activity: &Activity) -> Option<Instant> {
-        if activity.open.load(Relaxed) > 0 {
+    fn idle_until(&self, peer: &Peer) -> Option<Instant> {
+        if peer.open() > 0 {
             return self.idle.map(|idle| Instant::now() + idle);
         }
-        match activity.last() {
+        match peer.last() {
             None => Some(self.opened + self.first_request),
             Some(last) => self.idle.map(|idle| last + idle),
         }

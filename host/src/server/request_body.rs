@@ -4,16 +4,14 @@ mod budget;
 mod inflate;
 mod paced;
 
-pub use budget::{Budget, Held, OverBudget};
+pub use budget::{Budget, Held, OverBudget, WAITING_OF_A_PEER_LIMIT};
 pub use inflate::{Encoding, InflateError, inflate};
 pub use paced::{Paced, TooSlow};
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body;
-use http_body_util::BodyExt;
 
 /// What a peer may make us reserve by merely announcing a length.
-pub const MAX_RESERVED_BYTES: usize = 4 << 20;
+const MAX_RESERVED_BYTES: usize = 1 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -21,15 +19,23 @@ pub enum ReadError {
     TooLarge { limit_bytes: usize },
     #[error(transparent)]
     TooSlow(#[from] TooSlow),
+    #[error("the request arrived too slowly while others waited for room")]
+    Stalled,
     #[error(transparent)]
     OverBudget(#[from] OverBudget),
     #[error("the body broke off: {0}")]
     Broken(axum::Error),
 }
 
+/// A body that arrives in pieces, put together.
+pub struct Whole {
+    bytes: BytesMut,
+    announced: usize,
+}
+
 /// The whole body. One that arrives in a single piece is not copied.
 pub async fn read(body: &mut Paced, limit_bytes: usize) -> Result<Bytes, ReadError> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let announced = body.announced_bytes();
     if announced > limit_bytes {
         return Err(ReadError::TooLarge { limit_bytes });
     }
@@ -38,18 +44,18 @@ pub async fn read(body: &mut Paced, limit_bytes: usize) -> Result<Bytes, ReadErr
         return Err(ReadError::TooLarge { limit_bytes });
     }
     let Some(second) = next(body).await? else { return Ok(first) };
-    let mut whole =
-        BytesMut::with_capacity(announced.min(MAX_RESERVED_BYTES).max(first.len() + second.len()));
-    whole.extend_from_slice(&first);
+    let mut whole = Whole::new(announced);
+    whole.push(&first);
+    drop(first);
     let mut piece = Some(second);
     while let Some(bytes) = piece {
         if whole.len() + bytes.len() > limit_bytes {
             return Err(ReadError::TooLarge { limit_bytes });
         }
-        whole.extend_from_slice(&bytes);
+        whole.push(&bytes);
         piece = next(body).await?;
     }
-    Ok(whole.freeze())
+    Ok(whole.finish())
 }
 
 /// Reads on and forgets, so that a peer that sends before it listens gets to hear the answer. Ends with the body, after
@@ -66,12 +72,35 @@ pub async fn discard(body: &mut Paced, limit_bytes: usize) {
 
 /// The next piece that is not empty.
 pub async fn next(body: &mut Paced) -> Result<Option<Bytes>, ReadError> {
-    while let Some(frame) = body.frame().await {
-        match frame?.into_data() {
-            Ok(data) if !data.is_empty() => return Ok(Some(data)),
-            // Trailers say nothing to us.
-            _ => {}
-        }
+    body.next().await
+}
+
+impl Whole {
+    /// For so many bytes, as the peer announces them.
+    pub fn new(announced: usize) -> Whole {
+        Whole { bytes: BytesMut::new(), announced }
     }
-    Ok(None)
+
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Room is made for what is announced, but for no more than four times what has come: so the pieces are copied
+    /// seldom, and an announcement alone costs little.
+    pub fn push(&mut self, piece: &[u8]) {
+        let needed = self.bytes.len() + piece.len();
+        if needed > self.bytes.capacity() {
+            let likely = self.announced.min(needed.saturating_mul(4).max(MAX_RESERVED_BYTES));
+            self.bytes.reserve(likely.max(needed) - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(piece);
+    }
+
+    pub fn finish(self) -> Bytes {
+        self.bytes.freeze()
+    }
 }

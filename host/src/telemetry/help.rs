@@ -15,6 +15,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "spanloom_receiver_mended_texts",
         "Texts that were not UTF-8, in which U+FFFD stands for what was wrong.",
     ),
+    (
+        "spanloom_receiver_refused_requests",
+        "Requests that a receiver turned away before it read them, by reason: unauthenticated, other_protocol.",
+    ),
     ("otelcol_exporter_sent_spans", "Spans that a destination took."),
     ("otelcol_exporter_sent_metric_points", "Data points that a destination took."),
     ("otelcol_exporter_sent_log_records", "Log records that a destination took."),

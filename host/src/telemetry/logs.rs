@@ -32,7 +32,7 @@ where
         LogLevel::Error => "error",
     };
     // The crates below us speak of every frame at debug level.
-    let quiet = "aws_=info,h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,tonic=info,tower=info,\
+    let quiet = "aws_=info,h2=error,hyper=info,hyper_util=info,reqwest=info,rustls=info,tonic=info,tower=info,\
         wasmtime=info";
     let lines = fmt().with_env_filter(EnvFilter::new(format!("{level},{quiet}"))).with_writer(writer);
     match config.encoding {

@@ -6,18 +6,15 @@ use axum::{Router, extract::State, http::header, response::IntoResponse, routing
 use tokio::net::TcpListener;
 
 use super::Telemetry;
-use crate::receiver::Running;
+use crate::{
+    receiver::Running,
+    server::{self, ServerSettings},
+};
 
 /// Serves `GET /metrics` until `running.stop`.
 pub fn serve(listener: TcpListener, telemetry: Arc<Telemetry>, running: &Running) {
     let routes = Router::new().route("/metrics", get(metrics)).with_state(telemetry);
-    let stop = running.stop.clone();
-    running.tasks.spawn(async move {
-        let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!("the metrics endpoint ended: {error}");
-        }
-    });
+    server::serve(listener, None, routes, ServerSettings::for_operators(), running);
 }
 
 async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> impl IntoResponse {

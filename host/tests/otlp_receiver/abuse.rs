@@ -119,7 +119,8 @@ async fn a_head_that_never_ends_is_ended() {
     check_others_are_served(&subject).await;
 }
 
-/// Requests that are within their own limit, but not all at once within the receiver's.
+/// Requests that are within their own limit, but not all at once within the receiver's: they wait, and are refused when
+/// their time is up.
 #[tokio::test]
 async fn what_requests_hold_together_is_bounded() {
     let permits = Arc::new(Semaphore::new(0));
@@ -127,7 +128,10 @@ async fn what_requests_hold_together_is_bounded() {
     let config = json!({
         "acknowledge": "delivered",
         "max_in_flight_mib": 1,
-        "protocols": { "grpc": { "max_recv_msg_size_mib": 1 }, "http": { "max_request_body_size": 1 << 20 } },
+        "protocols": {
+            "grpc": { "max_recv_msg_size_mib": 1, "read_timeout": "2s" },
+            "http": { "max_request_body_size": 1 << 20, "read_timeout": "2s" },
+        },
     });
     let subject = Subject::before(pipeline, &Signal::ALL_OF_THEM, Extensions::default(), config).await;
     let large = traces_named("x".repeat(800_000));

@@ -64,6 +64,31 @@ async fn over_grpc_only_the_right_token_is_let_in() {
     assert_eq!(subject.pipeline.received().len(), 1);
 }
 
+/// Whoever took one port for the other, or has no credentials, is told so, and an operator sees how many there are.
+#[tokio::test]
+async fn who_is_turned_away_is_counted() {
+    let subject = guarded().await;
+    let mut mistaken = TraceServiceClient::connect(subject.http_url("")).await.unwrap();
+    let mut unknown = TraceServiceClient::connect(subject.grpc_url()).await.unwrap();
+    for _ in 0..3 {
+        let told = mistaken.export(traces()).await.unwrap_err();
+        assert_eq!(told.code(), Code::Unimplemented);
+        assert!(told.message().contains("4317"), "{told}");
+        assert_eq!(unknown.export(traces()).await.unwrap_err().code(), Code::Unauthenticated);
+    }
+    let request = reqwest::Client::new().post(format!("{}/v1/traces", subject.grpc_url()));
+    assert_eq!(request.send().await.unwrap().status(), 415);
+    let metrics = subject.telemetry.render();
+    for (transport, reason, count) in
+        [("http", "other_protocol", 3), ("grpc", "unauthenticated", 3), ("grpc", "other_protocol", 1)]
+    {
+        let series = format!(
+            r#"spanloom_receiver_refused_requests{{receiver="otlp",transport="{transport}",reason="{reason}"}} {count}"#
+        );
+        assert!(metrics.contains(&series), "no `{series}` in:\n{metrics}");
+    }
+}
+
 #[test]
 fn an_authenticator_that_is_not_there_is_named() {
     let config = json!({ "protocols": { "grpc": { "auth": { "authenticator": "oidc" } } } });

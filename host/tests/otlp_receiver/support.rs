@@ -38,6 +38,7 @@ pub(crate) struct Subject {
     pub(crate) http: Option<SocketAddr>,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) running: Running,
+    pub(crate) telemetry: Arc<Telemetry>,
 }
 
 /// Takes everything, and remembers what the bytes were.
@@ -108,7 +109,7 @@ impl Subject {
         receiver.start(ingest, &running).await.unwrap();
         let bound = receiver.bound().unwrap().clone();
         let first = |addresses: Vec<SocketAddr>| addresses.first().copied();
-        Subject { grpc: first(bound.grpc), http: first(bound.http), pipeline, running }
+        Subject { grpc: first(bound.grpc), http: first(bound.http), pipeline, running, telemetry }
     }
 
     pub(crate) fn grpc_url(&self) -> String {

@@ -162,7 +162,8 @@ fn other_spellings_are_read() {
 #[test]
 fn what_is_ignored_nests_no_deeper_than_the_rest_may() {
     let nested = |depth: usize, inner: &str| {
-        let json = format!(r#"{{"unknown":{}{inner}{},"resourceSpans":[]}}"#, "[".repeat(depth), "]".repeat(depth));
+        let json =
+            format!(r#"{{"unknown":{}{inner}{},"resourceSpans":[]}}"#, "[".repeat(depth), "]".repeat(depth));
         from_json(Signal::Traces, json.as_bytes())
     };
     // Brackets in texts do not nest.

@@ -1,7 +1,7 @@
 //! `basicauth`: user and password (RFC 7617), checked against an htpasswd list, or shown to a destination.
 //!
-//! Checking bcrypt costs tens of milliseconds by design, so the password that a user last got in with is remembered as
-//! its SHA-256, and only another one is put to bcrypt.
+//! Checking bcrypt costs tens of milliseconds by design. So a keyed hash of the password that a user last got in with is
+//! remembered, and only another one is put to bcrypt, away from the threads that serve connections.
 
 mod htpasswd;
 
@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use serde::Deserialize;
 
 use self::htpasswd::Htpasswd;
-use super::{ClientAuth, MISSING, ServerAuth, Unauthenticated, WRONG};
+use super::{ClientAuth, MISSING, ServerAuth, Unauthenticated, Verdict, WRONG};
 use crate::{
     component::{ExtensionFactory, Factory},
     config::{ConfigError, Node, Secret},
@@ -45,6 +45,12 @@ pub struct ClientAuthConfig {
 }
 
 struct BasicServer(Htpasswd);
+
+/// As a request shows them.
+struct Credentials {
+    user: String,
+    password: Vec<u8>,
+}
 
 struct BasicClient(HeaderValue);
 
@@ -94,21 +100,29 @@ impl BasicAuthConfig {
 }
 
 impl ServerAuth for BasicServer {
-    fn authenticate(&self, headers: &HeaderMap) -> Result<(), Unauthenticated> {
+    fn authenticate(&self, headers: &HeaderMap) -> Verdict {
+        match Credentials::of(headers) {
+            Ok(Credentials { user, password }) => self.0.check(&user, &password),
+            Err(why) => Verdict::Known(Err(why)),
+        }
+    }
+
+    fn challenge(&self) -> &str {
+        "Basic realm=\"spanloom\", charset=\"UTF-8\""
+    }
+}
+
+impl Credentials {
+    fn of(headers: &HeaderMap) -> Result<Credentials, Unauthenticated> {
         let header = headers.get(AUTHORIZATION).ok_or(MISSING)?.as_bytes();
         let (scheme, encoded) = header.split_at_checked(6).ok_or(MISSING)?;
         if !scheme.eq_ignore_ascii_case(b"basic ") {
             return Err(MISSING);
         }
-        let decoded = STANDARD.decode(encoded.trim_ascii()).map_err(|_| WRONG)?;
-        let (user, password) = decoded.split_at(decoded.iter().position(|byte| *byte == b':').ok_or(WRONG)?);
-        let user = std::str::from_utf8(user).map_err(|_| WRONG)?;
-        let password = password.strip_prefix(b":").unwrap_or_default();
-        if self.0.admits(user, password) { Ok(()) } else { Err(WRONG) }
-    }
-
-    fn challenge(&self) -> &str {
-        "Basic realm=\"spanloom\", charset=\"UTF-8\""
+        let mut user = STANDARD.decode(encoded.trim_ascii()).map_err(|_| WRONG)?;
+        let colon = user.iter().position(|byte| *byte == b':').ok_or(WRONG)?;
+        let password = user.split_off(colon).split_off(1);
+        Ok(Credentials { user: String::from_utf8(user).map_err(|_| WRONG)?, password })
     }
 }
 
@@ -138,6 +152,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::extension::auth::{Denied, check as check_auth};
 
     fn build(config: serde_json::Value) -> Result<BuiltExtension, ConfigError> {
         BasicAuthFactory.build(&Node::from_json(config))
@@ -150,7 +165,7 @@ mod tests {
     fn check(server: &dyn ServerAuth, credentials: &str, expected: Result<(), Unauthenticated>) {
         let value = format!("Basic {}", STANDARD.encode(credentials));
         let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(&value).unwrap())]);
-        assert_eq!(server.authenticate(&headers), expected, "{credentials}");
+        assert_eq!(server.authenticate(&headers).decide(), expected, "{credentials}");
     }
 
     /// The three ways that a password may be written; each is asked twice, since bcrypt's second answer is remembered.
@@ -169,12 +184,60 @@ mod tests {
         }
     }
 
+    fn verdict(server: &dyn ServerAuth, credentials: &str) -> Verdict {
+        let value = format!("Basic {}", STANDARD.encode(credentials));
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(&value).unwrap())]);
+        server.authenticate(&headers)
+    }
+
+    /// The time of an answer tells neither whether a name exists nor how near a password is; who is known waits for nobody.
+    #[test]
+    fn a_user_that_does_not_exist_is_checked_as_one_that_does() {
+        let bcrypt = bcrypt::hash("secret", 4).unwrap();
+        let all_bcrypt = server(&format!("one:{bcrypt}\ntwo:{bcrypt}\n"));
+        for who in ["one:wrong", "two:", "nobody:secret", "another:wrong", "one:secret"] {
+            assert!(matches!(verdict(&*all_bcrypt, who), Verdict::Costly(_)), "{who}");
+        }
+        assert_eq!(verdict(&*all_bcrypt, "nobody:secret").decide(), Err(WRONG));
+        assert_eq!(verdict(&*all_bcrypt, "one:secret").decide(), Ok(()));
+        assert!(matches!(verdict(&*all_bcrypt, "one:secret"), Verdict::Known(Ok(()))));
+        // Of several kinds, each name that does not exist is always of the same one.
+        let mixed = server(&format!("one:{bcrypt}\ntwo:secret\n"));
+        let is_costly = |name: &str| matches!(verdict(&*mixed, &format!("{name}:x")), Verdict::Costly(_));
+        let names: Vec<String> = (0..64).map(|number| format!("nobody{number}")).collect();
+        assert!(names.iter().any(|name| is_costly(name)) && names.iter().any(|name| !is_costly(name)));
+        assert!(names.iter().all(|name| is_costly(name) == is_costly(name)));
+    }
+
+    /// Twenty that guess keep nobody out whose password was right before, and are all told that theirs is wrong.
+    #[tokio::test]
+    async fn who_guesses_delays_nobody_who_is_known() {
+        let server = server(&format!("user:{}\n", bcrypt::hash("secret", 10).unwrap()));
+        let headers = |password: &str| {
+            let value = format!("Basic {}", STANDARD.encode(format!("user:{password}")));
+            HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(&value).unwrap())])
+        };
+        check_auth(&*server, &headers("secret")).await.unwrap();
+        let guesses: Vec<_> = (0..20)
+            .map(|number| {
+                let (server, headers) = (server.clone(), headers(&number.to_string()));
+                tokio::spawn(async move { check_auth(&*server, &headers).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        check_auth(&*server, &headers("secret")).await.unwrap();
+        assert!(guesses.iter().any(|guess| !guess.is_finished()), "all were checked before it");
+        for guess in guesses {
+            assert_eq!(guess.await.unwrap(), Err(Denied::Unauthenticated(WRONG)));
+        }
+    }
+
     #[test]
     fn another_scheme_is_no_credentials() {
         let server = server("user:secret");
         let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer token"))]);
-        assert_eq!(server.authenticate(&headers), Err(MISSING));
-        assert_eq!(server.authenticate(&HeaderMap::new()), Err(MISSING));
+        assert_eq!(server.authenticate(&headers).decide(), Err(MISSING));
+        assert_eq!(server.authenticate(&HeaderMap::new()).decide(), Err(MISSING));
     }
 
     #[test]
@@ -182,7 +245,7 @@ mod tests {
         let client = json!({ "client_auth": { "username": "user", "password": "se:cret" } });
         let mut headers = HeaderMap::new();
         build(client).unwrap().client_auth.unwrap().authorize(&mut headers);
-        assert_eq!(server("user:se:cret").authenticate(&headers), Ok(()));
+        assert_eq!(server("user:se:cret").authenticate(&headers).decide(), Ok(()));
     }
 
     #[test]

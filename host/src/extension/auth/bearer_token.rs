@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::{ClientAuth, MISSING, ServerAuth, Unauthenticated, WRONG};
+use super::{ClientAuth, MISSING, ServerAuth, Verdict, WRONG};
 use crate::{
     component::{ExtensionFactory, Factory},
     config::{ConfigError, Node, Secret},
@@ -137,14 +137,14 @@ impl BearerToken {
 }
 
 impl ServerAuth for BearerToken {
-    fn authenticate(&self, headers: &HeaderMap) -> Result<(), Unauthenticated> {
-        let presented = self.presented(headers).ok_or(MISSING)?;
+    fn authenticate(&self, headers: &HeaderMap) -> Verdict {
+        let Some(presented) = self.presented(headers) else { return Verdict::Known(Err(MISSING)) };
         let tokens = self.tokens.current();
         // Every token is compared, in a time that says nothing of where a difference is.
         let known = tokens
             .iter()
             .fold(subtle::Choice::from(0), |known, token| known | token.as_bytes().ct_eq(presented));
-        if bool::from(known) { Ok(()) } else { Err(WRONG) }
+        Verdict::Known(if bool::from(known) { Ok(()) } else { Err(WRONG) })
     }
 
     fn challenge(&self) -> &str {
@@ -225,6 +225,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::extension::auth::Unauthenticated;
 
     fn auth(config: serde_json::Value) -> BearerToken {
         BearerToken::new(&Node::from_json(config).read().unwrap()).unwrap()
@@ -235,7 +236,7 @@ mod tests {
     }
 
     fn check(auth: &BearerToken, value: &str, expected: Result<(), Unauthenticated>) {
-        assert_eq!(auth.authenticate(&with("authorization", value)), expected, "{value}");
+        assert_eq!(auth.authenticate(&with("authorization", value)).decide(), expected, "{value}");
     }
 
     #[test]
@@ -248,14 +249,14 @@ mod tests {
         check(&auth, "Bearer ", Err(WRONG));
         check(&auth, "Basic one", Err(MISSING));
         check(&auth, "one", Err(MISSING));
-        assert_eq!(auth.authenticate(&HeaderMap::new()), Err(MISSING));
+        assert_eq!(auth.authenticate(&HeaderMap::new()).decide(), Err(MISSING));
     }
 
     #[test]
     fn scheme_and_header_are_the_users_choice() {
         let auth = auth(json!({ "token": "key", "scheme": "", "header": "X-Api-Key" }));
-        assert_eq!(auth.authenticate(&with("x-api-key", "key")), Ok(()));
-        assert_eq!(auth.authenticate(&with("authorization", "key")), Err(MISSING));
+        assert_eq!(auth.authenticate(&with("x-api-key", "key")).decide(), Ok(()));
+        assert_eq!(auth.authenticate(&with("authorization", "key")).decide(), Err(MISSING));
     }
 
     #[test]
@@ -264,7 +265,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         auth.authorize(&mut headers);
         assert_eq!(headers["authorization"], "Bearer one");
-        assert_eq!(auth.authenticate(&headers), Ok(()));
+        assert_eq!(auth.authenticate(&headers).decide(), Ok(()));
     }
 
     /// Rotating a token is writing the file; a file that is gone for a moment locks nobody out.

@@ -32,8 +32,8 @@ pub struct OtlpConfig {
     pub protocols: ProtocolsConfig,
     /// Ours: when a sender is answered.
     pub acknowledge: Acknowledge,
-    /// Ours: what the requests that are not yet answered may hold together, over both protocols. Beyond it a request is
-    /// refused, to be sent again.
+    /// Ours: what the requests that are not yet answered may hold together, over both protocols. Beyond it a request
+    /// waits, for `read_timeout` at the most, and is refused then, to be sent again.
     pub max_in_flight_mib: usize,
 }
 
@@ -110,7 +110,7 @@ pub struct KeepaliveConfig {
     pub enforcement_policy: EnforcementPolicyConfig,
 }
 
-/// Unset or 0 is the default: idle and age without end, a ping after 2h, 20s for its answer.
+/// Unset or 0 is the default: idle for 30m (the Collector: for ever), age without end, a ping after 2h, 20s for its answer.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerParametersConfig {
@@ -209,7 +209,7 @@ impl OtlpConfig {
         self.max_in_flight_mib.saturating_mul(1 << 20)
     }
 
-    fn largest_request_bytes(&self) -> usize {
+    pub(super) fn largest_request_bytes(&self) -> usize {
         let grpc = self.protocols.grpc.as_ref().map_or(0, GrpcConfig::limit_bytes);
         grpc.max(self.protocols.http.as_ref().map_or(0, HttpConfig::limit_bytes))
     }
@@ -243,7 +243,7 @@ impl GrpcConfig {
         settings.keepalive = KeepaliveSettings {
             time: nonzero(configured.time).unwrap_or(unset.time),
             timeout: nonzero(configured.timeout).unwrap_or(unset.timeout),
-            max_connection_idle: nonzero(configured.max_connection_idle),
+            max_connection_idle: nonzero(configured.max_connection_idle).or(unset.max_connection_idle),
             max_connection_age: nonzero(configured.max_connection_age),
             max_connection_age_grace: nonzero(configured.max_connection_age_grace),
         };

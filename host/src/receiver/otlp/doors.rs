@@ -7,12 +7,16 @@ use wire::{Batch, Mended, Signal, WireError, mend};
 
 use super::{rejection::Rejection, rpc::Warning};
 use crate::{
+    cpu::{self, Work},
     pipeline::{
         Ingest, Metadata,
         ingest::{self, Acknowledge},
     },
     receipt::{Failure, Reason},
 };
+
+/// A message of no more than this is checked where it is; more takes longer than others should wait.
+const INLINE_BYTES: usize = 8 << 20;
 
 /// A door for each signal.
 pub(super) struct Doors {
@@ -51,7 +55,13 @@ impl Door {
         message: Bytes,
         metadata: Option<Arc<Metadata>>,
     ) -> Result<Option<Warning>, Rejection> {
-        let Decoded { batch, texts, refused } = Decoded::of(self.signal, message)?;
+        let signal = self.signal;
+        let decoded = if message.len() <= INLINE_BYTES {
+            Decoded::of(signal, message)
+        } else {
+            cpu::run(Work::Short, move || Decoded::of(signal, message)).await
+        };
+        let Decoded { batch, texts, refused } = decoded?;
         if texts > 0 {
             self.ingest.mended(texts);
         }

@@ -13,22 +13,26 @@ use wire::Signal;
 use super::{
     config::GrpcConfig,
     doors::{Door, Doors},
+    gate::Gate,
     rejection::Rejection,
     rpc::{self, Warning},
 };
 use crate::{
-    extension::auth::ServerAuth,
     pipeline::Metadata,
-    server::request_body::{Budget, Encoding, Paced},
+    server::{
+        Peer,
+        request_body::{Budget, Encoding, Paced},
+    },
 };
 
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const ACCEPTED_ENCODINGS: &str = "gzip,zstd,identity";
+const NOT_GRPC: &str = "this port speaks gRPC; OTLP/HTTP is on another (4318 by default)";
 
 pub(super) struct Grpc {
     doors: Doors,
-    auth: Option<Arc<dyn ServerAuth>>,
+    gate: Gate,
     budget: Arc<Budget>,
     limit_bytes: usize,
     read_timeout: Duration,
@@ -36,19 +40,15 @@ pub(super) struct Grpc {
 }
 
 impl Grpc {
-    pub(super) fn new(
-        doors: Doors,
-        auth: Option<Arc<dyn ServerAuth>>,
-        budget: Arc<Budget>,
-        config: &GrpcConfig,
-    ) -> Grpc {
+    pub(super) fn new(doors: Doors, gate: Gate, budget: Arc<Budget>, config: &GrpcConfig) -> Grpc {
         let (limit_bytes, read_timeout) = (config.limit_bytes(), config.read_timeout());
         let include_metadata = config.include_metadata;
-        Grpc { doors, auth, budget, limit_bytes, read_timeout, include_metadata }
+        Grpc { doors, gate, budget, limit_bytes, read_timeout, include_metadata }
     }
 
     pub(super) async fn answer(self: Arc<Self>, request: Request) -> Response {
         if !is_grpc(request.headers()) {
+            self.gate.note_other_protocol(&Peer::of(&request), NOT_GRPC);
             return not_grpc();
         }
         match self.take(request).await {
@@ -58,21 +58,19 @@ impl Grpc {
     }
 
     async fn take(&self, request: Request) -> Result<Option<Warning>, Rejection> {
-        let door = self.admit(&request)?;
+        let peer = Peer::of(&request);
+        self.gate.admit(request.headers(), &peer).await?;
+        let door = self.door(&request)?;
         let encoding = encoding(request.headers())?;
         let metadata = self.include_metadata.then(|| Arc::new(Metadata::of(request.headers())));
-        let held = self.budget.hold();
+        let held = self.budget.hold(peer);
         let mut body = Paced::new(request.into_body(), self.read_timeout, held.clone());
-        let message = message::read(&mut body, encoding, self.limit_bytes).await?;
+        let message = message::read(&mut body, &held, encoding, self.limit_bytes).await?;
         held.at_least(message.len())?;
         door.take(message, metadata).await
     }
 
-    fn admit(&self, request: &Request) -> Result<&Door, Rejection> {
-        if let Some(auth) = &self.auth {
-            auth.authenticate(request.headers())
-                .map_err(|why| Rejection::unauthenticated(why, auth.challenge()))?;
-        }
+    fn door(&self, request: &Request) -> Result<&Door, Rejection> {
         let path = request.uri().path();
         let signal = signal(path).ok_or_else(|| Rejection::not_found(format!("no method {path} here")))?;
         self.doors.of(signal).ok_or_else(|| {
@@ -90,7 +88,7 @@ fn signal(path: &str) -> Option<Signal> {
     }
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     content_type.is_some_and(|content_type| content_type.starts_with(b"application/grpc"))
 }
@@ -106,8 +104,7 @@ fn encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Rejection> {
 
 /// Someone took this port for another: a browser, a health check, an OTLP/HTTP exporter.
 fn not_grpc() -> Response {
-    let mut response =
-        Response::new(Body::from("this port speaks gRPC; OTLP/HTTP is on another (4318 by default)\n"));
+    let mut response = Response::new(Body::from(format!("{NOT_GRPC}\n")));
     *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
@@ -122,7 +119,7 @@ fn success(message: &[u8]) -> Response {
 }
 
 /// Headers alone, which end the call.
-fn refusal(rejection: Rejection) -> Response {
+pub(super) fn refusal(rejection: Rejection) -> Response {
     let mut response = Status::from(rejection).into_http::<tonic::body::Body>().map(Body::new);
     response.headers_mut().insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_ENCODINGS));
     response

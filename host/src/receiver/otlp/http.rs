@@ -13,21 +13,31 @@ use wire::Signal;
 use super::{
     config::{HttpConfig, Paths},
     doors::{Door, Doors},
+    gate::Gate,
+    grpc,
     rejection::Rejection,
     rpc::{self, Warning},
 };
 use crate::{
-    extension::auth::ServerAuth,
+    cpu::{self, Work},
     pipeline::Metadata,
-    server::request_body::{self, Budget, Encoding, Held, Paced},
+    server::{
+        Peer,
+        request_body::{self, Budget, Encoding, Held, Paced},
+    },
 };
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
+const NOT_HTTP: &str = "this port speaks OTLP/HTTP; gRPC is on another (4317 by default)";
+/// JSON of no more than this is read where it is; more takes longer than others should wait.
+const INLINE_JSON_BYTES: usize = 64 << 10;
+/// Reading more than this is long work.
+const SHORT_JSON_BYTES: usize = 1 << 20;
 
 pub(super) struct Http {
     doors: Doors,
-    auth: Option<Arc<dyn ServerAuth>>,
+    gate: Gate,
     budget: Arc<Budget>,
     paths: Paths,
     encodings: Vec<Encoding>,
@@ -51,15 +61,10 @@ struct Admitted<'a> {
 }
 
 impl Http {
-    pub(super) fn new(
-        doors: Doors,
-        auth: Option<Arc<dyn ServerAuth>>,
-        budget: Arc<Budget>,
-        config: &HttpConfig,
-    ) -> Http {
+    pub(super) fn new(doors: Doors, gate: Gate, budget: Arc<Budget>, config: &HttpConfig) -> Http {
         Http {
             doors,
-            auth,
+            gate,
             budget,
             paths: config.paths(),
             encodings: config.encodings(),
@@ -70,14 +75,21 @@ impl Http {
     }
 
     pub(super) async fn answer(self: Arc<Self>, request: Request) -> Response {
+        let peer = Peer::of(&request);
+        if grpc::is_grpc(request.headers()) {
+            self.gate.note_other_protocol(&peer, NOT_HTTP);
+            return grpc::refusal(Rejection::not_found(NOT_HTTP));
+        }
         let format = Format::of(request.headers());
+        let held = self.budget.hold(peer.clone());
         let (head, body) = request.into_parts();
-        let held = self.budget.hold();
         let mut body = Paced::new(body, self.read_timeout, held.clone());
-        let outcome = match self.admit(&head, format) {
+        let outcome = match self.admit(&head, format, &peer).await {
             Ok(admitted) => self.take(admitted, format, &mut body, &held).await,
             Err(rejection) => Err(rejection),
         };
+        // Of what is discarded nothing is held.
+        drop(held);
         match outcome {
             Ok(warning) => success(format, self.signal(head.uri.path()), warning),
             Err(rejection) => {
@@ -90,16 +102,18 @@ impl Http {
         }
     }
 
-    fn admit(&self, head: &http::request::Parts, format: Option<Format>) -> Result<Admitted<'_>, Rejection> {
+    async fn admit(
+        &self,
+        head: &http::request::Parts,
+        format: Option<Format>,
+        peer: &Peer,
+    ) -> Result<Admitted<'_>, Rejection> {
         let path = head.uri.path();
         let signal = self.signal(path).ok_or_else(|| Rejection::not_found(format!("no path {path} here")))?;
         if head.method != Method::POST {
             return Err(Rejection::method_not_allowed());
         }
-        if let Some(auth) = &self.auth {
-            auth.authenticate(&head.headers)
-                .map_err(|why| Rejection::unauthenticated(why, auth.challenge()))?;
-        }
+        self.gate.admit(&head.headers, peer).await?;
         let door = self
             .doors
             .of(signal)
@@ -134,19 +148,40 @@ impl Http {
         Admitted { door, encoding, metadata }: Admitted<'_>,
         format: Option<Format>,
         body: &mut Paced,
-        held: &Held,
+        held: &Arc<Held>,
     ) -> Result<Option<Warning>, Rejection> {
         let mut bytes = request_body::read(body, self.limit_bytes).await?;
         if let Some(encoding) = encoding {
-            bytes = request_body::inflate(encoding, &bytes, self.limit_bytes)?;
-            held.more(bytes.len())?;
+            bytes = request_body::inflate(encoding, bytes, self.limit_bytes, held, body.until()).await?;
         }
         if format == Some(Format::Json) {
-            bytes = wire::json::from_json(door.signal, &bytes)?.into();
-            held.more(bytes.len())?;
+            held.more_in_turn(bytes.len(), body.until()).await?;
+            bytes = from_json(door.signal, bytes, held).await?;
         }
         door.take(bytes, metadata).await
     }
+}
+
+/// Protobuf for JSON, for which as much is held already, besides the JSON. In the end the protobuf alone is held.
+async fn from_json(signal: Signal, json: Bytes, held: &Arc<Held>) -> Result<Bytes, Rejection> {
+    let json_bytes = json.len();
+    let protobuf = if json_bytes <= INLINE_JSON_BYTES {
+        wire::json::from_json(signal, &json)
+    } else {
+        let size = if json_bytes <= SHORT_JSON_BYTES { Work::Short } else { Work::Long };
+        // Counts as held until it ends.
+        let held = held.clone();
+        cpu::run(size, move || {
+            let protobuf = wire::json::from_json(signal, &json);
+            drop((json, held));
+            protobuf
+        })
+        .await
+    };
+    let protobuf = protobuf?;
+    held.less(json_bytes.saturating_mul(2).saturating_sub(protobuf.len()));
+    held.at_least(protobuf.len())?;
+    Ok(protobuf.into())
 }
 
 impl Format {
@@ -196,4 +231,31 @@ fn respond(format: Format, body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(CONTENT_TYPE, format.content_type());
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a runtime of one thread, others have their turn while it is read; in the end the protobuf alone is held.
+    #[tokio::test]
+    async fn reading_much_json_keeps_nobody_waiting() {
+        let span =
+            r#"{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"a span"}"#;
+        let spans = vec![span; 10_000].join(",");
+        let json = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+        let held = Budget::new(64 << 20, 8 << 20).hold(Arc::default());
+        held.more(2 * json.len()).unwrap();
+        let reading = tokio::spawn({
+            let held = held.clone();
+            async move { from_json(Signal::Traces, json.into(), &held).await }
+        });
+        let mut turns_of_others = 0;
+        while !reading.is_finished() {
+            tokio::task::yield_now().await;
+            turns_of_others += 1;
+        }
+        assert!(turns_of_others > 1);
+        assert_eq!(reading.await.unwrap().unwrap().len(), held.bytes());
+    }
 }

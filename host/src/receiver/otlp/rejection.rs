@@ -3,7 +3,7 @@
 //! | rejection | gRPC | HTTP |
 //! |---|---|---|
 //! | the pipeline has no room, or a destination failed for now | UNAVAILABLE (+ RetryInfo) | 503 (+ Retry-After) |
-//! | the requests under way hold all that they may | UNAVAILABLE + RetryInfo | 503 + Retry-After |
+//! | the requests under way hold all that they may, and it could not wait or came too slowly meanwhile | UNAVAILABLE + RetryInfo | 503 + Retry-After |
 //! | the destination will never take it | INTERNAL | 500 |
 //! | not a request of its signal, or no item is left of it | INVALID_ARGUMENT + BadRequest | 400 |
 //! | not of the compression it names | INVALID_ARGUMENT | 400 |
@@ -75,6 +75,13 @@ impl Rejection {
 
     pub(super) fn too_large(message: impl fmt::Display) -> Rejection {
         Rejection::new(Code::ResourceExhausted, StatusCode::PAYLOAD_TOO_LARGE, message)
+    }
+
+    pub(super) fn no_room(message: impl fmt::Display) -> Rejection {
+        Rejection {
+            detail: Some(Detail::Retry(TRY_AGAIN_AFTER)),
+            ..Rejection::new(Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, message)
+        }
     }
 
     pub(super) fn unauthenticated(Unauthenticated(why): Unauthenticated, challenge: &str) -> Rejection {
@@ -168,6 +175,7 @@ impl From<ReadError> for Rejection {
                 Rejection::new(Code::DeadlineExceeded, StatusCode::REQUEST_TIMEOUT, error)
             }
             ReadError::OverBudget(error) => error.into(),
+            ReadError::Stalled => Rejection::no_room(error),
             ReadError::Broken(_) => Rejection::new(Code::Cancelled, StatusCode::BAD_REQUEST, error),
         }
     }
@@ -175,10 +183,7 @@ impl From<ReadError> for Rejection {
 
 impl From<OverBudget> for Rejection {
     fn from(error: OverBudget) -> Rejection {
-        Rejection {
-            detail: Some(Detail::Retry(TRY_AGAIN_AFTER)),
-            ..Rejection::new(Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, error)
-        }
+        Rejection::no_room(error)
     }
 }
 
@@ -189,6 +194,7 @@ impl From<InflateError> for Rejection {
             InflateError::Invalid { .. } => {
                 Rejection::new(Code::InvalidArgument, StatusCode::BAD_REQUEST, error)
             }
+            InflateError::OverBudget(error) => error.into(),
         }
     }
 }

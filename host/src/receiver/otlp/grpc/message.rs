@@ -3,11 +3,13 @@
 //! Tonic's own reader copies every message into a buffer of its own. Most senders of size put a request into one
 //! frame, and then the transport's buffer can be handed on as it is.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::{
     receiver::otlp::rejection::Rejection,
-    server::request_body::{self, Encoding, MAX_RESERVED_BYTES, Paced, ReadError},
+    server::request_body::{self, Encoding, Held, Paced, ReadError, Whole},
 };
 
 /// A flag, and the length of what follows.
@@ -19,9 +21,10 @@ struct Prefix {
 }
 
 /// Reads the body to its end, and decompresses the message if it says so. `encoding` is what the call's
-/// `grpc-encoding` names.
+/// `grpc-encoding` names, and `held` what the body holds.
 pub(super) async fn read(
     body: &mut Paced,
+    held: &Arc<Held>,
     encoding: Option<Encoding>,
     limit_bytes: usize,
 ) -> Result<Bytes, Rejection> {
@@ -37,7 +40,9 @@ pub(super) async fn read(
     let message = read_message(body, first, prefix.len).await?;
     match (prefix.compressed, encoding) {
         (false, _) => Ok(message),
-        (true, Some(encoding)) => Ok(request_body::inflate(encoding, &message, limit_bytes)?),
+        (true, Some(encoding)) => {
+            Ok(request_body::inflate(encoding, message, limit_bytes, held, body.until()).await?)
+        }
         (true, None) => Err(broken("its message is compressed, and no grpc-encoding says how")),
     }
 }
@@ -58,15 +63,15 @@ async fn read_message(body: &mut Paced, mut message: Bytes, len: usize) -> Resul
         message = request_body::next(body).await?.unwrap_or_default();
     }
     if message.len() < len {
-        // Who has sent that much may have the rest.
-        let mut whole = BytesMut::with_capacity(len.min(MAX_RESERVED_BYTES));
-        whole.extend_from_slice(&message);
+        let mut whole = Whole::new(len);
+        whole.push(&message);
+        drop(message);
         while whole.len() < len
             && let Some(piece) = request_body::next(body).await?
         {
-            whole.extend_from_slice(&piece);
+            whole.push(&piece);
         }
-        message = whole.freeze();
+        message = whole.finish();
     }
     // Also waits for the end of the call, which an answer must not overtake.
     if message.len() != len || request_body::next(body).await?.is_some() {
@@ -105,8 +110,9 @@ mod tests {
 
     async fn read_pieces(pieces: Vec<Bytes>) -> Result<Bytes, Rejection> {
         let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
-        let mut body = Paced::new(body, Duration::from_secs(10), Budget::new(1 << 20).hold());
-        read(&mut body, None, LIMIT_BYTES).await
+        let held = Budget::new(1 << 20, LIMIT_BYTES).hold(Arc::default());
+        let mut body = Paced::new(body, Duration::from_secs(10), held.clone());
+        read(&mut body, &held, None, LIMIT_BYTES).await
     }
 
     #[tokio::test]

@@ -1,0 +1,266 @@
+//! How many connections there may be at a time, and which of them end when there is no room for another.
+
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::PollSemaphore;
+
+use super::Peer;
+use crate::telemetry::throttle::Throttle;
+
+/// Those of receivers, however many files may be open.
+const RECEIVERS_LIMIT: usize = 32_768;
+/// Of the files that may be open, those that are left for the rest are a quarter, or this many if that is more: metrics,
+/// health, operators, what plugins answer, exporters, and files. But never more than half.
+const LEFT_FOR_THE_REST: usize = 512;
+/// A connection on which nothing has come for so long may be closed for a new one.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
+/// When there is room for one no more, so many are closed at a time: a share of all, at least one.
+const SHED_SHARE: usize = 64;
+/// For all large frames and heads that have begun: what connections hold besides the little that each may.
+const ROOM_BYTES: usize = 64 << 20;
+/// While others wait for room, one that is so old has to have come at this rate.
+const SLOW_AFTER: Duration = Duration::from_secs(1);
+const SLOW_BYTES_PER_SECOND: f64 = 32768.0;
+const CLEAR_EVERY: Duration = Duration::from_millis(250);
+/// Meanwhile another connection may have fallen silent.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// The connections of one listener, or of several that share a limit.
+#[derive(Debug)]
+pub struct Connections {
+    limit: usize,
+    open: Mutex<Open>,
+    ended: Notify,
+    full: Throttle,
+    /// For large frames and heads that have begun.
+    room: Arc<Semaphore>,
+    waiting_for_room: AtomicUsize,
+    /// Whether someone sees to it that there is room again.
+    is_clearing: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    peers: BTreeMap<u64, Arc<Peer>>,
+}
+
+/// A connection waits for room for a large frame or head.
+pub(super) struct WaitsForRoom(Arc<Connections>);
+
+/// A large frame or head that comes in.
+pub(super) struct Frame(Arc<Peer>);
+
+/// A connection's place among the others, left when it is dropped.
+pub(super) struct Member {
+    connections: Arc<Connections>,
+    number: u64,
+}
+
+impl Connections {
+    pub fn new(limit: usize) -> Arc<Connections> {
+        Arc::new(Connections {
+            limit,
+            open: Mutex::default(),
+            ended: Notify::new(),
+            full: Throttle::default(),
+            room: Arc::new(Semaphore::new(ROOM_BYTES)),
+            waiting_for_room: AtomicUsize::new(0),
+            is_clearing: AtomicBool::new(false),
+        })
+    }
+
+    /// Those of all receivers of this process: they leave it files for the rest.
+    pub fn of_receivers() -> Arc<Connections> {
+        static RECEIVERS: LazyLock<Arc<Connections>> = LazyLock::new(|| {
+            let files = rlimit::Resource::NOFILE.get_soft().unwrap_or(rlimit::INFINITY);
+            Connections::new(receivers_limit(usize::try_from(files).unwrap_or(usize::MAX)))
+        });
+        RECEIVERS.clone()
+    }
+
+    /// Waits until there is room for the connection, and closes others for it that say nothing.
+    pub(super) async fn join(self: &Arc<Connections>, peer: &Arc<Peer>) -> Member {
+        loop {
+            if let Some(member) = self.try_join(peer) {
+                return member;
+            }
+            self.shed();
+            let _ = timeout(LOOK_AGAIN_AFTER, self.ended.notified()).await;
+        }
+    }
+
+    fn try_join(self: &Arc<Connections>, peer: &Arc<Peer>) -> Option<Member> {
+        let mut open = self.open();
+        if open.peers.len() >= self.limit {
+            return None;
+        }
+        let number = open.next;
+        open.next += 1;
+        open.peers.insert(number, peer.clone());
+        Some(Member { connections: self.clone(), number })
+    }
+
+    /// Closes those that have been silent the longest, and are owed no answer.
+    fn shed(&self) {
+        let mut silent: Vec<(Duration, Arc<Peer>)> = {
+            let open = self.open();
+            let silent = open.peers.values().filter_map(|peer| Some((peer.silent_for()?, peer.clone())));
+            silent.filter(|(silent, _)| *silent >= SILENT_AFTER).collect()
+        };
+        silent.sort_unstable_by_key(|(silent, _)| Reverse(*silent));
+        silent.truncate((self.limit / SHED_SHARE).max(1));
+        for (_, peer) in &silent {
+            peer.close();
+        }
+        if let Some(withheld) = self.full.admit() {
+            let limit = self.limit;
+            let closed = silent.len();
+            tracing::warn!(
+                "no room for more than {limit} connections: closing {closed} that say nothing ({withheld} times more since this was last said); \
+                 more need a higher limit of open files"
+            );
+        }
+    }
+
+    /// Where a connection waits for room.
+    pub(super) fn room(self: &Arc<Connections>) -> (PollSemaphore, WaitsForRoom) {
+        self.waiting_for_room.fetch_add(1, SeqCst);
+        (PollSemaphore::new(self.room.clone()), WaitsForRoom(self.clone()))
+    }
+
+    /// While connections wait for room, those are closed that have it and make little of it.
+    pub(super) fn is_short_of_room(self: &Arc<Connections>) {
+        if self.is_clearing.swap(true, SeqCst) {
+            return;
+        }
+        let connections = self.clone();
+        tokio::spawn(async move {
+            loop {
+                while connections.is_waited_for() {
+                    connections.close_slow();
+                    sleep(CLEAR_EVERY).await;
+                }
+                connections.is_clearing.store(false, SeqCst);
+                // Someone may have begun to wait before that.
+                if !connections.is_waited_for() || connections.is_clearing.swap(true, SeqCst) {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.waiting_for_room.load(SeqCst) > 0
+    }
+
+    fn close_slow(&self) {
+        for peer in self.open().peers.values() {
+            if let Some((age, bytes)) = peer.frame()
+                && age >= SLOW_AFTER
+                && (bytes as f64) < age.as_secs_f64() * SLOW_BYTES_PER_SECOND
+            {
+                peer.close();
+            }
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Frame {
+    pub(super) fn begin(peer: &Arc<Peer>) -> Frame {
+        peer.begins_frame();
+        Frame(peer.clone())
+    }
+
+    /// So much of it has come.
+    pub(super) fn has(&self, bytes: usize) {
+        self.0.has_of_frame(bytes);
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        self.0.ends_frame();
+    }
+}
+
+impl Drop for WaitsForRoom {
+    fn drop(&mut self) {
+        self.0.waiting_for_room.fetch_sub(1, SeqCst);
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.connections.open().peers.remove(&self.number);
+        self.connections.ended.notify_one();
+    }
+}
+
+fn receivers_limit(files: usize) -> usize {
+    let rest = (files / 4).max(LEFT_FOR_THE_REST).min(files / 2);
+    (files - rest).clamp(1, RECEIVERS_LIMIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receivers_leave_files_for_the_rest() {
+        for (files, limit) in [
+            (256, 128),
+            (1_024, 512),
+            (4_096, 3_072),
+            (20_000, 15_000),
+            (1 << 20, 32_768),
+            (usize::MAX, 32_768),
+        ] {
+            assert_eq!(receivers_limit(files), limit, "{files}");
+        }
+        assert_eq!(receivers_limit(0), 1);
+    }
+
+    /// It is the one that has been silent the longest; who is owed an answer, or spoke just now, is left alone.
+    #[tokio::test(start_paused = true)]
+    async fn for_a_new_connection_a_silent_one_ends() {
+        let connections = Connections::new(3);
+        let peers: [Arc<Peer>; 3] = Default::default();
+        let mut members = Vec::new();
+        for peer in &peers {
+            members.push(connections.join(peer).await);
+        }
+        let [silent, busy, speaking] = &peers;
+        let _open = busy.begin();
+        tokio::time::advance(SILENT_AFTER * 2).await;
+        speaking.hears();
+        let silent_member = members.remove(0);
+        let ends = tokio::spawn({
+            let silent = silent.clone();
+            async move {
+                silent.closed().await;
+                drop(silent_member);
+            }
+        });
+        let new = Arc::default();
+        let _member = connections.join(&new).await;
+        ends.await.unwrap();
+        assert!(!busy.is_closed() && !speaking.is_closed());
+    }
+}

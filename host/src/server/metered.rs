@@ -1,0 +1,171 @@
+//! A connection's stream, from which no more is read than there is room for.
+//!
+//! A frame of HTTP/2 may have a MiB, since large ones cost far less, and a head some KiB. Of what one connection alone may
+//! hold of these, ten thousand could hold ten GiB before the first of them has said who it is. So what is larger than
+//! [`FREE_BYTES`] needs room that all connections share, and is read no further until it has it. Those that let others
+//! wait for it, and bring little, are closed (`connections.rs`).
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take},
+    sync::OwnedSemaphorePermit,
+};
+use tokio_util::sync::PollSemaphore;
+
+use super::{
+    Connections, HTTP1_BUFFER_BYTES, Peer,
+    connections::{Frame, WaitsForRoom},
+    unfinished::Unfinished,
+};
+
+/// What is read from a connection at a time, and so what it may hold without room of its own.
+const FREE_BYTES: usize = 16 << 10;
+
+pub(super) struct Metered<S> {
+    stream: Take<S>,
+    peer: Arc<Peer>,
+    connections: Arc<Connections>,
+    unfinished: Unfinished,
+    /// How many requests had begun when it was last looked.
+    requests: u32,
+    room: Room,
+}
+
+enum Room {
+    /// None is needed.
+    None,
+    Waiting {
+        semaphore: PollSemaphore,
+        _waits: WaitsForRoom,
+    },
+    Given {
+        frame: Frame,
+        _permit: OwnedSemaphorePermit,
+    },
+}
+
+impl<S: AsyncRead> Metered<S> {
+    pub(super) fn new(stream: S, peer: Arc<Peer>, connections: Arc<Connections>) -> Metered<S> {
+        let unfinished = Unfinished::default();
+        Metered { stream: stream.take(0), peer, connections, unfinished, requests: 0, room: Room::None }
+    }
+
+    /// Whether what comes now is a body of HTTP/1.1, which is read when it is asked for and charged to its request.
+    fn is_body(&mut self) -> bool {
+        let begun = self.peer.begun();
+        if std::mem::replace(&mut self.requests, begun) != begun {
+            self.unfinished.note_request();
+        }
+        self.unfinished.is_http1() && self.peer.open() > 0
+    }
+
+    /// How much room is needed to read on.
+    fn needed_bytes(&self) -> usize {
+        if self.unfinished.is_http1() {
+            return if self.unfinished.bytes() < FREE_BYTES { 0 } else { HTTP1_BUFFER_BYTES };
+        }
+        match self.unfinished.frame_bytes() {
+            ..=FREE_BYTES => 0,
+            large => large,
+        }
+    }
+
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let needed_bytes = self.needed_bytes();
+        if needed_bytes == 0 {
+            self.room = Room::None;
+            return Poll::Ready(());
+        }
+        if matches!(self.room, Room::None) {
+            let (semaphore, _waits) = self.connections.room();
+            self.room = Room::Waiting { semaphore, _waits };
+        }
+        if let Room::Waiting { semaphore, .. } = &mut self.room {
+            let bytes = u32::try_from(needed_bytes).unwrap_or(u32::MAX);
+            let Poll::Ready(permit) = semaphore.poll_acquire_many(context, bytes) else {
+                self.connections.is_short_of_room();
+                return Poll::Pending;
+            };
+            // Never closed.
+            let Some(_permit) = permit else { return Poll::Pending };
+            self.room = Room::Given { frame: Frame::begin(&self.peer), _permit };
+        }
+        Poll::Ready(())
+    }
+
+    /// What has come belongs to the frame that there is room for, or to the next, for which there is none yet.
+    fn note(&mut self, come: &[u8]) {
+        let number = self.unfinished.frame();
+        self.unfinished.note(come);
+        match &self.room {
+            Room::Given { frame, .. } if self.unfinished.frame() == number && self.needed_bytes() > 0 => {
+                frame.has(self.unfinished.bytes());
+            }
+            // Is there for others at once, however long it is until the next read.
+            _ => self.room = Room::None,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let is_body = self.is_body();
+        let limit = if is_body {
+            HTTP1_BUFFER_BYTES
+        } else {
+            ready!(self.poll_room(context));
+            self.unfinished.left_bytes() + FREE_BYTES
+        };
+        self.stream.set_limit(limit as u64);
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let come = buffer.filled().get(before..).unwrap_or_default();
+        if !come.is_empty() {
+            self.peer.hears();
+        }
+        if !is_body {
+            self.note(come);
+        }
+        read
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(self.stream.get_mut()).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.stream.get_mut()).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.stream.get_mut()).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(self.stream.get_mut()).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.get_ref().is_write_vectored()
+    }
+}

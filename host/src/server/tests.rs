@@ -1,0 +1,106 @@
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use axum::{body::Body, http::Request};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::*;
+
+/// For what is only as slow as the machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Serves the router until the guard is dropped.
+async fn served(router: Router, settings: ServerSettings) -> (SocketAddr, tokio_util::sync::DropGuard) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let running = Running::default();
+    serve(listener, None, router, settings, &running);
+    (address, running.stop.drop_guard())
+}
+
+/// A connection that has asked, and does not read.
+async fn asked(to: SocketAddr) -> TcpStream {
+    let mut connection = TcpStream::connect(to).await.unwrap();
+    connection.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    connection
+}
+
+/// An answer's bytes, counted while they are in memory.
+struct Counted(Vec<u8>, Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.1.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Sixty ask for much and read nothing: no more of it is made than for those whose turn it is, and who reads gets it.
+#[tokio::test]
+async fn answers_that_nobody_reads_are_few_and_keep_no_one_out() {
+    const ANSWER_BYTES: usize = 16 << 20;
+    let (made, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let router = Router::new().fallback({
+        let most = most.clone();
+        move || {
+            most.fetch_max(made.fetch_add(1, SeqCst) + 1, SeqCst);
+            let answer = Bytes::from_owner(Counted(vec![7; ANSWER_BYTES], made.clone()));
+            async move { Body::from(answer) }
+        }
+    });
+    let settings = ServerSettings { max_answers: Some(4), ..ServerSettings::for_operators() };
+    let (address, _running) = served(router, settings).await;
+    let mut unread = Vec::new();
+    for _ in 0..20 {
+        unread.push(asked(address).await);
+    }
+    let answer = async {
+        loop {
+            let mut answer = Vec::new();
+            // Its turn may not come in time, as it is told then.
+            asked(address).await.read_to_end(&mut answer).await.unwrap();
+            if answer.starts_with(b"HTTP/1.1 200") {
+                return answer;
+            }
+        }
+    };
+    assert!(timeout(PATIENCE, answer).await.unwrap().len() > ANSWER_BYTES);
+    assert!(most.load(SeqCst) <= 4, "{most:?} at a time");
+}
+
+/// In one piece or many, over both protocols, an answer is what the router made.
+#[tokio::test]
+async fn a_large_answer_arrives_whole() {
+    let body: Vec<u8> = (0..3_000_000_u32).map(|number| number as u8).collect();
+    let router = Router::new().fallback({
+        let body = Bytes::from(body.clone());
+        move || async move { body }
+    });
+    let (address, _running) = served(router, ServerSettings::for_operators()).await;
+    let mut answer = Vec::new();
+    timeout(PATIENCE, asked(address).await.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.ends_with(&body));
+    assert!(answer.windows(23).any(|window| window == b"content-length: 3000000"));
+
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get(format!("http://{address}/")).body(Empty::<Bytes>::new()).unwrap();
+    let answer = timeout(PATIENCE, client.send_request(request)).await.unwrap().unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), body);
+}
