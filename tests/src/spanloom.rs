@@ -29,6 +29,8 @@ use crate::{
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The variable that says how many files the process may open, if not as many as the test.
+const FILES_LIMIT: &str = "TEST_FILES_LIMIT";
 /// Below those that Linux gives away, from 32768, and clear of those that services usually have.
 const FREE_PORTS: Range<u16> = 20_000..32_000;
 
@@ -90,6 +92,12 @@ impl Spanloom {
         Self::launch(&[&["--config", &config], args].concat(), &[]).await
     }
 
+    /// As [`Spanloom::start`], where so many files may be open, and no more.
+    pub async fn start_with_files(config: &str, files: u64) -> Spanloom {
+        let config = format!("yaml:{config}");
+        Self::launch(&["--config", &config], &[(FILES_LIMIT, &files.to_string())]).await
+    }
+
     /// Starts it as `spanloom run` alone does, but for the addresses: this machine may have a collector already.
     pub async fn start_default() -> Spanloom {
         Self::start_default_with(&["--set", &format!("exporters::prometheus::endpoint={}", free_address())])
@@ -133,7 +141,9 @@ impl Spanloom {
     /// The error is what it printed.
     async fn try_launch(args: &[&str], environment: &[(&str, &str)]) -> Result<Spanloom, String> {
         let at = Addresses::free();
-        let mut command = Command::new(binary());
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -n ${{{FILES_LIMIT}:-$(ulimit -n)}}; exec \"$0\" \"$@\"");
+        command.arg("-c").arg(limited).arg(binary());
         // The caller's arguments come last: `service::extensions` may name others beside `health_check`.
         command.arg("run").args(at.service_args()).args(args);
         command.env("GRPC", at.grpc.to_string()).env("HTTP", at.http.to_string()).env("NO_COLOR", "1");

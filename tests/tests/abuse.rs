@@ -1,5 +1,10 @@
 //! Clients that are broken or hostile: each gets its documented answer, memory stays bounded, others are served.
 
+#[path = "abuse/connections.rs"]
+mod connections;
+#[path = "abuse/uploads.rs"]
+mod uploads;
+
 use std::{io::Write, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;

@@ -72,6 +72,14 @@ pub fn traces_with_unknown_fields() -> Bytes {
     unknown(field(1, &resource_spans)).into()
 }
 
+/// One span, in a request of so many bytes: the rest is a field that nobody knows.
+pub fn large_traces(bytes: usize) -> Bytes {
+    let mut request = traces(0, 1).to_vec();
+    let padding = bytes.saturating_sub(request.len() + 8);
+    request.extend(field(1999, &vec![0; padding]));
+    request.into()
+}
+
 fn metrics(points: usize) -> Bytes {
     let data_points = (0..points).map(|number| NumberDataPoint {
         attributes: vec![text("cpu", &number.to_string())],

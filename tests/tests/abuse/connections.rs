@@ -1,0 +1,96 @@
+//! Connections: more than there may be, and such as hold much and send little.
+
+use std::sync::Arc;
+
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use super::*;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const SETTINGS: u8 = 4;
+const HEADERS: u8 = 1;
+const RESET: u8 = 3;
+const END_HEADERS: u8 = 4;
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let [_, length @ ..] = u32::try_from(payload.len()).expect("a small frame").to_be_bytes();
+    [&length[..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// More than there are files for: whoever says nothing makes room, for data as for an operator.
+#[tokio::test]
+async fn idle_connections_beyond_the_limit_of_open_files_keep_no_one_out() {
+    let spanloom = Spanloom::start_with_files(&config::relay("nop:"), 512).await;
+    let mut idle = Vec::new();
+    for number in 0..600 {
+        let to = if number % 2 == 0 { spanloom.grpc } else { spanloom.http };
+        // It may be in the kernel's queue alone.
+        let connected = timeout(Duration::from_secs(5), TcpStream::connect(to)).await;
+        idle.push(connected.expect("in time").expect("a connection"));
+    }
+    others_are_served(&spanloom).await;
+    assert!(spanloom.metrics().await.contains("otelcol_process_uptime"));
+    assert!(spanloom.output().contains("no room for more than 256 connections"), "{}", spanloom.output());
+    drop(idle);
+    spanloom.finish().await;
+}
+
+/// Frames of a MiB that lack their last byte, on many connections: they would hold a GiB.
+#[tokio::test(flavor = "multi_thread")]
+async fn partial_frames_hold_no_more_than_all_connections_may() {
+    const CONNECTIONS: usize = 1000;
+    let spanloom = start().await;
+    let at_a_time = Arc::new(Semaphore::new(100));
+    let mut attack = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let (to, at_a_time) = (spanloom.grpc, at_a_time.clone());
+        attack.spawn(async move {
+            let mut connection = TcpStream::connect(to).await.expect("a connection");
+            // An unknown kind of frame.
+            let partial =
+                [PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(0xF0, 0, 0, &vec![0; (1 << 20) - 1])].concat();
+            let (cut, _) = partial.split_at(partial.len() - 1);
+            {
+                let _permit = at_a_time.acquire().await.expect("open");
+                // Where it is not read on, this waits until it is closed, or for its time.
+                let _ = timeout(Duration::from_secs(2), connection.write_all(cut)).await;
+            }
+            connection
+        });
+    }
+    let mut connections = Vec::new();
+    while let Some(connection) = attack.join_next().await {
+        connections.push(connection.expect("a connection"));
+    }
+    others_are_served(&spanloom).await;
+    // Larger than what a connection may have without room of its own, so it has to wait until those are closed.
+    let body = payload::large_traces(200 << 10);
+    let answer = timeout(Duration::from_secs(120), client::grpc(spanloom.grpc, Signal::Traces, body)).await;
+    answer.expect("in time").expect("taken");
+    assert_memory_below(&spanloom, 256);
+    drop(connections);
+    spanloom.finish().await;
+}
+
+/// What a peer does wrong is no reason to fill the log.
+#[tokio::test]
+async fn connections_that_are_reset_for_their_floods_leave_no_line_each() {
+    let spanloom = start().await;
+    // POST http /
+    let head = [0x83, 0x86, 0x84, 0x41, 1, b'x'];
+    for _ in 0..20 {
+        let mut connection = TcpStream::connect(spanloom.grpc).await.unwrap();
+        let mut flood = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+        for stream in (1..2000).step_by(2) {
+            flood.extend(frame(HEADERS, END_HEADERS, stream, &head));
+            flood.extend(frame(RESET, 0, stream, &8_u32.to_be_bytes()));
+        }
+        let _ = connection.write_all(&flood).await;
+        let ended = timeout(Duration::from_secs(10), connection.read_to_end(&mut Vec::new())).await;
+        assert!(ended.is_ok(), "the connection stays open");
+    }
+    others_are_served(&spanloom).await;
+    let warnings = spanloom.output().lines().filter(|line| line.contains("WARN")).count();
+    assert!(warnings <= 1, "{}", spanloom.output());
+    spanloom.finish().await;
+}
