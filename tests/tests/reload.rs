@@ -28,6 +28,7 @@ use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::Instant,
 };
 
 /// What one request of the load holds.
@@ -240,6 +241,52 @@ async fn what_waits_for_an_exporter_that_changes_is_still_sent() {
     let ledger = spanloom.finish().await;
     assert_eq!(ledger[&("traces".to_owned(), "otlp_grpc".to_owned())].delivered, 8);
     assert_eq!((sink.items(Signal::Traces), second.items(Signal::Traces)), (5, 3));
+}
+
+/// Scenario: a connector that is a plugin, with metrics of its own, is taken out of the config, and put in again.
+/// Guarantees: its series go with it, the host's of it and its own, and those of another plugin stay; they begin anew.
+#[tokio::test]
+async fn the_series_of_a_plugin_that_a_reload_takes_away_go_with_it() {
+    let config = |connectors: &str, exporters: &str, graphs: &str| {
+        format!(
+            "receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\nprocessors:\n  batch: {{timeout: 1ms}}\n\
+             exporters:\n  nop: {{}}\n{connectors}service:\n  pipelines:\n    \
+             traces: {{receivers: [otlp], processors: [batch], exporters: [{exporters}]}}\n{graphs}"
+        )
+    };
+    let with = config(
+        "connectors:\n  service_graph: {}\n",
+        "nop, service_graph",
+        "    metrics: {receivers: [service_graph], exporters: [nop]}\n",
+    );
+    let file = ConfigFile::new(&with);
+    let spanloom = Spanloom::start_file(&file.path).await;
+    let send = async || client::grpc(spanloom.grpc, Signal::Traces, payload::traces(0, 5)).await.unwrap();
+    let calls = "spanloom_plugin_calls{component=\"service_graph\",plugin=\"service_graph\",outcome=\"ok\"}";
+    let of_itself = "otelcol_connector_servicegraph_total_edges{component=\"service_graph\"";
+    send().await;
+    let before = spanloom.metrics().await;
+    assert!(before.contains(calls) && before.contains(of_itself), "{before}");
+
+    file.write(&config("", "nop", ""));
+    spanloom.wait_for_output("closed: pipeline metrics, connector service_graph").await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let metrics = spanloom.metrics().await;
+        if !metrics.contains("component=\"service_graph\"") {
+            assert!(metrics.contains("spanloom_plugin_calls{component=\"batch\""), "{metrics}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "they are still there:\n{metrics}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    file.write(&with);
+    spanloom.wait_for_output("started: ").await;
+    send().await;
+    let after = spanloom.metrics().await;
+    assert!(after.contains(&format!("{calls} 1\n")) && after.contains(of_itself), "{after}");
+    spanloom.finish().await;
 }
 
 /// What listens is never built a second time beside the first: a change of the plugin's own keys is made in place and keeps the

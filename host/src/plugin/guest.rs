@@ -72,10 +72,11 @@ impl Shared {
         telemetry: &Arc<Telemetry>,
     ) -> Shared {
         let labels: Labels<'_> = &[("component", component), ("plugin", plugin)];
-        let log_left_out = telemetry.counter("spanloom_plugin_log_lines_left_out", labels);
-        let series_left_out = telemetry.counter("spanloom_plugin_series_left_out", labels);
+        let series = telemetry.scope(component);
+        let log_left_out = series.counter("spanloom_plugin_log_lines_left_out", labels);
+        let series_left_out = series.counter("spanloom_plugin_series_left_out", labels);
         let log = GuestLog::new(component, plugin, limits.log_lines_per_second, log_left_out);
-        let metrics = GuestMetrics::new(component, plugin, telemetry, limits.metric_series, series_left_out);
+        let metrics = GuestMetrics::new(component, plugin, series, limits.metric_series, series_left_out);
         let log = Arc::new(log);
         let wasi = WasiSettings::new(&outside.http, &log);
         Shared { limits: limits.clone(), log, metrics: Arc::new(metrics), outside, wasi }

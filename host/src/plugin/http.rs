@@ -14,10 +14,7 @@ pub mod request;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
@@ -102,7 +99,7 @@ impl HttpClient {
         component: &str,
         grants: &[HttpGrantConfig],
         limits: HttpLimits,
-        telemetry: Arc<Telemetry>,
+        telemetry: &Telemetry,
     ) -> Result<HttpClient, ConfigError> {
         grant::validate(grants)?;
         let mut clients = Clients::default();
@@ -115,7 +112,7 @@ impl HttpClient {
             grants: built,
             slots: Semaphore::new(limits.concurrent.clamp(1, Semaphore::MAX_PERMITS)),
             limits,
-            metrics: HttpMetrics { telemetry, component: component.to_owned() },
+            metrics: HttpMetrics::new(telemetry, component),
         })
     }
 

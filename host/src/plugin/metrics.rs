@@ -7,11 +7,12 @@ use metrics::{Counter, Gauge, Histogram};
 use super::{Plugin, failure::CallError};
 use crate::{
     telemetry::throttle::Throttle,
-    telemetry::{Labels, Telemetry},
+    telemetry::{Labels, Scope, Telemetry},
 };
 
 pub(super) struct PluginMetrics {
     telemetry: Arc<Telemetry>,
+    series: Arc<Scope>,
     component: String,
     plugin: String,
     succeeded: Counter,
@@ -28,18 +29,20 @@ impl PluginMetrics {
     pub(super) fn new(telemetry: &Arc<Telemetry>, component: &str, plugin: &str) -> PluginMetrics {
         let labels: Labels<'_> = &[("component", component), ("plugin", plugin)];
         let succeeded: Labels<'_> = &[("component", component), ("plugin", plugin), ("outcome", "ok")];
+        let series = telemetry.scope(component);
         PluginMetrics {
             telemetry: telemetry.clone(),
             component: component.to_owned(),
             plugin: plugin.to_owned(),
-            succeeded: telemetry.counter("spanloom_plugin_calls", succeeded),
-            busy_nanoseconds: telemetry.counter("spanloom_plugin_busy_nanoseconds", labels),
-            forgotten_items: telemetry.counter("spanloom_plugin_forgotten_items", labels),
-            pause: telemetry.histogram("spanloom_plugin_swap_pause_seconds", labels),
-            replays: telemetry.counter("spanloom_plugin_replays", labels),
-            breaker_open: telemetry.gauge("spanloom_plugin_breaker_open", labels),
+            succeeded: series.counter("spanloom_plugin_calls", succeeded),
+            busy_nanoseconds: series.counter("spanloom_plugin_busy_nanoseconds", labels),
+            forgotten_items: series.counter("spanloom_plugin_forgotten_items", labels),
+            pause: series.histogram("spanloom_plugin_swap_pause_seconds", labels),
+            replays: series.counter("spanloom_plugin_replays", labels),
+            breaker_open: series.gauge("spanloom_plugin_breaker_open", labels),
             failures: Throttle::default(),
             repetitions: Throttle::default(),
+            series,
         }
     }
 
@@ -62,7 +65,7 @@ impl PluginMetrics {
     pub(super) fn count(&self, error: &CallError) {
         let labels: Labels<'_> =
             &[("component", &self.component), ("plugin", &self.plugin), ("outcome", error.kind.as_str())];
-        self.telemetry.counter("spanloom_plugin_calls", labels).increment(1);
+        self.series.counter("spanloom_plugin_calls", labels).increment(1);
     }
 
     /// Let go of without a word: a mistake of the plugin.
@@ -79,7 +82,7 @@ impl PluginMetrics {
 
     pub(super) fn recycled(&self, why: &str) {
         let labels: Labels<'_> = &[("component", &self.component), ("plugin", &self.plugin), ("reason", why)];
-        self.telemetry.counter("spanloom_plugin_recycled", labels).increment(1);
+        self.series.counter("spanloom_plugin_recycled", labels).increment(1);
     }
 
     /// One line in the log, now and then, with what the host does about it.

@@ -33,7 +33,7 @@ impl Outside {
         telemetry: &Arc<Telemetry>,
     ) -> Result<Outside, ConfigError> {
         let http_limits = HttpLimits { concurrent: limits.http_requests, ..HttpLimits::default() };
-        let http = HttpClient::new(component, &grants.http, http_limits, telemetry.clone())
+        let http = HttpClient::new(component, &grants.http, http_limits, telemetry)
             .map_err(|error| error.below("http"))?;
         let store = grants.store.map(StoreGrantConfig::open).transpose();
         let store = store.map_err(|error| error.below("store"))?;

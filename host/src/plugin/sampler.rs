@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
-    telemetry::{Labels, Telemetry},
+    telemetry::{Labels, Scope, Telemetry},
 };
 
 /// Shows the traces of each batch to a guest and hands on those that it keeps.
@@ -36,6 +36,8 @@ struct SamplerMetrics {
     undecided: metrics::Counter,
     /// How many spans the kept ones stand for.
     represented: metrics::Gauge,
+    /// Whose these are.
+    _series: Arc<Scope>,
 }
 
 impl PluginSampler {
@@ -155,15 +157,17 @@ impl From<Decision> for SamplingDecision {
 
 impl SamplerMetrics {
     fn new(telemetry: &Telemetry, component: &str) -> SamplerMetrics {
+        let series = telemetry.scope(component);
         let counter = |decision| {
             let labels: Labels<'_> = &[("component", component), ("decision", decision)];
-            telemetry.counter("spanloom_sampler_spans", labels)
+            series.counter("spanloom_sampler_spans", labels)
         };
         SamplerMetrics {
             kept: counter("keep"),
             sampled_out: counter("drop"),
             undecided: counter("undecided"),
-            represented: telemetry.gauge("spanloom_sampler_represented_spans", &[("component", component)]),
+            represented: series.gauge("spanloom_sampler_represented_spans", &[("component", component)]),
+            _series: series,
         }
     }
 }

@@ -1,6 +1,11 @@
 //! The `HELP` line of every metric.
 
-pub(super) const HELP: &[(&str, &str)] = &[
+/// Of the host's metric of that name; empty if there is none.
+pub(super) fn of(name: &str) -> &'static str {
+    HELP.iter().find(|(known, _)| *known == name).map_or("", |(_, help)| help)
+}
+
+const HELP: &[(&str, &str)] = &[
     ("otelcol_receiver_accepted_spans", "Spans that a receiver took in."),
     ("otelcol_receiver_accepted_metric_points", "Data points that a receiver took in."),
     ("otelcol_receiver_accepted_log_records", "Log records that a receiver took in."),

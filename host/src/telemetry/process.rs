@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use metrics::{Gauge, Key, Metadata, Recorder};
+use metrics::Gauge;
 
 /// Refreshed at each scrape.
 pub struct ProcessMetrics {
@@ -13,8 +13,7 @@ pub struct ProcessMetrics {
 }
 
 impl ProcessMetrics {
-    pub fn register(recorder: &impl Recorder, metadata: &Metadata<'_>) -> ProcessMetrics {
-        let gauge = |name: &'static str| recorder.register_gauge(&Key::from_static_name(name), metadata);
+    pub fn register(gauge: impl Fn(&'static str) -> Gauge) -> ProcessMetrics {
         ProcessMetrics {
             started: Instant::now(),
             uptime_seconds: gauge("otelcol_process_uptime"),

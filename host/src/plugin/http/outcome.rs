@@ -3,17 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{HttpResponse, error::HttpError, grant::Origin};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Scope, Telemetry};
 
 /// The label of requests to origins that are not granted: a plugin could name any number of them.
 const OTHER: &str = "other";
 
 pub(super) struct HttpMetrics {
-    pub(super) telemetry: Arc<Telemetry>,
-    pub(super) component: String,
+    series: Arc<Scope>,
+    component: String,
 }
 
 impl HttpMetrics {
+    pub(super) fn new(telemetry: &Telemetry, component: &str) -> HttpMetrics {
+        HttpMetrics { series: telemetry.scope(component), component: component.to_owned() }
+    }
+
     pub(super) fn record(
         &self,
         origin: Option<&Origin>,
@@ -26,10 +30,10 @@ impl HttpMetrics {
             Err(error) => error.kind(),
         };
         let labels = [("component", self.component.as_str()), ("origin", origin)];
-        self.telemetry.histogram("spanloom_plugin_http_duration_seconds", &labels).record(took.as_secs_f64());
+        self.series.histogram("spanloom_plugin_http_duration_seconds", &labels).record(took.as_secs_f64());
         let [component, origin] = labels;
         let labels = [component, origin, ("outcome", outcome)];
-        self.telemetry.counter("spanloom_plugin_http_requests", &labels).increment(1);
+        self.series.counter("spanloom_plugin_http_requests", &labels).increment(1);
     }
 }
 

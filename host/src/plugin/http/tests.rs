@@ -41,7 +41,7 @@ fn client(grants: Value) -> HttpClient {
 
 fn limited(grants: Value, limits: HttpLimits) -> HttpClient {
     let grants: Vec<HttpGrantConfig> = Node::from_json(grants).read().unwrap();
-    HttpClient::new("webhook", &grants, limits, Telemetry::new()).unwrap()
+    HttpClient::new("webhook", &grants, limits, &Telemetry::new()).unwrap()
 }
 
 fn get_of(url: &str) -> HttpRequest {
@@ -305,7 +305,7 @@ async fn requests_are_counted_by_what_became_of_them() {
     let origin = serve(Router::new().route("/", get(async || StatusCode::NOT_FOUND))).await;
     let telemetry = Telemetry::new();
     let grants: Vec<HttpGrantConfig> = Node::from_json(json!([origin])).read().unwrap();
-    let client = HttpClient::new("webhook/a", &grants, HttpLimits::default(), telemetry.clone()).unwrap();
+    let client = HttpClient::new("webhook/a", &grants, HttpLimits::default(), &telemetry).unwrap();
     let _ = client.send(get_of(&origin)).await;
     let _ = client.send(get_of("http://not.granted")).await;
     let text = telemetry.render();

@@ -12,7 +12,7 @@ use crate::{
         bindings::imported::metrics::{self as interface, Label},
         guest::Guest,
     },
-    telemetry::Telemetry,
+    telemetry::Scope,
 };
 
 const LABEL_LIMIT_BYTES: usize = 1024;
@@ -29,7 +29,7 @@ pub struct Histogram(Option<::metrics::Histogram>);
 pub(in crate::plugin) struct GuestMetrics {
     component: String,
     plugin: String,
-    telemetry: Arc<Telemetry>,
+    series: Arc<Scope>,
     series_limit: usize,
     known: Mutex<BTreeSet<String>>,
     left_out: ::metrics::Counter,
@@ -39,14 +39,14 @@ impl GuestMetrics {
     pub(in crate::plugin) fn new(
         component: &str,
         plugin: &str,
-        telemetry: &Arc<Telemetry>,
+        series: Arc<Scope>,
         series_limit: usize,
         left_out: ::metrics::Counter,
     ) -> GuestMetrics {
         GuestMetrics {
             component: component.to_owned(),
             plugin: plugin.to_owned(),
-            telemetry: telemetry.clone(),
+            series,
             series_limit,
             known: Mutex::default(),
             left_out,
@@ -84,9 +84,6 @@ impl GuestMetrics {
                 self.left_out.increment(1);
                 return Err(format!("no room for another series of `{name}` (`limits.metric_series`)"));
             }
-            if !self.telemetry.claim(name, kind) {
-                return Err(format!("the metric `{name}` is there already, and is no {kind}"));
-            }
             known.insert(series);
         }
         Ok(admitted)
@@ -115,13 +112,17 @@ impl Guest {
         &self,
         kind: &'static str,
         name: &str,
-        mut help: String,
+        help: &str,
         labels: Vec<Label>,
-        register: impl FnOnce(&Telemetry, String, String, Vec<(String, String)>) -> T,
+        register: impl FnOnce(&Scope, &str, &str, Vec<(String, String)>) -> Option<T>,
     ) -> Option<T> {
-        help.truncate(help.floor_char_boundary(LABEL_LIMIT_BYTES));
-        match self.metrics.admit(kind, name, labels) {
-            Ok(labels) => Some(register(&self.metrics.telemetry, name.to_owned(), help, labels)),
+        let help = help.get(..help.floor_char_boundary(LABEL_LIMIT_BYTES)).unwrap_or_default();
+        let admitted = self.metrics.admit(kind, name, labels).and_then(|labels| {
+            register(&self.metrics.series, name, help, labels)
+                .ok_or_else(|| format!("the metric `{name}` is there already, and is no {kind}"))
+        });
+        match admitted {
+            Ok(instrument) => Some(instrument),
             Err(why) => {
                 self.log.write(crate::plugin::bindings::imported::log::Level::Warn, &why);
                 None
@@ -134,7 +135,7 @@ impl interface::Host for Guest {}
 
 impl interface::HostCounter for Guest {
     fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Counter>> {
-        let counter = self.instrument("counter", &name, help, labels, Telemetry::plugin_counter);
+        let counter = self.instrument("counter", &name, &help, labels, Scope::plugin_counter);
         Ok(self.table.push(Counter(counter))?)
     }
 
@@ -153,7 +154,7 @@ impl interface::HostCounter for Guest {
 
 impl interface::HostGauge for Guest {
     fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Gauge>> {
-        let gauge = self.instrument("gauge", &name, help, labels, Telemetry::plugin_gauge);
+        let gauge = self.instrument("gauge", &name, &help, labels, Scope::plugin_gauge);
         Ok(self.table.push(Gauge(gauge))?)
     }
 
@@ -172,7 +173,7 @@ impl interface::HostGauge for Guest {
 
 impl interface::HostHistogram for Guest {
     fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Histogram>> {
-        let histogram = self.instrument("histogram", &name, help, labels, Telemetry::plugin_histogram);
+        let histogram = self.instrument("histogram", &name, &help, labels, Scope::plugin_histogram);
         Ok(self.table.push(Histogram(histogram))?)
     }
 

@@ -129,7 +129,7 @@ mod http {
 
     fn hooks(grants: Value, limits: HttpLimits) -> (GrantedHttp, Heard) {
         let grants: Vec<HttpGrantConfig> = Node::from_json(grants).read().unwrap();
-        let client = HttpClient::new("probe", &grants, limits, Telemetry::new()).unwrap();
+        let client = HttpClient::new("probe", &grants, limits, &Telemetry::new()).unwrap();
         let (on_line, heard) = ear();
         (GrantedHttp::new(Arc::new(client), on_line, Deadline::new()), heard)
     }

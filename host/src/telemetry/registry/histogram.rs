@@ -1,0 +1,100 @@
+//! Counts of values by buckets that are fixed, so that what is recorded takes no more room than at its start.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use metrics::HistogramFn;
+
+/// As Prometheus' client libraries have them.
+const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// What a swap should take, and what it takes when there is much state to hand over.
+const PAUSE_SECONDS: [f64; 14] =
+    [2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 7.5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 1e-1, 1.0, 10.0];
+/// As the Collector has them: from one item to a hundred thousand, and to nine megabytes.
+const BATCH_ITEMS: [f64; 22] = [
+    10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
+    2e4, 3e4, 5e4, 1e5,
+];
+const BYTES: [f64; 39] = [
+    10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
+    2e4, 3e4, 5e4, 1e5, 2e5, 3e5, 4e5, 5e5, 6e5, 7e5, 8e5, 9e5, 1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 7e6, 8e6, 9e6,
+];
+/// Of a plugin's histogram whose name does not tell what it is of.
+const ANYTHING: [f64; 19] = [
+    1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 1e3, 1e4,
+    1e5,
+];
+
+/// One histogram.
+pub(super) struct Buckets {
+    /// Upper bounds, inclusive, ascending.
+    bounds: &'static [f64],
+    /// One more than there are bounds, each for its own bucket alone.
+    counts: Box<[AtomicU64]>,
+    /// The bits of a float.
+    sum: AtomicU64,
+}
+
+impl Buckets {
+    /// By what the name of the metric ends with.
+    pub(super) fn of(name: &str) -> Buckets {
+        let bounds: &[f64] = match name {
+            name if name.ends_with("_swap_pause_seconds") => &PAUSE_SECONDS,
+            name if name.ends_with("_seconds") => &SECONDS,
+            name if name.ends_with("_send_size") => &BATCH_ITEMS,
+            name if name.ends_with("_bytes") => &BYTES,
+            _ => &ANYTHING,
+        };
+        Buckets {
+            bounds,
+            counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
+            sum: AtomicU64::new(0),
+        }
+    }
+
+    /// The bounds, each with how many values are not above it, and at the end all of them.
+    pub(super) fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
+        let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
+        let mut below = 0;
+        bounds.zip(&self.counts).map(move |(bound, count)| {
+            below += count.load(Relaxed);
+            (bound, below)
+        })
+    }
+
+    pub(super) fn sum(&self) -> f64 {
+        f64::from_bits(self.sum.load(Relaxed))
+    }
+}
+
+impl HistogramFn for Buckets {
+    /// What is no number is not counted: it would be the sum for ever.
+    fn record(&self, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        let bucket = self.bounds.partition_point(|bound| *bound < value);
+        if let Some(count) = self.counts.get(bucket) {
+            count.fetch_add(1, Relaxed);
+        }
+        let add = |sum| Some((f64::from_bits(sum) + value).to_bits());
+        // It never gives up.
+        let _ = self.sum.fetch_update(Relaxed, Relaxed, add);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_counts_in_the_bucket_whose_bound_it_does_not_exceed() {
+        let buckets = Buckets::of("took_seconds");
+        [0.0, 0.005, 0.006, 10.0, 11.0, f64::NAN, f64::INFINITY]
+            .into_iter()
+            .for_each(|value| buckets.record(value));
+        let cumulative: Vec<(f64, u64)> = buckets.cumulative().collect();
+        assert_eq!(cumulative[..2], [(0.005, 2), (0.01, 3)]);
+        assert_eq!(cumulative[10..], [(10.0, 4), (f64::INFINITY, 5)]);
+        assert_eq!(buckets.sum(), 21.011);
+    }
+}
