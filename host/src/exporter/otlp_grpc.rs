@@ -64,7 +64,7 @@ impl ExporterFactory for OtlpGrpcFactory {
         let exporter = OtlpGrpc {
             channels: channel::connect(&config)?,
             turn: AtomicUsize::new(0),
-            compression: config.compression.read()?,
+            compression: config.compression.read(&Compression::GRPC)?,
             headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,
             grpc_timeout: grpc_timeout(config.timeout.0),
         };

@@ -62,7 +62,7 @@ impl ExporterFactory for OtlpHttpFactory {
             client: client(&config, &endpoints)?,
             endpoints,
             encoding: config.encoding,
-            compression: config.compression.read()?,
+            compression: config.compression.read(&Compression::HTTP)?,
             headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,
         };
         Ok(BuiltExporter { exporter: Arc::new(exporter), sending: config.sending()? })

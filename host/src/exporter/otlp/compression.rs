@@ -24,6 +24,16 @@ pub enum Compression {
     None,
     Gzip,
     Zstd,
+    /// The zlib format under either name: RFC 9110 calls it deflate.
+    Zlib,
+    Deflate,
+    /// One block.
+    Snappy,
+    /// The framing format under its name over HTTP, and under the name `snappy` over gRPC.
+    SnappyFramed,
+    GrpcSnappy,
+    /// The frame format.
+    Lz4,
 }
 
 impl Default for CompressionConfig {
@@ -33,26 +43,44 @@ impl Default for CompressionConfig {
 }
 
 impl CompressionConfig {
-    pub fn read(&self) -> Result<Compression, ConfigError> {
-        match self.0.as_str() {
-            "none" | "" => Ok(Compression::None),
-            "gzip" => Ok(Compression::Gzip),
-            "zstd" => Ok(Compression::Zstd),
-            other => {
-                let message = format!("compression: there is no `{other}`, but gzip, zstd and none");
-                Err(ConfigError::new(message))
-            }
+    /// One of those that the transport has: [`Compression::GRPC`] or [`Compression::HTTP`].
+    pub fn read(&self, known: &[Compression]) -> Result<Compression, ConfigError> {
+        let name = self.0.as_str();
+        if matches!(name, "none" | "") {
+            return Ok(Compression::None);
         }
+        known.iter().copied().find(|known| known.name() == Some(name)).ok_or_else(|| {
+            let names: Vec<&str> = known.iter().filter_map(|known| known.name()).collect();
+            ConfigError::new(format!("compression: there is no `{name}`, but {} and none", names.join(", ")))
+        })
     }
 }
 
 impl Compression {
+    /// The Collector's, over gRPC.
+    pub const GRPC: [Compression; 3] = [Compression::Gzip, Compression::Zstd, Compression::GrpcSnappy];
+    /// The Collector's, over HTTP.
+    pub const HTTP: [Compression; 7] = [
+        Compression::Gzip,
+        Compression::Zstd,
+        Compression::Zlib,
+        Compression::Deflate,
+        Compression::Snappy,
+        Compression::SnappyFramed,
+        Compression::Lz4,
+    ];
+
     /// The encoding's name in a header; none for no compression.
     pub fn name(self) -> Option<&'static str> {
         match self {
             Compression::None => None,
             Compression::Gzip => Some("gzip"),
             Compression::Zstd => Some("zstd"),
+            Compression::Zlib => Some("zlib"),
+            Compression::Deflate => Some("deflate"),
+            Compression::Snappy | Compression::GrpcSnappy => Some("snappy"),
+            Compression::SnappyFramed => Some("x-snappy-framed"),
+            Compression::Lz4 => Some("lz4"),
         }
     }
 
@@ -81,6 +109,22 @@ impl Compression {
                 chunks.iter().try_for_each(|chunk| encoder.write_all(chunk))?;
                 encoder.finish()
             }
+            Compression::Zlib | Compression::Deflate => {
+                let mut encoder = flate2::write::ZlibEncoder::new(buffer, GZIP_LEVEL);
+                chunks.iter().try_for_each(|chunk| encoder.write_all(chunk))?;
+                encoder.finish()
+            }
+            Compression::Snappy => Ok(snap::raw::Encoder::new().compress_vec(&chunks.concat())?),
+            Compression::SnappyFramed | Compression::GrpcSnappy => {
+                let mut encoder = snap::write::FrameEncoder::new(buffer);
+                chunks.iter().try_for_each(|chunk| encoder.write_all(chunk))?;
+                encoder.into_inner().map_err(|error| error.into_error())
+            }
+            Compression::Lz4 => {
+                let mut encoder = lz4_flex::frame::FrameEncoder::new(buffer);
+                chunks.iter().try_for_each(|chunk| encoder.write_all(chunk))?;
+                encoder.finish().map_err(io::Error::from)
+            }
         }
     }
 }
@@ -91,24 +135,44 @@ mod tests {
 
     use super::*;
 
+    /// With the libraries' readers, so that an encoding is known by its name and not by what we write.
+    fn inflated(name: &str, bytes: &[u8], over_grpc: bool) -> Vec<u8> {
+        let mut plain = Vec::new();
+        match name {
+            "gzip" => flate2::read::GzDecoder::new(bytes).read_to_end(&mut plain),
+            "zlib" | "deflate" => flate2::read::ZlibDecoder::new(bytes).read_to_end(&mut plain),
+            "zstd" => zstd::Decoder::new(bytes).unwrap().read_to_end(&mut plain),
+            "snappy" if !over_grpc => return snap::raw::Decoder::new().decompress_vec(bytes).unwrap(),
+            "snappy" | "x-snappy-framed" => snap::read::FrameDecoder::new(bytes).read_to_end(&mut plain),
+            "lz4" => lz4_flex::frame::FrameDecoder::new(bytes).read_to_end(&mut plain),
+            other => panic!("what is {other}?"),
+        }
+        .unwrap();
+        plain
+    }
+
     /// Small and large, since the large one goes another way.
     #[tokio::test]
     async fn what_is_compressed_can_be_read_again() {
         for size in [10, 3 * OFF_WORKER_BYTES] {
             let chunks: SmallVec<[Bytes; 1]> = (0..3).map(|n| Bytes::from(vec![n; size])).collect();
-            let gzip = Compression::Gzip.compress(chunks.clone()).await.unwrap();
-            let mut plain = Vec::new();
-            flate2::read::GzDecoder::new(&*gzip[0]).read_to_end(&mut plain).unwrap();
-            assert_eq!(plain, chunks.concat());
-            let zstd = Compression::Zstd.compress(chunks.clone()).await.unwrap();
-            assert_eq!(zstd::decode_all(&*zstd[0]).unwrap(), chunks.concat());
             assert_eq!(Compression::None.compress(chunks.clone()).await.unwrap(), chunks);
+            for (known, over_grpc) in [(&Compression::GRPC[..], true), (&Compression::HTTP, false)] {
+                for compression in known {
+                    let name = compression.name().unwrap();
+                    let compressed = compression.compress(chunks.clone()).await.unwrap();
+                    assert_eq!(inflated(name, &compressed[0], over_grpc), chunks.concat(), "{name}");
+                    let config = CompressionConfig(name.to_owned());
+                    assert_eq!(config.read(known).unwrap(), *compression);
+                }
+            }
         }
     }
 
     #[test]
     fn an_unknown_compression_is_refused_by_name() {
-        let error = CompressionConfig("snappy".to_owned()).read().unwrap_err();
-        assert!(error.to_string().contains("snappy") && error.to_string().contains("zstd"), "{error}");
+        let error = CompressionConfig("lz4".to_owned()).read(&Compression::GRPC).unwrap_err();
+        let expected = "compression: there is no `lz4`, but gzip, zstd, snappy and none";
+        assert!(error.to_string().contains(expected), "{error}");
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     config::{ConfigError, Duration},
     exporter::otlp::{
-        compression::CompressionConfig,
+        compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
     },
     sending::{self, QueueConfig, RetryConfig, SendingSettings},
@@ -89,7 +89,7 @@ impl OtlpGrpcConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         self.target()?;
         self.tls.validate()?;
-        self.compression.read()?;
+        self.compression.read(&Compression::GRPC)?;
         headers::read(&self.headers)?;
         self.sending()?;
         if !(1..=256).contains(&self.connections) {
@@ -191,7 +191,7 @@ mod tests {
             (json!({"endpoint": "tempo"}), "4317"),
             (json!({"endpoint": "unix:///run/x"}), "unix"),
             (json!({"endpoint": ":4317"}), "endpoint"),
-            (json!({"endpoint": "a:1", "compression": "snappy"}), "compression"),
+            (json!({"endpoint": "a:1", "compression": "lz4"}), "compression"),
             (json!({"endpoint": "a:1", "connections": 0}), "connections"),
             (json!({"endpoint": "a:1", "headers": {"a b": "c"}}), "a b: invalid"),
             (json!({"endpoint": "a:1", "tls": {"cert_file": "x"}}), "key_file"),

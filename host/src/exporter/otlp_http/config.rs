@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::{
     config::{ConfigError, Duration},
     exporter::otlp::{
-        compression::CompressionConfig,
+        compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
     },
     sending::{self, QueueConfig, RetryConfig, SendingSettings},
@@ -87,7 +87,7 @@ impl OtlpHttpConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         self.endpoints()?;
         self.tls.validate()?;
-        self.compression.read()?;
+        self.compression.read(&Compression::HTTP)?;
         headers::read(&self.headers)?;
         self.proxy()?;
         self.sending().map(|_| ())
@@ -207,7 +207,7 @@ mod tests {
             (json!({"endpoint": "tempo:4318"}), "http://"),
             (json!({"logs_endpoint": "ftp://tempo"}), "logs_endpoint"),
             (json!({"endpoint": "http://a", "encoding": "xml"}), "xml"),
-            (json!({"endpoint": "http://a", "compression": "snappy"}), "snappy"),
+            (json!({"endpoint": "http://a", "compression": "br"}), "x-snappy-framed"),
             (json!({"endpoint": "http://a", "proxy_url": "::"}), "proxy_url"),
         ] {
             let error = read(config).unwrap_err();
