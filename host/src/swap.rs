@@ -7,6 +7,7 @@ mod board;
 pub mod control;
 mod exchange;
 mod flow;
+mod role;
 mod staged;
 pub mod status;
 mod trial;

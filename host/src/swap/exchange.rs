@@ -3,18 +3,16 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use wire::Signal;
-
 use super::{
     board::Entry,
+    role::Role,
     staged::Staged,
     status::{Attempt, Outcome},
 };
 use crate::{
-    component::Factory as _,
     config::Config,
     plugin::{
-        Live, PrepareError, Prepared, Probation, Role, Verdict,
+        Live, PrepareError, Prepared, Probation, Verdict,
         factory::{PluginType, read_file},
         file::{PluginFile, Sha256},
     },
@@ -98,7 +96,7 @@ pub(super) async fn make_ready(
     let rejected = |version: Option<String>, why: String| NotReady::Rejected { sha256: shown, version, why };
     let next = load(name, &plugin, file).await.map_err(|why| rejected(None, why))?;
     let is_asked_for = may_change_role || plugin.sha256 == Some(sha256);
-    if let Some(why) = other_role(&entry.current, &next).filter(|_| !is_asked_for) {
+    if let Some(why) = Role::of(&entry.current).difference(&Role::of(&next)).filter(|_| !is_asked_for) {
         let help = format!(
             "to have it run, ask for that by name (`spanloom plugin swap {name} --allow-role-change`), or pin it by \
              `plugins::{name}::sha256`"
@@ -114,30 +112,6 @@ pub(super) async fn make_ready(
         ready.staged = Some(staged);
     }
     Ok(ready)
-}
-
-/// Says what is different if data would not get through the next version as it gets through the current one. A file that is
-/// put there by mistake, a sampler for a redactor, would go by unnoticed.
-fn other_role(current: &PluginType, next: &PluginType) -> Option<String> {
-    let keeps = |old: &[Signal], new: &[Signal]| old.iter().all(|signal| new.contains(signal));
-    let is_alike = current.plugin().role == next.plugin().role
-        && keeps(current.signals(), next.signals())
-        && keeps(current.emits(), next.emits());
-    (!is_alike).then(|| format!("it is {}, and the one that runs is {}", in_words(next), in_words(current)))
-}
-
-/// `a connector of traces that emits metrics`
-fn in_words(plugin: &PluginType) -> String {
-    let list = |signals: &[Signal]| signals.iter().map(|signal| signal.name()).collect::<Vec<_>>().join(", ");
-    let role = match plugin.plugin().role {
-        Role::Exporter => "an exporter".to_owned(),
-        role => format!("a {role}"),
-    };
-    let emits = match plugin.emits() {
-        [] => String::new(),
-        emits => format!(" that emits {}", list(emits)),
-    };
-    format!("{role} of {}{emits}", list(plugin.signals()))
 }
 
 /// Makes the version before ready again.
@@ -165,7 +139,7 @@ async fn load(
 
 async fn prepare(config: &Config, next: Arc<PluginType>, entry: &Entry) -> Result<Ready, NotReady> {
     next.check_use(config).map_err(|error| NotReady::rejected(&next, error.in_a_line()))?;
-    let way = match other_role(&entry.current, &next) {
+    let way = match Role::of(&entry.current).difference(&Role::of(&next)) {
         Some(why) => Way::Anew(why),
         None => prepare_each(config, &next, &entry.lives).await?,
     };

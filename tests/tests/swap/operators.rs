@@ -172,7 +172,7 @@ async fn the_bytes_that_were_checked_are_those_that_the_next_start_runs() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
     let load = Load::start(&rig.ways(1, 0), 1).await;
     let new = rig.folder().join("new.wasm");
-    for round in 0..3 {
+    for round in 0..6 {
         let marks = [round * 2 + 1, round * 2 + 2];
         for mark in marks {
             fs::write(rig.folder().join(mark.to_string()), rig.version(mark)).expect("a file");
