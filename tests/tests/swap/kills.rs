@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::Signal as Kill;
 use spanloom_tests::{
-    Sink, Spanloom, command,
+    Sink, Spanloom, command, config,
     guests::{built, component},
     otlp::{self, Signal, client::GrpcClient, payload},
     swap::{
@@ -21,6 +21,16 @@ use tempfile::TempDir;
 const ROUNDS: u32 = 6;
 /// Between kills, of the time that a swap takes.
 const STEP: f64 = 0.15;
+
+/// Takes no port from anyone.
+const OTHER: &str = "yaml:
+receivers: {otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0}}}}
+exporters: {nop: }
+service:
+  admin: {endpoint: 127.0.0.1:0}
+  telemetry: {metrics: {level: none}}
+  pipelines: {traces: {receivers: [otlp], exporters: [nop]}}
+";
 
 const SWAPPED: &str = "swapped plugin=";
 
@@ -101,6 +111,30 @@ async fn a_process_that_is_started_while_its_plugin_is_written_waits_for_the_res
     copy.await.expect("copied");
     send(&spanloom, &sink, 1).await;
     spanloom.finish().await;
+}
+
+/// A process that was killed leaves the socket behind that operators' changes come by.
+#[tokio::test]
+async fn the_next_process_has_the_socket_of_one_that_was_killed_and_not_of_one_that_runs() {
+    let folder = TempDir::new().expect("a folder");
+    let socket = folder.path().join("admin.sock");
+    let set = format!("service::admin::socket={}", socket.display());
+    let (config, args) = (config::relay("nop:"), ["--set", &set]);
+    let mut first = Spanloom::start_with(&config, &args).await;
+    first.signal(Kill::KILL);
+    first.exit().await;
+    assert!(socket.exists());
+    let second = Spanloom::start_with(&config, &args).await;
+    let path = socket.to_str().expect("UTF-8");
+    let status = command::spanloom(&["status", "--admin", path]).await;
+    assert_eq!(status.code, 0, "{status:?}");
+    let third = ["run", "--config", OTHER, "--set", &set];
+    let third = command::spanloom(&third).await;
+    assert!(third.code == 1 && third.stderr.contains("another process listens there"), "{third:?}");
+    let status = command::spanloom(&["status", "--admin", path]).await;
+    assert_eq!(status.code, 0, "{status:?}");
+    second.finish().await;
+    assert!(!socket.exists(), "it goes with its process");
 }
 
 /// At another moment of the swap each time: what was accepted is delivered, and the process ends as it should.
