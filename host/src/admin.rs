@@ -152,7 +152,10 @@ pub async fn listen(config: &AdminConfig) -> anyhow::Result<Listening> {
 /// None, with a warning, if it cannot be had.
 async fn usual_socket(port: u16, has_token: bool) -> Option<Socket> {
     let bound = match socket::usual_path(port) {
-        Ok(path) => Socket::bind(&path).await,
+        Ok(path) => {
+            socket::sweep(path.parent().unwrap_or(&path)).await;
+            Socket::bind(&path).await
+        }
         Err(error) => Err(error),
     };
     if let (Err(error), false) = (&bound, has_token) {

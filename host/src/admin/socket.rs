@@ -126,6 +126,25 @@ impl Drop for Socket {
     }
 }
 
+/// Removes the sockets of processes that have ended, which were at other ports.
+pub(super) async fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_named_so = name.starts_with("admin-") && name.ends_with(".sock");
+        let is_socket = fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_socket());
+        if is_named_so && is_socket && is_left_behind(&path).await {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// Whether a process made the socket that has ended.
+async fn is_left_behind(socket: &Path) -> bool {
+    let connected = UnixStream::connect(socket).await;
+    connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 async fn answer(stream: UnixStream, routes: Router) {
     let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
     http.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE_TIMEOUT).keep_alive(false);
@@ -141,12 +160,8 @@ async fn make_sure_that_it_is_free(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
         Ok(found) if !found.file_type().is_socket() => other("there is a file that is no socket"),
-        Ok(_) => match UnixStream::connect(path).await {
-            // Whoever made it has ended.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => other("another process listens there"),
-        },
+        Ok(_) if is_left_behind(path).await => Ok(()),
+        Ok(_) => other("another process listens there"),
     }
 }
 
@@ -189,6 +204,21 @@ mod tests {
         let socket = Socket::bind(&path).await.unwrap();
         UnixStream::connect(&path).await.unwrap();
         drop(socket);
+    }
+
+    #[tokio::test]
+    async fn sockets_that_were_left_behind_are_swept_away_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let _running = Socket::bind(&at("admin-1.sock")).await.unwrap();
+        for name in ["admin-2.sock", "other.sock"] {
+            drop(std::os::unix::net::UnixListener::bind(at(name)).unwrap());
+        }
+        fs::write(at("admin-3.sock"), "a file").unwrap();
+        sweep(folder.path()).await;
+        let left =
+            ["admin-1.sock", "admin-2.sock", "admin-3.sock", "other.sock"].map(|name| at(name).exists());
+        assert_eq!(left, [true, false, true, true]);
     }
 
     #[tokio::test]
