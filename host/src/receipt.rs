@@ -125,6 +125,11 @@ impl Receipt {
         (Receipt(Some(Arc::new(request))), Verdict(wait))
     }
 
+    /// The same for all shares in one request, and for all that nobody waits for.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ref().map_or(0, |request| Arc::as_ptr(request) as usize)
+    }
+
     /// Notes that this share was not delivered. A retryable failure outweighs a permanent one: the sender may try again.
     pub fn fail(&self, failure: &Failure) {
         let Some(request) = &self.0 else { return };

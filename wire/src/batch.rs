@@ -149,6 +149,16 @@ impl Batch {
         }
     }
 
+    /// Names each piece of memory that the batch keeps alive: an address by which batches that share it can be told, and how
+    /// many bytes. The index counts also while no one has asked for it.
+    pub fn each_allocation(&self, mut each: impl FnMut(usize, usize)) {
+        match self {
+            Batch::Spans(batch) => batch.each_allocation(&mut each),
+            Batch::Metrics(batch) => batch.0.each_allocation(&mut each),
+            Batch::Logs(batch) => batch.0.each_allocation(&mut each),
+        }
+    }
+
     /// Keeps the first `items` items and returns the rest; both keep their resources and scopes. A metric goes
     /// to one side whole, unless it alone has more data points than `items`. Unless `items` is 0, at least one
     /// record is kept.

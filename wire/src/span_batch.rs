@@ -28,7 +28,7 @@ pub use traces::Traces;
 /// Spans are rows, numbered from 0 in the order in which they lie; resources are numbered likewise. Whatever
 /// leaves spans out numbers the others anew. Reading sees every edit made before. A clone shares bytes and
 /// index until one of the two is edited.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct SpanBatch(Store<SpanFields>);
 
 impl SpanBatch {
@@ -91,6 +91,10 @@ impl SpanBatch {
     /// The bytes of memory that the batch keeps alive, its index included, shared ones too.
     pub fn held_bytes(&self) -> usize {
         self.0.held_bytes()
+    }
+
+    pub(crate) fn each_allocation(&self, each: &mut impl FnMut(usize, usize)) {
+        self.0.each_allocation(each);
     }
 
     /// Copies what is left, so that the bytes it arrived in can be freed: for who keeps few spans of many, and long.

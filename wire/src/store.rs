@@ -73,6 +73,21 @@ impl<C: Columns> Store<C> {
         buffers + index_bytes
     }
 
+    /// Names each piece of memory that the batch keeps alive: an address that no other piece has, and bytes. The index counts
+    /// also while no one has asked for it.
+    pub(crate) fn each_allocation(&self, each: &mut impl FnMut(usize, usize)) {
+        let bytes = |bytes: &Bytes| (bytes.as_ptr() as usize, bytes.len());
+        let of_requests = self.requests.iter().filter(|_| self.changed().is_none()).flat_map(Request::pieces);
+        let of_view = self.view.get().into_iter().flat_map(|view| view.sources.iter());
+        for (address, len_bytes) in of_requests.chain(of_view).map(bytes).filter(|(_, len)| *len > 0) {
+            each(address, len_bytes);
+        }
+        match self.view.get() {
+            Some(view) => view.each_allocation(each),
+            None => each(std::ptr::from_ref(self) as usize, self.items * View::<C>::ROW_BYTES),
+        }
+    }
+
     pub(crate) fn chunks(&self) -> SmallVec<[Bytes; 1]> {
         match self.changed() {
             Some(view) => view.encode().0,

@@ -188,9 +188,18 @@ impl<C: Columns> View<C> {
         }
     }
 
+    /// What the index of one record takes.
+    pub(crate) const ROW_BYTES: usize = size_of::<Record>() + C::ROW_BYTES;
+
     /// The bytes of memory that records, columns and layout take.
     pub(crate) fn index_bytes(&self) -> usize {
-        self.records.len() * (size_of::<Record>() + C::ROW_BYTES) + self.layout.held_bytes()
+        self.records.len() * Self::ROW_BYTES + self.layout.held_bytes()
+    }
+
+    /// Names the layout, and records with columns: an address by which views that share it can be told, and its bytes.
+    pub(crate) fn each_allocation(&self, each: &mut impl FnMut(usize, usize)) {
+        each(Arc::as_ptr(&self.layout) as usize, self.layout.held_bytes());
+        each(std::ptr::from_ref(self) as usize, self.records.len() * Self::ROW_BYTES);
     }
 
     fn plan(&self) -> Plan<'_> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::Metadata;
@@ -9,6 +10,9 @@ use crate::receipt::{
     Failure, Reason, Receipt, Verdict,
     ledger::{Account, Settlement},
 };
+
+/// A batch may be owed to so many senders before it is asked whether some of them are the same.
+const SHARES_BEFORE_JOINING: usize = 64;
 
 /// What moves between stages. It is not `Clone`: each item in it is settled exactly once.
 ///
@@ -111,7 +115,9 @@ impl Batch {
         if let Err(mismatch) = self.data.merge(other.take_data()) {
             return other.dropped(&Failure::permanent(Reason::Rejected, mismatch.to_string()));
         }
+        let before = self.shares.len();
         self.shares.append(&mut other.shares);
+        self.join_shares(before);
         Metadata::keep_common(&mut self.metadata, other.metadata.as_deref());
     }
 
@@ -313,6 +319,39 @@ impl Batch {
         }
     }
 
+    /// Joins what is owed to the same: a batch that is taken apart and merged again, and again, must not have ever more shares.
+    /// `before` of them were there before the last were appended. Apart from neighbours they are looked through only when they
+    /// have doubled.
+    fn join_shares(&mut self, before: usize) {
+        let is_doubled = |len: usize| len > SHARES_BEFORE_JOINING && len.ilog2() > before.max(1).ilog2();
+        if let (Some(last), Some(next)) = (before.checked_sub(1), self.shares.get(before))
+            && self.shares.get(last).is_some_and(|last| last.owed_to() == next.owed_to())
+        {
+            let next = self.shares.remove(before);
+            if let Some(last) = self.shares.get_mut(last) {
+                last.items += next.items;
+            }
+        }
+        if !is_doubled(self.shares.len()) {
+            return;
+        }
+        let mut places = HashMap::with_capacity(self.shares.len());
+        let mut joined: SmallVec<[Share; 1]> = SmallVec::new();
+        for share in self.shares.drain(..) {
+            let place = *places.entry(share.owed_to()).or_insert(joined.len());
+            match joined.get_mut(place) {
+                Some(known) => known.items += share.items,
+                None => joined.push(share),
+            }
+        }
+        self.shares = joined;
+    }
+
+    /// What the shares take in memory, beside the data.
+    pub(crate) fn shares_bytes(&self) -> usize {
+        self.shares.len() * size_of::<Share>()
+    }
+
     fn take_data(&mut self) -> wire::Batch {
         let empty = wire::Batch::empty(self.data.signal());
         std::mem::replace(&mut self.data, empty)
@@ -328,12 +367,21 @@ pub(crate) struct Saved {
 }
 
 impl Saved {
+    pub(crate) fn data(&self) -> &wire::Batch {
+        &self.data
+    }
+
     pub(crate) fn restore(self) -> Batch {
         Batch { data: self.data, shares: self.shares, metadata: self.metadata }
     }
 }
 
 impl Share {
+    /// The same for shares that are settled alike.
+    fn owed_to(&self) -> (usize, usize, usize) {
+        (self.receipt.address(), self.watch.address(), Arc::as_ptr(&self.accounts).cast::<()>() as usize)
+    }
+
     fn split_off(&mut self, items: usize) -> Share {
         self.items -= items;
         Share {

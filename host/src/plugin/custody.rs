@@ -5,12 +5,15 @@
 //! has returned, [`Custody::commit`] makes it so. When it failed, every batch is again as it was: [`Custody::undo`] leaves
 //! the guest what it held before, [`Custody::rollback`] leaves it nothing, since it is gone.
 
+mod load;
 mod shelf;
 
 use hashbrown::HashMap;
 use wasmtime::{Result, bail, component::Resource};
 
 use super::bindings::imported::batches::Batch as Handle;
+pub(super) use load::HeldExceeded;
+use load::{Load, Memory};
 use shelf::{Held, Shelf};
 
 use crate::pipeline::{Batch, batch::Saved};
@@ -27,8 +30,6 @@ pub enum Logs {}
 const BATCH_LIMIT: usize = 10_000;
 /// What one call may bring into batches, in encoded bytes: they are in the host's memory, not in the guest's.
 const BROUGHT_LIMIT_BYTES: usize = 256 << 20;
-
-#[derive(Default)]
 pub(super) struct Custody {
     held: Shelf,
     /// What batches were before this call changed them, or took them away; by their numbers.
@@ -41,6 +42,9 @@ pub(super) struct Custody {
     /// What has come in the call that is under way.
     came: Vec<u32>,
     brought_bytes: usize,
+    load: Load,
+    /// Batches were merged in the call that is under way.
+    merged: bool,
     /// How many items the guest let go of without saying so.
     items_forgotten: usize,
 }
@@ -87,6 +91,23 @@ impl Passed {
 }
 
 impl Custody {
+    /// Of a guest that may have the host hold so much, from call to call and, beyond that, in one call.
+    pub(super) fn new(limit_bytes: usize) -> Custody {
+        Custody {
+            held: Shelf::default(),
+            before: HashMap::new(),
+            emitted: Vec::new(),
+            discarded: Vec::new(),
+            forgotten: Vec::new(),
+            lent: Vec::new(),
+            came: Vec::new(),
+            brought_bytes: 0,
+            load: Load::new(limit_bytes),
+            merged: false,
+            items_forgotten: 0,
+        }
+    }
+
     /// Gives the guest a batch. Before the call begins, so that taking the call back returns it.
     pub(super) fn lend(&mut self, batch: Batch) -> Handle {
         let signal = batch.data.signal();
@@ -113,8 +134,11 @@ impl Custody {
     }
 
     /// Whether the guest is to be given no more batches until it has let go of some.
-    pub(super) fn is_full(&self, limit_bytes: usize) -> bool {
-        self.held.len() >= BATCH_LIMIT || self.held.len_bytes() >= limit_bytes
+    pub(super) fn is_full(&self) -> bool {
+        let limit_bytes = self.load.limit_bytes();
+        // Counted without what batches share only where it matters.
+        self.held.len() >= BATCH_LIMIT
+            || (self.held.weight_bytes() >= limit_bytes && self.held.shared_bytes() >= limit_bytes)
     }
 
     /// How many items the guest let go of without saying so, since this was last asked.
@@ -132,12 +156,13 @@ impl Custody {
                 None => bail!("there is no batch {number}"),
             }
         }
+        self.check_merged(&returned)?;
         let mut passed = Passed { onward: std::mem::take(&mut self.emitted), ..Passed::default() };
         passed
             .onward
             .extend(returned.iter().filter_map(|batch| Some(self.held.remove(number(batch))?.batch)));
         self.lent.clear();
-        self.brought_bytes = 0;
+        self.end_call();
         // Only these can be other than they were: a guest may hold many that a call does not touch.
         for number in self.came.drain(..).chain(self.before.drain().map(|(number, _)| number)) {
             let Some(held) = self.held.measure(number) else { continue };
@@ -206,8 +231,14 @@ impl Custody {
         restored.0.extend(self.before.drain().map(|(number, saved)| (number, saved.restore())));
         made.into_iter().for_each(Batch::forget);
         self.came.clear();
-        self.brought_bytes = 0;
+        self.end_call();
         restored
+    }
+
+    fn end_call(&mut self) {
+        self.brought_bytes = 0;
+        self.merged = false;
+        self.load.end_call();
     }
 }
 
@@ -263,6 +294,46 @@ impl Custody {
         self.brought_bytes <= BROUGHT_LIMIT_BYTES
     }
 
+    /// After batch `number` was changed or made: whether the call makes the host hold too much.
+    pub(super) fn charge(&mut self, number: u32) -> Result<()> {
+        let Some(held) = self.held.get(number) else { return Ok(()) };
+        if self.load.add(&held.batch) {
+            let grown_bytes = self.grown_bytes();
+            self.load.counted(grown_bytes)?;
+        }
+        Ok(())
+    }
+
+    /// What the call under way has made the host hold, beyond what was there before.
+    fn grown_bytes(&self) -> usize {
+        let mut memory = Memory::default();
+        let is_of_call = |number: &u32, held: &Held| held.new || self.before.contains_key(number);
+        self.before.values().for_each(|saved| memory.know(saved.data()));
+        for (_, held) in self.held.iter().filter(|(number, held)| !is_of_call(number, held)) {
+            memory.know(&held.batch.data);
+        }
+        let kept = self.held.iter().filter(|(number, held)| is_of_call(number, held));
+        let let_go = [&self.emitted, &self.discarded, &self.forgotten].into_iter().flatten();
+        for batch in kept.map(|(_, held)| &held.batch).chain(let_go) {
+            memory.count(batch);
+        }
+        memory.bytes()
+    }
+
+    /// Spans that are merged out of order repeat their resources and scopes when they are encoded: these bytes are held by
+    /// whoever encodes them.
+    fn check_merged(&self, returned: &[Handle]) -> Result<()> {
+        if !self.merged {
+            return Ok(());
+        }
+        let numbers = returned.iter().map(number).chain(self.came.iter().copied());
+        let held = numbers.chain(self.before.keys().copied()).filter_map(|number| self.held.get(number));
+        for batch in held.map(|held| &held.batch).chain(&self.emitted) {
+            self.load.check(batch.data.encoded_len().saturating_sub(load::weight_bytes(batch)))?;
+        }
+        Ok(())
+    }
+
     /// A batch that was made of another.
     pub(super) fn add(&mut self, of: u32, batch: Batch) -> u32 {
         let look = self.held.get(of).is_some_and(|held| held.look);
@@ -304,6 +375,14 @@ impl Custody {
             }
         }
         Ok(())
+    }
+
+    /// Appends the other batch, which is gone.
+    pub(super) fn merge(&mut self, number: u32, other: u32) -> Result<()> {
+        let other = self.take(other)?;
+        self.edit(number)?.merge(other);
+        self.merged = true;
+        self.charge(number)
     }
 
     fn put(&mut self, batch: Batch, new: bool, look: bool) -> u32 {

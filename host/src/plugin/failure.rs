@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::{Error, Trap, WasmBacktrace};
 
-use super::{bindings::imported::types, limits::MemoryExceeded};
+use super::{bindings::imported::types, custody::HeldExceeded, limits::MemoryExceeded};
 
 /// A call that a guest did not finish as it should. It cost that call, and the guest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum CallErrorKind {
     Trap,
     /// `limits.call_timeout` passed.
     Overrun,
-    /// It wanted more memory than `limits.memory_mib`.
+    /// It wanted more memory than `limits.memory_mib`, or made the host hold more than `limits.held_mib`.
     Memory,
     /// It answered something that is no answer.
     WrongAnswer,
@@ -78,6 +78,8 @@ impl CallError {
             (CallErrorKind::Overrun, overrun.to_string())
         } else if let Some(memory) = error.downcast_ref::<MemoryExceeded>() {
             (CallErrorKind::Memory, memory.to_string())
+        } else if let Some(held) = error.downcast_ref::<HeldExceeded>() {
+            (CallErrorKind::Memory, held.to_string())
         } else if let Some(trap) = error.downcast_ref::<Trap>() {
             (CallErrorKind::Trap, trap.to_string())
         } else {

@@ -41,7 +41,7 @@ impl Guest {
         table.set_max_capacity(TABLE_LIMIT);
         let deadline = Deadline::new();
         Guest {
-            custody: Custody::default(),
+            custody: Custody::new(component.limits.held_bytes),
             limits: GuestLimits::new(&component.limits),
             log: component.log.clone(),
             metrics: component.metrics.clone(),

@@ -40,7 +40,6 @@ pub(super) struct Instance {
     functions: Box<Functions>,
     deadline: Deadline,
     call_timeout: Duration,
-    held_bytes: usize,
     pub(super) calls: u64,
     pub(super) born: Instant,
     /// In calls, since this was last asked.
@@ -90,7 +89,6 @@ impl Instance {
             functions,
             deadline,
             call_timeout,
-            held_bytes: shared.limits.held_bytes,
             calls: 0,
             born,
             busy: Duration::ZERO,
@@ -138,7 +136,7 @@ impl Instance {
         let Functions { processing, connecting, .. } = &*self.functions;
         let (processing, connecting) = (processing.clone(), connecting.clone());
         let custody = &mut self.store.data_mut().custody;
-        if custody.is_full(self.held_bytes) {
+        if custody.is_full() {
             let full = "it holds as many batches as it may (`limits.held_mib`)";
             let kind = CallErrorKind::Failed { retryable: true };
             return Err(Undone::holding(CallError::new(kind, full), vec![batch]));

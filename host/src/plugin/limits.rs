@@ -14,7 +14,7 @@ pub struct Limits {
     /// How many guests may run at a time.
     pub instances: NonZeroUsize,
     pub table_elements: usize,
-    /// Of batches that a guest holds from call to call, encoded.
+    /// Of batches that a guest holds from call to call; and, beyond that, what one call may make the host hold.
     pub held_bytes: usize,
     /// A guest is replaced after so many calls.
     pub max_calls: u64,

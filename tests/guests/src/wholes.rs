@@ -2,7 +2,10 @@
 
 use crate::{
     Batch, Processed,
-    spanloom::plugin::{output, spans::SpanBatch},
+    spanloom::plugin::{
+        output,
+        spans::{SpanBatch, Value},
+    },
 };
 
 /// Retains, splits, partitions and merges; every span that it does not take out must go on, once. It takes out each span in
@@ -37,4 +40,31 @@ pub(crate) fn return_many_empty(spans: SpanBatch) -> Processed {
     let mut batches: Vec<Batch> = (0..1000).map(|_| Batch::Spans(spans.split_off(u32::MAX))).collect();
     batches.push(Batch::Spans(spans));
     Ok(batches)
+}
+
+/// Takes its batch apart in the middle and puts it together again, for ever.
+pub(crate) fn halve_for_ever(spans: SpanBatch) -> Processed {
+    loop {
+        spans.merge(spans.split_off(spans.len() / 2));
+    }
+}
+
+/// Takes its batch apart by rows and puts it together again, for ever.
+pub(crate) fn partition_for_ever(spans: SpanBatch) -> Processed {
+    let parts: Vec<u32> = (0..spans.len()).map(|row| row % 3).collect();
+    loop {
+        for part in spans.partition(&parts).expect("an entry a span") {
+            spans.merge(part);
+        }
+    }
+}
+
+/// Has the host hold a megabyte more with each turn.
+pub(crate) fn grow_for_ever(spans: SpanBatch) -> Processed {
+    let value = Value::Bytes(vec![7; 1 << 20]);
+    for turn in 0.. {
+        let row = turn % spans.len();
+        spans.set(row, &format!("huge {turn}"), &value).expect("an edit as it should be");
+    }
+    crate::one(spans)
 }

@@ -10,7 +10,12 @@ const LIMIT_BYTES: u64 = 300 << 20;
 
 /// Sends ten spans to a plugin that may run for a second; whatever becomes of it, they go on once.
 async fn check(task: &str) -> Option<Remains> {
-    let plugin = "on_failure: pass, limits: {call_timeout: 1s, instances: 1}";
+    check_within(task, "").await
+}
+
+/// The same with more `limits`.
+async fn check_within(task: &str, limits: &str) -> Option<Remains> {
+    let plugin = &format!("on_failure: pass, limits: {{call_timeout: 1s, instances: 1{limits}}}");
     let guests = Guests::start(Setup { guest: "processor", task, plugin, ..Setup::default() }).await?;
     let before = guests.spanloom.peak_rss_bytes().unwrap_or_default();
     guests.send(0, 10).await.unwrap_or_else(|status| panic!("{task}: {status:?}"));
@@ -94,4 +99,25 @@ async fn a_plugin_that_edits_for_ever_is_stopped() {
 #[tokio::test]
 async fn a_memory_bomb_costs_no_more_than_its_limit() {
     check("bomb-memory").await;
+}
+
+/// What is merged again was one batch before: the host has no more of it than it had.
+#[tokio::test]
+async fn a_plugin_that_takes_its_batch_apart_for_ever_does_not_grow_the_host() {
+    for task in ["halve-for-ever", "partition-for-ever"] {
+        let Some(remains) = check(task).await else { return };
+        assert_eq!(
+            remains.metric("spanloom_plugin_calls", &["outcome=\"overrun\""]),
+            2.0,
+            "{}",
+            remains.output
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_has_the_host_hold_ever_more_is_stopped() {
+    let Some(remains) = check_within("grow-for-ever", ", held_mib: 32").await else { return };
+    assert_eq!(remains.metric("spanloom_plugin_calls", &["outcome=\"memory\""]), 2.0, "{}", remains.output);
+    assert!(remains.output.contains("may 32 MiB (`limits.held_mib`)"), "{}", remains.output);
 }

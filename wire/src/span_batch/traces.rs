@@ -13,7 +13,7 @@ const ERROR: i32 = 2;
 /// The traces that the spans of a batch belong to. Rows are traces, in the order in which their first spans lie.
 ///
 /// It shares the batch's bytes and index, as they were when it was made.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Traces {
     spans: SpanBatch,
     ids: Vec<[u8; 16]>,

@@ -18,8 +18,9 @@ pub struct LimitsConfig {
     pub instances: u32,
     /// Of each table of an instance. 1 to 100,000.
     pub table_elements: u32,
-    /// Of batches that one instance holds from call to call, which are in the host's memory: it is given no more until it has
-    /// passed some on. 1 to 65,536.
+    /// Of batches that one instance holds from call to call, which are in the host's memory, their indexes included: it is given
+    /// no more until it has passed some on. What one call makes the host hold beyond that is bounded by the same; a call that
+    /// goes further is ended. 1 to 65,536.
     pub held_mib: u32,
     /// After so many calls an instance is replaced. 0: never.
     pub max_calls: u64,

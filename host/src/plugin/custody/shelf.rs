@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 
+use super::load::{Memory, weight_bytes};
 use crate::pipeline::Batch;
 
 /// A number is not given a second time before all others were: languages that collect garbage let go of theirs late.
@@ -9,7 +10,7 @@ use crate::pipeline::Batch;
 pub(super) struct Shelf {
     batches: HashMap<u32, Entry>,
     next: u32,
-    len_bytes: usize,
+    weight_bytes: usize,
 }
 
 pub(super) struct Held {
@@ -23,7 +24,7 @@ pub(super) struct Held {
 struct Entry {
     held: Held,
     /// When it was last [measured](Shelf::measure).
-    len_bytes: usize,
+    weight_bytes: usize,
 }
 
 impl Shelf {
@@ -31,9 +32,17 @@ impl Shelf {
         self.batches.len()
     }
 
-    /// Of all batches, encoded, as they were last measured. It is kept, since every call asks, and there may be thousands.
-    pub(super) fn len_bytes(&self) -> usize {
-        self.len_bytes
+    /// What each batch keeps alive, added up, as it was last measured: what several share counts several times. It is kept,
+    /// since every call asks, and there may be thousands of batches.
+    pub(super) fn weight_bytes(&self) -> usize {
+        self.weight_bytes
+    }
+
+    /// What all batches keep alive together.
+    pub(super) fn shared_bytes(&self) -> usize {
+        let mut memory = Memory::default();
+        self.batches.values().for_each(|entry| memory.count(&entry.held.batch));
+        memory.bytes()
     }
 
     pub(super) fn put(&mut self, held: Held) -> u32 {
@@ -42,13 +51,13 @@ impl Shelf {
         }
         let number = self.next;
         self.next = self.next.wrapping_add(1);
-        self.batches.insert(number, Entry { held, len_bytes: 0 });
+        self.batches.insert(number, Entry { held, weight_bytes: 0 });
         number
     }
 
     /// Under the number that it had; it is measured.
     pub(super) fn put_back(&mut self, number: u32, held: Held) {
-        self.batches.insert(number, Entry { held, len_bytes: 0 });
+        self.batches.insert(number, Entry { held, weight_bytes: 0 });
         self.measure(number);
     }
 
@@ -63,15 +72,15 @@ impl Shelf {
     /// Adds the batch to what all have, as it is now.
     pub(super) fn measure(&mut self, number: u32) -> Option<&mut Held> {
         let entry = self.batches.get_mut(&number)?;
-        self.len_bytes -= entry.len_bytes;
-        entry.len_bytes = entry.held.batch.data.encoded_len();
-        self.len_bytes += entry.len_bytes;
+        self.weight_bytes -= entry.weight_bytes;
+        entry.weight_bytes = weight_bytes(&entry.held.batch);
+        self.weight_bytes += entry.weight_bytes;
         Some(&mut entry.held)
     }
 
     pub(super) fn remove(&mut self, number: u32) -> Option<Held> {
         let entry = self.batches.remove(&number)?;
-        self.len_bytes -= entry.len_bytes;
+        self.weight_bytes -= entry.weight_bytes;
         Some(entry.held)
     }
 
@@ -85,7 +94,7 @@ impl Shelf {
     }
 
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = (u32, Held)> + use<> {
-        self.len_bytes = 0;
+        self.weight_bytes = 0;
         std::mem::take(&mut self.batches).into_iter().map(|(number, entry)| (number, entry.held))
     }
 }

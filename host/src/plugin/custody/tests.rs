@@ -178,12 +178,12 @@ impl Scene {
         let balance = self.account.balance();
         assert!(balance.holds(), "{balance:?}");
         assert_eq!(balance.in_flight, self.items_held(), "{balance:?}");
-        let mut len_bytes = 0;
+        let mut weight_bytes = 0;
         for (_, held) in self.guest.custody.held.iter() {
             assert_eq!(held.batch.owed(), held.batch.items());
-            len_bytes += held.batch.data.encoded_len();
+            weight_bytes += load::weight_bytes(&held.batch);
         }
-        assert_eq!(self.guest.custody.held.len_bytes(), len_bytes);
+        assert_eq!(self.guest.custody.held.weight_bytes(), weight_bytes);
     }
 
     /// Makes the call; what a failed one gave back is dropped, as if nobody would have it.
@@ -275,10 +275,38 @@ fn batches_and_bytes_that_a_guest_has_the_host_hold_are_bounded() {
     let made =
         (0..BATCH_LIMIT + 1).take_while(|_| scene.guest.split_off(Resource::new_borrow(lent), 0).is_ok());
     assert_eq!(made.count(), BATCH_LIMIT - 1);
-    assert!(scene.guest.custody.is_full(usize::MAX));
+    assert!(scene.guest.custody.is_full());
     assert!(scene.guest.custody.brings(BROUGHT_LIMIT_BYTES));
     assert!(!scene.guest.custody.brings(1));
     let back = scene.guest.custody.rollback();
     assert_eq!((back.own.len(), back.held.len()), (1, 0));
+    back.own.into_iter().for_each(Batch::delivered);
+}
+
+/// Taking a batch apart and putting it together again has the host hold no more; adding to it does.
+#[test]
+fn what_a_call_makes_the_host_hold_is_bounded() {
+    let limits = LimitsConfig { held_mib: 8, ..LimitsConfig::default() };
+    let shared = Shared::of_nobody("guest", "guest", &Limits::from(&limits)).unwrap();
+    let mut scene = Scene::new(&shared);
+    let batch = scene.batch(40_000);
+    let lent = number(&scene.guest.custody.lend(batch));
+    let borrowed = || Resource::new_borrow(lent);
+    for _ in 0..100 {
+        let rest = scene.guest.split_off(borrowed(), 20_000).unwrap();
+        scene.guest.custody.merge(lent, rest.rep()).unwrap();
+    }
+    let mut turns = 0;
+    let held = std::iter::repeat_with(|| {
+        turns += 1;
+        let part = scene.guest.split_off(borrowed(), 39_999)?;
+        let value = Value::Bytes(vec![7; 100_000]);
+        scene.guest.set(Resource::new_borrow(part.rep()), 0, format!("huge {turns}"), value)?.unwrap();
+        scene.guest.custody.merge(lent, part.rep())
+    });
+    let error = held.take(200).find_map(Result::err).expect("a limit");
+    assert!(error.to_string().contains("may 8 MiB (`limits.held_mib`)"), "{error}");
+    let back = scene.guest.custody.rollback();
+    assert_eq!(back.own.iter().map(Batch::items).sum::<usize>(), 40_000);
     back.own.into_iter().for_each(Batch::delivered);
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use wasmtime::{
-    Result,
+    Result, bail,
     component::{Linker, Resource},
 };
 use wire::Signal;
@@ -11,7 +11,11 @@ use crate::plugin::{
     bindings::imported::{batches, spans::EditError},
     custody::{Custody, Logs, Metrics, Spans},
     guest::Guest,
+    runtime::MEMORY_LIMIT_BYTES,
 };
+
+/// The longest request that a guest can be given whole: none could have more in its memory.
+const OTLP_LIMIT_BYTES: usize = MEMORY_LIMIT_BYTES;
 
 impl batches::Host for Guest {}
 
@@ -85,7 +89,14 @@ impl Custody {
 
     /// One request. A copy only of what did not come in one piece.
     pub(super) fn otlp(&self, number: u32) -> Result<Bytes> {
-        let chunks = self.data(number)?.chunks();
+        let data = self.data(number)?;
+        let len_bytes = data.encoded_len();
+        if len_bytes > OTLP_LIMIT_BYTES {
+            bail!(
+                "batch {number} has {len_bytes} bytes when it is encoded, which is more than a guest can have"
+            );
+        }
+        let chunks = data.chunks();
         Ok(match chunks.as_slice() {
             [whole] => whole.clone(),
             chunks => chunks.concat().into(),
@@ -101,6 +112,7 @@ impl Custody {
         Ok(match self.bring(signal, otlp) {
             Ok(data) => {
                 self.edit(number)?.data = data;
+                self.charge(number)?;
                 Ok(())
             }
             Err(error) => Err(error),
@@ -110,7 +122,11 @@ impl Custody {
     /// A batch that was not there before.
     pub(super) fn make(&mut self, signal: Signal, otlp: Vec<u8>) -> Result<Result<u32, EditError>> {
         self.check_room()?;
-        Ok(self.bring(signal, otlp).map(|data| self.own(data)))
+        let made = self.bring(signal, otlp).map(|data| self.own(data));
+        if let Ok(number) = &made {
+            self.charge(*number)?;
+        }
+        Ok(made)
     }
 
     fn bring(&mut self, signal: Signal, otlp: Vec<u8>) -> Result<wire::Batch, EditError> {
@@ -131,12 +147,9 @@ impl Custody {
             let data = batch.data.split_off_items(count);
             batch.derive(data)
         };
-        Ok(self.add(number, part))
-    }
-
-    pub(super) fn merge(&mut self, number: u32, other: u32) -> Result<()> {
-        let other = self.take(other)?;
-        self.edit(number)?.merge(other);
-        Ok(())
+        let part = self.add(number, part);
+        self.charge(number)?;
+        self.charge(part)?;
+        Ok(part)
     }
 }

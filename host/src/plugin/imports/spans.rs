@@ -240,8 +240,13 @@ impl spans::HostSpanBatch for Guest {
         let whole = self.custody.edit(batch.rep())?;
         whole.data = wire::Batch::empty(wire::Signal::Traces);
         let made: Vec<Batch> = made.into_iter().map(|part| whole.derive(wire::Batch::Spans(part))).collect();
-        let handles = made.into_iter().map(|part| Resource::new_own(self.custody.add(batch.rep(), part)));
-        Ok(Ok(handles.collect()))
+        let mut handles = Vec::with_capacity(made.len());
+        for part in made {
+            let number = self.custody.add(batch.rep(), part);
+            handles.push(Resource::new_own(number));
+            self.custody.charge(number)?;
+        }
+        Ok(Ok(handles))
     }
 
     fn merge(&mut self, batch: Handle, other: Handle) -> Result<()> {
@@ -262,7 +267,9 @@ impl Guest {
     }
 
     fn edit(&mut self, batch: &Handle, edit: impl FnOnce(&mut SpanBatch) -> Result<(), EditError>) -> Edited {
-        Ok(edit(self.custody.edit_spans(batch.rep())?))
+        let edited = edit(self.custody.edit_spans(batch.rep())?);
+        self.custody.charge(batch.rep())?;
+        Ok(edited)
     }
 }
 
