@@ -44,6 +44,7 @@ pub mod store;
 mod tending;
 #[cfg(test)]
 pub(crate) mod testing;
+mod ticker;
 mod wasi;
 
 use std::sync::Arc;
@@ -115,7 +116,7 @@ impl Plugin {
         let card = Card::read(&file.bytes)?;
         let role = card.admit()?;
         let pre = runtime.compile(name, file).await.map_err(LoadError::Compile)?;
-        let exports = Exports::find(pre);
+        let exports = Exports::find(pre, runtime.ticker());
         let (description, emits) = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
         let (name, sha256) = (name.to_owned(), file.sha256);
         Ok(Arc::new(Plugin { name, role, card, description, emits, sha256, exports }))

@@ -10,7 +10,7 @@ use std::{
 
 use wasmtime::Result;
 
-use super::{failure::Overrun, runtime::TICK};
+use super::{failure::Overrun, ticker::TICK};
 
 /// In one call time stands still at most so long: a guest that only sends requests ends too.
 const STANDSTILL_LIMIT: Duration = Duration::from_secs(5 * 60);

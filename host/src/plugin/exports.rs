@@ -1,5 +1,7 @@
 //! What a plugin exports.
 
+use std::sync::Arc;
+
 use wasmtime::{
     Result, Store,
     component::{Instance, InstancePre},
@@ -8,12 +10,15 @@ use wasmtime::{
 use super::{
     bindings::exported::{self, connecting, processing, sampling},
     guest::Guest,
+    ticker::Ticker,
 };
 
 /// What a plugin exports, found once.
 #[derive(Clone)]
 pub(super) struct Exports {
     pub(super) pre: InstancePre<Guest>,
+    /// Of its engine.
+    pub(super) ticker: Arc<Ticker>,
     pub(super) processing: Option<processing::GuestIndices>,
     pub(super) sampling: Option<sampling::GuestIndices>,
     pub(super) exporting: Option<exported::exporting::GuestIndices>,
@@ -40,8 +45,9 @@ pub(super) struct Functions {
 
 impl Exports {
     /// Finds what there is. Which of it there must be is the card's to say.
-    pub(super) fn find(pre: InstancePre<Guest>) -> Exports {
+    pub(super) fn find(pre: InstancePre<Guest>, ticker: &Arc<Ticker>) -> Exports {
         Exports {
+            ticker: ticker.clone(),
             processing: processing::GuestIndices::new(&pre).ok(),
             sampling: sampling::GuestIndices::new(&pre).ok(),
             exporting: exported::exporting::GuestIndices::new(&pre).ok(),

@@ -30,6 +30,7 @@ use super::{
     failure::{CallError, CallErrorKind},
     guest::{Guest, Shared},
     imports::traces::TraceBatch,
+    ticker::Ticker,
 };
 use crate::pipeline::Batch;
 
@@ -38,6 +39,7 @@ pub(super) struct Instance {
     store: Store<Guest>,
     /// In a box, since the instance goes out of its slot and back with each call.
     functions: Box<Functions>,
+    ticker: Arc<Ticker>,
     deadline: Deadline,
     call_timeout: Duration,
     pub(super) calls: u64,
@@ -82,11 +84,12 @@ impl Instance {
         let deadline = store.data().deadline.clone();
         let born = Instant::now();
         deadline.start(born, call_timeout);
-        let instance = deadline.limit(pin!(exports.pre.instantiate_async(&mut store))).await?;
+        let instance = deadline.limit(pin!(exports.ticker.run(exports.pre.instantiate_async(&mut store)))).await?;
         let functions = Box::new(exports.load(&mut store, &instance)?);
         Ok(Instance {
             store,
             functions,
+            ticker: exports.ticker.clone(),
             deadline,
             call_timeout,
             calls: 0,
@@ -297,7 +300,8 @@ impl Instance {
         let begun = Instant::now();
         self.deadline.start(begun, self.call_timeout);
         self.store.set_epoch_deadline(1);
-        let outcome = self.deadline.limit(pin!(call(&mut self.store))).await;
+        let call = self.ticker.run(call(&mut self.store));
+        let outcome = self.deadline.limit(pin!(call)).await;
         self.idle_since = Instant::now();
         self.busy += self.idle_since - begun;
         outcome.map_err(|error| CallError::of(&error))

@@ -1,8 +1,9 @@
 //! What all plugins share: one engine, one linker, one clock that ends calls.
 
 use std::{
+    pin::pin,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use wasmtime::{
@@ -10,10 +11,7 @@ use wasmtime::{
     component::{InstancePre, Linker},
 };
 
-use super::{cache::Cache, compilers::Compilers, file::PluginFile, guest::Guest, imports};
-
-/// How often a running guest is asked whether it should yield or end.
-pub(super) const TICK: Duration = Duration::from_millis(5);
+use super::{cache::Cache, compilers::Compilers, file::PluginFile, guest::Guest, imports, ticker::Ticker};
 
 /// Guests of all plugins at a time.
 const INSTANCE_LIMIT: u32 = 1024;
@@ -21,6 +19,8 @@ const INSTANCE_LIMIT: u32 = 1024;
 pub(super) const MEMORY_LIMIT_BYTES: usize = 1 << 30;
 /// What guests leave behind is kept for others of the same version; of versions that are gone no more than this.
 const WARM_SLOTS: u32 = 2;
+/// A plugin that has been compiled for so long is mentioned.
+const SLOW: Duration = Duration::from_secs(10);
 /// A guest's stack.
 const STACK_BYTES: usize = 512 << 10;
 
@@ -33,6 +33,7 @@ struct Inner {
     linker: Linker<Guest>,
     cache: Cache,
     compilers: Compilers,
+    ticker: Arc<Ticker>,
 }
 
 impl Runtime {
@@ -43,8 +44,8 @@ impl Runtime {
         let engine = Engine::new(&config)?;
         let mut linker = Linker::new(&engine);
         imports::link(&mut linker)?;
-        tick(&engine)?;
-        Ok(Runtime(Arc::new(Inner { engine, linker, cache, compilers: Compilers::new()? })))
+        let ticker = Arc::new(Ticker::start(&engine)?);
+        Ok(Runtime(Arc::new(Inner { engine, linker, cache, compilers: Compilers::new()?, ticker })))
     }
 
     /// The runtime of this process, made when it is first asked for: an engine reserves address space by the terabyte.
@@ -57,11 +58,16 @@ impl Runtime {
         Ok(SHARED.get_or_init(|| runtime).clone())
     }
 
+    /// What ends calls of guests that run.
+    pub(super) fn ticker(&self) -> &Arc<Ticker> {
+        &self.0.ticker
+    }
+
     /// Compiles the component of the plugin of this name, unless that was done before, and links it. Compiling takes about
     /// 1.1 ms of CPU a KiB, on threads that may block, and a fifth of that where the version before was the same.
     pub(super) async fn compile(&self, name: &str, file: &PluginFile) -> Result<InstancePre<Guest>> {
         let (inner, bytes, sha256) = (self.0.clone(), file.bytes.clone(), file.sha256);
-        let name = name.to_owned();
+        let (name, told) = (name.to_owned(), name.to_owned());
         let compiling = tokio::task::spawn_blocking(move || {
             let compile = || inner.cache.compile(&inner.engine, &name, &bytes, sha256);
             let (component, unkept) = inner.compilers.compile(compile)?;
@@ -71,7 +77,9 @@ impl Runtime {
             }
             pre
         });
-        compiling.await.unwrap_or_else(|error| Err(wasmtime::format_err!("compiling ended: {error}")))
+        told_while_slow(&told, compiling)
+            .await
+            .unwrap_or_else(|error| Err(wasmtime::format_err!("compiling ended: {error}")))
     }
 }
 
@@ -103,15 +111,17 @@ fn config() -> Config {
     config
 }
 
-/// Moves the engine's epoch on until the engine is gone.
-fn tick(engine: &Engine) -> Result<()> {
-    let engine = engine.weak();
-    std::thread::Builder::new().name("plugin-epochs".into()).spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(TICK);
+/// What is compiled; each time that it has taken so long once more, the log says so.
+async fn told_while_slow<T>(plugin: &str, compiling: impl Future<Output = T>) -> T {
+    let mut compiling = pin!(compiling);
+    let begun = Instant::now();
+    loop {
+        match tokio::time::timeout(SLOW, compiling.as_mut()).await {
+            Ok(compiled) => return compiled,
+            Err(_) => {
+                let seconds = begun.elapsed().as_secs();
+                tracing::info!(plugin, seconds, "the plugin is still being compiled");
+            }
         }
-    })?;
-    Ok(())
+    }
 }
