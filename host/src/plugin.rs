@@ -29,6 +29,7 @@ mod imports;
 mod instance;
 mod limits;
 mod live;
+mod made_up;
 mod metrics;
 mod outside;
 mod pool;

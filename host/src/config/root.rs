@@ -118,6 +118,7 @@ impl Config {
         match ConfigError::from_findings(findings) {
             Ok(()) => {
                 warnings.extend(doubts);
+                warnings.extend(plugins.doubts(&config));
                 Ok(Opened { config, registry, plugins, warnings, files })
             }
             Err(error) => Err(error.after(warnings)),

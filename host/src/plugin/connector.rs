@@ -6,12 +6,11 @@ use futures::future::join_all;
 use wire::Signal;
 
 use super::{
-    CallError, CallErrorKind, Concurrency, OnFailure, Plugin, Role, StageSettings,
+    CallError, CallErrorKind, OnFailure, Plugin, Role, StageSettings,
     custody::Passed,
     instance::Undone,
     live::Live,
-    pool::{GuestUsage, Outcome, Place, Pool},
-    processor::split_by_trace,
+    pool::{GuestUsage, Outcome, Pool},
     see_through::see_through,
     stage,
     tending::{Settle, Tending},
@@ -75,28 +74,27 @@ impl Consumer for PluginConnector {
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let junction = self.junction.clone();
         let call = Box::pin(async move { junction.consume(batch).await });
-        see_through(&self.junction.pool.component, call).await
+        see_through(&self.junction.pool.component, call).await.unwrap_or(Ok(()))
     }
 }
 
 impl Junction {
+    /// Each part of the batch in the instance that its traces belong to.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let Some(_admission) = self.pool.admit() else {
+        let Some(route) = self.pool.route() else {
             return self.fall_back(batch, &Undone::holding(stage::left_alone(), Vec::new()));
         };
-        if self.pool.plugin().description.concurrency == Concurrency::Stateless {
-            return self.connect(Place::Any, batch).await;
-        }
-        let parts = split_by_trace(batch, self.pool.slots());
-        let calls = parts.into_iter().map(|(place, part)| self.connect(place, part));
-        gather(join_all(calls).await)
+        // The guest is given the data; what is owed for it stays here, and is settled by how the call ends.
+        let calls = route.share_out(batch).into_iter().map(async |(lane, part)| {
+            let data = Batch::owed_to_nobody(part.data.clone());
+            (lane, part, lane.pool.process(lane.place, data).await)
+        });
+        let outcomes = join_all(calls).await;
+        route.note(outcomes.iter().map(|(lane, _, outcome)| (*lane, outcome.error()))).await;
+        gather(join_all(outcomes.into_iter().map(|(_, part, outcome)| self.conclude(part, outcome))).await)
     }
 
-    /// The guest is given the data; what is owed for it stays here, and is settled by how the call ends.
-    async fn connect(&self, place: Place, batch: Batch) -> Result<(), Box<Refused>> {
-        let pool = self.pool.chosen();
-        let outcome = pool.process(place, Batch::owed_to_nobody(batch.data.clone())).await;
-        pool.note(outcome.error());
+    async fn conclude(&self, batch: Batch, outcome: Outcome) -> Result<(), Box<Refused>> {
         let Outcome { passed, undone, lost } = outcome;
         let settled = match &undone {
             None => {

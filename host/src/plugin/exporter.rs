@@ -2,6 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::join_all;
+use tokio_util::sync::CancellationToken;
+
 use super::{
     CallError, CallErrorKind, OnFailure, Plugin, Role, StageSettings,
     bindings::{
@@ -11,6 +14,7 @@ use super::{
     instance::Undone,
     live::Live,
     pool::{GuestUsage, Outcome, Pool},
+    see_through::see_through,
     tending::{Settle, Tending},
 };
 use crate::{
@@ -51,23 +55,17 @@ impl PluginExporter {
 
 #[async_trait::async_trait]
 impl Exporter for PluginExporter {
+    /// A call that has begun goes on if this future is dropped, at a timeout or a shutdown: with the call the guest and its
+    /// state would go. A shutdown waits for the guest when it flushes it.
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
-        let pool = self.pool.chosen();
-        let Some(_admission) = pool.admit() else {
-            let message = "the plugin has failed too often, and is left alone for a while".to_owned();
-            return Err(ExportError::Retryable { message, after: None });
-        };
-        let outcome = pool.export(data).await;
-        pool.note(outcome.as_ref().err().map(|undone| &undone.error));
-        match outcome {
-            Ok(Ok(())) => Ok(Exported::default()),
-            Ok(Err(GuestError::Whole(failure))) => Err(export_error(failure)),
-            Ok(Err(GuestError::Parts(parts))) => match failed_parts(parts, data) {
-                Ok(parts) => Err(ExportError::Partly(parts)),
-                Err(wrong) => Err(self.accident(&CallError::new(CallErrorKind::WrongAnswer, wrong))),
-            },
-            Err(Undone { error, .. }) => Err(self.accident(&error)),
-        }
+        let given_up = CancellationToken::new();
+        let _given_up_with_this = given_up.clone().drop_guard();
+        let (exporting, data) = (Exporting(self.pool.clone()), data.clone());
+        let call = Box::pin(async move { exporting.export(&data, &given_up).await });
+        see_through(&self.pool.component, call).await.unwrap_or_else(|| {
+            let message = "the call was given up".to_owned();
+            Err(ExportError::Retryable { message, after: None })
+        })
     }
 
     async fn shutdown(&self) {
@@ -84,18 +82,91 @@ impl PluginExporter {
     pub fn usage(&self) -> GuestUsage {
         self.pool.usage()
     }
+}
+
+/// The calls of one exporter.
+struct Exporting(Arc<Pool>);
+
+impl Exporting {
+    /// Each part of the batch by the instance that its traces belong to.
+    async fn export(
+        &self,
+        data: &wire::Batch,
+        given_up: &CancellationToken,
+    ) -> Result<Exported, ExportError> {
+        let Some(route) = self.0.route() else {
+            let message = "the plugin has failed too often, and is left alone for a while".to_owned();
+            return Err(ExportError::Retryable { message, after: None });
+        };
+        let parts = route.show(data).into_iter();
+        let calls = parts.map(async |(lane, data, rows)| {
+            let outcome = lane.pool.export(lane.place, &data, given_up).await;
+            (lane, data, rows, outcome)
+        });
+        let outcomes = join_all(calls).await;
+        let errors = outcomes.iter().map(|(lane, .., outcome)| (*lane, error_of(outcome)));
+        route.note(errors).await;
+        let mut failed = Vec::new();
+        for (_, data, rows, outcome) in outcomes {
+            let Err(error) = self.conclude(&data, outcome) else { continue };
+            match rows {
+                None => return Err(error),
+                Some(rows) => failed.extend(of_rows(error, &rows)),
+            }
+        }
+        if failed.is_empty() { Ok(Exported::default()) } else { Err(ExportError::Partly(failed)) }
+    }
+
+    fn conclude(
+        &self,
+        data: &wire::Batch,
+        outcome: Result<Result<(), GuestError>, Undone>,
+    ) -> Result<(), ExportError> {
+        match outcome {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(GuestError::Whole(failure))) => Err(export_error(failure)),
+            Ok(Err(GuestError::Parts(parts))) => match failed_parts(parts, data) {
+                Ok(parts) => Err(ExportError::Partly(parts)),
+                Err(wrong) => Err(self.accident(&CallError::new(CallErrorKind::WrongAnswer, wrong))),
+            },
+            Err(Undone { error, .. }) => Err(self.accident(&error)),
+        }
+    }
 
     fn accident(&self, error: &CallError) -> ExportError {
         let message = error.to_string();
-        let on_failure = self.pool.on_failure();
+        let on_failure = self.0.on_failure();
         let consequence = match on_failure {
             OnFailure::Drop => "the batch is dropped",
             OnFailure::Reject | OnFailure::Pass => "the batch is tried again",
         };
-        self.pool.metrics.report(&self.pool.plugin(), error, consequence);
+        self.0.metrics.report(&self.0.plugin(), error, consequence);
         match on_failure {
             OnFailure::Drop => ExportError::Permanent { message },
             OnFailure::Reject | OnFailure::Pass => ExportError::Retryable { message, after: None },
+        }
+    }
+}
+
+fn error_of(outcome: &Result<Result<(), GuestError>, Undone>) -> Option<&CallError> {
+    outcome.as_ref().err().map(|undone| &undone.error)
+}
+
+/// What went wrong with a part of a batch, by the rows that the part has there.
+fn of_rows(error: ExportError, rows: &[u32]) -> Vec<FailedPart> {
+    let whole = |message, retry| vec![FailedPart { rows: rows.to_vec(), message, retry }];
+    match error {
+        ExportError::Retryable { message, after } => whole(message, Retry::After(after)),
+        ExportError::Permanent { message } | ExportError::TooLarge { message } => {
+            whole(message, Retry::Never)
+        }
+        ExportError::Partly(parts) => {
+            let of_batch = |row: &u32| rows.get(*row as usize).copied();
+            let moved = |part: FailedPart| FailedPart {
+                rows: part.rows.iter().filter_map(of_batch).collect(),
+                ..part
+            };
+            parts.into_iter().map(moved).collect()
         }
     }
 }

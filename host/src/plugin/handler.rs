@@ -9,10 +9,14 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
+    CallError,
     bindings::exported::http_handler::{Header, Incoming, Outgoing},
     pool::Pool,
+    see_through::see_through,
+    stage,
 };
 use crate::{
     receiver::Running,
@@ -85,14 +89,29 @@ async fn answer(State(pool): State<Arc<Pool>>, request: Request) -> Response<Bod
         return response;
     }
     let is_head = *request.method() == Method::HEAD;
-    match pool.handle(incoming(&request)).await {
-        Ok(outgoing) => outgoing_response(outgoing, is_head)
+    let given_up = CancellationToken::new();
+    let _given_up_with_this = given_up.clone().drop_guard();
+    let (asked, incoming) = (pool.clone(), incoming(&request));
+    let call = Box::pin(async move { ask(&asked, incoming, &given_up).await });
+    match see_through(&pool.component, call).await {
+        Some(Ok(outgoing)) => outgoing_response(outgoing, is_head)
             .unwrap_or_else(|| plain(StatusCode::BAD_GATEWAY, "the plugin's answer is no HTTP\n")),
-        Err(undone) => {
-            pool.metrics.report(&pool.plugin(), &undone.error, "the request is answered with 500");
+        Some(Err(error)) if error.kind.is_accident() => {
+            pool.metrics.report(&pool.plugin(), &error, "the request is answered with 500");
             plain(StatusCode::INTERNAL_SERVER_ERROR, "the plugin could not answer\n")
         }
+        Some(Err(_)) => plain(StatusCode::SERVICE_UNAVAILABLE, "the plugin is left alone for a while\n"),
+        None => plain(StatusCode::INTERNAL_SERVER_ERROR, "the plugin could not answer\n"),
     }
+}
+
+/// A call that has begun goes on if whoever asks hangs up: with it the guest and its state would go.
+async fn ask(pool: &Pool, request: Incoming, given_up: &CancellationToken) -> Result<Outgoing, CallError> {
+    let route = pool.route().ok_or_else(stage::left_alone)?;
+    let lane = route.whole();
+    let answer = lane.pool.handle(lane.place, request, given_up).await.map_err(|undone| undone.error);
+    route.note([(lane, answer.as_ref().err())]).await;
+    answer
 }
 
 fn incoming(request: &Request) -> Incoming {

@@ -2,6 +2,7 @@
 
 mod candidate;
 mod replay;
+mod route;
 mod succession;
 mod upkeep;
 
@@ -13,21 +14,23 @@ use std::sync::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use futures::future::select_all;
 use tokio::sync::{MutexGuard, Notify};
+use tokio_util::sync::CancellationToken;
 
 use wire::Traces;
 
 pub(super) use candidate::Candidate;
 pub(super) use replay::Outcome;
+pub(super) use route::{Lane, Route};
 pub(super) use succession::Trial;
 
 use super::{
-    Plugin,
+    Concurrency, Plugin,
     bindings::exported::{
         exporting::ExportError,
         http_handler::{Incoming, Outgoing},
         sampling::Decision,
     },
-    breaker::{Admission, Breaker, Turn},
+    breaker::{Breaker, Suspicion, Turn},
     card::Role,
     config::OnFailure,
     failure::{CallError, CallErrorKind},
@@ -35,15 +38,18 @@ use super::{
     handler::Handler,
     imports::traces::TraceBatch,
     instance::{Instance, Undone},
+    made_up,
     metrics::PluginMetrics,
     tending::Settle,
 };
-use crate::pipeline::Batch;
+use crate::{pipeline::Batch, telemetry::throttle::Throttle};
 
 /// One component's instances, each in a slot that one call at a time uses.
 pub(super) struct Pool {
     pub(super) component: String,
     role: Role,
+    /// The same in every generation.
+    pub(super) concurrency: Concurrency,
     /// What runs: a call whose slot has an instance of another generation replaces that one first.
     current: ArcSwap<Generation>,
     /// That one's number, for a look at no cost.
@@ -60,7 +66,9 @@ pub(super) struct Pool {
     /// What answers HTTP for it, if anything does.
     pub(super) handler: tokio::sync::Mutex<Option<Handler>>,
     slots: Box<[tokio::sync::Mutex<Slot>]>,
-    breaker: Breaker,
+    breaker: Arc<Breaker>,
+    /// Of lines that say what an examination found.
+    examinations: Throttle,
     pub(super) metrics: PluginMetrics,
     /// What came of calls that nobody waits for.
     late: Mutex<Vec<Outcome>>,
@@ -97,6 +105,7 @@ impl Pool {
         Pool {
             component: component.to_owned(),
             role,
+            concurrency: first.plugin.description.concurrency,
             number: AtomicU64::new(first.number),
             made: AtomicU64::new(first.number),
             current: ArcSwap::from_pointee(first),
@@ -106,7 +115,8 @@ impl Pool {
             settle: OnceLock::new(),
             handler: tokio::sync::Mutex::default(),
             slots: (0..instances).map(|_| tokio::sync::Mutex::new(None)).collect(),
-            breaker: Breaker::default(),
+            breaker: Arc::default(),
+            examinations: Throttle::default(),
             metrics,
             late: Mutex::default(),
             wakes: Notify::new(),
@@ -160,9 +170,15 @@ impl Pool {
         }
     }
 
-    /// Shows a guest a batch, to send it.
-    pub(super) async fn export(&self, data: &wire::Batch) -> Result<Result<(), ExportError>, Undone> {
-        self.twice(data.items(), || {
+    /// Shows a guest a batch, to send it. Once a guest is free the call is made, `given_up` or not.
+    pub(super) async fn export(
+        &self,
+        place: Place,
+        data: &wire::Batch,
+        given_up: &CancellationToken,
+    ) -> Result<Result<(), ExportError>, Undone> {
+        let slot = self.lease_unless(given_up, place).await?;
+        self.twice(slot, data.items(), || {
             let data = data.clone();
             async move |guest: &mut Instance| guest.export(data).await
         })
@@ -170,19 +186,23 @@ impl Pool {
     }
 
     /// Asks a guest to decide on traces.
-    pub(super) async fn sample(&self, traces: &Arc<Traces>) -> Result<Vec<Decision>, Undone> {
+    pub(super) async fn sample(&self, place: Place, traces: &Arc<Traces>) -> Result<Vec<Decision>, Undone> {
         let spans = traces.span_counts().map(|spans| spans as usize).sum();
-        self.twice(spans, || {
+        self.twice(self.lease(place).await, spans, || {
             let traces = TraceBatch::new(traces.clone());
             async move |guest: &mut Instance| guest.sample(traces).await
         })
         .await
     }
 
-    /// Has a guest answer a request.
-    pub(super) async fn handle(&self, request: Incoming) -> Result<Outgoing, Undone> {
-        let mut slot = self.lease(Place::Any).await;
-        let slot = &mut slot;
+    /// Has a guest answer a request. Once a guest is free the call is made, `given_up` or not.
+    pub(super) async fn handle(
+        &self,
+        place: Place,
+        request: Incoming,
+        given_up: &CancellationToken,
+    ) -> Result<Outgoing, Undone> {
+        let slot = &mut self.lease_unless(given_up, place).await?;
         self.ready(slot).await.map_err(|error| Undone::holding(error, Vec::new()))?;
         match self.attempt(slot, 0, async |guest| guest.handle(request).await).await {
             Ok((answer, passed)) => {
@@ -199,11 +219,15 @@ impl Pool {
     }
 
     /// One call that is repeated on a fresh instance if it fails by accident.
-    async fn twice<T, C>(&self, items: usize, call: impl Fn() -> C) -> Result<T, Undone>
+    async fn twice<T, C>(
+        &self,
+        mut slot: MutexGuard<'_, Slot>,
+        items: usize,
+        call: impl Fn() -> C,
+    ) -> Result<T, Undone>
     where
         C: AsyncFnOnce(&mut Instance) -> Result<T, Undone>,
     {
-        let mut slot = self.lease(Place::Any).await;
         let slot = &mut slot;
         let not_started = |error| Undone::holding(error, Vec::new());
         self.ready(slot).await.map_err(not_started)?;
@@ -225,33 +249,53 @@ impl Pool {
         outcome
     }
 
-    /// Whether the plugin is to be called at all: while it keeps failing it is not. To be kept until the call has been
-    /// [noted](Pool::note).
-    pub(super) fn admit(&self) -> Option<Admission<'_>> {
-        self.breaker.admit()
+    /// Tells breaker and log how a batch fared.
+    async fn note(&self, error: Option<&CallError>) {
+        // One that would not have a batch works: other senders' may be welcome.
+        let turn = match error.filter(|error| error.kind.is_accident()) {
+            None => self.breaker.succeeded(),
+            Some(_) => self.breaker.failed(),
+        };
+        match turn {
+            Turn::None => {}
+            Turn::Closed => self.works_again(),
+            Turn::Suspected(suspicion) => Box::pin(self.examine(suspicion)).await,
+        }
     }
 
-    /// Tells breaker and log how a batch fared.
-    pub(super) fn note(&self, error: Option<&CallError>) {
+    /// Many batches in a row have failed, which may be all of one sender: made-up data tells whether the plugin fails on any.
+    async fn examine(&self, suspicion: Suspicion<'_>) {
         let (component, plugin) = (self.component.as_str(), self.metrics.plugin());
-        // One that would not have a batch works: other senders' may be welcome.
-        let accident = error.filter(|error| error.kind.is_accident());
-        match accident.map_or_else(|| self.breaker.succeeded(), |_| self.breaker.failed()) {
-            Turn::None => {}
-            Turn::Opened { wait } => {
-                self.metrics.breaker_open.set(1.0);
-                tracing::error!(
+        let generation = self.current.load_full();
+        let Err(error) = made_up::try_on(&generation).await else {
+            if suspicion.dismiss() {
+                self.works_again();
+            }
+            if let Some(withheld) = self.examinations.admit() {
+                tracing::warn!(
                     component,
                     plugin,
-                    ?wait,
-                    "the plugin keeps failing and is left alone for a while"
+                    withheld,
+                    "the plugin has failed on batches in a row, and works on made-up data: what is wrong is in the batches"
                 );
             }
-            Turn::Closed => {
-                self.metrics.breaker_open.set(0.0);
-                tracing::info!(component, plugin, "the plugin works again");
-            }
+            return;
+        };
+        if let Some(wait) = suspicion.confirm() {
+            self.metrics.breaker_open.set(1.0);
+            tracing::error!(
+                component,
+                plugin,
+                ?wait,
+                "the plugin keeps failing, on made-up data too, and is left alone for a while: {error}"
+            );
         }
+    }
+
+    fn works_again(&self) {
+        let (component, plugin) = (self.component.as_str(), self.metrics.plugin());
+        self.metrics.breaker_open.set(0.0);
+        tracing::info!(component, plugin, "the plugin works again");
     }
 
     /// A slot, for one call. Of those that are free the first, which is the warmest; where none is, who came first gets the next:
@@ -262,6 +306,18 @@ impl Pool {
             Some(slot) => slot,
             None => select_all(slots.iter().map(|slot| Box::pin(slot.lock()))).await.0,
         }
+    }
+
+    /// The same for a call that nobody may want any more when its turn comes.
+    async fn lease_unless(
+        &self,
+        given_up: &CancellationToken,
+        place: Place,
+    ) -> Result<MutexGuard<'_, Slot>, Undone> {
+        given_up.run_until_cancelled(self.lease(place)).await.ok_or_else(|| {
+            let error = CallError::new(CallErrorKind::Failed { retryable: true }, "given up before its turn");
+            Undone::holding(error, Vec::new())
+        })
     }
 
     /// One at least.

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::{
     Concurrency, Plugin, Role, StageSettings,
     live::Live,
-    pool::{GuestUsage, Outcome, Place},
+    pool::{GuestUsage, Lane, Outcome, Route},
     see_through::see_through,
     stage::Stage,
     tending::{Settle, Tending},
@@ -54,19 +54,12 @@ impl PluginProcessor {
 #[async_trait::async_trait]
 impl Consumer for PluginProcessor {
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let (takes, concurrency) = {
-            let description = &self.stage.pool.current().plugin.description;
-            (description.signals.contains(&batch.data.signal()), description.concurrency)
-        };
+        let takes = self.stage.pool.current().plugin.description.signals.contains(&batch.data.signal());
         if !takes {
             return self.stage.next.consume(batch).await;
         }
-        self.stage.learn(&batch);
-        let Some(_admission) = self.stage.pool.admit() else {
-            return Box::pin(self.stage.fall_back(Stage::left_alone(batch), true)).await;
-        };
-        if concurrency == Concurrency::Stateless {
-            return self.stage.process(Place::Any, batch).await;
+        if self.stage.pool.concurrency == Concurrency::Stateless {
+            return self.stage.process(batch).await;
         }
         // Its guests may hold batches of several senders: none of them may end a call by going away.
         let stage = self.stage.clone();
@@ -81,14 +74,43 @@ impl Consumer for PluginProcessor {
 }
 
 impl Stage {
-    async fn process(&self, place: Place, batch: Batch) -> Result<(), Box<Refused>> {
-        let pool = self.pool.chosen();
+    /// Each part of the batch in the instance that its traces belong to.
+    async fn process(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let Some(route) = self.pool.route() else {
+            return Box::pin(self.fall_back(Stage::left_alone(batch), true)).await;
+        };
+        let parts = route.share_out(batch);
+        match parts.into_inner() {
+            Ok([(lane, part)]) => {
+                let outcome = Stage::call(lane, part).await;
+                route.note([(lane, outcome.error())]).await;
+                self.conclude(outcome).await
+            }
+            Err(parts) => Box::pin(self.process_parts(&route, parts)).await,
+        }
+    }
+
+    async fn process_parts(
+        &self,
+        route: &Route<'_>,
+        parts: impl IntoIterator<Item = (Lane<'_>, Batch)>,
+    ) -> Result<(), Box<Refused>> {
+        let calls = parts.into_iter().map(async |(lane, part)| (lane, Stage::call(lane, part).await));
+        let outcomes = join_all(calls).await;
+        route.note(outcomes.iter().map(|(lane, outcome)| (*lane, outcome.error()))).await;
+        gather(join_all(outcomes.into_iter().map(|(_, outcome)| self.conclude(outcome))).await)
+    }
+
+    async fn call(Lane { pool, place }: Lane<'_>, batch: Batch) -> Outcome {
         let copies = pool.copies(&batch.data);
         let outcome = pool.process(place, batch).await;
-        pool.note(outcome.error());
         if let Some(copies) = copies {
             copies.compare(place, &outcome);
         }
+        outcome
+    }
+
+    async fn conclude(&self, outcome: Outcome) -> Result<(), Box<Refused>> {
         match outcome {
             Outcome { passed, undone: None, lost: None } if !passed.mixed => self.hand_on(passed).await,
             // Senders whose batches a guest held have had their answer: it can't go back to this one.
@@ -101,30 +123,4 @@ impl Stage {
             }
         }
     }
-
-    /// Each part of the batch in the instance that its traces belong to.
-    async fn process_by_trace(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let calls = split_by_trace(batch, self.pool.slots());
-        let calls = calls.into_iter().map(|(place, part)| self.process(place, part));
-        gather(join_all(calls).await)
-    }
-}
-
-/// The parts of a batch, each with the slot that its traces belong to.
-pub(super) fn split_by_trace(mut batch: Batch, slots: usize) -> Vec<(Place, Batch)> {
-    let parts = match &batch.data {
-        wire::Batch::Spans(spans) if slots > 1 => spans.split_by_trace(slots, slot_hash),
-        _ => return vec![(Place::Slot(0), batch)],
-    };
-    let parts = (parts.into_iter().enumerate())
-        .filter(|(_, part)| !part.is_empty())
-        .map(|(slot, part)| (Place::Slot(slot), batch.derive(wire::Batch::Spans(part))))
-        .collect();
-    batch.forget();
-    parts
-}
-
-/// Trace ids are random, or their last bytes are.
-fn slot_hash(trace_id: &[u8; 16]) -> u64 {
-    u128::from_be_bytes(*trace_id) as u64
 }

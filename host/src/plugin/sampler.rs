@@ -2,9 +2,17 @@
 
 use std::sync::Arc;
 
+use futures::future::join_all;
+
 use super::{
-    CallError, Plugin, Role, StageSettings, bindings::exported::sampling::Decision, instance::Undone,
-    live::Live, pool::GuestUsage, stage::Stage, tending::Tending,
+    CallError, Concurrency, Plugin, Role, StageSettings,
+    bindings::exported::sampling::Decision,
+    instance::Undone,
+    live::Live,
+    pool::{GuestUsage, Lane, Place},
+    see_through::see_through,
+    stage::Stage,
+    tending::Tending,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
@@ -13,8 +21,12 @@ use crate::{
 
 /// Shows the traces of each batch to a guest and hands on those that it keeps.
 pub struct PluginSampler {
-    stage: Arc<Stage>,
+    sampling: Arc<Sampling>,
     tending: Tending,
+}
+
+struct Sampling {
+    stage: Arc<Stage>,
     metrics: SamplerMetrics,
 }
 
@@ -51,11 +63,11 @@ impl PluginSampler {
         let stage = Arc::new(Stage::new(pool, next));
         let tending = Tending::start(&stage.pool, stage.clone()).await?;
         let metrics = SamplerMetrics::new(telemetry, &settings.component);
-        Ok(PluginSampler { stage, tending, metrics })
+        Ok(PluginSampler { sampling: Arc::new(Sampling { stage, metrics }), tending })
     }
 
     pub fn live(&self) -> Live {
-        self.stage.pool.live()
+        self.sampling.stage.pool.live()
     }
 
     /// Called when no batch will follow.
@@ -65,12 +77,13 @@ impl PluginSampler {
 
     /// What its guests use at this moment.
     pub fn usage(&self) -> GuestUsage {
-        self.stage.pool.usage()
+        self.sampling.stage.pool.usage()
     }
 
     /// What the plugin says of each trace, in their order; nothing becomes of them.
     pub async fn ask(&self, traces: &Arc<wire::Traces>) -> Result<Vec<SamplingDecision>, CallError> {
-        let decisions = self.stage.pool.sample(traces).await.map_err(|undone| undone.error)?;
+        let pool = &self.sampling.stage.pool;
+        let decisions = pool.sample(Place::Slot(0), traces).await.map_err(|undone| undone.error)?;
         Ok(decisions.into_iter().map(SamplingDecision::from).collect())
     }
 
@@ -106,42 +119,30 @@ impl PluginSampler {
     }
 }
 
-#[async_trait::async_trait]
-impl Consumer for PluginSampler {
-    async fn consume(&self, mut batch: Batch) -> Result<(), Box<Refused>> {
-        let wire::Batch::Spans(spans) = &batch.data else { return self.stage.next.consume(batch).await };
-        if batch.data.is_empty() {
-            return self.stage.next.consume(batch).await;
-        }
-        let pool = self.stage.pool.chosen();
-        let Some(_admission) = pool.admit() else {
-            return self.stage.fall_back(Stage::left_alone(batch), true).await;
+/// A batch, its traces, and what a guest says of them.
+struct Asked {
+    batch: Batch,
+    traces: Arc<wire::Traces>,
+    decisions: Result<Vec<Decision>, Undone>,
+}
+
+impl Asked {
+    /// `batch` holds spans.
+    async fn ask(Lane { pool, place }: Lane<'_>, batch: Batch) -> Asked {
+        let traces = match &batch.data {
+            wire::Batch::Spans(spans) => Arc::new(spans.traces()),
+            _ => Arc::default(),
         };
-        let traces = Arc::new(spans.traces());
         let copies = pool.copies(&batch.data);
-        let outcome = pool.sample(&traces).await;
-        pool.note(outcome.as_ref().err().map(|undone| &undone.error));
-        let decisions = match outcome {
-            Ok(decisions) => decisions,
-            Err(Undone { error, retry_after, .. }) => {
-                let undone = Undone { retry_after, ..Undone::holding(error, vec![batch]) };
-                return self.stage.fall_back(undone, true).await;
-            }
-        };
-        if let Some(copies) = copies {
-            copies.compare_decisions(traces.clone(), decisions.clone());
+        let decisions = pool.sample(place, &traces).await;
+        if let (Some(copies), Ok(decisions)) = (copies, &decisions) {
+            copies.compare_decisions(place, traces.clone(), decisions.clone());
         }
-        let sampled_out = self.decide(&mut batch, &traces, &decisions);
-        drop(traces);
-        if batch.items() > 0
-            && let Err(mut refused) = self.stage.next.consume(batch).await
-        {
-            // The sender will bring them again, and they will be sampled again.
-            sampled_out.into_iter().for_each(|part| refused.batch.join(part));
-            return Err(refused);
-        }
-        sampled_out.into_iter().for_each(Batch::sampled_out);
-        Ok(())
+        Asked { batch, traces, decisions }
+    }
+
+    fn error(&self) -> Option<&CallError> {
+        self.decisions.as_ref().err().map(|undone| &undone.error)
     }
 }
 

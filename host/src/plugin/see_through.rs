@@ -1,23 +1,23 @@
-//! Calls that go on when their sender goes away.
+//! Calls that go on when whoever waits for them goes away.
 
 use std::{pin::Pin, task::Poll};
 
-use crate::pipeline::Refused;
-
-/// The call's outcome. If this future is dropped the call goes on all the same, on a task of its own. Most calls wait for
-/// nothing, and are done before they need one.
-pub(super) async fn see_through<C>(component: &str, mut call: Pin<Box<C>>) -> Result<(), Box<Refused>>
+/// The call's outcome. If this future is dropped the call goes on all the same, on a task of its own: the guest that it runs in
+/// is not lost, and what comes of it is counted. Most calls wait for nothing, and are done before they need a task.
+///
+/// `None` if the call panicked; that is logged.
+pub(super) async fn see_through<C>(component: &str, mut call: Pin<Box<C>>) -> Option<C::Output>
 where
-    C: Future<Output = Result<(), Box<Refused>>> + Send + 'static,
+    C: Future<Output: Send + 'static> + Send + 'static,
 {
     if let Poll::Ready(outcome) = futures::poll!(call.as_mut()) {
-        return outcome;
+        return Some(outcome);
     }
     match tokio::spawn(call).await {
-        Ok(outcome) => outcome,
+        Ok(outcome) => Some(outcome),
         Err(error) => {
             tracing::error!(component, "a call was given up: {error}");
-            Ok(())
+            None
         }
     }
 }
@@ -36,7 +36,6 @@ mod tests {
         let call = Box::pin(async move {
             may_go.await.ok();
             done.send(()).ok();
-            Ok(())
         });
         let mut sender = Box::pin(see_through("batch", call));
         assert!(futures::poll!(sender.as_mut()).is_pending());

@@ -123,10 +123,10 @@ impl Copies {
     }
 
     /// What the version that runs decided.
-    pub(super) fn compare_decisions(self, traces: Arc<wire::Traces>, expected: Vec<Decision>) {
+    pub(super) fn compare_decisions(self, place: Place, traces: Arc<wire::Traces>, expected: Vec<Decision>) {
         tokio::spawn(async move {
             let Copies { shadow, room, .. } = self;
-            match shadow.pool.sample(&traces).await {
+            match shadow.pool.sample(place, &traces).await {
                 Ok(found) => shadow.note(difference::of_decisions(&expected, &found)),
                 Err(undone) => shadow.failed(&undone.error),
             }

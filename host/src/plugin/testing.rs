@@ -12,6 +12,8 @@ pub(crate) struct Guest {
     pub(crate) schema: &'static str,
     /// Whether it says that it cannot do without `http`.
     pub(crate) needs_http: bool,
+    /// In the order of the interface: stateless, by trace, single.
+    pub(crate) concurrency: u8,
     /// What becomes of it when it has processed so many batches, if it processes any.
     pub(crate) fails: Option<Fails>,
 }
@@ -27,7 +29,13 @@ pub(crate) enum Fails {
 
 impl Default for Guest {
     fn default() -> Guest {
-        Guest { role: "processing", schema: r#"{"type": "object"}"#, needs_http: false, fails: None }
+        Guest {
+            role: "processing",
+            schema: r#"{"type": "object"}"#,
+            needs_http: false,
+            concurrency: 0,
+            fails: None,
+        }
     }
 }
 
@@ -107,7 +115,7 @@ impl Guest {
                 (i32.store (i32.const 1024) (i32.const 0)) (i32.const 1024))"#
             }
         };
-        let grants = u32::from(self.needs_http);
+        let (grants, concurrency) = (u32::from(self.needs_http), self.concurrency);
         let schema_len = self.schema.len();
         let schema = self.schema.replace('\\', "\\5c").replace('"', "\\22").replace('\n', " ");
         let role = self.role;
@@ -144,7 +152,7 @@ impl Guest {
                 (i32.store (i32.const 280) (i32.const 1))
                 (i32.store (i32.const 284) (i32.const 4096)) (i32.store (i32.const 288) (i32.const {schema_len}))
                 (i32.store (i32.const 292) (i32.const 64)) (i32.store (i32.const 296) (i32.const 1))
-                (i32.store8 (i32.const 300) (i32.const 0))
+                (i32.store8 (i32.const 300) (i32.const {concurrency}))
                 (i32.store (i32.const 304) (i32.const 65)) (i32.store (i32.const 308) (i32.const {grants}))
                 (i32.const 256)))"#
         )

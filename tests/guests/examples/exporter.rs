@@ -50,6 +50,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     ("always-retryable", |_| Err(ExportError::Whole(come_again()))),
     ("always-permanent", |_| Err(ExportError::Whole(permanent()))),
     ("odd-ones-later", odd_ones_later),
+    ("slow-at-first", slow_at_first),
     ("keep-its-batch", keep_its_batch),
     ("use-its-last-batch", use_its_last_batch),
     ("emit-its-batch", |spans| {
@@ -109,6 +110,18 @@ fn odd_ones_later(spans: SpanBatch) -> Exported {
     // Neither in order nor in one piece.
     let again = again.into_iter().rev().map(|row| part(vec![row], come_again()));
     Err(ExportError::Parts(again.chain([part(gone, permanent())]).collect()))
+}
+
+/// Tells how many calls it has had; the first takes longer than anybody waits.
+fn slow_at_first(spans: SpanBatch) -> Exported {
+    CALLS.set(CALLS.get() + 1);
+    let begun = spanloom::plugin::clock::monotonic_nano();
+    while CALLS.get() == 1 && spanloom::plugin::clock::monotonic_nano() < begun + 1_500_000_000 {
+        core::hint::black_box(begun);
+    }
+    log::log(Level::Info, &format!("call number {}", CALLS.get()));
+    write(&spans, 0);
+    Ok(())
 }
 
 /// Keeps its batch, and lets go of the one of the call before.

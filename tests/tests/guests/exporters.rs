@@ -115,3 +115,20 @@ async fn a_batch_is_gone_when_its_call_is_over() {
         "the batch of the call before was there: {output}"
     );
 }
+
+/// The exporter's `timeout` passes in the middle of a call: the call ends as it may, the guest and what it knows stay, and the
+/// batch comes again. What waits for the guest meanwhile makes no calls of its own.
+#[tokio::test]
+async fn a_timeout_does_not_cost_an_exporter_its_guest() {
+    let exporter = "timeout: 300ms, retry_on_failure: {initial_interval: 20ms, max_interval: 100ms}, sending_queue: {num_consumers: 1}";
+    let plugin = "limits: {call_timeout: 30s}";
+    let setup = Setup { guest: "exporter", task: "slow-at-first", plugin, exporter, ..Setup::default() };
+    let Some(guests) = Guests::start(setup).await else { return };
+    guests.send(0, 10).await.expect("it waits in the queue");
+    let remains = guests.finish().await;
+    assert_eq!(remains.account, Account { received: 10, delivered: 10, ..Account::default() });
+    let calls: Vec<&str> = remains.output.lines().filter(|line| line.contains("call number ")).collect();
+    assert_eq!(calls.len(), 2, "{}", remains.output);
+    assert!(calls[0].contains("call number 1") && calls[1].contains("call number 2"), "{calls:?}");
+    assert_eq!(remains.metric("spanloom_plugin_calls", &["outcome=\"ok\""]), 2.0, "{}", remains.output);
+}

@@ -17,7 +17,7 @@ async fn open(config: &str) -> (Files, Result<Opened, ConfigError>) {
     let write = |name: &str, guest: Guest| guest.write(files.path(name).as_ref());
     write("redact.wasm", Guest { schema: SCHEMA, ..Guest::default() });
     write("keep.wasm", Guest { role: "sampling", ..Guest::default() });
-    write("send.wasm", Guest { role: "exporting", schema: SCHEMA, needs_http: true, fails: None });
+    write("send.wasm", Guest { role: "exporting", schema: SCHEMA, needs_http: true, ..Guest::default() });
     write("count.wasm", Guest { role: "connecting", ..Guest::default() });
     write("badschema.wasm", Guest { schema: r#"{"type": 5}"#, ..Guest::default() });
     let opened = Config::open(&[files.path("otel.yaml")], &[], &env, &registry()).await;
@@ -361,6 +361,23 @@ warning: no component is of the plugin `redact`
 1 | plugins: { redact: { path: redact.wasm } }
   |            ^^^^^^ it will not run"
     );
+}
+
+/// A processor that may be there to redact: what it fails on is let by. Samplers decide nothing then, which loses nothing.
+#[test]
+fn passing_by_a_processor_is_a_warning() {
+    let config = piped(
+        "plugins: { redact: { path: redact.wasm, on_failure: pass }, keep: { path: keep.wasm, on_failure: pass } }
+processors: { redact: , keep: }",
+        "redact, keep",
+    );
+    let (files, opened) = open(&config);
+    let warnings: Vec<String> =
+        opened.unwrap().warnings.iter().map(|it: &Finding| it.warning(false)).collect();
+    let warning = files.strip(&warnings.join("\n"));
+    assert_eq!(warnings.len(), 1, "{warning}");
+    assert!(warning.contains("warning: what the plugin `redact` fails on goes on unprocessed"), "{warning}");
+    assert!(warning.contains("write `reject` or `drop`"), "{warning}");
 }
 
 /// A config whose connector is a plugin with these keys.

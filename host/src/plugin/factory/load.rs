@@ -96,6 +96,24 @@ impl Plugins {
         }
     }
 
+    /// What may not be meant as it is written.
+    pub fn doubts(&self, config: &Config) -> Vec<Finding> {
+        let passing = self.types.iter().filter(|plugin| {
+            plugin.swap.is_some()
+                && plugin.plugin.role == Role::Processor
+                && plugin.on_failure == OnFailure::Pass
+        });
+        let finding = |plugin: &Arc<PluginType>| {
+            let name = &plugin.plugin.name;
+            let key = config.plugin_node(name)?.get("on_failure")?;
+            let message = format!("what the plugin `{name}` fails on goes on unprocessed");
+            let help = "a batch that it fails on, and every batch while it is left alone because it keeps failing, goes on as \
+                        it came; where it takes out secrets or personal data write `reject` or `drop`";
+            Some(key.finding(message).help(help))
+        };
+        passing.filter_map(finding).collect()
+    }
+
     /// Asks the plugins themselves what they say of their components' configs; those have passed the schemas.
     pub async fn try_configure(&self, config: &Config) -> Vec<Finding> {
         let mut findings = Vec::new();

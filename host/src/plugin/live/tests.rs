@@ -17,15 +17,19 @@ use crate::{
 };
 
 use super::*;
+use wire::Signal;
 
-/// What arrives behind the processor.
+/// What arrives behind the processor: how many items, and the trace of each span.
 #[derive(Default)]
-struct Sink(Mutex<usize>);
+struct Sink(Mutex<usize>, Mutex<Vec<[u8; 16]>>);
 
 #[async_trait::async_trait]
 impl Consumer for Sink {
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
         *self.0.lock().unwrap() += batch.items();
+        if let wire::Batch::Spans(spans) = &batch.data {
+            self.1.lock().unwrap().extend(spans.trace_ids());
+        }
         batch.forget();
         Ok(())
     }
@@ -77,7 +81,7 @@ impl Bench {
     async fn send(&self, batches: usize) -> (usize, usize) {
         let before = *self.sink.0.lock().unwrap();
         for _ in 0..batches {
-            let batch = Batch::owed_to_nobody(made_up(Signal::Traces).unwrap());
+            let batch = Batch::owed_to_nobody(made_up::batch(Signal::Traces).unwrap());
             self.processor.consume(batch).await.map_err(|refused| refused.failure.to_string()).unwrap();
         }
         (*self.sink.0.lock().unwrap() - before, batches * 2)
@@ -106,7 +110,7 @@ async fn a_new_generation_takes_over_between_two_batches_under_load() {
         tokio::spawn(async move {
             let mut batches = 0;
             while !stop.load(Ordering::Relaxed) {
-                let batch = Batch::owed_to_nobody(made_up(Signal::Traces).unwrap());
+                let batch = Batch::owed_to_nobody(made_up::batch(Signal::Traces).unwrap());
                 bench.processor.consume(batch).await.map_err(|refused| refused.failure.to_string()).unwrap();
                 batches += 1;
                 tokio::task::yield_now().await;
@@ -185,6 +189,34 @@ async fn a_canary_has_its_share_until_it_is_promoted() {
     assert!(!bench.live.has_canary());
     assert_eq!(bench.send(2).await, (4, 4));
     assert_eq!((bench.generation(), bench.live.running().figures.calls), (3, 2));
+}
+
+/// Where all spans of a trace are to meet they meet in one version: the canary, which swallows them, has the same traces of
+/// each batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_has_a_share_of_the_traces_where_the_plugin_goes_by_trace() {
+    let by_trace = |fails| Guest { concurrency: 1, fails, ..Guest::default() };
+    let bench = Bench::of(&by_trace(None)).await;
+    let next = bench.prepared(&by_trace(Some(Fails::Swallows(0)))).await.unwrap();
+    bench.live.admit_canary(next, 0.5, probation()).await.unwrap();
+    let spans: String = (1..=200)
+        .map(|id| format!(r#"{{"traceId": "{id:032x}", "spanId": "{id:016x}", "name": "a"}},"#))
+        .collect();
+    let json = format!(
+        r#"{{"resourceSpans": [{{"scopeSpans": [{{"spans": [{}]}}]}}]}}"#,
+        spans.trim_end_matches(',')
+    );
+    let otlp: bytes::Bytes = wire::json::from_json(Signal::Traces, json.as_bytes()).unwrap().into();
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let batch = Batch::owed_to_nobody(wire::Batch::decode(Signal::Traces, otlp.clone()).unwrap());
+        bench.processor.consume(batch).await.map_err(|refused| refused.failure.to_string()).unwrap();
+        let mut traces = std::mem::take(&mut *bench.sink.1.lock().unwrap());
+        traces.sort_unstable();
+        kept.push(traces);
+    }
+    assert!((50..150).contains(&kept[0].len()), "{} of 200", kept[0].len());
+    assert!(kept.iter().all(|traces| *traces == kept[0]), "one trace went to two versions");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,40 +32,21 @@ pub(in crate::plugin) struct Candidate {
 
 enum Part {
     Canary {
-        /// Of the calls, 0 to 1.
+        /// Of the batches, or of the traces, 0 to 1.
         share: f64,
-        calls: AtomicU64,
+        batches: AtomicU64,
     },
     Shadow(Arc<Shadow>),
 }
 
-/// The pool that a call goes to.
-pub(in crate::plugin) enum Chosen<'a> {
-    Main(&'a Pool),
-    Canary(Arc<Pool>),
-}
-
-impl std::ops::Deref for Chosen<'_> {
-    type Target = Pool;
-
-    fn deref(&self) -> &Pool {
-        match self {
-            Chosen::Main(pool) => pool,
-            Chosen::Canary(pool) => pool,
-        }
-    }
-}
-
 impl Pool {
-    /// Where the call that begins now goes. Asked once a batch.
-    pub(in crate::plugin) fn chosen(&self) -> Chosen<'_> {
-        if self.has_candidate.load(Relaxed)
-            && let Some(candidate) = &*self.candidate.load()
-            && candidate.is_next()
-        {
-            return Chosen::Canary(candidate.pool.clone());
+    /// A canary, if the batch that comes now is one of those that it has a share of: of the batches, or of the traces in each.
+    pub(super) fn next_canary(&self, by_trace: bool) -> Option<Arc<Candidate>> {
+        if !self.has_candidate.load(Relaxed) {
+            return None;
         }
-        Chosen::Main(self)
+        let candidate = self.candidate.load_full()?;
+        candidate.is_next(by_trace).then_some(candidate)
     }
 
     /// For a batch that is about to be given to the version that runs: what the shadow makes of it is compared with what that one
@@ -93,7 +74,7 @@ impl Pool {
         pool.trial.store(Some(Arc::new(trial)));
         let stop = CancellationToken::new();
         tokio::spawn(tending::tend(pool.clone(), settle, stop.clone()));
-        let part = Part::Canary { share, calls: AtomicU64::new(0) };
+        let part = Part::Canary { share, batches: AtomicU64::new(0) };
         self.set_candidate(Candidate { pool, part, stop });
     }
 
@@ -124,7 +105,7 @@ impl Pool {
         candidate.stop.cancel();
         let generation = candidate.pool.current.load_full();
         if let Part::Canary { .. } = candidate.part {
-            candidate.empty(settle).await;
+            empty(&candidate, settle).await;
         }
         Some(generation)
     }
@@ -141,29 +122,42 @@ impl Pool {
     }
 }
 
-impl Candidate {
-    /// Passes on what its guests hold, until no call can come any more.
-    async fn empty(&self, settle: &dyn Settle) {
-        for _ in 0..EMPTYING_LIMIT {
-            let is_last = Arc::strong_count(&self.pool) == 1;
-            let outcomes = self.pool.flush().await;
-            settle.settle(outcomes).await;
-            if is_last {
-                return;
-            }
-            tokio::time::sleep(EMPTYING_PAUSE).await;
+/// Passes on what a canary's guests hold, until no call can come any more.
+async fn empty(candidate: &Arc<Candidate>, settle: &dyn Settle) {
+    for _ in 0..EMPTYING_LIMIT {
+        // Each batch that goes there holds the candidate until its calls have ended.
+        let is_last = Arc::strong_count(candidate) == 1;
+        let outcomes = candidate.pool.flush().await;
+        settle.settle(outcomes).await;
+        if is_last {
+            return;
         }
-        tracing::warn!(
-            component = self.pool.component,
-            "calls to a canary that has ended are still under way"
-        );
+        tokio::time::sleep(EMPTYING_PAUSE).await;
+    }
+    let component = &candidate.pool.component;
+    tracing::warn!(component, "calls to a canary that has ended are still under way");
+}
+
+impl Candidate {
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
-    /// So that of every so many calls in a row it has its share.
-    fn is_next(&self) -> bool {
+    /// What a canary is given, 0 to 1.
+    pub(super) fn share(&self) -> f64 {
         match &self.part {
-            Part::Canary { share, calls } => {
-                let before = calls.fetch_add(1, Relaxed) as f64;
+            Part::Canary { share, .. } => *share,
+            Part::Shadow(_) => 0.0,
+        }
+    }
+
+    /// Whether it is given something of the next batch. Where whole batches are shared out, it has its share of every so many
+    /// in a row.
+    fn is_next(&self, by_trace: bool) -> bool {
+        match &self.part {
+            Part::Canary { .. } if by_trace => true,
+            Part::Canary { share, batches } => {
+                let before = batches.fetch_add(1, Relaxed) as f64;
                 ((before + 1.0) * share).floor() > (before * share).floor()
             }
             Part::Shadow(_) => false,
