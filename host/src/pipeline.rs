@@ -10,7 +10,9 @@ pub use batch::Batch;
 pub use ingest::Ingest;
 pub use metadata::Metadata;
 
-use crate::receipt::Failure;
+use std::sync::Arc;
+
+use crate::receipt::{Failure, ledger::Account};
 
 /// A stage that takes batches: a processor, a fan-out, a sending queue, an exporter.
 ///
@@ -19,6 +21,11 @@ use crate::receipt::Failure;
 pub trait Consumer: Send + Sync {
     /// Takes the batch over, or gives it back untouched with the reason. After `Ok` the stage settles every item.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>>;
+
+    /// The accounts of the destinations that it leads to; none if it does not know. What a stage makes itself is entered there.
+    fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
+        None
+    }
 }
 
 /// A batch that a stage would not take.

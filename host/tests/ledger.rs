@@ -13,7 +13,7 @@ use prost::Message;
 use spanloom::{
     pipeline::{
         Batch, Consumer, Ingest, Refused,
-        fan_out::FanOut,
+        fan_out::{self, FanOut},
         ingest::{Acknowledge, Entrance},
     },
     receipt::{
@@ -84,11 +84,15 @@ struct Rig {
 impl Rig {
     fn new(destinations: &[Destination]) -> Rig {
         let telemetry = Telemetry::new();
-        let accounts =
-            (0..destinations.len()).map(|n| telemetry.ledger.open("traces", &format!("to/{n}"))).collect();
-        let consumers =
-            destinations.iter().map(|destination| Arc::new(*destination) as Arc<dyn Consumer>).collect();
-        let entrance = Entrance { first: Arc::new(FanOut::new(consumers)), accounts, lead: None };
+        let ends = destinations.iter().enumerate().map(|(number, destination)| fan_out::Destination {
+            to: Arc::new(*destination),
+            account: telemetry.ledger.open("traces", &format!("to/{number}")),
+            lead: None,
+        });
+        // What is entered knows its accounts in another order than the destinations stand in.
+        let first = Arc::new(FanOut::new(ends.collect()));
+        let accounts = first.accounts().unwrap().iter().rev().cloned().collect();
+        let entrance = Entrance { first, accounts, lead: None };
         let ingest = Ingest::new("otlp", telemetry.clone(), [vec![entrance], Vec::new(), Vec::new()]);
         Rig { telemetry, ingest }
     }

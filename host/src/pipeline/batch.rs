@@ -179,28 +179,25 @@ impl Batch {
         (rest.items() > 0).then_some(rest)
     }
 
-    /// One batch for each of the `destinations`, in the order of the pipeline's accounts; the bytes are shared.
-    pub fn fan_out(mut self, destinations: usize) -> Vec<Batch> {
+    /// One batch for each destination, by the account that is settled there; the bytes are shared. What is owed to another
+    /// destination is abandoned.
+    pub fn fan_out<'a>(mut self, destinations: impl IntoIterator<Item = &'a Arc<Account>>) -> Vec<Batch> {
         let data = self.take_data();
         let shares = std::mem::take(&mut self.shares);
-        (0..destinations)
-            .map(|destination| Batch {
-                data: data.clone(),
-                shares: shares
-                    .iter()
-                    .filter_map(|share| {
-                        let account = share.accounts.get(destination)?.clone();
-                        Some(Share {
-                            items: share.items,
-                            receipt: share.receipt.clone(),
-                            watch: share.watch.clone(),
-                            accounts: [account].into(),
-                        })
-                    })
-                    .collect(),
-                metadata: self.metadata.clone(),
-            })
-            .collect()
+        let part = |account: &Arc<Account>| {
+            let is_its = |share: &&Share| share.accounts.iter().any(|known| Arc::ptr_eq(known, account));
+            let shares = shares.iter().filter(is_its).map(|share| Share {
+                items: share.items,
+                receipt: share.receipt.clone(),
+                watch: share.watch.clone(),
+                accounts: [account.clone()].into(),
+            });
+            Batch { data: data.clone(), shares: shares.collect(), metadata: self.metadata.clone() }
+        };
+        let (accounts, parts): (Vec<&Arc<Account>>, Vec<Batch>) =
+            destinations.into_iter().map(|account| (account, part(account))).unzip();
+        self.shares = without(&shares, &accounts);
+        parts
     }
 
     /// Takes over what the other batch is owed to. Undoes [`Batch::fan_out`] for one destination, and [`Batch::derive`].
@@ -356,6 +353,17 @@ impl Batch {
         let empty = wire::Batch::empty(self.data.signal());
         std::mem::replace(&mut self.data, empty)
     }
+}
+
+/// What of the shares is owed to none of these destinations.
+fn without(shares: &[Share], destinations: &[&Arc<Account>]) -> SmallVec<[Share; 1]> {
+    let is_left = |account: &&Arc<Account>| !destinations.iter().any(|known| Arc::ptr_eq(known, account));
+    let left = shares.iter().filter(|share| share.accounts.iter().any(|account| is_left(&account)));
+    left.map(|share| Share {
+        accounts: share.accounts.iter().filter(is_left).cloned().collect(),
+        ..share.clone()
+    })
+    .collect()
 }
 
 /// A batch as it once was. Not a batch: only one of it and what became of it may be settled.

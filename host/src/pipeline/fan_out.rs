@@ -6,29 +6,42 @@ use arc_swap::ArcSwap;
 use futures::future::join_all;
 
 use super::{Batch, Consumer, Refused, lead::Lead};
-use crate::receipt::Failure;
+use crate::receipt::{Failure, ledger::Account};
 
-/// Hands each batch to every destination. The destinations stand in the order of the pipeline's accounts.
+/// Hands each batch to every destination.
 pub struct FanOut {
-    destinations: ArcSwap<Vec<Destination>>,
+    ends: ArcSwap<Ends>,
 }
 
-/// One of them.
+struct Ends {
+    destinations: Vec<Destination>,
+    /// Theirs.
+    accounts: Arc<[Arc<Account>]>,
+}
+
+/// Where a batch ends up, and the account of what goes there.
 pub struct Destination {
     pub to: Arc<dyn Consumer>,
+    pub account: Arc<Account>,
     /// Keeps it open, if it asks who leads to it.
     pub lead: Option<Lead>,
 }
 
 impl FanOut {
-    pub fn new(destinations: Vec<Arc<dyn Consumer>>) -> FanOut {
-        let destinations = destinations.into_iter().map(|to| Destination { to, lead: None });
-        FanOut { destinations: ArcSwap::from_pointee(destinations.collect()) }
+    pub fn new(destinations: Vec<Destination>) -> FanOut {
+        FanOut { ends: ArcSwap::from_pointee(Ends::of(destinations)) }
     }
 
-    /// From the next batch on; those under way go where they went. As many, in the same order.
+    /// From the next batch on; those under way go where they went.
     pub fn lead_to(&self, destinations: Vec<Destination>) {
-        self.destinations.store(Arc::new(destinations));
+        self.ends.store(Arc::new(Ends::of(destinations)));
+    }
+}
+
+impl Ends {
+    fn of(destinations: Vec<Destination>) -> Ends {
+        let accounts = destinations.iter().map(|destination| destination.account.clone()).collect();
+        Ends { destinations, accounts }
     }
 }
 
@@ -37,13 +50,17 @@ impl Consumer for FanOut {
     /// Refuses only what every destination refuses: were one refusal enough, the sender's retry would reach the other
     /// destinations twice. What a single destination refuses is dropped for that destination and counted there.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let destinations = self.destinations.load_full();
-        if let [only] = destinations.as_slice() {
+        let ends = self.ends.load_full();
+        if let [only] = ends.destinations.as_slice() {
             return only.to.consume(batch).await;
         }
-        let parts = batch.fan_out(destinations.len());
-        let calls = std::iter::zip(destinations.iter(), parts).map(|(next, part)| next.to.consume(part));
+        let parts = batch.fan_out(ends.destinations.iter().map(|destination| &destination.account));
+        let calls = std::iter::zip(&ends.destinations, parts).map(|(next, part)| next.to.consume(part));
         gather(join_all(calls).await)
+    }
+
+    fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
+        Some(self.ends.load().accounts.clone())
     }
 }
 

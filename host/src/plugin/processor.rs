@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused, fan_out::gather},
+    receipt::ledger::Account,
     telemetry::Telemetry,
 };
 
@@ -63,13 +64,12 @@ impl Consumer for PluginProcessor {
         }
         // Its guests may hold batches of several senders: none of them may end a call by going away.
         let stage = self.stage.clone();
-        let call = Box::pin(async move {
-            match concurrency {
-                Concurrency::ByTrace => Box::pin(stage.process_by_trace(batch)).await,
-                Concurrency::Single | Concurrency::Stateless => stage.process(Place::Slot(0), batch).await,
-            }
-        });
-        see_through(&self.stage.pool.component, call).await
+        let call = Box::pin(async move { stage.process(batch).await });
+        see_through(&self.stage.pool.component, call).await.unwrap_or(Ok(()))
+    }
+
+    fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
+        self.stage.next.accounts()
     }
 }
 

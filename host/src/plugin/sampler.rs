@@ -15,7 +15,8 @@ use super::{
     tending::Tending,
 };
 use crate::{
-    pipeline::{Batch, Consumer, Refused},
+    pipeline::{Batch, Consumer, Refused, fan_out::gather},
+    receipt::ledger::Account,
     telemetry::{Labels, Scope, Telemetry},
 };
 
@@ -85,6 +86,63 @@ impl PluginSampler {
         let pool = &self.sampling.stage.pool;
         let decisions = pool.sample(Place::Slot(0), traces).await.map_err(|undone| undone.error)?;
         Ok(decisions.into_iter().map(SamplingDecision::from).collect())
+    }
+}
+
+#[async_trait::async_trait]
+impl Consumer for PluginSampler {
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let stage = &self.sampling.stage;
+        if !matches!(batch.data, wire::Batch::Spans(_)) || batch.data.is_empty() {
+            return stage.next.consume(batch).await;
+        }
+        if stage.pool.concurrency == Concurrency::Stateless {
+            return self.sampling.sample(batch).await;
+        }
+        // What its guests know of traces is not lost because a sender goes away.
+        let sampling = self.sampling.clone();
+        let call = Box::pin(async move { sampling.sample(batch).await });
+        see_through(&stage.pool.component, call).await.unwrap_or(Ok(()))
+    }
+
+    fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
+        self.sampling.stage.next.accounts()
+    }
+}
+
+impl Sampling {
+    /// Each part of the batch by the instance that its traces belong to.
+    async fn sample(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let Some(route) = self.stage.pool.route() else {
+            return self.stage.fall_back(Stage::left_alone(batch), true).await;
+        };
+        let parts = route.share_out(batch).into_iter();
+        let asked = join_all(parts.map(async |(lane, part)| (lane, Asked::ask(lane, part).await))).await;
+        route.note(asked.iter().map(|(lane, asked)| (*lane, asked.error()))).await;
+        gather(join_all(asked.into_iter().map(|(_, asked)| self.settle(asked))).await)
+    }
+
+    /// Hands on what is kept.
+    async fn settle(&self, asked: Asked) -> Result<(), Box<Refused>> {
+        let Asked { mut batch, traces, decisions } = asked;
+        let decisions = match decisions {
+            Ok(decisions) => decisions,
+            Err(Undone { error, retry_after, .. }) => {
+                let undone = Undone { retry_after, ..Undone::holding(error, vec![batch]) };
+                return self.stage.fall_back(undone, true).await;
+            }
+        };
+        let sampled_out = self.decide(&mut batch, &traces, &decisions);
+        drop(traces);
+        if batch.items() > 0
+            && let Err(mut refused) = self.stage.next.consume(batch).await
+        {
+            // The sender will bring them again, and they will be sampled again.
+            sampled_out.into_iter().for_each(|part| refused.batch.join(part));
+            return Err(refused);
+        }
+        sampled_out.into_iter().for_each(Batch::sampled_out);
+        Ok(())
     }
 
     /// Takes out the spans of the traces that are dropped; they are returned as a batch of nothing but what is owed.

@@ -1,6 +1,6 @@
 //! What processors and samplers have in common: handing on, and what becomes of a batch whose call failed.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::{
     Plugin,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
-    receipt::{Failure, Reason, Retry, ledger::Account},
+    receipt::{Failure, Reason, Retry},
     telemetry::Telemetry,
 };
 
@@ -60,21 +60,11 @@ impl StageSettings {
 pub(super) struct Stage {
     pub(super) pool: Arc<Pool>,
     pub(super) next: Arc<dyn Consumer>,
-    /// Those of the pipeline, known from the first batch: what the plugin makes itself is entered there.
-    pub(super) accounts: OnceLock<Arc<[Arc<Account>]>>,
 }
 
 impl Stage {
     pub(super) fn new(pool: Arc<Pool>, next: Arc<dyn Consumer>) -> Stage {
-        Stage { pool, next, accounts: OnceLock::new() }
-    }
-
-    /// Learns from a batch that comes in which accounts its pipeline has.
-    pub(super) fn learn(&self, batch: &Batch) {
-        if let (None, Some(accounts)) = (self.accounts.get(), batch.accounts()) {
-            // Another call may have been first; all batches of a pipeline are in the same ones.
-            let _ = self.accounts.set(accounts.clone());
-        }
+        Stage { pool, next }
     }
 
     /// Hands on what a call passed. If nobody would take any of it, all of it comes back, with what the plugin took out.
@@ -82,8 +72,11 @@ impl Stage {
         let mut refused = Vec::new();
         let mut taken = passed.onward.is_empty();
         for mut batch in passed.onward {
-            if let Some(accounts) = self.accounts.get().filter(|_| batch.is_owed_to_nobody()) {
-                batch.adopt(accounts);
+            // What the plugin has made itself, also before any batch came.
+            if batch.is_owed_to_nobody()
+                && let Some(accounts) = self.next.accounts()
+            {
+                batch.adopt(&accounts);
             }
             match self.next.consume(batch).await {
                 Ok(()) => taken = true,

@@ -3,7 +3,10 @@
 mod build;
 mod parts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use wire::Signal;
 
@@ -15,6 +18,7 @@ use crate::{
     component::ComponentId,
     pipeline::{fan_out::Destination, ingest::Entrance},
     plugin::Live,
+    receipt::ledger::Account,
 };
 
 /// What a config describes. A part that a later config leaves as it is belongs to both graphs.
@@ -54,7 +58,7 @@ impl Graph {
                 connector.ingest.lead_to(self.entrances(&connector.id));
             }
             for chain in &wave.chains {
-                chain.end.lead_to(self.destinations(&chain.config.exporters));
+                chain.end.lead_to(self.destinations(&chain.config.exporters, &chain.accounts));
             }
         }
         for (id, receiver) in &self.receivers {
@@ -62,12 +66,16 @@ impl Graph {
         }
     }
 
-    /// In the order of the accounts: that of the ids.
-    fn destinations(&self, exporters: &[ComponentId]) -> Vec<Destination> {
+    /// What is there of them, each with its account of those of a pipeline.
+    fn destinations(&self, exporters: &[ComponentId], accounts: &[Arc<Account>]) -> Vec<Destination> {
         let exporters: BTreeSet<&ComponentId> = exporters.iter().collect();
         let destination = |id: &ComponentId| {
-            let exporter = self.exporters.get(id).map(Outlet::destination);
-            exporter.or_else(|| self.connector(id).map(Junction::destination))
+            let name = id.to_string();
+            let account = accounts.iter().find(|account| account.destination == name)?.clone();
+            match self.exporters.get(id) {
+                Some(exporter) => Some(exporter.destination(account)),
+                None => Some(self.connector(id)?.destination(account)),
+            }
         };
         exporters.into_iter().filter_map(destination).collect()
     }

@@ -77,6 +77,7 @@ impl<const CONCURRENCY: u8> processing::Guest for Plugin<CONCURRENCY> {
             task => assert!(behaviours::find(task).is_some(), "there is no `{task}`"),
         }
         TASK.set(task);
+        holding::configured();
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use spanloom_tests::{
     guests::{Guests, Remains, Setup},
     ledger::Account,
+    otlp::Signal,
 };
 
 /// Sends ten spans through a processor that does not fail.
@@ -44,6 +45,17 @@ async fn batches_that_a_plugin_makes_are_in_the_ledger() {
     let Some(remains) = through("make-more").await else { return };
     assert_eq!(remains.delivered().len(), 20);
     assert_eq!(remains.account, Account { received: 20, delivered: 20, ..Account::default() });
+}
+
+/// It is in the accounts of its pipeline although no batch has ever come there.
+#[tokio::test]
+async fn what_a_plugin_makes_before_its_first_batch_is_in_the_ledger() {
+    let setup = Setup { guest: "processor-single", task: "make-when-woken", ..Setup::default() };
+    let Some(guests) = Guests::start(setup).await else { return };
+    guests.sink.wait_for_items(Signal::Traces, 1).await;
+    let remains = guests.finish().await;
+    assert_eq!(remains.delivered(), ["made"]);
+    assert_eq!(remains.account, Account { received: 1, delivered: 1, ..Account::default() });
 }
 
 #[tokio::test]

@@ -199,9 +199,9 @@ impl<'a> Builder<'a> {
         let exporters: BTreeSet<&ComponentId> = pipeline.exporters.iter().collect();
         let ledger = &self.telemetry.ledger;
         let accounts = exporters.iter().map(|exporter| ledger.open(&id.to_string(), &exporter.to_string()));
-        let accounts = accounts.collect();
-        let end = Arc::new(FanOut::new(Vec::new()));
-        end.lead_to(self.plan.graph.destinations(&pipeline.exporters));
+        let accounts: Arc<[_]> = accounts.collect();
+        let destinations = self.plan.graph.destinations(&pipeline.exporters, &accounts);
+        let end = Arc::new(FanOut::new(destinations));
         let mut stages = Vec::new();
         let outcome = self.stages(pipeline, end.clone(), &mut stages).await;
         stages.reverse();

@@ -113,8 +113,8 @@ impl Junction {
         Arc::ptr_eq(&self.connector, &other.connector)
     }
 
-    pub(super) fn destination(&self) -> Destination {
-        Destination { to: self.connector.clone(), lead: Some(self.leads.lead()) }
+    pub(super) fn destination(&self, account: Arc<Account>) -> Destination {
+        Destination { to: self.connector.clone(), account, lead: Some(self.leads.lead()) }
     }
 }
 
@@ -123,7 +123,7 @@ impl Outlet {
         Arc::ptr_eq(&self.sending, &other.sending)
     }
 
-    pub(super) fn destination(&self) -> Destination {
-        Destination { to: self.sending.clone(), lead: Some(self.leads.lead()) }
+    pub(super) fn destination(&self, account: Arc<Account>) -> Destination {
+        Destination { to: self.sending.clone(), account, lead: Some(self.leads.lead()) }
     }
 }
