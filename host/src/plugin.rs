@@ -27,6 +27,7 @@ mod handler;
 pub mod http;
 mod imports;
 mod instance;
+mod last_words;
 mod limits;
 mod live;
 mod made_up;
@@ -45,6 +46,7 @@ pub mod store;
 mod tending;
 #[cfg(test)]
 pub(crate) mod testing;
+mod text;
 mod ticker;
 mod wasi;
 

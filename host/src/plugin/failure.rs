@@ -4,7 +4,16 @@ use std::time::Duration;
 
 use wasmtime::{Error, Trap, WasmBacktrace};
 
-use super::{bindings::imported::types, custody::HeldExceeded, limits::MemoryExceeded};
+use super::{
+    bindings::imported::types,
+    custody::HeldExceeded,
+    last_words::LastWords,
+    limits::MemoryExceeded,
+    text::{self, one_line},
+};
+
+/// Of a function, in a backtrace.
+const NAME_LIMIT_BYTES: usize = 200;
 
 /// A call that a guest did not finish as it should. It cost that call, and the guest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +77,15 @@ impl CallErrorKind {
 
 impl CallError {
     pub(super) fn new(kind: CallErrorKind, message: impl Into<String>) -> CallError {
-        CallError { kind, message: message.into(), backtrace: String::new() }
+        CallError { kind, message: text::message(message), backtrace: String::new() }
+    }
+
+    /// The same with what the guest said before.
+    pub(super) fn with_last_words(self, words: &LastWords) -> CallError {
+        match words.take() {
+            Some(words) => CallError { message: format!("{}; it said: {words}", self.message), ..self },
+            None => self,
+        }
     }
 
     /// Of what wasmtime says of a call.
@@ -85,7 +102,7 @@ impl CallError {
         } else {
             (CallErrorKind::Trap, error.root_cause().to_string())
         };
-        CallError { kind, message, backtrace }
+        CallError { kind, message: text::message(message), backtrace }
     }
 
     pub(super) fn failed(failure: types::Failure) -> (CallError, Option<Duration>) {
@@ -103,7 +120,9 @@ impl CallError {
 
 fn frames(backtrace: &WasmBacktrace) -> String {
     let names = backtrace.frames().iter().map(|frame| match frame.func_name() {
-        Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+        Some(name) => {
+            one_line(&format!("{:#}", rustc_demangle::demangle(name)), NAME_LIMIT_BYTES).into_owned()
+        }
         None => format!("<function {}>", frame.func_index()),
     });
     names.collect::<Vec<_>>().join(" < ")

@@ -10,6 +10,7 @@ use super::{
     deadline::Deadline,
     failure::{CallError, CallErrorKind},
     imports::{log::GuestLog, metrics::GuestMetrics},
+    last_words::LastWords,
     limits::{GuestLimits, Limits},
     outside::Outside,
     wasi::{WasiSettings, WasiState},
@@ -29,6 +30,7 @@ pub(super) struct Guest {
     pub(super) wasi: WasiState,
     /// Instruments and groups of traces.
     pub(super) table: ResourceTable,
+    pub(super) last_words: LastWords,
     /// When the call that is under way is ended.
     pub(super) deadline: Deadline,
     /// When the guest wants to be woken.
@@ -39,15 +41,16 @@ impl Guest {
     pub(super) fn new(component: &Arc<Shared>) -> Guest {
         let mut table = ResourceTable::new();
         table.set_max_capacity(TABLE_LIMIT);
-        let deadline = Deadline::new();
+        let (deadline, last_words) = (Deadline::new(), LastWords::default());
         Guest {
             custody: Custody::new(component.limits.held_bytes),
             limits: GuestLimits::new(&component.limits),
             log: component.log.clone(),
             metrics: component.metrics.clone(),
             outside: component.outside.clone(),
-            wasi: WasiState::new(component.wasi.clone(), &deadline),
+            wasi: WasiState::new(component.wasi.clone(), &deadline, &last_words),
             table,
+            last_words,
             deadline,
             wake_at: None,
         }
@@ -71,18 +74,30 @@ impl Shared {
         outside: Outside,
         telemetry: &Arc<Telemetry>,
     ) -> Shared {
+        Shared::with_log(component, plugin, limits, outside, telemetry, false)
+    }
+
+    fn with_log(
+        component: &str,
+        plugin: &str,
+        limits: &Limits,
+        outside: Outside,
+        telemetry: &Arc<Telemetry>,
+        is_trial: bool,
+    ) -> Shared {
         let labels: Labels<'_> = &[("component", component), ("plugin", plugin)];
         let series = telemetry.scope(component);
         let log_left_out = series.counter("spanloom_plugin_log_lines_left_out", labels);
         let series_left_out = series.counter("spanloom_plugin_series_left_out", labels);
-        let log = GuestLog::new(component, plugin, limits.log_lines_per_second, log_left_out);
+        let log = GuestLog::new(component, plugin, limits.log_lines_per_second, log_left_out, is_trial);
         let metrics = GuestMetrics::new(component, plugin, series, limits.metric_series, series_left_out);
         let log = Arc::new(log);
         let wasi = WasiSettings::new(&outside.http, &log);
         Shared { limits: limits.clone(), log, metrics: Arc::new(metrics), outside, wasi }
     }
 
-    /// For asking a plugin about itself: it reaches nothing, and its metrics go nowhere.
+    /// For asking a plugin about itself and for trying it: it reaches nothing, its metrics go nowhere, and its log is not that
+    /// of the component.
     pub(super) fn of_nobody(
         component: &str,
         plugin: &str,
@@ -91,6 +106,6 @@ impl Shared {
         let telemetry = Telemetry::new();
         let outside = Outside::new(component, &GrantsConfig::default(), limits, &telemetry)
             .map_err(|error| CallError::new(CallErrorKind::Start, error.to_string()))?;
-        Ok(Arc::new(Shared::new(component, plugin, limits, outside, &telemetry)))
+        Ok(Arc::new(Shared::with_log(component, plugin, limits, outside, &telemetry, true)))
     }
 }

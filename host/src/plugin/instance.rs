@@ -30,6 +30,7 @@ use super::{
     failure::{CallError, CallErrorKind},
     guest::{Guest, Shared},
     imports::traces::TraceBatch,
+    text,
     ticker::Ticker,
 };
 use crate::pipeline::Batch;
@@ -67,13 +68,6 @@ impl Undone {
 
 impl Instance {
     pub(super) async fn start(exports: &Exports, shared: &Arc<Shared>) -> Result<Instance, CallError> {
-        Instance::instantiate(exports, shared).await.map_err(|error| {
-            let error = CallError::of(&error);
-            CallError { kind: CallErrorKind::Start, ..error }
-        })
-    }
-
-    async fn instantiate(exports: &Exports, shared: &Arc<Shared>) -> Result<Instance> {
         let call_timeout = shared.limits.call_timeout;
         let mut store = Store::new(exports.pre.engine(), Guest::new(shared));
         store.limiter(|guest| &mut guest.limits);
@@ -81,14 +75,20 @@ impl Instance {
         store.epoch_deadline_callback(|context| {
             context.data().deadline.check().map(|()| UpdateDeadline::Yield(1))
         });
-        let deadline = store.data().deadline.clone();
         let born = Instant::now();
+        let Guest { deadline, last_words, .. } = store.data();
+        let (deadline, last_words) = (deadline.clone(), last_words.clone());
         deadline.start(born, call_timeout);
-        let instance = deadline.limit(pin!(exports.ticker.run(exports.pre.instantiate_async(&mut store)))).await?;
-        let functions = Box::new(exports.load(&mut store, &instance)?);
+        let instantiated = exports.ticker.run(exports.pre.instantiate_async(&mut store));
+        let instance = deadline.limit(pin!(instantiated)).await;
+        let functions = instance.and_then(|instance| exports.load(&mut store, &instance));
+        let functions = functions.map_err(|error| CallError {
+            kind: CallErrorKind::Start,
+            ..CallError::of(&error).with_last_words(&last_words)
+        })?;
         Ok(Instance {
             store,
-            functions,
+            functions: Box::new(functions),
             ticker: exports.ticker.clone(),
             deadline,
             call_timeout,
@@ -106,14 +106,14 @@ impl Instance {
     pub(super) async fn describe(&mut self) -> Result<Option<Description>, CallError> {
         let Some(describe) = self.functions.describe.clone() else { return Ok(None) };
         let said = self.call(async |store| describe.call_describe(store).await).await?;
-        Ok(Some(said.into()))
+        Description::try_from(said).map(Some)
     }
 
     /// What a connector emits; nothing if it is none.
     pub(super) async fn emits(&mut self) -> Result<Vec<Signal>, CallError> {
         let Some(connecting) = self.functions.connecting.clone() else { return Ok(Vec::new()) };
         let said = self.call(async |store| connecting.call_emits(store).await).await?;
-        Ok(said.into_iter().map(describe::signal).collect())
+        Ok(describe::signals(said))
     }
 
     /// The inner error is the guest's: what is wrong with the config.
@@ -125,13 +125,17 @@ impl Instance {
         let Functions { processing, sampling, exporting, connecting, .. } = &*self.functions;
         let (processing, sampling) = (processing.clone(), sampling.clone());
         let (exporting, connecting) = (exporting.clone(), connecting.clone());
-        self.call(async |store| match role {
+        let configured = self.call(async |store| match role {
             Role::Processor => of(processing)?.call_configure(store, config).await,
             Role::Sampler => of(sampling)?.call_configure(store, config).await,
             Role::Exporter => of(exporting)?.call_configure(store, config).await,
             Role::Connector => of(connecting)?.call_configure(store, config).await,
-        })
-        .await
+        });
+        let refused = |ConfigError { path, message }| ConfigError {
+            path: text::message(path),
+            message: text::message(message),
+        };
+        Ok(configured.await?.map_err(refused))
     }
 
     /// Gives a processor or a connector a batch.
@@ -297,6 +301,7 @@ impl Instance {
         call: impl AsyncFnOnce(&mut Store<Guest>) -> Result<T>,
     ) -> Result<T, CallError> {
         self.calls += 1;
+        self.store.data().last_words.clear();
         let begun = Instant::now();
         self.deadline.start(begun, self.call_timeout);
         self.store.set_epoch_deadline(1);
@@ -304,7 +309,7 @@ impl Instance {
         let outcome = self.deadline.limit(pin!(call)).await;
         self.idle_since = Instant::now();
         self.busy += self.idle_since - begun;
-        outcome.map_err(|error| CallError::of(&error))
+        outcome.map_err(|error| CallError::of(&error).with_last_words(&self.store.data().last_words))
     }
 
     /// Makes what a call did so, or takes it back.

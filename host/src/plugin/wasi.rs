@@ -24,6 +24,7 @@ use self::{
 };
 use super::{
     bindings::imported::log::Level, deadline::Deadline, guest::Guest, http::Http, imports::log::GuestLog,
+    last_words::LastWords,
 };
 
 /// Streams, pollables, requests and so on that one guest may have at a time.
@@ -35,6 +36,7 @@ const MAX_RANDOM_BYTES: u64 = 1 << 20;
 pub(super) struct WasiState {
     settings: WasiSettings,
     deadline: Deadline,
+    last_words: LastWords,
     used: Option<Box<Used>>,
 }
 
@@ -64,24 +66,24 @@ impl WasiSettings {
 }
 
 impl WasiState {
-    /// `deadline` is the guest's.
-    pub(super) fn new(settings: WasiSettings, deadline: &Deadline) -> WasiState {
-        WasiState { settings, deadline: deadline.clone(), used: None }
+    /// `deadline` and `last_words` are the guest's.
+    pub(super) fn new(settings: WasiSettings, deadline: &Deadline, last_words: &LastWords) -> WasiState {
+        WasiState { settings, deadline: deadline.clone(), last_words: last_words.clone(), used: None }
     }
 
     fn used(&mut self) -> &mut Used {
-        self.used.get_or_insert_with(|| Box::new(Used::new(&self.settings, &self.deadline)))
+        self.used.get_or_insert_with(|| Box::new(Used::new(&self.settings, &self.deadline, &self.last_words)))
     }
 }
 
 impl Used {
-    fn new(settings: &WasiSettings, deadline: &Deadline) -> Used {
+    fn new(settings: &WasiSettings, deadline: &Deadline, last_words: &LastWords) -> Used {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         // Arguments, environment, directories and standard input are empty unless set.
         let ctx = WasiCtx::builder()
             .stdout(Lines::new(Output::Stdout, settings.on_line.clone()))
-            .stderr(Lines::new(Output::Stderr, settings.on_line.clone()))
+            .stderr(Lines::new(Output::Stderr, heard(&settings.on_line, last_words)))
             .wall_clock(WholeMillis)
             .monotonic_clock(WholeMillis)
             .max_random_size(MAX_RANDOM_BYTES)
@@ -93,6 +95,15 @@ impl Used {
         let http = GrantedHttp::new(settings.http.clone(), settings.on_line.clone(), deadline.clone());
         Used { ctx, http_ctx: WasiHttpCtx::new(), http, table }
     }
+}
+
+/// As `on_line`; what is said is also among the guest's last words.
+fn heard(on_line: &OnLine, last_words: &LastWords) -> OnLine {
+    let (on_line, last_words) = (on_line.clone(), last_words.clone());
+    Arc::new(move |output, line| {
+        last_words.add(line);
+        on_line(output, line);
+    })
 }
 
 /// Links all of WASI 0.2 that a command or a proxy may import.

@@ -12,6 +12,9 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     ("trap", outside::trap),
     ("panic", outside::panic),
     ("trap-on-poison", outside::trap_on_poison),
+    ("trap-unless-good", outside::trap_unless_good),
+    ("trap-with-last-words", outside::trap_with_last_words),
+    ("fail-at-length", outside::fail_at_length),
     ("trap-every-third", outside::trap_every_third),
     ("fail-retryable", outside::fail_retryable),
     ("fail-permanent", outside::fail_permanent),
@@ -52,9 +55,13 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     ("leak", handles::leak),
     ("hold", holding::hold),
     ("keep-for-ever", holding::hold),
+    ("make-when-woken", one),
     ("wake-for-ever", holding::wake_for_ever),
     ("shuffle", wholes::shuffle),
     ("shuffle-then-trap", wholes::shuffle_then_trap),
+    ("halve-for-ever", wholes::halve_for_ever),
+    ("partition-for-ever", wholes::partition_for_ever),
+    ("grow-for-ever", wholes::grow_for_ever),
     ("return-many-empty", wholes::return_many_empty),
 ];
 

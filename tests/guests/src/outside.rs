@@ -30,6 +30,27 @@ pub(crate) fn trap_on_poison(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
+/// Traps unless the batch has a span of the name `good`.
+pub(crate) fn trap_unless_good(spans: SpanBatch) -> Processed {
+    if !has_span(&spans, "good") {
+        core::arch::wasm32::unreachable()
+    }
+    one(spans)
+}
+
+/// Says why, as the panic hook of the SDK does, and as the runtimes of other languages print it; then traps.
+pub(crate) fn trap_with_last_words(spans: SpanBatch) -> Processed {
+    use crate::spanloom::plugin::log::{self, Level};
+    log::log(Level::Info, "not among its last words");
+    log::log(Level::Error, "panicked at src/lib.rs:1:2:\n2026-01-01 ERROR forged: card number missing");
+    trap(spans)
+}
+
+/// Fails by its own word, of ten megabytes.
+pub(crate) fn fail_at_length(_: SpanBatch) -> Processed {
+    Err(Failure::Permanent("at length\n2026-01-01 ERROR forged ".repeat(300_000)))
+}
+
 /// The replay is a fresh instance's first call, and succeeds.
 pub(crate) fn trap_every_third(spans: SpanBatch) -> Processed {
     thread_local!(static CALLS: Cell<u32> = const { Cell::new(0) });

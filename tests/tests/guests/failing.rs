@@ -13,16 +13,16 @@ use tonic::Code;
 
 const ONE_INSTANCE: &str = "limits: {instances: 1}";
 
-/// After five failures in a row it is left alone for a second; then one call may try.
+/// After five failures in a row, and one on made-up data, it is left alone for a second; then one call may try.
 #[tokio::test]
 async fn a_plugin_that_keeps_failing_is_left_alone_and_tried_again() {
     let setup =
-        Setup { guest: "processor", task: "trap-on-poison", plugin: ONE_INSTANCE, ..Setup::default() };
+        Setup { guest: "processor", task: "trap-unless-good", plugin: ONE_INSTANCE, ..Setup::default() };
     let Some(guests) = Guests::start(setup).await else { return };
     for _ in 0..5 {
         assert_eq!(guests.send_named(&["poison"]).await.unwrap_err().code(), Code::Unavailable);
     }
-    let status = guests.send_named(&["good while it is open"]).await.unwrap_err();
+    let status = guests.send_named(&["good"]).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains("left alone"), "{status:?}");
     let metrics = guests.spanloom.metrics().await;
@@ -30,11 +30,56 @@ async fn a_plugin_that_keeps_failing_is_left_alone_and_tried_again() {
     assert_eq!(metric(&metrics, "spanloom_plugin_calls", &["outcome=\"trap\""]), 10.0, "no more than these");
     sleep(Duration::from_millis(1100)).await;
     guests.send_named(&["good"]).await.expect("it is probed");
-    guests.send_named(&["good again"]).await.expect("it is closed");
+    guests.send_named(&["good", "again"]).await.expect("it is closed");
     let remains = guests.finish().await;
-    assert_eq!(remains.account, Account { received: 2, delivered: 2, ..Account::default() });
+    assert_eq!(remains.account, Account { received: 3, delivered: 3, ..Account::default() });
     assert_eq!(remains.metric("spanloom_plugin_breaker_open", &["plugin=\"misbehave\""]), 0.0);
     assert!(remains.output.contains("the plugin works again"), "{}", remains.output);
+}
+
+/// Were the plugin left alone because of what one sender sends, `on_failure: pass` would let all that others send go by it.
+#[tokio::test]
+async fn one_senders_bad_batches_do_not_take_the_plugin_from_others() {
+    let setup =
+        Setup { guest: "processor", task: "trap-on-poison", plugin: ONE_INSTANCE, ..Setup::default() };
+    let Some(guests) = Guests::start(setup).await else { return };
+    for number in 0..15 {
+        let another = number.to_string();
+        let status = guests.send_named(&["poison", &another]).await.unwrap_err();
+        assert!(status.message().contains("trap"), "{status:?}");
+    }
+    guests.send_named(&["good"]).await.expect("the plugin is called");
+    let remains = guests.finish().await;
+    assert_eq!(remains.metric("spanloom_plugin_calls", &["outcome=\"ok\""]), 1.0);
+    assert_eq!(remains.metric("spanloom_plugin_calls", &["outcome=\"trap\""]), 30.0, "each, and once more");
+    assert_eq!(remains.metric("spanloom_plugin_breaker_open", &[]), 0.0);
+    assert!(remains.output.contains("what is wrong is in the batches"), "{}", remains.output);
+}
+
+/// The sender's error and the log say what the plugin said last, in one line each.
+#[tokio::test]
+async fn the_last_words_of_a_plugin_reach_its_sender_and_the_log() {
+    let setup = Setup { guest: "processor", task: "trap-with-last-words", ..Setup::default() };
+    let Some(guests) = Guests::start(setup).await else { return };
+    let status = guests.send_named(&["a"]).await.unwrap_err();
+    let said = r"it said: panicked at src/lib.rs:1:2:\n2026-01-01 ERROR forged: card number missing";
+    assert!(status.message().ends_with(said), "{status:?}");
+    let remains = guests.finish().await;
+    let line = remains.output.lines().find(|line| line.contains("the batch is rejected"));
+    assert!(line.is_some_and(|line| line.contains("card number missing")), "{}", remains.output);
+    assert!(!remains.output.lines().any(|line| line.starts_with("2026-01-01")), "{}", remains.output);
+}
+
+#[tokio::test]
+async fn a_failure_of_ten_megabytes_is_a_short_line() {
+    let setup = Setup { guest: "processor", task: "fail-at-length", ..Setup::default() };
+    let Some(guests) = Guests::start(setup).await else { return };
+    let status = guests.send_named(&["a"]).await.unwrap_err();
+    assert!(status.message().len() < 2048, "{} bytes", status.message().len());
+    let remains = guests.finish().await;
+    let longest = remains.output.lines().map(str::len).max().unwrap_or_default();
+    assert!(longest < 4096, "a line of {longest} bytes");
+    assert!(!remains.output.lines().any(|line| line.starts_with("2026-01-01")), "{}", remains.output);
 }
 
 /// A sender that goes away takes its call with it: the plugin is to be tried again all the same.

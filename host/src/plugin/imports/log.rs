@@ -1,7 +1,6 @@
 //! A guest's lines in the host's log: rate-limited, shortened, under the component's id.
 
 use std::{
-    borrow::Cow,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -12,6 +11,7 @@ use wasmtime::Result;
 use crate::plugin::{
     bindings::imported::log::{self, Level},
     guest::Guest,
+    text::one_line,
 };
 
 const LINE_LIMIT_BYTES: usize = 8 << 10;
@@ -24,6 +24,9 @@ pub(in crate::plugin) struct GuestLog {
     lines_per_second: u32,
     window: Mutex<Window>,
     left_out: Counter,
+    /// Its guests work on made-up data, or on copies: what they say is not said of traffic, and is of interest only to who
+    /// looks for it.
+    is_trial: bool,
 }
 
 struct Window {
@@ -38,6 +41,7 @@ impl GuestLog {
         plugin: &str,
         lines_per_second: u32,
         left_out: Counter,
+        is_trial: bool,
     ) -> GuestLog {
         GuestLog {
             component: component.to_owned(),
@@ -45,27 +49,42 @@ impl GuestLog {
             lines_per_second,
             window: Mutex::new(Window { began: Instant::now(), lines: 0, left_out: 0 }),
             left_out,
+            is_trial,
         }
     }
 
     pub(in crate::plugin) fn write(&self, level: Level, message: &str) {
-        if !enabled(level) {
+        if !self.is_enabled(level) {
             return;
         }
         let Some(left_out) = self.admit() else {
             self.left_out.increment(1);
             return;
         };
-        let end = message.floor_char_boundary(LINE_LIMIT_BYTES);
-        let message = one_line(message.get(..end).unwrap_or_default());
+        let message = one_line(message, LINE_LIMIT_BYTES);
         let (component, plugin) = (self.component.as_str(), self.plugin.as_str());
         let left_out = (left_out > 0).then_some(left_out);
+        if self.is_trial {
+            tracing::debug!(component, plugin, left_out, ?level, "in a trial: {message}");
+            return;
+        }
         match level {
             Level::Trace => tracing::trace!(component, plugin, left_out, "{message}"),
             Level::Debug => tracing::debug!(component, plugin, left_out, "{message}"),
             Level::Info => tracing::info!(component, plugin, left_out, "{message}"),
             Level::Warn => tracing::warn!(component, plugin, left_out, "{message}"),
             Level::Error => tracing::error!(component, plugin, left_out, "{message}"),
+        }
+    }
+
+    fn is_enabled(&self, level: Level) -> bool {
+        match level {
+            _ if self.is_trial => tracing::enabled!(tracing::Level::DEBUG),
+            Level::Trace => tracing::enabled!(tracing::Level::TRACE),
+            Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
+            Level::Info => tracing::enabled!(tracing::Level::INFO),
+            Level::Warn => tracing::enabled!(tracing::Level::WARN),
+            Level::Error => tracing::enabled!(tracing::Level::ERROR),
         }
     }
 
@@ -86,37 +105,14 @@ impl GuestLog {
 
 impl log::Host for Guest {
     fn log(&mut self, level: Level, message: String) -> Result<()> {
+        if level == Level::Error {
+            self.last_words.add(&message);
+        }
         self.log.write(level, &message);
         Ok(())
     }
 
     fn enabled(&mut self, level: Level) -> Result<bool> {
-        Ok(enabled(level))
-    }
-}
-
-/// Without what would make another line of it, or do things to a terminal.
-fn one_line(message: &str) -> Cow<'_, str> {
-    if !message.contains(char::is_control) {
-        return message.into();
-    }
-    let mut line = String::with_capacity(message.len() * 2);
-    for character in message.chars() {
-        if character.is_control() && character != '\t' {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line.into()
-}
-
-fn enabled(level: Level) -> bool {
-    match level {
-        Level::Trace => tracing::enabled!(tracing::Level::TRACE),
-        Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
-        Level::Info => tracing::enabled!(tracing::Level::INFO),
-        Level::Warn => tracing::enabled!(tracing::Level::WARN),
-        Level::Error => tracing::enabled!(tracing::Level::ERROR),
+        Ok(self.log.is_enabled(level))
     }
 }

@@ -38,7 +38,11 @@ impl Probe {
         let shared = Shared::of_nobody("probe", "probe", &limits).unwrap();
         let mut guest = Guest::new(&shared);
         let (on_line, printed) = ear();
-        guest.wasi = WasiState::new(WasiSettings { on_line, ..shared.wasi.clone() }, &guest.deadline);
+        guest.wasi = WasiState::new(
+            WasiSettings { on_line, ..shared.wasi.clone() },
+            &guest.deadline,
+            &guest.last_words,
+        );
         let engine = Engine::default();
         let mut linker = Linker::new(&engine);
         add_to_linker(&mut linker).unwrap();
