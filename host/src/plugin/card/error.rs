@@ -1,6 +1,10 @@
 //! Why a file is no plugin that this host can run.
 
-use super::{PACKAGE, Role, SERVED_VERSIONS, SIZE_LIMIT_BYTES};
+use super::{CODE_LIMIT_BYTES, FUNCTIONS_LIMIT, PACKAGE, Role, SERVED_VERSIONS, SIZE_LIMIT_BYTES};
+use crate::plugin::text::one_line;
+
+/// Of an import.
+const NAME_LIMIT_BYTES: usize = 200;
 
 /// Reads well after the file's name and a colon.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,12 +30,19 @@ pub enum CardError {
     #[error("the component has more than {0} imports, exports, modules or sections")]
     TooMany(usize),
     #[error(
+        "the component has {functions} functions, of {bytes} bytes; a plugin may have {FUNCTIONS_LIMIT}, of {CODE_LIMIT_BYTES}: \
+         compiling more takes too much memory"
+    )]
+    TooMuchCode { functions: usize, bytes: usize },
+    #[error("the component has components within components, more than {0} deep")]
+    TooDeep(usize),
+    #[error(
         "built against {}; this Spanloom serves {}",
         .0.iter().map(|version| versioned(version)).collect::<Vec<_>>().join(" and "),
         SERVED_VERSIONS.join(" and ")
     )]
     Version(Vec<String>),
-    #[error("it imports what Spanloom does not have: {}", .0.join(", "))]
+    #[error("it imports what Spanloom does not have: {}", listed(.0))]
     UnknownImports(Vec<String>),
     #[error(
         "it exports none of {}: a plugin is built for one of the worlds processor, sampler, exporter and connector",
@@ -47,4 +58,14 @@ pub enum CardError {
 
 fn versioned(version: &str) -> String {
     if version.is_empty() { format!("{PACKAGE} without a version") } else { format!("{PACKAGE}@{version}") }
+}
+
+/// As many names as one reads.
+fn listed(names: &[String]) -> String {
+    const NAMED: usize = 10;
+    let shown: Vec<_> = names.iter().take(NAMED).map(|name| one_line(name, NAME_LIMIT_BYTES)).collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }

@@ -5,13 +5,15 @@ use wasmparser::{
     ProducersSectionReader, TypeBounds,
 };
 
-use super::{Card, CardError, ExternName, Producer, SIZE_LIMIT_BYTES};
+use super::{CODE_LIMIT_BYTES, Card, CardError, ExternName, FUNCTIONS_LIMIT, Producer, SIZE_LIMIT_BYTES};
 
 /// Of imports, of exports, and of modules.
 const COUNT_LIMIT: usize = 1000;
 const SECTIONS_LIMIT: usize = 100_000;
 /// More are not read.
 const PRODUCERS_LIMIT: usize = 50;
+/// Components within components.
+const DEPTH_LIMIT: usize = 10;
 
 const MAGIC: &[u8] = b"\0asm";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -53,7 +55,50 @@ pub(super) fn card(bytes: &[u8]) -> Result<Card, CardError> {
     for module in modules {
         note_module(module, &mut card.producers);
     }
+    let mut code = Code::default();
+    code.count(bytes, 0)?;
     Ok(card)
+}
+
+/// What there is to compile. Compiling takes memory for each function, however small, and for each byte.
+#[derive(Default)]
+struct Code {
+    functions: usize,
+    bytes: usize,
+}
+
+impl Code {
+    /// Of a module or component, nested ones included. What cannot be read is for the compiler to refuse.
+    fn count(&mut self, bytes: &[u8], depth: usize) -> Result<(), CardError> {
+        if depth > DEPTH_LIMIT {
+            return Err(CardError::TooDeep(DEPTH_LIMIT));
+        }
+        let counted = sections(bytes, |payload| {
+            match payload {
+                Payload::ModuleSection { unchecked_range, .. }
+                | Payload::ComponentSection { unchecked_range, .. } => {
+                    self.count(bytes.get(unchecked_range).unwrap_or_default(), depth + 1)?;
+                }
+                Payload::CodeSectionStart { count, size, .. } => {
+                    self.functions = self.functions.saturating_add(count as usize);
+                    self.bytes = self.bytes.saturating_add(size as usize);
+                }
+                _ => {}
+            }
+            self.check()
+        });
+        match counted {
+            Err(error @ (CardError::TooMuchCode { .. } | CardError::TooDeep(_))) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&self) -> Result<(), CardError> {
+        if self.functions > FUNCTIONS_LIMIT || self.bytes > CODE_LIMIT_BYTES {
+            return Err(CardError::TooMuchCode { functions: self.functions, bytes: self.bytes });
+        }
+        Ok(())
+    }
 }
 
 fn is_component(bytes: &[u8]) -> Result<(), CardError> {

@@ -150,6 +150,44 @@ fn a_plugin_has_one_role() {
     refused(&bytes(both), "it exports processing and exporting: a plugin has one role");
 }
 
+/// However deep they are nested: each takes memory to compile, a byte of a file or two.
+#[test]
+fn a_component_has_no_more_functions_than_can_be_compiled() {
+    let module = |functions: usize| format!("(core module {})", "(func)".repeat(functions));
+    let nested = |functions| bytes(&format!("(component (component {}))", module(functions)));
+    assert!(Card::read(&nested(FUNCTIONS_LIMIT)).is_ok());
+    let error = Card::read(&nested(FUNCTIONS_LIMIT + 1)).unwrap_err().to_string();
+    assert!(error.starts_with("the component has 100001 functions, of "), "{error}");
+    let halves = module(FUNCTIONS_LIMIT / 2 + 1).repeat(2);
+    assert!(matches!(
+        Card::read(&bytes(&format!("(component {halves})"))),
+        Err(CardError::TooMuchCode { .. })
+    ));
+}
+
+#[test]
+fn components_within_components_end_somewhere() {
+    let text = format!("{}{}", "(component ".repeat(30), ")".repeat(30));
+    assert_eq!(Card::read(&bytes(&text)), Err(CardError::TooDeep(10)));
+}
+
+/// A thousand names of a kilobyte each are no line of a log.
+#[test]
+fn names_of_what_is_lacking_are_few_and_short() {
+    let imports: String = (0..500)
+        .map(|number| format!(r#"(import "a:b/{}-{}" (instance))"#, "c".repeat(1000), letters(number)))
+        .collect();
+    let error = Card::read(&exporting(&imports, "spanloom:plugin/processing@0.1.0"))
+        .and_then(|card| card.admit())
+        .unwrap_err()
+        .to_string();
+    assert!(error.len() < 4096 && error.ends_with(" and 490 more"), "{error}");
+}
+
+fn letters(number: usize) -> String {
+    number.to_string().chars().map(|digit| char::from(b'a' + digit as u8 - b'0')).collect()
+}
+
 proptest! {
     /// Whatever stands in a file, reading it ends and does not panic.
     #[test]
