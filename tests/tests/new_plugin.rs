@@ -7,7 +7,12 @@ use std::{
     time::Duration,
 };
 
-use spanloom_tests::{Spanloom, command::spanloom, skip::skip};
+use spanloom_tests::{
+    Spanloom,
+    command::spanloom,
+    otlp::{Signal, client::GrpcClient, payload},
+    skip::skip,
+};
 use tempfile::TempDir;
 use tokio::{process::Command, time::timeout};
 
@@ -65,6 +70,49 @@ async fn every_role_begins_with_tests_that_pass() {
         assert!(passed && !said.contains("warning"), "{role}:\n{said}");
         assert!(said.contains("test result: ok"), "{role}:\n{said}");
     }
+}
+
+const PANICKING: &str = r#"
+use spanloom_plugin::prelude::*;
+
+#[derive(Deserialize)]
+pub struct Panicking {}
+
+impl Processor for Panicking {
+    fn process_spans(&mut self, spans: SpanBatch, _: &mut Output) -> Result<(), Failure> {
+        info!("{} spans came", spans.len());
+        panic!("no span has a shop\n2026-01-01 ERROR forged");
+    }
+}
+
+spanloom_plugin::processor!(Panicking);
+"#;
+
+/// The SDK's panic hook: the text of a panic, and where it was, stand in the line of the log that says what became of the batch.
+#[tokio::test]
+async fn what_a_plugin_says_when_it_panics_is_told() {
+    let plugin = NewPlugin::make("panicking", "processor").await;
+    fs::write(plugin.folder.join("src/lib.rs"), PANICKING).expect("another source");
+    let (built, said) = plugin.run(spanloom_tests::spanloom::binary(), &["plugin", "build"]).await;
+    if !built && said.contains("wasm32-unknown-unknown") && said.contains("install") {
+        return skip(&said);
+    }
+    assert!(built, "{said}");
+    let running = Spanloom::start_file(&plugin.folder.join("spanloom.yaml")).await;
+    let client = GrpcClient::connect(running.grpc).await;
+    let status = client.send(Signal::Traces, payload::traces(0, 1)).await.expect_err("it is rejected");
+    let says = "it said: panicked at src/lib.rs:10:9:";
+    assert!(status.message().contains(says), "{status:?}");
+    assert!(status.message().contains("no span has a shop"), "{status:?}");
+    running.wait_for_output("1 spans came").await;
+    running.wait_for_output("the batch is rejected").await;
+    let output = running.output();
+    assert!(
+        output.lines().any(|line| line.contains(says) && line.contains("the batch is rejected")),
+        "{output}"
+    );
+    assert!(!output.lines().any(|line| line.starts_with("2026-01-01 ERROR forged")), "{output}");
+    running.finish().await;
 }
 
 /// README's five commands: new, cd, build, run, generate.

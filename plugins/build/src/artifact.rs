@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use wasmparser::{Parser, Payload};
 
 /// A line of what cargo says with `--message-format json`.
 #[derive(Deserialize)]
@@ -22,6 +23,26 @@ pub(crate) fn modules(messages: &[u8]) -> Vec<(String, PathBuf)> {
         Some((package_name(&package_id).to_owned(), filenames.into_iter().find(is_module)?))
     });
     modules.collect()
+}
+
+/// What the functions begin with that the host calls.
+const EXPORT: &str = "spanloom:plugin/";
+
+/// Whether the module exports anything that the host calls. One that cannot be read is for the encoder to refuse.
+pub(crate) fn is_plugin(module: &[u8]) -> bool {
+    for payload in Parser::new(0).parse_all(module) {
+        match payload {
+            Err(_) => return true,
+            Ok(Payload::ExportSection(exports)) => {
+                return exports.into_iter().any(|export| match export {
+                    Ok(export) => export.name.starts_with(EXPORT) && export.name.contains('#'),
+                    Err(_) => true,
+                });
+            }
+            Ok(_) => {}
+        }
+    }
+    false
 }
 
 /// Of `path+file:///a/redactor#0.1.0` and `path+file:///a/b#redactor@0.1.0` (cargo's package id specifications).
@@ -47,5 +68,29 @@ not json
         let found = modules(said);
         let named = |name: &str, path: &str| (name.to_owned(), PathBuf::from(path));
         assert_eq!(found, [named("redactor", "/t/redactor.wasm"), named("my-plugin", "/t/my_plugin.wasm")]);
+    }
+
+    /// `(module)`, then one with the export of this name.
+    fn exporting(name: &str) -> Vec<u8> {
+        let name_len = name.len() as u8;
+        let sections: &[&[u8]] = &[
+            b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07",
+            &[name_len + 4, 1, name_len],
+            name.as_bytes(),
+            b"\0\0\x0a\x04\x01\x02\0\x0b",
+        ];
+        sections.concat()
+    }
+
+    /// Each has its own error: what is no plugin, and what is one that no component can be made of.
+    #[test]
+    fn the_cause_of_an_error_is_not_guessed() {
+        let error = |module: &[u8]| crate::encode(module).expect_err("no component").to_string();
+        assert!(error(b"\0asm\x01\0\0\0").contains("exports nothing that the host calls"));
+        assert!(error(&exporting("main")).contains("exports nothing that the host calls"));
+        let other = error(&exporting("spanloom:plugin/processing@0.1.0#process"));
+        assert!(other.starts_with("no component can be made of the module: "), "{other}");
+        let damaged = error(b"\0asm\x01\0\0\0\x07\xff");
+        assert!(damaged.starts_with("no component can be made of the module: "), "{damaged}");
     }
 }

@@ -19,7 +19,12 @@ pub enum BuildError {
     Several(usize),
     #[error("{}: {error}", path.display())]
     Read { path: PathBuf, error: io::Error },
-    #[error("the module is no plugin (does the crate end with `spanloom_plugin::processor!(…)`?): {0}")]
+    #[error(
+        "the module is no plugin: it exports nothing that the host calls. A crate names its plugin with \
+         `spanloom_plugin::processor!(…)`, `sampler!`, `exporter!` or `connector!`"
+    )]
+    NoPlugin,
+    #[error("no component can be made of the module: {0}")]
     Encode(String),
 }
 

@@ -52,6 +52,9 @@ pub fn build(toolchain: &Toolchain, folder: &Path, packages: &[&str]) -> Result<
 
 /// The component of a core module.
 pub fn encode(module: &[u8]) -> Result<Vec<u8>, BuildError> {
+    if !artifact::is_plugin(module) {
+        return Err(BuildError::NoPlugin);
+    }
     let encoder = wit_component::ComponentEncoder::default().validate(true).module(module);
     let encoded = encoder.and_then(|mut encoder| encoder.encode());
     encoded.map_err(|error| BuildError::Encode(format!("{error:#}")))

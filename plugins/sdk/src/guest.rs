@@ -3,6 +3,7 @@
 #[expect(unsafe_code, reason = "a function that the compiler calls")]
 mod memory;
 mod optional;
+mod panics;
 mod roles;
 
 use crate::bindings::exports::described::exports::spanloom::plugin::describe;
@@ -44,6 +45,7 @@ fn configure<G: Guest>(
 where
     G::Plugin: serde::de::DeserializeOwned,
 {
+    panics::report();
     let mut new: G::Plugin = config::read(json)?;
     configure(&mut new)?;
     G::with(|plugin| match plugin {
@@ -57,6 +59,7 @@ where
 
 impl<G: Guest> describe::Guest for G {
     fn describe() -> describe::Description {
+        panics::report();
         let Description { name, version, summary, config_schema, signals, concurrency, grants } =
             G::describe();
         let grants = grants.into_iter().map(|grant| match grant {

@@ -12,3 +12,4 @@ pub use crate::{
     Outgoing, Output, Processor, Sampler, Saved, Signal, SpanBatch, SpanKind, StatusCode, TextColumn, Timer,
     TraceBatch, Value, ValueRef, json,
 };
+pub use crate::{debug, error, info, trace, warn};
