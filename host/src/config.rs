@@ -32,7 +32,7 @@ pub(crate) use keys::keys_of;
 pub use location::{KeyPath, Location};
 pub use node::Node;
 
-pub use root::{Config, Opened, PipelineConfig, PipelineId, ServiceConfig};
+pub use root::{Config, MemoryLimitMib, Opened, PipelineConfig, PipelineId, ServiceConfig};
 pub use types::{Duration, Secret, present};
 
 #[cfg(test)]

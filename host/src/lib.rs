@@ -10,6 +10,7 @@ mod cpu;
 pub mod exporter;
 pub mod extension;
 mod files;
+pub mod memory;
 pub mod pipeline;
 pub mod plugin;
 pub mod processor;

@@ -3,11 +3,15 @@
 use std::{
     io::{IsTerminal as _, Write as _},
     process::ExitCode,
+    ptr::null_mut,
     time::Duration,
 };
 
 use clap::Parser as _;
-use spanloom::cli::{Cli, Exit, Terminal};
+use spanloom::{
+    cli::{Cli, Exit, Terminal},
+    memory,
+};
 
 /// Batches come and go in pieces of hundreds of kilobytes: glibc's allocator gives their pages back to the system and
 /// faults them in again, or keeps for good what a burst needed. This one keeps them for ten seconds,
@@ -41,6 +45,7 @@ async fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(Exit::Wrong as u8));
         }
     };
+    memory::purge_by(purge);
     // Only a second call fails.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
@@ -55,6 +60,16 @@ async fn run() -> ExitCode {
         }
     }
 }
+
+/// Gives all unused pages back to the system, which the allocator would keep for ten seconds.
+#[expect(unsafe_code, reason = "jemalloc's control is C, and no crate wraps this command of it")]
+fn purge() {
+    // SAFETY: the name is a C string, and the command `arena.<i>.purge` neither reads nor writes a value.
+    unsafe { tikv_jemalloc_sys::mallctl(PURGE_ALL_ARENAS.as_ptr(), null_mut(), null_mut(), null_mut(), 0) };
+}
+
+/// jemalloc's `arena.<MALLCTL_ARENAS_ALL>.purge`.
+const PURGE_ALL_ARENAS: &std::ffi::CStr = c"arena.4096.purge";
 
 /// By the conventions of no-color.org and bixense.com/clicolors.
 fn is_coloured(is_terminal: bool) -> bool {

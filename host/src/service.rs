@@ -21,8 +21,9 @@ use retire::Draining;
 
 use crate::{
     component::Registry,
-    config::{Config, Opened},
+    config::{Config, MemoryLimitMib, Opened},
     extension::{Extensions, health_check::Health},
+    memory::Limit,
     plugin::{self, Live},
     receiver::Running,
     telemetry::{self, Telemetry},
@@ -62,6 +63,7 @@ impl Service {
         let Opened { config, registry, .. } = opened;
         // A connection is a file; what the system starts us with is meant for shells. Less is no reason not to start.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
+        hold_to_memory_limit(config);
         let telemetry = Telemetry::new();
         telemetry.identify(&config.service.telemetry.resource);
         let health = Arc::new(Health::default());
@@ -198,4 +200,19 @@ async fn start_extensions(
         }
     }
     Ok(extensions)
+}
+
+/// From now on requests are refused where memory is short.
+fn hold_to_memory_limit(config: &Config) {
+    let limit = Limit::of(config.service.memory_limit_mib.map(|MemoryLimitMib(mib)| mib));
+    limit.set();
+    match limit {
+        Limit::Configured { bytes } => {
+            tracing::info!(mib = bytes >> 20, "held to `service.memory_limit_mib`")
+        }
+        Limit::Container { bytes } => {
+            tracing::info!(mib = bytes >> 20, "held to nine tenths of the container's memory")
+        }
+        Limit::None => {}
+    }
 }

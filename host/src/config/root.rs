@@ -55,6 +55,9 @@ pub struct ServiceConfig {
     pub admin: AdminConfig,
     /// How long a drain may take; what is left then is dropped and counted. Ours, not the Collector's.
     pub shutdown_timeout: Duration,
+    /// The resident memory that the process may have; unset, nine tenths of the container's limit, if there is one. Near the
+    /// limit, requests are refused. Ours, not the Collector's.
+    pub memory_limit_mib: Option<MemoryLimitMib>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -72,13 +75,18 @@ pub struct PipelineId {
     pub name: Option<String>,
 }
 
+/// At least [`MemoryLimitMib::LEAST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryLimitMib(pub usize);
+
 /// A component type's name: an id without the `/name`.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct PluginName(String);
 
 const SECTIONS: [&str; 7] =
     ["receivers", "processors", "exporters", "connectors", "extensions", "plugins", "service"];
-const SERVICE_KEYS: [&str; 5] = ["extensions", "pipelines", "telemetry", "admin", "shutdown_timeout"];
+const SERVICE_KEYS: [&str; 6] =
+    ["extensions", "pipelines", "telemetry", "admin", "shutdown_timeout", "memory_limit_mib"];
 
 impl Config {
     /// Loads ([`load`]) and reads a config, loads its plugins, and checks ([`check`]) all else against them and what
@@ -179,6 +187,7 @@ impl Default for ServiceConfig {
             telemetry: TelemetryConfig::default(),
             admin: AdminConfig::default(),
             shutdown_timeout: Duration::from_secs(30),
+            memory_limit_mib: None,
         }
     }
 }
@@ -229,6 +238,7 @@ fn read_service(service: &Node, findings: &mut Vec<Finding>) -> ServiceConfig {
         admin: read_key(service, "admin", findings).unwrap_or(defaults.admin),
         shutdown_timeout: read_key(service, "shutdown_timeout", findings)
             .unwrap_or(defaults.shutdown_timeout),
+        memory_limit_mib: read_key(service, "memory_limit_mib", findings),
     }
 }
 
@@ -247,6 +257,23 @@ fn keep<T>(outcome: Result<T, ConfigError>, findings: &mut Vec<Finding>) -> Opti
 fn unknown_keys(node: &Node, known: &[&str]) -> Vec<Finding> {
     let unknown = node.entries().iter().filter(|entry| !known.contains(&entry.key.as_str()));
     unknown.map(|entry| node.unknown_key(entry, known)).collect()
+}
+
+impl MemoryLimitMib {
+    /// What the process needs to start, with built-in plugins, and to take in anything.
+    const LEAST: usize = 100;
+}
+
+impl<'de> Deserialize<'de> for MemoryLimitMib {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<MemoryLimitMib, D::Error> {
+        match usize::deserialize(from)? {
+            mib @ MemoryLimitMib::LEAST.. => Ok(MemoryLimitMib(mib)),
+            mib => Err(D::Error::custom(format!(
+                "{mib} MiB are too little to run in: at least {}, or no key for the container's own limit",
+                MemoryLimitMib::LEAST
+            ))),
+        }
+    }
 }
 
 impl FromStr for PluginName {

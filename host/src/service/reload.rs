@@ -10,6 +10,7 @@ use super::{
     Service,
     changes::Changes,
     graph::{Graph, Intake, Plan, Revision, plan},
+    hold_to_memory_limit,
 };
 use crate::{
     component::ComponentId,
@@ -83,6 +84,7 @@ impl Service {
                 let changes = self.commit(plan).await;
                 self.fixed = Fixed::of(&opened.config);
                 self.shutdown_timeout = opened.config.service.shutdown_timeout.0;
+                hold_to_memory_limit(&opened.config);
                 Ok(changes)
             }
             Err(error) => {

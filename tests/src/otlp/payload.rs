@@ -177,6 +177,11 @@ fn key_value(key: &str, value: Value) -> KeyValue {
 }
 
 /// A length-delimited field.
+/// One resource, with spans of two bytes each.
+pub fn empty_spans(spans: usize) -> Bytes {
+    field(1, &field(2, &field(2, b"").repeat(spans))).into()
+}
+
 fn field(number: u32, content: &[u8]) -> Vec<u8> {
     let mut field = Vec::new();
     prost::encoding::encode_key(number, prost::encoding::WireType::LengthDelimited, &mut field);

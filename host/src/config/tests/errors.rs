@@ -322,7 +322,7 @@ error: unknown key `pipeline`
   |
 3 | service: { pipeline: }
   |            ^^^^^^^^ did you mean `pipelines`?
-  = known keys: extensions, pipelines, telemetry, admin, shutdown_timeout",
+  = known keys: extensions, pipelines, telemetry, admin, shutdown_timeout, memory_limit_mib",
     );
     refuses(
         "receivers: [otlp]\nservice: 5",
@@ -564,7 +564,7 @@ error: unknown key `x`
   |
 1 | aaaaaaaaaaaaaaaaaaaaaaaa } }, x: 1 }
   |                               ^
-  = known keys: extensions, pipelines, telemetry, admin, shutdown_timeout");
+  = known keys: extensions, pipelines, telemetry, admin, shutdown_timeout, memory_limit_mib");
 }
 
 #[test]

@@ -1,0 +1,168 @@
+//! How much memory the process may have, and whether there is room for more.
+//!
+//! Each queue, budget and guest has a bound of its own. What these come to together, with all that no bound counts
+//! (the allocator's unused pages, compiled plugins, buffers of connections), is measured here: the resident memory, as
+//! the system counts it. Whoever is about to take in data asks [`has_room`] first, and refuses if there is none.
+
+mod cgroup;
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+/// Of the limit, what may be taken before new data is refused. The rest is for what was taken in already: its index, its
+/// edits, and its encoding.
+const USABLE_PERCENT: usize = 75;
+/// Of a container's limit, what is ours: the rest is the system's, for sockets and page cache.
+const OF_CONTAINER_PERCENT: usize = 90;
+
+/// A measurement costs some microseconds, and is good for this long.
+const MEASURED_FOR_MILLIS: u64 = 5;
+/// Unused pages are given back to the system, when memory is short, at most this often.
+const PURGED_FOR_MILLIS: u64 = 500;
+
+static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
+static RESIDENT_BYTES: AtomicUsize = AtomicUsize::new(0);
+static MEASURED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
+static PURGED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
+static PURGE: OnceLock<fn()> = OnceLock::new();
+
+/// The process has no room for so many bytes more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "memory is short: {} MiB of the {} MiB that the process may have are in use (`service.memory_limit_mib`)",
+    resident_bytes >> 20,
+    limit_bytes >> 20
+)]
+pub struct MemoryShort {
+    pub resident_bytes: usize,
+    pub limit_bytes: usize,
+}
+
+/// Where the limit comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Configured {
+        bytes: usize,
+    },
+    /// Nine tenths of what the container may have.
+    Container {
+        bytes: usize,
+    },
+    None,
+}
+
+impl Limit {
+    /// The configured limit, else the container's.
+    pub fn of(configured_mib: Option<usize>) -> Limit {
+        match (configured_mib, cgroup::limit_bytes()) {
+            (Some(mib), _) => Limit::Configured { bytes: mib.saturating_mul(1 << 20) },
+            (None, Some(bytes)) => Limit::Container { bytes: bytes / 100 * OF_CONTAINER_PERCENT },
+            (None, None) => Limit::None,
+        }
+    }
+
+    pub fn bytes(self) -> Option<usize> {
+        match self {
+            Limit::Configured { bytes } | Limit::Container { bytes } => Some(bytes),
+            Limit::None => None,
+        }
+    }
+
+    /// Holds the process to the limit from now on.
+    pub fn set(self) {
+        LIMIT_BYTES.store(self.bytes().unwrap_or(usize::MAX), Relaxed);
+    }
+}
+
+/// The limit in force.
+pub fn limit_bytes() -> Option<usize> {
+    Some(LIMIT_BYTES.load(Relaxed)).filter(|bytes| *bytes != usize::MAX)
+}
+
+/// Says how unused pages are given back to the system. Only the first call counts.
+pub fn purge_by(purge: fn()) {
+    let _ = PURGE.set(purge);
+}
+
+/// Whether the process may have so many bytes more. Without a limit, or with little to ask for, this costs next to nothing.
+pub fn has_room(bytes: usize) -> Result<(), MemoryShort> {
+    let limit_bytes = LIMIT_BYTES.load(Relaxed);
+    if limit_bytes == usize::MAX {
+        return Ok(());
+    }
+    let usable_bytes = limit_bytes / 100 * USABLE_PERCENT;
+    let is_within = |resident: usize| resident.saturating_add(bytes) <= usable_bytes;
+    if is_within(resident_bytes(MEASURED_FOR_MILLIS)) {
+        return Ok(());
+    }
+    if is_due(&PURGED_AT_MILLIS, PURGED_FOR_MILLIS)
+        && let Some(purge) = PURGE.get()
+    {
+        purge();
+        if is_within(resident_bytes(0)) {
+            return Ok(());
+        }
+    }
+    Err(MemoryShort { resident_bytes: RESIDENT_BYTES.load(Relaxed), limit_bytes })
+}
+
+/// The resident memory, measured no longer ago than that. Zero where the system does not tell.
+fn resident_bytes(max_age_millis: u64) -> usize {
+    if is_due(&MEASURED_AT_MILLIS, max_age_millis) {
+        RESIDENT_BYTES.store(measure().unwrap_or(0), Relaxed);
+    }
+    RESIDENT_BYTES.load(Relaxed)
+}
+
+/// Whether so much time has passed since it was last due. Of callers at one moment, one is told so.
+fn is_due(last: &AtomicU64, after_millis: u64) -> bool {
+    static START: OnceLock<Instant> = OnceLock::new();
+    // From 1: nothing was ever done at 0.
+    let now = START.get_or_init(Instant::now).elapsed().as_millis() as u64 + 1;
+    let before = last.load(Relaxed);
+    let is_due = before == 0 || now.saturating_sub(before) >= after_millis;
+    is_due && last.compare_exchange(before, now, Relaxed, Relaxed).is_ok()
+}
+
+#[cfg(target_os = "linux")]
+fn measure() -> Option<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn measure() -> Option<usize> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resident_memory_is_measured() {
+        let measured = measure();
+        assert_eq!(measured.is_some(), cfg!(target_os = "linux"));
+        assert!(measured.is_none_or(|bytes| (1 << 20..1 << 40).contains(&bytes)));
+    }
+
+    #[test]
+    fn a_configured_limit_comes_before_the_containers() {
+        assert_eq!(Limit::of(Some(100)), Limit::Configured { bytes: 100 << 20 });
+        assert!(!matches!(Limit::of(None), Limit::Configured { .. }));
+    }
+
+    #[test]
+    fn something_is_due_once_in_its_time() {
+        let last = AtomicU64::new(0);
+        assert!(is_due(&last, 60_000));
+        assert!(!is_due(&last, 60_000));
+        assert!(is_due(&last, 0));
+    }
+}

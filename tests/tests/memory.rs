@@ -1,0 +1,146 @@
+//! Memory is bounded by what the config says, whatever is sent. Each test holds the process to its peak.
+
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use futures::{StreamExt, stream};
+use http::StatusCode;
+use spanloom_tests::{
+    Sink, Spanloom, config,
+    otlp::{
+        self, Signal,
+        client::{self, http_client},
+        payload,
+    },
+    sink::Answer,
+};
+
+const MIB: u64 = 1 << 20;
+
+fn assert_peak_below(spanloom: &Spanloom, limit_mib: u64) {
+    let Some(peak) = spanloom.peak_rss_bytes() else { return };
+    println!("peak memory: {} MiB", peak / MIB);
+    assert!(peak < limit_mib * MIB, "it took {} MiB", peak / MIB);
+}
+
+/// A destination that only counts.
+async fn counting_sink() -> (Sink, Arc<AtomicUsize>) {
+    let items = Arc::new(AtomicUsize::new(0));
+    let counted = items.clone();
+    let sink = Sink::start_with(move |request| {
+        counted.fetch_add(otlp::items(request.signal, &request.body), Relaxed);
+    });
+    (sink.await, items)
+}
+
+/// Sends the request so many times, four at a time. Returns how many were accepted.
+async fn send(spanloom: &Spanloom, request: &Bytes, times: usize) -> usize {
+    let client = http_client();
+    let url = format!("http://{}/v1/traces", spanloom.http);
+    let send = |_| {
+        let post = client.post(&url).header("content-type", "application/x-protobuf").body(request.clone());
+        async { post.send().await.is_ok_and(|answer| answer.status() == StatusCode::OK) }
+    };
+    let answers = stream::iter(0..times).map(send).buffer_unordered(4);
+    answers.filter(|accepted| std::future::ready(*accepted)).count().await
+}
+
+/// Requests of 997 spans leave in batches of 8,192: the rest that waits for the next batch once kept every request before it
+/// alive, all 300 MB that pass here.
+#[tokio::test]
+async fn what_is_left_of_a_request_in_a_sending_queue_keeps_no_other_alive() {
+    let (sink, items) = counting_sink().await;
+    let exporter = format!(
+        "otlp_grpc:\n  endpoint: {}\n  tls: {{insecure: true}}\n  sending_queue: {{batch: {{min_size: 8192, max_size: 8192}}}}\n",
+        sink.address
+    );
+    let spanloom = Spanloom::start(&config::relay(&exporter)).await;
+    let request = payload::request(Signal::Traces, 997);
+    println!("{} MiB pass", (request.len() * 1000) as u64 / MIB);
+    assert_eq!(send(&spanloom, &request, 1000).await, 1000);
+    assert_peak_below(&spanloom, 180);
+    spanloom.finish().await;
+    assert_eq!(items.load(Relaxed), 997_000);
+}
+
+/// The same by the processor `batch`, a plugin.
+#[tokio::test]
+async fn what_is_left_of_a_request_in_a_plugin_keeps_no_other_alive() {
+    let (sink, items) = counting_sink().await;
+    let exporter = format!("otlp_grpc:\n  endpoint: {}\n  tls: {{insecure: true}}\n", sink.address);
+    let processor = [
+        "--set",
+        "processors::batch::send_batch_max_size=8192",
+        "--set",
+        "service::pipelines::traces::processors=[batch]",
+    ];
+    let spanloom = Spanloom::start_with(&config::relay(&exporter), &processor).await;
+    let request = payload::request(Signal::Traces, 997);
+    let before = spanloom.peak_rss_bytes().unwrap_or_default() / MIB;
+    assert_eq!(send(&spanloom, &request, 1000).await, 1000);
+    // Compiling the plugin took memory too.
+    assert_peak_below(&spanloom, before + 120);
+    spanloom.finish().await;
+    assert_eq!(items.load(Relaxed), 997_000);
+}
+
+/// A destination that does not answer, and senders who do not stop: the process refuses where it would take more than it may,
+/// whatever its queues may hold, and goes on once the destination does.
+#[tokio::test]
+async fn the_process_refuses_before_it_takes_more_memory_than_it_may() {
+    let (sink, items) = counting_sink().await;
+    sink.answer_usually(Answer::After(Duration::from_secs(8)));
+    let exporter = format!(
+        "otlp_grpc:\n  endpoint: {}\n  tls: {{insecure: true}}\n  sending_queue: {{queue_size: 100000, max_mib: 4000}}\n",
+        sink.address
+    );
+    let limit = ["--set", "service::memory_limit_mib=250"];
+    let spanloom = Spanloom::start_with(&config::relay(&exporter), &limit).await;
+    let request = payload::request(Signal::Traces, 10_000);
+    let times = 700 * MIB as usize / request.len();
+    let accepted = send(&spanloom, &request, times).await;
+    println!("{accepted} of {times} accepted");
+    assert!(accepted > 0 && accepted < times, "{accepted} of {times}");
+    assert_peak_below(&spanloom, 250);
+    sink.answer_usually(Answer::Accept);
+    spanloom.finish().await;
+    assert_eq!(items.load(Relaxed), accepted * 10_000);
+}
+
+/// Spans of two bytes: an index takes forty times what they do. A request of more than a million is refused for good, and one
+/// of fewer is split in one pass, while others are served.
+#[tokio::test]
+async fn very_many_tiny_spans_are_split_at_once_or_refused() {
+    let (sink, items) = counting_sink().await;
+    let exporter = format!(
+        "otlp_grpc:\n  endpoint: {}\n  tls: {{insecure: true}}\n  sending_queue: {{batch: {{min_size: 8192, max_size: 8192}}}}\n",
+        sink.address
+    );
+    let spanloom = Spanloom::start(&config::relay(&exporter)).await;
+    let post = |spans: usize| {
+        let request = http_client().post(format!("http://{}/v1/traces", spanloom.http));
+        let request = request.header("content-type", "application/x-protobuf").header("content-encoding", "gzip");
+        request.body(gzipped(&payload::empty_spans(spans))).send()
+    };
+    let too_many = post(1_000_001).await.expect("an answer");
+    assert_eq!(too_many.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let (many, other) = tokio::join!(post(900_000), client::http(spanloom.http, Signal::Traces, payload::traces(0, 8)));
+    assert_eq!((many.expect("an answer").status(), other.status()), (StatusCode::OK, StatusCode::OK));
+    assert_peak_below(&spanloom, 180);
+    spanloom.finish().await;
+    assert_eq!(items.load(Relaxed), 900_008);
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = GzEncoder::new(Vec::new(), Compression::default());
+    writer.write_all(bytes).expect("into memory");
+    writer.finish().expect("into memory")
+}
