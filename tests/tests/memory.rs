@@ -127,12 +127,14 @@ async fn very_many_tiny_spans_are_split_at_once_or_refused() {
     let spanloom = Spanloom::start(&config::relay(&exporter)).await;
     let post = |spans: usize| {
         let request = http_client().post(format!("http://{}/v1/traces", spanloom.http));
-        let request = request.header("content-type", "application/x-protobuf").header("content-encoding", "gzip");
+        let request =
+            request.header("content-type", "application/x-protobuf").header("content-encoding", "gzip");
         request.body(gzipped(&payload::empty_spans(spans))).send()
     };
     let too_many = post(1_000_001).await.expect("an answer");
     assert_eq!(too_many.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    let (many, other) = tokio::join!(post(900_000), client::http(spanloom.http, Signal::Traces, payload::traces(0, 8)));
+    let (many, other) =
+        tokio::join!(post(900_000), client::http(spanloom.http, Signal::Traces, payload::traces(0, 8)));
     assert_eq!((many.expect("an answer").status(), other.status()), (StatusCode::OK, StatusCode::OK));
     assert_peak_below(&spanloom, 180);
     spanloom.finish().await;
