@@ -69,10 +69,12 @@ pub enum Reason {
     Filtered,
     /// A plugin failed, and its `on_failure` says `drop`; or nobody was left to reject them to.
     PluginFailed,
+    /// The process has all the memory that it may (`service.memory_limit_mib`).
+    MemoryShort,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 9] = [
+    pub const ALL: [Reason; 10] = [
         Reason::QueueFull,
         Reason::RetriesExhausted,
         Reason::Rejected,
@@ -82,6 +84,7 @@ impl Reason {
         Reason::Abandoned,
         Reason::Filtered,
         Reason::PluginFailed,
+        Reason::MemoryShort,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -95,6 +98,7 @@ impl Reason {
             Reason::Abandoned => "abandoned",
             Reason::Filtered => "filtered",
             Reason::PluginFailed => "plugin_failed",
+            Reason::MemoryShort => "memory_short",
         }
     }
 }

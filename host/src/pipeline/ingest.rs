@@ -9,6 +9,7 @@ use wire::{Signal, WireError};
 
 use super::{Batch, Consumer, Metadata, Refused, lead::Lead};
 use crate::{
+    memory::{self, MemoryShort},
     receipt::{Failure, Reason, Receipt, ledger::Account},
     telemetry::{Labels, ReceiverMetrics, Telemetry, throttle::Throttle},
 };
@@ -80,6 +81,7 @@ impl Ingest {
             acknowledge,
             metrics: OnceLock::new(),
             refusals: Throttle::default(),
+            shortages: Throttle::default(),
             mends: Throttle::default(),
         };
         if door.is_open() {
@@ -108,6 +110,7 @@ pub struct Door {
     /// Of a door that was open once.
     metrics: OnceLock<Arc<ReceiverMetrics>>,
     refusals: Throttle,
+    shortages: Throttle,
     mends: Throttle,
 }
 
@@ -135,12 +138,24 @@ impl Door {
         metadata: Option<Arc<Metadata>>,
     ) -> Result<(), Failure> {
         let items = data.items();
-        let outcome = self.hand_on(data, metadata).await;
+        let outcome = match memory::has_room(0) {
+            Ok(()) => self.hand_on(data, metadata).await,
+            Err(short) => Err(self.memory_is_short(items, &short)),
+        };
         match &outcome {
             Ok(()) => self.metrics().accepted(items),
             Err(_) => self.metrics().refused(items),
         }
         outcome
+    }
+
+    fn memory_is_short(&self, items: usize, short: &MemoryShort) -> Failure {
+        if let Some(withheld) = self.shortages.admit_about(items) {
+            let (receiver, transport) = (self.ingest.receiver.as_str(), self.transport);
+            let items = items as u64 + withheld.items;
+            tracing::warn!(receiver, transport, items, "refused, to be sent again: {short}");
+        }
+        Failure::retryable(Reason::MemoryShort, short.to_string())
     }
 
     /// Notes items that were left out of a request, and why the first was. Their sender is told.
