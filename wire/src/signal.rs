@@ -22,6 +22,15 @@ impl Signal {
         }
     }
 
+    /// `spans`, `data points` or `log records`.
+    pub const fn items(self) -> &'static str {
+        match self {
+            Signal::Traces => "spans",
+            Signal::Metrics => "data points",
+            Signal::Logs => "log records",
+        }
+    }
+
     /// The message a sender exports: `ExportTraceServiceRequest` and its siblings.
     pub const fn request(self) -> &'static Message {
         match self {

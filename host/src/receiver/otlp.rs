@@ -103,14 +103,14 @@ impl OtlpReceiver {
     }
 
     fn grpc(&self, config: &GrpcConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
-        let doors = Doors::open(ingest, "grpc", self.config.acknowledge);
+        let doors = Doors::open(ingest, "grpc", self.config.acknowledge, self.config.max_request_items);
         let gate = Gate::new(&self.id, "grpc", self.grpc_auth.clone(), &self.telemetry);
         let grpc = Arc::new(Grpc::new(doors, gate, budget, config));
         Router::new().fallback(move |request| grpc.clone().answer(request))
     }
 
     fn http(&self, config: &HttpConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
-        let doors = Doors::open(ingest, "http", self.config.acknowledge);
+        let doors = Doors::open(ingest, "http", self.config.acknowledge, self.config.max_request_items);
         let gate = Gate::new(&self.id, "http", self.http_auth.clone(), &self.telemetry);
         let http = Arc::new(Http::new(doors, gate, budget, config));
         let router = Router::new().fallback(move |request| http.clone().answer(request));
@@ -124,7 +124,7 @@ impl OtlpReceiver {
 #[async_trait::async_trait]
 impl Receiver for OtlpReceiver {
     async fn start(&self, ingest: Ingest, running: &Running) -> anyhow::Result<()> {
-        let budget = Budget::new(self.config.in_flight_bytes(), self.config.largest_request_bytes());
+        let budget = self.config.budget();
         let mut bound = Bound::default();
         if let Some(config) = &self.config.protocols.grpc {
             let port = Port {

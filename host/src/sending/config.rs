@@ -79,7 +79,7 @@ impl Default for QueueConfig {
             num_consumers: 10,
             queue_size: 1000,
             sizer: Sizer::Requests,
-            max_mib: 512,
+            max_mib: 96,
             block_on_overflow: false,
             wait_for_result: false,
             batch: None,

@@ -8,7 +8,7 @@ mod cors;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 
@@ -16,13 +16,19 @@ pub use cors::CorsConfig;
 
 use crate::{
     config::{self, ConfigError, types::present},
+    memory,
     pipeline::ingest::Acknowledge,
-    server::{KeepaliveSettings, ServerSettings, request_body::Encoding},
+    server::{
+        KeepaliveSettings, ServerSettings,
+        request_body::{Budget, Encoding},
+    },
     tls::server::ServerTlsConfig,
 };
 
 const MAX_REQUEST_MIB: usize = 64;
 const MAX_IN_FLIGHT_MIB: usize = 256;
+/// The largest request has as many items of 64 bytes: fewer than any real one has.
+const MAX_REQUEST_ITEMS: usize = 1_000_000;
 /// Longer than any sender waits for its answer by default (the SDKs 10 s, the Collector 30 s).
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -35,6 +41,8 @@ pub struct OtlpConfig {
     /// Ours: what the requests that are not yet answered may hold together, over both protocols. Beyond it a request
     /// waits, for `read_timeout` at the most, and is refused then, to be sent again.
     pub max_in_flight_mib: usize,
+    /// Ours: the most spans, data points or log records of one request. A request of more is refused, not to be sent again.
+    pub max_request_items: usize,
 }
 
 /// At least one. A key without a value (`grpc:`) is that protocol with its defaults.
@@ -142,6 +150,7 @@ impl Default for OtlpConfig {
             protocols: ProtocolsConfig::default(),
             acknowledge: Acknowledge::default(),
             max_in_flight_mib: MAX_IN_FLIGHT_MIB,
+            max_request_items: MAX_REQUEST_ITEMS,
         }
     }
 }
@@ -192,6 +201,9 @@ impl OtlpConfig {
         if grpc.is_none() && http.is_none() {
             return Err(ConfigError::new("protocols: name grpc, http or both"));
         }
+        if self.max_request_items == 0 {
+            return Err(ConfigError::new("max_request_items: must be at least 1"));
+        }
         let grpc = grpc.as_ref().map_or(Ok(()), GrpcConfig::validate);
         grpc.map_err(|wrong| ConfigError::new(format!("protocols.grpc.{wrong}")))?;
         let http = http.as_ref().map_or(Ok(()), HttpConfig::validate);
@@ -205,11 +217,18 @@ impl OtlpConfig {
         Ok(())
     }
 
-    pub(super) fn in_flight_bytes(&self) -> usize {
+    /// For all requests under way: at most a quarter of what the process may have, but room for the largest request.
+    pub(super) fn budget(&self) -> Arc<Budget> {
+        let largest = self.largest_request_bytes();
+        let share = memory::limit_bytes().map_or(usize::MAX, |bytes| bytes / 4);
+        Budget::new(self.in_flight_bytes().min(share.max(largest)), largest)
+    }
+
+    fn in_flight_bytes(&self) -> usize {
         self.max_in_flight_mib.saturating_mul(1 << 20)
     }
 
-    pub(super) fn largest_request_bytes(&self) -> usize {
+    fn largest_request_bytes(&self) -> usize {
         let grpc = self.protocols.grpc.as_ref().map_or(0, GrpcConfig::limit_bytes);
         grpc.max(self.protocols.http.as_ref().map_or(0, HttpConfig::limit_bytes))
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wire::{Batch, Mended, Signal, WireError, mend};
+use wire::{Batch, Mended, Signal, Summary, WireError, mend};
 
 use super::{rejection::Rejection, rpc::Warning};
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         ingest::{self, Acknowledge},
     },
     receipt::{Failure, Reason},
+    server::request_body::Held,
 };
 
 /// A message of no more than this is checked where it is; more takes longer than others should wait.
@@ -28,11 +29,21 @@ pub(super) struct Doors {
 pub(super) struct Door {
     pub(super) signal: Signal,
     ingest: ingest::Door,
+    max_items: usize,
 }
 
+/// A request may have so many envelopes, resources and scopes beside its items, for each item that it may have.
+const ENTRIES_AN_ITEM: usize = 4;
+
 impl Doors {
-    pub(super) fn open(ingest: &Ingest, transport: &'static str, acknowledge: Acknowledge) -> Doors {
-        let door = |signal| Door { signal, ingest: ingest.door(signal, transport, acknowledge) };
+    /// No request may have more than `max_items`.
+    pub(super) fn open(
+        ingest: &Ingest,
+        transport: &'static str,
+        acknowledge: Acknowledge,
+        max_items: usize,
+    ) -> Doors {
+        let door = |signal| Door { signal, ingest: ingest.door(signal, transport, acknowledge), max_items };
         Doors { traces: door(Signal::Traces), metrics: door(Signal::Metrics), logs: door(Signal::Logs) }
     }
 
@@ -49,19 +60,25 @@ impl Doors {
 
 impl Door {
     /// Checks the message and hands it on, or what can be taken of it. `Ok` may carry a warning for the sender, to go into
-    /// `partial_success`.
+    /// `partial_success`. `held` is what the request holds: an index of tiny items, which is larger than the message, is
+    /// held too.
     pub(super) async fn take(
         &self,
         message: Bytes,
         metadata: Option<Arc<Metadata>>,
+        held: &Held,
     ) -> Result<Option<Warning>, Rejection> {
         let signal = self.signal;
+        let message = compact(message);
+        let len_bytes = message.len();
         let decoded = if message.len() <= INLINE_BYTES {
             Decoded::of(signal, message)
         } else {
             cpu::run(Work::Short, move || Decoded::of(signal, message)).await
         };
-        let Decoded { batch, texts, refused } = decoded?;
+        let Decoded { batch, summary, texts, refused } = decoded?;
+        self.check_size(&summary)?;
+        held.more(summary.index_bytes().saturating_sub(len_bytes))?;
         if texts > 0 {
             self.ingest.mended(texts);
         }
@@ -84,9 +101,32 @@ impl Door {
     }
 }
 
+impl Door {
+    /// The index of very many tiny items takes far more memory than their bytes do.
+    fn check_size(&self, summary: &Summary) -> Result<(), Rejection> {
+        let Door { signal, max_items, .. } = self;
+        let items = summary.items.max(summary.entries / ENTRIES_AN_ITEM);
+        if items > *max_items {
+            let what = signal.items();
+            return Err(Rejection::too_large(format!(
+                "a request of {items} {what}, empty envelopes included, where {max_items} are taken (`max_request_items`): send \
+                 fewer at a time"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// A small message may lie in a large buffer of its connection, which would live as long as the message waits.
+fn compact(message: Bytes) -> Bytes {
+    const SMALL_BYTES: usize = 4 << 10;
+    if message.len() < SMALL_BYTES { Bytes::copy_from_slice(&message) } else { message }
+}
+
 /// A message, or what can be taken of it.
 struct Decoded {
     batch: Batch,
+    summary: Summary,
     /// How many were mended.
     texts: usize,
     refused: Option<RefusedItems>,
@@ -100,13 +140,14 @@ struct RefusedItems {
 
 impl Decoded {
     fn of(signal: Signal, message: Bytes) -> Result<Decoded, WireError> {
-        match Batch::decode(signal, message.clone()) {
-            Ok(batch) => Ok(Decoded { batch, texts: 0, refused: None }),
+        match Batch::decode_counted(signal, message.clone()) {
+            Ok((batch, summary)) => Ok(Decoded { batch, summary, texts: 0, refused: None }),
             Err(error) if error.kind.is_mendable() => {
                 let Mended { bytes, texts, refused: items, first_refused } = mend(signal, &message)?;
-                let batch = Batch::decode(signal, bytes.into())?;
+                let (batch, summary) = Batch::decode_counted(signal, bytes.into())?;
                 Ok(Decoded {
                     batch,
+                    summary,
                     texts,
                     refused: first_refused.map(|first| RefusedItems { items, first }),
                 })

@@ -18,6 +18,7 @@ use super::{
     rpc::{self, Warning},
 };
 use crate::{
+    memory,
     pipeline::Metadata,
     server::{
         Peer,
@@ -63,11 +64,12 @@ impl Grpc {
         let door = self.door(&request)?;
         let encoding = encoding(request.headers())?;
         let metadata = self.include_metadata.then(|| Arc::new(Metadata::of(request.headers())));
+        memory::has_room(0)?;
         let held = self.budget.hold(peer);
         let mut body = Paced::new(request.into_body(), self.read_timeout, held.clone());
         let message = message::read(&mut body, &held, encoding, self.limit_bytes).await?;
         held.at_least(message.len())?;
-        door.take(message, metadata).await
+        door.take(message, metadata, &held).await
     }
 
     fn door(&self, request: &Request) -> Result<&Door, Rejection> {

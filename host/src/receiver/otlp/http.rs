@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     cpu::{self, Work},
+    memory,
     pipeline::Metadata,
     server::{
         Peer,
@@ -150,6 +151,7 @@ impl Http {
         body: &mut Paced,
         held: &Arc<Held>,
     ) -> Result<Option<Warning>, Rejection> {
+        memory::has_room(0)?;
         let mut bytes = request_body::read(body, self.limit_bytes).await?;
         if let Some(encoding) = encoding {
             bytes = request_body::inflate(encoding, bytes, self.limit_bytes, held, body.until()).await?;
@@ -158,7 +160,7 @@ impl Http {
             held.more_in_turn(bytes.len(), body.until()).await?;
             bytes = from_json(door.signal, bytes, held).await?;
         }
-        door.take(bytes, metadata).await
+        door.take(bytes, metadata, held).await
     }
 }
 

@@ -32,6 +32,7 @@ use wire::{WireError, json::JsonError};
 use super::rpc::Detail;
 use crate::{
     extension::auth::Unauthenticated,
+    memory::MemoryShort,
     receipt::{Failure, Retry},
     server::request_body::{InflateError, OverBudget, ReadError},
 };
@@ -183,6 +184,12 @@ impl From<ReadError> for Rejection {
 
 impl From<OverBudget> for Rejection {
     fn from(error: OverBudget) -> Rejection {
+        Rejection::no_room(error)
+    }
+}
+
+impl From<MemoryShort> for Rejection {
+    fn from(error: MemoryShort) -> Rejection {
         Rejection::no_room(error)
     }
 }
