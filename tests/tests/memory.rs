@@ -115,26 +115,28 @@ async fn the_process_refuses_before_it_takes_more_memory_than_it_may() {
     assert_eq!(items.load(Relaxed), accepted * 10_000);
 }
 
-/// Spans of two bytes: an index takes forty times what they do. A request of more than a million is refused for good, and one
-/// of fewer is split in one pass, while others are served.
+/// Log records of two bytes: an index takes eight times what they do. A request of more than a million is refused for good, and
+/// one of fewer is split in one pass, while others are served.
 #[tokio::test]
-async fn very_many_tiny_spans_are_split_at_once_or_refused() {
+async fn very_many_tiny_items_are_split_at_once_or_refused() {
     let (sink, items) = counting_sink().await;
     let exporter = format!(
         "otlp_grpc:\n  endpoint: {}\n  tls: {{insecure: true}}\n  sending_queue: {{batch: {{min_size: 8192, max_size: 8192}}}}\n",
         sink.address
     );
     let spanloom = Spanloom::start(&config::relay(&exporter)).await;
-    let post = |spans: usize| {
-        let request = http_client().post(format!("http://{}/v1/traces", spanloom.http));
+    let post = |records: usize| {
+        let request = http_client().post(format!("http://{}/v1/logs", spanloom.http));
         let request =
             request.header("content-type", "application/x-protobuf").header("content-encoding", "gzip");
-        request.body(gzipped(&payload::empty_spans(spans))).send()
+        request.body(gzipped(&payload::empty_logs(records))).send()
     };
     let too_many = post(1_000_001).await.expect("an answer");
     assert_eq!(too_many.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    let (many, other) =
-        tokio::join!(post(900_000), client::http(spanloom.http, Signal::Traces, payload::traces(0, 8)));
+    let (many, other) = tokio::join!(
+        post(900_000),
+        client::http(spanloom.http, Signal::Logs, payload::request(Signal::Logs, 8))
+    );
     assert_eq!((many.expect("an answer").status(), other.status()), (StatusCode::OK, StatusCode::OK));
     assert_peak_below(&spanloom, 180);
     spanloom.finish().await;

@@ -177,9 +177,9 @@ fn key_value(key: &str, value: Value) -> KeyValue {
 }
 
 /// A length-delimited field.
-/// One resource, with spans of two bytes each.
-pub fn empty_spans(spans: usize) -> Bytes {
-    field(1, &field(2, &field(2, b"").repeat(spans))).into()
+/// One resource, with log records of two bytes each.
+pub fn empty_logs(records: usize) -> Bytes {
+    field(1, &field(2, &field(2, b"").repeat(records))).into()
 }
 
 fn field(number: u32, content: &[u8]) -> Vec<u8> {

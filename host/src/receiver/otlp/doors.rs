@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use wire::{Batch, Mended, Signal, Summary, WireError, mend};
 
 use super::{rejection::Rejection, rpc::Warning};
@@ -61,12 +62,13 @@ impl Doors {
 impl Door {
     /// Checks the message and hands it on, or what can be taken of it. `Ok` may carry a warning for the sender, to go into
     /// `partial_success`. `held` is what the request holds: an index of tiny items, which is larger than the message, is
-    /// held too.
+    /// held too, once there is room for it.
     pub(super) async fn take(
         &self,
         message: Bytes,
         metadata: Option<Arc<Metadata>>,
-        held: &Held,
+        held: &Arc<Held>,
+        until: Instant,
     ) -> Result<Option<Warning>, Rejection> {
         let signal = self.signal;
         let message = compact(message);
@@ -78,7 +80,7 @@ impl Door {
         };
         let Decoded { batch, summary, texts, refused } = decoded?;
         self.check_size(&summary)?;
-        held.more(summary.index_bytes().saturating_sub(len_bytes))?;
+        held.more_in_turn(summary.index_bytes().saturating_sub(len_bytes), until).await?;
         if texts > 0 {
             self.ingest.mended(texts);
         }

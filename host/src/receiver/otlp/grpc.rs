@@ -69,7 +69,7 @@ impl Grpc {
         let mut body = Paced::new(request.into_body(), self.read_timeout, held.clone());
         let message = message::read(&mut body, &held, encoding, self.limit_bytes).await?;
         held.at_least(message.len())?;
-        door.take(message, metadata, &held).await
+        door.take(message, metadata, &held, body.until()).await
     }
 
     fn door(&self, request: &Request) -> Result<&Door, Rejection> {

@@ -160,7 +160,7 @@ impl Http {
             held.more_in_turn(bytes.len(), body.until()).await?;
             bytes = from_json(door.signal, bytes, held).await?;
         }
-        door.take(bytes, metadata, held).await
+        door.take(bytes, metadata, held, body.until()).await
     }
 }
 
