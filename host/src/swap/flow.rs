@@ -30,6 +30,8 @@ fn destination(telemetry: &Telemetry, account: &Account) -> DestinationStatus {
     let trouble = exporter.as_ref().map(|exporter| exporter.trouble()).unwrap_or_default();
     let loss = account.last_loss();
     let loss = loss.map(|loss| (loss.at, format!("{}: {}", loss.reason.as_str(), loss.message)));
+    // While the destination fails, losses follow from that.
+    let loss = loss.filter(|_| trouble.failing_since.is_none());
     let last_error = loss.into_iter().chain(trouble.last).max_by_key(|(at, _)| *at);
     let queue = exporter.and_then(|exporter| exporter.queue());
     DestinationStatus {
@@ -80,5 +82,12 @@ mod tests {
         assert_eq!(otlp.queue, Some(QueueStatus { size: 3, capacity: 10 }));
         let error = otlp.last_error.unwrap();
         assert_eq!((otlp.failing_since, error.message.as_str()), (Some(error.at), "connection refused"));
+
+        account.report_loss(1, &Failure::retryable(Reason::QueueFull, "full"), wire::Example::default);
+        let [_, otlp] = destinations(&telemetry).try_into().unwrap();
+        assert_eq!(otlp.last_error, Some(error), "why the queue is full");
+        health.succeeded();
+        let [_, otlp] = destinations(&telemetry).try_into().unwrap();
+        assert_eq!(otlp.last_error.map(|error| error.message).as_deref(), Some("queue_full: full"));
     }
 }

@@ -50,7 +50,7 @@ pub struct DestinationStatus {
     /// When the first attempt to send failed after which none has succeeded.
     #[serde(with = "rfc3339::option")]
     pub failing_since: Option<SystemTime>,
-    /// The last failed attempt to send, or loss of items.
+    /// The last failed attempt to send, or, unless the destination fails now, loss of items if that was later.
     pub last_error: Option<ErrorStatus>,
 }
 
