@@ -99,6 +99,10 @@ impl FromStr for ComponentId {
         let is_word = kind.len() <= 63
             && kind.starts_with(|c: char| c.is_ascii_alphabetic())
             && kind.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if kind.contains('-') {
+            let right = kind.replace('-', "_");
+            return Err(format!("`{text}` is not an id: a type has no `-`; is it `{right}`?"));
+        }
         if !is_word {
             return Err(format!("`{text}` is not an id: write `type` or `type/name`, the type a word"));
         }

@@ -6,10 +6,12 @@
 
 pub mod admin;
 pub mod check;
+mod collector;
 mod de;
 pub mod error;
 pub mod expand;
 pub mod flow;
+pub mod headers;
 mod keys;
 pub mod load;
 
@@ -18,7 +20,7 @@ pub(crate) mod nearest;
 pub mod node;
 mod parse;
 pub mod print;
-
+mod redact;
 mod render;
 
 pub mod root;
@@ -33,7 +35,7 @@ pub use location::{KeyPath, Location};
 pub use node::Node;
 
 pub use root::{Config, MemoryLimitMib, Opened, PipelineConfig, PipelineId, ServiceConfig};
-pub use types::{Duration, Secret, present};
+pub use types::{Duration, Secret, Unused, present};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -170,7 +170,7 @@ async fn a_config_that_changes_under_load_loses_and_doubles_nothing() {
             config("tag: three", "batch, redactor", "otlp_grpc"),
             "the config is reloaded: rewired: receiver otlp; built anew: pipeline traces\n",
         ),
-        (config("tagg: three", "redactor", "otlp_grpc"), "unknown key `tagg`"),
+        (config("tagg: three, token: sesame", "redactor", "otlp_grpc"), "unknown key `tagg`"),
     ] {
         file.write(&text);
         spanloom.wait_for_output(expected).await;
@@ -188,6 +188,7 @@ async fn a_config_that_changes_under_load_loses_and_doubles_nothing() {
     let output = spanloom.output();
     let ledger = spanloom.finish().await;
 
+    assert!(!output.contains("sesame"), "a secret is in the log:\n{output}");
     assert_eq!(output.matches(" listening ").count(), 2, "the receiver never listened again:\n{output}");
     for counted in ["outcome=\"reloaded\"} 4\n", "outcome=\"rejected\"}"] {
         assert!(metrics.contains(&format!("spanloom_config_reloads{{{counted}")), "{metrics}");

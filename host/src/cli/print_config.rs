@@ -8,8 +8,9 @@ use crate::config::{expand::process_env, load::load, print::print};
 /// Print the config after merging and expanding, as YAML, with secrets redacted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --config it prints the config that `spanloom run` has then. The config is not checked. Redacted are values of \
-keys that name a secret (token, password, …), all headers, and passwords in addresses.
+Without --config it prints the config that `spanloom run` has then. The config is not checked. What comes from a \
+variable or a file stays a reference: ${env:NAME}, ${file:path}. [REDACTED] are values of keys that name a secret \
+(token, password, …), all headers, and passwords and queries in addresses.
 
 Example:
   spanloom print-config -c base.yaml --set service::telemetry::logs::level=debug")]

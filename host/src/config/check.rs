@@ -3,7 +3,11 @@
 mod connectors;
 
 use super::{
-    Config, ConfigError, Finding, Node, PipelineConfig, PipelineId, nearest::did_you_mean, node::Entry,
+    Config, ConfigError, Finding, Node, PipelineConfig, PipelineId,
+    collector::{self, Component, State},
+    nearest::did_you_mean,
+    node::Entry,
+    telemetry::TelemetryConfig,
 };
 use crate::component::{ComponentId, Kind, Registry};
 
@@ -33,7 +37,7 @@ impl<'a> Check<'a> {
         for entry in section.entries() {
             let Ok(id) = entry.key.parse::<ComponentId>() else { continue };
             if self.registry.find(kind, &id.kind).is_none() {
-                self.errors.extend(self.unknown_type(kind, &id, entry));
+                self.unknown_type(kind, &id, entry);
                 continue;
             }
             if id.kind == "logging" && kind == Kind::Exporter {
@@ -42,13 +46,20 @@ impl<'a> Check<'a> {
                         .help("`logging` still works and will go"),
                 );
             }
+            let is_used = self.is_used(kind, &id);
             if let Err(error) = self.registry.check(kind, &id.kind, &entry.node) {
-                self.errors.extend(error.into_findings());
+                // What will not run needs no destination: often that is a variable which is not set.
+                let (doubts, errors): (Vec<Finding>, Vec<Finding>) = error
+                    .into_findings()
+                    .into_iter()
+                    .partition(|finding| !is_used && is_of_endpoint(finding));
+                self.warnings.extend(doubts);
+                self.errors.extend(errors);
             }
             if let Some(known) = self.registry.find(kind, &id.kind) {
                 self.warnings.extend(known.doubts(&entry.node));
             }
-            if !self.is_used(kind, &id) {
+            if !is_used {
                 let place = if kind == Kind::Extension { "service.extensions" } else { "any pipeline" };
                 self.warnings.push(
                     at_key(entry, section, format!("the {kind} `{id}` is not in {place}"))
@@ -58,18 +69,55 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Nothing of a plugin that could not be loaded: that has been complained of.
-    fn unknown_type(&self, kind: Kind, id: &ComponentId, entry: &Entry) -> Option<Finding> {
-        let message = format!("Spanloom has no {kind} `{}`", id.kind);
-        let mut finding = Finding::new(message).at(entry.key_at.clone(), self.section_path(kind));
-        if self.config.plugin_node(&id.kind).is_some() {
-            let is = Kind::ALL.into_iter().find(|other| self.registry.find(*other, &id.kind).is_some())?;
-            return Some(finding.help(format!(
-                "the plugin `{}` is {}: it stands in `{}`",
+    fn unknown_type(&mut self, kind: Kind, id: &ComponentId, entry: &Entry) {
+        let at = |message: String| Finding::new(message).at(entry.key_at.clone(), self.section_path(kind));
+        let is = Kind::ALL.into_iter().find(|other| self.registry.find(*other, &id.kind).is_some());
+        let lacking = format!("Spanloom has no {kind} `{}`", id.kind);
+        let finding = match (collector::component(kind, &id.kind), is) {
+            (_, None) if self.config.plugin_node(&id.kind).is_some() => {
+                // It could not be loaded, which has been complained of.
+                return;
+            }
+            (_, Some(is)) => {
+                let plugin = if self.config.plugin_node(&id.kind).is_some() { "the plugin " } else { "" };
+                at(lacking).help(format!(
+                    "{plugin}`{}` is {}: it stands in `{}`",
+                    id.kind,
+                    is.with_article(),
+                    is.section()
+                ))
+            }
+            (Some(Component { state: State::Accepted, advice }), None) => {
+                let message = format!("the {kind} `{id}` does nothing in Spanloom");
+                self.warnings.push(match advice {
+                    Some(advice) => at(message).help(advice),
+                    None => at(message),
+                });
+                return;
+            }
+            (Some(Component { state, advice }), None) => {
+                let finding = match state {
+                    State::Removed => at(format!("{lacking}, nor has the Collector any more")),
+                    _ => at(format!("{lacking}, a type of the Collector's")),
+                };
+                finding.help(advice.unwrap_or(match kind {
+                    Kind::Receiver | Kind::Extension => "nothing in Spanloom does its job",
+                    _ => "nothing in Spanloom does its job; a plugin may: `spanloom plugin new`",
+                }))
+            }
+            (None, None) => self.unheard_of(kind, id, at(lacking)),
+        };
+        self.errors.push(finding);
+    }
+
+    /// Of a type that neither we nor the Collector have.
+    fn unheard_of(&self, kind: Kind, id: &ComponentId, mut finding: Finding) -> Finding {
+        if let Some(is) = collector::kind_of(&id.kind) {
+            return finding.help(format!(
+                "`{}` is {} of the Collector's, which Spanloom has not",
                 id.kind,
-                is.with_article(),
-                is.section()
-            )));
+                is.with_article()
+            ));
         }
         let types = self.registry.types(kind);
         let names = types
@@ -77,10 +125,10 @@ impl<'a> Check<'a> {
             .flat_map(|known| std::iter::once(known.name()).chain(known.aliases().iter().copied()));
         let names: Vec<&str> = names.collect();
         finding.label = did_you_mean(&id.kind, names.iter().copied());
-        Some(match names.as_slice() {
+        match names.as_slice() {
             [] => finding.help(format!("it has no {kind}s of its own; `plugins` adds some")),
             names => finding.help(format!("it has: {}", names.join(", "))),
-        })
+        }
     }
 
     fn section_path(&self, kind: Kind) -> super::KeyPath {
@@ -132,11 +180,8 @@ impl<'a> Check<'a> {
         for (index, id) in service.extensions.iter().enumerate() {
             self.reference(Kind::Extension, id, place.items().get(index).unwrap_or(place));
         }
-        let telemetry = root.nearest(["service", "telemetry"]);
-        for key in service.telemetry.unused() {
-            let place = telemetry.nearest(key.split("::"));
-            self.warnings
-                .push(place.finding(format!("`service::telemetry::{key}` has no effect in Spanloom")));
+        if let Some(telemetry) = root.get("service").and_then(|service| service.get("telemetry")) {
+            self.warnings.extend(telemetry.unused::<TelemetryConfig>());
         }
         let pipelines = root.get("service").and_then(|service| service.get("pipelines"));
         // What could not be read has been complained of.
@@ -213,6 +258,12 @@ impl<'a> Check<'a> {
             pipeline.signal
         )));
     }
+}
+
+/// Whether it is about what an endpoint says, or that there is none.
+fn is_of_endpoint(finding: &Finding) -> bool {
+    let at_key = finding.path.keys().last().is_some_and(|key| key.ends_with("endpoint"));
+    finding.is_of_value && (at_key || finding.message.starts_with("endpoint: "))
 }
 
 fn at_key(entry: &Entry, section: &Node, message: String) -> Finding {

@@ -5,34 +5,25 @@
 
 mod access;
 mod error;
+mod reading;
 
 use std::cell::RefCell;
 
 use serde::{
     Deserializer,
-    de::{DeserializeOwned, IntoDeserializer as _, Visitor},
+    de::{IntoDeserializer as _, Visitor},
 };
 
-use self::access::{Choice, Entries, Items};
+pub(super) use self::reading::{Reading, read};
+use self::{
+    access::{Choice, Entries, Items},
+    reading::Notes,
+};
 use super::{
-    ConfigError, Finding, Node,
+    ConfigError, Finding, Node, Unused,
     node::Value,
     scalar::{Meaning, Scalar},
 };
-
-pub(super) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, ConfigError> {
-    let unknown = RefCell::default();
-    let outcome = T::deserialize(NodeDeserializer { node, unknown: &unknown });
-    let mut findings = unknown.into_inner();
-    match outcome {
-        Ok(value) => ConfigError::from_findings(findings).map(|()| value),
-        Err(error) => {
-            findings.extend(error.within(node).into_findings());
-            ConfigError::from_findings(findings)?;
-            Err(ConfigError::new("this cannot be read"))
-        }
-    }
-}
 
 impl Node {
     /// Something else stands here than is due.
@@ -61,8 +52,7 @@ impl Node {
 #[derive(Clone, Copy)]
 struct NodeDeserializer<'a> {
     node: &'a Node,
-    /// Unknown keys met so far: they do not end the reading.
-    unknown: &'a RefCell<Vec<Finding>>,
+    notes: &'a RefCell<Notes>,
 }
 
 impl<'a> NodeDeserializer<'a> {
@@ -179,21 +169,26 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
+        if name == Unused::NAME {
+            self.notes.borrow_mut().unused(self.node);
+        }
         visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
         if let Value::List(items) = &self.node.value {
-            return visitor.visit_seq(Items { at: self, rest: items.iter() });
+            let rest = self.notes.borrow().kept(items);
+            return visitor.visit_seq(Items { at: self, rest: rest.into_iter(), are_parts: true });
         }
         if !matches!(self.node.value, Value::Scalar(_)) {
             return self.expected("a list");
         }
         let words = words(self.node.text().unwrap_or_default(), self.node);
-        visitor.visit_seq(Items { at: self, rest: words.iter() })
+        let rest = words.iter().collect::<Vec<_>>().into_iter();
+        visitor.visit_seq(Items { at: self, rest, are_parts: false })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, ConfigError> {
@@ -219,8 +214,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
-        let unknown = self.node.entries().iter().filter(|entry| !fields.contains(&entry.key.as_str()));
-        self.unknown.borrow_mut().extend(unknown.map(|entry| self.node.unknown_key(entry, fields)));
+        self.notes.borrow_mut().unknown_keys(self.node, fields);
         self.map(Some(fields), visitor)
     }
 

@@ -18,6 +18,8 @@ pub struct Finding {
     /// Stands below: the known keys, what to do.
     pub help: Option<String>,
     severity: Severity,
+    /// It is about what a value says, not about what may stand there.
+    pub(super) is_of_value: bool,
     /// Keys below the node that [`ConfigError::within`] will be given, joined by `::`.
     key: Option<String>,
 }
@@ -96,6 +98,8 @@ impl ConfigError {
 
     /// Gives a place to every finding that has none yet: the node that was read, or what its key names below it. A
     /// message that begins with keys, as `tls.cert_file: …` or `tls: cert_file: …`, is placed by them too.
+    ///
+    /// Whoever wrote the message knew the values, and not which of them are secret: those below the node are left out.
     pub fn within(mut self, node: &Node) -> ConfigError {
         for finding in self.0.iter_mut().filter(|finding| !finding.has_place()) {
             let place = match finding.key.take() {
@@ -103,6 +107,9 @@ impl ConfigError {
                 None => node.nearest(finding.message.split(": ").flat_map(|keys| keys.split('.'))),
             };
             (finding.at, finding.path) = (place.at().cloned(), place.path().clone());
+            finding.message = node.scrub(&finding.message);
+            finding.label = finding.label.take().map(|label| node.scrub(&label));
+            finding.help = finding.help.take().map(|help| node.scrub(&help));
         }
         self
     }
@@ -116,6 +123,16 @@ impl ConfigError {
             (finding.severity, place.is_none(), place)
         });
         self
+    }
+
+    /// What all parts of a validation found.
+    pub fn all(parts: impl IntoIterator<Item = Result<(), ConfigError>>) -> Result<(), ConfigError> {
+        let findings = parts.into_iter().filter_map(Result::err).flat_map(ConfigError::into_findings);
+        ConfigError::from_findings(findings.collect())
+    }
+
+    pub(super) fn has_no_place(&self) -> bool {
+        self.0.iter().all(|finding| !finding.has_place())
     }
 
     pub fn findings(&self) -> &[Finding] {

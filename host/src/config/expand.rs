@@ -15,7 +15,7 @@ use reference::{Piece, Reference};
 use super::{
     ConfigError, Finding, Location, Node,
     location::Source,
-    node::{DEPTH_LIMIT, NODES_LIMIT, Value},
+    node::{DEPTH_LIMIT, NODES_LIMIT, Outside, Value},
     parse::{SOURCE_LIMIT_BYTES, parse},
     scalar::{Meaning, Scalar},
 };
@@ -53,11 +53,21 @@ struct Expander<'a> {
 /// What a reference stands for.
 enum Found {
     /// Not searched for references (again).
-    Data(String),
+    Data(Text),
     /// May hold references.
     Default(String),
-    /// May hold references if it is a map or a list, else it is data.
-    File(Source),
+    /// May hold references if it is a map or a list, else it is data. Beside it the reference.
+    File(Source, String),
+}
+
+/// A text without references any more.
+#[derive(Default)]
+struct Text {
+    text: String,
+    /// The same as a config would write it: values from outside are references still.
+    written: String,
+    /// Whether there are any.
+    has_outside: bool,
 }
 
 impl Expander<'_> {
@@ -70,7 +80,7 @@ impl Expander<'_> {
             self.errors.extend(error.into_findings());
             return Node::default();
         }
-        let Node { value, at, path, original } = node;
+        let Node { value, at, path, original, secret, outside } = node;
         let value = match value {
             Value::List(items) => {
                 Value::List(items.into_iter().map(|item| self.node(item, depth + 1, nesting)).collect())
@@ -82,14 +92,14 @@ impl Expander<'_> {
                 Value::Map(entries)
             }
             Value::Scalar(scalar) => {
-                let node = Node { value: Value::default(), at, path, original };
+                let node = Node { value: Value::default(), at, path, original, secret, outside };
                 return self.scalar(scalar, node, depth, nesting).unwrap_or_else(|error| {
                     self.errors.extend(error.into_findings());
                     Node::default()
                 });
             }
         };
-        Node { value, at, path, original }
+        Node { value, at, path, original, secret, outside }
     }
 
     /// `place` is the node that held the scalar.
@@ -103,15 +113,30 @@ impl Expander<'_> {
         if !scalar.text.contains('$') {
             return Ok(Node { value: Value::Scalar(scalar), ..place });
         }
+        self.note_bare_variable(&scalar.text, &place);
         let pieces = reference::pieces(&scalar.text)
             .map_err(|message| place.finding(message).help("to write a plain `$`, double it: `$$`"))?;
         if let [Piece::Reference(reference)] = pieces.as_slice() {
             return self.whole(reference, place, depth, nesting);
         }
         let only_text = pieces.iter().any(|piece| matches!(piece, Piece::Reference(_)));
-        let text = self.join(pieces, &place, nesting)?;
+        let joined = self.join(pieces, &place, nesting)?;
         let plain = scalar.plain && !only_text;
-        Ok(Node { value: Value::Scalar(Scalar { text, plain }), ..place })
+        let outside = joined.outside();
+        Ok(Node { value: Value::Scalar(Scalar { text: joined.text, plain }), outside, ..place })
+    }
+
+    /// Other programs, and the Collector once, take `$NAME` for a variable.
+    fn note_bare_variable(&mut self, text: &str, place: &Node) {
+        let Some(name) = reference::bare_variable(text) else { return };
+        // What follows the `$` may be a part of a password.
+        let name = if place.is_secret() { "NAME" } else { name };
+        self.warnings.push(
+            place
+                .finding(format!("`${name}` is plain text"))
+                .label(format!("a variable is written `${{env:{name}}}`"))
+                .help("to say that a `$` is meant, double it: `$$`"),
+        );
     }
 
     /// A value that is one reference and nothing else.
@@ -126,43 +151,50 @@ impl Expander<'_> {
         let text = match self.find(reference, &place, nesting)? {
             Found::Data(text) => text,
             Found::Default(text) => self.text(&text, &place, nesting + 1)?,
-            Found::File(source) => {
+            Found::File(source, written) => {
                 let source = Arc::new(source);
                 let is_yaml = source.name.ends_with(".yaml") || source.name.ends_with(".yml");
                 match parse(&source) {
                     Ok(node) if !matches!(node.value, Value::Scalar(_)) => {
                         let original = Some(source.text.as_str().into());
-                        return Ok(Node { original, ..self.node(node, depth, nesting + 1) });
+                        let mut node = Node { original, ..self.node(node, depth, nesting + 1) };
+                        node.set_outside(&Arc::new(Outside { written, names_keys: is_yaml }));
+                        return Ok(node);
                     }
                     Err(error) if is_yaml => return Err(error),
-                    _ => source.text.clone(),
+                    _ => Text { text: source.text.clone(), written, has_outside: true },
                 }
             }
         };
-        let mut node = reread(text);
+        let outside = text.outside();
+        let mut node = reread(text.text);
+        node.secret = place.secret;
         node.move_to(&at);
+        if let Some(outside) = outside {
+            node.set_outside(&outside);
+        }
         // Nothing in it is a reference any more, but it counts.
         self.count_all(&node, depth)?;
         Ok(node)
     }
 
     /// Text with its references replaced by text.
-    fn text(&mut self, text: &str, place: &Node, nesting: usize) -> Result<String, ConfigError> {
+    fn text(&mut self, text: &str, place: &Node, nesting: usize) -> Result<Text, ConfigError> {
         let pieces = reference::pieces(text).map_err(|message| place.finding(message))?;
         self.join(pieces, place, nesting)
     }
 
-    fn join(&mut self, pieces: Vec<Piece<'_>>, place: &Node, nesting: usize) -> Result<String, ConfigError> {
-        let mut joined = String::new();
+    fn join(&mut self, pieces: Vec<Piece<'_>>, place: &Node, nesting: usize) -> Result<Text, ConfigError> {
+        let mut joined = Text::default();
         for piece in pieces {
-            match piece {
-                Piece::Text(text) => joined.push_str(&text),
+            joined.push(match piece {
+                Piece::Text(text) => Text::literal(&text),
                 Piece::Reference(reference) => match self.find(&reference, place, nesting)? {
-                    Found::Data(text) => joined.push_str(&text),
-                    Found::Default(text) => joined.push_str(&self.text(&text, place, nesting + 1)?),
-                    Found::File(source) => joined.push_str(&source.text),
+                    Found::Data(text) => text,
+                    Found::Default(text) => self.text(&text, place, nesting + 1)?,
+                    Found::File(source, written) => Text { text: source.text, written, has_outside: true },
                 },
-            }
+            });
         }
         Ok(joined)
     }
@@ -183,8 +215,14 @@ impl Expander<'_> {
         let target = self.text(reference.target, place, nesting + 1)?;
         let found = match reference.scheme {
             "env" => self.variable(&target, reference, place)?,
-            "yaml" => Found::Data(target),
-            "file" => read_file(&target, place).map(Found::File).map_err(error)?,
+            "yaml" => {
+                let written = format!("${{yaml:{}}}", target.written);
+                Found::Data(Text { written, ..target })
+            }
+            "file" => {
+                let source = read_file(&target, place).map_err(error)?;
+                Found::File(source, format!("${{file:{}}}", target.written))
+            }
             scheme => {
                 let help = format!(
                     "known kinds: env, file, yaml; a default is written `${{{scheme}:-default}}`, a plain `$` as `$$`"
@@ -193,8 +231,9 @@ impl Expander<'_> {
             }
         };
         self.bytes += match &found {
-            Found::Data(text) | Found::Default(text) => text.len(),
-            Found::File(source) => source.text.len(),
+            Found::Data(text) => text.text.len(),
+            Found::Default(text) => text.len(),
+            Found::File(source, _) => source.text.len(),
         };
         if self.bytes > EXPANDED_LIMIT_BYTES {
             return Err(error(format!("references stand for more than {EXPANDED_LIMIT_BYTES} bytes")).into());
@@ -204,28 +243,32 @@ impl Expander<'_> {
 
     fn variable(
         &mut self,
-        name: &str,
+        name: &Text,
         reference: &Reference<'_>,
         place: &Node,
     ) -> Result<Found, ConfigError> {
+        let Text { text: name, written, .. } = name;
         let finding =
             |message: String| Finding::new(message).at(locate(place, reference), place.path.clone());
         let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !is_name {
-            let finding = finding(format!("`{name}` is not the name of an environment variable"));
+            let finding = finding(format!("`{written}` is not the name of an environment variable"));
             return Err(finding.help("to write a plain `$`, double it: `$$`").into());
         }
         match ((self.env)(name), reference.default) {
-            (Some(value), _) => Ok(Found::Data(value)),
+            (Some(text), _) => {
+                let written = format!("${{env:{written}}}");
+                Ok(Found::Data(Text { text, written, has_outside: true }))
+            }
             (None, Some(default)) => Ok(Found::Default(default.to_owned())),
             (None, None) => {
                 self.warnings.push(
-                    finding(format!("the environment variable `{name}` is not set"))
+                    finding(format!("the environment variable `{written}` is not set"))
                         .label("this is read as nothing")
-                        .help(format!("a default is written `${{env:{name}:-default}}`")),
+                        .help(format!("a default is written `${{env:{written}:-default}}`")),
                 );
-                Ok(Found::Data(String::new()))
+                Ok(Found::Data(Text::default()))
             }
         }
     }
@@ -261,12 +304,34 @@ fn reread(text: String) -> Node {
 
 /// A relative path is relative to the file that names it. Line ends at the file's end are not part of it, so that a
 /// secret may be kept in a file of one line.
-fn read_file(path: &str, place: &Node) -> Result<Source, String> {
+fn read_file(path: &Text, place: &Node) -> Result<Source, String> {
     let folder = place.at.as_ref().and_then(|at| at.source.folder.as_deref());
-    let path = folder.unwrap_or(Path::new("")).join(path);
-    let mut source = Source::read(&path, SOURCE_LIMIT_BYTES)?;
+    let found = folder.unwrap_or(Path::new("")).join(&path.text);
+    let mut source = Source::read(&found, SOURCE_LIMIT_BYTES).map_err(|error| match path.has_outside {
+        true => error.replace(&path.text, &path.written),
+        false => error,
+    })?;
     source.text.truncate(source.text.trim_end_matches(['\r', '\n']).len());
+    source.hidden = true;
     Ok(source)
+}
+
+impl Text {
+    fn literal(text: &str) -> Text {
+        Text { text: text.to_owned(), written: text.replace('$', "$$"), has_outside: false }
+    }
+
+    fn push(&mut self, next: Text) {
+        self.text.push_str(&next.text);
+        self.written.push_str(&next.written);
+        self.has_outside |= next.has_outside;
+    }
+
+    /// What a value that consists of it comes from.
+    fn outside(&self) -> Option<Arc<Outside>> {
+        let written = || Arc::new(Outside { written: self.written.clone(), names_keys: false });
+        self.has_outside.then(written)
+    }
 }
 
 /// Where the reference itself stands in the lines of its value, if it is written there as it was read.

@@ -10,9 +10,10 @@ use std::{
 use super::{
     ConfigError, Finding, KeyPath, Node,
     expand::{Env, expand},
-    location::Source,
+    location::{Location, Source},
     node::{DEPTH_LIMIT, Entry, Value},
     parse::{SOURCE_LIMIT_BYTES, parse},
+    redact::is_secret_path,
 };
 use crate::plugin::file::Sha256;
 
@@ -48,7 +49,7 @@ pub fn load(configs: &[String], sets: &[String], env: Env<'_>) -> Result<Loaded,
                 .finding("a config is a map of sections (receivers, exporters, service, …)")
                 .into());
         }
-        merge(&mut root, node);
+        merge(&mut root, unfold(node)?);
     }
     for set in sets {
         merge(&mut root, setting(set)?);
@@ -73,12 +74,12 @@ fn source(config: &str, env: Env<'_>) -> Result<Source, ConfigError> {
     let path = match config.split_once(':') {
         Some(("file", path)) => path,
         Some(("yaml", text)) => {
-            return Ok(Source { name: "yaml:".to_owned(), text: text.to_owned(), folder: None });
+            return Ok(Source { name: "yaml:".to_owned(), text: text.to_owned(), ..Source::default() });
         }
         Some(("env", name)) => {
             let missing = || ConfigError::new(format!("the environment variable `{name}` is not set"));
             let text = env(name).ok_or_else(missing)?;
-            return Ok(Source { name: config.to_owned(), text, folder: None });
+            return Ok(Source { name: config.to_owned(), text, ..Source::default() });
         }
         Some((scheme @ ("http" | "https"), _)) => {
             return Err(ConfigError::new(format!(
@@ -102,7 +103,7 @@ impl Source {
             return Err(format!("{name} is larger than {limit_bytes} bytes"));
         }
         let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
-        Ok(Source { name, text, folder: path.parent().map(Path::to_owned) })
+        Ok(Source { name, text, folder: path.parent().map(Path::to_owned), ..Source::default() })
     }
 }
 
@@ -134,18 +135,45 @@ fn merge(into: &mut Node, from: Node) {
 /// `processors::batch::timeout=2s` as a tree of one branch.
 fn setting(set: &str) -> Result<Node, ConfigError> {
     let usage = "`--set` takes `key=value`, as `processors::batch::timeout=2s`";
-    let (keys, value) = set.split_once('=').ok_or_else(|| ConfigError::new(format!("`{set}`: {usage}")))?;
-    let source = Source { name: format!("--set {keys}"), text: value.to_owned(), folder: None };
-    let mut node = parse(&Arc::new(source))?;
-    let separator = if keys.contains("::") { "::" } else { "." };
-    let keys: Vec<&str> = keys.split(separator).map(str::trim).collect();
+    // What has no `=` may be a secret as well as a key.
+    let (name, value) = set
+        .split_once('=')
+        .ok_or_else(|| ConfigError::new(format!("{usage}; what is given to one has no `=`")))?;
+    let separator = if name.contains("::") { "::" } else { "." };
+    let keys: Vec<&str> = name.split(separator).map(str::trim).collect();
     if keys.iter().any(|key| key.is_empty()) || keys.len() > DEPTH_LIMIT {
-        return Err(ConfigError::new(format!("`{set}`: a key is empty; {usage}")));
+        return Err(ConfigError::new(format!("`--set {name}=…`: a key is empty; {usage}")));
     }
-    for key in keys.into_iter().rev() {
-        let at = node.at.clone();
-        let entry = Entry { key: key.to_owned(), key_at: at.clone(), node };
-        node = Node { at, ..Value::Map(vec![entry]).into() };
+    let hidden = is_secret_path(keys.iter().copied());
+    let source =
+        Source { name: format!("--set {name}"), text: value.to_owned(), hidden, ..Source::default() };
+    let node = parse(&Arc::new(source))?;
+    let at = node.at.clone();
+    Ok(branch(&keys, at, node))
+}
+
+/// A tree of one branch; its keys stand at the same place.
+fn branch(keys: &[&str], at: Option<Location>, leaf: Node) -> Node {
+    keys.iter().rev().fold(leaf, |node, key| {
+        let entry = Entry { key: (*key).to_owned(), key_at: at.clone(), node };
+        Node { at: at.clone(), ..Value::Map(vec![entry]).into() }
+    })
+}
+
+/// The outermost keys of a config may be several joined by `::`, as in the Collector.
+fn unfold(mut node: Node) -> Result<Node, ConfigError> {
+    let Value::Map(entries) = &mut node.value else { return Ok(node) };
+    if !entries.iter().any(|entry| entry.key.contains("::")) {
+        return Ok(node);
+    }
+    let entries = std::mem::take(entries);
+    for Entry { key, key_at, node: value } in entries {
+        let keys: Vec<&str> = key.split("::").collect();
+        if keys.iter().any(|key| key.is_empty()) || keys.len() > DEPTH_LIMIT {
+            let finding = Finding::new(format!("of the keys of `{key}` one is empty"));
+            return Err(finding.at(key_at, KeyPath::default()).into());
+        }
+        merge(&mut node, branch(&keys, key_at, value));
     }
     Ok(node)
 }

@@ -1,6 +1,12 @@
 //! Where a piece of config stands: in which source, on which line, under which keys.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use super::redact::Masks;
 
 /// One text that config was read from.
 #[derive(Debug, Default)]
@@ -10,6 +16,10 @@ pub struct Source {
     pub text: String,
     /// What a relative `${file:…}` in it is relative to.
     pub folder: Option<PathBuf>,
+    /// Its lines are never quoted: what a `${file:…}` holds, or the value of a secret's `--set`.
+    pub(super) hidden: bool,
+    /// What of its lines is not quoted, once that was asked for.
+    pub(super) masks: OnceLock<Masks>,
 }
 
 /// A place in a source.
@@ -52,6 +62,16 @@ impl KeyPath {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// From the outermost.
+    pub fn keys(&self) -> Vec<&str> {
+        let mut keys: Vec<&str> =
+            std::iter::successors(self.0.as_deref(), |segment| segment.parent.0.as_deref())
+                .map(|segment| segment.key.as_str())
+                .collect();
+        keys.reverse();
+        keys
     }
 }
 

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    ConfigError, Finding, KeyPath, Location, de,
+    ConfigError, Finding, KeyPath, Location, collector,
+    de::{self, Reading},
     keys::keys_of,
     location::Source,
     nearest::did_you_mean,
-    parse,
+    parse, redact,
     scalar::{Meaning, Scalar},
 };
 
@@ -25,6 +26,19 @@ pub struct Node {
     /// If a reference (`${env:NAME}`) stood here alone: the text it stands for. A field that wants text gets this,
     /// whatever it means as YAML, so that a password may be `0123`.
     pub(super) original: Option<Arc<str>>,
+    /// It was written under a secret's key. An alias may show it under another.
+    pub(super) secret: bool,
+    /// Of a value that comes from outside the config's own text, or a part of one.
+    pub(super) outside: Option<Arc<Outside>>,
+}
+
+/// Where a value comes from that the config only refers to: it is never shown.
+#[derive(Debug)]
+pub(super) struct Outside {
+    /// As the config writes it: `${env:HOST}:4317`. This is shown.
+    pub written: String,
+    /// Whether messages may name its keys: those of a YAML file are a piece of config.
+    pub names_keys: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -45,7 +59,7 @@ pub struct Entry {
 impl Node {
     /// Reads YAML without merging or expanding. `name` is what errors call the text.
     pub fn parse(name: &str, text: &str) -> Result<Node, ConfigError> {
-        let source = Source { name: name.to_owned(), text: text.to_owned(), folder: None };
+        let source = Source { name: name.to_owned(), text: text.to_owned(), ..Source::default() };
         let mut node = parse::parse(&Arc::new(source))?;
         node.set_paths(KeyPath::default());
         Ok(node)
@@ -67,6 +81,30 @@ impl Node {
     /// Reads the keys that the struct has, where the others in this map are read by someone else.
     pub(crate) fn read_part<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
         self.only(keys_of::<T>()).read()
+    }
+
+    /// Reads the node, and has what could be read validated, so that wrong values are told beside wrong types.
+    pub fn read_valid<T: serde::de::DeserializeOwned>(
+        &self,
+        validate: impl FnOnce(&T) -> Result<(), ConfigError>,
+    ) -> Result<T, ConfigError> {
+        let Reading { value, mut wrong, .. } = Reading::of(self);
+        let invalid = value.as_ref().map_or(Ok(()), validate).map_err(|error| error.within(self));
+        // What was left out of the reading cannot be right.
+        let unread: Vec<String> = wrong.iter().map(|finding| finding.path.to_string()).collect();
+        for mut finding in invalid.err().into_iter().flat_map(ConfigError::into_findings) {
+            if !unread.contains(&finding.path.to_string()) {
+                finding.is_of_value = true;
+                wrong.push(finding);
+            }
+        }
+        ConfigError::from_findings(wrong)?;
+        value.ok_or_else(|| self.finding("this cannot be read").into())
+    }
+
+    /// The keys that a `…Config` knows and that have no effect ([`Unused`](super::Unused)).
+    pub fn unused<T: serde::de::DeserializeOwned>(&self) -> Vec<Finding> {
+        Reading::<T>::of(self).unused
     }
 
     pub fn at(&self) -> Option<&Location> {
@@ -111,17 +149,38 @@ impl Node {
 
     /// Something wrong or doubtful about this node.
     pub fn finding(&self, message: impl Into<String>) -> Finding {
+        let mut message = message.into();
+        if matches!(self.value, Value::Scalar(_)) {
+            message = self.scrub(&message);
+        }
         Finding::new(message).at(self.at.clone(), self.path.clone())
     }
 
     /// A key of this map that is none of the known ones.
     pub(crate) fn unknown_key(&self, entry: &Entry, known: &[&str]) -> Finding {
+        if let Some(outside) = self.hides_keys() {
+            let message = format!("an unknown key in the value of `{}`", outside.written);
+            return Finding::new(message).at(entry.key_at.clone(), self.path.clone());
+        }
         let mut finding =
             Finding::new(format!("unknown key `{}`", entry.key)).at(entry.key_at.clone(), self.path.clone());
+        if let Some(advice) = collector::key(&entry.key) {
+            return finding.label("a key of the Collector's that Spanloom does not have").help(advice);
+        }
         finding.label = did_you_mean(&entry.key, known.iter().copied());
         match known {
             [] => finding.help("no key is known here"),
             known => finding.help(format!("known keys: {}", known.join(", "))),
+        }
+    }
+
+    /// That the value of a key changes nothing.
+    pub(super) fn no_effect(&self) -> Finding {
+        let key = self.path.keys().last().copied().unwrap_or_default().to_owned();
+        let finding = self.finding(format!("`{key}` has no effect in Spanloom"));
+        match collector::key(&key) {
+            Some(advice) => finding.help(advice),
+            None => finding,
         }
     }
 
@@ -211,12 +270,38 @@ impl Node {
                 }
             }
             Value::Map(entries) => {
+                let hides_keys = self.outside.as_ref().is_some_and(|outside| !outside.names_keys);
                 for entry in entries {
-                    entry.node.set_paths(path.join(&entry.key));
+                    entry.node.set_paths(path.join(if hides_keys { "…" } else { &entry.key }));
                 }
             }
         }
         self.path = path;
+    }
+
+    /// For what a reference stands for, and all below it that has no reference of its own.
+    pub(super) fn set_outside(&mut self, outside: &Arc<Outside>) {
+        self.outside.get_or_insert_with(|| outside.clone());
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::List(items) => items.iter_mut().for_each(|item| item.set_outside(outside)),
+            Value::Map(entries) => entries.iter_mut().for_each(|entry| entry.node.set_outside(outside)),
+        }
+    }
+
+    /// For what stands under a secret's key, and all below it.
+    pub(super) fn set_secret(&mut self) {
+        self.secret = true;
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::List(items) => items.iter_mut().for_each(Node::set_secret),
+            Value::Map(entries) => entries.iter_mut().for_each(|entry| entry.node.set_secret()),
+        }
+    }
+
+    /// The reference whose value this is, if not even its keys may be named.
+    pub(super) fn hides_keys(&self) -> Option<&Arc<Outside>> {
+        self.outside.as_ref().filter(|outside| !outside.names_keys)
     }
 
     /// For what a reference stands for: it has no place but the reference's.
@@ -234,18 +319,21 @@ impl Node {
         }
     }
 
-    /// What it is, for an error; not the value of a reference, which may be secret.
+    /// What it is, for an error; neither the value of a reference nor a secret.
     pub(crate) fn describe(&self) -> String {
+        let is_reference = self.original.is_some() || self.outside.is_some();
         match &self.value {
             Value::Map(_) => "a map".to_owned(),
             Value::List(_) => "a list".to_owned(),
-            Value::Scalar(scalar) => match (scalar.meaning(), &self.original) {
-                (Meaning::Nothing, None) => "nothing".to_owned(),
-                (Meaning::Nothing, Some(_)) => "nothing (the reference is empty)".to_owned(),
-                (Meaning::Text, None) => format!("the text `{}`", abridged(&scalar.text)),
-                (Meaning::Text, Some(_)) => "text (the value of the reference)".to_owned(),
-                (_, None) => format!("`{}`", abridged(&scalar.text)),
-                (_, Some(_)) => "another value (that of the reference)".to_owned(),
+            Value::Scalar(scalar) => match scalar.meaning() {
+                Meaning::Nothing if is_reference => "nothing (the reference is empty)".to_owned(),
+                Meaning::Nothing => "nothing".to_owned(),
+                Meaning::Text if is_reference => "text (the value of the reference)".to_owned(),
+                _ if is_reference => "another value (that of the reference)".to_owned(),
+                Meaning::Text if self.is_secret() => "text (a secret)".to_owned(),
+                _ if self.is_secret() => "another value (a secret)".to_owned(),
+                Meaning::Text => format!("the text `{}`", abridged(&redact::value(&scalar.text))),
+                _ => format!("`{}`", abridged(&scalar.text)),
             },
         }
     }

@@ -11,6 +11,7 @@ use super::{
     ConfigError, Finding, KeyPath, Location, Node,
     location::Source,
     node::{DEPTH_LIMIT, Entry, NODES_LIMIT, Value},
+    redact::is_secret_path,
     scalar::Scalar,
 };
 
@@ -73,8 +74,7 @@ impl Builder<'_> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let text_only = style != ScalarStyle::Plain
-                    || is_text(tag.as_deref())
-                        .map_err(|tag| self.error(span, format!("the YAML tag `{tag}` is not known")))?;
+                    || is_text(tag.as_deref()).map_err(|tag| self.error(span, self.unknown_tag(&tag)))?;
                 let scalar = Scalar { text: text.into_owned(), plain: !text_only };
                 self.count(span, 1)?;
                 let node = self.place(Value::Scalar(scalar).into(), span);
@@ -117,7 +117,11 @@ impl Builder<'_> {
 
     /// Puts a whole node where it belongs: into the innermost open collection, or at the root.
     fn finish(&mut self, node: Node, anchor: usize, size: usize, span: Span) -> Result<(), ConfigError> {
+        let mut node = node;
         if anchor > 0 {
+            if is_secret_path(self.keys()) {
+                node.set_secret();
+            }
             self.anchors.insert(anchor, (node.clone(), size));
         }
         let Some(open) = self.open.last_mut() else {
@@ -156,6 +160,22 @@ impl Builder<'_> {
 
     fn location(&self, span: Span) -> Location {
         locate(self.source, span)
+    }
+
+    /// The keys whose values are still open.
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.open.iter().filter_map(|open| match &open.collection {
+            Collection::Map(map) => map.key.as_ref().map(|(word, _)| word.text.as_str()),
+            Collection::List(_) => None,
+        })
+    }
+
+    /// What a password begins with may look like a tag.
+    fn unknown_tag(&self, tag: &str) -> String {
+        match is_secret_path(self.keys()) {
+            true => "this begins with a YAML tag that is not known; put text in quotes".to_owned(),
+            false => format!("the YAML tag `{tag}` is not known"),
+        }
     }
 
     fn no_yaml(&self, error: &ScanError) -> ConfigError {

@@ -3,13 +3,13 @@
 use super::{
     Node,
     node::Value,
+    redact::{REDACTED, is_secret_key, value},
     scalar::{Meaning, Scalar},
 };
 
-const REDACTED: &str = "[REDACTED]";
-
-/// The node as YAML, secrets redacted: values under keys that name one (`token`, `password`, …), every header, and the
-/// password in an address. A `$` is doubled, so that what is printed means the same when it is read.
+/// The node as YAML without its secrets (`config/redact.rs`): what comes from outside the config's text stands as
+/// the reference that it was, the rest is `[REDACTED]`. A `$` is doubled, so that what is printed means the same when it
+/// is read.
 pub fn print(node: &Node) -> String {
     let mut out = String::new();
     if let Some(inline) = inline(node, false) {
@@ -35,7 +35,7 @@ fn block(node: &Node, indent: usize, secret: bool, out: &mut String) {
                 start(out, &format!("{}:", text(&entry.key)));
                 // The keys of a section are ids: `bearertokenauth` is no token.
                 let is_id = indent == 2;
-                below(&entry.node, indent, secret || (!is_id && is_secret(&entry.key)), out);
+                below(&entry.node, indent, secret || (!is_id && is_secret_key(&entry.key)), out);
             }
         }
     }
@@ -54,6 +54,13 @@ fn below(node: &Node, indent: usize, secret: bool, out: &mut String) {
 
 /// What fits on the line of its key.
 fn inline(node: &Node, secret: bool) -> Option<String> {
+    let secret = secret || node.secret;
+    if let Some(outside) = &node.outside {
+        let is_reference = outside.written.starts_with("${") && !outside.written.contains("yaml:");
+        // Beside a reference a part of the secret may be written out.
+        let is_whole = is_reference && outside.written.find('}') == Some(outside.written.len() - 1);
+        return Some(quoted(if secret && !is_whole { REDACTED } else { &outside.written }));
+    }
     match &node.value {
         Value::List(items) if items.is_empty() => Some("[]".to_owned()),
         Value::Map(entries) if entries.is_empty() => Some("{}".to_owned()),
@@ -61,7 +68,7 @@ fn inline(node: &Node, secret: bool) -> Option<String> {
         Value::Scalar(scalar) if scalar.meaning() == Meaning::Nothing => Some(String::new()),
         Value::Scalar(_) if secret => Some(quoted(REDACTED)),
         Value::Scalar(scalar) if scalar.meaning() != Meaning::Text => Some(scalar.text.clone()),
-        Value::Scalar(scalar) => Some(text(&without_password(&scalar.text).replace('$', "$$"))),
+        Value::Scalar(scalar) => Some(text(&value(&scalar.text).replace('$', "$$"))),
     }
 }
 
@@ -79,37 +86,4 @@ fn text(text: &str) -> String {
 /// JSON's quoted text is YAML's.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-fn is_secret(key: &str) -> bool {
-    const WORDS: [&str; 10] = [
-        "password",
-        "passwd",
-        "passphrase",
-        "secret",
-        "token",
-        "api_key",
-        "apikey",
-        "private_key",
-        "credential",
-        "authorization",
-    ];
-    let key = key.to_ascii_lowercase().replace('-', "_");
-    let names_a_place = ["_file", "_url", "_path"].iter().any(|end| key.ends_with(end));
-    // Of `htpasswd` only what is `inline` is secret.
-    matches!(key.as_str(), "headers" | "key_pem" | "inline" | "bearer")
-        || (key != "htpasswd" && !names_a_place && WORDS.iter().any(|word| key.contains(word)))
-}
-
-/// `http://user:password@host` without the password.
-fn without_password(text: &str) -> String {
-    let hidden = || {
-        let (scheme, rest) = text.split_once("://")?;
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, after) = rest.split_at_checked(end)?;
-        let (userinfo, host) = authority.rsplit_once('@')?;
-        let (user, _) = userinfo.split_once(':')?;
-        Some(format!("{scheme}://{user}:{REDACTED}@{host}{after}"))
-    };
-    hidden().unwrap_or_else(|| text.to_owned())
 }

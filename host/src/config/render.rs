@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Finding, Location};
+use super::{
+    Finding, Location,
+    redact::{ShownLine, shown_line},
+};
 
 /// Of a source line, no more is shown.
 const LINE_LIMIT_CHARS: usize = 120;
@@ -33,14 +36,17 @@ pub(super) fn render(finding: &Finding, severity: Severity, colour: bool) -> Str
         if !path.is_empty() {
             let _ = write!(shown, "  {path}");
         }
-        let _ = write!(shown, "{}", snippet(at, finding.label.as_deref(), severity, gutter, &paint));
-    } else {
-        if !path.is_empty() {
-            let _ = write!(shown, "\n{:gutter$}{} {path}", "", paint.with("34", "-->"));
+    } else if !path.is_empty() {
+        let _ = write!(shown, "\n{:gutter$}{} {path}", "", paint.with("34", "-->"));
+    }
+    match (finding.at.as_ref().and_then(|at| Some((at, shown_line(at)?))), &finding.label) {
+        (Some((at, line)), label) => {
+            let _ = write!(shown, "{}", snippet(at, &line, label.as_deref(), severity, gutter, &paint));
         }
-        if let Some(label) = &finding.label {
+        (None, Some(label)) => {
             let _ = write!(shown, "\n{:gutter$} {} {}", "", paint.with("34", "="), printable(label));
         }
+        (None, None) => {}
     }
     if let Some(help) = &finding.help {
         let _ = write!(shown, "\n{:gutter$} {} {}", "", paint.with("34", "="), printable(help));
@@ -48,15 +54,21 @@ pub(super) fn render(finding: &Finding, severity: Severity, colour: bool) -> Str
     shown
 }
 
-fn snippet(at: &Location, label: Option<&str>, severity: Severity, gutter: usize, paint: &Paint) -> String {
-    let Some(line) = at.source.text.lines().nth(at.line.saturating_sub(1)) else { return String::new() };
-    let column = at.column.saturating_sub(1);
+fn snippet(
+    at: &Location,
+    shown: &ShownLine,
+    label: Option<&str>,
+    severity: Severity,
+    gutter: usize,
+    paint: &Paint,
+) -> String {
+    let ShownLine { text, column, width } = shown;
     // A long line is shown from a little before the place.
-    let skipped = if column > LINE_LIMIT_CHARS / 2 { column - LINE_LIMIT_CHARS / 4 } else { 0 };
-    let line: String = printable(line).chars().skip(skipped).take(LINE_LIMIT_CHARS).collect();
+    let skipped = if *column > LINE_LIMIT_CHARS / 2 { column - LINE_LIMIT_CHARS / 4 } else { 0 };
+    let line: String = printable(text).chars().skip(skipped).take(LINE_LIMIT_CHARS).collect();
     let line = line.trim_end();
     let indent = column - skipped;
-    let width = at.width.min(line.chars().count().saturating_sub(indent)).max(1);
+    let width = (*width).min(line.chars().count().saturating_sub(indent)).max(1);
     let marks = match severity {
         Severity::Error => paint.with("1;31", &"^".repeat(width)),
         Severity::Warning => paint.with("1;33", &"^".repeat(width)),

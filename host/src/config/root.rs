@@ -213,8 +213,13 @@ fn entries<Id: FromStr<Err: fmt::Display> + Ord>(
                 known.insert(id, entry.node.clone());
             }
             Err(error) => {
-                findings
-                    .push(Finding::new(error.to_string()).at(entry.key_at.clone(), section.path().clone()));
+                let message = match section.hides_keys() {
+                    Some(outside) => {
+                        format!("a key in the value of `{}` is none of the {keys}", outside.written)
+                    }
+                    None => error.to_string(),
+                };
+                findings.push(Finding::new(message).at(entry.key_at.clone(), section.path().clone()));
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::Deserialize;
+
+use super::Unused;
 
 /// `service.telemetry`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -103,54 +105,6 @@ struct PrometheusConfig {
     without_units: Unused,
 }
 
-/// A key of the Collector's that has no effect here and does no harm; it is named in a warning.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Unused(bool);
-
-impl TelemetryConfig {
-    /// The keys that are given and have no effect, below `service.telemetry`.
-    pub(super) fn unused(&self) -> Vec<&'static str> {
-        let (logs, metrics) = (&self.logs, &self.metrics);
-        let readers = metrics.readers.as_deref().unwrap_or_default();
-        let reader =
-            |unused: fn(&ReaderConfig) -> Unused| Unused(readers.iter().any(|reader| unused(reader).0));
-        let prometheus = |unused: fn(&PrometheusConfig) -> Unused| {
-            let pulls = readers.iter().filter_map(|reader| reader.pull.as_ref());
-            Unused(pulls.map(|pull| unused(&pull.exporter.prometheus)).any(|unused| unused.0))
-        };
-        let keys = [
-            ("traces", self.traces),
-            ("logs::development", logs.development),
-            ("logs::disable_caller", logs.disable_caller),
-            ("logs::disable_stacktrace", logs.disable_stacktrace),
-            ("logs::error_output_paths", logs.error_output_paths),
-            ("logs::initial_fields", logs.initial_fields),
-            ("logs::output_paths", logs.output_paths),
-            ("logs::processors", logs.processors),
-            ("logs::sampling", logs.sampling),
-            ("metrics::views", metrics.views),
-            ("metrics::readers::periodic", reader(|reader| reader.periodic)),
-            (
-                "metrics::readers::pull::exporter::prometheus::with_resource_constant_labels",
-                prometheus(|config| config.with_resource_constant_labels),
-            ),
-            (
-                "metrics::readers::pull::exporter::prometheus::without_scope_info",
-                prometheus(|config| config.without_scope_info),
-            ),
-            (
-                "metrics::readers::pull::exporter::prometheus::without_type_suffix",
-                prometheus(|config| config.without_type_suffix),
-            ),
-            (
-                "metrics::readers::pull::exporter::prometheus::without_units",
-                prometheus(|config| config.without_units),
-            ),
-        ];
-        keys.into_iter().filter(|(_, unused)| unused.0).map(|(key, _)| key).collect()
-    }
-}
-
 impl MetricsConfig {
     /// Where Prometheus may scrape, as `host:port`; none if no metrics are to be served.
     pub fn addresses(&self) -> Vec<String> {
@@ -177,20 +131,13 @@ impl PrometheusConfig {
 
 impl Default for PrometheusConfig {
     fn default() -> PrometheusConfig {
-        let unused = Unused(false);
         PrometheusConfig {
             host: "localhost".to_owned(),
             port: 8888,
-            with_resource_constant_labels: unused,
-            without_scope_info: unused,
-            without_type_suffix: unused,
-            without_units: unused,
+            with_resource_constant_labels: Unused,
+            without_scope_info: Unused,
+            without_type_suffix: Unused,
+            without_units: Unused,
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Unused {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Unused, D::Error> {
-        IgnoredAny::deserialize(from).map(|_| Unused(true))
     }
 }

@@ -7,6 +7,7 @@ mod loading;
 mod plugins;
 mod printing;
 mod reading;
+mod secrets;
 
 use std::sync::Arc;
 
@@ -71,11 +72,11 @@ impl Factory for Fake {
         if self.names[0] != "otlp_grpc" {
             return Ok(());
         }
-        let config: OtlpConfig = config.read()?;
-        match config.endpoint.is_empty() {
+        let validate = |config: &OtlpConfig| match config.endpoint.is_empty() {
             true => Err(ConfigError::on("endpoint", "`endpoint` is empty: say where to, as `host:4317`")),
             false => Ok(()),
-        }
+        };
+        config.read_valid(validate).map(drop)
     }
 }
 

@@ -4,7 +4,10 @@ mod duration;
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, Visitor},
+};
 
 pub use duration::Duration;
 
@@ -16,6 +19,34 @@ pub struct Secret(pub String);
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[REDACTED]")
+    }
+}
+
+/// A key of the Collector's that is read and has no effect here; a warning says so ([`Node::unused`]).
+///
+/// [`Node::unused`]: super::Node::unused
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unused;
+
+impl Unused {
+    pub(super) const NAME: &str = "Unused";
+}
+
+impl<'de> Deserialize<'de> for Unused {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Unused, D::Error> {
+        struct Anything;
+        impl<'de> Visitor<'de> for Anything {
+            type Value = Unused;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, from: D) -> Result<Unused, D::Error> {
+                IgnoredAny::deserialize(from).map(|_| Unused)
+            }
+        }
+        from.deserialize_newtype_struct(Unused::NAME, Anything)
     }
 }
 

@@ -87,9 +87,7 @@ impl ExporterFactory for DebugFactory {
 }
 
 fn read(config: &Node) -> Result<DebugConfig, ConfigError> {
-    let config: DebugConfig = config.read()?;
-    config.validate().map_err(ConfigError::new)?;
-    Ok(config)
+    config.read_valid(DebugConfig::validate)
 }
 
 impl DebugExporter {

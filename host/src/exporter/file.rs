@@ -57,9 +57,7 @@ impl ExporterFactory for FileFactory {
 }
 
 fn read(config: &Node) -> Result<FileConfig, ConfigError> {
-    let config: FileConfig = config.read()?;
-    config.validate().map_err(ConfigError::new)?;
-    Ok(config)
+    config.read_valid(FileConfig::validate)
 }
 
 impl FileExporter {

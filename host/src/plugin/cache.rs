@@ -102,7 +102,7 @@ impl Cache {
 impl Unkept {
     pub(super) fn keep(self) {
         // It may not be this user's any more.
-        if !self.path.parent().is_some_and(|folder| owned::check(folder).is_ok()) {
+        if self.path.parent().is_none_or(|folder| owned::check(folder).is_err()) {
             return;
         }
         let component = self.component.serialize().map_err(io::Error::other);

@@ -95,8 +95,7 @@ impl PluginConfig {
                 .map_or(Ok(()), |store| store.open().map(drop))
                 .map_err(|error| error.below("grants::store")),
         ];
-        let findings = parts.into_iter().filter_map(Result::err).flat_map(ConfigError::into_findings);
-        ConfigError::from_findings(findings.collect())
+        ConfigError::all(parts)
     }
 }
 

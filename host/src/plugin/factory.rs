@@ -204,7 +204,11 @@ impl Factory for PluginType {
 
     fn doubts(&self, config: &Node) -> Vec<Finding> {
         let own = config.without(self.host_keys());
-        self.schema.as_ref().map(|schema| schema.deprecated(&own)).unwrap_or_default()
+        let mut doubts = self.schema.as_ref().map(|schema| schema.deprecated(&own)).unwrap_or_default();
+        if self.kind() == Kind::Exporter {
+            doubts.extend(config.unused::<SendingConfig>());
+        }
+        doubts
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
@@ -216,8 +220,7 @@ impl Factory for PluginType {
             Kind::Exporter => self.sending(config, &adapted).map(drop),
             _ => Ok(()),
         };
-        let findings = [own, hosts].into_iter().filter_map(Result::err).flat_map(ConfigError::into_findings);
-        ConfigError::from_findings(findings.collect())
+        ConfigError::all([own, hosts])
     }
 }
 

@@ -102,7 +102,8 @@ impl ConfigSchema {
         let node = at(config, error.instance_path());
         let Some(place) = value.pointer_mut(error.instance_path().as_str()) else { return };
         match node.text() {
-            Some(text) if due("string") && !place.is_array() && !place.is_object() => *place = json!(text),
+            // Of a variable that may be a map or a list, too.
+            Some(text) if due("string") => *place = json!(text),
             None if place.is_null() && due("object") => *place = json!({}),
             None if place.is_null() && due("array") => *place = json!([]),
             _ => {}
@@ -120,6 +121,8 @@ pub fn refusal(config: &Node, path: &str, message: &str) -> Finding {
     const LIMIT_CHARS: usize = 1000;
     let message: String = message.chars().take(LIMIT_CHARS).collect();
     let (place, rest) = config.follow(path);
+    // The plugin knows the values, and not which of them are secret.
+    let message = config.scrub(&message);
     let finding =
         place.finding(if message.is_empty() { "the plugin refuses this".to_owned() } else { message });
     if rest.is_empty() { finding } else { finding.help(format!("it is about `{path}`")) }

@@ -111,6 +111,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
     // Keys beside this one.
     let beside = |keys: Value| Some(if above.is_empty() { keys } else { at(above, keys) });
     let (cert, cert_key) = (files.path("cert.pem"), files.path("key.pem"));
+    let is_server = matches!(of.name.as_str(), "otlp" | "health_check");
     match (of.name.as_str(), key) {
         ("otlp" | "health_check", "endpoint") => this(json!("127.0.0.1:0")),
         ("otlp", "max_in_flight_mib") => this(json!(64)),
@@ -119,18 +120,21 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         (_, "authenticator") => this(json!("bearertokenauth")),
         (_, "cert_file" | "key_file") => beside(json!({"cert_file": cert, "key_file": cert_key})),
         (_, "cert_pem" | "key_pem") => beside(json!({"cert_pem": files.cert_pem, "key_pem": files.key_pem})),
-        (_, "ca_pem") => this(json!(files.cert_pem)),
-        (_, "ca_file" | "certificate_file_path") => this(json!(cert)),
-        (name, key) if above.ends_with("tls") => {
+        (_, "ca_pem") if !is_server => this(json!(files.cert_pem)),
+        (_, "ca_file" | "certificate_file_path") if !is_server => this(json!(cert)),
+        (_, "request_params") => beside(json!({"authenticator": "bearertokenauth", "request_params": ["x"]})),
+        (_, key) if above.ends_with("tls") => {
             let value = match key {
                 "client_ca_file" => json!(cert),
                 "min_version" | "max_version" => json!("1.3"),
                 "reload_interval" => json!("1m"),
                 "server_name_override" => json!("localhost"),
+                "client_ca_file_reload" => json!(true),
+                _ if is_server => json!("x"),
                 _ => return None,
             };
             let mut keys = json!({ key: value });
-            if name == "otlp" {
+            if is_server {
                 merge(&mut keys, json!({"cert_file": cert, "key_file": cert_key}));
             }
             beside(keys)

@@ -9,7 +9,9 @@ use crate::config::node::Entry;
 
 pub(super) struct Items<'a> {
     pub(super) at: NodeDeserializer<'a>,
-    pub(super) rest: std::slice::Iter<'a, Node>,
+    pub(super) rest: std::vec::IntoIter<&'a Node>,
+    /// Whether they are the node's own, and not words of its text.
+    pub(super) are_parts: bool,
 }
 
 pub(super) struct Entries<'a> {
@@ -38,7 +40,9 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, ConfigError> {
-        self.rest.next().map(|node| read(self.at, node, seed)).transpose()
+        let Some(node) = self.rest.next() else { return Ok(None) };
+        let item = if self.are_parts { read_part(self.at, node, seed) } else { read(self.at, node, seed) };
+        item.map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -51,10 +55,11 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ConfigError> {
         // An unknown key of a struct is noted already.
-        let known = self.known;
-        let Some(entry) =
-            self.rest.find(|entry| known.is_none_or(|known| known.contains(&entry.key.as_str())))
-        else {
+        let (known, notes) = (self.known, self.at.notes);
+        let Some(entry) = self.rest.find(|entry| {
+            known.is_none_or(|known| known.contains(&entry.key.as_str()))
+                && !notes.borrow().is_left_out(&entry.node)
+        }) else {
             return Ok(None);
         };
         self.value = Some(&entry.node);
@@ -63,7 +68,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ConfigError> {
         match self.value.take() {
-            Some(node) => read(self.at, node, seed),
+            Some(node) => read_part(self.at, node, seed),
             None => Err(ConfigError::new("a value was asked for before its key")),
         }
     }
@@ -106,13 +111,25 @@ impl<'de> VariantAccess<'de> for NodeDeserializer<'_> {
     }
 }
 
+/// Reads what the rest can be read without: should it be wrong, this is left out next time.
+fn read_part<'de, S: DeserializeSeed<'de>>(
+    at: NodeDeserializer<'_>,
+    node: &Node,
+    seed: S,
+) -> Result<S::Value, ConfigError> {
+    read(at, node, seed).inspect_err(|_| at.notes.borrow_mut().failed(node))
+}
+
 /// An error that has no place yet gets the node's.
 fn read<'de, S: DeserializeSeed<'de>>(
     at: NodeDeserializer<'_>,
     node: &Node,
     seed: S,
 ) -> Result<S::Value, ConfigError> {
-    seed.deserialize(NodeDeserializer { node, unknown: at.unknown }).map_err(|error| error.within(node))
+    seed.deserialize(NodeDeserializer { node, notes: at.notes }).map_err(|error| {
+        at.notes.borrow_mut().about(node, &error);
+        error.within(node)
+    })
 }
 
 /// A key as a node, so that it is read like any text and an error stands at the key.
@@ -120,5 +137,13 @@ fn key_node(entry: &Entry) -> Node {
     let word = Scalar::plain(entry.key.as_str());
     // A key called `null` is text all the same.
     let original = (word.meaning() == Meaning::Nothing).then(|| entry.key.as_str().into());
-    Node { value: Value::Scalar(word), at: entry.key_at.clone(), path: entry.node.path.clone(), original }
+    let outside = entry.node.outside.clone().filter(|outside| !outside.names_keys);
+    Node {
+        value: Value::Scalar(word),
+        at: entry.key_at.clone(),
+        path: entry.node.path.clone(),
+        original,
+        secret: false,
+        outside,
+    }
 }

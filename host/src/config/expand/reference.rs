@@ -52,6 +52,25 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     Ok(pieces)
 }
 
+/// The first `NAME` in capitals behind a single `$`.
+pub(super) fn bare_variable(text: &str) -> Option<&str> {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('$') {
+        rest = after.strip_prefix('$').unwrap_or(after);
+        if rest.len() < after.len() {
+            continue;
+        }
+        let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let end = after.find(|c| !is_part(c)).unwrap_or(after.len());
+        let (name, behind) = after.split_at_checked(end)?;
+        let is_name = name.len() > 1 && name.starts_with(|c: char| c.is_ascii_uppercase());
+        if is_name && !behind.starts_with(|c: char| c.is_alphanumeric()) {
+            return Some(name);
+        }
+    }
+    None
+}
+
 fn reference(whole: &str) -> Reference<'_> {
     let body = whole.strip_prefix("${").and_then(|body| body.strip_suffix('}')).unwrap_or_default();
     let (scheme, rest) = match body.split_once(':') {

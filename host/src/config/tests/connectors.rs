@@ -144,7 +144,7 @@ error: Spanloom has no connector `debug`
   |
 3 | connectors: { forward: , debug: }
   |                          ^^^^^
-  = it has: forward, count
+  = `debug` is an exporter: it stands in `exporters`
 
 error: `debug` is a connector and an exporter
  --> otel.yaml:3:26  connectors

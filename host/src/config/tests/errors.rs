@@ -155,12 +155,12 @@ fn a_component_we_do_not_have_is_named_with_those_we_have() {
     refuses(
         "receivers:\n  jaeger:\n  zipkins:\nprocessors:\n  filter:\nexporters:\n  debug:\nservice:\n  pipelines:\n    traces:\n      receivers: [jaeger]\n      processors: [filter]\n      exporters: [debug]\n",
         "
-error: Spanloom has no receiver `jaeger`
+error: Spanloom has no receiver `jaeger`, a type of the Collector's
  --> otel.yaml:2:3  receivers
   |
 2 |   jaeger:
   |   ^^^^^^
-  = it has: otlp, zipkin
+  = use `otlp`: Jaeger's clients and agents of today send OTLP
 
 error: Spanloom has no receiver `zipkins`
  --> otel.yaml:3:3  receivers
@@ -169,12 +169,219 @@ error: Spanloom has no receiver `zipkins`
   |   ^^^^^^^ did you mean `zipkin`?
   = it has: otlp, zipkin
 
-error: Spanloom has no processor `filter`
+error: Spanloom has no processor `filter`, a type of the Collector's
  --> otel.yaml:5:3  processors
   |
 5 |   filter:
   |   ^^^^^^
-  = it has no processors of its own; `plugins` adds some",
+  = write a processor: `spanloom plugin new --role processor`",
+    );
+}
+
+/// A type of the Collector's is told what does its job, whatever its spelling and wherever it stands.
+#[test]
+fn a_type_of_the_collectors_is_told_what_does_its_job() {
+    refuses(
+        "receivers: { otlp: , hostmetrics: , prometheus_remote_write: }\nprocessors: { nothing: , queued_retry: , count: }\nexporters:\n  loki:\n  kafka:\n  zipkin-v2:\n\
+         service: { pipelines: { traces: { receivers: [otlp], exporters: [kafka] } } }\n",
+        "
+error: Spanloom has no receiver `hostmetrics`, a type of the Collector's
+ --> otel.yaml:1:22  receivers
+  |
+1 | receivers: { otlp: , hostmetrics: , prometheus_remote_write: }
+  |                      ^^^^^^^^^^^
+  = nothing in Spanloom does its job
+
+error: Spanloom has no receiver `prometheus_remote_write`, a type of the Collector's
+ --> otel.yaml:1:37  receivers
+  |
+1 | receivers: { otlp: , hostmetrics: , prometheus_remote_write: }
+  |                                     ^^^^^^^^^^^^^^^^^^^^^^^
+  = nothing in Spanloom does its job
+
+error: Spanloom has no processor `nothing`
+ --> otel.yaml:2:15  processors
+  |
+2 | processors: { nothing: , queued_retry: , count: }
+  |               ^^^^^^^
+  = it has no processors of its own; `plugins` adds some
+
+error: Spanloom has no processor `queued_retry`, nor has the Collector any more
+ --> otel.yaml:2:26  processors
+  |
+2 | processors: { nothing: , queued_retry: , count: }
+  |                          ^^^^^^^^^^^^
+  = use `sending_queue` and `retry_on_failure` of the exporter
+
+error: Spanloom has no processor `count`
+ --> otel.yaml:2:42  processors
+  |
+2 | processors: { nothing: , queued_retry: , count: }
+  |                                          ^^^^^
+  = `count` is a connector: it stands in `connectors`
+
+error: Spanloom has no exporter `loki`, nor has the Collector any more
+ --> otel.yaml:4:3  exporters
+  |
+4 |   loki:
+  |   ^^^^
+  = use `otlp_http`: Loki takes OTLP at http://loki:3100/otlp
+
+error: Spanloom has no exporter `kafka`, a type of the Collector's
+ --> otel.yaml:5:3  exporters
+  |
+5 |   kafka:
+  |   ^^^^^
+  = nothing in Spanloom does its job; a plugin may: `spanloom plugin new`
+
+error: `zipkin-v2` is not an id: a type has no `-`; is it `zipkin_v2`?
+ --> otel.yaml:6:3  exporters
+  |
+6 |   zipkin-v2:
+  |   ^^^^^^^^^",
+    );
+}
+
+/// A third of all public configs name one of them: no reason not to start.
+#[test]
+fn extensions_that_only_show_something_are_accepted() {
+    warns(
+        &format!(
+            "extensions: {{ zpages: {{ endpoint: x }}, pprof/a: , memory_ballast: , healthcheckv2: }}\n{}\n",
+            pipelines("  traces: { receivers: [otlp, zipkin], exporters: [debug, debug/2, xray] }").replace(
+                "service: {",
+                "service: { extensions: [zpages, pprof/a, memory_ballast, healthcheckv2],"
+            )
+        ),
+        "
+warning: the extension `zpages` does nothing in Spanloom
+ --> otel.yaml:1:15  extensions
+  |
+1 | extensions: { zpages: { endpoint: x }, pprof/a: , memory_ballast: , healthcheckv2: }
+  |               ^^^^^^
+  = `spanloom status` shows what runs; the exporter `debug` shows what passes
+
+warning: the extension `pprof/a` does nothing in Spanloom
+ --> otel.yaml:1:40  extensions
+  |
+1 | extensions: { zpages: { endpoint: x }, pprof/a: , memory_ballast: , healthcheckv2: }
+  |                                        ^^^^^^^
+  = Spanloom has no profiles of its own; `perf record -p PID` makes one
+
+warning: the extension `memory_ballast` does nothing in Spanloom
+ --> otel.yaml:1:51  extensions
+  |
+1 | extensions: { zpages: { endpoint: x }, pprof/a: , memory_ballast: , healthcheckv2: }
+  |                                                   ^^^^^^^^^^^^^^
+  = Spanloom has no garbage collector to keep quiet
+
+warning: the extension `healthcheckv2` does nothing in Spanloom
+ --> otel.yaml:1:69  extensions
+  |
+1 |  pprof/a: , memory_ballast: , healthcheckv2: }
+  |                               ^^^^^^^^^^^^^
+  = use `health_check`, which answers whether the service is ready",
+    );
+}
+
+/// Wrong types, unknown keys and wrong values beside one another; what stands for a wrong one is not complained of.
+#[test]
+fn everything_that_is_wrong_with_a_component_is_told_at_once() {
+    refuses(
+        &exporter(
+            "    endpoint: \"\"\n    timeout: soon\n    sending_queue: { queue_size: many, enabled: 5 }\n    middlewares: []\n    headers: 5",
+        ),
+        r#"
+error: `endpoint` is empty: say where to, as `host:4317`
+ --> otel.yaml:4:15  exporters › otlp › endpoint
+  |
+4 |     endpoint: ""
+  |               ^^
+
+error: `soon` is not a duration: write it as `200ms`, `30s` or `1h30m`
+ --> otel.yaml:5:14  exporters › otlp › timeout
+  |
+5 |     timeout: soon
+  |              ^^^^
+
+error: expected a whole number, found the text `many`
+ --> otel.yaml:6:34  exporters › otlp › sending_queue › queue_size
+  |
+6 |     sending_queue: { queue_size: many, enabled: 5 }
+  |                                  ^^^^
+
+error: expected `true` or `false`, found `5`
+ --> otel.yaml:6:49  exporters › otlp › sending_queue › enabled
+  |
+6 |     sending_queue: { queue_size: many, enabled: 5 }
+  |                                                 ^
+
+error: unknown key `middlewares`
+ --> otel.yaml:7:5  exporters › otlp
+  |
+7 |     middlewares: []
+  |     ^^^^^^^^^^^ a key of the Collector's that Spanloom does not have
+  = nothing in Spanloom does its job
+
+error: expected a map of keys, found another value (a secret)
+ --> otel.yaml:8:14  exporters › otlp › headers
+  |
+8 |     headers: [REDACTED]
+  |              ^^^^^^^^^^"#,
+    );
+    refuses(
+        &exporter("    endpoint: [a]"),
+        "
+error: expected text, found a list
+ --> otel.yaml:4:5  exporters › otlp › endpoint
+  |
+4 |     endpoint: [a]
+  |     ^^^^^^^^",
+    );
+}
+
+/// Often it is a variable that is set elsewhere.
+#[test]
+fn an_endpoint_of_what_no_pipeline_uses_keeps_nothing_from_starting() {
+    let unused = "receivers: { otlp: }\nexporters:\n  debug:\n  otlp:\n    endpoint: \"\"\nservice: { pipelines: { traces: { receivers: [otlp], exporters: [debug] } } }\n";
+    warns(
+        unused,
+        r#"
+warning: `endpoint` is empty: say where to, as `host:4317`
+ --> otel.yaml:5:15  exporters › otlp › endpoint
+  |
+5 |     endpoint: ""
+  |               ^^
+
+warning: the exporter `otlp` is not in any pipeline
+ --> otel.yaml:4:3  exporters
+  |
+4 |   otlp:
+  |   ^^^^ it will not run"#,
+    );
+    let (_, opened) = super::open(&unused.replace("endpoint:", "endpont:"));
+    assert!(opened.is_err());
+}
+
+/// `$NAME` was a variable once.
+#[test]
+fn a_variable_without_braces_is_told_how_it_is_written() {
+    warns(
+        &exporter("    endpoint: $HOST:4317\n    headers: { a: $SESAME, b: $$HOST, c: $1 }"),
+        "
+warning: `$HOST` is plain text
+ --> otel.yaml:4:15  exporters › otlp › endpoint
+  |
+4 |     endpoint: $HOST:4317
+  |               ^^^^^^^^^^ a variable is written `${env:HOST}`
+  = to say that a `$` is meant, double it: `$$`
+
+warning: `$NAME` is plain text
+ --> otel.yaml:5:19  exporters › otlp › headers › a
+  |
+5 |     headers: { a: [REDACTED], b: [REDACTED], c: [REDACTED] }
+  |                   ^^^^^^^^^^ a variable is written `${env:NAME}`
+  = to say that a `$` is meant, double it: `$$`",
     );
 }
 
@@ -519,15 +726,6 @@ error: expected a whole number, found text (the value of the reference)
 5 |     sending_queue: { queue_size: "${env:HOST}" }
   |                                   ^^^^^^^^^^^"#,
     );
-    refuses(
-        &exporter("    endpoint: a:4317\n    sending_queue: { queue_size: \"${env:EMPTY}\" }"),
-        r#"
-error: expected a whole number, found nothing (the reference is empty)
- --> otel.yaml:5:35  exporters › otlp › sending_queue › queue_size
-  |
-5 |     sending_queue: { queue_size: "${env:EMPTY}" }
-  |                                   ^^^^^^^^^^^^"#,
-    );
 }
 
 /// Colour codes in a config must not reach the terminal.
@@ -603,17 +801,17 @@ warning: the exporter `logging` is called `debug` today
   |              ^^^^^^^
   = `logging` still works and will go
 
-warning: `service::telemetry::logs::development` has no effect in Spanloom
+warning: `development` has no effect in Spanloom
  --> otel.yaml:5:26  service › telemetry › logs › development
   |
 5 |     logs: { development: true }
   |                          ^^^^
 
-warning: `service::telemetry::metrics::readers::periodic` has no effect in Spanloom
- --> otel.yaml:6:16  service › telemetry › metrics › readers
+warning: `periodic` has no effect in Spanloom
+ --> otel.yaml:6:28  service › telemetry › metrics › readers › [0] › periodic
   |
 6 |     metrics: { readers: [{ periodic: { interval: 5s } }] }
-  |                ^^^^^^^",
+  |                            ^^^^^^^^",
     );
     warns(
         &exporter("    endpoint: a${env:MISSING}:4317"),

@@ -96,6 +96,33 @@ fn a_variable_that_is_not_set_is_nothing_and_a_warning() {
     assert_eq!(loaded.warnings[0].at.as_ref().unwrap().to_string(), "yaml::1:4");
 }
 
+/// As if the key were not there; where text is due, it is the empty text.
+#[test]
+fn a_variable_that_stands_for_nothing_leaves_numbers_and_switches_at_their_defaults() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(default)]
+    struct Config {
+        size: u16,
+        share: f64,
+        on: bool,
+        wait: crate::config::Duration,
+        name: String,
+        list: Vec<u8>,
+    }
+    impl Default for Config {
+        fn default() -> Config {
+            let wait = crate::config::Duration::from_secs(5);
+            Config { size: 7, share: 0.5, on: true, wait, name: "n".to_owned(), list: vec![1] }
+        }
+    }
+    let keys = ["size", "share", "on", "wait"].map(|key| format!("{key}: ${{env:NONE}}\n")).concat();
+    let config = expanded(&format!("{keys}name: ${{env:NONE}}\nlist: ['${{EMPTY}}', 2]")).unwrap().root;
+    let expected = Config { name: String::new(), list: vec![2], ..Config::default() };
+    assert_eq!(config.read::<Config>().unwrap(), expected);
+    let error = Node::parse("a.yaml", "size:\non: ").unwrap().read::<Config>().unwrap_err();
+    assert_eq!(error.findings().len(), 2, "{error}");
+}
+
 #[test]
 fn keys_are_not_expanded() {
     let root = expanded("${HOST}: 1").unwrap().root;

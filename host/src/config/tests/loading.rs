@@ -41,6 +41,24 @@ fn what_is_set_goes_over_every_config() {
     );
 }
 
+/// As the Collector's users write a value on the command line: `--config "yaml:exporters::file::path: x"`.
+#[test]
+fn keys_joined_by_colons_lead_to_their_branch() {
+    let joined = "exporters::file::path: x\nexporters: {file: {append: true}}\nexporters::file/2::path: y";
+    assert_eq!(
+        loaded(&["exporters: {file: {path: w, format: json}}", joined], &[]),
+        json!({"exporters": {
+            "file": {"path": "x", "format": "json", "append": true},
+            "file/2": {"path": "y"},
+        }})
+    );
+    let error = load(&["yaml:a::: 1".to_owned()], &[], &env).unwrap_err();
+    assert!(
+        error.to_string().starts_with("error: of the keys of `a::` one is empty\n --> yaml::1:1"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_value_keeps_the_place_it_came_from() {
     let files = Files::new(&[("base.yaml", "a:\n  x: 1\n  y: 2\n"), ("site.yaml", "# here\na: { x: 3 }\n")]);

@@ -54,7 +54,7 @@ extensions:
       password: \"[REDACTED]\"
 exporters:
   otlp_http:
-    endpoint: \"https://user:[REDACTED]@host:4318/a?b=c@d\"
+    endpoint: \"https://user:[REDACTED]@host:4318/a?b=[REDACTED]\"
     headers:
       X-Scope: \"[REDACTED]\"
       Authorization: \"[REDACTED]\"

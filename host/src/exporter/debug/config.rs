@@ -1,6 +1,7 @@
 use serde::Deserialize;
 
 use super::ColorMode;
+use crate::config::ConfigError;
 
 /// The Collector's `debug` exporter's keys, and `color`.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,9 +54,11 @@ impl Default for DebugConfig {
 }
 
 impl DebugConfig {
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), ConfigError> {
         match (self.verbosity, self.loglevel) {
-            (Some(_), Some(_)) => Err("`loglevel` is the old name of `verbosity`: remove it".to_owned()),
+            (Some(_), Some(_)) => {
+                Err(ConfigError::on("loglevel", "`loglevel` is the old name of `verbosity`: remove it"))
+            }
             _ => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 use serde::Deserialize;
 
-use crate::config::Duration;
+use crate::config::{ConfigError, Duration};
 
 /// The Collector's `file` exporter's keys.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,25 +63,31 @@ impl Default for RotationConfig {
 }
 
 impl FileConfig {
-    pub fn validate(&self) -> Result<(), String> {
-        if self.path.is_empty() {
-            return Err("`path` must name a file".to_owned());
-        }
-        if self.append && self.rotation.is_some() {
-            return Err(
-                "`append` and `rotation` exclude each other: a rotated file is always appended to".to_owned()
-            );
-        }
-        if self.append && self.compression.is_some() {
-            return Err("`append` and `compression` exclude each other: remove one of them".to_owned());
-        }
-        if self.rotation.is_some_and(|rotation| rotation.max_megabytes == 0) {
-            return Err("`rotation.max_megabytes` must be at least 1".to_owned());
-        }
-        if self.flush_interval.0.is_zero() {
-            return Err("`flush_interval` must be longer than 0".to_owned());
-        }
-        Ok(())
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let must = |holds: bool, key: &str, message: &str| match holds {
+            true => Ok(()),
+            false => Err(ConfigError::on(key, message)),
+        };
+        let is_empty = self.rotation.is_some_and(|rotation| rotation.max_megabytes == 0);
+        ConfigError::all([
+            must(!self.path.is_empty(), "path", "`path` must name a file"),
+            must(
+                !self.append || self.rotation.is_none(),
+                "append",
+                "`append` and `rotation` exclude each other: a rotated file is always appended to",
+            ),
+            must(
+                !self.append || self.compression.is_none(),
+                "append",
+                "`append` and `compression` exclude each other: remove one of them",
+            ),
+            must(!is_empty, "rotation::max_megabytes", "`rotation.max_megabytes` must be at least 1"),
+            must(
+                !self.flush_interval.0.is_zero(),
+                "flush_interval",
+                "`flush_interval` must be longer than 0",
+            ),
+        ])
     }
 }
 

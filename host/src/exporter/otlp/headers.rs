@@ -1,12 +1,13 @@
 //! What an exporter adds to each request: its `headers`, and what its authenticator says of it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use serde::Deserialize;
 
+pub use crate::config::headers::{HeadersConfig, read};
 use crate::{
-    config::{ConfigError, Secret},
+    config::ConfigError,
     extension::{Extensions, auth::ClientAuth},
 };
 
@@ -17,9 +18,6 @@ pub struct AuthConfig {
     /// The id of an authenticator extension.
     authenticator: String,
 }
-
-/// The `headers` of an exporter's config.
-pub type HeadersConfig = BTreeMap<String, Secret>;
 
 #[derive(Clone)]
 pub struct Headers {
@@ -60,18 +58,4 @@ impl AuthConfig {
             ConfigError::new(message)
         })
     }
-}
-
-/// The headers, each checked to be one.
-pub fn read(headers: &HeadersConfig) -> Result<HeaderMap, ConfigError> {
-    let mut map = HeaderMap::new();
-    for (key, Secret(value)) in headers {
-        let name = HeaderName::try_from(key.as_str())
-            .map_err(|error| ConfigError::on("headers", format!("{key}: {error}")))?;
-        let mut value = HeaderValue::try_from(value.as_str())
-            .map_err(|error| ConfigError::on("headers", format!("{key}: {error}")))?;
-        value.set_sensitive(true);
-        map.insert(name, value);
-    }
-    Ok(map)
 }

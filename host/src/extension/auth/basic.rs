@@ -64,14 +64,13 @@ impl Factory for BasicAuthFactory {
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
-        config.read::<BasicAuthConfig>()?.validate()
+        config.read_valid(BasicAuthConfig::validate).map(drop)
     }
 }
 
 impl ExtensionFactory for BasicAuthFactory {
     fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError> {
-        let config: BasicAuthConfig = config.read()?;
-        config.validate()?;
+        let config = config.read_valid(BasicAuthConfig::validate)?;
         let mut built = BuiltExtension::default();
         if let Some(htpasswd) = &config.htpasswd {
             built.server_auth = Some(Arc::new(BasicServer(Htpasswd::load(htpasswd)?)));

@@ -78,7 +78,7 @@ impl Factory for BearerTokenFactory {
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
-        config.read::<BearerTokenConfig>()?.validate().map(drop)
+        config.read_valid(|config: &BearerTokenConfig| config.validate().map(drop)).map(drop)
     }
 }
 

@@ -53,6 +53,18 @@ fn a_right_config_is_handed_on_as_json() {
     assert_eq!(read("true", "").unwrap(), json!({}));
 }
 
+/// A token may look like a map, and a name like a list: where text is due, they are text.
+#[test]
+fn a_variable_is_text_where_text_is_due() {
+    let env = |name: &str| Some(if name == "TOKEN" { "{a: b}" } else { "[x, y]" }.to_owned());
+    let yaml = "yaml:url: http://a\ntoken: ${env:TOKEN}\nkeys: ['${LIST}', a]\nauth: ${LIST}".to_owned();
+    let loaded = crate::config::load::load(&[yaml], &[], &env).unwrap();
+    assert_eq!(
+        ConfigSchema::new(SCHEMA).unwrap().read(&loaded.root, &[]).unwrap(),
+        json!({"url": "http://a", "token": "{a: b}", "keys": ["[x, y]", "a"], "auth": "[x, y]"})
+    );
+}
+
 /// As built-in components read it: the password 0123 is text, and a key without a value has all its defaults.
 #[test]
 fn a_config_is_read_as_leniently_as_any_other() {
@@ -172,11 +184,11 @@ error: expected up to 3 items, found 4
     refuses(
         "token: abc",
         "
-error: expected text of at least 4 characters, found the text `abc`
+error: expected text of at least 4 characters, found text (a secret)
  --> otel.yaml:2:8  token
   |
-2 | token: abc
-  |        ^^^",
+2 | token: [REDACTED]
+  |        ^^^^^^^^^^",
     );
 }
 

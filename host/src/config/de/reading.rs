@@ -1,0 +1,134 @@
+//! One reading of a node, which goes on after what is wrong: everything is found at once.
+
+use std::{cell::RefCell, collections::HashSet};
+
+use serde::de::DeserializeOwned;
+
+use super::NodeDeserializer;
+use crate::config::{ConfigError, Finding, Node};
+
+/// More wrong values of one node are not looked for.
+const WRONG_LIMIT: usize = 50;
+/// A node is read again so often at most.
+const ROUNDS_LIMIT: usize = 500;
+
+/// What came of it.
+pub(in crate::config) struct Reading<T> {
+    /// What could be read. Where a value is wrong, its default stands.
+    pub value: Option<T>,
+    pub wrong: Vec<Finding>,
+    /// Keys that are known and have no effect.
+    pub unused: Vec<Finding>,
+}
+
+/// Of the node, or everything that is wrong with it.
+pub(in crate::config) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, ConfigError> {
+    let Reading { value, wrong, .. } = Reading::of(node);
+    ConfigError::from_findings(wrong)?;
+    value.ok_or_else(|| node.finding("this cannot be read").into())
+}
+
+impl<T: DeserializeOwned> Reading<T> {
+    /// serde ends at the first wrong value. That is left out, and the rest is read again.
+    pub(in crate::config) fn of(node: &Node) -> Reading<T> {
+        let notes = RefCell::<Notes>::default();
+        let mut wrong = Vec::new();
+        let mut rounds = 0;
+        let value = loop {
+            rounds += 1;
+            notes.borrow_mut().begin();
+            match T::deserialize(NodeDeserializer { node, notes: &notes }) {
+                Ok(value) => break Some(value),
+                Err(error) => {
+                    notes.borrow_mut().about(node, &error);
+                    let error = error.within(node);
+                    let mut notes = notes.borrow_mut();
+                    if !notes.is_absent() && !notes.follows {
+                        wrong.extend(error.into_findings());
+                    }
+                    if !notes.leave_out() || wrong.len() >= WRONG_LIMIT || rounds >= ROUNDS_LIMIT {
+                        break None;
+                    }
+                }
+            }
+        };
+        let Notes { unknown, unused, .. } = notes.into_inner();
+        wrong.splice(0..0, unknown);
+        Reading { value, wrong, unused }
+    }
+}
+
+/// What was met on the way. Nodes are told apart by where they are in memory.
+#[derive(Default)]
+pub(super) struct Notes {
+    unknown: Vec<Finding>,
+    unused: Vec<Finding>,
+    /// Those that one of these is about: they are met again each time.
+    noted: HashSet<usize>,
+    /// Wrong ones.
+    broken: HashSet<usize>,
+    /// References that stand for nothing where nothing cannot be: as if their keys were not there.
+    absent: HashSet<usize>,
+    /// The innermost value that failed this time, and whether it counts as absent.
+    failed: Option<(usize, bool)>,
+    /// Whether this time's error is only that something is missing which was left out.
+    follows: bool,
+}
+
+fn place<T>(node: &T) -> usize {
+    std::ptr::from_ref(node).addr()
+}
+
+impl Notes {
+    fn begin(&mut self) {
+        (self.failed, self.follows) = (None, false);
+    }
+
+    pub(super) fn unknown_keys(&mut self, node: &Node, known: &[&str]) {
+        for entry in node.entries().iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            if self.noted.insert(place(entry)) {
+                self.unknown.push(node.unknown_key(entry, known));
+            }
+        }
+    }
+
+    pub(super) fn unused(&mut self, node: &Node) {
+        if self.noted.insert(place(node)) {
+            self.unused.push(node.no_effect());
+        }
+    }
+
+    pub(super) fn failed(&mut self, node: &Node) {
+        let is_absent = node.is_null() && node.original.is_some();
+        self.failed.get_or_insert((place(node), is_absent));
+    }
+
+    /// An error that has no place is the node's own.
+    pub(super) fn about(&mut self, node: &Node, error: &ConfigError) {
+        let mut parts = node.items().iter().chain(node.entries().iter().map(|entry| &entry.node));
+        if error.has_no_place() && parts.any(|part| self.broken.contains(&place(part))) {
+            self.follows = true;
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        self.failed.is_some_and(|(_, is_absent)| is_absent)
+    }
+
+    /// Whether there is something more to leave out.
+    fn leave_out(&mut self) -> bool {
+        match self.failed {
+            Some((failed, true)) => self.absent.insert(failed),
+            Some((failed, false)) => self.broken.insert(failed),
+            None => false,
+        }
+    }
+
+    pub(super) fn is_left_out(&self, node: &Node) -> bool {
+        self.broken.contains(&place(node)) || self.absent.contains(&place(node))
+    }
+
+    pub(super) fn kept<'a>(&self, items: &'a [Node]) -> Vec<&'a Node> {
+        items.iter().filter(|item| !self.is_left_out(item)).collect()
+    }
+}
