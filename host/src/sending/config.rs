@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::{BatchSettings, QueueSettings, RetrySettings, SendingSettings};
-use crate::config::{ConfigError, Duration, present};
+use crate::config::{ConfigError, Duration, Unused, present};
 
 /// `sending_queue`.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,8 +34,10 @@ pub struct BatchConfig {
     pub min_size: usize,
     /// 0 is without limit.
     pub max_size: usize,
-    /// `items` or `bytes`.
-    pub sizer: Sizer,
+    /// `items` or `bytes`. Unset it is `bytes` where the queue counts bytes, else `items`.
+    #[serde(default)]
+    pub sizer: Option<Sizer>,
+    pub partition: Unused,
 }
 
 /// `retry_on_failure`.
@@ -90,7 +92,9 @@ impl Default for QueueConfig {
 
 impl Default for BatchConfig {
     fn default() -> BatchConfig {
-        BatchConfig { flush_timeout: millis(200), min_size: 8192, max_size: 0, sizer: Sizer::Items }
+        // Of `batch:` with nothing behind it, which counts items whatever the queue counts.
+        let sizer = Some(Sizer::Items);
+        BatchConfig { flush_timeout: millis(200), min_size: 8192, max_size: 0, sizer, partition: Unused }
     }
 }
 
@@ -129,11 +133,23 @@ pub fn settings(
     queue: &QueueConfig,
     retry: &RetryConfig,
 ) -> Result<SendingSettings, ConfigError> {
-    Ok(SendingSettings {
-        timeout: (!timeout.0.is_zero()).then_some(timeout.0),
-        queue: queue.settings()?,
-        retry: retry.settings()?,
-    })
+    let (queue, retry) = both(queue.settings(), retry.settings())?;
+    Ok(SendingSettings { timeout: (!timeout.0.is_zero()).then_some(timeout.0), queue, retry })
+}
+
+/// Both, or what is wrong with each.
+fn both<A, B>(a: Result<A, ConfigError>, b: Result<B, ConfigError>) -> Result<(A, B), ConfigError> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (a, b) => Err(ConfigError::all([a.map(drop), b.map(drop)])
+            .err()
+            .unwrap_or_else(|| ConfigError::new("sending_queue: cannot be read"))),
+    }
+}
+
+/// `Err` unless it holds.
+fn must(holds: bool, message: &str) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { wrong(message) }
 }
 
 impl QueueConfig {
@@ -141,31 +157,20 @@ impl QueueConfig {
         if !self.enabled {
             return Ok(None);
         }
-        let batch = self.batch.as_ref().map(BatchConfig::settings).transpose()?;
-        if self.storage.is_some() {
-            return wrong(
+        let own = ConfigError::all([
+            must(
+                self.storage.is_none(),
                 "sending_queue.storage: there is no persistent queue yet; without this key the queue waits in memory",
-            );
-        }
-        if self.num_consumers == 0 {
-            return wrong("sending_queue.num_consumers: must be at least 1");
-        }
-        if self.queue_size == 0 {
-            return wrong(
+            ),
+            must(self.num_consumers > 0, "sending_queue.num_consumers: must be at least 1"),
+            must(
+                self.queue_size > 0,
                 "sending_queue.queue_size: must be at least 1; `enabled: false` is to have no queue",
-            );
-        }
-        if self.max_mib == 0 {
-            return wrong("sending_queue.max_mib: must be at least 1");
-        }
-        if let Some(batch) = &batch
-            && batch.sizer == self.sizer
-            && batch.min_size > self.queue_size
-        {
-            return wrong(
-                "sending_queue.batch.min_size: must not be more than queue_size, or the queue is full first",
-            );
-        }
+            ),
+            must(self.max_mib > 0, "sending_queue.max_mib: must be at least 1"),
+        ]);
+        let batch = self.batch.as_ref().map(|batch| batch.settings(self)).transpose();
+        let ((), batch) = both(own, batch)?;
         Ok(Some(QueueSettings {
             num_consumers: self.num_consumers,
             queue_size: self.queue_size,
@@ -182,21 +187,31 @@ impl QueueConfig {
 }
 
 impl BatchConfig {
-    fn settings(&self) -> Result<BatchSettings, ConfigError> {
-        if self.sizer == Sizer::Requests {
-            return wrong("sending_queue.batch.sizer: must be `items` or `bytes`");
-        }
-        if self.flush_timeout.0.is_zero() {
-            return wrong("sending_queue.batch.flush_timeout: must be more than 0, such as 200ms");
-        }
-        if self.max_size > 0 && self.max_size < self.min_size {
-            return wrong("sending_queue.batch.max_size: must be 0 (no limit) or at least min_size");
-        }
+    fn settings(&self, queue: &QueueConfig) -> Result<BatchSettings, ConfigError> {
+        let sizer = self.sizer.unwrap_or(match queue.sizer {
+            Sizer::Bytes => Sizer::Bytes,
+            Sizer::Requests | Sizer::Items => Sizer::Items,
+        });
+        ConfigError::all([
+            must(sizer != Sizer::Requests, "sending_queue.batch.sizer: must be `items` or `bytes`"),
+            must(
+                !self.flush_timeout.0.is_zero(),
+                "sending_queue.batch.flush_timeout: must be more than 0, such as 200ms",
+            ),
+            must(
+                self.max_size == 0 || self.max_size >= self.min_size,
+                "sending_queue.batch.max_size: must be 0 (no limit) or at least min_size",
+            ),
+            must(
+                sizer != queue.sizer || self.min_size <= queue.queue_size,
+                "sending_queue.batch.min_size: must not be more than queue_size, or the queue is full first",
+            ),
+        ])?;
         Ok(BatchSettings {
             flush_timeout: self.flush_timeout.0,
             min_size: self.min_size,
             max_size: self.max_size,
-            sizer: self.sizer,
+            sizer,
         })
     }
 }
@@ -206,21 +221,25 @@ impl RetryConfig {
         if !self.enabled {
             return Ok(None);
         }
-        if !(0.0..=1.0).contains(&self.randomization_factor) {
-            return wrong("retry_on_failure.randomization_factor: must be from 0 to 1");
-        }
-        if !(1.0..=1000.0).contains(&self.multiplier) {
-            return wrong("retry_on_failure.multiplier: must be from 1 to 1000");
-        }
-        if self.initial_interval.0.is_zero() {
-            return wrong("retry_on_failure.initial_interval: must be more than 0, such as 5s");
-        }
         let max_elapsed_time = self.max_elapsed_time.0;
-        if !max_elapsed_time.is_zero() && max_elapsed_time < self.initial_interval.0 {
-            return wrong(
+        ConfigError::all([
+            must(
+                (0.0..=1.0).contains(&self.randomization_factor),
+                "retry_on_failure.randomization_factor: must be from 0 to 1",
+            ),
+            must(
+                (1.0..=1000.0).contains(&self.multiplier),
+                "retry_on_failure.multiplier: must be from 1 to 1000",
+            ),
+            must(
+                !self.initial_interval.0.is_zero(),
+                "retry_on_failure.initial_interval: must be more than 0, such as 5s",
+            ),
+            must(
+                max_elapsed_time.is_zero() || max_elapsed_time >= self.initial_interval.0,
                 "retry_on_failure.max_elapsed_time: must be 0 (for ever) or at least initial_interval",
-            );
-        }
+            ),
+        ])?;
         Ok(Some(RetrySettings {
             initial_interval: self.initial_interval.0,
             randomization_factor: self.randomization_factor,
@@ -288,6 +307,33 @@ mod tests {
             let batch = read(queue, json!({})).unwrap().queue.unwrap().batch.unwrap();
             assert_eq!((batch.min_size, batch.max_size, batch.sizer), (8192, 0, Sizer::Items));
             assert_eq!(batch.flush_timeout, std::time::Duration::from_millis(200));
+        }
+    }
+
+    /// As the queue counts, so does its batch; requests cannot be counted in one.
+    #[test]
+    fn a_batch_without_a_sizer_counts_as_its_queue() {
+        for (queue, sizer) in [
+            (json!({"sizer": "bytes", "queue_size": 9000, "batch": {}}), Sizer::Bytes),
+            (json!({"sizer": "items", "queue_size": 9000, "batch": {}}), Sizer::Items),
+            (json!({"sizer": "requests", "batch": {}}), Sizer::Items),
+            (json!({"sizer": "bytes", "batch": {"sizer": "items"}}), Sizer::Items),
+            (json!({"sizer": "bytes", "batch": null}), Sizer::Items),
+        ] {
+            let batch = read(queue.clone(), json!({})).unwrap().queue.unwrap().batch.unwrap();
+            assert_eq!(batch.sizer, sizer, "{queue}");
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let queue =
+            json!({"queue_size": 0, "num_consumers": 0, "batch": {"sizer": "requests", "max_size": 1}});
+        let error = read(queue, json!({"multiplier": 0.5, "max_elapsed_time": "1s"})).unwrap_err();
+        for key in
+            ["queue_size", "num_consumers", "batch.sizer", "batch.max_size", "multiplier", "max_elapsed_time"]
+        {
+            assert!(error.contains(&format!("{key}: ")), "{error} names {key}");
         }
     }
 
