@@ -6,6 +6,7 @@
 mod answers;
 mod connection;
 mod connections;
+pub mod cors;
 mod listen;
 mod metered;
 mod peer;
@@ -14,7 +15,8 @@ mod unfinished;
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, response::Response};
+use http::HeaderMap;
 use hyper_util::{rt::TokioTimer, server::conn::auto};
 use tokio::net::TcpListener;
 
@@ -148,6 +150,19 @@ pub fn serve(
     let server = Server { router, tls, http, turns, settings, running: running.clone() };
     let listening = running.listeners.track_future(accept_loop(listener, Arc::new(server)));
     running.tasks.spawn(listening);
+}
+
+/// What the router serves, with these headers in every answer.
+pub fn with_headers(router: Router, headers: HeaderMap) -> Router {
+    if headers.is_empty() {
+        return router;
+    }
+    router.layer(axum::middleware::map_response(move |mut answer: Response| {
+        for (name, value) in &headers {
+            answer.headers_mut().insert(name, value.clone());
+        }
+        std::future::ready(answer)
+    }))
 }
 
 fn http_builder(settings: &ServerSettings, running: &Running) -> auto::Builder<connection::Tracked> {

@@ -2,6 +2,9 @@
 
 pub mod client;
 pub mod server;
+mod version;
+
+pub(crate) use version::doubts;
 
 /// The most that a file of certificates or keys may hold.
 const FILE_LIMIT_BYTES: usize = 16 << 20;

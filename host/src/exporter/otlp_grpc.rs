@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{
     component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
-    config::{ConfigError, Node},
+    config::{ConfigError, Finding, Node},
+    tls,
 };
 
 pub struct OtlpGrpcFactory;
@@ -52,15 +53,20 @@ impl Factory for OtlpGrpcFactory {
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
-        config.read::<OtlpGrpcConfig>()?.validate()
+        config.read_valid(OtlpGrpcConfig::validate).map(drop)
+    }
+
+    fn doubts(&self, config: &Node) -> Vec<Finding> {
+        let mut doubts = config.unused::<OtlpGrpcConfig>();
+        doubts.extend(config.get("tls").into_iter().flat_map(tls::doubts));
+        doubts
     }
 }
 
 #[async_trait::async_trait]
 impl ExporterFactory for OtlpGrpcFactory {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
-        let config: OtlpGrpcConfig = config.read()?;
-        config.validate()?;
+        let config = config.read_valid(OtlpGrpcConfig::validate)?;
         let exporter = OtlpGrpc {
             channels: channel::connect(&config)?,
             turn: AtomicUsize::new(0),

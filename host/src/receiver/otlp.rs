@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::Context;
-use axum::Router;
+use axum::{Router, http::Method};
 use wire::Signal;
 
 use self::{
@@ -29,12 +29,15 @@ use self::{
 use super::{Receiver, Running};
 use crate::{
     component::{BuildContext, Factory, ReceiverFactory},
-    config::{ConfigError, Node},
+    config::{ConfigError, Finding, Node},
     extension::auth::ServerAuth,
     pipeline::Ingest,
     server::{self, ServerSettings, request_body::Budget},
     telemetry::Telemetry,
-    tls::server::{ServerTls, ServerTlsConfig},
+    tls::{
+        self,
+        server::{ServerTls, ServerTlsConfig},
+    },
 };
 
 pub struct OtlpFactory;
@@ -74,13 +77,21 @@ impl Factory for OtlpFactory {
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
-        config.read::<OtlpConfig>()?.validate()
+        config.read_valid(OtlpConfig::validate).map(drop)
+    }
+
+    fn doubts(&self, config: &Node) -> Vec<Finding> {
+        let mut doubts = config.unused::<OtlpConfig>();
+        for protocol in config.get("protocols").into_iter().flat_map(Node::entries) {
+            doubts.extend(protocol.node.get("tls").into_iter().flat_map(tls::doubts));
+        }
+        doubts
     }
 }
 
 impl ReceiverFactory for OtlpFactory {
     fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
-        Ok(Box::new(OtlpReceiver::new(config.read()?, context)?))
+        Ok(Box::new(OtlpReceiver::new(config.read_valid(OtlpConfig::validate)?, context)?))
     }
 }
 
@@ -113,11 +124,11 @@ impl OtlpReceiver {
         let doors = Doors::open(ingest, "http", self.config.acknowledge, self.config.max_request_items);
         let gate = Gate::new(&self.id, "http", self.http_auth.clone(), &self.telemetry);
         let http = Arc::new(Http::new(doors, gate, budget, config));
-        let router = Router::new().fallback(move |request| http.clone().answer(request));
-        match config.cors.as_ref().and_then(config::CorsConfig::layer) {
-            Some(cors) => router.layer(cors),
-            None => router,
+        let mut router = Router::new().fallback(move |request| http.clone().answer(request));
+        if let Some(cors) = config.cors.as_ref().and_then(|cors| cors.layer(Method::POST)) {
+            router = router.layer(cors);
         }
+        server::with_headers(router, config.response_headers().unwrap_or_default())
     }
 }
 
@@ -173,7 +184,7 @@ fn authenticator(
     auth: Option<&AuthConfig>,
     context: &BuildContext<'_>,
 ) -> Result<Option<Arc<dyn ServerAuth>>, ConfigError> {
-    let Some(AuthConfig { authenticator }) = auth else { return Ok(None) };
+    let Some(AuthConfig { authenticator, .. }) = auth else { return Ok(None) };
     let known = context.extensions.server_auth.get(authenticator).cloned();
     known.map(Some).ok_or_else(|| {
         ConfigError::new(format!(

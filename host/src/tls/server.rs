@@ -1,6 +1,11 @@
 //! What a listener needs for TLS: `cert_file`, `key_file`, `client_ca_file` and the rest of the Collector's keys.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use arc_swap::ArcSwap;
@@ -14,15 +19,19 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::FILE_LIMIT_BYTES;
+use super::{
+    FILE_LIMIT_BYTES,
+    version::{self, Version},
+};
 use crate::{
-    config::{self, Secret},
+    config::{self, ConfigError, Secret, Unused},
     files,
     receiver::Running,
 };
 
 /// More often would be reading files all the time.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
+const CLIENT_CA_RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The `tls` section of a receiver. Certificates are PEM.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -35,11 +44,20 @@ pub struct ServerTlsConfig {
     /// Clients must show a certificate that one of these signed.
     pub client_ca_file: Option<PathBuf>,
     /// `1.2` (the default) or `1.3`.
-    pub min_version: Option<String>,
+    min_version: Option<Version>,
     /// `1.2` or `1.3` (the default).
-    pub max_version: Option<String>,
-    /// The files are read again this often; unset is never.
+    max_version: Option<Version>,
+    /// The files are read again this often; unset or 0 is never.
     pub reload_interval: Option<config::Duration>,
+    /// The same, every ten seconds, where no interval is given.
+    pub client_ca_file_reload: bool,
+    pub ca_file: Unused,
+    pub ca_pem: Unused,
+    pub include_system_ca_certs_pool: Unused,
+    pub cipher_suites: Unused,
+    pub curve_preferences: Unused,
+    pub include_insecure_cipher_suites: Unused,
+    pub tpm: Unused,
 }
 
 /// Takes TLS handshakes with the certificate of the moment. Cheap to clone.
@@ -52,36 +70,36 @@ struct Inner {
 }
 
 impl ServerTlsConfig {
-    /// The error begins with the key.
-    pub fn validate(&self) -> Result<(), String> {
-        if self.cert_file.is_some() == self.cert_pem.is_some() {
-            return Err("tls.cert_file: give it or cert_pem".to_owned());
-        }
-        if self.key_file.is_some() == self.key_pem.is_some() {
-            return Err("tls.key_file: give it or key_pem".to_owned());
-        }
-        self.versions().map(drop)
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let one = |name: &str, file: bool, pem: bool| match file == pem {
+            true => {
+                let message = format!("tls.{name}_file: give it or {name}_pem");
+                Err(ConfigError::on(&format!("{name}_file"), message))
+            }
+            false => Ok(()),
+        };
+        ConfigError::all([
+            one("cert", self.cert_file.is_some(), self.cert_pem.is_some()),
+            one("key", self.key_file.is_some(), self.key_pem.is_some()),
+            self.versions().map(drop),
+        ])
+        .map_err(|error| error.below("tls"))
     }
 
-    fn versions(&self) -> Result<Vec<&'static SupportedProtocolVersion>, String> {
-        let rank = |key: &str, version: &Option<String>, unset: u8| match version.as_deref() {
-            None | Some("") => Ok(unset),
-            Some("1.2") => Ok(2),
-            Some("1.3") => Ok(3),
-            Some(other) => Err(format!("tls.{key}: {other:?} is not a version we have; expected 1.2 or 1.3")),
-        };
-        let allowed = rank("min_version", &self.min_version, 2)?..=rank("max_version", &self.max_version, 3)?;
-        if allowed.is_empty() {
-            return Err("tls.min_version: is above max_version".to_owned());
-        }
-        let all = [(2, &rustls::version::TLS12), (3, &rustls::version::TLS13)];
-        Ok(all.into_iter().filter(|(rank, _)| allowed.contains(rank)).map(|(_, version)| version).collect())
+    fn versions(&self) -> Result<Vec<&'static SupportedProtocolVersion>, ConfigError> {
+        version::range(self.min_version, self.max_version)
+    }
+
+    fn reload_interval(&self) -> Option<Duration> {
+        let interval = self.reload_interval.map(|interval| interval.0).filter(|interval| !interval.is_zero());
+        let unset = self.client_ca_file_reload.then_some(CLIENT_CA_RELOAD_INTERVAL);
+        interval.map(|interval| interval.max(MIN_RELOAD_INTERVAL)).or(unset)
     }
 
     fn load(&self) -> anyhow::Result<ServerConfig> {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(&self.versions().map_err(anyhow::Error::msg)?)?;
+            .with_protocol_versions(&self.versions()?)?;
         let builder = match &self.client_ca_file {
             None => builder.with_no_client_auth(),
             Some(path) => {
@@ -133,11 +151,11 @@ impl ServerTls {
 
     /// Reads the files again every `reload_interval`. What cannot be read leaves the certificate of before in place.
     pub(crate) fn keep_fresh(&self, running: &Running) {
-        let Some(interval) = self.0.config.reload_interval else { return };
+        let Some(interval) = self.0.config.reload_interval() else { return };
         let (tls, stop) = (self.clone(), running.stop.clone());
         running.tasks.spawn(stop.run_until_cancelled_owned(async move {
             loop {
-                tokio::time::sleep(interval.0.max(MIN_RELOAD_INTERVAL)).await;
+                tokio::time::sleep(interval).await;
                 match tls.0.config.load() {
                     Ok(fresh) => tls.0.current.store(Arc::new(fresh)),
                     Err(error) => tracing::warn!("keeping the certificate of before: {error:#}"),
@@ -147,7 +165,7 @@ impl ServerTls {
     }
 }
 
-fn client_roots(path: &PathBuf) -> anyhow::Result<RootCertStore> {
+fn client_roots(path: &Path) -> anyhow::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     let named = || format!("tls.client_ca_file: {}", path.display());
     for certificate in certificates(&read("client_ca_file", path)?).with_context(named)? {
@@ -162,6 +180,6 @@ fn certificates(pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     Ok(certificates)
 }
 
-fn read(key: &str, path: &PathBuf) -> anyhow::Result<Vec<u8>> {
+fn read(key: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
     files::read(path, FILE_LIMIT_BYTES).with_context(|| format!("tls.{key}: cannot read {}", path.display()))
 }

@@ -2,7 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::{Router, routing::post};
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -13,7 +17,8 @@ use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    server::WebPkiClientVerifier,
+    server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier},
+    sign::CertifiedKey,
 };
 use serde_json::{Value, json};
 use spanloom::exporter::{ExportError, Exported, Exporter};
@@ -53,7 +58,10 @@ impl Authority {
 
 /// A server for `localhost`, which asks for a client's certificate if `clients` may issue one.
 fn acceptor(authority: &Authority, clients: Option<&Authority>) -> TlsAcceptor {
-    let identity = authority.issue("localhost");
+    TlsAcceptor::from(Arc::new(server(&authority.issue("localhost"), clients)))
+}
+
+fn server(identity: &Identity, clients: Option<&Authority>) -> ServerConfig {
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let builder = builder.unwrap();
@@ -70,7 +78,27 @@ fn acceptor(authority: &Authority, clients: Option<&Authority>) -> TlsAcceptor {
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
     let mut config = builder.with_single_cert(vec![cert], key).unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    TlsAcceptor::from(Arc::new(config))
+    config
+}
+
+/// Has a certificate for one who asks for this name, and none for others.
+#[derive(Debug)]
+struct OnlyUnder(&'static str, Arc<CertifiedKey>);
+
+impl ResolvesServerCert for OnlyUnder {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        (hello.server_name() == Some(self.0)).then(|| self.1.clone())
+    }
+}
+
+/// A server's certificate that is its own authority.
+fn self_signed(valid_until_year: i32) -> Identity {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_after = rcgen::date_time_ymd(valid_until_year, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    let cert = params.self_signed(&key).unwrap();
+    Identity { cert: cert.pem(), key: key.serialize_pem() }
 }
 
 async fn grpc_server(acceptor: TlsAcceptor) -> SocketAddr {
@@ -84,7 +112,17 @@ async fn grpc_server(acceptor: TlsAcceptor) -> SocketAddr {
 
 async fn http_server(acceptor: TlsAcceptor) -> SocketAddr {
     let (listener, address) = listen().await;
-    let router = Router::new().route("/v1/traces", post(async || ""));
+    // HTTP/2 has no such header.
+    let told = move |headers: HeaderMap| async move {
+        let host = headers.get("host").map(|host| host.to_str().unwrap().to_owned());
+        let port = format!(":{}", address.port());
+        match host.is_none_or(|host| [format!("127.0.0.1{port}"), format!("localhost{port}")].contains(&host))
+        {
+            true => StatusCode::OK,
+            false => StatusCode::MISDIRECTED_REQUEST,
+        }
+    };
+    let router = Router::new().route("/v1/traces", post(told));
     tokio::spawn(async move {
         loop {
             let stream = TokioIo::new(next(&listener, &acceptor).await);
@@ -159,6 +197,68 @@ async fn the_servers_certificate_must_have_the_name_asked_for() {
     succeeds(acceptor.clone(), "127.0.0.1", renamed).await;
     let renamed = json!({"ca_pem": authority.pem(), "server_name_override": "example.com"});
     fails(acceptor, "localhost", renamed).await;
+}
+
+/// A server of many names is asked for the one that is configured, and told the host that the endpoint has.
+#[tokio::test]
+async fn the_name_that_is_checked_is_the_name_that_is_asked_for() {
+    let authority = Authority::new();
+    let Identity { cert, key } = authority.issue("inner.test");
+    let cert = CertificateDer::from_pem_slice(cert.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let key = CertifiedKey::from_der(vec![cert], key, &ring::default_provider()).unwrap();
+    let mut config = server(&authority.issue("localhost"), None);
+    config.cert_resolver = Arc::new(OnlyUnder("inner.test", Arc::new(key)));
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let tls = json!({"ca_pem": authority.pem(), "server_name_override": "inner.test"});
+    succeeds(acceptor.clone(), "127.0.0.1", tls.clone()).await;
+    succeeds(acceptor.clone(), "localhost", tls).await;
+    fails(acceptor, "localhost", json!({"ca_pem": authority.pem()})).await;
+}
+
+/// What `openssl req -x509` makes by default: the server's certificate is the authority that clients are given.
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_is_trusted_as_itself() {
+    let of = |identity: &Identity| TlsAcceptor::from(Arc::new(server(identity, None)));
+    let own = self_signed(2200);
+    succeeds(of(&own), "localhost", json!({"ca_pem": own.cert})).await;
+    fails(of(&own), "127.0.0.1", json!({"ca_pem": own.cert})).await;
+    fails(of(&own), "localhost", json!({"ca_pem": self_signed(2200).cert})).await;
+    let expired = self_signed(2001);
+    fails(of(&expired), "localhost", json!({"ca_pem": expired.cert})).await;
+}
+
+/// Certificates are renewed on disk; a client that is told so reads them again, without a restart.
+#[tokio::test]
+async fn certificates_are_read_again_when_it_is_time() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |ca: &str, own: &Identity| {
+        std::fs::write(path("ca.pem"), ca).unwrap();
+        std::fs::write(path("cert.pem"), &own.cert).unwrap();
+        std::fs::write(path("key.pem"), &own.key).unwrap();
+    };
+    write(&Authority::new().pem(), &Authority::new().issue("spanloom"));
+    let files = |interval: &str| json!({"ca_file": path("ca.pem"), "cert_file": path("cert.pem"), "key_file": path("key.pem"), "reload_interval": interval});
+    let acceptor = acceptor(&authority, Some(&clients));
+    let reading = exporters(acceptor.clone(), "localhost", files("1ns")).await;
+    let staying = exporters(acceptor, "localhost", files("1h")).await;
+    for exporter in reading.iter().chain(&staying) {
+        exporter.export(&span_batch(1)).await.unwrap_err();
+    }
+    write(&authority.pem(), &clients.issue("spanloom"));
+    for exporter in &reading {
+        assert_eq!(exporter.export(&span_batch(1)).await, Ok(Exported::default()));
+    }
+    // What cannot be read leaves what was read before.
+    std::fs::write(path("ca.pem"), "").unwrap();
+    for exporter in &reading {
+        assert_eq!(exporter.export(&span_batch(1)).await, Ok(Exported::default()));
+    }
+    for exporter in &staying {
+        exporter.export(&span_batch(1)).await.unwrap_err();
+    }
 }
 
 #[tokio::test]

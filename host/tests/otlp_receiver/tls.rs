@@ -144,7 +144,7 @@ async fn versions_below_the_minimum_are_refused() {
 
 fn load(config: Json) -> String {
     let config: ServerTlsConfig = serde_json::from_value(config).unwrap();
-    let refused = config.validate().err();
+    let refused = config.validate().err().map(|error| error.to_string());
     refused.or_else(|| ServerTls::load(config).err().map(|error| format!("{error:#}"))).unwrap_or_default()
 }
 
@@ -165,7 +165,6 @@ fn what_is_wrong_is_named_with_its_key_and_file() {
             json!({ "key_file": file("cert.pem") }),
             format!("key_file: {}: no private key in PEM", file("cert.pem")),
         ),
-        (json!({ "min_version": "1.0" }), "min_version: \"1.0\" is not a version we have".to_owned()),
         (
             json!({ "min_version": "1.3", "max_version": "1.2" }),
             "min_version: is above max_version".to_owned(),

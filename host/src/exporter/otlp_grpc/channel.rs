@@ -6,13 +6,13 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
-use super::config::{KeepaliveConfig, OtlpGrpcConfig, Target};
+use super::config::{Address, KeepaliveConfig, OtlpGrpcConfig, Target};
 use crate::config::ConfigError;
 
 /// Of the socket and the TLS handshake.
@@ -32,9 +32,6 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Channels that connect when they are first used and again after a break.
 pub(super) fn connect(config: &OtlpGrpcConfig) -> Result<Vec<Channel>, ConfigError> {
-    for key in config.ignored() {
-        tracing::warn!("otlp_grpc: {key} changes nothing here");
-    }
     let connector = Arc::new(Connector::new(config)?);
     let endpoint = endpoint(config, &connector.target)?;
     let channel = || {
@@ -68,7 +65,7 @@ fn endpoint(config: &OtlpGrpcConfig, target: &Target) -> Result<Endpoint, Config
 impl Connector {
     fn new(config: &OtlpGrpcConfig) -> Result<Connector, ConfigError> {
         let target = config.target()?;
-        let tls = target.tls.then(|| tls(config, &target.host)).transpose()?;
+        let tls = target.tls.then(|| tls(config, &target)).transpose()?;
         Ok(Connector { target, tls, wait_for_ready: config.wait_for_ready })
     }
 
@@ -86,22 +83,41 @@ impl Connector {
     }
 
     async fn connect_once(&self) -> io::Result<Box<dyn Stream>> {
-        let Target { host, port, .. } = &self.target;
-        let socket = TcpStream::connect((host.as_str(), *port))
-            .await
-            .map_err(|error| io::Error::new(error.kind(), format!("{host}:{port}: {error}")))?;
-        socket.set_nodelay(true)?;
+        let socket: Box<dyn Stream> = match &self.target.address {
+            Address::Tcp { host, port } => {
+                let socket = TcpStream::connect((host.as_str(), *port))
+                    .await
+                    .map_err(|error| io::Error::new(error.kind(), format!("{host}:{port}: {error}")))?;
+                socket.set_nodelay(true)?;
+                Box::new(socket)
+            }
+            Address::Unix(path) => {
+                let socket = UnixStream::connect(path)
+                    .await
+                    .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+                Box::new(socket)
+            }
+        };
         match &self.tls {
-            None => Ok(Box::new(socket)),
+            None => Ok(socket),
             Some((tls, name)) => Ok(Box::new(tls.connect(name.clone(), socket).await?)),
         }
     }
 }
 
-fn tls(config: &OtlpGrpcConfig, host: &str) -> Result<(TlsConnector, ServerName<'static>), ConfigError> {
+/// The name is the one that the server is asked for, and that its certificate must have.
+fn tls(config: &OtlpGrpcConfig, target: &Target) -> Result<(TlsConnector, ServerName<'static>), ConfigError> {
     let mut tls = config.tls.client_config()?;
     tls.alpn_protocols = vec![b"h2".to_vec()];
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|error| ConfigError::on("endpoint", error.to_string()))?;
+    let host = match &target.address {
+        Address::Tcp { host, .. } => host.as_str(),
+        Address::Unix(_) => "localhost",
+    };
+    let (key, name) = match config.tls.server_name_override() {
+        Some(name) => ("tls::server_name_override", name),
+        None => ("endpoint", host),
+    };
+    let name =
+        ServerName::try_from(name.to_owned()).map_err(|error| ConfigError::on(key, error.to_string()))?;
     Ok((TlsConnector::from(Arc::new(tls)), name))
 }

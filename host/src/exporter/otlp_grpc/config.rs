@@ -1,10 +1,12 @@
 //! The config of `otlp_grpc`: the Collector's `configgrpc` client, and `connections`.
 
+use std::path::PathBuf;
+
 use http::uri::{Authority, Uri};
 use serde::Deserialize;
 
 use crate::{
-    config::{ConfigError, Duration},
+    config::{ConfigError, Duration, Unused},
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
@@ -16,7 +18,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct OtlpGrpcConfig {
-    /// `host:port`, `http://host:port` or `https://host:port`.
+    /// `host:port`, `http://…`, `https://…`, `dns:///host:port`, `passthrough:///host:port` or `unix:///path`.
     pub(super) endpoint: String,
     pub(super) tls: ClientTlsConfig,
     pub(super) headers: HeadersConfig,
@@ -26,10 +28,11 @@ pub(super) struct OtlpGrpcConfig {
     pub(super) keepalive: Option<KeepaliveConfig>,
     /// Keep connecting until the timeout, instead of failing at once.
     pub(super) wait_for_ready: bool,
-    /// Read for the Collector's configs; one address is chosen for each connection.
-    balancer_name: Option<String>,
-    read_buffer_size: Option<usize>,
-    write_buffer_size: Option<usize>,
+    balancer_name: Unused,
+    read_buffer_size: Unused,
+    write_buffer_size: Unused,
+    compression_params: Unused,
+    middlewares: Unused,
     /// The `:authority` to ask for, if not the endpoint's.
     pub(super) authority: Option<String>,
     pub(super) auth: Option<AuthConfig>,
@@ -51,11 +54,19 @@ pub(super) struct KeepaliveConfig {
 /// An endpoint in parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(super) address: Address,
     pub(super) authority: String,
     pub(super) tls: bool,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Address {
+    Tcp { host: String, port: u16 },
+    Unix(PathBuf),
+}
+
+const EXPECTED: &str =
+    "endpoint: must be host:port, or begin with http://, https://, dns:///, passthrough:/// or unix://";
 
 impl Default for OtlpGrpcConfig {
     fn default() -> OtlpGrpcConfig {
@@ -67,9 +78,11 @@ impl Default for OtlpGrpcConfig {
             timeout: seconds(5),
             keepalive: None,
             wait_for_ready: false,
-            balancer_name: None,
-            read_buffer_size: None,
-            write_buffer_size: None,
+            balancer_name: Unused,
+            read_buffer_size: Unused,
+            write_buffer_size: Unused,
+            compression_params: Unused,
+            middlewares: Unused,
             authority: None,
             auth: None,
             sending_queue: QueueConfig::default(),
@@ -87,28 +100,19 @@ impl Default for KeepaliveConfig {
 
 impl OtlpGrpcConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        self.target()?;
-        self.tls.validate()?;
-        self.compression.read(&Compression::GRPC)?;
-        headers::read(&self.headers)?;
-        self.sending()?;
-        if !(1..=256).contains(&self.connections) {
-            return wrong("connections: must be from 1 to 256");
-        }
-        if self.keepalive.as_ref().is_some_and(|keepalive| keepalive.time.0.is_zero()) {
-            return wrong("keepalive.time: must be more than 0, such as 10s");
-        }
-        Ok(())
-    }
-
-    /// What is read but changes nothing, for a warning.
-    pub(super) fn ignored(&self) -> impl Iterator<Item = &'static str> {
-        let keys = [
-            ("balancer_name", self.balancer_name.is_some()),
-            ("read_buffer_size", self.read_buffer_size.is_some()),
-            ("write_buffer_size", self.write_buffer_size.is_some()),
-        ];
-        keys.into_iter().filter_map(|(key, given)| given.then_some(key))
+        let pings = self.keepalive.as_ref().is_none_or(|keepalive| !keepalive.time.0.is_zero());
+        ConfigError::all([
+            self.target().map(drop),
+            self.tls.validate(),
+            self.compression.read(&Compression::GRPC).map(drop),
+            headers::read(&self.headers).map(drop),
+            self.sending().map(drop),
+            match (1..=256).contains(&self.connections) {
+                true => Ok(()),
+                false => wrong("connections: must be from 1 to 256"),
+            },
+            if pings { Ok(()) } else { wrong("keepalive.time: must be more than 0, such as 10s") },
+        ])
     }
 
     pub(super) fn sending(&self) -> Result<SendingSettings, ConfigError> {
@@ -116,15 +120,20 @@ impl OtlpGrpcConfig {
     }
 
     pub(super) fn target(&self) -> Result<Target, ConfigError> {
+        let is_on = self.tls.is_on();
+        if let Some(path) = self.endpoint.strip_prefix("unix:").filter(|path| path.contains('/')) {
+            return self.unix(path.strip_prefix("//").unwrap_or(path), is_on);
+        }
         let (tls, address) = match self.endpoint.split_once("://") {
-            None => (!self.tls.insecure, self.endpoint.as_str()),
+            None => (is_on, self.endpoint.as_str()),
             Some(("http", address)) => (false, address),
             Some(("https", address)) => (true, address),
-            Some((scheme, _)) => {
-                return wrong(&format!(
-                    "endpoint: there is no `{scheme}://`, but host:port, http:// and https://"
-                ));
-            }
+            // Before the address the server stands that is to be asked for it: the system's is.
+            Some(("dns" | "passthrough", address)) => match address.split_once('/') {
+                Some((_, address)) => (is_on, address),
+                None => return wrong(EXPECTED),
+            },
+            Some(_) => return wrong(EXPECTED),
         };
         let address = address.strip_suffix('/').unwrap_or(address);
         let Ok(authority) = address.parse::<Authority>() else {
@@ -137,11 +146,25 @@ impl OtlpGrpcConfig {
         if host.is_empty() {
             return wrong("endpoint: must be host:port; the host is missing");
         }
-        let authority = self.authority.clone().unwrap_or_else(|| authority.to_string());
-        if authority.parse::<Uri>().is_err() {
-            return wrong("authority: must be host or host:port");
+        let authority = self.authority(authority.as_str())?;
+        Ok(Target { address: Address::Tcp { host, port }, authority, tls })
+    }
+
+    fn unix(&self, path: &str, tls: bool) -> Result<Target, ConfigError> {
+        if !path.starts_with('/') {
+            return wrong(
+                "endpoint: a socket is named by its whole path, such as unix:///run/collector.sock",
+            );
         }
-        Ok(Target { host, port, authority, tls })
+        Ok(Target { address: Address::Unix(path.into()), authority: self.authority("localhost")?, tls })
+    }
+
+    fn authority(&self, of_address: &str) -> Result<String, ConfigError> {
+        let authority = self.authority.as_deref().unwrap_or(of_address);
+        match authority.parse::<Uri>() {
+            Ok(_) => Ok(authority.to_owned()),
+            Err(_) => wrong("authority: must be host or host:port"),
+        }
     }
 }
 
@@ -174,14 +197,42 @@ mod tests {
             (json!({"endpoint": "https://tempo:4317/", "tls": {"insecure": true}}), true),
         ] {
             let target = read(config.clone()).unwrap();
-            assert_eq!((target.host.as_str(), target.port, target.tls), ("tempo", 4317, tls), "{config}");
+            assert_eq!((target.address, target.tls), (tcp("tempo", 4317), tls), "{config}");
         }
+    }
+
+    fn tcp(host: &str, port: u16) -> Address {
+        Address::Tcp { host: host.to_owned(), port }
+    }
+
+    /// As gRPC names its targets.
+    #[test]
+    fn an_endpoint_may_say_how_it_is_found() {
+        let unix = || Address::Unix("/run/x.sock".into());
+        for (endpoint, address, authority) in [
+            ("dns:///tempo:4317", tcp("tempo", 4317), "tempo:4317"),
+            ("dns://10.0.0.1/tempo:4317", tcp("tempo", 4317), "tempo:4317"),
+            ("passthrough:///tempo:4317", tcp("tempo", 4317), "tempo:4317"),
+            ("unix:///run/x.sock", unix(), "localhost"),
+            ("unix:/run/x.sock", unix(), "localhost"),
+            ("unix:4317", tcp("unix", 4317), "unix:4317"),
+        ] {
+            let target = read(json!({"endpoint": endpoint, "tls": {"insecure": true}})).unwrap();
+            assert_eq!(target, Target { address, authority: authority.to_owned(), tls: false }, "{endpoint}");
+        }
+    }
+
+    /// As in the Collector: who names an authority wants it asked.
+    #[test]
+    fn insecure_is_overruled_by_an_authority_to_trust() {
+        let tls = json!({"insecure": true, "ca_file": "ca.pem"});
+        assert!(read(json!({"endpoint": "a:1", "tls": tls})).unwrap().tls);
     }
 
     #[test]
     fn an_ipv6_endpoint_loses_its_brackets_for_the_socket_only() {
         let target = read(json!({"endpoint": "[::1]:4317"})).unwrap();
-        assert_eq!((target.host.as_str(), target.authority.as_str()), ("::1", "[::1]:4317"));
+        assert_eq!((target.address, target.authority.as_str()), (tcp("::1", 4317), "[::1]:4317"));
     }
 
     #[test]
@@ -189,7 +240,8 @@ mod tests {
         for (config, key) in [
             (json!({}), "endpoint"),
             (json!({"endpoint": "tempo"}), "4317"),
-            (json!({"endpoint": "unix:///run/x"}), "unix"),
+            (json!({"endpoint": "unix://run/x"}), "unix:///"),
+            (json!({"endpoint": "xds:///a"}), "dns:///"),
             (json!({"endpoint": ":4317"}), "endpoint"),
             (json!({"endpoint": "a:1", "compression": "lz4"}), "compression"),
             (json!({"endpoint": "a:1", "connections": 0}), "connections"),

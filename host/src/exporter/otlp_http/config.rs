@@ -6,7 +6,7 @@ use reqwest::{Proxy, Url};
 use serde::Deserialize;
 
 use crate::{
-    config::{ConfigError, Duration},
+    config::{ConfigError, Duration, Unused},
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
@@ -42,9 +42,18 @@ pub(super) struct OtlpHttpConfig {
     max_idle_conns_per_host: usize,
     idle_conn_timeout: Duration,
     disable_keep_alives: bool,
+    /// Off: HTTP/1.1 alone.
+    pub(super) force_attempt_http2: bool,
     /// Ping a connection that was silent for so long; 0 is never.
     http2_read_idle_timeout: Duration,
     http2_ping_timeout: Duration,
+    read_buffer_size: Unused,
+    write_buffer_size: Unused,
+    compression_params: Unused,
+    max_conns_per_host: Unused,
+    cookies: Unused,
+    middlewares: Unused,
+    profiles_endpoint: Unused,
     sending_queue: QueueConfig,
     retry_on_failure: RetryConfig,
 }
@@ -75,8 +84,16 @@ impl Default for OtlpHttpConfig {
             max_idle_conns_per_host: 0,
             idle_conn_timeout: seconds(90),
             disable_keep_alives: false,
+            force_attempt_http2: true,
             http2_read_idle_timeout: seconds(0),
             http2_ping_timeout: seconds(15),
+            read_buffer_size: Unused,
+            write_buffer_size: Unused,
+            compression_params: Unused,
+            max_conns_per_host: Unused,
+            cookies: Unused,
+            middlewares: Unused,
+            profiles_endpoint: Unused,
             sending_queue: QueueConfig::default(),
             retry_on_failure: RetryConfig::default(),
         }
@@ -85,12 +102,14 @@ impl Default for OtlpHttpConfig {
 
 impl OtlpHttpConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        self.endpoints()?;
-        self.tls.validate()?;
-        self.compression.read(&Compression::HTTP)?;
-        headers::read(&self.headers)?;
-        self.proxy()?;
-        self.sending().map(|_| ())
+        ConfigError::all([
+            self.endpoints().map(drop),
+            self.tls.validate(),
+            self.compression.read(&Compression::HTTP).map(drop),
+            headers::read(&self.headers).map(drop),
+            self.proxy().map(drop),
+            self.sending().map(drop),
+        ])
     }
 
     pub(super) fn sending(&self) -> Result<SendingSettings, ConfigError> {
@@ -113,8 +132,19 @@ impl OtlpHttpConfig {
     }
 
     pub(super) fn proxy(&self) -> Result<Option<Proxy>, ConfigError> {
-        let proxy = self.proxy_url.as_ref().map(Proxy::all).transpose();
+        let proxy = self.proxy_url.as_ref().filter(|url| !url.is_empty()).map(Proxy::all).transpose();
         proxy.map_err(|error| ConfigError::on("proxy_url", error.to_string()))
+    }
+
+    /// The name that the server is asked for instead of its address's host. A proxy is told one name alone, so that
+    /// through one the server is asked for its host, and its certificate is checked for the other.
+    pub(super) fn server_name(&self) -> Option<&str> {
+        const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        let by_proxy =
+            self.proxy_url.is_some() || VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
+        let name = self.tls.server_name_override().filter(|_| !by_proxy)?;
+        // An address is no name to ask for.
+        name.parse::<std::net::IpAddr>().is_err().then_some(name)
     }
 
     pub(super) fn pool_max_idle_per_host(&self) -> usize {

@@ -1,25 +1,27 @@
 //! The `otlp` receiver's config: the Collector's keys and defaults, but for the largest request, where OTLP 1.11
 //! recommends 64 MiB (the Collector: 4 MiB over gRPC, 20 MiB over HTTP).
 //!
-//! Accepted, so that a Collector's config can be used as it is, but without effect: `read_buffer_size`,
-//! `write_buffer_size`, `keepalive.enforcement_policy`, `write_timeout`.
+//! Keys of the Collector's servers that change nothing here are [`Unused`]: a warning names them.
 
-mod cors;
 #[cfg(test)]
 mod tests;
 
 use std::{sync::Arc, time::Duration};
 
+use http::HeaderMap;
 use serde::Deserialize;
 
-pub use cors::CorsConfig;
-
 use crate::{
-    config::{self, ConfigError, types::present},
+    config::{
+        self, ConfigError, Unused,
+        headers::{self, HeadersConfig},
+        types::present,
+    },
     memory,
     pipeline::ingest::Acknowledge,
     server::{
         KeepaliveSettings, ServerSettings,
+        cors::CorsConfig,
         request_body::{Budget, Encoding},
     },
     tls::server::ServerTlsConfig,
@@ -71,10 +73,12 @@ pub struct GrpcConfig {
     pub max_concurrent_streams: u32,
     /// Ours: how long a request may take to arrive; 0 is the default.
     pub read_timeout: config::Duration,
-    pub read_buffer_size: usize,
-    pub write_buffer_size: usize,
     /// Keep the headers of each request, for plugins that ask for them.
     pub include_metadata: bool,
+    pub read_buffer_size: Unused,
+    pub write_buffer_size: Unused,
+    pub dialer: Unused,
+    pub middlewares: Unused,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -99,9 +103,16 @@ pub struct HttpConfig {
     pub read_header_timeout: config::Duration,
     /// How long a connection is kept without a request; 0 is for ever.
     pub idle_timeout: config::Duration,
-    pub write_timeout: config::Duration,
     /// Keep the headers of each request, for plugins that ask for them.
     pub include_metadata: bool,
+    /// Of every answer.
+    response_headers: HeadersConfig,
+    /// Off: a connection ends with its first answer.
+    pub keep_alives_enabled: bool,
+    pub write_timeout: Unused,
+    pub include_tls_metadata: Unused,
+    pub middlewares: Unused,
+    pub profiles_url_path: Unused,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -109,13 +120,15 @@ pub struct HttpConfig {
 pub struct AuthConfig {
     /// The id of an extension that authenticates.
     pub authenticator: String,
+    #[serde(default)]
+    pub request_params: Unused,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeepaliveConfig {
     pub server_parameters: ServerParametersConfig,
-    pub enforcement_policy: EnforcementPolicyConfig,
+    pub enforcement_policy: Unused,
 }
 
 /// Unset or 0 is the default: idle for 30m (the Collector: for ever), age without end, a ping after 2h, 20s for its answer.
@@ -127,13 +140,6 @@ pub struct ServerParametersConfig {
     pub max_connection_age_grace: Option<config::Duration>,
     pub time: Option<config::Duration>,
     pub timeout: Option<config::Duration>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EnforcementPolicyConfig {
-    pub min_time: Option<config::Duration>,
-    pub permit_without_stream: bool,
 }
 
 /// The paths of OTLP/HTTP.
@@ -166,9 +172,11 @@ impl Default for GrpcConfig {
             max_recv_msg_size_mib: MAX_REQUEST_MIB,
             max_concurrent_streams: 0,
             read_timeout: config::Duration(READ_TIMEOUT),
-            read_buffer_size: 512 << 10,
-            write_buffer_size: 0,
             include_metadata: false,
+            read_buffer_size: Unused,
+            write_buffer_size: Unused,
+            dialer: Unused,
+            middlewares: Unused,
         }
     }
 }
@@ -189,8 +197,13 @@ impl Default for HttpConfig {
             read_timeout: config::Duration(READ_TIMEOUT),
             read_header_timeout: config::Duration(Duration::from_secs(60)),
             idle_timeout: config::Duration(Duration::from_secs(60)),
-            write_timeout: config::Duration(Duration::from_secs(30)),
             include_metadata: false,
+            response_headers: HeadersConfig::default(),
+            keep_alives_enabled: true,
+            write_timeout: Unused,
+            include_tls_metadata: Unused,
+            middlewares: Unused,
+            profiles_url_path: Unused,
         }
     }
 }
@@ -201,20 +214,20 @@ impl OtlpConfig {
         if grpc.is_none() && http.is_none() {
             return Err(ConfigError::new("protocols: name grpc, http or both"));
         }
-        if self.max_request_items == 0 {
-            return Err(ConfigError::new("max_request_items: must be at least 1"));
-        }
         let grpc = grpc.as_ref().map_or(Ok(()), GrpcConfig::validate);
-        grpc.map_err(|wrong| ConfigError::new(format!("protocols.grpc.{wrong}")))?;
         let http = http.as_ref().map_or(Ok(()), HttpConfig::validate);
-        http.map_err(|wrong| ConfigError::new(format!("protocols.http.{wrong}")))?;
         let largest = self.largest_request_bytes();
-        if self.in_flight_bytes() < largest {
-            let message =
-                format!("max_in_flight_mib: below the largest request, {} MiB", largest.div_ceil(1 << 20));
-            return Err(ConfigError::new(message));
-        }
-        Ok(())
+        let is_room = self.in_flight_bytes() >= largest;
+        ConfigError::all([
+            must(self.max_request_items > 0, "max_request_items", || {
+                "max_request_items: must be at least 1".to_owned()
+            }),
+            grpc.map_err(|wrong| wrong.below("protocols::grpc")),
+            http.map_err(|wrong| wrong.below("protocols::http")),
+            must(is_room, "max_in_flight_mib", || {
+                format!("max_in_flight_mib: below the largest request, {} MiB", largest.div_ceil(1 << 20))
+            }),
+        ])
     }
 
     /// For all requests under way: at most a quarter of what the process may have, but room for the largest request.
@@ -235,10 +248,11 @@ impl OtlpConfig {
 }
 
 impl GrpcConfig {
-    /// The error begins with the key.
-    fn validate(&self) -> Result<(), String> {
-        validate_place(&self.endpoint, &self.transport)?;
-        self.tls.as_ref().map_or(Ok(()), ServerTlsConfig::validate)
+    fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::all([
+            validate_place(&self.endpoint, &self.transport),
+            self.tls.as_ref().map_or(Ok(()), ServerTlsConfig::validate),
+        ])
     }
 
     pub(super) fn limit_bytes(&self) -> usize {
@@ -271,21 +285,36 @@ impl GrpcConfig {
 }
 
 impl HttpConfig {
-    fn validate(&self) -> Result<(), String> {
-        validate_place(&self.endpoint, &self.transport)?;
+    fn validate(&self) -> Result<(), ConfigError> {
         let Paths { traces, metrics, logs } = self.paths();
-        if traces == metrics || metrics == logs || logs == traces {
-            return Err("traces_url_path: another signal has the same path".to_owned());
+        let differ = traces != metrics && metrics != logs && logs != traces;
+        let mut names = self.compression_algorithms.iter();
+        let unknown = names.find(|name| !name.is_empty() && encoding(name).is_none());
+        ConfigError::all([
+            validate_place(&self.endpoint, &self.transport),
+            must(differ, "traces_url_path", || {
+                "traces_url_path: another signal has the same path".to_owned()
+            }),
+            must(unknown.is_none(), "compression_algorithms", || {
+                let unknown = unknown.map(String::as_str).unwrap_or_default();
+                format!(
+                    "compression_algorithms: {unknown:?} is not one of gzip, zstd, zlib, deflate and \"\""
+                )
+            }),
+            self.response_headers().map(drop),
+            self.cors.as_ref().map_or(Ok(()), CorsConfig::validate),
+            self.tls.as_ref().map_or(Ok(()), ServerTlsConfig::validate),
+        ])
+    }
+
+    /// What every answer has beside its own headers.
+    pub(super) fn response_headers(&self) -> Result<HeaderMap, ConfigError> {
+        let all = headers::read(&self.response_headers);
+        let mut all = all.map_err(|error| error.below("response_headers"))?;
+        if !self.keep_alives_enabled {
+            all.insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
         }
-        for name in &self.compression_algorithms {
-            if !name.is_empty() && encoding(name).is_none() {
-                return Err(format!(
-                    "compression_algorithms: {name:?} is not one of gzip, zstd, zlib, deflate and \"\""
-                ));
-            }
-        }
-        self.cors.as_ref().map_or(Ok(()), CorsConfig::validate)?;
-        self.tls.as_ref().map_or(Ok(()), ServerTlsConfig::validate)
+        Ok(all)
     }
 
     pub(super) fn limit_bytes(&self) -> usize {
@@ -326,15 +355,19 @@ fn encoding(name: &str) -> Option<Encoding> {
     if name == "zlib" { Some(Encoding::Deflate) } else { Encoding::from_name(name) }
 }
 
-fn validate_place(endpoint: &str, transport: &str) -> Result<(), String> {
+fn validate_place(endpoint: &str, transport: &str) -> Result<(), ConfigError> {
     let port = endpoint.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
-    if !matches!(port, Some(Ok(_))) {
-        return Err(format!("endpoint: {endpoint:?} is not host:port"));
-    }
-    if !matches!(transport, "" | "tcp" | "tcp4" | "tcp6") {
-        return Err(format!("transport: {transport:?} is not one we have; expected tcp"));
-    }
-    Ok(())
+    ConfigError::all([
+        must(matches!(port, Some(Ok(_))), "endpoint", || format!("endpoint: {endpoint:?} is not host:port")),
+        must(matches!(transport, "" | "tcp" | "tcp4" | "tcp6"), "transport", || {
+            format!("transport: {transport:?} is not one we have; expected tcp")
+        }),
+    ])
+}
+
+/// `Err` unless it holds.
+fn must(holds: bool, key: &str, message: impl FnOnce() -> String) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::on(key, message())) }
 }
 
 fn nonzero(duration: Option<config::Duration>) -> Option<Duration> {

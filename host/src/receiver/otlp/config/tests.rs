@@ -84,4 +84,53 @@ fn what_is_wrong_is_named_with_its_key() {
     check_refused("protocols: { grpc: { tls: {} } }", "tls", "cert_file");
     check_refused("protocols: { grpc: }\nmax_in_flight_mib: 63", "max_in_flight_mib", "64 MiB");
     check_refused("protocols: { grpc: { endpiont: x } }", "endpiont", "endpoint");
+    check_refused("protocols: { http: { response_headers: { 'a b': c } } }", "response_headers", "a b: ");
+}
+
+/// A user mends a config once, not once for each mistake.
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let yaml = "protocols:\n  grpc: { endpoint: a, transport: unix, max_concurrent_streams: many, tls: {} }\n  \
+                http: { endpoint: b, compression_algorithms: [br] }\nmax_in_flight_mib: 1\nkolour: red\n";
+    let node = Node::parse("config.yaml", yaml).unwrap();
+    let error = OtlpFactory.check(&node).unwrap_err();
+    let places: Vec<String> = error.findings().iter().map(|finding| finding.path.to_string()).collect();
+    assert_eq!(
+        places,
+        [
+            "",
+            "protocols › grpc › max_concurrent_streams",
+            "protocols › grpc › endpoint",
+            "protocols › grpc › transport",
+            "protocols › grpc › tls",
+            "protocols › grpc › tls",
+            "protocols › http › endpoint",
+            "protocols › http › compression_algorithms",
+            "max_in_flight_mib",
+        ]
+    );
+}
+
+/// Nothing of the Collector's servers keeps one from starting.
+#[test]
+fn keys_that_change_nothing_are_warned_of() {
+    let yaml = "protocols:\n  grpc:\n    read_buffer_size: 1\n    middlewares: [{ id: a }]\n    keepalive: { enforcement_policy: { min_time: 1s } }\n    \
+                tls: { cert_file: a, key_file: b, min_version: '1.0', cipher_suites: [A], reload_interval: 1h }\n  \
+                http: { write_timeout: 1s, response_headers: [{ name: x, value: y }], keep_alives_enabled: false }\n";
+    let node = Node::parse("config.yaml", yaml).unwrap();
+    OtlpFactory.check(&node).unwrap();
+    let mut messages: Vec<String> =
+        OtlpFactory.doubts(&node).into_iter().map(|finding| finding.message).collect();
+    messages.sort();
+    assert_eq!(
+        messages,
+        [
+            "`cipher_suites` has no effect in Spanloom",
+            "`enforcement_policy` has no effect in Spanloom",
+            "`middlewares` has no effect in Spanloom",
+            "`min_version` is taken for 1.2: Spanloom has no older TLS",
+            "`read_buffer_size` has no effect in Spanloom",
+            "`write_timeout` has no effect in Spanloom",
+        ]
+    );
 }

@@ -1,10 +1,12 @@
-//! `cors`: which web pages may send from a browser.
+//! `cors`: which web pages may send from a browser. The Collector's keys, for receivers and `health_check`.
 
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, header};
 use serde::Deserialize;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::config::ConfigError;
 
 /// What a browser may send without asking, and what OTLP needs.
 const ALWAYS_ALLOWED: [HeaderName; 4] = [
@@ -27,21 +29,21 @@ pub struct CorsConfig {
 }
 
 impl CorsConfig {
-    /// The error begins with the key.
-    pub(super) fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), ConfigError> {
         let keys = [("allowed_headers", &self.allowed_headers), ("exposed_headers", &self.exposed_headers)];
         for (key, names) in keys {
             let wrong =
                 names.iter().find(|name| *name != "*" && HeaderName::try_from(name.as_str()).is_err());
             if let Some(name) = wrong {
-                return Err(format!("cors.{key}: {name:?} is not the name of a header"));
+                let message = format!("cors.{key}: {name:?} is not the name of a header");
+                return Err(ConfigError::on(&format!("cors::{key}"), message));
             }
         }
         Ok(())
     }
 
-    /// `None` if no origin is allowed.
-    pub(in super::super) fn layer(&self) -> Option<CorsLayer> {
+    /// For what answers to one method; `None` if no origin is allowed.
+    pub fn layer(&self, method: Method) -> Option<CorsLayer> {
         if self.allowed_origins.is_empty() {
             return None;
         }
@@ -52,7 +54,7 @@ impl CorsConfig {
         let mut layer = CorsLayer::new()
             .allow_origin(origins)
             .allow_credentials(true)
-            .allow_methods([Method::POST])
+            .allow_methods([method])
             .allow_headers(self.headers())
             .expose_headers(names(&self.exposed_headers));
         if self.max_age > 0 {

@@ -1,0 +1,111 @@
+//! Where the requests of a signal go, and over which connections.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use reqwest::{
+    Client, Url,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect,
+};
+use rustls::ClientConfig;
+
+use super::config::{self, OtlpHttpConfig};
+use crate::{config::ConfigError, exporter::otlp::with_causes, tls};
+
+pub(super) struct Destination {
+    pub(super) client: Client,
+    pub(super) url: Url,
+    /// What the destination is told to be called, if not as in the address.
+    pub(super) host: Option<HeaderValue>,
+    /// The address as errors name it: without its path and query, which may hold a key.
+    pub(super) origin: String,
+}
+
+/// Answers with the addresses of one host, whatever is asked for.
+struct AddressesOf(String);
+
+/// Of traces, metrics and logs.
+pub(super) fn of(config: &OtlpHttpConfig) -> Result<[Option<Destination>; 3], ConfigError> {
+    let endpoints = config.endpoints()?;
+    let mut tls = match endpoints.iter().flatten().any(|endpoint| endpoint.scheme() == "https") {
+        true => config.tls.client_config()?,
+        false => tls::client::trust_nobody()?,
+    };
+    let http1: &[u8] = b"http/1.1";
+    tls.alpn_protocols = match config.force_attempt_http2 && config.server_name().is_none() {
+        true => vec![b"h2".to_vec(), http1.to_vec()],
+        false => vec![http1.to_vec()],
+    };
+    let shared = client(config, tls.clone(), None)?;
+    let [traces, metrics, logs] = endpoints.map(|endpoint| {
+        let destination = |url: Url| match config.server_name() {
+            Some(name) if url.scheme() == "https" => under_name(config, tls.clone(), url, name),
+            _ => {
+                let origin = url.origin().ascii_serialization();
+                Ok(Destination { client: shared.clone(), url, host: None, origin })
+            }
+        };
+        endpoint.map(destination).transpose()
+    });
+    Ok([traces?, metrics?, logs?])
+}
+
+/// reqwest asks for the server by the host of the address. So the address gets the name, which leads to the addresses of the
+/// host; the destination is told its host by HTTP/1.1, whose header may differ from the address.
+fn under_name(
+    config: &OtlpHttpConfig,
+    tls: ClientConfig,
+    mut url: Url,
+    name: &str,
+) -> Result<Destination, ConfigError> {
+    let origin = url.origin().ascii_serialization();
+    let wrong = |why: &str| ConfigError::on("tls::server_name_override", why.to_owned());
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let told = match url.port() {
+        Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
+        None => url.host_str().unwrap_or_default().to_owned(),
+    };
+    let told = HeaderValue::try_from(told).map_err(|_| wrong("the endpoint's host cannot be told"))?;
+    url.set_host(Some(name)).map_err(|error| wrong(&error.to_string()))?;
+    let client = client(config, tls, Some(AddressesOf(host)))?;
+    Ok(Destination { client, url, host: Some(told), origin })
+}
+
+/// Follows no redirect: a POST would become a GET, and the credentials might go to someone else.
+fn client(
+    config: &OtlpHttpConfig,
+    tls: ClientConfig,
+    addresses: Option<AddressesOf>,
+) -> Result<Client, ConfigError> {
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(redirect::Policy::none())
+        .user_agent(concat!("spanloom/", env!("CARGO_PKG_VERSION")))
+        .tcp_nodelay(true)
+        .connect_timeout(config::CONNECT_TIMEOUT)
+        .pool_idle_timeout(config.pool_idle_timeout())
+        .pool_max_idle_per_host(config.pool_max_idle_per_host());
+    if let Some(interval) = config.http2_keep_alive_interval() {
+        builder =
+            builder.http2_keep_alive_interval(interval).http2_keep_alive_timeout(config.http2_ping_timeout());
+    }
+    if let Some(addresses) = addresses {
+        builder = builder.no_proxy().dns_resolver(Arc::new(addresses));
+    }
+    if let Some(proxy) = config.proxy()? {
+        builder = builder.proxy(proxy);
+    }
+    builder.build().map_err(|error| ConfigError::new(with_causes(&error)))
+}
+
+impl Resolve for AddressesOf {
+    fn resolve(&self, _name: Name) -> Resolving {
+        let host = self.0.clone();
+        Box::pin(async move {
+            // The port is the address's own.
+            let addresses = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            Ok(Box::new(addresses.collect::<Vec<_>>().into_iter()) as Addrs)
+        })
+    }
+}
