@@ -9,10 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use futures::future::join_all;
-use tokio::{
-    net::TcpListener,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 pub use changes::Changes;
 use graph::{Graph, Intake, Plan, Wave, plan};
@@ -26,6 +23,7 @@ use crate::{
     memory::Limit,
     plugin::{self, Live},
     receiver::Running,
+    server,
     telemetry::{self, Telemetry},
 };
 
@@ -69,10 +67,10 @@ impl Service {
         let health = Arc::new(Health::default());
         let endpoints = Running::default();
         for address in config.service.telemetry.metrics.addresses() {
-            let listener = TcpListener::bind(&address)
-                .await
-                .with_context(|| format!("service.telemetry.metrics: cannot listen on {address}"))?;
-            telemetry::server::serve(listener, telemetry.clone(), &endpoints);
+            let listeners = server::listen(&address).await.context("service.telemetry.metrics")?;
+            for listener in listeners {
+                telemetry::server::serve(listener, telemetry.clone(), &endpoints);
+            }
         }
         let extensions = start_extensions(config, registry, &health, &endpoints).await?;
         let (Plan { graph, .. }, outcome) = plan(opened, &telemetry, &extensions, &Graph::default()).await;

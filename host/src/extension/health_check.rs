@@ -1,5 +1,7 @@
 //! `health_check`: answers 200 while the service is ready, 503 before and after.
 
+mod config;
+
 use std::{
     sync::{
         Arc,
@@ -12,31 +14,22 @@ use anyhow::Context;
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, Uri, header},
+    http::{Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
 use serde_json::json;
-use tokio::net::TcpListener;
 
+use self::config::HealthCheckConfig;
 use super::{BuiltExtension, Endpoint};
 use crate::{
     component::{ExtensionFactory, Factory},
-    config::{ConfigError, Node},
+    config::{ConfigError, Finding, Node},
     receiver::Running,
     server::{self, ServerSettings},
+    tls::{self, server::ServerTls},
 };
 
 pub struct HealthCheckFactory;
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HealthCheckConfig {
-    /// `host:port`.
-    pub endpoint: String,
-    /// The path that answers; every other is 404.
-    pub path: String,
-}
 
 /// Whether the service takes data. Ready from the moment every receiver listens until it is told to stop.
 pub struct Health {
@@ -46,25 +39,25 @@ pub struct Health {
 
 struct HealthCheck(HealthCheckConfig);
 
-impl Default for HealthCheckConfig {
-    fn default() -> HealthCheckConfig {
-        HealthCheckConfig { endpoint: "localhost:13133".to_owned(), path: "/".to_owned() }
-    }
-}
-
 impl Factory for HealthCheckFactory {
     fn name(&self) -> &str {
         "health_check"
     }
 
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
-        config.read::<HealthCheckConfig>().map(drop)
+        config.read_valid(HealthCheckConfig::validate).map(drop)
+    }
+
+    fn doubts(&self, config: &Node) -> Vec<Finding> {
+        let mut doubts = config.unused::<HealthCheckConfig>();
+        doubts.extend(config.get("tls").into_iter().flat_map(tls::doubts));
+        doubts
     }
 }
 
 impl ExtensionFactory for HealthCheckFactory {
     fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError> {
-        let endpoint = HealthCheck(config.read()?);
+        let endpoint = HealthCheck(config.read_valid(HealthCheckConfig::validate)?);
         Ok(BuiltExtension { endpoint: Some(Box::new(endpoint)), ..BuiltExtension::default() })
     }
 }
@@ -72,11 +65,13 @@ impl ExtensionFactory for HealthCheckFactory {
 #[async_trait::async_trait]
 impl Endpoint for HealthCheck {
     async fn start(&self, health: Arc<Health>, running: &Running) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(&self.0.endpoint)
-            .await
-            .with_context(|| format!("health_check: endpoint: cannot listen on {}", self.0.endpoint))?;
-        let routes = Router::new().fallback(answer).with_state((self.0.path.clone(), health));
-        server::serve(listener, None, routes, ServerSettings::for_operators(), running);
+        let HealthCheck(config) = self;
+        let tls = config.tls.clone().map(ServerTls::load).transpose().context("health_check")?;
+        let listeners = server::listen(&config.endpoint).await.context("health_check: endpoint")?;
+        let router = router(config, health)?;
+        for listener in listeners {
+            server::serve(listener, tls.clone(), router.clone(), ServerSettings::for_operators(), running);
+        }
         Ok(())
     }
 }
@@ -93,15 +88,32 @@ impl Health {
     }
 }
 
-async fn answer(State((path, health)): State<(String, Arc<Health>)>, uri: Uri) -> Response {
-    if uri.path() != path {
+fn router(config: &HealthCheckConfig, health: Arc<Health>) -> Result<Router, ConfigError> {
+    let mut router = Router::new().fallback(answer).with_state((Arc::new(config.clone()), health));
+    if let Some(cors) = config.cors.as_ref().and_then(|cors| cors.layer(Method::GET)) {
+        router = router.layer(cors);
+    }
+    Ok(server::with_headers(router, config.response_headers()?))
+}
+
+type Asked = (Arc<HealthCheckConfig>, Arc<Health>);
+
+async fn answer(State((config, health)): State<Asked>, uri: Uri) -> Response {
+    if !config.answers(uri.path()) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let (status, body) = if health.ready.load(Relaxed) {
-        let uptime_seconds = health.since.elapsed().as_secs();
-        (StatusCode::OK, json!({"status": "Server available", "uptime_seconds": uptime_seconds}))
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, json!({"status": "Server not available"}))
+    let is_ready = health.ready.load(Relaxed);
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if let Some(body) = config.body(is_ready) {
+        return (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body.to_owned())
+            .into_response();
+    }
+    let body = match is_ready {
+        true => json!({"status": "Server available", "uptime_seconds": health.since.elapsed().as_secs()}),
+        false => json!({"status": "Server not available"}),
     };
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
+
+#[cfg(test)]
+mod tests;

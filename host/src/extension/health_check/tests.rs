@@ -1,0 +1,70 @@
+use tower::ServiceExt as _;
+
+use super::*;
+
+fn config(yaml: &str) -> Result<HealthCheckConfig, ConfigError> {
+    Node::parse("otel.yaml", yaml).unwrap().read_valid(HealthCheckConfig::validate)
+}
+
+/// The status and the body of an answer, and one of its headers.
+async fn ask(yaml: &str, is_ready: bool, path: &str) -> (u16, String, Option<String>) {
+    let health = Arc::new(Health::default());
+    health.set_ready(is_ready);
+    let request = http::Request::get(path).header("origin", "https://a.com").body(axum::body::Body::empty());
+    let answer = router(&config(yaml).unwrap(), health).unwrap().oneshot(request.unwrap()).await.unwrap();
+    let (head, body) = answer.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let allowed = head.headers.get("x-a").or_else(|| head.headers.get("access-control-allow-origin"));
+    let allowed = allowed.map(|value| value.to_str().unwrap().to_owned());
+    (head.status.as_u16(), String::from_utf8(body.to_vec()).unwrap(), allowed)
+}
+
+/// Probes ask for `/healthz`, `/live` or `/`: all are answered, unless a path is configured.
+#[tokio::test]
+async fn any_path_is_answered_unless_one_is_configured() {
+    for (yaml, path, status) in [
+        ("", "/", 200),
+        ("", "/healthz", 200),
+        ("path: /", "/a/b?c", 200),
+        ("path: /health", "/health", 200),
+        ("path: /health", "/health/live", 404),
+        ("path: /health", "/", 404),
+        ("path: /health/", "/health/live", 200),
+    ] {
+        assert_eq!(ask(yaml, true, path).await.0, status, "{yaml} {path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_answered_is_as_the_config_has_it() {
+    let body = "response_body: { healthy: fine, unhealthy: not yet }";
+    assert_eq!(ask(body, true, "/").await, (200, "fine".to_owned(), None));
+    assert_eq!(ask(body, false, "/").await, (503, "not yet".to_owned(), None));
+    assert!(ask("", true, "/").await.1.starts_with("{\"status\":\"Server available\""));
+    let cors = "cors: { allowed_origins: ['https://*.com'] }";
+    assert_eq!(ask(cors, true, "/").await.2.as_deref(), Some("https://a.com"));
+    assert_eq!(ask("response_headers: { x-a: b }", true, "/").await.2.as_deref(), Some("b"));
+}
+
+/// The whole of the Collector's config is taken; what changes nothing is warned of.
+#[test]
+fn keys_of_the_collectors_are_known() {
+    let yaml = "endpoint: :13133\npath: /\ncheck_collector_pipeline: { enabled: true, interval: 5m, exporter_failure_threshold: 5 }\n\
+                tls: { cert_file: a, key_file: b }\nread_timeout: 1s\nuse_v2: true\nhttp: { endpoint: a }\n";
+    let node = Node::parse("otel.yaml", yaml).unwrap();
+    HealthCheckFactory.check(&node).unwrap();
+    assert_eq!(HealthCheckFactory.doubts(&node).len(), 4);
+    let error = config("endpoint: a\npath: b\nresponse_headers: { 'a b': c }\ntls: {}").unwrap_err();
+    assert_eq!(error.findings().len(), 5, "{error}");
+}
+
+/// `:13133` is every address, and `localhost` each that it stands for.
+#[tokio::test]
+async fn it_listens_where_the_endpoint_says() {
+    for endpoint in ["':0'", "localhost:0"] {
+        let running = Running::default();
+        let check = HealthCheck(config(&format!("endpoint: {endpoint}")).unwrap());
+        check.start(Arc::new(Health::default()), &running).await.unwrap();
+        running.stop.cancel();
+    }
+}
