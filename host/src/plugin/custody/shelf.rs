@@ -5,6 +5,9 @@ use hashbrown::HashMap;
 use super::load::{Memory, weight_bytes};
 use crate::pipeline::Batch;
 
+/// A batch that keeps more than so many times its own bytes alive is trimmed.
+const MAX_WASTE: usize = 3;
+
 /// A number is not given a second time before all others were: languages that collect garbage let go of theirs late.
 #[derive(Default)]
 pub(super) struct Shelf {
@@ -72,6 +75,11 @@ impl Shelf {
     /// Adds the batch to what all have, as it is now.
     pub(super) fn measure(&mut self, number: u32) -> Option<&mut Held> {
         let entry = self.batches.get_mut(&number)?;
+        let data = &mut entry.held.batch.data;
+        // Few spans of a large request: it may be held for long, and the rest of the request with it.
+        if data.held_bytes() > data.encoded_len().saturating_mul(MAX_WASTE) {
+            data.trim();
+        }
         self.weight_bytes -= entry.weight_bytes;
         entry.weight_bytes = weight_bytes(&entry.held.batch);
         self.weight_bytes += entry.weight_bytes;

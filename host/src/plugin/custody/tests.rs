@@ -310,3 +310,21 @@ fn what_a_call_makes_the_host_hold_is_bounded() {
     assert_eq!(back.own.iter().map(Batch::items).sum::<usize>(), 40_000);
     back.own.into_iter().for_each(Batch::delivered);
 }
+
+/// A guest keeps a few spans of many from one call to the next: the others are freed.
+#[test]
+fn what_a_guest_keeps_of_a_batch_holds_not_all_of_it() {
+    let shared = Shared::of_nobody("guest", "guest", &Limits::from(&LimitsConfig::default())).unwrap();
+    let mut scene = Scene::new(&shared);
+    let batch = scene.batch(10_000);
+    let lent = number(&scene.guest.custody.lend(batch));
+    let wire::Batch::Spans(spans) = &mut scene.guest.custody.edit(lent).unwrap().data else {
+        panic!("not spans")
+    };
+    spans.retain(|row| row % 1000 == 0);
+    let passed = scene.guest.custody.commit(Vec::new()).unwrap();
+    let kept = scene.guest.custody.data(lent).unwrap();
+    assert!(kept.items() == 10 && kept.held_bytes() <= kept.encoded_len() * 5 / 4);
+    passed.filtered.into_iter().for_each(Batch::filtered);
+    scene.guest.custody.rollback().held.into_iter().for_each(Batch::delivered);
+}
