@@ -20,8 +20,15 @@ pub use value::{OwnedValue, value_from_json, value_to_json};
 /// A JSON request as protobuf. JSON may nest 127 arrays and objects deep. U+FFFD stands for lone surrogates and for what is not
 /// UTF-8.
 pub fn from_json(signal: Signal, json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    read::request(signal.request(), json).or_else(|error| match mend::mended(json) {
-        Some(mended) => read::request(signal.request(), &mended),
+    from_json_within(signal, json, usize::MAX)
+}
+
+/// As [`from_json`], of what takes no more memory than this on the way. Twice the largest request is enough for one of that
+/// size.
+pub fn from_json_within(signal: Signal, json: &[u8], limit_bytes: usize) -> Result<Vec<u8>, JsonError> {
+    let read = |json: &[u8]| read::request(signal.request(), json, limit_bytes);
+    read(json).or_else(|error| match mend::mended(json) {
+        Some(mended) => read(&mended),
         None => Err(error),
     })
 }

@@ -129,8 +129,8 @@ impl Connections {
             let limit = self.limit;
             let closed = silent.len();
             tracing::warn!(
-                "no room for more than {limit} connections: closing {closed} that say nothing ({withheld} times more since this was last said); \
-                 more need a higher limit of open files"
+                "no room for more than {limit} connections: closed {closed} that said nothing, others wait \
+                 ({withheld} times more before); a higher limit of open files makes room for more"
             );
         }
     }

@@ -16,8 +16,9 @@ use encoder::Encoder;
 /// Of objects and arrays, as the JSON library has it for what it does not skip.
 const NESTING_LIMIT: usize = 127;
 
-pub(super) fn request(root: &'static Message, json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    let mut state = State { encoder: Encoder::default(), path: Vec::new(), depth: 0, has_ignored: false };
+pub(super) fn request(root: &'static Message, json: &[u8], limit_bytes: usize) -> Result<Vec<u8>, JsonError> {
+    let encoder = Encoder::default();
+    let mut state = State { encoder, limit_bytes, path: Vec::new(), depth: 0, has_ignored: false };
     let mut document = serde_json::Deserializer::from_slice(json);
     let read = MessageSeed { state: &mut state, message: root }.deserialize(&mut document);
     match read.and_then(|()| document.end()) {
@@ -33,6 +34,7 @@ pub(super) fn request(root: &'static Message, json: &[u8]) -> Result<Vec<u8>, Js
 
 struct State {
     encoder: Encoder,
+    limit_bytes: usize,
     /// Left as it is when an error occurs: that is where.
     path: Vec<Step>,
     depth: usize,
@@ -46,6 +48,14 @@ enum Step {
 }
 
 impl State {
+    /// JSON may become several times as large: each `1,` in a list of fixed-width numbers is eight bytes.
+    fn check_size<E: Error>(&self) -> Result<(), E> {
+        if self.encoder.held_bytes() > self.limit_bytes {
+            return Err(E::custom("larger as protobuf than a request may be"));
+        }
+        Ok(())
+    }
+
     fn explain(&self, error: &serde_json::Error) -> JsonError {
         let mut path = String::new();
         for step in &self.path {
@@ -82,6 +92,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.state.check_size()?;
         while let Some(field) = map.next_key_seed(KeySeed(self.message))? {
             let Some(field) = field else {
                 map.next_value::<IgnoredAny>()?;
@@ -189,6 +200,7 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
             if let Some(Step::Index(index)) = state.path.last_mut() {
                 *index += 1;
             }
+            state.check_size()?;
         }
         state.path.pop();
         if let Some(open) = open {

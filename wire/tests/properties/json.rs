@@ -1,7 +1,7 @@
 use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as ProstValue;
 use proptest::prelude::*;
-use spanloom_wire::json::{from_json, to_json, value_from_json, value_to_json};
+use spanloom_wire::json::{from_json, from_json_within, to_json, value_from_json, value_to_json};
 
 use super::*;
 use crate::edits::{is_same, with_value};
@@ -158,6 +158,21 @@ fn other_spellings_are_read() {
 }
 
 /// What it does not allow is refused, with the key and the place.
+/// Two characters of JSON may be eight bytes, and a message of none some bytes of memory on the way.
+#[test]
+fn what_grows_too_large_is_refused_on_the_way() {
+    let bounds = format!(
+        r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"m","histogram":{{"dataPoints":[{{"explicitBounds":[{}]}}]}}}}]}}]}}]}}"#,
+        vec!["1"; 10_000].join(",")
+    );
+    let empty = format!(r#"{{"resourceMetrics":[{}]}}"#, vec!["{}"; 10_000].join(","));
+    for json in [bounds, empty] {
+        assert!(from_json(Signal::Metrics, json.as_bytes()).is_ok());
+        let error = from_json_within(Signal::Metrics, json.as_bytes(), 50_000).unwrap_err();
+        assert!(error.message.contains("larger as protobuf"), "{error}");
+    }
+}
+
 /// Unknown keys are ignored, but not what they could do to who reads them elsewhere: they nest no deeper than known ones may.
 #[test]
 fn what_is_ignored_nests_no_deeper_than_the_rest_may() {

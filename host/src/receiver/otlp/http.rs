@@ -24,7 +24,7 @@ use crate::{
     pipeline::Metadata,
     server::{
         Peer,
-        request_body::{self, Budget, Encoding, Held, Paced},
+        request_body::{self, Budget, Encoding, Held, Paced, ReadError},
     },
 };
 
@@ -158,29 +158,38 @@ impl Http {
         }
         if format == Some(Format::Json) {
             held.more_in_turn(bytes.len(), body.until()).await?;
-            bytes = from_json(door.signal, bytes, held).await?;
+            bytes = from_json(door.signal, bytes, held, self.limit_bytes).await?;
         }
         door.take(bytes, metadata, held, body.until()).await
     }
 }
 
 /// Protobuf for JSON, for which as much is held already, besides the JSON. In the end the protobuf alone is held.
-async fn from_json(signal: Signal, json: Bytes, held: &Arc<Held>) -> Result<Bytes, Rejection> {
+async fn from_json(
+    signal: Signal,
+    json: Bytes,
+    held: &Arc<Held>,
+    limit_bytes: usize,
+) -> Result<Bytes, Rejection> {
     let json_bytes = json.len();
+    let read = move |json: &Bytes| wire::json::from_json_within(signal, json, limit_bytes.saturating_mul(2));
     let protobuf = if json_bytes <= INLINE_JSON_BYTES {
-        wire::json::from_json(signal, &json)
+        read(&json)
     } else {
         let size = if json_bytes <= SHORT_JSON_BYTES { Work::Short } else { Work::Long };
         // Counts as held until it ends.
         let held = held.clone();
         cpu::run(size, move || {
-            let protobuf = wire::json::from_json(signal, &json);
+            let protobuf = read(&json);
             drop((json, held));
             protobuf
         })
         .await
     };
     let protobuf = protobuf?;
+    if protobuf.len() > limit_bytes {
+        return Err(ReadError::TooLarge { limit_bytes }.into());
+    }
     held.less(json_bytes.saturating_mul(2).saturating_sub(protobuf.len()));
     held.at_least(protobuf.len())?;
     Ok(protobuf.into())
@@ -250,7 +259,7 @@ mod tests {
         held.more(2 * json.len()).unwrap();
         let reading = tokio::spawn({
             let held = held.clone();
-            async move { from_json(Signal::Traces, json.into(), &held).await }
+            async move { from_json(Signal::Traces, json.into(), &held, 8 << 20).await }
         });
         let mut turns_of_others = 0;
         while !reading.is_finished() {

@@ -27,6 +27,11 @@ pub(in crate::json) struct Open {
 }
 
 impl Encoder {
+    /// What it has allocated something for.
+    pub(in crate::json) fn held_bytes(&self) -> usize {
+        self.body.len() + self.lengths.len() * size_of::<Length>()
+    }
+
     pub(in crate::json) fn varint(&mut self, value: u64) {
         varint::write(&mut self.body, value);
     }
