@@ -121,3 +121,29 @@ async fn a_batch_of_several_requests_is_their_concatenation() {
     assert_eq!(sink.accepted().len(), 1, "one batch");
     assert_eq!(sink.accepted()[0].body, requests.concat());
 }
+
+/// Scenario: an exporter for each value that `compression` has over either protocol, all to one receiver.
+/// Guarantees: the receiver takes each, and the bytes are those that were sent.
+#[tokio::test]
+async fn what_an_exporter_compresses_a_receiver_takes() {
+    let sink = Sink::start().await;
+    let exporter = format!("otlp_http: {{endpoint: \"http://{}\", compression: none}}", sink.address);
+    let last = Spanloom::start(&config::relay(&exporter)).await;
+    let of_grpc = ["none", "gzip", "zstd", "snappy"].map(|compression| ("grpc", last.grpc, compression));
+    let of_http = ["none", "gzip", "zstd", "zlib", "deflate", "snappy", "x-snappy-framed", "lz4"]
+        .map(|compression| ("http", last.http, compression));
+    let exporters: String = (of_grpc.iter().chain(&of_http))
+        .map(|(protocol, to, compression)| {
+            format!(
+                "otlp_{protocol}/{compression}: {{endpoint: \"http://{to}\", compression: {compression}}}\n"
+            )
+        })
+        .collect();
+    let first = Spanloom::start(&config::relay(&exporters)).await;
+    let body = payload::request(Signal::Traces, 1_000);
+    send(&first, Transport::Grpc, Signal::Traces, body.clone()).await;
+    sink.wait_for_requests(of_grpc.len() + of_http.len()).await;
+    first.finish().await;
+    last.finish().await;
+    assert!(sink.accepted().iter().all(|request| request.body == body));
+}

@@ -96,7 +96,7 @@ pub struct HttpConfig {
     pub logs_url_path: String,
     /// The largest body in bytes, both as it came and after decompression; 0 is the default.
     pub max_request_body_size: usize,
-    /// Of gzip, zstd, deflate (or zlib), and the empty name, which is none.
+    /// Of gzip, zstd, deflate (or zlib), snappy, x-snappy-framed, lz4, and the empty name, which is none.
     pub compression_algorithms: Vec<String>,
     /// How long a request may take to arrive; 0 is the default.
     pub read_timeout: config::Duration,
@@ -193,7 +193,10 @@ impl Default for HttpConfig {
             metrics_url_path: "/v1/metrics".to_owned(),
             logs_url_path: "/v1/logs".to_owned(),
             max_request_body_size: MAX_REQUEST_MIB << 20,
-            compression_algorithms: ["", "gzip", "zstd", "zlib", "deflate"].map(str::to_owned).to_vec(),
+            compression_algorithms: std::iter::once("")
+                .chain(Encoding::ALL.map(Encoding::as_str))
+                .map(str::to_owned)
+                .collect(),
             read_timeout: config::Duration(READ_TIMEOUT),
             read_header_timeout: config::Duration(Duration::from_secs(60)),
             idle_timeout: config::Duration(Duration::from_secs(60)),
@@ -289,7 +292,7 @@ impl HttpConfig {
         let Paths { traces, metrics, logs } = self.paths();
         let differ = traces != metrics && metrics != logs && logs != traces;
         let mut names = self.compression_algorithms.iter();
-        let unknown = names.find(|name| !name.is_empty() && encoding(name).is_none());
+        let unknown = names.find(|name| !name.is_empty() && Encoding::from_name(name).is_none());
         ConfigError::all([
             validate_place(&self.endpoint, &self.transport),
             must(differ, "traces_url_path", || {
@@ -298,7 +301,7 @@ impl HttpConfig {
             must(unknown.is_none(), "compression_algorithms", || {
                 let unknown = unknown.map(String::as_str).unwrap_or_default();
                 format!(
-                    "compression_algorithms: {unknown:?} is not one of gzip, zstd, zlib, deflate and \"\""
+                    "compression_algorithms: {unknown:?} is not one of gzip, zstd, zlib, deflate, snappy, x-snappy-framed, lz4 and \"\""
                 )
             }),
             self.response_headers().map(drop),
@@ -332,7 +335,7 @@ impl HttpConfig {
 
     pub(super) fn encodings(&self) -> Vec<Encoding> {
         let named: Vec<Encoding> =
-            self.compression_algorithms.iter().filter_map(|name| encoding(name)).collect();
+            self.compression_algorithms.iter().filter_map(|name| Encoding::from_name(name)).collect();
         Encoding::ALL.into_iter().filter(|encoding| named.contains(encoding)).collect()
     }
 
@@ -348,11 +351,6 @@ impl HttpConfig {
         }
         settings
     }
-}
-
-/// The Collector writes `zlib` for what HTTP calls `deflate`, and takes both.
-fn encoding(name: &str) -> Option<Encoding> {
-    if name == "zlib" { Some(Encoding::Deflate) } else { Encoding::from_name(name) }
 }
 
 fn validate_place(endpoint: &str, transport: &str) -> Result<(), ConfigError> {

@@ -28,7 +28,7 @@ use crate::{
 
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
-const ACCEPTED_ENCODINGS: &str = "gzip,zstd,identity";
+const ACCEPTED_ENCODINGS: &str = "gzip,zstd,snappy,identity";
 const NOT_GRPC: &str = "this port speaks gRPC; OTLP/HTTP is on another (4318 by default)";
 
 pub(super) struct Grpc {
@@ -100,6 +100,7 @@ fn encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Rejection> {
         None | Some(b"identity") => Ok(None),
         Some(b"gzip") => Ok(Some(Encoding::Gzip)),
         Some(b"zstd") => Ok(Some(Encoding::Zstd)),
+        Some(b"snappy") => Ok(Some(Encoding::Snappy)),
         Some(_) => Err(Rejection::unsupported_encoding(ACCEPTED_ENCODINGS)),
     }
 }

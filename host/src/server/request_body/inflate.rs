@@ -17,6 +17,8 @@ const INLINE_BYTES: usize = 128 << 10;
 const SHORT_BYTES: usize = 4 << 20;
 /// What a byte of deflate's can become at the most.
 const DEFLATE_RATIO: usize = 1032;
+/// What a byte of snappy's can become at the most: 64 of three.
+const SNAPPY_RATIO: usize = 22;
 /// How OTLP compresses, for who does not say what it comes to.
 const USUAL_RATIO: usize = 5;
 /// The largest window of the encoders that senders use (RFC 8878 asks for 8 MiB at the least), as a power of two.
@@ -27,8 +29,13 @@ const ZSTD_WINDOW_LOG: u32 = 25;
 pub enum Encoding {
     Gzip,
     Zstd,
-    /// The zlib format (RFC 9110, section 8.4.1.2).
+    /// The zlib format (RFC 9110, section 8.4.1.2), also under that name.
     Deflate,
+    /// One block; or the framing format, as older Collectors and gRPC have it under this name.
+    Snappy,
+    SnappyFramed,
+    /// The frame format.
+    Lz4,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -42,17 +49,30 @@ pub enum InflateError {
 }
 
 impl Encoding {
-    pub const ALL: [Encoding; 3] = [Encoding::Gzip, Encoding::Zstd, Encoding::Deflate];
+    pub const ALL: [Encoding; 6] = [
+        Encoding::Gzip,
+        Encoding::Zstd,
+        Encoding::Deflate,
+        Encoding::Snappy,
+        Encoding::SnappyFramed,
+        Encoding::Lz4,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Encoding::Gzip => "gzip",
             Encoding::Zstd => "zstd",
             Encoding::Deflate => "deflate",
+            Encoding::Snappy => "snappy",
+            Encoding::SnappyFramed => "x-snappy-framed",
+            Encoding::Lz4 => "lz4",
         }
     }
 
     pub fn from_name(name: &str) -> Option<Encoding> {
+        if name.eq_ignore_ascii_case("zlib") {
+            return Some(Encoding::Deflate);
+        }
         Encoding::ALL.into_iter().find(|encoding| encoding.as_str().eq_ignore_ascii_case(name))
     }
 
@@ -72,7 +92,10 @@ impl Encoding {
                 Ok(Some(length)) => usize::try_from(length).unwrap_or(usize::MAX),
                 _ => usual,
             },
-            Encoding::Deflate => usual,
+            Encoding::Snappy if !is_framed(compressed) => {
+                snap::raw::decompress_len(compressed).unwrap_or(usual)
+            }
+            Encoding::Deflate | Encoding::Snappy | Encoding::SnappyFramed | Encoding::Lz4 => usual,
         }
     }
 }
@@ -127,12 +150,38 @@ pub async fn inflate(
 /// A decompression under way.
 struct Inflating {
     encoding: Encoding,
-    reader: Box<dyn Read + Send>,
+    source: Source,
     inflated: Vec<u8>,
+}
+
+enum Source {
+    Stream(Box<dyn Read + Send>),
+    /// Of snappy, which says its length and is decompressed in one go.
+    Block(Bytes),
+}
+
+/// Whether it begins as the framing format of snappy does.
+fn is_framed(snappy: &[u8]) -> bool {
+    snappy.starts_with(b"\xff\x06\x00\x00sNaPpY")
+}
+
+/// The block's content, if it takes no more than the room.
+fn decompress_block(block: &[u8], room_bytes: usize) -> io::Result<Option<Vec<u8>>> {
+    let bytes = snap::raw::decompress_len(block)?;
+    if bytes > block.len().saturating_mul(SNAPPY_RATIO) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it says that it is longer than it can be"));
+    }
+    if bytes > room_bytes {
+        return Ok(None);
+    }
+    Ok(Some(snap::raw::Decoder::new().decompress_vec(block)?))
 }
 
 impl Inflating {
     fn new(encoding: Encoding, compressed: Bytes) -> Result<Inflating, InflateError> {
+        if encoding == Encoding::Snappy && !is_framed(&compressed) {
+            return Ok(Inflating { encoding, source: Source::Block(compressed), inflated: Vec::new() });
+        }
         let source: Reader<Bytes> = compressed.reader();
         let reader: Box<dyn Read + Send> = match encoding {
             Encoding::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
@@ -143,17 +192,26 @@ impl Inflating {
                 decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(invalid)?;
                 Box::new(decoder)
             }
+            Encoding::Snappy | Encoding::SnappyFramed => Box::new(snap::read::FrameDecoder::new(source)),
+            Encoding::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(source)),
         };
-        Ok(Inflating { encoding, reader, inflated: Vec::new() })
+        Ok(Inflating { encoding, source: Source::Stream(reader), inflated: Vec::new() })
     }
 
     /// Goes on until this much is inflated, and one byte more, which tells whether that is all.
     fn fill(&mut self, room_bytes: usize) -> Result<bool, InflateError> {
+        let encoding = self.encoding.as_str();
+        let invalid = |source| InflateError::Invalid { encoding, source };
+        let reader = match &mut self.source {
+            Source::Stream(reader) => reader,
+            Source::Block(block) => {
+                let content = decompress_block(block, room_bytes).map_err(invalid)?;
+                return Ok(content.map(|content| self.inflated = content).is_some());
+            }
+        };
         let wanted = room_bytes.saturating_add(1).saturating_sub(self.inflated.len());
         self.inflated.reserve_exact(wanted);
-        let read = self.reader.by_ref().take(wanted as u64).read_to_end(&mut self.inflated);
-        let encoding = self.encoding.as_str();
-        read.map_err(|source| InflateError::Invalid { encoding, source })?;
+        reader.by_ref().take(wanted as u64).read_to_end(&mut self.inflated).map_err(invalid)?;
         Ok(self.inflated.len() <= room_bytes)
     }
 }
@@ -179,6 +237,17 @@ mod tests {
                 writer.finish().unwrap()
             }
             Encoding::Zstd => zstd::encode_all(bytes, 0).unwrap(),
+            Encoding::Snappy => snap::raw::Encoder::new().compress_vec(bytes).unwrap(),
+            Encoding::SnappyFramed => {
+                let mut writer = snap::write::FrameEncoder::new(Vec::new());
+                writer.write_all(bytes).unwrap();
+                writer.into_inner().unwrap()
+            }
+            Encoding::Lz4 => {
+                let mut writer = lz4_flex::frame::FrameEncoder::new(Vec::new());
+                writer.write_all(bytes).unwrap();
+                writer.finish().unwrap()
+            }
         }
     }
 
