@@ -30,9 +30,9 @@ const SILENT_AFTER: Duration = Duration::from_secs(1);
 const SHED_SHARE: usize = 64;
 /// For all large frames and heads that have begun: what connections hold besides the little that each may.
 const ROOM_BYTES: usize = 64 << 20;
-/// While others wait for room, one that is so old has to have come at this rate.
-const SLOW_AFTER: Duration = Duration::from_secs(1);
-const SLOW_BYTES_PER_SECOND: f64 = 32768.0;
+/// While others wait for room, of each so much has to come in this time.
+const SLOW_BYTES: usize = 32 << 10;
+const SLOW_TIME: Duration = Duration::from_secs(1);
 const CLEAR_EVERY: Duration = Duration::from_millis(250);
 /// Meanwhile another connection may have fallen silent.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -168,10 +168,7 @@ impl Connections {
 
     fn close_slow(&self) {
         for peer in self.open().peers.values() {
-            if let Some((age, bytes)) = peer.frame()
-                && age >= SLOW_AFTER
-                && (bytes as f64) < age.as_secs_f64() * SLOW_BYTES_PER_SECOND
-            {
+            if peer.is_frame_slow(SLOW_BYTES, SLOW_TIME) {
                 peer.close();
             }
         }
@@ -235,6 +232,28 @@ mod tests {
             assert_eq!(receivers_limit(files), limit, "{files}");
         }
         assert_eq!(receivers_limit(0), 1);
+    }
+
+    /// It is enough that what is missing does not come, however much has.
+    #[tokio::test(start_paused = true)]
+    async fn while_others_wait_for_room_a_frame_that_comes_too_slowly_ends_its_connection() {
+        let connections = Connections::new(3);
+        let peers: [Arc<Peer>; 3] = Default::default();
+        let mut members = Vec::new();
+        for peer in &peers {
+            members.push(connections.join(peer).await);
+        }
+        let [idle, slow, steady] = &peers;
+        let frames = [Frame::begin(slow), Frame::begin(steady)];
+        frames.iter().for_each(|frame| frame.has(SLOW_BYTES));
+        for _ in 0..3 {
+            tokio::time::advance(SLOW_TIME).await;
+            connections.close_slow();
+            let [_, steady] = &frames;
+            steady.has(steady.0.frame_bytes() + SLOW_BYTES);
+        }
+        assert!(slow.is_closed());
+        assert!(!idle.is_closed() && !steady.is_closed());
     }
 
     /// It is the one that has been silent the longest; who is owed an answer, or spoke just now, is left alone.

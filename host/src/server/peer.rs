@@ -31,9 +31,12 @@ pub struct Peer {
     last: Mutex<Option<Instant>>,
     /// When something last came from it, in milliseconds of this process.
     heard_ms: AtomicU64,
-    /// When a large frame or head began, in milliseconds of this process, and what has come of it; 0 while there is none.
-    frame_began_ms: AtomicU64,
+    /// Of a large frame or head that comes in: what has come of it, and when that was last looked at, in milliseconds of
+    /// this process, or when it began; 0 while there is none.
     frame_bytes: AtomicUsize,
+    frame_looked_ms: AtomicU64,
+    /// What had come of it then.
+    frame_looked_bytes: AtomicUsize,
     /// Bytes of its requests in a budget.
     held_bytes: AtomicUsize,
     /// Requests that wait for room in a budget.
@@ -61,8 +64,9 @@ impl Default for Peer {
             arriving: AtomicU32::new(0),
             last: Mutex::new(None),
             heard_ms: AtomicU64::new(now_ms()),
-            frame_began_ms: AtomicU64::new(0),
             frame_bytes: AtomicUsize::new(0),
+            frame_looked_ms: AtomicU64::new(0),
+            frame_looked_bytes: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
@@ -122,22 +126,35 @@ impl Peer {
 
     pub(super) fn begins_frame(&self) {
         self.frame_bytes.store(0, SeqCst);
-        self.frame_began_ms.store(now_ms().max(1), SeqCst);
+        self.frame_looked_bytes.store(0, SeqCst);
+        self.frame_looked_ms.store(now_ms().max(1), SeqCst);
     }
 
     pub(super) fn has_of_frame(&self, bytes: usize) {
         self.frame_bytes.store(bytes, SeqCst);
     }
 
-    pub(super) fn ends_frame(&self) {
-        self.frame_began_ms.store(0, SeqCst);
+    #[cfg(test)]
+    pub(super) fn frame_bytes(&self) -> usize {
+        self.frame_bytes.load(SeqCst)
     }
 
-    /// For how long a large frame or head has been on its way, and what has come of it.
-    pub(super) fn frame(&self) -> Option<(Duration, usize)> {
-        let began_ms = self.frame_began_ms.load(SeqCst);
-        let age = Duration::from_millis(now_ms().saturating_sub(began_ms));
-        (began_ms > 0).then(|| (age, self.frame_bytes.load(SeqCst)))
+    pub(super) fn ends_frame(&self) {
+        self.frame_looked_ms.store(0, SeqCst);
+    }
+
+    /// Whether less than this has come of a large frame or head in so long a time. Asked again sooner, it says no.
+    pub(super) fn is_frame_slow(&self, bytes: usize, within: Duration) -> bool {
+        let (looked_ms, now_ms) = (self.frame_looked_ms.load(SeqCst), now_ms());
+        if looked_ms == 0 || Duration::from_millis(now_ms.saturating_sub(looked_ms)) < within {
+            return false;
+        }
+        let come = self.frame_bytes.load(SeqCst);
+        let fresh = come.saturating_sub(self.frame_looked_bytes.load(SeqCst));
+        // It may have ended just now.
+        let goes_on = self.frame_looked_ms.compare_exchange(looked_ms, now_ms, SeqCst, SeqCst).is_ok();
+        self.frame_looked_bytes.store(come, SeqCst);
+        goes_on && fresh < bytes
     }
 
     /// Ends the connection now, whatever it does.
@@ -179,7 +196,11 @@ impl Peer {
 }
 
 fn now_ms() -> u64 {
-    static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+    // Long before the first: the clocks of tests that run side by side differ.
+    static STARTED: LazyLock<Instant> = LazyLock::new(|| {
+        let now = Instant::now();
+        now.checked_sub(Duration::from_secs(24 * 60 * 60)).unwrap_or(now)
+    });
     u64::try_from(STARTED.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
