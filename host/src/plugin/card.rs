@@ -18,7 +18,7 @@ pub const SERVED_VERSIONS: [&str; 1] = ["0.1.0"];
 pub const SIZE_LIMIT_BYTES: usize = 256 << 20;
 
 /// More functions are not compiled, nor more bytes of them. CPython has 14,000 and 7 MB.
-pub const FUNCTIONS_LIMIT: usize = 100_000;
+pub const FUNCTIONS_LIMIT: usize = 50_000;
 pub const CODE_LIMIT_BYTES: usize = 64 << 20;
 
 /// A component's outside.

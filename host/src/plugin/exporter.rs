@@ -203,3 +203,24 @@ fn failed_part(part: Part) -> FailedPart {
     };
     FailedPart { rows: part.rows, message, retry }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(rows: &[u32], retry: Retry) -> FailedPart {
+        FailedPart { rows: rows.to_vec(), message: "no".to_owned(), retry }
+    }
+
+    /// A guest numbers the spans of its part: what comes again are the batch's.
+    #[test]
+    fn what_failed_of_a_part_is_named_by_the_rows_of_its_batch() {
+        let rows = [1, 4, 6];
+        let whole = ExportError::Retryable { message: "no".to_owned(), after: None };
+        assert_eq!(of_rows(whole, &rows), [part(&rows, Retry::After(None))]);
+        let whole = ExportError::Permanent { message: "no".to_owned() };
+        assert_eq!(of_rows(whole, &rows), [part(&rows, Retry::Never)]);
+        let some = ExportError::Partly(vec![part(&[2, 0], Retry::After(None)), part(&[1], Retry::Never)]);
+        assert_eq!(of_rows(some, &rows), [part(&[6, 1], Retry::After(None)), part(&[4], Retry::Never)]);
+    }
+}

@@ -157,7 +157,7 @@ fn a_component_has_no_more_functions_than_can_be_compiled() {
     let nested = |functions| bytes(&format!("(component (component {}))", module(functions)));
     assert!(Card::read(&nested(FUNCTIONS_LIMIT)).is_ok());
     let error = Card::read(&nested(FUNCTIONS_LIMIT + 1)).unwrap_err().to_string();
-    assert!(error.starts_with("the component has 100001 functions, of "), "{error}");
+    assert!(error.starts_with("the component has 50001 functions, of "), "{error}");
     let halves = module(FUNCTIONS_LIMIT / 2 + 1).repeat(2);
     assert!(matches!(
         Card::read(&bytes(&format!("(component {halves})"))),
