@@ -1,37 +1,59 @@
-//! Finds the built-in plugins, which the binary embeds: `cargo xtask` compiles them into `plugins/` of the target folder.
+//! Finds the built-in plugins, which the binary embeds: `cargo xtask` compiles them into `plugins/` of the target folder. Those
+//! that were compiled from other sources than are there now are not embedded.
 
 use std::{
-    env,
+    env, fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
+#[expect(unreachable_pub, reason = "it belongs to a crate")]
+#[path = "../plugins/build/src/sources.rs"]
+mod sources;
+
 /// Each of them is there if this one is.
 const ONE_OF_THEM: &str = "plugins/builtin-batch.wasm";
+const HELP: &str = "run `cargo xtask plugins --builtin`";
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-env-changed=SPANLOOM_BUILTINS");
     match folder() {
-        Some(folder) => {
+        Ok(folder) => {
             println!("cargo::rerun-if-changed={}", folder.display());
             println!("cargo::rustc-env=SPANLOOM_BUILTINS={}", folder.display());
             ExitCode::SUCCESS
         }
-        None => {
-            println!(
-                "cargo::error=the built-in plugins are not compiled yet: run `cargo xtask plugins --builtin` once"
-            );
+        Err(why) => {
+            println!("cargo::error={why}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// `$SPANLOOM_BUILTINS`, else beside what cargo is building.
-fn folder() -> Option<PathBuf> {
+/// `$SPANLOOM_BUILTINS`, whatever it holds; else beside what cargo is building, if it is of these sources.
+fn folder() -> Result<PathBuf, String> {
     if let Some(folder) = env::var_os("SPANLOOM_BUILTINS") {
-        return Some(folder.into());
+        return Ok(folder.into());
     }
-    let out = env::var_os("OUT_DIR")?;
-    let target = Path::new(&out).ancestors().find(|folder| folder.join(ONE_OF_THEM).is_file())?;
-    Some(target.join("plugins"))
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let target = out.ancestors().find(|folder| folder.join(ONE_OF_THEM).is_file());
+    let folder = target.map(|target| target.join("plugins"));
+    let folder = folder.ok_or_else(|| format!("the built-in plugins are not compiled yet: {HELP} once"))?;
+    if is_of_these_sources(&folder)
+        .map_err(|error| format!("the sources of the built-in plugins: {error}"))?
+    {
+        Ok(folder)
+    } else {
+        Err(format!("the built-in plugins in {} are of other sources: {HELP}", folder.display()))
+    }
+}
+
+fn is_of_these_sources(folder: &Path) -> io::Result<bool> {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("..");
+    // Of a folder cargo looks at every file below it.
+    for place in sources::places(&root)? {
+        println!("cargo::rerun-if-changed={}", place.display());
+    }
+    let noted = fs::read_to_string(folder.join(sources::STATE_FILE)).unwrap_or_default();
+    Ok(noted == sources::state(&root)?)
 }

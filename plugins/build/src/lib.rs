@@ -5,6 +5,7 @@
 
 mod artifact;
 mod error;
+pub mod sources;
 mod toolchain;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
-use spanloom_plugin_build::{Toolchain, build};
+use spanloom_plugin_build::{Toolchain, build, sources};
 
 use super::folder;
 use crate::{folders, summary::Outcome, tools::wasm};
@@ -19,7 +19,13 @@ struct Crate {
 /// Those that the binary embeds. It can't be built without them, nor they without a toolchain.
 pub(super) fn builtins() -> Result<()> {
     let toolchain = wasm::install().context("the built-in plugins need a toolchain for wasm")?;
-    components(&toolchain, &crates_in("plugins", "builtin-")?)
+    // Before: what changes meanwhile is in nothing that is made.
+    let state = sources::state(&folders::root())?;
+    let noted = folder().join(sources::STATE_FILE);
+    // Until all of them are made, none is of these sources for sure.
+    let _ = fs::remove_file(&noted);
+    components(&toolchain, &crates_in("plugins", "builtin-")?)?;
+    Ok(fs::write(noted, state)?)
 }
 
 /// What cargo finds changed is compiled, and every component written to `target/plugins`.
