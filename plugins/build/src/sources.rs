@@ -21,7 +21,8 @@ pub fn places(root: &Path) -> io::Result<Vec<PathBuf>> {
     let of_plugins = plugins
         .iter()
         .flat_map(|plugin| ["Cargo.toml", "config.schema.json", "src"].map(|name| plugin.join(name)));
-    Ok(of_plugins.chain([root.join("wit")]).filter(|place| place.exists()).collect())
+    let shared = ["wit", "wire/Cargo.toml", "wire/src"].map(|place| root.join(place));
+    Ok(of_plugins.chain(shared).filter(|place| place.exists()).collect())
 }
 
 /// In an order that is always the same.
@@ -98,6 +99,7 @@ mod tests {
             ("plugins/batch/config.schema.json", "{}"),
             ("plugins/sdk/src/lib.rs", "two"),
             ("wit/types.wit", "interface"),
+            ("wire/src/lib.rs", "mod check;"),
         ] {
             write(root, file, text);
             let now = state(root).expect("read");
