@@ -89,6 +89,15 @@ pub fn purge_by(purge: fn()) {
     let _ = PURGE.set(purge);
 }
 
+/// Gives unused pages back to the system, unless that was done just now: for who frees much that nobody will need soon.
+pub fn give_back() {
+    if is_due(&PURGED_AT_MILLIS, PURGED_FOR_MILLIS)
+        && let Some(purge) = PURGE.get()
+    {
+        purge();
+    }
+}
+
 /// Whether the process may have so many bytes more. Without a limit, or with little to ask for, this costs next to nothing.
 pub fn has_room(bytes: usize) -> Result<(), MemoryShort> {
     let limit_bytes = LIMIT_BYTES.load(Relaxed);

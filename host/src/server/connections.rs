@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::PollSemaphore;
 
 use super::Peer;
-use crate::telemetry::throttle::Throttle;
+use crate::{memory, telemetry::throttle::Throttle};
 
 /// Those of receivers, however many files may be open.
 const RECEIVERS_LIMIT: usize = 32_768;
@@ -151,6 +151,8 @@ impl Connections {
             loop {
                 while connections.is_waited_for() {
                     connections.close_slow();
+                    // What these held is not needed again, and others come with as much.
+                    memory::give_back();
                     sleep(CLEAR_EVERY).await;
                 }
                 connections.is_clearing.store(false, SeqCst);

@@ -57,6 +57,8 @@ impl Trial {
     pub(super) async fn run(&self, input: &Batch, config: String) -> anyhow::Result<Ran> {
         self.tap.drain();
         let telemetry = Telemetry::new();
+        // They are read after the component has ended.
+        let _series = telemetry.scope(COMPONENT);
         let sent = Arc::new(Recorder {
             answer: self.answer,
             limits: HttpLimits::default(),
