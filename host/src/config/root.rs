@@ -75,7 +75,7 @@ pub struct PipelineId {
     pub name: Option<String>,
 }
 
-/// At least [`MemoryLimitMib::LEAST`].
+/// A limit that leaves room to run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimitMib(pub usize);
 

@@ -61,7 +61,7 @@ impl PluginFile {
         PluginFile { sha256: Sha256::of(&bytes), bytes }
     }
 
-    /// Reads the file as [`PluginFile::read`] does, within the time that [`files::in_time`] has.
+    /// Reads the file as [`PluginFile::read`] does, within the time that files have.
     pub async fn read_in_time(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
         let read = {
             let path = path.to_owned();
