@@ -73,16 +73,16 @@ pub enum OperatorError {
 pub struct SwapRequest {
     /// From the root. `None`: the configured one, as it is now.
     pub file: Option<PathBuf>,
-    /// What would be refused otherwise.
+    /// Changes that are refused unless they are named here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<Allowance>,
 }
 
-/// What a version may be only if it is asked for by name.
+/// A change that a new version may bring only if the operator names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Allowance {
-    /// Of another role than the version that runs, or without signals that this one takes or emits.
+    /// The new version has another role than the running one, or takes or emits fewer signals.
     RoleChange,
 }
 
@@ -96,7 +96,7 @@ pub struct ErrorAnswer {
 const CONNECTIONS_LIMIT: usize = 64;
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Of a token's file.
+/// The largest file of a token.
 const TOKEN_LIMIT_BYTES: usize = 4 << 10;
 
 /// Where operators will be answered. Bound before anything comes in: that its place is taken is known in time.

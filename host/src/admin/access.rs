@@ -1,4 +1,4 @@
-//! Who may change what runs. Anyone who reaches the endpoint may see it.
+//! Decides who may change what runs. Anyone who reaches the endpoint may see it.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::config::Secret;
 pub struct AdminWays {
     /// The Unix socket that takes changes from the user that runs this process, and from root.
     pub socket: Option<PathBuf>,
-    /// Whether changes are taken from anyone who shows the token.
+    /// True if anyone who shows the token may make changes.
     pub token: bool,
 }
 
