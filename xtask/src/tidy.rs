@@ -1,5 +1,7 @@
 //! Invariants of the source tree: what must be absent, and where.
 
+mod order;
+mod paths;
 pub mod rules;
 
 use std::{fs, process::Command, process::ExitCode};

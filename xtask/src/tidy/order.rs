@@ -1,0 +1,167 @@
+//! The order of modules: each imports only modules that stand before it in its list, so that no ring can arise.
+
+use super::{Source, paths, rules::is_test};
+
+/// The modules of the host, from the ground up.
+const HOST: Order = Order {
+    inside: &[],
+    modules: &[
+        "cpu",
+        "files",
+        "memory",
+        "hash",
+        "id",
+        "log_line",
+        "receipt",
+        "config",
+        "running",
+        "telemetry",
+        "pipeline",
+        "component",
+        "sending",
+        "tls",
+        "server",
+        "receiver",
+        "processor",
+        "exporter",
+        "extension",
+        "connector",
+        "plugin",
+        "builtin",
+        "service",
+        "swap",
+        "control",
+        "admin",
+        "cli",
+    ],
+};
+
+const HOST_FOLDER: &str = "host/src";
+
+/// Modules that are children of one module.
+pub(super) struct Order {
+    /// The module that they are children of; empty for the crate.
+    inside: &'static [&'static str],
+    /// Each imports only those before it.
+    modules: &'static [&'static str],
+}
+
+/// Imports that go upward still: file, below `host/src`, and module.
+const STILL_UPWARD: &[(&str, &str)] = &[
+    ("component.rs", "extension"),
+    ("component/factory.rs", "connector"),
+    ("component/factory.rs", "exporter"),
+    ("component/factory.rs", "extension"),
+    ("component/factory.rs", "processor"),
+    ("component/factory.rs", "receiver"),
+    ("component/factory.rs", "sending"),
+    ("config/check.rs", "component"),
+    ("config/check/connectors.rs", "component"),
+    ("config/collector.rs", "component"),
+    ("config/flow.rs", "component"),
+    ("config/load.rs", "plugin"),
+    ("config/root.rs", "component"),
+    ("config/root.rs", "plugin"),
+    ("connector.rs", "plugin"),
+    ("exporter.rs", "plugin"),
+    ("exporter/otlp/headers.rs", "extension"),
+    ("processor.rs", "plugin"),
+    ("receipt/loss.rs", "telemetry"),
+    ("receiver/otlp.rs", "extension"),
+    ("receiver/otlp/gate.rs", "extension"),
+    ("receiver/otlp/rejection.rs", "extension"),
+    ("sending.rs", "exporter"),
+    ("sending.rs", "plugin"),
+    ("sending/delivery.rs", "exporter"),
+    ("sending/delivery/parts.rs", "exporter"),
+    ("server.rs", "receiver"),
+    ("swap/control.rs", "admin"),
+    ("swap/control/wishes.rs", "admin"),
+    ("telemetry/server.rs", "receiver"),
+    ("telemetry/server.rs", "server"),
+    ("tls/server.rs", "receiver"),
+];
+
+/// The imports of a file of the host that go upward.
+pub(super) fn host_modules(source: &Source) -> Vec<(usize, String)> {
+    upward(source, &HOST)
+}
+
+fn upward(source: &Source, order: &Order) -> Vec<(usize, String)> {
+    let Some(module) = module_of(source) else { return Vec::new() };
+    let Some(own) = child(&module, order) else { return Vec::new() };
+    let Some(rank) = order.rank(own) else {
+        return vec![(1, format!("`{own}` has no place in the order: {}", order.shown()))];
+    };
+    let imports = paths::imports(&source.text, &module);
+    let wrong = imports.into_iter().filter_map(|(line, path)| {
+        let name = child(&path, order).filter(|name| *name != own)?;
+        let shown = path.join("::");
+        match order.rank(name) {
+            Some(other) if other < rank => None,
+            _ if is_allowed(source, name) => None,
+            Some(_) => {
+                Some((line, format!("`{own}` imports `{shown}`, and comes before it: {}", order.shown())))
+            }
+            None => Some((line, format!("`{shown}` is in no module of the order: {}", order.shown()))),
+        }
+    });
+    wrong.collect()
+}
+
+/// The child of the order's parent that a path leads into.
+fn child<'a>(path: &'a [String], order: &Order) -> Option<&'a str> {
+    let (inside, below) = path.split_at_checked(order.inside.len())?;
+    if inside == order.inside { below.first().map(String::as_str) } else { None }
+}
+
+fn is_allowed(source: &Source, name: &str) -> bool {
+    let file = source.path.strip_prefix(HOST_FOLDER).unwrap_or_default();
+    STILL_UPWARD.contains(&(file.trim_start_matches('/'), name))
+}
+
+/// The path of the module that a file of the host holds. `None` for other files, tests and the roots of the crate.
+fn module_of(source: &Source) -> Option<Vec<String>> {
+    let name = source.path.strip_prefix(HOST_FOLDER)?.strip_prefix('/')?.strip_suffix(".rs")?;
+    let module: Vec<String> = name.split('/').map(str::to_owned).collect();
+    let is_for_tests = is_test(source) || module.last().is_some_and(|name| name == "testing");
+    (!is_for_tests && !matches!(name, "lib" | "main")).then_some(module)
+}
+
+impl Order {
+    fn rank(&self, module: &str) -> Option<usize> {
+        self.modules.iter().position(|known| *known == module)
+    }
+
+    fn shown(&self) -> String {
+        self.modules.join(" < ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a file that imports a name.
+    fn wrong(path: &str, import: &str) -> Option<String> {
+        let source = Source { path: path.to_owned(), text: format!("\nuse {import};") };
+        let mut found = upward(&source, &HOST);
+        found.pop().map(|(line, what)| format!("{line}: {}", what.split(": ").next().unwrap_or_default()))
+    }
+
+    /// Scenario: modules import those before them, those after them, themselves, and names that no module has.
+    /// Guarantee: only what stands before a module is open to it; the message names both ends and where.
+    #[test]
+    fn a_module_imports_only_what_stands_before_it() {
+        assert_eq!(wrong("host/src/service/graph.rs", "crate::plugin::Live"), None);
+        assert_eq!(wrong("host/src/service/graph.rs", "super::retire::retire"), None);
+        assert_eq!(wrong("host/src/main.rs", "crate::cli::Cli"), None);
+        assert_eq!(wrong("host/src/tls/tests.rs", "crate::cli::Cli"), None);
+        let upward = "2: `tls` imports `admin::listen`, and comes before it";
+        assert_eq!(wrong("host/src/tls/server.rs", "crate::{hash, admin::listen}").as_deref(), Some(upward));
+        let unknown = "2: `Live` is in no module of the order";
+        assert_eq!(wrong("host/src/tls.rs", "super::Live").as_deref(), Some(unknown));
+        let homeless = "1: `cellar` has no place in the order";
+        assert_eq!(wrong("host/src/cellar/wine.rs", "std::fmt").as_deref(), Some(homeless));
+    }
+}

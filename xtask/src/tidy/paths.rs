@@ -1,0 +1,276 @@
+//! Reads which modules of its own crate a Rust file names: by `use` and by paths in its code, tests aside.
+
+/// What matters of a file's text: words, and single characters that are neither a comment's nor a string's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    Word(&'a str),
+    Sign(char),
+}
+
+/// The paths below the crate that a file names, each from the crate's root and with its line. `module` is the path of the
+/// file's own module. What stands under `#[cfg(test)]` is left out.
+pub(super) fn imports(text: &str, module: &[String]) -> Vec<(usize, Vec<String>)> {
+    let tokens = without_tests(tokens(text));
+    let mut reader = Reader { tokens: &tokens, at: 0, found: Vec::new() };
+    while let Some((_, token)) = reader.tokens.get(reader.at) {
+        let is_start = matches!(token, Token::Word("crate" | "super" | "self"));
+        if is_start && !reader.follows_colon() && reader.has_colons(reader.at + 1) {
+            reader.path(&mut Vec::new());
+        } else {
+            reader.at += 1;
+        }
+    }
+    let absolute = |(line, path): (usize, Vec<&str>)| Some((line, from_root(&path, module)?));
+    reader.found.into_iter().filter_map(absolute).collect()
+}
+
+/// `super::x` in the module `a::b` is `a::x`. `None` if it leads out of the crate.
+fn from_root(path: &[&str], module: &[String]) -> Option<Vec<String>> {
+    let ups = path.iter().filter(|name| **name == "super").count();
+    let kept = match path.first() {
+        Some(&"crate") => 0,
+        _ => module.len().checked_sub(ups)?,
+    };
+    let below = path.iter().filter(|name| !matches!(**name, "crate" | "super" | "self"));
+    let own = module.get(..kept)?.iter().cloned();
+    Some(own.chain(below.map(|name| (*name).to_owned())).collect())
+}
+
+struct Reader<'t, 'a> {
+    tokens: &'t [(usize, Token<'a>)],
+    at: usize,
+    found: Vec<(usize, Vec<&'a str>)>,
+}
+
+impl<'a> Reader<'_, 'a> {
+    fn token(&self, at: usize) -> Option<Token<'a>> {
+        self.tokens.get(at).map(|(_, token)| *token)
+    }
+
+    fn has_colons(&self, at: usize) -> bool {
+        [at, at + 1].into_iter().all(|at| self.token(at) == Some(Token::Sign(':')))
+    }
+
+    /// Whether what is here goes on a path that began before.
+    fn follows_colon(&self) -> bool {
+        self.at.checked_sub(1).and_then(|before| self.token(before)) == Some(Token::Sign(':'))
+    }
+
+    /// Reads a path, and each path of the list that it may end in.
+    fn path(&mut self, above: &mut Vec<&'a str>) {
+        let line = self.tokens.get(self.at).map_or(0, |(line, _)| *line);
+        let above_len = above.len();
+        while let Some(Token::Word(name)) = self.token(self.at) {
+            above.push(name);
+            self.at += 1;
+            if !self.has_colons(self.at) {
+                break;
+            }
+            self.at += 2;
+        }
+        if self.token(self.at) == Some(Token::Sign('{')) && self.ends_in_colons() {
+            self.list(above);
+        } else {
+            self.found.push((line, above.clone()));
+        }
+        above.truncate(above_len);
+    }
+
+    fn ends_in_colons(&self) -> bool {
+        self.at.checked_sub(2).is_some_and(|at| self.has_colons(at))
+    }
+
+    /// `{a, b::{c, d}, e as f}`
+    fn list(&mut self, above: &mut Vec<&'a str>) {
+        self.at += 1;
+        while let Some(token) = self.token(self.at) {
+            match token {
+                Token::Sign('}') => {
+                    self.at += 1;
+                    return;
+                }
+                Token::Word("as") => self.at += 2,
+                Token::Word(_) => self.path(above),
+                Token::Sign(_) => self.at += 1,
+            }
+        }
+    }
+}
+
+/// Leaves out each item that is compiled for tests alone.
+fn without_tests(tokens: Vec<(usize, Token<'_>)>) -> Vec<(usize, Token<'_>)> {
+    const MARK: [Token<'_>; 7] = [
+        Token::Sign('#'),
+        Token::Sign('['),
+        Token::Word("cfg"),
+        Token::Sign('('),
+        Token::Word("test"),
+        Token::Sign(')'),
+        Token::Sign(']'),
+    ];
+    let mut kept = Vec::new();
+    let mut rest = tokens.as_slice();
+    while let Some((first, after)) = rest.split_first() {
+        if rest.len() >= MARK.len() && rest.iter().zip(MARK).all(|((_, token), mark)| *token == mark) {
+            rest = rest.get(MARK.len()..).map(after_item).unwrap_or_default();
+        } else {
+            kept.push(*first);
+            rest = after;
+        }
+    }
+    kept
+}
+
+/// What follows an item: its end is a `;`, or the `}` of its body, or a `,` if it is a field.
+fn after_item<'t, 'a>(tokens: &'t [(usize, Token<'a>)]) -> &'t [(usize, Token<'a>)] {
+    let mut depth = 0_usize;
+    for (at, (_, token)) in tokens.iter().enumerate() {
+        match token {
+            Token::Sign('{' | '(' | '[') => depth += 1,
+            Token::Sign(')' | ']') => depth = depth.saturating_sub(1),
+            Token::Sign('}') => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return tokens.get(at + 1..).unwrap_or_default();
+                }
+            }
+            Token::Sign(';' | ',') if depth == 0 => return tokens.get(at + 1..).unwrap_or_default(),
+            _ => {}
+        }
+    }
+    &[]
+}
+
+/// The tokens of a file, each with its line.
+fn tokens(text: &str) -> Vec<(usize, Token<'_>)> {
+    let mut tokens = Vec::new();
+    let mut line = 1;
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = skipped(rest).or_else(|| word(rest)).unwrap_or(first.len_utf8());
+        let (token, after) = rest.split_at(length);
+        if is_word(first) && length == word(rest).unwrap_or_default() {
+            tokens.push((line, Token::Word(token)));
+        } else if length == first.len_utf8() && !first.is_whitespace() {
+            tokens.push((line, Token::Sign(first)));
+        }
+        line += token.matches('\n').count();
+        rest = after;
+    }
+    tokens
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// The length of the word that a text begins with.
+fn word(text: &str) -> Option<usize> {
+    let length = text.find(|character| !is_word(character)).unwrap_or(text.len());
+    (length > 0).then_some(length)
+}
+
+/// The length of the comment, string or character that a text begins with.
+fn skipped(text: &str) -> Option<usize> {
+    let up_to = |end: &str, from: usize| {
+        let found = text.get(from..).and_then(|rest| rest.find(end));
+        Some(found.map_or(text.len(), |at| from + at + end.len()))
+    };
+    if text.starts_with("//") {
+        return Some(text.find('\n').unwrap_or(text.len()));
+    }
+    if text.starts_with("/*") {
+        return up_to("*/", 2);
+    }
+    let prefix =
+        ["br", "r", "b", "c"].into_iter().find(|prefix| text.starts_with(prefix)).unwrap_or_default();
+    let body = text.get(prefix.len()..).unwrap_or_default();
+    if prefix.ends_with('r') {
+        let hashes = body.len() - body.trim_start_matches('#').len();
+        if body.get(hashes..).is_some_and(|body| body.starts_with('"')) {
+            return up_to(&format!("\"{}", "#".repeat(hashes)), prefix.len() + hashes + 1);
+        }
+    }
+    if body.starts_with('"') {
+        return Some(prefix.len() + quoted(body, '"'));
+    }
+    if body.starts_with('\'') && is_character(body) {
+        return Some(prefix.len() + quoted(body, '\''));
+    }
+    None
+}
+
+/// Whether this is a character, and no lifetime.
+fn is_character(text: &str) -> bool {
+    let mut characters = text.chars().skip(1);
+    match characters.next() {
+        Some('\\') => true,
+        Some(_) => characters.next() == Some('\''),
+        None => false,
+    }
+}
+
+/// The length of a text in quotes, in which `\` escapes.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut characters = text.char_indices().skip(1);
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' => {
+                characters.next();
+            }
+            _ if character == quote => return at + quote.len_utf8(),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The paths in the file of the module `a::b`, each with its line.
+    #[track_caller]
+    fn check(text: &str, expected: &[(usize, &str)]) {
+        let module = ["a", "b"].map(str::to_owned);
+        let found = imports(text, &module);
+        let found: Vec<_> = found.iter().map(|(line, path)| (*line, path.join("::"))).collect();
+        let found: Vec<_> = found.iter().map(|(line, path)| (*line, path.as_str())).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    /// Scenario: imports in each of the ways in which the tree writes them.
+    /// Guarantee: each name is found, from the crate's root, with the line that it stands on.
+    #[test]
+    fn every_way_of_importing_is_read() {
+        check("use crate::config::Node;", &[(1, "config::Node")]);
+        check(
+            "use crate::{\n    c::{self, D},\n    e::F as G,\n    h::*,\n};",
+            &[(2, "c"), (2, "c::D"), (3, "e::F"), (4, "h")],
+        );
+        check("pub(crate) use super::{c::D, super::e};", &[(1, "a::c::D"), (1, "e")]);
+        check("use super::super::c::D;", &[(1, "c::D")]);
+        check("pub use self::c::D;", &[(1, "a::b::c::D")]);
+    }
+
+    /// Scenario: paths in code, in attributes and in visibilities.
+    /// Guarantee: a path counts wherever it stands; words that only look like one do not.
+    #[test]
+    fn paths_in_code_are_read() {
+        check("fn f() -> crate::c::D {\n    super::e(|x| x)\n}", &[(1, "c::D"), (2, "a::e")]);
+        check("pub(in crate::a) fn f(self: &Self) { self.x }", &[(1, "a")]);
+        check("pub(super) struct S<'a>(&'a str);\nuse std::{fmt, io};", &[]);
+        check("fn f() { x::crate_name(\"crate::c\", 'c', b'\\'', r#\"crate::c\"#) } // crate::c", &[]);
+        check("/// [`crate::c`]\n/* crate::c */ fn f() {}", &[]);
+    }
+
+    /// Scenario: a module of tests, a function and an import for tests alone.
+    /// Guarantee: nothing of them counts, and what follows them does.
+    #[test]
+    fn what_is_for_tests_alone_is_left_out() {
+        let test = "#[cfg(test)]\nmod tests {\n    use crate::c::D;\n    fn f() { g(); }\n}\n";
+        check(&format!("{test}use crate::e::F;"), &[(6, "e::F")]);
+        check("#[cfg(test)]\nmod tests;\nuse crate::c::D;", &[(3, "c::D")]);
+        check("#[cfg(test)]\nuse crate::{c, d};\nuse crate::e;", &[(3, "e")]);
+    }
+}
