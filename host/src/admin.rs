@@ -27,7 +27,7 @@ use socket::Socket;
 use crate::{
     config::{AdminConfig, AdminEndpoint, AdminSocket, AdminToken, Secret},
     files,
-    receiver::Running,
+    running::Running,
     server::{self, ServerSettings},
     swap::status::{Attempt, Reload, Status},
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    component::{Kind, Registry},
+    component::Registry,
     connector::forward::ForwardFactory,
     exporter::{
         debug::DebugFactory, file::FileFactory, nop::NopFactory, otlp_grpc::OtlpGrpcFactory,
@@ -13,6 +13,7 @@ use crate::{
         auth::{basic::BasicAuthFactory, bearer_token::BearerTokenFactory},
         health_check::HealthCheckFactory,
     },
+    id::Kind,
     plugin::builtin::BUILTINS,
     receiver::otlp::OtlpFactory,
 };

@@ -6,9 +6,8 @@ pub mod health_check;
 use std::{collections::BTreeMap, sync::Arc};
 
 use auth::{ClientAuth, ServerAuth};
-use health_check::Health;
 
-use crate::receiver::Running;
+use crate::{running::Running, telemetry::Health};
 
 /// The authenticators of a running service, by component id as a config writes it (`bearertokenauth/team`).
 #[derive(Default)]

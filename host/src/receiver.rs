@@ -2,9 +2,7 @@
 
 pub mod otlp;
 
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-use crate::pipeline::Ingest;
+use crate::{pipeline::Ingest, running::Running};
 
 /// Takes requests in until it is told to stop.
 #[async_trait::async_trait]
@@ -14,13 +12,4 @@ pub trait Receiver: Send + Sync {
     /// When `running.stop` is cancelled it takes no new connection, finishes the requests under way and ends its tasks. It may be
     /// started again then.
     async fn start(&self, ingest: Ingest, running: &Running) -> anyhow::Result<()>;
-}
-
-/// What a started component's tasks live in.
-#[derive(Clone, Debug, Default)]
-pub struct Running {
-    pub stop: CancellationToken,
-    pub tasks: TaskTracker,
-    /// Those of the tasks that hold a socket to listen on.
-    pub listeners: TaskTracker,
 }

@@ -9,6 +9,7 @@ mod connections;
 pub mod cors;
 mod listen;
 mod metered;
+pub mod metrics;
 mod peer;
 pub mod request_body;
 mod unfinished;
@@ -25,7 +26,7 @@ pub use listen::listen;
 pub use peer::Peer;
 
 use self::{answers::Turns, request_body::WAITING_OF_A_PEER_LIMIT};
-use crate::{receiver::Running, tls::server::ServerTls};
+use crate::{running::Running, tls::server::ServerTls};
 
 /// Flow-control windows: what a peer may send before we have read it. That of a stream is what a request that waits for
 /// room holds besides; that of a connection lets others go on while as many as may wait do.

@@ -19,12 +19,12 @@ use retire::Draining;
 use crate::{
     component::Registry,
     config::{Config, MemoryLimitMib, Opened},
-    extension::{Extensions, health_check::Health},
+    extension::Extensions,
     memory::Limit,
     plugin::{self, Live},
-    receiver::Running,
+    running::Running,
     server,
-    telemetry::{self, Telemetry},
+    telemetry::{self, Health, Telemetry},
 };
 
 /// Started by [`Service::start`], ended by [`Service::shutdown`].
@@ -69,7 +69,7 @@ impl Service {
         for address in config.service.telemetry.metrics.addresses() {
             let listeners = server::listen(&address).await.context("service.telemetry.metrics")?;
             for listener in listeners {
-                telemetry::server::serve(listener, telemetry.clone(), &endpoints);
+                server::metrics::serve(listener, telemetry.clone(), &endpoints);
             }
         }
         let extensions = start_extensions(config, registry, &health, &endpoints).await?;

@@ -1,16 +1,14 @@
 //! Spanloom's own metrics (under the Collector's names), logs and ledger.
 
-pub mod clean;
 mod exporters;
+mod health;
 mod help;
 mod ledger;
 pub mod logs;
 pub mod process;
 mod receivers;
 mod registry;
-pub mod server;
 pub mod summary;
-pub mod throttle;
 
 use std::{
     collections::BTreeMap,
@@ -20,8 +18,8 @@ use std::{
 use metrics::{Counter, Gauge, Histogram};
 use wire::Signal;
 
-pub(crate) use exporters::MESSAGE_LIMIT_BYTES;
 pub use exporters::{ExporterHealth, Trouble};
+pub use health::Health;
 pub use receivers::{ReceiverFigures, ReceiverMetrics};
 pub use registry::Scope;
 

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use super::{CONNECTIONS_LIMIT, SILENCE_TIMEOUT};
-use crate::{files::owned, receiver::Running};
+use crate::{files::owned, running::Running};
 
 /// A connection makes one request, which takes at most as long as the guard lets it, and its answer is read.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(150);

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use super::{ConfigArgs, Exit, Terminal, aligned};
 use crate::{
-    component::{Factory, Kind, Registry, Stability},
+    component::{Factory, Registry, Stability},
     config::{Config, expand::process_env},
+    id::Kind,
 };
 
 /// List the types of components that a config may name.

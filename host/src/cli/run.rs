@@ -13,7 +13,7 @@ use crate::{
     component::Registry,
     config::{Config, ConfigError, Opened, expand::process_env, load::load},
     plugin::{self, factory::Plugins},
-    receiver::Running,
+    running::Running,
     service::{Drained, Service},
     swap::control::{Control, Controller, Sources},
     telemetry::{logs, summary},

@@ -3,11 +3,7 @@
 use clap::{CommandFactory as _, Parser as _};
 
 use super::{Cli, Command, Exit, Terminal, components, plugin, print_config, validate};
-use crate::{
-    component::Registry,
-    config::tests::registry,
-    plugin::{file::Sha256, testing::Guest},
-};
+use crate::{component::Registry, config::tests::registry, hash::Sha256, plugin::testing::Guest};
 
 /// The exit, what was printed, and what was complained of.
 fn run(arguments: &[&str]) -> (Exit, String, String) {

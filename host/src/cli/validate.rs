@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::{ConfigArgs, Exit, Terminal};
 use crate::{
-    component::{Kind, Registry},
+    component::Registry,
     config::{Config, expand::process_env},
+    id::Kind,
 };
 
 /// Check a config without running it: every error at once, each with its place.

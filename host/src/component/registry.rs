@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    ConnectorFactory, ExporterFactory, ExtensionFactory, Factory, Kind, ProcessorFactory, ReceiverFactory,
+    ConnectorFactory, ExporterFactory, ExtensionFactory, Factory, ProcessorFactory, ReceiverFactory,
 };
-use crate::config::{ConfigError, Node};
+use crate::{
+    config::{ConfigError, Node},
+    id::Kind,
+};
 
 /// What this binary has ([`builtin`](crate::builtin)), and the plugins of the config at hand.
 #[derive(Clone, Default)]

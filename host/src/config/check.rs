@@ -9,7 +9,10 @@ use super::{
     node::Entry,
     telemetry::TelemetryConfig,
 };
-use crate::component::{ComponentId, Kind, Registry};
+use crate::{
+    component::Registry,
+    id::{ComponentId, Kind},
+};
 
 /// `Ok` holds warnings: what is defined and not used, keys without effect, names that will go.
 pub fn check(config: &Config, registry: &Registry) -> Result<Vec<Finding>, ConfigError> {

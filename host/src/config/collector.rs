@@ -1,6 +1,6 @@
 //! What the Collector has and Spanloom lacks, to tell users by its name, and what does the job here.
 
-use crate::component::Kind;
+use crate::id::Kind;
 
 /// A component type of the Collector's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

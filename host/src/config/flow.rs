@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{Config, PipelineConfig, PipelineId};
-use crate::component::ComponentId;
+use crate::id::ComponentId;
 
 /// What may drain at one time. All that comes into these pipelines has come once the waves before have drained.
 #[derive(Debug, PartialEq, Eq)]

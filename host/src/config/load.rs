@@ -15,7 +15,7 @@ use super::{
     parse::{SOURCE_LIMIT_BYTES, parse},
     redact::is_secret_path,
 };
-use crate::plugin::file::Sha256;
+use crate::hash::Sha256;
 
 /// The whole config, and what is doubtful about it.
 #[derive(Clone, Debug)]

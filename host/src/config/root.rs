@@ -15,7 +15,8 @@ use super::{
     telemetry::TelemetryConfig,
 };
 use crate::{
-    component::{ComponentId, Kind, Registry},
+    component::Registry,
+    id::{ComponentId, Kind},
     plugin::{config::PluginConfig, factory::Plugins},
 };
 

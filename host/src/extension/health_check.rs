@@ -2,13 +2,7 @@
 
 mod config;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Instant,
-};
+use std::sync::Arc;
 
 use anyhow::Context;
 use axum::{
@@ -24,18 +18,13 @@ use super::{BuiltExtension, Endpoint};
 use crate::{
     component::{ExtensionFactory, Factory},
     config::{ConfigError, Finding, Node},
-    receiver::Running,
+    running::Running,
     server::{self, ServerSettings},
+    telemetry::Health,
     tls::{self, server::ServerTls},
 };
 
 pub struct HealthCheckFactory;
-
-/// Whether the service takes data. Ready from the moment every receiver listens until it is told to stop.
-pub struct Health {
-    ready: AtomicBool,
-    since: Instant,
-}
 
 struct HealthCheck(HealthCheckConfig);
 
@@ -76,18 +65,6 @@ impl Endpoint for HealthCheck {
     }
 }
 
-impl Default for Health {
-    fn default() -> Health {
-        Health { ready: AtomicBool::new(false), since: Instant::now() }
-    }
-}
-
-impl Health {
-    pub fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Relaxed);
-    }
-}
-
 fn router(config: &HealthCheckConfig, health: Arc<Health>) -> Result<Router, ConfigError> {
     let mut router = Router::new().fallback(answer).with_state((Arc::new(config.clone()), health));
     if let Some(cors) = config.cors.as_ref().and_then(|cors| cors.layer(Method::GET)) {
@@ -102,14 +79,14 @@ async fn answer(State((config, health)): State<Asked>, uri: Uri) -> Response {
     if !config.answers(uri.path()) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let is_ready = health.ready.load(Relaxed);
+    let is_ready = health.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     if let Some(body) = config.body(is_ready) {
         return (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body.to_owned())
             .into_response();
     }
     let body = match is_ready {
-        true => json!({"status": "Server available", "uptime_seconds": health.since.elapsed().as_secs()}),
+        true => json!({"status": "Server available", "uptime_seconds": health.uptime().as_secs()}),
         false => json!({"status": "Server not available"}),
     };
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()

@@ -9,9 +9,10 @@ use wire::{Signal, WireError};
 
 use super::{Batch, Consumer, Metadata, Refused, lead::Lead};
 use crate::{
+    log_line::throttle::Throttle,
     memory::{self, MemoryShort},
     receipt::{Failure, Reason, Receipt, ledger::Account},
-    telemetry::{Labels, ReceiverMetrics, Telemetry, throttle::Throttle},
+    telemetry::{Labels, ReceiverMetrics, Telemetry},
 };
 
 /// When the sender of a request is answered.

@@ -15,11 +15,10 @@ use super::{
     factory::PluginType,
 };
 use crate::{
-    component::{
-        BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, Factory, Kind, ProcessorFactory,
-    },
+    component::{BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, Factory, ProcessorFactory},
     config::{ConfigError, Node},
     connector::Connector,
+    id::Kind,
     pipeline::{Consumer, Ingest},
     processor::Processor,
 };

@@ -20,8 +20,7 @@ use std::{
 use sha2::{Digest, Sha256 as Hasher};
 use wasmtime::{Engine, Result, component::Component};
 
-use super::file::Sha256;
-use crate::files::owned;
+use crate::{files::owned, hash::Sha256};
 pub(super) use functions::Functions;
 use functions::Unkept as UnkeptFunctions;
 

@@ -11,11 +11,13 @@ pub use limits::LimitsConfig;
 pub use swap::{Share, SwapConfig};
 
 use super::{
-    file::Sha256,
     http::{HttpGrantConfig, grant},
     store::{self, StoreGrantConfig},
 };
-use crate::config::{ConfigError, Node};
+use crate::{
+    config::{ConfigError, Node},
+    hash::Sha256,
+};
 
 /// ```yaml
 /// plugins:

@@ -19,12 +19,10 @@ use super::{
     schema::{self, ConfigSchema},
 };
 use crate::{
-    component::{
-        BuildContext, BuiltExporter, ComponentId, ConnectorFactory, ExporterFactory, Factory, Kind,
-        ProcessorFactory,
-    },
+    component::{BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, Factory, ProcessorFactory},
     config::{ConfigError, Finding, Node, keys_of},
     connector::Connector,
+    id::{ComponentId, Kind},
     pipeline::{Consumer, Ingest},
     processor::Processor,
     sending::{SendingSettings, config::SendingConfig},

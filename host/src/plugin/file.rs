@@ -1,19 +1,16 @@
-//! A plugin's file, and the hash that a config may pin it by.
+//! A plugin's file, which a config may pin by its hash.
 
 use std::{
-    fmt, fs,
+    fs,
     io::{self, Read as _},
     path::Path,
-    str::FromStr,
     time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, de::Error as _};
-use sha2::Digest as _;
 
 use super::card::{Card, CardError, SIZE_LIMIT_BYTES};
-use crate::files;
+use crate::{files, hash::Sha256};
 
 /// For how long a file that is being written may stay as it is.
 pub const WRITERS_PATIENCE: Duration = Duration::from_secs(2);
@@ -28,10 +25,6 @@ pub struct PluginFile {
     pub bytes: Bytes,
     pub sha256: Sha256,
 }
-
-/// Written as 64 hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Sha256(pub [u8; 32]);
 
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -157,60 +150,6 @@ impl FileError {
     }
 }
 
-impl Sha256 {
-    pub fn of(bytes: &[u8]) -> Sha256 {
-        Sha256(sha2::Sha256::digest(bytes).into())
-    }
-
-    /// Of a file of at most the size that a plugin's may have, without keeping its bytes. Blocks.
-    pub fn of_file(path: &Path) -> io::Result<Sha256> {
-        let (file, metadata) = files::open(path)?;
-        let mut hasher = sha2::Sha256::new();
-        let limit_bytes = SIZE_LIMIT_BYTES as u64;
-        // As in [`PluginFile::read`].
-        let taken = if metadata.len() == 0 { 0 } else { limit_bytes + 1 };
-        if io::copy(&mut file.take(taken), &mut hasher)? > limit_bytes {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        Ok(Sha256(hasher.finalize().into()))
-    }
-}
-
-impl FromStr for Sha256 {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Sha256, String> {
-        let mut hash = [0; 32];
-        let is_hex = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if !is_hex {
-            return Err("a sha256 is 64 hex digits, as `sha256sum` prints them".to_owned());
-        }
-        for (byte, pair) in std::iter::zip(&mut hash, text.as_bytes().chunks(2)) {
-            let pair = std::str::from_utf8(pair).unwrap_or_default();
-            *byte = u8::from_str_radix(pair, 16).unwrap_or_default();
-        }
-        Ok(Sha256(hash))
-    }
-}
-
-impl fmt::Display for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl<'de> Deserialize<'de> for Sha256 {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Sha256, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,13 +228,6 @@ mod tests {
         if Path::new("/proc/kmsg").exists() {
             let file = PluginFile::read(Path::new("/proc/kmsg"), None);
             assert!(file.is_err() || file.is_ok_and(|file| file.bytes.is_empty()));
-        }
-    }
-
-    #[test]
-    fn a_hash_is_64_hex_digits() {
-        for text in ["", "abc", &EMPTY[1..], &EMPTY.replace('e', "é"), &EMPTY.replace('e', "+")] {
-            assert!(text.parse::<Sha256>().is_err(), "{text}");
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
     stage,
 };
 use crate::{
-    receiver::Running,
+    running::Running,
     server::{self, ServerSettings},
 };
 

@@ -6,7 +6,7 @@ use metrics::{Counter, Gauge, Histogram};
 
 use super::{Plugin, failure::CallError};
 use crate::{
-    telemetry::throttle::Throttle,
+    log_line::throttle::Throttle,
     telemetry::{Labels, Scope, Telemetry},
 };
 

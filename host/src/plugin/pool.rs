@@ -42,7 +42,7 @@ use super::{
     metrics::PluginMetrics,
     tending::Settle,
 };
-use crate::{pipeline::Batch, telemetry::throttle::Throttle};
+use crate::{log_line::throttle::Throttle, pipeline::Batch};
 
 /// One component's instances, each in a slot that one call at a time uses.
 pub(super) struct Pool {

@@ -8,7 +8,7 @@ use std::{
 use wire::Example;
 
 use super::{Failure, Reason, ledger::Account};
-use crate::telemetry::{
+use crate::log_line::{
     MESSAGE_LIMIT_BYTES,
     clean::one_line,
     throttle::{Throttle, Withheld},

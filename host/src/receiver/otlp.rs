@@ -26,12 +26,13 @@ use self::{
     grpc::Grpc,
     http::Http,
 };
-use super::{Receiver, Running};
+use super::Receiver;
 use crate::{
     component::{BuildContext, Factory, ReceiverFactory},
     config::{ConfigError, Finding, Node},
     extension::auth::ServerAuth,
     pipeline::Ingest,
+    running::Running,
     server::{self, ServerSettings, request_body::Budget},
     telemetry::Telemetry,
     tls::{

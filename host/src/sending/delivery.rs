@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::{SendingSettings, backoff::Backoff, closed, metrics::SendingMetrics};
 use crate::{
     exporter::{ExportError, Exported, Exporter, FailedPart},
+    log_line::throttle::Throttle,
     pipeline::{Batch, Refused},
     receipt::{Failure, Reason, Retry},
-    telemetry::throttle::Throttle,
 };
 
 pub(super) struct Delivery {

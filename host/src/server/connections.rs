@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::PollSemaphore;
 
 use super::Peer;
-use crate::{memory, telemetry::throttle::Throttle};
+use crate::{log_line::throttle::Throttle, memory};
 
 /// Those of receivers, however many files may be open.
 const RECEIVERS_LIMIT: usize = 32_768;

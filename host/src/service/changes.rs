@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::graph::Graph;
-use crate::component::Kind;
+use crate::id::Kind;
 
 /// By what they are called: `exporter otlp`, `pipeline traces`. Empty but for `kept` if nothing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,7 +122,7 @@ fn fate(is_known: Option<bool>) -> What {
 }
 
 /// Whether a receiver or connector comes into other chains than before.
-fn leads_elsewhere(before: &Graph, next: &Graph, id: &crate::component::ComponentId) -> bool {
+fn leads_elsewhere(before: &Graph, next: &Graph, id: &crate::id::ComponentId) -> bool {
     let of = |graph: &Graph| -> Vec<super::graph::Chain> {
         graph.chains().filter(|chain| chain.config.receivers.contains(id)).cloned().collect()
     };
@@ -131,7 +131,7 @@ fn leads_elsewhere(before: &Graph, next: &Graph, id: &crate::component::Componen
 }
 
 /// Whether one of a chain's destinations is another than before.
-fn ends_elsewhere(before: &Graph, next: &Graph, exporters: &[crate::component::ComponentId]) -> bool {
+fn ends_elsewhere(before: &Graph, next: &Graph, exporters: &[crate::id::ComponentId]) -> bool {
     exporters.iter().any(|id| {
         let exporter = (next.exporters.get(id))
             .is_some_and(|one| before.exporters.get(id).is_none_or(|known| !known.is(one)));

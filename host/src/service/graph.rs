@@ -15,7 +15,7 @@ pub(super) use parts::{Chain, Intake, Junction, Outlet};
 use parts::{MadeOf, Stage};
 
 use crate::{
-    component::ComponentId,
+    id::ComponentId,
     pipeline::{fan_out::Destination, ingest::Entrance},
     plugin::Live,
     receipt::ledger::Account,

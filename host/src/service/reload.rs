@@ -13,10 +13,10 @@ use super::{
     hold_to_memory_limit,
 };
 use crate::{
-    component::ComponentId,
     config::{Config, Node, Opened, ServiceConfig},
+    id::ComponentId,
     plugin::Live,
-    receiver::Running,
+    running::Running,
 };
 
 /// For so long a receiver that is told to stop may go on listening.

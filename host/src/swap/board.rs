@@ -15,10 +15,10 @@ use super::{
     },
 };
 use crate::{
+    hash::Sha256,
     plugin::{
         Comparison, Figures, Live, Probation,
         factory::{PluginType, Plugins},
-        file::Sha256,
     },
     telemetry::Telemetry,
 };

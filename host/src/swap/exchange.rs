@@ -11,10 +11,11 @@ use super::{
 };
 use crate::{
     config::Config,
+    hash::Sha256,
     plugin::{
         Live, PrepareError, Prepared, Probation, Verdict,
         factory::{PluginType, read_file},
-        file::{PluginFile, Sha256},
+        file::PluginFile,
     },
     telemetry::Telemetry,
 };

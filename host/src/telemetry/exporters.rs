@@ -11,10 +11,8 @@ use std::{
 use metrics::{Gauge, GaugeFn};
 use wire::Signal;
 
-use super::{Telemetry, clean::one_line};
-
-/// What the status shows of a message.
-pub(crate) const MESSAGE_LIMIT_BYTES: usize = 1 << 10;
+use super::Telemetry;
+use crate::log_line::{MESSAGE_LIMIT_BYTES, clean::one_line};
 
 /// Of one exporter and signal. A success costs it one load.
 #[derive(Debug, Default)]

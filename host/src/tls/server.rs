@@ -26,7 +26,7 @@ use super::{
 use crate::{
     config::{self, ConfigError, Secret, Unused},
     files,
-    receiver::Running,
+    running::Running,
 };
 
 /// More often would be reading files all the time.

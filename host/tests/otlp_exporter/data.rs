@@ -18,10 +18,11 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 use serde_json::Value as Json;
 use spanloom::{
-    component::{BuildContext, BuiltExporter, ComponentId, ExporterFactory},
+    component::{BuildContext, BuiltExporter, ExporterFactory},
     config::{ConfigError, Node},
     exporter::{Exporter, otlp_grpc, otlp_http},
     extension::{Extensions, auth::ClientAuth},
+    id::ComponentId,
     telemetry::Telemetry,
 };
 use wire::Signal;

@@ -18,15 +18,17 @@ use opentelemetry_proto::tonic::{
 };
 use serde_json::{Value as Json, json};
 use spanloom::{
-    component::{BuildContext, ComponentId},
+    component::BuildContext,
     config::Node,
     extension::Extensions,
+    id::ComponentId,
     pipeline::{Batch, Consumer, Ingest, Refused, ingest::Entrance},
     receipt::Failure,
     receiver::{
-        Receiver, Running,
+        Receiver,
         otlp::{OtlpReceiver, config::OtlpConfig},
     },
+    running::Running,
     telemetry::Telemetry,
 };
 use tokio::sync::Semaphore;

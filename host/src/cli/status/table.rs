@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     cli::aligned,
+    log_line::clean::{VALUE_LIMIT_BYTES, one_line},
     swap::status::{Attempt, Outcome, PluginState, PluginStatus, ReloadOutcome, Status},
-    telemetry::clean::{VALUE_LIMIT_BYTES, one_line},
 };
 
 const HEADS: [&str; 10] =

@@ -4,8 +4,9 @@ use wire::Signal;
 
 use super::{Check, at_key};
 use crate::{
-    component::{ComponentId, ConnectorFactory, Kind},
+    component::ConnectorFactory,
     config::{Node, PipelineId, flow},
+    id::{ComponentId, Kind},
 };
 
 /// Where a pipeline names a connector.

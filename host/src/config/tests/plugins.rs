@@ -2,9 +2,11 @@
 
 use super::{Files, env, registry};
 use crate::{
-    component::{Factory, Kind},
+    component::Factory,
     config::{Config, ConfigError, Finding, root::Opened},
-    plugin::{file::Sha256, testing::Guest},
+    hash::Sha256,
+    id::Kind,
+    plugin::testing::Guest,
 };
 
 const SCHEMA: &str = r#"{"type": "object", "additionalProperties": false, "properties": {

@@ -6,8 +6,9 @@ use wire::Signal;
 
 use super::PluginType;
 use crate::{
-    component::{Factory as _, Kind, Registry},
+    component::{Factory as _, Registry},
     config::{Config, ConfigError, Finding, Node},
+    id::Kind,
     plugin::{
         Grant, Limits, OnFailure, Outside, Plugin, Role, Runtime,
         builtin::{BUILTINS, Builtin},

@@ -8,8 +8,9 @@ use metrics::Counter;
 use super::rejection::Rejection;
 use crate::{
     extension::auth::{self, Denied, ServerAuth},
+    log_line::throttle::Throttle,
     server::Peer,
-    telemetry::{Telemetry, throttle::Throttle},
+    telemetry::Telemetry,
 };
 
 /// Before one protocol of a receiver.

@@ -8,15 +8,16 @@ use wire::Signal;
 
 use super::{Chain, Graph, Intake, Junction, MadeOf, Outlet, Stage, Wave};
 use crate::{
-    component::{BuildContext, BuiltExporter, ComponentId, Kind},
+    component::{BuildContext, BuiltExporter},
     config::{
         ConfigError, Node, Opened, PipelineConfig, PipelineId,
         flow::{self, Wave as WaveConfig},
     },
     extension::Extensions,
+    id::{ComponentId, Kind},
     pipeline::{Consumer, Ingest, fan_out::FanOut, lead::Leads},
     plugin::{Live, Prepared},
-    receiver::Running,
+    running::Running,
     sending::Sending,
     service::changes::{Changes, What},
     telemetry::Telemetry,

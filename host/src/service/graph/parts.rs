@@ -5,9 +5,9 @@ use std::sync::Arc;
 use wire::Signal;
 
 use crate::{
-    component::ComponentId,
     config::{Node, PipelineConfig, PipelineId},
     connector::Connector,
+    id::ComponentId,
     pipeline::{
         Consumer, Ingest,
         fan_out::{Destination, FanOut},
@@ -17,7 +17,8 @@ use crate::{
     plugin::{Live, factory::PluginType},
     processor::Processor,
     receipt::ledger::Account,
-    receiver::{Receiver, Running},
+    receiver::Receiver,
+    running::Running,
     sending::{Sending, SendingSettings},
 };
 

@@ -20,7 +20,8 @@ use crate::{
     },
     plugin::factory::Plugins,
     processor::Processor,
-    receiver::{Receiver, Running},
+    receiver::Receiver,
+    running::Running,
     sending::SendingSettings,
     telemetry::Telemetry,
 };

@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{Settled, WatchSettings, WatchedFile, absolute, folders::Folders, trace};
-use crate::plugin::file::Sha256;
+use crate::{hash::Sha256, plugin::card::SIZE_LIMIT_BYTES};
 
 /// The files that are watched. Everything here blocks.
 pub(super) struct Files {
@@ -170,7 +170,7 @@ impl File {
     /// Reads what is still; what it is now, if that is new.
     fn settle(&mut self) -> Option<Content> {
         let stamp = self.moving.as_ref()?.stamp;
-        let content = match Sha256::of_file(&self.path) {
+        let content = match Sha256::of_file(&self.path, SIZE_LIMIT_BYTES as u64) {
             Ok(hash) => Content::Hash(hash),
             Err(_) => Content::Unreadable,
         };

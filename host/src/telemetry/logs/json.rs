@@ -15,7 +15,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::telemetry::clean::{Clean, VALUE_LIMIT_BYTES};
+use crate::log_line::clean::{Clean, VALUE_LIMIT_BYTES};
 
 pub(super) struct Lines<C> {
     pub(super) clock: C,

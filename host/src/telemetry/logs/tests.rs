@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::*;
-use crate::telemetry::clean::VALUE_LIMIT_BYTES;
+use crate::log_line::clean::VALUE_LIMIT_BYTES;
 
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);

@@ -8,7 +8,7 @@ use tracing_subscriber::{
     fmt::{FormatFields, format::Writer},
 };
 
-use crate::telemetry::clean::{Clean, VALUE_LIMIT_BYTES};
+use crate::log_line::clean::{Clean, VALUE_LIMIT_BYTES};
 
 pub(super) struct Fields;
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
 use tokio::net::TcpListener;
 
-use super::Telemetry;
 use crate::{
-    receiver::Running,
+    running::Running,
     server::{self, ServerSettings},
+    telemetry::Telemetry,
 };
 
 /// Serves `GET /metrics` until `running.stop`.

@@ -1,0 +1,92 @@
+//! Names of components: the id that a config gives to each, and the kinds that there are.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+/// `type` or `type/name`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ComponentId {
+    pub kind: String,
+    pub name: Option<String>,
+}
+
+/// The sections that components stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Receiver,
+    Processor,
+    Exporter,
+    Connector,
+    Extension,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 5] =
+        [Kind::Receiver, Kind::Processor, Kind::Exporter, Kind::Connector, Kind::Extension];
+
+    /// The key of its section in a config.
+    pub fn section(self) -> &'static str {
+        match self {
+            Kind::Receiver => "receivers",
+            Kind::Processor => "processors",
+            Kind::Exporter => "exporters",
+            Kind::Connector => "connectors",
+            Kind::Extension => "extensions",
+        }
+    }
+
+    /// `an exporter`
+    pub(crate) fn with_article(self) -> String {
+        let article = if matches!(self, Kind::Exporter | Kind::Extension) { "an" } else { "a" };
+        format!("{article} {self}")
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.section().trim_end_matches('s'))
+    }
+}
+
+impl FromStr for ComponentId {
+    type Err = String;
+
+    /// As the Collector reads it: the type is a word of up to 63 letters, digits and `_`, the name any 1,024 characters.
+    fn from_str(text: &str) -> Result<ComponentId, String> {
+        let (kind, name) = match text.split_once('/') {
+            Some((kind, name)) => (kind.trim(), Some(name.trim())),
+            None => (text.trim(), None),
+        };
+        let is_word = kind.len() <= 63
+            && kind.starts_with(|c: char| c.is_ascii_alphabetic())
+            && kind.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if kind.contains('-') {
+            let right = kind.replace('-', "_");
+            return Err(format!("`{text}` is not an id: a type has no `-`; is it `{right}`?"));
+        }
+        if !is_word {
+            return Err(format!("`{text}` is not an id: write `type` or `type/name`, the type a word"));
+        }
+        if name.is_some_and(|name| name.is_empty() || name.len() > 1024 || name.contains(char::is_control)) {
+            return Err(format!("`{text}` is not an id: after the `/` a name of up to 1024 bytes is due"));
+        }
+        Ok(ComponentId { kind: kind.to_owned(), name: name.map(str::to_owned) })
+    }
+}
+
+impl fmt::Display for ComponentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{}/{name}", self.kind),
+            None => f.write_str(&self.kind),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ComponentId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<ComponentId, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
