@@ -20,7 +20,7 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 use spanloom::{
-    exporter::Exporter as _,
+    component::Exporter as _,
     plugin::{
         Limits, OnFailure, Outside, Plugin, PluginExporter, Runtime, StageSettings,
         config::LimitsConfig,

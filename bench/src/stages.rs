@@ -17,7 +17,7 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 use spanloom::{
-    exporter::Exporter,
+    component::Exporter,
     pipeline::{Batch, Consumer, Refused},
     plugin::{
         Limits, OnFailure, Outside, Plugin, PluginExporter, PluginProcessor, PluginSampler, Runtime,

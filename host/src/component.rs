@@ -1,19 +1,32 @@
-//! Factories of components: how the names in a config become the parts of a pipeline.
+//! What components are: the contract of each kind, the factories that build them, and the registry of all types.
 
+pub mod auth;
+mod connector;
+mod exporter;
+mod extension;
 mod factory;
+mod processor;
+mod receiver;
 mod registry;
+mod sending;
 
 use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 
+pub use connector::Connector;
+pub use exporter::{ExportError, Exported, Exporter, FailedPart};
+pub use extension::{BuiltExtension, Endpoint, Extensions};
 pub use factory::{
     BuiltExporter, ConnectorFactory, ExporterFactory, ExtensionFactory, Factory, ProcessorFactory,
     ReceiverFactory,
 };
+pub use processor::Processor;
+pub use receiver::Receiver;
 pub use registry::Registry;
+pub use sending::{BatchSettings, QueueSettings, RetrySettings, SendingSettings, Sizer};
 
-use crate::{extension::Extensions, id::ComponentId, telemetry::Telemetry};
+use crate::{id::ComponentId, telemetry::Telemetry};
 
 /// What a factory may use to build a component.
 pub struct BuildContext<'a> {

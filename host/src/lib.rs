@@ -16,7 +16,6 @@ pub mod log_line;
 pub mod memory;
 pub mod pipeline;
 pub mod plugin;
-pub mod processor;
 pub mod receipt;
 pub mod receiver;
 pub mod running;

@@ -22,73 +22,18 @@ use tokio_util::{
 };
 use wire::Signal;
 
-pub use config::{BatchConfig, QueueConfig, RetryConfig, Sizer};
+pub use config::{BatchConfig, QueueConfig, RetryConfig};
 
 use self::{delivery::Delivery, metrics::SendingMetrics, queue::Queue};
 use crate::{
-    exporter::Exporter,
+    component::{Exporter, SendingSettings},
     pipeline::{Batch, Consumer, Refused},
-    plugin::Live,
     receipt::{Failure, Reason},
     telemetry::Telemetry,
 };
 
 /// What a closing exporter gets at least, though the deadline has passed.
 const CLOSING_GRACE: Duration = Duration::from_secs(1);
-
-/// How an exporter wants to be fed. The default sends at once, once, and waits as long as it takes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SendingSettings {
-    /// How long one attempt may take; `None` for as long as it likes.
-    pub timeout: Option<Duration>,
-    pub queue: Option<QueueSettings>,
-    pub retry: Option<RetrySettings>,
-}
-
-impl SendingSettings {
-    /// For what writes here and now: no queue, no retry, no time limit.
-    pub fn direct() -> SendingSettings {
-        SendingSettings::default()
-    }
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct QueueSettings {
-    /// How many requests are sent at a time.
-    pub num_consumers: usize,
-    /// What may wait or be under way, in units of the sizer.
-    pub queue_size: usize,
-    pub sizer: Sizer,
-    /// What may wait or be under way, in bytes.
-    pub max_bytes: usize,
-    /// Whether a full queue makes callers wait, instead of giving their batches back.
-    pub block_on_overflow: bool,
-    /// Whether `consume` returns only when every item of its batch is settled.
-    pub wait_for_result: bool,
-    pub batch: Option<BatchSettings>,
-}
-
-/// Gather small requests into larger ones.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BatchSettings {
-    pub flush_timeout: Duration,
-    /// Send as soon as so much is gathered.
-    pub min_size: usize,
-    /// Split what is larger; 0 never splits.
-    pub max_size: usize,
-    pub sizer: Sizer,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct RetrySettings {
-    pub initial_interval: Duration,
-    /// Each wait is multiplied by a random number between one less this and one more this.
-    pub randomization_factor: f64,
-    pub multiplier: f64,
-    pub max_interval: Duration,
-    /// How long a batch is tried; `None` for ever.
-    pub max_elapsed_time: Option<Duration>,
-}
 
 /// Feeds one exporter. `consume` fails with [`Reason::QueueFull`] or [`Reason::Shutdown`], both retryable, and with
 /// [`Reason::TooLarge`] for what the queue could never hold; without a queue, with what delivery met.
@@ -133,11 +78,6 @@ impl Sending {
             })
         });
         Arc::new(Sending { exporter, lanes, tasks, stop })
-    }
-
-    /// If its exporter is a plugin.
-    pub fn live(&self) -> Option<Live> {
-        self.exporter.live()
     }
 
     /// Takes nothing more, sends what waits, and drops at the deadline what is left ([`Reason::Shutdown`]); then

@@ -17,9 +17,8 @@ use reload::Fixed;
 use retire::Draining;
 
 use crate::{
-    component::Registry,
+    component::{Extensions, Registry},
     config::{Config, MemoryLimitMib, Opened},
-    extension::Extensions,
     memory::Limit,
     plugin::{self, Live},
     running::Running,

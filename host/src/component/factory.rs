@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use wire::Signal;
 
-use super::{BuildContext, Stability};
+use super::{
+    BuildContext, BuiltExtension, Connector, Exporter, Processor, Receiver, SendingSettings, Stability,
+};
 use crate::{
     config::{ConfigError, Finding, Node},
-    connector::Connector,
-    exporter::Exporter,
-    extension::BuiltExtension,
     pipeline::{Consumer, Ingest},
-    processor::Processor,
-    receiver::Receiver,
-    sending::SendingSettings,
 };
 
 /// A type of component, as a config names it.

@@ -17,13 +17,11 @@ use wire::Signal;
 use super::{Config, ConfigError, Node, root::Opened};
 use crate::{
     component::{
-        BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, ExtensionFactory, Factory,
-        ReceiverFactory, Registry,
+        BuildContext, BuiltExporter, BuiltExtension, Connector, ConnectorFactory, ExporterFactory,
+        ExtensionFactory, Factory, Receiver, ReceiverFactory, Registry,
     },
-    connector::{Connector, forward::ForwardFactory},
-    extension::BuiltExtension,
+    connector::forward::ForwardFactory,
     pipeline::Ingest,
-    receiver::Receiver,
 };
 
 const ALL: &[Signal] = &[Signal::Traces, Signal::Metrics, Signal::Logs];

@@ -6,9 +6,8 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use wire::Signal;
 
-use super::Connector;
 use crate::{
-    component::{BuildContext, ConnectorFactory, Factory},
+    component::{BuildContext, Connector, ConnectorFactory, Factory},
     config::{ConfigError, Node},
     pipeline::{
         Batch, Consumer, Ingest, Refused,

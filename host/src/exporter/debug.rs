@@ -31,11 +31,12 @@ use self::{
     rate::Rate,
     text::{bytes, clock},
 };
-use super::{ExportError, Exported, Exporter};
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
+    component::{
+        BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory,
+        SendingSettings,
+    },
     config::{ConfigError, Node},
-    sending::SendingSettings,
 };
 
 /// Decoded, two bytes of a batch can take two hundred: above these it is counted, not shown.

@@ -16,11 +16,12 @@ use wire::Signal;
 pub use config::{Compression, FileConfig, Format, RotationConfig};
 
 use self::output::Output;
-use super::{ExportError, Exported, Exporter};
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
+    component::{
+        BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory,
+        SendingSettings,
+    },
     config::{ConfigError, Node},
-    sending::SendingSettings,
 };
 
 #[derive(Debug)]

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use wire::Signal;
 
-use super::{ExportError, Exported, Exporter};
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
+    component::{
+        BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory,
+        SendingSettings,
+    },
     config::{ConfigError, Node},
-    sending::SendingSettings,
 };
 
 #[derive(Debug)]

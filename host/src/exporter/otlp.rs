@@ -5,7 +5,7 @@ pub mod body;
 pub mod compression;
 pub mod headers;
 
-use super::ExportError;
+use crate::component::ExportError;
 
 /// No request above this is sent; it counts before compression, as the destination's limit does.
 pub const REQUEST_LIMIT_BYTES: usize = 64 << 20;

@@ -17,12 +17,11 @@ use tower::Service as _;
 use wire::Signal;
 
 use self::config::OtlpGrpcConfig;
-use super::{
-    ExportError, Exported, Exporter,
-    otlp::{answer, body::Chunks, check_size, compression::Compression, headers::Headers, with_causes},
+use super::otlp::{
+    answer, body::Chunks, check_size, compression::Compression, headers::Headers, with_causes,
 };
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
+    component::{BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory},
     config::{ConfigError, Finding, Node},
     tls,
 };

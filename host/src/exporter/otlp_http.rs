@@ -15,12 +15,9 @@ use self::{
     config::{Encoding, OtlpHttpConfig},
     destination::Destination,
 };
-use super::{
-    ExportError, Exported, Exporter,
-    otlp::{body::Chunks, check_size, compression::Compression, headers::Headers, with_causes},
-};
+use super::otlp::{body::Chunks, check_size, compression::Compression, headers::Headers, with_causes};
 use crate::{
-    component::{BuildContext, BuiltExporter, ExporterFactory, Factory},
+    component::{BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory},
     config::{ConfigError, Finding, Node},
     tls,
 };

@@ -14,9 +14,8 @@ use axum::{
 use serde_json::json;
 
 use self::config::HealthCheckConfig;
-use super::{BuiltExtension, Endpoint};
 use crate::{
-    component::{ExtensionFactory, Factory},
+    component::{BuiltExtension, Endpoint, ExtensionFactory, Factory},
     config::{ConfigError, Finding, Node},
     running::Running,
     server::{self, ServerSettings},

@@ -15,12 +15,13 @@ use super::{
     factory::PluginType,
 };
 use crate::{
-    component::{BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, Factory, ProcessorFactory},
+    component::{
+        BuildContext, BuiltExporter, Connector, ConnectorFactory, ExporterFactory, Factory, Processor,
+        ProcessorFactory,
+    },
     config::{ConfigError, Node},
-    connector::Connector,
     id::Kind,
     pipeline::{Consumer, Ingest},
-    processor::Processor,
 };
 
 /// One of them.

@@ -18,7 +18,7 @@ use super::{
     tending::{Settle, Tending},
 };
 use crate::{
-    exporter::{ExportError, Exported, Exporter, FailedPart},
+    component::{ExportError, Exported, Exporter, FailedPart},
     receipt::Retry,
     telemetry::Telemetry,
 };
@@ -71,13 +71,14 @@ impl Exporter for PluginExporter {
     async fn shutdown(&self) {
         self.tending.shutdown().await;
     }
-
-    fn live(&self) -> Option<Live> {
-        Some(self.pool.live())
-    }
 }
 
 impl PluginExporter {
+    /// What replaces its version.
+    pub fn live(&self) -> Live {
+        self.pool.live()
+    }
+
     /// What its guests use at this moment.
     pub fn usage(&self) -> GuestUsage {
         self.pool.usage()

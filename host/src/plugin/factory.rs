@@ -19,13 +19,14 @@ use super::{
     schema::{self, ConfigSchema},
 };
 use crate::{
-    component::{BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, Factory, ProcessorFactory},
+    component::{
+        BuildContext, BuiltExporter, Connector, ConnectorFactory, ExporterFactory, Factory, Processor,
+        ProcessorFactory, SendingSettings,
+    },
     config::{ConfigError, Finding, Node, keys_of},
-    connector::Connector,
     id::{ComponentId, Kind},
     pipeline::{Consumer, Ingest},
-    processor::Processor,
-    sending::{SendingSettings, config::SendingConfig},
+    sending::config::SendingConfig,
 };
 
 /// A plugin of a config as a type of component.
@@ -170,6 +171,64 @@ impl PluginType {
         live.prepare(&self.plugin, settings).await
     }
 
+    /// Builds a processor or a sampler, as [`ProcessorFactory::build`] does, with what replaces its version.
+    ///
+    /// # Errors
+    /// When the config is wrong, or no instance starts with it.
+    pub async fn processor(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+        next: Arc<dyn Consumer>,
+    ) -> Result<(Arc<dyn Processor>, Live), ConfigError> {
+        let settings = self.settings(&self.fully_adapted(config).await?, context)?;
+        let (plugin, telemetry) = (&self.plugin, context.telemetry);
+        if plugin.role == Role::Sampler {
+            let sampler = PluginSampler::start(plugin, &settings, telemetry, next).await;
+            let sampler = Arc::new(sampler.map_err(not_started)?);
+            let live = sampler.live();
+            return Ok((sampler, live));
+        }
+        let processor = PluginProcessor::start(plugin, &settings, telemetry, next).await;
+        let processor = Arc::new(processor.map_err(not_started)?);
+        let live = processor.live();
+        Ok((processor, live))
+    }
+
+    /// Builds an exporter, as [`ExporterFactory::build`] does, with what replaces its version.
+    ///
+    /// # Errors
+    /// As [`PluginType::processor`].
+    pub async fn exporter(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+    ) -> Result<(BuiltExporter, Live), ConfigError> {
+        let adapted = self.fully_adapted(config).await?;
+        let settings = self.settings(&adapted, context)?;
+        let exporter = PluginExporter::start(&self.plugin, &settings, context.telemetry).await;
+        let exporter = Arc::new(exporter.map_err(not_started)?);
+        let live = exporter.live();
+        Ok((BuiltExporter { exporter, sending: self.sending(config, &adapted)? }, live))
+    }
+
+    /// Builds a connector, as [`ConnectorFactory::build`] does, with what replaces its version.
+    ///
+    /// # Errors
+    /// As [`PluginType::processor`].
+    pub async fn connector(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+        ingest: Ingest,
+    ) -> Result<(Arc<dyn Connector>, Live), ConfigError> {
+        let settings = self.settings(&self.fully_adapted(config).await?, context)?;
+        let connector = PluginConnector::start(&self.plugin, &settings, context.telemetry, &ingest).await;
+        let connector = Arc::new(connector.map_err(not_started)?);
+        let live = connector.live();
+        Ok((connector, live))
+    }
+
     pub fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
     }
@@ -230,27 +289,14 @@ impl ProcessorFactory for PluginType {
         context: &BuildContext<'_>,
         next: Arc<dyn Consumer>,
     ) -> Result<Arc<dyn Processor>, ConfigError> {
-        let settings = self.settings(&self.fully_adapted(config).await?, context)?;
-        let (plugin, telemetry) = (&self.plugin, context.telemetry);
-        Ok(match plugin.role {
-            Role::Sampler => {
-                Arc::new(PluginSampler::start(plugin, &settings, telemetry, next).await.map_err(not_started)?)
-            }
-            _ => Arc::new(
-                PluginProcessor::start(plugin, &settings, telemetry, next).await.map_err(not_started)?,
-            ),
-        })
+        self.processor(config, context, next).await.map(|(processor, _)| processor)
     }
 }
 
 #[async_trait::async_trait]
 impl ExporterFactory for PluginType {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
-        let adapted = self.fully_adapted(config).await?;
-        let settings = self.settings(&adapted, context)?;
-        let exporter = PluginExporter::start(&self.plugin, &settings, context.telemetry).await;
-        let exporter = Arc::new(exporter.map_err(not_started)?);
-        Ok(BuiltExporter { exporter, sending: self.sending(config, &adapted)? })
+        self.exporter(config, context).await.map(|(exporter, _)| exporter)
     }
 }
 
@@ -262,9 +308,7 @@ impl ConnectorFactory for PluginType {
         context: &BuildContext<'_>,
         ingest: Ingest,
     ) -> Result<Arc<dyn Connector>, ConfigError> {
-        let settings = self.settings(&self.fully_adapted(config).await?, context)?;
-        let connector = PluginConnector::start(&self.plugin, &settings, context.telemetry, &ingest).await;
-        Ok(Arc::new(connector.map_err(not_started)?))
+        self.connector(config, context, ingest).await.map(|(connector, _)| connector)
     }
 }
 
@@ -273,10 +317,6 @@ impl Processor for PluginProcessor {
     async fn shutdown(&self, deadline: Instant) {
         by(deadline, PluginProcessor::shutdown(self)).await;
     }
-
-    fn live(&self) -> Option<Live> {
-        Some(PluginProcessor::live(self))
-    }
 }
 
 #[async_trait::async_trait]
@@ -284,20 +324,12 @@ impl Connector for PluginConnector {
     async fn shutdown(&self, deadline: Instant) {
         by(deadline, PluginConnector::shutdown(self)).await;
     }
-
-    fn live(&self) -> Option<Live> {
-        Some(PluginConnector::live(self))
-    }
 }
 
 #[async_trait::async_trait]
 impl Processor for PluginSampler {
     async fn shutdown(&self, deadline: Instant) {
         by(deadline, PluginSampler::shutdown(self)).await;
-    }
-
-    fn live(&self) -> Option<Live> {
-        Some(PluginSampler::live(self))
     }
 }
 

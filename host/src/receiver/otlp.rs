@@ -26,11 +26,9 @@ use self::{
     grpc::Grpc,
     http::Http,
 };
-use super::Receiver;
 use crate::{
-    component::{BuildContext, Factory, ReceiverFactory},
+    component::{BuildContext, Factory, Receiver, ReceiverFactory, auth::ServerAuth},
     config::{ConfigError, Finding, Node},
-    extension::auth::ServerAuth,
     pipeline::Ingest,
     running::Running,
     server::{self, ServerSettings, request_body::Budget},

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::RetrySettings;
+use crate::component::RetrySettings;
 
 /// Exponential, with jitter, until the batch has been tried for `max_elapsed_time`.
 pub(super) struct Backoff<'a> {

@@ -1,11 +1,11 @@
 //! `sending_queue` and `retry_on_failure`, with the Collector's names and defaults.
 
-use std::fmt;
-
 use serde::Deserialize;
 
-use super::{BatchSettings, QueueSettings, RetrySettings, SendingSettings};
-use crate::config::{ConfigError, Duration, Unused, present};
+use crate::{
+    component::{BatchSettings, QueueSettings, RetrySettings, SendingSettings, Sizer},
+    config::{ConfigError, Duration, Unused, present},
+};
 
 /// `sending_queue`.
 #[derive(Clone, Debug, Deserialize)]
@@ -61,17 +61,6 @@ pub struct SendingConfig {
     pub timeout: Duration,
     pub sending_queue: QueueConfig,
     pub retry_on_failure: RetryConfig,
-}
-
-/// What a size counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sizer {
-    Requests,
-    /// Spans, data points, log records.
-    Items,
-    /// Encoded as protobuf, uncompressed.
-    Bytes,
 }
 
 impl Default for QueueConfig {
@@ -247,27 +236,6 @@ impl RetryConfig {
             max_interval: self.max_interval.0,
             max_elapsed_time: (!max_elapsed_time.is_zero()).then_some(max_elapsed_time),
         }))
-    }
-}
-
-impl Sizer {
-    /// The size of one request.
-    pub(super) fn size(self, data: &wire::Batch) -> usize {
-        match self {
-            Sizer::Requests => 1,
-            Sizer::Items => data.items(),
-            Sizer::Bytes => data.encoded_len(),
-        }
-    }
-}
-
-impl fmt::Display for Sizer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Sizer::Requests => "requests",
-            Sizer::Items => "items",
-            Sizer::Bytes => "bytes",
-        })
     }
 }
 

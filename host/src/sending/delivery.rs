@@ -7,9 +7,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{SendingSettings, backoff::Backoff, closed, metrics::SendingMetrics};
+use super::{backoff::Backoff, closed, metrics::SendingMetrics};
 use crate::{
-    exporter::{ExportError, Exported, Exporter, FailedPart},
+    component::{ExportError, Exported, Exporter, FailedPart, SendingSettings},
     log_line::throttle::Throttle,
     pipeline::{Batch, Refused},
     receipt::{Failure, Reason, Retry},

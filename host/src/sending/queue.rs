@@ -16,11 +16,12 @@ use tokio::{
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use super::{
-    BatchSettings, QueueSettings, closed,
+    closed,
     delivery::Delivery,
     room::{Place, Room},
 };
 use crate::{
+    component::{BatchSettings, QueueSettings},
     pipeline::{Batch, Refused},
     receipt::Failure,
 };

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use metrics::Gauge;
 use tokio::sync::{Semaphore, TryAcquireError};
 
-use super::{QueueSettings, Sizer, closed};
-use crate::receipt::{Failure, Reason};
+use super::closed;
+use crate::{
+    component::{QueueSettings, Sizer},
+    receipt::{Failure, Reason},
+};
 
 /// The room of one queue: in units of its sizer, and in bytes whatever the sizer.
 #[derive(Debug)]

@@ -92,9 +92,9 @@ impl Graph {
     /// The components that are plugins.
     pub(super) fn lives(&self) -> Vec<Live> {
         let stages = self.chains().flat_map(|chain| &chain.stages);
-        let processors = stages.filter_map(|stage| stage.processor.live());
-        let connectors = self.connectors().filter_map(|connector| connector.connector.live());
-        let exporters = self.exporters.values().filter_map(|exporter| exporter.sending.live());
+        let processors = stages.filter_map(|stage| stage.live.clone());
+        let connectors = self.connectors().filter_map(|connector| connector.live.clone());
+        let exporters = self.exporters.values().filter_map(|exporter| exporter.live.clone());
         processors.chain(connectors).chain(exporters).collect()
     }
 }

@@ -18,10 +18,9 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 use serde_json::Value as Json;
 use spanloom::{
-    component::{BuildContext, BuiltExporter, ExporterFactory},
+    component::{BuildContext, BuiltExporter, Exporter, ExporterFactory, Extensions, auth::ClientAuth},
     config::{ConfigError, Node},
-    exporter::{Exporter, otlp_grpc, otlp_http},
-    extension::{Extensions, auth::ClientAuth},
+    exporter::{otlp_grpc, otlp_http},
     id::ComponentId,
     telemetry::Telemetry,
 };

@@ -6,7 +6,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use serde_json::json;
 use spanloom::{
-    exporter::{ExportError, Exported, otlp_grpc},
+    component::{ExportError, Exported},
+    exporter::otlp_grpc,
     pipeline::{Batch, Consumer as _},
     receipt::Receipt,
     sending::Sending,

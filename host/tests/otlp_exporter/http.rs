@@ -2,7 +2,7 @@ use std::{io::Read as _, time::Duration};
 
 use prost::Message as _;
 use serde_json::json;
-use spanloom::exporter::{ExportError, Exported};
+use spanloom::component::{ExportError, Exported};
 use tokio::{io::AsyncReadExt as _, net::TcpListener};
 use wire::Signal;
 

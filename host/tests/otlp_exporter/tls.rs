@@ -21,7 +21,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 use serde_json::{Value, json};
-use spanloom::exporter::{ExportError, Exported, Exporter};
+use spanloom::component::{ExportError, Exported, Exporter};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::Trac
 use prost::Message;
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use serde_json::json;
-use spanloom::extension::Extensions;
+use spanloom::component::Extensions;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

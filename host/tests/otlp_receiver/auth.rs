@@ -4,9 +4,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::Trac
 use prost::Message;
 use serde_json::json;
 use spanloom::{
-    component::{BuildContext, ExtensionFactory},
+    component::{BuildContext, ExtensionFactory, Extensions},
     config::Node,
-    extension::{Extensions, auth::bearer_token},
+    extension::auth::bearer_token,
     id::ComponentId,
     receiver::otlp::OtlpReceiver,
     telemetry::Telemetry,

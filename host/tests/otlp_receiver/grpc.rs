@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::{
 use prost::Message;
 use serde_json::json;
 use spanloom::{
-    extension::Extensions,
+    component::Extensions,
     receipt::{Failure, Reason, Retry},
 };
 use tokio::{sync::Semaphore, time::timeout};

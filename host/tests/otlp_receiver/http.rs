@@ -9,7 +9,7 @@ use prost::Message;
 use reqwest::{Method, RequestBuilder, Response, header::CONTENT_TYPE};
 use serde_json::{Value as Json, json};
 use spanloom::{
-    extension::Extensions,
+    component::Extensions,
     receipt::{Failure, Reason, Retry},
 };
 use wire::Signal;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use prost::Message;
 use serde_json::json;
-use spanloom::extension::Extensions;
+use spanloom::component::Extensions;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

@@ -18,16 +18,12 @@ use opentelemetry_proto::tonic::{
 };
 use serde_json::{Value as Json, json};
 use spanloom::{
-    component::BuildContext,
+    component::{BuildContext, Extensions, Receiver},
     config::Node,
-    extension::Extensions,
     id::ComponentId,
     pipeline::{Batch, Consumer, Ingest, Refused, ingest::Entrance},
     receipt::Failure,
-    receiver::{
-        Receiver,
-        otlp::{OtlpReceiver, config::OtlpConfig},
-    },
+    receiver::otlp::{OtlpReceiver, config::OtlpConfig},
     running::Running,
     telemetry::Telemetry,
 };

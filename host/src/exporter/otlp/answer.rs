@@ -10,7 +10,7 @@ use tonic_types::RpcStatusExt as _;
 pub use tonic_types::Status as RpcStatus;
 
 use super::{RESPONSE_LIMIT_BYTES, with_causes};
-use crate::exporter::{ExportError, Exported};
+use crate::component::{ExportError, Exported};
 
 /// The delay of the RetryInfo among a status's details, if there is one.
 pub fn retry_delay(status: &RpcStatus) -> Option<Duration> {

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 pub use crate::config::headers::{HeadersConfig, read};
 use crate::{
+    component::{Extensions, auth::ClientAuth},
     config::ConfigError,
-    extension::{Extensions, auth::ClientAuth},
 };
 
 /// `auth`.

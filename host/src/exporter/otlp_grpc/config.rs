@@ -6,12 +6,13 @@ use http::uri::{Authority, Uri};
 use serde::Deserialize;
 
 use crate::{
+    component::SendingSettings,
     config::{ConfigError, Duration, Unused},
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
     },
-    sending::{self, QueueConfig, RetryConfig, SendingSettings},
+    sending::{self, QueueConfig, RetryConfig},
     tls::client::ClientTlsConfig,
 };
 

@@ -4,9 +4,9 @@ use http::StatusCode;
 use prost::Message as _;
 use tonic::{Code, Status};
 
-use crate::exporter::{
-    ExportError,
-    otlp::answer::{RpcStatus, is_about_size, retry_delay},
+use crate::{
+    component::ExportError,
+    exporter::otlp::answer::{RpcStatus, is_about_size, retry_delay},
 };
 
 pub(super) fn check(status: &Status) -> Result<(), ExportError> {

@@ -6,12 +6,13 @@ use reqwest::{Proxy, Url};
 use serde::Deserialize;
 
 use crate::{
+    component::SendingSettings,
     config::{ConfigError, Duration, Unused},
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
     },
-    sending::{self, QueueConfig, RetryConfig, SendingSettings},
+    sending::{self, QueueConfig, RetryConfig},
     tls::client::ClientTlsConfig,
 };
 

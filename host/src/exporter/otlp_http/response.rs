@@ -7,9 +7,9 @@ use http::{HeaderMap, StatusCode, header};
 use prost::Message as _;
 use serde::{Deserialize, de};
 
-use crate::exporter::{
-    ExportError, Exported,
-    otlp::answer::{self, RpcStatus, retry_delay},
+use crate::{
+    component::{ExportError, Exported},
+    exporter::otlp::answer::{self, RpcStatus, retry_delay},
 };
 
 /// How much of an answer that is no OTLP is shown.

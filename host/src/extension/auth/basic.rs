@@ -12,11 +12,13 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use serde::Deserialize;
 
 use self::htpasswd::Htpasswd;
-use super::{ClientAuth, MISSING, ServerAuth, Unauthenticated, Verdict, WRONG};
+use super::{MISSING, WRONG};
 use crate::{
-    component::{ExtensionFactory, Factory},
+    component::{
+        BuiltExtension, ExtensionFactory, Factory,
+        auth::{ClientAuth, ServerAuth, Unauthenticated, Verdict},
+    },
     config::{ConfigError, Node, Secret},
-    extension::BuiltExtension,
 };
 
 pub struct BasicAuthFactory;
@@ -151,7 +153,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::extension::auth::{Denied, check as check_auth};
+    use crate::component::auth::{Denied, check as check_auth};
 
     fn build(config: serde_json::Value) -> Result<BuiltExtension, ConfigError> {
         BasicAuthFactory.build(&Node::from_json(config))

@@ -10,11 +10,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::{ClientAuth, MISSING, ServerAuth, Verdict, WRONG};
+use super::{MISSING, WRONG};
 use crate::{
-    component::{ExtensionFactory, Factory},
+    component::{
+        BuiltExtension, ExtensionFactory, Factory,
+        auth::{ClientAuth, ServerAuth, Verdict},
+    },
     config::{ConfigError, Node, Secret},
-    extension::BuiltExtension,
     files,
 };
 
@@ -225,7 +227,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::extension::auth::Unauthenticated;
+    use crate::component::auth::Unauthenticated;
 
     fn auth(config: serde_json::Value) -> BearerToken {
         BearerToken::new(&Node::from_json(config).read().unwrap()).unwrap()

@@ -6,12 +6,10 @@ use http::{HeaderMap, header};
 
 use super::{aws::AwsSigner, error::HttpError, grant::AuthConfig, request::Outgoing};
 use crate::{
+    component::auth::ClientAuth,
     config::ConfigError,
     exporter::otlp::headers,
-    extension::auth::{
-        ClientAuth,
-        bearer_token::{BearerToken, BearerTokenConfig},
-    },
+    extension::auth::bearer_token::{BearerToken, BearerTokenConfig},
 };
 
 /// Made once for a grant. Its `Debug` shows no secret.

@@ -7,7 +7,8 @@ use metrics::Counter;
 
 use super::rejection::Rejection;
 use crate::{
-    extension::auth::{self, Denied, ServerAuth},
+    component::auth::{Denied, ServerAuth},
+    extension::auth,
     log_line::throttle::Throttle,
     server::Peer,
     telemetry::Telemetry,

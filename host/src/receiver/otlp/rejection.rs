@@ -31,7 +31,7 @@ use wire::{WireError, json::JsonError};
 
 use super::rpc::Detail;
 use crate::{
-    extension::auth::Unauthenticated,
+    component::auth::Unauthenticated,
     memory::MemoryShort,
     receipt::{Failure, Retry},
     server::request_body::{InflateError, OverBudget, ReadError},

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Backoff, Delivery};
 use crate::{
-    exporter::FailedPart,
+    component::FailedPart,
     pipeline::Batch,
     receipt::{Failure, Reason, Retry},
 };

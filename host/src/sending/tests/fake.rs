@@ -18,9 +18,11 @@ use prost::Message as _;
 use tokio::time::{Instant, sleep};
 use wire::Signal;
 
-use super::super::{BatchSettings, QueueSettings, RetrySettings, Sending, SendingSettings, config::Sizer};
+use super::super::Sending;
 use crate::{
-    exporter::{ExportError, Exported, Exporter},
+    component::{
+        BatchSettings, ExportError, Exported, Exporter, QueueSettings, RetrySettings, SendingSettings, Sizer,
+    },
     pipeline::{Batch, Consumer as _, Refused},
     receipt::{
         Reason, Receipt,

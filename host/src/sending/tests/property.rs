@@ -5,10 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::fake::*;
-use crate::{
-    exporter::{ExportError, Exported},
-    sending::{QueueSettings, SendingSettings, config::Sizer},
-};
+use crate::component::{ExportError, Exported, QueueSettings, SendingSettings, Sizer};
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -5,9 +5,9 @@ use wire::Signal;
 
 use super::fake::*;
 use crate::{
+    component::{QueueSettings, SendingSettings, Sizer},
     pipeline::Consumer as _,
     receipt::{Reason, Receipt},
-    sending::{QueueSettings, SendingSettings, config::Sizer},
 };
 
 /// Two requests are under way or wait, and no more fit.

@@ -1,8 +1,7 @@
 use super::fake::*;
 use crate::{
-    exporter::Exported,
+    component::{Exported, QueueSettings, SendingSettings},
     receipt::Reason,
-    sending::{QueueSettings, SendingSettings},
 };
 
 fn retrying(queue: QueueSettings) -> SendingSettings {

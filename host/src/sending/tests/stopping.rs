@@ -5,10 +5,10 @@ use wire::Signal;
 
 use super::fake::*;
 use crate::{
-    exporter::Exporter,
+    component::{Exporter, QueueSettings, SendingSettings},
     pipeline::{Batch, Consumer as _},
     receipt::{Reason, Receipt},
-    sending::{QueueSettings, Sending, SendingSettings},
+    sending::Sending,
     telemetry::Telemetry,
 };
 

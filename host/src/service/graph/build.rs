@@ -8,12 +8,11 @@ use wire::Signal;
 
 use super::{Chain, Graph, Intake, Junction, MadeOf, Outlet, Stage, Wave};
 use crate::{
-    component::{BuildContext, BuiltExporter},
+    component::{BuildContext, BuiltExporter, Extensions},
     config::{
         ConfigError, Node, Opened, PipelineConfig, PipelineId,
         flow::{self, Wave as WaveConfig},
     },
-    extension::Extensions,
     id::{ComponentId, Kind},
     pipeline::{Consumer, Ingest, fan_out::FanOut, lead::Leads},
     plugin::{Live, Prepared},
@@ -100,7 +99,7 @@ impl<'a> Builder<'a> {
         let signals = signals(self.opened, |pipeline| pipeline.exporters.contains(id));
         let made_of = self.made_of(Kind::Exporter, id, node, [signals, Vec::new()]);
         if let Some(known) = self.before.exporters.get(id) {
-            let live = known.sending.live();
+            let live = known.live.clone();
             let fed_alike = known.made_of.signals == made_of.signals
                 && made_of.plugin.as_ref().is_none_or(|plugin| {
                     plugin.sending_settings(node).is_ok_and(|settings| settings == known.settings)
@@ -111,11 +110,16 @@ impl<'a> Builder<'a> {
             }
             self.silence(live).await;
         }
-        let built = factory.build(node, &self.context(id)).await.map_err(|error| error.within(node))?;
-        let BuiltExporter { exporter, sending: settings } = built;
+        let context = self.context(id);
+        let built = match &made_of.plugin {
+            Some(plugin) => plugin.exporter(node, &context).await.map(|(built, live)| (built, Some(live))),
+            None => factory.build(node, &context).await.map(|built| (built, None)),
+        };
+        let (BuiltExporter { exporter, sending: settings }, live) =
+            built.map_err(|error| error.within(node))?;
         let [signals, _] = &made_of.signals;
         let sending = Sending::start(&id.to_string(), signals, exporter, &settings, self.telemetry);
-        let outlet = Outlet { made_of, settings, sending, leads: Leads::default() };
+        let outlet = Outlet { made_of, settings, sending, live, leads: Leads::default() };
         self.plan.graph.exporters.insert(id.clone(), outlet);
         Ok(())
     }
@@ -146,7 +150,7 @@ impl<'a> Builder<'a> {
         let emits = signals(self.opened, |pipeline| pipeline.receivers.contains(id));
         let made_of = self.made_of(Kind::Connector, id, node, [takes, emits]);
         if let Some(known) = self.before.connector(id) {
-            let live = known.connector.live();
+            let live = known.live.clone();
             if known.made_of.signals == made_of.signals
                 && self.is_had(&known.made_of, &made_of, live.as_ref()).await
             {
@@ -155,10 +159,16 @@ impl<'a> Builder<'a> {
             self.silence(live).await;
         }
         let ingest = self.ingest(id);
-        let connector = factory.build(node, &self.context(id), ingest.clone()).await;
-        let connector = connector.map_err(|error| error.within(node))?;
+        let (context, leads_into) = (self.context(id), ingest.clone());
+        let built = match &made_of.plugin {
+            Some(plugin) => {
+                plugin.connector(node, &context, leads_into).await.map(|(built, live)| (built, Some(live)))
+            }
+            None => factory.build(node, &context, leads_into).await.map(|built| (built, None)),
+        };
+        let (connector, live) = built.map_err(|error| error.within(node))?;
         let id = id.clone();
-        Ok(Some(Junction { id, made_of, connector, ingest, leads: Leads::default() }))
+        Ok(Some(Junction { id, made_of, connector, live, ingest, leads: Leads::default() }))
     }
 
     /// The chain that runs, if the pipeline has the same processors and leads to the same places still.
@@ -174,7 +184,7 @@ impl<'a> Builder<'a> {
         for stage in &mut chain.stages {
             let node = self.opened.config.processors.get(&stage.id)?;
             let made_of = self.made_of(Kind::Processor, &stage.id, node, <[Vec<Signal>; 2]>::default());
-            if !self.is_had(&stage.made_of, &made_of, stage.processor.live().as_ref()).await {
+            if !self.is_had(&stage.made_of, &made_of, stage.live.as_ref()).await {
                 // Those before it are built anew, too.
                 self.plan.revisions.truncate(revisions);
                 return None;
@@ -190,7 +200,7 @@ impl<'a> Builder<'a> {
                 return Ok(kept);
             }
             for stage in &known.stages {
-                self.silence(stage.processor.live()).await;
+                self.silence(stage.live.clone()).await;
             }
         }
         self.new_chain(id, pipeline).await
@@ -230,11 +240,17 @@ impl<'a> Builder<'a> {
         for id in pipeline.processors.iter().rev() {
             let Some(node) = self.opened.config.processors.get(id) else { continue };
             let Some(factory) = self.opened.registry.processor(&id.kind) else { continue };
-            let built = factory.build(node, &self.context(id), next).await;
-            let processor = built.map_err(|error| error.within(node))?;
-            next = processor.clone();
             let made_of = self.made_of(Kind::Processor, id, node, <[Vec<Signal>; 2]>::default());
-            stages.push(Stage { id: id.clone(), made_of, processor });
+            let context = self.context(id);
+            let built = match &made_of.plugin {
+                Some(plugin) => {
+                    plugin.processor(node, &context, next).await.map(|(built, live)| (built, Some(live)))
+                }
+                None => factory.build(node, &context, next).await.map(|built| (built, None)),
+            };
+            let (processor, live) = built.map_err(|error| error.within(node))?;
+            next = processor.clone();
+            stages.push(Stage { id: id.clone(), made_of, processor, live });
         }
         Ok(())
     }
@@ -285,9 +301,9 @@ impl<'a> Builder<'a> {
         let of_connectors = before.connectors().filter(|one| !exporters.contains(&one.id));
         let stages = before.chains().flat_map(|chain| &chain.stages);
         let of_processors = stages.filter(|stage| !processors.contains(&stage.id));
-        let gone = (of_exporters.filter_map(|(_, one)| one.sending.live()))
-            .chain(of_connectors.filter_map(|one| one.connector.live()))
-            .chain(of_processors.filter_map(|one| one.processor.live()));
+        let gone = (of_exporters.filter_map(|(_, one)| one.live.clone()))
+            .chain(of_connectors.filter_map(|one| one.live.clone()))
+            .chain(of_processors.filter_map(|one| one.live.clone()));
         for live in gone {
             self.silence(Some(live)).await;
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use wire::Signal;
 
 use crate::{
+    component::{Connector, Processor, Receiver, SendingSettings},
     config::{Node, PipelineConfig, PipelineId},
-    connector::Connector,
     id::ComponentId,
     pipeline::{
         Consumer, Ingest,
@@ -15,11 +15,9 @@ use crate::{
         lead::Leads,
     },
     plugin::{Live, factory::PluginType},
-    processor::Processor,
     receipt::ledger::Account,
-    receiver::Receiver,
     running::Running,
-    sending::{Sending, SendingSettings},
+    sending::Sending,
 };
 
 /// What tells whether a part is still the one that a config asks for.
@@ -59,6 +57,8 @@ pub(in crate::service) struct Stage {
     pub(in crate::service) id: ComponentId,
     pub(in crate::service) made_of: MadeOf,
     pub(in crate::service) processor: Arc<dyn Processor>,
+    /// If it is a plugin.
+    pub(in crate::service) live: Option<Live>,
 }
 
 /// A connector and its way into the pipelines behind it.
@@ -67,6 +67,8 @@ pub(in crate::service) struct Junction {
     pub(in crate::service) id: ComponentId,
     pub(in crate::service) made_of: MadeOf,
     pub(in crate::service) connector: Arc<dyn Connector>,
+    /// If it is a plugin.
+    pub(in crate::service) live: Option<Live>,
     pub(in crate::service) ingest: Ingest,
     pub(in crate::service) leads: Leads,
 }
@@ -77,6 +79,8 @@ pub(in crate::service) struct Outlet {
     pub(in crate::service) made_of: MadeOf,
     pub(in crate::service) settings: SendingSettings,
     pub(in crate::service) sending: Arc<Sending>,
+    /// If it is a plugin.
+    pub(in crate::service) live: Option<Live>,
     pub(in crate::service) leads: Leads,
 }
 

@@ -7,22 +7,17 @@ use tokio::time::Instant;
 use super::*;
 use crate::{
     component::{
-        BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, Factory, ProcessorFactory,
-        ReceiverFactory, Registry,
+        BuildContext, BuiltExporter, Connector, ConnectorFactory, ExportError, Exported, Exporter,
+        ExporterFactory, Extensions, Factory, Processor, ProcessorFactory, Receiver, ReceiverFactory,
+        Registry, SendingSettings,
     },
     config::{Config, ConfigError, Node, Opened, load::load},
-    connector::Connector,
-    exporter::{ExportError, Exported, Exporter},
-    extension::Extensions,
     pipeline::{
         Batch, Consumer, Ingest, Refused,
         ingest::{Acknowledge, Door},
     },
     plugin::factory::Plugins,
-    processor::Processor,
-    receiver::Receiver,
     running::Running,
-    sending::SendingSettings,
     telemetry::Telemetry,
 };
 

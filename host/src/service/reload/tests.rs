@@ -11,20 +11,16 @@ use wire::Signal;
 use super::*;
 use crate::{
     component::{
-        BuildContext, BuiltExporter, ConnectorFactory, ExporterFactory, Factory, ProcessorFactory,
-        ReceiverFactory, Registry,
+        BuildContext, BuiltExporter, ConnectorFactory, ExportError, Exported, Exporter, ExporterFactory,
+        Factory, Processor, ProcessorFactory, Receiver, ReceiverFactory, Registry, SendingSettings,
     },
     config::{ConfigError, load::load},
     connector::forward::ForwardFactory,
-    exporter::{ExportError, Exported, Exporter},
     pipeline::{
         Batch, Consumer, Ingest, Refused,
         ingest::{Acknowledge, Door},
     },
     plugin::factory::Plugins,
-    processor::Processor,
-    receiver::Receiver,
-    sending::SendingSettings,
     service::{Drained, retire::Draining},
 };
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use wire::{Batch, Signal};
 
 use crate::{
-    exporter::Exporter as _,
+    component::Exporter as _,
     pipeline::{self, Consumer, Ingest, Refused},
     plugin::{
         GuestUsage, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler, Role,

@@ -15,7 +15,7 @@ use super::{
     records::{self, Record, lines_of},
 };
 use crate::{
-    exporter::{ExportError, Exported, FailedPart},
+    component::{ExportError, Exported, FailedPart},
     plugin::{Role, SamplingDecision, http::HttpRequest},
     receipt::Retry,
 };

@@ -13,7 +13,7 @@ use super::{
     tap::{LogLine, LogTap},
 };
 use crate::{
-    exporter::Exporter as _,
+    component::Exporter as _,
     pipeline::{self, Consumer, Ingest, Refused},
     plugin::{
         Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler,

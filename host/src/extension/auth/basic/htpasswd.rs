@@ -11,11 +11,7 @@ use ring::{digest, hmac, rand::SystemRandom};
 use subtle::ConstantTimeEq;
 
 use super::{HtpasswdConfig, wrong};
-use crate::{
-    config::ConfigError,
-    extension::auth::{Verdict, WRONG},
-    files,
-};
+use crate::{component::auth::Verdict, config::ConfigError, extension::auth::WRONG, files};
 
 const FILE_LIMIT_BYTES: usize = 16 << 20;
 

@@ -1,8 +1,9 @@
-//! Processors: what changes, adds or leaves out on the way between a receiver and the exporters. Samplers are such.
+//! What every processor does: it changes, adds or leaves out on the way between a receiver and the exporters. Samplers
+//! are processors.
 
 use tokio::time::Instant;
 
-use crate::{pipeline::Consumer, plugin::Live};
+use crate::pipeline::Consumer;
 
 /// A stage between the entrance of a pipeline and its fan-out. It hands on what it made of a batch to the `next` that
 /// it was built with.
@@ -11,9 +12,4 @@ pub trait Processor: Consumer {
     /// Called once, when no batch is under way and none will follow: what is still held goes on to `next`, by the
     /// deadline. What cannot is dropped with the reason `shutdown`.
     async fn shutdown(&self, deadline: Instant);
-
-    /// If it is a plugin: what replaces its version while batches pass.
-    fn live(&self) -> Option<Live> {
-        None
-    }
 }
