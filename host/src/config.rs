@@ -1,16 +1,13 @@
 //! The Collector's YAML: read with the place of every key, merged, expanded, and checked before anything starts.
 //!
 //! The way of a config: [`load`] parses each source ([`node`]), merges them, applies `--set` and expands references
-//! ([`expand`]); [`Config::read`] makes its sections; [`check`] holds them against what this binary has. A component
-//! then reads its own part with [`Node::read`].
+//! ([`expand`]); [`Config::read`] makes its sections. A component reads its own part with [`Node::read`].
 
 pub mod admin;
-pub mod check;
-mod collector;
+pub(crate) mod collector;
 mod de;
 pub mod error;
 pub mod expand;
-pub mod flow;
 pub mod headers;
 mod keys;
 pub mod load;
@@ -34,7 +31,7 @@ pub(crate) use keys::keys_of;
 pub use location::{KeyPath, Location};
 pub use node::Node;
 
-pub use root::{Config, MemoryLimitMib, Opened, PipelineConfig, PipelineId, ServiceConfig};
+pub use root::{Config, MemoryLimitMib, PipelineConfig, PipelineId, ServiceConfig};
 pub use types::{Duration, Secret, Unused, present};
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! A running service: what a config describes, started in order and stopped in order.
 
 mod changes;
+pub mod check;
+pub mod flow;
 mod graph;
+mod open;
 mod reload;
 mod retire;
 
@@ -13,17 +16,18 @@ use tokio::time::{Instant, timeout_at};
 
 pub use changes::Changes;
 use graph::{Graph, Intake, Plan, Wave, plan};
+pub use open::{Opened, open, open_loaded};
 use reload::Fixed;
 use retire::Draining;
 
 use crate::{
     component::{Extensions, Registry},
-    config::{Config, MemoryLimitMib, Opened},
+    config::{Config, MemoryLimitMib},
     memory::Limit,
     plugin::{self, Live},
     running::Running,
     server,
-    telemetry::{self, Health, Telemetry},
+    telemetry::{Health, Telemetry},
 };
 
 /// Started by [`Service::start`], ended by [`Service::shutdown`].

@@ -4,12 +4,12 @@
 
 use std::{fs, path::Path};
 
-use spanloom::{builtin, config::Config};
+use spanloom::{builtin, service::open};
 
 #[tokio::main(flavor = "current_thread")]
 async fn check(name: &str, config: &str) {
     let env = |name: &str| (name == "TEAM_TOKEN").then(|| "sesame".to_owned());
-    match Config::open(&[config.to_owned()], &[], &env, &builtin::registry()).await {
+    match open(&[config.to_owned()], &[], &env, &builtin::registry()).await {
         Ok(opened) => assert_eq!(opened.warnings.len(), 0, "{name}: {:?}", opened.warnings),
         Err(error) => panic!("{name}:\n{error}"),
     }

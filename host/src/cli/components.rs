@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::{ConfigArgs, Exit, Terminal, aligned};
 use crate::{
     component::{Factory, Registry, Stability},
-    config::{Config, expand::process_env},
+    config::expand::process_env,
     id::Kind,
+    service,
 };
 
 /// List the types of components that a config may name.
@@ -50,7 +51,7 @@ pub async fn run(
     let with_plugins;
     let mut registry = registry;
     if !args.config.config.is_empty() {
-        let opened = Config::open(&args.config.config, &args.config.set, &process_env, registry).await;
+        let opened = service::open(&args.config.config, &args.config.set, &process_env, registry).await;
         match opened {
             Ok(opened) => with_plugins = opened.registry,
             Err(error) => return terminal.wrong(&error),

@@ -11,10 +11,10 @@ use super::{ConfigArgs, Exit, Terminal};
 use crate::{
     admin::{self, Operator as _},
     component::Registry,
-    config::{Config, ConfigError, Opened, expand::process_env, load::load},
+    config::{ConfigError, expand::process_env, load::load},
     plugin::{self, factory::Plugins},
     running::Running,
-    service::{Drained, Service},
+    service::{Drained, Opened, Service, open_loaded},
     swap::control::{Control, Controller, Sources},
     telemetry::{logs, summary},
 };
@@ -100,7 +100,7 @@ async fn open(sources: &Sources) -> anyhow::Result<Result<Opened, ConfigError>> 
     let Sources { configs, sets, registry } = sources.clone();
     let loaded = tokio::task::spawn_blocking(move || load(&configs, &sets, &process_env)).await?;
     Ok(match loaded {
-        Ok(loaded) => Config::of(loaded, &registry, &Plugins::default()).await,
+        Ok(loaded) => open_loaded(loaded, &registry, &Plugins::default()).await,
         Err(error) => Err(error),
     })
 }

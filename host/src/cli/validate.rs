@@ -7,6 +7,7 @@ use crate::{
     component::Registry,
     config::{Config, expand::process_env},
     id::Kind,
+    service,
 };
 
 /// Check a config without running it: every error at once, each with its place.
@@ -31,7 +32,7 @@ pub async fn run(
         writeln!(terminal.err, "error: no config is given; name one with `--config`")?;
         return Ok(Exit::Wrong);
     }
-    let opened = match Config::open(&args.config.config, &args.config.set, &process_env, registry).await {
+    let opened = match service::open(&args.config.config, &args.config.set, &process_env, registry).await {
         Ok(opened) => opened,
         Err(error) => return terminal.wrong(&error),
     };

@@ -4,14 +4,14 @@ use crate::id::Kind;
 
 /// A component type of the Collector's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Component {
+pub(crate) struct Component {
     pub state: State,
     /// What to do instead; `None` if nothing here does its job.
     pub advice: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     /// Of today's Collector.
     Lacking,
     /// The Collector itself has it no more.
@@ -24,7 +24,7 @@ const COMPONENTS: &str = include_str!("collector/components.txt");
 const KEYS: &str = include_str!("collector/keys.txt");
 
 /// The type by any of its spellings: `file_log`, `filelog`, `file-log`.
-pub(super) fn component(kind: Kind, name: &str) -> Option<Component> {
+pub(crate) fn component(kind: Kind, name: &str) -> Option<Component> {
     let kind = kind.to_string();
     lines(COMPONENTS).find_map(|line| {
         let (of, rest) = word(line)?;
@@ -41,7 +41,7 @@ pub(super) fn component(kind: Kind, name: &str) -> Option<Component> {
 }
 
 /// The kind of the Collector's component type that stands in another section than it is of.
-pub(super) fn kind_of(name: &str) -> Option<Kind> {
+pub(crate) fn kind_of(name: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| component(*kind, name).is_some())
 }
 

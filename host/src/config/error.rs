@@ -19,7 +19,7 @@ pub struct Finding {
     pub help: Option<String>,
     severity: Severity,
     /// It is about what a value says, not about what may stand there.
-    pub(super) is_of_value: bool,
+    pub(crate) is_of_value: bool,
     /// Keys below the node that [`ConfigError::within`] will be given, joined by `::`.
     key: Option<String>,
 }
@@ -116,7 +116,7 @@ impl ConfigError {
 
     /// In the order of the lines, so that the user reads the file downward; before them the warnings, which may name
     /// the cause.
-    pub(super) fn after(mut self, warnings: Vec<Finding>) -> ConfigError {
+    pub(crate) fn after(mut self, warnings: Vec<Finding>) -> ConfigError {
         self.0.extend(warnings.into_iter().map(Finding::into_warning));
         self.0.sort_by_cached_key(|finding| {
             let place = finding.at.as_ref().map(|at| (at.source.name.clone(), at.line, at.column));

@@ -52,7 +52,7 @@ pub(super) enum Value {
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub key: String,
-    pub(super) key_at: Option<Location>,
+    pub(crate) key_at: Option<Location>,
     pub node: Node,
 }
 
@@ -123,7 +123,7 @@ impl Node {
         matches!(self.value, Value::Map(_))
     }
 
-    pub(super) fn is_empty_map(&self) -> bool {
+    pub(crate) fn is_empty_map(&self) -> bool {
         matches!(&self.value, Value::Map(entries) if entries.is_empty())
     }
 
@@ -185,7 +185,7 @@ impl Node {
     }
 
     /// Follows the keys as far as they lead. List items are `[0]`.
-    pub(super) fn nearest<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> &Node {
+    pub(crate) fn nearest<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> &Node {
         let mut node = self;
         for key in keys {
             let item = key.strip_prefix('[').and_then(|key| key.strip_suffix(']')?.parse::<usize>().ok());

@@ -6,19 +6,10 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use wire::Signal;
 
 use super::{
-    ConfigError, Duration, Finding, Node,
-    admin::AdminConfig,
-    check::check,
-    expand::Env,
-    load::{Loaded, LoadedFile, load},
-    nearest::did_you_mean,
+    ConfigError, Duration, Finding, Node, admin::AdminConfig, nearest::did_you_mean,
     telemetry::TelemetryConfig,
 };
-use crate::{
-    component::Registry,
-    id::{ComponentId, Kind},
-    plugin::{config::PluginConfig, factory::Plugins},
-};
+use crate::id::{ComponentId, Kind};
 
 /// A whole config. Every component's own part is still a node: its factory reads it.
 #[derive(Clone, Debug, Default)]
@@ -28,23 +19,11 @@ pub struct Config {
     pub exporters: BTreeMap<ComponentId, Node>,
     pub connectors: BTreeMap<ComponentId, Node>,
     pub extensions: BTreeMap<ComponentId, Node>,
-    /// By the name that becomes a component type. What stands here is right; whether the file is, loading it shows.
-    pub plugins: BTreeMap<String, PluginConfig>,
+    /// By the name that becomes a component type. Whether an entry is right, reading it shows.
+    pub plugins: BTreeMap<String, Node>,
     pub service: ServiceConfig,
     /// The tree it was read from, for the places of what is found later.
-    pub(super) root: Node,
-}
-
-/// A config that is right, and what is doubtful about it.
-pub struct Opened {
-    pub config: Config,
-    /// What it may name: the registry that it was opened with, and its plugins.
-    pub registry: Registry,
-    /// Those that its components use.
-    pub plugins: Plugins,
-    pub warnings: Vec<Finding>,
-    /// What it was read from.
-    pub files: Vec<LoadedFile>,
+    pub(crate) root: Node,
 }
 
 /// What runs, of all that is defined.
@@ -90,52 +69,8 @@ const SERVICE_KEYS: [&str; 6] =
     ["extensions", "pipelines", "telemetry", "admin", "shutdown_timeout", "memory_limit_mib"];
 
 impl Config {
-    /// Loads ([`load`]) and reads a config, loads its plugins, and checks ([`check`]) all else against them and what
-    /// the registry has. The error holds everything that is wrong with it.
-    pub async fn open(
-        configs: &[String],
-        sets: &[String],
-        env: Env<'_>,
-        registry: &Registry,
-    ) -> Result<Opened, ConfigError> {
-        Config::of(load(configs, sets, env)?, registry, &Plugins::default()).await
-    }
-
-    /// As [`Config::open`], of a config that has been loaded, for a process in which these versions of plugins run: their
-    /// files are not read.
-    ///
-    /// # Errors
-    /// Also where the config is not one that these versions take.
-    pub async fn of(loaded: Loaded, registry: &Registry, running: &Plugins) -> Result<Opened, ConfigError> {
-        let Loaded { root, mut warnings, files } = loaded;
-        let (config, mut findings) = Config::read(&root);
-        let mut registry = registry.clone();
-        let (plugins, wrong) = Plugins::load(&config, running).await;
-        findings.extend(wrong);
-        plugins.register(&mut registry);
-        let doubts = match check(&config, &registry) {
-            Ok(doubts) => doubts,
-            Err(error) => {
-                findings.extend(error.into_findings());
-                Vec::new()
-            }
-        };
-        // What a plugin says of a config that is wrong anyway would be said twice.
-        if findings.is_empty() {
-            findings = plugins.try_configure(&config).await;
-        }
-        match ConfigError::from_findings(findings) {
-            Ok(()) => {
-                warnings.extend(doubts);
-                warnings.extend(plugins.doubts(&config));
-                Ok(Opened { config, registry, plugins, warnings, files })
-            }
-            Err(error) => Err(error.after(warnings)),
-        }
-    }
-
-    /// Reads every section, and says what is wrong with them. Whether the components exist and their own configs are
-    /// right is for [`check`] to say.
+    /// Reads every section, and says what is wrong with them. Whether the components and plugins exist and their
+    /// own configs are right is not looked at.
     pub fn read(root: &Node) -> (Config, Vec<Finding>) {
         let mut findings = Vec::new();
         let mut section = |kind: Kind| section(root, kind, &mut findings);
@@ -153,12 +88,8 @@ impl Config {
             config.service = read_service(service, &mut findings);
         }
         if let Some(plugins) = root.get("plugins") {
-            config.plugins = entries(plugins, "names", &mut findings)
-                .into_iter()
-                .filter_map(|(PluginName(name), node)| {
-                    Some((name, keep(PluginConfig::read(&node), &mut findings)?))
-                })
-                .collect();
+            let entries = entries(plugins, "names", &mut findings);
+            config.plugins = entries.into_iter().map(|(PluginName(name), node)| (name, node)).collect();
         }
         findings.extend(unknown_keys(root, &SECTIONS));
         (config, findings)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use wire::Signal;
 
-use super::{Config, ConfigError, Node, root::Opened};
+use super::{ConfigError, Node};
 use crate::{
     component::{
         BuildContext, BuiltExporter, BuiltExtension, Connector, ConnectorFactory, ExporterFactory,
@@ -22,6 +22,7 @@ use crate::{
     },
     connector::forward::ForwardFactory,
     pipeline::Ingest,
+    service::{self, Opened},
 };
 
 const ALL: &[Signal] = &[Signal::Traces, Signal::Metrics, Signal::Logs];
@@ -171,7 +172,7 @@ fn env(name: &str) -> Option<String> {
 #[tokio::main(flavor = "current_thread")]
 async fn open(text: &str) -> (Files, Result<Opened, ConfigError>) {
     let files = Files::new(&[("otel.yaml", text)]);
-    let opened = Config::open(&[files.path("otel.yaml")], &[], &env, &registry()).await;
+    let opened = service::open(&[files.path("otel.yaml")], &[], &env, &registry()).await;
     (files, opened)
 }
 

@@ -3,7 +3,10 @@
 mod limits;
 mod swap;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -15,7 +18,7 @@ use super::{
     store::{self, StoreGrantConfig},
 };
 use crate::{
-    config::{ConfigError, Node},
+    config::{Config, ConfigError, Finding, Node},
     hash::Sha256,
 };
 
@@ -71,6 +74,25 @@ pub enum OnFailure {
 }
 
 impl PluginConfig {
+    /// Reads every entry of the section, and says what is wrong with those that are left out.
+    pub fn read_all(config: &Config) -> (BTreeMap<String, PluginConfig>, Vec<Finding>) {
+        let (mut entries, mut findings) = (BTreeMap::new(), Vec::new());
+        for (name, node) in &config.plugins {
+            match PluginConfig::read(node) {
+                Ok(entry) => {
+                    entries.insert(name.clone(), entry);
+                }
+                Err(error) => findings.extend(error.into_findings()),
+            }
+        }
+        (entries, findings)
+    }
+
+    /// The entry of a plugin in a config that has been checked; `None` if it has none.
+    pub fn of(config: &Config, name: &str) -> Option<PluginConfig> {
+        PluginConfig::read(config.plugins.get(name)?).ok()
+    }
+
     /// Reads one entry of the section.
     pub fn read(node: &Node) -> Result<PluginConfig, ConfigError> {
         let mut config: PluginConfig = node.read()?;

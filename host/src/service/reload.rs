@@ -13,10 +13,11 @@ use super::{
     hold_to_memory_limit,
 };
 use crate::{
-    config::{Config, Node, Opened, ServiceConfig},
+    config::{Config, Node, ServiceConfig},
     id::ComponentId,
     plugin::Live,
     running::Running,
+    service::Opened,
 };
 
 /// For so long a receiver that is told to stop may go on listening.

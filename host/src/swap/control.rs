@@ -22,16 +22,16 @@ use super::{
 use crate::{
     admin::{Allowance, SwapRequest},
     component::{Factory as _, Registry},
-    config::{Config, Opened, load::LoadedFile},
-    plugin::{Live, Probation, Verdict, factory::Plugins},
-    service::Service,
+    config::{Config, load::LoadedFile},
+    plugin::{Live, Probation, Verdict, config::PluginConfig, factory::Plugins},
+    service::{Opened, Service},
 };
 use wishes::{PluginWish, Wish};
 
 /// What a config is read from.
 #[derive(Clone, Default)]
 pub struct Sources {
-    /// As [`Config::open`] takes them.
+    /// As [`open`](crate::service::open) takes them.
     pub configs: Vec<String>,
     pub sets: Vec<String>,
     /// What the binary has.
@@ -338,7 +338,7 @@ impl Controller {
         let lives = self.service.lives();
         let entries = self.plugins.iter().map(|plugin| {
             let name = plugin.name().to_owned();
-            let path = self.config.plugins.get(&name).map(|config| config.path.clone());
+            let path = PluginConfig::of(&self.config, &name).map(|config| config.path);
             let lives = lives.iter().filter(|live| live.plugin_name() == name).cloned().collect();
             (name, Entry::new(plugin, path, lives))
         });
@@ -348,7 +348,7 @@ impl Controller {
     fn watch(&self) {
         let plugins = self.plugins.iter().filter(|plugin| plugin.swap().is_some_and(|swap| swap.watch));
         let plugins = plugins.filter_map(|plugin| {
-            let path = self.config.plugins.get(plugin.name())?.path.clone();
+            let path = PluginConfig::of(&self.config, plugin.name())?.path;
             Some(WatchedFile { path, known: Some(plugin.plugin().sha256) })
         });
         let configs = self.files.iter();

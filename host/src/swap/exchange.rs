@@ -14,6 +14,7 @@ use crate::{
     hash::Sha256,
     plugin::{
         Live, PrepareError, Prepared, Probation, Verdict,
+        config::PluginConfig,
         factory::{PluginType, read_file},
         file::PluginFile,
     },
@@ -77,12 +78,11 @@ pub(super) async fn make_ready(
 ) -> Result<Ready, NotReady> {
     let Request { file: other, is_wish, may_change_role } = request;
     let rejected = |why: String| NotReady::Rejected { sha256: None, version: None, why };
-    let Some(plugin) = config.plugins.get(name) else {
+    let Some(mut plugin) = PluginConfig::of(config, name) else {
         return Err(rejected(format!(
             "it is built in: to run a file in its place write `plugins: {{ {name}: {{ path: … }} }}`"
         )));
     };
-    let mut plugin = plugin.clone();
     if let Some(other) = other {
         other.clone_into(&mut plugin.path);
     }
@@ -123,18 +123,14 @@ pub(super) async fn make_former_ready(config: &Config, entry: &Entry) -> Result<
         let version = &current.description.version;
         return Err(rejected(&format!("there is no version before {version} to go back to")));
     };
-    let former = match config.plugins.get(&former.plugin().name) {
-        Some(plugin) => Arc::new(former.with(plugin).map_err(|error| rejected(&error.in_a_line()))?),
+    let former = match PluginConfig::of(config, &former.plugin().name) {
+        Some(plugin) => Arc::new(former.with(&plugin).map_err(|error| rejected(&error.in_a_line()))?),
         None => former.clone(),
     };
     prepare(config, former, entry).await
 }
 
-async fn load(
-    name: &str,
-    plugin: &crate::plugin::config::PluginConfig,
-    file: PluginFile,
-) -> Result<Arc<PluginType>, String> {
+async fn load(name: &str, plugin: &PluginConfig, file: PluginFile) -> Result<Arc<PluginType>, String> {
     PluginType::of(name, plugin, file).await.map(Arc::new).map_err(|error| error.in_a_line())
 }
 

@@ -47,10 +47,6 @@ pub(super) struct Order {
 
 /// Imports that go upward still: file, below `host/src`, and module.
 const STILL_UPWARD: &[(&str, &str)] = &[
-    ("config/check.rs", "component"),
-    ("config/check/connectors.rs", "component"),
-    ("config/root.rs", "component"),
-    ("config/root.rs", "plugin"),
     ("receiver/otlp/gate.rs", "extension"),
     ("swap/control.rs", "admin"),
     ("swap/control/wishes.rs", "admin"),

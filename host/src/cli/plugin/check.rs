@@ -43,8 +43,8 @@ pub async fn run(args: &CheckArgs, terminal: &mut Terminal<'_>) -> anyhow::Resul
         Ok(entries) => entries,
         Err(error) => return terminal.wrong(&error),
     };
-    let limits = entries.as_ref().and_then(|config| config.plugins.values().next());
-    let limits = limits.map_or_else(LimitsConfig::default, |plugin: &PluginConfig| plugin.limits.clone());
+    let limits = entries.as_ref().and_then(|config| PluginConfig::read_all(config).0.into_values().next());
+    let limits = limits.map_or_else(LimitsConfig::default, |plugin| plugin.limits);
     let plugin = match load(&args.file, &file, &limits).await? {
         Ok(plugin) => plugin,
         Err(why) => return refuse(terminal, &why),
@@ -58,8 +58,8 @@ pub async fn run(args: &CheckArgs, terminal: &mut Terminal<'_>) -> anyhow::Resul
         if let Err(error) = in_config(config).await {
             return terminal.wrong(&error);
         }
-        for (name, entry) in &config.plugins {
-            notes.extend(denied(name, &plugin, entry));
+        for (name, entry) in PluginConfig::read_all(config).0 {
+            notes.extend(denied(&name, &plugin, &entry));
         }
     }
     writeln!(terminal.out, "ok: {}", summary(&plugin, entries.as_ref()))?;
@@ -75,9 +75,11 @@ fn entries(args: &CheckArgs) -> Result<Option<Config>, ConfigError> {
         return Ok(None);
     }
     let root = loading::load(&args.config.config, &args.config.set, &process_env)?.root;
-    let (mut config, findings) = Config::read(&root);
+    let (mut config, mut findings) = Config::read(&root);
+    let (entries, wrong) = PluginConfig::read_all(&config);
+    findings.extend(wrong);
     ConfigError::from_findings(findings)?;
-    config.plugins.retain(|_, plugin| is_same(&plugin.path, &args.file));
+    config.plugins.retain(|name, _| entries.get(name).is_some_and(|entry| is_same(&entry.path, &args.file)));
     if config.plugins.is_empty() {
         let message = format!("no plugin of the config is {}", args.file.display());
         return Err(Finding::new(message).help("name it: `plugins: { NAME: { path: … } }`").into());

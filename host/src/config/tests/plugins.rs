@@ -3,10 +3,11 @@
 use super::{Files, env, registry};
 use crate::{
     component::Factory,
-    config::{Config, ConfigError, Finding, root::Opened},
+    config::{ConfigError, Finding},
     hash::Sha256,
     id::Kind,
     plugin::testing::Guest,
+    service::{self, Opened},
 };
 
 const SCHEMA: &str = r#"{"type": "object", "additionalProperties": false, "properties": {
@@ -22,7 +23,7 @@ async fn open(config: &str) -> (Files, Result<Opened, ConfigError>) {
     write("send.wasm", Guest { role: "exporting", schema: SCHEMA, needs_http: true, ..Guest::default() });
     write("count.wasm", Guest { role: "connecting", ..Guest::default() });
     write("badschema.wasm", Guest { schema: r#"{"type": 5}"#, ..Guest::default() });
-    let opened = Config::open(&[files.path("otel.yaml")], &[], &env, &registry()).await;
+    let opened = service::open(&[files.path("otel.yaml")], &[], &env, &registry()).await;
     (files, opened)
 }
 

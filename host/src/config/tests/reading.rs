@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::config::{Config, Duration, Node, Secret, check::check, load::load, present};
+use crate::{
+    config::{Config, Duration, Node, Secret, load::load, present},
+    service::check::check,
+};
 
 fn json(yaml: &str) -> Value {
     Node::parse("test.yaml", yaml).unwrap().read().unwrap()

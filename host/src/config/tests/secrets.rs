@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::Files;
 use crate::{
     builtin,
-    config::{Config, load::load, print::print},
+    config::{load::load, print::print},
+    service,
 };
 
 /// Everything that is said about a config: its errors or warnings, and the config printed.
@@ -13,7 +14,7 @@ use crate::{
 async fn said_of(configs: &[String], sets: &[String], variable: &str) -> String {
     let env = |name: &str| (name == "SECRET").then(|| variable.to_owned());
     let mut said = String::new();
-    match Config::open(configs, sets, &env, &builtin::registry()).await {
+    match service::open(configs, sets, &env, &builtin::registry()).await {
         Ok(opened) => opened.warnings.iter().for_each(|warning| said.push_str(&warning.warning(false))),
         Err(error) => {
             said.push_str(&error.render(false));

@@ -29,8 +29,9 @@ impl Plugins {
     /// Reads, compiles and asks each plugin who it is; takes up to seconds for one that was never seen before. Of one that runs
     /// the version that does is taken, and its file not read. The findings say what is wrong with the others.
     pub async fn load(config: &Config, running: &Plugins) -> (Plugins, Vec<Finding>) {
-        let (mut plugins, mut findings) = (Plugins::default(), Vec::new());
-        for (name, plugin) in &config.plugins {
+        let (entries, mut findings) = PluginConfig::read_all(config);
+        let mut plugins = Plugins::default();
+        for (name, plugin) in &entries {
             let Some(node) = config.plugin_node(name) else { continue };
             let loaded = match running.of_file(name) {
                 Some(running) => running.with(plugin),
@@ -47,7 +48,7 @@ impl Plugins {
         for builtin in &BUILTINS {
             let mut names = config.components(builtin.kind).keys().map(|id| &id.kind);
             let is_used = names.any(|name| builtin.is_called(name));
-            if !is_used || config.plugins.keys().any(|name| builtin.is_called(name)) {
+            if !is_used || entries.keys().any(|name| builtin.is_called(name)) {
                 continue;
             }
             let loaded = match running.of_builtin(builtin) {
@@ -176,8 +177,8 @@ impl PluginType {
     /// takes.
     pub fn check_use(&self, config: &Config) -> Result<(), ConfigError> {
         let name = &self.plugin.name;
-        let mut findings = match (config.plugins.get(name), config.plugin_node(name)) {
-            (Some(plugin), Some(node)) => self.lacks(plugin, node),
+        let mut findings = match (PluginConfig::of(config, name), config.plugin_node(name)) {
+            (Some(plugin), Some(node)) => self.lacks(&plugin, node),
             _ => Vec::new(),
         };
         for (id, node) in config.components(self.kind()) {

@@ -9,16 +9,17 @@ use wire::Signal;
 use super::{Chain, Graph, Intake, Junction, MadeOf, Outlet, Stage, Wave};
 use crate::{
     component::{BuildContext, BuiltExporter, Extensions},
-    config::{
-        ConfigError, Node, Opened, PipelineConfig, PipelineId,
-        flow::{self, Wave as WaveConfig},
-    },
+    config::{ConfigError, Node, PipelineConfig, PipelineId},
     id::{ComponentId, Kind},
     pipeline::{Consumer, Ingest, fan_out::FanOut, lead::Leads},
     plugin::{Live, Prepared},
     running::Running,
     sending::Sending,
-    service::changes::{Changes, What},
+    service::{
+        Opened,
+        changes::{Changes, What},
+        flow::{self, Wave as WaveConfig},
+    },
     telemetry::Telemetry,
 };
 

@@ -11,13 +11,14 @@ use crate::{
         ExporterFactory, Extensions, Factory, Processor, ProcessorFactory, Receiver, ReceiverFactory,
         Registry, SendingSettings,
     },
-    config::{Config, ConfigError, Node, Opened, load::load},
+    config::{Config, ConfigError, Node, load::load},
     pipeline::{
         Batch, Consumer, Ingest, Refused,
         ingest::{Acknowledge, Door},
     },
     plugin::factory::Plugins,
     running::Running,
+    service::Opened,
     telemetry::Telemetry,
 };
 

@@ -12,14 +12,13 @@ use super::{By, Controller, Entry, NotReady, Sources};
 use crate::{
     component::Registry,
     config::{
-        Config, ConfigError, Opened,
-        check::check,
+        ConfigError,
         expand::process_env,
         load::{Loaded, load},
     },
     files,
     plugin::{Live, factory::PluginType},
-    service::Changes,
+    service::{Changes, Opened, check::check, open_loaded},
     swap::status::{Attempt, Outcome, Reload, ReloadOutcome},
     telemetry::Telemetry,
 };
@@ -78,10 +77,10 @@ impl Controller {
     /// Of the versions that run; or, if the config does not suit these, of the files.
     async fn open_loaded(&self, loaded: Loaded, registry: &Registry) -> Result<Opened, ConfigError> {
         let running = self.board.running(|_| true);
-        match Config::of(loaded.clone(), registry, &running).await {
+        match open_loaded(loaded.clone(), registry, &running).await {
             Err(_) => {
                 let held = self.board.running(|entry| entry.paused || entry.refused.is_some());
-                Config::of(loaded, registry, &held).await
+                open_loaded(loaded, registry, &held).await
             }
             opened => opened,
         }

@@ -1,7 +1,10 @@
 use std::{fs, path::Path};
 
 use super::*;
-use crate::config::{Config, load};
+use crate::{
+    config::{Config, load},
+    plugin::config::PluginConfig,
+};
 
 /// A folder with an SDK beside it.
 fn make_in(folder: &Path, name: &str, role: NewRole) -> (Exit, String, String) {
@@ -34,7 +37,7 @@ fn every_role_gets_a_folder_whose_config_names_its_plugin() {
         let root = load::load(&[file], &[], &|_| None).unwrap().root;
         let (config, findings) = Config::read(&root);
         assert!(findings.is_empty(), "{findings:?}");
-        let plugin = &config.plugins[&name.replace('-', "_")];
+        let plugin = PluginConfig::of(&config, &name.replace('-', "_")).unwrap();
         assert_eq!(plugin.path, made.join(format!("{name}.wasm")));
     }
 }

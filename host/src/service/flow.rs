@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{Config, PipelineConfig, PipelineId};
-use crate::id::ComponentId;
+use crate::{
+    config::{Config, PipelineConfig, PipelineId},
+    id::ComponentId,
+};
 
 /// What may drain at one time. All that comes into these pipelines has come once the waves before have drained.
 #[derive(Debug, PartialEq, Eq)]

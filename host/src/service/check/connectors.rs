@@ -5,8 +5,9 @@ use wire::Signal;
 use super::{Check, at_key};
 use crate::{
     component::ConnectorFactory,
-    config::{Node, PipelineId, flow},
+    config::{Node, PipelineId},
     id::{ComponentId, Kind},
+    service::flow,
 };
 
 /// Where a pipeline names a connector.

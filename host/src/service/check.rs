@@ -2,15 +2,15 @@
 
 mod connectors;
 
-use super::{
-    Config, ConfigError, Finding, Node, PipelineConfig, PipelineId,
-    collector::{self, Component, State},
-    nearest::did_you_mean,
-    node::Entry,
-    telemetry::TelemetryConfig,
-};
 use crate::{
     component::Registry,
+    config::{
+        Config, ConfigError, Finding, Node, PipelineConfig, PipelineId,
+        collector::{self, Component, State},
+        nearest::did_you_mean,
+        node::Entry,
+        telemetry::TelemetryConfig,
+    },
     id::{ComponentId, Kind},
 };
 
@@ -134,7 +134,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn section_path(&self, kind: Kind) -> super::KeyPath {
+    fn section_path(&self, kind: Kind) -> crate::config::KeyPath {
         self.config.root.get(kind.section()).map(|node| node.path().clone()).unwrap_or_default()
     }
 
