@@ -6,6 +6,7 @@ pub mod cli;
 pub mod component;
 pub mod config;
 pub mod connector;
+pub mod control;
 mod cpu;
 pub mod exporter;
 pub mod extension;

@@ -1,14 +1,11 @@
-//! Replacing what runs while batches pass: a plugin's version, and the config.
-//!
-//! [`control`] is one task that owns the service and does one thing at a time. What came of it stands on the `board`, which
-//! operators read as a [`status::Status`]. [`watch`] says when a file is another.
+//! Replacing a plugin's version while batches pass: its file is watched, a new version is made ready beside the one that
+//! runs, takes over, and is held against it.
 
-mod board;
-pub mod control;
-mod exchange;
-mod flow;
+pub mod attempt;
+pub(crate) mod entry;
+pub(crate) mod exchange;
+pub(crate) mod rfc3339;
 mod role;
-mod staged;
-pub mod status;
-mod trial;
+pub(crate) mod staged;
+pub(crate) mod trial;
 pub mod watch;

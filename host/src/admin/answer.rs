@@ -7,7 +7,8 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{ErrorAnswer, OperatorError};
+use super::ErrorAnswer;
+use crate::control::operator::OperatorError;
 
 /// The value as JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {

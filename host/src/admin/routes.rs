@@ -13,12 +13,18 @@ use axum::{
 };
 
 use super::{
-    AdminWays, Operator, OperatorError, SwapRequest,
+    AdminWays,
     access::Access,
     answer,
     guard::{Door, guard},
 };
-use crate::swap::status::{Attempt, Outcome, ReloadOutcome};
+use crate::{
+    control::{
+        operator::{Operator, OperatorError, SwapRequest},
+        status::ReloadOutcome,
+    },
+    swap::attempt::{Attempt, Outcome},
+};
 
 const BODY_LIMIT_BYTES: usize = 64 << 10;
 

@@ -1,10 +1,12 @@
 //! A server that listens, and an operator that writes down what it was asked for.
 
 use std::{
+    path::PathBuf,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -12,9 +14,15 @@ use tokio::{
 };
 
 use super::*;
-use crate::swap::status::{
-    ConfigStatus, DestinationStatus, ErrorStatus, Errors, Outcome, PluginState, PluginStatus, QueueStatus,
-    ReceiverStatus, ReloadOutcome, ShadowStatus,
+use crate::{
+    control::{
+        operator::{OperatorError, SwapRequest},
+        status::{
+            ConfigStatus, DestinationStatus, ErrorStatus, Errors, PluginState, PluginStatus, QueueStatus,
+            ReceiverStatus, Reload, ReloadOutcome, ShadowStatus, Status,
+        },
+    },
+    swap::attempt::{Attempt, Outcome},
 };
 
 /// Answers with what it was given, and keeps what it was asked for.

@@ -13,10 +13,14 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Exit, Terminal};
 use crate::{
-    admin::{AdminWays, ErrorAnswer, SwapRequest},
+    admin::{AdminWays, ErrorAnswer},
     config::AdminEndpoint,
+    control::{
+        operator::SwapRequest,
+        status::{Reload, Status},
+    },
     files,
-    swap::status::{Attempt, Reload, Status},
+    swap::attempt::Attempt,
 };
 
 /// Whom a command asks.

@@ -6,7 +6,7 @@ use super::{
     Exit, Terminal,
     operator::{AdminArgs, failed},
 };
-use crate::swap::status::ReloadOutcome;
+use crate::control::status::ReloadOutcome;
 
 /// Have a running Spanloom read its config again, as SIGHUP does.
 #[derive(Debug, Args)]

@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ConfigArgs, Exit, Terminal};
 use crate::{
-    admin::{self, Operator as _},
+    admin,
     component::Registry,
     config::{ConfigError, expand::process_env, load::load},
+    control::{Control, Controller, Sources, operator::Operator as _},
     plugin::{self, factory::Plugins},
     running::Running,
     service::{Drained, Opened, Service, open_loaded},
-    swap::control::{Control, Controller, Sources},
     telemetry::{logs, summary},
 };
 

@@ -4,10 +4,10 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
-    board::Entry,
+    attempt::{Attempt, Outcome},
+    entry::Entry,
     role::Role,
     staged::Staged,
-    status::{Attempt, Outcome},
 };
 use crate::{
     config::Config,
@@ -25,15 +25,15 @@ use crate::{
 const TURNOVER: Duration = Duration::from_secs(10);
 
 /// A version that may take over.
-pub(super) struct Ready {
-    pub(super) next: Arc<PluginType>,
+pub(crate) struct Ready {
+    pub(crate) next: Arc<PluginType>,
     /// Its file, if that is to take the place of the configured one once the version has.
-    pub(super) staged: Option<Staged>,
-    pub(super) way: Way,
+    pub(crate) staged: Option<Staged>,
+    pub(crate) way: Way,
 }
 
 /// How a version takes over.
-pub(super) enum Way {
+pub(crate) enum Way {
     /// In the components that run.
     InPlace(InPlace),
     /// What runs it has to be built anew, and why.
@@ -41,21 +41,21 @@ pub(super) enum Way {
 }
 
 /// The components that a version takes over in, each with what it will run.
-pub(super) struct InPlace(Vec<(Live, Prepared)>);
+pub(crate) struct InPlace(Vec<(Live, Prepared)>);
 
 /// Which version is asked for.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// Taken instead of the configured file, and put in that one's place.
-    pub(super) file: Option<&'a Path>,
+    pub(crate) file: Option<&'a Path>,
     /// An operator asks for it: it is tried though it has failed before.
-    pub(super) is_wish: bool,
+    pub(crate) is_wish: bool,
     /// It may be of another role, and lack signals.
-    pub(super) may_change_role: bool,
+    pub(crate) may_change_role: bool,
 }
 
 /// Why what runs runs on.
-pub(super) enum NotReady {
+pub(crate) enum NotReady {
     /// The process ends before it is known.
     Ending,
     /// It is what runs, or is tried beside that.
@@ -70,7 +70,7 @@ pub(super) enum NotReady {
 }
 
 /// Reads a file and makes ready what runs with it.
-pub(super) async fn make_ready(
+pub(crate) async fn make_ready(
     config: &Config,
     name: &str,
     entry: &Entry,
@@ -116,7 +116,7 @@ pub(super) async fn make_ready(
 }
 
 /// Makes the version before ready again.
-pub(super) async fn make_former_ready(config: &Config, entry: &Entry) -> Result<Ready, NotReady> {
+pub(crate) async fn make_former_ready(config: &Config, entry: &Entry) -> Result<Ready, NotReady> {
     let rejected = |why: &str| NotReady::Rejected { sha256: None, version: None, why: why.to_owned() };
     let Some(former) = &entry.former else {
         let current = entry.current.plugin();
@@ -165,7 +165,7 @@ async fn prepare_each(config: &Config, next: &Arc<PluginType>, lives: &[Live]) -
 
 impl NotReady {
     /// What came of it, where `current` runs.
-    pub(super) fn attempt(self, current: &PluginType) -> Attempt {
+    pub(crate) fn attempt(self, current: &PluginType) -> Attempt {
         let unchanged = Attempt::of(current, Outcome::Unchanged, None);
         match self {
             NotReady::Ending | NotReady::Unchanged => unchanged,
@@ -180,7 +180,7 @@ impl NotReady {
         }
     }
 
-    pub(super) fn rejected(next: &PluginType, why: String) -> NotReady {
+    pub(crate) fn rejected(next: &PluginType, why: String) -> NotReady {
         let plugin = next.plugin();
         let version = Some(plugin.description.version.clone());
         NotReady::Rejected { sha256: Some(plugin.sha256), version, why }
@@ -189,7 +189,7 @@ impl NotReady {
 
 impl InPlace {
     /// The flip. Returns once the old instances have ended; what speaks against a version on probation by then is the error.
-    pub(super) async fn admit(self, probation: Option<&Arc<Probation>>) -> Result<(), String> {
+    pub(crate) async fn admit(self, probation: Option<&Arc<Probation>>) -> Result<(), String> {
         let lives = self.lives();
         for (live, next) in self.0 {
             live.admit(next, probation.cloned());
@@ -205,7 +205,7 @@ impl InPlace {
     }
 
     /// Gives the version a share of the calls, 0 to 1: in every component, or in none.
-    pub(super) async fn admit_canary(self, share: f64, probation: &Arc<Probation>) -> Result<(), String> {
+    pub(crate) async fn admit_canary(self, share: f64, probation: &Arc<Probation>) -> Result<(), String> {
         let lives = self.lives();
         for (live, next) in self.0 {
             if let Err(error) = live.admit_canary(next, share, probation.clone()).await {
@@ -217,7 +217,7 @@ impl InPlace {
     }
 
     /// Gives the version copies: in every component, or in none.
-    pub(super) async fn admit_shadow(self) -> Result<(), String> {
+    pub(crate) async fn admit_shadow(self) -> Result<(), String> {
         let lives = self.lives();
         for (live, next) in self.0 {
             if let Err(error) = live.admit_shadow(next).await {
@@ -229,13 +229,13 @@ impl InPlace {
     }
 
     /// The components.
-    pub(super) fn lives(&self) -> Vec<Live> {
+    pub(crate) fn lives(&self) -> Vec<Live> {
         self.0.iter().map(|(live, _)| live.clone()).collect()
     }
 }
 
 /// Has the version before run again.
-pub(super) async fn put_back(lives: &[Live]) {
+pub(crate) async fn put_back(lives: &[Live]) {
     lives.iter().for_each(Live::put_back);
     turn_over(lives).await;
 }
@@ -258,7 +258,7 @@ async fn turn_over(lives: &[Live]) {
 }
 
 /// One line in the log, and a count.
-pub(super) fn note(telemetry: &Telemetry, plugin: &str, attempt: &Attempt) {
+pub(crate) fn note(telemetry: &Telemetry, plugin: &str, attempt: &Attempt) {
     let labels = &[("plugin", plugin), ("outcome", attempt.outcome.as_str())];
     telemetry.counter("spanloom_plugin_swaps", labels).increment(1);
     let Attempt { version, sha256, why, took_ms, .. } = attempt;

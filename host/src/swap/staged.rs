@@ -12,7 +12,7 @@ use crate::files;
 
 /// Written beside the configured file, under a name of its own. Removed unless it is put in place.
 #[derive(Debug)]
-pub(super) struct Staged {
+pub(crate) struct Staged {
     file: NamedTempFile,
     to: PathBuf,
 }
@@ -22,7 +22,7 @@ impl Staged {
     ///
     /// # Errors
     /// When the folder cannot be written to.
-    pub(super) async fn write(bytes: Bytes, path: &Path) -> io::Result<Staged> {
+    pub(crate) async fn write(bytes: Bytes, path: &Path) -> io::Result<Staged> {
         let path = path.to_owned();
         let write = move || {
             // What a link leads to is what is configured.
@@ -39,7 +39,7 @@ impl Staged {
     }
 
     /// Has the file take its place.
-    pub(super) async fn put_in_place(self) -> io::Result<()> {
+    pub(crate) async fn put_in_place(self) -> io::Result<()> {
         let put = move || {
             let Staged { file, to } = self;
             file.persist(&to)?;

@@ -15,49 +15,49 @@ use crate::plugin::{Live, Probation, Verdict, factory::PluginType};
 const COMPARISON: Duration = Duration::from_secs(1);
 
 /// A version on trial.
-pub(super) struct Trial {
-    pub(super) next: Arc<PluginType>,
-    pub(super) former: Arc<PluginType>,
-    pub(super) probation: Arc<Probation>,
+pub(crate) struct Trial {
+    pub(crate) next: Arc<PluginType>,
+    pub(crate) former: Arc<PluginType>,
+    pub(crate) probation: Arc<Probation>,
     /// The components that try it.
-    pub(super) lives: Vec<Live>,
+    pub(crate) lives: Vec<Live>,
     /// It does not run everywhere yet.
-    pub(super) is_canary: bool,
+    pub(crate) is_canary: bool,
     /// The file of a canary, which takes the place of the configured one if the canary is kept.
-    pub(super) staged: Option<Staged>,
+    pub(crate) staged: Option<Staged>,
 }
 
 /// Those that nothing has come of yet, by plugin.
 #[derive(Default)]
-pub(super) struct Trials {
+pub(crate) struct Trials {
     open: BTreeMap<String, Trial>,
     watchers: JoinSet<()>,
 }
 
 impl Trials {
-    pub(super) fn begin(&mut self, name: &str, trial: Trial) {
+    pub(crate) fn begin(&mut self, name: &str, trial: Trial) {
         self.watchers.spawn(watch(trial.probation.clone(), trial.lives.clone()));
         self.open.insert(name.to_owned(), trial);
     }
 
     /// Returns when something may have been decided; never, while there is nothing on trial.
-    pub(super) async fn decided(&mut self) {
+    pub(crate) async fn decided(&mut self) {
         if self.watchers.join_next().await.is_none() {
             std::future::pending().await
         }
     }
 
-    pub(super) fn has_decided(&self) -> bool {
+    pub(crate) fn has_decided(&self) -> bool {
         self.open.values().any(|trial| trial.probation.verdict().is_some())
     }
 
     /// The trials in which something was decided.
-    pub(super) fn take_decided(&mut self) -> BTreeMap<String, Trial> {
+    pub(crate) fn take_decided(&mut self) -> BTreeMap<String, Trial> {
         self.open.extract_if(.., |_, trial| trial.probation.verdict().is_some()).collect()
     }
 
     /// Ends what is on trial for another version's sake. False if it has been decided on before.
-    pub(super) fn supersede(&mut self, name: &str) -> bool {
+    pub(crate) fn supersede(&mut self, name: &str) -> bool {
         if !self.open.get(name).is_none_or(Trial::is_superseded) {
             return false;
         }
@@ -66,7 +66,7 @@ impl Trials {
     }
 
     /// Ends every trial but those whose components go on as they are. False if one of them has been decided on before.
-    pub(super) fn supersede_but(&self, untouched: &[Live]) -> bool {
+    pub(crate) fn supersede_but(&self, untouched: &[Live]) -> bool {
         let goes_on = |live: &Live| untouched.iter().any(|one| one.is(live));
         let touched = self.open.values().filter(|trial| !trial.lives.iter().all(goes_on));
         // Every one of them ends, whatever came of another.
@@ -76,7 +76,7 @@ impl Trials {
 
 impl Trial {
     /// What was on trial stays where it runs, and is given no share any more.
-    pub(super) async fn end(&self) {
+    pub(crate) async fn end(&self) {
         for live in &self.lives {
             live.keep();
             live.dismiss().await;

@@ -46,11 +46,7 @@ pub(super) struct Order {
 }
 
 /// Imports that go upward still: file, below `host/src`, and module.
-const STILL_UPWARD: &[(&str, &str)] = &[
-    ("receiver/otlp/gate.rs", "extension"),
-    ("swap/control.rs", "admin"),
-    ("swap/control/wishes.rs", "admin"),
-];
+const STILL_UPWARD: &[(&str, &str)] = &[];
 
 /// The imports of a file of the host that go upward.
 pub(super) fn host_modules(source: &Source) -> Vec<(usize, String)> {

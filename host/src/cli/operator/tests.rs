@@ -11,7 +11,8 @@ use tokio::{
 use crate::{
     admin::tests::{Recorded, attempt, served},
     cli::{Cli, Exit, Terminal},
-    swap::status::{Outcome, ReloadOutcome, Status},
+    control::status::{ReloadOutcome, Status},
+    swap::attempt::Outcome,
 };
 
 /// The exit, what was printed, and what was complained of.

@@ -6,12 +6,12 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::{
-    admin::{Allowance, SwapRequest},
     cli::{
         Exit, Terminal,
         operator::{AdminArgs, failed},
     },
-    swap::status::{Attempt, Outcome},
+    control::operator::{Allowance, SwapRequest},
+    swap::attempt::{Attempt, Outcome},
 };
 
 /// Have a running Spanloom run another version of a plugin.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::times::{ago, since, span};
 use crate::{
     cli::aligned,
-    swap::status::{DestinationStatus, ReceiverStatus},
+    control::status::{DestinationStatus, ReceiverStatus},
 };
 
 const RECEIVER_HEADS: [&str; 5] = ["RECEIVER", "TRANSPORT", "SIGNAL", "ACCEPTED", "REFUSED"];

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     cli::aligned,
+    control::status::{PluginState, PluginStatus, ReloadOutcome, Status},
     log_line::clean::{VALUE_LIMIT_BYTES, one_line},
-    swap::status::{Attempt, Outcome, PluginState, PluginStatus, ReloadOutcome, Status},
+    swap::attempt::{Attempt, Outcome},
 };
 
 const HEADS: [&str; 10] =

@@ -7,8 +7,7 @@ use metrics::Counter;
 
 use super::rejection::Rejection;
 use crate::{
-    component::auth::{Denied, ServerAuth},
-    extension::auth,
+    component::auth::{self, Denied, ServerAuth},
     log_line::throttle::Throttle,
     server::Peer,
     telemetry::Telemetry,

@@ -4,6 +4,11 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::swap::{
+    attempt::{Attempt, shorten},
+    rfc3339,
+};
+
 /// Of the whole process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -69,9 +74,6 @@ pub struct ErrorStatus {
     pub message: String,
 }
 
-/// Of each text that a plugin, a destination or a file gives.
-const TEXT_LIMIT_BYTES: usize = 2 << 10;
-
 impl Status {
     /// With each text cut that comes from elsewhere than the config. So the size of a status is bounded by what the config
     /// names.
@@ -91,20 +93,6 @@ impl Reload {
     pub(super) fn shortened(mut self) -> Reload {
         self.why.iter_mut().for_each(shorten);
         self
-    }
-}
-
-impl Attempt {
-    pub(super) fn shortened(mut self) -> Attempt {
-        self.version.iter_mut().chain(&mut self.why).for_each(shorten);
-        self
-    }
-}
-
-fn shorten(text: &mut String) {
-    if text.len() > TEXT_LIMIT_BYTES {
-        text.truncate(text.floor_char_boundary(TEXT_LIMIT_BYTES));
-        text.push('…');
     }
 }
 
@@ -198,36 +186,6 @@ pub enum PluginState {
     Shadow,
 }
 
-/// What came of one attempt to replace a plugin.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
-    #[serde(with = "rfc3339")]
-    pub at: SystemTime,
-    pub outcome: Outcome,
-    /// Of the file that was tried; empty if it could not be read.
-    pub sha256: String,
-    /// What it calls itself, if it came so far.
-    pub version: Option<String>,
-    pub why: Option<String>,
-    /// From the moment that the file was whole to the first batch's.
-    pub took_ms: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    Swapped,
-    Unchanged,
-    /// It has a share of the batches.
-    Canary,
-    /// What ran runs on.
-    Rejected,
-    /// It ran, and the version before is back.
-    RolledBack,
-    /// It runs on copies.
-    Shadowing,
-}
-
 /// How a new version's output compares with that of the version that runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ShadowStatus {
@@ -239,57 +197,6 @@ pub struct ShadowStatus {
     /// Batches that it was not given, since it was busy.
     pub skipped: u64,
     pub first_difference: Option<String>,
-}
-
-impl Outcome {
-    /// Also the `outcome` label of `spanloom_plugin_swaps`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Swapped => "swapped",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Canary => "canary",
-            Outcome::Rejected => "rejected",
-            Outcome::RolledBack => "rolled_back",
-            Outcome::Shadowing => "shadowing",
-        }
-    }
-}
-
-/// Times as text; whole milliseconds.
-mod rfc3339 {
-    use std::time::SystemTime;
-
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&humantime::format_rfc3339_millis(*time))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
-        humantime::parse_rfc3339(&String::deserialize(from)?).map_err(D::Error::custom)
-    }
-
-    /// Of a time that may not be there.
-    pub(super) mod option {
-        use super::{Deserialize, Deserializer, Error, Serializer, SystemTime};
-
-        pub(in super::super) fn serialize<S: Serializer>(
-            time: &Option<SystemTime>,
-            to: S,
-        ) -> Result<S::Ok, S::Error> {
-            match time {
-                Some(time) => super::serialize(time, to),
-                None => to.serialize_none(),
-            }
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-            from: D,
-        ) -> Result<Option<SystemTime>, D::Error> {
-            let text = Option::<String>::deserialize(from)?;
-            text.map(|text| humantime::parse_rfc3339(&text).map_err(D::Error::custom)).transpose()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,24 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
     time::SystemTime,
 };
 
 use super::{
     flow,
-    status::{
-        Attempt, ConfigStatus, Errors, Outcome, PluginState, PluginStatus, Reload, ReloadOutcome,
-        ShadowStatus, Status,
-    },
+    status::{ConfigStatus, Errors, PluginState, PluginStatus, Reload, ReloadOutcome, ShadowStatus, Status},
 };
 use crate::{
-    hash::Sha256,
-    plugin::{
-        Comparison, Figures, Live, Probation,
-        factory::{PluginType, Plugins},
-    },
+    plugin::{Comparison, Figures, Live, factory::Plugins},
+    swap::entry::Entry,
     telemetry::Telemetry,
 };
 
@@ -34,24 +27,6 @@ struct State {
     loaded: SystemTime,
     reload: Option<Reload>,
     plugins: BTreeMap<String, Entry>,
-}
-
-/// One plugin.
-#[derive(Clone)]
-pub(super) struct Entry {
-    pub(super) current: Arc<PluginType>,
-    /// What ran before, for an operator who wants it back.
-    pub(super) former: Option<Arc<PluginType>>,
-    /// The components that run it.
-    pub(super) lives: Vec<Live>,
-    /// None if it is built in.
-    pub(super) path: Option<PathBuf>,
-    pub(super) paused: bool,
-    /// Held against the one before; what came of it may have been decided already.
-    pub(super) probation: Option<Arc<Probation>>,
-    /// What has failed, and is not tried again until the file is another.
-    pub(super) refused: Option<Sha256>,
-    pub(super) last: Option<Attempt>,
 }
 
 impl Board {
@@ -133,39 +108,6 @@ impl Board {
 }
 
 impl Entry {
-    pub(super) fn new(current: &Arc<PluginType>, path: Option<PathBuf>, lives: Vec<Live>) -> Entry {
-        Entry {
-            current: current.clone(),
-            former: None,
-            lives,
-            path,
-            paused: false,
-            probation: None,
-            refused: None,
-            last: None,
-        }
-    }
-
-    /// Whether this one runs beside the current one: it has a share of the batches, or copies.
-    pub(super) fn tries(&self, sha256: Sha256) -> bool {
-        let is_tried = matches!(self.state(), PluginState::Canary | PluginState::Shadow);
-        is_tried && self.last.as_ref().is_some_and(|last| last.sha256 == sha256.to_string())
-    }
-
-    /// This version runs now.
-    pub(super) fn swapped(&mut self, next: Arc<PluginType>, attempt: Attempt) {
-        self.former = Some(std::mem::replace(&mut self.current, next));
-        self.refused = None;
-        self.last = Some(attempt);
-    }
-
-    /// What runs now ran before what it has just taken over from: nothing leads back there, and the file, which still holds
-    /// that, is left alone.
-    pub(super) fn went_back(&mut self) {
-        self.refused = self.former.take().map(|left| left.plugin().sha256);
-        self.probation = None;
-    }
-
     fn state(&self) -> PluginState {
         let is_watched = || self.probation.as_ref().is_some_and(|probation| probation.verdict().is_none());
         if self.lives.iter().any(Live::has_canary) {
@@ -218,25 +160,5 @@ impl Entry {
             last: self.last.clone(),
             shadow: self.shadow(),
         }
-    }
-}
-
-impl Attempt {
-    pub(super) fn of(current: &PluginType, outcome: Outcome, why: Option<String>) -> Attempt {
-        let plugin = current.plugin();
-        Attempt {
-            at: SystemTime::now(),
-            outcome,
-            sha256: plugin.sha256.to_string(),
-            version: Some(plugin.description.version.clone()),
-            why,
-            took_ms: 0,
-        }
-    }
-
-    /// `plugin redactor: rejected: the file is cut short`
-    pub(super) fn in_a_line(&self, plugin: &str) -> String {
-        let why = self.why.iter().flat_map(|why| [": ", why]);
-        format!("plugin {plugin}: {}{}", self.outcome.as_str(), why.collect::<String>())
     }
 }

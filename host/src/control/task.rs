@@ -11,20 +11,21 @@ use tokio_util::sync::CancellationToken;
 
 pub use wishes::Control;
 
-use super::{
-    board::{Board, Entry},
-    exchange::{InPlace, NotReady, Ready, Request, Way, make_former_ready, make_ready, note, put_back},
-    staged::Staged,
-    status::{Attempt, Outcome},
-    trial::{Trial, Trials},
-    watch::{Settled, Watch, WatchSettings, WatchedFile},
-};
+use super::board::Board;
 use crate::{
-    admin::{Allowance, SwapRequest},
     component::{Factory as _, Registry},
     config::{Config, load::LoadedFile},
+    control::operator::{Allowance, SwapRequest},
     plugin::{Live, Probation, Verdict, config::PluginConfig, factory::Plugins},
     service::{Opened, Service},
+    swap::{
+        attempt::{Attempt, Outcome},
+        entry::Entry,
+        exchange::{InPlace, NotReady, Ready, Request, Way, make_former_ready, make_ready, note, put_back},
+        staged::Staged,
+        trial::{Trial, Trials},
+        watch::{Settled, Watch, WatchSettings, WatchedFile},
+    },
 };
 use wishes::{PluginWish, Wish};
 

@@ -16,10 +16,11 @@ use crate::{
         expand::process_env,
         load::{Loaded, load},
     },
+    control::status::{Reload, ReloadOutcome},
     files,
     plugin::{Live, factory::PluginType},
     service::{Changes, Opened, check::check, open_loaded},
-    swap::status::{Attempt, Outcome, Reload, ReloadOutcome},
+    swap::attempt::{Attempt, Outcome},
     telemetry::Telemetry,
 };
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    admin::{Operator, OperatorError, SwapRequest},
-    swap::{
+    control::{
         board::Board,
-        status::{Attempt, Outcome, Reload, Status},
+        operator::{Operator, OperatorError, SwapRequest},
+        status::{Reload, Status},
     },
+    swap::attempt::{Attempt, Outcome},
 };
 
 /// Wishes of operators that wait.
