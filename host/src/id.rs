@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 /// `type` or `type/name`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ComponentId {
-    pub kind: String,
+    pub component_type: String,
     pub name: Option<String>,
 }
 
@@ -55,15 +55,15 @@ impl FromStr for ComponentId {
 
     /// As the Collector reads it: the type is a word of up to 63 letters, digits and `_`, the name any 1,024 characters.
     fn from_str(text: &str) -> Result<ComponentId, String> {
-        let (kind, name) = match text.split_once('/') {
-            Some((kind, name)) => (kind.trim(), Some(name.trim())),
+        let (component_type, name) = match text.split_once('/') {
+            Some((component_type, name)) => (component_type.trim(), Some(name.trim())),
             None => (text.trim(), None),
         };
-        let is_word = kind.len() <= 63
-            && kind.starts_with(|c: char| c.is_ascii_alphabetic())
-            && kind.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if kind.contains('-') {
-            let right = kind.replace('-', "_");
+        let is_word = component_type.len() <= 63
+            && component_type.starts_with(|c: char| c.is_ascii_alphabetic())
+            && component_type.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if component_type.contains('-') {
+            let right = component_type.replace('-', "_");
             return Err(format!("`{text}` is not an id: a type has no `-`; is it `{right}`?"));
         }
         if !is_word {
@@ -72,15 +72,15 @@ impl FromStr for ComponentId {
         if name.is_some_and(|name| name.is_empty() || name.len() > 1024 || name.contains(char::is_control)) {
             return Err(format!("`{text}` is not an id: after the `/` a name of up to 1024 bytes is due"));
         }
-        Ok(ComponentId { kind: kind.to_owned(), name: name.map(str::to_owned) })
+        Ok(ComponentId { component_type: component_type.to_owned(), name: name.map(str::to_owned) })
     }
 }
 
 impl fmt::Display for ComponentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "{}/{name}", self.kind),
-            None => f.write_str(&self.kind),
+            Some(name) => write!(f, "{}/{name}", self.component_type),
+            None => f.write_str(&self.component_type),
         }
     }
 }

@@ -187,7 +187,8 @@ async fn start_extensions(
 ) -> anyhow::Result<Extensions> {
     let mut extensions = Extensions::default();
     for id in &config.service.extensions {
-        let (Some(node), Some(factory)) = (config.extensions.get(id), registry.extension(&id.kind)) else {
+        let (Some(node), Some(factory)) = (config.extensions.get(id), registry.extension(&id.component_type))
+        else {
             continue;
         };
         let built = factory.build(node).map_err(|error| error.within(node))?;

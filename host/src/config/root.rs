@@ -218,7 +218,7 @@ impl FromStr for PluginName {
 
     fn from_str(text: &str) -> Result<PluginName, String> {
         match text.parse() {
-            Ok(ComponentId { kind, name: None }) => Ok(PluginName(kind)),
+            Ok(ComponentId { component_type, name: None }) => Ok(PluginName(component_type)),
             _ => Err(format!(
                 "`{text}` is no name for a plugin: it becomes a component type, a word of letters, digits and `_`"
             )),
@@ -231,7 +231,7 @@ impl FromStr for PipelineId {
 
     fn from_str(text: &str) -> Result<PipelineId, String> {
         let id: ComponentId = text.parse()?;
-        let signal = match id.kind.as_str() {
+        let signal = match id.component_type.as_str() {
             "traces" => Signal::Traces,
             "metrics" => Signal::Metrics,
             "logs" => Signal::Logs,

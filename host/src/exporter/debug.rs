@@ -77,7 +77,7 @@ impl ExporterFactory for DebugFactory {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config = read(config)?;
         if config.loglevel.is_some() {
-            let id = &context.id.kind;
+            let id = &context.id.component_type;
             tracing::warn!("exporters::{id}: `loglevel` is the old name of `verbosity`");
         }
         let stdout = io::stdout();

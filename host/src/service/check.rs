@@ -39,18 +39,18 @@ impl<'a> Check<'a> {
         let Some(section) = self.config.root.get(kind.section()) else { return };
         for entry in section.entries() {
             let Ok(id) = entry.key.parse::<ComponentId>() else { continue };
-            if self.registry.find(kind, &id.kind).is_none() {
+            if self.registry.find(kind, &id.component_type).is_none() {
                 self.unknown_type(kind, &id, entry);
                 continue;
             }
-            if id.kind == "logging" && kind == Kind::Exporter {
+            if id.component_type == "logging" && kind == Kind::Exporter {
                 self.warnings.push(
                     at_key(entry, section, format!("the {kind} `{id}` is called `debug` today"))
                         .help("`logging` still works and will go"),
                 );
             }
             let is_used = self.is_used(kind, &id);
-            if let Err(error) = self.registry.check(kind, &id.kind, &entry.node) {
+            if let Err(error) = self.registry.check(kind, &id.component_type, &entry.node) {
                 // What will not run needs no destination: often that is a variable which is not set.
                 let (doubts, errors): (Vec<Finding>, Vec<Finding>) = error
                     .into_findings()
@@ -59,7 +59,7 @@ impl<'a> Check<'a> {
                 self.warnings.extend(doubts);
                 self.errors.extend(errors);
             }
-            if let Some(known) = self.registry.find(kind, &id.kind) {
+            if let Some(known) = self.registry.find(kind, &id.component_type) {
                 self.warnings.extend(known.doubts(&entry.node));
             }
             if !is_used {
@@ -74,18 +74,19 @@ impl<'a> Check<'a> {
 
     fn unknown_type(&mut self, kind: Kind, id: &ComponentId, entry: &Entry) {
         let at = |message: String| Finding::new(message).at(entry.key_at.clone(), self.section_path(kind));
-        let is = Kind::ALL.into_iter().find(|other| self.registry.find(*other, &id.kind).is_some());
-        let lacking = format!("Spanloom has no {kind} `{}`", id.kind);
-        let finding = match (collector::component(kind, &id.kind), is) {
-            (_, None) if self.config.plugin_node(&id.kind).is_some() => {
+        let is = Kind::ALL.into_iter().find(|other| self.registry.find(*other, &id.component_type).is_some());
+        let lacking = format!("Spanloom has no {kind} `{}`", id.component_type);
+        let finding = match (collector::component(kind, &id.component_type), is) {
+            (_, None) if self.config.plugin_node(&id.component_type).is_some() => {
                 // It could not be loaded, which has been complained of.
                 return;
             }
             (_, Some(is)) => {
-                let plugin = if self.config.plugin_node(&id.kind).is_some() { "the plugin " } else { "" };
+                let plugin =
+                    if self.config.plugin_node(&id.component_type).is_some() { "the plugin " } else { "" };
                 at(lacking).help(format!(
                     "{plugin}`{}` is {}: it stands in `{}`",
-                    id.kind,
+                    id.component_type,
                     is.with_article(),
                     is.section()
                 ))
@@ -115,10 +116,10 @@ impl<'a> Check<'a> {
 
     /// Of a type that neither we nor the Collector have.
     fn unheard_of(&self, kind: Kind, id: &ComponentId, mut finding: Finding) -> Finding {
-        if let Some(is) = collector::kind_of(&id.kind) {
+        if let Some(is) = collector::kind_of(&id.component_type) {
             return finding.help(format!(
                 "`{}` is {} of the Collector's, which Spanloom has not",
-                id.kind,
+                id.component_type,
                 is.with_article()
             ));
         }
@@ -127,7 +128,7 @@ impl<'a> Check<'a> {
             .iter()
             .flat_map(|known| std::iter::once(known.name()).chain(known.aliases().iter().copied()));
         let names: Vec<&str> = names.collect();
-        finding.label = did_you_mean(&id.kind, names.iter().copied());
+        finding.label = did_you_mean(&id.component_type, names.iter().copied());
         match names.as_slice() {
             [] => finding.help(format!("it has no {kind}s of its own; `plugins` adds some")),
             names => finding.help(format!("it has: {}", names.join(", "))),
@@ -166,7 +167,8 @@ impl<'a> Check<'a> {
                     self.errors.push(at_key(entry, section, message).label("give it another name"));
                 }
             }
-            let is_named = |kind: &Kind| self.config.components(*kind).keys().any(|id| id.kind == name);
+            let is_named =
+                |kind: &Kind| self.config.components(*kind).keys().any(|id| id.component_type == name);
             if !Kind::ALL.iter().any(is_named) {
                 self.warnings.push(
                     at_key(entry, section, format!("no component is of the plugin `{name}`"))
@@ -250,7 +252,7 @@ impl<'a> Check<'a> {
     }
 
     fn takes_signal(&mut self, kind: Kind, id: &ComponentId, pipeline: &PipelineId, place: &Node) {
-        let Some(known) = self.registry.find(kind, &id.kind) else { return };
+        let Some(known) = self.registry.find(kind, &id.component_type) else { return };
         if !self.config.components(kind).contains_key(id) || known.signals().contains(&pipeline.signal) {
             return;
         }

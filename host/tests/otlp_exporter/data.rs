@@ -44,7 +44,7 @@ pub(crate) fn http(config: Json) -> Arc<dyn Exporter> {
 
 /// The only authenticator there is has the id `token`.
 pub(crate) fn build(factory: &dyn ExporterFactory, config: Json) -> Result<BuiltExporter, ConfigError> {
-    let id = ComponentId { kind: factory.name().to_owned(), name: None };
+    let id = ComponentId { component_type: factory.name().to_owned(), name: None };
     let mut extensions = Extensions::default();
     extensions.client_auth.insert("token".to_owned(), Arc::new(Token));
     let config = Node::from_json(config);

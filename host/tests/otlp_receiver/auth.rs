@@ -93,7 +93,7 @@ async fn who_is_turned_away_is_counted() {
 #[test]
 fn an_authenticator_that_is_not_there_is_named() {
     let config = json!({ "protocols": { "grpc": { "auth": { "authenticator": "oidc" } } } });
-    let id = ComponentId { kind: "otlp".to_owned(), name: None };
+    let id = ComponentId { component_type: "otlp".to_owned(), name: None };
     let (telemetry, extensions) = (Telemetry::new(), Extensions::default());
     let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &extensions };
     let refused = OtlpReceiver::new(Node::from_json(config).read().unwrap(), &context).err().unwrap();

@@ -99,7 +99,7 @@ impl Subject {
             if signals.contains(&signal) { vec![entrance] } else { Vec::new() }
         };
         let ingest = Ingest::new("otlp", telemetry.clone(), Signal::ALL_OF_THEM.map(entrance));
-        let id = ComponentId { kind: "otlp".to_owned(), name: None };
+        let id = ComponentId { component_type: "otlp".to_owned(), name: None };
         let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &extensions };
         let config: OtlpConfig = Node::from_json(on_free_ports(config)).read().unwrap();
         let receiver = OtlpReceiver::new(config, &context).unwrap();

@@ -101,7 +101,7 @@ async fn in_config(config: &Config) -> Result<(), ConfigError> {
     plugins.register(&mut registry);
     for kind in PluginType::KINDS {
         for (id, node) in config.components(kind) {
-            if let Err(error) = registry.check(kind, &id.kind, node) {
+            if let Err(error) = registry.check(kind, &id.component_type, node) {
                 findings.extend(error.into_findings());
             }
         }
@@ -142,7 +142,7 @@ fn summary(plugin: &Plugin, config: Option<&Config>) -> String {
     let Some(config) = config else { return card };
     let names: Vec<&str> = config.plugins.keys().map(String::as_str).collect();
     let ids = PluginType::KINDS.into_iter().flat_map(|kind| config.components(kind).keys());
-    let count = ids.filter(|id| names.contains(&id.kind.as_str())).count();
+    let count = ids.filter(|id| names.contains(&id.component_type.as_str())).count();
     let components = if count == 1 { "1 component".to_owned() } else { format!("{count} components") };
     format!("{card}; in the config as {}, with {components}", names.join(", "))
 }

@@ -46,7 +46,7 @@ impl Plugins {
             }
         }
         for builtin in &BUILTINS {
-            let mut names = config.components(builtin.kind).keys().map(|id| &id.kind);
+            let mut names = config.components(builtin.kind).keys().map(|id| &id.component_type);
             let is_used = names.any(|name| builtin.is_called(name));
             if !is_used || entries.keys().any(|name| builtin.is_called(name)) {
                 continue;
@@ -121,7 +121,7 @@ impl Plugins {
         let mut findings = Vec::new();
         for plugin in &self.types {
             for (id, node) in config.components(plugin.kind()) {
-                if plugin.is_called(&id.kind)
+                if plugin.is_called(&id.component_type)
                     && let Err(error) = plugin.try_configure(id, node).await
                 {
                     findings.extend(error.within(node).into_findings());
@@ -182,7 +182,7 @@ impl PluginType {
             _ => Vec::new(),
         };
         for (id, node) in config.components(self.kind()) {
-            if self.is_called(&id.kind)
+            if self.is_called(&id.component_type)
                 && let Err(error) = self.check(node)
             {
                 findings.extend(error.within(node).into_findings());

@@ -32,7 +32,7 @@ impl<'a> Check<'a> {
                 as_exporter: self.uses(Kind::Exporter, id),
                 as_receiver: self.uses(Kind::Receiver, id),
             };
-            match self.registry.connector(&id.kind) {
+            match self.registry.connector(&id.component_type) {
                 None => {}
                 Some(_) if uses.as_receiver.is_empty() || uses.as_exporter.is_empty() => {
                     self.one_sided(&uses)

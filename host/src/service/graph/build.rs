@@ -96,7 +96,7 @@ impl<'a> Builder<'a> {
 
     async fn exporter(&mut self, id: &ComponentId) -> Result<(), ConfigError> {
         let Some(node) = self.opened.config.exporters.get(id) else { return Ok(()) };
-        let Some(factory) = self.opened.registry.exporter(&id.kind) else { return Ok(()) };
+        let Some(factory) = self.opened.registry.exporter(&id.component_type) else { return Ok(()) };
         let signals = signals(self.opened, |pipeline| pipeline.exporters.contains(id));
         let made_of = self.made_of(Kind::Exporter, id, node, [signals, Vec::new()]);
         if let Some(known) = self.before.exporters.get(id) {
@@ -146,7 +146,7 @@ impl<'a> Builder<'a> {
 
     async fn connector(&mut self, id: &ComponentId) -> Result<Option<Junction>, ConfigError> {
         let Some(node) = self.opened.config.connectors.get(id) else { return Ok(None) };
-        let Some(factory) = self.opened.registry.connector(&id.kind) else { return Ok(None) };
+        let Some(factory) = self.opened.registry.connector(&id.component_type) else { return Ok(None) };
         let takes = signals(self.opened, |pipeline| pipeline.exporters.contains(id));
         let emits = signals(self.opened, |pipeline| pipeline.receivers.contains(id));
         let made_of = self.made_of(Kind::Connector, id, node, [takes, emits]);
@@ -240,7 +240,7 @@ impl<'a> Builder<'a> {
         let mut next: Arc<dyn Consumer> = end;
         for id in pipeline.processors.iter().rev() {
             let Some(node) = self.opened.config.processors.get(id) else { continue };
-            let Some(factory) = self.opened.registry.processor(&id.kind) else { continue };
+            let Some(factory) = self.opened.registry.processor(&id.component_type) else { continue };
             let made_of = self.made_of(Kind::Processor, id, node, <[Vec<Signal>; 2]>::default());
             let context = self.context(id);
             let built = match &made_of.plugin {
@@ -258,7 +258,7 @@ impl<'a> Builder<'a> {
 
     fn receiver(&mut self, id: &ComponentId) -> Result<(), ConfigError> {
         let Some(node) = self.opened.config.receivers.get(id) else { return Ok(()) };
-        let Some(factory) = self.opened.registry.receiver(&id.kind) else { return Ok(()) };
+        let Some(factory) = self.opened.registry.receiver(&id.component_type) else { return Ok(()) };
         let made_of = self.made_of(Kind::Receiver, id, node, <[Vec<Signal>; 2]>::default());
         let known = self.before.receivers.get(id);
         let intake = match known {
@@ -320,7 +320,11 @@ impl<'a> Builder<'a> {
     }
 
     fn made_of(&self, kind: Kind, id: &ComponentId, node: &Node, signals: [Vec<Signal>; 2]) -> MadeOf {
-        MadeOf { node: node.clone(), plugin: self.opened.plugins.find(kind, &id.kind).cloned(), signals }
+        MadeOf {
+            node: node.clone(),
+            plugin: self.opened.plugins.find(kind, &id.component_type).cloned(),
+            signals,
+        }
     }
 
     fn context<'b>(&self, id: &'b ComponentId) -> BuildContext<'b>
