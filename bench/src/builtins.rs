@@ -24,8 +24,8 @@ use spanloom::{
     plugin::{
         Limits, OnFailure, Outside, Plugin, PluginExporter, Runtime, StageSettings,
         config::LimitsConfig,
-        file::PluginFile,
-        http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
+        load::file::PluginFile,
+        outside::http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
     },
     telemetry::Telemetry,
 };

@@ -21,9 +21,7 @@ use spanloom::{
     pipeline::{Batch, Consumer, Refused},
     plugin::{
         Limits, OnFailure, Outside, Plugin, PluginExporter, PluginProcessor, PluginSampler, Runtime,
-        StageSettings,
-        config::{GrantsConfig, LimitsConfig},
-        file::PluginFile,
+        StageSettings, config::LimitsConfig, load::file::PluginFile, outside::GrantsConfig,
     },
     receipt::Receipt,
     telemetry::Telemetry,
@@ -204,7 +202,7 @@ fn settings(config: &str, telemetry: &Arc<Telemetry>) -> anyhow::Result<StageSet
         component: "bench".to_owned(),
         config: config.to_owned(),
         limits: limits(),
-        outside: Outside::new("bench", &GrantsConfig::default(), &limits(), telemetry)?,
+        outside: Outside::new("bench", &GrantsConfig::default(), limits().http_requests, telemetry)?,
         on_failure: OnFailure::Reject,
     })
 }

@@ -20,7 +20,7 @@ use super::{Exit, Terminal};
 use crate::plugin::{
     Limits, LoadError, Plugin, Runtime,
     config::LimitsConfig,
-    file::{FileError, PluginFile},
+    load::file::{FileError, PluginFile},
 };
 
 /// Start, build, look at, check, try and replace plugins.

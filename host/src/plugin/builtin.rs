@@ -4,25 +4,12 @@
 mod awsxray;
 mod span_metrics;
 
-use std::sync::Arc;
-
 use serde_json::Value;
 use tokio::time::Duration;
 use wire::Signal;
 
-use super::{
-    config::{GrantsConfig, LimitsConfig},
-    factory::PluginType,
-};
-use crate::{
-    component::{
-        BuildContext, BuiltExporter, Connector, ConnectorFactory, ExporterFactory, Factory, Processor,
-        ProcessorFactory,
-    },
-    config::{ConfigError, Node},
-    id::Kind,
-    pipeline::{Consumer, Ingest},
-};
+use super::{config::LimitsConfig, outside::GrantsConfig};
+use crate::{config::ConfigError, id::Kind};
 
 /// One of them.
 pub struct Builtin {
@@ -30,8 +17,8 @@ pub struct Builtin {
     name: &'static str,
     aliases: &'static [&'static str],
     /// What its `describe` and `emits` say; known here without compiling it.
-    signals: &'static [Signal],
-    emits: &'static [Signal],
+    pub(super) signals: &'static [Signal],
+    pub(super) emits: &'static [Signal],
     pub(super) component: &'static [u8],
     /// Of one instance.
     memory_mib: u32,
@@ -160,64 +147,5 @@ impl Builtin {
             call_timeout,
             ..LimitsConfig::default()
         }
-    }
-}
-
-/// What stands in the registry until a config that uses it has been read: then the loaded plugin takes its place.
-impl Factory for &'static Builtin {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn aliases(&self) -> &[&str] {
-        self.aliases
-    }
-
-    fn signals(&self) -> &[Signal] {
-        self.signals
-    }
-
-    fn emits(&self) -> &[Signal] {
-        self.emits
-    }
-
-    fn plugin(&self) -> Option<&str> {
-        Some("built in")
-    }
-
-    /// Only asked if it could not be loaded, which is said elsewhere.
-    fn check(&self, _: &Node) -> Result<(), ConfigError> {
-        Ok(())
-    }
-}
-
-#[async_trait::async_trait]
-impl ProcessorFactory for &'static Builtin {
-    async fn build(
-        &self,
-        config: &Node,
-        context: &BuildContext<'_>,
-        next: Arc<dyn Consumer>,
-    ) -> Result<Arc<dyn Processor>, ConfigError> {
-        ProcessorFactory::build(&PluginType::of_builtin(self).await?, config, context, next).await
-    }
-}
-
-#[async_trait::async_trait]
-impl ExporterFactory for &'static Builtin {
-    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
-        ExporterFactory::build(&PluginType::of_builtin(self).await?, config, context).await
-    }
-}
-
-#[async_trait::async_trait]
-impl ConnectorFactory for &'static Builtin {
-    async fn build(
-        &self,
-        config: &Node,
-        context: &BuildContext<'_>,
-        ingest: Ingest,
-    ) -> Result<Arc<dyn Connector>, ConfigError> {
-        ConnectorFactory::build(&PluginType::of_builtin(self).await?, config, context, ingest).await
     }
 }

@@ -13,10 +13,7 @@ use serde::Deserialize;
 pub use limits::LimitsConfig;
 pub use swap::{Share, SwapConfig};
 
-use super::{
-    http::{HttpGrantConfig, grant},
-    store::{self, StoreGrantConfig},
-};
+use super::outside::{GrantsConfig, http::grant};
 use crate::{
     config::{Config, ConfigError, Finding, Node},
     hash::Sha256,
@@ -47,17 +44,6 @@ pub struct PluginConfig {
     pub on_failure: OnFailure,
     #[serde(default)]
     pub swap: SwapConfig,
-}
-
-/// What of the outside a plugin may reach: nothing, unless it stands here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GrantsConfig {
-    /// The origins that it may send requests to.
-    pub http: Vec<HttpGrantConfig>,
-    /// How much it may keep, if anything.
-    #[serde(deserialize_with = "store::granted")]
-    pub store: Option<StoreGrantConfig>,
 }
 
 /// What becomes of a batch that the plugin failed on, twice where a repetition may help.
@@ -120,12 +106,5 @@ impl PluginConfig {
                 .map_err(|error| error.below("grants::store")),
         ];
         ConfigError::all(parts)
-    }
-}
-
-impl GrantsConfig {
-    /// Whether there is a store.
-    pub fn has_store(&self) -> bool {
-        self.store.is_some()
     }
 }

@@ -1,5 +1,6 @@
 //! The component types that plugins are.
 
+mod builtin;
 mod load;
 
 use std::sync::Arc;
@@ -11,12 +12,22 @@ use wire::Signal;
 pub use load::{Plugins, read_file};
 
 use super::{
-    Limits, Live, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor,
-    PluginSampler, Prepared, Role, StageSettings,
     builtin::{Adapted, Builtin},
-    config::{GrantsConfig, SwapConfig},
-    live::PrepareError,
-    schema::{self, ConfigSchema},
+    config::{OnFailure, SwapConfig},
+    guest::{limits::Limits, plugin::Plugin},
+    load::{
+        card::Role,
+        schema::{self, ConfigSchema},
+    },
+    outside::{GrantsConfig, Outside},
+    pool::{
+        live::{Live, PrepareError, Prepared},
+        settings::StageSettings,
+    },
+    stage::{
+        connector::PluginConnector, exporter::PluginExporter, processor::PluginProcessor,
+        sampler::PluginSampler,
+    },
 };
 use crate::{
     component::{
@@ -144,7 +155,8 @@ impl PluginType {
 
     fn settings(&self, adapted: &Adapted, context: &BuildContext<'_>) -> Result<StageSettings, ConfigError> {
         let component = context.id.to_string();
-        let outside = Outside::new(&component, &adapted.grants, &self.limits, context.telemetry)?;
+        let outside =
+            Outside::new(&component, &adapted.grants, self.limits.http_requests, context.telemetry)?;
         Ok(self.settings_with(component, adapted, outside))
     }
 
@@ -166,7 +178,8 @@ impl PluginType {
     pub async fn prepare(&self, live: &Live, config: &Node) -> Result<Prepared, PrepareError> {
         let adapted = self.fully_adapted(config).await?;
         let (grants, telemetry) = (&adapted.grants, live.telemetry());
-        let outside = live.outside().with_grants(live.component(), grants, &self.limits, telemetry)?;
+        let outside =
+            live.outside().with_grants(live.component(), grants, self.limits.http_requests, telemetry)?;
         let settings = self.settings_with(live.component().to_owned(), &adapted, outside);
         live.prepare(&self.plugin, settings).await
     }

@@ -1,20 +1,35 @@
 //! What one guest has besides its memory: its batches, its limits and the host behind its imports.
 
+pub(super) mod bindings;
+pub(super) mod configure;
+pub(super) mod custody;
+mod deadline;
+mod describe;
+mod exports;
+pub(super) mod failure;
+pub(super) mod imports;
+pub(super) mod instance;
+mod last_words;
+pub(super) mod limits;
+pub(super) mod plugin;
+pub(super) mod runtime;
+mod ticker;
+mod wasi;
+
 use std::{sync::Arc, time::Instant};
 
 use wasmtime::component::ResourceTable;
 
-use super::{
-    config::GrantsConfig,
+use self::{
     custody::Custody,
     deadline::Deadline,
     failure::{CallError, CallErrorKind},
     imports::{log::GuestLog, metrics::GuestMetrics},
     last_words::LastWords,
     limits::{GuestLimits, Limits},
-    outside::Outside,
     wasi::{WasiSettings, WasiState},
 };
+use super::outside::{GrantsConfig, Outside};
 use crate::telemetry::{Labels, Telemetry};
 
 /// Instruments and groups of traces that one guest may have at a time.
@@ -104,7 +119,7 @@ impl Shared {
         limits: &Limits,
     ) -> Result<Arc<Shared>, CallError> {
         let telemetry = Telemetry::new();
-        let outside = Outside::new(component, &GrantsConfig::default(), limits, &telemetry)
+        let outside = Outside::new(component, &GrantsConfig::default(), limits.http_requests, &telemetry)
             .map_err(|error| CallError::new(CallErrorKind::Start, error.to_string()))?;
         Ok(Arc::new(Shared::with_log(component, plugin, limits, outside, &telemetry, true)))
     }

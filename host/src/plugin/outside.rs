@@ -1,10 +1,14 @@
 //! What the guests of one component reach outside, as its plugin's grants have it.
 
+mod grants;
+pub mod http;
+pub mod store;
+
 use std::sync::Arc;
 
-use super::{
-    Limits,
-    config::GrantsConfig,
+pub use grants::GrantsConfig;
+
+use self::{
     http::{Http, HttpClient, HttpLimits},
     store::{KeyValues, StoreGrantConfig},
 };
@@ -29,10 +33,10 @@ impl Outside {
     pub fn new(
         component: &str,
         grants: &GrantsConfig,
-        limits: &Limits,
+        http_requests: usize,
         telemetry: &Arc<Telemetry>,
     ) -> Result<Outside, ConfigError> {
-        let http_limits = HttpLimits { concurrent: limits.http_requests, ..HttpLimits::default() };
+        let http_limits = HttpLimits { concurrent: http_requests, ..HttpLimits::default() };
         let http = HttpClient::new(component, &grants.http, http_limits, telemetry)
             .map_err(|error| error.below("http"))?;
         let store = grants.store.map(StoreGrantConfig::open).transpose();
@@ -41,7 +45,7 @@ impl Outside {
             http: Arc::new(http),
             store: store.map(Arc::new),
             grants: Some(grants.clone()),
-            http_requests: limits.http_requests,
+            http_requests,
         })
     }
 
@@ -63,14 +67,16 @@ impl Outside {
         &self,
         component: &str,
         grants: &GrantsConfig,
-        limits: &Limits,
+        http_requests: usize,
         telemetry: &Arc<Telemetry>,
     ) -> Result<Outside, ConfigError> {
-        let Some(known) = &self.grants else { return Outside::new(component, grants, limits, telemetry) };
-        if known == grants && self.http_requests == limits.http_requests {
+        let Some(known) = &self.grants else {
+            return Outside::new(component, grants, http_requests, telemetry);
+        };
+        if known == grants && self.http_requests == http_requests {
             return Ok(self.clone());
         }
-        let mut outside = Outside::new(component, grants, limits, telemetry)?;
+        let mut outside = Outside::new(component, grants, http_requests, telemetry)?;
         if known.store == grants.store {
             outside.store.clone_from(&self.store);
         }

@@ -1,9 +1,20 @@
 //! The instances of one component: which takes what, when one is replaced, and what becomes of a call that fails.
 
+pub(super) mod breaker;
 mod candidate;
+pub(super) mod generation;
+mod handler;
+pub(super) mod live;
+mod made_up;
+pub(super) mod metrics;
+pub(super) mod probation;
 mod replay;
 mod route;
+pub(super) mod see_through;
+pub(super) mod settings;
+pub(super) mod shadow;
 mod succession;
+pub(super) mod tending;
 mod upkeep;
 
 use std::sync::{
@@ -18,29 +29,32 @@ use tokio_util::sync::CancellationToken;
 
 use wire::Traces;
 
-pub(super) use candidate::Candidate;
+use candidate::Candidate;
 pub(super) use replay::Outcome;
 pub(super) use route::{Lane, Route};
-pub(super) use succession::Trial;
+use succession::Trial;
 
-use super::{
-    Concurrency, Plugin,
-    bindings::exported::{
-        exporting::ExportError,
-        http_handler::{Incoming, Outgoing},
-        sampling::Decision,
-    },
+use self::{
     breaker::{Breaker, Suspicion, Turn},
-    card::Role,
-    config::OnFailure,
-    failure::{CallError, CallErrorKind},
     generation::Generation,
     handler::Handler,
-    imports::traces::TraceBatch,
-    instance::{Instance, Undone},
-    made_up,
     metrics::PluginMetrics,
     tending::Settle,
+};
+use super::{
+    config::OnFailure,
+    guest::{
+        bindings::exported::{
+            exporting::ExportError,
+            http_handler::{Incoming, Outgoing},
+            sampling::Decision,
+        },
+        failure::{CallError, CallErrorKind},
+        imports::traces::TraceBatch,
+        instance::{Instance, Undone},
+        plugin::Plugin,
+    },
+    load::{card::Role, description::Concurrency},
 };
 use crate::{log_line::throttle::Throttle, pipeline::Batch};
 

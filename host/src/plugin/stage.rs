@@ -1,60 +1,25 @@
 //! What processors and samplers have in common: handing on, and what becomes of a batch whose call failed.
 
+pub(super) mod connector;
+pub(super) mod exporter;
+pub(super) mod processor;
+pub(super) mod sampler;
+
 use std::sync::Arc;
 
 use super::{
-    Plugin,
-    card::Role,
     config::OnFailure,
-    custody::{Passed, TakenBack},
-    failure::{CallError, CallErrorKind},
-    generation::Generation,
-    guest::Shared,
-    instance::Undone,
-    limits::Limits,
-    metrics::PluginMetrics,
-    outside::Outside,
-    pool::{Outcome, Pool},
-    tending::Settle,
+    guest::{
+        custody::{Passed, TakenBack},
+        failure::{CallError, CallErrorKind},
+        instance::Undone,
+    },
+    pool::{Outcome, Pool, breaker::left_alone, tending::Settle},
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
     receipt::{Failure, Reason, Retry},
-    telemetry::Telemetry,
 };
-
-/// How a component uses its plugin.
-#[derive(Clone)]
-pub struct StageSettings {
-    /// The component's id.
-    pub component: String,
-    /// The component's config, as JSON.
-    pub config: String,
-    pub limits: Limits,
-    pub outside: Outside,
-    pub on_failure: OnFailure,
-}
-
-impl StageSettings {
-    /// The component's guests. Fails if the first does not start, or refuses the config.
-    pub(super) async fn pool(
-        &self,
-        plugin: &Arc<Plugin>,
-        role: Role,
-        telemetry: &Arc<Telemetry>,
-    ) -> Result<Arc<Pool>, CallError> {
-        let metrics = PluginMetrics::new(telemetry, &self.component, &plugin.name);
-        let first = Generation::new(1, plugin, self.clone(), self.shared(plugin, telemetry));
-        let pool = Pool::new(&self.component, role, first, metrics);
-        pool.warm_up().await?;
-        Ok(Arc::new(pool))
-    }
-
-    /// What the guests of one generation share.
-    pub(super) fn shared(&self, plugin: &Plugin, telemetry: &Arc<Telemetry>) -> Arc<Shared> {
-        Arc::new(Shared::new(&self.component, &plugin.name, &self.limits, self.outside.clone(), telemetry))
-    }
-}
 
 /// A plugin in the path of a batch.
 pub(super) struct Stage {
@@ -153,14 +118,6 @@ impl Settle for Stage {
             }
         }
     }
-}
-
-/// Of a plugin that keeps failing.
-pub(super) fn left_alone() -> CallError {
-    CallError::new(
-        CallErrorKind::Failed { retryable: true },
-        "it has failed too often, and is left alone for a while",
-    )
 }
 
 /// What the sender is told.

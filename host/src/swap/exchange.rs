@@ -16,7 +16,7 @@ use crate::{
         Live, PrepareError, Prepared, Probation, Verdict,
         config::PluginConfig,
         factory::{PluginType, read_file},
-        file::PluginFile,
+        load::file::PluginFile,
     },
     telemetry::Telemetry,
 };

@@ -19,7 +19,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{hash::Sha256, plugin::file::WRITERS_PATIENCE};
+use crate::{hash::Sha256, plugin::load::file::WRITERS_PATIENCE};
 use files::Files;
 
 /// Files that are watched until this is dropped.

@@ -14,7 +14,9 @@ pub(super) fn imports(text: &str, module: &[String]) -> Vec<(usize, Vec<String>)
     let mut reader = Reader { tokens: &tokens, at: 0, found: Vec::new() };
     while let Some((_, token)) = reader.tokens.get(reader.at) {
         let is_start = matches!(token, Token::Word("crate" | "super" | "self"));
-        if is_start && !reader.follows_colon() && reader.has_colons(reader.at + 1) {
+        let goes_on = reader.is_after(&[Token::Sign(':')]);
+        let is_visibility = reader.is_after(&[Token::Sign('('), Token::Word("in")]);
+        if is_start && !goes_on && !is_visibility && reader.has_colons(reader.at + 1) {
             reader.path(&mut Vec::new());
         } else {
             reader.at += 1;
@@ -51,9 +53,11 @@ impl<'a> Reader<'_, 'a> {
         [at, at + 1].into_iter().all(|at| self.token(at) == Some(Token::Sign(':')))
     }
 
-    /// Whether what is here goes on a path that began before.
-    fn follows_colon(&self) -> bool {
-        self.at.checked_sub(1).and_then(|before| self.token(before)) == Some(Token::Sign(':'))
+    /// Whether these stand before what is here.
+    fn is_after(&self, before: &[Token<'_>]) -> bool {
+        let start = self.at.checked_sub(before.len());
+        let stands = start.and_then(|start| self.tokens.get(start..self.at));
+        stands.is_some_and(|stands| stands.iter().map(|(_, token)| token).eq(before))
     }
 
     /// Reads a path, and each path of the list that it may end in.
@@ -258,7 +262,8 @@ mod tests {
     #[test]
     fn paths_in_code_are_read() {
         check("fn f() -> crate::c::D {\n    super::e(|x| x)\n}", &[(1, "c::D"), (2, "a::e")]);
-        check("pub(in crate::a) fn f(self: &Self) { self.x }", &[(1, "a")]);
+        check("pub(in crate::a) fn f(self: &Self) { self.x }", &[]);
+        check("for x in crate::c::all() {}", &[(1, "c::all")]);
         check("pub(super) struct S<'a>(&'a str);\nuse std::{fmt, io};", &[]);
         check("fn f() { x::crate_name(\"crate::c\", 'c', b'\\'', r#\"crate::c\"#) } // crate::c", &[]);
         check("/// [`crate::c`]\n/* crate::c */ fn f() {}", &[]);

@@ -17,6 +17,10 @@ use clap::{Args, ValueEnum};
 use http::{HeaderMap, StatusCode};
 use wire::{Batch, Signal};
 
+use self::{
+    report::{Figure, Report},
+    subject::Subject,
+};
 use super::{fixture, open::OpenPlugin};
 use crate::{
     cli::{
@@ -26,13 +30,8 @@ use crate::{
     plugin::{
         Limits, OnFailure, Outside, Runtime, StageSettings,
         config::LimitsConfig,
-        http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
+        outside::http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
     },
-};
-
-use self::{
-    report::{Figure, Report},
-    subject::Subject,
 };
 
 /// Measure what a plugin costs: nanoseconds a span, and memory.

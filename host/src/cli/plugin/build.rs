@@ -10,7 +10,7 @@ use clap::Args;
 use spanloom_plugin_build::{BuildError, Component, Toolchain};
 
 use super::{Exit, Terminal, size};
-use crate::plugin::card::Card;
+use crate::plugin::load::card::Card;
 
 /// Build a plugin written in Rust: compile it for wasm32-unknown-unknown and make a component of it.
 #[derive(Debug, Args)]

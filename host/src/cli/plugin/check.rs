@@ -11,11 +11,9 @@ use crate::{
     config::{Config, ConfigError, Finding, expand::process_env, load as loading},
     plugin::{
         Plugin,
-        card::PACKAGE,
         config::{LimitsConfig, PluginConfig},
         factory::{PluginType, Plugins},
-        file::PluginFile,
-        schema::ConfigSchema,
+        load::{card::PACKAGE, file::PluginFile, schema::ConfigSchema},
     },
 };
 

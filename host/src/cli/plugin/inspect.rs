@@ -11,10 +11,12 @@ use crate::{
     config::Duration,
     plugin::{
         Concurrency, Grant, Plugin, Role,
-        card::{Card, ExternName, Producer},
         config::LimitsConfig,
-        file::PluginFile,
-        schema::{ConfigSchema, Key},
+        load::{
+            card::{Card, ExternName, Producer},
+            file::PluginFile,
+            schema::{ConfigSchema, Key},
+        },
     },
 };
 

@@ -11,8 +11,10 @@ use crate::{
     plugin::{
         Limits, Plugin, Role,
         config::LimitsConfig,
-        file::PluginFile,
-        schema::{self, ConfigSchema},
+        load::{
+            file::PluginFile,
+            schema::{self, ConfigSchema},
+        },
     },
 };
 

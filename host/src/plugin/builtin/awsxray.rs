@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::Adapted;
 use crate::{
     config::{ConfigError, Duration, Node},
-    plugin::{
-        config::GrantsConfig,
+    plugin::outside::{
+        GrantsConfig,
         http::{HttpGrantConfig, Origin, aws::AwsConfig, grant::AuthConfig, region},
     },
     tls::client::ClientTlsConfig,

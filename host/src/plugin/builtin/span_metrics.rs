@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::Adapted;
-use crate::{config::ConfigError, plugin::config::GrantsConfig};
+use crate::{config::ConfigError, plugin::outside::GrantsConfig};
 
 const KEY: &str = "collector_instance_id";
 /// Of this process.

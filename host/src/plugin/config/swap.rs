@@ -4,10 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de::Visitor};
 
-use crate::{
-    config::{ConfigError, Duration},
-    plugin::ProbationSettings,
-};
+use crate::config::{ConfigError, Duration};
 
 /// `plugins.NAME.swap`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -70,14 +67,6 @@ impl SwapConfig {
         ];
         let findings = wrong.into_iter().flatten().flatten().flat_map(ConfigError::into_findings);
         ConfigError::from_findings(findings.collect())
-    }
-
-    pub fn probation(&self) -> ProbationSettings {
-        ProbationSettings {
-            time: self.probation.0,
-            max_error_rate: self.max_error_rate.0,
-            max_slowdown: self.max_slowdown,
-        }
     }
 }
 

@@ -10,11 +10,16 @@ use crate::{
     config::{Config, ConfigError, Finding, Node},
     id::Kind,
     plugin::{
-        Grant, Limits, OnFailure, Outside, Plugin, Role, Runtime,
         builtin::{BUILTINS, Builtin},
-        config::{GrantsConfig, LimitsConfig, PluginConfig},
-        file::{FileError, PluginFile},
-        schema::ConfigSchema,
+        config::{LimitsConfig, OnFailure, PluginConfig},
+        guest::{limits::Limits, plugin::Plugin, runtime::Runtime},
+        load::{
+            card::Role,
+            description::Grant,
+            file::{FileError, PluginFile},
+            schema::ConfigSchema,
+        },
+        outside::{GrantsConfig, Outside},
     },
     telemetry::Telemetry,
 };
@@ -160,7 +165,7 @@ impl PluginType {
         }
         self.plugin.check_swap(&config.swap)?;
         let (name, limits) = (&self.plugin.name, Limits::from(&config.limits));
-        Outside::new(name, &config.grants, &limits, &Telemetry::new())
+        Outside::new(name, &config.grants, limits.http_requests, &Telemetry::new())
             .map_err(|error| error.below("grants"))?;
         let builtin = Builtin::find(name).filter(|builtin| builtin.kind == self.kind());
         Ok(PluginType {
@@ -196,7 +201,7 @@ impl PluginType {
         config.components(self.kind()).get(&id.parse().ok()?)
     }
 
-    pub(in crate::plugin) async fn of_builtin(builtin: &'static Builtin) -> Result<PluginType, ConfigError> {
+    pub(super) async fn of_builtin(builtin: &'static Builtin) -> Result<PluginType, ConfigError> {
         let name = builtin.name();
         let file = PluginFile::of_bytes(builtin.component);
         let loaded = PluginType::load(name, &file, &builtin.limits()).await;

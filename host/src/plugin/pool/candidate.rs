@@ -11,7 +11,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Pool, Trial};
-use crate::plugin::{
+use crate::plugin::pool::{
     generation::Generation,
     probation::Probation,
     shadow::{Comparison, Copies, Shadow},
@@ -23,7 +23,7 @@ const EMPTYING_LIMIT: usize = 1000;
 const EMPTYING_PAUSE: Duration = Duration::from_millis(10);
 
 /// A pool of its own.
-pub(in crate::plugin) struct Candidate {
+pub(super) struct Candidate {
     pool: Arc<Pool>,
     part: Part,
     /// Of who tends its guests.
@@ -62,7 +62,7 @@ impl Pool {
     }
 
     /// Gives a new generation a share of the calls.
-    pub(in crate::plugin) fn set_canary(
+    pub(super) fn set_canary(
         &self,
         next: Generation,
         share: f64,
@@ -79,14 +79,14 @@ impl Pool {
     }
 
     /// Gives a new generation copies.
-    pub(in crate::plugin) fn set_shadow(&self, next: Generation) {
+    pub(super) fn set_shadow(&self, next: Generation) {
         let pool = self.beside(next);
         let part = Part::Shadow(Shadow::new(pool.clone()));
         self.set_candidate(Candidate { pool, part, stop: CancellationToken::new() });
     }
 
     /// How what the shadow makes of its copies compares; none if there is no shadow.
-    pub(in crate::plugin) fn comparison(&self) -> Option<Comparison> {
+    pub(super) fn comparison(&self) -> Option<Comparison> {
         match &self.candidate.load().as_ref()?.part {
             Part::Canary { .. } => None,
             Part::Shadow(shadow) => Some(shadow.comparison()),
@@ -94,12 +94,12 @@ impl Pool {
     }
 
     /// Whether a canary has a share of the calls.
-    pub(in crate::plugin) fn has_canary(&self) -> bool {
+    pub(super) fn has_canary(&self) -> bool {
         matches!(self.candidate.load().as_deref(), Some(Candidate { part: Part::Canary { .. }, .. }))
     }
 
     /// Ends the candidate; what it holds goes on. Returns its generation.
-    pub(in crate::plugin) async fn end_candidate(&self, settle: &dyn Settle) -> Option<Arc<Generation>> {
+    pub(super) async fn end_candidate(&self, settle: &dyn Settle) -> Option<Arc<Generation>> {
         self.has_candidate.store(false, Relaxed);
         let candidate = self.candidate.swap(None)?;
         candidate.stop.cancel();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{Pool, Slot, Undone};
 use crate::{
     pipeline::Batch,
-    plugin::{custody::Passed, failure::CallError},
+    plugin::guest::{custody::Passed, failure::CallError},
 };
 
 /// Of the batches that one guest held, so many may fail again before the others are not tried any more.

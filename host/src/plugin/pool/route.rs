@@ -8,7 +8,7 @@ use wire::SpanBatch;
 use super::{Candidate, Place, Pool};
 use crate::{
     pipeline::Batch,
-    plugin::{Concurrency, breaker::Admission, failure::CallError},
+    plugin::{guest::failure::CallError, load::description::Concurrency, pool::breaker::Admission},
 };
 
 /// Leave for the calls that one batch takes. To be kept until they have been [noted](Route::note).

@@ -11,15 +11,19 @@ use super::{Outcome, Pool, Resident, Slot, Undone};
 use crate::{
     pipeline::Batch,
     plugin::{
-        failure::{CallError, CallErrorKind},
-        generation::Generation,
-        instance::Instance,
-        probation::{Probation, Verdict},
+        guest::{
+            failure::{CallError, CallErrorKind},
+            instance::Instance,
+        },
+        pool::{
+            generation::Generation,
+            probation::{Probation, Verdict},
+        },
     },
 };
 
 /// A new generation's time of trial: what it fails on is given to the one before.
-pub(in crate::plugin) struct Trial {
+pub(super) struct Trial {
     /// On trial.
     pub(super) number: u64,
     pub(super) previous: Arc<Generation>,
@@ -28,7 +32,7 @@ pub(in crate::plugin) struct Trial {
 
 impl Pool {
     /// Replaces every instance of a former generation. Returns when the last of them has ended.
-    pub(in crate::plugin) async fn turn_over(&self) {
+    pub(super) async fn turn_over(&self) {
         for slot in &self.slots {
             let mut slot = slot.lock().await;
             if self.is_outdated(&slot) {
@@ -38,12 +42,12 @@ impl Pool {
         self.current.load().drop_spares();
     }
 
-    pub(in crate::plugin) fn next_number(&self) -> u64 {
+    pub(super) fn next_number(&self) -> u64 {
         self.made.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Makes this the current generation: every call that begins from now on is its. Returns the former one.
-    pub(in crate::plugin) fn advance(
+    pub(super) fn advance(
         &self,
         next: Arc<Generation>,
         probation: Option<Arc<Probation>>,
@@ -66,14 +70,14 @@ impl Pool {
     }
 
     /// What is on trial has proved itself, or another takes its place.
-    pub(in crate::plugin) fn end_trial(&self, verdict: &Verdict) {
+    pub(super) fn end_trial(&self, verdict: &Verdict) {
         if let Some(trial) = self.trial.swap(None) {
             trial.probation.decide(verdict.clone());
         }
     }
 
     /// What speaks against the generation on trial, if there is one.
-    pub(in crate::plugin) fn is_worse(&self) -> Option<String> {
+    pub(super) fn is_worse(&self) -> Option<String> {
         let (trial, current) = (self.trial.load_full()?, self.current.load_full());
         if trial.number != current.number {
             return None;

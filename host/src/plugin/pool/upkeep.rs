@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{Outcome, Pool, Resident, Slot, Undone};
-use crate::plugin::failure::{CallError, CallErrorKind};
+use crate::plugin::guest::failure::{CallError, CallErrorKind};
 
 impl Pool {
     /// Replaces the guests of former generations, and those whose time has come and who have a state to hand over; wakes
     /// those that asked for it, and says when the next wants to be.
-    pub(in crate::plugin) async fn tend(&self) -> (Vec<Outcome>, Option<Instant>) {
+    pub(super) async fn tend(&self) -> (Vec<Outcome>, Option<Instant>) {
         let mut next = None;
         let mut outcomes = Vec::new();
         for slot in &self.slots {

@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{Settled, WatchSettings, WatchedFile, absolute, folders::Folders, trace};
-use crate::{hash::Sha256, plugin::card::SIZE_LIMIT_BYTES};
+use crate::{hash::Sha256, plugin::load::card::SIZE_LIMIT_BYTES};
 
 /// The files that are watched. Everything here blocks.
 pub(super) struct Files {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wire::Signal;
 
-use crate::plugin::{Limits, LoadError, Plugin, Role, Runtime, file::PluginFile};
+use crate::plugin::{Limits, LoadError, Plugin, Role, Runtime, load::file::PluginFile};
 
 /// Each made from the `.wat` beside it; a test holds that it is.
 pub(super) const ALL: [(Role, &[u8]); 4] = [

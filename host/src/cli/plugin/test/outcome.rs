@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     component::{ExportError, Exported, FailedPart},
-    plugin::{Role, SamplingDecision, http::HttpRequest},
+    plugin::{Role, SamplingDecision, outside::http::HttpRequest},
     receipt::Retry,
 };
 

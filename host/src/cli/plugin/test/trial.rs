@@ -18,7 +18,7 @@ use crate::{
     plugin::{
         Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler,
         Role, StageSettings,
-        http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
+        outside::http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
     },
     telemetry::Telemetry,
 };

@@ -1,0 +1,41 @@
+//! What `bindgen!` makes of the interface in `wit/`. Nothing else names the generated modules' paths.
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    inline: r#"
+        package spanloom:host;
+
+        /// Everything a plugin may import, and everything it may export.
+        world everything {
+            include spanloom:plugin/imports@0.1.0;
+            import spanloom:plugin/traces@0.1.0;
+            export spanloom:plugin/processing@0.1.0;
+            export spanloom:plugin/sampling@0.1.0;
+            export spanloom:plugin/exporting@0.1.0;
+            export spanloom:plugin/connecting@0.1.0;
+            export spanloom:plugin/describe@0.1.0;
+            export spanloom:plugin/timer@0.1.0;
+            export spanloom:plugin/flush@0.1.0;
+            export spanloom:plugin/handover@0.1.0;
+            export spanloom:plugin/http-handler@0.1.0;
+        }
+    "#,
+    world: "spanloom:host/everything",
+    imports: {
+        "spanloom:plugin/http.send": async | trappable,
+        default: trappable,
+    },
+    exports: { default: async },
+    with: {
+        "spanloom:plugin/spans.span-batch": crate::plugin::guest::custody::Spans,
+        "spanloom:plugin/batches.metrics-batch": crate::plugin::guest::custody::Metrics,
+        "spanloom:plugin/batches.logs-batch": crate::plugin::guest::custody::Logs,
+        "spanloom:plugin/traces.trace-batch": crate::plugin::guest::imports::traces::TraceBatch,
+        "spanloom:plugin/metrics.counter": crate::plugin::guest::imports::metrics::Counter,
+        "spanloom:plugin/metrics.gauge": crate::plugin::guest::imports::metrics::Gauge,
+        "spanloom:plugin/metrics.histogram": crate::plugin::guest::imports::metrics::Histogram,
+    },
+});
+
+pub(in crate::plugin) use self::exports::spanloom::plugin as exported;
+pub(in crate::plugin) use self::spanloom::plugin as imported;

@@ -1,0 +1,195 @@
+//! How long a call may take. Its time stands still while requests of the guest are under way.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard},
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use wasmtime::Result;
+
+use super::{failure::Overrun, ticker::TICK};
+
+/// In one call time stands still at most so long: a guest that only sends requests ends too.
+const STANDSTILL_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// A guest that is running is ended by its epoch, which knows where it was; that goes first.
+const GRACE: Duration = TICK.saturating_mul(4);
+
+/// Of the call under way in one guest. Its clones are the same deadline.
+#[derive(Clone)]
+pub(in crate::plugin) struct Deadline(Arc<Mutex<Time>>);
+
+struct Time {
+    limit: Duration,
+    end: Instant,
+    /// How many requests are under way, and since when there are any.
+    requests: u32,
+    standing_since: Instant,
+    standstill_left: Duration,
+}
+
+/// Time stands still as long as this lives.
+pub(in crate::plugin) struct Standstill(Deadline);
+
+impl Deadline {
+    pub(in crate::plugin) fn new() -> Deadline {
+        let now = Instant::now();
+        Deadline(Arc::new(Mutex::new(Time {
+            limit: Duration::ZERO,
+            end: now,
+            requests: 0,
+            standing_since: now,
+            standstill_left: Duration::ZERO,
+        })))
+    }
+
+    /// Another call begins.
+    pub(in crate::plugin) fn start(&self, now: Instant, limit: Duration) {
+        let mut time = self.lock();
+        time.limit = limit;
+        time.end = now + limit;
+        time.standing_since = now;
+        time.standstill_left = STANDSTILL_LIMIT;
+    }
+
+    /// Asked while the guest is running.
+    pub(in crate::plugin) fn check(&self) -> Result<()> {
+        let time = self.lock();
+        match time.left(Instant::now()) {
+            Some(_) => Ok(()),
+            None => Err(Overrun(time.limit).into()),
+        }
+    }
+
+    /// The call, unless its time is over while the guest waits for something: it is not running then, so that no epoch
+    /// ends it. Most calls wait for nothing, and need no timer.
+    pub(in crate::plugin) async fn limit<T>(
+        &self,
+        mut call: Pin<&mut impl Future<Output = Result<T>>>,
+    ) -> Result<T> {
+        let mut over = None;
+        poll_fn(|context| {
+            if let Poll::Ready(outcome) = call.as_mut().poll(context) {
+                return Poll::Ready(outcome);
+            }
+            let over = over.get_or_insert_with(|| Box::pin(self.over()));
+            over.as_mut().poll(context).map(|limit| Err(Overrun(limit).into()))
+        })
+        .await
+    }
+
+    pub(super) fn stand_still(&self) -> Standstill {
+        let mut time = self.lock();
+        if time.requests == 0 {
+            time.standing_since = Instant::now();
+        }
+        time.requests += 1;
+        Standstill(self.clone())
+    }
+
+    async fn over(&self) -> Duration {
+        loop {
+            let left = {
+                let time = self.lock();
+                match time.left(Instant::now()) {
+                    Some(left) => left,
+                    None => return time.limit,
+                }
+            };
+            tokio::time::sleep(left + GRACE).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Time> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Time {
+    /// None if it is over. While time stands still, at least this is left.
+    fn left(&self, now: Instant) -> Option<Duration> {
+        let left = (self.end + self.standstill(now)).saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// What is to be added to the end for the requests that are under way.
+    fn standstill(&self, now: Instant) -> Duration {
+        match self.requests {
+            0 => Duration::ZERO,
+            _ => now.saturating_duration_since(self.standing_since).min(self.standstill_left),
+        }
+    }
+}
+
+impl Drop for Standstill {
+    fn drop(&mut self) {
+        let mut time = self.0.lock();
+        let stood = time.standstill(Instant::now());
+        time.requests = time.requests.saturating_sub(1);
+        if time.requests == 0 {
+            time.end += stood;
+            time.standstill_left -= stood;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(50);
+
+    async fn asleep(time: Duration) -> Result<()> {
+        tokio::time::sleep(time).await;
+        Ok(())
+    }
+
+    fn started() -> Deadline {
+        let deadline = Deadline::new();
+        deadline.start(Instant::now(), LIMIT);
+        deadline
+    }
+
+    #[tokio::test]
+    async fn what_waits_too_long_is_ended() {
+        assert!(started().limit(pin!(asleep(LIMIT / 10))).await.is_ok());
+        let deadline = started();
+        let error = deadline.limit(pin!(asleep(Duration::from_secs(60)))).await.unwrap_err();
+        assert!(error.is::<Overrun>(), "{error:?}");
+        assert!(deadline.check().is_err());
+        deadline.start(Instant::now(), LIMIT);
+        assert!(deadline.check().is_ok());
+    }
+
+    #[tokio::test]
+    async fn time_stands_still_while_any_request_is_under_way() {
+        let deadline = started();
+        let two_requests = async {
+            let first = deadline.stand_still();
+            let second = deadline.stand_still();
+            asleep(LIMIT * 2).await?;
+            drop(first);
+            asleep(LIMIT * 2).await?;
+            drop(second);
+            deadline.check()
+        };
+        assert!(deadline.limit(pin!(two_requests)).await.is_ok());
+        let outcome = deadline.limit(pin!(asleep(Duration::from_secs(60)))).await;
+        assert!(outcome.is_err());
+    }
+
+    #[test]
+    fn time_does_not_stand_still_for_ever() {
+        let deadline = started();
+        let request = deadline.stand_still();
+        let begun = deadline.lock().standing_since;
+        let left_after = |after| deadline.lock().left(begun + after);
+        assert!(left_after(STANDSTILL_LIMIT).is_some());
+        assert!(left_after(STANDSTILL_LIMIT + LIMIT * 2).is_none());
+        drop(request);
+    }
+}

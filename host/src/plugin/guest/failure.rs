@@ -1,0 +1,126 @@
+//! What can go wrong in a call into a guest.
+
+use std::time::Duration;
+
+use wasmtime::{Error, Trap, WasmBacktrace};
+
+use super::{
+    bindings::imported::types, custody::HeldExceeded, last_words::LastWords, limits::MemoryExceeded,
+};
+use crate::plugin::load::text::{self, one_line};
+
+/// Of a function, in a backtrace.
+const NAME_LIMIT_BYTES: usize = 200;
+
+/// A call that a guest did not finish as it should. It cost that call, and the guest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{}", .kind.describe(), .message)]
+pub struct CallError {
+    pub kind: CallErrorKind,
+    pub message: String,
+    /// The guest's frames, innermost first; empty if it has none to show.
+    pub backtrace: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallErrorKind {
+    /// `unreachable`, an index out of bounds, a bad handle: a panic in most languages.
+    Trap,
+    /// `limits.call_timeout` passed.
+    Overrun,
+    /// It wanted more memory than `limits.memory_mib`, or made the host hold more than `limits.held_mib`.
+    Memory,
+    /// It answered something that is no answer.
+    WrongAnswer,
+    /// No instance could be made.
+    Start,
+    /// The guest itself said that it failed, and that trying again may help or not.
+    Failed { retryable: bool },
+}
+
+/// `limits.call_timeout` passed.
+#[derive(Debug, thiserror::Error)]
+#[error("it ran longer than {0:?} (`limits.call_timeout`)")]
+pub(in crate::plugin) struct Overrun(pub(in crate::plugin) Duration);
+
+impl CallErrorKind {
+    /// The `outcome` label of `spanloom_plugin_calls`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CallErrorKind::Trap => "trap",
+            CallErrorKind::Overrun => "overrun",
+            CallErrorKind::Memory => "memory",
+            CallErrorKind::WrongAnswer => "wrong_answer",
+            CallErrorKind::Start => "start",
+            CallErrorKind::Failed { .. } => "failed",
+        }
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            CallErrorKind::Trap => "the plugin trapped: ",
+            CallErrorKind::Overrun | CallErrorKind::Memory => "the plugin was stopped: ",
+            CallErrorKind::WrongAnswer => "the plugin gave a wrong answer: ",
+            CallErrorKind::Start => "the plugin did not start: ",
+            CallErrorKind::Failed { .. } => "the plugin failed: ",
+        }
+    }
+
+    /// Whether a fresh instance may do better. What the guest says of itself it will say again.
+    pub(in crate::plugin) fn is_accident(self) -> bool {
+        !matches!(self, CallErrorKind::Failed { .. })
+    }
+}
+
+impl CallError {
+    pub(in crate::plugin) fn new(kind: CallErrorKind, message: impl Into<String>) -> CallError {
+        CallError { kind, message: text::message(message), backtrace: String::new() }
+    }
+
+    /// The same with what the guest said before.
+    pub(super) fn with_last_words(self, words: &LastWords) -> CallError {
+        match words.take() {
+            Some(words) => CallError { message: format!("{}; it said: {words}", self.message), ..self },
+            None => self,
+        }
+    }
+
+    /// Of what wasmtime says of a call.
+    pub(in crate::plugin) fn of(error: &Error) -> CallError {
+        let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
+        let (kind, message) = if let Some(overrun) = error.downcast_ref::<Overrun>() {
+            (CallErrorKind::Overrun, overrun.to_string())
+        } else if let Some(memory) = error.downcast_ref::<MemoryExceeded>() {
+            (CallErrorKind::Memory, memory.to_string())
+        } else if let Some(held) = error.downcast_ref::<HeldExceeded>() {
+            (CallErrorKind::Memory, held.to_string())
+        } else if let Some(trap) = error.downcast_ref::<Trap>() {
+            (CallErrorKind::Trap, trap.to_string())
+        } else {
+            (CallErrorKind::Trap, error.root_cause().to_string())
+        };
+        CallError { kind, message: text::message(message), backtrace }
+    }
+
+    pub(in crate::plugin) fn failed(failure: types::Failure) -> (CallError, Option<Duration>) {
+        match failure {
+            types::Failure::Retryable(types::Retryable { message, after_ms }) => (
+                CallError::new(CallErrorKind::Failed { retryable: true }, message),
+                after_ms.map(Duration::from_millis),
+            ),
+            types::Failure::Permanent(message) => {
+                (CallError::new(CallErrorKind::Failed { retryable: false }, message), None)
+            }
+        }
+    }
+}
+
+fn frames(backtrace: &WasmBacktrace) -> String {
+    let names = backtrace.frames().iter().map(|frame| match frame.func_name() {
+        Some(name) => {
+            one_line(&format!("{:#}", rustc_demangle::demangle(name)), NAME_LIMIT_BYTES).into_owned()
+        }
+        None => format!("<function {}>", frame.func_index()),
+    });
+    names.collect::<Vec<_>>().join(" < ")
+}

@@ -1,0 +1,120 @@
+//! A guest's lines in the host's log: rate-limited, shortened, under the component's id.
+
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use metrics::Counter;
+use wasmtime::Result;
+
+use crate::plugin::{
+    guest::{
+        Guest,
+        bindings::imported::log::{self, Level},
+    },
+    load::text::one_line,
+};
+
+const LINE_LIMIT_BYTES: usize = 8 << 10;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The log of one component's guests.
+pub(in crate::plugin) struct GuestLog {
+    component: String,
+    plugin: String,
+    lines_per_second: u32,
+    window: Mutex<Window>,
+    left_out: Counter,
+    /// Its guests work on made-up data, or on copies: what they say is not said of traffic, and is of interest only to who
+    /// looks for it.
+    is_trial: bool,
+}
+
+struct Window {
+    began: Instant,
+    lines: u32,
+    left_out: u64,
+}
+
+impl GuestLog {
+    pub(in crate::plugin) fn new(
+        component: &str,
+        plugin: &str,
+        lines_per_second: u32,
+        left_out: Counter,
+        is_trial: bool,
+    ) -> GuestLog {
+        GuestLog {
+            component: component.to_owned(),
+            plugin: plugin.to_owned(),
+            lines_per_second,
+            window: Mutex::new(Window { began: Instant::now(), lines: 0, left_out: 0 }),
+            left_out,
+            is_trial,
+        }
+    }
+
+    pub(in crate::plugin) fn write(&self, level: Level, message: &str) {
+        if !self.is_enabled(level) {
+            return;
+        }
+        let Some(left_out) = self.admit() else {
+            self.left_out.increment(1);
+            return;
+        };
+        let message = one_line(message, LINE_LIMIT_BYTES);
+        let (component, plugin) = (self.component.as_str(), self.plugin.as_str());
+        let left_out = (left_out > 0).then_some(left_out);
+        if self.is_trial {
+            tracing::debug!(component, plugin, left_out, ?level, "in a trial: {message}");
+            return;
+        }
+        match level {
+            Level::Trace => tracing::trace!(component, plugin, left_out, "{message}"),
+            Level::Debug => tracing::debug!(component, plugin, left_out, "{message}"),
+            Level::Info => tracing::info!(component, plugin, left_out, "{message}"),
+            Level::Warn => tracing::warn!(component, plugin, left_out, "{message}"),
+            Level::Error => tracing::error!(component, plugin, left_out, "{message}"),
+        }
+    }
+
+    fn is_enabled(&self, level: Level) -> bool {
+        match level {
+            _ if self.is_trial => tracing::enabled!(tracing::Level::DEBUG),
+            Level::Trace => tracing::enabled!(tracing::Level::TRACE),
+            Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
+            Level::Info => tracing::enabled!(tracing::Level::INFO),
+            Level::Warn => tracing::enabled!(tracing::Level::WARN),
+            Level::Error => tracing::enabled!(tracing::Level::ERROR),
+        }
+    }
+
+    /// Whether there is room for a line in this second, and how many were left out before it.
+    fn admit(&self) -> Option<u64> {
+        let mut window = self.window.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if window.began.elapsed() >= SECOND {
+            (window.began, window.lines) = (Instant::now(), 0);
+        }
+        if window.lines >= self.lines_per_second {
+            window.left_out += 1;
+            return None;
+        }
+        window.lines += 1;
+        Some(std::mem::take(&mut window.left_out))
+    }
+}
+
+impl log::Host for Guest {
+    fn log(&mut self, level: Level, message: String) -> Result<()> {
+        if level == Level::Error {
+            self.last_words.add(&message);
+        }
+        self.log.write(level, &message);
+        Ok(())
+    }
+
+    fn enabled(&mut self, level: Level) -> Result<bool> {
+        Ok(self.log.is_enabled(level))
+    }
+}

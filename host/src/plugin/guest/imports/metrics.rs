@@ -1,0 +1,191 @@
+//! A guest's own metrics, beside the host's.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use wasmtime::{Result, component::Resource};
+
+use crate::{
+    plugin::guest::{
+        Guest,
+        bindings::imported::{metrics as interface, metrics::Label},
+    },
+    telemetry::Scope,
+};
+
+const LABEL_LIMIT_BYTES: usize = 1024;
+
+/// No instrument where the name is none, or there are too many series.
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
+pub struct Counter(Option<::metrics::Counter>);
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
+pub struct Gauge(Option<::metrics::Gauge>);
+#[expect(unreachable_pub, reason = "the generated bindings export it anew")]
+pub struct Histogram(Option<::metrics::Histogram>);
+
+/// The series of one component's guests.
+pub(in crate::plugin) struct GuestMetrics {
+    component: String,
+    plugin: String,
+    series: Arc<Scope>,
+    series_limit: usize,
+    known: Mutex<BTreeSet<String>>,
+    left_out: ::metrics::Counter,
+}
+
+impl GuestMetrics {
+    pub(in crate::plugin) fn new(
+        component: &str,
+        plugin: &str,
+        series: Arc<Scope>,
+        series_limit: usize,
+        left_out: ::metrics::Counter,
+    ) -> GuestMetrics {
+        GuestMetrics {
+            component: component.to_owned(),
+            plugin: plugin.to_owned(),
+            series,
+            series_limit,
+            known: Mutex::default(),
+            left_out,
+        }
+    }
+
+    /// The labels of a series, or why there is none.
+    fn admit(
+        &self,
+        kind: &'static str,
+        name: &str,
+        labels: Vec<Label>,
+    ) -> Result<Vec<(String, String)>, String> {
+        if !is_name(name, ':') {
+            return Err(format!("`{name}` is no name of a metric"));
+        }
+        if self.is_hosts(name) {
+            return Err(format!("the metric `{name}` would be one of the host's own"));
+        }
+        let mut admitted: Vec<(String, String)> = vec![
+            ("component".to_owned(), self.component.clone()),
+            ("plugin".to_owned(), self.plugin.clone()),
+        ];
+        for Label { name: label, value } in labels {
+            let is_taken = label.starts_with("__") || admitted.iter().any(|(taken, _)| *taken == label);
+            if !is_name(&label, '_') || is_taken || value.len() > LABEL_LIMIT_BYTES {
+                return Err(format!("`{label}` is no label that the metric `{name}` may have"));
+            }
+            admitted.push((label, value));
+        }
+        let mut known = self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let series = format!("{kind} {name}{admitted:?}");
+        if !known.contains(&series) {
+            if known.len() >= self.series_limit {
+                self.left_out.increment(1);
+                return Err(format!("no room for another series of `{name}` (`limits.metric_series`)"));
+            }
+            known.insert(series);
+        }
+        Ok(admitted)
+    }
+
+    /// The Collector's `batch` processor has metrics of its own, `otelcol_processor_batch_…`: a plugin may have those of
+    /// its name, with or without its underscores (`otelcol_connector_servicegraph_…`).
+    fn is_hosts(&self, name: &str) -> bool {
+        let is_own = |kind| {
+            let of_name = |own: &str| name.starts_with(&format!("otelcol_{kind}_{own}_"));
+            of_name(&self.plugin) || of_name(&self.plugin.replace('_', ""))
+        };
+        let is_own = ["processor", "connector"].into_iter().any(is_own);
+        !is_own && (name.starts_with("spanloom_") || name.starts_with("otelcol_"))
+    }
+}
+
+fn is_name(name: &str, also: char) -> bool {
+    let starts = |c: char| c.is_ascii_alphabetic() || c == '_' || c == also;
+    name.len() <= 200 && name.starts_with(starts) && name.chars().all(|c| starts(c) || c.is_ascii_digit())
+}
+
+impl Guest {
+    /// One instrument of the host's registry, unless the guest may not have it.
+    fn instrument<T>(
+        &self,
+        kind: &'static str,
+        name: &str,
+        help: &str,
+        labels: Vec<Label>,
+        register: impl FnOnce(&Scope, &str, &str, Vec<(String, String)>) -> Option<T>,
+    ) -> Option<T> {
+        let help = help.get(..help.floor_char_boundary(LABEL_LIMIT_BYTES)).unwrap_or_default();
+        let admitted = self.metrics.admit(kind, name, labels).and_then(|labels| {
+            register(&self.metrics.series, name, help, labels)
+                .ok_or_else(|| format!("the metric `{name}` is there already, and is no {kind}"))
+        });
+        match admitted {
+            Ok(instrument) => Some(instrument),
+            Err(why) => {
+                self.log.write(crate::plugin::guest::bindings::imported::log::Level::Warn, &why);
+                None
+            }
+        }
+    }
+}
+
+impl interface::Host for Guest {}
+
+impl interface::HostCounter for Guest {
+    fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Counter>> {
+        let counter = self.instrument("counter", &name, &help, labels, Scope::plugin_counter);
+        Ok(self.table.push(Counter(counter))?)
+    }
+
+    fn add(&mut self, counter: Resource<Counter>, count: u64) -> Result<()> {
+        if let Counter(Some(counter)) = self.table.get(&counter)? {
+            counter.increment(count);
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, counter: Resource<Counter>) -> Result<()> {
+        self.table.delete(counter)?;
+        Ok(())
+    }
+}
+
+impl interface::HostGauge for Guest {
+    fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Gauge>> {
+        let gauge = self.instrument("gauge", &name, &help, labels, Scope::plugin_gauge);
+        Ok(self.table.push(Gauge(gauge))?)
+    }
+
+    fn set(&mut self, gauge: Resource<Gauge>, value: f64) -> Result<()> {
+        if let Gauge(Some(gauge)) = self.table.get(&gauge)? {
+            gauge.set(value);
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, gauge: Resource<Gauge>) -> Result<()> {
+        self.table.delete(gauge)?;
+        Ok(())
+    }
+}
+
+impl interface::HostHistogram for Guest {
+    fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Histogram>> {
+        let histogram = self.instrument("histogram", &name, &help, labels, Scope::plugin_histogram);
+        Ok(self.table.push(Histogram(histogram))?)
+    }
+
+    fn record(&mut self, histogram: Resource<Histogram>, value: f64) -> Result<()> {
+        if let Histogram(Some(histogram)) = self.table.get(&histogram)? {
+            histogram.record(value);
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, histogram: Resource<Histogram>) -> Result<()> {
+        self.table.delete(histogram)?;
+        Ok(())
+    }
+}

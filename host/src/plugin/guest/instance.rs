@@ -1,0 +1,366 @@
+//! One guest: a store, an instance in it, and the calls into it.
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use wasmtime::{Result, Store, UpdateDeadline, component::Resource};
+use wire::Signal;
+
+use super::{
+    Guest, Shared,
+    bindings::{
+        exported::{
+            exporting::ExportError,
+            handover::Saved,
+            http_handler::{Incoming, Outgoing},
+            sampling::Decision,
+        },
+        imported::{
+            batches::Batch as Handle,
+            types::{ConfigError, Failure},
+        },
+    },
+    custody::{Passed, TakenBack},
+    deadline::Deadline,
+    describe,
+    exports::{Exports, Functions},
+    failure::{CallError, CallErrorKind},
+    imports::traces::TraceBatch,
+    ticker::Ticker,
+};
+use crate::{
+    pipeline::Batch,
+    plugin::load::{card::Role, description::Description, text},
+};
+
+/// One guest. Used by one call at a time.
+pub(in crate::plugin) struct Instance {
+    store: Store<Guest>,
+    /// In a box, since the instance goes out of its slot and back with each call.
+    functions: Box<Functions>,
+    ticker: Arc<Ticker>,
+    deadline: Deadline,
+    call_timeout: Duration,
+    pub(in crate::plugin) calls: u64,
+    pub(in crate::plugin) born: Instant,
+    /// In calls, since this was last asked.
+    busy: Duration,
+    /// When the last call ended. Reading the clock costs a good part of what an empty call does.
+    pub(in crate::plugin) idle_since: Instant,
+}
+
+/// A call that failed, and the batches that it gives back.
+#[derive(Debug)]
+pub(in crate::plugin) struct Undone {
+    pub(in crate::plugin) error: CallError,
+    pub(in crate::plugin) retry_after: Option<Duration>,
+    pub(in crate::plugin) batches: TakenBack,
+}
+
+impl Undone {
+    /// Of a call that was given `own`.
+    pub(in crate::plugin) fn holding(error: CallError, own: Vec<Batch>) -> Undone {
+        Undone { error, retry_after: None, batches: TakenBack { own, held: Vec::new() } }
+    }
+}
+
+impl Instance {
+    pub(in crate::plugin) async fn start(
+        exports: &Exports,
+        shared: &Arc<Shared>,
+    ) -> Result<Instance, CallError> {
+        let call_timeout = shared.limits.call_timeout;
+        let mut store = Store::new(exports.pre.engine(), Guest::new(shared));
+        store.limiter(|guest| &mut guest.limits);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| {
+            context.data().deadline.check().map(|()| UpdateDeadline::Yield(1))
+        });
+        let born = Instant::now();
+        let Guest { deadline, last_words, .. } = store.data();
+        let (deadline, last_words) = (deadline.clone(), last_words.clone());
+        deadline.start(born, call_timeout);
+        let instantiated = exports.ticker.run(exports.pre.instantiate_async(&mut store));
+        let instance = deadline.limit(pin!(instantiated)).await;
+        let functions = instance.and_then(|instance| exports.load(&mut store, &instance));
+        let functions = functions.map_err(|error| CallError {
+            kind: CallErrorKind::Start,
+            ..CallError::of(&error).with_last_words(&last_words)
+        })?;
+        Ok(Instance {
+            store,
+            functions: Box::new(functions),
+            ticker: exports.ticker.clone(),
+            deadline,
+            call_timeout,
+            calls: 0,
+            born,
+            busy: Duration::ZERO,
+            idle_since: born,
+        })
+    }
+}
+
+/// The calls.
+impl Instance {
+    /// `None` if the plugin has no `describe`.
+    pub(in crate::plugin) async fn describe(&mut self) -> Result<Option<Description>, CallError> {
+        let Some(describe) = self.functions.describe.clone() else { return Ok(None) };
+        let said = self.call(async |store| describe.call_describe(store).await).await?;
+        Description::try_from(said).map(Some)
+    }
+
+    /// What a connector emits; nothing if it is none.
+    pub(in crate::plugin) async fn emits(&mut self) -> Result<Vec<Signal>, CallError> {
+        let Some(connecting) = self.functions.connecting.clone() else { return Ok(Vec::new()) };
+        let said = self.call(async |store| connecting.call_emits(store).await).await?;
+        Ok(describe::signals(said))
+    }
+
+    /// The inner error is the guest's: what is wrong with the config.
+    pub(in crate::plugin) async fn configure(
+        &mut self,
+        role: Role,
+        config: &str,
+    ) -> Result<Result<(), ConfigError>, CallError> {
+        let Functions { processing, sampling, exporting, connecting, .. } = &*self.functions;
+        let (processing, sampling) = (processing.clone(), sampling.clone());
+        let (exporting, connecting) = (exporting.clone(), connecting.clone());
+        let configured = self.call(async |store| match role {
+            Role::Processor => of(processing)?.call_configure(store, config).await,
+            Role::Sampler => of(sampling)?.call_configure(store, config).await,
+            Role::Exporter => of(exporting)?.call_configure(store, config).await,
+            Role::Connector => of(connecting)?.call_configure(store, config).await,
+        });
+        let refused = |ConfigError { path, message }| ConfigError {
+            path: text::message(path),
+            message: text::message(message),
+        };
+        Ok(configured.await?.map_err(refused))
+    }
+
+    /// Gives a processor or a connector a batch.
+    pub(in crate::plugin) async fn process(&mut self, batch: Batch) -> Result<Passed, Undone> {
+        let Functions { processing, connecting, .. } = &*self.functions;
+        let (processing, connecting) = (processing.clone(), connecting.clone());
+        let custody = &mut self.store.data_mut().custody;
+        if custody.is_full() {
+            let full = "it holds as many batches as it may (`limits.held_mib`)";
+            let kind = CallErrorKind::Failed { retryable: true };
+            return Err(Undone::holding(CallError::new(kind, full), vec![batch]));
+        }
+        let held_nothing = custody.is_empty();
+        let batch = custody.lend(batch);
+        let outcome = self.call(async |store| match connecting {
+            Some(connecting) => connecting.call_consume(store, batch).await,
+            None => of(processing)?.call_process(store, batch).await,
+        });
+        let outcome = outcome.await;
+        let mut passed = self.conclude(outcome)?;
+        passed.mixed = !held_nothing || !self.is_empty();
+        Ok(passed)
+    }
+
+    /// Calls the guest as it asked to be; nothing if it has no `timer`.
+    pub(in crate::plugin) async fn wake(&mut self) -> Result<Passed, Undone> {
+        self.store.data_mut().wake_at = None;
+        let Some(timer) = self.functions.timer.clone() else { return Ok(Passed::default()) };
+        let outcome = self.call(async |store| timer.call_wake(store).await).await;
+        self.conclude(outcome)
+    }
+
+    /// What the guest still holds; nothing if it has no `flush`.
+    pub(in crate::plugin) async fn flush(&mut self) -> Result<Passed, Undone> {
+        let Some(flush) = self.functions.flush.clone() else { return Ok(Passed::default()) };
+        let outcome = self.call(async |store| flush.call_flush(store).await).await;
+        self.conclude(outcome)
+    }
+
+    pub(in crate::plugin) fn hands_over(&self) -> bool {
+        self.functions.handover.is_some()
+    }
+
+    /// The guest's state, all that it holds, and what it passes on, as its last call.
+    pub(in crate::plugin) async fn save(mut self) -> Result<(Vec<u8>, Vec<Batch>, Passed), Undone> {
+        let Some(handover) = self.functions.handover.clone() else {
+            return Ok((Vec::new(), self.dissolve(), Passed::default()));
+        };
+        let (state, named, answer) = match self.call(async |store| handover.call_save(store).await).await {
+            Ok(Ok(Saved { state, batches })) => (state, batches, Ok(Ok(Vec::new()))),
+            Ok(Err(failure)) => (Vec::new(), Vec::new(), Ok(Err(failure))),
+            Err(error) => (Vec::new(), Vec::new(), Err(error)),
+        };
+        match self.conclude(answer) {
+            // What it did not name it has forgotten to name.
+            Ok(passed) => Ok((state, self.store.data_mut().custody.hand_in(&named), passed)),
+            Err(mut undone) => {
+                undone.batches.held.extend(self.dissolve());
+                Err(undone)
+            }
+        }
+    }
+
+    /// Gives the guest another one's state, and what that one held.
+    pub(in crate::plugin) async fn restore(
+        &mut self,
+        state: Vec<u8>,
+        batches: Vec<Batch>,
+    ) -> Result<Passed, Undone> {
+        let Some(handover) = self.functions.handover.clone() else {
+            let error = CallError::new(CallErrorKind::Start, "it has no `handover`");
+            return Err(Undone::holding(error, batches));
+        };
+        let custody = &mut self.store.data_mut().custody;
+        let batches = batches.into_iter().map(|batch| custody.lend(batch)).collect();
+        let saved = Saved { state, batches };
+        let outcome = self.call(async |store| handover.call_restore(store, &saved).await).await;
+        self.conclude(outcome.map(|answer| answer.map(|()| Vec::new())))
+    }
+
+    /// One decision a trace.
+    pub(in crate::plugin) async fn sample(&mut self, traces: TraceBatch) -> Result<Vec<Decision>, Undone> {
+        let count = traces.len();
+        let sampling = self.functions.sampling.clone();
+        let outcome = match self.store.data_mut().table.push(traces) {
+            Ok(traces) => {
+                let number = traces.rep();
+                let outcome = self.call(async |store| of(sampling)?.call_sample(store, traces).await).await;
+                let guest = self.store.data_mut();
+                // Gone already, if the guest let go of it as it should.
+                if let Ok(traces) = guest.table.get_mut(&Resource::<TraceBatch>::new_borrow(number)) {
+                    traces.end();
+                }
+                guest.custody.end_looks();
+                outcome
+            }
+            Err(full) => Err(CallError::new(CallErrorKind::Start, full.to_string())),
+        };
+        let decisions = match outcome {
+            Ok(Ok(decisions)) if decisions.len() == count => check_rates(decisions),
+            Ok(Ok(decisions)) => Err(CallError::new(
+                CallErrorKind::WrongAnswer,
+                format!("{} decisions for {count} traces", decisions.len()),
+            )),
+            Ok(Err(failure)) => Ok(Err(failure)),
+            Err(error) => Err(error),
+        };
+        // It was given nothing that it could give back.
+        let (error, retry_after) = match decisions {
+            Ok(Ok(decisions)) => return Ok(decisions),
+            Ok(Err(failure)) => CallError::failed(failure),
+            Err(error) => (error, None),
+        };
+        Err(Undone { error, retry_after, batches: TakenBack::default() })
+    }
+
+    /// Shows the guest a batch, to send it.
+    pub(in crate::plugin) async fn export(
+        &mut self,
+        data: wire::Batch,
+    ) -> Result<Result<(), ExportError>, Undone> {
+        let exporting = self.functions.exporting.clone();
+        let batch = self.store.data_mut().custody.show(data);
+        let outcome = self.call(async |store| of(exporting)?.call_export_batch(store, batch).await).await;
+        self.store.data_mut().custody.end_looks();
+        outcome.map_err(|error| Undone::holding(error, Vec::new()))
+    }
+
+    /// Answers a request; only of a plugin that has an `http-handler`.
+    pub(in crate::plugin) async fn handle(
+        &mut self,
+        request: Incoming,
+    ) -> Result<(Outgoing, Passed), Undone> {
+        let handler = self.functions.http_handler.clone();
+        match self.call(async |store| of(handler)?.call_handle(store, &request).await).await {
+            Ok(answer) => self.conclude(Ok(Ok(Vec::new()))).map(|passed| (answer, passed)),
+            Err(error) => {
+                Err(Undone { error, retry_after: None, batches: self.store.data_mut().custody.rollback() })
+            }
+        }
+    }
+
+    pub(in crate::plugin) fn wake_at(&self) -> Option<Instant> {
+        self.store.data().wake_at
+    }
+
+    /// Whether the guest holds nothing that is owed to anybody.
+    pub(in crate::plugin) fn is_empty(&self) -> bool {
+        self.store.data().custody.is_empty()
+    }
+
+    pub(in crate::plugin) fn memory_used_bytes(&self) -> usize {
+        self.store.data().limits.memory_used_bytes
+    }
+
+    /// How long calls took, since this was last asked.
+    pub(in crate::plugin) fn take_busy(&mut self) -> Duration {
+        std::mem::take(&mut self.busy)
+    }
+
+    /// How many items the guest let go of without saying so, since this was last asked.
+    pub(in crate::plugin) fn take_items_forgotten(&mut self) -> usize {
+        self.store.data_mut().custody.take_items_forgotten()
+    }
+
+    /// Every batch that the guest holds; it is to be used no more.
+    pub(in crate::plugin) fn dissolve(mut self) -> Vec<Batch> {
+        self.store.data_mut().custody.rollback().held
+    }
+
+    async fn call<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&mut Store<Guest>) -> Result<T>,
+    ) -> Result<T, CallError> {
+        self.calls += 1;
+        self.store.data().last_words.clear();
+        let begun = Instant::now();
+        self.deadline.start(begun, self.call_timeout);
+        self.store.set_epoch_deadline(1);
+        let call = self.ticker.run(call(&mut self.store));
+        let outcome = self.deadline.limit(pin!(call)).await;
+        self.idle_since = Instant::now();
+        self.busy += self.idle_since - begun;
+        outcome.map_err(|error| CallError::of(&error).with_last_words(&self.store.data().last_words))
+    }
+
+    /// Makes what a call did so, or takes it back.
+    fn conclude(
+        &mut self,
+        outcome: Result<Result<Vec<Handle>, Failure>, CallError>,
+    ) -> Result<Passed, Undone> {
+        let custody = &mut self.store.data_mut().custody;
+        let error = match outcome {
+            Ok(Ok(returned)) => match custody.commit(returned) {
+                Ok(passed) => return Ok(passed),
+                Err(wrong) => CallError::new(CallErrorKind::WrongAnswer, wrong.to_string()),
+            },
+            Ok(Err(failure)) => {
+                let (error, retry_after) = CallError::failed(failure);
+                return Err(Undone { error, retry_after, batches: custody.undo() });
+            }
+            Err(error) => error,
+        };
+        Err(Undone { error, retry_after: None, batches: custody.rollback() })
+    }
+}
+
+/// A rate is a share of traces.
+fn check_rates(decisions: Vec<Decision>) -> Result<Result<Vec<Decision>, Failure>, CallError> {
+    for decision in &decisions {
+        if let Decision::Keep(rate) = decision
+            && !(*rate > 0.0 && *rate <= 1.0)
+        {
+            let wrong = format!("{rate} is no share of traces to keep: above 0 and up to 1");
+            return Err(CallError::new(CallErrorKind::WrongAnswer, wrong));
+        }
+    }
+    Ok(Ok(decisions))
+}
+
+/// The card says that it is there.
+fn of<T>(export: Option<T>) -> Result<T> {
+    export.ok_or_else(|| wasmtime::format_err!("the plugin has no such role"))
+}

@@ -1,0 +1,111 @@
+//! What a guest may use, and how it is held to it.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use crate::plugin::config::LimitsConfig;
+use wasmtime::{ResourceLimiter, Result, bail};
+
+/// Of one component, for each of its guests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub memory_bytes: usize,
+    /// Wall time of one call. Host calls that wait for others (`http`) are not counted.
+    pub call_timeout: Duration,
+    /// How many guests may run at a time.
+    pub instances: NonZeroUsize,
+    pub table_elements: usize,
+    /// Of batches that a guest holds from call to call; and, beyond that, what one call may make the host hold.
+    pub held_bytes: usize,
+    /// A guest is replaced after so many calls.
+    pub max_calls: u64,
+    /// A guest is replaced when it is this old.
+    pub max_age: Duration,
+    /// A guest is replaced when it has had so much memory: it never gives any back.
+    pub recycle_memory_bytes: usize,
+    pub log_lines_per_second: u32,
+    pub metric_series: usize,
+    /// Under way at a time.
+    pub http_requests: usize,
+}
+
+impl From<&LimitsConfig> for Limits {
+    fn from(config: &LimitsConfig) -> Limits {
+        let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let memory_bytes = (config.memory_mib as usize) << 20;
+        Limits {
+            memory_bytes,
+            call_timeout: config.call_timeout.0,
+            instances: NonZeroUsize::new(config.instances as usize).unwrap_or(workers),
+            table_elements: config.table_elements as usize,
+            held_bytes: (config.held_mib as usize) << 20,
+            max_calls: Some(config.max_calls).filter(|calls| *calls > 0).unwrap_or(u64::MAX),
+            max_age: Some(config.max_age.0).filter(|age| !age.is_zero()).unwrap_or(Duration::MAX),
+            recycle_memory_bytes: memory_bytes / 4 * 3,
+            log_lines_per_second: config.log_lines_per_second,
+            metric_series: config.metric_series as usize,
+            http_requests: config.http_requests as usize,
+        }
+    }
+}
+
+/// Counts what one guest has of memory.
+#[derive(Debug)]
+pub(in crate::plugin) struct GuestLimits {
+    memory_bytes: usize,
+    table_elements: usize,
+    /// Guest memory never shrinks, so this is also its high-water mark.
+    pub(in crate::plugin) memory_used_bytes: usize,
+}
+
+impl GuestLimits {
+    pub(in crate::plugin) fn new(limits: &Limits) -> GuestLimits {
+        GuestLimits {
+            memory_bytes: limits.memory_bytes,
+            table_elements: limits.table_elements,
+            memory_used_bytes: 0,
+        }
+    }
+}
+
+/// The guest wanted more memory than `limits.memory_mib`.
+#[derive(Debug, thiserror::Error)]
+#[error("it wanted {wanted_bytes} bytes of memory, and may have {limit_bytes} (`limits.memory_mib`)")]
+pub(in crate::plugin) struct MemoryExceeded {
+    wanted_bytes: usize,
+    limit_bytes: usize,
+}
+
+impl ResourceLimiter for GuestLimits {
+    /// Ends the call instead of telling the guest: most languages' allocators answer a refusal with a trap that
+    /// says nothing.
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        let wanted_bytes = self.memory_used_bytes + desired.saturating_sub(current);
+        if wanted_bytes > self.memory_bytes {
+            return Err(MemoryExceeded { wanted_bytes, limit_bytes: self.memory_bytes }.into());
+        }
+        self.memory_used_bytes = wanted_bytes;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        if desired > self.table_elements {
+            bail!(
+                "it wanted a table of {desired} elements, and may have {} (`limits.table_elements`)",
+                self.table_elements
+            );
+        }
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        64
+    }
+
+    fn tables(&self) -> usize {
+        64
+    }
+
+    fn memories(&self) -> usize {
+        4
+    }
+}

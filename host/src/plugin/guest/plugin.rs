@@ -1,0 +1,99 @@
+//! A plugin that is loaded: what all its instances are made from.
+
+use std::sync::Arc;
+
+use wire::Signal;
+
+use super::{
+    Shared, exports::Exports, failure::CallError, instance::Instance, limits::Limits, runtime::Runtime,
+};
+use crate::{
+    config::ConfigError,
+    hash::Sha256,
+    plugin::{
+        config::SwapConfig,
+        load::{
+            card::{Card, CardError, Role},
+            description::Description,
+            file::PluginFile,
+        },
+    },
+};
+
+/// One plugin of a config: a component, compiled, linked and asked who it is.
+pub struct Plugin {
+    /// In the config.
+    pub name: String,
+    pub role: Role,
+    pub card: Card,
+    pub description: Description,
+    /// The signals of what a connector passes on.
+    pub emits: Vec<Signal>,
+    pub sha256: Sha256,
+    pub(in crate::plugin) exports: Exports,
+}
+
+/// Why a plugin cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Nothing was compiled.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    #[error("the component cannot be compiled or linked: {0:#}")]
+    Compile(wasmtime::Error),
+    #[error("it cannot say what it is: {0}")]
+    Describe(CallError),
+}
+
+impl Plugin {
+    /// Compiles a component and asks it who it is. Takes up to seconds.
+    pub async fn load(
+        runtime: &Runtime,
+        name: &str,
+        file: &PluginFile,
+        limits: &Limits,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        let card = Card::read(&file.bytes)?;
+        let role = card.admit()?;
+        let pre = runtime.compile(name, file).await.map_err(LoadError::Compile)?;
+        let exports = Exports::find(pre, runtime.ticker());
+        let (description, emits) = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
+        let (name, sha256) = (name.to_owned(), file.sha256);
+        Ok(Arc::new(Plugin { name, role, card, description, emits, sha256, exports }))
+    }
+
+    /// Not every plugin can have its batches shared out, or copied.
+    pub(in crate::plugin) fn check_swap(&self, swap: &SwapConfig) -> Result<(), ConfigError> {
+        let no = |key, why: &str| Err(ConfigError::on(key, why));
+        match self.role {
+            Role::Exporter | Role::Connector if swap.shadow => no(
+                "swap::shadow",
+                "only processors and samplers run on copies: what others make of them would be seen",
+            ),
+            _ if swap.canary.is_some() && self.answers_http() => {
+                no("swap::canary", "it answers HTTP, and its answers would lack what the canary was given")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(in crate::plugin) fn answers_http(&self) -> bool {
+        self.exports.http_handler.is_some()
+    }
+
+    /// Enough of the hash to tell two versions apart.
+    pub(in crate::plugin) fn short_hash(&self) -> String {
+        self.sha256.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What it says of itself, and what it emits.
+async fn describe(
+    exports: &Exports,
+    name: &str,
+    limits: &Limits,
+) -> Result<(Description, Vec<Signal>), CallError> {
+    let mut guest = Instance::start(exports, &Shared::of_nobody("", name, limits)?).await?;
+    let description = guest.describe().await?.unwrap_or_else(|| Description::assumed(name));
+    Ok((description, guest.emits().await?))
+}

@@ -1,0 +1,131 @@
+//! WASI 0.2 for the language runtimes that import it, with nothing behind it: no arguments, environment, files, input or
+//! sockets. Clocks tell whole milliseconds, output becomes lines of the log, random numbers are random, and `wasi:http`
+//! reaches what `http` reaches.
+
+mod clock;
+mod http;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use wasmtime::{
+    Result,
+    component::{Linker, ResourceTable},
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use self::{
+    clock::WholeMillis,
+    http::GrantedHttp,
+    output::{Lines, OnLine, Output},
+};
+use super::{
+    Guest, bindings::imported::log::Level, deadline::Deadline, imports::log::GuestLog, last_words::LastWords,
+};
+use crate::plugin::outside::http::Http;
+
+/// Streams, pollables, requests and so on that one guest may have at a time.
+const MAX_RESOURCES: usize = 4096;
+/// What a guest may ask of random bytes in one call.
+const MAX_RANDOM_BYTES: u64 = 1 << 20;
+
+/// What WASI has of one guest. Made when the guest first uses any of it, since most never do.
+pub(in crate::plugin) struct WasiState {
+    settings: WasiSettings,
+    deadline: Deadline,
+    last_words: LastWords,
+    used: Option<Box<Used>>,
+}
+
+#[derive(Clone)]
+pub(in crate::plugin) struct WasiSettings {
+    http: Arc<dyn Http>,
+    on_line: OnLine,
+}
+
+struct Used {
+    ctx: WasiCtx,
+    http_ctx: WasiHttpCtx,
+    http: GrantedHttp,
+    table: ResourceTable,
+}
+
+impl WasiSettings {
+    /// What guests print goes into the log: standard output as `info`, standard error as `warn`.
+    pub(in crate::plugin) fn new(http: &Arc<dyn Http>, log: &Arc<GuestLog>) -> WasiSettings {
+        let log = log.clone();
+        let on_line: OnLine = Arc::new(move |output, line| match output {
+            Output::Stdout => log.write(Level::Info, line),
+            Output::Stderr => log.write(Level::Warn, line),
+        });
+        WasiSettings { http: http.clone(), on_line }
+    }
+}
+
+impl WasiState {
+    /// `deadline` and `last_words` are the guest's.
+    pub(in crate::plugin) fn new(
+        settings: WasiSettings,
+        deadline: &Deadline,
+        last_words: &LastWords,
+    ) -> WasiState {
+        WasiState { settings, deadline: deadline.clone(), last_words: last_words.clone(), used: None }
+    }
+
+    fn used(&mut self) -> &mut Used {
+        self.used.get_or_insert_with(|| Box::new(Used::new(&self.settings, &self.deadline, &self.last_words)))
+    }
+}
+
+impl Used {
+    fn new(settings: &WasiSettings, deadline: &Deadline, last_words: &LastWords) -> Used {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
+        // Arguments, environment, directories and standard input are empty unless set.
+        let ctx = WasiCtx::builder()
+            .stdout(Lines::new(Output::Stdout, settings.on_line.clone()))
+            .stderr(Lines::new(Output::Stderr, heard(&settings.on_line, last_words)))
+            .wall_clock(WholeMillis)
+            .monotonic_clock(WholeMillis)
+            .max_random_size(MAX_RANDOM_BYTES)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .socket_addr_check(|_, _| Box::pin(async { false }))
+            .build();
+        let http = GrantedHttp::new(settings.http.clone(), settings.on_line.clone(), deadline.clone());
+        Used { ctx, http_ctx: WasiHttpCtx::new(), http, table }
+    }
+}
+
+/// As `on_line`; what is said is also among the guest's last words.
+fn heard(on_line: &OnLine, last_words: &LastWords) -> OnLine {
+    let (on_line, last_words) = (on_line.clone(), last_words.clone());
+    Arc::new(move |output, line| {
+        last_words.add(line);
+        on_line(output, line);
+    })
+}
+
+/// Links all of WASI 0.2 that a command or a proxy may import.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let used = self.wasi.used();
+        WasiCtxView { ctx: &mut used.ctx, table: &mut used.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let used = self.wasi.used();
+        WasiHttpCtxView { ctx: &mut used.http_ctx, table: &mut used.table, hooks: &mut used.http }
+    }
+}

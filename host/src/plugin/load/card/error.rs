@@ -1,0 +1,71 @@
+//! Why a file is no plugin that this host can run.
+
+use super::{CODE_LIMIT_BYTES, FUNCTIONS_LIMIT, PACKAGE, Role, SERVED_VERSIONS, SIZE_LIMIT_BYTES};
+use crate::plugin::load::text::one_line;
+
+/// Of an import.
+const NAME_LIMIT_BYTES: usize = 200;
+
+/// Reads well after the file's name and a colon.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CardError {
+    #[error("the file is empty")]
+    Empty,
+    #[error("the file has {0} bytes; a plugin may have {SIZE_LIMIT_BYTES}")]
+    TooLarge(usize),
+    #[error("a text file, not a wasm component: build one with `spanloom plugin build`")]
+    Text,
+    #[error("not WebAssembly: build a component with `spanloom plugin build`")]
+    NotWasm,
+    #[error(
+        "a core module, not a component: make one with `wasm-tools component new` or `spanloom plugin build`"
+    )]
+    CoreModule,
+    #[error("a wasm component of a binary version that is not known: build it with newer or older tools")]
+    Encoding,
+    #[error("the file is cut short: it ends at byte {0}, inside of a section")]
+    CutShort(usize),
+    #[error("the component is damaged at byte {offset}: {why}")]
+    Damaged { offset: usize, why: String },
+    #[error("the component has more than {0} imports, exports, modules or sections")]
+    TooMany(usize),
+    #[error(
+        "the component has {functions} functions, of {bytes} bytes; a plugin may have {FUNCTIONS_LIMIT}, of {CODE_LIMIT_BYTES}: \
+         compiling more takes too much memory"
+    )]
+    TooMuchCode { functions: usize, bytes: usize },
+    #[error("the component has components within components, more than {0} deep")]
+    TooDeep(usize),
+    #[error(
+        "built against {}; this Spanloom serves {}",
+        .0.iter().map(|version| versioned(version)).collect::<Vec<_>>().join(" and "),
+        SERVED_VERSIONS.join(" and ")
+    )]
+    Version(Vec<String>),
+    #[error("it imports what Spanloom does not have: {}", listed(.0))]
+    UnknownImports(Vec<String>),
+    #[error(
+        "it exports none of {}: a plugin is built for one of the worlds processor, sampler, exporter and connector",
+        Role::ALL.map(|role| format!("{PACKAGE}/{}", role.interface())).join(", ")
+    )]
+    NoRole,
+    #[error(
+        "it exports {}: a plugin has one role",
+        .0.iter().map(|role| role.interface()).collect::<Vec<_>>().join(" and ")
+    )]
+    ManyRoles(Vec<Role>),
+}
+
+fn versioned(version: &str) -> String {
+    if version.is_empty() { format!("{PACKAGE} without a version") } else { format!("{PACKAGE}@{version}") }
+}
+
+/// As many names as one reads.
+fn listed(names: &[String]) -> String {
+    const NAMED: usize = 10;
+    let shown: Vec<_> = names.iter().take(NAMED).map(|name| one_line(name, NAME_LIMIT_BYTES)).collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

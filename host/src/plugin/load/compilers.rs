@@ -1,0 +1,60 @@
+//! Threads that compile. They stand back for those that data passes through.
+
+use std::{
+    num::NonZero,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use wasmtime::Result;
+
+/// How much less such a thread is worth than others: this much gets it a quarter of a core that another has work for.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
+
+/// Whether there is data that passes through this process.
+static DATA_PASSES: AtomicBool = AtomicBool::new(false);
+
+pub(in crate::plugin) struct Compilers {
+    /// One for each core.
+    all: ThreadPool,
+    /// One less: it leaves a core to data.
+    beside_data: ThreadPool,
+    turn: Mutex<()>,
+}
+
+/// From now on what is compiled is compiled beside data.
+pub(crate) fn data_passes() {
+    DATA_PASSES.store(true, Ordering::Relaxed);
+}
+
+impl Compilers {
+    pub(in crate::plugin) fn new() -> Result<Compilers> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let beside_data = threads(cores.saturating_sub(1).max(1))?;
+        Ok(Compilers { all: threads(cores)?, beside_data, turn: Mutex::default() })
+    }
+
+    /// One compilation at a time: each has all the threads.
+    pub(in crate::plugin) fn compile<T: Send>(&self, compile: impl FnOnce() -> T + Send) -> T {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.threads().install(compile)
+    }
+
+    pub(in crate::plugin) fn threads(&self) -> &ThreadPool {
+        if DATA_PASSES.load(Ordering::Relaxed) { &self.beside_data } else { &self.all }
+    }
+}
+
+fn threads(threads: usize) -> Result<ThreadPool> {
+    let stand_back = |_| {
+        // Elsewhere it would be the whole process that does.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::nice(NICE);
+    };
+    let pool = ThreadPoolBuilder::new().num_threads(threads).start_handler(stand_back);
+    Ok(pool.thread_name(|number| format!("plugin-compiler-{number}")).build()?)
+}

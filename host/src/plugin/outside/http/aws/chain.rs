@@ -1,0 +1,218 @@
+//! AWS's standard chain of credentials: environment, profile, web identity, container, instance metadata. Asked at the
+//! first request, and again before what it yielded expires.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, sts::AssumeRoleProvider};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider},
+};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use tokio::sync::{Mutex, OnceCell};
+
+use super::{AwsConfig, Identity};
+use crate::exporter::otlp::with_causes;
+
+/// Credentials are asked for so long before they expire.
+const REFRESH_BEFORE: Duration = Duration::from_secs(60);
+/// Of one walk along the chain.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// A failure is the answer for so long, lest each request walk along the chain.
+const FAILURE_HOLDS: Duration = Duration::from_secs(2);
+/// What a role's sessions are called.
+const SESSION_NAME: &str = "spanloom";
+
+pub(in crate::plugin::outside::http) struct CredentialsChain {
+    config: AwsConfig,
+    source: OnceCell<Source>,
+    /// One request asks, the others wait for what it gets.
+    last: Mutex<Last>,
+}
+
+struct Source {
+    provider: SharedCredentialsProvider,
+    region: String,
+}
+
+#[derive(Default)]
+struct Last {
+    credentials: Option<Credentials>,
+    failure: Option<(Instant, String)>,
+}
+
+impl CredentialsChain {
+    pub(super) fn new(config: AwsConfig) -> CredentialsChain {
+        CredentialsChain { config, source: OnceCell::new(), last: Mutex::default() }
+    }
+
+    /// # Errors
+    /// Why there are none, for the operator; no secret is in it.
+    pub(super) async fn identity(&self) -> Result<Identity, String> {
+        let source = self.source.get_or_try_init(|| Source::load(&self.config)).await?;
+        let credentials = self.last.lock().await.refreshed(&source.provider).await?;
+        Ok(Identity { credentials, region: source.region.clone() })
+    }
+}
+
+impl Last {
+    /// Those of before, unless they are about to expire. If new ones cannot be had, until they expire.
+    async fn refreshed(&mut self, provider: &SharedCredentialsProvider) -> Result<Credentials, String> {
+        let known = |margin| self.credentials.as_ref().filter(|known| outlives(known, margin)).cloned();
+        if let Some(fresh) = known(REFRESH_BEFORE) {
+            return Ok(fresh);
+        }
+        let still_valid = known(Duration::ZERO);
+        let failure = match &self.failure {
+            Some((at, failure)) if at.elapsed() < FAILURE_HOLDS => failure.clone(),
+            _ => match load(provider).await {
+                Ok(credentials) => {
+                    *self = Last { credentials: Some(credentials.clone()), failure: None };
+                    return Ok(credentials);
+                }
+                Err(failure) => {
+                    self.failure = Some((Instant::now(), failure.clone()));
+                    failure
+                }
+            },
+        };
+        still_valid.ok_or(failure)
+    }
+}
+
+/// The region of the environment, the profile or the instance, whichever is known first.
+pub(in crate::plugin) async fn region(profile: Option<&str>) -> Option<String> {
+    let sdk = loader(profile).ok()?.load().await;
+    sdk.region().map(Region::to_string)
+}
+
+/// What looks along the chains.
+fn loader(profile: Option<&str>) -> Result<ConfigLoader, String> {
+    // For STS and the metadata services. Not the plugins' client: these are the host's own requests.
+    let tls = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls_context()?);
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(tls.build_https());
+    Ok(match profile {
+        Some(profile) => loader.profile_name(profile),
+        None => loader,
+    })
+}
+
+impl Source {
+    async fn load(config: &AwsConfig) -> Result<Source, String> {
+        let mut loader = loader(config.profile.as_deref())?;
+        if let Some(region) = &config.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let sdk = loader.load().await;
+        let region =
+            sdk.region().ok_or("no AWS region is known; write `region` under `auth.aws`")?.to_string();
+        Ok(Source { provider: provider(config, &sdk).await?, region })
+    }
+}
+
+async fn provider(config: &AwsConfig, sdk: &SdkConfig) -> Result<SharedCredentialsProvider, String> {
+    match &config.role_arn {
+        None => sdk.credentials_provider().ok_or_else(|| "there is no chain of credentials".to_owned()),
+        Some(role) => {
+            let mut builder = AssumeRoleProvider::builder(role).session_name(SESSION_NAME).configure(sdk);
+            if let Some(id) = &config.external_id {
+                builder = builder.external_id(id);
+            }
+            Ok(SharedCredentialsProvider::new(builder.build().await))
+        }
+    }
+}
+
+async fn load(provider: &SharedCredentialsProvider) -> Result<Credentials, String> {
+    match tokio::time::timeout(LOAD_TIMEOUT, provider.provide_credentials()).await {
+        Ok(Ok(credentials)) => Ok(credentials),
+        Ok(Err(error)) => Err(format!("no AWS credentials: {}", with_causes(&error))),
+        Err(_) => Err(format!("no AWS credentials in {} s", LOAD_TIMEOUT.as_secs())),
+    }
+}
+
+fn outlives(credentials: &Credentials, margin: Duration) -> bool {
+    credentials.expiry().is_none_or(|expiry| SystemTime::now() + margin < expiry)
+}
+
+/// With the system's authorities. A machine that has none can still reach what needs no TLS.
+fn tls_context() -> Result<TlsContext, String> {
+    let has_authorities = !rustls_native_certs::load_native_certs().certs.is_empty();
+    let trust = TrustStore::empty().with_native_roots(has_authorities);
+    let context = TlsContext::builder().with_trust_store(trust).build();
+    context.map_err(|error| format!("no TLS for AWS: {}", with_causes(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    };
+
+    use aws_credential_types::provider::{self, error::CredentialsError, future};
+
+    use super::*;
+
+    /// Answers each time with what is next: the seconds that the credentials live, or a failure.
+    #[derive(Debug)]
+    struct Script {
+        lifetimes_s: Vec<Option<u64>>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl ProvideCredentials for Script {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(self.next())
+        }
+    }
+
+    impl Script {
+        fn next(&self) -> provider::Result {
+            let turn = self.asked.fetch_add(1, Relaxed);
+            let lifetime_s =
+                self.lifetimes_s[turn].ok_or_else(|| CredentialsError::not_loaded("none here"))?;
+            let expiry = SystemTime::now() + Duration::from_secs(lifetime_s);
+            Ok(Credentials::new(format!("AKID{turn}"), "hush", None, Some(expiry), "script"))
+        }
+    }
+
+    /// The access keys that so many requests in turn are signed with, and how often the provider was asked.
+    async fn keys(lifetimes_s: &[Option<u64>], requests: usize) -> (Vec<String>, usize) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let script = Script { lifetimes_s: lifetimes_s.to_vec(), asked: asked.clone() };
+        let (provider, mut last) = (SharedCredentialsProvider::new(script), Last::default());
+        let mut keys = Vec::new();
+        for _ in 0..requests {
+            let refreshed = last.refreshed(&provider).await;
+            keys.push(refreshed.map_or_else(|error| error, |found| found.access_key_id().to_owned()));
+        }
+        (keys, asked.load(Relaxed))
+    }
+
+    #[tokio::test]
+    async fn credentials_are_kept_until_they_are_about_to_expire() {
+        assert_eq!(keys(&[Some(3600)], 3).await, (vec!["AKID0".to_owned(); 3], 1));
+        let (keys, asked) = keys(&[Some(59), Some(3600)], 3).await;
+        assert_eq!((keys, asked), (vec!["AKID0".to_owned(), "AKID1".to_owned(), "AKID1".to_owned()], 2));
+    }
+
+    /// A metadata service that is down for a minute before they expire costs nothing.
+    #[tokio::test]
+    async fn credentials_that_cannot_be_renewed_are_used_until_they_expire() {
+        assert_eq!(keys(&[Some(30), None], 3).await, (vec!["AKID0".to_owned(); 3], 2));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_asked_for_again_at_once() {
+        let (keys, asked) = keys(&[None], 3).await;
+        assert!(keys.iter().all(|said| said.contains("none here")), "{keys:?}");
+        assert_eq!(asked, 1);
+    }
+}

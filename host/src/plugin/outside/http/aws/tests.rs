@@ -1,0 +1,293 @@
+//! Signatures against AWS's published test suite, and the chain of credentials, each of its members in a process whose
+//! environment offers that one only.
+
+use std::{
+    process::Stdio,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use axum::{
+    Router,
+    extract::{Path, Request},
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse,
+    routing::{get, post, put},
+};
+use bytes::Bytes;
+use serde_json::json;
+
+use super::*;
+use crate::plugin::outside::http::{HttpLimits, HttpRequest, tests::serve};
+
+const SUITE_URL: &str = "https://example.amazonaws.com/";
+/// 2015-08-30T12:36:00Z, the time of the test suite.
+const SUITE_TIME: Duration = Duration::from_secs(1_440_938_160);
+
+fn suite_identity(session_token: Option<&str>) -> Identity {
+    let credentials = Credentials::new(
+        "AKIDEXAMPLE",
+        "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+        session_token.map(str::to_owned),
+        None,
+        "suite",
+    );
+    Identity { credentials, region: "us-east-1".to_owned() }
+}
+
+fn outgoing(method: &str, url: &str, headers: &[(&str, &str)]) -> Outgoing {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let request =
+        HttpRequest { method: method.to_owned(), url: url.to_owned(), headers, ..HttpRequest::default() };
+    Outgoing::read(request, &HttpLimits::default()).unwrap()
+}
+
+fn authorization(service: &str, identity: &Identity, mut request: Outgoing) -> String {
+    sign_for(service, identity, UNIX_EPOCH + SUITE_TIME, &mut request).unwrap();
+    request.headers["authorization"].to_str().unwrap().to_owned()
+}
+
+/// `aws-sig-v4-test-suite`; those of its cases that a URL can express.
+#[test]
+fn signatures_are_those_of_the_test_suite() {
+    let unreserved = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mine = |value| vec![("My-Header1", value)];
+    for (request, signature) in [
+        (("GET", "", vec![]), "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
+        (("POST", "", vec![]), "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+        (("GET", unreserved, vec![]), "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f"),
+        (("GET", "?ሴ=bar", vec![]), "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04"),
+        (
+            ("GET", "?Param2=value2&Param1=value1", vec![]),
+            "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+        ),
+        (("POST", "", mine("value1")), "c5410059b04c1ee005303aed430f6e6645f61f4dc9e1461ec8f8916fdf18852c"),
+        (
+            ("GET", "", [mine("value2"), mine("value2"), mine("value1")].concat()),
+            "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
+        ),
+    ] {
+        let (method, path, headers) = request;
+        let outgoing = outgoing(method, &format!("{SUITE_URL}{path}"), &headers);
+        let signed = authorization("service", &suite_identity(None), outgoing);
+        assert!(signed.ends_with(&format!("Signature={signature}")), "{method} /{path}: {signed}");
+        assert!(
+            signed.contains("Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request"),
+            "{signed}"
+        );
+    }
+    let session = suite_identity(Some("6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"));
+    let signed = authorization("service", &session, outgoing("GET", SUITE_URL, &[]));
+    let signature = "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8";
+    assert!(signed.ends_with(signature), "{signed}");
+}
+
+/// "Example: PUT Object" of Amazon S3's API reference: the path is encoded once, the body's hash is a header.
+#[test]
+fn an_upload_to_s3_is_signed_as_its_reference_says() {
+    let mut request = outgoing(
+        "PUT",
+        "https://examplebucket.s3.amazonaws.com/test$file.text",
+        &[("Date", "Fri, 24 May 2013 00:00:00 GMT"), ("x-amz-storage-class", "REDUCED_REDUNDANCY")],
+    );
+    request.body = Bytes::from_static(b"Welcome to Amazon S3.");
+    let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None, "reference");
+    let identity = Identity { credentials, region: "us-east-1".to_owned() };
+    sign_for("s3", &identity, UNIX_EPOCH + Duration::from_secs(1_369_353_600), &mut request).unwrap();
+    let hash = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
+    assert_eq!(request.headers["x-amz-content-sha256"], hash);
+    let signed = request.headers["authorization"].to_str().unwrap();
+    let signature = "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd";
+    assert!(signed.ends_with(signature), "{signed}");
+    assert!(request.headers["authorization"].is_sensitive());
+}
+
+/// What a plugin writes in the signature's own headers is neither signed nor sent.
+#[test]
+fn a_plugins_own_signature_goes() {
+    let forged = [
+        ("authorization", "mine"),
+        ("x-amz-date", "19700101T000000Z"),
+        ("x-amz-security-token", "mine"),
+        ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+    ];
+    let mut request = outgoing("GET", SUITE_URL, &forged);
+    sign_for("service", &suite_identity(None), UNIX_EPOCH + SUITE_TIME, &mut request).unwrap();
+    assert_eq!(request.headers["x-amz-date"], "20150830T123600Z");
+    assert!(!request.headers.contains_key("x-amz-security-token"));
+    assert!(!request.headers.contains_key("x-amz-content-sha256"));
+    let vanilla = authorization("service", &suite_identity(None), outgoing("GET", SUITE_URL, &[]));
+    assert_eq!(request.headers["authorization"], vanilla);
+}
+
+/// A cloud that knows nobody but who shows the right token.
+fn cloud() -> Router {
+    let sts = async |body: String| {
+        let web = body.contains("AssumeRoleWithWebIdentity") && body.contains("WebIdentityToken=web-token");
+        let role = body.contains("Action=AssumeRole&") && body.contains("ExternalId=outsider");
+        match (web, role) {
+            (true, _) => (StatusCode::OK, assumed("AssumeRoleWithWebIdentity", "AKIDWEB")),
+            (_, true) => (StatusCode::OK, assumed("AssumeRole", "AKIDROLE")),
+            _ => (StatusCode::FORBIDDEN, String::new()),
+        }
+    };
+    let container = async |headers: HeaderMap| match headers.get("authorization") {
+        Some(token) if token == "container-token" => keys("AKIDCONTAINER").into_response(),
+        _ => StatusCode::UNAUTHORIZED.into_response(),
+    };
+    let instance = async |Path(path): Path<String>, request: Request| match (
+        path.as_str(),
+        request.headers().get("x-aws-ec2-metadata-token"),
+    ) {
+        ("iam/security-credentials" | "iam/security-credentials/", Some(_)) => {
+            "instance-role".into_response()
+        }
+        ("iam/security-credentials/instance-role", Some(_)) => keys("AKIDINSTANCE").into_response(),
+        ("placement/region", Some(_)) => "eu-west-2".into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    };
+    let token = async || ([("x-aws-ec2-metadata-token-ttl-seconds", "21600")], "instance-token");
+    Router::new()
+        .route("/", post(sts))
+        .route("/container", get(container))
+        .route("/latest/api/token", put(token))
+        .route("/latest/meta-data/{*path}", get(instance))
+}
+
+fn keys(id: &str) -> String {
+    json!({
+        "Code": "Success",
+        "Type": "AWS-HMAC",
+        "AccessKeyId": id,
+        "SecretAccessKey": "hush",
+        "Token": "session",
+        "Expiration": "2099-01-01T00:00:00Z",
+        "LastUpdated": "2026-01-01T00:00:00Z",
+    })
+    .to_string()
+}
+
+fn assumed(action: &str, id: &str) -> String {
+    format!(
+        r#"<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{action}Result>
+        <AssumedRoleUser><AssumedRoleId>x:spanloom</AssumedRoleId><Arn>arn:aws:sts::1:assumed-role/x/spanloom</Arn>
+        </AssumedRoleUser><Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>hush</SecretAccessKey>
+        <SessionToken>session</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>
+        </{action}Result></{action}Response>"#
+    )
+}
+
+const WHO: &str = "who:";
+const CONFIG: &str = "SPANLOOM_TEST_AWS";
+
+/// Says on standard output who the chain makes of its environment.
+#[tokio::test]
+#[ignore = "the tests below run it, in a process of its own"]
+async fn says_who_it_is() {
+    let config = serde_json::from_str(&std::env::var(CONFIG).unwrap()).unwrap();
+    let who = match AwsSigner::new(&config).chain.identity().await {
+        Ok(Identity { credentials, region }) => {
+            format!("{} {} {region}", credentials.access_key_id(), credentials.session_token().unwrap_or("-"))
+        }
+        Err(error) => error,
+    };
+    println!("{WHO}{who}");
+}
+
+/// Who a process with this environment and nothing else is.
+async fn who(config: serde_json::Value, environment: &[(&str, &str)]) -> String {
+    let nowhere = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["plugin::http::aws::tests::says_who_it_is", "--exact", "--ignored", "--nocapture"])
+        .env_clear()
+        .env("HOME", nowhere.path())
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env(CONFIG, config.to_string())
+        .envs(environment.iter().copied())
+        .stderr(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, who) = text.split_once(WHO).unwrap_or_else(|| panic!("says nothing: {text}"));
+    who.lines().next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_environment_says_who() {
+    let keys = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "hush")];
+    let service = json!({ "service": "xray" });
+    let with_region = [&keys[..], &[("AWS_REGION", "eu-west-1")]].concat();
+    assert_eq!(who(service.clone(), &with_region).await, "AKIDENV - eu-west-1");
+    let region = json!({ "service": "xray", "region": "us-west-2" });
+    assert_eq!(who(region, &with_region).await, "AKIDENV - us-west-2");
+    assert!(who(service, &keys).await.contains("write `region` under `auth.aws`"));
+}
+
+#[tokio::test]
+async fn a_profile_says_who_and_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, config) = (folder.path().join("credentials"), folder.path().join("config"));
+    let of =
+        |name: &str, id: &str| format!("[{name}]\naws_access_key_id = {id}\naws_secret_access_key = hush\n");
+    std::fs::write(&keys, of("default", "AKIDFILE") + &of("other", "AKIDOTHER")).unwrap();
+    std::fs::write(&config, "[default]\nregion = eu-north-1\n[profile other]\nregion = sa-east-1\n").unwrap();
+    let files = [
+        ("AWS_SHARED_CREDENTIALS_FILE", keys.to_str().unwrap()),
+        ("AWS_CONFIG_FILE", config.to_str().unwrap()),
+    ];
+    assert_eq!(who(json!({ "service": "logs" }), &files).await, "AKIDFILE - eu-north-1");
+    let other = json!({ "service": "logs", "profile": "other" });
+    assert_eq!(who(other, &files).await, "AKIDOTHER - sa-east-1");
+}
+
+#[tokio::test]
+async fn a_web_identity_is_changed_into_a_roles() {
+    let sts = serve(cloud()).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "web-token").unwrap();
+    let environment = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", file.path().to_str().unwrap()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::1:role/x"),
+        ("AWS_ENDPOINT_URL_STS", &sts),
+    ];
+    let config = json!({ "service": "xray", "region": "us-east-1" });
+    assert_eq!(who(config, &environment).await, "AKIDWEB session us-east-1");
+}
+
+#[tokio::test]
+async fn a_container_is_told_who_it_is() {
+    let url = format!("{}/container", serve(cloud()).await);
+    let token = ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "container-token");
+    let environment = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str()), token];
+    let config = json!({ "service": "xray", "region": "us-east-1" });
+    assert_eq!(who(config, &environment).await, "AKIDCONTAINER session us-east-1");
+}
+
+#[tokio::test]
+async fn an_instance_asks_its_metadata_service() {
+    let metadata = serve(cloud()).await;
+    let environment =
+        [("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.as_str()), ("AWS_EC2_METADATA_DISABLED", "false")];
+    assert_eq!(who(json!({ "service": "xray" }), &environment).await, "AKIDINSTANCE session eu-west-2");
+}
+
+#[tokio::test]
+async fn a_role_is_assumed_with_what_the_chain_yields() {
+    let sts = serve(cloud()).await;
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "AKIDENV"),
+        ("AWS_SECRET_ACCESS_KEY", "hush"),
+        ("AWS_ENDPOINT_URL_STS", sts.as_str()),
+    ];
+    let mut config = json!({ "service": "xray", "region": "us-east-1", "role_arn": "arn:aws:iam::1:role/x" });
+    let refused = who(config.clone(), &environment).await;
+    assert!(refused.starts_with("no AWS credentials: ") && !refused.contains("hush"), "{refused}");
+    config["external_id"] = json!("outsider");
+    assert_eq!(who(config, &environment).await, "AKIDROLE session us-east-1");
+}
+
+#[tokio::test]
+async fn who_is_nobody_is_told_so() {
+    let said = who(json!({ "service": "xray", "region": "us-east-1" }), &[]).await;
+    assert!(said.starts_with("no AWS credentials: "), "{said}");
+}

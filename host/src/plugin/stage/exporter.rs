@@ -1,0 +1,235 @@
+//! An exporter plugin, behind the sending queue that all exporters have.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    component::{ExportError, Exported, Exporter, FailedPart},
+    plugin::{
+        config::OnFailure,
+        guest::{
+            bindings::{
+                exported::exporting::{ExportError as GuestError, Part},
+                imported::types::Failure,
+            },
+            failure::{CallError, CallErrorKind},
+            instance::Undone,
+            plugin::Plugin,
+        },
+        load::card::Role,
+        pool::{
+            GuestUsage, Outcome, Pool,
+            live::Live,
+            see_through::see_through,
+            settings::StageSettings,
+            tending::{Settle, Tending},
+        },
+    },
+    receipt::Retry,
+    telemetry::Telemetry,
+};
+
+/// Shows each batch to a guest, which sends it.
+pub struct PluginExporter {
+    pool: Arc<Pool>,
+    tending: Tending,
+}
+
+/// An exporter's guests hold nothing that is owed to anybody: there is only to say what went wrong.
+struct Nothing(Arc<Pool>);
+
+#[async_trait::async_trait]
+impl Settle for Nothing {
+    async fn settle(&self, outcomes: Vec<Outcome>) {
+        for error in outcomes.iter().filter_map(Outcome::error) {
+            self.0.metrics.report(&self.0.plugin(), error, "what it had in hand is lost");
+        }
+    }
+}
+
+impl PluginExporter {
+    pub async fn start(
+        plugin: &Arc<Plugin>,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+    ) -> anyhow::Result<PluginExporter> {
+        let pool = settings.pool(plugin, Role::Exporter, telemetry).await?;
+        let tending = Tending::start(&pool, Arc::new(Nothing(pool.clone()))).await?;
+        Ok(PluginExporter { pool, tending })
+    }
+}
+
+#[async_trait::async_trait]
+impl Exporter for PluginExporter {
+    /// A call that has begun goes on if this future is dropped, at a timeout or a shutdown: with the call the guest and its
+    /// state would go. A shutdown waits for the guest when it flushes it.
+    async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
+        let given_up = CancellationToken::new();
+        let _given_up_with_this = given_up.clone().drop_guard();
+        let (exporting, data) = (Exporting(self.pool.clone()), data.clone());
+        let call = Box::pin(async move { exporting.export(&data, &given_up).await });
+        see_through(&self.pool.component, call).await.unwrap_or_else(|| {
+            let message = "the call was given up".to_owned();
+            Err(ExportError::Retryable { message, after: None })
+        })
+    }
+
+    async fn shutdown(&self) {
+        self.tending.shutdown().await;
+    }
+}
+
+impl PluginExporter {
+    /// What replaces its version.
+    pub fn live(&self) -> Live {
+        self.pool.live()
+    }
+
+    /// What its guests use at this moment.
+    pub fn usage(&self) -> GuestUsage {
+        self.pool.usage()
+    }
+}
+
+/// The calls of one exporter.
+struct Exporting(Arc<Pool>);
+
+impl Exporting {
+    /// Each part of the batch by the instance that its traces belong to.
+    async fn export(
+        &self,
+        data: &wire::Batch,
+        given_up: &CancellationToken,
+    ) -> Result<Exported, ExportError> {
+        let Some(route) = self.0.route() else {
+            let message = "the plugin has failed too often, and is left alone for a while".to_owned();
+            return Err(ExportError::Retryable { message, after: None });
+        };
+        let parts = route.show(data).into_iter();
+        let calls = parts.map(async |(lane, data, rows)| {
+            let outcome = lane.pool.export(lane.place, &data, given_up).await;
+            (lane, data, rows, outcome)
+        });
+        let outcomes = join_all(calls).await;
+        let errors = outcomes.iter().map(|(lane, .., outcome)| (*lane, error_of(outcome)));
+        route.note(errors).await;
+        let mut failed = Vec::new();
+        for (_, data, rows, outcome) in outcomes {
+            let Err(error) = self.conclude(&data, outcome) else { continue };
+            match rows {
+                None => return Err(error),
+                Some(rows) => failed.extend(of_rows(error, &rows)),
+            }
+        }
+        if failed.is_empty() { Ok(Exported::default()) } else { Err(ExportError::Partly(failed)) }
+    }
+
+    fn conclude(
+        &self,
+        data: &wire::Batch,
+        outcome: Result<Result<(), GuestError>, Undone>,
+    ) -> Result<(), ExportError> {
+        match outcome {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(GuestError::Whole(failure))) => Err(export_error(failure)),
+            Ok(Err(GuestError::Parts(parts))) => match failed_parts(parts, data) {
+                Ok(parts) => Err(ExportError::Partly(parts)),
+                Err(wrong) => Err(self.accident(&CallError::new(CallErrorKind::WrongAnswer, wrong))),
+            },
+            Err(Undone { error, .. }) => Err(self.accident(&error)),
+        }
+    }
+
+    fn accident(&self, error: &CallError) -> ExportError {
+        let message = error.to_string();
+        let on_failure = self.0.on_failure();
+        let consequence = match on_failure {
+            OnFailure::Drop => "the batch is dropped",
+            OnFailure::Reject | OnFailure::Pass => "the batch is tried again",
+        };
+        self.0.metrics.report(&self.0.plugin(), error, consequence);
+        match on_failure {
+            OnFailure::Drop => ExportError::Permanent { message },
+            OnFailure::Reject | OnFailure::Pass => ExportError::Retryable { message, after: None },
+        }
+    }
+}
+
+fn error_of(outcome: &Result<Result<(), GuestError>, Undone>) -> Option<&CallError> {
+    outcome.as_ref().err().map(|undone| &undone.error)
+}
+
+/// What went wrong with a part of a batch, by the rows that the part has there.
+fn of_rows(error: ExportError, rows: &[u32]) -> Vec<FailedPart> {
+    let whole = |message, retry| vec![FailedPart { rows: rows.to_vec(), message, retry }];
+    match error {
+        ExportError::Retryable { message, after } => whole(message, Retry::After(after)),
+        ExportError::Permanent { message } | ExportError::TooLarge { message } => {
+            whole(message, Retry::Never)
+        }
+        ExportError::Partly(parts) => {
+            let of_batch = |row: &u32| rows.get(*row as usize).copied();
+            let moved = |part: FailedPart| FailedPart {
+                rows: part.rows.iter().filter_map(of_batch).collect(),
+                ..part
+            };
+            parts.into_iter().map(moved).collect()
+        }
+    }
+}
+
+fn export_error(failure: Failure) -> ExportError {
+    let (CallError { kind, message, .. }, after): (CallError, Option<Duration>) = CallError::failed(failure);
+    match kind {
+        CallErrorKind::Failed { retryable: true } => ExportError::Retryable { message, after },
+        _ => ExportError::Permanent { message },
+    }
+}
+
+/// The guest's parts, if they are parts of this batch.
+fn failed_parts(parts: Vec<Part>, data: &wire::Batch) -> Result<Vec<FailedPart>, String> {
+    if data.signal() != wire::Signal::Traces {
+        return Err("parts of a batch that holds no spans failed".into());
+    }
+    let mut named = vec![false; data.items()];
+    for row in parts.iter().flat_map(|part| &part.rows) {
+        match named.get_mut(*row as usize) {
+            Some(named @ false) => *named = true,
+            Some(true) => return Err(format!("span {row} failed twice")),
+            None => return Err(format!("span {row} failed, of {}", data.items())),
+        }
+    }
+    Ok(parts.into_iter().map(failed_part).collect())
+}
+
+fn failed_part(part: Part) -> FailedPart {
+    let (CallError { kind, message, .. }, after) = CallError::failed(part.failure);
+    let retry = match kind {
+        CallErrorKind::Failed { retryable: true } => Retry::After(after),
+        _ => Retry::Never,
+    };
+    FailedPart { rows: part.rows, message, retry }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(rows: &[u32], retry: Retry) -> FailedPart {
+        FailedPart { rows: rows.to_vec(), message: "no".to_owned(), retry }
+    }
+
+    /// A guest numbers the spans of its part: what comes again are the batch's.
+    #[test]
+    fn what_failed_of_a_part_is_named_by_the_rows_of_its_batch() {
+        let rows = [1, 4, 6];
+        let whole = ExportError::Retryable { message: "no".to_owned(), after: None };
+        assert_eq!(of_rows(whole, &rows), [part(&rows, Retry::After(None))]);
+        let whole = ExportError::Permanent { message: "no".to_owned() };
+        assert_eq!(of_rows(whole, &rows), [part(&rows, Retry::Never)]);
+        let some = ExportError::Partly(vec![part(&[2, 0], Retry::After(None)), part(&[1], Retry::Never)]);
+        assert_eq!(of_rows(some, &rows), [part(&[6, 1], Retry::After(None)), part(&[4], Retry::Never)]);
+    }
+}

@@ -1,0 +1,233 @@
+//! A sampler plugin in the path of a batch.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::Stage;
+use crate::{
+    pipeline::{Batch, Consumer, Refused, fan_out::gather},
+    plugin::{
+        guest::{
+            bindings::exported::sampling::Decision, failure::CallError, instance::Undone, plugin::Plugin,
+        },
+        load::{card::Role, description::Concurrency},
+        pool::{
+            GuestUsage, Lane, Place, live::Live, see_through::see_through, settings::StageSettings,
+            tending::Tending,
+        },
+    },
+    receipt::ledger::Account,
+    telemetry::{Labels, Scope, Telemetry},
+};
+
+/// Shows the traces of each batch to a guest and hands on those that it keeps.
+pub struct PluginSampler {
+    sampling: Arc<Sampling>,
+    tending: Tending,
+}
+
+struct Sampling {
+    stage: Arc<Stage>,
+    metrics: SamplerMetrics,
+}
+
+/// What a sampler says of a trace.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SamplingDecision {
+    /// `rate` is the share of such traces that go on.
+    Keep {
+        rate: f64,
+    },
+    Drop,
+    Undecided,
+}
+
+/// In spans.
+struct SamplerMetrics {
+    kept: metrics::Counter,
+    sampled_out: metrics::Counter,
+    undecided: metrics::Counter,
+    /// How many spans the kept ones stand for.
+    represented: metrics::Gauge,
+    /// Whose these are.
+    _series: Arc<Scope>,
+}
+
+impl PluginSampler {
+    pub async fn start(
+        plugin: &Arc<Plugin>,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+        next: Arc<dyn Consumer>,
+    ) -> anyhow::Result<PluginSampler> {
+        let pool = settings.pool(plugin, Role::Sampler, telemetry).await?;
+        let stage = Arc::new(Stage::new(pool, next));
+        let tending = Tending::start(&stage.pool, stage.clone()).await?;
+        let metrics = SamplerMetrics::new(telemetry, &settings.component);
+        Ok(PluginSampler { sampling: Arc::new(Sampling { stage, metrics }), tending })
+    }
+
+    pub fn live(&self) -> Live {
+        self.sampling.stage.pool.live()
+    }
+
+    /// Called when no batch will follow.
+    pub async fn shutdown(&self) {
+        self.tending.shutdown().await;
+    }
+
+    /// What its guests use at this moment.
+    pub fn usage(&self) -> GuestUsage {
+        self.sampling.stage.pool.usage()
+    }
+
+    /// What the plugin says of each trace, in their order; nothing becomes of them.
+    pub async fn ask(&self, traces: &Arc<wire::Traces>) -> Result<Vec<SamplingDecision>, CallError> {
+        let pool = &self.sampling.stage.pool;
+        let decisions = pool.sample(Place::Slot(0), traces).await.map_err(|undone| undone.error)?;
+        Ok(decisions.into_iter().map(SamplingDecision::from).collect())
+    }
+}
+
+#[async_trait::async_trait]
+impl Consumer for PluginSampler {
+    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let stage = &self.sampling.stage;
+        if !matches!(batch.data, wire::Batch::Spans(_)) || batch.data.is_empty() {
+            return stage.next.consume(batch).await;
+        }
+        if stage.pool.concurrency == Concurrency::Stateless {
+            return self.sampling.sample(batch).await;
+        }
+        // What its guests know of traces is not lost because a sender goes away.
+        let sampling = self.sampling.clone();
+        let call = Box::pin(async move { sampling.sample(batch).await });
+        see_through(&stage.pool.component, call).await.unwrap_or(Ok(()))
+    }
+
+    fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
+        self.sampling.stage.next.accounts()
+    }
+}
+
+impl Sampling {
+    /// Each part of the batch by the instance that its traces belong to.
+    async fn sample(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let Some(route) = self.stage.pool.route() else {
+            return self.stage.fall_back(Stage::left_alone(batch), true).await;
+        };
+        let parts = route.share_out(batch).into_iter();
+        let asked = join_all(parts.map(async |(lane, part)| (lane, Asked::ask(lane, part).await))).await;
+        route.note(asked.iter().map(|(lane, asked)| (*lane, asked.error()))).await;
+        gather(join_all(asked.into_iter().map(|(_, asked)| self.settle(asked))).await)
+    }
+
+    /// Hands on what is kept.
+    async fn settle(&self, asked: Asked) -> Result<(), Box<Refused>> {
+        let Asked { mut batch, traces, decisions } = asked;
+        let decisions = match decisions {
+            Ok(decisions) => decisions,
+            Err(Undone { error, retry_after, .. }) => {
+                let undone = Undone { retry_after, ..Undone::holding(error, vec![batch]) };
+                return self.stage.fall_back(undone, true).await;
+            }
+        };
+        let sampled_out = self.decide(&mut batch, &traces, &decisions);
+        drop(traces);
+        if batch.items() > 0
+            && let Err(mut refused) = self.stage.next.consume(batch).await
+        {
+            // The sender will bring them again, and they will be sampled again.
+            sampled_out.into_iter().for_each(|part| refused.batch.join(part));
+            return Err(refused);
+        }
+        sampled_out.into_iter().for_each(Batch::sampled_out);
+        Ok(())
+    }
+
+    /// Takes out the spans of the traces that are dropped; they are returned as a batch of nothing but what is owed.
+    fn decide(&self, batch: &mut Batch, traces: &wire::Traces, decisions: &[Decision]) -> Option<Batch> {
+        let (mut kept, mut out, mut undecided, mut represented) = (0, 0, 0, 0.0);
+        let keep: Vec<bool> = std::iter::zip(decisions, traces.span_counts())
+            .map(|(decision, spans)| match decision {
+                Decision::Keep(rate) => {
+                    kept += u64::from(spans);
+                    represented += f64::from(spans) / rate;
+                    true
+                }
+                Decision::Drop => {
+                    out += u64::from(spans);
+                    false
+                }
+                Decision::Undecided => {
+                    undecided += u64::from(spans);
+                    true
+                }
+            })
+            .collect();
+        self.metrics.kept.increment(kept);
+        self.metrics.sampled_out.increment(out);
+        self.metrics.undecided.increment(undecided);
+        self.metrics.represented.increment(represented);
+        if let wire::Batch::Spans(spans) = &mut batch.data {
+            // There is an entry a trace, and the traces are this batch's: it cannot fail.
+            let _ = spans.retain_traces(traces, &keep);
+        }
+        batch.excess()
+    }
+}
+
+/// A batch, its traces, and what a guest says of them.
+struct Asked {
+    batch: Batch,
+    traces: Arc<wire::Traces>,
+    decisions: Result<Vec<Decision>, Undone>,
+}
+
+impl Asked {
+    /// `batch` holds spans.
+    async fn ask(Lane { pool, place }: Lane<'_>, batch: Batch) -> Asked {
+        let traces = match &batch.data {
+            wire::Batch::Spans(spans) => Arc::new(spans.traces()),
+            _ => Arc::default(),
+        };
+        let copies = pool.copies(&batch.data);
+        let decisions = pool.sample(place, &traces).await;
+        if let (Some(copies), Ok(decisions)) = (copies, &decisions) {
+            copies.compare_decisions(place, traces.clone(), decisions.clone());
+        }
+        Asked { batch, traces, decisions }
+    }
+
+    fn error(&self) -> Option<&CallError> {
+        self.decisions.as_ref().err().map(|undone| &undone.error)
+    }
+}
+
+impl From<Decision> for SamplingDecision {
+    fn from(decision: Decision) -> SamplingDecision {
+        match decision {
+            Decision::Keep(rate) => SamplingDecision::Keep { rate },
+            Decision::Drop => SamplingDecision::Drop,
+            Decision::Undecided => SamplingDecision::Undecided,
+        }
+    }
+}
+
+impl SamplerMetrics {
+    fn new(telemetry: &Telemetry, component: &str) -> SamplerMetrics {
+        let series = telemetry.scope(component);
+        let counter = |decision| {
+            let labels: Labels<'_> = &[("component", component), ("decision", decision)];
+            series.counter("spanloom_sampler_spans", labels)
+        };
+        SamplerMetrics {
+            kept: counter("keep"),
+            sampled_out: counter("drop"),
+            undecided: counter("undecided"),
+            represented: series.gauge("spanloom_sampler_represented_spans", &[("component", component)]),
+            _series: series,
+        }
+    }
+}
