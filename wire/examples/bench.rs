@@ -1,5 +1,5 @@
-//! What the operations on a batch of 1,000 spans cost, in ns a span, beside prost's decoding and encoding
-//! of the same bytes in the same run: `cargo run --release -p spanloom-wire --example bench [FILTER]`.
+//! Measures operations on a batch of 1,000 spans, in ns per span, beside prost's decoding and encoding of the
+//! same bytes in the same run: `cargo run --release -p spanloom-wire --example bench [FILTER]`.
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
@@ -22,13 +22,13 @@ use spanloom_wire::{Signal, SpanBatch, TextColumn, check, json};
 const SPANS: usize = 1_000;
 const ROUNDS: usize = 300;
 
-/// Is given a fresh batch, made outside the measured time, and the bytes it was made from.
+/// Receives a fresh batch, made outside the measured time, and the bytes that it was made from.
 type Work = Box<dyn Fn(SpanBatch, &Bytes)>;
 
 struct Task {
     name: &'static str,
     run: Work,
-    /// The index stands before the work begins.
+    /// Whether the index is built before the measured time.
     indexed: bool,
     best_ns: f64,
 }
@@ -152,7 +152,7 @@ fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
     ]
 }
 
-/// What a host does natively for a sampler that looks at errors and durations, and keeps 3 traces of 10.
+/// Does natively what a sampler would: looks at errors and durations, and keeps 3 traces of 10.
 fn sample(batch: &mut SpanBatch) {
     let traces = batch.traces();
     let errors: Vec<bool> = traces.errors().collect();
@@ -162,9 +162,9 @@ fn sample(batch: &mut SpanBatch) {
     batch.retain_traces(&traces, &keep).expect("an entry a trace");
 }
 
-/// What a host does natively for a processor that shortens half of the URLs and adds an attribute to every span.
+/// Does natively what a processor would: shortens half of the URLs and adds an attribute to every span.
 fn redact(batch: &mut SpanBatch) {
-    // To go back to, should the plugin fail.
+    // A host keeps this copy to go back to if the plugin fails.
     let original = batch.original();
     let urls = batch.text("url.full");
     let (mut arena, mut ends) = (String::with_capacity(urls.arena().len()), Vec::new());
@@ -180,7 +180,7 @@ fn redact(batch: &mut SpanBatch) {
     drop(black_box(original));
 }
 
-/// The same spans, each a trace of its own; the index stands.
+/// Returns the same spans, each in a trace of its own. The index is already built.
 fn singles(request: &ExportTraceServiceRequest) -> SpanBatch {
     let mut request = request.clone();
     for (number, span) in request.resource_spans[0].scope_spans[0].spans.iter_mut().enumerate() {

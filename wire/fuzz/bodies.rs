@@ -1,4 +1,4 @@
-//! What the fuzz targets do with their input. The tests run the same for a short while.
+//! The bodies of the fuzz targets. The tests run the same bodies for a short while.
 #![allow(dead_code, reason = "each target runs one of them")]
 
 use bytes::Bytes;
@@ -8,8 +8,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use spanloom_wire::{Batch, EditError, Signal, SpanBatch, TextColumn, Value, WireErrorKind, json, mend};
 
-/// Any bytes: accepted exactly when prost decodes them and their ids are ids; what is accepted goes through JSON and splits.
-/// What is refused for no more than texts and ids is accepted once it is mended.
+/// Checks any bytes. They are accepted exactly if prost decodes them and their ids have valid lengths.
+/// Accepted bytes go through JSON and splits. Bytes that are refused only for texts and ids are accepted
+/// after `mend`.
 pub(crate) fn check(data: &[u8]) {
     let bytes = Bytes::copy_from_slice(data);
     for signal in Signal::ALL {
@@ -32,7 +33,7 @@ pub(crate) fn check(data: &[u8]) {
         if let Ok(mended) = mend(signal, data) {
             split(Batch::decode(signal, mended.bytes.into()).expect("a mended request"));
         }
-        // Whatever JSON is made of it, it is no reason to panic.
+        // Any bytes may be read as JSON without a panic.
         let _ = json::from_json(signal, data);
     }
 }
@@ -40,7 +41,8 @@ pub(crate) fn check(data: &[u8]) {
 fn split(mut batch: Batch) {
     let (signal, items) = (batch.signal(), batch.items());
     let json = json::to_json(&batch);
-    // Deep nesting is valid protobuf and no longer JSON to us; what is read is a request again.
+    // Protobuf may nest deeper than the JSON reader allows. If the JSON is read, the result is a valid
+    // request.
     if let Ok(bytes) = json::from_json(signal, &json) {
         let again = Batch::decode(signal, bytes.into()).expect("JSON becomes a valid request");
         assert_eq!(again.encoded_len(), again.chunks().concat().len());
@@ -53,8 +55,8 @@ fn split(mut batch: Batch) {
     assert_eq!(Batch::decode(signal, encoded).expect("a valid request").items(), items);
 }
 
-/// A program of edits, its length first, then a request. After each step the batch reads like the bytes it
-/// encodes to.
+/// Runs a program of edits on a batch. The data is the length of the program, the program, then a request.
+/// After each step the batch reads like the bytes that it encodes to.
 pub(crate) fn edits(data: &[u8]) {
     let Some((len, data)) = data.split_first() else { return };
     let (program, request) = data.split_at(usize::from(*len).min(data.len()).min(32));
@@ -112,7 +114,7 @@ fn assert_same(batch: &SpanBatch, again: &SpanBatch) {
     assert_eq!(flat.attributes.kinds, flat_again.attributes.kinds);
     for (span, again) in batch.spans().zip(again.spans()) {
         assert_eq!(span.encoded(), again.encoded());
-        // Compared as text: NaN is not equal to itself.
+        // Values are compared as text, because NaN is not equal to itself.
         let attributes = |attributes: Vec<(&str, Value<'_>)>| format!("{attributes:?}");
         assert_eq!(attributes(span.attributes().collect()), attributes(again.attributes().collect()));
         let (resource, again) = (span.resource(), again.resource());

@@ -11,7 +11,7 @@ use crate::uniform::Uniform;
 use crate::{Signal, SpanBatch, WireError};
 use data_points::DataPoints;
 
-/// Telemetry of one signal, over the bytes it arrived in. A clone shares them.
+/// Telemetry of one signal in the bytes it arrived in. Clones share the bytes.
 #[derive(Clone, Debug)]
 pub enum Batch {
     Spans(SpanBatch),
@@ -19,15 +19,15 @@ pub enum Batch {
     Logs(LogsBatch),
 }
 
-/// Metrics over the bytes they arrived in.
+/// Metrics in the bytes they arrived in.
 #[derive(Clone)]
 pub struct MetricsBatch(Store<DataPoints>);
 
-/// Log records over the bytes they arrived in.
+/// Log records in the bytes they arrived in.
 #[derive(Clone)]
 pub struct LogsBatch(Store<Uniform>);
 
-/// Batches of two signals do not merge.
+/// The error of merging batches of two different signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignalMismatch {
     pub into: Signal,
@@ -35,7 +35,7 @@ pub struct SignalMismatch {
 }
 
 impl Batch {
-    /// No items and no bytes.
+    /// Returns a batch without items and without bytes.
     pub fn empty(signal: Signal) -> Batch {
         match signal {
             Signal::Traces => Batch::Spans(SpanBatch::empty()),
@@ -49,7 +49,7 @@ impl Batch {
         Batch::decode_counted(signal, request).map(|(batch, _)| batch)
     }
 
-    /// As [`Batch::decode`], and says what is in the request.
+    /// Does the same as [`Batch::decode`] and also returns what the request contains.
     pub fn decode_counted(signal: Signal, request: Bytes) -> Result<(Batch, Summary), WireError> {
         let summary = check(signal, &request)?;
         let batch = match signal {
@@ -68,7 +68,7 @@ impl Batch {
         }
     }
 
-    /// Spans, data points or log records.
+    /// Returns the number of spans, data points or log records.
     pub fn items(&self) -> usize {
         match self {
             Batch::Spans(batch) => batch.items(),
@@ -77,12 +77,13 @@ impl Batch {
         }
     }
 
-    /// No items. There may be bytes even so: envelopes with nothing in them.
+    /// Returns whether the batch has no items. Such a batch may still have bytes: envelopes without records.
     pub fn is_empty(&self) -> bool {
         self.items() == 0
     }
 
-    /// The length of all chunks together, in bytes. Once records were edited or left out it has to be added up.
+    /// Returns the length of all chunks together, in bytes. After an edit or a removal, the length is
+    /// computed anew.
     pub fn encoded_len(&self) -> usize {
         match self {
             Batch::Spans(batch) => batch.encoded_len(),
@@ -91,7 +92,8 @@ impl Batch {
         }
     }
 
-    /// One request, in pieces to be sent one after another. What no one edited is the very bytes that arrived.
+    /// Returns one request in pieces that are sent one after another. Parts that nobody edited are the very
+    /// bytes that arrived.
     pub fn chunks(&self) -> SmallVec<[Bytes; 1]> {
         match self {
             Batch::Spans(batch) => batch.chunks(),
@@ -100,7 +102,7 @@ impl Batch {
         }
     }
 
-    /// Whole requests, which is what a reader can take one by one.
+    /// Returns whole requests, so that a reader can take them one by one.
     #[cfg(feature = "json")]
     pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
         match self {
@@ -121,7 +123,7 @@ impl Batch {
         Ok(())
     }
 
-    /// The batch as it is now, to go back to; see [`SpanBatch::original`].
+    /// Returns an unedited copy to go back to; see [`SpanBatch::original`].
     pub fn original(&self) -> Batch {
         match self {
             Batch::Spans(batch) => Batch::Spans(batch.original()),
@@ -130,7 +132,7 @@ impl Batch {
         }
     }
 
-    /// Encodes what was edited, and lets go of the index and of bytes that are not in the batch; see
+    /// Encodes edited records, and frees the index and the bytes that are no longer in the batch; see
     /// [`SpanBatch::trim`].
     pub fn trim(&mut self) {
         match self {
@@ -140,7 +142,7 @@ impl Batch {
         }
     }
 
-    /// The bytes of memory that the batch keeps alive, its index included, shared ones too.
+    /// Returns how many bytes of memory the batch keeps alive, including its index and shared memory.
     pub fn held_bytes(&self) -> usize {
         match self {
             Batch::Spans(batch) => batch.held_bytes(),
@@ -149,8 +151,9 @@ impl Batch {
         }
     }
 
-    /// Names each piece of memory that the batch keeps alive: an address by which batches that share it can be told, and how
-    /// many bytes. The index counts also while no one has asked for it.
+    /// Calls `each` with every piece of memory that the batch keeps alive: its address and its length in
+    /// bytes. Batches that share a piece report the same address. The index is counted even before it is
+    /// made.
     pub fn each_allocation(&self, mut each: impl FnMut(usize, usize)) {
         match self {
             Batch::Spans(batch) => batch.each_allocation(&mut each),
@@ -159,9 +162,9 @@ impl Batch {
         }
     }
 
-    /// Keeps the first `items` items and returns the rest; both keep their resources and scopes. A metric goes
-    /// to one side whole, unless it alone has more data points than `items`. Unless `items` is 0, at least one
-    /// record is kept.
+    /// Keeps the first `items` items and returns the rest. Both halves keep their resources and scopes. A
+    /// metric stays whole unless it alone has more data points than `items`. If `items` is not 0, at least
+    /// one record is kept.
     pub fn split_off_items(&mut self, items: usize) -> Batch {
         match self {
             Batch::Spans(batch) => Batch::Spans(batch.split_off_items(items)),
@@ -170,7 +173,8 @@ impl Batch {
         }
     }
 
-    /// Batches of at most `max_items` items, in order: as by `split_off_items` again and again, in one go.
+    /// Splits the batch into batches of at most `max_items` items, in order. The result is that of repeated
+    /// calls of `split_off_items`, in one pass.
     pub fn split_items(self, max_items: usize) -> Vec<Batch> {
         match self {
             Batch::Spans(batch) => batch.split_items(max_items).into_iter().map(Batch::Spans).collect(),

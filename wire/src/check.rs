@@ -1,7 +1,8 @@
-//! The check that every byte received goes through, once: is this a request of its signal?
+//! Checks that received bytes are a request of their signal. Every received byte is checked once.
 //!
-//! It accepts what prost's generated types decode, nesting limit included, without decoding: unknown fields (groups too) are
-//! walked over, `string` fields are UTF-8, known fields have their wire type. Beyond that, ids have the length of ids.
+//! The check accepts what prost's generated types decode, including their limit on nesting, but decodes
+//! nothing: it skips unknown fields and groups, and requires that `string` fields are UTF-8 and that known
+//! fields have their wire type. Beyond prost, it requires that ids have their exact length.
 
 mod mend;
 mod plain;
@@ -14,37 +15,39 @@ use crate::{Signal, WireError, WireErrorKind as Kind, varint};
 pub use mend::{Mended, mend};
 use trace::{Silent, Trace, Tracer};
 
-/// Messages may nest this deep below the request, as prost has it.
+/// How deep messages may nest below the request. The limit is that of prost.
 pub(crate) const DEPTH_LIMIT: usize = 100;
 
-/// So many messages are around a record: a request and two envelopes. As many are around a resource or scope, or one fewer.
+/// The depth of the message that holds records: the request has depth 0, a resource envelope 1, a scope
+/// envelope 2. Resources and scopes lie in messages of depth 1 and 2.
 const RECORD_DEPTH: usize = 2;
 
-/// Offsets within a request are kept in 32 bits.
+/// The largest request, in bytes. Offsets within a request are kept in 32 bits.
 pub(crate) const SIZE_LIMIT_BYTES: usize = u32::MAX as usize;
 
-/// What the check learns on its way.
+/// What the check counts in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Spans, data points or log records, as they occur on the wire.
+    /// The number of spans, data points or log records on the wire.
     pub items: usize,
-    /// Resources, scopes, the envelopes around them, and records: what an index has an entry for.
+    /// An upper bound on the entries of an index: resources, scopes, the envelopes around them, and records.
     pub entries: usize,
 }
 
-/// The largest entry of an index: that of a span.
+/// The size of the largest index entry, which is that of a span.
 const ENTRY_BYTES: usize = 88;
 
 impl Summary {
-    /// The most that an index of the request takes, in bytes.
+    /// Returns an upper bound on the size of the request's index, in bytes.
     pub fn index_bytes(&self) -> usize {
         self.entries.saturating_mul(ENTRY_BYTES)
     }
 }
 
-/// Says whether `bytes` are a request of `signal`, and how many items are in it.
+/// Checks that `bytes` are a request of `signal`, and counts its items.
 ///
-/// One pass in constant memory. On an error a second pass over the same bytes finds the field's path.
+/// The check is one pass in constant memory. On an error, a second pass over the same bytes finds the path of
+/// the field.
 pub fn check(signal: Signal, bytes: &[u8]) -> Result<Summary, WireError> {
     within_size(signal, bytes)?;
     match walk(signal.request(), 0, bytes, &mut Silent) {
@@ -61,12 +64,13 @@ fn within_size(signal: Signal, bytes: &[u8]) -> Result<(), WireError> {
     Err(WireError { signal, kind, path: String::new(), offset: SIZE_LIMIT_BYTES })
 }
 
-/// What follows the group (or other field) that `at` begins with.
+/// Returns the bytes after the group (or other field) that `at` begins with.
 pub(crate) fn skip_unknown(at: &[u8]) -> Option<&[u8]> {
     skip::unknown(at, DEPTH_LIMIT).ok()
 }
 
-/// The first fault that is not forgiven; its kind is known.
+/// Finds the first fault that `forgives` does not accept. Its kind is already known; its path and offset are
+/// not.
 #[cold]
 fn locate(signal: Signal, bytes: &[u8], kind: Kind, forgives: fn(Kind) -> bool) -> WireError {
     let mut tracer = Tracer::new(signal.request(), forgives);
@@ -77,26 +81,27 @@ fn locate(signal: Signal, bytes: &[u8], kind: Kind, forgives: fn(Kind) -> bool) 
     WireError { signal, kind, path: tracer.path(), offset }
 }
 
-/// A complaint about the bytes that begin at `at`.
+/// A fault in the bytes that begin at `at`.
 #[derive(Clone, Copy)]
 struct Fault<'a> {
     kind: Kind,
     at: &'a [u8],
 }
 
-/// A message whose end is not reached: its schema and its bytes from here on.
+/// A message that is not read to its end: its schema and its remaining bytes.
 #[derive(Clone, Copy)]
 struct Frame<'a> {
     message: &'static Message,
     rest: &'a [u8],
 }
 
-/// Whether an encoded `AnyValue` may stand that many messages below the request: it must not nest too deep.
+/// Returns whether an encoded `AnyValue` is valid `depth` messages below the request. A value that nests too
+/// deep is not.
 pub(crate) fn is_value_at(depth: usize, value: &[u8]) -> bool {
     walk(&ANY_VALUE, depth, value, &mut Silent).is_ok()
 }
 
-/// Walks a whole message, itself at `base` of the depth that is allowed, and counts items.
+/// Walks a whole message and counts items. The message itself is `base` messages below the request.
 fn walk<'a>(
     root: &'static Message,
     base: usize,
@@ -110,7 +115,7 @@ fn walk<'a>(
     let mut rest = bytes;
     loop {
         let [tag, after @ ..] = rest else {
-            // The end of this message: back to the one around it.
+            // The message ends here. Continue with the message around it.
             if depth == base {
                 return Ok(summary);
             }
@@ -167,14 +172,14 @@ fn walk<'a>(
     }
 }
 
-/// A tag of two bytes or more: a known field above 15, an unknown one, or no tag at all.
+/// Reads a tag of two bytes or more: that of a known field above 15, of an unknown field, or an invalid tag.
 fn slow_tag<'a>(message: &'static Message, at: &'a [u8]) -> Result<(Op, u32, &'a [u8]), Fault<'a>> {
     let (number, wire_type, after) = tag(at)?;
     let op = message.field(number).map_or(Op::Unknown, |field| field.op(wire_type));
     Ok((op, number, after))
 }
 
-/// A field's number (1 to 2^29 - 1), its wire type (0 to 5), and what follows.
+/// Reads a tag: the field's number (1 to 2^29 - 1), its wire type (0 to 5), and the bytes that follow.
 fn tag(at: &[u8]) -> Result<(u32, u32, &[u8]), Fault<'_>> {
     let (tag, after) = varint::read(at).ok_or(Fault { kind: Kind::Varint, at })?;
     match u32::try_from(tag) {
@@ -205,7 +210,7 @@ fn delimited(at: &[u8]) -> Result<(&[u8], &[u8]), Fault<'_>> {
         .ok_or(Fault { kind: Kind::Length { needed: len, left: after.len() }, at })
 }
 
-/// An id may be absent, which is no length at all.
+/// Checks an id. A length of 0 is allowed and means that the id is absent.
 #[inline]
 fn id<'a>(at: &'a [u8], expected: usize, trace: &mut impl Trace) -> Result<&'a [u8], Fault<'a>> {
     let (id, rest) = delimited(at)?;

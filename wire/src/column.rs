@@ -1,10 +1,10 @@
-//! One attribute (or field) across all rows of a batch.
+//! Columns: one attribute or field across all rows of a batch.
 
 use std::fmt;
 
 use crate::{EditError, Value};
 
-/// Text of some rows, in one arena.
+/// The texts of some rows, in one arena.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextColumn {
     arena: String,
@@ -12,7 +12,7 @@ pub struct TextColumn {
     rows: Vec<u32>,
 }
 
-/// Numbers of some rows, as 64-bit patterns with their kinds.
+/// The numbers of some rows, as 64-bit patterns with their kinds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NumberColumn {
     bits: Vec<u64>,
@@ -20,7 +20,7 @@ pub struct NumberColumn {
     rows: Vec<u32>,
 }
 
-/// How to read 64 bits.
+/// How 64 bits are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NumberKind {
     Int,
@@ -28,20 +28,20 @@ pub enum NumberKind {
     Bool,
 }
 
-/// Why something is not a column, or not one of this batch.
+/// Why lists do not make a column, or why a column does not fit its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnError {
-    /// A list is not as long as the list of rows.
+    /// A list has another length than the list of rows.
     Length { rows: usize, values: usize },
-    /// Rows are not in ascending order, or one is named twice.
+    /// Rows do not ascend, or a row occurs twice.
     Order { at: usize },
-    /// A text does not end after it begins, within the arena, between two characters.
+    /// A text ends before it begins, outside the arena, or within a character.
     End { at: usize },
 }
 
 impl TextColumn {
-    /// `ends[i]` is where the text of row `rows[i]` ends in `arena`; it begins where the one before ends.
-    /// Rows ascend; those not named have no text.
+    /// Makes a column. The text of row `rows[i]` ends at `ends[i]` in `arena` and begins where the text
+    /// before it ends. Rows must ascend. Rows that are not in `rows` have no text.
     pub fn new(arena: String, ends: Vec<u32>, rows: Vec<u32>) -> Result<TextColumn, ColumnError> {
         check_rows(&rows, ends.len())?;
         let mut start = 0;
@@ -54,7 +54,7 @@ impl TextColumn {
         Ok(TextColumn { arena, ends, rows })
     }
 
-    /// Of an entry a row, the texts that there are; those that would pass 4 GiB together are left out.
+    /// Makes a column of an iterator with one entry per row. Texts after the first 4 GiB are left out.
     pub fn of<'a>(rows: impl IntoIterator<Item = Option<&'a str>>) -> TextColumn {
         TextColumn::collect(present(rows.into_iter().map(|text| text.map(str::as_bytes))))
     }
@@ -76,7 +76,7 @@ impl TextColumn {
         (self.arena, self.ends, self.rows)
     }
 
-    /// Rows and their texts.
+    /// Iterates over rows and their texts.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &str)> {
         let mut start = 0;
         self.rows.iter().zip(&self.ends).map(move |(row, end)| {
@@ -86,7 +86,8 @@ impl TextColumn {
         })
     }
 
-    /// The column of what `texts` yields, by ascending rows, each of them UTF-8; what would pass 4 GiB is left out.
+    /// Makes a column of rows and their texts. The rows must ascend and the texts must be UTF-8. Texts after
+    /// the first 4 GiB are left out.
     pub(crate) fn collect<'a>(texts: impl Iterator<Item = (usize, &'a [u8])>) -> TextColumn {
         let most = texts.size_hint().1.unwrap_or(0);
         let (mut arena, mut ends, mut rows) =
@@ -97,20 +98,20 @@ impl TextColumn {
             ends.push(end);
             rows.push(row as u32);
         }
-        // Looked at once, not text by text.
+        // UTF-8 is checked once for all texts, not text by text.
         TextColumn { arena: String::from_utf8(arena).unwrap_or_default(), ends, rows }
     }
 }
 
 impl NumberColumn {
-    /// Rows ascend; those not named have no number.
+    /// Makes a column. Rows must ascend. Rows that are not in `rows` have no number.
     pub fn new(bits: Vec<u64>, kinds: Vec<NumberKind>, rows: Vec<u32>) -> Result<NumberColumn, ColumnError> {
         check_rows(&rows, bits.len())?;
         check_rows(&rows, kinds.len())?;
         Ok(NumberColumn { bits, kinds, rows })
     }
 
-    /// `i64` in two's complement, `f64` as IEEE 754, `bool` as 0 or 1.
+    /// Returns the numbers: `i64` in two's complement, `f64` as IEEE 754, `bool` as 0 or 1.
     pub fn bits(&self) -> &[u64] {
         &self.bits
     }
@@ -128,7 +129,7 @@ impl NumberColumn {
         self.rows.iter().zip(&self.kinds).zip(&self.bits).map(|((row, kind), bits)| (*row, *kind, *bits))
     }
 
-    /// The column of what `numbers` yields, by ascending rows.
+    /// Makes a column of rows and their numbers. The rows must ascend.
     pub(crate) fn collect(numbers: impl Iterator<Item = (usize, (NumberKind, u64))>) -> NumberColumn {
         let mut column = NumberColumn::default();
         for (row, (kind, bits)) in numbers {
@@ -141,7 +142,7 @@ impl NumberColumn {
 }
 
 impl NumberKind {
-    /// The kind and the 64 bits of a value that is a number or a bool.
+    /// Returns the kind and the 64 bits of a value that is a number or a bool.
     pub fn of(value: Value<'_>) -> Option<(NumberKind, u64)> {
         match value {
             Value::Int(value) => Some((NumberKind::Int, value.cast_unsigned())),
@@ -151,7 +152,7 @@ impl NumberKind {
         }
     }
 
-    /// What 64 bits of this kind mean.
+    /// Returns the value that 64 bits of this kind stand for.
     pub fn value(self, bits: u64) -> Value<'static> {
         match self {
             NumberKind::Int => Value::Int(bits.cast_signed()),
@@ -161,7 +162,7 @@ impl NumberKind {
     }
 }
 
-/// The rows that have something, and what it is.
+/// Yields the rows that have a value, each with its value.
 pub(crate) fn present<T>(rows: impl Iterator<Item = Option<T>>) -> impl Iterator<Item = (usize, T)> {
     rows.enumerate().filter_map(|(row, value)| Some((row, value?)))
 }
@@ -176,7 +177,7 @@ fn check_rows(rows: &[u32], values: usize) -> Result<(), ColumnError> {
     }
 }
 
-/// Whether all rows named are rows of a batch of `len`.
+/// Checks that all rows are within a batch of `len` rows.
 pub(crate) fn check_last(rows: &[u32], len: usize) -> Result<(), EditError> {
     match rows.last() {
         Some(row) if *row as usize >= len => Err(EditError::Row { row: *row as usize, rows: len }),

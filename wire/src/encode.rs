@@ -1,5 +1,5 @@
-//! Back to bytes: what no one edited is sliced from the sources, what is left of edited envelopes is
-//! copied between new lengths.
+//! Encodes a batch. Unedited parts are slices of the sources. The remains of edited envelopes are copied and
+//! get new lengths.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -9,16 +9,16 @@ use crate::layout::{Envelope, HEAD, Layout, Place, RESOURCE_ENVELOPE, Record, SC
 use crate::schema::LEN;
 use crate::varint;
 
-/// Runs shorter than this are cheaper to copy than to hand on as a slice of their own.
+/// Runs shorter than this are copied, because copying is cheaper than a slice of their own.
 const MIN_SLICE_BYTES: usize = 4096;
 
-/// What encoding reads: sources, and where things lie in them.
+/// The input of encoding: the sources, and where records and envelopes lie in them.
 pub(crate) struct Plan<'a> {
     pub(crate) sources: &'a [Bytes],
     pub(crate) layout: &'a Layout,
-    /// In the order of their scopes.
+    /// Ordered by their scopes.
     pub(crate) records: &'a [Record],
-    /// The layout's loose fields are written too.
+    /// Whether the layout's loose fields are written too.
     pub(crate) loose: bool,
 }
 
@@ -26,14 +26,15 @@ pub(crate) struct Plan<'a> {
 struct ScopeRun<'a> {
     scope: &'a Envelope,
     records: &'a [Record],
-    /// Of the payload that it will have.
+    /// The length of the payload after encoding.
     len_bytes: usize,
-    /// All records are there, as they arrived.
+    /// Whether all records of the scope are present and unedited.
     intact: bool,
 }
 
 impl Plan<'_> {
-    /// One request in pieces, and the length of the buffers that these keep alive. Envelopes that hold no record are left out.
+    /// Returns one request in pieces, and the total length of the buffers that the pieces keep alive.
+    /// Envelopes without records are left out.
     pub(crate) fn encode(&self) -> (SmallVec<[Bytes; 1]>, usize) {
         let runs = self.runs();
         let mut out = Splicer::new(self.sources);
@@ -46,7 +47,7 @@ impl Plan<'_> {
         out.finish()
     }
 
-    /// The length of the request that `encode` returns, in bytes.
+    /// Returns the length of the request that `encode` returns, in bytes.
     pub(crate) fn encoded_len(&self) -> usize {
         let loose: usize = self.loose().iter().map(|place| place.len()).sum();
         let runs = self.runs();
@@ -120,7 +121,8 @@ impl Plan<'_> {
         self.each_of_head(resource, |place| out.copy(place));
     }
 
-    /// What the resource envelope holds beside scopes: the edited resource in place of the one that arrived.
+    /// Visits the fields of the resource envelope other than its scopes. An edited resource replaces the one
+    /// that arrived.
     fn each_of_head(&self, resource: &Envelope, mut each: impl FnMut(Place)) {
         let rests = self.layout.rests(resource).iter();
         let Some(head) = resource.head else { return rests.for_each(|place| each(*place)) };
@@ -152,16 +154,16 @@ pub(crate) fn bytes_at(sources: &[Bytes], place: Place) -> Option<&[u8]> {
     sources.get(place.source as usize)?.get(place.start as usize..place.end as usize)
 }
 
-/// As `bytes_at`, sharing the source.
+/// Does the same as `bytes_at`, and shares the source.
 fn slice_at(sources: &[Bytes], place: Place) -> Option<Bytes> {
     let bytes = bytes_at(sources, place)?;
     Some(sources.get(place.source as usize)?.slice_ref(bytes))
 }
 
-/// Collects pieces: long runs as slices of their source, everything between them in one buffer.
+/// Collects pieces: long runs become slices of their source, and all other bytes go into one buffer.
 struct Splicer<'a> {
     sources: &'a [Bytes],
-    /// A run that may still grow.
+    /// The last run, which may still grow.
     run: Option<Place>,
     scratch: Vec<u8>,
     pieces: Vec<Piece>,
@@ -169,7 +171,7 @@ struct Splicer<'a> {
 
 enum Piece {
     Slice(Place),
-    /// Up to this end of the buffer.
+    /// The bytes of the buffer up to this offset.
     Scratch(usize),
 }
 
@@ -203,7 +205,7 @@ impl<'a> Splicer<'a> {
         }
     }
 
-    /// What was copied so far is a piece of its own.
+    /// Makes a piece of the bytes copied so far.
     fn seal(&mut self) {
         if !self.scratch.is_empty() {
             self.pieces.push(Piece::Scratch(self.scratch.len()));

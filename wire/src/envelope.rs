@@ -1,16 +1,16 @@
-//! What records have in common: the resource and the scope they come from.
+//! The resource and the scope that records have in common.
 
 use crate::Value;
 use crate::value::{Parts, attribute, attributes, fields_of, text};
 
-/// A `Resource`: what all in one `ResourceSpans` or `ResourceMetrics` have in common.
+/// A `Resource`: the origin of all records in one `ResourceSpans` or `ResourceMetrics`.
 #[derive(Clone)]
 pub struct Resource<'a> {
     parts: Parts<'a>,
     schema_url: &'a str,
 }
 
-/// An `InstrumentationScope`: what all in one `ScopeSpans` or `ScopeMetrics` have in common.
+/// An `InstrumentationScope`: the origin of all records in one `ScopeSpans` or `ScopeMetrics`.
 #[derive(Clone)]
 pub struct Scope<'a> {
     parts: Parts<'a>,
@@ -22,22 +22,22 @@ impl<'a> Resource<'a> {
         Resource { parts, schema_url }
     }
 
-    /// Of the envelope around it.
+    /// Returns the schema URL of the envelope around the resource.
     pub fn schema_url(&self) -> &'a str {
         self.schema_url
     }
 
-    /// The first attribute of that key.
+    /// Returns the value of the first attribute with that key.
     pub fn attribute(&self, key: &str) -> Option<Value<'a>> {
         self.parts.iter().find_map(|part| attribute(part, 1, key))
     }
 
-    /// Keys and values, as they lie; a key may occur twice.
+    /// Iterates over keys and values in the order of the bytes. A key may occur twice.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
         self.parts.clone().into_iter().flat_map(|part| attributes(part, 1))
     }
 
-    /// The encoded `Resource`, in as many parts as it has: none if there is no resource, nearly always one.
+    /// Returns the parts of the encoded `Resource`: none if there is no resource, and nearly always one.
     pub fn encoded(&self) -> &[&'a [u8]] {
         &self.parts
     }
@@ -48,7 +48,7 @@ impl<'a> Scope<'a> {
         Scope { parts, schema_url }
     }
 
-    /// Of the envelope around it.
+    /// Returns the schema URL of the envelope around the scope.
     pub fn schema_url(&self) -> &'a str {
         self.schema_url
     }
@@ -61,12 +61,13 @@ impl<'a> Scope<'a> {
         text(fields_of(self.parts.clone(), 2).last().unwrap_or_default())
     }
 
-    /// Keys and values, as they lie; a key may occur twice.
+    /// Iterates over keys and values in the order of the bytes. A key may occur twice.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
         self.parts.clone().into_iter().flat_map(|part| attributes(part, 3))
     }
 
-    /// The encoded `InstrumentationScope`, in as many parts as it has: none if there is no scope, nearly always one.
+    /// Returns the parts of the encoded `InstrumentationScope`: none if there is no scope, and nearly always
+    /// one.
     pub fn encoded(&self) -> &[&'a [u8]] {
         &self.parts
     }

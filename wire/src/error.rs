@@ -2,43 +2,44 @@ use std::fmt;
 
 use crate::Signal;
 
-/// Why bytes are not a request of the signal they were sent as: what, in which field, and where.
+/// Says why bytes are not a request of their signal: the fault, the field, and the offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireError {
     pub signal: Signal,
     pub kind: WireErrorKind,
-    /// `resource_spans[0].scope_spans[1].spans[17].name`; empty for the request itself.
+    /// The path of the field, like `resource_spans[0].scope_spans[1].spans[17].name`. Empty for the request
+    /// itself.
     pub path: String,
-    /// In bytes, from the beginning of the request to where the offending tag, length or value begins.
+    /// The offset in bytes from the beginning of the request to the wrong tag, length or value.
     pub offset: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireErrorKind {
-    /// Cut short, longer than ten bytes, or more than 64 bits.
+    /// The varint is cut short, longer than ten bytes, or more than 64 bits.
     Varint,
-    /// Field number 0, a number above 2^29 - 1, or wire type 6 or 7.
+    /// The tag has field number 0, a number above 2^29 - 1, or wire type 6 or 7.
     Tag { tag: u64 },
-    /// The field is known, with another wire type than the schema gives it.
+    /// The field is known, but its wire type is not that of the schema.
     WireType { wire_type: u32 },
-    /// A value of `needed` bytes where its message has `left`.
+    /// The value needs `needed` bytes, but its message has only `left`.
     Length { needed: u64, left: usize },
-    /// Packed 64-bit values whose length is no multiple of eight.
+    /// The length of packed 64-bit values is no multiple of eight.
     Packed { length: usize },
-    /// A `string` field that is not UTF-8.
+    /// A `string` field is not UTF-8.
     Utf8,
-    /// A trace or span id of `length` bytes that should have `expected`.
+    /// A trace id or span id has `length` bytes instead of `expected`.
     Id { length: usize, expected: usize },
-    /// A group that ends without having begun, or never ends.
+    /// A group ends without having begun, or never ends.
     Group,
-    /// Messages or groups nested deeper than `limit`.
+    /// Messages or groups nest deeper than `limit`.
     Depth { limit: usize },
-    /// A request of more than `limit` bytes.
+    /// The request has more than `limit` bytes.
     Size { limit: usize },
 }
 
 impl WireErrorKind {
-    /// Whether [`mend`](crate::mend) takes the rest of the request.
+    /// Returns whether [`mend`](crate::mend) can keep the rest of the request.
     pub fn is_mendable(self) -> bool {
         matches!(self, Self::Utf8 | Self::Id { .. })
     }
@@ -76,18 +77,18 @@ impl fmt::Display for WireErrorKind {
 
 impl std::error::Error for WireError {}
 
-/// Why an edit was refused.
+/// Says why an edit was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EditError {
-    /// There is no such span, or no such resource.
+    /// The batch has no such span or resource.
     Row { row: usize, rows: usize },
-    /// A list that must have an entry a row (a span, a trace) has another length.
+    /// A list with one entry per row (span or trace) has another length.
     Length { rows: usize, values: usize },
-    /// More parts than one batch comes apart into.
+    /// The batch would be split into more parts than are allowed.
     Parts { parts: usize, limit: usize },
     /// The edited bytes would pass 4 GiB.
     Size,
-    /// A list as a value would nest too deep where it is put.
+    /// A list value would nest too deep at its place.
     Depth,
 }
 

@@ -1,20 +1,20 @@
-//! One record of a batch, to name it by.
+//! An example of a batch: the record that log lines and errors name the batch by.
 
 use crate::fields::Fields;
 use crate::schema::LEN;
 use crate::value::entry;
 use crate::{Batch, Signal, Value, varint};
 
-/// What tells an operator which telemetry a message is about.
+/// Tells an operator which telemetry a message is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Example {
-    /// Of the first span or log record; none where it has none of 16 bytes.
+    /// The trace id of the first span or log record; `None` if it has no trace id of 16 bytes.
     pub trace_id: Option<[u8; 16]>,
-    /// The `service.name` of its resource.
+    /// The `service.name` of the record's resource.
     pub service: Option<String>,
 }
 
-/// The first record is looked for no further than this, whatever the batch holds.
+/// The most bytes that are searched for the first record.
 const LOOKED_AT_BYTES: usize = 64 << 10;
 
 const RESOURCE_RECORDS: u32 = 1;
@@ -24,7 +24,8 @@ const RECORDS: u32 = 2;
 const ATTRIBUTES: u32 = 1;
 
 impl Batch {
-    /// The first record, and whose it is. No index is made: this may be asked of a batch that is about to go.
+    /// Returns the trace id and the service of the first record. Makes no index, because the batch may be
+    /// about to be dropped.
     pub fn example(&self) -> Example {
         let mut beginning = Vec::new();
         for chunk in self.chunks() {
@@ -60,7 +61,7 @@ fn example(signal: Signal, beginning: &[u8]) -> Example {
     Example { trace_id, service }
 }
 
-/// The fields of this number in the beginning of a message: the last may be cut short.
+/// Iterates over the fields of this number in the first bytes of a message. The last field may be cut short.
 fn occurrences(beginning: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
     let mut rest = beginning;
     std::iter::from_fn(move || {
@@ -120,7 +121,7 @@ mod tests {
     fn what_is_not_there_is_not_named() {
         for signal in Signal::ALL {
             assert_eq!(Batch::empty(signal).example(), Example::default());
-            // resource_…[0].scope_…[0].records[0] with nothing in it.
+            // A request of one record without content.
             let request = framed(0x0a, &[&framed(0x12, &[&framed(0x12, &[])])]);
             let batch = Batch::decode(signal, request.into()).expect("a request");
             assert_eq!(batch.example(), Example::default(), "{signal}");

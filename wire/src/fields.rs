@@ -1,19 +1,20 @@
-//! The fields of one message that the check has accepted. Malformed bytes end the iteration; they never panic.
+//! Iterates over the fields of one message that the check has accepted. Malformed bytes end the iteration and
+//! never panic.
 
 use std::ops::Range;
 
 use crate::schema::{FIXED32, FIXED64, LEN, VARINT};
 use crate::{check, varint};
 
-/// One field as it lies in its message.
+/// One field of a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field<'a> {
     pub(crate) number: u32,
     pub(crate) wire_type: u32,
-    /// From its tag to its end, counted from the beginning of the message.
+    /// The offset of the tag, counted from the beginning of the message.
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// What follows the tag, and the length if it has one.
+    /// The bytes after the tag, and after the length if there is one.
     pub(crate) value: &'a [u8],
 }
 
@@ -22,8 +23,8 @@ pub(crate) struct Fields<'a> {
     len: usize,
 }
 
-/// The occurrences of one string, bytes or message field, whose number is below 16. Most bytes of a span are in
-/// its attributes: a few instructions find each.
+/// Iterates over the occurrences of one string, bytes or message field with a number below 16. Most bytes of
+/// a span are in its attributes, so finding each takes only a few instructions.
 pub(crate) struct Occurrences<'a> {
     rest: &'a [u8],
     len: usize,
@@ -36,7 +37,7 @@ impl<'a> Occurrences<'a> {
         Occurrences { rest: message, len: message.len(), number }
     }
 
-    /// The same, where none lies before `start`, and some field begins there.
+    /// Starts at offset `start`. A field must begin there, and no occurrence may lie before it.
     #[inline]
     pub(crate) fn since(start: usize, message: &'a [u8], number: u32) -> Occurrences<'a> {
         Occurrences { rest: message.get(start..).unwrap_or_default(), len: message.len(), number }
@@ -64,7 +65,8 @@ impl<'a> Iterator for Occurrences<'a> {
     }
 }
 
-/// The payload of field `number` (below 16) and what follows, if it is what the bytes begin with.
+/// Returns the payload of field `number` (below 16) and the bytes after it, if the bytes begin with that
+/// field.
 #[inline(always)]
 pub(crate) fn split_delimited(bytes: &[u8], number: u32) -> Option<(&[u8], &[u8])> {
     let (tag, after) = bytes.split_first()?;
@@ -75,7 +77,8 @@ pub(crate) fn split_delimited(bytes: &[u8], number: u32) -> Option<(&[u8], &[u8]
     after.split_at_checked(usize::try_from(len).ok()?)
 }
 
-/// The value of the 64-bit field `number` (below 16), if it is what the bytes begin with, and what follows.
+/// Returns the value of the 64-bit field `number` (below 16), if the bytes begin with that field, and the
+/// bytes after it.
 #[inline(always)]
 pub(crate) fn split_fixed64(bytes: &[u8], number: u32) -> (Option<u64>, &[u8]) {
     match bytes.split_first_chunk::<9>() {
@@ -92,8 +95,8 @@ impl<'a> Fields<'a> {
         Fields { rest: message, len: message.len() }
     }
 
-    /// Steps over string, bytes or message fields of this number, which is below 16, as long as one follows another. Answers
-    /// where they lie.
+    /// Skips consecutive string, bytes or message fields of this number, which must be below 16, and returns
+    /// their range.
     #[inline(always)]
     pub(crate) fn run(&mut self, number: u32) -> Range<usize> {
         let start = self.len - self.rest.len();
@@ -144,7 +147,7 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The payload of a string, bytes or message field of this number.
+    /// Returns the payload if this is a string, bytes or message field of this number.
     #[inline]
     pub(crate) fn delimited(&self, number: u32) -> Option<&'a [u8]> {
         (self.number == number && self.wire_type == LEN).then_some(self.value)

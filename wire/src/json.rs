@@ -1,7 +1,9 @@
-//! OTLP/JSON (opentelemetry-proto `docs/specification.md`, "JSON Protobuf Encoding"), from the schema.
+//! Reads and writes OTLP/JSON (opentelemetry-proto `docs/specification.md`, "JSON Protobuf Encoding"), led by
+//! the schema.
 //!
-//! Ids are hex of either case, other bytes base64, enums integers, keys lowerCamelCase, 64-bit integers strings;
-//! unknown keys are ignored and `null` is absence. Neither direction builds objects on its way.
+//! Ids are hex in either case, other bytes are base64, enums are integers, keys are lowerCamelCase, and
+//! 64-bit integers are strings. Unknown keys are ignored, and `null` means absent. Neither direction builds
+//! objects.
 
 mod mend;
 mod number;
@@ -17,14 +19,14 @@ use crate::{Batch, Signal};
 pub(crate) use value::write_value;
 pub use value::{OwnedValue, value_from_json, value_to_json};
 
-/// A JSON request as protobuf. JSON may nest 127 arrays and objects deep. U+FFFD stands for lone surrogates and for what is not
-/// UTF-8.
+/// Converts a JSON request to protobuf. JSON may nest 127 arrays and objects deep. Lone surrogates and bytes
+/// that are not UTF-8 become U+FFFD.
 pub fn from_json(signal: Signal, json: &[u8]) -> Result<Vec<u8>, JsonError> {
     from_json_within(signal, json, usize::MAX)
 }
 
-/// As [`from_json`], of what takes no more memory than this on the way. Twice the largest request is enough for one of that
-/// size.
+/// Does the same as [`from_json`], but fails if the conversion takes more than `limit_bytes` of memory. To
+/// read requests up to some size, allow twice that size.
 pub fn from_json_within(signal: Signal, json: &[u8], limit_bytes: usize) -> Result<Vec<u8>, JsonError> {
     let read = |json: &[u8]| read::request(signal.request(), json, limit_bytes);
     read(json).or_else(|error| match mend::mended(json) {
@@ -33,7 +35,7 @@ pub fn from_json_within(signal: Signal, json: &[u8], limit_bytes: usize) -> Resu
     })
 }
 
-/// A batch as one JSON request, without spaces or line breaks.
+/// Writes a batch as one JSON request, without spaces or line breaks.
 pub fn to_json(batch: &Batch) -> Vec<u8> {
     let requests = batch.requests();
     let parts: Vec<&[u8]> = requests.iter().map(|request| &request[..]).collect();
@@ -42,12 +44,13 @@ pub fn to_json(batch: &Batch) -> Vec<u8> {
     out
 }
 
-/// Why a document is not a JSON request: what is wrong, in which key, and where.
+/// Says why a document is not a JSON request: the fault, the key, and the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonError {
-    /// `resourceSpans[0].scopeSpans[0].spans[3].traceId`; empty for the document itself.
+    /// The path of the key, like `resourceSpans[0].scopeSpans[0].spans[3].traceId`. Empty for the document
+    /// itself.
     pub path: String,
-    /// From 1; 0 if the document ended too early to have lines.
+    /// Counted from 1; 0 if the document ends before its first line.
     pub line: usize,
     pub column: usize,
     pub message: String,

@@ -1,22 +1,22 @@
-//! Where the envelopes of a batch lie in its sources. All three signals share one shape: a request holds
-//! resource envelopes (field 1), these hold scope envelopes (field 2), these hold records (field 2):
-//! spans, metrics or log records.
+//! Records where the envelopes of a batch lie in its sources. All three signals have one shape: a request
+//! holds resource envelopes (field 1), which hold scope envelopes (field 2), which hold records (field 2).
+//! Records are spans, metrics or log records.
 
 use std::ops::Range;
 
 use crate::fields::{Field, Fields};
 use crate::varint;
 
-/// `resource_spans` and its siblings in a request.
+/// The field of a request that holds `resource_spans` or the like.
 pub(crate) const RESOURCE_ENVELOPE: u32 = 1;
-/// `scope_spans` and its siblings in a resource envelope.
+/// The field of a resource envelope that holds `scope_spans` or the like.
 pub(crate) const SCOPE_ENVELOPE: u32 = 2;
-/// `spans` and its siblings in a scope envelope.
+/// The field of a scope envelope that holds `spans` or the like.
 pub(crate) const RECORD: u32 = 2;
-/// `resource` in a resource envelope, `scope` in a scope envelope.
+/// The field that holds `resource` in a resource envelope and `scope` in a scope envelope.
 pub(crate) const HEAD: u32 = 1;
 
-/// Some bytes of a source.
+/// A range of bytes of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) source: u32,
@@ -24,7 +24,7 @@ pub(crate) struct Place {
     pub(crate) end: u32,
 }
 
-/// A record as it lies in its scope envelope, tag and length included.
+/// The place of a record in its scope envelope. The place includes tag and length.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record {
     pub(crate) place: Place,
@@ -35,23 +35,24 @@ pub(crate) struct Record {
 pub(crate) struct Layout {
     pub(crate) resources: Vec<Envelope>,
     pub(crate) scopes: Vec<Envelope>,
-    /// Fields of requests that are no resource envelope: unknown to the schema, kept all the same.
+    /// The fields of requests that are not resource envelopes. The schema does not know them, but they are
+    /// kept.
     pub(crate) loose: Vec<Place>,
-    /// What envelopes hold beside their members; each names its share by a range.
+    /// The fields of envelopes that are not members. Each envelope has a range of this list.
     rests: Vec<Place>,
 }
 
 /// A resource or scope envelope.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
-    /// Tag and length included.
+    /// The whole envelope, including tag and length.
     pub(crate) frame: Place,
-    /// The resource envelope around a scope envelope; of no meaning to a resource envelope.
+    /// The index of the resource envelope around a scope envelope. Meaningless in a resource envelope.
     pub(crate) parent: u32,
-    /// How many scopes or records it held when it arrived.
+    /// The number of scopes or records that the envelope arrived with.
     pub(crate) members: u32,
     rests: Range<u32>,
-    /// Whole fields that stand for all `resource` fields that arrived: someone edited the resource.
+    /// The fields that replace all `resource` fields that arrived. Present once the resource was edited.
     pub(crate) head: Option<Place>,
 }
 
@@ -62,7 +63,7 @@ impl Place {
 }
 
 impl Layout {
-    /// Walks one request and tells every record to `push`, with its payload.
+    /// Walks one request and calls `push` with every record and its payload.
     pub(crate) fn add(&mut self, source: u32, request: &[u8], mut push: impl FnMut(Record, &[u8])) {
         for field in Fields::of(request) {
             match field.delimited(RESOURCE_ENVELOPE) {
@@ -110,22 +111,22 @@ impl Layout {
         start..self.rests.len() as u32
     }
 
-    /// What an envelope holds beside its members, as it arrived.
+    /// Returns the fields of an envelope that are not members, as they arrived.
     pub(crate) fn rests(&self, envelope: &Envelope) -> &[Place] {
         self.rests.get(envelope.rests.start as usize..envelope.rests.end as usize).unwrap_or(&[])
     }
 
-    /// The bytes of memory that the layout takes.
+    /// Returns how many bytes of memory the layout takes.
     pub(crate) fn held_bytes(&self) -> usize {
         let places = self.loose.len() + self.rests.len();
         (self.resources.len() + self.scopes.len()) * size_of::<Envelope>() + places * size_of::<Place>()
     }
 }
 
-/// A message within a source: what turns offsets within it into places.
+/// A message within a source. Converts offsets within the message into places.
 struct Region {
     frame: Place,
-    /// Where its payload begins.
+    /// The offset of the payload.
     base: u32,
 }
 
@@ -145,7 +146,7 @@ impl Region {
     }
 }
 
-/// Adds a place, as part of the one before if they touch.
+/// Adds a place, or extends the last place if the two touch.
 fn join(places: &mut Vec<Place>, place: Place) {
     match places.last_mut() {
         Some(last) if last.source == place.source && last.end == place.start => last.end = place.end,
@@ -153,7 +154,7 @@ fn join(places: &mut Vec<Place>, place: Place) {
     }
 }
 
-/// The payload of a record or envelope, given it with its tag and length.
+/// Returns the payload of a record or envelope that is given with its tag and length.
 pub(crate) fn payload(frame: &[u8]) -> &[u8] {
     let after_tag = varint::read(frame).map_or(frame, |(_, rest)| rest);
     varint::read(after_tag).map_or(after_tag, |(_, rest)| rest)

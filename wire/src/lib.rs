@@ -1,12 +1,12 @@
-//! OTLP batches over the bytes they arrived in.
+//! OTLP batches that keep the bytes they arrived in.
 //!
-//! A batch keeps the encoded requests it was made from. They are [checked](check::check) once, merged by
-//! listing them one after another (two requests concatenate into a valid third), and leave as they came
-//! unless someone edits them. No I/O, no async, no decoding into objects.
+//! A batch keeps the encoded requests it was made from. Each request is [checked](check::check) once. Merging
+//! lists the requests one after another, because two concatenated requests are a valid third. Bytes that
+//! nobody edits leave as they arrived. The crate does no I/O, no async, and decodes nothing into objects.
 //!
-//! Nothing here takes more than linear time in the bytes and rows it is given, however
-//! the bytes are made: nesting is bounded, each length is known before it is written, and a batch edited row by
-//! row clears what it left behind only when that is as much as what lives.
+//! Every operation takes at most linear time in its bytes and rows, whatever the bytes contain. Nesting is
+//! bounded, and each length is known before it is written. A batch that is edited row by row is compacted
+//! only once its dead bytes are as many as its live ones.
 //!
 //! ```
 //! use spanloom_wire::{SpanBatch, Value};

@@ -1,7 +1,8 @@
-//! Metrics, read where they lie: from an encoded request down to the attributes of a point, without an allocation.
+//! Reads metrics in place, from an encoded request down to the attributes of a data point, without
+//! allocations.
 //!
-//! For bytes that [`check`](crate::check) has accepted. Others are no reason to panic: what is malformed ends the message
-//! that it is in.
+//! The bytes should have passed [`check`](crate::check). Other bytes never panic: a malformed field ends the
+//! message that it is in.
 //!
 //! ```
 //! use spanloom_wire::metrics::{self, Data};
@@ -37,7 +38,7 @@ pub struct ResourceMetrics<'a>(&'a [u8]);
 #[derive(Clone, Copy)]
 pub struct ScopeMetrics<'a>(&'a [u8]);
 
-/// What was measured: `as_double` or `as_int`.
+/// The value of a data point: `as_double` or `as_int`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
     Double(f64),
@@ -45,12 +46,12 @@ pub enum Number {
 }
 
 const RESOURCE_METRICS: u32 = 1;
-/// Of each envelope: what it is of, what is in it, and the schema's URL.
+/// The fields of each envelope: its resource or scope, its contents, and the URL of its schema.
 const COMMON: u32 = 1;
 const ITEMS: u32 = 2;
 const SCHEMA_URL: u32 = 3;
 
-/// What an encoded `ExportMetricsServiceRequest` holds.
+/// Iterates over the contents of an encoded `ExportMetricsServiceRequest`.
 pub fn resource_metrics(request: &[u8]) -> impl Iterator<Item = ResourceMetrics<'_>> {
     fields_in(request, RESOURCE_METRICS).map(ResourceMetrics)
 }
@@ -76,7 +77,7 @@ impl<'a> ScopeMetrics<'a> {
 }
 
 impl Number {
-    /// Ints above 2^53 lose digits.
+    /// Converts to a double. Ints above 2^53 lose digits.
     pub fn as_f64(self) -> f64 {
         match self {
             Number::Double(double) => double,

@@ -1,20 +1,20 @@
-//! Edits of one message: pieces of it cut out, others put in their place.
+//! Edits one message: cuts pieces out and inserts others in their place.
 
 use std::ops::Range;
 
 use smallvec::SmallVec;
 
-/// Reused from message to message. Splices are in ascending order and do not overlap.
+/// A list of splices, reused from message to message. Splices are in ascending order and do not overlap.
 #[derive(Default)]
 pub(crate) struct Patch {
     splices: SmallVec<[Splice; 4]>,
-    /// What is put in, one after another.
+    /// The inserted bytes of all splices, one after another.
     inserted: Vec<u8>,
 }
 
 struct Splice {
     cut: Range<usize>,
-    /// Up to here of `inserted`.
+    /// Where the inserted bytes of this splice end in `inserted`.
     end: usize,
 }
 
@@ -28,7 +28,7 @@ impl Patch {
         self.splices.is_empty()
     }
 
-    /// Puts what `write` appends in the place of `cut`, which lies after all that was cut before.
+    /// Replaces `cut` by the bytes that `write` appends. `cut` must lie after all earlier cuts.
     pub(crate) fn replace(&mut self, cut: Range<usize>, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.inserted);
         self.splices.push(Splice { cut, end: self.inserted.len() });
@@ -38,14 +38,14 @@ impl Patch {
         self.replace(cut, |_| ());
     }
 
-    /// How long a message of `len` bytes will be.
+    /// Returns the length of the patched message, given the length of the old one.
     pub(crate) fn len_after(&self, len: usize) -> usize {
         let cut: usize = self.splices.iter().map(|splice| splice.cut.len()).sum();
         (len + self.inserted.len()).saturating_sub(cut)
     }
 
-    /// Where a field that begins here, or a byte within one, will be, if it is not cut. What is put in just there
-    /// comes after.
+    /// Returns the new offset of a field or byte that is not cut, given its old one. Bytes that are inserted
+    /// at this very offset come after it.
     pub(crate) fn moved(&self, offset: usize) -> usize {
         let before = |splice: &&Splice| splice.cut.start < offset && splice.cut.end <= offset;
         let cut: usize = self.splices.iter().filter(before).map(|splice| splice.cut.len()).sum();
@@ -53,7 +53,7 @@ impl Patch {
         (offset + inserted).saturating_sub(cut)
     }
 
-    /// Appends the message as it will be.
+    /// Appends the patched message.
     pub(crate) fn apply(&self, message: &[u8], out: &mut Vec<u8>) {
         let (mut copied, mut inserted) = (0, 0);
         for splice in &self.splices {
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!([0, 3, 5].map(|offset| patch.moved(offset)), [0, 4, 5]);
     }
 
-    /// Who looks for fields from an offset on must not miss one that was put in just there.
+    /// A search for fields from an offset on must find a field that is inserted at this offset.
     #[test]
     fn what_is_put_in_at_an_offset_comes_after_it() {
         let mut patch = Patch::default();

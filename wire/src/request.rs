@@ -1,41 +1,43 @@
-//! One request as bytes, and how much memory these bytes keep alive.
+//! A request as bytes, and the memory that these bytes keep alive.
 
 use bytes::Bytes;
 
 use crate::view::{Columns, MAX_REPETITION, MIN_REPETITION_BYTES, View};
 
-/// A request as it arrived, or as it was encoded after a split or an edit. Small, since every batch has one within.
+/// A request as it arrived, or as it was encoded after a split or an edit. It is small, because every batch
+/// contains one.
 #[derive(Clone)]
 pub(crate) struct Request {
     first: Bytes,
-    /// Absent where `first` is all of the request, in a buffer of its own. So it is with nearly every request.
+    /// The other pieces. Absent if `first` is the whole request and lies in a buffer of its own, as in nearly
+    /// every request.
     more: Option<Box<More>>,
     items: usize,
 }
 
 #[derive(Clone)]
 struct More {
-    /// What comes after the first piece.
+    /// The pieces after the first.
     pieces: Vec<Bytes>,
     len_bytes: usize,
-    /// The length of the buffers that the pieces lie in. These live as long as the request does.
+    /// The total length of the buffers that the pieces lie in. The request keeps them alive.
     held_bytes: usize,
 }
 
-/// A request that was cut in two; either part is `None` if it holds no record.
+/// A request that was cut in two. A part is `None` if it holds no record.
 pub(crate) struct Cut {
     pub(crate) head: Option<Request>,
     pub(crate) tail: Option<Request>,
 }
 
 impl Request {
-    /// Bytes that lie in a buffer of their own.
+    /// Makes a request of bytes that lie in a buffer of their own.
     pub(crate) fn arrived(bytes: Bytes, items: usize) -> Request {
         Request { first: bytes, more: None, items }
     }
 
-    /// Encodes a view. The request shares long runs of the view's sources, unless a fifth or more of these sources is
-    /// not in it: then the bytes are copied, so that the sources can be freed.
+    /// Encodes a view. The request shares long runs of the view's sources. If a fifth or more of these
+    /// sources is not in the request, the bytes are copied, so that the sources can be freed.
     pub(crate) fn of<C: Columns>(view: &View<C>) -> Request {
         let items = view.items();
         let (pieces, held_bytes) = view.encode();
@@ -59,12 +61,12 @@ impl Request {
         self.more.as_ref().map_or(self.first.len(), |more| more.len_bytes)
     }
 
-    /// The length of the buffers that it keeps alive.
+    /// Returns the total length of the buffers that the request keeps alive.
     pub(crate) fn held_bytes(&self) -> usize {
         self.more.as_ref().map_or(self.first.len(), |more| more.held_bytes)
     }
 
-    /// The same, with the copy that a view of it reads.
+    /// Returns `held_bytes` plus the length of the copy that a view of the request reads.
     pub(crate) fn viewed_bytes(&self) -> usize {
         self.more.as_ref().map_or(self.first.len(), |more| more.held_bytes + more.len_bytes)
     }
@@ -73,7 +75,8 @@ impl Request {
         std::iter::once(&self.first).chain(self.more.iter().flat_map(|more| &more.pieces))
     }
 
-    /// The request in one piece that lies in a buffer of its own; a copy only where it does not already.
+    /// Returns the request in one piece that lies in a buffer of its own. The bytes are copied only if
+    /// needed.
     pub(crate) fn whole(&self) -> Bytes {
         if self.more.is_none() {
             return self.first.clone();
@@ -83,8 +86,8 @@ impl Request {
         whole.into()
     }
 
-    /// Cuts the request after at most `items` items, between records. Records of more than `max_items` are divided where
-    /// that is possible. Unless `may_be_empty`, the head has one record at least.
+    /// Cuts the request after at most `items` items, between records. Records of more than `max_items` items
+    /// are divided if possible. Unless `may_be_empty`, the head has at least one record.
     pub(crate) fn cut<C: Columns>(self, items: usize, max_items: usize, may_be_empty: bool) -> Cut {
         if items == 0 && may_be_empty {
             return Cut { head: None, tail: Some(self) };
@@ -100,9 +103,9 @@ impl Request {
         Cut { head: parts.next(), tail: parts.next().filter(|_| !tail.is_empty()) }
     }
 
-    /// Requests of at most `max_items` items each, the first of at most `first_items`; in time linear in the request. A
-    /// part repeats the envelopes of its records: where that would make the parts much larger than the whole, there are
-    /// fewer and larger parts.
+    /// Splits into requests of at most `max_items` items each, the first of at most `first_items`, in time
+    /// linear in the request. Each part repeats the envelopes of its records. If that would make the parts
+    /// much larger than the whole, there are fewer and larger parts.
     pub(crate) fn split<C: Columns>(self, first_items: usize, max_items: usize) -> Vec<Request> {
         let view = self.counted::<C>(max_items);
         let rows: Vec<u32> = (0..view.records.len() as u32).collect();
@@ -125,7 +128,7 @@ impl Request {
         }
     }
 
-    /// A view that knows of each record where it is and how many items it has.
+    /// Returns a view that knows only the place and the number of items of each record.
     fn counted<C: Columns>(&self, max_items: usize) -> View<C::Counts> {
         let mut view = View::<C::Counts>::of(&[self.whole()], self.items);
         if max_items > 0 && (0..view.records.len()).any(|row| view.columns.items(row) > max_items) {
@@ -135,7 +138,7 @@ impl Request {
     }
 }
 
-/// Returns `None` once the parts are larger than the limit. Two parts are never too large.
+/// Encodes the parts. Returns `None` once the parts exceed the limit. Two parts never exceed it.
 fn encode_within<C: Columns>(view: &View<C>, parts: &[&[u32]], limit_bytes: usize) -> Option<Vec<Request>> {
     let mut len_bytes = 0;
     let mut requests = Vec::with_capacity(parts.len());
@@ -150,7 +153,7 @@ fn encode_within<C: Columns>(view: &View<C>, parts: &[&[u32]], limit_bytes: usiz
     Some(requests)
 }
 
-/// How many records from `first` on have no more than so many items together.
+/// Returns how many records from `first` on have at most `max_items` items together.
 fn fitting<C: Columns>(view: &View<C>, first: usize, max_items: usize) -> usize {
     let mut items = 0;
     let fits = |row: &usize| {

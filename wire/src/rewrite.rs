@@ -1,5 +1,5 @@
-//! Editing records: a record that is edited is written anew, framed, into a source of the batch's own.
-//! Rows edited in one go lie there one after another, so that encoding finds one long run again.
+//! Edits records. An edited record is written, with tag and length, into a source that the batch owns. Rows
+//! edited in one pass lie there one after another, so that encoding finds one long run.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use crate::layout::{Place, RECORD, payload};
 use crate::patch::Patch;
 use crate::view::{Columns, View};
 
-/// Rows edited one by one leave their former versions behind. When these are more than what lives, and more
-/// than this, they are cleared.
+/// A row that is edited alone leaves its old version behind. When the old versions exceed the live bytes by
+/// more than this, they are cleared.
 const MAX_GARBAGE_BYTES: usize = 1 << 20;
 
-/// What an edit of all rows adds to each, at least usually: to make room ahead.
+/// How many bytes an edit of all rows usually adds to each. Used to allocate ahead.
 const USUAL_GROWTH_BYTES: usize = 64;
 
 impl<C: Columns> View<C> {
-    /// The payload of a record.
+    /// Returns the payload of a record.
     pub(crate) fn record(&self, row: usize) -> &[u8] {
         let place = self.records.get(row).map(|record| record.place);
         payload(place.and_then(|place| bytes_at(&self.sources, place)).unwrap_or_default())
     }
 
-    /// Offers every record to `edit`, and writes those anew for which it has filled the patch.
-    /// Should they pass 4 GiB together, the last ones stay as they were.
+    /// Calls `edit` with every record and rewrites the records for which it fills the patch. If the records
+    /// would exceed 4 GiB together, the last ones stay unedited and the result is an error.
     pub(crate) fn rewrite_all(
         &mut self,
         mut edit: impl FnMut(usize, &C, &[u8], &mut Patch),
@@ -66,7 +66,7 @@ impl<C: Columns> View<C> {
             moves.push((row, start..arena.len()));
         }
         if outcome.is_err() {
-            // What did not fit may still lie in the arena before.
+            // Records that did not fit may still lie in the old arena.
             self.arena = None;
         }
         if !moves.is_empty() {
@@ -75,7 +75,7 @@ impl<C: Columns> View<C> {
         outcome
     }
 
-    /// As `rewrite_all`, for one record.
+    /// Does the same as `rewrite_all` for one record.
     pub(crate) fn rewrite(
         &mut self,
         row: usize,
@@ -109,7 +109,7 @@ impl<C: Columns> View<C> {
         }
         let source = Arc::make_mut(&mut self.sources).get_mut(slot as usize);
         if let (Some(source), Some(record)) = (source, self.records.get_mut(row)) {
-            // Not copied, unless someone shares it.
+            // This copies the arena only if it is shared.
             let mut arena = Vec::from(std::mem::take(source));
             arena.extend_from_slice(frame);
             record.place = place(slot, arena.len() - frame.len()..arena.len());
@@ -117,7 +117,7 @@ impl<C: Columns> View<C> {
         }
         self.changed = true;
         if arena_len > self.arena_live_bytes * 2 + MAX_GARBAGE_BYTES {
-            // Nothing grows, so everything fits.
+            // No record grows, so all of them fit.
             let _ = self.rewrite_all(|_, _, _, _| ());
         }
     }

@@ -1,5 +1,5 @@
-//! The messages of OTLP (opentelemetry-proto 1.10) as constant tables. One table drives the check,
-//! the paths in errors, and JSON in both directions.
+//! The messages of OTLP (opentelemetry-proto 1.10) as constant tables. The same tables drive the check, the
+//! paths in errors, and JSON in both directions.
 
 mod common;
 mod logs;
@@ -11,29 +11,30 @@ pub use logs::{EXPORT_LOGS_SERVICE_REQUEST, LOG_RECORD};
 pub use metrics::{EXPORT_METRICS_SERVICE_REQUEST, METRIC};
 pub use trace::{EXPORT_TRACE_SERVICE_REQUEST, SPAN};
 
-/// One message type.
+/// A message type.
 #[derive(Debug)]
 pub struct Message {
     pub name: &'static str,
     pub fields: &'static [Field],
-    /// What a one-byte tag asks for: one load instead of a search. Every field but `Span.flags` has such a tag.
+    /// The check's operation for each one-byte tag: one load instead of a search. Every field but
+    /// `Span.flags` has a one-byte tag.
     pub(crate) ops: [Op; 128],
-    /// The message in field 1 to 15, by number.
+    /// The message types of fields 1 to 15, by number.
     pub(crate) children: [Option<&'static Message>; 16],
-    /// The tag of its attributes (`repeated KeyValue`), or 0.
+    /// The tag of the field with attributes (`repeated KeyValue`), or 0.
     pub(crate) attributes_tag: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
     pub number: u32,
-    /// As in the `.proto` file: `start_time_unix_nano`.
+    /// The name in the `.proto` file, like `start_time_unix_nano`.
     pub name: &'static str,
-    /// As in OTLP/JSON: `startTimeUnixNano`.
+    /// The name in OTLP/JSON, like `startTimeUnixNano`.
     pub json_name: &'static str,
     pub kind: Kind,
     pub label: Label,
-    /// Each occurrence is one item of its signal: a span, a data point, a log record.
+    /// Whether each occurrence is one item of its signal: a span, a data point or a log record.
     pub(crate) is_item: bool,
     is_attributes: bool,
 }
@@ -53,20 +54,20 @@ pub enum Kind {
     Double,
     String,
     Bytes,
-    /// `bytes` that OTLP/JSON writes in hex: a trace or span id, empty or so many bytes long.
+    /// `bytes` that OTLP/JSON writes in hex: a trace id or span id. The id is empty or has this length.
     Id(usize),
     Message(&'static Message),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
-    /// Absent and zero are the same.
+    /// A field for which absent and zero are the same.
     Singular,
-    /// `optional`: present even if zero.
+    /// An `optional` field, which may be present with the value zero.
     Optional,
     /// A member of the message's only oneof.
     OneOf,
-    /// Numbers are packed when written, and accepted both ways.
+    /// A repeated field. Numbers are written packed, and read in both forms.
     Repeated,
 }
 
@@ -75,7 +76,7 @@ pub enum Label {
 pub(crate) enum Op {
     /// The number is not in the table.
     Unknown,
-    /// The number is known, with another wire type.
+    /// The number is in the table, with another wire type.
     WrongType,
     Varint,
     Fixed64,
@@ -104,7 +105,7 @@ pub(crate) const FIXED32: u32 = 5;
 
 impl Message {
     pub fn field(&self, number: u32) -> Option<&'static Field> {
-        // From the end, where the few numbers are that the table of tags does not answer for.
+        // The search begins at the end: only the few highest numbers are not in the table of tags.
         self.fields.iter().rfind(|field| field.number == number)
     }
 
@@ -140,7 +141,7 @@ impl Field {
         self.repeated()
     }
 
-    /// What the check does with this field when its tag says `wire_type`.
+    /// Returns what the check does with this field when its tag has this wire type.
     pub(crate) const fn op(&self, wire_type: u32) -> Op {
         let op = match self.kind {
             Kind::Message(_) if self.is_item => Op::Item,

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::schema::{self, Message};
 
-/// What a batch carries.
+/// The kind of telemetry in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Signal {
     Traces,
@@ -13,7 +13,7 @@ pub enum Signal {
 impl Signal {
     pub const ALL: [Signal; 3] = [Signal::Traces, Signal::Metrics, Signal::Logs];
 
-    /// `traces`, `metrics` or `logs`, as in a config and in the paths of OTLP/HTTP.
+    /// Returns `traces`, `metrics` or `logs`, as in a config and in the paths of OTLP/HTTP.
     pub const fn name(self) -> &'static str {
         match self {
             Signal::Traces => "traces",
@@ -22,7 +22,7 @@ impl Signal {
         }
     }
 
-    /// `spans`, `data points` or `log records`.
+    /// Returns `spans`, `data points` or `log records`.
     pub const fn items(self) -> &'static str {
         match self {
             Signal::Traces => "spans",
@@ -31,7 +31,7 @@ impl Signal {
         }
     }
 
-    /// The message a sender exports: `ExportTraceServiceRequest` and its siblings.
+    /// Returns the message that a sender exports: `ExportTraceServiceRequest` and its siblings.
     pub const fn request(self) -> &'static Message {
         match self {
             Signal::Traces => &schema::EXPORT_TRACE_SERVICE_REQUEST,

@@ -23,11 +23,11 @@ pub use flat::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes,
 pub use rows::{Event, Link, Span};
 pub use traces::Traces;
 
-/// Spans over the bytes they arrived in.
+/// Spans in the bytes they arrived in.
 ///
-/// Spans are rows, numbered from 0 in the order in which they lie; resources are numbered likewise. Whatever
-/// leaves spans out numbers the others anew. Reading sees every edit made before. A clone shares bytes and
-/// index until one of the two is edited.
+/// Spans are rows, numbered from 0 in their order; resources are numbered likewise. An operation that removes
+/// spans renumbers the rest. Every read sees all edits before it. Clones share bytes and index until one of
+/// them is edited.
 #[derive(Clone, Default)]
 pub struct SpanBatch(Store<SpanFields>);
 
@@ -45,22 +45,24 @@ impl SpanBatch {
         SpanBatch(Store::empty())
     }
 
-    /// How many spans.
+    /// Returns the number of spans.
     pub fn items(&self) -> usize {
         self.0.items()
     }
 
-    /// No spans.
+    /// Returns whether there are no spans.
     pub fn is_empty(&self) -> bool {
         self.items() == 0
     }
 
-    /// The length of all chunks together, in bytes. Once spans were edited or left out it has to be added up.
+    /// Returns the length of all chunks together, in bytes. After an edit or a removal, the length is
+    /// computed anew.
     pub fn encoded_len(&self) -> usize {
         self.0.encoded_len()
     }
 
-    /// One request, in pieces to be sent one after another. What no one edited is the very bytes that arrived.
+    /// Returns one request in pieces that are sent one after another. Parts that nobody edited are the very
+    /// bytes that arrived.
     pub fn chunks(&self) -> SmallVec<[Bytes; 1]> {
         self.0.chunks()
     }
@@ -75,20 +77,21 @@ impl SpanBatch {
         self.0.merge(other.0);
     }
 
-    /// The batch as it is now, to go back to. Of one that was not edited it has the bytes but not the index, so that
-    /// a later edit of this one does not have to leave the index alone; of an edited one it is a clone.
+    /// Returns a copy of the batch to go back to. If the batch was not edited, the copy has the bytes but not
+    /// the index, so that a later edit of this batch need not copy the index. If the batch was edited, the
+    /// copy is a clone.
     pub fn original(&self) -> SpanBatch {
         SpanBatch(self.0.original())
     }
 
-    /// Encodes what was edited, and lets go of the index and of bytes that are not in the batch any more: for who keeps a
-    /// batch and does not look into it. Afterwards [`held_bytes`](Self::held_bytes) is at most a quarter more than
-    /// [`encoded_len`](Self::encoded_len).
+    /// Encodes edited records, and frees the index and the bytes that are no longer in the batch. Use this to
+    /// keep a batch without reading it. Afterwards [`held_bytes`](Self::held_bytes) is at most a quarter more
+    /// than [`encoded_len`](Self::encoded_len).
     pub fn trim(&mut self) {
         self.0.trim();
     }
 
-    /// The bytes of memory that the batch keeps alive, its index included, shared ones too.
+    /// Returns how many bytes of memory the batch keeps alive, including its index and shared memory.
     pub fn held_bytes(&self) -> usize {
         self.0.held_bytes()
     }
@@ -97,12 +100,13 @@ impl SpanBatch {
         self.0.each_allocation(each);
     }
 
-    /// Copies what is left, so that the bytes it arrived in can be freed: for who keeps few spans of many, and long.
+    /// Copies the remaining spans, so that the bytes they arrived in can be freed. Use this to keep few of
+    /// many spans for long.
     pub fn compact(&mut self) {
         self.0.compact();
     }
 
-    /// Keeps the first `items` spans and returns the rest. Neither holds many bytes of the other.
+    /// Keeps the first `items` spans and returns the rest. Neither half keeps many bytes of the other alive.
     pub fn split_off_items(&mut self, items: usize) -> SpanBatch {
         SpanBatch(self.0.split_off(items))
     }

@@ -1,4 +1,4 @@
-//! What the batches of all three signals have in common.
+//! The storage that the batches of all three signals have in common.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,11 +10,11 @@ use crate::request::Request;
 use crate::view::{Columns, View};
 use crate::{Signal, WireError};
 
-/// Checked requests, and the view of their records once someone has asked for it.
-/// Clones share both; who edits a shared view first makes it their own.
+/// Holds checked requests, and the view of their records once the view was asked for. Clones share both. An
+/// edit of a shared view copies the view first.
 #[derive(Clone, Default)]
 pub(crate) struct Store<C> {
-    /// The batch, unless the view has changed.
+    /// The content of the batch, unless the view has changed.
     requests: SmallVec<[Request; 1]>,
     view: OnceLock<Arc<View<C>>>,
     items: usize,
@@ -47,7 +47,7 @@ impl<C: Columns> Store<C> {
         Store { requests, view: OnceLock::new(), items }
     }
 
-    /// The view, if it says what the batch is and the requests do not.
+    /// Returns the view if it is the content of the batch, because it was edited.
     fn changed(&self) -> Option<&Arc<View<C>>> {
         self.view.get().filter(|view| view.changed)
     }
@@ -73,8 +73,8 @@ impl<C: Columns> Store<C> {
         buffers + index_bytes
     }
 
-    /// Names each piece of memory that the batch keeps alive: an address that no other piece has, and bytes. The index counts
-    /// also while no one has asked for it.
+    /// Calls `each` with every piece of memory that the batch keeps alive: an address that no other piece
+    /// has, and its length in bytes. The index is counted even before it is made.
     pub(crate) fn each_allocation(&self, each: &mut impl FnMut(usize, usize)) {
         let bytes = |bytes: &Bytes| (bytes.as_ptr() as usize, bytes.len());
         let of_requests = self.requests.iter().filter(|_| self.changed().is_none()).flat_map(Request::pieces);
@@ -95,7 +95,7 @@ impl<C: Columns> Store<C> {
         }
     }
 
-    /// Chunks each of which is a whole request.
+    /// Returns chunks that are whole requests.
     #[cfg(feature = "json")]
     pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
         match self.changed() {
@@ -114,7 +114,8 @@ impl<C: Columns> Store<C> {
         self.items += other.items;
     }
 
-    /// As it is now, to go back to; editing this one later copies nothing if it was not edited before.
+    /// Returns a copy to go back to. If the store was not edited, a later edit copies nothing on account of
+    /// the copy.
     pub(crate) fn original(&self) -> Store<C> {
         match self.changed() {
             Some(_) => self.clone(),
@@ -122,19 +123,19 @@ impl<C: Columns> Store<C> {
         }
     }
 
-    /// Encodes what was edited, and lets go of the index and of all bytes that are not in the batch.
+    /// Encodes edited records, and frees the index and the bytes that are not in the batch.
     pub(crate) fn trim(&mut self) {
         let Some(view) = self.view.take().filter(|view| view.changed) else { return };
         *self = Store::from_requests([Request::of(&view)]);
     }
 
-    /// Copies the batch into one request of its own.
+    /// Copies the batch into one request with a buffer of its own.
     pub(crate) fn compact(&mut self) {
         let bytes = Bytes::from(self.chunks().concat());
         *self = Store::from_requests([Request::arrived(bytes, self.items)]);
     }
 
-    /// The view, built when first asked for.
+    /// Returns the view, which is built on the first call.
     pub(crate) fn view(&self) -> &Arc<View<C>> {
         self.view.get_or_init(|| {
             let requests: Vec<Bytes> = self.requests.iter().map(Request::whole).collect();
@@ -142,7 +143,7 @@ impl<C: Columns> Store<C> {
         })
     }
 
-    /// The view, to change it; a copy if others share it.
+    /// Returns the view for editing. A shared view is copied first.
     pub(crate) fn view_mut(&mut self) -> &mut View<C> {
         self.view();
         let view = self.view.get_mut();
@@ -150,7 +151,7 @@ impl<C: Columns> Store<C> {
         Arc::make_mut(view.expect("a view"))
     }
 
-    /// Keeps records up to `items` items and returns the rest. At most one request is looked into.
+    /// Keeps records up to `items` items and returns the rest. Looks into at most one request.
     pub(crate) fn split_off(&mut self, items: usize) -> Store<C> {
         if items >= self.items {
             return Store::empty();
@@ -173,7 +174,7 @@ impl<C: Columns> Store<C> {
         Store::from_requests(rest.into_iter().chain(requests))
     }
 
-    /// Stores of at most `max_items` items each. Each request is looked into at most once.
+    /// Splits into stores of at most `max_items` items each. Looks into each request at most once.
     pub(crate) fn split_items(mut self, max_items: usize) -> Vec<Store<C>> {
         let max_items = max_items.max(1);
         if max_items >= self.items {

@@ -1,6 +1,6 @@
 use crate::view::Columns;
 
-/// Knows nothing of a record but that it is one item: a log record, or a span that is only counted.
+/// Columns that know only that each record is one item: a log record, or a span that is only counted.
 #[derive(Clone, Default)]
 pub(crate) struct Uniform;
 

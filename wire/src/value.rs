@@ -1,4 +1,4 @@
-//! Attribute values, read where they lie.
+//! Reads and writes attribute values in place.
 
 use smallvec::{SmallVec, smallvec};
 
@@ -9,7 +9,7 @@ use crate::fields::{Field, Fields, Occurrences};
 use crate::schema::{FIXED64, VARINT};
 use crate::varint;
 
-/// An `AnyValue`. Text and bytes are borrowed from the batch; lists are read when they are walked.
+/// An `AnyValue`. Text and bytes are borrowed from the batch. Lists are decoded when they are iterated.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value<'a> {
     #[default]
@@ -23,7 +23,7 @@ pub enum Value<'a> {
     KvList(KvList<'a>),
 }
 
-/// An encoded `ArrayValue`. It may lie in several parts: protobuf merges repeated fields.
+/// An encoded `ArrayValue`. It may lie in several parts, because protobuf merges repeated fields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array<'a>(Parts<'a>);
 
@@ -31,7 +31,7 @@ pub struct Array<'a>(Parts<'a>);
 #[derive(Clone, Debug, PartialEq)]
 pub struct KvList<'a>(Parts<'a>);
 
-/// One message in as many parts as it has occurrences, nearly always one.
+/// The occurrences of one message. There is nearly always one.
 pub(crate) type Parts<'a> = SmallVec<[&'a [u8]; 1]>;
 
 pub(crate) const STRING: u32 = 1;
@@ -42,7 +42,7 @@ pub(crate) const ARRAY: u32 = 5;
 pub(crate) const KV_LIST: u32 = 6;
 const BYTES: u32 = 7;
 const STRINDEX: u32 = 8;
-/// Of an `ArrayValue`, of a `KeyValueList`.
+/// The field of an `ArrayValue` and of a `KeyValueList`.
 pub(crate) const VALUES: u32 = 1;
 
 impl<'a> Array<'a> {
@@ -52,14 +52,14 @@ impl<'a> Array<'a> {
 }
 
 impl<'a> KvList<'a> {
-    /// Keys and values, as they lie; a key may occur twice.
+    /// Iterates over keys and values in the order of the bytes. A key may occur twice.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
         fields_of(self.0.clone(), VALUES).map(entry)
     }
 }
 
 impl<'a> Value<'a> {
-    /// The text of a value of type string.
+    /// Returns the text of a value of type string.
     pub fn as_text(self) -> Option<&'a str> {
         match self {
             Value::Str(text) => Some(text),
@@ -67,7 +67,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The number of an int, a double or a bool (0 or 1). Ints above 2^53 lose digits.
+    /// Returns the number of an int, a double or a bool (0 or 1). Ints above 2^53 lose digits.
     pub fn as_number(self) -> Option<f64> {
         match self {
             Value::Int(value) => Some(value as f64),
@@ -77,7 +77,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// One `AnyValue`, nearly always one field.
+    /// Decodes one `AnyValue`, which nearly always has one field.
     #[inline]
     pub(crate) fn of(bytes: &'a [u8]) -> Value<'a> {
         let mut fields = Fields::of(bytes);
@@ -87,7 +87,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Of a oneof, the member that occurs last; lists that occur repeatedly merge.
+    /// Decodes an `AnyValue` in several parts. The last member of the oneof wins; occurrences of the same
+    /// list merge.
     pub(crate) fn read(parts: &Parts<'a>) -> Value<'a> {
         let mut value = Value::Empty;
         for field in parts.iter().flat_map(|part| Fields::of(part)) {
@@ -119,7 +120,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Refuses a list that would nest too deep, that many messages below the request.
+    /// Fails if this is a list that would nest too deep `depth` messages below the request.
     pub(crate) fn check_depth(&self, depth: usize) -> Result<(), EditError> {
         if !matches!(self, Value::Array(_) | Value::KvList(_)) {
             return Ok(());
@@ -129,7 +130,7 @@ impl<'a> Value<'a> {
         if is_value_at(depth, &encoded) { Ok(()) } else { Err(EditError::Depth) }
     }
 
-    /// The length of what `write` appends.
+    /// Returns the length of the bytes that `write` appends.
     pub(crate) fn encoded_len(&self) -> usize {
         match self {
             Value::Empty => 0,
@@ -143,7 +144,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Appends an `AnyValue`.
+    /// Appends the encoded `AnyValue`.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Value::Empty => {}
@@ -164,7 +165,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// An encoded `KeyValue`, of which key or value may occur repeatedly.
+/// An encoded `KeyValue`, whose key or value may occur repeatedly.
 pub(crate) struct KeyValue<'a> {
     key: &'a [u8],
     value: Parts<'a>,
@@ -187,7 +188,7 @@ impl<'a> KeyValue<'a> {
         read
     }
 
-    /// A short key, then the value, and nothing else: as every sender writes it.
+    /// Splits an entry that is a short key, then the value, and nothing else. Every sender writes it so.
     #[inline(always)]
     fn split_plain(entry: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let [0x0a, len @ 0..0x80, rest @ ..] = entry else { return None };
@@ -197,7 +198,7 @@ impl<'a> KeyValue<'a> {
         (value.len() as u64 == len).then_some((key, value))
     }
 
-    /// The key and the text, where that is what a plain entry has.
+    /// Returns the key and the text if the entry is plain and its value is a text.
     #[inline(always)]
     pub(crate) fn split_text(entry: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let (key, value) = Self::split_plain(entry)?;
@@ -214,7 +215,7 @@ impl<'a> KeyValue<'a> {
         }
     }
 
-    /// The bytes of the text, if the value is of type string.
+    /// Returns the bytes of the text if the value is of type string.
     #[inline]
     pub(crate) fn text(entry: &'a [u8]) -> Option<&'a [u8]> {
         match Self::split_text(entry) {
@@ -240,7 +241,7 @@ impl<'a> KeyValue<'a> {
         value.write(out);
     }
 
-    /// Appends an encoded `KeyValue` under another key: its value, and what else it holds, as they are.
+    /// Appends an encoded `KeyValue` under another key. Its value and other fields are copied as they are.
     pub(crate) fn write_renamed(out: &mut Vec<u8>, number: u32, key: &str, old: &[u8]) {
         let others = || Fields::of(old).filter(|field| field.number != Self::KEY);
         let others_len: usize = others().map(|field| field.end - field.start).sum();
@@ -252,7 +253,7 @@ impl<'a> KeyValue<'a> {
     }
 }
 
-/// The attributes among the fields of a message, field `number`, as they lie.
+/// Iterates over the attributes of a message, which are its field `number`.
 pub(crate) fn attributes<'a>(
     message: &'a [u8],
     number: u32,
@@ -260,12 +261,12 @@ pub(crate) fn attributes<'a>(
     fields_in(message, number).map(entry)
 }
 
-/// The first of that key.
+/// Returns the first attribute with that key.
 pub(crate) fn attribute<'a>(message: &'a [u8], number: u32, key: &str) -> Option<Value<'a>> {
     first_of_key(Occurrences::of(message, number), key).map(KeyValue::value)
 }
 
-/// The encoded `KeyValue` that is the first of that key.
+/// Returns the first encoded `KeyValue` with that key.
 #[inline]
 pub(crate) fn first_of_key<'a>(entries: Occurrences<'a>, key: &str) -> Option<&'a [u8]> {
     entries.map(|field| field.value).find(|entry| KeyValue::key(entry) == key.as_bytes())
@@ -297,17 +298,17 @@ fn parts_len(parts: &Parts<'_>) -> usize {
     parts.iter().map(|part| part.len()).sum()
 }
 
-/// Of a field that occurs twice the last counts.
+/// Returns the last occurrence of a field, which is the one that counts.
 pub(crate) fn last_field(message: &[u8], number: u32) -> Option<Field<'_>> {
     Fields::of(message).filter(|field| field.number == number).last()
 }
 
-/// The payloads of field `number`, which is below 16.
+/// Iterates over the payloads of field `number`, which must be below 16.
 pub(crate) fn fields_in<'a>(message: &'a [u8], number: u32) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     Occurrences::of(message, number).map(|field| field.value)
 }
 
-/// The same of a message in several parts.
+/// Does the same for a message in several parts.
 pub(crate) fn fields_of<'a>(parts: Parts<'a>, number: u32) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     parts.into_iter().flat_map(move |part| fields_in(part, number))
 }

@@ -1,6 +1,6 @@
-//! Base-128 varints (protobuf encoding, "Base 128 Varints"): at most ten bytes, at most 64 bits.
+//! Base-128 varints (protobuf encoding, "Base 128 Varints") of at most ten bytes and 64 bits.
 
-/// The value and what follows it; `None` if it is cut short or does not fit 64 bits.
+/// Returns the value and the bytes after it, or `None` if the varint is cut short or does not fit 64 bits.
 #[inline(always)]
 pub(crate) fn read(bytes: &[u8]) -> Option<(u64, &[u8])> {
     match bytes {
@@ -36,7 +36,7 @@ pub(crate) fn write(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// How many bytes `write` appends: 1 to 10.
+/// Returns how many bytes `write` appends: 1 to 10.
 pub(crate) const fn encoded_len(value: u64) -> usize {
     let bits = 64 - (value | 1).leading_zeros() as usize;
     bits.div_ceil(7)

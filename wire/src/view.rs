@@ -1,4 +1,4 @@
-//! The records of a batch, found in its sources: what splitting, filtering and editing work on.
+//! The records of a batch, found in its sources. Splitting, filtering and editing work on this view.
 
 use std::sync::Arc;
 
@@ -11,53 +11,53 @@ use crate::layout::{Layout, Place, RECORD, Record};
 use crate::patch::Patch;
 use crate::request::Request;
 
-/// What is known of each record beside where it lies; one row a record.
+/// What a view knows of each record beside its place, with one row per record.
 pub(crate) trait Columns: Clone + Default {
-    /// What splitting needs to know of a record: how many items it has.
+    /// The columns that splitting needs: the number of items of each record.
     type Counts: Columns;
-    /// What a row takes in memory, beside its [`Record`].
+    /// The memory that a row takes, in bytes, without its [`Record`].
     const ROW_BYTES: usize;
-    /// Makes room for as many rows.
+    /// Reserves memory for so many more rows.
     fn reserve(&mut self, _rows: usize) {}
-    /// Adds a row for a record, given its payload.
+    /// Adds a row for a record with this payload.
     fn push(&mut self, record: &[u8]);
-    /// The rows named, in that order.
+    /// Returns the given rows, in that order.
     fn select(&self, rows: &[u32]) -> Self;
-    /// The record has been edited.
+    /// Updates a row after an edit of its record.
     fn patched(&mut self, _row: usize, _patch: &Patch) {}
-    /// How many items of its signal the record counts for.
+    /// Returns how many items of its signal the record counts for.
     fn items(&self, row: usize) -> usize;
-    /// Records of at most so many items, in place of one that has more; none if it can't be done.
+    /// Divides a record into records of at most `max_items` items. Returns nothing if that is not possible.
     fn divide(_record: &[u8], _max_items: usize) -> Vec<Vec<u8>> {
         Vec::new()
     }
 }
 
-/// What is repeated in several parts may be together so many times as large as what was divided…
+/// Parts repeat what they have in common. Together they may be this many times as large as the whole…
 pub(crate) const MAX_REPETITION: usize = 4;
-/// …and so much larger than that.
+/// …plus this many bytes.
 pub(crate) const MIN_REPETITION_BYTES: usize = 1 << 20;
 
 #[derive(Clone)]
 pub(crate) struct View<C> {
-    /// These and the layout are shared by all that were split from one batch.
+    /// The sources. Views that were split from one batch share the sources and the layout.
     pub(crate) sources: Arc<Vec<Bytes>>,
     pub(crate) layout: Arc<Layout>,
-    /// In the order of their scopes.
+    /// Ordered by their scopes.
     pub(crate) records: Vec<Record>,
     pub(crate) columns: C,
-    /// The sources one after another are no longer this batch: it has to be encoded.
+    /// Whether the batch differs from the concatenation of its sources, so that it must be encoded.
     pub(crate) changed: bool,
-    /// The requests' own unknown fields are this batch's to pass on: of several parts, the first's.
+    /// Whether this batch passes on the requests' unknown fields. Of several parts, the first does.
     pub(crate) loose: bool,
     /// The source that edited records are written to, once there is one.
     pub(crate) arena: Option<u32>,
-    /// How much of it was not left behind when it was last written in one go.
+    /// How many bytes of the arena were live when it was last written in one pass.
     pub(crate) arena_live_bytes: usize,
 }
 
 impl<C: Columns> View<C> {
-    /// Walks whole requests of about as many records.
+    /// Walks whole requests that have about `records_hint` records.
     pub(crate) fn of(requests: &[Bytes], records_hint: usize) -> View<C> {
         let mut layout = Layout::default();
         let mut records = Vec::with_capacity(records_hint);
@@ -81,7 +81,7 @@ impl<C: Columns> View<C> {
         }
     }
 
-    /// The records named, in ascending order, with their envelopes.
+    /// Returns a view of these rows, which must ascend, with their envelopes.
     pub(crate) fn select(&self, rows: &[u32]) -> View<C> {
         View {
             sources: Arc::clone(&self.sources),
@@ -95,7 +95,7 @@ impl<C: Columns> View<C> {
         }
     }
 
-    /// As `select`, several times: a record named for one part is not named for another.
+    /// Does the same as `select` for several parts. A row must be in one part at most.
     pub(crate) fn partition<'r>(&self, parts: impl IntoIterator<Item = &'r [u32]>) -> Vec<View<C>> {
         let mut parts: Vec<View<C>> = parts.into_iter().map(|rows| self.select(rows)).collect();
         let first = parts.iter().position(|part| !part.records.is_empty()).unwrap_or(0);
@@ -107,8 +107,8 @@ impl<C: Columns> View<C> {
         parts
     }
 
-    /// As `partition`, one part after another: a record named for one part is not named for another. The first part that has
-    /// a record takes the request's own unknown fields.
+    /// Does the same as `partition`, but makes one part after another. A row must be in one part at most. The
+    /// first part that has a record takes the request's unknown fields.
     pub(crate) fn split<'r>(
         &'r self,
         parts: impl IntoIterator<Item = &'r [u32], IntoIter: 'r>,
@@ -123,8 +123,8 @@ impl<C: Columns> View<C> {
         })
     }
 
-    /// Divides the records that have more than so many items. The parts repeat what a record's items have in common: as long
-    /// as that does not make them much larger than the sources.
+    /// Divides the records that have more than `max_items` items. The parts repeat what the items of a record
+    /// have in common. A record stays whole if its parts would be much larger than the sources.
     pub(crate) fn divide(&mut self, max_items: usize) {
         let source = self.sources.len() as u32;
         let sources_len: usize = self.sources.iter().map(Bytes::len).sum();
@@ -157,7 +157,7 @@ impl<C: Columns> View<C> {
         (self.records, self.columns, self.changed) = (records, columns, true);
     }
 
-    /// The sources as requests, for as long as nothing is changed.
+    /// Returns the sources as requests. Valid only while nothing is changed.
     pub(crate) fn requests(&self) -> SmallVec<[Request; 1]> {
         let mut items = vec![0; self.sources.len()];
         for (row, record) in self.records.iter().enumerate() {
@@ -180,7 +180,8 @@ impl<C: Columns> View<C> {
         }
     }
 
-    /// The batch as one request in pieces, and the length of the buffers that the pieces keep alive.
+    /// Returns the batch as one request in pieces, and the total length of the buffers that the pieces keep
+    /// alive.
     pub(crate) fn encode(&self) -> (SmallVec<[Bytes; 1]>, usize) {
         match self.changed {
             true => self.plan().encode(),
@@ -188,15 +189,16 @@ impl<C: Columns> View<C> {
         }
     }
 
-    /// What the index of one record takes.
+    /// The memory that the index of one record takes, in bytes.
     pub(crate) const ROW_BYTES: usize = size_of::<Record>() + C::ROW_BYTES;
 
-    /// The bytes of memory that records, columns and layout take.
+    /// Returns how many bytes of memory the records, columns and layout take.
     pub(crate) fn index_bytes(&self) -> usize {
         self.records.len() * Self::ROW_BYTES + self.layout.held_bytes()
     }
 
-    /// Names the layout, and records with columns: an address by which views that share it can be told, and its bytes.
+    /// Calls `each` with the layout, and with records and columns: an address that views report alike if they
+    /// share it, and its length in bytes.
     pub(crate) fn each_allocation(&self, each: &mut impl FnMut(usize, usize)) {
         each(Arc::as_ptr(&self.layout) as usize, self.layout.held_bytes());
         each(std::ptr::from_ref(self) as usize, self.records.len() * Self::ROW_BYTES);

@@ -2,13 +2,14 @@ use crate::encode::{framed_len, open};
 use crate::fields::{Field, Fields};
 use crate::view::Columns;
 
-/// How many data points each metric holds.
+/// Holds the number of data points of each metric.
 #[derive(Clone, Default)]
 pub(super) struct DataPoints {
     counts: Vec<u32>,
 }
 
-/// Dividing a metric repeats what its parts have in common: up to this, and four times the metric.
+/// The most bytes that dividing one metric may repeat, beyond four times the length of the metric. Each part
+/// repeats what the parts have in common.
 const MAX_REPEATED_BYTES: usize = 1 << 20;
 
 impl Columns for DataPoints {
@@ -29,7 +30,7 @@ impl Columns for DataPoints {
         self.counts.get(row).map_or(0, |count| *count as usize)
     }
 
-    /// Metrics that differ in their data points only.
+    /// Returns metrics that differ only in their data points, or nothing if the metric cannot be divided.
     fn divide(metric: &[u8], max_items: usize) -> Vec<Vec<u8>> {
         let mut occurrences = data(metric);
         let (Some(data), None) = (occurrences.next(), occurrences.next()) else { return Vec::new() };
@@ -44,7 +45,8 @@ impl Columns for DataPoints {
     }
 }
 
-/// Gauge, sum, histogram, exponential histogram or summary: `data_points` is field 1 of each.
+/// Iterates over the fields that hold data: gauge, sum, histogram, exponential histogram or summary. In each
+/// of these messages `data_points` is field 1.
 fn data(metric: &[u8]) -> impl Iterator<Item = Field<'_>> {
     Fields::of(metric).filter(|field| matches!(field.number, 5 | 7 | 9 | 10 | 11))
 }
@@ -53,7 +55,7 @@ fn is_point(field: &Field<'_>) -> bool {
     field.number == 1
 }
 
-/// The metric with these of its points alone.
+/// Returns the metric with only these data points.
 fn metric_of(metric: &[u8], data: &Field<'_>, points: &[Field<'_>]) -> Vec<u8> {
     let others = || Fields::of(data.value).filter(|field| !is_point(field));
     let body_len: usize = others().chain(points.iter().copied()).map(|field| field.end - field.start).sum();

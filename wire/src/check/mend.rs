@@ -1,7 +1,8 @@
-//! What is left of a request of which some texts are not UTF-8 and some ids have no length of an id.
+//! Repairs a request in which some texts are not UTF-8 or some ids have a wrong length.
 //!
-//! One more walk notes what is to be changed, in the order of the bytes, and one pass copies them: linear, whatever is
-//! wrong. A message around a change gets another length, which may make the lengths around that one longer.
+//! One more walk notes the changes in the order of the bytes, and one pass copies the bytes and applies them.
+//! Both are linear, whatever is wrong. A change gives the messages around it new lengths, and a longer length
+//! may lengthen the messages further out.
 
 use std::ops::Range;
 
@@ -9,24 +10,25 @@ use super::{Kind, locate, trace::Trace, walk, within_size};
 use crate::schema::Message;
 use crate::{Signal, WireError, varint};
 
-/// A request without what was wrong.
+/// A request whose faults are repaired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mended {
     pub bytes: Vec<u8>,
-    /// Texts in which U+FFFD stands for what was not UTF-8.
+    /// The number of texts in which U+FFFD replaced bytes that were not UTF-8.
     pub texts: usize,
-    /// Items that were left out for an id.
+    /// The number of items left out because of an id.
     pub refused: usize,
-    /// The first id for which one was.
+    /// The fault of the first id for which an item was left out.
     pub first_refused: Option<WireError>,
 }
 
-/// As many changes to one request, and by so much it may grow. One that would take more is broken.
+/// The most changes to one request, and the most bytes by which its texts may grow. A request that needs more
+/// is refused.
 const EDITS_LIMIT: usize = 1 << 20;
 const GROWTH_LIMIT_BYTES: usize = 1 << 20;
 
-/// Writes U+FFFD for what is not UTF-8 and leaves out items (spans, data points, log records) with an id of a wrong length. Any
-/// other fault is an error, as of [`check`](super::check()).
+/// Replaces bytes that are not UTF-8 by U+FFFD, and leaves out items (spans, data points, log records) that
+/// have an id of a wrong length. Any other fault is an error, as in [`check`](super::check()).
 pub fn mend(signal: Signal, bytes: &[u8]) -> Result<Mended, WireError> {
     within_size(signal, bytes)?;
     let mut mender = Mender::new(bytes);
@@ -45,14 +47,14 @@ pub fn mend(signal: Signal, bytes: &[u8]) -> Result<Mended, WireError> {
 
 struct Mender<'a> {
     bytes: &'a [u8],
-    /// Where the field that the walk is at begins.
+    /// The offset of the field that the walk is at.
     field_at: usize,
-    /// The messages that the walk is in, but for the request itself.
+    /// The messages that the walk is in, without the request itself.
     levels: Vec<Level>,
-    /// In the order of their places; none lies within another.
+    /// Ordered by place; no edit lies within another.
     edits: Vec<Edit>,
     texts: usize,
-    /// By how many bytes the texts have grown.
+    /// The number of bytes by which texts have grown.
     grown_bytes: usize,
     refused: usize,
     first_refused: Option<Kind>,
@@ -64,14 +66,14 @@ struct Level {
     body: Range<usize>,
     is_item: bool,
     is_refused: bool,
-    /// The edit that changes its length.
+    /// The index of the edit that changes the length of this message.
     edit: Option<usize>,
-    /// By how many bytes what is in it grows; or shrinks.
+    /// The number of bytes by which the content grows; negative if it shrinks.
     growth: isize,
     texts_before: usize,
 }
 
-/// Something else in the place of these bytes.
+/// A replacement for the bytes of `old`.
 struct Edit {
     old: Range<usize>,
     new: New,
@@ -79,9 +81,9 @@ struct Edit {
 
 enum New {
     Nothing,
-    /// Of a message.
+    /// The length of a message.
     Length(usize),
-    /// With its length before it.
+    /// A text, with its length before it.
     Text(Range<usize>),
 }
 
@@ -115,7 +117,7 @@ impl<'a> Mender<'a> {
         self.edits.push(Edit { old, new });
     }
 
-    /// What is in the innermost message grows.
+    /// Records that the content of the innermost message grows by `by` bytes.
     fn grow(&mut self, by: isize) {
         if let Some(level) = self.levels.last_mut() {
             level.growth += by;
@@ -174,7 +176,7 @@ impl Trace for Mender<'_> {
     }
 
     fn forgives(&mut self, kind: Kind, len_at: &[u8], value: &[u8]) -> bool {
-        // As many again may be lengths of messages.
+        // The messages that the walk is in may each need an edit of their length.
         if self.edits.len() + self.levels.len() >= EDITS_LIMIT {
             return false;
         }
@@ -223,7 +225,7 @@ impl New {
     }
 }
 
-/// What is UTF-8, and U+FFFD for what is not between.
+/// Yields the valid parts of the text, and U+FFFD for each invalid part between them.
 fn pieces<'a>(bytes: &'a [u8], text: &Range<usize>) -> impl Iterator<Item = &'a str> {
     let text = bytes.get(text.clone()).unwrap_or_default();
     text.utf8_chunks()

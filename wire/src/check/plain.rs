@@ -1,8 +1,9 @@
 use super::utf8::is_ascii;
 use crate::varint;
 
-/// Whether this is a `KeyValue` as nearly all are: a key, then a scalar value, both ASCII. Most bytes of a
-/// request are in attributes, and four turns of the walk are saved on each; what is not plain takes the walk.
+/// Returns whether the bytes are a plain `KeyValue`: an ASCII key, then a scalar value that is ASCII if it is
+/// text. Nearly all are. Most bytes of a request are in attributes, and this test saves four turns of the
+/// walk on each. Any other attribute takes the walk.
 #[inline(always)]
 pub(super) fn is_attribute(entry: &[u8]) -> bool {
     let [0x0a, len @ 0..0x80, rest @ ..] = entry else { return false };

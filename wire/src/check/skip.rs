@@ -2,8 +2,8 @@ use super::{DEPTH_LIMIT, Fault, delimited, skip_varint, tag, take};
 use crate::WireErrorKind as Kind;
 use crate::schema::{END_GROUP, FIXED32, FIXED64, START_GROUP, VARINT};
 
-/// Walks over a field that the schema does not know; `at` begins with its tag. Groups within groups
-/// count against the nesting of messages, as they do for prost: `room` is what is left of it.
+/// Skips a field that the schema does not know; `at` begins with its tag. Nested groups count against the
+/// limit on nesting of messages, as in prost. `room` is how many levels are left.
 #[cold]
 pub(super) fn unknown(at: &[u8], room: usize) -> Result<&[u8], Fault<'_>> {
     let mut open = [0; DEPTH_LIMIT];

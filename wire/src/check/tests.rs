@@ -33,7 +33,7 @@ fn nothing_is_a_valid_request_of_every_signal() {
     }
 }
 
-/// Envelopes without records cost an index as much as records do: they are counted too.
+/// Envelopes without records take as much index memory as records do, so they are counted too.
 #[test]
 fn all_that_an_index_has_an_entry_for_is_counted() {
     // resource_spans[0] { resource {} scope_spans[0] { scope {} spans[0] { attributes[0] {} } spans[1] {} } scope_spans[1] {} }
@@ -44,7 +44,7 @@ fn all_that_an_index_has_an_entry_for_is_counted() {
     assert_eq!(check(Signal::Traces, &request), Ok(Summary { items: 2, entries: 7 }));
 }
 
-/// One span whose id is cut, among good ones and a text that is not UTF-8.
+/// One span has an id that is cut short. It lies among good spans and a text that is not UTF-8.
 #[test]
 fn the_rest_of_a_request_is_kept_and_the_bad_id_is_named() {
     let span = |id: &[u8], name: &[u8]| {
@@ -62,17 +62,17 @@ fn the_rest_of_a_request_is_kept_and_the_bad_id_is_named() {
     assert_eq!(mend(Signal::Traces, &request(&[&cut])).unwrap().bytes, request(&[]));
 }
 
-/// What cannot be mended is refused for what it is, whatever else could be.
+/// A fault that cannot be repaired is reported as it is, even if other faults could be repaired.
 #[test]
 fn other_faults_are_refused_as_before() {
     let bad_text_then_bad_tag = [0x0a, 0x03, 0x1a, 0x01, 0xff, 0x08, 0x01];
     let error = mend(Signal::Traces, &bad_text_then_bad_tag).unwrap_err();
     assert_eq!(error.to_string(), "resource_spans[1] at byte 5: wire type 0 is not that of this field");
-    // Attributes of a resource, each with a key that is not UTF-8: more changes than are made.
+    // The key of each attribute of the resource is not UTF-8. That needs more changes than are allowed.
     let attributes = [0x0a, 0x03, 0x0a, 0x01, 0xff].repeat(600_000);
     let error = mend(Signal::Logs, &framed(0x0a, framed(0x0a, attributes))).unwrap_err();
     assert_eq!(error.path, "resource_logs[0].resource.attributes[0].key");
-    // One text of nothing but bad bytes.
+    // One text consists of invalid bytes only.
     let error = mend(Signal::Logs, &framed(0x0a, framed(0x1a, vec![0xff; 1 << 20]))).unwrap_err();
     assert_eq!(error.path, "resource_logs[0].schema_url");
 }

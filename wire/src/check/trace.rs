@@ -3,14 +3,17 @@ use std::fmt::Write;
 use crate::schema::{Field, Label, Message};
 use crate::{WireErrorKind as Kind, varint};
 
-/// What the walk tells about where it is. The first walk tells nobody; one that must explain an error does.
+/// Receives the position of the walk. The first walk ignores it ([`Silent`]); the walk that explains an error
+/// keeps it ([`Tracer`]).
 pub(super) trait Trace {
-    /// A field begins at `at`, with its tag.
+    /// Called when a field begins; `at` begins with its tag.
     fn field(&mut self, at: &[u8]);
-    /// The field just told is a message, and the walk goes down into it. Its length begins at `len_at`.
+    /// Called when the walk enters the field of the last call of `field`, which is a message. `len_at` begins
+    /// with its length.
     fn enter(&mut self, message: &'static Message, is_item: bool, len_at: &[u8], body: &[u8]);
     fn leave(&mut self);
-    /// Whether the walk goes on though the value of the field just told is wrong. Its length begins at `len_at`.
+    /// Returns whether the walk goes on although the value of the current field is wrong. `len_at` begins
+    /// with its length.
     fn forgives(&mut self, kind: Kind, len_at: &[u8], value: &[u8]) -> bool;
 }
 
@@ -29,7 +32,7 @@ impl Trace for Silent {
     }
 }
 
-/// Follows the walk down. Bounded by the walk's own limit on depth.
+/// Keeps the path of the walk. The walk's limit on depth bounds its memory.
 pub(super) struct Tracer {
     levels: Vec<Level>,
     forgives: fn(Kind) -> bool,
@@ -37,13 +40,13 @@ pub(super) struct Tracer {
 
 struct Level {
     message: &'static Message,
-    /// The field the walk is at, if known to the schema.
+    /// The field that the walk is at, if the schema knows it.
     current: Option<&'static Field>,
-    /// How often each field has occurred, by its place in the schema.
+    /// How often each field has occurred, by its index in the schema.
     seen: [usize; MAX_FIELDS],
 }
 
-/// `Span` has the most.
+/// The most fields of a message. `Span` has the most.
 const MAX_FIELDS: usize = 16;
 
 impl Tracer {
@@ -51,7 +54,7 @@ impl Tracer {
         Tracer { levels: vec![Level::new(root)], forgives }
     }
 
-    /// `resource_spans[0].resource.attributes[2].key`
+    /// Returns the path of the current field, like `resource_spans[0].resource.attributes[2].key`.
     pub(super) fn path(&self) -> String {
         let mut path = String::new();
         for level in &self.levels {

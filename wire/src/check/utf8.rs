@@ -1,4 +1,5 @@
-/// Most text is ASCII and short: eight bytes at a time, and the rest by two overlapping loads.
+/// Returns whether the text is UTF-8. Most text is short ASCII: that is tested eight bytes at a time, and the
+/// rest by two overlapping loads.
 #[inline]
 pub(super) fn is_valid(text: &[u8]) -> bool {
     is_ascii(text) || is_utf8(text)

@@ -1,11 +1,12 @@
-//! JSON with text that is none: lone surrogates, and bytes that are not UTF-8.
+//! Repairs JSON with invalid text: lone surrogates, and bytes that are not UTF-8.
 
-/// By so much the document may grow. One that would more is broken.
+/// The most bytes by which the document may grow. A document that would grow more is not repaired.
 const GROWTH_LIMIT_BYTES: usize = 1 << 20;
 
 const REPLACEMENT: &[u8; 4] = b"fffd";
 
-/// The document with U+FFFD for what is no text. None if all of it is, or too much of it is not.
+/// Returns the document with U+FFFD in place of invalid text. Returns `None` if all text is valid, or if too
+/// much is invalid.
 pub(super) fn mended(json: &[u8]) -> Option<Vec<u8>> {
     let growth: usize = json.utf8_chunks().map(|chunk| growth(chunk.invalid())).sum();
     if growth > GROWTH_LIMIT_BYTES {
@@ -20,7 +21,7 @@ fn growth(invalid: &[u8]) -> usize {
     if invalid.is_empty() { 0 } else { char::REPLACEMENT_CHARACTER.len_utf8() - invalid.len() }
 }
 
-/// Writes `\ufffd` for each `\ud800` to `\udfff` that is no half of a pair. Answers whether there was one.
+/// Replaces each `\ud800` to `\udfff` that is not half of a pair by `\ufffd`. Returns whether there was one.
 fn replace_lone_surrogates(text: &mut [u8]) -> bool {
     let (mut at, mut replaced) = (0, false);
     while let Some(escape) = text.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
@@ -34,14 +35,14 @@ fn replace_lone_surrogates(text: &mut [u8]) -> bool {
                 replaced = true;
                 6
             }
-            // The character after the backslash may be another.
+            // Skips the character after the backslash too, which may itself be a backslash.
             _ => 2,
         };
     }
     replaced
 }
 
-/// What `\u` and four digits at this place stand for.
+/// Returns the UTF-16 unit that `\u` and four digits at this place stand for.
 fn unit(text: &[u8], at: usize) -> Option<u16> {
     let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)? as u16))

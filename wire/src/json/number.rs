@@ -1,4 +1,4 @@
-//! A number of a JSON document, still to be fitted to its field.
+//! A number of a JSON document, before it is fitted to its field.
 
 use crate::schema::Kind;
 
@@ -10,7 +10,7 @@ pub(super) enum Number {
 }
 
 impl Number {
-    /// Numbers may be given as strings, where `kind` is not an enum.
+    /// Parses a number that is given as a string, as all kinds but enums allow.
     pub(super) fn parse(text: &str, kind: Kind) -> Option<Number> {
         match kind {
             Kind::Enum => None,
@@ -29,7 +29,8 @@ impl Number {
         }
     }
 
-    /// As the 64 bits that the field's encoding begins with: a varint's value, or the fixed bytes.
+    /// Returns the 64 bits that are encoded for a field of this kind: the value of a varint, or the fixed
+    /// bytes.
     pub(super) fn bits(self, kind: Kind) -> Option<u64> {
         let integer = self.integer();
         match kind {
@@ -51,7 +52,7 @@ impl Number {
         }
     }
 
-    /// `1.0` and `1e3` are integers to proto3 JSON; `1.5` is not.
+    /// Returns the number if it is whole. In proto3 JSON `1.0` and `1e3` are integers, and `1.5` is not.
     fn integer(self) -> Option<i128> {
         match self {
             Number::Unsigned(number) => Some(i128::from(number)),

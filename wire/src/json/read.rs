@@ -1,4 +1,4 @@
-//! From JSON: a visitor led by the schema that writes protobuf as it reads.
+//! Reads JSON: a visitor, led by the schema, that writes protobuf while it reads.
 
 pub(super) mod encoder;
 
@@ -13,7 +13,8 @@ use crate::check::DEPTH_LIMIT;
 use crate::schema::{FIXED32, FIXED64, Field, Kind, LEN, Label, Message, VARINT};
 use encoder::Encoder;
 
-/// Of objects and arrays, as the JSON library has it for what it does not skip.
+/// The limit on nested objects and arrays. It is the one that the JSON library has for values that it does
+/// not ignore.
 const NESTING_LIMIT: usize = 127;
 
 pub(super) fn request(root: &'static Message, json: &[u8], limit_bytes: usize) -> Result<Vec<u8>, JsonError> {
@@ -22,7 +23,8 @@ pub(super) fn request(root: &'static Message, json: &[u8], limit_bytes: usize) -
     let mut document = serde_json::Deserializer::from_slice(json);
     let read = MessageSeed { state: &mut state, message: root }.deserialize(&mut document);
     match read.and_then(|()| document.end()) {
-        // What is ignored is skipped without recursion, so nothing else says how deep it may nest.
+        // The JSON library skips ignored values without recursion and does not limit their nesting, so it is
+        // checked here.
         Ok(()) if state.has_ignored && nesting(json) > NESTING_LIMIT => {
             let error = serde_json::Error::custom(format_args!("nested more than {NESTING_LIMIT} deep"));
             Err(state.explain(&error))
@@ -35,10 +37,10 @@ pub(super) fn request(root: &'static Message, json: &[u8], limit_bytes: usize) -
 struct State {
     encoder: Encoder,
     limit_bytes: usize,
-    /// Left as it is when an error occurs: that is where.
+    /// The place in the document. An error leaves the path as it is, and so the path says where the error is.
     path: Vec<Step>,
     depth: usize,
-    /// Whether there was a key that is no field.
+    /// Whether the document has a key that is not a field.
     has_ignored: bool,
 }
 
@@ -48,7 +50,8 @@ enum Step {
 }
 
 impl State {
-    /// JSON may become several times as large: each `1,` in a list of fixed-width numbers is eight bytes.
+    /// Fails if the message has grown too large. JSON may become several times as large: in a list of
+    /// fixed-width numbers, each `1,` becomes eight bytes.
     fn check_size<E: Error>(&self) -> Result<(), E> {
         if self.encoder.held_bytes() > self.limit_bytes {
             return Err(E::custom("larger as protobuf than a request may be"));
@@ -70,7 +73,7 @@ impl State {
     }
 }
 
-/// The keys of one object, into the message that is open.
+/// Reads the keys of one object into the open message.
 struct MessageSeed<'s> {
     state: &'s mut State,
     message: &'static Message,
@@ -111,7 +114,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
     }
 }
 
-/// How deep objects and arrays nest in a JSON value that is well formed.
+/// Returns how deep objects and arrays nest in a well-formed JSON value.
 fn nesting(json: &[u8]) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut bytes = json.iter().copied();
@@ -129,7 +132,7 @@ fn nesting(json: &[u8]) -> usize {
     deepest
 }
 
-/// From within a text to behind it.
+/// Moves from within a text to the byte after it.
 fn skip_text(bytes: &mut impl Iterator<Item = u8>) {
     while let Some(byte) = bytes.next() {
         match byte {
@@ -142,7 +145,7 @@ fn skip_text(bytes: &mut impl Iterator<Item = u8>) {
     }
 }
 
-/// A key, as the field it names.
+/// Reads a key and returns the field that it names.
 struct KeySeed(&'static Message);
 
 impl<'de> DeserializeSeed<'de> for KeySeed {
@@ -165,7 +168,7 @@ impl Visitor<'_> for KeySeed {
     }
 }
 
-/// A repeated field. Numbers are packed, as proto3 writes them.
+/// Reads a repeated field. Numbers are packed, as in proto3.
 struct ListSeed<'s> {
     state: &'s mut State,
     field: &'static Field,
@@ -210,7 +213,7 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
     }
 }
 
-/// One value of a field.
+/// Reads one value of a field.
 struct ValueSeed<'s> {
     state: &'s mut State,
     field: &'static Field,
@@ -225,7 +228,8 @@ enum Place {
 }
 
 impl ValueSeed<'_> {
-    /// Zero and absent are the same, but in a oneof, an `optional` field and a list.
+    /// Returns whether the value is left out because it is the default. In a oneof, an `optional` field or a
+    /// list, a default value is written.
     fn is_implied(&self, is_default: bool) -> bool {
         is_default && self.place == Place::Field && self.field.label == Label::Singular
     }
@@ -354,7 +358,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 }
 
-/// What a value of this kind looks like in JSON.
+/// Describes a value of this kind in JSON, for error messages.
 struct Expected(Kind);
 
 impl fmt::Display for Expected {

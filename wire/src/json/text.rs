@@ -1,4 +1,4 @@
-//! Bytes as text: hex for ids, base64 for the rest.
+//! Converts bytes to text and back: hex for ids, base64 for other bytes.
 
 use base64::Engine;
 use base64::alphabet;
@@ -10,7 +10,7 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
-/// Standard or URL-safe base64, padded or not, as proto3 JSON accepts it.
+/// Decodes standard or URL-safe base64, with or without padding, as proto3 JSON does.
 pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let engine = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
     engine.decode(text).ok()

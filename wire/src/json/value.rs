@@ -1,4 +1,5 @@
-//! Values as JSON that says what it means (`["a",1]`), not how protobuf would write it: for plugins and people.
+//! Converts values to and from plain JSON (`["a",1]`), for plugins and people. This is not the JSON encoding
+//! of protobuf.
 
 use std::fmt;
 
@@ -12,10 +13,10 @@ use crate::Value;
 use crate::schema::{FIXED64, LEN, VARINT};
 use crate::value::{ARRAY, BOOL, DOUBLE, INT, KV_LIST, KeyValue, STRING, VALUES};
 
-/// A value with bytes of its own.
+/// A value that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnedValue {
-    /// An `AnyValue`.
+    /// The encoded `AnyValue`.
     encoded: Vec<u8>,
 }
 
@@ -25,16 +26,17 @@ impl OwnedValue {
     }
 }
 
-/// Ints are numbers without a point, doubles with a point or an exponent; bytes are base64 strings; `"NaN"`,
-/// `"Infinity"` and `"-Infinity"` are strings; empty is `null`. A key that occurs twice is written twice.
+/// Writes a value as JSON. Ints are numbers without a point, and doubles are numbers with a point or an
+/// exponent. Bytes are base64 strings. `"NaN"`, `"Infinity"` and `"-Infinity"` are strings, and an empty
+/// value is `null`. A key that occurs twice is written twice.
 pub fn value_to_json(value: &Value<'_>) -> String {
     let mut out = Vec::new();
     write_value(&mut out, value);
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Numbers without a point or an exponent that fit 64 bits are ints, all others doubles; strings are text, whatever
-/// they say. JSON may nest 127 arrays and objects deep.
+/// Reads a value from JSON. Numbers without a point or an exponent that fit 64 bits are ints, and all others
+/// are doubles. Every string is text. JSON may nest 127 arrays and objects deep.
 pub fn value_from_json(json: &str) -> Result<OwnedValue, JsonError> {
     let mut encoder = Encoder::default();
     let mut document = serde_json::Deserializer::from_str(json);
@@ -45,7 +47,8 @@ pub fn value_from_json(json: &str) -> Result<OwnedValue, JsonError> {
     }
 }
 
-/// Recurses as deep as the value nests, which a request's check and the JSON reader have bounded.
+/// Appends a value as JSON. Recurses as deep as the value nests; the check of requests and the JSON reader
+/// limit the depth.
 pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value<'_>) {
     match value {
         Value::Empty => out.extend_from_slice(b"null"),
@@ -81,7 +84,7 @@ fn comma(out: &mut Vec<u8>, at: usize) {
     }
 }
 
-/// The fields of one `AnyValue`.
+/// Reads a JSON value into the fields of an open `AnyValue`.
 struct ValueSeed<'e>(&'e mut Encoder);
 
 impl ValueSeed<'_> {
@@ -167,7 +170,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 }
 
-/// An `AnyValue` as a field of another message.
+/// Reads a JSON value into an `AnyValue` that is a field of another message.
 struct FieldSeed<'e> {
     encoder: &'e mut Encoder,
     number: u32,
@@ -184,7 +187,7 @@ impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
     }
 }
 
-/// The key of a `KeyValue`.
+/// Reads the key of a `KeyValue`.
 struct KeySeed<'e>(&'e mut Encoder);
 
 impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
@@ -223,7 +226,7 @@ mod tests {
         assert_eq!(value_to_json(&value.get()), expected, "{json}");
     }
 
-    /// Whole numbers are ints as far as ints go; what has a point or an exponent stays a double.
+    /// Whole numbers are ints if they fit. Numbers with a point or an exponent are doubles.
     #[test]
     fn numbers_are_ints_where_they_fit() {
         assert_eq!(value_from_json("7").expect("JSON").get(), Value::Int(7));

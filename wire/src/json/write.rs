@@ -1,4 +1,4 @@
-//! To JSON: a walk over checked bytes led by the schema.
+//! Writes JSON: a walk over checked bytes that is led by the schema.
 
 use smallvec::SmallVec;
 
@@ -7,7 +7,7 @@ use crate::fields::{self, Fields};
 use crate::schema::{Field, Kind, LEN, Label, Message};
 use crate::varint;
 
-/// A message that may lie in several parts: occurrences of one field merge as if they were one after another.
+/// Appends a message that may lie in several parts. The occurrences of a field in all parts merge.
 pub(super) fn message(out: &mut Vec<u8>, message: &'static Message, parts: &[&[u8]]) {
     let mut found: SmallVec<[fields::Field<'_>; 24]> = SmallVec::new();
     for part in parts {
@@ -25,7 +25,7 @@ pub(super) fn message(out: &mut Vec<u8>, message: &'static Message, parts: &[&[u
             if chosen != Some(field.number) {
                 continue;
             }
-            // What came before another member of the oneof was replaced by it.
+            // Another member of the oneof replaces everything before it.
             let other =
                 |found: &fields::Field<'_>| found.number != field.number && is_member(message, found.number);
             let since = found.iter().rposition(other).map_or(0, |last| last + 1);
@@ -51,7 +51,7 @@ fn is_member(message: &Message, number: u32) -> bool {
 /// The occurrences of one field.
 struct Values<'a> {
     field: &'static Field,
-    /// Among those of other fields.
+    /// The fields of the message, including those with other numbers.
     found: &'a [fields::Field<'a>],
 }
 
@@ -61,7 +61,8 @@ impl<'a> Values<'a> {
         self.found.iter().filter(move |found| found.number == number)
     }
 
-    /// Nothing that proto3 would write: a zero is absent unless the field says otherwise.
+    /// Returns whether proto3 would not write the field. A zero is absent, except in a oneof or an `optional`
+    /// field.
     fn is_absent(&self) -> bool {
         let Some(last) = self.iter().next_back() else { return true };
         match (self.field.label, self.field.kind) {
@@ -147,7 +148,7 @@ impl<'a> Values<'a> {
         match self.field.kind {
             Kind::Fixed32 => u64::from(found.fixed32()),
             Kind::Fixed64 | Kind::SFixed64 | Kind::Double => found.fixed64(),
-            // Protobuf cuts a varint to the width of its field.
+            // Protobuf truncates a varint to the width of its field.
             Kind::Int32 | Kind::UInt32 | Kind::SInt32 | Kind::Enum => u64::from(found.varint() as u32),
             _ => found.varint(),
         }
@@ -186,7 +187,8 @@ fn push_quoted(out: &mut Vec<u8>, value: &impl serde::Serialize) {
 }
 
 pub(super) fn push_str(out: &mut Vec<u8>, text: &str) {
-    // Without an early exit, so that it is many bytes at a time; few texts have anything to escape.
+    // The fold has no early exit, so that the compiler can test many bytes at a time. Few texts have anything
+    // to escape.
     let escape = |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\');
     if text.bytes().fold(false, escape) {
         return push(out, &text);
@@ -197,6 +199,6 @@ pub(super) fn push_str(out: &mut Vec<u8>, text: &str) {
 }
 
 pub(super) fn push(out: &mut Vec<u8>, value: &impl serde::Serialize) {
-    // Neither a Vec nor these values can fail.
+    // Writing these values to a Vec cannot fail.
     let _ = serde_json::to_writer(out, value);
 }

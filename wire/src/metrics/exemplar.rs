@@ -2,21 +2,21 @@ use super::{Attributes, Number};
 use crate::fields::Fields;
 use crate::value::fields_in;
 
-/// The exemplars of one point.
+/// The exemplars of one data point.
 #[derive(Clone, Copy)]
 pub struct Exemplars<'a> {
     pub(super) point: &'a [u8],
     pub(super) number: u32,
 }
 
-/// A measurement, with the trace that it comes from.
+/// A measurement with the trace that it comes from.
 #[derive(Clone, Copy)]
 pub struct Exemplar<'a> {
     pub time_unix_nano: u64,
     pub value: Option<Number>,
-    /// 8 bytes, or none; as many as were sent if the sender was wrong.
+    /// 8 bytes or none. If the sender sent a wrong length, the bytes are as sent.
     pub span_id: &'a [u8],
-    /// 16 bytes, or none; as many as were sent if the sender was wrong.
+    /// 16 bytes or none. If the sender sent a wrong length, the bytes are as sent.
     pub trace_id: &'a [u8],
     pub filtered_attributes: Attributes<'a>,
 }

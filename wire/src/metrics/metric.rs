@@ -9,7 +9,7 @@ use crate::Value;
 use crate::fields::{Field, Fields};
 use crate::value::{Parts, attributes, fields_of, text};
 
-/// One metric, with the points of all its series.
+/// One metric with the data points of all its series.
 #[derive(Clone)]
 pub struct Metric<'a> {
     bytes: &'a [u8],
@@ -19,7 +19,8 @@ pub struct Metric<'a> {
     data: Option<Data<'a>>,
 }
 
-/// Points by their type. Temporality is `AggregationTemporality`: 1 delta, 2 cumulative.
+/// The data points of a metric, by type. The temporality is an `AggregationTemporality`: 1 delta, 2
+/// cumulative.
 #[derive(Clone)]
 pub enum Data<'a> {
     Gauge(DataPoints<'a, NumberDataPoint<'a>>),
@@ -29,7 +30,7 @@ pub enum Data<'a> {
     Summary(DataPoints<'a, SummaryDataPoint<'a>>),
 }
 
-/// A message `Gauge`, `Sum` and so on: field 1 is a point.
+/// A message `Gauge`, `Sum` and so on. Field 1 holds the data points.
 #[derive(Clone)]
 pub struct DataPoints<'a, P> {
     parts: Parts<'a>,
@@ -72,24 +73,24 @@ impl<'a> Metric<'a> {
         text(self.description)
     }
 
-    /// By UCUM.
+    /// Returns the unit in UCUM notation.
     pub fn unit(&self) -> &'a str {
         text(self.unit)
     }
 
-    /// None if the sender left it empty.
+    /// Returns the data, or `None` if the sender sent none.
     pub fn data(&self) -> Option<&Data<'a>> {
         self.data.as_ref()
     }
 
-    /// Keys and values, as they lie; a key may occur twice.
+    /// Iterates over keys and values in the order of the bytes. A key may occur twice.
     pub fn metadata(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
         attributes(self.bytes, METADATA)
     }
 }
 
 impl<'a> Data<'a> {
-    /// Of a oneof, the member that occurs last; what occurs repeatedly merges.
+    /// Adds a field to the data. The last member of the oneof wins; occurrences of the same member merge.
     fn and(data: Option<Data<'a>>, field: &Field<'a>) -> Option<Data<'a>> {
         Some(match (field.number, data) {
             (GAUGE, Some(Data::Gauge(points))) => Data::Gauge(points.and(field)),
@@ -108,7 +109,7 @@ impl<'a> Data<'a> {
         })
     }
 
-    /// How many points.
+    /// Returns the number of data points.
     pub fn len(&self) -> usize {
         match self {
             Data::Gauge(points) | Data::Sum(points) => points.encoded().count(),
@@ -118,7 +119,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// No points.
+    /// Returns whether there are no data points.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -134,12 +135,12 @@ impl<'a, P> DataPoints<'a, P> {
         self
     }
 
-    /// What each point counts from, as sent; 0 of gauges and summaries.
+    /// Returns the aggregation temporality as sent. It is 0 for gauges and summaries.
     pub fn aggregation_temporality(&self) -> i32 {
         self.varint(AGGREGATION_TEMPORALITY) as i32
     }
 
-    /// Of sums: they only grow.
+    /// Returns whether a sum only grows.
     pub fn is_monotonic(&self) -> bool {
         self.varint(IS_MONOTONIC) != 0
     }

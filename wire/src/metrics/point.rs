@@ -1,4 +1,5 @@
-//! Points, by field numbers of `metrics/v1/metrics.proto`. Times are nanoseconds since 1970 UTC.
+//! The data points of metrics. Field numbers are those of `metrics/v1/metrics.proto`. Times are nanoseconds
+//! since 1970 UTC.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use crate::fields::{Field, Fields, split_delimited, split_fixed64};
 use crate::value::{Parts, attributes};
 use crate::varint;
 
-/// A point of a gauge or a sum.
+/// A data point of a gauge or a sum.
 #[derive(Clone, Copy)]
 pub struct NumberDataPoint<'a> {
     pub start_time_unix_nano: u64,
@@ -46,7 +47,7 @@ pub struct ExponentialHistogramDataPoint<'a> {
     pub flags: u32,
     pub count: u64,
     pub sum: Option<f64>,
-    /// The base of the buckets is 2 to the power of 2 to the power of minus this.
+    /// The scale of the buckets: their base is 2^(2^-scale).
     pub scale: i32,
     pub zero_count: u64,
     pub zero_threshold: f64,
@@ -70,30 +71,30 @@ pub struct SummaryDataPoint<'a> {
     bytes: &'a [u8],
 }
 
-/// Of the positive or of the negative values.
+/// The buckets of the positive or of the negative values.
 #[derive(Clone)]
 pub struct Buckets<'a>(Parts<'a>);
 
-/// The attributes of one point or exemplar.
+/// The attributes of one data point or exemplar.
 #[derive(Clone, Copy)]
 pub struct Attributes<'a> {
     message: &'a [u8],
     number: u32,
-    /// From the first of them to the end of the last.
+    /// The offset of the first attribute; `end` is where the last one ends.
     start: usize,
     end: usize,
-    /// Of all of them.
+    /// The total length of all attributes.
     len: usize,
 }
 
-/// What a metric's data consists of.
+/// The type of the data points of a metric.
 pub(super) trait Point<'a> {
     fn of(bytes: &'a [u8]) -> Self;
 }
 
 const START_TIME_UNIX_NANO: u32 = 2;
 const TIME_UNIX_NANO: u32 = 3;
-/// Of all but numbers.
+/// The field numbers of all types but `NumberDataPoint`.
 const COUNT: u32 = 4;
 const SUM: u32 = 5;
 
@@ -102,7 +103,7 @@ impl<'a> Attributes<'a> {
         Attributes { message, number, start: 0, end: 0, len: 0 }
     }
 
-    /// The next field that is none of them.
+    /// Returns the next field that is not an attribute.
     #[inline(always)]
     fn next_other(&mut self, fields: &mut Fields<'a>) -> Option<Field<'a>> {
         loop {
@@ -127,12 +128,13 @@ impl<'a> Attributes<'a> {
         self.len += place.len();
     }
 
-    /// Keys and values, as they lie; a key may occur twice.
+    /// Iterates over keys and values in the order of the bytes. A key may occur twice.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
         attributes(self.message, self.number)
     }
 
-    /// All of them encoded, with their tags, if they lie one after another, as every sender has them.
+    /// Returns all attributes encoded, with their tags, if they are contiguous. Every known sender writes
+    /// them so.
     #[inline]
     pub fn encoded(&self) -> Option<&'a [u8]> {
         self.message.get(self.start..self.end).filter(|encoded| encoded.len() == self.len)
@@ -147,8 +149,8 @@ impl<'a> Point<'a> for NumberDataPoint<'a> {
 }
 
 impl<'a> NumberDataPoint<'a> {
-    /// As nearly every sender has it: by number, each field once, and nothing but times, a value and attributes. In a guest
-    /// this takes half the time.
+    /// Reads a data point whose fields are ordered by number, occur once, and are only times, a value and
+    /// attributes. Nearly every sender writes it so. In a guest, this takes half the time of `in_any_order`.
     #[inline(always)]
     fn in_order(bytes: &'a [u8]) -> Option<NumberDataPoint<'a>> {
         let (start_time_unix_nano, rest) = split_fixed64(bytes, START_TIME_UNIX_NANO);
@@ -239,12 +241,13 @@ impl<'a> Point<'a> for HistogramDataPoint<'a> {
 }
 
 impl HistogramDataPoint<'_> {
-    /// One more than there are bounds; not cumulative.
+    /// Iterates over the counts of the buckets, which are not cumulative. There is one more than there are
+    /// bounds.
     pub fn bucket_counts(&self) -> impl Iterator<Item = u64> {
         fixed64s(&self.bucket_counts)
     }
 
-    /// Upper, inclusive, ascending.
+    /// Iterates over the inclusive upper bounds in ascending order.
     pub fn explicit_bounds(&self) -> impl Iterator<Item = f64> {
         fixed64s(&self.explicit_bounds).map(f64::from_bits)
     }
@@ -293,7 +296,7 @@ impl<'a> Point<'a> for ExponentialHistogramDataPoint<'a> {
 }
 
 impl Buckets<'_> {
-    /// The index of the first count: bucket `i` ends at base to the power of `offset + i + 1`.
+    /// Returns the index of the first count. Bucket `i` ends at base^(offset + i + 1).
     pub fn offset(&self) -> i32 {
         let offsets = self.fields().filter(|field| field.number == 1);
         offsets.last().map_or(0, |field| sint32(&field))
@@ -342,7 +345,7 @@ impl<'a> Point<'a> for SummaryDataPoint<'a> {
 }
 
 impl SummaryDataPoint<'_> {
-    /// Each quantile, from 0 to 1, with its value.
+    /// Iterates over the quantiles, from 0 to 1, and their values.
     pub fn quantile_values(&self) -> impl Iterator<Item = (f64, f64)> {
         Fields::of(self.bytes).filter_map(|field| field.delimited(6)).map(|at| {
             let (mut quantile, mut value) = (0.0, 0.0);
@@ -363,13 +366,13 @@ fn double(field: &Field<'_>) -> f64 {
     f64::from_bits(field.fixed64())
 }
 
-/// Zigzag.
+/// Decodes a zigzag varint.
 fn sint32(field: &Field<'_>) -> i32 {
     let bits = field.varint() as u32;
     (bits >> 1).cast_signed() ^ -(bits & 1).cast_signed()
 }
 
-/// Packed, or one each.
+/// Reads values that are packed, or that lie in one field each.
 fn fixed64s(values: &[&[u8]]) -> impl Iterator<Item = u64> {
     values.iter().flat_map(|value| value.as_chunks().0).map(|bytes| u64::from_le_bytes(*bytes))
 }

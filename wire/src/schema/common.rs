@@ -1,4 +1,4 @@
-//! opentelemetry/proto/common/v1/common.proto and resource/v1/resource.proto.
+//! The messages of opentelemetry/proto/common/v1/common.proto and resource/v1/resource.proto.
 
 use super::Kind::{Bool, Bytes, Double, Int32, Int64, Message as Msg, String, UInt32};
 use super::{Message, field, message};

@@ -1,4 +1,4 @@
-//! opentelemetry/proto/logs/v1/logs.proto and its collector service.
+//! The messages of opentelemetry/proto/logs/v1/logs.proto and its collector service.
 
 use super::Kind::{Enum, Fixed32, Fixed64, Message as Msg, String, UInt32};
 use super::{

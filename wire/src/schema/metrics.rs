@@ -1,4 +1,4 @@
-//! opentelemetry/proto/metrics/v1/metrics.proto and its collector service.
+//! The messages of opentelemetry/proto/metrics/v1/metrics.proto and its collector service.
 
 use super::Kind::{Bool, Double, Enum, Fixed64, Message as Msg, SFixed64, SInt32, String, UInt32, UInt64};
 use super::{INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, SPAN_ID, TRACE_ID, field, message};

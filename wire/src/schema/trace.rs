@@ -1,4 +1,4 @@
-//! opentelemetry/proto/trace/v1/trace.proto and its collector service.
+//! The messages of opentelemetry/proto/trace/v1/trace.proto and its collector service.
 
 use super::Kind::{Enum, Fixed32, Fixed64, Message as Msg, String, UInt32};
 use super::{INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, SPAN_ID, TRACE_ID, field, message};

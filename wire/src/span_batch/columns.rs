@@ -1,4 +1,4 @@
-//! Reading: a field or an attribute of all spans at once.
+//! Reads a field or an attribute of all spans at once.
 
 use super::fields::{ATTRIBUTES, SpanFields, TRACE_STATE};
 use super::{Span, SpanBatch, rows};
@@ -10,45 +10,45 @@ use crate::value::{KeyValue, first_of_key, last_field, text};
 use crate::view::View;
 use crate::{Resource, Scope, Value};
 
-/// Fields of fixed size: one value a span.
+/// Fields of fixed size, with one value per span.
 impl SpanBatch {
-    /// All zeros where the sender's id was not 16 bytes.
+    /// Returns the trace ids. An id that was not sent as 16 bytes is all zeros.
     pub fn trace_ids(&self) -> &[[u8; 16]] {
         &self.fields().trace_ids
     }
 
-    /// All zeros where the sender's id was not 8 bytes.
+    /// Returns the span ids. An id that was not sent as 8 bytes is all zeros.
     pub fn span_ids(&self) -> &[[u8; 8]] {
         &self.fields().span_ids
     }
 
-    /// All zeros for a root span.
+    /// Returns the parent span ids. The id is all zeros for a root span.
     pub fn parent_span_ids(&self) -> &[[u8; 8]] {
         &self.fields().parent_span_ids
     }
 
-    /// `SpanKind`: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
+    /// Returns each `SpanKind`: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
     pub fn kinds(&self) -> &[i32] {
         &self.fields().kinds
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the start times, in nanoseconds since 1970.
     pub fn start_times_unix_nano(&self) -> &[u64] {
         &self.fields().start_times
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the end times, in nanoseconds since 1970.
     pub fn end_times_unix_nano(&self) -> &[u64] {
         &self.fields().end_times
     }
 
-    /// Nanoseconds; 0 where a span ends before it starts.
+    /// Returns the durations, in nanoseconds. The duration is 0 if a span ends before it starts.
     pub fn durations_nano(&self) -> Vec<u64> {
         let times = self.fields().start_times.iter().zip(&self.fields().end_times);
         times.map(|(start, end)| end.saturating_sub(*start)).collect()
     }
 
-    /// `StatusCode`: 0 unset, 1 ok, 2 error.
+    /// Returns each `StatusCode`: 0 unset, 1 ok, 2 error.
     pub fn status_codes(&self) -> &[i32] {
         &self.fields().statuses
     }
@@ -64,13 +64,13 @@ impl SpanBatch {
 
 /// Names and attributes.
 impl SpanBatch {
-    /// Of every span.
+    /// Returns the name of every span.
     pub fn names(&self) -> TextColumn {
         let view = self.0.view();
         TextColumn::collect((0..view.records.len()).map(|row| (row, view.name_bytes(row))))
     }
 
-    /// The W3C trace state of each span that has one.
+    /// Returns the W3C trace state of each span that has one.
     pub fn trace_states(&self) -> TextColumn {
         let view = self.0.view();
         if !view.columns.any_trace_state {
@@ -82,48 +82,49 @@ impl SpanBatch {
         )
     }
 
-    /// The text of each span that has an attribute `key` of type string.
+    /// Returns the text of each span that has an attribute `key` of type string.
     pub fn text(&self, key: &str) -> TextColumn {
         let view = self.0.view();
         let text = |row| view.entry(row, key).and_then(KeyValue::text);
         TextColumn::collect(present((0..view.records.len()).map(text)))
     }
 
-    /// As `text`, an entry a span.
+    /// Does the same as `text`, with one entry per span.
     pub fn texts(&self, key: &str) -> impl Iterator<Item = Option<&str>> {
         self.values(key).map(|value| value.and_then(Value::as_text))
     }
 
-    /// The first attribute of that key, an entry a span.
+    /// Iterates over the first attribute with that key, with one entry per span.
     pub fn values(&self, key: &str) -> impl Iterator<Item = Option<Value<'_>>> {
         let view = self.0.view();
         (0..view.records.len()).map(move |row| view.value(row, key))
     }
 
-    /// The number of each span that has an attribute `key` of type int, double or bool.
+    /// Returns the number of each span that has an attribute `key` of type int, double or bool.
     pub fn numbers(&self, key: &str) -> NumberColumn {
         number_column(self.values(key))
     }
 }
 
-/// Resources and scopes: all that arrived with the batch, also those whose spans are gone.
+/// All resources and scopes that arrived with the batch, including those whose spans were removed.
 impl SpanBatch {
     pub fn resource_count(&self) -> usize {
         self.0.view().layout.resources.len()
     }
 
-    /// The number of each span's resource.
+    /// Returns the index of each span's resource.
     pub fn resources_of_spans(&self) -> Vec<u32> {
         let view = self.0.view();
         (0..view.records.len()).map(|row| view.resource_of(row) as u32).collect()
     }
 
-    /// The text of each resource that has an attribute `key` of type string; rows are resources.
+    /// Returns the text of each resource that has an attribute `key` of type string. Rows are resources.
     pub fn resource_text(&self, key: &str) -> TextColumn {
         TextColumn::of(self.resource_values(key).map(|value| value?.as_text()))
     }
 
-    /// The number of each resource that has an attribute `key` of type int, double or bool; rows are resources.
+    /// Returns the number of each resource that has an attribute `key` of type int, double or bool. Rows are
+    /// resources.
     pub fn resource_numbers(&self, key: &str) -> NumberColumn {
         number_column(self.resource_values(key))
     }
@@ -136,7 +137,7 @@ impl SpanBatch {
         self.0.view().layout.scopes.len()
     }
 
-    /// The number of each span's scope.
+    /// Iterates over the index of each span's scope.
     pub fn scopes_of_spans(&self) -> impl Iterator<Item = u32> {
         self.0.view().records.iter().map(|record| record.scope)
     }
@@ -145,14 +146,14 @@ impl SpanBatch {
         (scope < self.scope_count()).then(|| rows::scope(self.0.view(), scope))
     }
 
-    /// The first attribute of that key, an entry a resource.
+    /// Iterates over the first attribute with that key, with one entry per resource.
     pub fn resource_values(&self, key: &str) -> impl Iterator<Item = Option<Value<'_>>> {
         let view = self.0.view();
         (0..view.layout.resources.len()).map(move |resource| rows::resource(view, resource).attribute(key))
     }
 }
 
-/// One span at a time.
+/// Reads one span at a time.
 impl SpanBatch {
     pub fn span(&self, row: usize) -> Option<Span<'_>> {
         Span::new(self.0.view(), row)
@@ -163,7 +164,7 @@ impl SpanBatch {
         (0..view.records.len()).filter_map(|row| Span::new(view, row))
     }
 
-    /// The first attribute of that key of one span.
+    /// Returns the first attribute of the span with that key.
     pub fn attribute(&self, row: usize, key: &str) -> Option<Value<'_>> {
         self.span(row)?.attribute(key)
     }
@@ -178,12 +179,12 @@ impl View<SpanFields> {
         self.columns.offsets.get(row).map_or(&[], |offsets| offsets.name(self.record(row)))
     }
 
-    /// The first attribute of that key of one span.
+    /// Returns the first attribute of the span with that key.
     pub(super) fn value(&self, row: usize, key: &str) -> Option<Value<'_>> {
         self.entry(row, key).map(KeyValue::value)
     }
 
-    /// The same, encoded.
+    /// Does the same as `value`, and returns the encoded `KeyValue`.
     #[inline]
     fn entry(&self, row: usize, key: &str) -> Option<&[u8]> {
         let span = payload(bytes_at(&self.sources, self.records.get(row)?.place)?);

@@ -1,4 +1,4 @@
-//! What an edit does to the bytes of one message.
+//! The edits of one message's bytes.
 
 use super::fields::{NAME, STATUS, STATUS_CODE, STATUS_MESSAGE};
 use crate::Value;
@@ -9,17 +9,18 @@ use crate::schema::VARINT;
 use crate::value::{KeyValue, write_delimited};
 use crate::varint;
 
-/// Where the attributes of a message are.
+/// Says where the attributes of a message are.
 #[derive(Clone, Copy)]
 pub(super) struct Attributes {
-    /// Of the field that they are.
+    /// The number of the field that holds them.
     pub(super) number: u32,
-    /// None lies before.
+    /// No attribute lies before this offset.
     pub(super) start: usize,
 }
 
 impl Attributes {
-    /// Puts the attribute where the first of its key is, takes away any other; at the end if there is none.
+    /// Replaces the first attribute with this key and removes the others. If there is none, adds the
+    /// attribute at the end.
     pub(super) fn set(self, message: &[u8], patch: &mut Patch, key: &str, value: &Value<'_>) {
         let mut write = Some(|out: &mut Vec<u8>| KeyValue::write(out, self.number, key, value));
         for (field, _) in self.of_key(message, key) {
@@ -33,7 +34,7 @@ impl Attributes {
         }
     }
 
-    /// As `set`, where there is an attribute of the key.
+    /// Does the same as `set` if the key exists, and nothing otherwise.
     pub(super) fn replace(self, message: &[u8], patch: &mut Patch, key: &str, value: &Value<'_>) {
         if self.of_key(message, key).next().is_some() {
             self.set(message, patch, key, value);
@@ -46,7 +47,8 @@ impl Attributes {
         }
     }
 
-    /// The first attribute of `from` is called `to`; others of either key go. Nothing if there is no `from`.
+    /// Renames the first attribute `from` to `to` and removes all other attributes with either key. Does
+    /// nothing if there is no `from`.
     pub(super) fn rename(self, message: &[u8], patch: &mut Patch, from: &str, to: &str) {
         if from == to || self.of_key(message, from).next().is_none() {
             return;
@@ -74,7 +76,7 @@ impl Attributes {
     }
 }
 
-/// Puts one status in the place of all there are.
+/// Replaces all statuses by one.
 pub(super) fn set_status(span: &[u8], patch: &mut Patch, code: i32, message: &str) {
     let code = i64::from(code).cast_unsigned();
     let write = |out: &mut Vec<u8>| {
@@ -89,7 +91,7 @@ pub(super) fn set_status(span: &[u8], patch: &mut Patch, code: i32, message: &st
     replace_all(span, patch, STATUS, write);
 }
 
-/// Puts one name in the place of all there are.
+/// Replaces all names by one.
 pub(super) fn set_name(span: &[u8], patch: &mut Patch, name: &str) {
     replace_all(span, patch, NAME, |out| write_delimited(out, NAME, name.as_bytes()));
 }

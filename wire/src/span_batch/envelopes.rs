@@ -1,4 +1,4 @@
-//! The resources and scopes around spans.
+//! Reads and edits the resources and scopes around spans.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use crate::view::View;
 const SCHEMA_URL: u32 = 3;
 
 impl View<SpanFields> {
-    /// The number of a span's resource.
+    /// Returns the index of a span's resource.
     pub(super) fn resource_of(&self, row: usize) -> usize {
         let scope = self.records.get(row).and_then(|record| self.layout.scopes.get(record.scope as usize));
         scope.map_or(usize::MAX, |scope| scope.parent as usize)
     }
 
-    /// The occurrences of a `Resource` in its envelope, and the envelope's schema URL.
+    /// Returns the occurrences of `Resource` in its envelope, and the schema URL of the envelope.
     pub(super) fn resource_parts(&self, resource: usize) -> (Parts<'_>, &str) {
         self.layout.resources.get(resource).map_or_else(Default::default, |envelope| self.parts(envelope))
     }
@@ -42,7 +42,7 @@ impl View<SpanFields> {
         (fields_of(head, HEAD).collect(), schema_url)
     }
 
-    /// Edits a resource: its occurrences are joined into one, which stands for them from now on.
+    /// Edits a resource. Its occurrences are joined into one, which replaces them.
     pub(super) fn rewrite_resource(
         &mut self,
         resource: usize,

@@ -1,4 +1,4 @@
-//! The fields of fixed size, one list a field: read once, when the batch is first looked into.
+//! The fields of fixed size, in one list per field. They are read when the batch is first looked into.
 
 use super::edits::Attributes;
 use crate::fields::{Field, Fields, split_delimited};
@@ -33,21 +33,21 @@ pub(crate) struct SpanFields {
     pub(super) statuses: Vec<i32>,
     pub(super) flags: Vec<u32>,
     pub(super) offsets: Vec<Offsets>,
-    /// Whether a span may have a trace state: few do, and whoever asks for it should not have to look at all.
+    /// Whether any span may have a trace state. Few have one, and this saves looking at every span.
     pub(super) any_trace_state: bool,
 }
 
-/// Where things lie in the payload of their span.
+/// Offsets in the payload of a span.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Offsets {
     name_start: u32,
     name_len: u32,
-    /// No attribute lies before, and some field begins there, or none does.
+    /// No attribute lies before this offset. If the span has attributes, a field begins here.
     attributes_start: u32,
 }
 
 impl Offsets {
-    /// The name, given its span.
+    /// Returns the name, given the span.
     #[inline]
     pub(super) fn name(self, span: &[u8]) -> &[u8] {
         let start = self.name_start as usize;
@@ -56,7 +56,7 @@ impl Offsets {
 }
 
 impl SpanFields {
-    /// Where to look for the attributes of a span.
+    /// Returns where to look for the attributes of a span.
     #[inline]
     pub(super) fn attributes(&self, row: usize) -> Attributes {
         Attributes { number: ATTRIBUTES, start: self.attributes_start(row) }
@@ -69,7 +69,7 @@ impl SpanFields {
 }
 
 impl View<SpanFields> {
-    /// Reads again the fields of a span that was edited.
+    /// Reads the fields of an edited span again.
     pub(super) fn refresh(&mut self, row: usize) {
         let fresh = Row::of(self.record(row));
         if let Some(status) = self.columns.statuses.get_mut(row) {
@@ -81,7 +81,7 @@ impl View<SpanFields> {
     }
 }
 
-/// One span's share.
+/// The fields of one span.
 #[derive(Default)]
 struct Row {
     trace_id: [u8; 16],
@@ -97,7 +97,7 @@ struct Row {
 }
 
 impl Row {
-    /// Of a field that occurs twice the last counts; two statuses merge.
+    /// Reads the fields of a span. The last occurrence of a field counts; two statuses merge.
     #[inline]
     fn of(span: &[u8]) -> Row {
         let mut row = Row::default();
@@ -113,8 +113,8 @@ impl Row {
         row
     }
 
-    /// The fields before the attributes, as far as they are in order, as every sender writes them. What follows is
-    /// returned.
+    /// Reads the fields before the attributes, as far as they are in the order that every sender writes.
+    /// Returns the remaining bytes.
     #[inline(always)]
     fn read_head<'a>(&mut self, span: &'a [u8]) -> &'a [u8] {
         let mut rest = span;
@@ -148,7 +148,7 @@ impl Row {
         rest
     }
 
-    /// A field of a span, of which `base` bytes lie before those that the field was counted from.
+    /// Reads a field of a span. `base` is the offset from which the field's own offsets are counted.
     #[inline]
     fn read(&mut self, field: &Field<'_>, base: usize) {
         match field.number {
@@ -175,13 +175,13 @@ impl Row {
     }
 }
 
-/// The payload of a fixed length after a tag (and a length), and what follows.
+/// Returns the payload of a fixed length after a tag (and a length), and the bytes after it.
 #[inline(always)]
 fn split_fixed<'a, const N: usize>(bytes: &'a [u8], tag: &[u8]) -> Option<(&'a [u8; N], &'a [u8])> {
     bytes.strip_prefix(tag)?.split_first_chunk()
 }
 
-/// An id of another length is no id: all zeros, which the specification calls invalid.
+/// Reads an id. If the length is wrong, the id is all zeros, which the specification calls invalid.
 #[inline]
 pub(super) fn id<const N: usize>(field: &Field<'_>) -> [u8; N] {
     field.value.try_into().unwrap_or([0; N])

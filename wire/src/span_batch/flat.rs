@@ -3,47 +3,48 @@
 mod pool;
 mod walk;
 
-/// Every field of every span, for who writes them all out.
+/// Holds every field of every span, for exporters that write all of them.
 ///
-/// Texts lie in one arena and are named by number: text `i` is `arena[ends[i-1]..ends[i]]`, text 0 is empty. Each
-/// attribute key is one text, however many spans have it. What no longer fits 4 GiB of texts (or of bytes) reads
-/// as empty.
+/// Texts lie in one arena and have numbers: text `i` is `arena[ends[i-1]..ends[i]]`, and text 0 is empty.
+/// Each attribute key is one text, however many spans have it. Texts (or bytes) after the first 4 GiB read as
+/// empty.
 ///
-/// `…_ends` say where the entries of row `i` end in the list they speak of; those of row 0 start at 0.
+/// Lists named `…_ends` say where the entries of row `i` end in another list. The entries of row 0 begin at
+/// 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlatSpans {
     pub arena: String,
-    /// In bytes of UTF-8.
+    /// Offsets in bytes of UTF-8.
     pub ends: Vec<u32>,
     /// The values of kind bytes, one after another.
     pub bytes: Vec<u8>,
 
-    /// 16 bytes a span; all zeros where the sender's id was not 16 bytes.
+    /// 16 bytes per span; all zeros if the sender's id was not 16 bytes.
     pub trace_ids: Vec<u8>,
-    /// 8 bytes a span; all zeros where the sender's id was not 8 bytes.
+    /// 8 bytes per span; all zeros if the sender's id was not 8 bytes.
     pub span_ids: Vec<u8>,
-    /// 8 bytes a span, all zeros for a root.
+    /// 8 bytes per span; all zeros for a root.
     pub parent_span_ids: Vec<u8>,
     pub start_times_unix_nano: Vec<u64>,
     pub end_times_unix_nano: Vec<u64>,
-    /// `SpanKind`; 0 for what is none.
+    /// Each `SpanKind`; 0 for an unknown number.
     pub kinds: Vec<u8>,
-    /// `StatusCode`; 0 for what is none.
+    /// Each `StatusCode`; 0 for an unknown number.
     pub status_codes: Vec<u8>,
     pub flags: Vec<u32>,
-    /// Text numbers.
+    /// Numbers of texts.
     pub names: Vec<u32>,
-    /// Text numbers.
+    /// Numbers of texts.
     pub status_messages: Vec<u32>,
-    /// Text numbers.
+    /// Numbers of texts.
     pub trace_states: Vec<u32>,
-    /// In `scope_table`.
+    /// Indexes in `scope_table`.
     pub scopes: Vec<u32>,
-    /// In `attributes`.
+    /// Ends in `attributes`.
     pub attribute_ends: Vec<u32>,
-    /// In `events`.
+    /// Ends in `events`.
     pub event_ends: Vec<u32>,
-    /// In `links`.
+    /// Ends in `links`.
     pub link_ends: Vec<u32>,
 
     pub attributes: FlatAttributes,
@@ -53,68 +54,69 @@ pub struct FlatSpans {
     pub resource_table: FlatResources,
 }
 
-/// An entry an attribute.
+/// The attributes, one entry each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlatAttributes {
-    /// Text numbers.
+    /// Numbers of texts.
     pub keys: Vec<u32>,
-    /// 0 text, 1 int, 2 double, 3 bool, 4 bytes, 5 JSON (of an array, a map or an empty value).
+    /// The kind of value: 0 text, 1 int, 2 double, 3 bool, 4 bytes, 5 JSON (of an array, a map or an empty
+    /// value).
     pub kinds: Vec<u8>,
-    /// Text, JSON: the text number. Int, double, bool: the 64 bits. Bytes: the offset in `bytes` in the high 32
-    /// bits, the length in the low.
+    /// For text and JSON, the number of the text. For int, double and bool, the 64 bits. For bytes, the
+    /// offset in `bytes` in the high 32 bits and the length in the low 32 bits.
     pub values: Vec<u64>,
 }
 
-/// An entry an event.
+/// The events, one entry each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlatEvents {
     pub times_unix_nano: Vec<u64>,
-    /// Text numbers.
+    /// Numbers of texts.
     pub names: Vec<u32>,
     pub attribute_ends: Vec<u32>,
     pub attributes: FlatAttributes,
 }
 
-/// An entry a link.
+/// The links, one entry each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlatLinks {
-    /// 16 bytes a link; all zeros where the sender's id was not 16 bytes.
+    /// 16 bytes per link; all zeros if the sender's id was not 16 bytes.
     pub trace_ids: Vec<u8>,
-    /// 8 bytes a link; all zeros where the sender's id was not 8 bytes.
+    /// 8 bytes per link; all zeros if the sender's id was not 8 bytes.
     pub span_ids: Vec<u8>,
-    /// Text numbers.
+    /// Numbers of texts.
     pub trace_states: Vec<u32>,
     pub flags: Vec<u32>,
     pub attribute_ends: Vec<u32>,
     pub attributes: FlatAttributes,
 }
 
-/// An entry a scope.
+/// The scopes, one entry each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlatScopes {
-    /// In `resource_table`.
+    /// Indexes in `resource_table`.
     pub resources: Vec<u32>,
-    /// Text numbers.
+    /// Numbers of texts.
     pub names: Vec<u32>,
-    /// Text numbers.
+    /// Numbers of texts.
     pub versions: Vec<u32>,
-    /// Text numbers.
+    /// Numbers of texts.
     pub schema_urls: Vec<u32>,
     pub attribute_ends: Vec<u32>,
     pub attributes: FlatAttributes,
 }
 
-/// An entry a resource.
+/// The resources, one entry each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlatResources {
-    /// Text numbers.
+    /// Numbers of texts.
     pub schema_urls: Vec<u32>,
     pub attribute_ends: Vec<u32>,
     pub attributes: FlatAttributes,
 }
 
 impl FlatSpans {
-    /// A text by its number; empty if there is no such text.
+    /// Returns the text with this number, or an empty text if there is none.
     pub fn text(&self, number: u32) -> &str {
         let number = number as usize;
         let end_of = |number: usize| self.ends.get(number).map(|end| *end as usize);
@@ -138,7 +140,7 @@ impl FlatAttributes {
         self.values.push(value);
     }
 
-    /// How many there are so far: where those of the last row end.
+    /// Returns the number of attributes so far, which is where those of the last row end.
     fn end(&self) -> u32 {
         self.keys.len() as u32
     }

@@ -1,25 +1,25 @@
-//! One batch into several, without copying spans.
+//! Splits one batch into several, without copying spans.
 
 use super::SpanBatch;
 use crate::EditError;
 use crate::store::Store;
 
-/// As many parts as one batch comes apart into.
+/// The most parts that one batch can be split into.
 const MAX_PARTS: usize = 1024;
 
 impl SpanBatch {
-    /// The spans named, in ascending order. Rows that do not exist are passed over.
+    /// Returns a batch of these rows, which must ascend. Rows that do not exist are skipped.
     pub fn select(&self, rows: &[u32]) -> SpanBatch {
         SpanBatch(Store::from_view(self.0.view().select(rows)))
     }
 
-    /// Batches of at most `max_items` spans, in order.
+    /// Splits into batches of at most `max_items` spans, in order.
     pub fn split_items(self, max_items: usize) -> Vec<SpanBatch> {
         self.0.split_items(max_items).into_iter().map(SpanBatch).collect()
     }
 
-    /// Each span in the part that its entry names; parts are numbered from 0, and there are as many as the highest
-    /// number says.
+    /// Puts each span into the part that its entry names. Parts are numbered from 0 to the highest number in
+    /// the list.
     pub fn partition(&self, parts: &[u32]) -> Result<Vec<SpanBatch>, EditError> {
         let (rows, values) = (self.items(), parts.len());
         if rows != values {
@@ -32,7 +32,8 @@ impl SpanBatch {
         Ok(self.split_by(count, |row| parts.get(row).map_or(usize::MAX, |part| *part as usize)))
     }
 
-    /// `parts` batches, some perhaps empty; `hash` of a trace id says which one its spans go to.
+    /// Splits into `parts` batches, some of which may be empty. The `hash` of a trace id chooses the batch of
+    /// its spans.
     pub fn split_by_trace(&self, parts: usize, hash: impl Fn(&[u8; 16]) -> u64) -> Vec<SpanBatch> {
         let parts = parts.max(1);
         let trace_ids = self.trace_ids();

@@ -1,4 +1,4 @@
-//! One span at a time: for what needs all of a span, or has no columns.
+//! Reads one span at a time, for code that needs all of a span or fields that have no columns.
 
 use super::fields::{
     ATTRIBUTES, EVENTS, LINKS, PARENT_SPAN_ID, SPAN_ID, STATUS, STATUS_MESSAGE, SpanFields, TRACE_ID,
@@ -10,7 +10,7 @@ use crate::fields::Fields;
 use crate::value::{attribute, attributes, fields_in, last_field, text};
 use crate::view::View;
 
-/// A span as it lies in its batch.
+/// One span of a batch.
 #[derive(Clone, Copy)]
 pub struct Span<'a> {
     view: &'a View<SpanFields>,
@@ -33,22 +33,22 @@ impl<'a> Span<'a> {
         (row < view.records.len()).then(|| Span { view, row, bytes: view.record(row) })
     }
 
-    /// 16 bytes; as many as were sent if the sender was wrong.
+    /// Returns 16 bytes. If the sender sent a wrong length, the bytes are as sent.
     pub fn trace_id(&self) -> &'a [u8] {
         last(self.bytes, TRACE_ID)
     }
 
-    /// 8 bytes; as many as were sent if the sender was wrong.
+    /// Returns 8 bytes. If the sender sent a wrong length, the bytes are as sent.
     pub fn span_id(&self) -> &'a [u8] {
         last(self.bytes, SPAN_ID)
     }
 
-    /// 8 bytes, or none for a root span.
+    /// Returns 8 bytes, or none for a root span.
     pub fn parent_span_id(&self) -> &'a [u8] {
         last(self.bytes, PARENT_SPAN_ID)
     }
 
-    /// W3C trace state, as sent.
+    /// Returns the W3C trace state as sent.
     pub fn trace_state(&self) -> &'a str {
         text(last(self.bytes, TRACE_STATE))
     }
@@ -57,22 +57,22 @@ impl<'a> Span<'a> {
         self.view.name(self.row)
     }
 
-    /// `SpanKind`: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
+    /// Returns the `SpanKind`: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
     pub fn kind(&self) -> i32 {
         self.fixed(|fields| &fields.kinds)
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the start time, in nanoseconds since 1970.
     pub fn start_time_unix_nano(&self) -> u64 {
         self.fixed(|fields| &fields.start_times)
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the end time, in nanoseconds since 1970.
     pub fn end_time_unix_nano(&self) -> u64 {
         self.fixed(|fields| &fields.end_times)
     }
 
-    /// `StatusCode`: 0 unset, 1 ok, 2 error.
+    /// Returns the `StatusCode`: 0 unset, 1 ok, 2 error.
     pub fn status_code(&self) -> i32 {
         self.fixed(|fields| &fields.statuses)
     }
@@ -99,12 +99,12 @@ impl<'a> Span<'a> {
         last_u32(self.bytes, 14)
     }
 
-    /// The first attribute of that key.
+    /// Returns the first attribute with that key.
     pub fn attribute(&self, key: &str) -> Option<Value<'a>> {
         attribute(self.bytes, ATTRIBUTES, key)
     }
 
-    /// Keys and values, as they lie; a key may occur twice.
+    /// Iterates over keys and values in the order of the bytes. A key may occur twice.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
         attributes(self.bytes, ATTRIBUTES)
     }
@@ -121,7 +121,7 @@ impl<'a> Span<'a> {
         resource(self.view, self.resource_number())
     }
 
-    /// Which of the batch's resources it comes from.
+    /// Returns the index of the span's resource in the batch.
     pub fn resource_number(&self) -> usize {
         self.view.resource_of(self.row)
     }
@@ -130,12 +130,12 @@ impl<'a> Span<'a> {
         scope(self.view, self.scope_number())
     }
 
-    /// Which of the batch's scopes it comes from.
+    /// Returns the index of the span's scope in the batch.
     pub fn scope_number(&self) -> usize {
         self.view.records.get(self.row).map_or(usize::MAX, |record| record.scope as usize)
     }
 
-    /// The encoded `Span`.
+    /// Returns the encoded `Span`.
     pub fn encoded(&self) -> &'a [u8] {
         self.bytes
     }
@@ -146,7 +146,7 @@ impl<'a> Span<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Nanoseconds since 1970.
+    /// Returns the time, in nanoseconds since 1970.
     pub fn time_unix_nano(&self) -> u64 {
         last_field(self.bytes, 1).map_or(0, |field| field.fixed64())
     }
@@ -155,12 +155,12 @@ impl<'a> Event<'a> {
         text(last(self.bytes, 2))
     }
 
-    /// Keys and values, as they lie; a key may occur twice.
+    /// Iterates over keys and values in the order of the bytes. A key may occur twice.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
         attributes(self.bytes, 3)
     }
 
-    /// The first attribute of that key.
+    /// Returns the first attribute with that key.
     pub fn attribute(&self, key: &str) -> Option<Value<'a>> {
         attribute(self.bytes, 3, key)
     }
@@ -171,12 +171,12 @@ impl<'a> Event<'a> {
 }
 
 impl<'a> Link<'a> {
-    /// 16 bytes; as many as were sent if the sender was wrong.
+    /// Returns 16 bytes. If the sender sent a wrong length, the bytes are as sent.
     pub fn trace_id(&self) -> &'a [u8] {
         last(self.bytes, 1)
     }
 
-    /// 8 bytes; as many as were sent if the sender was wrong.
+    /// Returns 8 bytes. If the sender sent a wrong length, the bytes are as sent.
     pub fn span_id(&self) -> &'a [u8] {
         last(self.bytes, 2)
     }
@@ -185,7 +185,7 @@ impl<'a> Link<'a> {
         text(last(self.bytes, 3))
     }
 
-    /// Keys and values, as they lie; a key may occur twice.
+    /// Iterates over keys and values in the order of the bytes. A key may occur twice.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
         attributes(self.bytes, 4)
     }

@@ -1,4 +1,4 @@
-//! The spans of a batch by trace: what samplers decide upon (`wit/traces.wit`).
+//! Groups the spans of a batch by trace, for samplers (`wit/traces.wit`).
 
 use std::hash::BuildHasher;
 
@@ -10,23 +10,23 @@ use crate::{EditError, Value};
 
 const ERROR: i32 = 2;
 
-/// The traces that the spans of a batch belong to. Rows are traces, in the order in which their first spans lie.
+/// The traces that the spans of a batch belong to. Rows are traces, in the order of their first spans.
 ///
-/// It shares the batch's bytes and index, as they were when it was made.
+/// It shares the bytes and the index that the batch had when it was made.
 #[derive(Clone, Default)]
 pub struct Traces {
     spans: SpanBatch,
     ids: Vec<[u8; 16]>,
-    /// One a trace.
+    /// One entry per trace.
     totals: Vec<Totals>,
     of_spans: Vec<u32>,
 }
 
-/// What is gathered of the spans of one trace.
+/// Totals over the spans of one trace.
 #[derive(Clone, Copy)]
 struct Totals {
     spans: u32,
-    /// The row of the first span that has no parent, else of the first span.
+    /// The row of the first span without a parent. If every span has a parent, the row of the first span.
     root: u32,
     has_root: bool,
     has_error: bool,
@@ -35,7 +35,7 @@ struct Totals {
 }
 
 impl SpanBatch {
-    /// Which spans belong together.
+    /// Groups the spans by trace.
     pub fn traces(&self) -> Traces {
         let of_spans = Grouping::of(self.trace_ids());
         let mut totals: Vec<Totals> = Vec::with_capacity(of_spans.ids.len());
@@ -60,9 +60,9 @@ impl SpanBatch {
         Traces { spans: self.clone(), ids: of_spans.ids, totals, of_spans: of_spans.numbers }
     }
 
-    /// Keeps the spans of the traces whose entry is true. Nothing is changed if all are.
+    /// Keeps the spans of the traces whose entry is true. Changes nothing if all entries are true.
     ///
-    /// `traces` are this batch's: it was not edited since they were made.
+    /// `traces` must have been made from this batch, and the batch must not have been edited since.
     pub fn retain_traces(&mut self, traces: &Traces, keep: &[bool]) -> Result<(), EditError> {
         let (rows, values) = (traces.len(), keep.len());
         if rows != values {
@@ -80,19 +80,19 @@ impl SpanBatch {
     }
 }
 
-/// Columns of fixed width, one entry a trace.
+/// Columns of fixed width, with one entry per trace.
 impl Traces {
-    /// How many traces.
+    /// Returns the number of traces.
     pub fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// No spans, so no traces.
+    /// Returns whether there are no traces, and so no spans.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// Spans whose id is invalid (all zeros) count as one trace.
+    /// Returns the trace ids. All spans with an invalid id (all zeros) count as one trace.
     pub fn ids(&self) -> &[[u8; 16]] {
         &self.ids
     }
@@ -101,68 +101,71 @@ impl Traces {
         self.totals.iter().map(|totals| totals.spans)
     }
 
-    /// When the first of its spans starts, in nanoseconds since 1970.
+    /// Iterates over the start of the first span of each trace, in nanoseconds since 1970.
     pub fn start_times_unix_nano(&self) -> impl Iterator<Item = u64> {
         self.totals.iter().map(|totals| totals.start_time)
     }
 
-    /// Nanoseconds from the first start to the last end of its spans; 0 where all end before any starts.
+    /// Iterates over the nanoseconds from the first start to the last end of each trace's spans. The duration
+    /// is 0 if every span ends before any starts.
     pub fn durations_nano(&self) -> impl Iterator<Item = u64> {
         self.totals.iter().map(|totals| totals.end_time.saturating_sub(totals.start_time))
     }
 
-    /// Whether any of its spans has the status error.
+    /// Iterates over whether any span of the trace has the status error.
     pub fn errors(&self) -> impl Iterator<Item = bool> {
         self.totals.iter().map(|totals| totals.has_error)
     }
 
-    /// The row of the first span without a parent, else of the first span.
+    /// Iterates over the row of the first span without a parent. If every span has a parent, it is the row of
+    /// the first span.
     pub fn roots(&self) -> impl Iterator<Item = u32> {
         self.totals.iter().map(|totals| totals.root)
     }
 
-    /// The trace of each span.
+    /// Returns the trace of each span.
     pub fn of_spans(&self) -> &[u32] {
         &self.of_spans
     }
 
-    /// The spans that were grouped.
+    /// Returns the spans that were grouped.
     pub fn spans(&self) -> &SpanBatch {
         &self.spans
     }
 }
 
-/// Columns of what varies.
+/// Columns of variable width.
 impl Traces {
-    /// The names of the roots.
+    /// Returns the names of the roots.
     pub fn root_names(&self) -> TextColumn {
         let view = self.spans.0.view();
         TextColumn::of(self.roots().map(|root| Some(view.name(root as usize))))
     }
 
-    /// The text attribute `key` of the traces that have it: of the root, else of the first span that has it.
+    /// Returns the text attribute `key` of the traces that have it. The value is that of the root, else that
+    /// of the first span that has the attribute.
     pub fn text(&self, key: &str) -> TextColumn {
         TextColumn::of(self.texts(key))
     }
 
-    /// As `text`, an entry a trace.
+    /// Does the same as `text`, with one entry per trace.
     pub fn texts(&self, key: &str) -> Vec<Option<&str>> {
         self.pick(key, Value::as_text)
     }
 
-    /// The number or bool attribute `key` of the traces that have it: of the root, else of the first span that
-    /// has it.
+    /// Returns the number or bool attribute `key` of the traces that have it. The value is that of the root,
+    /// else that of the first span that has the attribute.
     pub fn numbers(&self, key: &str) -> NumberColumn {
         NumberColumn::collect(present(self.pick(key, NumberKind::of).into_iter()))
     }
 
-    /// The text attribute `key` of the resources of the traces that have it: of the root's resource, else of that of
-    /// the first span whose resource has it.
+    /// Returns the text attribute `key` of the traces' resources. The value is that of the root's resource,
+    /// else that of the first span whose resource has the attribute.
     pub fn resource_text(&self, key: &str) -> TextColumn {
         TextColumn::of(self.resource_texts(key))
     }
 
-    /// As `resource_text`, an entry a trace.
+    /// Does the same as `resource_text`, with one entry per trace.
     pub fn resource_texts(&self, key: &str) -> Vec<Option<&str>> {
         let view = self.spans.0.view();
         let of_resource = |resource| rows::resource(view, resource).attribute(key).and_then(Value::as_text);
@@ -175,7 +178,8 @@ impl Traces {
         self.first_of(|row| view.value(row, key).and_then(&read))
     }
 
-    /// What `of_span` says of each trace's root, else of the first span of which it says something.
+    /// Returns, for each trace, `of_span` of the root, else the first `Some` that `of_span` returns for a
+    /// span of the trace.
     fn first_of<T: Clone>(&self, of_span: impl Fn(usize) -> Option<T>) -> Vec<Option<T>> {
         let mut found: Vec<Option<T>> = self.roots().map(|root| of_span(root as usize)).collect();
         let mut missing = found.iter().filter(|found| found.is_none()).count();
@@ -204,10 +208,10 @@ impl Totals {
     }
 }
 
-/// Ids numbered in the order in which they first occur.
+/// Ids numbered in the order of their first occurrence.
 struct Grouping {
     ids: Vec<[u8; 16]>,
-    /// One a row.
+    /// One entry per row.
     numbers: Vec<u32>,
 }
 
@@ -215,7 +219,7 @@ impl Grouping {
     fn of(rows: &[[u8; 16]]) -> Grouping {
         let mut grouping = Grouping { ids: Vec::new(), numbers: Vec::with_capacity(rows.len()) };
         let mut known = HashTable::new();
-        // Keyed: who sends ids cannot choose those that collide.
+        // The hash is keyed, so that a sender cannot choose ids that collide.
         let hasher = DefaultHashBuilder::default();
         let hash = |id: &[u8; 16]| hasher.hash_one(u128::from_ne_bytes(*id));
         let mut last: Option<([u8; 16], u32)> = None;

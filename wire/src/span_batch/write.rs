@@ -1,4 +1,4 @@
-//! Editing: seen by every read that follows. What was not edited stays the bytes that arrived.
+//! Edits spans. Every later read sees an edit. Bytes that are not edited stay as they arrived.
 
 use super::SpanBatch;
 use super::edits::{Attributes, set_name, set_status};
@@ -7,14 +7,16 @@ use crate::{EditError, Value};
 
 const OF_RESOURCE: Attributes = Attributes { number: 1, start: 0 };
 
-/// `ResourceSpans`, `ScopeSpans`, `Span`, `KeyValue`, `AnyValue`.
+/// The messages around a span's attribute value: `ResourceSpans`, `ScopeSpans`, `Span`, `KeyValue`,
+/// `AnyValue`.
 const SPAN_VALUE_DEPTH: usize = 5;
-/// `ResourceSpans`, `Resource`, `KeyValue`, `AnyValue`.
+/// The messages around a resource's attribute value: `ResourceSpans`, `Resource`, `KeyValue`, `AnyValue`.
 const RESOURCE_VALUE_DEPTH: usize = 4;
 
-/// Which spans there are.
+/// Removes spans.
 impl SpanBatch {
-    /// Keeps the spans that `keep` says yes to. The others' resources and scopes go when they are empty.
+    /// Keeps the spans for which `keep` returns true. Resources and scopes without remaining spans are left
+    /// out of the encoded request.
     pub fn retain(&mut self, keep: impl FnMut(usize) -> bool) {
         let rows = self.items();
         let mut keep = keep;
@@ -25,21 +27,21 @@ impl SpanBatch {
     }
 }
 
-/// All spans at once.
+/// Edits all spans at once.
 impl SpanBatch {
-    /// Sets an attribute of the spans that the column names.
+    /// Sets an attribute of the spans in the column.
     pub fn set_text(&mut self, key: &str, column: &TextColumn) -> Result<(), EditError> {
         check_last(column.rows(), self.items())?;
         self.set_column(key, column.iter().map(|(row, text)| (row, Value::Str(text))))
     }
 
-    /// Sets an attribute of the spans that the column names.
+    /// Sets an attribute of the spans in the column.
     pub fn set_numbers(&mut self, key: &str, column: &NumberColumn) -> Result<(), EditError> {
         check_last(column.rows(), self.items())?;
         self.set_column(key, column.iter().map(|(row, kind, bits)| (row, kind.value(bits))))
     }
 
-    /// Sets the names of the spans that the column names.
+    /// Sets the names of the spans in the column.
     pub fn set_names(&mut self, column: &TextColumn) -> Result<(), EditError> {
         check_last(column.rows(), self.items())?;
         let mut names = column.iter().peekable();
@@ -55,7 +57,7 @@ impl SpanBatch {
         outcome
     }
 
-    /// Puts the value in the place of the attribute of the spans that have one of that key, whatever its type.
+    /// Sets the attribute of every span that has an attribute with this key, whatever its type.
     pub fn replace_all(&mut self, key: &str, value: &Value<'_>) -> Result<(), EditError> {
         value.check_depth(SPAN_VALUE_DEPTH)?;
         self.0.view_mut().rewrite_all(|row, fields, span, patch| {
@@ -63,14 +65,14 @@ impl SpanBatch {
         })
     }
 
-    /// Takes an attribute away wherever there is one.
+    /// Removes an attribute from every span that has it.
     pub fn remove_all(&mut self, key: &str) -> Result<(), EditError> {
         self.0.view_mut().rewrite_all(|row, fields, span, patch| {
             fields.attributes(row).remove(span, patch, key);
         })
     }
 
-    /// Calls an attribute `to` wherever there is one called `from`; it replaces any `to` there was.
+    /// Renames attribute `from` to `to` in every span that has `from`. An existing `to` is replaced.
     pub fn rename(&mut self, from: &str, to: &str) -> Result<(), EditError> {
         self.0.view_mut().rewrite_all(|row, fields, span, patch| {
             fields.attributes(row).rename(span, patch, from, to);
@@ -91,9 +93,9 @@ impl SpanBatch {
     }
 }
 
-/// One span.
+/// Edits one span.
 impl SpanBatch {
-    /// Sets an attribute: where the first of its key is, or after all others.
+    /// Sets an attribute. It replaces the first attribute with its key, or comes after all others.
     pub fn set(&mut self, row: usize, key: &str, value: &Value<'_>) -> Result<(), EditError> {
         value.check_depth(SPAN_VALUE_DEPTH)?;
         self.0.view_mut().rewrite(row, |fields, span, patch| {
@@ -101,14 +103,14 @@ impl SpanBatch {
         })
     }
 
-    /// Takes an attribute away, if there is one.
+    /// Removes an attribute if it exists.
     pub fn remove(&mut self, row: usize, key: &str) -> Result<(), EditError> {
         self.0.view_mut().rewrite(row, |fields, span, patch| {
             fields.attributes(row).remove(span, patch, key);
         })
     }
 
-    /// `StatusCode`: 0 unset, 1 ok, 2 error.
+    /// Sets the status. `code` is a `StatusCode`: 0 unset, 1 ok, 2 error.
     pub fn set_status(&mut self, row: usize, code: i32, message: &str) -> Result<(), EditError> {
         let view = self.0.view_mut();
         view.rewrite(row, |_, span, patch| set_status(span, patch, code, message))?;
@@ -124,27 +126,27 @@ impl SpanBatch {
     }
 }
 
-/// Resources, by their numbers.
+/// Edits resources, by their indexes.
 impl SpanBatch {
-    /// Sets an attribute: where the first of its key is, or after all others.
+    /// Sets an attribute. It replaces the first attribute with its key, or comes after all others.
     pub fn set_resource(&mut self, resource: usize, key: &str, value: &Value<'_>) -> Result<(), EditError> {
         value.check_depth(RESOURCE_VALUE_DEPTH)?;
         let view = self.0.view_mut();
         view.rewrite_resource(resource, |body, patch| OF_RESOURCE.set(body, patch, key, value))
     }
 
-    /// Takes an attribute away, if there is one.
+    /// Removes an attribute if it exists.
     pub fn remove_from_resource(&mut self, resource: usize, key: &str) -> Result<(), EditError> {
         let view = self.0.view_mut();
         view.rewrite_resource(resource, |body, patch| OF_RESOURCE.remove(body, patch, key))
     }
 
-    /// Takes an attribute away wherever there is one.
+    /// Removes an attribute from every resource that has it.
     pub fn remove_from_resources(&mut self, key: &str) -> Result<(), EditError> {
         (0..self.resource_count()).try_for_each(|resource| self.remove_from_resource(resource, key))
     }
 
-    /// Calls an attribute `to` wherever there is one called `from`; it replaces any `to` there was.
+    /// Renames attribute `from` to `to` in every resource that has `from`. An existing `to` is replaced.
     pub fn rename_in_resources(&mut self, from: &str, to: &str) -> Result<(), EditError> {
         let view = self.0.view_mut();
         (0..view.layout.resources.len()).try_for_each(|resource| {

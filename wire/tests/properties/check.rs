@@ -5,7 +5,7 @@ use spanloom_wire::{WireErrorKind, check};
 
 use super::*;
 
-/// A few changes to bytes: enough to leave the schema, few enough to leave most of it standing.
+/// A few changes to bytes: enough to violate the schema, and few enough to leave most of the message valid.
 #[derive(Clone, Debug)]
 pub(crate) enum Mutation {
     Cut(usize),
@@ -63,7 +63,7 @@ pub(crate) fn mutate(bytes: &mut Vec<u8>, mutations: &[Mutation]) {
 fn agrees_with_prost<R: Request>(bytes: &[u8]) {
     let ours = check(R::SIGNAL, bytes);
     let theirs = R::decode(bytes);
-    // Prost takes ids of any length.
+    // Prost accepts ids of any length.
     if !matches!(&ours, Err(error) if matches!(error.kind, WireErrorKind::Id { .. })) {
         assert_eq!(ours.is_ok(), theirs.is_ok(), "ours {ours:?}, prost's {:?}", theirs.err());
     }
@@ -75,7 +75,8 @@ fn agrees_with_prost<R: Request>(bytes: &[u8]) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Valid requests, a little damaged: accepted exactly when prost decodes them, but for ids.
+    /// A slightly damaged request is accepted exactly if prost decodes it. Ids of a wrong length are the
+    /// exception.
     #[test]
     fn damaged_traces_are_refused_when_prost_refuses_them(request in requests::traces(), by in mutations()) {
         let mut bytes = request.encode_to_vec();
@@ -108,7 +109,7 @@ proptest! {
     }
 }
 
-/// Each byte of plain requests damaged in turn, in every way that matters to a tag, a length or a text.
+/// Damages each byte of plain requests in turn, in every way that matters to a tag, a length or a text.
 #[test]
 fn every_damaged_byte_is_judged_as_prost_judges_it() {
     fn each_byte<R: Request>(request: &R) {
@@ -129,8 +130,8 @@ fn every_damaged_byte_is_judged_as_prost_judges_it() {
     }
 }
 
-/// Nesting is refused at exactly the depth at which prost refuses it: array values in array values,
-/// unknown groups, and both together.
+/// Nesting is refused at exactly the depth at which prost refuses it: array values in array values, unknown
+/// groups, and both together.
 #[test]
 fn nesting_is_limited_where_prost_limits_it() {
     for depth in 0..60 {

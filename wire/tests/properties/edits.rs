@@ -9,7 +9,7 @@ use spanloom_wire::{EditError, NumberColumn, NumberKind, SpanBatch, TextColumn, 
 use super::*;
 use crate::split::spans;
 
-/// Rows are taken modulo the number of spans there are.
+/// An edit of a batch. Rows are taken modulo the number of spans.
 #[derive(Clone, Debug)]
 enum Edit {
     Retain(Vec<bool>),
@@ -71,7 +71,8 @@ fn edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
-/// `string_value_strindex` belongs to profiles: our values have no such kind, and read it as empty.
+/// Returns whether the value has one of our kinds. `string_value_strindex` belongs to profiles and is read as
+/// empty.
 fn is_plain(value: &AnyValue) -> bool {
     match &value.value {
         Some(ProstValue::StringValueStrindex(_)) => false,
@@ -83,7 +84,7 @@ fn is_plain(value: &AnyValue) -> bool {
     }
 }
 
-/// What prost's types become by the edit.
+/// Applies an edit to prost's types.
 fn apply_to_model(model: &mut ExportTraceServiceRequest, edit: &Edit) {
     let count = spans_mut(model).len();
     match edit {
@@ -163,7 +164,7 @@ fn apply_to_model(model: &mut ExportTraceServiceRequest, edit: &Edit) {
             *model = first;
         }
         Edit::SplitAndMerge(at) if *at < count => {
-            // Both halves have all resources; those of the second come after those of the first.
+            // Both halves have all resources. The resources of the second half come after those of the first.
             let (mut first, mut second) = (model.clone(), std::mem::take(model));
             apply_to_model(&mut first, &Edit::Retain((0..count).map(|row| row < *at).collect()));
             apply_to_model(&mut second, &Edit::Retain((0..count).map(|row| row >= *at).collect()));
@@ -174,7 +175,8 @@ fn apply_to_model(model: &mut ExportTraceServiceRequest, edit: &Edit) {
     }
 }
 
-/// The envelope of a span's resource. Envelopes without spans have no part in edits: a batch may have let go of them.
+/// Returns the envelope of a span's resource. Edits skip envelopes without spans, because a batch may have
+/// dropped them.
 fn resource_of(model: &mut ExportTraceServiceRequest, row: usize) -> &mut ResourceSpans {
     let mut spans = 0;
     let holds_row = |resource: &&mut ResourceSpans| {
@@ -217,7 +219,7 @@ fn rename(attributes: &mut Vec<KeyValue>, from: &str, to: &str) {
     });
 }
 
-/// The same, by the batch.
+/// Applies an edit to the batch.
 fn apply(batch: &mut SpanBatch, edit: &Edit) -> Result<(), EditError> {
     let rows = batch.items();
     match edit {
@@ -268,7 +270,7 @@ fn apply(batch: &mut SpanBatch, edit: &Edit) -> Result<(), EditError> {
     Ok(())
 }
 
-/// Values are read from batches: so is this one.
+/// Reads the value from a batch, because values are only read from batches.
 pub(crate) fn with_value<T>(value: &AnyValue, then: impl FnOnce(&Value<'_>) -> T) -> T {
     let mut request = ExportTraceServiceRequest::default();
     let mut span = Span::default();
@@ -312,7 +314,7 @@ fn decode(bytes: &[u8]) -> SpanBatch {
     SpanBatch::decode(Bytes::copy_from_slice(bytes)).expect("a valid request")
 }
 
-/// Everything the batch says of itself is what the model says.
+/// Asserts that everything the batch returns equals the model.
 fn assert_same(batch: &SpanBatch, model: &ExportTraceServiceRequest) {
     let expected = spans(model);
     assert_eq!(batch.items(), expected.len());
@@ -447,7 +449,7 @@ fn assert_edits(batch: &mut SpanBatch, model: &mut ExportTraceServiceRequest, ed
         apply_to_model(model, edit);
         assert_same(batch, model);
         if let Edit::Compact = edit {
-            // Resources have new numbers: those without spans are gone.
+            // Resources are numbered anew, because compacting leaves out resources without spans.
             *model = ExportTraceServiceRequest::decode(&*batch.chunks().concat()).expect("valid");
         }
     }
@@ -456,14 +458,14 @@ fn assert_edits(batch: &mut SpanBatch, model: &mut ExportTraceServiceRequest, ed
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Any sequence of edits through the index is the same sequence on prost's types; reads in between see it.
+    /// A sequence of edits has the same result as on prost's types, and every read in between sees the edits.
     #[test]
     fn edits_are_those_of_prost(request in requests::traces(), edits in vec(edit(), 0..8)) {
         let (mut batch, mut model) = (decode(&request.encode_to_vec()), request);
         assert_edits(&mut batch, &mut model, &edits);
     }
 
-    /// The same over bytes that are valid, but that no one would write.
+    /// Edits of valid bytes that no sender would write have the same result as on prost's types.
     #[test]
     fn edits_of_strange_bytes_are_those_of_prost(
         request in requests::traces(),
@@ -478,7 +480,7 @@ proptest! {
         assert_edits(&mut batch, &mut model, &edits);
     }
 
-    /// Each span goes to the part that was named for it, edited or not, in the order in which they lie.
+    /// Each span goes to the part that its entry names, in order. Edits do not change that.
     #[test]
     fn a_partition_puts_each_span_in_its_part(
         request in requests::traces(),
@@ -499,7 +501,7 @@ proptest! {
         }
     }
 
-    /// Each trace goes to one part, whole; no span is lost.
+    /// Each trace goes to one part as a whole, and no span is lost.
     #[test]
     fn a_split_by_trace_keeps_traces_whole(request in requests::traces(), parts in 1..5usize) {
         let batch = decode(&request.encode_to_vec());
@@ -518,7 +520,7 @@ proptest! {
     }
 }
 
-/// What the schema does not know is still there after everything around it was edited.
+/// Unknown fields survive edits of everything around them.
 #[test]
 fn unknown_fields_survive_edits() {
     let unknown = |name: &str| [&[0xaa, 0x06, name.len() as u8][..], name.as_bytes()].concat();
@@ -548,7 +550,7 @@ fn unknown_fields_survive_edits() {
     assert_eq!(batch.attribute(0, "renamed"), Some(Value::Str("x")));
 }
 
-/// Lists of another length than there are spans, and more parts than there may be, change nothing.
+/// A list with a wrong length, or with too many parts, is an error.
 #[test]
 fn partitions_without_bounds_are_refused() {
     let batch = decode(&[0x0a, 0x06, 0x12, 0x04, 0x12, 0x00, 0x12, 0x00]);
@@ -569,11 +571,12 @@ fn rows_that_are_not_there_are_refused() {
     assert!(batch.scope(0).is_none() && batch.resource(0).is_none());
 }
 
-/// A resource's value may lie one message deeper than a span's: what would be refused by the next receiver
+/// A resource's value may lie one message deeper than a span's. A value that the next receiver would refuse
 /// is refused here.
 #[test]
 fn values_that_would_nest_too_deep_are_refused() {
-    // 96 messages below the resource's AnyValue, which is itself the fourth: one hundred.
+    // The resource's AnyValue is the fourth message below the request. Up to 96 more may lie below it: one
+    // hundred together.
     let batch_with = |lists: usize| {
         let mut value = AnyValue::default();
         for _ in 0..lists {

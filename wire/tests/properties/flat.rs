@@ -12,7 +12,7 @@ use crate::edits::is_same;
 use crate::json::as_plain;
 use crate::split::spans;
 
-/// Everything the lists say of the spans is what prost's types say.
+/// Asserts that the lists say of every span what prost's types say.
 fn assert_same(flat: &FlatSpans, model: &ExportTraceServiceRequest) {
     let resources = &model.resource_spans;
     let scopes: Vec<(usize, &ScopeSpans)> = resources
@@ -123,7 +123,8 @@ fn id<const N: usize>(id: &[u8]) -> [u8; N] {
     id.try_into().unwrap_or([0; N])
 }
 
-/// As a column, of the spans that have one, also of those that were moved.
+/// Asserts that the column has the trace state of each span that has one, also after the spans were
+/// reordered.
 fn assert_trace_states(batch: &SpanBatch, request: &ExportTraceServiceRequest) {
     let moved: Vec<u32> = (0..batch.items() as u32).rev().collect();
     let (expected, moved) = (spans(request), batch.select(&moved));
@@ -139,7 +140,7 @@ fn assert_trace_states(batch: &SpanBatch, request: &ExportTraceServiceRequest) {
     assert_eq!(column(&moved), present(states().rev().collect()));
 }
 
-/// However often a key occurs, and wherever, it is one text.
+/// Asserts that a key is one text, however often and wherever it occurs.
 fn assert_keys_are_single(flat: &FlatSpans) {
     let lists = [
         &flat.attributes,
@@ -170,7 +171,7 @@ proptest! {
         }
     }
 
-    /// Edits are seen; the envelopes of spans that are gone are still there.
+    /// The lists show edits, and still contain the envelopes of removed spans.
     #[test]
     fn flat_spans_show_edits(request in requests::traces()) {
         let mut batch = SpanBatch::decode(request.encode_to_vec().into()).expect("a valid request");

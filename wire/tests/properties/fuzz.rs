@@ -1,4 +1,4 @@
-//! The fuzz targets for a short while, from valid requests with some damage.
+//! Runs the fuzz targets for a short while, on valid requests with some damage.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -9,7 +9,7 @@ use crate::check::{mutate, mutations};
 #[path = "../../fuzz/bodies.rs"]
 mod bodies;
 
-/// Whatever the bytes: no panic, and prost's verdict.
+/// Any bytes get the same verdict as from prost (except for ids), and none cause a panic.
 #[test]
 fn damaged_requests_pass_the_check_target() {
     let mut runner = TestRunner::deterministic();
@@ -24,7 +24,7 @@ fn damaged_requests_pass_the_check_target() {
     }
 }
 
-/// Whatever the edits: what is read is what is encoded.
+/// After any edits, the batch reads like its encoded bytes.
 #[test]
 fn edited_requests_pass_the_edits_target() {
     let mut runner = TestRunner::deterministic();

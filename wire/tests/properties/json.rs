@@ -34,8 +34,8 @@ proptest! {
         survives_json(&request, seed);
     }
 
-    /// Plain JSON of a value, read again, is the value; but bytes come back as text, and so do the doubles that
-    /// JSON has no number for.
+    /// A value that is written as plain JSON and read again is the same value, except for bytes, and for
+    /// doubles that JSON has no number for. These come back as text.
     #[test]
     fn values_survive_plain_json(value in requests::any_value()) {
         let json = with_value(&value, value_to_json);
@@ -66,7 +66,7 @@ pub(crate) fn as_plain(mut value: AnyValue) -> AnyValue {
     value
 }
 
-/// As RFC 4648 has it, section 4.
+/// Encodes base64 as in RFC 4648, section 4.
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let quartet = |chunk: &[u8]| {
@@ -80,7 +80,7 @@ fn base64(bytes: &[u8]) -> String {
     bytes.chunks(3).map(quartet).collect()
 }
 
-/// The examples of the opentelemetry-proto repository arrive whole: written again, they say the same.
+/// The examples of the opentelemetry-proto repository are read whole: written again, they are equivalent.
 #[test]
 fn examples_of_the_specification_survive() {
     assert_example(Signal::Traces, include_str!("../fixtures/trace.json"), 1);
@@ -97,7 +97,7 @@ fn assert_example(signal: Signal, example: &str, items: usize) {
     assert_eq!(canonical(again), canonical(serde_json::from_str(example).expect("JSON")));
 }
 
-/// Without what has several spellings: ids in lower case, integers as floats, zeros of plain fields left out.
+/// Removes differences of spelling: ids in lower case, integers as floats, zeros of plain fields left out.
 fn canonical(value: serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
@@ -118,7 +118,7 @@ fn canonical(value: serde_json::Value) -> serde_json::Value {
     }
 }
 
-/// What the specification allows beside what we write.
+/// The reader accepts all spellings of the specification, including those that we do not write.
 #[test]
 fn other_spellings_are_read() {
     let span = |json: &str| {
@@ -157,8 +157,8 @@ fn other_spellings_are_read() {
     assert!(matches!(value(r#"{"doubleValue":"NaN"}"#), Some(Value::DoubleValue(value)) if value.is_nan()));
 }
 
-/// What it does not allow is refused, with the key and the place.
-/// Two characters of JSON may be eight bytes, and a message of none some bytes of memory on the way.
+/// A request that would grow too large is refused while it is read. Two characters of JSON may become eight
+/// bytes, and an empty message takes some bytes of memory.
 #[test]
 fn what_grows_too_large_is_refused_on_the_way() {
     let bounds = format!(
@@ -173,7 +173,7 @@ fn what_grows_too_large_is_refused_on_the_way() {
     }
 }
 
-/// Unknown keys are ignored, but not what they could do to who reads them elsewhere: they nest no deeper than known ones may.
+/// Unknown keys are ignored, but may nest no deeper than known ones, to protect readers after us.
 #[test]
 fn what_is_ignored_nests_no_deeper_than_the_rest_may() {
     let nested = |depth: usize, inner: &str| {
@@ -181,7 +181,7 @@ fn what_is_ignored_nests_no_deeper_than_the_rest_may() {
             format!(r#"{{"unknown":{}{inner}{},"resourceSpans":[]}}"#, "[".repeat(depth), "]".repeat(depth));
         from_json(Signal::Traces, json.as_bytes())
     };
-    // Brackets in texts do not nest.
+    // Brackets in texts do not count as nesting.
     let text = format!(r#""{}\\\"{}""#, "[".repeat(1000), "{".repeat(1000));
     assert!(nested(126, &text).is_ok());
     for depth in [127, 100_000] {
@@ -213,7 +213,7 @@ fn errors_name_the_key_the_place_and_what_was_expected() {
     assert!(of_span(r#"{"attributes":{}}"#).contains("expected an array"));
     assert!(of_span(r#"{"attributes":[null]}"#).contains("attributes[0]"));
     assert!(error(r#"{"resourceSpans":[]} x"#).contains("trailing characters"));
-    // Known and unknown keys, opened a hundred thousand times: neither overflows a stack.
+    // Neither known nor unknown keys overflow the stack if they are opened a hundred thousand times.
     let value = r#"{"arrayValue":{"values":["#.repeat(100_000);
     assert!(of_span(&format!(r#"{{"attributes":[{{"value":{value}"#)).contains("recursion limit exceeded"));
     assert!(error(&format!(r#"{{"x":{}"#, "[".repeat(100_000))).contains("EOF"));

@@ -1,4 +1,4 @@
-//! What holds of all requests, with prost's generated types as the oracle.
+//! Properties of all requests, with prost's generated types as the oracle.
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
 mod check;
@@ -21,7 +21,7 @@ use prost::Message;
 use scramble::{Dice, scramble};
 use spanloom_wire::{Batch, Signal};
 
-/// A request of any signal, as prost has it.
+/// A request of any signal, as prost's type.
 trait Request: Message + Default + PartialEq + std::fmt::Debug {
     const SIGNAL: Signal;
 

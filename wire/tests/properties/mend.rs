@@ -1,4 +1,4 @@
-//! What is left of requests with texts that are not UTF-8 and ids of a wrong length.
+//! Properties of the repair of requests with texts that are not UTF-8 and ids of a wrong length.
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -7,11 +7,11 @@ use spanloom_wire::{Mended, WireErrorKind, mend};
 
 use super::*;
 
-/// Stands in texts for bytes that are not UTF-8, as many as it has.
+/// Stands in texts for bytes that are not UTF-8. It has the same length as those bytes.
 const MARK: char = '\u{10fffe}';
 const BAD: [u8; 4] = [0xff; 4];
 
-/// The request in bytes nobody sends, each mark of its texts damaged.
+/// Returns the request in unusual bytes, with each mark of its texts replaced by bytes that are not UTF-8.
 fn damaged<R: Request>(request: &R, seed: u64) -> Vec<u8> {
     let mut bytes = scramble(R::SIGNAL.request(), &request.encode_to_vec(), &mut Dice::new(seed));
     let mut mark = [0; 4];
@@ -24,12 +24,12 @@ fn damaged<R: Request>(request: &R, seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// What a mended request says: each bad byte is a replacement character, and nothing else has changed.
+/// Asserts that the repaired request has a replacement character for each bad byte and no other change.
 fn assert_mended<R: Request>(damaged: &[u8], expected: &R) -> Mended {
     let mended = mend(R::SIGNAL, damaged).expect("a request that can be mended");
     let batch = Batch::decode(R::SIGNAL, mended.bytes.clone().into()).expect("a valid request");
     let shown = |character: char| format!("{character:?}").trim_matches('\'').to_owned();
-    // Without the signs of zeros, which are not sent.
+    // Decoding again drops the signs of zeros, which are not sent.
     let expected = R::decode(&*expected.encode_to_vec()).expect("what prost writes");
     let expected = format!("{expected:?}").replace(&shown(MARK), &shown('\u{fffd}').repeat(4));
     assert_eq!(format!("{:?}", R::of(&batch)), expected);
@@ -71,7 +71,7 @@ proptest! {
         prop_assert_eq!(assert_mended(&damaged(&request, seed), &request).refused, 0);
     }
 
-    /// Spans with a bad id are left out, whatever their texts; all others are there.
+    /// Spans with a bad id are left out, whatever their texts. All other spans are kept.
     #[test]
     fn spans_with_bad_ids_are_left_out(mut request in requests::traces(), seed in any::<u64>()) {
         let mut dice = Dice::new(seed);
@@ -112,7 +112,7 @@ proptest! {
         assert_mended(&bytes, &request);
     }
 
-    /// Where nothing is wrong the bytes are what they were.
+    /// A request without faults keeps its bytes.
     #[test]
     fn a_good_request_stays_as_it_is(request in requests::traces(), seed in any::<u64>()) {
         let bytes = scramble(Signal::Traces.request(), &request.encode_to_vec(), &mut Dice::new(seed));

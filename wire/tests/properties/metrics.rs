@@ -1,4 +1,4 @@
-//! The walk over metrics, held against prost.
+//! Compares the walk over metrics with prost.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
@@ -13,8 +13,8 @@ use super::*;
 use crate::check::{mutate, mutations};
 
 proptest! {
-    /// Scenario: a request of any shape, in bytes as strange as protobuf allows. Guarantees that the walk finds what prost
-    /// decodes.
+    /// Scenario: a request of any shape, in the strangest bytes that protobuf allows. Guarantees that the
+    /// walk finds what prost decodes.
     #[test]
     fn a_walk_finds_what_prost_decodes(request in requests::metrics(), seed in any::<u64>()) {
         let plain = request.encode_to_vec();
@@ -24,7 +24,7 @@ proptest! {
         prop_assert_eq!(&walk(&plain), &expected);
     }
 
-    /// Scenario: bytes that nobody has checked. Guarantees that they are no reason to panic.
+    /// Scenario: bytes that were not checked. Guarantees that they cause no panic.
     #[test]
     fn damaged_requests_end_the_walk(request in requests::metrics(), by in mutations()) {
         let mut bytes = request.encode_to_vec();
@@ -36,7 +36,8 @@ proptest! {
     }
 }
 
-/// Scenario: attributes beside one another, and parted by another field. Guarantees that only the former are one piece.
+/// Scenario: contiguous attributes, and attributes around another field. Guarantees that only contiguous
+/// attributes are one piece.
 #[test]
 fn attributes_are_one_piece_unless_something_lies_between() {
     let attribute = |key: u8| [0x3a, 0x03, 0x0a, 0x01, key];
@@ -62,10 +63,10 @@ fn attributes_are_one_piece_unless_something_lies_between() {
     assert_eq!(encoded(time), Some(Vec::new()));
 }
 
-/// What the walk does not tell of.
+/// Removes the fields that the walk does not report.
 fn known(mut request: ExportMetricsServiceRequest) -> ExportMetricsServiceRequest {
     for resource in &mut request.resource_metrics {
-        // An empty message says as much as none.
+        // An empty message means the same as an absent one.
         let of = resource.resource.get_or_insert_default();
         (of.dropped_attributes_count, of.entity_refs) = (0, Vec::new());
         keep_known(&mut of.attributes);
@@ -119,7 +120,7 @@ fn keep_known_value(value: &mut AnyValue) {
     }
 }
 
-/// What the walk finds, as prost has it.
+/// Returns what the walk finds, as prost's type.
 fn walk(request: &[u8]) -> ExportMetricsServiceRequest {
     let resource_metrics = metrics::resource_metrics(request).map(|resource| otlp::ResourceMetrics {
         resource: Some(Resource {

@@ -1,4 +1,4 @@
-//! Requests of every shape the schema allows, as prost types.
+//! Generates requests of every shape that the schema allows, as prost types.
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -47,7 +47,7 @@ pub(crate) fn metrics() -> impl Strategy<Value = ExportMetricsServiceRequest> {
     vec(resource_metrics, 0..3).prop_map(|resource_metrics| ExportMetricsServiceRequest { resource_metrics })
 }
 
-/// Few keys, so that they repeat within a span and across spans.
+/// Generates few different keys, so that they repeat within a span and across spans.
 pub(crate) fn key() -> impl Strategy<Value = String> {
     prop_oneof![4 => "[a-c]", 1 => text()]
 }

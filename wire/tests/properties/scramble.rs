@@ -1,9 +1,9 @@
-//! The same message in other bytes: everything protobuf allows and no one sends.
+//! Encodes the same message in other bytes: every form that protobuf allows and no sender uses.
 
 use prost::encoding::{decode_varint, encode_varint};
 use spanloom_wire::schema::{Field, Kind, Label, Message};
 
-/// xorshift: enough to pick, and the same for the same seed.
+/// An xorshift generator. The same seed gives the same numbers.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -23,22 +23,22 @@ impl Dice {
     }
 }
 
-/// One field's number, wire type and payload (without tag and length).
+/// The number, wire type and payload of one field, without tag and length.
 struct Piece {
     number: u32,
     wire_type: u32,
     value: Vec<u8>,
 }
 
-/// Fields out of order, stale values before the last one, messages in two halves, packed and unpacked,
-/// overlong varints, unknown fields and groups.
+/// Reorders fields, adds stale values before the last one, splits messages in two, packs and unpacks numbers,
+/// lengthens varints, and adds unknown fields and groups.
 pub(crate) fn scramble(schema: &'static Message, message: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut pieces = Vec::new();
     for piece in split(message) {
         let field = schema.field(piece.number).expect("prost writes known fields");
         push(schema, field, piece, dice, &mut pieces);
     }
-    // Order matters among fields of one number, and among the members of the oneof; no other.
+    // Order matters only among fields of one number, and among the members of the oneof.
     let lane = |piece: &Piece| match schema.field(piece.number) {
         Some(field) if field.label == Label::OneOf => 0,
         _ => piece.number,
@@ -70,7 +70,7 @@ fn push(schema: &Message, field: &Field, mut piece: Piece, dice: &mut Dice, piec
     let number = piece.number;
     let delimited = |value: Vec<u8>| Piece { number, wire_type: 2, value };
     if field.label == Label::OneOf && dice.one_in(6) {
-        // The same member, another one that replaces it, and then the one that counts.
+        // Adds the same member, then another member that replaces it, and then the member that counts.
         pieces.push(Piece { number, wire_type: piece.wire_type, value: piece.value.clone() });
         let is_other = |other: &&Field| {
             let delimited = matches!(other.kind, Kind::String | Kind::Bytes | Kind::Message(_));

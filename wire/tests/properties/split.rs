@@ -8,7 +8,7 @@ use spanloom_wire::SpanBatch;
 
 use super::*;
 
-/// One record with all that surrounds it.
+/// One record with its scope and resource.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Flat<T> {
     pub(crate) resource: Option<Resource>,
@@ -18,7 +18,7 @@ pub(crate) struct Flat<T> {
     pub(crate) record: T,
 }
 
-/// Names a request's records together with their envelopes.
+/// Defines a function that lists the records of a request with their envelopes.
 macro_rules! flatten {
     ($name:ident, $request:ty, $resources:ident, $scopes:ident, $records:ident, $record:ty) => {
         pub(crate) fn $name(request: &$request) -> Vec<Flat<$record>> {
@@ -60,7 +60,7 @@ flatten!(
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Nobody touched it: the bytes that leave are the bytes that came, the very same memory.
+    /// A batch that nobody edits leaves in the very memory in which it arrived.
     #[test]
     fn an_untouched_batch_is_the_bytes_that_came(request in requests::traces()) {
         let bytes = Bytes::from(request.encode_to_vec());
@@ -70,7 +70,7 @@ proptest! {
         prop_assert!(chunks.iter().all(|chunk| chunk.as_ptr() == bytes.as_ptr()));
     }
 
-    /// Merge and split anywhere, again and again: every span keeps its place, its resource and its scope.
+    /// After any merges and splits, every span keeps its order, its resource and its scope.
     #[test]
     fn spans_survive_merges_and_splits(
         first in requests::traces(),
@@ -118,8 +118,8 @@ proptest! {
         prop_assert_eq!(found, log_records(&request));
     }
 
-    /// Metrics come apart between data points only where one alone is too large; put together again, nothing
-    /// is lost.
+    /// A metric is divided between data points only if it alone is too large. When the parts are put together
+    /// again, nothing is lost.
     #[test]
     fn metrics_survive_splits(request in requests::metrics(), max_items in 1..6usize) {
         let parts = request.batch().split_items(max_items);
@@ -145,7 +145,7 @@ proptest! {
         prop_assert!(parts.next().is_none());
     }
 
-    /// However a batch was split, merged and edited: once trimmed, it keeps few bytes alive that are not in it.
+    /// A trimmed batch keeps few bytes alive that are not in the batch, after any splits, merges and edits.
     #[test]
     fn a_trimmed_batch_holds_little_more_than_its_own_bytes(
         requests in prop::collection::vec(requests::traces(), 1..6),
@@ -173,7 +173,7 @@ proptest! {
         prop_assert!(whole.held_bytes() <= whole.encoded_len() * 5 / 4);
     }
 
-    /// Splitting in one go is splitting off again and again.
+    /// Splitting in one pass has the result of repeated `split_off_items`.
     #[test]
     fn split_items_is_split_off_again_and_again(
         requests in prop::collection::vec(requests::traces(), 1..6),
@@ -228,7 +228,7 @@ fn extend(whole: &mut Metric, part: Metric) {
     }
 }
 
-/// Whatever is split off and put together again from the bytes that arrived: going back is those very bytes.
+/// The copy to go back to keeps the very bytes that arrived.
 #[test]
 fn going_back_is_going_back_to_the_bytes_that_came() {
     let bytes = Bytes::from_static(&[0x0a, 0x06, 0x12, 0x04, 0x12, 0x00, 0x12, 0x00]);
@@ -241,7 +241,7 @@ fn going_back_is_going_back_to_the_bytes_that_came() {
     assert_eq!(batch.original().names().arena(), "edited");
 }
 
-/// Envelopes without spans, and fields that no one knows, are in one part only.
+/// Envelopes without spans and unknown fields are in one part only.
 #[test]
 fn what_holds_no_span_is_not_multiplied() {
     let batch = SpanBatch::decode(Bytes::from_static(&[0x0a, 0x00, 0xaa, 0x06, 0x01, b'x'])).expect("valid");
@@ -249,7 +249,7 @@ fn what_holds_no_span_is_not_multiplied() {
     assert_eq!(lengths, batch.encoded_len());
 }
 
-/// A request's own unknown fields go with one part, not with every part: splitting must not multiply bytes.
+/// A request's own unknown fields go with one part, because splitting must not multiply bytes.
 #[test]
 fn unknown_fields_of_a_request_go_with_the_first_part() {
     let mut scope = vec![0x0a, 0x0e, 0x12, 0x0c];
@@ -270,8 +270,8 @@ fn unknown_fields_of_a_request_go_with_the_first_part() {
     assert_eq!(count(&joined.split_items(1)), 1);
 }
 
-/// Requests of 997 spans, sent on in batches of 8,192: the rest that waits for the next batch must not keep alive the bytes
-/// of all that went before it.
+/// Requests of 997 spans are sent on in batches of 8,192. The rest that waits for the next batch must not
+/// keep alive the bytes of earlier batches.
 #[test]
 fn what_is_left_of_a_request_does_not_hold_the_ones_before() {
     let request = of_one_resource(997, b"a resource of some length");
@@ -288,7 +288,7 @@ fn what_is_left_of_a_request_does_not_hold_the_ones_before() {
     }
 }
 
-/// Splitting looks at each request once: two million spans of two bytes, which took 20 s at a part a pass.
+/// Splitting looks at each request once. Two million spans of two bytes took 20 s with one pass per part.
 #[test]
 fn splitting_into_many_parts_takes_linear_time() {
     let batch = Batch::decode(Signal::Traces, of_one_resource(2_000_000, b"")).expect("valid");
@@ -297,7 +297,7 @@ fn splitting_into_many_parts_takes_linear_time() {
     assert!(parts.iter().all(|part| part.items() == 10));
 }
 
-/// A part repeats its resource: a large one must not make gigabytes of a request of two.
+/// Each part repeats its resource. A large resource must not turn a request of 1 MiB into 1 GiB.
 #[test]
 fn parts_that_repeat_a_large_resource_are_fewer() {
     let request = of_one_resource(10_000, &vec![b'r'; 1 << 20]);
@@ -307,7 +307,7 @@ fn parts_that_repeat_a_large_resource_are_fewer() {
     assert!(parts.iter().map(Batch::encoded_len).sum::<usize>() <= request.len() * 4 + (1 << 20));
 }
 
-/// So many empty spans of one resource with an attribute of that value.
+/// Returns a request of `spans` empty spans and one resource, which has an attribute with this value.
 fn of_one_resource(spans: usize, value: &[u8]) -> Bytes {
     let field = |number: u8, body: &[u8]| {
         let mut out = vec![number << 3 | 2];

@@ -8,7 +8,7 @@ use crate::split::{Flat, spans};
 
 type Span = opentelemetry_proto::tonic::trace::v1::Span;
 
-/// The traces of a model, by the plainest way there is: rows by trace, in the order of first rows.
+/// Groups the rows by trace in the simplest way, in the order of first rows.
 fn rows_by_trace(spans: &[Flat<Span>]) -> Vec<Vec<usize>> {
     let mut traces: Vec<Vec<usize>> = Vec::new();
     for (row, span) in spans.iter().enumerate() {
@@ -31,7 +31,7 @@ fn root(spans: &[Flat<Span>], rows: &[usize]) -> usize {
     rows.iter().copied().find(is_root).unwrap_or(rows[0])
 }
 
-/// The root's value, else that of the first span that has one.
+/// Returns the root's value, else that of the first span that has one.
 fn first_of<T>(spans: &[Flat<Span>], rows: &[usize], value: impl Fn(&Flat<Span>) -> Option<T>) -> Option<T> {
     value(&spans[root(spans, rows)]).or_else(|| rows.iter().find_map(|row| value(&spans[*row])))
 }
@@ -113,7 +113,7 @@ proptest! {
         assert_same(&decode(&request).traces(), &spans(&request));
     }
 
-    /// A trace is kept whole or goes whole; and the traces of what is kept are those that were kept.
+    /// A trace is kept or removed as a whole. The traces of the remaining spans are those that were kept.
     #[test]
     fn traces_are_retained_whole(request in requests::traces(), keep in any::<u64>()) {
         let mut batch = decode(&request);
@@ -128,7 +128,7 @@ proptest! {
         assert_same(&batch.traces(), &kept);
     }
 
-    /// Who keeps everything changes nothing: what leaves is the very memory that came.
+    /// A batch that keeps all traces leaves in the very memory in which it arrived.
     #[test]
     fn a_batch_of_which_all_is_kept_is_the_bytes_that_came(request in requests::traces()) {
         let bytes = Bytes::from(request.encode_to_vec());
@@ -141,7 +141,7 @@ proptest! {
     }
 }
 
-/// Ten thousand traces, interleaved and in turn: each is found again among all others.
+/// Ten thousand interleaved traces are told apart: each span is found in its trace.
 #[test]
 fn many_traces_are_told_apart() {
     let span = |number: u32| Span {

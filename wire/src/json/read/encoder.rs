@@ -1,25 +1,26 @@
 use crate::schema::LEN;
 use crate::varint;
 
-/// Writes nested messages front to back. A message's length is known only at its end, so lengths are noted
-/// beside the bytes and put between them once, in `finish`: linear, however deep the nesting.
+/// Writes nested messages front to back. The length of a message is known only at its end. So lengths are
+/// noted beside the bytes, and `finish` puts them between the bytes. This takes linear time, however deep the
+/// nesting.
 #[derive(Default)]
 pub(in crate::json) struct Encoder {
-    /// Everything but the lengths of messages.
+    /// All bytes except the lengths of messages.
     body: Vec<u8>,
-    /// In the order of their places.
+    /// Ordered by their places.
     lengths: Vec<Length>,
-    /// How many bytes the lengths known so far will take.
+    /// The number of bytes that the lengths known so far will take.
     lengths_len: usize,
 }
 
 struct Length {
-    /// In `body`.
+    /// The offset in `body`.
     at: usize,
     value: usize,
 }
 
-/// A message begun and not yet ended.
+/// A message that is begun and not yet ended.
 pub(in crate::json) struct Open {
     number: usize,
     lengths_len: usize,
@@ -27,7 +28,7 @@ pub(in crate::json) struct Open {
 }
 
 impl Encoder {
-    /// What it has allocated something for.
+    /// Returns the number of bytes that are allocated.
     pub(in crate::json) fn held_bytes(&self) -> usize {
         self.body.len() + self.lengths.len() * size_of::<Length>()
     }
@@ -55,7 +56,7 @@ impl Encoder {
         }
     }
 
-    /// Ends it, or takes it back if nothing was written into it.
+    /// Ends the message, or removes it if nothing was written into it.
     pub(in crate::json) fn close_unless_empty(&mut self, open: Open) {
         if self.lengths.get(open.number).is_some_and(|length| length.at < self.body.len()) {
             return self.close(open);

@@ -1,4 +1,4 @@
-//! The texts and bytes that rows name by number.
+//! Collects the texts and bytes that rows name by number.
 
 use std::hash::BuildHasher;
 
@@ -17,23 +17,23 @@ const BYTES: u8 = 4;
 const JSON: u8 = 5;
 
 pub(super) struct Pool<'a> {
-    /// UTF-8 altogether: whole texts, all of them checked when they were received.
+    /// Whole texts, which were checked to be UTF-8 when they were received.
     arena: Vec<u8>,
     ends: Vec<u32>,
     bytes: Vec<u8>,
-    /// The first is the empty key.
+    /// The first key is empty.
     keys: Vec<Key<'a>>,
-    /// In `keys`, by their bytes.
+    /// Indexes in `keys`, hashed by the key's bytes.
     numbers: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// In `keys`: the one that was asked for last.
+    /// The index in `keys` of the key that was looked up last.
     last: u32,
 }
 
 struct Key<'a> {
     bytes: &'a [u8],
     text: u32,
-    /// The key that came after it last time. Spans of one kind have the same keys in the same order.
+    /// The key that followed this key the last time. Spans of one kind have the same keys in the same order.
     next: u32,
 }
 
@@ -52,12 +52,12 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// The arena, where texts end in it, and the bytes.
+    /// Returns the arena, the ends of the texts in it, and the bytes.
     pub(super) fn finish(self) -> (String, Vec<u32>, Vec<u8>) {
         (String::from_utf8(self.arena).unwrap_or_default(), self.ends, self.bytes)
     }
 
-    /// The number of a text, written down anew.
+    /// Adds a text and returns its number.
     #[inline]
     pub(super) fn text(&mut self, text: &[u8]) -> u32 {
         if text.is_empty() || u32::try_from(self.arena.len() + text.len()).is_err() {
@@ -111,7 +111,7 @@ impl<'a> Pool<'a> {
         start << 32 | bytes.len() as u64
     }
 
-    /// The number of a key's text.
+    /// Returns the number of a key's text.
     #[inline]
     fn key(&mut self, key: &'a [u8]) -> u32 {
         let guess = self.keys.get(self.last as usize).map_or(0, |last| last.next);

@@ -1,4 +1,5 @@
-//! One walk over every span's bytes; what the index has is taken from there.
+//! Fills the packed lists in one walk over every span's bytes. Fields that are in the index are taken from
+//! the index.
 
 use super::pool::Pool;
 use super::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans};
@@ -12,11 +13,11 @@ use crate::span_batch::fields::{
 use crate::value::{fields_of, last_field};
 use crate::view::View;
 
-/// What an attribute with its key and value takes on the wire, at least usually: to make room ahead.
+/// How many bytes an attribute usually takes on the wire, with its key and value. Used to allocate ahead.
 const ATTRIBUTE_BYTES: usize = 32;
 
 impl SpanBatch {
-    /// Every field of every span.
+    /// Returns every field of every span.
     pub fn flat(&self) -> FlatSpans {
         self.0.view().flat()
     }
@@ -42,7 +43,7 @@ impl View<SpanFields> {
         flat
     }
 
-    /// The fields of fixed size, and room for the rows of the others.
+    /// Returns the fields of fixed size, with capacity for the rows of the others.
     fn flat_columns(&self) -> FlatSpans {
         let columns = &self.columns;
         let room = || Vec::with_capacity(self.records.len());
@@ -98,7 +99,7 @@ impl View<SpanFields> {
 }
 
 impl FlatSpans {
-    /// The fields of one span that have no place in the index.
+    /// Adds the fields of one span that are not in the index.
     fn push_rest<'a>(&mut self, pool: &mut Pool<'a>, span: &'a [u8]) {
         let (mut trace_state, mut status_message): (&[u8], &[u8]) = (&[], &[]);
         for field in Fields::of(span) {
@@ -163,7 +164,7 @@ impl FlatLinks {
     }
 }
 
-/// The number of an enum's case, the last of which is `last`; 0 for what is none.
+/// Returns the number of an enum's case, or 0 if the number is above `last`.
 fn enum_byte(number: i32, last: u8) -> u8 {
     u8::try_from(number).ok().filter(|number| *number <= last).unwrap_or(0)
 }
