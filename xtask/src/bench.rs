@@ -1,4 +1,4 @@
-//! `cargo xtask bench`.
+//! `cargo xtask bench`: builds a release binary and runs every benchmark with it.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: what a change must pass.
+//! `cargo xtask ci`: the checks that every change must pass.
 
 use std::process::{Command, ExitCode};
 
@@ -37,10 +37,11 @@ fn dependencies() -> Result<Outcome> {
         Ok(deny) => deny,
         Err(error) => return Ok(Outcome::skipped(format!("no cargo-deny: {error:#}"))),
     };
-    // It reads the manifests of every platform's dependencies; what this platform lacks of them is not built here.
+    // cargo-deny reads the manifests of every platform's dependencies. The build fetches only this
+    // platform's.
     shell::run(shell::cargo().args(["fetch", "--locked"]))?;
     let mut command = Command::new(deny);
     command.current_dir(folders::root());
-    // Advisories are left out: they are fetched from a place that a build machine may not reach.
+    // Advisories are not checked: a build machine may have no way to fetch them.
     check(command.args(["--offline", "--workspace", "check", "licenses", "bans", "sources"]))
 }

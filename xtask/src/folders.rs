@@ -1,4 +1,4 @@
-//! Where things are: the clone, and the cache outside it.
+//! The folders that tasks use: the clone, the cache outside it, and cargo's target folder.
 
 use std::{
     env,
@@ -7,13 +7,13 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// The root of the clone.
+/// Returns the root of the clone.
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// What is installed for the project and outlives a clone: `$SPANLOOM_CACHE`, else the user's cache folder.
+/// Returns the folder for tools that outlive a clone: `$SPANLOOM_CACHE`, else the user's cache folder.
 pub fn cache() -> Result<PathBuf> {
     let given = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     given("SPANLOOM_CACHE")
@@ -22,7 +22,7 @@ pub fn cache() -> Result<PathBuf> {
         .context("no cache folder: set SPANLOOM_CACHE to a folder that may be written")
 }
 
-/// Where cargo puts what it builds.
+/// Returns the folder where cargo puts what it builds.
 pub fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |given| root().join(given))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`.
+//! `cargo xtask fuzz`: runs the fuzz targets of the wire reader.
 
 use std::process::{Command, ExitCode};
 
@@ -9,7 +9,7 @@ use crate::{folders, shell, tools};
 
 #[derive(Args)]
 pub struct FuzzArgs {
-    /// Which target; all of them, one after the other, if none is named
+    /// The target to run; without it, every target runs, one after another
     target: Option<String>,
     /// How long each target runs
     #[arg(long, default_value_t = 60)]
@@ -23,7 +23,7 @@ pub fn run(args: &FuzzArgs) -> Result<ExitCode> {
     let cargo_fuzz = tools::cargo_tool("cargo-fuzz", "0.13.2")?;
     let in_wire = |task: &str| {
         let mut fuzz = Command::new(&cargo_fuzz);
-        // The coverage flags that libFuzzer needs are unstable ones of the stable compiler.
+        // libFuzzer needs coverage flags that are unstable; this variable allows them on the stable compiler.
         fuzz.current_dir(folders::root().join("wire")).env("RUSTC_BOOTSTRAP", "1").arg(task);
         fuzz
     };

@@ -1,4 +1,4 @@
-//! What a developer or CI does with this project: each task, and what they share.
+//! The tasks that a developer or CI runs, and what the tasks share.
 #![expect(clippy::print_stdout, reason = "a developer's tool speaks on its standard output")]
 
 pub mod bench;

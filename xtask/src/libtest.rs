@@ -1,4 +1,4 @@
-//! Counting what `cargo test` says.
+//! Counts the results that `cargo test` prints.
 
 use std::{
     fs,
@@ -13,13 +13,13 @@ use crate::{
     summary::{Counts, Outcome},
 };
 
-/// The file in which tests note, a line each, what they could not do here: `name: reason`.
+/// Names the file in which a test writes one line, `name: reason`, when it cannot run on this machine.
 const SKIPS: &str = "SPANLOOM_TEST_SKIPS";
 
-/// Of what a failed test printed, so many lines are repeated below the table.
+/// How many lines of a failed test's output are repeated below the table.
 const REPEATED_LINES: usize = 40;
 
-/// Runs a `cargo test` and counts its tests, passing its output on.
+/// Runs a `cargo test` command, passes its output on and counts its tests.
 pub fn run(command: &mut Command) -> Result<Outcome> {
     let skips = folders::target().join("test-skips.txt");
     fs::create_dir_all(folders::target())?;
@@ -47,7 +47,7 @@ pub fn run(command: &mut Command) -> Result<Outcome> {
 struct Tally {
     counts: Counts,
     notes: Vec<String>,
-    /// How many more lines of a failed test's output are repeated.
+    /// How many more lines of the current failed test's output are repeated.
     repeat: usize,
 }
 
@@ -73,7 +73,10 @@ impl Tally {
         }
     }
 
-    /// A test that skipped itself was counted as passed.
+    /// Completes the counts after `cargo test` has ended.
+    ///
+    /// `cargo test` counts a test that skipped itself as passed; here the test counts as skipped. A program
+    /// that fails without a failed test counts as one failure.
     fn close(mut self, success: bool, skips: &str) -> Outcome {
         for skip in skips.lines() {
             self.counts.passed = self.counts.passed.saturating_sub(1);
@@ -89,7 +92,8 @@ impl Tally {
     }
 }
 
-/// `ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`
+/// Reads the counts from a result such as
+/// `ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
 fn totals(result: &str) -> Counts {
     let after_verdict = result.split_once(". ").map_or(result, |(_, totals)| totals);
     let mut counts = Counts::default();
@@ -116,7 +120,8 @@ mod tests {
         tally
     }
 
-    /// Two test programs, one ignored test, one that found no client.
+    /// Scenario: two test programs run; one test is ignored, and another skips itself.
+    /// Guarantees: the totals are summed, and neither of these two tests counts as passed.
     #[test]
     fn totals_are_summed_and_self_skipped_tests_are_not_passes() {
         let tally = tally(&[
@@ -130,12 +135,15 @@ mod tests {
         assert_eq!(outcome.notes, ["skipped b: ignored, slow", "skipped node_grpc: no node"]);
     }
 
-    /// A test program that aborts prints no result at all.
+    /// Scenario: a test program aborts and prints no result.
+    /// Guarantees: one failure is counted.
     #[test]
     fn a_program_that_dies_is_a_failure() {
         assert_eq!(tally(&["test a ... ok"]).close(false, "").counts.failed, 1);
     }
 
+    /// Scenario: one of two tests panics.
+    /// Guarantees: the failure is counted, and the notes name the test and repeat its output.
     #[test]
     fn failures_are_counted_and_named_and_say_why() {
         let tally = tally(&[

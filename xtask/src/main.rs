@@ -1,4 +1,4 @@
-//! What a developer or CI does with this project: run, test, bench, fuzz, ci.
+//! The command `cargo xtask`: runs, tests, measures and fuzzes Spanloom.
 #![expect(clippy::print_stdout, reason = "a developer's tool speaks on its standard output")]
 
 use std::process::ExitCode;
@@ -18,17 +18,17 @@ struct Cli {
 enum Task {
     /// Builds Spanloom and starts `spanloom run`
     Run(run::RunArgs),
-    /// Every test: invariants, unit tests, and the binary against real clients
+    /// Runs every test: invariants, unit tests, and the binary against real clients
     Test(test::TestArgs),
-    /// CPU a span, side by side with the peers that can be had here
+    /// Measures CPU time a span, beside every peer that can be installed here
     Bench(bench::BenchArgs),
     /// Fuzzes the wire reader
     Fuzz(fuzz::FuzzArgs),
-    /// Makes every plugin that changed a component, in target/plugins
+    /// Builds every plugin that changed, as a component in target/plugins
     Plugins(plugins::PluginsArgs),
-    /// The invariants of the source tree
+    /// Checks the invariants of the source tree
     Tidy,
-    /// What a change must pass: format, lints, licences, tests, docs
+    /// Runs the checks that a change must pass: format, lints, licences, tests, docs
     Ci,
 }
 

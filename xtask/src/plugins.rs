@@ -1,4 +1,4 @@
-//! `cargo xtask plugins`: every plugin of the clone as a component, `target/plugins/NAME.wasm`.
+//! `cargo xtask plugins`: builds every plugin of the clone as a component, `target/plugins/NAME.wasm`.
 
 mod guests;
 mod rust;
@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Args, Default)]
 pub struct PluginsArgs {
-    /// Only those that the binary embeds: what plain `cargo build` needs
+    /// Build only the plugins that the binary embeds; a plain `cargo build` needs them
     #[arg(long)]
     builtin: bool,
 }
@@ -30,24 +30,26 @@ pub fn run(args: &PluginsArgs) -> Result<ExitCode> {
     Ok(summary.finish())
 }
 
-/// Builds what the binary embeds, as a step of a longer run, before anything of `host/` is compiled.
+/// Builds the plugins that the binary embeds, as a step of a longer run.
+///
+/// This step comes before the step that compiles `host/`.
 pub fn builtins(summary: &mut Summary) {
     summary.step("built-in plugins", || embedded().map(|()| Outcome::READY));
 }
 
-/// As [`builtins`], of no longer run.
+/// Builds the plugins that the binary embeds, without a summary.
 pub fn embedded() -> Result<()> {
     rust::builtins()
 }
 
-/// Builds what changed of all others, as steps of a longer run.
+/// Builds the other plugins that changed, as steps of a longer run.
 pub fn steps(summary: &mut Summary) {
     summary.step("plugins in rust", rust::examples);
     scripted::steps(summary);
     guests::step(summary);
 }
 
-/// Where components are put.
+/// Returns the folder that holds the components.
 pub fn folder() -> PathBuf {
     folders::target().join("plugins")
 }

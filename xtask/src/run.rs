@@ -1,4 +1,4 @@
-//! `cargo xtask run`.
+//! `cargo xtask run`: builds the binary and starts `spanloom run`.
 
 use std::{
     process::{Command, ExitCode},
@@ -12,10 +12,11 @@ use crate::{folders, plugins, shell};
 
 #[derive(Args)]
 pub struct RunArgs {
-    /// Build without optimisation: quicker to build, slower to run
+    /// Build without optimisation: the build is quicker, the binary slower
     #[arg(long)]
     dev: bool,
-    /// Arguments of `spanloom run`; without any it receives OTLP on 127.0.0.1:4317 and :4318 and shows what passes
+    /// Arguments of `spanloom run`; without any, it receives OTLP on 127.0.0.1:4317 and :4318 and shows what
+    /// passes
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
@@ -36,7 +37,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode> {
     let mut spanloom = Command::new(&binary);
     spanloom.arg("run").args(&args.args);
     println!("$ {}", shell::line(&spanloom));
-    // Ctrl-C reaches both of us; Spanloom drains and we wait for it.
+    // Ctrl-C reaches both processes; Spanloom drains, and this process waits for it.
     let status = spanloom.status().with_context(|| format!("cannot start {}", binary.display()))?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

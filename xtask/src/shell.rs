@@ -1,4 +1,4 @@
-//! Running other programs: each is named before it starts.
+//! Runs other programs. Each command line is printed before it starts.
 
 use std::{
     env,
@@ -10,14 +10,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::folders;
 
-/// The cargo that runs us, in the clone.
+/// Returns a command for the cargo that runs this task, in the root of the clone.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(folders::root());
     cargo
 }
 
-/// Runs to the end, showing what it prints. An exit code other than 0 is an error.
+/// Runs a command to its end, with its output shown. An exit code other than 0 is an error.
 pub fn run(command: &mut Command) -> Result<()> {
     println!("$ {}", line(command));
     let status = command
@@ -30,13 +30,13 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Standard output of a program that says one thing; none if it can't be started or fails.
+/// Returns the trimmed standard output of a program, or `None` if the program cannot be started or fails.
 pub fn ask(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The command as one would type it.
+/// Returns the command as a user would type it.
 pub fn line(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program()).file_name().unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());

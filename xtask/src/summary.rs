@@ -1,4 +1,4 @@
-//! What was done, how it went and how long it took.
+//! The summary of a run: its steps, their results, and how long each took.
 
 use std::{
     fmt,
@@ -18,11 +18,11 @@ struct Step {
     name: String,
     counts: Counts,
     took: Duration,
-    /// What was skipped or went wrong, a line each.
+    /// One line for each thing that was skipped or went wrong.
     notes: Vec<String>,
 }
 
-/// How many tests passed, failed and were skipped. A check that is not made of tests counts as one.
+/// How many tests passed, failed and were skipped. A check that is no test program counts as one test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub passed: usize,
@@ -30,7 +30,7 @@ pub struct Counts {
     pub skipped: usize,
 }
 
-/// How a step ended that could run.
+/// The result of a step that ran to its end.
 pub struct Outcome {
     pub counts: Counts,
     pub notes: Vec<String>,
@@ -39,18 +39,18 @@ pub struct Outcome {
 impl Outcome {
     pub const PASSED: Outcome =
         Outcome { counts: Counts { passed: 1, failed: 0, skipped: 0 }, notes: Vec::new() };
-    /// Preparation: not a test, so it counts only when it can't be done.
+    /// The result of a preparation. A preparation counts only when it fails or is skipped.
     pub const READY: Outcome =
         Outcome { counts: Counts { passed: 0, failed: 0, skipped: 0 }, notes: Vec::new() };
 
-    /// What can't be had on this machine, and why.
+    /// The result of a step that this machine cannot run, with the reason.
     pub fn skipped(why: impl Into<String>) -> Outcome {
         Outcome { counts: Counts { skipped: 1, ..Counts::default() }, notes: vec![why.into()] }
     }
 }
 
 impl Summary {
-    /// Runs a step; an error is one failure.
+    /// Runs a step and records its result. An error counts as one failure.
     pub fn step(&mut self, name: &str, step: impl FnOnce() -> Result<Outcome>) {
         println!("\n── {name}");
         let started = Instant::now();
@@ -68,7 +68,7 @@ impl Summary {
         self.steps.push(step);
     }
 
-    /// Prints the table, and the totals as its last line.
+    /// Prints the table, with the totals as its last line, and returns failure if anything failed.
     pub fn finish(&self) -> ExitCode {
         let width = self.steps.iter().map(|step| step.name.chars().count()).max().unwrap_or(0);
         println!("\n{:width$}  {:32}  {:>7}", "step", "result", "seconds");
@@ -123,7 +123,8 @@ impl fmt::Display for Counts {
 mod tests {
     use super::*;
 
-    /// A step that can't run is a failure, not an end: the rest still runs and the totals say so.
+    /// Scenario: one step returns an error, and two steps follow it.
+    /// Guarantees: the error counts as one failure, and the following steps still run.
     #[test]
     fn an_error_counts_as_one_failure_and_the_next_step_still_runs() {
         let mut summary = Summary::default();

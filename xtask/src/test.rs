@@ -1,4 +1,4 @@
-//! `cargo xtask test`.
+//! `cargo xtask test`: runs every test.
 
 use std::process::{Command, ExitCode};
 
@@ -14,7 +14,7 @@ use crate::{
 
 #[derive(Args)]
 pub struct TestArgs {
-    /// Only tests whose name holds one of these
+    /// Run only tests whose name contains one of these
     filters: Vec<String>,
 }
 
@@ -25,10 +25,10 @@ pub fn run(args: &TestArgs) -> Result<ExitCode> {
     Ok(summary.finish())
 }
 
-/// Makes something ready on this machine, and says how it is found.
+/// Installs a tool on this machine and returns the environment variables by which tests find it.
 type Install = fn() -> Result<tools::Ready>;
 
-/// Everything that is a test, as steps of a longer run.
+/// Runs every test, as steps of a longer run.
 pub fn steps(summary: &mut Summary, filters: &[String]) {
     summary.step("invariants of the source tree", tidy::check);
     summary.step("the plugin interface, by wasm-tools", || {
@@ -58,7 +58,8 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         });
     }
     plugins::steps(summary);
-    // One selection of packages for all of it: another would have other features, and be built anew.
+    // Every test command selects the same packages. Another selection would have other features and be
+    // rebuilt.
     summary.step("build", || {
         shell::run(shell::cargo().args(["test", "--workspace", "--no-run"]))?;
         Ok(Outcome::READY)

@@ -1,4 +1,4 @@
-//! Invariants of the source tree: what must be absent, and where.
+//! `cargo xtask tidy`: checks the invariants of the source tree, most of which forbid something somewhere.
 
 mod order;
 mod paths;
@@ -13,18 +13,18 @@ use crate::{
     summary::{Counts, Outcome, Summary},
 };
 
-/// A text file of the project: committed, or about to be.
+/// A text file of the project that is committed, or is new and not ignored.
 pub struct Source {
-    /// From the root of the clone, with `/`.
+    /// The path from the root of the clone, with `/` as separator.
     pub path: String,
     pub text: String,
 }
 
-/// Something that must hold, and the lines where it does not.
+/// An invariant, and the check that finds its violations.
 pub struct Rule {
-    /// A sentence.
+    /// The invariant, as a sentence.
     pub name: &'static str,
-    /// The violations in one file: line number and what is wrong.
+    /// Returns the violations in one file: line number, and what is wrong.
     pub check: fn(&Source) -> Vec<(usize, String)>,
 }
 
@@ -34,7 +34,7 @@ pub fn run() -> Result<ExitCode> {
     Ok(summary.finish())
 }
 
-/// Each rule counts as one test.
+/// Checks every rule. Each rule counts as one test.
 pub fn check() -> Result<Outcome> {
     let sources = sources()?;
     let mut outcome = Outcome { counts: Counts::default(), notes: Vec::new() };
@@ -68,7 +68,7 @@ fn sources() -> Result<Vec<Source>> {
     git.current_dir(folders::root()).args(["ls-files", "--cached", "--others", "--exclude-standard"]);
     let listed = shell::ask(&mut git).context("git ls-files failed: is this a git clone?")?;
     let read = |path: &str| {
-        // Deleted but not yet committed, or no text: nothing to check.
+        // A file that was deleted but is still listed, or is not text, is not checked.
         let text = fs::read_to_string(folders::root().join(path)).ok()?;
         Some(Source { path: path.to_owned(), text })
     };

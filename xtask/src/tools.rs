@@ -1,4 +1,4 @@
-//! What the tests need beyond cargo. It is installed into folders of the project's own, once.
+//! Installs the tools that the tests need beyond cargo, once, into folders of the project's own.
 
 pub mod back_ends;
 pub mod node;
@@ -16,12 +16,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::{folders, shell};
 
-/// Environment variables by which the tests find what was installed.
+/// The environment variables by which the tests find what was installed.
 pub type Ready = Vec<(&'static str, PathBuf)>;
 
-/// Makes `folder` hold what `manifest` (a list of exact versions) asks for, unless it does already.
+/// Fills `folder` with what `manifest` (a list of exact versions) asks for, unless it is there already.
 ///
-/// A folder is complete when it holds a copy of the manifest; anything else is removed and made anew.
+/// A complete folder holds a copy of the manifest. Any other folder is removed and filled again.
 pub fn once(folder: &Path, manifest: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
     let complete = folder.join(".complete");
     if fs::read_to_string(&complete).is_ok_and(|installed| installed == manifest) {
@@ -38,7 +38,9 @@ pub fn once(folder: &Path, manifest: &str, install: impl FnOnce() -> Result<()>)
     Ok(())
 }
 
-/// A cargo subcommand of exactly this version: the user's own if it is that, else one compiled into the cache.
+/// Returns a cargo subcommand of exactly this version.
+///
+/// The user's own is taken if it has this version. Otherwise the subcommand is compiled into the cache.
 pub fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     if shell::ask(Command::new(name).arg("--version")).is_some_and(|said| said.ends_with(version)) {
         return Ok(PathBuf::from(name));
@@ -47,7 +49,7 @@ pub fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     once(&folder, version, || {
         let mut install = shell::cargo();
         install.args(["install", "--locked", "--version", version, "--root"]).arg(&folder).arg(name);
-        // Shared by every version of the tool, and not worth keeping.
+        // Every version of the tool builds here. The folder is removed after the build.
         let build = folders::cache()?.join(format!("{name}-build"));
         let installed = shell::run(install.env("CARGO_TARGET_DIR", &build));
         if build.exists() {
@@ -58,7 +60,7 @@ pub fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     Ok(folder.join("bin").join(name))
 }
 
-/// Installs Debian packages where we may.
+/// Installs Debian packages. Returns an error unless this process is root on a Debian system.
 fn debian(packages: &[&str]) -> Result<()> {
     let root = shell::ask(Command::new("id").arg("-u")).is_some_and(|id| id == "0");
     if !root || shell::ask(Command::new("apt-get").arg("--version")).is_none() {

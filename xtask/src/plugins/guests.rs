@@ -1,4 +1,4 @@
-//! The plugins that misbehave, for the end-to-end tests: `target/plugins/guest-NAME.wasm`.
+//! Builds the plugins that misbehave, for the end-to-end tests: `target/plugins/guest-NAME.wasm`.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::{
     tools::wasm,
 };
 
-/// Examples of `tests/guests`.
+/// The examples of the crate in `tests/guests`.
 const GUESTS: [&str; 9] = [
     "processor",
     "processor-single",
@@ -25,7 +25,7 @@ const GUESTS: [&str; 9] = [
     "connector",
 ];
 
-/// They need not be fast.
+/// Settings that shorten the build; these plugins need not be fast.
 const QUICK: [&str; 2] = ["profile.release.lto=\"off\"", "profile.release.debug=false"];
 
 pub(super) fn step(summary: &mut Summary) {
@@ -42,7 +42,7 @@ pub(super) fn step(summary: &mut Summary) {
     });
 }
 
-/// Makes a component of the core module that the compiler made.
+/// Makes a component from the core module that the compiler wrote.
 fn component(guest: &str) -> Result<()> {
     let module = folders::target().join(TARGET).join("release/examples").join(guest.replace('-', "_"));
     let module = module.with_extension("wasm");

@@ -1,4 +1,4 @@
-//! Plugins in Rust: members of the workspace, built together.
+//! Builds the plugins that are written in Rust. They are members of the workspace and are built together.
 
 use std::{fs, path::Path};
 
@@ -10,25 +10,27 @@ use crate::{folders, summary::Outcome, tools::wasm};
 
 /// A crate that becomes a component.
 struct Crate {
-    /// In its `Cargo.toml`.
+    /// The name in its `Cargo.toml`.
     package: String,
-    /// What the component is called in `target/plugins`.
+    /// The component's file name in `target/plugins`.
     file: String,
 }
 
-/// Those that the binary embeds. It can't be built without them, nor they without a toolchain.
+/// Builds the plugins that the binary embeds.
+///
+/// A missing toolchain for wasm is an error, because the binary cannot be built without these plugins.
 pub(super) fn builtins() -> Result<()> {
     let toolchain = wasm::install().context("the built-in plugins need a toolchain for wasm")?;
-    // Before: what changes meanwhile is in nothing that is made.
+    // The state is read before the build: a source that changes during the build then counts as not built.
     let state = sources::state(&folders::root())?;
     let noted = folder().join(sources::STATE_FILE);
-    // Until all of them are made, none is of these sources for sure.
+    // Until every component is written, no state is noted.
     let _ = fs::remove_file(&noted);
     components(&toolchain, &crates_in("plugins", "builtin-")?)?;
     Ok(fs::write(noted, state)?)
 }
 
-/// What cargo finds changed is compiled, and every component written to `target/plugins`.
+/// Compiles the examples that cargo finds changed, and writes their components to `target/plugins`.
 pub(super) fn examples() -> Result<Outcome> {
     match wasm::install() {
         Ok(toolchain) => {
@@ -52,7 +54,7 @@ fn components(toolchain: &Toolchain, crates: &[Crate]) -> Result<()> {
     Ok(())
 }
 
-/// The crates of a folder that make a wasm module. Each component is called as its crate's folder.
+/// Lists the crates of a folder that make a wasm module. Each component is named after its crate's folder.
 fn crates_in(place: &str, prefix: &str) -> Result<Vec<Crate>> {
     let mut crates = Vec::new();
     for entry in fs::read_dir(folders::root().join(place))? {
@@ -69,7 +71,7 @@ fn crates_in(place: &str, prefix: &str) -> Result<Vec<Crate>> {
     Ok(crates)
 }
 
-/// Whoever watches the file is not woken for nothing.
+/// Writes the file unless it holds these bytes already, so that a process that watches the file is not woken.
 fn write_if_changed(file: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(file).is_ok_and(|old| old == bytes) { Ok(()) } else { Ok(fs::write(file, bytes)?) }
 }

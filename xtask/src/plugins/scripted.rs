@@ -1,4 +1,5 @@
-//! Plugins in languages that have a build of their own: each language's folder has `build.sh NAME FILE`.
+//! Builds the plugins in languages that have their own build tools. Each language's folder holds
+//! `build.sh NAME FILE`.
 
 use std::{
     env, fs,
@@ -16,10 +17,10 @@ use crate::{
     tools::{node, python},
 };
 
-/// A folder of `examples/plugins`.
+/// A language with a folder in `examples/plugins`.
 struct Language {
     name: &'static str,
-    /// Installs what its script calls, and answers the folder of those programs.
+    /// Installs the programs that the script calls, and returns their folder.
     programs: fn() -> Result<PathBuf>,
 }
 
@@ -38,10 +39,10 @@ const LANGUAGES: [Language; 3] = [
     },
 ];
 
-/// Each is written in every language.
+/// The plugins; every language has each of them.
 const PLUGINS: [&str; 2] = ["redactor", "keep-errors"];
 
-/// A step a language: its plugins that changed become `target/plugins/LANGUAGE-NAME.wasm`.
+/// Adds one step for each language: builds its changed plugins as `target/plugins/LANGUAGE-NAME.wasm`.
 pub(super) fn steps(summary: &mut Summary) {
     for language in &LANGUAGES {
         summary.step(&format!("plugins in {}", language.name), || match (language.programs)() {
@@ -71,7 +72,7 @@ fn build(language: &str, plugin: &str, programs: &Path) -> Result<()> {
     Ok(fs::write(stamp, inputs)?)
 }
 
-/// What the sources, the interface and the toolchain's versions amount to.
+/// Returns a hash of the plugin's sources and of the interface. The sources pin the versions of the tools.
 fn fingerprint(source: &Path) -> Result<String> {
     let mut git = Command::new("git");
     git.current_dir(folders::root()).args(["ls-files", "--cached", "--others", "--exclude-standard", "wit"]);
@@ -79,7 +80,7 @@ fn fingerprint(source: &Path) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for path in listed.lines() {
         path.hash(&mut hasher);
-        // A link or a file that is gone has no content of its own.
+        // A link, or a file that was deleted, has no content.
         fs::read(folders::root().join(path)).unwrap_or_default().hash(&mut hasher);
     }
     Ok(format!("{:016x}\n", hasher.finish()))

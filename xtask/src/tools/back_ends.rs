@@ -1,4 +1,4 @@
-//! Back ends that the tests send to.
+//! Installs the back ends that the tests send to.
 
 use std::{
     fs,
@@ -11,15 +11,19 @@ use anyhow::{Context, Result, bail};
 use super::{Ready, once, python};
 use crate::{folders, shell};
 
-/// `SPANLOOM_MOTO`: the server of moto, with X-Ray; and `SPANLOOM_SHOP`: an interpreter for the application that is traced.
+/// Installs moto's server, which offers X-Ray, and an interpreter for the traced application.
+///
+/// `SPANLOOM_MOTO` names the server, `SPANLOOM_SHOP` the interpreter.
 pub fn moto() -> Result<Ready> {
     let moto = python::environment("moto", "tests/back_ends/requirements.txt")?;
     let shop = python::environment("shop", "tests/clients/shop/requirements.txt")?;
     Ok(vec![("SPANLOOM_MOTO", moto.join("moto_server")), ("SPANLOOM_SHOP", shop.join("python"))])
 }
 
-/// `SPANLOOM_PROMETHEUS` and `SPANLOOM_PROMTOOL`: the user's own, else out of Debian's package, which is unpacked into the
-/// cache: installed, it would start a server.
+/// Finds or installs Prometheus: `SPANLOOM_PROMETHEUS` and `SPANLOOM_PROMTOOL`.
+///
+/// The user's own programs are taken if both are in the PATH. Otherwise Debian's package is unpacked into the
+/// cache; installing the package would start a server.
 pub fn prometheus() -> Result<Ready> {
     let [prometheus, promtool] = ["prometheus", "promtool"].map(in_path);
     let (prometheus, promtool) = match (prometheus, promtool) {

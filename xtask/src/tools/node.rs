@@ -1,4 +1,5 @@
-//! Packages for Node, in folders of the project's own: the OpenTelemetry SDK, and what makes plugins of JavaScript.
+//! Installs packages for Node into the cache: the OpenTelemetry SDK, and the tools that build plugins in
+//! JavaScript.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -7,12 +8,12 @@ use anyhow::{Context, Result};
 use super::{Ready, debian, once};
 use crate::{folders, shell};
 
-/// `SPANLOOM_NODE_MODULES`: a `node_modules` with what `tests/clients/node/package-lock.json` pins.
+/// Installs what `tests/clients/node/package-lock.json` pins; `SPANLOOM_NODE_MODULES` is its `node_modules`.
 pub fn install() -> Result<Ready> {
     Ok(vec![("SPANLOOM_NODE_MODULES", modules("node-clients", "tests/clients/node")?)])
 }
 
-/// A `node_modules` in the cache with what the lock file in `source` (a folder of the clone) pins.
+/// Returns a `node_modules` in the cache with what the lock file in `source` (a folder of the clone) pins.
 pub fn modules(name: &str, source: &str) -> Result<PathBuf> {
     let lock = folders::root().join(source).join("package-lock.json");
     let wanted = fs::read_to_string(&lock).with_context(|| format!("{source}/package-lock.json"))?;

@@ -1,4 +1,4 @@
-//! Other collectors to measure against. Both are optional.
+//! Installs other collectors to measure against. Both are optional.
 
 use std::{env, fs, path::PathBuf, process::Command};
 
@@ -9,7 +9,7 @@ use crate::{folders, shell};
 
 const ROTEL: &str = "rotel==0.0.1a15";
 
-/// Rotel's agent, from the wheel on PyPI.
+/// Installs Rotel's agent from the wheel on PyPI.
 pub fn rotel() -> Result<PathBuf> {
     let folder = folders::cache()?.join("rotel");
     once(&folder, ROTEL, || {
@@ -20,7 +20,9 @@ pub fn rotel() -> Result<PathBuf> {
     Ok(folder.join("rotel").join("rotel-agent"))
 }
 
-/// A stock OpenTelemetry Collector, built by the script that `SPANLOOM_PEERS` or the folder beside the clone has.
+/// Builds a stock OpenTelemetry Collector with the script `otelcol/build.sh`.
+///
+/// The script is looked for in `$SPANLOOM_PEERS`, else in `../shared/peers`, beside the clone.
 pub fn collector() -> Result<PathBuf> {
     let peers =
         env::var_os("SPANLOOM_PEERS").map_or_else(|| folders::root().join("../shared/peers"), PathBuf::from);

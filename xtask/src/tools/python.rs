@@ -1,4 +1,5 @@
-//! Virtual environments of Python: the OpenTelemetry SDK's, and those of toolchains that come as Python packages.
+//! Makes virtual environments of Python: one with the OpenTelemetry SDK, and one for each tool that is a
+//! Python package.
 
 use std::{
     fs,
@@ -11,13 +12,16 @@ use anyhow::{Context, Result};
 use super::{Ready, debian, once};
 use crate::{folders, shell};
 
-/// `SPANLOOM_PYTHON`: an interpreter that has the packages of `tests/clients/python/requirements.txt`.
+/// Makes an environment with what `tests/clients/python/requirements.txt` pins; `SPANLOOM_PYTHON` is its
+/// interpreter.
 pub fn install() -> Result<Ready> {
     let programs = environment("python-clients", "tests/clients/python/requirements.txt")?;
     Ok(vec![("SPANLOOM_PYTHON", programs.join("python"))])
 }
 
-/// An environment in the cache with what `requirements` (a path in the clone) pins; answers its folder of programs.
+/// Makes an environment in the cache with what `requirements` (a path in the clone) pins.
+///
+/// Returns the environment's folder of programs.
 pub fn environment(name: &str, requirements: &str) -> Result<PathBuf> {
     let file = folders::root().join(requirements);
     let wanted = fs::read_to_string(&file).with_context(|| requirements.to_owned())?;
@@ -39,7 +43,10 @@ pub fn environment(name: &str, requirements: &str) -> Result<PathBuf> {
     Ok(programs)
 }
 
-/// Debian splits `ensurepip` off from Python; the system's own pip can fill an environment that has none.
+/// Creates a virtual environment.
+///
+/// Debian packages `ensurepip` apart from Python. Without `ensurepip`, the environment is made without pip,
+/// and the system's own pip fills it.
 fn create(folder: &Path) -> Result<()> {
     let venv = |without_pip: &[&str]| {
         shell::run(Command::new("python3").args(["-m", "venv", "--clear"]).args(without_pip).arg(folder))

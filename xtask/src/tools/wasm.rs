@@ -1,11 +1,12 @@
-//! A Rust toolchain for `wasm32-unknown-unknown`: what plugins are compiled with.
+//! Finds or installs a Rust toolchain for `wasm32-unknown-unknown`, with which plugins are compiled.
 
 use anyhow::{Context, Result};
 use spanloom_plugin_build::Toolchain;
 
 use super::debian;
 
-/// Finds the target or installs it: by rustup, else (rustup may not reach its server) from Debian's packages.
+/// Finds the target or installs it with rustup, or else from Debian's packages (rustup may not reach its
+/// server).
 pub fn install() -> Result<Toolchain> {
     if let Ok(toolchain) = Toolchain::find_or_add() {
         return Ok(toolchain);
