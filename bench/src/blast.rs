@@ -1,4 +1,4 @@
-//! The generator: sends one fixed request again and again, each connection in a closed loop.
+//! The load generator: sends one fixed request again and again, each connection in a closed loop.
 
 mod grpc;
 mod http;
@@ -23,7 +23,7 @@ const LATENCY_MIN_US: u64 = 1;
 const LATENCY_MAX_US: u64 = 60_000_000;
 const LATENCY_DIGITS: u8 = 3;
 
-/// How long a sender waits after a request that failed.
+/// How long a sender waits after a failed request.
 const FAILURE_PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -39,20 +39,21 @@ pub(crate) struct BlastArgs {
     protocol: Protocol,
     #[arg(long)]
     target: SocketAddr,
-    /// Spans a request
+    /// Spans in each request
     #[arg(long)]
     spans: u32,
     #[arg(long)]
     connections: usize,
-    /// Requests in flight on each gRPC connection; HTTP/1.1 has one
+    /// Requests in flight on each gRPC connection; an HTTP/1.1 connection has one
     #[arg(long)]
     in_flight: usize,
 }
 
-/// What the generator answers to a line of milliseconds, once all that it sent then is answered.
+/// The generator's answer to a line of milliseconds, given when every request that it sent in that time is
+/// answered.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct BlastOutcome {
-    /// Spans of requests that were accepted.
+    /// Spans of accepted requests.
     pub(crate) sent_spans: u64,
     pub(crate) failed_requests: u64,
     pub(crate) first_failure: Option<String>,
@@ -61,12 +62,12 @@ pub(crate) struct BlastOutcome {
     pub(crate) latency_p99_us: u64,
 }
 
-/// One request at a time to one connection.
+/// Sends one request at a time on one connection.
 trait Sender: Send + Sized + 'static {
     fn send(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
-/// Connects, says so, and then sends for as many milliseconds as each line on stdin says.
+/// Connects, says `ready`, and then sends for as many milliseconds as each line on stdin says.
 pub(crate) fn run(args: BlastArgs) -> anyhow::Result<()> {
     let payload = Payload::new(args.spans);
     let runtime = process::runtime()?;
@@ -120,7 +121,7 @@ async fn send_for<S: Sender>(
     Ok(outcome)
 }
 
-/// What one sender saw: a latency for each request that was accepted, and the failures.
+/// The results of one sender: the latency of each accepted request, and the failures.
 struct Tally {
     latency_us: Histogram<u64>,
     failed: u64,
@@ -145,7 +146,7 @@ async fn send_until<S: Sender>(deadline: Instant, mut sender: S) -> anyhow::Resu
     }
 }
 
-/// Whether an answer is a full success; some peers send an empty partial success for it.
+/// Returns an error if the answer rejects spans. Some peers send an empty partial success for a full success.
 fn all_accepted(response: Bytes) -> anyhow::Result<()> {
     let rejected = ExportTraceServiceResponse::decode(response)?.partial_success.unwrap_or_default();
     anyhow::ensure!(

@@ -1,10 +1,13 @@
-//! What the built-in exporters cost as components, beside the same crates run natively, in one interleaved run within
-//! this process.
+//! Compares the built-in exporters as components with the same crates run natively.
 //!
-//! X-Ray: from a checked batch to answered requests, of which none leaves the process. Prometheus: taking points in, and
-//! a scrape of 100,000 series. The call alone is what making the answer takes; the component's is a `HEAD`, for which the
-//! guest writes the whole body, and the host copies it out of the guest and sends none of it. Over a socket, the native
-//! answer goes as bare bytes.
+//! Both are measured in one interleaved run within this process.
+//!
+//! X-Ray is measured from a checked batch to answered requests. No request leaves the process.
+//!
+//! Prometheus is measured at two tasks: taking points in, and a scrape of 100,000 series. The figures of "the
+//! call" leave the sending out. The component is asked with `HEAD`: the guest writes the whole body, and the
+//! host copies the body out of the guest and sends none of it. The figures of "a socket" include sending the
+//! body. The native answer is sent over the socket as a bare body without HTTP.
 
 mod points;
 
@@ -42,15 +45,15 @@ const DOCUMENTS_A_PUT: u32 = 50;
 
 #[derive(Args)]
 pub(crate) struct BuiltinsArgs {
-    /// Where `cargo xtask plugins` puts components
+    /// The folder where `cargo xtask plugins` puts components
     #[arg(long, value_name = "DIR")]
     plugins: PathBuf,
-    /// How often each is measured
+    /// How many times each task is measured
     #[arg(long, default_value_t = 15)]
     rounds: usize,
 }
 
-/// Answers as X-Ray does, at once.
+/// Answers at once, with X-Ray's answer to a request whose segments were all taken.
 struct Answer(HttpLimits);
 
 #[async_trait::async_trait]
@@ -66,7 +69,7 @@ impl Http for Answer {
     }
 }
 
-/// Of one thing, both ways.
+/// The measurements of one task, in nanoseconds.
 #[derive(Default)]
 struct Samples {
     native: Vec<f64>,
@@ -75,17 +78,17 @@ struct Samples {
 
 #[derive(Default)]
 struct PrometheusSamples {
-    /// Of requests.
+    /// One sample for each request of points.
     points: Samples,
     calls: Samples,
     scrapes: Samples,
-    /// Of the guest, in the end.
+    /// The guest's memory at the end of the run.
     memory_bytes: usize,
 }
 
-/// Measures and prints.
+/// Measures both exporters and prints the table.
 pub(crate) fn run(args: &BuiltinsArgs) -> anyhow::Result<()> {
-    // Two threads: one is asked for a scrape while the other answers.
+    // Two threads: one asks for a scrape while the other answers.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     println!("\nBuilt-in plugins, as components and natively (medians of {} rounds)", args.rounds);
     println!("  {:<44}{:>10}{:>12}{:>8}", "", "native", "component", "ratio");
@@ -164,19 +167,19 @@ async fn prometheus(folder: &Path, rounds: usize) -> anyhow::Result<PrometheusSa
     Ok(samples)
 }
 
-/// How many bytes an endpoint answers, head included.
+/// Asks an endpoint for `/metrics` and returns how many bytes it answers, head included.
 fn ask(address: SocketAddr, method: &str) -> std::io::Result<usize> {
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "{method} /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     stream.read_to_end(&mut Vec::new())
 }
 
-/// Sends them to a reader in this process, who tells how many came.
+/// Sends the bytes over a socket to a reader in this process, and returns how many bytes the reader got.
 fn over_a_socket(bytes: &[u8]) -> std::io::Result<usize> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut stream = TcpStream::connect(listener.local_addr()?)?;
     std::thread::scope(|scope| {
-        // It ends, and the connection with it, when all is sent.
+        // When everything is sent, this thread ends and its connection closes.
         let sender = scope.spawn(move || listener.accept()?.0.write_all(bytes));
         let read = stream.read_to_end(&mut Vec::new())?;
         sender.join().unwrap_or(Ok(()))?;

@@ -1,4 +1,4 @@
-//! The server side of OTLP/gRPC's `TraceService/Export` on stock tonic, for the sink and the relay.
+//! The server of OTLP/gRPC's `TraceService/Export` on stock tonic, for the sink and the relay.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,13 +18,13 @@ use tower::Service;
 
 use crate::raw_codec::RawCodec;
 
-/// The gRPC method every trace goes to.
+/// The path of the gRPC method that receives traces.
 pub(crate) const EXPORT_PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-/// Larger than any batch of 8,192 spans; OTLP's recommended limit.
+/// OTLP's recommended limit; larger than any batch of 8,192 spans.
 pub(crate) const MESSAGE_LIMIT_BYTES: usize = 64 << 20;
 
-/// Wide enough that HTTP/2 flow control never makes a sender wait for a message to be read.
+/// The HTTP/2 windows are wide enough that flow control never makes a sender wait for a message to be read.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 8 << 20;
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 32 << 20;
 
@@ -33,16 +33,16 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// One encoded `ExportTraceServiceRequest`.
 pub(crate) struct Arrived {
     pub(crate) request: Bytes,
-    /// Whether it was compressed on the wire.
+    /// True if the request was compressed on the wire.
     pub(crate) compressed: bool,
 }
 
-/// Takes one request; called from many tasks at once. The sender is answered when it returns.
+/// Takes one request. Many tasks call this at once. The sender gets its answer when the call returns.
 pub(crate) trait Accept: Clone + Send + Sync + 'static {
     fn accept(&self, arrived: Arrived) -> impl Future<Output = Result<(), Status>> + Send;
 }
 
-/// Serves `accept` on `address` until the runtime ends; returns the address it listens on.
+/// Serves `accept` on `address` until the runtime ends, and returns the address on which it listens.
 pub(crate) fn serve(address: SocketAddr, accept: impl Accept) -> anyhow::Result<SocketAddr> {
     let incoming = TcpIncoming::bind(address)
         .with_context(|| format!("cannot listen on {address}"))?
@@ -86,7 +86,7 @@ impl<A: Accept> Service<http::Request<Body>> for ExportService<A> {
 struct Export<A>(A);
 
 impl<A: Accept> UnaryService<Bytes> for Export<A> {
-    /// An empty `ExportTraceServiceResponse`: full success.
+    /// An empty `ExportTraceServiceResponse`, which means full success.
     type Response = Vec<Bytes>;
     type Future = BoxFuture<Result<Response<Vec<Bytes>>, Status>>;
 

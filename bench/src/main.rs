@@ -1,7 +1,8 @@
-//! What a span costs on its way through a collector, in CPU-µs, beside what merely sending and
-//! receiving its bytes costs: one interleaved run over the bare wire, a reference relay, Spanloom
-//! and the peers found. Read [`plan`] for what is measured, [`measure`] for how, [`report`] for
-//! what is printed.
+//! Measures what a span costs on its way through a collector, in CPU microseconds.
+//!
+//! One interleaved run measures the bare wire, a reference relay, Spanloom and the peers found. The bare wire
+//! shows what merely sending and receiving the bytes costs. [`plan`] says what is measured, [`measure`] how,
+//! and [`report`] what is printed.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to a terminal")]
 
 mod blast;
@@ -22,7 +23,7 @@ mod swaps;
 
 use clap::{Parser, Subcommand};
 
-/// That of the collector, whose stages are measured in this process.
+/// The collector's allocator, because the collector's stages are measured in this process.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -35,7 +36,8 @@ struct Cli {
     run: plan::RunArgs,
 }
 
-/// The run's own processes: the same binary, started by the run, driven by lines on its stdin.
+/// The parts of the benchmark. The hidden parts are processes of the run: it starts this binary and sends
+/// lines on stdin.
 #[derive(Subcommand)]
 enum Part {
     /// Send one fixed request again and again, in a closed loop.
@@ -47,11 +49,12 @@ enum Part {
     /// Pass OTLP/gRPC on in batches, with nothing but stock tonic.
     #[command(hide = true)]
     Relay(relay::RelayArgs),
-    /// What plugins cost in the host's stages, beside the same work natively.
+    /// Measure what plugins cost in the host's stages, beside the same work done natively.
     Stages(stages::StagesArgs),
-    /// What the built-in exporters cost, beside the same crates natively.
+    /// Measure what the built-in exporters cost, beside the same crates run natively.
     Builtins(builtins::BuiltinsArgs),
-    /// What replacing a plugin costs those who send. The binary is $SPANLOOM_BIN, components are in $SPANLOOM_PLUGINS.
+    /// Measure what replacing a plugin costs the senders. $SPANLOOM_BIN names the binary, $SPANLOOM_PLUGINS
+    /// the folder of components.
     Swaps(swaps::SwapsArgs),
 }
 

@@ -1,4 +1,4 @@
-//! One phase: one subject under one load, for a moment, and what that cost it.
+//! Measures one phase: one subject under one load for a short time, and the CPU time that it used.
 
 use std::time::{Duration, Instant};
 
@@ -9,45 +9,46 @@ use crate::process::Part;
 use crate::sink::SinkCounts;
 use crate::subject::Subject;
 
-/// How long the sink waits for spans that were accepted, before they are called lost.
+/// How long the run waits for accepted spans to reach the sink before it calls them lost.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 const SETTLE_POLL: Duration = Duration::from_millis(5);
 
-/// What is sent: the same to every subject.
+/// The load on a subject. Every subject gets the same loads.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Load {
     pub(crate) protocol: Protocol,
     pub(crate) request_spans: u32,
     pub(crate) connections: usize,
-    /// A gRPC connection's; an HTTP/1.1 connection has one.
+    /// Requests in flight on each gRPC connection; an HTTP/1.1 connection has one.
     pub(crate) in_flight: usize,
 }
 
-/// How long a phase is.
+/// The length of a phase.
 #[derive(Clone, Copy)]
 pub(crate) struct Timing {
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
 }
 
-/// What one phase showed.
+/// The figures of one phase.
 #[derive(Clone, Serialize)]
 pub(crate) struct Sample {
-    /// Of the subject's process alone; of generator and sink together for the bare wire.
+    /// CPU time of the subject's process; for the bare wire, of generator and sink together.
     pub(crate) cpu_us_per_span: f64,
     pub(crate) spans_per_s: f64,
     pub(crate) latency_p50_us: u64,
     pub(crate) latency_p99_us: u64,
     pub(crate) sent_spans: u64,
     pub(crate) received_spans: u64,
-    /// Requests that reached the sink compressed, though no subject is configured to.
+    /// Requests that reached the sink compressed, although every subject is configured not to compress.
     pub(crate) compressed_requests: u64,
     pub(crate) failed_requests: u64,
     pub(crate) first_failure: Option<String>,
 }
 
-/// Warms `subject` up, then sends for a while, and waits until the sink has what was accepted: the
-/// subject's CPU time in between, by the spans that the sink received.
+/// Warms `subject` up, sends for `timing.measured`, and waits until the sink has the accepted spans.
+///
+/// The sample divides the CPU time that was used in between by the number of spans that the sink received.
 pub(crate) fn measure(subject: &mut Subject, load: Load, timing: Timing) -> anyhow::Result<Sample> {
     let mut blast = start_blast(subject, load)?;
     send(subject, &mut blast, timing.warm_up)?;
@@ -83,7 +84,9 @@ fn start_blast(subject: &Subject, load: Load) -> anyhow::Result<Part> {
     Ok(Part::start::<String>("blast", &args)?.0)
 }
 
-/// Sends for `duration` and settles; what the generator says, and what the sink received.
+/// Sends for `duration` and waits until the accepted spans have arrived, or for `SETTLE_TIMEOUT`.
+///
+/// Returns the generator's figures and the sink's.
 fn send(
     subject: &mut Subject,
     blast: &mut Part,

@@ -1,5 +1,5 @@
-//! The fixed request that every subject is sent: what an instrumented web service's batch looks
-//! like, encoded once.
+//! The fixed request that every subject is sent. It resembles a batch of an instrumented web service and is
+//! encoded once.
 
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -15,8 +15,10 @@ const ROUTES: [&str; 4] =
 const METHODS: [&str; 4] = ["POST", "GET", "GET", "POST"];
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.3485.54";
 
-/// One encoded `ExportTraceServiceRequest`: one resource, one scope, `spans` server spans of eleven
-/// attributes, about 560 bytes each. The same count gives the same bytes.
+/// One encoded `ExportTraceServiceRequest`.
+///
+/// The request has one resource, one scope and `spans` server spans. A span has eleven attributes and about
+/// 560 bytes. The same count gives the same bytes.
 #[derive(Clone)]
 pub(crate) struct Payload {
     pub(crate) bytes: Bytes,
@@ -108,7 +110,7 @@ fn attribute(key: &str, value: Value) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..Default::default() }
 }
 
-/// SplitMix64's finish: ids that look random and never change.
+/// Returns a number that looks random and is always the same: the finishing step of SplitMix64.
 fn scatter(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -120,6 +122,8 @@ fn scatter(number: u64) -> u64 {
 mod tests {
     use super::*;
 
+    /// Scenario: a request of 1,000 spans is encoded.
+    /// Guarantees: each span has eleven attributes and about 560 bytes, as the docs say.
     #[test]
     fn a_span_has_eleven_attributes_and_about_560_bytes() {
         let payload = Payload::new(1_000);
@@ -132,6 +136,8 @@ mod tests {
         assert!(spans.iter().all(|span| span.attributes.len() == 11));
     }
 
+    /// Scenario: two requests of the same count are made.
+    /// Guarantees: their bytes are equal, so that every subject is sent the same.
     #[test]
     fn the_same_count_gives_the_same_bytes() {
         assert_eq!(Payload::new(100).bytes, Payload::new(100).bytes);

@@ -1,4 +1,4 @@
-//! The run: which subjects, which loads, in which order.
+//! The plan of the run: its subjects, its loads, and their order.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::subject::{PluginSubject, Subject, SubjectKind};
 const REQUEST_SPANS: [u32; 2] = [1_000, 100];
 const CONNECTIONS: [usize; 2] = [1, 4];
 
-/// Load average per core from which a run says that the machine is busy with something else.
+/// From this load average for each core, the run warns that the machine is busy with other work.
 const BUSY_LOAD_PER_CORE: f64 = 0.5;
 
 #[derive(Args)]
@@ -24,7 +24,7 @@ pub(crate) struct RunArgs {
     /// The `spanloom` binary (a release build)
     #[arg(long, value_name = "PATH")]
     spanloom: Option<PathBuf>,
-    /// Where `cargo xtask plugins` puts components
+    /// The folder where `cargo xtask plugins` puts components
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
     /// An OpenTelemetry Collector binary
@@ -33,13 +33,13 @@ pub(crate) struct RunArgs {
     /// The `rotel-agent` binary
     #[arg(long, value_name = "PATH")]
     rotel: Option<PathBuf>,
-    /// About a minute instead of a few: shorter phases, fewer rounds
+    /// Take about a minute instead of a few: shorter phases, fewer rounds
     #[arg(long)]
     quick: bool,
     /// Measure one protocol only
     #[arg(long)]
     protocol: Option<Protocol>,
-    /// Rounds over all subjects
+    /// How often every subject is measured under every load
     #[arg(long)]
     rounds: Option<u32>,
     /// Requests in flight on each gRPC connection
@@ -50,7 +50,7 @@ pub(crate) struct RunArgs {
     json: Option<PathBuf>,
 }
 
-/// Measures every subject that was given, prints the report, and writes it where asked.
+/// Measures every subject that was given, prints the report, and writes the report to a file if asked.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     warn_if_busy();
     let mut report = Report::default();
@@ -78,7 +78,9 @@ impl RunArgs {
         subjects
     }
 
-    /// The sampler keeps every trace: what it leaves out would not be there to be sent.
+    /// Lists the subjects that have plugins in their pipeline.
+    ///
+    /// Their sampler keeps every trace, because the sink must receive every accepted span.
     fn with_plugins(&self) -> Vec<SubjectKind> {
         let (Some(spanloom), Some(plugins)) = (&self.spanloom, &self.plugins) else { return Vec::new() };
         [("+ sampler", "[sample]"), ("+ processor", "[redact]"), ("+ both", "[sample, redact]")]
@@ -106,8 +108,10 @@ impl RunArgs {
     }
 }
 
-/// Starts every subject, and goes round them load by load, so that each round's figures were taken
-/// within seconds of one another.
+/// Starts every subject and measures each under every load, in rounds.
+///
+/// All subjects are measured under one load before the next load begins. So the figures of one load in one
+/// round are taken within seconds of one another.
 fn run_protocol(args: &RunArgs, protocol: Protocol, report: &mut Report) -> anyhow::Result<()> {
     let scratch = tempfile::tempdir()?;
     let mut subjects = start_all(args, protocol, scratch.path());
@@ -124,7 +128,7 @@ fn run_protocol(args: &RunArgs, protocol: Protocol, report: &mut Report) -> anyh
                     false
                 }
             });
-            // Nobody always follows the same neighbour.
+            // The order rotates, so that no subject always follows the same neighbour.
             if !subjects.is_empty() {
                 subjects.rotate_left(1);
             }
@@ -139,7 +143,7 @@ fn run_protocol(args: &RunArgs, protocol: Protocol, report: &mut Report) -> anyh
     Ok(())
 }
 
-/// Those that start; of the others it is said why they do not.
+/// Returns the subjects that start. Prints the reason for each subject that does not.
 fn start_all(args: &RunArgs, protocol: Protocol, scratch: &Path) -> Vec<Subject> {
     let payloads = REQUEST_SPANS.map(Payload::new);
     let kinds = args.subjects().into_iter().filter(|kind| kind.speaks(protocol));

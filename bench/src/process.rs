@@ -1,4 +1,4 @@
-//! Processes: the run's own, which talk in lines of JSON, and those of others; what they cost.
+//! Starts processes and reads their costs. The run's own processes talk in lines of JSON.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -15,13 +15,13 @@ use serde::de::DeserializeOwned;
 
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// A running process that is killed when dropped.
+/// A running process. It is killed when it is dropped.
 pub(crate) struct Process {
     child: Child,
     cpu_clock: ClockId,
 }
 
-/// A process of this binary (`sink`, `blast`, `relay`) that answers a line with a line.
+/// A process of this binary (`sink`, `blast`, `relay`) that answers each line with a line.
 pub(crate) struct Part {
     process: Process,
     stdin: ChildStdin,
@@ -36,12 +36,12 @@ impl Process {
         Ok(Self { child, cpu_clock })
     }
 
-    /// CPU time, user and system, of all its threads since it started.
+    /// Returns the CPU time, user and system, of all threads of the process since its start.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         Ok(self.cpu_clock.now()?.into())
     }
 
-    /// The most memory it has had resident (`VmHWM`, proc(5)).
+    /// Returns the peak resident memory of the process (`VmHWM`, proc(5)).
     pub(crate) fn peak_rss_bytes(&self) -> anyhow::Result<u64> {
         let path = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(Path::new(&path))?;
@@ -59,14 +59,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The process may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
 impl Part {
-    /// Starts this binary as `name` and waits for the line that it says when it is ready.
+    /// Starts this binary as `name` and waits for its first line, which says that it is ready.
     pub(crate) fn start<R: DeserializeOwned>(name: &str, args: &[String]) -> anyhow::Result<(Self, R)> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(name).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -87,7 +87,7 @@ impl Part {
         &self.process
     }
 
-    /// For a part that needs no more telling: it runs until the process is dropped.
+    /// Returns the process of a part that needs no more lines. The part runs until the process is dropped.
     pub(crate) fn into_process(mut self) -> Process {
         self.process.child.stdin = Some(self.stdin);
         self.process
@@ -100,12 +100,12 @@ impl Part {
     }
 }
 
-/// The runtime that the run's own processes share: tokio's default, a worker for each core.
+/// Makes the runtime that the run's own processes use: tokio's default, with one worker for each core.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-/// Says one line of JSON to the process that started this one.
+/// Writes one line of JSON to the process that started this one.
 pub(crate) fn say(answer: &impl Serialize) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
@@ -114,8 +114,7 @@ pub(crate) fn say(answer: &impl Serialize) -> anyhow::Result<()> {
     Ok(stdout.flush()?)
 }
 
-/// Answers every line on stdin until stdin ends: that is, until the run that started this process
-/// is over, or dead.
+/// Answers every line on stdin until stdin ends, which happens when the run ends or dies.
 pub(crate) fn answer_lines<A: Serialize>(
     mut answer: impl FnMut(&str) -> anyhow::Result<A>,
 ) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use bytes::{Buf, BufMut, Bytes};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-/// Encodes a list of chunks as one message, in one copy; decodes a message to its bytes, in none.
+/// Encodes a list of chunks as one message with one copy, and decodes a message to its bytes without a copy.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct RawCodec;
 

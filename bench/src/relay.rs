@@ -1,5 +1,7 @@
-//! The yardstick: the least that a collector on stock tonic can do. Bytes in, spans counted,
-//! requests concatenated to batches (two encoded requests in a row are a valid third), bytes out.
+//! The reference relay: does the least that a collector on stock tonic can do.
+//!
+//! The relay counts the spans of each request and concatenates requests to batches. Two encoded requests in a
+//! row are a valid request (protobuf), so the relay decodes and encodes nothing.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,9 +23,9 @@ use crate::{process, shape};
 
 const BATCH_SPANS: u64 = 8_192;
 const BATCH_TIMEOUT: Duration = Duration::from_millis(200);
-/// Requests accepted and not yet in a batch.
+/// The limit of requests that are accepted and not yet in a batch.
 const QUEUE_REQUESTS: usize = 16;
-/// Batches on their way out.
+/// The limit of batches that are being sent.
 const EXPORTS_IN_FLIGHT: usize = 4;
 
 #[derive(Args)]
@@ -79,7 +81,7 @@ async fn forward(mut queued: mpsc::Receiver<Counted>, channel: Channel) {
     }
 }
 
-/// `first` and what follows it, until there are enough spans or time is up.
+/// Gathers a batch: `first` and the requests that follow it, until the batch has enough spans or time is up.
 async fn gather(first: Counted, queued: &mut mpsc::Receiver<Counted>) -> Vec<Bytes> {
     let deadline = Instant::now() + BATCH_TIMEOUT;
     let mut spans = first.spans;
@@ -99,7 +101,7 @@ async fn export(channel: Channel, batch: Vec<Bytes>) {
         Ok(()) => grpc.unary(Request::new(batch), PathAndQuery::from_static(EXPORT_PATH), RawCodec).await,
         Err(error) => Err(Status::unavailable(error.to_string())),
     };
-    // What is lost here the sink misses, and the run reports.
+    // The sink does not receive these spans, so the run reports them as lost.
     if let Err(status) = sent {
         eprintln!("relay: a batch is lost: {status}");
     }

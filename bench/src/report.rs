@@ -1,4 +1,4 @@
-//! What the run found, as tables and as JSON.
+//! The results of the run, as tables and as JSON.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -16,7 +16,7 @@ pub(crate) struct Report {
     pub(crate) memory: Vec<Memory>,
 }
 
-/// One phase of the run.
+/// The sample of one phase of the run.
 #[derive(Serialize)]
 pub(crate) struct Record {
     pub(crate) load: Load,
@@ -25,7 +25,7 @@ pub(crate) struct Record {
     pub(crate) sample: Sample,
 }
 
-/// A subject's peak over all loads of a protocol.
+/// A subject's peak memory over all loads of a protocol.
 #[derive(Serialize)]
 pub(crate) struct Memory {
     pub(crate) protocol: Protocol,
@@ -33,7 +33,7 @@ pub(crate) struct Memory {
     pub(crate) peak_rss_bytes: u64,
 }
 
-/// A table for each load, a row for each subject, every figure the median of the rounds.
+/// Prints a table for each load, with a row for each subject. Every figure is the median of the rounds.
 impl Display for Report {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         for load in in_order(self.records.iter().map(|record| record.load)) {
@@ -76,7 +76,7 @@ impl Report {
         self.records.iter().filter(move |record| record.load == load && record.subject == subject)
     }
 
-    /// To what the wire cost in the same round, under the same load.
+    /// Returns the ratio of this cost to the bare wire's cost in the same round under the same load.
     fn ratio_to_floor(&self, record: &Record) -> Option<f64> {
         let floor = self.rounds(record.load, WIRE_FLOOR).find(|floor| floor.round == record.round)?;
         Some(record.sample.cpu_us_per_span / floor.sample.cpu_us_per_span)
@@ -104,7 +104,7 @@ impl Display for Load {
     }
 }
 
-/// Whether every span that was accepted arrived, once.
+/// Says whether every accepted span arrived exactly once, and what went wrong otherwise.
 fn account(rounds: &[&Record]) -> String {
     let sent: u64 = rounds.iter().map(|record| record.sample.sent_spans).sum();
     let received: u64 = rounds.iter().map(|record| record.sample.received_spans).sum();
@@ -133,7 +133,7 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
     if sorted.len().is_multiple_of(2) { f64::midpoint(lower, upper) } else { upper }
 }
 
-/// Each once, in the order in which they first come.
+/// Returns each different item once, in the order of first appearance.
 fn in_order<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut found = Vec::new();
     for item in items {
@@ -170,6 +170,8 @@ mod tests {
         report.to_string().lines().find(|line| line.contains(subject)).unwrap().to_owned()
     }
 
+    /// Scenario: the wire's cost differs from round to round.
+    /// Guarantees: the ratio is the median of the ratios within each round.
     #[test]
     fn a_ratio_is_the_median_of_the_ratios_within_each_round() {
         let records =
@@ -180,6 +182,8 @@ mod tests {
         assert!(row.contains(" 9.00      3.00 "), "{row}");
     }
 
+    /// Scenario: a subject loses spans, and another time delivers spans twice.
+    /// Guarantees: its row says how many were lost or doubled.
     #[test]
     fn spans_that_are_lost_or_doubled_are_said() {
         assert!(row_of("Rotel", vec![record(0, "Rotel", 1.0, 90)]).ends_with("100, 10 LOST"));

@@ -1,9 +1,9 @@
-//! How many spans an encoded `ExportTraceServiceRequest` holds, found by stepping over lengths.
+//! Counts the spans of an encoded `ExportTraceServiceRequest` by stepping over field lengths.
 
 use bytes::Buf;
 
-/// The field that leads one level down: `resource_spans`, `scope_spans`, `spans`
-/// (opentelemetry-proto, trace.proto and trace_service.proto).
+/// The field numbers that lead down, one for each level: `resource_spans`, `scope_spans`, `spans`
+/// (opentelemetry-proto, trace_service.proto and trace.proto).
 const LEVELS: [u64; 3] = [1, 2, 2];
 
 const WIRE_VARINT: u64 = 0;
@@ -11,7 +11,7 @@ const WIRE_FIXED64: u64 = 1;
 const WIRE_LENGTH: u64 = 2;
 const WIRE_FIXED32: u64 = 5;
 
-/// The number of spans in `request`; `None` when its bytes are not a request.
+/// Returns the number of spans in `request`, or `None` if its bytes are not a request.
 pub(crate) fn count_spans(request: &[u8]) -> Option<u64> {
     count(request, &LEVELS)
 }
@@ -57,6 +57,8 @@ mod tests {
     use super::*;
     use crate::payload::Payload;
 
+    /// Scenario: one request, two requests in a row, and no bytes are counted.
+    /// Guarantees: the counts are right.
     #[test]
     fn the_spans_of_a_request_and_of_two_requests_in_a_row_are_counted() {
         let one = Payload::new(100).bytes;
@@ -65,6 +67,8 @@ mod tests {
         assert_eq!(count_spans(&[]), Some(0));
     }
 
+    /// Scenario: a request lacks its last byte, or is no protobuf.
+    /// Guarantees: no count is returned.
     #[test]
     fn a_request_cut_short_is_not_counted() {
         let whole = Payload::new(3).bytes;

@@ -1,4 +1,4 @@
-//! The back end at the end of every path: takes OTLP over gRPC and HTTP, counts spans, keeps nothing.
+//! The sink: takes OTLP over gRPC and HTTP, counts the spans and keeps nothing.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -28,27 +28,29 @@ use crate::shape;
 
 #[derive(Args)]
 pub(crate) struct SinkArgs {
-    /// Requests of so many bytes hold so many spans: BYTES=SPANS
+    /// Requests of BYTES bytes hold SPANS spans: BYTES=SPANS
     #[arg(long)]
     known: Vec<KnownLength>,
 }
 
-/// What a request of the generator looks like: counted by its length, without looking inside, so
-/// that receiving is all the wire floor pays for.
+/// The length and the span count of a request that the generator sends.
+///
+/// The sink counts such a request by its length without looking inside. So the bare wire pays for receiving
+/// only.
 #[derive(Clone, Copy)]
 struct KnownLength {
     bytes: usize,
     spans: u64,
 }
 
-/// What the sink says once it listens.
+/// The sink's first line, written when it listens.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SinkAddresses {
     pub(crate) grpc: SocketAddr,
     pub(crate) http: SocketAddr,
 }
 
-/// What the sink answers to every line: what it has received since it started.
+/// The sink's answer to every line: the totals since it started.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct SinkCounts {
     pub(crate) spans: u64,
@@ -69,8 +71,7 @@ impl SinkCounts {
     }
 }
 
-/// Listens on two free ports, says which, and answers each line on stdin with its counts, until
-/// stdin ends.
+/// Listens on two free ports, says which, and answers each line on stdin with the counts, until stdin ends.
 pub(crate) fn run(args: SinkArgs) -> anyhow::Result<()> {
     let sink = Sink {
         known: Arc::new(args.known.iter().map(|known| (known.bytes, known.spans)).collect()),
@@ -148,7 +149,7 @@ async fn serve_http(listener: TcpListener, sink: Sink) {
 }
 
 async fn serve_connection(connection: TcpStream, sink: Sink) {
-    // Without it answers wait for the sender's delayed ACK.
+    // Without this, answers wait for the sender's delayed ACK.
     drop(connection.set_nodelay(true));
     let service = service_fn(|request: Request<Incoming>| {
         let sink = sink.clone();
@@ -162,11 +163,11 @@ async fn serve_connection(connection: TcpStream, sink: Sink) {
             Ok::<_, Infallible>(response)
         }
     });
-    // A peer that hangs up between phases is no news.
+    // A peer may close its connection between phases; that is no error.
     drop(http1::Builder::new().serve_connection(TokioIo::new(connection), service).await);
 }
 
-/// Counts a request; whether it is OTLP.
+/// Counts a request and returns whether it is OTLP.
 async fn take(sink: &Sink, request: Request<Incoming>) -> anyhow::Result<bool> {
     let gzip = request.headers().get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip");
     let body = read_body(request.into_body()).await?;
@@ -178,7 +179,7 @@ async fn take(sink: &Sink, request: Request<Incoming>) -> anyhow::Result<bool> {
     Ok(sink.count(&plain, true))
 }
 
-/// The whole body in one buffer, as a receiver that reads it needs it.
+/// Reads the whole body into one buffer, as a receiver does that has to read the request.
 async fn read_body(mut body: Incoming) -> anyhow::Result<BytesMut> {
     let announced = usize::try_from(body.size_hint().lower())?;
     let mut whole = BytesMut::with_capacity(announced.min(MESSAGE_LIMIT_BYTES));

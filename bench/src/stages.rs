@@ -1,7 +1,10 @@
-//! What a plugin costs in the path of a batch: the components of `examples/plugins/rust` in the host's own stages, beside
-//! the same work done natively on the same bytes, in one interleaved run within this process.
+//! Compares plugins in the path of a batch with the same work done natively.
 //!
-//! A figure is what is added to a batch that merely passes: index, call, edits and encoding included.
+//! The components of `examples/plugins/rust` run in the host's own stages. The native code works on the same
+//! bytes. Both are measured in one interleaved run within this process.
+//!
+//! A figure is the cost above that of a batch that merely passes. The figure includes index, call, edits and
+//! encoding.
 
 mod batch;
 mod native;
@@ -29,23 +32,23 @@ use spanloom::{
 
 use crate::payload::Payload;
 
-/// Of traces that neither failed nor were slow, the share that the sampler keeps.
+/// The share that the sampler keeps of the traces that neither failed nor were slow.
 pub(crate) const SHARE: f64 = 0.05;
 pub(crate) const SLOW_MS: u64 = 80;
 pub(crate) const URL_KEY: &str = "url.full";
 pub(crate) const TAG: &str = "team";
-/// Long enough that the first batches, which find nothing in the caches, do not count.
+/// So many batches run in a row that the first ones, which find cold caches, hardly count.
 const IN_A_ROW: usize = 200;
 
 #[derive(Args)]
 pub(crate) struct StagesArgs {
-    /// Where `cargo xtask plugins` puts components
+    /// The folder where `cargo xtask plugins` puts components
     #[arg(long, value_name = "DIR")]
     plugins: PathBuf,
-    /// How long to measure
+    /// How many seconds to measure
     #[arg(long, default_value_t = 15)]
     seconds: u64,
-    /// Only what has this in its name, to look at it with a profiler
+    /// Measure only the tasks whose name contains this text, for use with a profiler
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 }
@@ -55,14 +58,14 @@ struct Way {
     task: &'static str,
     kind: Kind,
     run: Run,
-    /// Batches without anything else between them: their cost is that of warm caches.
+    /// How many batches run with nothing between them. If there are many, caches are warm.
     in_a_row: usize,
     samples_ns: Vec<f64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Nothing is done: decoded, encoded.
+    /// The batch is decoded and encoded, and nothing else is done.
     Pass,
     Native,
     Plugin,
@@ -74,7 +77,7 @@ enum Run {
     Exporter(Arc<dyn Exporter>),
 }
 
-/// The end of the path: what an exporter does first with a batch.
+/// The end of the path: encodes the batch, as an exporter does first.
 struct Encode;
 
 #[async_trait::async_trait]
@@ -86,7 +89,7 @@ impl Consumer for Encode {
     }
 }
 
-/// Measures and prints.
+/// Measures every way and prints the tables.
 pub(crate) fn run(args: &StagesArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -116,12 +119,13 @@ impl Way {
             match &self.run {
                 Run::Native(work) => work(spans),
                 Run::Stage(stage) => {
-                    // Nothing refuses here.
+                    // No stage here refuses a batch.
                     let spans = wire::Batch::Spans(spans);
                     let _ = stage.consume(Batch::enter(spans, Receipt::unawaited(), accounts.clone())).await;
                 }
                 Run::Exporter(exporter) => {
-                    // It is not granted where it wants to send: what is measured ends where the host would send.
+                    // The exporter is not granted its destination, so the measurement ends where the host
+                    // would send.
                     let _ = black_box(exporter.export(&wire::Batch::Spans(spans)).await);
                 }
             }
@@ -167,7 +171,8 @@ async fn ways(folder: &Path) -> anyhow::Result<Vec<Way>> {
     Ok(vec![
         Way { kind: Kind::Pass, ..Way::native("pass-through", native::pass) },
         Way::plugin("empty plugin", Run::Stage(empty.clone())),
-        // So short that the stage itself counts, which is there without a plugin too.
+        // This pass is so short that the cost of the stage itself counts. The stage is there without a plugin
+        // too.
         Way { kind: Kind::Pass, ..Way::plugin("pass-through", Run::Stage(Arc::new(Encode))) }
             .in_a_row(IN_A_ROW),
         Way::plugin("empty plugin, in a row", Run::Stage(empty)).in_a_row(IN_A_ROW),

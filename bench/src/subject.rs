@@ -1,4 +1,4 @@
-//! What is measured: the bare wire, and every collector between a generator and a sink of its own.
+//! The subjects: the bare wire, and every collector, each between a generator and a sink of its own.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,43 +18,43 @@ pub(crate) const WIRE_FLOOR: &str = "wire floor";
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const START_POLL: Duration = Duration::from_millis(50);
 
-/// How much of a subject's log is shown when it does not start.
+/// How many bytes of a subject's log are shown if the subject does not start.
 const LOG_TAIL_BYTES: usize = 2_000;
 
 #[derive(Clone)]
 pub(crate) enum SubjectKind {
-    /// The generator straight into the sink.
+    /// The generator sends straight to the sink.
     Wire,
     Relay,
     Spanloom(PathBuf),
-    /// With plugins between.
+    /// Spanloom with plugins in its pipeline.
     Plugins(PluginSubject),
     Collector(PathBuf),
     Rotel(PathBuf),
 }
 
-/// Spanloom with plugins in its pipeline.
+/// The settings of a Spanloom with plugins in its pipeline.
 #[derive(Clone)]
 pub(crate) struct PluginSubject {
     pub(crate) name: &'static str,
     pub(crate) spanloom: PathBuf,
-    /// The folder of their components.
+    /// The folder of the components.
     pub(crate) plugins: PathBuf,
-    /// A YAML list.
+    /// The pipeline's processors, as a YAML list.
     pub(crate) processors: &'static str,
 }
 
-/// A subject at work on one protocol, in and out.
+/// A running subject that receives and sends one protocol.
 pub(crate) struct Subject {
     pub(crate) name: &'static str,
     pub(crate) sink: Part,
-    /// Where the generator sends.
+    /// The address to which the generator sends.
     pub(crate) target: SocketAddr,
-    /// None for the bare wire.
+    /// The subject's process; `None` for the bare wire.
     pub(crate) process: Option<Process>,
 }
 
-/// Where a collector listens, and where its sink does.
+/// The addresses on which a collector and its sink listen.
 struct Ports {
     grpc: SocketAddr,
     http: SocketAddr,
@@ -73,13 +73,16 @@ impl SubjectKind {
         }
     }
 
-    /// The relay is a yardstick for gRPC only, and plugins cost the same whatever brought the bytes.
+    /// Returns whether the subject is measured on this protocol.
+    ///
+    /// The relay is a reference for gRPC only. A plugin costs the same whichever protocol brought the bytes.
     pub(crate) fn speaks(&self, protocol: Protocol) -> bool {
         !matches!((self, protocol), (Self::Relay | Self::Plugins(_), Protocol::Http))
     }
 
-    /// Starts it, with a sink of its own that knows `payloads`, and waits until it listens. Its
-    /// config and log go to `scratch`.
+    /// Starts the subject with a sink of its own that knows `payloads`, and waits until the subject listens.
+    ///
+    /// The subject's config and log go to `scratch`.
     pub(crate) fn start(
         &self,
         protocol: Protocol,
@@ -127,7 +130,7 @@ impl SubjectKind {
 }
 
 impl Ports {
-    /// The names that the configs in `configs/` use.
+    /// Sets the environment variables that the configs in `configs/` use.
     fn set<'a>(&self, command: &'a mut Command, protocol: Protocol) -> &'a mut Command {
         let (collector, spanloom) = match protocol {
             Protocol::Grpc => ("otlp", "otlp_grpc"),
@@ -143,7 +146,7 @@ impl Ports {
     }
 }
 
-/// Rotel always batches as the others here do: 8,192 spans, 200 ms.
+/// Makes Rotel's command line. Rotel always batches like the others here: 8,192 spans or 200 ms.
 fn rotel(path: &Path, ports: &Ports, protocol: Protocol, scratch: &Path) -> Command {
     let (name, sink) = match protocol {
         Protocol::Grpc => ("grpc", ports.sink.grpc),
@@ -187,7 +190,7 @@ fn write(scratch: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// An address that was free a moment ago.
+/// Returns an address that was free a moment ago.
 fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((LOOPBACK, 0))?.local_addr()?)
 }

@@ -1,5 +1,8 @@
-//! What replacing a plugin costs those who send: how soon a new version runs, what its coming does to latency and throughput, and
-//! what is left of it in memory. Every span is numbered, and held against what arrives.
+//! Measures what replacing a plugin costs the senders.
+//!
+//! The figures are how soon a new version runs, how latency and throughput change, and how much memory
+//! remains in use afterwards. Every span has a number, and the run compares the spans sent with those that
+//! arrive.
 
 mod pause;
 mod report;
@@ -15,11 +18,12 @@ use spanloom_tests::swap::{
 use pause::Pauses;
 use report::{Figures, InARow, Memory, Seen};
 
-/// How large a version's file is, and the component whose code makes it so large.
+/// The sizes of a version's file, each with the component whose code fills the file.
 const SIZES: [(&str, &str, usize); 2] =
     [("200 KB", "rust-redactor.wasm", 200_000), ("2 MB", "builtin-prometheus.wasm", 2_000_000)];
 
-/// A swap is no race: slowness on a busy machine is not the plugin's. What waits at the exporter would be waited for.
+/// The settings of the process. A slow call does not fail here, because the machine may be busy. The
+/// exporter's queue is short, because a new version's first span would wait in it.
 const SETTINGS: RigSettings<'static> = RigSettings {
     plugin: NOT_FOR_SLOWNESS,
     args: &[],
@@ -32,32 +36,33 @@ const CONNECTIONS: (usize, usize) = (3, 1);
 const REQUEST_SPANS: usize = 20;
 
 const WARM_UP: Duration = Duration::from_secs(2);
-/// After so long the allocator has given back what it had no more use for.
+/// The time after which the allocator has given unused memory back.
 const GIVING_BACK: Duration = Duration::from_secs(15);
 const BETWEEN_SWAPS: Duration = Duration::from_secs(1);
-/// What a connection sends at in the phases that are not under full load: a third of that or so.
+/// The pause between a connection's requests in the phases that are not under full load; about a third of
+/// that load.
 const PACE: Duration = Duration::from_millis(2);
-/// Of each kind, with swaps and without, one after the other.
+/// The number of swaps in a phase. A phase without swaps and one with swaps follow each other.
 const PHASE_SWAPS: u32 = 4;
 const FIRST_TIMEOUT: Duration = Duration::from_secs(60);
 const FIRST_POLL: Duration = Duration::from_millis(1);
-/// One file of so many is broken.
+/// One file in this many is broken.
 const BROKEN_EVERY: u32 = 10;
-/// After so many the compiler and two versions have had all the memory that they need.
+/// After this many swaps, the compiler and two versions have had all the memory that they need.
 const SETTLING_SWAPS: u32 = 50;
 const BROKEN_MARK: u32 = 10_000_000;
 
 #[derive(Args)]
 pub(crate) struct SwapsArgs {
-    /// Swaps one right after another, for what they leave in memory
+    /// How many swaps run one right after another, to measure the memory that they leave in use
     #[arg(long, default_value_t = 1_000)]
     swaps: u32,
-    /// Rounds of some seconds with swaps and some without
+    /// Rounds; each has phases of some seconds with swaps and without
     #[arg(long, default_value_t = 6)]
     rounds: u32,
 }
 
-/// When a version's file was whole, and when a span that it had marked arrived.
+/// The time when a version's file was whole, and the time when the first span that it marked arrived.
 #[derive(Clone, Copy)]
 struct Swap {
     whole: Instant,
@@ -71,19 +76,19 @@ struct Phase {
     swaps: Vec<Swap>,
 }
 
-/// One process under load, its versions one after another.
+/// One process under load, which runs one version after another.
 struct Run {
     rig: Rig,
     load: Load,
     mark: u32,
 }
 
-/// Measures and prints. The binary is `$SPANLOOM_BIN`, the components are in `$SPANLOOM_PLUGINS`.
+/// Measures and prints. `$SPANLOOM_BIN` names the binary, `$SPANLOOM_PLUGINS` the folder of components.
 pub(crate) fn run(args: &SwapsArgs) -> anyhow::Result<()> {
     let runtime = crate::process::runtime()?;
     let mut figures = Vec::new();
     for (name, other, len) in SIZES {
-        // Those of the large plugin would take too long.
+        // Swaps of the large plugin in a row would take too long.
         let swaps = if figures.is_empty() { args.swaps } else { 0 };
         let settings = RigSettings { grown: Some((other, len)), ..SETTINGS };
         figures.push(runtime.block_on(measure(name, settings, args.rounds, swaps))?);
@@ -135,7 +140,7 @@ impl Run {
         Phase { from, to: Instant::now(), swaps }
     }
 
-    /// Good versions and broken ones. The first ones make room that the others use again.
+    /// Swaps good versions and broken ones. The first swaps take memory that the later ones use again.
     async fn swap_in_a_row(&mut self, swaps: u32) -> anyhow::Result<(Phase, Memory)> {
         let memory = |rig: &Rig| rig.spanloom.rss_bytes().context("no procfs");
         let before_bytes = memory(&self.rig)?;
@@ -200,14 +205,14 @@ fn figures(
     }
 }
 
-/// All that were sent.
+/// Every request that was sent.
 struct Requests {
     begun: Instant,
     requests: Vec<Request>,
 }
 
 impl Requests {
-    /// In phases without swaps, each with one with swaps after it.
+    /// Returns what senders saw. Each pair is a phase without swaps and the phase with swaps that follows it.
     fn seen(&self, phases: &[(Phase, Phase)]) -> Seen {
         let (calm, swapping): (Vec<&Phase>, Vec<&Phase>) =
             phases.iter().map(|(calm, swapping)| (calm, swapping)).unzip();
@@ -222,15 +227,17 @@ impl Requests {
         }
     }
 
-    /// Spans a second.
+    /// Returns the spans a second that were sent in a phase.
     fn rate(&self, phase: &Phase) -> f64 {
         let (from, to) = (phase.from - self.begun, phase.to - self.begun);
         let within = self.requests.iter().filter(|request| from <= request.at && request.at < to);
         within.count() as f64 * REQUEST_SPANS as f64 / (phase.to - phase.from).as_secs_f64()
     }
 
-    /// What the requests took, in ms, that were under way shortly before: they saw the swap if any did. The first span with the new
-    /// mark arrives a little later than it was marked.
+    /// Returns how long, in ms, each request took that was under way shortly before `first`.
+    ///
+    /// If any request saw the swap, these did. The first span with the new mark arrives a little later than
+    /// it was marked.
     fn under_way(&self, first: Instant) -> impl Iterator<Item = f64> {
         const BEFORE: Duration = Duration::from_millis(30);
         let first = first - self.begun;
@@ -242,7 +249,10 @@ impl Requests {
     }
 }
 
-/// As swaps would be, if there were any in this phase: what is under way at an instant takes longer than most.
+/// Returns instants of a phase without swaps, to compare with the instants of swaps.
+///
+/// Requests that are under way at a given instant take longer than most, so the same choice is made in both
+/// kinds of phase.
 fn instants(phase: &Phase) -> impl Iterator<Item = Instant> {
     const APART: Duration = Duration::from_millis(100);
     let count = (phase.to - phase.from).as_millis() / APART.as_millis();

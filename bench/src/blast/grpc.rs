@@ -1,4 +1,4 @@
-//! OTLP/gRPC on stock tonic, the request's bytes as they are.
+//! A sender of OTLP/gRPC on stock tonic. The request's bytes are sent as they are.
 
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -17,7 +17,7 @@ pub(super) struct GrpcSender {
     request: Bytes,
 }
 
-/// Opens `args.connections`, each shared by `args.in_flight` senders.
+/// Opens `args.connections` connections, each shared by `args.in_flight` senders.
 pub(super) async fn connect(args: &BlastArgs, payload: &Payload) -> anyhow::Result<Vec<GrpcSender>> {
     let endpoint = Endpoint::from_shared(format!("http://{}", args.target))?
         .tcp_nodelay(true)

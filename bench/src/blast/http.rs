@@ -1,4 +1,4 @@
-//! OTLP/HTTP (`POST /v1/traces`, protobuf) on HTTP/1.1, a connection to each sender.
+//! A sender of OTLP/HTTP (`POST /v1/traces`, protobuf) on HTTP/1.1, with one connection for each sender.
 
 use bytes::Bytes;
 use http::{Request, header};
@@ -16,14 +16,14 @@ pub(super) struct HttpSender {
     request: Bytes,
 }
 
-/// Opens `args.connections`.
+/// Opens `args.connections` connections.
 pub(super) async fn connect(args: &BlastArgs, payload: &Payload) -> anyhow::Result<Vec<HttpSender>> {
     let mut senders = Vec::with_capacity(args.connections);
     for _ in 0..args.connections {
         let stream = TcpStream::connect(args.target).await?;
         stream.set_nodelay(true)?;
         let (connection, driver) = http1::handshake(TokioIo::new(stream)).await?;
-        // A connection that breaks shows as a request that fails.
+        // If the connection breaks, the next request fails.
         tokio::spawn(driver);
         senders.push(HttpSender {
             connection,

@@ -1,4 +1,5 @@
-//! 100,000 gauges in ten requests: a hundred names, each with a thousand routes and five labels in all.
+//! Makes 100,000 gauges in ten requests: a hundred names, each with a thousand routes. A series has five
+//! labels.
 
 use bytes::Bytes;
 use spanloom_otlp::{
@@ -9,7 +10,7 @@ use spanloom_otlp::{
 pub(super) const SERIES: usize = 100_000;
 const REQUESTS: usize = 10;
 const NAMES: usize = 100;
-/// Of one request.
+/// The number of points in one request.
 pub(super) const POINTS: usize = SERIES / REQUESTS;
 
 pub(super) fn requests() -> Vec<Bytes> {

@@ -1,4 +1,4 @@
-//! What the `batch` processor does, compiled into the collector: merging until there is enough.
+//! The `batch` processor as native code: merges batches until they hold enough spans.
 
 use std::{
     mem,
@@ -9,7 +9,7 @@ use spanloom::pipeline::{Batch, Consumer, Refused};
 
 use super::Run;
 
-/// Spans; as the processor has it where its config says nothing.
+/// The default of the processor's `send_batch_size`, in spans.
 const SEND_BATCH_SIZE: usize = 8192;
 
 struct Merge {
@@ -22,7 +22,7 @@ pub(super) fn native(next: Arc<dyn Consumer>) -> Run {
 }
 
 impl Merge {
-    /// The merged batch, if it is large enough.
+    /// Adds a batch to the waiting one, and returns the merged batch if it is large enough.
     fn add(&self, batch: Batch) -> Option<Batch> {
         let mut waiting = self.waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match &mut *waiting {

@@ -1,4 +1,5 @@
-//! The tasks of the plugins, natively: what a processor compiled into the collector would do with the same bytes.
+//! The plugins' tasks as native code: what a processor that is compiled into the collector would do with the
+//! same bytes.
 
 use std::hint::black_box;
 
@@ -27,7 +28,7 @@ pub(super) fn both(mut spans: SpanBatch) {
     black_box(spans.chunks());
 }
 
-/// A JSON line a span, as the webhook writes it.
+/// Writes one JSON line for each span, as the webhook plugin does.
 pub(super) fn exporter(spans: SpanBatch) {
     let mut lines = Writer::default();
     for span in spans.spans() {
@@ -61,7 +62,7 @@ fn attributes<'a>(line: &mut Writer, attributes: impl Iterator<Item = (&'a str, 
     }
 }
 
-/// Keeps traces that failed or were slow, and a share of the others.
+/// Keeps the traces that failed or were slow, and a share of the others.
 fn sample(spans: &mut SpanBatch) {
     let threshold = ((1.0 - SHARE) * (1_u64 << 56) as f64).ceil() as u64;
     let traces = spans.traces();
@@ -72,7 +73,7 @@ fn sample(spans: &mut SpanBatch) {
                 || u128::from_be_bytes(*id) as u64 & ((1 << 56) - 1) >= threshold
         })
         .collect();
-    // There is an entry a trace.
+    // `keep` has one entry for each trace, so this cannot fail.
     let _ = spans.retain_traces(&traces, &keep);
 }
 
@@ -90,7 +91,7 @@ fn process(spans: &mut SpanBatch) {
         .map(|resource| services.get(resource as usize)?.as_deref())
         .collect();
     let urls = TextColumn::of(urls.iter().map(Option::as_deref));
-    // The columns are of this batch's length.
+    // The columns have the batch's length, so this cannot fail.
     let _ = spans.set_text(URL_KEY, &urls);
     let _ = spans.set_text(TAG, &TextColumn::of(tags));
 }

@@ -1,9 +1,9 @@
-//! What the stages cost, as a table.
+//! Prints the costs of the stages as a table.
 
 use super::{Kind, Way};
 use crate::payload::Payload;
 
-/// Medians, and what is added to a batch that merely passes.
+/// Prints medians: the cost above that of a batch that merely passes.
 pub(super) fn print(payload: &Payload, ways: &[Way]) {
     let spans = f64::from(payload.spans);
     let of = |task: &str, kind: Kind| {

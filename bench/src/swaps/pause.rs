@@ -1,16 +1,17 @@
-//! What Spanloom says of itself: how long instances took no calls while others took their places.
+//! Reads the swap pauses from Spanloom's own metrics: how long an instance took no calls while another
+//! replaced it.
 
 const BUCKET: &str = "spanloom_plugin_swap_pause_seconds_bucket{";
 
-/// Of a cumulative histogram.
+/// A cumulative histogram.
 #[derive(Default)]
 pub(super) struct Pauses {
-    /// Upper bound in seconds, and how many were no longer; ascending.
+    /// The upper bound in seconds, and how many pauses were no longer than that; ascending.
     buckets: Vec<(f64, u64)>,
 }
 
 impl Pauses {
-    /// Of a text exposition with one component.
+    /// Reads the histogram from a text exposition that has one component.
     pub(super) fn of(exposition: &str) -> Pauses {
         let buckets = exposition.lines().filter_map(|line| {
             let (labels, count) = line.strip_prefix(BUCKET)?.rsplit_once("} ")?;
@@ -25,7 +26,7 @@ impl Pauses {
         self.buckets.last().map_or(0, |(_, count)| *count)
     }
 
-    /// The bound of the bucket that it is in, in ms. NaN of nothing.
+    /// Returns the upper bound, in ms, of the bucket that holds the quantile; NaN if there are no pauses.
     pub(super) fn at_most_ms(&self, quantile: f64) -> f64 {
         let wanted = self.count() as f64 * quantile;
         let bucket = self.buckets.iter().find(|(_, count)| *count > 0 && *count as f64 >= wanted);
@@ -37,6 +38,8 @@ impl Pauses {
 mod tests {
     use super::*;
 
+    /// Scenario: quantiles are read from a histogram of 100 pauses, and from an empty one.
+    /// Guarantees: a quantile is the bound of its bucket, and NaN without pauses.
     #[test]
     fn a_quantile_is_the_bound_of_its_bucket() {
         let line =

@@ -1,4 +1,4 @@
-//! What swaps cost, as a table, with what was aimed at beside it.
+//! Prints the costs of swaps as a table, each beside its target.
 
 use std::fmt::Write as _;
 
@@ -6,46 +6,46 @@ use super::{SETTLING_SWAPS, pause::Pauses};
 
 const MIB: f64 = 1_048_576.0;
 
-/// Of versions of one size.
+/// The figures for versions of one size.
 pub(super) struct Figures {
     pub(super) name: &'static str,
-    /// While every connection sends as fast as it is answered.
+    /// Figures while every connection sends as fast as it is answered.
     pub(super) full: Seen,
-    /// While each sends now and then, and cores have time left.
+    /// Figures while each connection pauses between requests and the cores have time left.
     pub(super) paced: Seen,
     pub(super) in_a_row: Option<InARow>,
     pub(super) spans: u64,
-    /// Of every instance that was replaced, whatever the load.
+    /// The pauses of every instance that was replaced, whatever the load.
     pub(super) pauses: Pauses,
 }
 
-/// What senders saw.
+/// What the senders saw.
 pub(super) struct Seen {
-    /// From the moment that the file was whole, of each swap.
+    /// For each swap: the time from the whole file to the first span that arrived.
     pub(super) to_first_ms: Vec<f64>,
-    /// Of each request that was under way at some instant without swaps.
+    /// The time of each request that was under way at an instant without swaps.
     pub(super) calm_ms: Vec<f64>,
-    /// Of each that was under way at a swap.
+    /// The time of each request that was under way at a swap.
     pub(super) at_swap_ms: Vec<f64>,
-    /// Of each phase without swaps, and of the one with swaps that followed it.
+    /// The throughput of each phase without swaps, and of the phase with swaps that followed it.
     pub(super) calm_spans_per_s: Vec<f64>,
     pub(super) swapping_spans_per_s: Vec<f64>,
 }
 
 type SeenOf = fn(&Figures) -> &Seen;
 
-/// Of swaps without a pause between them.
+/// The figures of swaps without a pause between them.
 pub(super) struct InARow {
     pub(super) spans_per_s: f64,
     pub(super) to_first_ms: Vec<f64>,
     pub(super) memory: Memory,
 }
 
-/// Resident.
+/// The resident memory of the process.
 pub(super) struct Memory {
     pub(super) swaps: u32,
     pub(super) before_bytes: u64,
-    /// After the first of them.
+    /// Memory after the first [`SETTLING_SWAPS`] swaps.
     pub(super) settled_bytes: u64,
     pub(super) after_bytes: u64,
 }
@@ -54,7 +54,7 @@ pub(super) fn table(figures: &[Figures]) -> String {
     let mut table = "\nSwaps of a plugin, one a second\n".to_owned();
     let mut row = |what: &str, target: &str, figure: &dyn Fn(&Figures) -> String| {
         let cells: String = figures.iter().map(|of| format!("{:>12}", figure(of))).collect();
-        // A string takes what is written.
+        // Writing to a string cannot fail.
         let _ = writeln!(table, "  {what:<52}{cells}   {target}");
     };
     row("", "target", &|of| of.name.to_owned());
@@ -103,7 +103,7 @@ pub(super) fn table(figures: &[Figures]) -> String {
     table
 }
 
-/// Of each pair of phases.
+/// Returns, for each pair of phases, the throughput with swaps divided by that without.
 fn ratios(seen: &Seen) -> Vec<f64> {
     let pairs = std::iter::zip(&seen.swapping_spans_per_s, &seen.calm_spans_per_s);
     pairs.map(|(swapping, calm)| swapping / calm).collect()
@@ -113,7 +113,7 @@ fn median(figures: &[f64]) -> f64 {
     quantile(figures, 0.5)
 }
 
-/// NaN of nothing.
+/// Returns the quantile of the figures; NaN if there are none.
 fn quantile(figures: &[f64], quantile: f64) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -137,6 +137,8 @@ fn percent(ratio: f64) -> String {
 mod tests {
     use super::*;
 
+    /// Scenario: quantiles are taken of a hundred and one figures, of one figure and of none.
+    /// Guarantees: the quantiles are right, and NaN without figures.
     #[test]
     fn quantiles_are_of_what_is_there() {
         let hundred: Vec<f64> = (0..=100).rev().map(f64::from).collect();
@@ -145,6 +147,8 @@ mod tests {
         assert!(quantile(&[], 0.5).is_nan());
     }
 
+    /// Scenario: a table is printed from three pairs of phases.
+    /// Guarantees: throughput is compared within each pair, and every other figure stands in the table.
     #[test]
     fn throughput_is_compared_with_the_phase_before() {
         let seen = |at_swap_ms| Seen {
