@@ -39,8 +39,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// The time after which the allocator has given unused memory back.
 const GIVING_BACK: Duration = Duration::from_secs(15);
 const BETWEEN_SWAPS: Duration = Duration::from_secs(1);
-/// The pause between a connection's requests in the phases that are not under full load; about a third of
-/// that load.
+/// In the paced phases, each connection sends one request in this time, which is about a third of full load.
 const PACE: Duration = Duration::from_millis(2);
 /// The number of swaps in a phase. A phase without swaps and one with swaps follow each other.
 const PHASE_SWAPS: u32 = 4;

@@ -1,4 +1,5 @@
-//! Real back ends, as child processes on ports of their own, and an application to trace. `cargo xtask test` installs them.
+//! Real back ends and a traced application, as child processes on ports of their own. `cargo xtask test`
+//! installs them.
 
 use std::{
     env,
@@ -20,13 +21,13 @@ use crate::{otlp::client::http_client, skip::skip, spanloom::free_address};
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// moto's X-Ray: what AWS would be sent.
+/// The X-Ray of moto, which stands for AWS.
 pub struct Moto {
     pub address: SocketAddr,
     _child: Child,
 }
 
-/// A Prometheus that scrapes one address every second.
+/// A Prometheus server that scrapes one address every second.
 pub struct Prometheus {
     address: SocketAddr,
     _child: Child,
@@ -40,7 +41,7 @@ pub struct Shop {
 }
 
 impl Moto {
-    /// None (and the test is noted as skipped) where it isn't installed.
+    /// Starts moto. Returns `None` and notes the test as skipped if moto is not installed.
     pub async fn start() -> Option<Moto> {
         let program = installed("SPANLOOM_MOTO", "moto")?;
         let address = free_address();
@@ -50,7 +51,7 @@ impl Moto {
         Some(Moto { address, _child: child })
     }
 
-    /// Every document of the last hour, by the name in it.
+    /// Returns every segment document of the last hour.
     pub async fn documents(&self) -> Vec<Value> {
         let now =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
@@ -70,7 +71,7 @@ impl Moto {
     }
 
     async fn ask(&self, operation: &str, question: &Value) -> Value {
-        // It tells the region and the service by the signature, and checks nothing else of it.
+        // moto reads the region and the service from the signature and checks nothing else of the signature.
         let signature = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/xray/aws4_request, SignedHeaders=host, Signature=0";
         let request = http_client().post(format!("http://{}/{operation}", self.address));
         let request = request.header("authorization", signature).header("content-type", "application/json");
@@ -81,7 +82,7 @@ impl Moto {
 }
 
 impl Prometheus {
-    /// None (and the test is noted as skipped) where it isn't installed.
+    /// Starts Prometheus. Returns `None` and notes the test as skipped if Prometheus is not installed.
     pub async fn start(scraped: SocketAddr) -> Option<Prometheus> {
         let program = installed("SPANLOOM_PROMETHEUS", "Prometheus")?;
         let folder = TempDir::new().expect("a folder");
@@ -102,7 +103,7 @@ impl Prometheus {
         Some(Prometheus { address, _child: child, _folder: folder })
     }
 
-    /// The series that a query finds now, as `{"metric": {…}, "value": [at, "…"]}`.
+    /// Returns the series that a query finds now, as `{"metric": {…}, "value": [at, "…"]}`.
     pub async fn query(&self, query: &str) -> Vec<Value> {
         let url = reqwest::Url::parse_with_params(
             &format!("http://{}/api/v1/query", self.address),
@@ -114,7 +115,7 @@ impl Prometheus {
         answer["data"]["result"].as_array().expect("series").clone()
     }
 
-    /// The value of the one series that a query comes to find.
+    /// Waits until a query finds exactly one series, and returns its value.
     pub async fn wait_for(&self, query: &str) -> f64 {
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
@@ -128,7 +129,9 @@ impl Prometheus {
     }
 }
 
-/// What `promtool check metrics` says of an exposition: nothing, if it is sound. None where promtool isn't installed.
+/// Returns what `promtool check metrics` prints about an exposition: nothing, if the exposition is sound.
+///
+/// Returns `None` and notes the test as skipped if promtool is not installed.
 pub async fn promtool_check(exposition: &str) -> Option<String> {
     let program = installed("SPANLOOM_PROMTOOL", "promtool")?;
     let mut command = Command::new(program);
@@ -142,7 +145,7 @@ pub async fn promtool_check(exposition: &str) -> Option<String> {
 }
 
 impl Shop {
-    /// None (and the test is noted as skipped) where its packages aren't installed.
+    /// Starts the services. Returns `None` and notes the test as skipped if their packages are not installed.
     pub async fn start(grpc: SocketAddr, http: SocketAddr) -> Option<Shop> {
         let python = installed("SPANLOOM_SHOP", "an instrumented Flask application")?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/shop/shop.py");
@@ -156,9 +159,10 @@ impl Shop {
             }
             command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{grpc}"));
             command.env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", format!("http://{http}/v1/traces"));
-            // The names of today: seconds, and what X-Ray knows as well.
+            // The current names of attributes: durations in seconds, and HTTP attributes that X-Ray knows as
+            // well.
             command.env("OTEL_SEMCONV_STABILITY_OPT_IN", "http");
-            // Asking whether it is there is no visit.
+            // A readiness check makes no span.
             command.env("OTEL_PYTHON_EXCLUDED_URLS", "ready");
             children.push(start(&mut command));
             answers(&format!("http://{address}/is/ready")).await;
@@ -166,7 +170,7 @@ impl Shop {
         Some(Shop { front: at[0].1, children })
     }
 
-    /// Orders an item; the answer's status.
+    /// Orders an item and returns the status of the answer.
     pub async fn order(&self, item: &str) -> u16 {
         let answer = http_client().get(format!("http://{}/front/{item}", self.front)).send().await;
         answer.expect("the shop answers").status().as_u16()
@@ -184,7 +188,7 @@ fn start(command: &mut Command) -> Child {
     command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", command.as_std()))
 }
 
-/// Waits for a server.
+/// Waits until a server answers with success.
 async fn answers(url: &str) {
     let deadline = Instant::now() + START_TIMEOUT;
     while !http_client().get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {

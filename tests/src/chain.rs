@@ -1,8 +1,11 @@
-//! What a first evening with Spanloom looks like: one that shows what it gets and passes it on, and another behind it.
+//! Two Spanlooms in a row: the first prints what it receives and passes it on to the second.
 
 use crate::{Sink, Spanloom, config};
 
-/// `first` prints in detail and delivers to `last` over both OTLP protocols, so that each item reaches the sink twice.
+/// Two Spanlooms and a sink.
+///
+/// `first` prints in detail and delivers to `last` over both OTLP protocols, so that each item reaches the
+/// sink twice.
 pub struct Chain {
     pub first: Spanloom,
     pub last: Spanloom,
@@ -25,13 +28,13 @@ impl Chain {
         Chain { first, last, sink }
     }
 
-    /// Where the first receives: the gRPC port for `grpc`, else the HTTP port.
+    /// Returns the address where `first` receives: the gRPC port for `grpc`, else the HTTP port.
     pub fn endpoint(&self, protocol: &str) -> String {
         let address = if protocol == "grpc" { self.first.grpc } else { self.first.http };
         format!("http://{address}")
     }
 
-    /// Holds both to their ledgers; what the sink has then is all that it will get.
+    /// Ends both processes and checks their ledgers. The sink then has everything that it will get.
     pub async fn finish(self) -> Sink {
         self.first.finish().await;
         self.last.finish().await;

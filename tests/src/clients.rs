@@ -13,22 +13,22 @@ use crate::skip::skip;
 
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A language's SDK, installed by `cargo xtask test`.
+/// The SDK of one language, installed by `cargo xtask test`.
 pub struct Client {
     interpreter: PathBuf,
     script: &'static str,
     environment: Vec<(String, PathBuf)>,
-    /// After the protocol and the endpoint.
+    /// Arguments that follow the protocol and the endpoint.
     signals: Vec<&'static str>,
 }
 
-/// The Python SDK; none (and the test is noted as skipped) where it isn't installed.
+/// Returns the Python SDK. Returns `None` and notes the test as skipped if the SDK is not installed.
 pub fn python() -> Option<Client> {
     let interpreter = installed("SPANLOOM_PYTHON", "Python")?;
     Some(Client { interpreter, script: "python/send.py", environment: Vec::new(), signals: Vec::new() })
 }
 
-/// The Node SDK; none (and the test is noted as skipped) where it isn't installed.
+/// Returns the Node SDK. Returns `None` and notes the test as skipped if the SDK is not installed.
 pub fn node() -> Option<Client> {
     let modules = installed("SPANLOOM_NODE_MODULES", "Node")?;
     Some(Client {
@@ -40,19 +40,19 @@ pub fn node() -> Option<Client> {
 }
 
 impl Client {
-    /// Only this signal from now on.
+    /// Sends only this signal from now on.
     pub fn of(mut self, signal: &'static str) -> Client {
         self.signals = vec![signal];
         self
     }
 
-    /// With these variables, as an application is started with them.
+    /// Adds environment variables with which the application is started.
     pub fn with(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Client {
         self.environment.extend(variables.into_iter().map(|(name, value)| (name, value.into())));
         self
     }
 
-    /// Sends what the script sends, and fails if the SDK says that it could not.
+    /// Runs the script, and fails if the SDK reports that it could not send.
     pub async fn send(&self, args: &[&str]) {
         let mut command = Command::new(&self.interpreter);
         command

@@ -1,4 +1,4 @@
-//! `spanloom` commands that end by themselves.
+//! Runs `spanloom` commands that end by themselves.
 
 use std::{env, fs, path::Path, process::Stdio, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::spanloom::binary;
 
 const END_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a command said, and how it ended.
+/// The output of a command and its exit code.
 #[derive(Debug)]
 pub struct Ended {
     pub code: i32,
@@ -16,7 +16,9 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// Runs `spanloom ARGS…` where no terminal, colour or variable of the developer's changes what it says.
+/// Runs `spanloom ARGS…`.
+///
+/// No terminal, colour or variable of the developer's changes the output.
 pub async fn spanloom(args: &[&str]) -> Ended {
     let mut command = Command::new(binary());
     command.args(args).stdin(Stdio::null()).env("NO_COLOR", "1").env("COLUMNS", "100").env_remove("RUST_LOG");
@@ -29,7 +31,8 @@ pub async fn spanloom(args: &[&str]) -> Ended {
     }
 }
 
-/// Holds what a command says against `tests/snapshots/NAME.txt`; `SPANLOOM_UPDATE_SNAPSHOTS=1` writes it anew.
+/// Compares a command's output with `tests/snapshots/NAME.txt`. `SPANLOOM_UPDATE_SNAPSHOTS=1` rewrites the
+/// file.
 pub fn assert_snapshot(name: &str, said: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(format!("{name}.txt"));
     if env::var_os("SPANLOOM_UPDATE_SNAPSHOTS").is_some() {

@@ -1,12 +1,13 @@
-//! Configs that most tests share. The addresses are the harness's, by environment variable.
+//! Configs that most tests share. The harness gives the addresses by environment variable.
 
-/// Receives OTLP over both protocols and gives all three signals to the exporters. `exporters` is the section's YAML,
-/// unindented; its top-level keys are the ids.
+/// Returns a config that receives OTLP over both protocols and gives all three signals to the exporters.
+///
+/// `exporters` is the section's YAML, unindented; its top-level keys are the ids.
 pub fn relay(exporters: &str) -> String {
     with_receiver("", exporters)
 }
 
-/// As [`relay`], with more keys of the receiver (`acknowledge: delivered`).
+/// Returns the config of [`relay`] with more keys of the receiver, such as `acknowledge: delivered`.
 pub fn with_receiver(receiver: &str, exporters: &str) -> String {
     let ids: Vec<&str> = exporters
         .lines()

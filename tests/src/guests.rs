@@ -20,45 +20,48 @@ use crate::{
     skip::skip,
 };
 
-/// How a component of `tests/guests` is used.
+/// Says how a component of `tests/guests` is used.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup<'a> {
-    /// `processor`: which of the components.
+    /// Which component: `processor`, for example.
     pub guest: &'a str,
-    /// What its config tells it to do.
+    /// What the component is told to do, by its config.
     pub task: &'a str,
     /// More keys of the plugin, as YAML in one line: `on_failure: pass`.
     pub plugin: &'a str,
-    /// More keys of the bad pipeline's receiver and of its exporter, likewise.
+    /// More keys of the bad pipeline's receiver, as YAML in one line.
     pub receiver: &'a str,
+    /// More keys of the bad pipeline's exporter, as YAML in one line.
     pub exporter: &'a str,
 }
 
-/// One process with both pipelines. gRPC leads to the bad one, HTTP to the healthy one.
+/// One process with both pipelines. gRPC leads to the bad pipeline, HTTP to the healthy one.
 pub struct Guests {
     pub spanloom: Spanloom,
     pub client: GrpcClient,
-    /// The destination of the bad pipeline; it gets nothing where an exporter is bad.
+    /// The destination of the bad pipeline. It gets nothing if the guest is an exporter.
     pub sink: Sink,
     healthy: Sink,
     healthy_sent: usize,
 }
 
-/// What a process leaves behind.
+/// What a process leaves behind when it ends.
 pub struct Remains {
-    /// Of the bad pipeline.
+    /// The account of the bad pipeline.
     pub account: Account,
     pub metrics: String,
     pub output: String,
     pub sink: Sink,
 }
 
-/// A component of `tests/guests`; see [`built`].
+/// Finds a component of `tests/guests`; see [`built`].
 pub fn component(guest: &str) -> Option<PathBuf> {
     built(&format!("guest-{guest}.wasm"))
 }
 
-/// A file of `target/plugins`; none, and the test skipped, if `cargo xtask plugins` has not made it.
+/// Finds a file of `target/plugins`.
+///
+/// Returns `None` and notes the test as skipped if `cargo xtask plugins` has not made the file.
 pub fn built(file: &str) -> Option<PathBuf> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/plugins");
     let component = env::var_os("SPANLOOM_PLUGINS").map_or(built, PathBuf::from).join(file);
@@ -101,7 +104,7 @@ impl Setup<'_> {
 }
 
 impl Guests {
-    /// None if the component was not built.
+    /// Starts the process. Returns `None` if the component was not built.
     pub async fn start(setup: Setup<'_>) -> Option<Guests> {
         let component = component(setup.guest)?;
         let (sink, healthy) = (Sink::start().await, Sink::start().await);
@@ -120,7 +123,7 @@ impl Guests {
         self.client.send(Signal::Traces, payload::named_traces(names)).await
     }
 
-    /// The other pipeline does not notice.
+    /// Checks that the healthy pipeline still delivers.
     pub async fn check_healthy(&mut self) {
         let answer =
             client::http(self.spanloom.http, Signal::Traces, payload::traces(self.healthy_sent, 5)).await;
@@ -129,19 +132,21 @@ impl Guests {
         self.healthy.wait_for_items(Signal::Traces, self.healthy_sent).await;
     }
 
-    /// The names of the spans that the bad pipeline delivered, sorted.
+    /// Returns the names of the spans that the bad pipeline delivered, sorted.
     pub fn delivered(&self) -> Vec<String> {
         names(&self.sink)
     }
 
-    /// Ends the process, which must be alive, with its ledger in balance and its healthy pipeline healthy.
+    /// Ends the process and checks that it was alive, with its ledger in balance and its healthy pipeline
+    /// healthy.
     pub async fn finish(mut self) -> Remains {
         self.check_healthy().await;
         self.spanloom.settled().await;
         self.stop().await
     }
 
-    /// Ends the process while spans are in flight; it must end well. The answer is what it printed.
+    /// Ends the process while spans are in flight; its exit must be a success. Returns its output and the
+    /// sink.
     pub async fn end(mut self) -> (String, Sink) {
         self.check_healthy().await;
         self.spanloom.signal(rustix::process::Signal::TERM);
@@ -163,7 +168,7 @@ impl Guests {
 }
 
 impl Remains {
-    /// The sum of the series of this name that have all of these labels, as `outcome="trap"`.
+    /// Returns the sum of the series of this name that have all of these labels, such as `outcome="trap"`.
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         metric(&self.metrics, name, labels)
     }
@@ -172,7 +177,7 @@ impl Remains {
         names(&self.sink)
     }
 
-    /// The text attribute of every span that was delivered, by its values.
+    /// Counts the values of a text attribute over all delivered spans.
     pub fn told(&self, key: &str) -> BTreeMap<String, usize> {
         let mut told = BTreeMap::new();
         let requests = self.sink.accepted();
@@ -183,7 +188,7 @@ impl Remains {
     }
 }
 
-/// See [`Remains::metric`].
+/// Returns the sum of some series of an exposition; see [`Remains::metric`].
 pub fn metric(exposition: &str, name: &str, labels: &[&str]) -> f64 {
     let series = exposition.lines().filter_map(|line| line.rsplit_once(' ')).filter(|(series, _)| {
         let (found, with) = series.split_once('{').unwrap_or((series, ""));
@@ -205,7 +210,7 @@ fn take(ledger: &mut Ledger, pipeline: &str) -> Account {
     ledger.remove(&key).expect("it is there")
 }
 
-/// More keys of a flow mapping.
+/// Returns the keys as a continuation of a flow mapping.
 fn or_nothing(keys: &str) -> String {
     if keys.is_empty() { String::new() } else { format!(", {keys}") }
 }

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-/// What became of the items of one pipeline on their way to one destination.
+/// The items of one pipeline on their way to one destination, by state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     pub received: u64,
     pub delivered: u64,
     pub sampled_out: u64,
     pub in_flight: u64,
-    /// By reason.
+    /// Dropped items by reason.
     pub dropped: BTreeMap<String, u64>,
 }
 
-/// Accounts by pipeline and destination.
+/// The accounts by pipeline and destination.
 pub type Ledger = BTreeMap<(String, String), Account>;
 
 impl Account {
@@ -21,13 +21,13 @@ impl Account {
         self.delivered + self.sampled_out + self.dropped.values().sum::<u64>()
     }
 
-    /// The law: what came in is accounted for.
+    /// Returns true if every received item is accounted for.
     pub fn holds(&self) -> bool {
         self.received == self.settled() + self.in_flight
     }
 }
 
-/// Reads the accounts out of a Prometheus text exposition.
+/// Reads the accounts from a Prometheus text exposition.
 pub fn parse(exposition: &str) -> Ledger {
     let mut ledger = Ledger::new();
     for line in exposition.lines() {
@@ -61,6 +61,8 @@ pub fn parse(exposition: &str) -> Ledger {
 mod tests {
     use super::*;
 
+    /// Scenario: an exposition has the series of one account, among others.
+    /// Guarantees: its items are read by state, and an item that is in no state breaks the balance.
     #[test]
     fn accounts_are_read_by_pipeline_destination_and_state() {
         let ledger = parse(

@@ -1,4 +1,5 @@
-//! End to end: the `spanloom` binary between real clients and a destination that records what it gets.
+//! The harness of the end-to-end tests: the `spanloom` binary between real clients and a recording
+//! destination.
 
 pub mod back_ends;
 pub mod chain;

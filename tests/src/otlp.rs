@@ -1,4 +1,4 @@
-//! OTLP as a client speaks it, byte for byte: requests to send and ways to send them.
+//! OTLP requests byte for byte as a client sends them, and ways to send and read them.
 
 pub mod client;
 pub mod payload;
@@ -45,7 +45,7 @@ impl Signal {
     }
 }
 
-/// Spans, data points or log records in an export request.
+/// Returns the number of spans, data points or log records in an export request.
 pub fn items(signal: Signal, request: &[u8]) -> usize {
     match signal {
         Signal::Traces => spans(request).len(),
@@ -62,14 +62,14 @@ pub fn items(signal: Signal, request: &[u8]) -> usize {
     }
 }
 
-/// Every span of a request, in order.
+/// Returns every span of a request, in order.
 pub fn spans(request: &[u8]) -> Vec<Span> {
     let request = ExportTraceServiceRequest::decode(request).expect("a trace request");
     let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
     scopes.flat_map(|scope| scope.spans).collect()
 }
 
-/// A text attribute of a span; empty if it has none.
+/// Returns a text attribute of a span; empty if the span has none.
 pub fn text_attribute(span: &Span, key: &str) -> String {
     let value =
         span.attributes.iter().find(|attribute| attribute.key == key).and_then(|found| found.value.as_ref());
@@ -79,7 +79,8 @@ pub fn text_attribute(span: &Span, key: &str) -> String {
     }
 }
 
-/// The response of a destination that would not have some of the items. All signals' responses have one shape.
+/// Returns the response of a destination that rejects some of the items. All signals' responses have one
+/// shape.
 pub fn partial_success(rejected: i64) -> Bytes {
     let partial_success = ExportTracePartialSuccess {
         rejected_spans: rejected,
@@ -88,7 +89,7 @@ pub fn partial_success(rejected: i64) -> Bytes {
     ExportTraceServiceResponse { partial_success: Some(partial_success) }.encode_to_vec().into()
 }
 
-/// A `google.rpc.Status` with a `RetryInfo`, as it travels in `grpc-status-details-bin`.
+/// Returns a `google.rpc.Status` with a `RetryInfo`, as it travels in `grpc-status-details-bin`.
 pub fn status_with_retry_info(code: i32, delay: Duration) -> Bytes {
     let field = |number: u8, content: &[u8]| {
         let mut field = vec![number << 3 | 2, u8::try_from(content.len()).expect("short")];

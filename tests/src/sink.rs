@@ -1,4 +1,5 @@
-//! A destination: takes OTLP over gRPC and HTTP on one port, records the exact bytes, and fails when told to.
+//! A destination that takes OTLP over gRPC and HTTP on one port, records the exact bytes, and fails when told
+//! to.
 
 mod grpc;
 mod http;
@@ -26,25 +27,25 @@ use crate::otlp::{self, Signal};
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves until it is dropped.
+/// A running destination. It serves until it is dropped.
 pub struct Sink {
     pub address: SocketAddr,
     state: Arc<State>,
     server: JoinHandle<()>,
 }
 
-/// What the sink says to a request.
+/// The sink's answer to a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Answer {
     #[default]
     Accept,
-    /// UNAVAILABLE or 503, perhaps with a time to wait.
+    /// UNAVAILABLE or 503, with a time to wait if one is given.
     Unavailable { retry_after: Option<Duration> },
     /// INVALID_ARGUMENT or 400.
     Refuse,
-    /// Success but for so many items.
+    /// Success, except that this many items are rejected.
     Partial { rejected: i64 },
-    /// Success, this much later.
+    /// Success after this time.
     After(Duration),
 }
 
@@ -54,7 +55,7 @@ pub struct Received {
     pub transport: Transport,
     pub signal: Signal,
     pub headers: HeaderMap,
-    /// The message: without gRPC's prefix, and decompressed.
+    /// The message, decompressed and without gRPC's prefix.
     pub body: Bytes,
     pub answer: Answer,
 }
@@ -69,7 +70,7 @@ struct State {
     received: Mutex<Vec<Received>>,
     script: Mutex<Script>,
     changed: watch::Sender<()>,
-    /// What is done with a request instead of keeping it.
+    /// If there is a taker, it is given each request, and the sink keeps none.
     taker: Option<Taker>,
 }
 
@@ -90,7 +91,8 @@ impl Sink {
         Self::serve(address, None).await
     }
 
-    /// Keeps no request, but gives each to `taker`: for more of them than memory holds.
+    /// Starts a sink that keeps no request but gives each to `taker`. It serves tests with more requests than
+    /// memory holds.
     pub async fn start_with(taker: impl Fn(&Received) + Send + Sync + 'static) -> Sink {
         Self::serve("127.0.0.1:0".parse().expect("an address"), Some(Box::new(taker))).await
     }
@@ -110,39 +112,39 @@ impl Sink {
         Sink { address, state, server }
     }
 
-    /// The answers to the next requests, in order; after them the usual one.
+    /// Sets the answers to the next requests, in order. The usual answer follows them.
     pub fn answer_next(&self, answers: impl IntoIterator<Item = Answer>) {
         self.state.script.lock().unwrap().next.extend(answers);
     }
 
-    /// The answer to every request that has none of its own.
+    /// Sets the answer to every request for which [`Sink::answer_next`] gave none.
     pub fn answer_usually(&self, answer: Answer) {
         self.state.script.lock().unwrap().otherwise = answer;
     }
 
-    /// Every request, those it refused too.
+    /// Returns every request, refused requests included.
     pub fn requests(&self) -> Vec<Received> {
         self.state.received.lock().unwrap().clone()
     }
 
-    /// The requests that it accepted, at least in part.
+    /// Returns the requests that were accepted at least in part.
     pub fn accepted(&self) -> Vec<Received> {
         self.requests().into_iter().filter(Received::is_accepted).collect()
     }
 
-    /// Items (spans, data points, log records) in the requests it accepted.
+    /// Returns the number of items (spans, data points, log records) in the accepted requests.
     pub fn items(&self, signal: Signal) -> usize {
         let accepted = self.accepted();
         let of_signal = accepted.iter().filter(|request| request.signal == signal);
         of_signal.map(|request| otlp::items(signal, &request.body)).sum()
     }
 
-    /// Waits until it has accepted so many items.
+    /// Waits until this many items have been accepted.
     pub async fn wait_for_items(&self, signal: Signal, items: usize) {
         self.wait_until(&format!("{items} items of {signal:?}"), || self.items(signal) >= items).await;
     }
 
-    /// Waits until it has seen so many requests, refused ones too.
+    /// Waits until this many requests have come, refused requests included.
     pub async fn wait_for_requests(&self, requests: usize) {
         self.wait_until(&format!("{requests} requests"), || self.requests().len() >= requests).await;
     }
@@ -174,7 +176,7 @@ impl Received {
 }
 
 impl State {
-    /// Records a request and says how to answer it.
+    /// Records a request and returns how to answer it.
     async fn take(&self, transport: Transport, signal: Signal, headers: HeaderMap, body: Bytes) -> Answer {
         let answer = {
             let mut script = self.script.lock().unwrap();

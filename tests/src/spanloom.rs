@@ -25,34 +25,39 @@ use crate::{
     otlp::client::http_client,
 };
 
-/// A plugin that brings CPython takes a minute to compile where every core is busy and the host is a debug build.
+/// The time limit of a start. A plugin that brings CPython takes a minute to compile in a debug build on a
+/// busy machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The variable that says how many files the process may open, if not as many as the test.
+/// Names the variable that limits how many files the process may open. Without it, the test's own limit
+/// applies.
 const FILES_LIMIT: &str = "TEST_FILES_LIMIT";
-/// Below those that Linux gives away, from 32768, and clear of those that services usually have.
+/// The ports that tests listen on: below 32768, where Linux begins to give ports away, and above most
+/// services' ports.
 const FREE_PORTS: Range<u16> = 20_000..32_000;
 
-/// A running `spanloom run`. End it with [`Spanloom::finish`], which holds it to its ledger.
+/// A running `spanloom run`. End it with [`Spanloom::finish`], which checks its ledger.
 pub struct Spanloom {
     child: Child,
-    /// OTLP over gRPC.
+    /// Receives OTLP over gRPC.
     pub grpc: SocketAddr,
-    /// OTLP over HTTP.
+    /// Receives OTLP over HTTP.
     pub http: SocketAddr,
-    /// What operators ask.
+    /// The admin endpoint, which operators ask.
     pub admin: SocketAddr,
     metrics: SocketAddr,
     output: Output,
     finished: bool,
 }
 
-/// What the process wrote, both streams as they came.
+/// The lines that the process wrote to both streams, in the order in which they came.
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<String>>);
 
-/// The addresses a process is told to listen on. Free a moment ago; someone may be quicker, so a start is retried.
+/// The addresses on which a process is told to listen.
+///
+/// They were free a moment ago. If another process takes one first, the start is repeated.
 struct Addresses {
     grpc: SocketAddr,
     http: SocketAddr,
@@ -61,17 +66,19 @@ struct Addresses {
     admin: SocketAddr,
 }
 
-/// The binary: `$SPANLOOM_BIN`, else what cargo builds from this tree.
+/// Returns the binary: `$SPANLOOM_BIN`, else the one that cargo builds from this tree.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| env::var_os("SPANLOOM_BIN").map_or_else(build, PathBuf::from))
 }
 
-/// An address that nobody listens on, another each time. Its port is none that the system gives away by itself: to whoever
-/// connects, or to the next who asks for a free one.
+/// Returns an address on which nobody listens, a different one each time.
+///
+/// The system does not give this port away by itself, neither to a process that connects nor to one that asks
+/// for a free port.
 pub fn free_address() -> SocketAddr {
     static ASKED: AtomicU32 = AtomicU32::new(0);
-    // Test programs that run side by side begin apart.
+    // Each test program starts at a different port, because several run at once.
     let first = std::process::id().wrapping_mul(97);
     let listener = FREE_PORTS.into_iter().find_map(|_| {
         let turn = first.wrapping_add(ASKED.fetch_add(1, Relaxed)) % FREE_PORTS.len() as u32;
@@ -81,40 +88,43 @@ pub fn free_address() -> SocketAddr {
 }
 
 impl Spanloom {
-    /// Starts it with a config that refers to `${env:GRPC}` and `${env:HTTP}`; returns when it is ready.
+    /// Starts the process with a config that refers to `${env:GRPC}` and `${env:HTTP}`, and returns when it
+    /// is ready.
     pub async fn start(config: &str) -> Spanloom {
         Self::start_with(config, &[]).await
     }
 
-    /// As [`Spanloom::start`], with more arguments.
+    /// Starts the process like [`Spanloom::start`], with more arguments.
     pub async fn start_with(config: &str, args: &[&str]) -> Spanloom {
         let config = format!("yaml:{config}");
         Self::launch(&[&["--config", &config], args].concat(), &[]).await
     }
 
-    /// As [`Spanloom::start`], where so many files may be open, and no more.
+    /// Starts the process like [`Spanloom::start`], and lets it open at most this many files.
     pub async fn start_with_files(config: &str, files: u64) -> Spanloom {
         let config = format!("yaml:{config}");
         Self::launch(&["--config", &config], &[(FILES_LIMIT, &files.to_string())]).await
     }
 
-    /// Starts it as `spanloom run` alone does, but for the addresses: this machine may have a collector already.
+    /// Starts the process as `spanloom run` alone does, except for the addresses: this machine may run a
+    /// collector already.
     pub async fn start_default() -> Spanloom {
         Self::start_default_with(&["--set", &format!("exporters::prometheus::endpoint={}", free_address())])
             .await
     }
 
-    /// As [`Spanloom::start_default`], with more arguments; one of them is to say where `prometheus` listens.
+    /// Starts the process like [`Spanloom::start_default`], with more arguments. One of them says where
+    /// `prometheus` listens.
     pub async fn start_default_with(args: &[&str]) -> Spanloom {
         Self::start_elsewhere(args, &[]).await
     }
 
-    /// Starts it with a config file that says nothing of addresses.
+    /// Starts the process with a config file that gives no addresses.
     pub async fn start_file(config: &Path) -> Spanloom {
         Self::start_file_with(config, &[], &[]).await
     }
 
-    /// As [`Spanloom::start_file`], with more arguments and variables.
+    /// Starts the process like [`Spanloom::start_file`], with more arguments and variables.
     pub async fn start_file_with(config: &Path, args: &[&str], environment: &[(&str, &str)]) -> Spanloom {
         let config = ["--config", config.to_str().expect("UTF-8")];
         Self::start_elsewhere(&[&config, args].concat(), environment).await
@@ -138,7 +148,7 @@ impl Spanloom {
         panic!("three times in a row someone took the port");
     }
 
-    /// The error is what it printed.
+    /// Starts the process once. The error is the output of the process.
     async fn try_launch(args: &[&str], environment: &[(&str, &str)]) -> Result<Spanloom, String> {
         let at = Addresses::free();
         let mut command = Command::new("sh");
@@ -168,12 +178,12 @@ impl Spanloom {
         Pid::from_raw(self.child.id().expect("still running") as i32).expect("a process id")
     }
 
-    /// Everything it has printed until now, both streams.
+    /// Returns everything that the process has printed so far, both streams.
     pub fn output(&self) -> String {
         self.output.0.lock().unwrap().clone()
     }
 
-    /// Waits until it has printed this.
+    /// Waits until the process has printed this text.
     pub async fn wait_for_output(&self, text: &str) {
         let deadline = Instant::now() + SETTLE_TIMEOUT;
         while !self.output().contains(text) {
@@ -182,7 +192,7 @@ impl Spanloom {
         }
     }
 
-    /// The Prometheus text of its own metrics.
+    /// Returns the Prometheus text of the process's own metrics.
     pub async fn metrics(&self) -> String {
         let answer = http_client()
             .get(format!("http://{}/metrics", self.metrics))
@@ -196,12 +206,12 @@ impl Spanloom {
         ledger::parse(&self.metrics().await)
     }
 
-    /// The most physical memory it has had until now, in bytes; none where there is no procfs.
+    /// Returns the peak resident memory in bytes, or `None` if there is no procfs.
     pub fn peak_rss_bytes(&self) -> Option<u64> {
         self.memory_bytes("VmHWM:")
     }
 
-    /// The physical memory that it has now, likewise.
+    /// Returns the current resident memory in bytes, or `None` if there is no procfs.
     pub fn rss_bytes(&self) -> Option<u64> {
         self.memory_bytes("VmRSS:")
     }
@@ -220,14 +230,15 @@ impl Spanloom {
         self.child.try_wait().expect("its status").is_none()
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process has ended.
     pub async fn exit(&mut self) -> ExitStatus {
         self.finished = true;
         let ended = timeout(EXIT_TIMEOUT, self.child.wait()).await;
         ended.unwrap_or_else(|_| panic!("it did not end:\n{}", self.output())).expect("its exit status")
     }
 
-    /// Waits until nothing is in flight, holds each account to the law, and ends the process, which must exit 0.
+    /// Waits until nothing is in flight, checks the balance of each account, and ends the process, which must
+    /// exit with 0.
     pub async fn finish(mut self) -> Ledger {
         let ledger = self.settled().await;
         for (account, items) in &ledger {
@@ -239,7 +250,7 @@ impl Spanloom {
         ledger
     }
 
-    /// The ledger once nothing is in flight.
+    /// Waits until nothing is in flight, and returns the ledger.
     pub async fn settled(&self) -> Ledger {
         let deadline = Instant::now() + SETTLE_TIMEOUT;
         loop {
@@ -272,7 +283,7 @@ impl Spanloom {
     }
 }
 
-/// A test that forgets to finish would not notice what it lost.
+/// A test must finish its process, because otherwise it would not notice lost items.
 impl Drop for Spanloom {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -308,7 +319,7 @@ impl Addresses {
         }
     }
 
-    /// Whatever the config: it can be asked for its health, its ledger and its status.
+    /// Returns the settings that let a test ask any process for its health, its ledger and its status.
     fn service_args(&self) -> Vec<String> {
         let Addresses { metrics, health, admin, .. } = self;
         let prometheus = format!("{{host: {}, port: {}}}", metrics.ip(), metrics.port());
@@ -324,7 +335,7 @@ impl Addresses {
     }
 }
 
-/// Builds the binary, so that a test never runs yesterday's, and finds it beside this test program.
+/// Builds the binary, so that a test never runs an old one, and finds it beside this test program.
 fn build() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = std::process::Command::new(cargo)

@@ -1,4 +1,4 @@
-//! Versions of a plugin that follow one another while numbered spans pass, and what must hold of what arrives.
+//! Swaps versions of a plugin while numbered spans pass, and checks what arrives.
 
 mod arrivals;
 mod load;
@@ -15,10 +15,10 @@ pub use stamp::{Broken, Concurrency, Mode, grown, padded, stamp, with_concurrenc
 /// The attribute by which the `marker` guest tells which version saw a span.
 pub const VERSION_KEY: &str = "swap.version";
 
-/// Of so many spans each connection may be: a span's number tells whose it is.
+/// The limit of spans for each connection. A span's number thus tells which connection sent it.
 const CONNECTION_SPANS: usize = 1 << 32;
 
-/// Those of so many spans that a connection sends first.
+/// Returns the numbers of the first spans of a connection.
 pub fn numbers(connection: usize, spans: usize) -> std::ops::Range<usize> {
     let first = connection * CONNECTION_SPANS;
     first..first + spans

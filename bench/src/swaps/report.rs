@@ -11,7 +11,7 @@ pub(super) struct Figures {
     pub(super) name: &'static str,
     /// Figures while every connection sends as fast as it is answered.
     pub(super) full: Seen,
-    /// Figures while each connection pauses between requests and the cores have time left.
+    /// Figures while each connection sends at a pace and the cores have time left.
     pub(super) paced: Seen,
     pub(super) in_a_row: Option<InARow>,
     pub(super) spans: u64,

@@ -13,7 +13,7 @@ use tonic::{
 use super::Signal;
 use crate::sink::RawCodec;
 
-/// Sends one request over gRPC on a connection of its own; the answer is the response message's bytes.
+/// Sends one request over gRPC on a connection of its own, and returns the bytes of the response message.
 pub async fn grpc(to: SocketAddr, signal: Signal, body: Bytes) -> Result<Bytes, Status> {
     GrpcClient::connect(to).await.send(signal, body).await
 }
@@ -32,9 +32,11 @@ pub fn http_client() -> reqwest::Client {
     http_client_builder().build().expect("an HTTP client")
 }
 
-/// For a client that keeps no connection: each test has a runtime of its own, and connections die with it.
+/// Makes a builder for a client that keeps no idle connection.
+///
+/// Each test has a runtime of its own, and connections die with their runtime.
 pub fn http_client_builder() -> reqwest::ClientBuilder {
-    // Needed once a process, even for a client that speaks no TLS.
+    // Each process needs this once, even for a client that speaks no TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0)
 }

@@ -23,7 +23,7 @@ use super::Signal;
 
 const START_UNIX_NANO: u64 = 1_700_000_000_000_000_000;
 
-/// A request of so many items.
+/// Returns a request of this many items.
 pub fn request(signal: Signal, items: usize) -> Bytes {
     match signal {
         Signal::Traces => traces(0, items),
@@ -32,7 +32,9 @@ pub fn request(signal: Signal, items: usize) -> Bytes {
     }
 }
 
-/// Spans numbered from `first`: the number is the span id and in the name, so each can be told from every other.
+/// Returns a request of spans that are numbered from `first`.
+///
+/// The number is in the span id and in the name, so that each span can be told from every other.
 pub fn traces(first: usize, spans: usize) -> Bytes {
     let spans = (first..first + spans).map(span).collect();
     let scope_spans = ScopeSpans { scope: scope(), spans, ..ScopeSpans::default() };
@@ -41,17 +43,17 @@ pub fn traces(first: usize, spans: usize) -> Bytes {
     ExportTraceServiceRequest { resource_spans: vec![resource_spans] }.encode_to_vec().into()
 }
 
-/// Of the span of this number in [`traces`].
+/// Returns the name of the span with this number in [`traces`].
 pub fn name(number: usize) -> String {
     format!("GET /cart/{number}")
 }
 
-/// Whether the span of this number in [`traces`] has the status of an error.
+/// Returns whether the span with this number in [`traces`] has an error status.
 pub fn has_failed(number: usize) -> bool {
     number.is_multiple_of(7)
 }
 
-/// A span of each name, otherwise as those of [`traces`].
+/// Returns a request with a span of each name; in all else the spans are those of [`traces`].
 pub fn named_traces(names: &[&str]) -> Bytes {
     let mut request = ExportTraceServiceRequest::decode(traces(0, names.len())).expect("a request of ours");
     let spans = request.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
@@ -61,7 +63,8 @@ pub fn named_traces(names: &[&str]) -> Bytes {
     request.encode_to_vec().into()
 }
 
-/// A request that a newer sender made: fields unknown to this version at every level (request, resource, scope, span).
+/// Returns a request of a newer sender: request, resource, scope and span each have a field that is unknown
+/// today.
 pub fn traces_with_unknown_fields() -> Bytes {
     let unknown = |message: Vec<u8>| [message, field(1999, b"from the future")].concat();
     let span = unknown(span(1).encode_to_vec());
@@ -72,7 +75,7 @@ pub fn traces_with_unknown_fields() -> Bytes {
     unknown(field(1, &resource_spans)).into()
 }
 
-/// One span, in a request of so many bytes: the rest is a field that nobody knows.
+/// Returns a request of this many bytes with one span. The rest is a field that no reader knows.
 pub fn large_traces(bytes: usize) -> Bytes {
     let mut request = traces(0, 1).to_vec();
     let padding = bytes.saturating_sub(request.len() + 8);
@@ -138,7 +141,7 @@ fn span(number: usize) -> Span {
     }
 }
 
-/// One of each type of value, nested too.
+/// Returns one attribute of each type of value, nested values included.
 fn attributes() -> Vec<KeyValue> {
     let array =
         ArrayValue { values: vec![AnyValue { value: Some(Value::IntValue(-1)) }, AnyValue { value: None }] };
@@ -176,12 +179,12 @@ fn key_value(key: &str, value: Value) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
-/// A length-delimited field.
-/// One resource, with log records of two bytes each.
+/// Returns a request with one resource and log records of two bytes each.
 pub fn empty_logs(records: usize) -> Bytes {
     field(1, &field(2, &field(2, b"").repeat(records))).into()
 }
 
+/// Encodes a length-delimited field.
 fn field(number: u32, content: &[u8]) -> Vec<u8> {
     let mut field = Vec::new();
     prost::encoding::encode_key(number, prost::encoding::WireType::LengthDelimited, &mut field);

@@ -1,4 +1,4 @@
-//! The gRPC half: the three services, with a codec that leaves the bytes as they are.
+//! The gRPC side of the sink: the three services, with a codec that leaves the bytes as they are.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ impl UnaryService<Bytes> for Export {
     }
 }
 
-/// Messages are the bytes of their frame.
+/// A codec whose messages are the bytes of their frame.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct RawCodec;
 

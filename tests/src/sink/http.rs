@@ -1,4 +1,4 @@
-//! The HTTP half: `/v1/{traces,metrics,logs}`.
+//! The HTTP side of the sink: `/v1/{traces,metrics,logs}`.
 
 use std::{io::Read, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What has arrived: of each span, which version marked it.
+//! Records which spans have arrived, and which version marked each.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -6,21 +6,23 @@ use crate::otlp;
 
 use super::{CONNECTION_SPANS, VERSION_KEY};
 
-/// Kept as small as it can be: a long run sends millions of spans.
+/// The marks of the spans that have arrived. It takes little memory, because a long run sends millions of
+/// spans.
 #[derive(Default)]
 pub struct Arrivals {
-    /// By connection and by the span's place in it: the mark and one; 0, if it has not arrived.
+    /// The mark plus one, by connection and by the span's place in its connection; 0 if the span has not
+    /// arrived.
     marks: Vec<Vec<u32>>,
-    /// When the first span with each mark arrived.
+    /// The time when the first span with each mark arrived.
     first: BTreeMap<u32, Instant>,
-    /// The first of what must not be.
+    /// The first violations.
     wrong: Vec<String>,
 }
 
 const WRONG_LIMIT: usize = 10;
 
 impl Arrivals {
-    /// A request that has arrived. Each of its spans is to be there for the first time, with one mark.
+    /// Records a request that has arrived. Each of its spans must be there for the first time, with one mark.
     pub fn take(&mut self, request: &[u8]) {
         for span in otlp::spans(request) {
             let id = span.span_id.as_slice().try_into().map(u64::from_be_bytes).unwrap_or_default();
@@ -41,24 +43,27 @@ impl Arrivals {
         self.marks.iter().flatten().filter(|mark| **mark > 0).count()
     }
 
-    /// Spans that this version marked.
+    /// Returns the number of spans that this version marked.
     pub fn marked(&self, mark: u32) -> usize {
         self.marks.iter().flatten().filter(|known| **known == mark + 1).count()
     }
 
-    /// When the first span that this version marked arrived.
+    /// Returns the time when the first span that this version marked arrived.
     pub fn first(&self, mark: u32) -> Option<Instant> {
         self.first.get(&mark).copied()
     }
 
-    /// Of the last span of a connection.
+    /// Returns the mark of the last span of a connection.
     pub fn last_mark(&self, connection: usize) -> Option<u32> {
         self.marks.get(connection)?.iter().rev().find(|mark| **mark > 0).map(|mark| mark - 1)
     }
 
-    /// Whether every span of every connection arrived once, marked by one version, and no connection was led back to a
-    /// version that had been replaced: from request to request its marks follow `walk`, the marks of the versions in the order
-    /// in which they ran. What is wrong, if anything is.
+    /// Returns the violations of three rules:
+    ///
+    /// 1. Every span of every connection has arrived, exactly once.
+    /// 2. One version has marked each span.
+    /// 3. No connection was led back to a version that had been replaced. From request to request, the marks
+    ///    follow `walk`, the marks of the versions in the order in which the versions ran.
     pub fn check(&self, sent: &[usize], request_spans: usize, walk: &[u32]) -> Vec<String> {
         let mut wrong = self.wrong.clone();
         for (connection, sent) in sent.iter().enumerate() {
@@ -74,7 +79,7 @@ impl Arrivals {
         wrong
     }
 
-    /// What was there before.
+    /// Sets the mark of a span and returns the mark that it had.
     fn set(&mut self, number: usize, mark: u32) -> Option<u32> {
         let (connection, place) = (number / CONNECTION_SPANS, number % CONNECTION_SPANS);
         if self.marks.len() <= connection {
@@ -95,7 +100,9 @@ impl Arrivals {
     }
 }
 
-/// The first mark that is nowhere on the rest of the walk. The spans of one request may be processed side by side.
+/// Returns a description of the first mark that is not on the rest of the walk.
+///
+/// The spans of one request may be processed at the same time, so their marks have no order.
 fn strays(marks: &[u32], request_spans: usize, walk: &[u32]) -> Option<String> {
     let mut begun_at = 0;
     for (request, marks) in marks.chunks(request_spans).enumerate() {
@@ -124,6 +131,8 @@ mod tests {
         marks.iter().map(|mark| mark + 1).collect()
     }
 
+    /// Scenario: marks of one connection follow a walk, skip versions of the walk, or leave it.
+    /// Guarantees: only marks that leave the walk are reported.
     #[test]
     fn marks_follow_the_walk_and_may_skip_some_of_it() {
         let walk = [0, 1, 2, 7, 2, 3];
@@ -135,12 +144,16 @@ mod tests {
         }
     }
 
+    /// Scenario: a later version marks an earlier span of one request, and of two requests.
+    /// Guarantees: only the second case is reported.
     #[test]
     fn the_spans_of_one_request_have_no_order() {
         assert_eq!(strays(&marked(&[1, 0, 1, 2]), 2, &[0, 1, 2]), None);
         assert!(strays(&marked(&[1, 0, 0, 2]), 2, &[0, 1, 2]).is_some());
     }
 
+    /// Scenario: spans arrive without a mark, twice, or not at all.
+    /// Guarantees: each of these is reported.
     #[test]
     fn what_is_lost_doubled_or_not_marked_is_found() {
         let request = crate::otlp::payload::traces(0, 2);

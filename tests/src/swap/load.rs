@@ -22,42 +22,42 @@ use super::CONNECTION_SPANS;
 
 /// Several connections, each sending numbered spans in one request after another.
 pub struct Load {
-    /// What requests' times count from.
+    /// The start of the load; requests' times count from here.
     pub begun: Instant,
     wish: Arc<Wish>,
     senders: JoinSet<(usize, Sent)>,
 }
 
-/// What the senders are to do.
+/// Tells the senders what to do.
 #[derive(Default)]
 struct Wish {
     stop: AtomicBool,
-    /// From one request of a connection to its next one; 0 for none to be waited for.
+    /// The time from one request of a connection to its next one; 0 if a connection does not wait.
     pace_us: AtomicU64,
 }
 
-/// How a connection sends.
+/// The protocol and the address of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     Grpc(SocketAddr),
     Http(SocketAddr),
 }
 
-/// What one connection did.
+/// What one connection sent.
 #[derive(Clone, Debug, Default)]
 pub struct Sent {
     pub spans: usize,
-    /// In each request.
+    /// The number of spans in each request.
     pub request_spans: usize,
     pub requests: Vec<Request>,
-    /// What was answered to requests that were not accepted.
+    /// The answers to requests that were not accepted.
     pub errors: Vec<String>,
 }
 
-/// One that was accepted.
+/// An accepted request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
-    /// When it was sent, since the load began.
+    /// The time from the start of the load to the sending.
     pub at: Duration,
     pub took_us: u32,
 }
@@ -83,12 +83,13 @@ impl Load {
         Load { begun, wish, senders }
     }
 
-    /// From now on a connection sends one request in this time, if it is answered by then. Zero: as fast as it is answered.
+    /// Makes each connection send one request in this time, if the request is answered by then. Zero means no
+    /// waiting.
     pub fn pace(&self, time: Duration) {
         self.wish.pace_us.store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// What each connection sent, in the order of the ways.
+    /// Stops the senders and returns what each connection sent, in the order of the ways.
     pub async fn stop(self) -> Vec<Sent> {
         self.wish.stop.store(true, Relaxed);
         let mut sent = self.senders.join_all().await;
@@ -119,7 +120,7 @@ impl Connection {
                     let took_us = u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX);
                     sent.requests.push(Request { at: since.duration_since(begun), took_us });
                 }
-                // It is not known whether any of it arrives: the end of this connection.
+                // Whether any of the request arrives is unknown, so the connection stops here.
                 Err(error) => {
                     sent.errors.push(error);
                     return sent;

@@ -1,4 +1,4 @@
-//! What an operator sees and does: the admin endpoint, and files put where a plugin's is.
+//! The operator's view: the admin endpoint, and files that replace a plugin's file.
 
 use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
@@ -22,7 +22,7 @@ impl<'a> Operator<'a> {
         Operator { admin: spanloom.admin, plugin }
     }
 
-    /// The plugin's part of what `spanloom status` shows.
+    /// Returns the plugin's part of what `spanloom status` shows.
     pub async fn status(&self) -> Value {
         let answer = http_client().get(format!("http://{}/v1/status", self.admin)).send().await;
         let text = answer.expect("the admin endpoint").text().await.expect("text");
@@ -32,19 +32,19 @@ impl<'a> Operator<'a> {
         plugin.unwrap_or_else(|| panic!("no {} in {text}", self.plugin)).take()
     }
 
-    /// The last attempt to replace it; null if there was none.
+    /// Returns the last attempt to replace the plugin; null if there was none.
     pub async fn last(&self) -> Value {
         self.status().await["last"].take()
     }
 
-    /// Puts this in the place of the plugin's file, and returns what came of it once it has this outcome.
+    /// Replaces the plugin's file, and returns the attempt once it has this outcome.
     pub async fn replace(&self, file: &Path, bytes: &[u8], outcome: &str) -> Value {
         let before = self.last().await;
         move_into_place(file, bytes);
         self.attempt_after(&before, outcome).await
     }
 
-    /// The attempt that follows `before`, once it has this outcome.
+    /// Returns the attempt that follows `before`, once it has this outcome.
     pub async fn attempt_after(&self, before: &Value, outcome: &str) -> Value {
         let deadline = Instant::now() + OUTCOME_TIMEOUT;
         loop {
@@ -58,7 +58,7 @@ impl<'a> Operator<'a> {
     }
 }
 
-/// As a careful writer replaces a file: whoever reads it finds the old one or the new one.
+/// Replaces a file by renaming, so that a reader finds the old file or the new one, and never a part.
 pub fn move_into_place(file: &Path, bytes: &[u8]) {
     let new = file.with_extension("new");
     fs::write(&new, bytes).expect("a file");

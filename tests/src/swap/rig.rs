@@ -1,4 +1,5 @@
-//! The `marker` between senders and a sink: its file is what a test changes, and the admin endpoint says what came of it.
+//! The `marker` plugin between senders and a sink. A test replaces its file and reads the outcome at the
+//! admin endpoint.
 
 use std::{
     fs,
@@ -26,7 +27,7 @@ const PASS_POLL: Duration = Duration::from_millis(5);
 /// One process with the `marker` in its pipeline.
 pub struct Rig {
     pub spanloom: Spanloom,
-    /// The component, as it was built.
+    /// The component as it was built.
     pub marker: Vec<u8>,
     folder: TempDir,
     arrivals: Arc<Mutex<Arrivals>>,
@@ -43,20 +44,21 @@ pub struct RigSettings<'a> {
     pub args: &'a [&'a str],
     /// More keys of the exporter's queue.
     pub queue: &'a str,
-    /// Each version is made so long by code of this component of `target/plugins`.
+    /// A component of `target/plugins` and a length. Copies of the component's code make each version at
+    /// least so long.
     pub grown: Option<(&'a str, usize)>,
     pub concurrency: Concurrency,
 }
 
-/// One version after another.
+/// One replacement of the plugin's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The version of this mark.
+    /// A version that works, with this mark.
     Good(u32),
     Broken(Broken, u32),
 }
 
-/// That a machine is busy is not a plugin's fault.
+/// Keeps a version from being rolled back because the machine is busy.
 pub const NOT_FOR_SLOWNESS: &str = "swap: {max_slowdown: 1000}";
 
 impl Default for RigSettings<'_> {
@@ -67,7 +69,7 @@ impl Default for RigSettings<'_> {
 }
 
 impl Rig {
-    /// Runs version 0. None if the component was not built.
+    /// Starts the process with version 0. Returns `None` if the component was not built.
     pub async fn start(settings: RigSettings<'_>) -> Option<Rig> {
         let mut marker = fs::read(component(PLUGIN)?).expect("the component");
         marker = with_concurrency(&marker, settings.concurrency);
@@ -81,20 +83,21 @@ impl Rig {
         let sink = Sink::start_with(move |request| lock(&taker).take(&request.body)).await;
         let config = folder.path().join("spanloom.yaml");
         fs::write(&config, config_of(settings, &sink)).expect("a file");
-        // Compiled versions are kept by user, and so many here would push out that user's own.
+        // Compiled versions are kept for each user. The many versions of this test would push out the user's
+        // own.
         let cache = folder.path().join("cache");
         let cache = [("XDG_CACHE_HOME", cache.to_str().expect("UTF-8"))];
         let spanloom = Spanloom::start_file_with(&config, settings.args, &cache).await;
         Some(Rig { spanloom, marker, folder, arrivals, _sink: sink, walk: vec![0] })
     }
 
-    /// So many gRPC connections, and so many over HTTP.
+    /// Returns this many gRPC connections and this many over HTTP.
     pub fn ways(&self, grpc: usize, http: usize) -> Vec<Way> {
         let Spanloom { grpc: to_grpc, http: to_http, .. } = self.spanloom;
         [vec![Way::Grpc(to_grpc); grpc], vec![Way::Http(to_http); http]].concat()
     }
 
-    /// The plugin's file.
+    /// Returns the path of the plugin's file.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join(FILE)
     }
@@ -111,7 +114,7 @@ impl Rig {
         lock(&self.arrivals)
     }
 
-    /// Moves the file into place, and returns what came of it once that is known.
+    /// Moves the file into place and returns the attempt once it has the outcome that the step expects.
     pub async fn step(&mut self, step: Step) -> Value {
         let (bytes, outcome) = match step {
             Step::Good(mark) => (self.version(mark), "swapped"),
@@ -130,17 +133,17 @@ impl Rig {
         attempt
     }
 
-    /// The test made this version run by other means.
+    /// Notes that the test made this version run by other means.
     pub fn runs(&mut self, mark: u32) {
         self.walk.push(mark);
     }
 
-    /// Moves this to where the plugin's file is.
+    /// Replaces the plugin's file by these bytes.
     pub fn put(&self, bytes: &[u8]) {
         move_into_place(&self.path(), bytes);
     }
 
-    /// Waits until the latest span of the first connection has been marked by this version.
+    /// Waits until the latest span of the first connection is marked by this version.
     pub async fn passes(&self, mark: u32) {
         let deadline = Instant::now() + PASS_TIMEOUT;
         while self.arrivals().last_mark(0) != Some(mark) {
@@ -154,8 +157,10 @@ impl Rig {
         Operator::of(&self.spanloom, PLUGIN)
     }
 
-    /// Ends the process: no sender saw an error, and every span that was sent has arrived, once, marked by one version, and by
-    /// none that had been replaced when its request was sent.
+    /// Ends the process and checks the result.
+    ///
+    /// No sender saw an error. Every span that was sent has arrived once, marked by one version. That version
+    /// had not been replaced when the span's request was sent.
     pub async fn finish(self, sent: &[Sent]) {
         let errors: Vec<&String> = sent.iter().flat_map(|sent| &sent.errors).collect();
         assert!(errors.is_empty(), "senders were answered {errors:?}:\n{}", self.spanloom.output());

@@ -1,12 +1,14 @@
-//! Many versions of one plugin without as many builds: copies of the `marker` guest with another stamp.
+//! Makes many versions of one plugin from one build: copies of the `marker` guest, each with another stamp.
 
-/// A letter for the concurrency, one for the mode, and eight digits for the mark. `tests/guests/examples/marker.rs` has it once.
+/// The stamp in the built component, which `tests/guests/examples/marker.rs` contains once.
+///
+/// The stamp ends with a letter for the concurrency, a letter for the mode, and eight digits for the mark.
 const PLACEHOLDER: &[u8] = b"spanloom-guests:stamp:aw00000000";
 const CONCURRENCY_AT: usize = 22;
 const MODE_AT: usize = CONCURRENCY_AT + 1;
 const MARK_AT: usize = MODE_AT + 1;
 
-/// What the `marker` declares.
+/// The concurrency that the `marker` declares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Concurrency {
     #[default]
@@ -23,18 +25,19 @@ pub enum Mode {
     LoopsInConfigure,
     PanicsInDescribe,
     LoopsInProcess,
-    /// After a hundred batches that each instance does well.
+    /// Each instance traps after it has processed a hundred batches.
     TrapsLater,
+    /// Each instance runs for ever after it has processed a hundred batches.
     LoopsLater,
 }
 
-/// Files that must not come to be what runs, or not for long.
+/// Files that must not run, or not for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
     Truncated,
-    /// A version of the interface that this host does not have.
+    /// A component of an interface version that this host does not have.
     UnknownVersion,
-    /// A world of somebody else's.
+    /// A component of an interface that is not Spanloom's.
     WrongWorld,
     NotWasm,
     Plugin(Mode),
@@ -68,7 +71,7 @@ impl Broken {
         Broken::Plugin(Mode::LoopsInConfigure),
     ];
 
-    /// A file of this kind. No two marks give the same bytes.
+    /// Makes a file of this kind. Different marks give different bytes.
     pub fn file(self, marker: &[u8], mark: u32) -> Vec<u8> {
         match self {
             Broken::Truncated => {
@@ -83,19 +86,19 @@ impl Broken {
         }
     }
 
-    /// Whether it comes to run before it is found out.
+    /// Returns whether the version runs before its fault is found.
     pub fn runs(self) -> bool {
         matches!(self, Broken::Plugin(Mode::TrapsLater | Mode::LoopsLater))
     }
 }
 
-/// A component with nothing but an empty interface of this name.
+/// Makes a component that exports one empty interface of this name.
 fn exporting(interface: &str, mark: u32) -> Vec<u8> {
     let text = format!("(component (instance $i) (export \"{interface}\" (instance $i)))");
     padded(&wat::parse_str(text).expect("a component"), 16, mark)
 }
 
-/// The version `1.0.MARK` of the `marker`.
+/// Makes the version `1.0.MARK` of the `marker`.
 pub fn stamp(marker: &[u8], mode: Mode, mark: u32) -> Vec<u8> {
     let mut bytes = marker.to_vec();
     let at = placeholder(marker);
@@ -105,7 +108,7 @@ pub fn stamp(marker: &[u8], mode: Mode, mark: u32) -> Vec<u8> {
     bytes
 }
 
-/// A `marker` to stamp versions from, that declares this.
+/// Makes a `marker` that declares this concurrency and from which versions can be stamped.
 pub fn with_concurrency(marker: &[u8], concurrency: Concurrency) -> Vec<u8> {
     let mut bytes = marker.to_vec();
     bytes[placeholder(marker) + CONCURRENCY_AT] = match concurrency {
@@ -116,7 +119,7 @@ pub fn with_concurrency(marker: &[u8], concurrency: Concurrency) -> Vec<u8> {
     bytes
 }
 
-/// Where it is, but for what may be stamped already.
+/// Finds the placeholder by its fixed part, because the rest may be stamped already.
 fn placeholder(marker: &[u8]) -> usize {
     let fixed = &PLACEHOLDER[..CONCURRENCY_AT];
     let windows = marker.windows(fixed.len()).enumerate().filter(|(_, window)| *window == fixed);
@@ -125,7 +128,7 @@ fn placeholder(marker: &[u8]) -> usize {
     at
 }
 
-/// The same component as other bytes, so many more: it has a custom section that nobody reads.
+/// Makes the component longer by at least `len` bytes: adds a custom section that no reader uses.
 pub fn padded(component: &[u8], len: usize, seed: u32) -> Vec<u8> {
     let mut content = vec![7];
     content.extend_from_slice(b"padding");
@@ -135,7 +138,8 @@ pub fn padded(component: &[u8], len: usize, seed: u32) -> Vec<u8> {
     [component, &section, &content].concat()
 }
 
-/// The component with code of another one in it, as often as it takes to be so long. Nobody calls it, but it is compiled.
+/// Adds code of another component until the component has at least `len` bytes. The code is compiled but
+/// never called.
 pub fn grown(component: &[u8], other: &[u8], len: usize) -> Vec<u8> {
     let modules = sections(other).filter(|(id, _)| *id == CORE_MODULE).map(|(_, section)| section);
     let module = modules.max_by_key(|section| section.len()).expect("a core module");
@@ -149,7 +153,7 @@ pub fn grown(component: &[u8], other: &[u8], len: usize) -> Vec<u8> {
 const HEADER_LEN: usize = 8;
 const CORE_MODULE: u8 = 1;
 
-/// Each top-level section: its id, and all of its bytes.
+/// Returns each top-level section: its id, and all of its bytes.
 fn sections(component: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = &component[HEADER_LEN..];
     std::iter::from_fn(move || {
@@ -166,6 +170,8 @@ fn sections(component: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
 mod tests {
     use super::*;
 
+    /// Scenario: a component that contains the placeholder is stamped.
+    /// Guarantees: the stamp replaces the placeholder and changes nothing else.
     #[test]
     fn a_stamp_takes_the_place_of_the_placeholder_and_nothing_else() {
         let component = [b"before".as_slice(), PLACEHOLDER, b"after"].concat();
@@ -173,6 +179,8 @@ mod tests {
         assert_eq!(stamped, b"beforespanloom-guests:stamp:st00000042after");
     }
 
+    /// Scenario: an empty component grows by the code of another one.
+    /// Guarantees: the result is long enough and contains the largest core module several times.
     #[test]
     fn what_has_grown_has_another_ones_code_several_times() {
         let module = |component: &[u8]| sections(component).filter(|(id, _)| *id == CORE_MODULE).count();
@@ -185,6 +193,8 @@ mod tests {
         assert_eq!(module(&other), 2);
     }
 
+    /// Scenario: one component is padded with two seeds.
+    /// Guarantees: the results are longer, equally long, and different.
     #[test]
     fn what_is_padded_is_longer_and_differs_by_its_seed() {
         let empty = wat::parse_str("(component)").expect("a component");
