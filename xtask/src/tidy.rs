@@ -1,4 +1,5 @@
-//! `cargo xtask tidy`: checks the invariants of the source tree, most of which forbid something somewhere.
+//! `cargo xtask tidy`: checks the invariants of the source tree. Most of them say what must be absent, and
+//! where.
 
 mod order;
 mod paths;

@@ -1,8 +1,9 @@
-//! The order of modules: each imports only modules that stand before it in its list, so that no ring can arise.
+//! The order of modules: each imports only modules that stand before it in its list, so that no ring can
+//! arise.
 
 use super::{Source, paths, rules::is_test};
 
-/// The modules of the host, from the ground up.
+/// The modules of the host, lowest first.
 const HOST: Order = Order {
     inside: &[],
     modules: &[
@@ -35,7 +36,8 @@ const HOST: Order = Order {
     ],
 };
 
-/// The rooms of the plugins, from what a guest may reach to the types of components that plugins are.
+/// The rooms of the plugin module, from `outside` (what a guest may reach) to the types of component that
+/// plugins are.
 const PLUGIN: Order = Order {
     inside: &["plugin"],
     modules: &["outside", "config", "load", "guest", "pool", "stage", "builtin", "factory"],
@@ -43,20 +45,20 @@ const PLUGIN: Order = Order {
 
 const HOST_FOLDER: &str = "host/src";
 
-/// Modules that are children of one module.
+/// The order of the modules that are children of one module.
 pub(super) struct Order {
-    /// The module that they are children of; empty for the crate.
+    /// The path of the parent module; empty for the crate.
     inside: &'static [&'static str],
-    /// Each imports only those before it.
+    /// The children. Each imports only children that stand before it.
     modules: &'static [&'static str],
 }
 
-/// The imports of a file of the host that go upward.
+/// Returns the imports of a file of the host that do not go to an earlier module.
 pub(super) fn host_modules(source: &Source) -> Vec<(usize, String)> {
     upward(source, &HOST)
 }
 
-/// The imports of a file of the plugins that go upward.
+/// Returns the imports of a file of the plugin module that do not go to an earlier room.
 pub(super) fn plugin_rooms(source: &Source) -> Vec<(usize, String)> {
     upward(source, &PLUGIN)
 }
@@ -69,7 +71,7 @@ fn upward(source: &Source, order: &Order) -> Vec<(usize, String)> {
     };
     let imports = paths::imports(&source.text, &module);
     let wrong = imports.into_iter().filter_map(|(line, path)| {
-        // The parent itself hides which of its children is meant.
+        // A path that ends at the parent does not say which of its children is meant.
         let parent = (!path.is_empty() && path == order.inside).then_some("");
         let name = child(&path, order).or(parent).filter(|name| *name != own)?;
         let shown = path.join("::");
@@ -84,13 +86,14 @@ fn upward(source: &Source, order: &Order) -> Vec<(usize, String)> {
     wrong.collect()
 }
 
-/// The child of the order's parent that a path leads into.
+/// Returns the child of the order's parent that a path leads into.
 fn child<'a>(path: &'a [String], order: &Order) -> Option<&'a str> {
     let (inside, below) = path.split_at_checked(order.inside.len())?;
     if inside == order.inside { below.first().map(String::as_str) } else { None }
 }
 
-/// The path of the module that a file of the host holds. `None` for other files, tests and the roots of the crate.
+/// Returns the path of the module in a file of the host. Returns `None` for other files, tests and the roots
+/// of the crate.
 fn module_of(source: &Source) -> Option<Vec<String>> {
     let name = source.path.strip_prefix(HOST_FOLDER)?.strip_prefix('/')?.strip_suffix(".rs")?;
     let module: Vec<String> = name.split('/').map(str::to_owned).collect();
@@ -112,15 +115,15 @@ impl Order {
 mod tests {
     use super::*;
 
-    /// What is wrong with a file that imports a name.
+    /// Returns what is wrong with a file that imports a name.
     fn wrong(path: &str, import: &str) -> Option<String> {
         let source = Source { path: path.to_owned(), text: format!("\nuse {import};") };
         let mut found = upward(&source, &HOST);
         found.pop().map(|(line, what)| format!("{line}: {}", what.split(": ").next().unwrap_or_default()))
     }
 
-    /// Scenario: modules import those before them, those after them, themselves, and names that no module has.
-    /// Guarantee: only what stands before a module is open to it; the message names both ends and where.
+    /// Scenario: modules import earlier modules, later modules, themselves, and names that no module has.
+    /// Guarantees: only imports of earlier modules are allowed; the message names both modules and the line.
     #[test]
     fn a_module_imports_only_what_stands_before_it() {
         assert_eq!(wrong("host/src/service/graph.rs", "crate::plugin::Live"), None);
@@ -135,8 +138,9 @@ mod tests {
         assert_eq!(wrong("host/src/cellar/wine.rs", "std::fmt").as_deref(), Some(homeless));
     }
 
-    /// Scenario: a room of the plugins imports a later room, an earlier one, and a name that the plugins' module hands out.
-    /// Guarantee: the rooms have an order of their own, and names are imported from the room that they stand in.
+    /// Scenario: a room of the plugin module imports an earlier room, a later room, and a name of the plugin
+    /// module itself.
+    /// Guarantees: only the import from the earlier room is allowed.
     #[test]
     fn rooms_have_an_order_of_their_own() {
         let wrong = |import| {

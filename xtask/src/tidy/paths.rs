@@ -1,14 +1,16 @@
-//! Reads which modules of its own crate a Rust file names: by `use` and by paths in its code, tests aside.
+//! Finds the modules of its own crate that a Rust file names, in `use` items and in paths in code. Tests are
+//! left out.
 
-/// What matters of a file's text: words, and single characters that are neither a comment's nor a string's.
+/// A token of a file: a word, or a single character that is outside comments and strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token<'a> {
     Word(&'a str),
     Sign(char),
 }
 
-/// The paths below the crate that a file names, each from the crate's root and with its line. `module` is the path of the
-/// file's own module. What stands under `#[cfg(test)]` is left out.
+/// Returns the paths of its own crate that a file names, each from the crate's root and with its line.
+///
+/// `module` is the path of the file's own module. Items under `#[cfg(test)]` are left out.
 pub(super) fn imports(text: &str, module: &[String]) -> Vec<(usize, Vec<String>)> {
     let tokens = without_tests(tokens(text));
     let mut reader = Reader { tokens: &tokens, at: 0, found: Vec::new() };
@@ -26,7 +28,9 @@ pub(super) fn imports(text: &str, module: &[String]) -> Vec<(usize, Vec<String>)
     reader.found.into_iter().filter_map(absolute).collect()
 }
 
-/// `super::x` in the module `a::b` is `a::x`. `None` if it leads out of the crate.
+/// Returns a path from the crate's root: `super::x` in the module `a::b` is `a::x`.
+///
+/// Returns `None` if the path leads out of the crate.
 fn from_root(path: &[&str], module: &[String]) -> Option<Vec<String>> {
     let ups = path.iter().filter(|name| **name == "super").count();
     let kept = match path.first() {
@@ -53,14 +57,14 @@ impl<'a> Reader<'_, 'a> {
         [at, at + 1].into_iter().all(|at| self.token(at) == Some(Token::Sign(':')))
     }
 
-    /// Whether these stand before what is here.
+    /// Returns whether these tokens stand directly before the current one.
     fn is_after(&self, before: &[Token<'_>]) -> bool {
         let start = self.at.checked_sub(before.len());
         let stands = start.and_then(|start| self.tokens.get(start..self.at));
         stands.is_some_and(|stands| stands.iter().map(|(_, token)| token).eq(before))
     }
 
-    /// Reads a path, and each path of the list that it may end in.
+    /// Reads a path. If the path ends in a list, reads each path of the list.
     fn path(&mut self, above: &mut Vec<&'a str>) {
         let line = self.tokens.get(self.at).map_or(0, |(line, _)| *line);
         let above_len = above.len();
@@ -84,7 +88,7 @@ impl<'a> Reader<'_, 'a> {
         self.at.checked_sub(2).is_some_and(|at| self.has_colons(at))
     }
 
-    /// `{a, b::{c, d}, e as f}`
+    /// Reads a list such as `{a, b::{c, d}, e as f}`.
     fn list(&mut self, above: &mut Vec<&'a str>) {
         self.at += 1;
         while let Some(token) = self.token(self.at) {
@@ -101,7 +105,7 @@ impl<'a> Reader<'_, 'a> {
     }
 }
 
-/// Leaves out each item that is compiled for tests alone.
+/// Removes each item that is compiled for tests alone.
 fn without_tests(tokens: Vec<(usize, Token<'_>)>) -> Vec<(usize, Token<'_>)> {
     const MARK: [Token<'_>; 7] = [
         Token::Sign('#'),
@@ -125,7 +129,8 @@ fn without_tests(tokens: Vec<(usize, Token<'_>)>) -> Vec<(usize, Token<'_>)> {
     kept
 }
 
-/// What follows an item: its end is a `;`, or the `}` of its body, or a `,` if it is a field.
+/// Returns the tokens after an item. The item ends at a `;`, at the `}` of its body, or at a `,` if it is a
+/// field.
 fn after_item<'t, 'a>(tokens: &'t [(usize, Token<'a>)]) -> &'t [(usize, Token<'a>)] {
     let mut depth = 0_usize;
     for (at, (_, token)) in tokens.iter().enumerate() {
@@ -145,7 +150,7 @@ fn after_item<'t, 'a>(tokens: &'t [(usize, Token<'a>)]) -> &'t [(usize, Token<'a
     &[]
 }
 
-/// The tokens of a file, each with its line.
+/// Splits a file into tokens, each with its line.
 fn tokens(text: &str) -> Vec<(usize, Token<'_>)> {
     let mut tokens = Vec::new();
     let mut line = 1;
@@ -168,13 +173,13 @@ fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// The length of the word that a text begins with.
+/// Returns the length of the word at the start of a text.
 fn word(text: &str) -> Option<usize> {
     let length = text.find(|character| !is_word(character)).unwrap_or(text.len());
     (length > 0).then_some(length)
 }
 
-/// The length of the comment, string or character that a text begins with.
+/// Returns the length of the comment, string or character at the start of a text.
 fn skipped(text: &str) -> Option<usize> {
     let up_to = |end: &str, from: usize| {
         let found = text.get(from..).and_then(|rest| rest.find(end));
@@ -204,7 +209,7 @@ fn skipped(text: &str) -> Option<usize> {
     None
 }
 
-/// Whether this is a character, and no lifetime.
+/// Returns whether the text starts with a character literal; otherwise the quote starts a lifetime.
 fn is_character(text: &str) -> bool {
     let mut characters = text.chars().skip(1);
     match characters.next() {
@@ -214,7 +219,7 @@ fn is_character(text: &str) -> bool {
     }
 }
 
-/// The length of a text in quotes, in which `\` escapes.
+/// Returns the length of the quoted text at the start of a text, in which `\` escapes.
 fn quoted(text: &str, quote: char) -> usize {
     let mut characters = text.char_indices().skip(1);
     while let Some((at, character)) = characters.next() {
@@ -233,7 +238,7 @@ fn quoted(text: &str, quote: char) -> usize {
 mod tests {
     use super::*;
 
-    /// The paths in the file of the module `a::b`, each with its line.
+    /// Checks the paths that the file of the module `a::b` names, each with its line.
     #[track_caller]
     fn check(text: &str, expected: &[(usize, &str)]) {
         let module = ["a", "b"].map(str::to_owned);
@@ -243,8 +248,8 @@ mod tests {
         assert_eq!(found, expected, "{text}");
     }
 
-    /// Scenario: imports in each of the ways in which the tree writes them.
-    /// Guarantee: each name is found, from the crate's root, with the line that it stands on.
+    /// Scenario: a file imports names in each way that the tree uses.
+    /// Guarantees: each name is found, from the crate's root and with its line.
     #[test]
     fn every_way_of_importing_is_read() {
         check("use crate::config::Node;", &[(1, "config::Node")]);
@@ -257,8 +262,8 @@ mod tests {
         check("pub use self::c::D;", &[(1, "a::b::c::D")]);
     }
 
-    /// Scenario: paths in code, in attributes and in visibilities.
-    /// Guarantee: a path counts wherever it stands; words that only look like one do not.
+    /// Scenario: paths stand in code, in visibilities, in strings and in comments.
+    /// Guarantees: paths in code are found; words that only look like a path are not.
     #[test]
     fn paths_in_code_are_read() {
         check("fn f() -> crate::c::D {\n    super::e(|x| x)\n}", &[(1, "c::D"), (2, "a::e")]);
@@ -269,8 +274,8 @@ mod tests {
         check("/// [`crate::c`]\n/* crate::c */ fn f() {}", &[]);
     }
 
-    /// Scenario: a module of tests, a function and an import for tests alone.
-    /// Guarantee: nothing of them counts, and what follows them does.
+    /// Scenario: a module of tests, and an import for tests, are followed by other imports.
+    /// Guarantees: only the imports that follow are found.
     #[test]
     fn what_is_for_tests_alone_is_left_out() {
         let test = "#[cfg(test)]\nmod tests {\n    use crate::c::D;\n    fn f() { g(); }\n}\n";

@@ -1,4 +1,4 @@
-//! The rules themselves. Each is one sentence of the design that a reader may rely on.
+//! The rules of `cargo xtask tidy`. Each is a sentence of the design that a reader may rely on.
 
 use super::{Rule, Source, order};
 
@@ -60,13 +60,13 @@ pub const RULES: &[Rule] = &[
 ];
 
 const LINES_LIMIT: usize = 600;
-/// Tables of cases are long by nature.
+/// The limit for tests is higher, because tables of cases are long.
 const TEST_LINES_LIMIT: usize = 1_000;
 
-/// This file holds the words it looks for.
+/// The path of this file, which contains the words that its rules forbid.
 const OWN_PATH: &str = "xtask/src/tidy/rules.rs";
 
-/// Lines that hold one of the words, comments aside.
+/// Returns the lines that contain one of the words, except comment lines.
 fn words(source: &Source, words: &[&str]) -> Vec<(usize, String)> {
     let lines = source.text.lines().enumerate();
     let code = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
@@ -83,18 +83,18 @@ fn rust(source: &Source, check: Check) -> Vec<(usize, String)> {
     if source.path.ends_with(".rs") && source.path != OWN_PATH { check(source) } else { Vec::new() }
 }
 
-/// `check` on the module at `path` and what is below it.
+/// Runs `check` if the file belongs to the module at `path` or to a module below it.
 fn within(source: &Source, path: &str, check: Check) -> Vec<(usize, String)> {
     let below = source.path.strip_prefix(path).is_some_and(|rest| rest.starts_with(['/', '.']));
     if below { rust(source, check) } else { Vec::new() }
 }
 
-/// A module of tests beside the code, or a test program.
+/// Returns true for a module of tests beside the code, and for a test program.
 pub(super) fn is_test(source: &Source) -> bool {
     source.path.split(['/', '.']).any(|part| part == "tests")
 }
 
-/// `check` on every module of the host but these and the tests.
+/// Runs `check` if the file belongs to the host, except for tests and the modules named.
 fn except(source: &Source, modules: &[&str], check: Check) -> Vec<(usize, String)> {
     let Some(module) = source.path.strip_prefix("host/src/") else { return Vec::new() };
     let excepted = |name: &str| module.strip_prefix(name).is_some_and(|rest| rest.starts_with(['/', '.']));
@@ -141,7 +141,8 @@ mod tests {
         RULES.iter().filter(|rule| !(rule.check)(&source).is_empty()).map(|rule| rule.name).collect()
     }
 
-    /// Each rule is broken by the line that it is there to catch.
+    /// Scenario: each rule is shown one file that violates it.
+    /// Guarantees: that rule, and no other, reports the file.
     #[test]
     fn every_rule_catches_what_it_forbids() {
         let cases = [
@@ -166,6 +167,8 @@ mod tests {
         assert_eq!(cases.len(), RULES.len());
     }
 
+    /// Scenario: every rule is shown files that come close to a violation.
+    /// Guarantees: no rule reports any of them.
     #[test]
     fn what_the_rules_allow_passes() {
         for (path, text) in [
