@@ -1,4 +1,4 @@
-//! What moves through a pipeline.
+//! Batches: the telemetry that moves through a pipeline.
 
 mod spans;
 mod traces;
@@ -16,21 +16,22 @@ pub enum Batch {
     Logs(LogsBatch),
 }
 
-/// Metrics that came together: read and replaced as encoded OTLP.
+/// Metrics of one batch, which are read and replaced as encoded OTLP.
 #[derive(Debug)]
 pub struct MetricsBatch(pub(crate) host::batches::MetricsBatch);
 
-/// Log records that came together: read and replaced as encoded OTLP.
+/// Log records of one batch, which are read and replaced as encoded OTLP.
 #[derive(Debug)]
 pub struct LogsBatch(pub(crate) host::batches::LogsBatch);
 
-/// What goes on to the next component, in order. It leaves when the call has returned without failing.
+/// Collects the batches that go on to the next component, in order. They leave once the call has returned
+/// without an error.
 #[derive(Debug, Default)]
 pub struct Output {
     pub(crate) batches: Vec<Batch>,
 }
 
-/// The methods that all signals have.
+/// Calls a method that the batches of all signals have.
 macro_rules! of_any {
     ($batch:expr, $each:ident => $call:expr) => {
         match $batch {
@@ -50,33 +51,35 @@ impl Batch {
         }
     }
 
-    /// How many spans, data points or log records.
+    /// Returns the number of spans, data points or log records.
     pub fn len(&self) -> usize {
         of_any!(self, batch => batch.len())
     }
 
-    /// Nothing.
+    /// Returns whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes as encoded OTLP, uncompressed.
+    /// Returns the length as uncompressed OTLP, in bytes.
     pub fn encoded_len(&self) -> u64 {
         of_any!(self, batch => batch.encoded_len())
     }
 
-    /// See [`SpanBatch::metadata`].
+    /// Returns the request's values of a header; see [`SpanBatch::metadata`].
     pub fn metadata(&self, key: &str) -> Vec<String> {
         of_any!(self, batch => batch.metadata(key))
     }
 
-    /// Keeps the first `count` items and returns the rest. A metric stays whole, unless it alone has more.
+    /// Keeps the first `count` items and returns the rest. A metric stays whole unless it alone has more data
+    /// points.
     #[must_use]
     pub fn split_off(&mut self, count: u32) -> Batch {
         of_any!(self, batch => batch.split_off(count).into())
     }
 
-    /// Adds another batch after this one, if it is of the same signal; else it comes back.
+    /// Adds another batch of the same signal after this one. A batch of another signal is returned as the
+    /// error.
     #[allow(
         clippy::result_large_err,
         reason = "it is large in native tests only: in a guest a batch is a number"
@@ -119,52 +122,54 @@ impl Output {
         self.batches.push(batch.into());
     }
 
-    /// Lets a batch go nowhere: its items count as dropped, by `filtered`. A batch that is neither passed on nor
-    /// discarded nor kept counts as a mistake of the plugin.
+    /// Discards a batch: its items count as dropped with the reason `filtered`. A batch that is neither
+    /// passed on nor discarded nor kept counts as a mistake of the plugin.
     pub fn discard(&mut self, batch: impl Into<Batch>) {
         host::output::discard(batch.into().into());
     }
 }
 
 impl MetricsBatch {
-    /// A batch of its own, of an encoded `ExportMetricsServiceRequest`: new telemetry.
+    /// Makes a batch of new telemetry from an encoded `ExportMetricsServiceRequest`.
     pub fn from_otlp(otlp: &[u8]) -> Result<MetricsBatch, EditError> {
         host::batches::MetricsBatch::from_otlp(otlp).map(MetricsBatch)
     }
 
-    /// How many data points.
+    /// Returns the number of data points.
     pub fn len(&self) -> usize {
         self.0.len() as usize
     }
 
-    /// No data points.
+    /// Returns whether there are no data points.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes as encoded OTLP, uncompressed.
+    /// Returns the length as uncompressed OTLP, in bytes.
     pub fn encoded_len(&self) -> u64 {
         self.0.encoded_len()
     }
 
-    /// What the request said of its sender: the values of its header `key`, in any case. None where the receiver does
-    /// not keep them (`include_metadata`), for what carries a secret (`authorization`, `cookie`), and where batches of
-    /// senders who said different things of it were merged.
+    /// Returns the values of the request header `key`, in any case. The list is empty if the receiver does
+    /// not keep headers (`include_metadata`), if the header carries a secret (`authorization`, `cookie`), or
+    /// if batches of senders with different values were merged.
     pub fn metadata(&self, key: &str) -> Vec<String> {
         self.0.metadata(key)
     }
 
-    /// The encoded `ExportMetricsServiceRequest`, checked: [`wire::metrics`] walks it without decoding.
+    /// Returns the encoded `ExportMetricsServiceRequest`. The bytes are checked, and [`wire::metrics`] walks
+    /// them without decoding.
     pub fn otlp(&self) -> Vec<u8> {
         self.0.otlp()
     }
 
-    /// Puts an encoded `ExportMetricsServiceRequest` in the place of all metrics.
+    /// Replaces all metrics by an encoded `ExportMetricsServiceRequest`.
     pub fn replace(&mut self, otlp: &[u8]) -> Result<(), EditError> {
         self.0.replace(otlp)
     }
 
-    /// Keeps the first `count` data points and returns the rest. A metric stays whole, unless it alone has more.
+    /// Keeps the first `count` data points and returns the rest. A metric stays whole unless it alone has
+    /// more.
     #[must_use]
     pub fn split_off(&mut self, count: u32) -> MetricsBatch {
         MetricsBatch(self.0.split_off(count))
@@ -177,39 +182,39 @@ impl MetricsBatch {
 }
 
 impl LogsBatch {
-    /// A batch of its own, of an encoded `ExportLogsServiceRequest`: new telemetry.
+    /// Makes a batch of new telemetry from an encoded `ExportLogsServiceRequest`.
     pub fn from_otlp(otlp: &[u8]) -> Result<LogsBatch, EditError> {
         host::batches::LogsBatch::from_otlp(otlp).map(LogsBatch)
     }
 
-    /// How many log records.
+    /// Returns the number of log records.
     pub fn len(&self) -> usize {
         self.0.len() as usize
     }
 
-    /// No log records.
+    /// Returns whether there are no log records.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes as encoded OTLP, uncompressed.
+    /// Returns the length as uncompressed OTLP, in bytes.
     pub fn encoded_len(&self) -> u64 {
         self.0.encoded_len()
     }
 
-    /// What the request said of its sender: the values of its header `key`, in any case. None where the receiver does
-    /// not keep them (`include_metadata`), for what carries a secret (`authorization`, `cookie`), and where batches of
-    /// senders who said different things of it were merged.
+    /// Returns the values of the request header `key`, in any case. The list is empty if the receiver does
+    /// not keep headers (`include_metadata`), if the header carries a secret (`authorization`, `cookie`), or
+    /// if batches of senders with different values were merged.
     pub fn metadata(&self, key: &str) -> Vec<String> {
         self.0.metadata(key)
     }
 
-    /// The encoded `ExportLogsServiceRequest`.
+    /// Returns the encoded `ExportLogsServiceRequest`.
     pub fn otlp(&self) -> Vec<u8> {
         self.0.otlp()
     }
 
-    /// Puts an encoded `ExportLogsServiceRequest` in the place of all log records.
+    /// Replaces all log records by an encoded `ExportLogsServiceRequest`.
     pub fn replace(&mut self, otlp: &[u8]) -> Result<(), EditError> {
         self.0.replace(otlp)
     }

@@ -1,7 +1,8 @@
-//! What wit-bindgen makes of `wit/`: what a plugin imports, and a module for each interface that it may export.
+//! The code that wit-bindgen generates from `wit/`: the imports of a plugin, and a module for each interface
+//! that it may export.
 //!
-//! Each exported interface is a world of its own, so that a plugin exports what it has and nothing else: wit-component
-//! joins the worlds that its macro names.
+//! Each exported interface is a world of its own, so that a plugin exports only what it has. wit-component
+//! joins the worlds that the plugin's macro names.
 #![allow(
     unsafe_code,
     unreachable_pub,

@@ -1,10 +1,10 @@
-//! One attribute (or field) across all rows of a batch, as the host hands it over.
+//! Columns: one attribute or field across all rows of a batch, as the host passes it.
 
 use crate::bindings::spanloom::plugin::spans;
 
 pub use spans::{NumberColumn, TextColumn};
 
-/// A number as the sender typed it.
+/// A number with the type that the sender gave it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
     Int(i64),
@@ -12,12 +12,12 @@ pub enum Number {
     Bool(bool),
 }
 
-/// One id of `N` bytes a row.
+/// Ids of `N` bytes, one per row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ids<const N: usize>(pub(crate) Vec<u8>);
 
 impl TextColumn {
-    /// A column without texts, with room for so many bytes.
+    /// Returns a column without texts, with capacity for `rows` texts of `arena_bytes` bytes together.
     pub fn with_capacity(rows: usize, arena_bytes: usize) -> TextColumn {
         TextColumn {
             arena: String::with_capacity(arena_bytes),
@@ -26,17 +26,17 @@ impl TextColumn {
         }
     }
 
-    /// How many rows have a text.
+    /// Returns how many rows have a text.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// No row has a text.
+    /// Returns whether no row has a text.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Rows and their texts, ascending. Nothing is copied.
+    /// Iterates over rows and their texts in ascending order, without copying.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &str)> {
         let mut start = 0;
         self.rows.iter().zip(&self.ends).map(move |(row, end)| {
@@ -46,14 +46,14 @@ impl TextColumn {
         })
     }
 
-    /// The text of one row, found by halving.
+    /// Returns the text of one row, found by binary search.
     pub fn get(&self, row: u32) -> Option<&str> {
         let at = self.rows.binary_search(&row).ok()?;
         let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         self.arena.get(start as usize..*self.ends.get(at)? as usize)
     }
 
-    /// An entry a row of a batch of `len`.
+    /// Returns one entry per row of a batch of `len` rows.
     pub fn dense(&self, len: usize) -> Vec<Option<&str>> {
         let mut texts = vec![None; len];
         for (row, text) in self.iter() {
@@ -64,7 +64,7 @@ impl TextColumn {
         texts
     }
 
-    /// Adds a text. Rows ascend: the host refuses a column whose rows do not.
+    /// Adds a text. Rows must ascend, or the host refuses the column.
     pub fn push(&mut self, row: u32, text: &str) {
         self.push_with(row, |arena| arena.push_str(text));
     }
@@ -72,13 +72,13 @@ impl TextColumn {
     /// Adds the text that `write` appends to the arena.
     pub fn push_with(&mut self, row: u32, write: impl FnOnce(&mut String)) {
         write(&mut self.arena);
-        // A guest's memory ends at 4 GiB.
+        // The memory of a guest ends at 4 GiB, so the length fits.
         self.ends.push(self.arena.len() as u32);
         self.rows.push(row);
     }
 
-    /// The column of the texts that `edit` changes: it appends the new text to the arena and says true, or appends
-    /// nothing and says false. No allocation a text.
+    /// Returns the column of the texts that `edit` changes. `edit` appends the new text to the arena and
+    /// returns true, or appends nothing and returns false. No text needs an allocation of its own.
     pub fn filter_map(&self, mut edit: impl FnMut(&str, &mut String) -> bool) -> TextColumn {
         let mut edited = TextColumn::with_capacity(self.len(), self.arena.len());
         for (row, text) in self.iter() {
@@ -100,23 +100,23 @@ impl<S: AsRef<str>> FromIterator<(u32, S)> for TextColumn {
 }
 
 impl NumberColumn {
-    /// How many rows have a number.
+    /// Returns how many rows have a number.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// No row has a number.
+    /// Returns whether no row has a number.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Rows and their numbers, ascending.
+    /// Iterates over rows and their numbers in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = (u32, Number)> {
         let numbers = self.bits.iter().zip(&self.kinds);
         self.rows.iter().zip(numbers).map(|(row, (bits, kind))| (*row, Number::of(*kind, *bits)))
     }
 
-    /// Adds a number. Rows ascend: the host refuses a column whose rows do not.
+    /// Adds a number. Rows must ascend, or the host refuses the column.
     pub fn push(&mut self, row: u32, number: Number) {
         let (kind, bits) = match number {
             Number::Int(value) => (0, value.cast_unsigned()),
@@ -146,7 +146,7 @@ impl Number {
         }
     }
 
-    /// Ints above 2^53 lose digits; bools are 0 and 1.
+    /// Converts to a double. Ints above 2^53 lose digits; bools are 0 and 1.
     pub fn as_f64(self) -> f64 {
         match self {
             Number::Int(value) => value as f64,

@@ -1,16 +1,16 @@
-//! A component's config: JSON from the host, typed by serde.
+//! Reads a component's config: JSON from the host, typed by serde.
 
 use serde::de::DeserializeOwned;
 
 use crate::ConfigError;
 
-/// An error says where in the config it is.
+/// Reads a config. The error names the place in the config.
 pub(crate) fn read<C: DeserializeOwned>(json: &str) -> Result<C, ConfigError> {
     let mut document = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut document).map_err(|error| {
         let path = error.path().to_string();
         let message = error.inner().to_string();
-        // The operator wrote YAML: places in our JSON are none of theirs.
+        // The operator wrote YAML, so line numbers of our JSON would mislead.
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what).to_owned();
         ConfigError { path: if path == "." { String::new() } else { path }, message }
     })

@@ -1,19 +1,19 @@
-//! Who a plugin is and what it needs.
+//! What a plugin says about itself.
 
-/// For logs, `spanloom validate` and `spanloom plugin inspect`.
+/// Describes a plugin for logs, `spanloom validate` and `spanloom plugin inspect`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     pub name: String,
-    /// `1.2.3`
+    /// Like `1.2.3`.
     pub version: String,
-    /// One line.
+    /// One line of text.
     pub summary: String,
-    /// JSON Schema (draft 2020-12) of the component's config.
+    /// The JSON Schema (draft 2020-12) of the component's config.
     pub config_schema: Option<String>,
-    /// The signals it takes: traces, unless it says more. Samplers take traces whatever this says.
+    /// The signals that the plugin takes. The default is traces. Samplers take traces, whatever this says.
     pub signals: Vec<Signal>,
     pub concurrency: Concurrency,
-    /// What must be granted in the config for the plugin to work.
+    /// The grants that the plugin needs in the config to work.
     pub grants: Vec<Grant>,
 }
 
@@ -24,12 +24,12 @@ pub enum Signal {
     Logs,
 }
 
-/// How many instances may run, and which batch goes to which.
+/// How many instances may run, and which batch goes to which instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Concurrency {
-    /// Any instance takes any batch, as many as there are workers. State is a cache at most.
+    /// Any instance takes any batch, and there are as many instances as workers. Use state only as a cache.
     Stateless,
-    /// As many instances as workers; all spans of a trace go to the same one.
+    /// There are as many instances as workers, and all spans of a trace go to the same instance.
     ByTrace,
     /// One instance takes every batch.
     Single,
@@ -42,7 +42,8 @@ pub enum Grant {
 }
 
 impl Description {
-    /// What a crate's `Cargo.toml` says: a stateless plugin for traces that needs no grant.
+    /// Describes a stateless plugin for traces that needs no grant, with the name, version and summary of its
+    /// `Cargo.toml`.
     pub fn of_crate(name: &str, version: &str, summary: &str) -> Description {
         Description {
             name: name.to_owned(),
@@ -55,7 +56,7 @@ impl Description {
         }
     }
 
-    /// With the JSON Schema of the config: `spanloom validate` then points at what is wrong in one.
+    /// Adds the JSON Schema of the config, so that `spanloom validate` can point at mistakes.
     #[must_use]
     pub fn with_schema(self, json_schema: &str) -> Description {
         Description { config_schema: Some(json_schema.to_owned()), ..self }

@@ -1,11 +1,11 @@
-//! Durations in configs, as Go writes them.
+//! Durations in configs, in Go's notation.
 
 use std::{fmt, ops::Deref, str::FromStr};
 
 use serde::{Deserialize, Deserializer, de::Visitor};
 
-/// A span of time in a config, as the Collector's have it: `200ms`, `1m30s`, `1.5h`; a bare number is nanoseconds. Never
-/// negative. It is a [`std::time::Duration`] wherever one is due.
+/// A duration in a config, in the Collector's notation: `200ms`, `1m30s`, `1.5h`. A bare number is
+/// nanoseconds. A duration is never negative. It dereferences to a [`std::time::Duration`].
 ///
 /// ```
 /// use spanloom_plugin::{Duration, prelude::*, serde_json};
@@ -28,7 +28,7 @@ use serde::{Deserialize, Deserializer, de::Visitor};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(pub std::time::Duration);
 
-/// The same words as the host has for its own keys.
+/// Says why a text is not a duration, in the same words as the host for its own keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotADuration {
     Negative,
@@ -92,7 +92,7 @@ fn nanos(text: &str) -> Option<u64> {
     Some(total)
 }
 
-/// `1.5` of a unit, to the nanosecond.
+/// Returns a decimal number of units in nanoseconds.
 fn scaled(number: &str, scale: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
@@ -102,7 +102,7 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
     let mut total = whole.checked_mul(scale)?;
     let mut place = scale;
     for digit in fraction.bytes().take(18) {
-        // Below a nanosecond nothing is left.
+        // Digits below a nanosecond add nothing.
         total = total.checked_add(u64::from(digit.wrapping_sub(b'0')) * place / 10)?;
         place /= 10;
     }

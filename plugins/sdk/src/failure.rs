@@ -1,4 +1,4 @@
-//! Why a call could not do what it was asked.
+//! The errors of calls.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use crate::bindings::spanloom::plugin::{http::HttpError, spans, types};
 pub use crate::bindings::spanloom::plugin::types::{ConfigError, Failure};
 pub use spans::EditError;
 
-/// Why spans were not delivered.
+/// Says why a batch was not delivered.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExportError {
-    /// Nothing of the batch was delivered.
+    /// No item of the batch was delivered.
     Whole(Failure),
-    /// These rows of the batch were not delivered, the others were. For batches of spans only.
+    /// These rows of the batch were not delivered; the others were. Only for batches of spans.
     Parts(Vec<(Vec<u32>, Failure)>),
 }
 
 impl Failure {
-    /// The same batch may succeed later.
+    /// Makes a failure after which the same batch may succeed later.
     pub fn retryable(message: impl Into<String>) -> Failure {
         Failure::Retryable(types::Retryable { message: message.into(), after_ms: None })
     }
 
-    /// The same batch will fail again.
+    /// Makes a failure after which the same batch would fail again.
     pub fn permanent(message: impl Into<String>) -> Failure {
         Failure::Permanent(message.into())
     }
 
-    /// How long to wait at least before the batch comes again. What is permanent stays it.
+    /// Sets the shortest time to wait before the batch is retried. A permanent failure stays as it is.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Failure {
         if let Failure::Retryable(retryable) = &mut self {
@@ -38,7 +38,7 @@ impl Failure {
 }
 
 impl ConfigError {
-    /// `path` leads from the component's own config to what is wrong: `keys[2]`, `tls.ca_file`.
+    /// Makes an error. `path` leads from the component's own config to the mistake: `keys[2]`, `tls.ca_file`.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> ConfigError {
         ConfigError { path: path.into(), message: message.into() }
     }
@@ -56,7 +56,8 @@ impl From<HttpError> for ExportError {
     }
 }
 
-/// No answer, and no credentials, may be better next time; the rest is for the operator to mend.
+/// Converts an error of a request. A missing answer or missing credentials are retryable. Other errors are
+/// permanent, because the operator has to fix them.
 impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Failure {
         match error {
@@ -70,7 +71,7 @@ impl From<HttpError> for Failure {
     }
 }
 
-/// The same edit would be refused again.
+/// Converts a refused edit into a permanent failure, because the same edit would be refused again.
 impl From<EditError> for Failure {
     fn from(error: EditError) -> Failure {
         Failure::permanent(match error {

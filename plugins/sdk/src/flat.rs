@@ -1,4 +1,4 @@
-//! Every field of every span, walked without a copy and without a call of the host.
+//! Reads every field of every span without copies and without calls to the host.
 
 mod attributes;
 
@@ -10,7 +10,7 @@ use crate::{SpanKind, StatusCode};
 pub use attributes::Attributes;
 pub use spans::FlatSpans;
 
-/// A span in the packed lists.
+/// One span in the packed lists.
 #[derive(Clone, Copy, Debug)]
 pub struct FlatSpan<'a> {
     flat: &'a FlatSpans,
@@ -54,7 +54,7 @@ impl FlatSpans {
         (0..self.scope_table.names.len()).map(|row| FlatScope { flat: self, row })
     }
 
-    /// A text by its number; empty if there is no such text.
+    /// Returns the text with this number, or an empty text if there is none.
     #[inline]
     pub fn text(&self, number: u32) -> &str {
         let range = entries(&self.ends, number as usize);
@@ -68,19 +68,19 @@ impl FlatSpans {
 }
 
 impl<'a> FlatSpan<'a> {
-    /// All zeros if the sender's were not 16 bytes.
+    /// Returns the trace id; all zeros if the sender's id was not 16 bytes.
     #[inline]
     pub fn trace_id(&self) -> &'a [u8; 16] {
         id(&self.flat.trace_ids, self.row)
     }
 
-    /// All zeros if the sender's were not 8 bytes.
+    /// Returns the span id; all zeros if the sender's id was not 8 bytes.
     #[inline]
     pub fn span_id(&self) -> &'a [u8; 8] {
         id(&self.flat.span_ids, self.row)
     }
 
-    /// None for a root.
+    /// Returns the id of the parent span, or `None` for a root.
     #[inline]
     pub fn parent_span_id(&self) -> Option<&'a [u8; 8]> {
         Some(id(&self.flat.parent_span_ids, self.row)).filter(|id| **id != [0; 8])
@@ -96,19 +96,19 @@ impl<'a> FlatSpan<'a> {
         SpanKind::from_number(at(&self.flat.kinds, self.row))
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the start time, in nanoseconds since 1970.
     #[inline]
     pub fn start_time_unix_nano(&self) -> u64 {
         at(&self.flat.start_times_unix_nano, self.row)
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the end time, in nanoseconds since 1970.
     #[inline]
     pub fn end_time_unix_nano(&self) -> u64 {
         at(&self.flat.end_times_unix_nano, self.row)
     }
 
-    /// End minus start; 0 where the span ends before it starts.
+    /// Returns end minus start in nanoseconds, or 0 if the span ends before it starts.
     pub fn duration_nano(&self) -> u64 {
         self.end_time_unix_nano().saturating_sub(self.start_time_unix_nano())
     }
@@ -127,12 +127,12 @@ impl<'a> FlatSpan<'a> {
         self.flat.text_at(&self.flat.trace_states, self.row)
     }
 
-    /// W3C trace flags in the low 8 bits.
+    /// Returns the flags. The low 8 bits are the W3C trace flags.
     pub fn flags(&self) -> u32 {
         at(&self.flat.flags, self.row)
     }
 
-    /// Keys and values, as they lie; a key may occur twice.
+    /// Iterates over keys and values in the order of the bytes. A key may occur twice.
     #[inline]
     pub fn attributes(&self) -> Attributes<'a> {
         Attributes::new(self.flat, &self.flat.attributes, entries(&self.flat.attribute_ends, self.row))
@@ -162,7 +162,7 @@ impl<'a> FlatSpan<'a> {
 }
 
 impl<'a> FlatEvent<'a> {
-    /// Nanoseconds since 1970.
+    /// Returns the time, in nanoseconds since 1970.
     #[inline]
     pub fn time_unix_nano(&self) -> u64 {
         at(&self.flat.events.times_unix_nano, self.row)
@@ -207,7 +207,7 @@ impl<'a> FlatLink<'a> {
 }
 
 impl<'a> FlatScope<'a> {
-    /// Which of the batch's scopes it is.
+    /// Returns the index of the scope in the batch.
     #[inline]
     pub fn number(&self) -> usize {
         self.row
@@ -239,7 +239,7 @@ impl<'a> FlatScope<'a> {
 }
 
 impl<'a> FlatResource<'a> {
-    /// Which of the batch's resources it is.
+    /// Returns the index of the resource in the batch.
     #[inline]
     pub fn number(&self) -> usize {
         self.row
@@ -256,7 +256,7 @@ impl<'a> FlatResource<'a> {
     }
 }
 
-/// Where the entries of a row lie.
+/// Returns the range of a row's entries.
 #[inline]
 fn entries(ends: &[u32], row: usize) -> Range<usize> {
     let start = row.checked_sub(1).map_or(0, |before| at(ends, before));

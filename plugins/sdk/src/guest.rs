@@ -1,4 +1,5 @@
-//! From what the host calls to what the author wrote: the other side of [`processor!`](crate::processor) and its like.
+//! Connects the host's calls to the author's plugin: the other side of [`processor!`](crate::processor) and
+//! the like.
 
 #[expect(unsafe_code, reason = "a function that the compiler calls")]
 mod memory;
@@ -10,17 +11,17 @@ use crate::bindings::exports::described::exports::spanloom::plugin::describe;
 use crate::bindings::spanloom::plugin::{batches, types};
 use crate::{Concurrency, ConfigError, Description, Failure, Grant, Output, Signal, config};
 
-/// The one plugin of a component; a macro makes it.
+/// The one plugin of a component. A macro implements this trait.
 pub trait Guest: 'static {
     type Plugin;
 
     fn describe() -> Description;
 
-    /// The plugin as it is configured; none before that.
+    /// Calls `call` with the configured plugin, or with `None` before `configure`.
     fn with<R>(call: impl FnOnce(&mut Option<Self::Plugin>) -> R) -> R;
 }
 
-/// Calls the plugin, which the host has configured.
+/// Calls the plugin. Fails if it is not configured.
 fn call<G: Guest, R, E: From<Failure>>(call: impl FnOnce(&mut G::Plugin) -> Result<R, E>) -> Result<R, E> {
     G::with(|plugin| match plugin {
         Some(plugin) => call(plugin),
@@ -28,7 +29,7 @@ fn call<G: Guest, R, E: From<Failure>>(call: impl FnOnce(&mut G::Plugin) -> Resu
     })
 }
 
-/// As `call`, with batches to pass on.
+/// Does the same as `call`, and returns the batches that the plugin passes on.
 fn call_out<G: Guest>(
     plugin: impl FnOnce(&mut G::Plugin, &mut Output) -> Result<(), Failure>,
 ) -> Result<Vec<batches::Batch>, Failure> {

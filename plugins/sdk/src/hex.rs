@@ -1,5 +1,7 @@
-//! Bytes as lower-case hexadecimal digits, as ids are written.
+//! Writes bytes as lower-case hexadecimal digits, as ids are written.
 
+/// Returns the digits as a string.
+///
 /// ```
 /// # use spanloom_plugin::hex;
 /// assert_eq!(hex::string(&[0x0a, 0xf7]), "0af7");
@@ -8,16 +10,16 @@ pub fn string(bytes: &[u8]) -> String {
     bytes.iter().copied().flat_map(of_byte).map(char::from).collect()
 }
 
-/// Of four bytes, without a loop over them.
+/// Returns the digits of four bytes, computed without a loop.
 #[inline]
 pub fn digits(bytes: [u8; 4]) -> [u8; 8] {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    // A digit to each byte: halves move apart, then quarters, then the two digits of a byte.
+    // Give each digit a byte: halves move apart, then quarters, then the two digits of a byte.
     let word = u64::from(u32::from_be_bytes(bytes));
     let word = (word | word << 16) & 0x0000_ffff_0000_ffff;
     let word = (word | word << 8) & 0x00ff_00ff_00ff_00ff;
     let word = (word | word << 4) & 0x0f0f_0f0f_0f0f_0f0f;
-    // What is above nine carries into the next digit when six are added.
+    // Adding six carries digits above nine into the next half byte.
     let letters = (word + ONES * 6) >> 4 & ONES;
     (word + ONES * u64::from(b'0') + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
 }

@@ -1,4 +1,4 @@
-//! What a plugin may call: the host's functions in a guest, and the same over `wire` everywhere else.
+//! The functions that a plugin may call: the host's in a guest, and an equivalent over `wire` elsewhere.
 
 #[cfg(target_family = "wasm")]
 pub(crate) use crate::bindings::spanloom::plugin::{

@@ -1,5 +1,5 @@
-//! Requests to the origins that `grants.http` of the config lists. The host keeps connections, does TLS and adds
-//! credentials, which the plugin never sees.
+//! Requests to the origins that `grants.http` of the config lists. The host keeps connections, does TLS and
+//! adds credentials. The plugin never sees the credentials.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use crate::{Failure, host};
 
 pub use http::{Header, HttpError};
 
-/// One request, to be [sent](Request::send).
+/// One request, which [`send`](Request::send) sends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub(crate) raw: http::Request,
 }
 
-/// Whatever status came back.
+/// A response with any status.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Response {
     pub status: u16,
     pub headers: Vec<Header>,
-    /// At most 16 MiB.
+    /// The body, of at most 16 MiB.
     pub body: Vec<u8>,
 }
 
@@ -51,7 +51,7 @@ impl Request {
         self
     }
 
-    /// For the whole exchange; the host's own limit (30 s) if there is none.
+    /// Sets the time limit of the whole exchange. The default is the host's own limit (30 s).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Request {
         self.raw.timeout_ms = Some(u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
@@ -66,12 +66,12 @@ impl Request {
         &self.raw.url
     }
 
-    /// The body, if it is text; else nothing.
+    /// Returns the body if it is text, else an empty text.
     pub fn body_text(&self) -> &str {
         std::str::from_utf8(&self.raw.body).unwrap_or_default()
     }
 
-    /// One exchange. Any status is a response. Nothing is repeated.
+    /// Sends the request once. A response with any status is `Ok`. Nothing is retried.
     pub fn send(&self) -> Result<Response, HttpError> {
         let http::Response { status, headers, body } = host::http::send(&self.raw)?;
         Ok(Response { status, headers, body })
@@ -79,19 +79,20 @@ impl Request {
 }
 
 impl Response {
-    /// The first header of that name, in whichever case.
+    /// Returns the first header with that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         header.map(|header| header.value.as_str())
     }
 
-    /// Of `Retry-After`, if it is in seconds.
+    /// Returns the delay of `Retry-After` if it is in seconds.
     pub fn retry_after(&self) -> Option<Duration> {
         let seconds = self.header("retry-after")?.trim().parse().ok()?;
         Some(Duration::from_secs(seconds))
     }
 
-    /// A 2xx, or what to tell the host of the others: 408, 429 and 5xx may pass, whatever else is permanent.
+    /// Returns the response if its status is 2xx, else the failure to report: 408, 429 and 5xx are retryable,
+    /// and other statuses are permanent.
     pub fn error_for_status(self) -> Result<Response, Failure> {
         let message = || format!("status {}", self.status);
         match self.status {

@@ -1,4 +1,4 @@
-//! JSON, written fast into one buffer.
+//! A fast JSON writer with one buffer.
 
 mod buffer;
 mod escape;
@@ -9,7 +9,7 @@ use buffer::{Buffer, Mark};
 use escape::escape;
 pub use value::Write;
 
-/// Appends to a buffer that is kept from one document to the next.
+/// Appends JSON to a buffer that is reused from one document to the next.
 ///
 /// ```
 /// # use spanloom_plugin::json::Writer;
@@ -24,17 +24,17 @@ pub use value::Write;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Writer {
-    /// UTF-8 altogether: texts as they are, and ASCII between them.
+    /// UTF-8: the texts as they are, and ASCII between them.
     out: Buffer,
-    /// A value stands before, so that the next one needs a comma.
+    /// Whether a value was written before, so that the next one needs a comma.
     follows: bool,
-    /// What is written is to stand in a string, and is escaped as it is written.
+    /// Whether the JSON will stand in a string. If so, it is escaped while it is written.
     embedded: bool,
 }
 
 impl Writer {
-    /// A writer of JSON that is to be a string of other JSON, as some services take their documents: what it writes can
-    /// be [embedded](Writer::embed) as it is, which spares escaping it in a second pass.
+    /// Makes a writer of JSON that will be a string in other JSON, as some services take their documents.
+    /// What it writes can be [embedded](Writer::embed) as it is, without escaping it in a second pass.
     ///
     /// ```
     /// # use spanloom_plugin::json::Writer;
@@ -52,7 +52,7 @@ impl Writer {
         Writer { embedded: true, ..Writer::default() }
     }
 
-    /// What an embedded writer has written, as one string.
+    /// Writes the document of an embedded writer as one string.
     pub fn embed(&mut self, document: &Writer) -> &mut Writer {
         let (open, close) = (self.opening_quote(), self.quote());
         self.out.mark(open);
@@ -61,7 +61,7 @@ impl Writer {
         self
     }
 
-    /// What another writer of the same kind has written: values of an array, or keys with their values.
+    /// Writes the content of another writer of the same kind: values of an array, or keys with their values.
     pub fn append(&mut self, part: &Writer) -> &mut Writer {
         if !part.as_bytes().is_empty() {
             self.comma();
@@ -70,10 +70,10 @@ impl Writer {
         self
     }
 
-    /// The bytes that were written, before they were escaped if they are to be embedded.
+    /// Returns the number of bytes written. For an embedded writer, this is the number before escaping.
     pub fn document_len(&self) -> usize {
         let mut escaped = false;
-        // Each escape of what is embedded is a backslash and one character.
+        // Each escape in an embedded document is a backslash and one character.
         let escape = |byte: &&u8| {
             escaped = !escaped && **byte == b'\\';
             escaped
@@ -82,24 +82,24 @@ impl Writer {
         bytes.len() - if self.embedded { bytes.iter().filter(escape).count() } else { 0 }
     }
 
-    /// What is written between braces: keys with their values.
+    /// Writes an object. `fields` writes keys with their values.
     pub fn object(&mut self, fields: impl FnOnce(&mut Writer)) -> &mut Writer {
         self.between(b'{', fields, b'}')
     }
 
-    /// What is written between brackets: values.
+    /// Writes an array. `values` writes the values.
     pub fn array(&mut self, values: impl FnOnce(&mut Writer)) -> &mut Writer {
         self.between(b'[', values, b']')
     }
 
-    /// A key; its value follows.
+    /// Writes a key. A value must follow.
     #[inline]
     pub fn key(&mut self, key: &str) -> &mut Writer {
         self.quoted(key, true);
         self
     }
 
-    /// A key with its value.
+    /// Writes a key with its value.
     #[inline]
     pub fn field(&mut self, key: &str, value: impl Write) -> &mut Writer {
         self.key(key).value(value)
@@ -125,7 +125,7 @@ impl Writer {
         self.ascii(itoa::Buffer::new().format(value).as_bytes())
     }
 
-    /// Nanoseconds as seconds, to the last digit.
+    /// Writes nanoseconds as seconds, to the last digit.
     ///
     /// ```
     /// # use spanloom_plugin::json::Writer;
@@ -133,7 +133,7 @@ impl Writer {
     /// ```
     pub fn seconds(&mut self, nano: u64) -> &mut Writer {
         const SECOND: u64 = 1_000_000_000;
-        // A billion more, so that zeros that lead are written.
+        // The sum has ten digits, so that leading zeros are written.
         let mut digits = itoa::Buffer::new();
         let digits = digits.format((SECOND + nano % SECOND) as u32);
         self.unsigned(nano / SECOND).out.mark(Mark::byte(b'.'));
@@ -141,10 +141,10 @@ impl Writer {
         self
     }
 
-    /// A number, or `null` for what JSON has no number for.
+    /// Writes a number, or `null` for NaN and infinity.
     pub fn double(&mut self, value: f64) -> &mut Writer {
         self.comma();
-        // Writing to the buffer does not fail.
+        // Writing to the buffer cannot fail.
         let _ = serde_json::to_writer(&mut self.out, &value);
         self
     }
@@ -157,7 +157,7 @@ impl Writer {
         self.ascii(b"null")
     }
 
-    /// A value that is JSON already.
+    /// Writes a value that is already JSON.
     #[inline]
     pub fn raw(&mut self, json: &str) -> &mut Writer {
         self.comma();
@@ -169,7 +169,7 @@ impl Writer {
         self
     }
 
-    /// Bytes as a string of lower-case hexadecimal digits, as ids are written.
+    /// Writes bytes as a string of lower-case hexadecimal digits, as ids are written.
     pub fn hex(&mut self, bytes: &[u8]) -> &mut Writer {
         let (open, close) = (self.opening_quote(), self.quote());
         self.out.mark(open);
@@ -184,7 +184,7 @@ impl Writer {
         self
     }
 
-    /// Ends a line; another document may follow.
+    /// Ends a line. Another document may follow.
     pub fn newline(&mut self) {
         self.out.extend(if self.embedded { b"\\n" } else { b"\n" });
         self.follows = false;
@@ -198,20 +198,21 @@ impl Writer {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
-    /// What was written; the writer is empty, and has to get a buffer anew.
+    /// Returns the written bytes with their buffer. The writer is empty afterwards and allocates a new
+    /// buffer.
     pub fn take(&mut self) -> Vec<u8> {
         self.follows = false;
         self.out.take()
     }
 
-    /// Forgets what was written and keeps the buffer.
+    /// Discards the written bytes and keeps the buffer.
     pub fn clear(&mut self) {
         self.out.clear();
         self.follows = false;
     }
 
-    /// A string that is a value, or a key with its colon.
-    // Four parameters are what a guest's function is given in registers, and this one is called the most.
+    /// Writes a string that is a value, or a key with its colon.
+    // A guest passes four parameters in registers, and this function is called the most.
     #[inline(never)]
     fn quoted(&mut self, text: &str, is_key: bool) {
         let (open, text) = (self.opening_quote(), text.as_bytes());
@@ -228,7 +229,7 @@ impl Writer {
         }
     }
 
-    /// A value that nothing in wants escaping.
+    /// Writes a value that needs no escaping.
     #[inline]
     fn ascii(&mut self, value: &[u8]) -> &mut Writer {
         self.comma();
@@ -248,7 +249,7 @@ impl Writer {
         if self.embedded { Mark::ESCAPED_QUOTE } else { Mark::QUOTE }
     }
 
-    /// With the comma, if one is due.
+    /// Returns the opening quote, with a comma before it if needed.
     #[inline]
     fn opening_quote(&mut self) -> Mark {
         if std::mem::replace(&mut self.follows, true) { self.quote().after(b',') } else { self.quote() }
@@ -270,8 +271,8 @@ mod tests {
     use super::*;
     use crate::ValueRef;
 
-    /// Scenario: strings of every length around a word, of characters that want escaping and of those that do not.
-    /// Guarantees: what serde_json writes, byte for byte but for the escapes JSON has two ways to write.
+    /// Scenario: strings of every length around a word, with and without characters that need escaping.
+    /// Guarantees: serde_json reads the same strings back.
     #[test]
     fn strings_read_back_as_they_were() {
         let alphabet: Vec<char> =
@@ -282,7 +283,7 @@ mod tests {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 (state >> 33) as usize
             };
-            // Mostly plain, so that whole words are plain too.
+            // Most characters are plain, so that whole words are plain too.
             let one = |_| if random() % 4 == 0 { alphabet[random() % alphabet.len()] } else { 'x' };
             let text: String = (0..length).map(one).collect();
             let mut json = Writer::default();
@@ -291,8 +292,8 @@ mod tests {
         }
     }
 
-    /// Scenario: a document of every kind of value and character, and the same as a string of another.
-    /// Guarantees: the string is the document, and as long as it says.
+    /// Scenario: a document with every kind of value and character, written plainly and embedded as a string.
+    /// Guarantees: the string contains the plain document, and `document_len` is its length.
     #[test]
     fn what_is_embedded_reads_back_as_the_document() {
         let write = |json: &mut Writer| {

@@ -1,4 +1,4 @@
-//! Write plugins for Spanloom, the OpenTelemetry collector, in Rust.
+//! Write plugins in Rust for Spanloom, the OpenTelemetry collector.
 //!
 //! A plugin is a type that serde reads from the component's config, a trait for its role, and a macro:
 //!
@@ -31,7 +31,7 @@
 //!
 //! Built for `wasm32-unknown-unknown` (`spanloom plugin build`), it is a component of a few tens of kilobytes.
 
-// Generated code, also that of the author's crate, names the runtime by this path.
+// Generated code, including that in the author's crate, names the runtime by this path.
 #[cfg(target_family = "wasm")]
 extern crate self as spanloom_plugin;
 
@@ -80,7 +80,7 @@ pub use role::{
 pub use value::{Value, ValueRef};
 pub use {serde, serde_json, wire};
 
-/// What the macros expand to.
+/// Items that the macros expand to.
 #[doc(hidden)]
 pub mod __private {
     pub use wit_bindgen::rt;

@@ -1,8 +1,8 @@
-//! One macro a role: it makes the component's exports of a type, and names what else the type can do.
+//! One macro per role, which generates the component's exports for a type and its optional traits.
 
-/// Makes a type that is a [`Processor`](crate::Processor) the component's plugin.
+/// Makes a type that implements [`Processor`](crate::Processor) the component's plugin.
 ///
-/// After the type stand the optional traits that the host is to know of: [`Timer`](crate::Timer),
+/// After the type, name the optional traits that the host may call: [`Timer`](crate::Timer),
 /// [`Flush`](crate::Flush), [`Handover`](crate::Handover), [`HttpHandler`](crate::HttpHandler).
 ///
 /// ```ignore
@@ -14,19 +14,22 @@ macro_rules! processor {
     ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Processor $($(, $more)+)?); };
 }
 
-/// Makes a type that is a [`Sampler`](crate::Sampler) the component's plugin. See [`processor!`](crate::processor).
+/// Makes a type that implements [`Sampler`](crate::Sampler) the component's plugin. See
+/// [`processor!`](crate::processor).
 #[macro_export]
 macro_rules! sampler {
     ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Sampler $($(, $more)+)?); };
 }
 
-/// Makes a type that is an [`Exporter`](crate::Exporter) the component's plugin. See [`processor!`](crate::processor).
+/// Makes a type that implements [`Exporter`](crate::Exporter) the component's plugin. See
+/// [`processor!`](crate::processor).
 #[macro_export]
 macro_rules! exporter {
     ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Exporter $($(, $more)+)?); };
 }
 
-/// Makes a type that is a [`Connector`](crate::Connector) the component's plugin. See [`processor!`](crate::processor).
+/// Makes a type that implements [`Connector`](crate::Connector) the component's plugin. See
+/// [`processor!`](crate::processor).
 #[macro_export]
 macro_rules! connector {
     ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Connector $($(, $more)+)?); };
@@ -36,7 +39,7 @@ macro_rules! connector {
 #[macro_export]
 macro_rules! __plugin {
     ($plugin:ty: $role:ident $(, $more:ident)*) => {
-        // On every target, so that `cargo test` tells what is missing.
+        // Checked on every target, so that `cargo test` reports missing traits.
         const _: fn() = || {
             fn is_a<P: $crate::$role $(+ $crate::$more)*>() {}
             is_a::<$plugin>();

@@ -1,15 +1,15 @@
 //! The plugin's own metrics, beside the host's. Every series gets the labels `component` and `plugin`.
 //!
-//! Make them in `configure` and keep them.
+//! Create the series in `configure` and keep them.
 
 use crate::bindings::spanloom::plugin::metrics::Label;
 use crate::host;
 
-/// Only grows.
+/// A count that only grows.
 #[derive(Debug)]
 pub struct Counter(host::metrics::Counter);
 
-/// Goes up and down.
+/// A value that goes up and down.
 #[derive(Debug)]
 pub struct Gauge(host::metrics::Gauge);
 
@@ -18,7 +18,7 @@ pub struct Gauge(host::metrics::Gauge);
 pub struct Histogram(host::metrics::Histogram);
 
 impl Counter {
-    /// `name` as Prometheus has it, `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+    /// Creates the series. `name` must be a Prometheus name: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
     pub fn new(name: &str, help: &str, labels: &[(&str, &str)]) -> Counter {
         Counter(host::metrics::Counter::new(name, help, &owned(labels)))
     }
@@ -29,7 +29,7 @@ impl Counter {
 }
 
 impl Gauge {
-    /// `name` as Prometheus has it, `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+    /// Creates the series. `name` must be a Prometheus name: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
     pub fn new(name: &str, help: &str, labels: &[(&str, &str)]) -> Gauge {
         Gauge(host::metrics::Gauge::new(name, help, &owned(labels)))
     }
@@ -40,7 +40,7 @@ impl Gauge {
 }
 
 impl Histogram {
-    /// `name` as Prometheus has it, `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+    /// Creates the series. `name` must be a Prometheus name: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
     pub fn new(name: &str, help: &str, labels: &[(&str, &str)]) -> Histogram {
         Histogram(host::metrics::Histogram::new(name, help, &owned(labels)))
     }

@@ -1,5 +1,5 @@
-//! The host's functions outside a guest: batches are the host's own (`wire`), and what a plugin asks of the host is
-//! kept for its tests to look at. Each module is shaped as the one that wit-bindgen makes.
+//! The host's functions outside a guest. Batches are the host's own (`wire`), and the plugin's calls are
+//! recorded for its tests. Each module has the shape of the module that wit-bindgen generates.
 
 pub(crate) mod batches;
 mod flat;
@@ -61,7 +61,7 @@ pub(crate) mod http {
 pub(crate) mod store {
     use crate::store::StoreError;
 
-    /// As in the host.
+    /// The limit of the host.
     const MAX_KEYS: usize = 10_000;
 
     pub(crate) fn get(key: &str) -> Option<Vec<u8>> {

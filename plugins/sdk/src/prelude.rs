@@ -1,4 +1,4 @@
-//! What most plugins use.
+//! The items that most plugins use.
 
 pub use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! What a plugin is: one of four roles, and what it may be besides.
+//! The four roles of a plugin, and the optional traits.
 
 use serde::de::DeserializeOwned;
 
@@ -7,201 +7,206 @@ use crate::{
     SpanBatch, TraceBatch,
 };
 
-/// Changes, adds, splits, merges or leaves out what passes.
+/// Changes, adds, splits, merges or drops the batches that pass.
 ///
-/// The type is its own config: serde reads it from the component's section. Keep what is no config in fields marked
-/// `#[serde(skip)]`.
+/// The type is its own config: serde reads it from the component's section. Mark fields that are not config
+/// with `#[serde(skip)]`.
 pub trait Processor: DeserializeOwned {
-    /// What the plugin says of itself, given what its `Cargo.toml` says: name, version, summary.
+    /// Describes the plugin. `of_crate` has the name, version and summary of its `Cargo.toml`.
     fn describe(of_crate: Description) -> Description {
         of_crate
     }
 
-    /// Checks what types do not say, and prepares what calls need. Called once for each config, before any batch.
+    /// Checks what types cannot express, and prepares what calls need. Called once for each config, before
+    /// any batch.
     fn configure(&mut self) -> Result<(), ConfigError> {
         Ok(())
     }
 
-    /// The config has changed, and `new` is configured: take over what must not be lost. A refusal leaves the old one.
+    /// Called when the config has changed. `new` is already configured; take over from `self` what must not
+    /// be lost. On an error the old config stays.
     fn reconfigure(&mut self, new: Self) -> Result<(), ConfigError> {
         *self = new;
         Ok(())
     }
 
-    /// Called for each batch, one at a time. May be repeated with the same spans, if the call failed.
+    /// Processes one batch. Calls do not overlap. If a call failed, it may be repeated with the same spans.
     fn process_spans(&mut self, spans: SpanBatch, out: &mut Output) -> Result<(), Failure> {
         out.pass(spans);
         Ok(())
     }
 
-    /// Only called if `describe` names metrics.
+    /// Processes one batch. Only called if `describe` names metrics.
     fn process_metrics(&mut self, metrics: MetricsBatch, out: &mut Output) -> Result<(), Failure> {
         out.pass(metrics);
         Ok(())
     }
 
-    /// Only called if `describe` names logs.
+    /// Processes one batch. Only called if `describe` names logs.
     fn process_logs(&mut self, logs: LogsBatch, out: &mut Output) -> Result<(), Failure> {
         out.pass(logs);
         Ok(())
     }
 }
 
-/// Decides which traces go on. It holds nothing and edits nothing.
+/// Decides which traces go on. A sampler keeps no spans and edits none.
 pub trait Sampler: DeserializeOwned {
-    /// As [`Processor::describe`].
+    /// See [`Processor::describe`].
     fn describe(of_crate: Description) -> Description {
         of_crate
     }
 
-    /// As [`Processor::configure`].
+    /// See [`Processor::configure`].
     fn configure(&mut self) -> Result<(), ConfigError> {
         Ok(())
     }
 
-    /// As [`Processor::reconfigure`].
+    /// See [`Processor::reconfigure`].
     fn reconfigure(&mut self, new: Self) -> Result<(), ConfigError> {
         *self = new;
         Ok(())
     }
 
-    /// Decides on each trace: exactly one decision for each, in their order. May be repeated, and should then decide
-    /// the same.
+    /// Returns exactly one decision for each trace, in their order. A call may be repeated, and should then
+    /// decide the same.
     fn sample(&mut self, traces: &TraceBatch) -> Result<Vec<Decision>, Failure>;
 }
 
-/// What becomes of a trace.
+/// The decision on a trace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Decision {
-    /// Goes on. The number is the share of such traces that go on, above 0 and up to 1.
+    /// The trace goes on. The number is the share of such traces that go on, above 0 and up to 1.
     Keep(f64),
-    /// Is sampled out.
+    /// The trace is sampled out.
     Drop,
-    /// More of it is needed. Where the host does not wait for more it goes on.
+    /// The sampler needs more of the trace. If the host does not wait for more, the trace goes on.
     Undecided,
 }
 
-/// Sends what passes to somewhere else. Queueing, retries, back-off and time limits are the host's.
+/// Sends batches to another system. The host does queueing, retries, back-off and time limits.
 pub trait Exporter: DeserializeOwned {
-    /// As [`Processor::describe`].
+    /// See [`Processor::describe`].
     fn describe(of_crate: Description) -> Description {
         of_crate
     }
 
-    /// As [`Processor::configure`].
+    /// See [`Processor::configure`].
     fn configure(&mut self) -> Result<(), ConfigError> {
         Ok(())
     }
 
-    /// As [`Processor::reconfigure`].
+    /// See [`Processor::reconfigure`].
     fn reconfigure(&mut self, new: Self) -> Result<(), ConfigError> {
         *self = new;
         Ok(())
     }
 
-    /// Sends one batch. What fails retryably comes again, the spans that failed and no others.
+    /// Sends one batch. After a retryable failure, the host retries the spans that failed, and no others.
     fn export_spans(&mut self, spans: SpanBatch) -> Result<(), ExportError>;
 
-    /// Only called if `describe` names metrics.
+    /// Sends one batch. Only called if `describe` names metrics.
     fn export_metrics(&mut self, _metrics: MetricsBatch) -> Result<(), ExportError> {
         Err(Failure::permanent("metrics are not taken").into())
     }
 
-    /// Only called if `describe` names logs.
+    /// Sends one batch. Only called if `describe` names logs.
     fn export_logs(&mut self, _logs: LogsBatch) -> Result<(), ExportError> {
         Err(Failure::permanent("logs are not taken").into())
     }
 }
 
-/// Takes what leaves one pipeline, and passes on what enters another: metrics made of spans, say.
+/// Takes batches from the end of one pipeline and passes batches to the beginning of others. For example, it
+/// makes metrics from spans.
 ///
-/// What it is given counts as delivered when the call has returned well, and nothing is owed for it: a connector may keep it,
-/// pass it on or let it go. What it passes on, from any call, is new telemetry.
+/// A batch counts as delivered once the call has returned without an error. The connector may keep the batch,
+/// pass it on or drop it. Every batch that it passes on, from any call, is new telemetry.
 pub trait Connector: DeserializeOwned {
-    /// As [`Processor::describe`]; the signals are those that it takes.
+    /// See [`Processor::describe`]. The signals are those that the connector takes.
     fn describe(of_crate: Description) -> Description {
         of_crate
     }
 
-    /// The signals of what it passes on. Always the same answer.
+    /// Returns the signals that the connector passes on. The answer must always be the same.
     fn emits() -> Vec<Signal>;
 
-    /// As [`Processor::configure`].
+    /// See [`Processor::configure`].
     fn configure(&mut self) -> Result<(), ConfigError> {
         Ok(())
     }
 
-    /// As [`Processor::reconfigure`].
+    /// See [`Processor::reconfigure`].
     fn reconfigure(&mut self, new: Self) -> Result<(), ConfigError> {
         *self = new;
         Ok(())
     }
 
-    /// Called for each batch, one at a time. May be repeated with the same spans, if the call failed. Only called if
-    /// `describe` names traces, as it does unless it says otherwise.
+    /// Consumes one batch. Calls do not overlap. If a call failed, it may be repeated with the same spans.
+    /// Only called if `describe` names traces, as it does by default.
     fn consume_spans(&mut self, _spans: SpanBatch, _out: &mut Output) -> Result<(), Failure> {
         Err(Failure::permanent("traces are not taken"))
     }
 
-    /// Only called if `describe` names metrics.
+    /// Consumes one batch. Only called if `describe` names metrics.
     fn consume_metrics(&mut self, _metrics: MetricsBatch, _out: &mut Output) -> Result<(), Failure> {
         Err(Failure::permanent("metrics are not taken"))
     }
 
-    /// Only called if `describe` names logs.
+    /// Consumes one batch. Only called if `describe` names logs.
     fn consume_logs(&mut self, _logs: LogsBatch, _out: &mut Output) -> Result<(), Failure> {
         Err(Failure::permanent("logs are not taken"))
     }
 }
 
-/// Wakes up when it asked to ([`schedule::wake_after`](crate::schedule::wake_after)).
+/// Wakes up at a time that the plugin chose with [`schedule::wake_after`](crate::schedule::wake_after).
 pub trait Timer {
-    /// Called no earlier than asked for, never during another call.
+    /// Called no earlier than the chosen time, and never during another call.
     fn wake(&mut self, out: &mut Output) -> Result<(), Failure>;
 }
 
-/// Sends what is left when no batch will follow.
+/// Sends the remaining items when no batch will follow.
 pub trait Flush {
     fn flush(&mut self, out: &mut Output) -> Result<(), Failure>;
 }
 
-/// State that outlives the instance.
+/// Hands state from an instance to the instance that replaces it.
 pub trait Handover {
-    /// The last call of an instance.
+    /// Returns what the next instance needs. This is the last call of an instance.
     fn save(&mut self) -> Result<Saved, Failure>;
 
-    /// Called on the next one, after `configure`, before any batch. It may refuse.
+    /// Takes over what the last instance saved. Called after `configure` and before any batch. May refuse
+    /// with an error.
     fn restore(&mut self, saved: Saved) -> Result<(), Failure>;
 }
 
-/// What one instance leaves to the next.
+/// The state and batches that one instance leaves to the next.
 #[derive(Debug, Default)]
 pub struct Saved {
-    /// In a form that the plugin's next version can read.
+    /// The state, in a form that the plugin's next version can read.
     pub state: Vec<u8>,
-    /// What it still holds.
+    /// The batches that the instance still holds.
     pub batches: Vec<Batch>,
 }
 
-/// Answers GETs on a listener that the host owns, at the address of the key `endpoint` in the component's config.
+/// Answers GET requests on a listener of the host. Its address is the key `endpoint` in the component's
+/// config.
 pub trait HttpHandler {
     fn handle(&mut self, request: Incoming) -> Outgoing;
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Incoming {
-    /// `/metrics`
+    /// The path, like `/metrics`.
     pub path: String,
-    /// After the `?`; empty if none.
+    /// The text after the `?`, or empty.
     pub query: String,
-    /// Names and values.
+    /// The names and values.
     pub headers: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     pub status: u16,
-    /// Names and values.
+    /// The names and values.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }

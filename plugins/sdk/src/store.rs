@@ -1,5 +1,5 @@
-//! Values by key that outlive the instance, in the host's memory, shared by all instances of one component. Needs
-//! `grants.store` in the config.
+//! A key-value store in the host's memory, which outlives the instance and is shared by all instances of one
+//! component. Needs `grants.store` in the config.
 
 use crate::host;
 
@@ -17,7 +17,7 @@ pub fn delete(key: &str) {
     host::store::delete(key);
 }
 
-/// The keys that start so, in order; at most 10,000.
+/// Returns the keys with this prefix in ascending order, at most 10,000.
 pub fn keys(prefix: &str) -> Vec<String> {
     host::store::keys(prefix)
 }

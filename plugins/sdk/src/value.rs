@@ -1,8 +1,8 @@
-//! One value of an attribute.
+//! The value of an attribute.
 
 pub use crate::bindings::spanloom::plugin::spans::Value;
 
-/// A value that lies in a batch's packed lists.
+/// A value in a batch's packed lists.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ValueRef<'a> {
     Text(&'a str),

@@ -1,4 +1,4 @@
-//! What a plugin reads and edits, natively: the same calls as in the host.
+//! Reads and edits batches natively, with the same calls as in the host.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! A connector, and what every harness can do besides: hand over, answer requests.
+//! Tests a connector, and the calls that every harness offers: handing over and answering requests.
 
 use spanloom_plugin::prelude::*;
 
-/// Passes on an empty batch of metrics for so many spans.
+/// Passes on an empty batch of metrics whenever `every` spans have passed.
 #[derive(Deserialize)]
 struct Tally {
     every: usize,

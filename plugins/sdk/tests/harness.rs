@@ -1,10 +1,10 @@
-//! A plugin that uses everything the host offers, in the test harness.
+//! Tests a plugin that uses everything the host offers.
 
 use std::time::Duration;
 
 use spanloom_plugin::{clock, info, log::Level, metrics::Counter, prelude::*, schedule, store};
 
-/// Holds spans until there are enough, or for so long.
+/// Holds spans until there are enough, or until a second has passed.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Collect {

@@ -3,39 +3,40 @@ use crate::bindings::spanloom::plugin::spans::{
 };
 use crate::{EditError, Ids, NumberColumn, TextColumn, Value, host};
 
-/// Spans, in the host's memory, over the bytes they arrived in.
+/// Spans in the host's memory, in the bytes they arrived in.
 ///
-/// Read whole columns ([`text`](SpanBatch::text), [`durations_nano`](SpanBatch::durations_nano)): a call to the host
-/// costs the same for one span as for a thousand. Rows are numbered from 0; whatever leaves spans out numbers the
-/// others anew. Reading sees every edit made before, and what nobody edits leaves as the bytes that came in.
+/// Read whole columns ([`text`](SpanBatch::text), [`durations_nano`](SpanBatch::durations_nano)): a call to
+/// the host costs the same for one span as for a thousand. Rows are numbered from 0, and an operation that
+/// removes spans renumbers the rest. Every read sees all edits before it. Bytes that nobody edits leave as
+/// they arrived.
 #[derive(Debug)]
 pub struct SpanBatch(pub(crate) host::spans::SpanBatch);
 
-/// Columns of fixed width, one entry a span.
+/// Columns of fixed width, with one entry per span.
 impl SpanBatch {
-    /// A batch of its own, of an encoded `ExportTraceServiceRequest`: new telemetry.
+    /// Makes a batch of new telemetry from an encoded `ExportTraceServiceRequest`.
     pub fn from_otlp(otlp: &[u8]) -> Result<SpanBatch, EditError> {
         host::spans::SpanBatch::from_otlp(otlp).map(SpanBatch)
     }
 
-    /// How many spans.
+    /// Returns the number of spans.
     pub fn len(&self) -> usize {
         self.0.len() as usize
     }
 
-    /// No spans.
+    /// Returns whether there are no spans.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes as encoded OTLP, uncompressed.
+    /// Returns the length as uncompressed OTLP, in bytes.
     pub fn encoded_len(&self) -> u64 {
         self.0.encoded_len()
     }
 
-    /// What the request said of its sender: the values of its header `key`, in any case. None where the receiver does
-    /// not keep them (`include_metadata`), for what carries a secret (`authorization`, `cookie`), and where batches of
-    /// senders who said different things of it were merged.
+    /// Returns the values of the request header `key`, in any case. The list is empty if the receiver does
+    /// not keep headers (`include_metadata`), if the header carries a secret (`authorization`, `cookie`), or
+    /// if batches of senders with different values were merged.
     pub fn metadata(&self, key: &str) -> Vec<String> {
         self.0.metadata(key)
     }
@@ -48,22 +49,22 @@ impl SpanBatch {
         Ids(self.0.span_ids())
     }
 
-    /// All zeros for a root.
+    /// Returns the parent span ids. The id is all zeros for a root.
     pub fn parent_span_ids(&self) -> Ids<8> {
         Ids(self.0.parent_span_ids())
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the start times, in nanoseconds since 1970.
     pub fn start_times_unix_nano(&self) -> Vec<u64> {
         self.0.start_times_unix_nano()
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the end times, in nanoseconds since 1970.
     pub fn end_times_unix_nano(&self) -> Vec<u64> {
         self.0.end_times_unix_nano()
     }
 
-    /// End minus start; 0 where a span ends before it starts.
+    /// Returns end minus start in nanoseconds, or 0 if a span ends before it starts.
     pub fn durations_nano(&self) -> Vec<u64> {
         self.0.durations_nano()
     }
@@ -77,47 +78,47 @@ impl SpanBatch {
     }
 }
 
-/// Columns of what varies.
+/// Columns of variable width.
 impl SpanBatch {
-    /// The names of all spans.
+    /// Returns the names of all spans.
     pub fn names(&self) -> TextColumn {
         self.0.names()
     }
 
-    /// The W3C trace states of the spans that have one.
+    /// Returns the W3C trace states of the spans that have one.
     pub fn trace_states(&self) -> TextColumn {
         self.0.trace_states()
     }
 
-    /// The text attribute `key` of the spans that have it.
+    /// Returns the text attribute `key` of the spans that have it.
     pub fn text(&self, key: &str) -> TextColumn {
         self.0.text_column(key)
     }
 
-    /// The number or bool attribute `key` of the spans that have it.
+    /// Returns the number or bool attribute `key` of the spans that have it.
     pub fn numbers(&self, key: &str) -> NumberColumn {
         self.0.number_column(key)
     }
 }
 
-/// Resources and scopes: all that came with the batch, also those whose spans are gone.
+/// All resources and scopes that arrived with the batch, including those whose spans were removed.
 impl SpanBatch {
-    /// How many resources.
+    /// Returns the number of resources.
     pub fn resource_count(&self) -> usize {
         self.0.resource_count() as usize
     }
 
-    /// The number of each span's resource.
+    /// Returns the index of each span's resource.
     pub fn resources_of_spans(&self) -> Vec<u32> {
         self.0.resources_of_spans()
     }
 
-    /// The text attribute `key` of the resources that have it; rows are resources.
+    /// Returns the text attribute `key` of the resources that have it. Rows are resources.
     pub fn resource_text(&self, key: &str) -> TextColumn {
         self.0.resource_text_column(key)
     }
 
-    /// The number or bool attribute `key` of the resources that have it; rows are resources.
+    /// Returns the number or bool attribute `key` of the resources that have it. Rows are resources.
     pub fn resource_numbers(&self, key: &str) -> NumberColumn {
         self.0.resource_number_column(key)
     }
@@ -130,7 +131,7 @@ impl SpanBatch {
         self.0.scope(number)
     }
 
-    /// One attribute of one resource.
+    /// Returns one attribute of one resource.
     pub fn resource_get(&self, number: u32, key: &str) -> Option<Value> {
         self.0.resource_get(number, key)
     }
@@ -145,24 +146,25 @@ impl SpanBatch {
     }
 }
 
-/// Everything.
+/// The whole content of a batch.
 impl SpanBatch {
-    /// Every field of every span: what an exporter reads instead of calling for each field.
+    /// Returns every field of every span. An exporter reads this instead of calling the host for each field.
     pub fn flat(&self) -> FlatSpans {
         self.0.flat()
     }
 
-    /// The encoded `ExportTraceServiceRequest`.
+    /// Returns the encoded `ExportTraceServiceRequest`.
     pub fn otlp(&self) -> Vec<u8> {
         self.0.otlp()
     }
 
-    /// The spans in the guest's own memory, not decoded: rows and columns of them cost no call of the host.
+    /// Returns the spans in the guest's own memory, in their encoded bytes. Reading their rows and columns
+    /// takes no call to the host.
     pub fn decode(&self) -> Result<wire::SpanBatch, wire::WireError> {
         wire::SpanBatch::decode(self.otlp().into())
     }
 
-    /// Puts an encoded `ExportTraceServiceRequest` in the place of all spans.
+    /// Replaces all spans by an encoded `ExportTraceServiceRequest`.
     pub fn replace(&mut self, otlp: &[u8]) -> Result<(), EditError> {
         self.0.replace(otlp)
     }
@@ -170,12 +172,12 @@ impl SpanBatch {
 
 /// Edits of all spans at once.
 impl SpanBatch {
-    /// Keeps the spans whose entry is true. The others count as dropped, by `filtered`.
+    /// Keeps the spans whose entry is true. The others count as dropped with the reason `filtered`.
     pub fn retain(&mut self, keep: &[bool]) -> Result<(), EditError> {
         self.0.retain(keep)
     }
 
-    /// Sets the text attribute `key` of the column's rows; the others keep what they have.
+    /// Sets the text attribute `key` of the column's rows. Other rows stay as they are.
     pub fn set_text(&mut self, key: &str, column: &TextColumn) -> Result<(), EditError> {
         if column.is_empty() { Ok(()) } else { self.0.set_text_column(key, column) }
     }
@@ -190,23 +192,23 @@ impl SpanBatch {
         if column.is_empty() { Ok(()) } else { self.0.set_names(column) }
     }
 
-    /// Puts the value in the place of the attribute `key` of the spans that have it, of whatever type it is there.
+    /// Sets the attribute `key` of the spans that have it, whatever its type.
     pub fn replace_all(&mut self, key: &str, value: impl Into<Value>) -> Result<(), EditError> {
         self.0.replace_all(key, &value.into())
     }
 
-    /// Removes the attribute `key` of all spans.
+    /// Removes the attribute `key` from all spans.
     pub fn remove_all(&mut self, key: &str) -> Result<(), EditError> {
         self.0.remove_all(key)
     }
 
-    /// Renames the attribute `key` of all spans. An attribute that has the new key already goes.
+    /// Renames the attribute `key` of all spans. An existing attribute with the new key is removed.
     pub fn rename_all(&mut self, key: &str, to: &str) -> Result<(), EditError> {
         self.0.rename_all(key, to)
     }
 }
 
-/// One span at a time: a call of the host each.
+/// One span at a time, with one call to the host each.
 impl SpanBatch {
     pub fn span(&self, row: u32) -> Option<Span> {
         self.0.span(row)
@@ -216,7 +218,7 @@ impl SpanBatch {
         self.0.get(row, key)
     }
 
-    /// Sets one attribute of one span, in the place of all of that key.
+    /// Sets one attribute of one span. The value replaces all attributes with that key.
     pub fn set(&mut self, row: u32, key: &str, value: impl Into<Value>) -> Result<(), EditError> {
         self.0.set(row, key, &value.into())
     }
@@ -234,7 +236,7 @@ impl SpanBatch {
     }
 }
 
-/// Batches as wholes: no span is copied.
+/// Operations on whole batches, which copy no span.
 impl SpanBatch {
     /// Keeps the first `count` spans and returns the rest.
     #[must_use]
@@ -242,7 +244,8 @@ impl SpanBatch {
         SpanBatch(self.0.split_off(count))
     }
 
-    /// Each span in the part that its entry names; parts are numbered from 0, no more than 1024.
+    /// Puts each span into the part that its entry names. Parts are numbered from 0, and there are at most
+    /// 1024.
     pub fn partition(self, parts: &[u32]) -> Result<Vec<SpanBatch>, EditError> {
         Ok(self.0.partition(parts)?.into_iter().map(SpanBatch).collect())
     }

@@ -1,19 +1,20 @@
 use super::SpanBatch;
 use crate::{Ids, NumberColumn, TextColumn, host};
 
-/// Spans by trace, for samplers: rows are traces, in the order in which their first spans lie.
+/// The spans of a batch by trace, for samplers. Rows are traces, in the order of their first spans.
 ///
-/// The traces are as whole as the place in the pipeline makes them: at the head what one request had of them.
+/// How complete the traces are depends on the place in the pipeline. At the head, a trace has only the spans
+/// of one request.
 #[derive(Debug)]
 pub struct TraceBatch(pub(crate) host::traces::TraceBatch);
 
 impl TraceBatch {
-    /// How many traces.
+    /// Returns the number of traces.
     pub fn len(&self) -> usize {
         self.0.len() as usize
     }
 
-    /// No traces.
+    /// Returns whether there are no traces.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -26,47 +27,50 @@ impl TraceBatch {
         self.0.span_counts()
     }
 
-    /// From the first start to the last end of a trace's spans.
+    /// Returns the nanoseconds from the first start to the last end of each trace's spans.
     pub fn durations_nano(&self) -> Vec<u64> {
         self.0.durations_nano()
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the start of each trace, in nanoseconds since 1970.
     pub fn start_times_unix_nano(&self) -> Vec<u64> {
         self.0.start_times_unix_nano()
     }
 
-    /// Whether any of a trace's spans has the status error.
+    /// Returns whether any of a trace's spans has the status error.
     pub fn errors(&self) -> Vec<bool> {
         self.0.errors()
     }
 
-    /// The name of each trace's root span: the one without a parent, else the first.
+    /// Returns the name of each trace's root span. The root is the first span without a parent, else the
+    /// first span.
     pub fn root_names(&self) -> TextColumn {
         self.0.root_names()
     }
 
-    /// The text attribute `key` of the traces that have it: of the root, else of the first span that has it.
+    /// Returns the text attribute `key` of the traces that have it. The value is that of the root, else that
+    /// of the first span that has the attribute.
     pub fn text(&self, key: &str) -> TextColumn {
         self.0.text_column(key)
     }
 
-    /// The number or bool attribute `key`, likewise.
+    /// Returns the number or bool attribute `key` in the same way.
     pub fn numbers(&self, key: &str) -> NumberColumn {
         self.0.number_column(key)
     }
 
-    /// The text attribute `key` of the resource of each trace's root, else of the first span whose resource has it.
+    /// Returns the text attribute `key` of the resource of each trace's root, else of the first span whose
+    /// resource has it.
     pub fn resource_texts(&self, key: &str) -> Vec<Option<String>> {
         self.0.resource_texts(key)
     }
 
-    /// The trace of each span.
+    /// Returns the trace of each span.
     pub fn traces_of_spans(&self) -> Vec<u32> {
         self.0.traces_of_spans()
     }
 
-    /// The spans, to read: edits of them go nowhere.
+    /// Returns the spans for reading. Edits of them have no effect.
     pub fn spans(&self) -> SpanBatch {
         SpanBatch(self.0.spans())
     }

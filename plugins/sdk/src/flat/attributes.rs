@@ -5,7 +5,7 @@ use super::FlatSpans;
 use crate::ValueRef;
 use crate::bindings::spanloom::plugin::spans::FlatAttributes;
 
-/// The attributes of a span, an event, a link, a scope or a resource: keys and values.
+/// Iterates over the keys and values of a span, an event, a link, a scope or a resource.
 #[derive(Clone, Debug)]
 pub struct Attributes<'a> {
     flat: &'a FlatSpans,
@@ -21,7 +21,7 @@ impl<'a> Attributes<'a> {
         Attributes { flat, entries: keys.iter().zip(kinds).zip(values) }
     }
 
-    /// The first of that key.
+    /// Returns the value of the first attribute with that key.
     pub fn find_key(mut self, key: &str) -> Option<ValueRef<'a>> {
         self.find(|(of, _)| *of == key).map(|(_, value)| value)
     }

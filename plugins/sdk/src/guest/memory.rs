@@ -1,14 +1,16 @@
-//! What the compiler calls wherever two texts are compared. Its own for wasm goes byte by byte.
+//! A faster `memcmp`. The compiler calls `memcmp` wherever two texts are compared, and its own for wasm
+//! compares byte by byte.
 
 use std::cmp::Ordering;
 
-/// As in C: below, at or above zero.
+/// Compares like `memcmp` in C: returns a number below, at or above zero.
 ///
 /// # Safety
 /// Both must be readable for `len` bytes.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, len: usize) -> i32 {
-    // SAFETY: as the caller promises; a length of 0 comes with pointers that are not null, as Rust has them.
+    // SAFETY: the caller promises readable bytes. A length of 0 comes with pointers that are not null, as in
+    // Rust.
     let word = |at: usize| unsafe {
         let word = |bytes: *const u8| bytes.add(at).cast::<u64>().read_unaligned();
         (word(left), word(right))
@@ -24,7 +26,7 @@ unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, len: usize) -> i3
         at += 8;
     }
     if at > 0 && at < len {
-        // Some of it a second time.
+        // Compare the last word, part of which was compared before.
         let (left, right) = word(len - 8);
         return order(left.to_be().cmp(&right.to_be()));
     }

@@ -1,10 +1,11 @@
-//! What a plugin that panics says goes into the log; the host makes it part of the call's error.
+//! Writes the message of a panic into the log. The host makes it part of the call's error.
 
 use std::sync::Once;
 
 use crate::log::Level;
 
-/// Once is enough. The standard library would print the message, and there is nothing to print to.
+/// Sets the panic hook on the first call. The standard library would print the message, but a guest has no
+/// output.
 pub(super) fn report() {
     static REPORTED: Once = Once::new();
     REPORTED.call_once(|| {

@@ -1,20 +1,21 @@
-//! The bytes that are written, with room made once for all that one call appends: a vector asks anew at each push.
+//! A byte buffer that reserves capacity once for all bytes of one call. A vector would check its capacity at
+//! each push.
 
 use std::io;
 
 use super::escape::copy_plain;
 
-/// The first room that is made.
+/// The smallest capacity that is allocated.
 const MIN_ROOM: usize = 256;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buffer {
-    /// What is written, and zeros.
+    /// The written bytes, followed by zeros.
     bytes: Vec<u8>,
     len: usize,
 }
 
-/// Punctuation, of at most four bytes.
+/// Punctuation of at most four bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     bytes: u32,
@@ -72,7 +73,7 @@ impl Buffer {
         }
     }
 
-    /// Appends text between two marks, unless something in it wants escaping: then it says so, and has appended nothing.
+    /// Appends text between two marks. If the text needs escaping, appends nothing and returns false.
     #[inline]
     pub(super) fn enclose(&mut self, open: Mark, text: &[u8], close: Mark) -> bool {
         let room = self.room(text.len() + 8);
@@ -88,7 +89,7 @@ impl Buffer {
         is_plain
     }
 
-    /// What is free: as much as asked for, or more.
+    /// Returns the free part of the buffer, which is at least `len` bytes long.
     #[inline]
     fn room(&mut self, len: usize) -> &mut [u8] {
         if self.bytes.len() - self.len < len {
@@ -104,7 +105,7 @@ impl Buffer {
     }
 }
 
-/// Never fails.
+/// Writing never fails.
 impl io::Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.extend(bytes);

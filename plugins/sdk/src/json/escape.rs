@@ -1,9 +1,9 @@
-//! Text as JSON has it in a string.
+//! Escapes text for JSON strings.
 
 use super::buffer::Buffer;
 use crate::hex;
 
-/// Appends text with what JSON wants escaped; `TWICE` for a string of JSON that is itself to stand in a string.
+/// Appends text and escapes it. `TWICE` is for a string in JSON that will itself stand in a string.
 #[inline(never)]
 pub(super) fn escape<const TWICE: bool>(out: &mut Buffer, text: &[u8]) {
     let (words, rest) = text.as_chunks::<8>();
@@ -17,8 +17,9 @@ pub(super) fn escape<const TWICE: bool>(out: &mut Buffer, text: &[u8]) {
     escape_bytes::<TWICE>(out, rest);
 }
 
-/// Copies text to a place of its length, and says whether nothing in it wants escaping. Most texts are short, and each
-/// turn of a loop costs a guest a look at the clock: the last bytes are copied in two words that overlap.
+/// Copies text to a slice of its length, and returns whether none of it needs escaping. Most texts are short,
+/// and in a guest each turn of a loop also checks the deadline. So the last bytes are copied as two
+/// overlapping words.
 #[inline(always)]
 pub(super) fn copy_plain(text: &[u8], to: &mut [u8]) -> bool {
     if text.len() < 8 {
@@ -44,7 +45,7 @@ pub(super) fn copy_plain(text: &[u8], to: &mut [u8]) -> bool {
     found == 0
 }
 
-/// Copies fewer than eight bytes.
+/// Does the same for fewer than eight bytes.
 #[inline]
 fn copy_few(text: &[u8], to: &mut [u8]) -> bool {
     let word = if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
@@ -68,13 +69,14 @@ fn copy_few(text: &[u8], to: &mut [u8]) -> bool {
     special(word) == 0
 }
 
-/// The high bits of the first of eight bytes that is a quote, a backslash or a control character, and maybe of some
-/// that follow it; 0 if there is none.
+/// Finds quotes, backslashes and control characters in eight bytes. Returns 0 if there are none. Otherwise
+/// the high bit of the first such byte is set, and perhaps those of bytes that follow it.
 #[inline]
 fn special(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = ONES << 7;
-    // A byte that is zero, or below `n`, borrows from its high bit; bytes of a longer character have it set themselves.
+    // A byte that is zero, or below `n`, borrows from its high bit. Bytes of a longer character have the high
+    // bit set themselves and are masked out.
     let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word;
     let quote = word ^ (ONES * u64::from(b'"'));
     let backslash = word ^ (ONES * u64::from(b'\\'));
@@ -87,7 +89,7 @@ fn escape_bytes<const TWICE: bool>(out: &mut Buffer, bytes: &[u8]) {
             b'"' if TWICE => out.extend(b"\\\\\\\""),
             b'\\' if TWICE => out.extend(b"\\\\\\\\"),
             0..0x20 if TWICE => {
-                // The escape begins with its only backslash.
+                // The escape has one backslash, which is its first byte.
                 out.extend(b"\\");
                 once(out, *byte);
             }

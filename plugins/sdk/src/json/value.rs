@@ -1,9 +1,9 @@
-//! What is written by its type.
+//! Writes values by their type.
 
 use super::Writer;
 use crate::ValueRef;
 
-/// What can be written as one JSON value.
+/// A type that can be written as one JSON value.
 pub trait Write {
     fn write(&self, json: &mut Writer);
 }
@@ -52,7 +52,7 @@ impl Write for bool {
     }
 }
 
-/// Bytes as hexadecimal digits.
+/// Bytes are written as hexadecimal digits.
 impl Write for ValueRef<'_> {
     #[inline]
     fn write(&self, json: &mut Writer) {

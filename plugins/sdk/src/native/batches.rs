@@ -62,7 +62,7 @@ macro_rules! delegate {
 
             pub(crate) fn merge(&self, other: $batch) {
                 self.1.merge(&other.1);
-                // Both are of one signal.
+                // Both batches have the same signal, so merging cannot fail.
                 let _ = self.0.0.borrow_mut().merge(other.0.0.into_inner());
             }
         }

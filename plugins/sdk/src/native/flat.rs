@@ -1,4 +1,5 @@
-//! Every field of every span, from `wire` to the interface: the lists move, nothing is copied.
+//! Converts every field of every span from `wire` to the interface. The lists are moved, and nothing is
+//! copied.
 
 use crate::bindings::spanloom::plugin::spans::{
     FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans,

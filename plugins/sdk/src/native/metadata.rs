@@ -1,12 +1,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// What the request said of its sender; as in the host, what all have in common once batches are merged.
+/// The headers of the request. As in the host, merged batches keep only the headers that all of them share.
 #[derive(Debug, Default)]
 pub(crate) struct Metadata(RefCell<BTreeMap<String, Vec<String>>>);
 
 impl Metadata {
-    /// By the names of headers, in lower case.
+    /// Returns the values of a header, whatever the case of its name.
     pub(crate) fn get(&self, key: &str) -> Vec<String> {
         self.0.borrow().get(&key.to_ascii_lowercase()).cloned().unwrap_or_default()
     }

@@ -30,7 +30,7 @@ impl Gauge {
     }
 }
 
-/// Tests see the sum.
+/// Keeps only the sum of the values.
 impl Histogram {
     pub(crate) fn new(name: &str, _help: &str, labels: &[Label]) -> Histogram {
         Histogram(series(name, labels))

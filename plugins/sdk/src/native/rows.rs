@@ -1,4 +1,4 @@
-//! Whole spans, resources and scopes, from `wire` to the interface.
+//! Converts whole spans, resources and scopes from `wire` to the interface.
 
 use super::values::attributes;
 use crate::bindings::spanloom::plugin::spans::{Event, Link, Span, SpanResource, SpanScope, Status};
@@ -55,7 +55,7 @@ pub(super) fn scope(scope: &wire::Scope<'_>) -> SpanScope {
     }
 }
 
-/// All zeros if the sender's was of another length.
+/// Returns the id, or all zeros if the sender's id had another length.
 fn id<const N: usize>(id: &[u8]) -> Vec<u8> {
     if id.len() == N { id.to_vec() } else { vec![0; N] }
 }

@@ -9,7 +9,7 @@ use crate::bindings::spanloom::plugin::spans::{
 };
 use crate::{EditError, NumberColumn, TextColumn, Value};
 
-/// Edited by a shared reference, as a handle is.
+/// A batch that is edited by a shared reference, like a handle.
 #[derive(Debug)]
 pub(crate) struct SpanBatch(RefCell<wire::SpanBatch>, pub(crate) Metadata);
 
@@ -138,7 +138,7 @@ impl SpanBatch {
     }
 }
 
-/// Everything.
+/// The whole content of a batch.
 impl SpanBatch {
     pub(crate) fn flat(&self) -> FlatSpans {
         flat::spans(self.get_ref().flat())
@@ -220,13 +220,13 @@ impl SpanBatch {
     }
 }
 
-/// Batches as wholes.
+/// Operations on whole batches.
 impl SpanBatch {
     pub(crate) fn split_off(&self, count: u32) -> SpanBatch {
         self.part(self.0.borrow_mut().split_off_items(count as usize))
     }
 
-    /// This batch is empty afterwards.
+    /// Splits the batch into parts and leaves it empty.
     pub(crate) fn partition(&self, parts: &[u32]) -> Result<Vec<SpanBatch>, EditError> {
         let split = self.get_ref().partition(parts).map_err(edit_error)?;
         self.0.borrow_mut().split_off_items(0);

@@ -1,4 +1,4 @@
-//! Values, columns and errors, between the interface and `wire`.
+//! Converts values, columns and errors between the interface and `wire`.
 
 use wire::NumberKind;
 
@@ -22,7 +22,7 @@ pub(super) fn attributes<'a>(attributes: impl Iterator<Item = (&'a str, wire::Va
     attributes.map(|(key, of)| Attribute { key: key.to_owned(), value: value(&of) }).collect()
 }
 
-/// Hands the value to `edit` as `wire` has it.
+/// Converts the value and passes it to `edit`.
 pub(super) fn with_value(
     value: &Value,
     edit: impl FnOnce(&wire::Value<'_>) -> Result<(), wire::EditError>,

@@ -1,4 +1,4 @@
-//! What a test's plugin has asked of its host. One a thread, as a guest has one host.
+//! Records what a plugin under test asks of its host. There is one host per thread, as a guest has one host.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +11,7 @@ use crate::log::Level;
 pub(crate) struct World {
     pub(crate) lines: Vec<(Level, String)>,
     pub(crate) requests: Vec<Request>,
-    /// To the requests that are still to come.
+    /// The answers to the requests that follow.
     pub(crate) answers: VecDeque<Result<Response, HttpError>>,
     /// By `name{label="value"}`.
     pub(crate) series: BTreeMap<String, f64>,
@@ -30,7 +30,7 @@ pub(crate) fn with<R>(use_it: impl FnOnce(&mut World) -> R) -> R {
     WORLD.with_borrow_mut(use_it)
 }
 
-/// A new plugin finds a new world.
+/// Starts a new world for a new plugin.
 pub(crate) fn reset() {
     WORLD.take();
 }

@@ -20,24 +20,24 @@ pub struct Exporter<P>(P);
 pub struct Connector<P>(P);
 
 impl<P: crate::Processor> Processor<P> {
-    /// The config is JSON, as the host hands it over.
+    /// Makes a processor from a JSON config, as the host does.
     pub fn new(config: &str) -> Result<Processor<P>, ConfigError> {
         world::reset();
         Ok(Processor(configured(config, P::configure)?))
     }
 
-    /// The config changes.
+    /// Changes the config.
     pub fn reconfigure(&mut self, config: &str) -> Result<(), ConfigError> {
         self.0.reconfigure(configured(config, P::configure)?)
     }
 
-    /// What goes on.
+    /// Processes spans and returns the spans that go on.
     pub fn process(&mut self, spans: impl Into<SpanBatch>) -> Result<Vec<SpanBatch>, Failure> {
         let passed = self.process_batch(spans.into().into())?;
         Ok(passed.into_iter().filter_map(Batch::into_spans).collect())
     }
 
-    /// As `process`, of any signal.
+    /// Does the same as `process` for any signal.
     pub fn process_batch(&mut self, batch: Batch) -> Result<Vec<Batch>, Failure> {
         out(|out| match batch {
             Batch::Spans(spans) => self.0.process_spans(spans, out),
@@ -48,13 +48,13 @@ impl<P: crate::Processor> Processor<P> {
 }
 
 impl<P: crate::Sampler> Sampler<P> {
-    /// The config is JSON, as the host hands it over.
+    /// Makes a sampler from a JSON config, as the host does.
     pub fn new(config: &str) -> Result<Sampler<P>, ConfigError> {
         world::reset();
         Ok(Sampler(configured(config, P::configure)?))
     }
 
-    /// One decision a trace, in the order in which the traces' first spans lie.
+    /// Returns one decision per trace, in the order of the traces' first spans.
     pub fn sample(&mut self, spans: impl Into<SpanBatch>) -> Result<Vec<Decision>, Failure> {
         let traces = spans.into().0.get_ref().traces();
         self.0.sample(&TraceBatch(NativeTraces(traces)))
@@ -62,13 +62,13 @@ impl<P: crate::Sampler> Sampler<P> {
 }
 
 impl<P: crate::Exporter> Exporter<P> {
-    /// The config is JSON, as the host hands it over.
+    /// Makes an exporter from a JSON config, as the host does.
     pub fn new(config: &str) -> Result<Exporter<P>, ConfigError> {
         world::reset();
         Ok(Exporter(configured(config, P::configure)?))
     }
 
-    /// The config changes.
+    /// Changes the config.
     pub fn reconfigure(&mut self, config: &str) -> Result<(), ConfigError> {
         self.0.reconfigure(configured(config, P::configure)?)
     }
@@ -77,7 +77,7 @@ impl<P: crate::Exporter> Exporter<P> {
         self.export_batch(spans.into().into())
     }
 
-    /// As `export`, of any signal.
+    /// Does the same as `export` for any signal.
     pub fn export_batch(&mut self, batch: Batch) -> Result<(), ExportError> {
         match batch {
             Batch::Spans(spans) => self.0.export_spans(spans),
@@ -88,23 +88,23 @@ impl<P: crate::Exporter> Exporter<P> {
 }
 
 impl<P: crate::Connector> Connector<P> {
-    /// The config is JSON, as the host hands it over.
+    /// Makes a connector from a JSON config, as the host does.
     pub fn new(config: &str) -> Result<Connector<P>, ConfigError> {
         world::reset();
         Ok(Connector(configured(config, P::configure)?))
     }
 
-    /// The config changes.
+    /// Changes the config.
     pub fn reconfigure(&mut self, config: &str) -> Result<(), ConfigError> {
         self.0.reconfigure(configured(config, P::configure)?)
     }
 
-    /// What enters the pipelines that the connector feeds.
+    /// Consumes spans and returns the batches that enter the pipelines after the connector.
     pub fn consume(&mut self, spans: impl Into<SpanBatch>) -> Result<Vec<Batch>, Failure> {
         self.consume_batch(spans.into().into())
     }
 
-    /// As `consume`, of any signal.
+    /// Does the same as `consume` for any signal.
     pub fn consume_batch(&mut self, batch: Batch) -> Result<Vec<Batch>, Failure> {
         out(|out| match batch {
             Batch::Spans(spans) => self.0.consume_spans(spans, out),
@@ -114,7 +114,7 @@ impl<P: crate::Connector> Connector<P> {
     }
 }
 
-/// What a plugin of any of these roles may be besides.
+/// Adds the calls of the optional traits to the harness of a role.
 macro_rules! besides {
     ($role:ident) => {
         impl<P: crate::$role> $role<P> {
@@ -146,8 +146,8 @@ macro_rules! besides {
                 self.0.restore(saved)
             }
 
-            /// Another instance takes this one's place and its state, as in the host after so many calls. The host stays
-            /// the same: its clocks, log and series.
+            /// Replaces this instance by another one that takes over its state. The host does so after
+            /// `limits.max_calls` calls, for example. The clocks, log and series of the host stay.
             pub fn hand_over(&mut self, config: &str) -> Result<(), Failure>
             where
                 P: Handover,
@@ -161,7 +161,7 @@ macro_rules! besides {
                 Ok(())
             }
 
-            /// A GET on the address of the config's `endpoint`.
+            /// Handles a GET request at the config's `endpoint`.
             pub fn handle(&mut self, request: Incoming) -> Outgoing
             where
                 P: HttpHandler,
@@ -180,7 +180,7 @@ macro_rules! any_role {
     ($($role:ident),*) => {
         $(
             impl<P> $role<P> {
-                /// The plugin itself.
+                /// Returns the plugin itself.
                 pub fn plugin(&mut self) -> &mut P {
                     &mut self.0
                 }
@@ -206,7 +206,7 @@ fn configured<P: serde::de::DeserializeOwned>(
     Ok(plugin)
 }
 
-/// What a call passes on, unless it fails.
+/// Returns the batches that a call passes on, unless it fails.
 fn out(call: impl FnOnce(&mut Output) -> Result<(), Failure>) -> Result<Vec<Batch>, Failure> {
     let mut out = Output::default();
     call(&mut out)?;

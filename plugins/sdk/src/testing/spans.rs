@@ -5,11 +5,11 @@ use serde_json::{Map, Value as Json, json};
 use super::from_json;
 use crate::{SpanBatch, StatusCode, Value};
 
-/// Spans to feed a plugin with, made one after another; what follows `span` is of that span.
+/// Builds spans for tests, one after another. Calls after `span` apply to that span.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Spans {
-    /// `ResourceSpans`
+    /// The `ResourceSpans` so far.
     resources: Vec<Json>,
     trace: u128,
     count: u64,
@@ -22,29 +22,30 @@ enum Edit {
     Error(String),
 }
 
-/// When every span starts: 2025-10-09.
+/// The start of every span: 2025-10-09.
 const START_UNIX_NANO: u64 = 1_760_000_000_000_000_000;
 
-/// Spans of a service: begins with its resource. All are of one trace until [`trace`](Spans::trace) says otherwise.
+/// Starts with the resource of a service. All spans are of one trace until [`trace`](Spans::trace) changes
+/// it.
 pub fn spans(service: &str) -> Spans {
     Spans { resources: Vec::new(), trace: 1, count: 0, edits: Vec::new() }.service(service)
 }
 
 impl Spans {
-    /// The spans that follow come from another service.
+    /// Makes the following spans come from another service.
     pub fn service(mut self, name: &str) -> Spans {
         let service = json!({"key": "service.name", "value": {"stringValue": name}});
         self.resources.push(json!({"resource": {"attributes": [service]}, "scopeSpans": [{"spans": []}]}));
         self
     }
 
-    /// The spans that follow are of this trace.
+    /// Makes the following spans belong to this trace.
     pub fn trace(mut self, id: u128) -> Spans {
         self.trace = id;
         self
     }
 
-    /// A span of a millisecond, without a parent.
+    /// Adds a span of a millisecond, without a parent.
     pub fn span(mut self, name: &str) -> Spans {
         self.count += 1;
         let span = json!({
@@ -62,13 +63,13 @@ impl Spans {
         self
     }
 
-    /// The span took so long.
+    /// Sets the duration of the span.
     pub fn lasting(self, duration: Duration) -> Spans {
         let nano = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.with("endTimeUnixNano", START_UNIX_NANO.saturating_add(nano).to_string().into())
     }
 
-    /// The span's parent is the span of this number, from 1.
+    /// Makes the span a child of the span with this number, counted from 1.
     pub fn child_of(self, parent: u64) -> Spans {
         self.with("parentSpanId", format!("{parent:016x}").into())
     }
