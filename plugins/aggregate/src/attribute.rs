@@ -1,10 +1,11 @@
-//! One attribute, of all spans of a batch and of their resources.
+//! Reads one attribute of all spans of a batch and of their resources.
 
 use spanloom_plugin::{NumberColumn, SpanBatch, TextColumn};
 
 use crate::Part;
 
-/// As the host gave it, in at most four calls. What is an array, a map or bytes counts as missing.
+/// The values of one attribute, read in at most four calls to the host. Arrays, maps and bytes count as
+/// missing.
 #[derive(Debug)]
 pub struct Attribute {
     texts: TextColumn,
@@ -23,7 +24,7 @@ impl Attribute {
         attribute
     }
 
-    /// As [`read`](Attribute::read), of an attribute that only counts if it is a text.
+    /// Does the same as [`read`](Attribute::read) for an attribute that only counts if it is a text.
     pub fn read_text(spans: &SpanBatch, key: &str) -> Attribute {
         Attribute {
             texts: spans.text(key),
@@ -33,12 +34,12 @@ impl Attribute {
         }
     }
 
-    /// An entry a span; none at all if no span has it.
+    /// Returns one entry per span, or an empty list if no span has the attribute.
     pub fn of_spans(&self, len: usize) -> Vec<Option<Part<'_>>> {
         dense(&self.texts, &self.numbers, len)
     }
 
-    /// An entry a resource; none at all if no resource has it.
+    /// Returns one entry per resource, or an empty list if no resource has the attribute.
     pub fn of_resources(&self, len: usize) -> Vec<Option<Part<'_>>> {
         dense(&self.resource_texts, &self.resource_numbers, len)
     }

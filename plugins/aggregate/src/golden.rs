@@ -1,14 +1,14 @@
-//! Golden files: metrics as OTLP/JSON, held against a file that `SPANLOOM_UPDATE_SNAPSHOTS=1` writes anew.
+//! Golden files: compares metrics as OTLP/JSON with a file. `SPANLOOM_UPDATE_SNAPSHOTS=1` rewrites the file.
 
 use std::path::Path;
 
 use spanloom_plugin::serde_json::{self, Value};
 use spanloom_plugin::wire;
 
-/// Encoded `ExportMetricsServiceRequest`s as one OTLP/JSON document.
+/// Converts encoded `ExportMetricsServiceRequest`s to one OTLP/JSON document.
 ///
 /// # Panics
-/// If they are none.
+/// Panics if the bytes are not such requests.
 #[expect(clippy::panic, reason = "a test's own helper")]
 pub fn metrics_json(requests: &[Vec<u8>]) -> Value {
     let metrics = wire::Batch::decode(wire::Signal::Metrics, requests.concat().into());
@@ -16,10 +16,10 @@ pub fn metrics_json(requests: &[Vec<u8>]) -> Value {
     serde_json::from_slice(&wire::json::to_json(&metrics)).unwrap_or_else(|error| panic!("no JSON: {error}"))
 }
 
-/// Holds metrics against the golden file.
+/// Compares metrics with the golden file.
 ///
 /// # Panics
-/// If they differ, or the file can't be read.
+/// Panics if they differ, or if the file cannot be read.
 #[expect(clippy::panic, reason = "a test's own helper")]
 pub fn check(path: &Path, metrics: &Value) {
     let made = format!("{metrics:#}\n");

@@ -1,29 +1,30 @@
-//! Distributions of values, in explicit buckets or in exponential ones that widen as they must.
+//! Histograms of values, with explicit buckets, or with exponential buckets that widen as needed.
 
 use prost::Message;
 
-/// The finest scale: each power of two in 2^20 buckets.
+/// The finest scale. It has 2^20 buckets for each power of two.
 const FINEST_SCALE: i32 = 20;
 
-/// How values are counted.
+/// The buckets in which values are counted.
 #[derive(Clone, PartialEq, Message)]
 pub struct Buckets {
-    /// Explicit upper bounds, inclusive, ascending.
+    /// The explicit upper bounds, which are inclusive and ascend.
     #[prost(double, repeated, tag = "1")]
     pub bounds: Vec<f64>,
-    /// At least 2: exponential, so many buckets at most. 0: explicit.
+    /// The most exponential buckets, at least 2. The buckets are explicit if this is 0.
     #[prost(uint32, tag = "2")]
     pub max_size: u32,
 }
 
-/// What was counted. Only the [`Buckets`] it was counted with tell what its counts mean.
+/// The counts of a histogram. Only the [`Buckets`] that they were counted with give them a meaning.
 #[derive(Clone, PartialEq, Message)]
 pub struct Histogram {
     #[prost(uint64, tag = "1")]
     pub count: u64,
     #[prost(double, tag = "2")]
     pub sum: f64,
-    /// Explicit: one more than there are bounds. Exponential: from bucket `offset` on.
+    /// The counts of the buckets. Explicit: one more than there are bounds. Exponential: from bucket `offset`
+    /// on.
     #[prost(uint64, repeated, tag = "3")]
     pub counts: Vec<u64>,
     #[prost(sint32, tag = "4")]
@@ -62,13 +63,13 @@ impl Buckets {
         }
     }
 
-    /// How much memory a histogram may come to take.
+    /// Returns the most memory that a histogram may take, in bytes.
     pub fn limit_bytes(&self) -> usize {
         let counts = if self.is_exponential() { self.max_size as usize } else { self.bounds.len() + 1 };
         size_of::<Histogram>() + counts * size_of::<u64>()
     }
 
-    /// Counts a value, not negative, so many times.
+    /// Counts a value `times` times. The value must not be negative.
     #[inline]
     pub fn observe(&self, histogram: &mut Histogram, value: f64, times: u64) {
         histogram.count = histogram.count.saturating_add(times);
@@ -84,7 +85,7 @@ impl Buckets {
 }
 
 impl Histogram {
-    /// As if nothing had been counted; the memory stays.
+    /// Resets all counts and keeps the memory.
     pub fn clear(&mut self, buckets: &Buckets) {
         let mut counts = std::mem::take(&mut self.counts);
         if buckets.is_exponential() {
@@ -131,7 +132,7 @@ impl Histogram {
         self.counts.get_mut(at).into_iter().for_each(|count| *count = count.saturating_add(times));
     }
 
-    /// Each 2^`shift` buckets become one.
+    /// Merges each 2^`shift` buckets into one.
     fn coarsen(&mut self, shift: u32) {
         let offset = self.offset >> shift;
         let mut counts: Vec<u64> = Vec::new();
@@ -146,14 +147,15 @@ impl Histogram {
     }
 }
 
-/// The bucket of a value above 0: bucket `i` is above base^i, up to and with base^(i+1), base = 2^(2^-scale).
+/// Returns the bucket of a value above 0. Bucket `i` holds values above base^i, up to and including
+/// base^(i+1), where base = 2^(2^-scale).
 fn index(value: f64, scale: i32) -> i32 {
     const FRACTION_BITS: u32 = 52;
     let bits = value.max(f64::MIN_POSITIVE).to_bits();
     let exponent = (bits >> FRACTION_BITS) as i32 - 1023;
     let fraction = bits & ((1 << FRACTION_BITS) - 1);
     if scale <= 0 {
-        // A power of two is the upper end of the bucket below.
+        // A power of two is the upper end of the bucket below it.
         return (exponent - i32::from(fraction == 0)) >> -scale;
     }
     let base = exponent << scale;

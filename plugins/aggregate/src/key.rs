@@ -1,9 +1,9 @@
-//! What tells a series from the others: the values of its dimensions, packed into bytes.
+//! The key of a series: the values of its dimensions, packed into bytes.
 
 use spanloom_otlp::AnyValue;
 use spanloom_plugin::Number;
 
-/// The key of the series that takes what no other may: `otel.metric.overflow`.
+/// The key of the overflow series, which counts what exceeds the limits: `otel.metric.overflow`.
 pub const OVERFLOW: &[u8] = &[0xff];
 
 const ABSENT: u8 = 0;
@@ -13,18 +13,18 @@ const DOUBLE: u8 = 3;
 const BOOL: u8 = 4;
 const SYMBOL: u8 = 5;
 
-/// One dimension's value.
+/// The value of one dimension.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Part<'a> {
     Text(&'a str),
     Int(i64),
     Double(f64),
     Bool(bool),
-    /// One of a few that whoever packs it knows the name of.
+    /// One of a few values whose names the packing code knows.
     Symbol(u8),
 }
 
-/// A key that is being packed; made once and used for every row.
+/// A key that is being packed. One key is reused for every row.
 #[derive(Clone, Debug, Default)]
 pub struct Key {
     bytes: Vec<u8>,
@@ -35,7 +35,7 @@ impl Key {
         self.bytes.clear();
     }
 
-    /// Adds the next dimension's value; none if it has none here.
+    /// Adds the value of the next dimension, or `None` if it has no value here.
     #[inline]
     pub fn push(&mut self, part: Option<Part<'_>>) {
         match part {
@@ -67,7 +67,8 @@ impl Key {
     }
 }
 
-/// The values of a key, in the order in which they were packed. What is no key ends early.
+/// Iterates over the values of a key in the order in which they were packed. Ends early if the bytes are not
+/// a key.
 pub fn parts(key: &[u8]) -> impl Iterator<Item = Option<Part<'_>>> {
     let mut rest = key;
     std::iter::from_fn(move || {
@@ -96,7 +97,7 @@ pub fn parts(key: &[u8]) -> impl Iterator<Item = Option<Part<'_>>> {
     })
 }
 
-/// Of a key: eight bytes at a time; good enough for a table whose keys are compared.
+/// Hashes a key, eight bytes at a time. The hash is good enough for a table that also compares keys.
 #[inline]
 pub fn hash(bytes: &[u8]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -1,7 +1,7 @@
-//! Series and histograms: what connectors that make metrics of spans have in common.
+//! Series and histograms: the parts that connectors from spans to metrics share.
 //!
-//! A series is found by its packed dimension values ([`Key`]) in a [`Table`], without an allocation if it is known.
-//! What it counts is a prost message, so that handing it over is encoding it.
+//! A [`Table`] finds a series by its packed dimension values ([`Key`]), without an allocation if the series
+//! is known. The counts of a series are a prost message, so handing a series over means encoding it.
 
 mod attribute;
 #[cfg(not(target_family = "wasm"))]

@@ -1,4 +1,4 @@
-//! From what was counted to OTLP.
+//! Converts counts to OTLP.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use spanloom_otlp::{
 
 use crate::{Buckets, Histogram};
 
-/// A request that is as long is not added to.
+/// The length from which a request is full and leaves, in bytes.
 const REQUEST_BYTES: usize = 1 << 20;
 
-/// What every data point has.
+/// The fields that every data point has.
 #[derive(Clone, Debug, Default)]
 pub struct Point {
     pub attributes: Vec<KeyValue>,
@@ -22,7 +22,8 @@ pub struct Point {
     pub exemplars: Vec<Exemplar>,
 }
 
-/// Encoded `ExportMetricsServiceRequest`s, none much above a MiB: each leaves as soon as it is full.
+/// Builds encoded `ExportMetricsServiceRequest`s of about 1 MiB at most. Each request leaves as soon as it is
+/// full.
 pub struct Requests<'a> {
     open: Vec<u8>,
     leave: &'a mut dyn FnMut(Vec<u8>),
@@ -35,7 +36,7 @@ impl<'a> Requests<'a> {
 
     pub fn push(&mut self, metrics: ResourceMetrics) {
         let request = ExportMetricsServiceRequest { resource_metrics: vec![metrics] };
-        // Two requests, one after the other, are one.
+        // Two concatenated requests are one valid request.
         self.open.extend_from_slice(&request.encode_to_vec());
         if self.open.len() >= REQUEST_BYTES {
             (self.leave)(std::mem::take(&mut self.open));
@@ -55,7 +56,7 @@ impl fmt::Debug for Requests<'_> {
     }
 }
 
-/// A counter.
+/// Makes the data of a counter.
 pub fn sum(temporality: AggregationTemporality, points: impl Iterator<Item = (Point, u64)>) -> Data {
     let points = points.map(|(point, count)| NumberDataPoint {
         attributes: point.attributes,

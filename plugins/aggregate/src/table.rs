@@ -1,4 +1,4 @@
-//! Series by their keys, in the order in which they were first seen.
+//! A table of series by their keys, in the order of insertion.
 
 use hashbrown::HashTable;
 
@@ -7,7 +7,7 @@ use crate::hash;
 #[derive(Clone, Debug)]
 pub struct Table<S> {
     entries: Vec<Entry<S>>,
-    /// Places in `entries`.
+    /// Indexes in `entries`.
     index: HashTable<u32>,
 }
 
@@ -39,7 +39,8 @@ impl<S> Table<S> {
         self.entries.iter_mut().map(|entry| (entry.key.as_slice(), &mut entry.series))
     }
 
-    /// Where the series of that key is. The hash is the key's own ([`Key::hash`](crate::Key::hash)).
+    /// Returns the index of the series with that key. `hash` must be the key's own hash
+    /// ([`Key::hash`](crate::Key::hash)).
     #[inline]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
         let is_it = |at: &u32| {
@@ -53,7 +54,7 @@ impl<S> Table<S> {
         self.entries.get_mut(at).map(|entry| &mut entry.series)
     }
 
-    /// Adds a series whose key has none yet.
+    /// Adds a series and returns its index. The key must be new.
     pub fn insert(&mut self, key: &[u8], series: S) -> usize {
         let (at, hash) = (self.entries.len(), hash(key));
         self.entries.push(Entry { key: key.to_vec(), series, hash });
@@ -76,7 +77,7 @@ impl<S> Table<S> {
     fn index(&mut self, at: usize, hash: u64) {
         let entries = &self.entries;
         let rehash = |at: &u32| entries.get(*at as usize).map_or(0, |entry| entry.hash);
-        // A guest's memory ends at 4 GiB.
+        // The memory of a guest ends at 4 GiB, so the index fits.
         self.index.insert_unique(hash, at as u32, rehash);
     }
 }

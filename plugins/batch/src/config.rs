@@ -1,4 +1,4 @@
-//! The keys of the Collector's processor, with its defaults.
+//! The config keys of the Collector's `batch` processor, with its defaults.
 
 use spanloom_plugin::{ConfigError, Duration, serde::Deserialize};
 
@@ -6,17 +6,17 @@ use spanloom_plugin::{ConfigError, Duration, serde::Deserialize};
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BatchConfig {
     pub(crate) timeout: Duration,
-    /// Items.
+    /// In items.
     pub(crate) send_batch_size: u32,
-    /// Items; 0 is no limit.
+    /// In items; 0 is no limit.
     pub(crate) send_batch_max_size: u32,
-    /// Names of request headers.
+    /// The names of request headers.
     pub(crate) metadata_keys: Vec<String>,
-    /// 0 is no limit.
+    /// The most combinations of header values; 0 is no limit.
     pub(crate) metadata_cardinality_limit: u32,
 }
 
-/// No plugin is shown these: all senders would look the same.
+/// Headers that the host hides from plugins. As keys, they would not tell senders apart.
 const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 impl Default for BatchConfig {
@@ -52,7 +52,7 @@ impl BatchConfig {
         Ok(())
     }
 
-    /// Nothing waits for anything.
+    /// Returns whether batches leave without waiting.
     pub(crate) fn sends_at_once(&self) -> bool {
         self.timeout.is_zero() || self.send_batch_size == 0
     }

@@ -1,16 +1,16 @@
-//! Batches that leave together.
+//! Groups of batches that leave together.
 
 use std::time::Duration;
 
 use spanloom_plugin::Batch;
 
-/// Of one signal and, where it matters, of like senders.
+/// Waiting batches of one signal and, with `metadata_keys`, of senders with the same header values.
 #[derive(Debug)]
 pub(crate) struct Group {
-    /// As they came, or merged so far.
+    /// The batches, as they arrived or merged so far.
     batches: Vec<Batch>,
     pub(crate) items: usize,
-    /// On the monotonic clock.
+    /// When the group leaves, on the monotonic clock.
     pub(crate) due: Duration,
 }
 
@@ -28,7 +28,7 @@ impl Group {
         self.batches.len()
     }
 
-    /// Makes one batch of those that are there.
+    /// Merges the batches into one.
     pub(crate) fn settle(&mut self) {
         let merged = merge(std::mem::take(&mut self.batches));
         self.batches.extend(merged);
@@ -43,13 +43,14 @@ fn merge(batches: Vec<Batch>) -> Option<Batch> {
     let mut batches = batches.into_iter();
     let mut all = batches.next()?;
     for batch in batches {
-        // All of a group are of one signal.
+        // All batches of a group have the same signal, so merging cannot fail.
         let _ = all.merge(batch);
     }
     Some(all)
 }
 
-/// Batches of at most `max_size` items each; 0 is no limit. Halves are cut, since each cut looks at all that there is.
+/// Cuts a batch into batches of at most `max_size` items each; 0 is no limit. The batch is halved again and
+/// again, because each cut takes time in the whole batch.
 pub(crate) fn cut(mut batch: Batch, max_size: u32) -> Vec<Batch> {
     let pieces = if max_size == 0 { 1 } else { batch.len().div_ceil(max_size as usize) };
     if pieces <= 1 {
@@ -57,7 +58,7 @@ pub(crate) fn cut(mut batch: Batch, max_size: u32) -> Vec<Batch> {
     }
     let rest = batch.split_off(max_size.saturating_mul((pieces / 2) as u32));
     if batch.is_empty() || rest.is_empty() {
-        // Neither can be cut: what there is leaves as it is.
+        // The batch cannot be cut further, so it leaves as it is.
         return vec![batch, rest];
     }
     let mut cuts = cut(batch, max_size);

@@ -1,7 +1,7 @@
 //! Gathers small batches into large ones, with the config of the Collector's `batch` processor.
 //!
-//! It holds handles, never bytes: merging is the host's. A batch leaves when it has `send_batch_size` items, or when its
-//! first item has waited for `timeout`.
+//! The plugin holds handles and no bytes; the host merges. A batch leaves when it has `send_batch_size`
+//! items, or when its first item has waited for `timeout`.
 
 mod config;
 mod group;
@@ -16,8 +16,8 @@ use config::BatchConfig;
 use group::Group;
 use stats::{Stats, Trigger};
 
-/// So many batches may wait before those of each group are merged. What waits as a batch of its own is cheap to add,
-/// what was merged is cheap to keep.
+/// The most batches that wait before those of each group are merged. Separate batches are cheap to add, and
+/// merged batches are cheap to keep.
 const LOOSE_LIMIT: usize = 256;
 
 #[derive(Deserialize)]
@@ -25,22 +25,22 @@ const LOOSE_LIMIT: usize = 256;
 struct Batcher {
     config: BatchConfig,
     groups: BTreeMap<Key, Group>,
-    /// In all groups.
+    /// The number of batches in all groups.
     batches: usize,
-    /// On the monotonic clock. May be earlier than any group is due.
+    /// The time of the next wake-up on the monotonic clock. It may be earlier than any group is due.
     wake_at: Option<Duration>,
-    /// There once it is configured.
+    /// Present once the plugin is configured.
     stats: Option<Stats>,
 }
 
-/// What may be put into one batch: a signal, and the values of each of the `metadata_keys`.
+/// What batches must have in common to be merged: the signal, and the values of each of the `metadata_keys`.
 type Key = (Signal, Vec<Vec<String>>);
 
-/// What the next instance is told beside the batches themselves.
+/// What the next instance needs beside the batches.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
 struct State {
-    /// When each batch is due, on the monotonic clock.
+    /// The time when each batch is due, on the monotonic clock.
     due_nano: Vec<u64>,
 }
 
@@ -122,7 +122,7 @@ impl Handover for Batcher {
         Ok(Saved { state, batches })
     }
 
-    /// The groups are known by what the batches' metadata says. One whose deadline is not told waits anew.
+    /// Restores the batches into groups by their metadata. A batch without a saved deadline waits anew.
     fn restore(&mut self, saved: Saved) -> Result<(), Failure> {
         let State { due_nano } = serde_json::from_slice(&saved.state).unwrap_or_default();
         let latest = clock::monotonic() + *self.config.timeout;
@@ -170,7 +170,7 @@ impl Batcher {
         (batch.signal(), self.config.metadata_keys.iter().map(|key| batch.metadata(key)).collect())
     }
 
-    /// For a group that is not there yet.
+    /// Checks that a new group with this key is allowed.
     fn check_room(&self, (signal, _): &Key) -> Result<(), Failure> {
         let limit = self.config.metadata_cardinality_limit as usize;
         let of_signal = || self.groups.keys().filter(|(of, _)| of == signal).count();
@@ -182,7 +182,7 @@ impl Batcher {
         )))
     }
 
-    /// Whatever the config says of sizes and numbers.
+    /// Adds a batch to its group, regardless of the limits in the config.
     fn hold(&mut self, batch: Batch, due: Duration) {
         let key = self.key(&batch);
         let group = self.groups.entry(key).or_insert_with(|| Group::due(due));
@@ -191,14 +191,14 @@ impl Batcher {
         self.batches += 1;
     }
 
-    /// What is held, a batch a group, each with the moment when it is due.
+    /// Removes all groups and returns one batch per group, with the time when it is due.
     fn give_up(&mut self) -> Vec<(Duration, Batch)> {
         self.batches = 0;
         let groups = std::mem::take(&mut self.groups).into_values();
         groups.filter_map(|group| Some((group.due, group.into_batch()?))).collect()
     }
 
-    /// What is more than a batch stays, if it is less than the next; its time begins anew.
+    /// Sends the full batches of a group. A remainder below `send_batch_size` stays and waits anew.
     fn send_full(&mut self, key: &Key, out: &mut Output) {
         let Some(batch) = self.take_out(key) else { return };
         let mut pieces = self.cut(batch);

@@ -1,4 +1,4 @@
-//! The metrics of the Collector's processor.
+//! The metrics of the Collector's `batch` processor.
 
 use spanloom_plugin::{
     Batch,
@@ -15,7 +15,7 @@ pub(crate) struct Stats {
     groups: usize,
 }
 
-/// Why a batch leaves.
+/// The reason why a batch leaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Trigger {
     Size,

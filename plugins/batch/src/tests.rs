@@ -8,7 +8,7 @@ fn batcher(config: &str) -> Harness {
     Harness::new(config).unwrap_or_else(|error| panic!("{}: {}", error.path, error.message))
 }
 
-/// So many spans, numbered from `first`.
+/// Returns `count` spans, numbered from `first`.
 fn spans(first: usize, count: usize) -> SpanBatch {
     let spans = testing::spans("shop");
     (first..first + count).fold(spans, |spans, number| spans.span(&number.to_string())).into()
@@ -53,7 +53,7 @@ fn batches_leave_as_one_when_they_are_large_enough() {
     assert!(testing::discarded().is_empty());
 }
 
-/// The wait begins with the first, whatever comes later.
+/// The wait begins with the first batch, whatever comes later.
 #[test]
 fn a_batch_waits_no_longer_than_the_timeout() {
     let mut batcher = batcher(r#"{"timeout": "1s"}"#);
@@ -145,7 +145,7 @@ fn senders_are_kept_apart_by_their_metadata() {
     assert_eq!(testing::metric("otelcol_processor_batch_metadata_cardinality"), Some(0.0));
 }
 
-/// Until those before it have left. The sender keeps what is refused.
+/// A further combination is refused until earlier ones have left. The sender keeps the refused batch.
 #[test]
 fn more_senders_than_the_limit_are_refused_for_now() {
     let mut batcher = batcher(r#"{"metadata_keys": ["x-tenant"], "metadata_cardinality_limit": 2}"#);
@@ -164,7 +164,7 @@ fn more_senders_than_the_limit_are_refused_for_now() {
     assert_eq!(sizes(&batcher.flush().unwrap()), [1]);
 }
 
-/// What waited goes on waiting, its senders apart, no longer than it would have.
+/// Waiting batches go on waiting after a handover, with senders kept apart, and no longer than before.
 #[test]
 fn what_waits_outlives_the_instance() {
     let config = r#"{"timeout": "1s", "metadata_keys": ["x-tenant"]}"#;
@@ -197,7 +197,8 @@ fn a_changed_config_holds_for_what_waits_already() {
     assert_eq!(sizes(&give(&mut batcher, spans(4, 1))), [5]);
 }
 
-/// Thousands of requests with a span each are merged in good time: the host holds only so many handles.
+/// Thousands of requests with one span each are merged in time, because the host limits the number of
+/// handles.
 #[test]
 fn many_small_batches_are_held_as_few() {
     let mut batcher = batcher("{}");
@@ -249,7 +250,7 @@ fn a_config_that_cannot_be_is_refused() {
     assert_eq!(refusal(r#"{"send_batch_size": -1}"#).0, "send_batch_size");
 }
 
-/// Every key with its default is in the schema, which `spanloom validate` goes by.
+/// The schema, which `spanloom validate` uses, has every key with its default.
 #[test]
 fn the_schema_names_the_keys_and_their_defaults() {
     let schema: serde_json::Value = serde_json::from_str(include_str!("../config.schema.json")).unwrap();

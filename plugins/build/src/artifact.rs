@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use wasmparser::{Parser, Payload};
 
-/// A line of what cargo says with `--message-format json`.
+/// A line of cargo's output with `--message-format json`.
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -13,7 +13,7 @@ struct Message {
     filenames: Vec<PathBuf>,
 }
 
-/// The packages that became core modules, and the modules.
+/// Returns the packages that were compiled to core modules, with the paths of the modules.
 pub(crate) fn modules(messages: &[u8]) -> Vec<(String, PathBuf)> {
     let lines = messages.split(|byte| *byte == b'\n');
     let messages = lines.filter_map(|line| serde_json::from_slice::<Message>(line).ok());
@@ -25,10 +25,11 @@ pub(crate) fn modules(messages: &[u8]) -> Vec<(String, PathBuf)> {
     modules.collect()
 }
 
-/// What the functions begin with that the host calls.
+/// The prefix of the functions that the host calls.
 const EXPORT: &str = "spanloom:plugin/";
 
-/// Whether the module exports anything that the host calls. One that cannot be read is for the encoder to refuse.
+/// Returns whether the module exports anything that the host calls. Also returns true for a module that
+/// cannot be read, so that the encoder reports the error.
 pub(crate) fn is_plugin(module: &[u8]) -> bool {
     for payload in Parser::new(0).parse_all(module) {
         match payload {
@@ -45,7 +46,8 @@ pub(crate) fn is_plugin(module: &[u8]) -> bool {
     false
 }
 
-/// Of `path+file:///a/redactor#0.1.0` and `path+file:///a/b#redactor@0.1.0` (cargo's package id specifications).
+/// Returns the name in cargo's package id specifications `path+file:///a/redactor#0.1.0` and
+/// `path+file:///a/b#redactor@0.1.0`.
 fn package_name(id: &str) -> &str {
     let (source, fragment) = id.split_once('#').unwrap_or(("", id));
     match fragment.split_once('@') {
@@ -70,7 +72,7 @@ not json
         assert_eq!(found, [named("redactor", "/t/redactor.wasm"), named("my-plugin", "/t/my_plugin.wasm")]);
     }
 
-    /// `(module)`, then one with the export of this name.
+    /// Returns a module with one export of this name.
     fn exporting(name: &str) -> Vec<u8> {
         let name_len = name.len() as u8;
         let sections: &[&[u8]] = &[
@@ -82,7 +84,7 @@ not json
         sections.concat()
     }
 
-    /// What is no plugin, and what no component can be made of, have each their own error.
+    /// A module that is not a plugin, and a module that cannot become a component, give different errors.
     #[test]
     fn the_cause_of_an_error_is_not_guessed() {
         let error = |module: &[u8]| crate::encode(module).expect_err("no component").to_string();

@@ -2,7 +2,7 @@ use std::{io, path::PathBuf};
 
 use crate::TARGET;
 
-/// Why there is no component, and what to do about it.
+/// Says why there is no component, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     #[error("no cargo: install Rust from https://rustup.rs")]

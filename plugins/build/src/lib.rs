@@ -1,7 +1,8 @@
-//! From a Rust crate to a component that the host can load.
+//! Builds a Rust crate into a component that the host can load.
 //!
-//! Cargo compiles the crate to a core module, in whose custom sections wit-bindgen has left what it imports and exports;
-//! wit-component makes a component of the two. There is no WASI in it: a plugin reaches the host and nothing else.
+//! Cargo compiles the crate to a core module. wit-bindgen describes the module's imports and exports in
+//! custom sections, and wit-component makes a component of the module with these sections. The component has
+//! no WASI: a plugin reaches the host and nothing else.
 
 mod artifact;
 mod error;
@@ -14,7 +15,7 @@ use std::{fs, process::Stdio};
 pub use error::BuildError;
 pub use toolchain::{TARGET, Toolchain};
 
-/// A component and the package that it was made from.
+/// A component with the package that it was made from.
 #[derive(Clone, Debug)]
 pub struct Component {
     /// The package's name in its `Cargo.toml`.
@@ -22,7 +23,8 @@ pub struct Component {
     pub bytes: Vec<u8>,
 }
 
-/// How plugins are compiled: once built they are called again and again. Function names stay, for backtraces.
+/// The cargo profile of plugins. Plugins are built once and called often, so it optimizes for speed. Function
+/// names are kept for backtraces.
 const PROFILE: [&str; 7] = [
     "profile.plugin.inherits=\"release\"",
     "profile.plugin.opt-level=3",
@@ -33,8 +35,8 @@ const PROFILE: [&str; 7] = [
     "profile.plugin.panic=\"abort\"",
 ];
 
-/// Builds the packages of the workspace at `folder`, or the one package there if none is named; cargo shows its
-/// progress and its errors itself.
+/// Builds the named packages of the workspace at `folder`, or the package there if none is named. Cargo
+/// prints its own progress and errors.
 pub fn build(toolchain: &Toolchain, folder: &Path, packages: &[&str]) -> Result<Vec<Component>, BuildError> {
     let mut cargo = toolchain.cargo("build");
     cargo.current_dir(folder).args(["--profile", "plugin", "--message-format", "json-render-diagnostics"]);
@@ -51,7 +53,7 @@ pub fn build(toolchain: &Toolchain, folder: &Path, packages: &[&str]) -> Result<
     modules.into_iter().map(|(package, module)| component(package, &module)).collect()
 }
 
-/// The component of a core module.
+/// Makes a component of a core module.
 pub fn encode(module: &[u8]) -> Result<Vec<u8>, BuildError> {
     if !artifact::is_plugin(module) {
         return Err(BuildError::NoPlugin);

@@ -1,21 +1,22 @@
-//! What the built-in plugins are made from: whether a compiled one is of the sources that are there.
+//! The sources of the built-in plugins. Tells whether compiled plugins match the current sources.
 //!
-//! `cargo xtask plugins` notes the [`state`] of the sources beside what it made of them, and the host's build script, which has this
-//! file too, holds that against the sources: it embeds no plugin of other sources.
+//! `cargo xtask plugins` writes the [`state`] of the sources beside the compiled plugins. The host's build
+//! script, which includes this file too, compares it with the current sources, and embeds no plugin that was
+//! built from other sources.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// Beside the compiled plugins.
+/// The name of the file with the state, beside the compiled plugins.
 pub const STATE_FILE: &str = "builtin.sources";
 
-/// The files that the built-in plugins of the clone at `root` are made from, and folders of such files. What the versions of
-/// other crates are is not among them.
+/// Returns the files, and folders of files, that the built-in plugins of the clone at `root` are made from.
+/// The versions of other crates are not included.
 ///
 /// # Errors
-/// When a folder cannot be read.
+/// Fails if a folder cannot be read.
 pub fn places(root: &Path) -> io::Result<Vec<PathBuf>> {
     let plugins = entries(&root.join("plugins"))?;
     let of_plugins = plugins
@@ -25,7 +26,7 @@ pub fn places(root: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(of_plugins.chain(shared).filter(|place| place.exists()).collect())
 }
 
-/// In an order that is always the same.
+/// Returns the files in an order that is always the same.
 fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for place in places(root)? {
@@ -36,12 +37,12 @@ fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Another text for other sources.
+/// Returns a text that is different for different sources.
 ///
 /// # Errors
-/// When a file cannot be read.
+/// Fails if a file cannot be read.
 pub fn state(root: &Path) -> io::Result<String> {
-    // FNV-1a: nobody tries to deceive it.
+    // FNV-1a suffices, because nobody tries to forge a hash.
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
     let mut hash = OFFSET;
@@ -66,7 +67,7 @@ fn below(place: PathBuf, files: &mut Vec<PathBuf>) -> io::Result<()> {
     entries(&place)?.into_iter().try_for_each(|entry| below(entry, files))
 }
 
-/// None, if there is no such folder.
+/// Returns the entries of a folder, or none if the folder does not exist.
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     match fs::read_dir(folder) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

@@ -1,4 +1,4 @@
-//! A Rust toolchain for plugins.
+//! Finds a Rust toolchain for plugins.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,34 +6,34 @@ use std::process::Command;
 
 use crate::BuildError;
 
-/// What plugins are compiled for.
+/// The target that plugins are compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
-/// Where Debian's `rustc-web` is.
+/// The path of Debian's `rustc-web`.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
-/// Where the target's standard library comes from.
+/// The source of the target's standard library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Toolchain {
-    /// It is installed beside the toolchain that runs us.
+    /// The library is installed beside our toolchain.
     Installed,
-    /// Compiled from the sources of another compiler, by that compiler.
+    /// The library is compiled from the sources of another compiler, by that compiler.
     FromSource { rustc: PathBuf, linker: PathBuf },
 }
 
 impl Toolchain {
-    /// What is there. Nothing is installed.
+    /// Returns the toolchain that is present. Installs nothing.
     pub fn find() -> Option<Toolchain> {
         if is_installed() {
             return Some(Toolchain::Installed);
         }
         let rustc = PathBuf::from(DEBIAN_RUSTC);
         sources(&rustc)?;
-        // Its own linker may be missing; any LLVM's will do.
+        // That compiler's own linker may be missing, and the linker of any LLVM works.
         let linker = sysroot("rustc")?.join("lib/rustlib").join(host()?).join("bin/rust-lld");
         linker.is_file().then_some(Toolchain::FromSource { rustc, linker })
     }
 
-    /// What is there, else what rustup can add.
+    /// Returns the toolchain that is present, else adds the target with rustup.
     pub fn find_or_add() -> Result<Toolchain, BuildError> {
         if let Some(found) = Toolchain::find() {
             return Ok(found);
@@ -44,13 +44,13 @@ impl Toolchain {
         Toolchain::find().ok_or_else(|| BuildError::NoTarget(said.unwrap_or_default()))
     }
 
-    /// `cargo COMMAND` for the target.
+    /// Returns `cargo COMMAND` for the target.
     pub fn cargo(&self, command: &str) -> Command {
-        // Cargo says which one it is to what it runs.
+        // Cargo sets `CARGO` to its own path for programs that it runs.
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args([command, "--target", TARGET]);
         if let Toolchain::FromSource { rustc, linker } = self {
-            // Building the standard library is what the bootstrap flag is for here.
+            // The bootstrap flag allows a stable compiler to build the standard library.
             cargo.args(["-Z", "build-std=std,panic_abort"]).env("RUSTC_BOOTSTRAP", "1").env("RUSTC", rustc);
             cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
         }
@@ -63,7 +63,7 @@ fn is_installed() -> bool {
     folder.is_some_and(|folder| Path::new(&folder).is_dir())
 }
 
-/// The library's sources, if this compiler is new enough for the SDK and brings them.
+/// Returns the library's sources, if this compiler has them and is new enough for the SDK.
 fn sources(rustc: &Path) -> Option<PathBuf> {
     let version = ask(Command::new(rustc).arg("--version"))?;
     let minor: u32 = version.split('.').nth(1)?.parse().ok()?;
@@ -80,7 +80,7 @@ fn host() -> Option<String> {
     ask(Command::new("rustc").args(["--print", "host-tuple"]))
 }
 
-/// What a program says on its standard output, if it is there and succeeds.
+/// Returns the standard output of a program, if it exists and succeeds.
 fn ask(command: &mut Command) -> Option<String> {
     let output = command.output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -1,4 +1,4 @@
-//! Short ways to what plugins make most.
+//! Shorthands for the messages that plugins make most.
 
 use crate::{
     AggregationTemporality, ExportMetricsServiceRequest, KeyValue, Metric, NumberDataPoint, ResourceMetrics,
@@ -6,7 +6,7 @@ use crate::{
 };
 
 impl ExportMetricsServiceRequest {
-    /// Metrics of no resource and no scope.
+    /// Makes a request of metrics without a resource and a scope.
     pub fn of(metrics: Vec<Metric>) -> ExportMetricsServiceRequest {
         let scope = ScopeMetrics { metrics, ..ScopeMetrics::default() };
         let resource = ResourceMetrics { scope_metrics: vec![scope], ..ResourceMetrics::default() };
@@ -15,7 +15,7 @@ impl ExportMetricsServiceRequest {
 }
 
 impl Metric {
-    /// What has been counted since the points before these.
+    /// Makes a counter whose points count since the points before them.
     pub fn delta_sum(name: impl Into<String>, points: impl IntoIterator<Item = NumberDataPoint>) -> Metric {
         let sum = Sum {
             data_points: points.into_iter().collect(),

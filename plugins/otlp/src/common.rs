@@ -1,15 +1,15 @@
-//! `common/v1/common.proto` and `resource/v1/resource.proto`.
+//! The messages of `common/v1/common.proto` and `resource/v1/resource.proto`.
 
 use prost::{Message, Oneof};
 
-/// An attribute's value; none if the sender left it empty.
+/// The value of an attribute. `value` is `None` if the sender left it empty.
 #[derive(Clone, PartialEq, Message)]
 pub struct AnyValue {
     #[prost(oneof = "any_value::Value", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub value: Option<any_value::Value>,
 }
 
-/// Of [`AnyValue`].
+/// The oneof of [`AnyValue`].
 pub mod any_value {
     use super::{ArrayValue, KeyValueList, Oneof};
 

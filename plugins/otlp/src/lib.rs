@@ -1,8 +1,9 @@
-//! OTLP metrics as types: what a plugin makes and encodes. One that only reads a `MetricsBatch` walks its bytes instead
-//! (`wire::metrics` of the SDK).
+//! OTLP metrics as types, for plugins that make and encode metrics. A plugin that only reads a `MetricsBatch`
+//! walks its bytes instead (`wire::metrics` of the SDK).
 //!
-//! Field by field as in opentelemetry-proto 1.11 (`metrics/v1/metrics.proto`). The crate of that name stands on an SDK
-//! that does not compile for `wasm32-unknown-unknown`; the tests hold these types against it.
+//! The fields are those of opentelemetry-proto 1.11 (`metrics/v1/metrics.proto`). The crate
+//! `opentelemetry-proto` depends on an SDK that does not compile for `wasm32-unknown-unknown`. The tests
+//! compare these types with that crate.
 //!
 //! ```
 //! use spanloom_otlp::{ExportMetricsServiceRequest, Message};
@@ -25,5 +26,6 @@ pub use metrics::{
 };
 pub use prost::{DecodeError, Message};
 
-/// `DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`: the point says that the series has ended.
+/// `DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`: the flag of a point that says that its series
+/// has ended.
 pub const NO_RECORDED_VALUE: u32 = 1;

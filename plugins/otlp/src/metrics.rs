@@ -1,4 +1,5 @@
-//! `metrics/v1/metrics.proto` and `collector/metrics/v1/metrics_service.proto`. Times are nanoseconds since 1970 UTC.
+//! The messages of `metrics/v1/metrics.proto` and `collector/metrics/v1/metrics_service.proto`. Times are
+//! nanoseconds since 1970 UTC.
 
 use prost::{Enumeration, Message, Oneof};
 
@@ -36,7 +37,7 @@ pub struct Metric {
     pub name: String,
     #[prost(string, tag = "2")]
     pub description: String,
-    /// By UCUM.
+    /// The unit in UCUM notation.
     #[prost(string, tag = "3")]
     pub unit: String,
     #[prost(oneof = "metric::Data", tags = "5, 7, 9, 10, 11")]
@@ -45,7 +46,7 @@ pub struct Metric {
     pub metadata: Vec<KeyValue>,
 }
 
-/// Of [`Metric`].
+/// The oneof of [`Metric`].
 pub mod metric {
     use super::{ExponentialHistogram, Gauge, Histogram, Oneof, Sum, Summary};
 
@@ -64,7 +65,8 @@ pub mod metric {
     }
 }
 
-/// What each point of a series counts from: the point before it, or the series' start.
+/// The point from which each data point counts: the data point before it (delta), or the start of the series
+/// (cumulative).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration)]
 #[repr(i32)]
 pub enum AggregationTemporality {
@@ -127,7 +129,7 @@ pub struct NumberDataPoint {
     pub flags: u32,
 }
 
-/// Of [`NumberDataPoint`].
+/// The oneof of [`NumberDataPoint`].
 pub mod number_data_point {
     use super::Oneof;
 
@@ -152,10 +154,10 @@ pub struct HistogramDataPoint {
     pub count: u64,
     #[prost(double, optional, tag = "5")]
     pub sum: Option<f64>,
-    /// One more than there are bounds; not cumulative.
+    /// The counts of the buckets, which are not cumulative. There is one more than there are bounds.
     #[prost(fixed64, repeated, tag = "6")]
     pub bucket_counts: Vec<u64>,
-    /// Upper, inclusive, ascending.
+    /// The inclusive upper bounds, which ascend.
     #[prost(double, repeated, tag = "7")]
     pub explicit_bounds: Vec<f64>,
     #[prost(message, repeated, tag = "8")]
@@ -180,7 +182,7 @@ pub struct ExponentialHistogramDataPoint {
     pub count: u64,
     #[prost(double, optional, tag = "5")]
     pub sum: Option<f64>,
-    /// The base of the buckets is 2 to the power of 2 to the power of minus this.
+    /// The scale of the buckets: their base is 2^(2^-scale).
     #[prost(sint32, tag = "6")]
     pub scale: i32,
     #[prost(fixed64, tag = "7")]
@@ -201,13 +203,13 @@ pub struct ExponentialHistogramDataPoint {
     pub zero_threshold: f64,
 }
 
-/// Of [`ExponentialHistogramDataPoint`].
+/// The nested message of [`ExponentialHistogramDataPoint`].
 pub mod exponential_histogram_data_point {
     use super::Message;
 
     #[derive(Clone, PartialEq, Message)]
     pub struct Buckets {
-        /// The index of the first count: bucket `i` ends at base to the power of `offset + i + 1`.
+        /// The index of the first count. Bucket `i` ends at base^(offset + i + 1).
         #[prost(sint32, tag = "1")]
         pub offset: i32,
         #[prost(uint64, repeated, tag = "2")]
@@ -233,13 +235,13 @@ pub struct SummaryDataPoint {
     pub flags: u32,
 }
 
-/// Of [`SummaryDataPoint`].
+/// The nested message of [`SummaryDataPoint`].
 pub mod summary_data_point {
     use super::Message;
 
     #[derive(Clone, PartialEq, Message)]
     pub struct ValueAtQuantile {
-        /// From 0 to 1.
+        /// The quantile, from 0 to 1.
         #[prost(double, tag = "1")]
         pub quantile: f64,
         #[prost(double, tag = "2")]
@@ -263,7 +265,7 @@ pub struct Exemplar {
     pub trace_id: Vec<u8>,
 }
 
-/// Of [`Exemplar`].
+/// The oneof of [`Exemplar`].
 pub mod exemplar {
     use super::Oneof;
 

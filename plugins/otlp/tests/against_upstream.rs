@@ -1,4 +1,4 @@
-//! The types hold what upstream's generated ones do, field by field.
+//! Compares the types with upstream's generated ones, field by field.
 
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest as Theirs,
@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::{
 };
 use spanloom_otlp::{ExportMetricsServiceRequest, Message};
 
-/// Every field of every message set to something of its own, so that a wrong tag or type can't hide.
+/// Every field of every message has a value of its own, so that no wrong tag or type goes unnoticed.
 #[test]
 fn a_request_with_every_field_survives_decoding_and_encoding() {
     let theirs = Theirs { resource_metrics: vec![resource_metrics()] };

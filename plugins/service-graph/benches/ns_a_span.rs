@@ -1,4 +1,5 @@
-//! What pairing spans costs: 1,000 spans of 11 attributes, half of them clients and the others their servers, in ns of CPU a span. Natively: the same code as in a guest.
+//! Measures the cost of pairing spans: 1,000 spans of 11 attributes, half of them clients and half their
+//! servers, in ns of CPU per span. Runs the guest's code natively.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement")]
 
@@ -11,7 +12,7 @@ use spanloom_service_graph::ServiceGraph;
 const SPANS: u64 = 1000;
 const ROUNDS: u64 = 401;
 
-/// From 4 services, of 20 names, each client with its server in the next service.
+/// Returns spans of 4 services with 20 names. Each client has its server in the next service.
 fn spans(round: u64) -> SpanBatch {
     let service = |service: u64| {
         let spans: Vec<String> = (0..SPANS / 4).map(|number| span(round, service, number)).collect();
@@ -29,7 +30,7 @@ fn span(round: u64, service: u64, number: u64) -> String {
     let attributes: Vec<String> = (0..11)
         .map(|key| format!(r#"{{"key": "attribute.number.{key}", "value": {{"stringValue": "a value of some length {}"}}}}"#, number % 7))
         .collect();
-    // Even services call; the one after each answers.
+    // Even services call, and the next service answers.
     let (id, parent) = match service % 2 {
         0 => (service * SPANS + number + 1, 1 << 40),
         _ => ((1 << 20) + service * SPANS + number, (service - 1) * SPANS + number + 1),
@@ -50,7 +51,7 @@ fn main() {
         let mut nano = Vec::new();
         for round in 0..ROUNDS {
             let spans = spans(round % 20);
-            // The index stands in the host, for all stages.
+            // In the host, the index is already built for all stages.
             black_box(spans.names());
             let start = Instant::now();
             black_box(connector.consume(spans).expect("consumed"));

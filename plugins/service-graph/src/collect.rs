@@ -1,4 +1,4 @@
-//! From series to OTLP metrics.
+//! Converts series to OTLP metrics.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use spanloom_otlp::{
 use crate::graph::{Graph, Series};
 use crate::shape::{Shape, failed};
 
-/// What is made of series at a time.
+/// The most series in one `ResourceMetrics`.
 const SERIES_AT_A_TIME: usize = 500;
-/// A series that no edge was counted in for so long is told of no more.
+/// A series that has counted no edge for this long is removed.
 const STALE_AFTER: Duration = Duration::from_mins(15);
 const CUMULATIVE: AggregationTemporality = AggregationTemporality::Cumulative;
 
-/// How the points of a call are stamped.
+/// The times of the points of one collection.
 #[derive(Clone, Copy)]
 struct Stamp<'a> {
     shape: &'a Shape,
@@ -25,7 +25,7 @@ struct Stamp<'a> {
 }
 
 impl Graph {
-    /// A point of each series.
+    /// Emits a point for each series.
     pub(crate) fn collect(&mut self, now_unix_nano: u64, leave: &mut dyn FnMut(Vec<u8>)) {
         let offset_nano = u64::try_from(self.settings.offset.as_nanos()).unwrap_or(u64::MAX);
         let time_unix_nano = now_unix_nano.saturating_sub(offset_nano);
@@ -44,7 +44,7 @@ impl Graph {
         self.since_unix_nano = now_unix_nano;
     }
 
-    /// Forgets the series that have been still for long.
+    /// Removes the series that are stale.
     pub(crate) fn forget(&mut self, now_unix_nano: u64) {
         let fresh = |entry: &Entry<Series>| {
             let still_nano = now_unix_nano.saturating_sub(entry.series.last_seen_unix_nano);
@@ -90,7 +90,8 @@ impl Stamp<'_> {
         Point {
             attributes: self.shape.attributes(&entry.key),
             start_time_unix_nano,
-            // The wall clock may have jumped back; and a point at its own start would say that the start is not known.
+            // The wall clock may have jumped back. A point at its own start would mean that the start is
+            // unknown.
             time_unix_nano: self.time_unix_nano.max(start_time_unix_nano + 1),
             exemplars: Vec::new(),
         }
@@ -106,7 +107,7 @@ fn duration(name: &str, buckets: &Buckets, points: Vec<(Point, &Histogram)>) -> 
     Metric { name: name.to_owned(), unit: "s".to_owned(), data: Some(data), ..Metric::default() }
 }
 
-/// Without the metrics that have no points.
+/// Wraps the metrics in a resource and a scope, and leaves out metrics without points.
 fn of_scope(metrics: Vec<Metric>) -> ResourceMetrics {
     let has_points = |metric: &Metric| match &metric.data {
         Some(Data::Sum(sum)) => !sum.data_points.is_empty(),

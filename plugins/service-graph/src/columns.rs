@@ -1,4 +1,4 @@
-//! What is read of a batch: whole columns, one call of the host each.
+//! Reads a batch in whole columns, with one call to the host each.
 
 use std::fmt::Write as _;
 
@@ -7,17 +7,17 @@ use spanloom_plugin::{Ids, SpanBatch, SpanKind, StatusCode, TextColumn};
 
 use crate::edge::{Edge, Id, Side};
 
-/// The attributes that are asked for, each once.
+/// The attributes that the config names, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
     keys: Vec<String>,
-    /// Places in `keys`.
+    /// Indexes in `keys`.
     dimensions: Vec<usize>,
     databases: Vec<usize>,
     peers: Vec<usize>,
 }
 
-/// A batch's columns, as the host gave them.
+/// The columns of a batch, as the host returned them.
 pub(crate) struct Columns {
     trace_ids: Ids<16>,
     span_ids: Ids<8>,
@@ -28,11 +28,11 @@ pub(crate) struct Columns {
     resources: Vec<u32>,
     resource_count: usize,
     services: TextColumn,
-    /// None where nobody asks.
+    /// An entry is `None` if the batch has no use for the attribute.
     attributes: Vec<Option<Attribute>>,
 }
 
-/// The same, an entry a row.
+/// The same columns with one entry per row.
 pub(crate) struct Rows<'a> {
     columns: &'a Columns,
     wanted: &'a Wanted,
@@ -40,7 +40,7 @@ pub(crate) struct Rows<'a> {
     values: Vec<Values<'a>>,
 }
 
-/// Both are empty if there are none.
+/// The values of one attribute. Both lists are empty if no span or resource has a value.
 struct Values<'a> {
     of_spans: Vec<Option<Part<'a>>>,
     of_resources: Vec<Option<Part<'a>>>,
@@ -55,7 +55,7 @@ impl Wanted {
         wanted
     }
 
-    /// Names are texts; only a client has one for its server.
+    /// Reads the attributes. Names of databases and peers are texts and only needed if the batch has clients.
     fn read(&self, spans: &SpanBatch, with_clients: bool) -> Vec<Option<Attribute>> {
         let read = |(place, key): (usize, &String)| {
             if self.dimensions.contains(&place) {
@@ -116,12 +116,13 @@ impl Columns {
         &self.kinds
     }
 
-    /// Of the edge whose client the span is.
+    /// Returns the id of the edge whose client is this span.
     pub(crate) fn client_id(&self, row: usize) -> Option<Id> {
         Some(id(self.trace_ids.get(row)?, self.span_ids.get(row)?))
     }
 
-    /// Of the edge whose server the span is, and whether the span is a root: then no client has a span.
+    /// Returns the id of the edge whose server is this span, and whether the span is a root. A root has no
+    /// client span.
     pub(crate) fn server_id(&self, row: usize) -> Option<(Id, bool)> {
         let parent = self.parent_span_ids.get(row)?;
         Some((id(self.trace_ids.get(row)?, parent), *parent == [0; 8]))
@@ -133,12 +134,12 @@ impl Columns {
 }
 
 impl Rows<'_> {
-    /// None if the resource has no name, or an empty one.
+    /// Returns the name of the service, or `None` if the resource has no name or an empty one.
     pub(crate) fn service(&self, row: usize) -> Option<&str> {
         self.services.get(self.resource(row)).copied().flatten().filter(|service| !service.is_empty())
     }
 
-    /// Writes down a span as one side of an edge.
+    /// Fills one side of an edge from a span.
     pub(crate) fn fill(&self, side: &mut Side, row: usize, service: &str, key: &mut Key, text: &mut String) {
         side.service.clear();
         side.service.push_str(service);
@@ -159,7 +160,7 @@ impl Rows<'_> {
         side.dimensions.extend_from_slice(key.as_bytes());
     }
 
-    /// The database that a client calls, written to `name`; says whether there is one.
+    /// Writes the database that a client calls to `name`, and returns whether there is one.
     pub(crate) fn database(&self, row: usize, name: &mut String) -> bool {
         let mut values = self
             .wanted
@@ -169,7 +170,7 @@ impl Rows<'_> {
         set(name, values.find_map(|value| value))
     }
 
-    /// What a client calls its server.
+    /// Writes the client's name for its server to the edge.
     pub(crate) fn peer(&self, row: usize, edge: &mut Edge) {
         let mut values = self.wanted.peers.iter().map(|place| self.of_span(*place, row));
         set(&mut edge.peer, values.find_map(|value| value));
@@ -196,7 +197,7 @@ fn id(trace: &[u8; 16], span: &[u8; 8]) -> Id {
     id
 }
 
-/// Says whether there is a value, and it is not empty.
+/// Writes the value to `text`, and returns whether the text is not empty.
 fn set(text: &mut String, value: Option<Part<'_>>) -> bool {
     text.clear();
     value.into_iter().for_each(|part| write_text(text, part));
@@ -204,7 +205,7 @@ fn set(text: &mut String, value: Option<Part<'_>>) -> bool {
 }
 
 fn write_text(text: &mut String, part: Part<'_>) {
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = match part {
         Part::Text(value) => text.write_str(value),
         Part::Int(value) => write!(text, "{value}"),

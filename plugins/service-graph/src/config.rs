@@ -1,4 +1,4 @@
-//! What users write. Names and defaults are those of the Collector's `service_graph`.
+//! The config that users write. Names and defaults are those of the Collector's `service_graph`.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -7,7 +7,7 @@ use spanloom_plugin::{ConfigError, Duration};
 
 use crate::shape::Shape;
 
-/// In seconds.
+/// The default bounds, in seconds.
 const DEFAULT_BOUNDS: [f64; 16] =
     [0.002, 0.004, 0.006, 0.008, 0.01, 0.05, 0.1, 0.2, 0.4, 0.8, 1., 1.4, 2., 5., 10., 15.];
 
@@ -16,7 +16,7 @@ const DEFAULT_BOUNDS: [f64; 16] =
 pub(crate) struct Config {
     metrics_exporter: IgnoredAny,
     latency_histogram_buckets: Option<Vec<Duration>>,
-    /// Above zero: exponential.
+    /// Above zero: the buckets are exponential.
     exponential_histogram_max_size: u32,
     dimensions: Vec<String>,
     pub(crate) store: StoreConfig,
@@ -24,7 +24,8 @@ pub(crate) struct Config {
     cache_loop: Duration,
     /// Zero: two seconds.
     store_expiration_loop: Duration,
-    /// The first that a client has names the server that sent no span. None: there are no virtual nodes.
+    /// The attributes that name a server without a span; the first that the client has counts. Empty: no
+    /// virtual nodes.
     pub(crate) virtual_node_peer_attributes: Vec<String>,
     virtual_node_extra_label: bool,
     /// Zero: after each batch.
@@ -87,17 +88,17 @@ impl Config {
         Ok(())
     }
 
-    /// How often stale series are forgotten.
+    /// Returns how often stale series are removed.
     pub(crate) fn forget_loop(&self) -> Duration {
         if self.cache_loop.is_zero() { Duration::from_secs(60) } else { self.cache_loop }
     }
 
-    /// How often edges are looked through for those that have waited too long.
+    /// Returns how often waiting edges are checked for expiration.
     pub(crate) fn expiration_loop(&self) -> Duration {
         if self.store_expiration_loop.is_zero() { Duration::from_secs(2) } else { self.store_expiration_loop }
     }
 
-    /// The attributes that name a client's database, the first first.
+    /// Returns the attributes that name a client's database, in order of precedence.
     pub(crate) fn database_attributes(&self) -> Vec<String> {
         if !self.database_name_attributes.is_empty() {
             return self.database_name_attributes.clone();
@@ -105,7 +106,7 @@ impl Config {
         vec![self.database_name_attribute.clone().unwrap_or_else(|| "db.name".to_owned())]
     }
 
-    /// What of the config decides which series there are and what is counted for each.
+    /// Returns the part of the config that decides which series there are and what each counts.
     pub(crate) fn shape(&self) -> Shape {
         let seconds = |buckets: &Vec<Duration>| buckets.iter().map(|bucket| bucket.as_secs_f64()).collect();
         let buckets = match &self.latency_histogram_buckets {

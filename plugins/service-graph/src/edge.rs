@@ -1,8 +1,8 @@
-//! A request from one service to another, as far as its spans have been seen.
+//! An edge: a request from one service to another, as far as its spans have been seen.
 
 use prost::{Enumeration, Message};
 
-/// A trace id and the span id of the client's span.
+/// The trace id, then the span id of the client's span.
 pub(crate) type Id = [u8; 24];
 
 #[derive(Clone, PartialEq, Message)]
@@ -17,7 +17,7 @@ pub(crate) struct Edge {
     pub(crate) client: Side,
     #[prost(message, required, tag = "5")]
     pub(crate) server: Side,
-    /// What the client calls the server; empty if it does not.
+    /// The client's name for the server, or empty.
     #[prost(string, tag = "6")]
     pub(crate) peer: String,
     #[prost(fixed64, tag = "7")]
@@ -29,10 +29,10 @@ pub(crate) struct Side {
     /// Empty until it is known.
     #[prost(string, tag = "1")]
     pub(crate) service: String,
-    /// None if it has no span.
+    /// `None` if this side has no span.
     #[prost(fixed64, optional, tag = "2")]
     pub(crate) duration_nano: Option<u64>,
-    /// Packed, in the order of the config.
+    /// The packed values of the dimensions, in the order of the config.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) dimensions: Vec<u8>,
 }
@@ -54,12 +54,12 @@ impl Connection {
 }
 
 impl Edge {
-    /// Both sides are known.
+    /// Returns whether both sides are known.
     pub(crate) fn is_complete(&self) -> bool {
         !self.client.service.is_empty() && !self.server.service.is_empty()
     }
 
-    /// How much memory it takes, about.
+    /// Returns about how much memory the edge takes, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let side = |side: &Side| side.service.capacity() + side.dimensions.capacity();
         size_of::<Edge>()
@@ -69,7 +69,7 @@ impl Edge {
             + side(&self.server)
     }
 
-    /// Ready to be another; it keeps what memory is likely to be needed again.
+    /// Clears the edge for reuse. Memory is kept, except for large buffers.
     pub(crate) fn reset(&mut self) {
         const KEPT_BYTES: usize = 256;
         if self.bytes() > size_of::<Edge>() + KEPT_BYTES {

@@ -1,4 +1,4 @@
-//! From spans to edges, and from edges to series.
+//! Pairs spans into edges, and counts edges in series.
 
 use std::time::Duration;
 
@@ -12,31 +12,31 @@ use crate::edge::{Connection, Edge, Id};
 use crate::shape::{Shape, Virtual};
 use crate::store::Store;
 
-/// How much memory the series may come to take; those that would take more go into the overflow.
+/// The most memory that the series may take. Edges that need more are counted in the overflow series.
 const LIMIT_BYTES: usize = 20 << 20;
-/// Of a table's entry, beside key and histograms.
+/// The size of a table entry without its key and histograms.
 const ENTRY_BYTES: usize = 160;
 
-/// All edges that wait and all series there are.
+/// All waiting edges and all series.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     pub(crate) shape: Shape,
     pub(crate) settings: Settings,
     pub(crate) store: Store,
     pub(crate) requests: Table<Series>,
-    /// Spans whose other side sent none in time.
+    /// Spans whose other side sent no span in time.
     pub(crate) unpaired: Table<Series>,
-    /// Spans for whose other side there was no room to wait.
+    /// Spans that found no room to wait for their other side.
     pub(crate) dropped: Table<Series>,
     pub(crate) used_bytes: usize,
-    /// The last points': a series that is new since then was at zero then.
+    /// The time of the last points. A series that is new since then was at zero at that time.
     pub(crate) since_unix_nano: u64,
     pub(crate) tally: Tally,
     wanted: Wanted,
     scratch: Scratch,
 }
 
-/// What a new config may change without a new series.
+/// Settings that a new config may change without new series.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     max_items: usize,
@@ -45,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) offset: Duration,
 }
 
-/// For the plugin's own metrics, since they were last read.
+/// Counts for the plugin's own metrics since they were last read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) edges: u64,
@@ -61,7 +61,7 @@ pub(crate) struct Series {
     pub(crate) last_seen_unix_nano: u64,
     #[prost(uint64, tag = "3")]
     pub(crate) count: u64,
-    /// As seen by the client, in seconds; of a loss none.
+    /// The durations that the client measured, in seconds. Absent in the series of a loss.
     #[prost(message, optional, tag = "4")]
     pub(crate) client: Option<Histogram>,
     #[prost(message, optional, tag = "5")]
@@ -73,7 +73,7 @@ enum Loss {
     Dropped,
 }
 
-/// Memory that serves every row.
+/// Memory that is reused for every row.
 #[derive(Debug, Default)]
 struct Scratch {
     edge: Edge,
@@ -88,7 +88,7 @@ impl Graph {
         new
     }
 
-    /// Takes over what of a config is not its shape.
+    /// Takes over the parts of a config that are not its shape.
     pub(crate) fn settle(&mut self, config: &Config) {
         let peers = &config.virtual_node_peer_attributes;
         self.settings = Settings {
@@ -101,7 +101,7 @@ impl Graph {
         self.recount();
     }
 
-    /// Takes each span that is a side of an edge.
+    /// Adds each span that is a side of an edge.
     pub(crate) fn consume(&mut self, spans: &SpanBatch, now_unix_nano: u64) {
         let wanted = std::mem::take(&mut self.wanted);
         let columns = Columns::read(spans, &wanted);
@@ -134,7 +134,7 @@ impl Graph {
         self.wanted = wanted;
     }
 
-    /// Where the edge waits; else it is begun in the scratch.
+    /// Returns the place of the waiting edge. If there is none, begins a new edge in the scratch.
     fn begin(&mut self, id: &Id, now_unix_nano: u64, scratch: &mut Scratch) -> Option<u32> {
         let known = self.store.find(id);
         if known.is_none() {
@@ -146,7 +146,8 @@ impl Graph {
         known
     }
 
-    /// A complete edge counts; another waits, if it has something to wait for.
+    /// Counts an edge that is complete. An incomplete edge waits, unless the span is a root, which has
+    /// nothing to wait for.
     fn end(&mut self, at: Option<u32>, is_root: bool, now_unix_nano: u64, scratch: &mut Scratch) {
         let waits = at.and_then(|at| self.store.get_mut(at)).unwrap_or(&mut scratch.edge);
         let complete = waits.is_complete();
@@ -181,7 +182,7 @@ impl Graph {
         self.store.insert(&mut scratch.edge);
     }
 
-    /// The edges that have waited long enough by then.
+    /// Ends the edges whose wait is over at `by_unix_nano`.
     pub(crate) fn expire(&mut self, by_unix_nano: u64, now_unix_nano: u64) {
         let mut scratch = std::mem::take(&mut self.scratch);
         while self.store.pop_expired(by_unix_nano, &mut scratch.edge) {
@@ -191,7 +192,7 @@ impl Graph {
         self.scratch = scratch;
     }
 
-    /// The scratch's edge has one side, and will have no other.
+    /// Ends the edge in the scratch, which has one side and will have no other.
     fn leave_unpaired(&mut self, now_unix_nano: u64, scratch: &mut Scratch) {
         let Scratch { edge, key, .. } = scratch;
         let no_parent = edge.id.get(16..).is_none_or(|span| span.iter().all(|byte| *byte == 0));
@@ -220,7 +221,7 @@ impl Graph {
         series.count += 1;
         series.last_seen_unix_nano = now_unix_nano;
         for (side, histogram) in [(&edge.client, &mut series.client), (&edge.server, &mut series.server)] {
-            // A side without a span took nobody knows how long.
+            // The duration of a side without a span is unknown.
             if let Some(nano) = side.duration_nano {
                 let histogram = histogram.get_or_insert_with(|| buckets.empty());
                 buckets.observe(histogram, nano as f64 / 1e9, 1);
@@ -242,7 +243,7 @@ impl Graph {
         }
     }
 
-    /// How much memory the series may take, from scratch.
+    /// Computes anew how much memory the series may take.
     pub(crate) fn recount(&mut self) {
         let histograms = self.shape.buckets.as_ref().map_or(0, |buckets| 2 * buckets.limit_bytes());
         let requests = self.requests.entries().iter().map(|entry| cost_bytes(&entry.key, histograms));
@@ -252,7 +253,7 @@ impl Graph {
     }
 }
 
-/// A database has no span of its own: the client's tells of it too. Another server may have a name at least.
+/// Names the server of a client span. A database has no span, so the client's span describes both sides.
 fn name_server(edge: &mut Edge, rows: &Rows<'_>, row: usize, name: &mut String) {
     if rows.database(row, name) {
         edge.connection = Connection::Database.into();
@@ -264,7 +265,8 @@ fn name_server(edge: &mut Edge, rows: &Rows<'_>, row: usize, name: &mut String) 
     }
 }
 
-/// The series of that key; a new one if there is memory for it, else the overflow.
+/// Returns the series with that key. A new key gets a new series if there is memory for it, else the overflow
+/// series.
 fn series<'t>(
     table: &'t mut Table<Series>,
     used_bytes: &mut usize,

@@ -1,7 +1,8 @@
-//! The graph of services, as metrics of its edges: the `service_graph` connector. Traces in, metrics out.
+//! The `service_graph` connector: the graph of services, as metrics of its edges. It takes traces and emits
+//! metrics.
 //!
-//! A client's span and its server's make an edge (`graph`); which of them comes first waits for the other (`store`).
-//! Every `metrics_flush_interval` each edge that there is between two services becomes a point (`collect`).
+//! A client span and its server span make an edge (`graph`); the first span waits for the second (`store`).
+//! Every `metrics_flush_interval` the edges between two services become points (`collect`).
 
 mod collect;
 mod columns;
@@ -24,17 +25,17 @@ use config::Config;
 use graph::{Graph, Tally};
 use state::State;
 
-/// The connector.
+/// The `service_graph` connector.
 #[derive(Debug, Deserialize)]
 #[serde(from = "Config")]
 pub struct ServiceGraph {
     config: Config,
     graph: Graph,
-    /// Last points of series whose config is gone; they leave with the next call.
+    /// The last points of series that the new config does not have. They leave with the next call.
     parting: Vec<Vec<u8>>,
     counters: Option<Counters>,
-    /// When the next points leave, when edges are looked through for those that have waited too long, and series for
-    /// those that are stale.
+    /// When the next points leave, when waiting edges are next checked for expiration, and when stale series
+    /// are next removed.
     flush_due_unix_nano: u64,
     expire_due_unix_nano: u64,
     forget_due_unix_nano: u64,
@@ -84,7 +85,8 @@ impl Connector for ServiceGraph {
         Ok(())
     }
 
-    /// Series stay if they are what the new config asks for; else their last points leave. Edges go on waiting.
+    /// Keeps the series if the new config has the same ones. Otherwise their last points leave. Edges go on
+    /// waiting.
     fn reconfigure(&mut self, new: ServiceGraph) -> Result<(), ConfigError> {
         let ServiceGraph { graph: mut old, parting, .. } = std::mem::replace(self, new);
         self.parting = parting;
@@ -96,7 +98,7 @@ impl Connector for ServiceGraph {
         let now = clock::now_unix_nano();
         self.graph.consume(&spans, now);
         let always = self.config.metrics_flush_interval.is_zero();
-        // The instance may be younger than what is due.
+        // A new instance may start after points are due.
         self.tend(now, always, out)
     }
 }
@@ -111,7 +113,7 @@ impl Timer for ServiceGraph {
 }
 
 impl Flush for ServiceGraph {
-    /// No span will come for the edges that wait.
+    /// Ends the waiting edges, because no more spans will come.
     fn flush(&mut self, out: &mut Output) -> Result<(), Failure> {
         let now = clock::now_unix_nano();
         self.graph.expire(u64::MAX, now);
@@ -124,7 +126,7 @@ impl Handover for ServiceGraph {
         let mut state = State::of(&mut self.graph, self.flush_due_unix_nano);
         state.parting = std::mem::take(&mut self.parting);
         let saved = Saved { state: state.encode_to_vec(), batches: Vec::new() };
-        // The next instance may refuse it: then this one stays.
+        // The next instance may refuse the state; then this instance continues.
         self.take_back(state);
         Ok(saved)
     }
@@ -154,14 +156,14 @@ impl ServiceGraph {
         old.collect(clock::now_unix_nano(), &mut |request| self.parting.push(request));
         let mut edges = old.take_edges();
         if old.shape.dimensions != self.graph.shape.dimensions {
-            // What was noted of them is of other attributes.
+            // The saved values are those of other attributes.
             let sides = edges.iter_mut().flat_map(|edge| [&mut edge.client, &mut edge.server]);
             sides.for_each(|side| side.dimensions.clear());
         }
         self.graph.put_edges(edges);
     }
 
-    /// Does what is due.
+    /// Does everything that is due.
     fn tend(&mut self, now_unix_nano: u64, flush: bool, out: &mut Output) -> Result<(), Failure> {
         let now = now_unix_nano;
         std::mem::take(&mut self.parting).iter().try_for_each(|request| pass(request, out))?;
@@ -188,7 +190,7 @@ impl ServiceGraph {
         passed
     }
 
-    /// Asks to be woken when the next thing is due.
+    /// Schedules a wake-up for the next thing that is due.
     fn schedule(&self, now_unix_nano: u64) {
         let flush = Some(self.flush_due_unix_nano).filter(|_| !self.config.metrics_flush_interval.is_zero());
         let due = [Some(self.expire_due_unix_nano), Some(self.forget_due_unix_nano), flush];
@@ -217,7 +219,7 @@ impl Counters {
     }
 }
 
-/// No loop is of no length.
+/// Returns the time after the interval. An interval is at least a millisecond.
 fn after(now_unix_nano: u64, interval: Duration) -> u64 {
     let nano = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
     now_unix_nano.saturating_add(nano.max(1_000_000))

@@ -1,4 +1,5 @@
-//! Which series there are. Handed over with them: the next instance may have another.
+//! The shape: which series there are. It is handed over with the series, because the next instance may have
+//! another shape.
 
 use prost::Message;
 use spanloom_aggregate::{Buckets, Key, OVERFLOW, Part, parts};
@@ -8,18 +9,18 @@ use crate::edge::{Connection, Edge};
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Shape {
-    /// In seconds.
+    /// The buckets, in seconds.
     #[prost(message, optional, tag = "1")]
     pub(crate) buckets: Option<Buckets>,
-    /// Attributes of either side.
+    /// The attributes of either side that are dimensions.
     #[prost(string, repeated, tag = "2")]
     pub(crate) dimensions: Vec<String>,
-    /// Whether series say which side is virtual.
+    /// Whether series have a label for the virtual side.
     #[prost(bool, tag = "3")]
     pub(crate) virtual_label: bool,
 }
 
-/// Which side of an edge sent no span.
+/// The side of an edge that sent no span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Virtual {
     Neither,
@@ -28,7 +29,7 @@ pub(crate) enum Virtual {
 }
 
 impl Shape {
-    /// Packs what tells the edge's series from the others.
+    /// Packs the key of the edge's series.
     pub(crate) fn pack(&self, key: &mut Key, edge: &Edge, side: Virtual) {
         self.pack_edge(key, edge);
         key.push(Some(Part::Bool(edge.failed)));
@@ -39,7 +40,7 @@ impl Shape {
         }
     }
 
-    /// Of an edge that did not come about.
+    /// Packs the key of an edge that is counted as a loss.
     pub(crate) fn pack_edge(&self, key: &mut Key, edge: &Edge) {
         key.clear();
         key.push(Some(Part::Text(&edge.client.service)));
@@ -47,7 +48,7 @@ impl Shape {
         key.push(Some(Part::Symbol(edge.connection() as u8)));
     }
 
-    /// The attributes of a data point.
+    /// Returns the attributes of a data point.
     pub(crate) fn attributes(&self, key: &[u8]) -> Vec<KeyValue> {
         if key == OVERFLOW {
             return vec![KeyValue::new("otel.metric.overflow", true)];
@@ -73,7 +74,7 @@ impl Virtual {
     }
 }
 
-/// Whether the series of that key are of requests that failed.
+/// Returns whether the series with that key counts failed requests.
 pub(crate) fn failed(key: &[u8]) -> bool {
     parts(key).nth(3) == Some(Some(Part::Bool(true)))
 }

@@ -1,4 +1,5 @@
-//! What one instance leaves to the next, as protobuf: fields may be added, and what is not known is skipped.
+//! The state that one instance hands to the next, as protobuf. Fields may be added, and unknown fields are
+//! skipped.
 
 use prost::Message;
 use spanloom_aggregate::Table;
@@ -7,7 +8,7 @@ use crate::edge::Edge;
 use crate::graph::{Graph, Series};
 use crate::shape::Shape;
 
-/// The only one so far.
+/// The only version so far.
 const VERSION: u32 = 1;
 
 #[derive(Clone, PartialEq, Message)]
@@ -22,7 +23,7 @@ pub(crate) struct State {
     unpaired: Vec<SavedSeries>,
     #[prost(message, repeated, tag = "5")]
     dropped: Vec<SavedSeries>,
-    /// Those that wait, the oldest first.
+    /// The waiting edges, the oldest first.
     #[prost(message, repeated, tag = "6")]
     edges: Vec<Edge>,
     /// When the next points are due.
@@ -30,7 +31,7 @@ pub(crate) struct State {
     pub(crate) due_unix_nano: u64,
     #[prost(fixed64, tag = "8")]
     since_unix_nano: u64,
-    /// Encoded points of series that are gone, which have not left yet.
+    /// The encoded last points of removed series, which have not left yet.
     #[prost(bytes = "vec", repeated, tag = "9")]
     pub(crate) parting: Vec<Vec<u8>>,
 }
@@ -44,7 +45,7 @@ struct SavedSeries {
 }
 
 impl State {
-    /// The graph is empty afterwards.
+    /// Takes the state of the graph, which is empty afterwards.
     pub(crate) fn of(graph: &mut Graph, due_unix_nano: u64) -> State {
         let saved = |table: &mut Table<Series>| {
             let entries = std::mem::take(table).into_entries();
@@ -63,12 +64,12 @@ impl State {
         }
     }
 
-    /// What was saved; none if a later version did.
+    /// Reads a saved state. Returns `None` if a later version saved it.
     pub(crate) fn read(bytes: &[u8]) -> Option<State> {
         State::decode(bytes).ok().filter(|state| state.version == VERSION)
     }
 
-    /// The series and edges, in the shape they were counted in.
+    /// Returns a graph with the series and edges, in the shape they were counted in.
     pub(crate) fn into_graph(self) -> Graph {
         let restored = |saved: Vec<SavedSeries>| {
             let mut table = Table::default();
@@ -89,7 +90,7 @@ impl State {
 }
 
 impl Graph {
-    /// All that wait, the oldest first.
+    /// Removes and returns all waiting edges, the oldest first.
     pub(crate) fn take_edges(&mut self) -> Vec<Edge> {
         let mut edges = Vec::with_capacity(self.store.len());
         let mut edge = Edge::default();

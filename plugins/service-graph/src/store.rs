@@ -1,4 +1,4 @@
-//! Edges that wait for their other side.
+//! Stores the edges that wait for their other side.
 
 use std::collections::VecDeque;
 
@@ -7,16 +7,17 @@ use spanloom_aggregate::hash;
 
 use crate::edge::{Edge, Id};
 
-/// How much memory the edges may take, however many there may be.
+/// The most memory that the edges may take, whatever their number.
 const LIMIT_BYTES: usize = 16 << 20;
 
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// Slots by their edges' ids.
+    /// The slots, hashed by the ids of their edges.
     index: HashTable<u32>,
-    /// The slots that were taken, and at which turn, in that order: so they expire. Those taken anew since are skipped.
+    /// The slots in the order in which they were taken, which is the order of expiration, each with its turn.
+    /// Entries whose slot was taken anew since are skipped.
     queue: VecDeque<(u32, u32)>,
     used_bytes: usize,
 }
@@ -24,10 +25,10 @@ pub(crate) struct Store {
 #[derive(Debug, Default)]
 struct Slot {
     edge: Edge,
-    /// Counts how often it was freed.
+    /// How often the slot was freed.
     turn: u32,
     taken: bool,
-    /// What it added to the used bytes.
+    /// The bytes that the slot adds to `used_bytes`.
     bytes: usize,
 }
 
@@ -36,7 +37,7 @@ impl Store {
         self.index.len()
     }
 
-    /// No room for one more.
+    /// Returns whether there is no room for another edge.
     pub(crate) fn is_full(&self, max_items: usize) -> bool {
         self.len() >= max_items || self.used_bytes >= LIMIT_BYTES
     }
@@ -50,7 +51,7 @@ impl Store {
         self.slots.get_mut(at as usize).map(|slot| &mut slot.edge)
     }
 
-    /// Takes an edge in whose id has none, and leaves an empty one in its place.
+    /// Moves an edge into the store, and leaves an empty edge in its place. The id must not be in the store.
     pub(crate) fn insert(&mut self, edge: &mut Edge) {
         let at = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -71,7 +72,7 @@ impl Store {
         }
     }
 
-    /// Takes an edge out: it is put where `edge` is, whose memory serves the next.
+    /// Moves an edge out of the store into `edge`. The memory of the old `edge` is reused.
     pub(crate) fn remove(&mut self, at: u32, edge: &mut Edge) {
         let Some(slot) = self.slots.get_mut(at as usize).filter(|slot| slot.taken) else { return };
         if let Ok(entry) = self.index.find_entry(hash(&slot.edge.id), |other| *other == at) {
@@ -85,7 +86,7 @@ impl Store {
         self.free.push(at);
     }
 
-    /// Takes out the oldest edge, if it has expired by then.
+    /// Moves the oldest edge out of the store, if it expires by `by_unix_nano`.
     pub(crate) fn pop_expired(&mut self, by_unix_nano: u64, edge: &mut Edge) -> bool {
         while let Some((at, turn)) = self.queue.front().copied() {
             let slot = self.slots.get(at as usize).filter(|slot| slot.is_at(turn));

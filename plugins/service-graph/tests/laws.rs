@@ -1,4 +1,4 @@
-//! What holds for all spans.
+//! Properties that hold for all spans.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "tests' own helpers")]
 
@@ -19,7 +19,7 @@ fn given() -> impl Strategy<Value = Vec<Given>> {
     prop::collection::vec((1..3_u8, 1..20_u8, 0..20_u8, 0..6_u8, 0..4_u8), 0..40)
 }
 
-/// Each client's span only once: one sent again would be another request.
+/// Returns the spans, each with a resource of its own.
 fn spans(given: &[Given]) -> SpanBatch {
     let spans = given.iter().map(|(trace, span, parent, kind, service)| {
         format!(
@@ -40,7 +40,7 @@ fn decoded(batches: Vec<Batch>) -> ExportMetricsServiceRequest {
     ExportMetricsServiceRequest::decode(otlp.collect::<Vec<_>>().concat().as_slice()).expect("metrics")
 }
 
-/// By metric, of all its points: the sum of counts, and of histograms that of their buckets.
+/// Sums the points of each metric: the counts, and the buckets of histograms.
 fn sums(request: &ExportMetricsServiceRequest) -> BTreeMap<&str, (u64, u64)> {
     let mut sums = BTreeMap::new();
     let scopes = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
@@ -175,7 +175,7 @@ fn what_is_wrong_in_a_config_is_named() {
     }
 }
 
-/// A schema and its defaults, made into a config.
+/// Returns the defaults of a schema as a config.
 fn defaults(schema: &serde_json::Value) -> serde_json::Value {
     let properties = schema["properties"].as_object().expect("properties");
     let default = |(key, property): (&String, &serde_json::Value)| {

@@ -1,20 +1,21 @@
-//! How many spans a sampled one stands for, as its trace state tells (OpenTelemetry TraceState: Probability Sampling).
+//! Computes how many spans a sampled span stands for, from its trace state (OpenTelemetry TraceState:
+//! Probability Sampling).
 
 use prost::Message;
 
-/// Rounds adjusted counts up or down so that their sum comes out right.
+/// Rounds adjusted counts up or down at random, so that their sum is right on average.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Rounding {
-    /// xorshift64*; never 0 once used.
+    /// The state of an xorshift64* generator. It is never 0 once used.
     #[prost(fixed64, tag = "1")]
     state: u64,
 }
 
-/// Thresholds have 56 bits.
+/// The number of thresholds, which have 56 bits.
 const ALL: u64 = 1 << 56;
 
 impl Rounding {
-    /// None if the trace state has no threshold.
+    /// Returns the adjusted count, or `None` if the trace state has no threshold.
     pub(crate) fn count(&mut self, trace_state: &str) -> Option<u64> {
         let kept = ALL - threshold(trace_state)?;
         let (whole, rest) = (ALL / kept, ALL % kept);
@@ -31,7 +32,7 @@ impl Rounding {
     }
 }
 
-/// Of `ot=th:c;rv:…`: hex digits, those left out at the end are zeros.
+/// Returns the threshold of `ot=th:c;rv:…`. It has hex digits, and omitted last digits are zeros.
 fn threshold(trace_state: &str) -> Option<u64> {
     let vendor = trace_state.split(',').find_map(|member| member.trim().strip_prefix("ot="))?;
     let digits = vendor.split(';').find_map(|field| field.strip_prefix("th:"))?;
@@ -71,7 +72,7 @@ mod tests {
         assert_eq!(rounding.count("ot=th:0"), Some(1));
         assert_eq!(rounding.count("ot=th:c"), Some(4));
         assert_eq!(rounding.count("vendor=1"), None);
-        // A tenth is kept: 0xe6666666666666.
+        // A tenth is kept: the threshold is 0xe6666666666666.
         let sum: u64 = (0..10_000).filter_map(|_| rounding.count("ot=th:e66666")).sum();
         assert!((99_900..100_100).contains(&sum), "{sum}");
         let sum: u64 = (0..10_000).filter_map(|_| rounding.count("ot=th:5")).sum();

@@ -1,4 +1,4 @@
-//! From spans to series.
+//! Counts spans in series.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::groups::{self, Group};
 use crate::series::{Limits, Observation};
 use crate::shape::Shape;
 
-/// All series there are.
+/// All series.
 #[derive(Debug, Default)]
 pub(crate) struct Aggregator {
     pub(crate) shape: Shape,
@@ -21,25 +21,25 @@ pub(crate) struct Aggregator {
     pub(crate) limits: Limits,
     pub(crate) groups: Vec<Group>,
     pub(crate) rounding: Rounding,
-    /// How many batches have been counted.
+    /// The number of batches counted so far.
     batches: u64,
     key: Key,
 }
 
-/// What a new config may change without a new series.
+/// Settings that a new config may change without new series.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) max_groups: usize,
-    /// Series that are kept, of deltas, only for when they were last told of.
+    /// The most idle delta series, which are kept only to remember when their last points ended.
     pub(crate) max_idle: usize,
     pub(crate) exemplars: bool,
-    /// Of resources. Zero: never.
+    /// The expiration of resources. Zero: never.
     pub(crate) resource_expiration: Duration,
-    /// Zero: never.
+    /// The expiration of series. Zero: never.
     pub(crate) series_expiration: Duration,
 }
 
-/// What is the same for the whole batch.
+/// The values that are the same for the whole batch.
 struct Batch<'a> {
     rows: &'a Rows<'a>,
     columns: &'a Columns,
@@ -53,7 +53,7 @@ impl Aggregator {
         new
     }
 
-    /// Takes over what of a config is not its shape.
+    /// Takes over the parts of a config that are not its shape.
     pub(crate) fn settle(&mut self, config: &Config) {
         self.settings = Settings {
             max_groups: config.resource_metrics_cache_size,
@@ -68,14 +68,14 @@ impl Aggregator {
         self.recount();
     }
 
-    /// Counts each span. What leaves at once are the last points of resources that have to make room for others.
+    /// Counts each span. If a resource has to make room for another one, its last points leave at once.
     pub(crate) fn consume(&mut self, spans: &SpanBatch, now_unix_nano: u64, leave: &mut dyn FnMut(Vec<u8>)) {
         let shape = std::mem::take(&mut self.shape);
         let columns = Columns::read(spans, &shape, self.settings.exemplars);
         let rows = columns.rows(&shape);
         self.batches += 1;
         let mut evicted = Requests::new(leave);
-        // The group of each of the batch's resources, once one of its spans has been seen.
+        // The group of each of the batch's resources, known once the first of its spans has been counted.
         let mut places = vec![None; columns.resource_count()];
         for (row, resource) in columns.resources().iter().enumerate() {
             let known = places.get(*resource as usize).copied().flatten();
@@ -125,7 +125,7 @@ impl Aggregator {
         }
     }
 
-    /// The group of a resource, and whether another had to go for it.
+    /// Returns the group of a resource, and whether another group was evicted for it.
     fn group(
         &mut self,
         spans: &SpanBatch,
@@ -144,7 +144,7 @@ impl Aggregator {
         let known = self.groups.iter().position(|group| group.resource.key == key);
         let (at, replaced) = match known {
             Some(at) => {
-                // By all attributes, equal keys are of equal resources.
+                // Without `resource_keys`, resources with equal keys are equal, so nothing changes.
                 if let Some(group) = self.groups.get_mut(at).filter(|_| !shape.resource_keys.is_empty()) {
                     group.resource.keep_common(resource);
                 }
@@ -187,7 +187,7 @@ impl Aggregator {
         (at, true)
     }
 
-    /// How much memory the series may take, from scratch.
+    /// Computes anew how much memory the series may take.
     pub(crate) fn recount(&mut self) {
         let Aggregator { groups, limits, shape, .. } = self;
         let tables = groups.iter().flat_map(|group| shape.families.iter().zip(&group.tables));

@@ -1,4 +1,4 @@
-//! From series to OTLP metrics.
+//! Converts series to OTLP metrics.
 
 use spanloom_aggregate::{Point, Requests, Table, sum};
 use spanloom_otlp::{InstrumentationScope, Metric, ResourceMetrics, ScopeMetrics, metric::Data};
@@ -8,11 +8,11 @@ use crate::groups::Group;
 use crate::series::Series;
 use crate::shape::{Family, Shape};
 
-/// Of each metric, in one `ResourceMetrics`: what is made of series at a time.
+/// The most series of each metric in one `ResourceMetrics`.
 const SERIES_AT_A_TIME: usize = 500;
 
 impl Aggregator {
-    /// A point of each series. Those of deltas begin anew, and what has expired goes.
+    /// Emits a point for each series. Delta series restart, and expired series are removed.
     pub(crate) fn collect(&mut self, now_unix_nano: u64, leave: &mut dyn FnMut(Vec<u8>)) {
         let mut requests = Requests::new(leave);
         for group in &self.groups {
@@ -65,7 +65,7 @@ impl Aggregator {
     }
 }
 
-/// The points of one resource.
+/// Emits the points of one resource.
 pub(crate) fn group(group: &Group, shape: &Shape, now_unix_nano: u64, requests: &mut Requests<'_>) {
     let families = || shape.families.iter().zip(&group.tables);
     let longest = families().map(|(_, table)| table.len()).max().unwrap_or_default();
@@ -120,7 +120,7 @@ fn point(key: &[u8], series: &Series, family: &Family, now_unix_nano: u64) -> Po
     Point {
         attributes: family.attributes(key),
         start_time_unix_nano: series.start_unix_nano,
-        // The wall clock may have jumped back; and a point at its own start would say that the start is not known.
+        // The wall clock may have jumped back. A point at its own start would mean that the start is unknown.
         time_unix_nano: now_unix_nano.max(series.start_unix_nano + 1),
         exemplars,
     }

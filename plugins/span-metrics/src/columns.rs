@@ -1,4 +1,4 @@
-//! What is read of a batch: whole columns, one call of the host each.
+//! Reads a batch in whole columns, with one call to the host each.
 
 use spanloom_aggregate::{Attribute, Key, Part};
 use spanloom_plugin::flat::{FlatEvent, FlatSpans};
@@ -6,37 +6,37 @@ use spanloom_plugin::{Ids, SpanBatch, SpanKind, StatusCode, TextColumn, ValueRef
 
 use crate::shape::{Dimension, Family, Shape, Source};
 
-/// A batch's columns, as the host gave them.
+/// The columns of a batch, as the host returned them.
 pub(crate) struct Columns {
     names: TextColumn,
     trace_states: TextColumn,
     services: TextColumn,
-    /// By their keys.
+    /// Sorted by key.
     attributes: Vec<(String, Attribute)>,
     kinds: Vec<SpanKind>,
     statuses: Vec<StatusCode>,
     durations_nano: Vec<u64>,
-    /// Only if there are exemplars.
+    /// Only read if exemplars are enabled.
     ids: Option<(Ids<16>, Ids<8>)>,
     resources: Vec<u32>,
     resource_count: usize,
-    /// Only if scopes or events count.
+    /// Only read if scopes or events are counted.
     flat: Option<FlatSpans>,
 }
 
-/// The same, an entry a row.
+/// The same columns with one entry per row.
 pub(crate) struct Rows<'a> {
     columns: &'a Columns,
-    /// The names of the scopes that are told apart.
+    /// The names of the scopes that are dimensions.
     scopes: &'a [String],
     names: Vec<Option<&'a str>>,
     trace_states: Vec<Option<&'a str>>,
     services: Vec<Option<&'a str>>,
-    /// Of each family, of each of its dimensions.
+    /// The values of each dimension of each family.
     values: Vec<Vec<Values<'a>>>,
 }
 
-/// A dimension's values. Both are empty if no attribute is asked for.
+/// The values of one dimension. Both lists are empty if the dimension is not an attribute.
 struct Values<'a> {
     source: Source,
     of_spans: Vec<Option<Part<'a>>>,
@@ -106,7 +106,7 @@ impl Columns {
         self.durations_nano.get(row).copied().unwrap_or_default()
     }
 
-    /// The row's trace id and span id, if it has the first.
+    /// Returns the row's trace id and span id, if it has a trace id.
     pub(crate) fn ids(&self, row: usize) -> Option<([u8; 16], [u8; 8])> {
         let (traces, spans) = self.ids.as_ref()?;
         let ids = (*traces.get(row)?, *spans.get(row)?);
@@ -127,7 +127,7 @@ impl Columns {
 }
 
 impl Rows<'_> {
-    /// Packs the values of a family's dimensions for a row, or for an event of it.
+    /// Packs the values of a family's dimensions for a row, or for one of its events.
     #[inline]
     pub(crate) fn pack(
         &self,
@@ -180,7 +180,7 @@ impl Rows<'_> {
         }
     }
 
-    /// Name and version of the row's scope, if it is told apart.
+    /// Returns the name and version of the row's scope, if the scope is a dimension.
     fn scope(&self, row: usize) -> Option<(&str, &str)> {
         let flat = self.columns.flat.as_ref()?;
         let number = *flat.scopes.get(row)? as usize;

@@ -1,4 +1,4 @@
-//! What users write. Names and defaults are those of the Collector's `span_metrics`.
+//! The config that users write. Names and defaults are those of the Collector's `span_metrics`.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -7,11 +7,11 @@ use spanloom_plugin::{ConfigError, Duration};
 
 use crate::shape::{Dimension, Family, Shape, Source};
 
-/// In milliseconds.
+/// The default bounds, in milliseconds.
 const DEFAULT_BOUNDS_MS: [f64; 16] =
     [2., 4., 6., 8., 10., 50., 100., 200., 400., 800., 1000., 1400., 2000., 5000., 10_000., 15_000.];
 const DEFAULT_MAX_SIZE: u32 = 160;
-/// Those that every series has, unless they are excluded.
+/// The dimensions that every series has unless they are excluded.
 const BUILT_IN: [(&str, Source); 5] = [
     ("service.name", Source::Service),
     ("span.name", Source::Name),
@@ -41,11 +41,11 @@ pub(crate) struct Config {
     pub(crate) exemplars: ExemplarsConfig,
     pub(crate) events: EventsConfig,
     pub(crate) include_instrumentation_scope: Vec<String>,
-    /// Zero: none.
+    /// Zero: no limit.
     pub(crate) aggregation_cardinality_limit: usize,
     add_resource_attributes: IgnoredAny,
     pub(crate) enable_metrics_sampling_method: bool,
-    /// Ours: the host says who it is.
+    /// A key of our own. The host sets it to its instance id.
     pub(crate) collector_instance_id: Option<String>,
 }
 
@@ -87,7 +87,7 @@ pub(crate) enum Unit {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ExponentialConfig {
-    /// Zero: 160.
+    /// Zero: the default of 160.
     pub(crate) max_size: u32,
 }
 
@@ -167,7 +167,7 @@ impl Config {
         distinct("events.dimensions", &self.events.dimensions, &self.dimensions)
     }
 
-    /// What of the config decides which series there are and what is counted for each.
+    /// Returns the part of the config that decides which series there are and what each counts.
     pub(crate) fn shape(&self) -> Shape {
         let (calls, durations) = (&self.calls_dimensions, &self.histogram.dimensions);
         let with_durations = !self.histogram.disable;
@@ -255,7 +255,8 @@ impl HistogramConfig {
     }
 }
 
-/// No dimension is named twice, in the list, in one it comes on top of, or as one that is always there.
+/// Checks that no dimension is named twice: in the list, in the list that it extends, or among the built-in
+/// ones.
 fn distinct(path: &str, dimensions: &[DimensionConfig], base: &[DimensionConfig]) -> Result<(), ConfigError> {
     for (at, dimension) in dimensions.iter().enumerate() {
         let name = dimension.name.as_str();

@@ -1,4 +1,4 @@
-//! Series are grouped by the resource that their spans come from.
+//! Groups series by the resource of their spans.
 
 use prost::Message;
 use spanloom_aggregate::{Key, Part, Table};
@@ -11,15 +11,15 @@ use crate::series::Series;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
     pub(crate) resource: KnownResource,
-    /// One a family of the shape.
+    /// One table per family of the shape.
     pub(crate) tables: Vec<Table<Series>>,
-    /// Orders groups by when they were last used.
+    /// The number of the batch that last used the group. Orders groups by recent use.
     pub(crate) used: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct KnownResource {
-    /// The attributes that tell it from others, packed.
+    /// The packed attributes that distinguish the resource.
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) key: Vec<u8>,
     /// The attributes that all resources with this key have in common.
@@ -31,7 +31,7 @@ pub(crate) struct KnownResource {
     pub(crate) last_seen_unix_nano: u64,
 }
 
-/// Packs what tells a resource from others: all attributes, or those named.
+/// Packs the attributes that distinguish a resource: all attributes, or the named ones.
 pub(crate) fn pack(key: &mut Key, resource: &SpanResource, named: &[String]) {
     let counts = |attribute: &&Attribute| named.is_empty() || named.contains(&attribute.key);
     let mut attributes: Vec<&Attribute> = resource.attributes.iter().filter(counts).collect();
@@ -50,8 +50,8 @@ pub(crate) fn pack(key: &mut Key, resource: &SpanResource, named: &[String]) {
 }
 
 impl KnownResource {
-    /// Drops the attributes that this resource, which has the same key, lacks or has with another value: they would be
-    /// true of a part of what is counted.
+    /// Drops the attributes that `with`, a resource with the same key, lacks or has with another value. They
+    /// would be true only for some of the counted spans.
     pub(crate) fn keep_common(&mut self, with: SpanResource) {
         let Some(resource) = &mut self.resource else { return };
         let with: Vec<KeyValue> = with.attributes.into_iter().map(key_value).collect();

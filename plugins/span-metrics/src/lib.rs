@@ -1,7 +1,8 @@
-//! Request, error and duration metrics of spans: the `span_metrics` connector. Traces in, metrics out.
+//! The `span_metrics` connector: request, error and duration metrics of spans. It takes traces and emits
+//! metrics.
 //!
 //! Spans are counted in series by their dimensions (`series`), grouped by resource (`groups`). Every
-//! `metrics_flush_interval` each series becomes a point (`collect`).
+//! `metrics_flush_interval` each series emits a point (`collect`).
 
 mod adjusted;
 mod aggregator;
@@ -23,13 +24,13 @@ use config::Config;
 
 use state::State;
 
-/// The connector.
+/// The `span_metrics` connector.
 #[derive(Debug, Deserialize)]
 #[serde(from = "Config")]
 pub struct SpanMetrics {
     config: Config,
     aggregator: Aggregator,
-    /// Last points of series whose config is gone; they leave with the next call.
+    /// The last points of series that the new config does not have. They leave with the next call.
     parting: Vec<Vec<u8>>,
     /// When the next points leave.
     due_unix_nano: u64,
@@ -58,7 +59,7 @@ impl Connector for SpanMetrics {
         Ok(())
     }
 
-    /// Series stay if they are what the new config asks for; else their last points leave.
+    /// Keeps the series if the new config has the same ones. Otherwise their last points leave.
     fn reconfigure(&mut self, new: SpanMetrics) -> Result<(), ConfigError> {
         let mut old = std::mem::replace(&mut self.aggregator, new.aggregator);
         self.config = new.config;
@@ -69,7 +70,7 @@ impl Connector for SpanMetrics {
 
     fn consume_spans(&mut self, spans: SpanBatch, out: &mut Output) -> Result<(), Failure> {
         let now = clock::now_unix_nano();
-        // The instance may be younger than the points are due.
+        // A new instance may start after the points are due.
         if now >= self.due_unix_nano {
             self.emit(out)?;
         }
@@ -96,7 +97,7 @@ impl Handover for SpanMetrics {
         let mut state = State::of(&mut self.aggregator, self.due_unix_nano);
         state.parting = std::mem::take(&mut self.parting);
         let saved = Saved { state: state.encode_to_vec(), batches: Vec::new() };
-        // The next instance may refuse it: then this one stays.
+        // The next instance may refuse the state; then this instance continues.
         self.take_back(state);
         Ok(saved)
     }

@@ -1,4 +1,4 @@
-//! What is counted for each set of dimension values.
+//! The counts for one combination of dimension values.
 
 use prost::Message;
 use spanloom_aggregate::{Histogram, Key, OVERFLOW, Table};
@@ -6,9 +6,10 @@ use spanloom_otlp::{Exemplar, exemplar};
 
 use crate::shape::{Family, Shape};
 
-/// How much memory the series of all resources may come to take; those that would take more go into the overflow.
+/// The most memory that the series of all resources may take. Spans that need more are counted in the
+/// overflow series.
 const LIMIT_BYTES: usize = 20 << 20;
-/// Of a table's entry, beside key, histogram and exemplars.
+/// The size of a table entry without its key, histogram and exemplars.
 const ENTRY_BYTES: usize = 160;
 const EXEMPLAR_BYTES: usize = 120;
 
@@ -18,35 +19,35 @@ pub(crate) struct Series {
     pub(crate) start_unix_nano: u64,
     #[prost(fixed64, tag = "2")]
     pub(crate) last_seen_unix_nano: u64,
-    /// Adjusted by what a sampled span stands for. Of events, how many.
+    /// The number of spans, adjusted for sampling, or of events.
     #[prost(uint64, tag = "3")]
     pub(crate) calls: u64,
     #[prost(message, optional, tag = "4")]
     pub(crate) durations: Option<Histogram>,
-    /// Since the last points.
+    /// The exemplars since the last points.
     #[prost(message, repeated, tag = "5")]
     pub(crate) exemplars: Vec<Exemplar>,
 }
 
-/// One span, to be counted.
+/// One span to count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observation {
     pub(crate) now_unix_nano: u64,
-    /// In the unit of the histogram.
+    /// The duration in the unit of the histogram.
     pub(crate) duration: f64,
     /// How many spans it stands for.
     pub(crate) times: u64,
-    /// Its ids, if exemplars are wanted and it has a trace id.
+    /// The span's ids, if exemplars are enabled and the span has a trace id.
     pub(crate) ids: Option<([u8; 16], [u8; 8])>,
 }
 
-/// What holds the number of series down.
+/// Limits the number of series.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Limits {
-    /// Of one metric of one resource, without the overflow. 0: none.
+    /// The most series of one metric of one resource, without the overflow series. 0: no limit.
     pub(crate) series: usize,
     pub(crate) exemplars: usize,
-    /// How much memory the series may have come to take.
+    /// How much memory the series may take at most, as estimated by `cost_bytes`.
     pub(crate) used_bytes: usize,
 }
 
@@ -57,7 +58,8 @@ impl Limits {
         ENTRY_BYTES + key.len() + histogram + self.exemplars * EXEMPLAR_BYTES
     }
 
-    /// The series of that key; a new one if there may be one more, else the overflow.
+    /// Returns the series with that key. A new key gets a new series if the limits allow one, else the
+    /// overflow series.
     #[inline]
     pub(crate) fn series<'t>(
         &mut self,
@@ -85,7 +87,7 @@ impl Limits {
     ) -> usize {
         let cost = self.cost_bytes(family, shape, key.as_bytes());
         if shape.delta && !self.has_room(table, cost) {
-            // What is kept of them is only when they were last told of.
+            // Idle delta series are kept only to remember when their last points ended, so they make room.
             table.retain(|entry| entry.series.calls > 0 || !self.release(family, shape, &entry.key));
         }
         let key = if self.has_room(table, cost) { key.as_bytes() } else { OVERFLOW };
@@ -103,7 +105,7 @@ impl Limits {
         (self.series == 0 || len() < self.series) && self.used_bytes + cost_bytes <= LIMIT_BYTES
     }
 
-    /// The series of that key goes. Always true.
+    /// Releases the memory of a series that is removed. Always returns true.
     pub(crate) fn release(&mut self, family: &Family, shape: &Shape, key: &[u8]) -> bool {
         self.used_bytes = self.used_bytes.saturating_sub(self.cost_bytes(family, shape, key));
         true
@@ -118,7 +120,7 @@ impl Series {
     #[inline]
     pub(crate) fn count(&mut self, span: &Observation, shape: &Shape, max_exemplars: usize) {
         self.last_seen_unix_nano = span.now_unix_nano;
-        // A span may say that it stands for 2^52.
+        // The count saturates, because a span may claim to stand for 2^52.
         self.calls = self.calls.saturating_add(span.times);
         if let (Some(durations), Some(buckets)) = (&mut self.durations, &shape.buckets) {
             buckets.observe(durations, span.duration, span.times);
@@ -136,7 +138,7 @@ impl Series {
         }
     }
 
-    /// Begins anew at that time.
+    /// Restarts the series at that time.
     pub(crate) fn restart(&mut self, now_unix_nano: u64, shape: &Shape) {
         self.start_unix_nano = now_unix_nano;
         self.calls = 0;

@@ -1,4 +1,5 @@
-//! Which series there are, and what is counted for each. Handed over with them: the next instance may have another.
+//! The shape: which series there are, and what each counts. It is handed over with the series, because the
+//! next instance may have another shape.
 
 use prost::{Enumeration, Message};
 use spanloom_aggregate::{Buckets, OVERFLOW, Part, parts};
@@ -8,17 +9,17 @@ use spanloom_otlp::{AggregationTemporality, KeyValue};
 pub(crate) struct Shape {
     #[prost(string, tag = "1")]
     pub(crate) namespace: String,
-    /// Durations are in seconds; else in milliseconds.
+    /// Whether durations are in seconds; else in milliseconds.
     #[prost(bool, tag = "2")]
     pub(crate) seconds: bool,
-    /// Points count from the one before; else from the start of the series.
+    /// Whether points count from the point before; else from the start of the series.
     #[prost(bool, tag = "3")]
     pub(crate) delta: bool,
     #[prost(message, optional, tag = "4")]
     pub(crate) buckets: Option<Buckets>,
     #[prost(message, repeated, tag = "5")]
     pub(crate) families: Vec<Family>,
-    /// The attributes that tell one resource from another; none: all.
+    /// The attributes that distinguish resources. Empty: all attributes.
     #[prost(string, repeated, tag = "6")]
     pub(crate) resource_keys: Vec<String>,
     /// The instrumentation scopes that are dimensions.
@@ -45,16 +46,16 @@ pub(crate) struct Dimension {
     pub(crate) source: i32,
     #[prost(string, tag = "2")]
     pub(crate) name: String,
-    /// What it is where the span and its resource do not have it.
+    /// The value if neither the span, the event nor the resource has one.
     #[prost(string, optional, tag = "3")]
     pub(crate) default: Option<String>,
 }
 
-/// Where a dimension's value comes from.
+/// The source of a dimension's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Enumeration)]
 #[repr(i32)]
 pub(crate) enum Source {
-    /// The span, else the event that is counted, else the resource.
+    /// The attribute of the span, else of the counted event, else of the resource.
     Attribute = 0,
     Service = 1,
     Name = 2,
@@ -92,7 +93,7 @@ impl Shape {
 }
 
 impl Family {
-    /// The attributes of a data point.
+    /// Returns the attributes of a data point.
     pub(crate) fn attributes(&self, key: &[u8]) -> Vec<KeyValue> {
         if key == OVERFLOW {
             return vec![KeyValue::new("otel.metric.overflow", true)];

@@ -1,4 +1,5 @@
-//! What one instance leaves to the next, as protobuf: fields may be added, and what is not known is skipped.
+//! The state that one instance hands to the next, as protobuf. Fields may be added, and unknown fields are
+//! skipped.
 
 use prost::Message;
 use spanloom_aggregate::Table;
@@ -9,7 +10,7 @@ use crate::groups::{Group, KnownResource};
 use crate::series::Series;
 use crate::shape::Shape;
 
-/// The only one so far.
+/// The only version so far.
 const VERSION: u32 = 1;
 
 #[derive(Clone, PartialEq, Message)]
@@ -25,7 +26,7 @@ pub(crate) struct State {
     /// When the next points are due.
     #[prost(fixed64, tag = "5")]
     pub(crate) due_unix_nano: u64,
-    /// Encoded points of series that are gone, which have not left yet.
+    /// The encoded last points of removed series, which have not left yet.
     #[prost(bytes = "vec", repeated, tag = "6")]
     pub(crate) parting: Vec<Vec<u8>>,
 }
@@ -53,7 +54,7 @@ struct SavedEntry {
 }
 
 impl State {
-    /// The aggregator is empty afterwards.
+    /// Takes the state of the aggregator, which is empty afterwards.
     pub(crate) fn of(aggregator: &mut Aggregator, due_unix_nano: u64) -> State {
         let table = |table: Table<Series>| SavedTable {
             entries: table
@@ -61,7 +62,7 @@ impl State {
                 .map(|(key, series)| SavedEntry { key, series: Some(series) })
                 .collect(),
         };
-        // The one used longest ago first: so they are ordered after as before.
+        // The groups are saved with the least recently used first, so that their order is kept.
         let mut groups = std::mem::take(&mut aggregator.groups);
         groups.sort_by_key(|group| group.used);
         let group = |group: Group| SavedGroup {
@@ -78,12 +79,12 @@ impl State {
         }
     }
 
-    /// What was saved; none if a later version did.
+    /// Reads a saved state. Returns `None` if a later version saved it.
     pub(crate) fn read(bytes: &[u8]) -> Option<State> {
         State::decode(bytes).ok().filter(|state| state.version == VERSION)
     }
 
-    /// The series, in the shape they were counted in.
+    /// Returns an aggregator with the series and the shape they were counted in.
     pub(crate) fn into_aggregator(self) -> Aggregator {
         let shape = self.shape.unwrap_or_default();
         let families = shape.families.len();

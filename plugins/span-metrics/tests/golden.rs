@@ -1,4 +1,4 @@
-//! Each rule with its input and its metrics, side by side in `golden/`.
+//! Checks each rule: an input and its metrics lie side by side in `golden/`.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "tests' own helpers")]
 
@@ -11,7 +11,7 @@ use spanloom_span_metrics::SpanMetrics;
 
 type Harness = testing::Connector<SpanMetrics>;
 
-/// When the test begins: 2025-10-09.
+/// The start of the test's time: 2025-10-09.
 const START: Duration = Duration::from_secs(1_760_000_000);
 
 fn otlp(batches: Vec<Batch>) -> Vec<Vec<u8>> {
@@ -28,11 +28,11 @@ fn consume(connector: &mut Harness, input: &str) -> Vec<Vec<u8>> {
     otlp(connector.consume(spans).expect("consumed"))
 }
 
-/// The harness, at the start of the test's time. The points are due by the config's interval.
+/// Returns the harness at the start of the test's time. The next points are due after the config's interval.
 fn connector(config: &str) -> Harness {
     let mut connector = Harness::new(config).expect("a config");
     testing::advance(START);
-    // The clock has moved since it was configured.
+    // The clock has moved since the connector was configured, so points are due.
     assert_eq!(connector.wake().expect("nothing yet").len(), 0);
     connector
 }
@@ -42,7 +42,7 @@ fn flush(connector: &mut Harness) -> Vec<Vec<u8>> {
     otlp(connector.wake().expect("metrics"))
 }
 
-/// What a minute of the input makes.
+/// Compares the metrics of one minute of the input with the golden file.
 fn check(golden: &str, input: &str, config: &str) {
     let mut connector = connector(config);
     assert!(consume(&mut connector, input).is_empty());

@@ -1,4 +1,4 @@
-//! What holds for all spans.
+//! Properties that hold for all spans.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "tests' own helpers")]
 
@@ -41,7 +41,7 @@ fn decoded(batches: Vec<Batch>) -> ExportMetricsServiceRequest {
     ExportMetricsServiceRequest::decode(otlp.collect::<Vec<_>>().concat().as_slice()).expect("metrics")
 }
 
-/// A counter's points, and a histogram's: attributes, count, sum of its buckets.
+/// The points of counters, and those of histograms: attributes, count, sum of the buckets.
 #[derive(Debug, Default)]
 struct Told {
     calls: Vec<(Vec<KeyValue>, u64)>,
@@ -265,7 +265,7 @@ fn what_is_wrong_in_a_config_is_named() {
     }
 }
 
-/// A schema and its defaults, made into a config.
+/// Returns the defaults of a schema as a config.
 fn defaults(schema: &serde_json::Value) -> serde_json::Value {
     let properties = schema["properties"].as_object().expect("properties");
     let default = |(key, property): (&String, &serde_json::Value)| {
@@ -280,7 +280,7 @@ fn defaults(schema: &serde_json::Value) -> serde_json::Value {
 fn the_schema_describes_each_key_and_its_defaults_are_a_config() {
     let schema = serde_json::from_str(include_str!("../config.schema.json")).expect("JSON");
     let mut config = defaults(&schema);
-    // One of the two.
+    // Only one of `explicit` and `exponential` is allowed.
     config["histogram"].as_object_mut().expect("keys").remove("exponential");
     Harness::new(&config.to_string()).expect("a config");
     let named: Vec<&String> = schema["properties"].as_object().expect("properties").keys().collect();
