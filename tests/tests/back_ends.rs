@@ -1,4 +1,5 @@
-//! An instrumented application on one side, X-Ray and Prometheus on the other, a Collector's config between them.
+//! An instrumented application on one side, X-Ray and Prometheus on the other, and a Collector's config
+//! between them.
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
@@ -12,18 +13,21 @@ use spanloom_tests::{
 };
 use tokio::time::{Instant, sleep};
 
-/// A key of AWS's documentation.
+/// Example credentials from AWS's documentation.
 const CREDENTIALS: [(&str, &str); 2] = [
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
 ];
 
-/// The services' segments and the requests between them, an order that went well and one that did not.
+/// Scenario: a Flask application places an order that succeeds and one that fails, under the Collector's
+/// config.
+/// Guarantees: moto has the segment of each service and the requests between them; Prometheus has the
+/// metrics.
 #[tokio::test]
 async fn a_collectors_config_takes_a_flask_application_to_x_ray_and_prometheus() {
     let (Some(moto), exposition) = (Moto::start().await, free_address()) else { return };
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/collector/otelcol.yaml");
-    // Its ports may be taken here; all else is as it is written, but for where X-Ray is.
+    // The ports may be taken here, and X-Ray is elsewhere; the rest of the config is unmodified.
     let endpoint = format!("exporters::awsxray::endpoint=http://{}", moto.address);
     let scraped = format!("exporters::prometheus::endpoint={exposition}");
     let spanloom =
@@ -37,7 +41,8 @@ async fn a_collectors_config_takes_a_flask_application_to_x_ray_and_prometheus()
     assert_eq!(shop.order("book").await, 200);
     assert_eq!(shop.order("broken").await, 502);
 
-    // A segment a service, a subsegment a request between two, and one for what failed.
+    // For each order: three segments and two subsegments of requests. The failed order has one subsegment
+    // more.
     let documents = wait_for_documents(&moto, 11).await;
     for (trace, documents) in by_trace(&documents) {
         check_trace(&trace, &documents);
@@ -61,7 +66,8 @@ async fn a_collectors_config_takes_a_flask_application_to_x_ray_and_prometheus()
     assert_eq!((account.received, account.delivered), (11, 11), "{account:?}");
 }
 
-/// What `spanloom run` alone shows a Prometheus of the traces that it receives.
+/// Scenario: `spanloom run` without a config receives 500 generated spans.
+/// Guarantees: its exposition counts every span, and has durations and the service graph.
 #[tokio::test]
 async fn the_default_config_shows_who_calls_whom_and_how_long_it_takes() {
     let exposition = free_address();
@@ -93,8 +99,9 @@ async fn the_default_config_shows_who_calls_whom_and_how_long_it_takes() {
     spanloom.finish().await;
 }
 
-/// Scenario: two processes of one service, alike but for their `process.pid`, send in turns, and each request is scraped.
-/// Guarantees: what they did together is one series of each metric, which never falls.
+/// Scenario: two processes of one service, which differ only in `process.pid`, send in turns; each request is
+/// scraped.
+/// Guarantees: both are counted in one series of each metric, and the series never falls.
 #[tokio::test]
 async fn two_processes_of_one_service_are_counted_in_one_series() {
     let exposition = free_address();
@@ -131,7 +138,7 @@ async fn two_processes_of_one_service_are_counted_in_one_series() {
     spanloom.finish().await;
 }
 
-/// `front` calls `shop`, which is one process of several.
+/// Returns a request in which `front` calls `shop`; `process` is the process id of the `shop` that answers.
 fn an_order(number: u32, process: u32) -> Bytes {
     let resource = |service: &str, pid: u32| {
         json!({"attributes": [
@@ -157,7 +164,7 @@ async fn scrape(exposition: SocketAddr) -> String {
     scrape.text().await.expect("text")
 }
 
-/// Of a line of an exposition.
+/// Returns the value on a line of an exposition.
 fn value(line: &str) -> Option<f64> {
     line.rsplit(' ').next()?.parse().ok()
 }
@@ -182,7 +189,10 @@ fn by_trace(documents: &[Value]) -> BTreeMap<String, Vec<&Value>> {
     traces
 }
 
-/// front → cart → post, each request as a subsegment of the one that sent it and the parent of the one that took it.
+/// Checks the documents of a trace `front` → `cart` → `post`.
+///
+/// Each request between two services is a subsegment of the caller and the parent of the called service's
+/// segment.
 fn check_trace(trace: &str, documents: &[&Value]) {
     assert!(trace.starts_with("1-") && trace.len() == 35, "{trace}");
     let segment = |name: &str| {

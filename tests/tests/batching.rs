@@ -1,4 +1,4 @@
-//! The built-in `batch` processor: what comes in goes out, in larger pieces.
+//! The built-in `batch` processor: every item that comes in goes out, in larger requests.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,7 +16,7 @@ use spanloom_tests::{
 };
 use tokio::time::{Instant, sleep};
 
-/// All signals through `batch`, whose section is given, to the sink.
+/// Returns a config that leads all signals through `batch`, whose section is given, to the sink.
 fn config(receiver: &str, batch: &str, sink: &Sink) -> String {
     let pipelines = ["traces", "metrics", "logs"].map(|signal| {
         format!("    {signal}: {{receivers: [otlp], processors: [batch], exporters: [otlp_grpc]}}\n")
@@ -38,7 +38,7 @@ async fn start(batch: &str) -> (Spanloom, Sink) {
     (Spanloom::start(&config("", batch, &sink)).await, sink)
 }
 
-/// How many items of a signal came in each request, in order.
+/// Returns the number of items in each request of a signal, in order.
 fn sizes(sink: &Sink, signal: Signal) -> Vec<usize> {
     let requests = sink.accepted().into_iter().filter(|request| request.signal == signal);
     requests.map(|request| otlp::items(signal, &request.body)).collect()
@@ -49,7 +49,8 @@ fn span_ids(sink: &Sink) -> Vec<Vec<u8>> {
     requests.flat_map(|request| otlp::spans(&request.body)).map(|span| span.span_id).collect()
 }
 
-/// Ends it, with its ledger in balance: so many items of each pipeline went in and out, and none was dropped.
+/// Ends the process and checks that this many items of each pipeline went in and out, and that none was
+/// dropped.
 async fn finish(spanloom: Spanloom, items: u64) {
     for (account, found) in spanloom.finish().await {
         let expected = Account { received: items, delivered: items, ..Account::default() };
@@ -57,7 +58,9 @@ async fn finish(spanloom: Spanloom, items: u64) {
     }
 }
 
-/// The size counts where the timeout is far away; what is left leaves when the process ends.
+/// Scenario: the timeout is far away, and each signal sends more items than one batch holds; then the process
+/// ends.
+/// Guarantees: a batch leaves when it is full, and the rest leaves at the end. Each span arrives once.
 #[tokio::test]
 async fn batches_leave_by_size_and_the_rest_at_the_end() {
     let (mut spanloom, sink) = start("{timeout: 1h, send_batch_size: 100, send_batch_max_size: 120}").await;
@@ -71,7 +74,7 @@ async fn batches_leave_by_size_and_the_rest_at_the_end() {
             };
             client.send(signal, body).await.unwrap();
         }
-        // A metric stays whole: the second, of 70 data points, would be too many.
+        // A metric stays whole: with the second metric, of 70 data points, the batch would be too large.
         let first_batch = if signal == Signal::Metrics { 70 } else { 120 };
         sink.wait_for_items(signal, first_batch).await;
     }
@@ -91,6 +94,8 @@ async fn batches_leave_by_size_and_the_rest_at_the_end() {
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 140, "each span once");
 }
 
+/// Scenario: three small requests of each signal arrive within the timeout.
+/// Guarantees: they leave as one batch after the timeout, and the Collector's metrics of `batch` count that.
 #[tokio::test]
 async fn a_batch_leaves_when_its_time_is_over() {
     let (spanloom, sink) = start("{timeout: 700ms}").await;
@@ -115,12 +120,13 @@ async fn a_batch_leaves_when_its_time_is_over() {
     finish(spanloom, 15).await;
 }
 
-/// As most configs have it.
+/// Scenario: `batch` has no keys, as in most configs, and 10,000 items of each signal are sent.
+/// Guarantees: each item arrives once, and the spans arrive in few requests.
 #[tokio::test]
 async fn a_batch_without_a_config_of_its_own_works() {
     let (spanloom, sink) = start("").await;
     let client = GrpcClient::connect(spanloom.grpc).await;
-    // More than one of its batches.
+    // This is more than one batch of the default size.
     for first in (0..10_000).step_by(100) {
         client.send(Signal::Traces, payload::traces(first, 100)).await.unwrap();
     }
@@ -134,7 +140,8 @@ async fn a_batch_without_a_config_of_its_own_works() {
     assert!(sizes(&sink, Signal::Traces).len() < 50, "{:?}", sizes(&sink, Signal::Traces));
 }
 
-/// Many senders at a time, a span a request: no limit of a plugin stops them.
+/// Scenario: 20 senders at a time send 10,000 requests of one span each.
+/// Guarantees: no limit of a plugin stops the senders, and every span arrives once, in few requests.
 #[tokio::test]
 async fn thousands_of_small_requests_become_few() {
     let (spanloom, sink) = start("{timeout: 2s}").await;
@@ -158,7 +165,8 @@ async fn thousands_of_small_requests_become_few() {
     assert!(ledger.values().all(|account| account.dropped.is_empty()), "{ledger:?}");
 }
 
-/// They are answered when the batch that they became part of is delivered, and not before.
+/// Scenario: the receiver acknowledges on delivery, and two senders' spans become one batch.
+/// Guarantees: both senders are answered when the batch is delivered, and not before.
 #[tokio::test]
 async fn senders_that_wait_for_delivery_wait_for_the_batch() {
     let sink = Sink::start().await;
@@ -178,7 +186,9 @@ async fn senders_that_wait_for_delivery_wait_for_the_batch() {
     spanloom.finish().await;
 }
 
-/// Each tenant's spans in requests of their own, over both protocols, whatever else their headers say.
+/// Scenario: two tenants and a sender without a tenant send over both protocols; `metadata_keys` names the
+/// tenant.
+/// Guarantees: each tenant's spans have requests of their own, whatever other headers say.
 #[tokio::test]
 async fn senders_with_other_metadata_do_not_share_a_batch() {
     let (spanloom, sink) = start("{timeout: 600ms, metadata_keys: [X-Tenant]}").await;
@@ -210,7 +220,10 @@ fn number(span_id: &[u8]) -> u64 {
     u64::from_be_bytes(span_id.try_into().expect("eight bytes"))
 }
 
-/// The sender is told to come again.
+/// Scenario: a second tenant sends while `metadata_cardinality_limit` is 1 and the first tenant's batch
+/// waits.
+/// Guarantees: the request is refused with 503, which names the key, and is accepted when the first batch has
+/// left.
 #[tokio::test]
 async fn more_metadata_than_the_limit_is_refused() {
     let (spanloom, sink) =
@@ -230,7 +243,8 @@ async fn more_metadata_than_the_limit_is_refused() {
     spanloom.finish().await;
 }
 
-/// A real application's SDK in front of it.
+/// Scenario: the Python SDK sends all signals through `batch`.
+/// Guarantees: every item arrives.
 #[tokio::test]
 async fn what_the_python_sdk_sends_arrives_in_batches() {
     let Some(python) = clients::python() else { return };
@@ -243,13 +257,14 @@ async fn what_the_python_sdk_sends_arrives_in_batches() {
     assert_eq!(Signal::ALL.map(|signal| sink.items(signal)), [3, 2, 1]);
 }
 
-/// Whatever is in the binary: `batch` is what the config says.
+/// Scenario: the config's `plugins` section has a plugin that is called `batch`.
+/// Guarantees: this plugin runs, and not the built-in one.
 #[tokio::test]
 async fn a_plugin_of_the_config_takes_the_place_of_the_built_in_one() {
     let Some(component) = component("processor") else { return };
     let sink = Sink::start().await;
     let plugins = format!("plugins: {{batch: {{path: \"{}\"}}}}\n", component.display());
-    // It takes traces only.
+    // The plugin takes traces only.
     let config = config("", "{do: call-ungranted}", &sink);
     let of_traces =
         config.lines().filter(|line| !line.starts_with("    metrics") && !line.starts_with("    logs"));
@@ -273,6 +288,8 @@ async fn refusal(batch: &str) -> String {
     ended.stderr
 }
 
+/// Scenario: the section of `batch` has a misspelt key, wrong values, and values that contradict each other.
+/// Guarantees: `validate` fails and names each mistake.
 #[tokio::test]
 async fn what_is_wrong_in_the_config_is_pointed_at() {
     let misspelt = refusal("{send_batchsize: 1024}").await;

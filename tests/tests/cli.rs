@@ -1,4 +1,5 @@
-//! What the commands print, and how they end: 0 done, 1 failed at run time, 2 wrong usage or config.
+//! The output of the commands and their exit codes: 0 for success, 1 for a failure at run time, 2 for wrong
+//! usage or config.
 
 use std::fs;
 
@@ -16,6 +17,8 @@ service:
     logs: {receivers: [otlp], exporters: [otlp_http]}
 ";
 
+/// Scenario: every command is called with `--help`.
+/// Guarantees: the command exits with 0 and prints the help of its snapshot, which has an example.
 #[tokio::test]
 async fn every_command_explains_itself() {
     let of_plugins =
@@ -33,6 +36,8 @@ async fn every_command_explains_itself() {
     }
 }
 
+/// Scenario: `validate` reads a valid config.
+/// Guarantees: the command exits with 0 and prints the summary of the snapshot.
 #[tokio::test]
 async fn a_right_config_is_summed_up() {
     let ended = spanloom(&["validate", "--config", &format!("yaml:{CONFIG}")]).await;
@@ -40,7 +45,8 @@ async fn a_right_config_is_summed_up() {
     assert_snapshot("validate", &ended.stdout);
 }
 
-/// What is shown never holds a secret.
+/// Scenario: `print-config` reads a config with a secret.
+/// Guarantees: the command prints the whole config without the secret.
 #[tokio::test]
 async fn the_config_is_printed_whole_and_without_secrets() {
     let ended = spanloom(&["print-config", "--config", &format!("yaml:{CONFIG}")]).await;
@@ -49,6 +55,8 @@ async fn the_config_is_printed_whole_and_without_secrets() {
     assert_snapshot("print-config", &ended.stdout);
 }
 
+/// Scenario: `components` is called.
+/// Guarantees: the command lists the components of the snapshot.
 #[tokio::test]
 async fn the_components_are_listed() {
     let ended = spanloom(&["components"]).await;
@@ -56,7 +64,8 @@ async fn the_components_are_listed() {
     assert_snapshot("components", &ended.stdout);
 }
 
-/// Every mistake at once, each with its place and what would be right.
+/// Scenario: `validate` and `run` read a config with two mistakes.
+/// Guarantees: both exit with 2 and report every mistake at once, with its place and a correction.
 #[tokio::test]
 async fn a_wrong_config_ends_with_2_and_says_what_is_right() {
     let folder = tempfile::tempdir().unwrap();
@@ -71,6 +80,8 @@ async fn a_wrong_config_ends_with_2_and_says_what_is_right() {
     }
 }
 
+/// Scenario: an unknown command, an unknown flag, and a config file that does not exist.
+/// Guarantees: the command exits with 2 and prints an error.
 #[tokio::test]
 async fn wrong_usage_ends_with_2() {
     for args in [&["validat"][..], &["run", "--no-such-flag"], &["validate", "--config", "no-such-file.yaml"]]
@@ -81,7 +92,8 @@ async fn wrong_usage_ends_with_2() {
     }
 }
 
-/// A port that is taken is known only at run time, and before it is said to be ready.
+/// Scenario: the port of a receiver or of the admin endpoint is taken.
+/// Guarantees: `run` exits with 1 before it reports that it is ready, and the error names the address.
 #[tokio::test]
 async fn what_fails_at_run_time_ends_with_1() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! Destinations that fail, queues that fill, and the end of the process: nothing is lost without being counted.
+//! Destinations that fail, queues that fill, and the end of the process: every lost item is counted.
 
 use std::{
     collections::BTreeSet,
@@ -22,12 +22,14 @@ fn account(ledger: &Ledger) -> &Account {
     &ledger[&("traces".to_owned(), "otlp_grpc".to_owned())]
 }
 
-/// An `otlp_grpc` exporter to the sink, with more keys.
+/// Returns an `otlp_grpc` exporter to the sink, with more keys.
 fn to(sink: impl std::fmt::Display, keys: &[&str]) -> String {
     let keys: String = keys.iter().map(|key| format!("  {key}\n")).collect();
     format!("otlp_grpc:\n  endpoint: http://{sink}\n{keys}")
 }
 
+/// Scenario: the destination starts after 200 spans have been accepted.
+/// Guarantees: every span is delivered, once.
 #[tokio::test]
 async fn nothing_is_lost_while_a_destination_is_down() {
     let address = free_address();
@@ -45,7 +47,8 @@ async fn nothing_is_lost_while_a_destination_is_down() {
     assert_eq!(names(&sink).len(), 200, "each span once");
 }
 
-/// The destination knows best when to come back.
+/// Scenario: the destination is unavailable and asks for a retry after one second.
+/// Guarantees: the exporter waits that second, then delivers.
 #[tokio::test]
 async fn a_retry_waits_as_long_as_the_destination_asks() {
     let sink = Sink::start().await;
@@ -59,6 +62,8 @@ async fn a_retry_waits_as_long_as_the_destination_asks() {
     assert_eq!(account(&ledger).delivered, 1);
 }
 
+/// Scenario: the destination refuses one request for good and accepts the next.
+/// Guarantees: the refused request is not sent again, and its spans are dropped and counted.
 #[tokio::test]
 async fn what_a_destination_refuses_for_good_is_dropped_and_counted() {
     let sink = Sink::start().await;
@@ -74,6 +79,8 @@ async fn what_a_destination_refuses_for_good_is_dropped_and_counted() {
     assert_eq!(sink.requests().len(), 2, "what is refused for good is not sent again");
 }
 
+/// Scenario: the destination is unavailable for longer than `max_elapsed_time`.
+/// Guarantees: the exporter retries, then drops the spans and counts them.
 #[tokio::test]
 async fn what_is_retried_in_vain_is_dropped_and_counted() {
     let sink = Sink::start().await;
@@ -86,6 +93,8 @@ async fn what_is_retried_in_vain_is_dropped_and_counted() {
     assert!(sink.requests().len() > 1, "it was tried again");
 }
 
+/// Scenario: the destination answers with a partial success that rejects two of ten spans.
+/// Guarantees: eight count as delivered and two as dropped, and the request is not sent again.
 #[tokio::test]
 async fn what_a_destination_rejects_of_a_batch_is_counted() {
     let sink = Sink::start().await;
@@ -99,7 +108,8 @@ async fn what_a_destination_rejects_of_a_batch_is_counted() {
     assert_eq!(sink.requests().len(), 1, "a partial success is not sent again");
 }
 
-/// One request is being sent and one waits: a third has no room, and its sender is told to come back.
+/// Scenario: one request is being sent and another waits, so that the queue is full.
+/// Guarantees: the next request is refused over both protocols as retryable, and does not count as received.
 #[tokio::test]
 async fn a_full_queue_gives_requests_back_to_their_sender() {
     let sink = Sink::start().await;
@@ -123,6 +133,9 @@ async fn a_full_queue_gives_requests_back_to_their_sender() {
     assert_eq!(account(&ledger), &expected, "what was given back was never received");
 }
 
+/// Scenario: the receiver acknowledges on delivery; the destination answers late, and then refuses.
+/// Guarantees: the sender is answered after the destination has the span, and gets an error for the refused
+/// one.
 #[tokio::test]
 async fn delivered_is_acknowledged_only_when_the_destination_has_it() {
     let sink = Sink::start().await;
@@ -140,7 +153,8 @@ async fn delivered_is_acknowledged_only_when_the_destination_has_it() {
     spanloom.finish().await;
 }
 
-/// The promise of a drain: what a sender was told is accepted is delivered.
+/// Scenario: the process gets SIGTERM while four senders send as fast as they are answered.
+/// Guarantees: every span whose sender was told that it is accepted is delivered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_under_load_delivers_everything_that_was_accepted() {
     let sink = Sink::start().await;
@@ -161,7 +175,7 @@ async fn sigterm_under_load_delivers_everything_that_was_accepted() {
     assert!(lost.is_empty(), "{} of {} accepted spans are lost: {lost:.5?}", lost.len(), accepted.len());
 }
 
-/// Names of the spans that were accepted.
+/// Sends until a request is refused, and returns the names of the accepted spans.
 async fn send_until_refused(client: GrpcClient, first: usize) -> Vec<String> {
     let mut accepted = Vec::new();
     for number in (first..).step_by(10) {
@@ -174,7 +188,8 @@ async fn send_until_refused(client: GrpcClient, first: usize) -> Vec<String> {
     accepted
 }
 
-/// A destination that hangs holds up the drain; whoever is in a hurry signals again.
+/// Scenario: a destination that hangs holds up the drain, and a second SIGTERM follows.
+/// Guarantees: the process waits after the first signal and ends at once after the second.
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let sink = Sink::start().await;
@@ -190,7 +205,7 @@ async fn a_second_signal_ends_it_at_once() {
     assert!(second.elapsed() < Duration::from_secs(1), "it took {:?}", second.elapsed());
 }
 
-/// Names of the spans in the requests that the sink accepted.
+/// Returns the names of the spans that the sink accepted, and checks that none came twice.
 fn names(sink: &Sink) -> BTreeSet<String> {
     let accepted = sink.accepted();
     let names: Vec<String> =

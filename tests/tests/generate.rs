@@ -1,10 +1,10 @@
-//! `spanloom generate`: what it says was accepted is what the destination has.
+//! `spanloom generate`: the destination has every item that the command reports as accepted.
 
 use spanloom_tests::{Answer, Chain, Sink, command, otlp::Signal, spanloom::free_address};
 
 const TOTAL: usize = 500;
 
-/// All three signals, shown by one Spanloom and delivered by it to a second over both protocols.
+/// Generates each signal, which one Spanloom prints and delivers to a second one over both protocols.
 async fn check(protocol: &str) {
     let chain = Chain::start().await;
     for (name, signal) in [("traces", Signal::Traces), ("metrics", Signal::Metrics), ("logs", Signal::Logs)] {
@@ -25,12 +25,12 @@ async fn generate(signal: &str, protocol: &str, endpoint: &str) -> command::Ende
     command::spanloom(&[&to[..], &["--total", &total, "--rate", "0", "--batch", "40"]].concat()).await
 }
 
-/// A value that is seen nowhere else.
+/// Returns a value that appears nowhere else.
 fn mark(signal: &str) -> String {
     format!("generated {signal}")
 }
 
-/// `accepted  1,234 in 0.1 s`, `rejected  3: no`
+/// Reads the number on a line such as `accepted  1,234 in 0.1 s` or `rejected  3: no`.
 fn number_after(word: &str, summary: &str) -> usize {
     let line = summary.lines().find_map(|line| line.strip_prefix(word));
     let number = line
@@ -39,22 +39,29 @@ fn number_after(word: &str, summary: &str) -> usize {
     number.replace([',', ':'], "").parse().unwrap()
 }
 
+/// Scenario: each signal is generated over gRPC.
+/// Guarantees: every accepted item arrives.
 #[tokio::test]
 async fn what_is_generated_over_grpc_arrives() {
     check("grpc").await;
 }
 
+/// Scenario: each signal is generated over HTTP as protobuf.
+/// Guarantees: every accepted item arrives.
 #[tokio::test]
 async fn what_is_generated_over_http_arrives() {
     check("http").await;
 }
 
+/// Scenario: each signal is generated over HTTP as JSON.
+/// Guarantees: every accepted item arrives.
 #[tokio::test]
 async fn what_is_generated_as_json_arrives() {
     check("http-json").await;
 }
 
-/// A destination that takes only a part: the summary says so, and the exit code too.
+/// Scenario: the destination rejects three spans.
+/// Guarantees: the summary counts the three as rejected, and the exit code is 1.
 #[tokio::test]
 async fn what_is_rejected_is_said_and_fails_the_command() {
     let sink = Sink::start().await;
@@ -65,6 +72,8 @@ async fn what_is_rejected_is_said_and_fails_the_command() {
     assert_eq!(number_after("rejected", &ended.stdout), 3);
 }
 
+/// Scenario: nobody listens at the endpoint.
+/// Guarantees: the exit code is 1, and the error names the address.
 #[tokio::test]
 async fn it_says_where_nobody_listens() {
     let nobody = free_address();

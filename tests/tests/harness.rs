@@ -1,4 +1,4 @@
-//! The harness itself: what the sink records and says, without Spanloom in between.
+//! Tests of the harness itself, without Spanloom: the sink, the payloads and the clients.
 
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use spanloom_tests::{
 };
 use tonic::Code;
 
-/// Both transports, all signals: the tests' proof that bytes pass untouched rests on this.
+/// Scenario: requests of every signal are sent to the sink over both transports.
+/// Guarantees: the sink records their exact bytes. Other tests rely on this to show that bytes pass
+/// unchanged.
 #[tokio::test]
 async fn the_sink_records_the_bytes_it_was_sent() {
     let sink = Sink::start().await;
@@ -26,7 +28,8 @@ async fn the_sink_records_the_bytes_it_was_sent() {
     }
 }
 
-/// Answers come in the order they were given, then the usual one.
+/// Scenario: the sink is told to be unavailable, to refuse, and then to accept in part.
+/// Guarantees: the answers come in this order, and refused items do not count.
 #[tokio::test]
 async fn the_sink_answers_as_it_is_told() {
     let sink = Sink::start().await;
@@ -45,7 +48,8 @@ async fn the_sink_answers_as_it_is_told() {
     assert_eq!(sink.items(Signal::Traces), 2, "what was refused does not count");
 }
 
-/// The requests that the other tests send hold what they say.
+/// Scenario: requests of every signal are made.
+/// Guarantees: each request holds as many items as asked for.
 #[test]
 fn payloads_have_as_many_items_as_asked() {
     for signal in Signal::ALL {
@@ -54,7 +58,8 @@ fn payloads_have_as_many_items_as_asked() {
     assert_eq!(spanloom_tests::otlp::spans(&payload::traces_with_unknown_fields()).len(), 1);
 }
 
-/// The clients without Spanloom in between: what the other tests compare with is what the SDKs send.
+/// Scenario: the Python SDK sends to the sink over both transports.
+/// Guarantees: every item arrives, and HTTP is compressed with gzip, so that the receiver is tested with it.
 #[tokio::test]
 async fn the_python_client_reaches_the_sink() {
     let Some(python) = clients::python() else { return };
@@ -69,6 +74,8 @@ async fn the_python_client_reaches_the_sink() {
     assert_eq!(over_http.headers["content-encoding"], "gzip", "which the receiver is to be tested with");
 }
 
+/// Scenario: the Node SDK sends to the sink over both transports.
+/// Guarantees: every span arrives.
 #[tokio::test]
 async fn the_node_client_reaches_the_sink() {
     let Some(node) = clients::node() else { return };

@@ -1,4 +1,4 @@
-//! The demo of `examples/hot-swap`, as anyone would run it.
+//! The demo of `examples/hot-swap`, run as a user would run it.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -10,7 +10,8 @@ use tokio::{process::Command, time::timeout};
 
 const END_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// It exits with 0 only if nothing failed and all that was accepted arrived.
+/// Scenario: the demo's script runs with short times.
+/// Guarantees: no request fails, every accepted span arrives, and each outcome is drawn.
 #[tokio::test]
 async fn the_demo_of_swapping_under_load_loses_nothing_and_draws_what_happened() {
     let Some(version) = built("hot-swap-v1.wasm") else { return };

@@ -1,4 +1,4 @@
-//! What `spanloom plugin new` makes: from nothing to a plugin that changes live spans, by README's commands.
+//! `spanloom plugin new`: from nothing to a plugin that changes live spans, with the commands of the README.
 
 use std::{
     fs,
@@ -18,7 +18,9 @@ use tokio::{process::Command, time::timeout};
 
 const BUILD_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// A new plugin in a folder of its own. It is compiled with the versions that this tree was, into one folder for all.
+/// A new plugin in a folder of its own.
+///
+/// It is compiled with the versions of this tree's lock file. All new plugins share one target folder.
 struct NewPlugin {
     folder: PathBuf,
     _parent: TempDir,
@@ -36,7 +38,7 @@ impl NewPlugin {
         NewPlugin { folder, _parent: parent }
     }
 
-    /// Runs a command in its folder. Returns whether it succeeded, and all that it said.
+    /// Runs a command in the plugin's folder. Returns whether the command succeeded, and its output.
     async fn run(&self, program: &Path, args: &[&str]) -> (bool, String) {
         let mut command = Command::new(program);
         command.args(args).current_dir(&self.folder).stdin(Stdio::null()).kill_on_drop(true);
@@ -52,7 +54,8 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
 }
 
-/// Beside what cargo builds of this tree, so that it is there again at the next run.
+/// Returns the shared target folder, which is inside this tree's target folder and so lasts until the next
+/// run.
 fn build_folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-plugins")
 }
@@ -61,7 +64,8 @@ fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-/// Each template compiles without a warning, and its tests pass natively.
+/// Scenario: a new plugin of each role is made, and its tests run natively.
+/// Guarantees: the template compiles without a warning, and its tests pass.
 #[tokio::test]
 async fn every_role_begins_with_tests_that_pass() {
     for role in ["processor", "sampler", "exporter", "connector"] {
@@ -88,7 +92,9 @@ impl Processor for Panicking {
 spanloom_plugin::processor!(Panicking);
 "#;
 
-/// The SDK's panic hook: the text of a panic, and where it was, stand in the line of the log that says what became of the batch.
+/// Scenario: a plugin built with the SDK panics with a text of two lines.
+/// Guarantees: the sender's error and the log's line about the batch have the text and its place, in one
+/// line.
 #[tokio::test]
 async fn what_a_plugin_says_when_it_panics_is_told() {
     let plugin = NewPlugin::make("panicking", "processor").await;
@@ -115,7 +121,8 @@ async fn what_a_plugin_says_when_it_panics_is_told() {
     running.finish().await;
 }
 
-/// README's five commands: new, cd, build, run, generate.
+/// Scenario: the README's five commands run: new, cd, build, run, generate.
+/// Guarantees: the new plugin changes the generated spans.
 #[tokio::test]
 async fn five_commands_lead_to_a_plugin_that_changes_live_spans() {
     let plugin = NewPlugin::make("tag-team", "processor").await;

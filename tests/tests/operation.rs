@@ -1,4 +1,4 @@
-//! What an operator sees: the first start, the process's own metrics, its health.
+//! What an operator sees: the first start, the process's own metrics, and the report of losses.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
@@ -8,7 +8,8 @@ use spanloom_tests::{
     otlp::{Signal, client, payload},
 };
 
-/// The first thing a user runs: no config, and what passes is shown.
+/// Scenario: `spanloom run` starts without a config, and spans arrive over both protocols.
+/// Guarantees: the process prints how to send spans, and prints the spans.
 #[tokio::test]
 async fn without_a_config_it_shows_what_passes() {
     let spanloom = Spanloom::start_default().await;
@@ -21,7 +22,8 @@ async fn without_a_config_it_shows_what_passes() {
     assert_eq!(ledger[&("traces".to_owned(), "debug".to_owned())].delivered, 2);
 }
 
-/// Dashboards made for the Collector find their numbers.
+/// Scenario: each signal is sent, and one malformed request.
+/// Guarantees: the metrics have the Collector's names, so that its dashboards work.
 #[tokio::test]
 async fn it_counts_under_the_collectors_names() {
     let spanloom = Spanloom::start(&config::relay("nop:")).await;
@@ -44,8 +46,8 @@ async fn it_counts_under_the_collectors_names() {
     spanloom.finish().await;
 }
 
-/// One span of three has an id of eight bytes, another a name that is not UTF-8: the first is refused and counted, the
-/// second mended and counted, and all but the first arrive.
+/// Scenario: one span of three has an id of eight bytes, another a name that is not UTF-8.
+/// Guarantees: the first is refused and counted, the second is mended and counted, and the rest arrives.
 #[tokio::test]
 async fn what_a_sender_gets_wrong_is_counted_and_the_rest_passes() {
     let spanloom = Spanloom::start(&config::relay("nop:")).await;
@@ -71,7 +73,8 @@ async fn what_a_sender_gets_wrong_is_counted_and_the_rest_passes() {
     assert_eq!(ledger[&("traces".to_owned(), "nop".to_owned())].delivered, 2);
 }
 
-/// A destination refuses one request for good and takes the next: the log, the status and the end say on which way what was lost.
+/// Scenario: a destination refuses one request for good and accepts the next.
+/// Guarantees: the log, the status and the summary at the end say how many items were lost, where and why.
 #[tokio::test]
 async fn what_is_lost_is_named_where_an_operator_looks() {
     let sink = Sink::start().await;
@@ -109,7 +112,8 @@ async fn what_is_lost_is_named_where_an_operator_looks() {
     spanloom.wait_for_output("traces to nop: received 7, delivered 7").await;
 }
 
-/// Where nothing was lost the end says so, in one line.
+/// Scenario: the process ends after every item was delivered.
+/// Guarantees: one line says that nothing was lost.
 #[tokio::test]
 async fn an_end_without_losses_is_summed_up_in_a_line() {
     let mut spanloom = Spanloom::start(&config::relay("nop:")).await;

@@ -1,4 +1,4 @@
-//! What no one edits leaves as the bytes that came in.
+//! Data that no component edits leaves as the bytes that came in.
 
 use bytes::Bytes;
 use spanloom_tests::{
@@ -7,7 +7,7 @@ use spanloom_tests::{
     sink::Transport,
 };
 
-/// Sends requests of every signal one after the other; each must arrive as it was sent.
+/// Sends requests of every signal, one after the other, and checks that each arrives as it was sent.
 async fn check(from: Transport, exporter: &str) {
     let sink = Sink::start().await;
     let exporter = exporter.replace("SINK", &sink.address.to_string());
@@ -36,40 +36,52 @@ async fn send(spanloom: &Spanloom, transport: Transport, signal: Signal, body: B
     }
 }
 
+/// Scenario: requests come in over gRPC and leave over gRPC.
+/// Guarantees: their bytes are unchanged.
 #[tokio::test]
 async fn bytes_pass_untouched_from_grpc_to_grpc() {
     check(Transport::Grpc, "otlp_grpc: {endpoint: \"http://SINK\", compression: none}").await;
 }
 
+/// Scenario: requests come in over HTTP and leave over HTTP.
+/// Guarantees: their bytes are unchanged.
 #[tokio::test]
 async fn bytes_pass_untouched_from_http_to_http() {
     check(Transport::Http, "otlp_http: {endpoint: \"http://SINK\", compression: none}").await;
 }
 
+/// Scenario: requests come in over gRPC and leave over HTTP.
+/// Guarantees: their bytes are unchanged.
 #[tokio::test]
 async fn bytes_pass_untouched_from_grpc_to_http() {
     check(Transport::Grpc, "otlp_http: {endpoint: \"http://SINK\", compression: none}").await;
 }
 
+/// Scenario: requests come in over HTTP and leave over gRPC.
+/// Guarantees: their bytes are unchanged.
 #[tokio::test]
 async fn bytes_pass_untouched_from_http_to_grpc() {
     check(Transport::Http, "otlp_grpc: {endpoint: \"http://SINK\", compression: none}").await;
 }
 
-/// The Collector's default, and the other one we have.
+/// Scenario: the exporters compress, with gzip (the Collector's default) and with zstd.
+/// Guarantees: the decompressed bytes are unchanged.
 #[tokio::test]
 async fn bytes_pass_untouched_when_they_are_compressed_on_the_way() {
     check(Transport::Grpc, "otlp_grpc: {endpoint: \"http://SINK\", compression: gzip}").await;
     check(Transport::Http, "otlp_http: {endpoint: \"http://SINK\", compression: zstd}").await;
 }
 
-/// The older names of the exporters, which most configs still use.
+/// Scenario: the exporters have their older names, `otlp` and `otlphttp`, which most configs still use.
+/// Guarantees: the bytes are unchanged.
 #[tokio::test]
 async fn bytes_pass_untouched_under_the_exporters_older_names() {
     check(Transport::Grpc, "otlp: {endpoint: \"SINK\", tls: {insecure: true}}").await;
     check(Transport::Http, "otlphttp: {endpoint: \"http://SINK\"}").await;
 }
 
+/// Scenario: one pipeline has two exporters.
+/// Guarantees: both destinations receive the same bytes.
 #[tokio::test]
 async fn every_destination_of_a_fan_out_gets_the_same_bytes() {
     let (one, other) = (Sink::start().await, Sink::start().await);
@@ -89,7 +101,8 @@ async fn every_destination_of_a_fan_out_gets_the_same_bytes() {
     }
 }
 
-/// A newer SDK sends fields that this version has no name for.
+/// Scenario: a newer SDK sends fields that this version does not know.
+/// Guarantees: the bytes are unchanged.
 #[tokio::test]
 async fn fields_that_spanloom_does_not_know_survive() {
     let sink = Sink::start().await;
@@ -103,7 +116,8 @@ async fn fields_that_spanloom_does_not_know_survive() {
     assert_eq!(sink.accepted()[0].body, body);
 }
 
-/// Merging is appending: two requests concatenated are a third.
+/// Scenario: the sending queue merges three requests.
+/// Guarantees: the bytes that leave are the concatenation of the three requests.
 #[tokio::test]
 async fn a_batch_of_several_requests_is_their_concatenation() {
     let sink = Sink::start().await;
@@ -122,8 +136,8 @@ async fn a_batch_of_several_requests_is_their_concatenation() {
     assert_eq!(sink.accepted()[0].body, requests.concat());
 }
 
-/// Scenario: an exporter for each value that `compression` has over either protocol, all to one receiver.
-/// Guarantees: the receiver takes each, and the bytes are those that were sent.
+/// Scenario: one exporter for each value of `compression`, over either protocol, sends to one receiver.
+/// Guarantees: the receiver accepts each request, and the bytes are those that were sent.
 #[tokio::test]
 async fn what_an_exporter_compresses_a_receiver_takes() {
     let sink = Sink::start().await;

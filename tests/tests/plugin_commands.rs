@@ -1,4 +1,4 @@
-//! `spanloom plugin test` and `plugin bench` over the example plugins.
+//! `spanloom plugin test` and `plugin bench`, run with the example plugins.
 
 use std::{
     env, fs,
@@ -11,7 +11,9 @@ use spanloom_tests::{
     skip::skip,
 };
 
-/// What `cargo xtask plugins` made; none, and the test skipped, if it could not or was not asked to.
+/// Finds a component that `cargo xtask plugins` made.
+///
+/// Returns `None` and notes the test as skipped if the component was not made.
 fn component(file: &str) -> Option<String> {
     let built = root().join("target/plugins");
     let component = env::var_os("SPANLOOM_PLUGINS").map_or(built, PathBuf::from).join(file);
@@ -30,7 +32,8 @@ fn fixtures(plugin: &str) -> String {
     root().join("examples/plugins/fixtures").join(plugin).display().to_string()
 }
 
-/// The golden files hold for every language, also here.
+/// Scenario: `plugin test` runs the example plugins of every language with their fixtures.
+/// Guarantees: every plugin gives the golden output.
 #[tokio::test]
 async fn every_example_passes_its_cases() {
     for language in ["c", "javascript", "python", "rust"] {
@@ -43,7 +46,8 @@ async fn every_example_passes_its_cases() {
     }
 }
 
-/// What a new author sees: what became of each span, and of each trace.
+/// Scenario: `plugin test` runs a processor and a sampler without a golden file.
+/// Guarantees: the output shows what happened to each span or trace, as in the snapshot.
 #[tokio::test]
 async fn without_a_golden_file_it_is_shown_what_the_plugin_does() {
     let shop = fixtures("shop.json");
@@ -55,7 +59,10 @@ async fn without_a_golden_file_it_is_shown_what_the_plugin_does() {
     }
 }
 
-/// The requests that an exporter tries to send are kept from the network, and answered as asked.
+/// Scenario: `plugin test` runs an exporter: once as it is, then with `--update`, and then with a failing
+/// answer.
+/// Guarantees: its requests are shown and not sent; the recorded outcome passes, and a failing answer does
+/// not.
 #[tokio::test]
 async fn an_exporters_requests_are_shown_and_its_failures_tried() {
     let Some(webhook) = component("rust-webhook.wasm") else { return };
@@ -88,6 +95,8 @@ async fn an_exporters_requests_are_shown_and_its_failures_tried() {
     assert!(failing.stdout.contains("retryable"), "{}", failing.stdout);
 }
 
+/// Scenario: `plugin test` runs with a config that the plugin refuses.
+/// Guarantees: the command exits with 2, and the error points at the value.
 #[tokio::test]
 async fn a_refused_config_ends_with_2_and_the_place() {
     let Some(component) = component("c-keep-errors.wasm") else { return };
@@ -102,7 +111,9 @@ async fn a_refused_config_ends_with_2_and_the_place() {
     );
 }
 
-/// The figures are there and in order; what they are is the machine's affair.
+/// Scenario: `plugin bench` runs an example plugin for a second.
+/// Guarantees: the report has figures for no plugin, for one that does nothing, and for this one, which costs
+/// more than none.
 #[tokio::test]
 async fn a_bench_holds_the_plugin_against_none_and_one_that_does_nothing() {
     let Some(component) = component("c-redactor.wasm") else { return };

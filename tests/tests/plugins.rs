@@ -6,7 +6,7 @@ use serde_json::Value;
 use similar::TextDiff;
 use spanloom_tests::{Sink, Spanloom, guests::built, otlp::client::http_client};
 
-/// Sends the fixture through the plugin, twice: what it edits or drops it must edit or drop each time.
+/// Sends the fixture twice through the plugin, which must give the golden output each time.
 async fn check(language: &str, plugin: &str) {
     if let Some(component) = built(&format!("{language}-{plugin}.wasm")) {
         check_component(&component, plugin).await;
@@ -64,7 +64,8 @@ fn fixture(file: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What goes on: a processor's golden file says so, a sampler's which traces are kept.
+/// Returns the request that should go on: a processor's golden file itself, or the traces that a sampler
+/// keeps.
 fn expected(plugin: &str) -> String {
     let golden = fixture(&format!("{plugin}/shop.golden.json"));
     let Ok(Value::Array(decisions)) = serde_json::from_str(&golden) else { return golden };
@@ -88,7 +89,8 @@ fn expected(plugin: &str) -> String {
     request.to_string()
 }
 
-/// A request so that equal ones are equal texts: keys and attributes in alphabetical order, a line each.
+/// Writes a request so that equal requests are equal texts: keys and attributes in alphabetical order, one a
+/// line.
 fn canonical(json: &str) -> String {
     let mut request: Value = serde_json::from_str(json).expect("JSON");
     sort_attributes(&mut request);
@@ -108,48 +110,64 @@ fn sort_attributes(value: &mut Value) {
     }
 }
 
+/// Scenario: the fixture passes twice through the redactor in C.
+/// Guarantees: the output is the golden output, and the ledger balances.
 #[tokio::test]
 async fn the_redactor_in_c_gives_the_golden_output() {
     check("c", "redactor").await;
 }
 
+/// Scenario: the fixture passes twice through the redactor in JavaScript.
+/// Guarantees: the output is the golden output, and the ledger balances.
 #[tokio::test]
 async fn the_redactor_in_javascript_gives_the_golden_output() {
     check("javascript", "redactor").await;
 }
 
+/// Scenario: the fixture passes twice through the redactor in Python.
+/// Guarantees: the output is the golden output, and the ledger balances.
 #[tokio::test]
 async fn the_redactor_in_python_gives_the_golden_output() {
     check("python", "redactor").await;
 }
 
+/// Scenario: the fixture passes twice through the redactor in Rust.
+/// Guarantees: the output is the golden output, and the ledger balances.
 #[tokio::test]
 async fn the_redactor_in_rust_gives_the_golden_output() {
     check("rust", "redactor").await;
 }
 
+/// Scenario: the fixture passes twice through the sampler in C.
+/// Guarantees: the kept traces are those of the golden file, and the ledger balances.
 #[tokio::test]
 async fn the_sampler_in_c_gives_the_golden_output() {
     check("c", "keep-errors").await;
 }
 
+/// Scenario: the fixture passes twice through the sampler in JavaScript.
+/// Guarantees: the kept traces are those of the golden file, and the ledger balances.
 #[tokio::test]
 async fn the_sampler_in_javascript_gives_the_golden_output() {
     check("javascript", "keep-errors").await;
 }
 
+/// Scenario: the fixture passes twice through the sampler in Python.
+/// Guarantees: the kept traces are those of the golden file, and the ledger balances.
 #[tokio::test]
 async fn the_sampler_in_python_gives_the_golden_output() {
     check("python", "keep-errors").await;
 }
 
+/// Scenario: the fixture passes twice through the sampler in Rust.
+/// Guarantees: the kept traces are those of the golden file, and the ledger balances.
 #[tokio::test]
 async fn the_sampler_in_rust_gives_the_golden_output() {
     check("rust", "keep-errors").await;
 }
 
-/// A released version of the interface is served as long as the host says so: this file is from its day, the redactor in C,
-/// and is not built again.
+/// Scenario: the redactor in C, as it was built when interface 0.1.0 was released, gets the fixture.
+/// Guarantees: plugins of this released interface still run and give the golden output.
 #[tokio::test]
 async fn a_plugin_that_was_built_against_0_1_0_still_runs() {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/plugins/redactor-0.1.0.wasm");

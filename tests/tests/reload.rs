@@ -1,4 +1,4 @@
-//! A config that changes while data passes: what it leaves as it is goes on, and nothing is lost or doubled.
+//! A config that changes while data passes: unchanged components go on, and nothing is lost or doubled.
 
 use std::{
     collections::BTreeMap,
@@ -31,18 +31,18 @@ use tokio::{
     time::Instant,
 };
 
-/// What one request of the load holds.
+/// The number of spans in one request of the load.
 const SPANS: usize = 20;
-/// Requests under way at a time.
+/// The number of requests under way at a time.
 const SENDERS: usize = 4;
 
-/// A config file that is written anew.
+/// A config file that a test rewrites.
 struct ConfigFile {
     _folder: TempDir,
     path: PathBuf,
 }
 
-/// Clients that share one connection, and send until they are told to stop.
+/// Clients that share one connection and send until they are told to stop.
 struct Load {
     senders: JoinSet<usize>,
     stop: Arc<AtomicBool>,
@@ -57,7 +57,7 @@ impl ConfigFile {
         file
     }
 
-    /// Whole or not at all, as editors do.
+    /// Replaces the file by renaming, so that a reader never finds a part of it.
     fn write(&self, text: &str) {
         let whole = self.path.with_extension("new");
         fs::write(&whole, text).expect("the config is written");
@@ -66,7 +66,7 @@ impl ConfigFile {
 }
 
 impl Load {
-    /// Every answer must be a success.
+    /// Starts the senders. Each of their requests must be answered with success.
     async fn start(to: SocketAddr) -> Load {
         let connections = Arc::new(AtomicUsize::new(0));
         let client = GrpcClient::connect(counted(to, connections.clone()).await).await;
@@ -87,7 +87,7 @@ impl Load {
         Load { senders, stop, connections }
     }
 
-    /// How many spans it has sent, all of them on one connection.
+    /// Stops the senders, checks that all used one connection, and returns the number of spans sent.
     async fn stop(self) -> usize {
         self.stop.store(true, SeqCst);
         let sent = self.senders.join_all().await.into_iter().sum();
@@ -96,7 +96,7 @@ impl Load {
     }
 }
 
-/// An address behind which `to` is; counts the connections.
+/// Returns an address that forwards to `to` and counts the connections.
 async fn counted(to: SocketAddr, connections: Arc<AtomicUsize>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
@@ -112,7 +112,7 @@ async fn counted(to: SocketAddr, connections: Arc<AtomicUsize>) -> SocketAddr {
     address
 }
 
-/// `processors` and `exporters` are the pipeline's; `redactor` is that processor's config.
+/// Returns a config. `processors` and `exporters` are the pipeline's; `redactor` is that processor's config.
 fn config(plugin: &Path, sinks: [&Sink; 2], redactor: &str, processors: &str, exporters: &str) -> String {
     let [first, second] = sinks.map(|sink| sink.address);
     format!(
@@ -127,7 +127,7 @@ fn config(plugin: &Path, sinks: [&Sink; 2], redactor: &str, processors: &str, ex
     )
 }
 
-/// How often each span came, by its name.
+/// Counts how often each span arrived, by its name.
 fn times(sink: &Sink) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
     for request in sink.accepted() {
@@ -138,9 +138,9 @@ fn times(sink: &Sink) -> BTreeMap<String, usize> {
     times
 }
 
-/// The collector is under load all the time, from clients on one connection, while its config changes in every way: another
-/// config of a processor, an exporter more and one less, other processors, a mistake.
-/// Every span arrives once, made by one version of the config; nobody sees an error.
+/// Scenario: under load, the config changes a processor's keys, the exporters and the processors, and then
+/// has a mistake.
+/// Guarantees: no request fails, each span arrives once, and one version of the config made each span.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_config_that_changes_under_load_loses_and_doubles_nothing() {
     let Some(plugin) = built("rust-redactor.wasm") else { return };
@@ -205,7 +205,7 @@ async fn a_config_that_changes_under_load_loses_and_doubles_nothing() {
     check_tags(&sink);
 }
 
-/// Each span was processed once, by one version of the config.
+/// Checks that each span was processed once, by one version of the config.
 fn check_tags(sink: &Sink) {
     let mut by_tag = BTreeMap::<_, usize>::new();
     for span in sink.accepted().iter().flat_map(|request| otlp::spans(&request.body)) {
@@ -218,8 +218,8 @@ fn check_tags(sink: &Sink) {
     assert_eq!(by_tag.len(), 3, "{by_tag:?}");
 }
 
-/// A destination fails while its exporter's config changes: the queue of the old one goes where it was to go, the new one's
-/// elsewhere.
+/// Scenario: an exporter's endpoint changes while its old destination fails.
+/// Guarantees: the old queue is delivered to the old destination, and new spans to the new one.
 #[tokio::test]
 async fn what_waits_for_an_exporter_that_changes_is_still_sent() {
     let (sink, second) = (Sink::start().await, Sink::start().await);
@@ -244,8 +244,9 @@ async fn what_waits_for_an_exporter_that_changes_is_still_sent() {
     assert_eq!((sink.items(Signal::Traces), second.items(Signal::Traces)), (5, 3));
 }
 
-/// Scenario: a connector that is a plugin, with metrics of its own, is taken out of the config, and put in again.
-/// Guarantees: its series go with it, the host's of it and its own, and those of another plugin stay; they begin anew.
+/// Scenario: a connector that is a plugin, with metrics of its own, is removed from the config and added
+/// again.
+/// Guarantees: its series disappear and begin anew; the series of another plugin stay.
 #[tokio::test]
 async fn the_series_of_a_plugin_that_a_reload_takes_away_go_with_it() {
     let config = |connectors: &str, exporters: &str, graphs: &str| {
@@ -290,8 +291,10 @@ async fn the_series_of_a_plugin_that_a_reload_takes_away_go_with_it() {
     spanloom.finish().await;
 }
 
-/// What listens is never built a second time beside the first: a change of the plugin's own keys is made in place and keeps the
-/// series, a change of how it is fed takes the address over with no series, and another address is listened on.
+/// Scenario: the config of `prometheus` changes: first a key of the plugin, then the queue, then the
+/// endpoint.
+/// Guarantees: the first change keeps the series; the second keeps the address and no series; the third moves
+/// the address.
 #[tokio::test]
 async fn an_exporter_that_listens_can_be_changed() {
     let (address, another) = (free_address(), free_address());
@@ -336,8 +339,10 @@ async fn an_exporter_that_listens_can_be_changed() {
     spanloom.finish().await;
 }
 
-/// A pipe that nobody writes to, as a network mount that is gone. What reads it is given up, and others are not kept waiting
-/// for good: not the next reload, nor whoever ends the process.
+/// Scenario: a file that the config includes is a pipe to which nobody writes, like a network mount that is
+/// gone.
+/// Guarantees: reading it is given up, and neither the next reload nor the end of the process waits for it
+/// for ever.
 #[tokio::test]
 async fn a_file_of_the_config_that_does_not_answer_is_given_up() {
     let sink = Sink::start().await;

@@ -1,4 +1,4 @@
-//! Real OpenTelemetry SDKs send; what they sent is printed, and passed on over both OTLP protocols.
+//! Real OpenTelemetry SDKs send. What they send is printed, and passed on over both OTLP protocols.
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
@@ -16,7 +16,7 @@ use spanloom_tests::{
 
 const NAMES: [&str; 3] = ["POST /checkout", "charge card", "send receipt"];
 
-/// What a user sees first: the SDK of their application on one side, their terminal on the other.
+/// Checks that the SDK's spans are printed and delivered over both protocols.
 async fn shown_and_delivered(client: Client, protocol: &str) {
     let chain = Chain::start().await;
     client.send(&[protocol, &chain.endpoint(protocol)]).await;
@@ -31,7 +31,7 @@ async fn shown_and_delivered(client: Client, protocol: &str) {
     }
 }
 
-/// The spans of `tests/clients`, whichever SDK sent them.
+/// Checks the spans of `tests/clients`, which are the same for each SDK.
 fn check(body: &[u8]) {
     let spans = otlp::spans(body);
     let names: BTreeSet<&str> = spans.iter().map(|span| span.name.as_str()).collect();
@@ -59,44 +59,56 @@ fn value<'a>(attributes: &'a [KeyValue], key: &str) -> &'a Value {
     found.and_then(|attribute| attribute.value.as_ref()?.value.as_ref()).unwrap_or_else(|| panic!("no {key}"))
 }
 
+/// Scenario: the Python SDK sends spans over gRPC.
+/// Guarantees: the spans are printed and delivered, once to each destination.
 #[tokio::test]
 async fn spans_of_the_python_sdk_over_grpc_are_shown_and_delivered() {
     let Some(python) = clients::python() else { return };
     shown_and_delivered(python.of("traces"), "grpc").await;
 }
 
+/// Scenario: the Python SDK sends spans over HTTP.
+/// Guarantees: the spans are printed and delivered, once to each destination.
 #[tokio::test]
 async fn spans_of_the_python_sdk_over_http_are_shown_and_delivered() {
     let Some(python) = clients::python() else { return };
     shown_and_delivered(python.of("traces"), "http").await;
 }
 
+/// Scenario: the Node SDK sends spans over gRPC.
+/// Guarantees: the spans are printed and delivered, once to each destination.
 #[tokio::test]
 async fn spans_of_the_node_sdk_over_grpc_are_shown_and_delivered() {
     let Some(node) = clients::node() else { return };
     shown_and_delivered(node, "grpc").await;
 }
 
+/// Scenario: the Node SDK sends spans over HTTP as protobuf.
+/// Guarantees: the spans are printed and delivered, once to each destination.
 #[tokio::test]
 async fn spans_of_the_node_sdk_over_http_are_shown_and_delivered() {
     let Some(node) = clients::node() else { return };
     shown_and_delivered(node, "http/protobuf").await;
 }
 
+/// Scenario: the Node SDK sends spans over HTTP as JSON.
+/// Guarantees: the spans are printed and delivered, once to each destination.
 #[tokio::test]
 async fn spans_of_the_node_sdk_as_json_are_shown_and_delivered() {
     let Some(node) = clients::node() else { return };
     shown_and_delivered(node, "http/json").await;
 }
 
-/// The variables that a line of ours gives an application, for the receiver at this address.
+/// Reads the environment variables from a line that tells how to start an application, with this receiver's
+/// address.
 fn variables(line: &str, http: SocketAddr) -> Vec<(String, String)> {
     let set =
         |(name, value): (&str, &str)| (name.to_owned(), value.replace("127.0.0.1:4318", &http.to_string()));
     line.split_whitespace().filter_map(|word| word.split_once('=')).map(set).collect()
 }
 
-/// An application that is started as the welcome and the README say, with an SDK that speaks gRPC unless it is told otherwise.
+/// Scenario: an application starts with the environment variables that the welcome and the README give.
+/// Guarantees: both give the same variables, and the application's spans are printed.
 #[tokio::test]
 async fn an_application_started_as_the_welcome_says_is_shown() {
     let Some(python) = clients::python() else { return };
@@ -118,7 +130,8 @@ async fn an_application_started_as_the_welcome_says_is_shown() {
     spanloom.finish().await;
 }
 
-/// Metrics and logs take the same way as spans.
+/// Scenario: the Python SDK sends metrics and logs over both protocols.
+/// Guarantees: every item is delivered.
 #[tokio::test]
 async fn metrics_and_logs_of_the_python_sdk_are_delivered_over_both_protocols() {
     let Some(python) = clients::python() else { return };
@@ -137,7 +150,8 @@ async fn metrics_and_logs_of_the_python_sdk_are_delivered_over_both_protocols() 
     assert_eq!(sink.items(Signal::Logs), 2);
 }
 
-/// The same spans, ids and times, as protobuf and as JSON: after Spanloom there is no telling which was which.
+/// Scenario: the Node SDK sends the same spans, with the same ids and times, as protobuf and as JSON.
+/// Guarantees: the delivered requests are equal in every field.
 #[tokio::test]
 async fn json_of_the_node_sdk_arrives_equal_field_by_field_to_its_protobuf() {
     let Some(node) = clients::node() else { return };

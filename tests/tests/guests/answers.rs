@@ -1,4 +1,4 @@
-//! Calls that fail: what the sender is told, what becomes of the spans, and what the operator can read.
+//! Calls that fail: what the sender is told, what happens to the spans, and what the operator can read.
 
 use spanloom_tests::{
     guests::{Guests, Remains, Setup},
@@ -6,12 +6,12 @@ use spanloom_tests::{
 };
 use tonic::Code;
 
-/// What is to become of ten spans that a processor cannot process, however often it tries.
+/// The expected results when a processor cannot process ten spans, however often it tries.
 struct Case<'a> {
     task: &'a str,
     /// The label of the plugin's counter.
     outcome: &'a str,
-    /// Of the log's line.
+    /// A part of the line in the log.
     says: &'a str,
     on_failure: &'a str,
     answer: Code,
@@ -28,7 +28,7 @@ fn dropped() -> Account {
     Account { received: 10, dropped: [("plugin_failed".to_owned(), 10)].into(), ..Account::default() }
 }
 
-/// Sends ten spans, and holds the answer, the ledger, the plugin's metrics and the log to what is expected.
+/// Sends ten spans, and checks the answer, the ledger, the plugin's metrics and the log.
 async fn check(case: Case<'_>) -> Option<Remains> {
     let limits = "limits: {call_timeout: 200ms, memory_mib: 16, instances: 1}";
     let plugin = format!("on_failure: {}, {limits}", case.on_failure);
@@ -51,6 +51,8 @@ async fn check(case: Case<'_>) -> Option<Remains> {
     Some(remains)
 }
 
+/// Scenario: a processor traps on every call, with `on_failure: reject`.
+/// Guarantees: the sender is told to retry, and the log has the guest's backtrace.
 #[tokio::test]
 async fn spans_that_a_plugin_traps_on_are_rejected_with_the_guests_backtrace_in_the_log() {
     let case = Case {
@@ -66,18 +68,24 @@ async fn spans_that_a_plugin_traps_on_are_rejected_with_the_guests_backtrace_in_
     assert!(line.contains("spanloom_guests::outside::trap"), "{line}");
 }
 
+/// Scenario: a processor traps on every call, with `on_failure: pass`.
+/// Guarantees: the batch goes on unprocessed, and the sender is told success.
 #[tokio::test]
 async fn spans_that_a_plugin_traps_on_pass_it_by_where_the_config_says_so() {
     let (says, account) = ("the batch goes on as it came", passed());
     check(Case { task: "trap", outcome: "trap", says, on_failure: "pass", answer: Code::Ok, account }).await;
 }
 
+/// Scenario: a processor traps on every call, with `on_failure: drop`.
+/// Guarantees: the batch is dropped and counted, and the sender is told success.
 #[tokio::test]
 async fn spans_that_a_plugin_traps_on_are_dropped_and_counted_where_the_config_says_so() {
     let (says, account) = ("the batch is dropped", dropped());
     check(Case { task: "trap", outcome: "trap", says, on_failure: "drop", answer: Code::Ok, account }).await;
 }
 
+/// Scenario: a processor panics on every call, with `on_failure: reject`.
+/// Guarantees: the panic counts as a trap, and the sender is told to retry.
 #[tokio::test]
 async fn a_panic_is_a_trap() {
     let (says, account) = ("the plugin trapped", REJECTED());
@@ -85,6 +93,8 @@ async fn a_panic_is_a_trap() {
     check(Case { task: "panic", outcome: "trap", says, on_failure: "reject", answer, account }).await;
 }
 
+/// Scenario: a processor never returns, with `on_failure: reject`.
+/// Guarantees: the call is stopped at `limits.call_timeout`, and the sender is told to retry.
 #[tokio::test]
 async fn a_plugin_that_runs_for_ever_is_stopped() {
     let (says, account) = ("longer than 200ms (`limits.call_timeout`)", REJECTED());
@@ -92,6 +102,8 @@ async fn a_plugin_that_runs_for_ever_is_stopped() {
     check(Case { task: "loop", outcome: "overrun", says, on_failure: "reject", answer, account }).await;
 }
 
+/// Scenario: a processor never returns, with `on_failure: pass`.
+/// Guarantees: the call is stopped, and the batch goes on unprocessed.
 #[tokio::test]
 async fn spans_that_a_plugin_runs_for_ever_on_pass_it_by_where_the_config_says_so() {
     let (says, account) = ("the batch goes on as it came", passed());
@@ -99,6 +111,8 @@ async fn spans_that_a_plugin_runs_for_ever_on_pass_it_by_where_the_config_says_s
         .await;
 }
 
+/// Scenario: a processor takes ever more memory, with `on_failure: reject`.
+/// Guarantees: the call is stopped at `limits.memory_mib`, and the sender is told to retry.
 #[tokio::test]
 async fn a_plugin_that_grows_without_end_is_stopped_at_its_limit() {
     let (says, account) = ("may have 16777216 (`limits.memory_mib`)", REJECTED());
@@ -106,6 +120,8 @@ async fn a_plugin_that_grows_without_end_is_stopped_at_its_limit() {
     check(Case { task: "bomb-memory", outcome: "memory", says, on_failure: "reject", answer, account }).await;
 }
 
+/// Scenario: a processor recurses without end, with `on_failure: pass`.
+/// Guarantees: the call traps, and the batch goes on unprocessed.
 #[tokio::test]
 async fn a_plugin_that_recurses_for_ever_traps() {
     let (says, account) = ("call stack exhausted", passed());
@@ -120,7 +136,8 @@ async fn a_plugin_that_recurses_for_ever_traps() {
     .await;
 }
 
-/// What the guest sets right by itself needs no policy: its answer is the sender's.
+/// Scenario: a processor reports a failure of its own, retryable or permanent.
+/// Guarantees: the sender gets the plugin's answer, and the plugin is not called again for the batch.
 #[tokio::test]
 async fn a_plugin_that_fails_by_its_own_word_is_not_called_again_for_the_batch() {
     for (task, expected, says) in [
@@ -139,7 +156,8 @@ async fn a_plugin_that_fails_by_its_own_word_is_not_called_again_for_the_batch()
     }
 }
 
-/// The fresh instance does better, and nobody outside notices.
+/// Scenario: every third call of an instance traps, and succeeds on a fresh instance.
+/// Guarantees: every sender is told success, and every span arrives once.
 #[tokio::test]
 async fn a_call_that_succeeds_when_it_is_repeated_costs_nothing() {
     let setup = Setup { guest: "processor-single", task: "trap-every-third", ..Setup::default() };
@@ -156,7 +174,8 @@ async fn a_call_that_succeeds_when_it_is_repeated_costs_nothing() {
     assert_eq!(remains.metric("spanloom_plugin_replays", &[]), 4.0);
 }
 
-/// One batch is the plugin's undoing; the ones before and after it are not.
+/// Scenario: a processor traps on one batch, and not on the batches before and after.
+/// Guarantees: only this batch is rejected; the others are delivered.
 #[tokio::test]
 async fn a_poisonous_batch_costs_only_itself() {
     let setup = Setup { guest: "processor", task: "trap-on-poison", ..Setup::default() };

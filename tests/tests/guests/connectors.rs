@@ -1,5 +1,5 @@
-//! Connectors: what goes in at the end of one pipeline and what comes out at the front of others is accounted for in
-//! both, whatever becomes of the plugin.
+//! Connectors that misbehave. Items that go in at the end of one pipeline, and items that come out at the
+//! front of others, are in the accounts of both.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,7 +11,8 @@ use spanloom_tests::{
 };
 use tonic::{Code, Status};
 
-/// `traces/in` ends in the connector; `metrics` and `traces/out` begin with it and lead to the sink.
+/// A process in which `traces/in` ends in the connector. `metrics` and `traces/out` begin with it and lead to
+/// the sink.
 struct Connected {
     spanloom: Spanloom,
     client: GrpcClient,
@@ -19,7 +20,7 @@ struct Connected {
 }
 
 impl Connected {
-    /// `plugin` holds more keys of the plugin, `exporters` more of the exporters of `traces/in`.
+    /// Starts the process. `plugin` holds more keys of the plugin, `exporters` more exporters of `traces/in`.
     async fn start(task: &str, plugin: &str, exporters: &str) -> Option<Connected> {
         let component = component("connector")?;
         let sink = Sink::start().await;
@@ -45,7 +46,7 @@ impl Connected {
         self.client.send(Signal::Traces, payload::traces(0, spans)).await.map(drop)
     }
 
-    /// What the sink has when the process has ended: data points and spans.
+    /// Ends the process, and returns the number of data points and spans that the sink then has.
     async fn end(mut self) -> (usize, usize) {
         self.spanloom.signal(rustix::process::Signal::TERM);
         let status = self.spanloom.exit().await;
@@ -53,7 +54,7 @@ impl Connected {
         (self.sink.items(Signal::Metrics), self.sink.items(Signal::Traces))
     }
 
-    /// The account of each pipeline, without those that nothing came into.
+    /// Returns the account of each pipeline that received anything.
     async fn accounts(&self) -> BTreeMap<String, Account> {
         let ledger = self.spanloom.settled().await.into_iter();
         ledger.map(|((pipeline, _), account)| (pipeline, account)).filter(|(_, it)| it.received > 0).collect()
@@ -68,7 +69,8 @@ fn accounts<const N: usize>(expected: [(&str, Account); N]) -> BTreeMap<String, 
     expected.map(|(pipeline, account)| (pipeline.to_owned(), account)).into()
 }
 
-/// Spans in, as many data points out, by way of a second connector.
+/// Scenario: a connector makes as many data points as spans come in; a second connector passes the points on.
+/// Guarantees: each pipeline receives and delivers its items, and the receiver metrics count both connectors.
 #[tokio::test]
 async fn what_a_connector_makes_is_received_anew() {
     let Some(connected) = Connected::start("count-at-once", "", "").await else { return };
@@ -92,6 +94,8 @@ async fn what_a_connector_makes_is_received_anew() {
     assert_eq!(connected.end().await, (12, 0));
 }
 
+/// Scenario: a connector counts spans and emits the count when it is woken.
+/// Guarantees: the data points arrive.
 #[tokio::test]
 async fn what_a_connector_has_counted_comes_out_when_it_is_woken() {
     let Some(connected) = Connected::start("count-and-wake", "", "").await else { return };
@@ -100,7 +104,8 @@ async fn what_a_connector_has_counted_comes_out_when_it_is_woken() {
     assert_eq!(connected.end().await, (3, 0));
 }
 
-/// The pipelines that it feeds are still open when it is flushed.
+/// Scenario: the process ends while a connector holds a count.
+/// Guarantees: the pipelines that the connector feeds are still open, and the data points arrive.
 #[tokio::test]
 async fn what_a_connector_has_counted_comes_out_when_the_host_ends() {
     let Some(connected) = Connected::start("count", "", "").await else { return };
@@ -109,7 +114,8 @@ async fn what_a_connector_has_counted_comes_out_when_the_host_ends() {
     assert_eq!(connected.end().await, (20, 0));
 }
 
-/// It owes nothing for what it was given, and may look at it later.
+/// Scenario: a connector keeps the batches that it is given.
+/// Guarantees: the spans count as delivered at once, and the connector can still read the batches later.
 #[tokio::test]
 async fn a_connector_may_keep_what_it_was_given() {
     let Some(connected) = Connected::start("keep-spans", "", "").await else { return };
@@ -119,7 +125,8 @@ async fn a_connector_may_keep_what_it_was_given() {
     assert_eq!(connected.end().await, (8, 0));
 }
 
-/// Each instance takes over what the one before it had counted.
+/// Scenario: the instance of a connector is replaced after every second call.
+/// Guarantees: each instance takes over the count of the instance before it.
 #[tokio::test]
 async fn what_a_connector_has_counted_goes_from_instance_to_instance() {
     let plugin = ", limits: {max_calls: 2}";
@@ -132,6 +139,8 @@ async fn what_a_connector_has_counted_goes_from_instance_to_instance() {
     assert_eq!(connected.end().await, (9, 0));
 }
 
+/// Scenario: a connector passes spans on to a pipeline of traces.
+/// Guarantees: that pipeline receives and delivers the spans too.
 #[tokio::test]
 async fn spans_that_a_connector_passes_on_are_received_anew_too() {
     let Some(connected) = Connected::start("pass-spans-on", "", "").await else { return };
@@ -142,7 +151,8 @@ async fn spans_that_a_connector_passes_on_are_received_anew_too() {
     assert_eq!(connected.end().await, (0, 6));
 }
 
-/// It traps on the poisoned batch, also when it is given it again: what it had emitted in those calls is not there.
+/// Scenario: a connector emits and then traps on one batch, and does so again on a fresh instance.
+/// Guarantees: the sender is told to retry, and nothing that these calls emitted goes on.
 #[tokio::test]
 async fn a_connector_that_traps_gives_the_batch_back() {
     let Some(connected) = Connected::start("count-then-trap", "", "").await else { return };
@@ -164,6 +174,8 @@ async fn a_connector_that_traps_gives_the_batch_back() {
     assert_eq!(connected.end().await, (8, 0));
 }
 
+/// Scenario: a connector reports a failure, with `on_failure: reject` and then with `drop`.
+/// Guarantees: the batch goes back to its sender, or is dropped and counted.
 #[tokio::test]
 async fn a_connector_that_fails_gives_the_batch_back_or_drops_it() {
     let Some(connected) = Connected::start("count-then-fail", "", "").await else { return };
@@ -184,7 +196,8 @@ async fn a_connector_that_fails_gives_the_batch_back_or_drops_it() {
     assert_eq!(connected.end().await, (0, 0));
 }
 
-/// It is one destination of several: those that took the batch keep it.
+/// Scenario: a connector fails beside an exporter that accepts the batch.
+/// Guarantees: only the connector's share of the batch is dropped.
 #[tokio::test]
 async fn a_connector_that_fails_beside_an_exporter_loses_its_own_part() {
     let Some(connected) = Connected::start("count-then-fail", "", ", nop").await else { return };
@@ -196,6 +209,8 @@ async fn a_connector_that_fails_beside_an_exporter_loses_its_own_part() {
     connected.end().await;
 }
 
+/// Scenario: a connector emits a signal that it does not declare.
+/// Guarantees: the items go nowhere, and the log says so.
 #[tokio::test]
 async fn what_a_connector_does_not_say_that_it_emits_goes_nowhere() {
     let Some(connected) = Connected::start("emit-logs", "", "").await else { return };
@@ -205,6 +220,8 @@ async fn what_a_connector_does_not_say_that_it_emits_goes_nowhere() {
     assert_eq!(connected.end().await, (0, 0));
 }
 
+/// Scenario: a connector tries to make a batch from bytes that are not OTLP.
+/// Guarantees: no batch is made, and the call goes on.
 #[tokio::test]
 async fn bytes_that_are_no_otlp_make_no_batch() {
     let Some(connected) = Connected::start("make-garbage", "", "").await else { return };
@@ -212,7 +229,8 @@ async fn bytes_that_are_no_otlp_make_no_batch() {
     assert_eq!(connected.end().await, (2, 0));
 }
 
-/// The sender has been told that its spans were taken: what was made of them cannot be sent by it again.
+/// Scenario: the destination refuses what a connector emitted.
+/// Guarantees: the items are dropped and counted, because the sender was already told success.
 #[tokio::test]
 async fn what_a_connector_made_and_nobody_takes_is_dropped_and_counted() {
     let Some(connected) = Connected::start("count-at-once", "", "").await else { return };

@@ -1,4 +1,4 @@
-//! Edits that are wrong are refused, those that are odd are accounted for.
+//! Edits of batches by plugins: wrong edits are refused, and unusual edits are accounted for.
 
 use spanloom_tests::{
     guests::{Guests, Remains, Setup},
@@ -16,6 +16,8 @@ async fn through(task: &str) -> Option<Remains> {
     Some(guests.finish().await)
 }
 
+/// Scenario: a processor makes edits with wrong lengths, indices and columns.
+/// Guarantees: each edit is an error and changes nothing.
 #[tokio::test]
 async fn an_edit_with_wrong_lengths_indices_or_columns_is_an_error_and_changes_nothing() {
     let Some(remains) = through("edit-wrongly").await else { return };
@@ -25,6 +27,8 @@ async fn an_edit_with_wrong_lengths_indices_or_columns_is_an_error_and_changes_n
     assert_eq!(remains.account, Account { received: 10, delivered: 10, ..Account::default() });
 }
 
+/// Scenario: a processor tries to replace its spans by damaged bytes.
+/// Guarantees: the processor does not fail, and every span goes on.
 #[tokio::test]
 async fn spans_are_not_replaced_by_garbage() {
     let Some(remains) = through("replace-by-garbage").await else { return };
@@ -32,6 +36,8 @@ async fn spans_are_not_replaced_by_garbage() {
     assert_eq!(remains.delivered().len(), 10);
 }
 
+/// Scenario: a processor replaces ten spans by twenty.
+/// Guarantees: the ledger counts twenty as received and as delivered.
 #[tokio::test]
 async fn spans_that_a_plugin_adds_are_in_the_ledger() {
     let Some(remains) = through("replace-by-more").await else { return };
@@ -39,7 +45,8 @@ async fn spans_that_a_plugin_adds_are_in_the_ledger() {
     assert_eq!(remains.account, Account { received: 20, delivered: 20, ..Account::default() });
 }
 
-/// Ten that came, and ten in a batch that the plugin made.
+/// Scenario: a processor passes ten spans on and adds a batch of ten that it made.
+/// Guarantees: the ledger counts twenty as received and as delivered.
 #[tokio::test]
 async fn batches_that_a_plugin_makes_are_in_the_ledger() {
     let Some(remains) = through("make-more").await else { return };
@@ -47,7 +54,8 @@ async fn batches_that_a_plugin_makes_are_in_the_ledger() {
     assert_eq!(remains.account, Account { received: 20, delivered: 20, ..Account::default() });
 }
 
-/// It is in the accounts of its pipeline although no batch has ever come there.
+/// Scenario: a processor makes a batch when it is woken, before any batch has come.
+/// Guarantees: the batch is delivered and is in the account of its pipeline.
 #[tokio::test]
 async fn what_a_plugin_makes_before_its_first_batch_is_in_the_ledger() {
     let setup = Setup { guest: "processor-single", task: "make-when-woken", ..Setup::default() };
@@ -58,6 +66,8 @@ async fn what_a_plugin_makes_before_its_first_batch_is_in_the_ledger() {
     assert_eq!(remains.account, Account { received: 1, delivered: 1, ..Account::default() });
 }
 
+/// Scenario: a processor makes batches, drops one, and merges the spans that came into another.
+/// Guarantees: the spans that came are delivered, and nothing counts as forgotten.
 #[tokio::test]
 async fn batches_that_a_plugin_makes_and_lets_go_of_are_no_mistake() {
     let Some(remains) = through("make-for-nothing").await else { return };
@@ -65,15 +75,19 @@ async fn batches_that_a_plugin_makes_and_lets_go_of_are_no_mistake() {
     assert_eq!(remains.metric("spanloom_plugin_forgotten_items", &[]), 0.0);
 }
 
+/// Scenario: a processor splits a batch and moves the spans to the part that was empty.
+/// Guarantees: ten spans arrive, and the ledger balances.
 #[tokio::test]
 async fn spans_that_move_to_a_part_that_had_none_are_in_the_ledger() {
     let Some(remains) = through("replace-empty-part").await else { return };
     assert_eq!(remains.delivered().len(), 10);
-    // The host cannot know that they are the same: ten came in addition, and ten were taken out.
+    // The host cannot tell that they are the same spans: ten count as added, and ten as filtered.
     let dropped = [("filtered".to_owned(), 10)].into();
     assert_eq!(remains.account, Account { received: 20, delivered: 10, dropped, ..Account::default() });
 }
 
+/// Scenario: a processor splits and merges a batch in every way, and leaves two of ten spans out.
+/// Guarantees: each remaining span arrives once, and the two count as filtered.
 #[tokio::test]
 async fn spans_that_are_shuffled_through_every_kind_of_batch_go_on_once() {
     let Some(remains) = through("shuffle").await else { return };
@@ -85,6 +99,8 @@ async fn spans_that_are_shuffled_through_every_kind_of_batch_go_on_once() {
     assert_eq!(remains.account, Account { received: 10, delivered: 8, dropped, ..Account::default() });
 }
 
+/// Scenario: a processor splits and merges a batch and then traps, with `on_failure: pass`.
+/// Guarantees: each of the ten spans goes on once.
 #[tokio::test]
 async fn what_was_shuffled_before_a_trap_comes_back_as_it_was() {
     let setup = Setup {
@@ -102,6 +118,8 @@ async fn what_was_shuffled_before_a_trap_comes_back_as_it_was() {
     assert_eq!(names.len(), 10, "each once");
 }
 
+/// Scenario: a processor returns empty batches beside a full one.
+/// Guarantees: only the full batch is sent.
 #[tokio::test]
 async fn batches_with_nothing_in_them_go_nowhere() {
     let Some(remains) = through("return-many-empty").await else { return };

@@ -1,4 +1,4 @@
-//! Plugins that keep failing, that do not start, and senders and hosts that end in the middle of a call.
+//! Plugins that keep failing or do not start, and senders and hosts that end in the middle of a call.
 
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ use tonic::Code;
 
 const ONE_INSTANCE: &str = "limits: {instances: 1}";
 
-/// After five failures in a row, and one on made-up data, it is left alone for a second; then one call may try.
+/// Scenario: a processor fails five times in a row and also fails on the host's made-up data; a second
+/// passes.
+/// Guarantees: the breaker opens and no more calls are made; after a second one call may try and closes it.
 #[tokio::test]
 async fn a_plugin_that_keeps_failing_is_left_alone_and_tried_again() {
     let setup =
@@ -37,7 +39,8 @@ async fn a_plugin_that_keeps_failing_is_left_alone_and_tried_again() {
     assert!(remains.output.contains("the plugin works again"), "{}", remains.output);
 }
 
-/// Were the plugin left alone because of what one sender sends, `on_failure: pass` would let all that others send go by it.
+/// Scenario: one sender sends 15 batches on which the processor traps; another sends a good batch.
+/// Guarantees: the breaker stays closed, so that the good batch is processed.
 #[tokio::test]
 async fn one_senders_bad_batches_do_not_take_the_plugin_from_others() {
     let setup =
@@ -56,7 +59,8 @@ async fn one_senders_bad_batches_do_not_take_the_plugin_from_others() {
     assert!(remains.output.contains("what is wrong is in the batches"), "{}", remains.output);
 }
 
-/// The sender's error and the log say what the plugin said last, in one line each.
+/// Scenario: a processor logs a panic's text of two lines, as the SDK's panic hook does, and then traps.
+/// Guarantees: the sender's error and the log's line about the batch contain the text in one line.
 #[tokio::test]
 async fn the_last_words_of_a_plugin_reach_its_sender_and_the_log() {
     let setup = Setup { guest: "processor", task: "trap-with-last-words", ..Setup::default() };
@@ -70,6 +74,8 @@ async fn the_last_words_of_a_plugin_reach_its_sender_and_the_log() {
     assert!(!remains.output.lines().any(|line| line.starts_with("2026-01-01")), "{}", remains.output);
 }
 
+/// Scenario: a processor reports a failure with a message of ten megabytes.
+/// Guarantees: the sender's error and the lines of the log stay short.
 #[tokio::test]
 async fn a_failure_of_ten_megabytes_is_a_short_line() {
     let setup = Setup { guest: "processor", task: "fail-at-length", ..Setup::default() };
@@ -82,7 +88,8 @@ async fn a_failure_of_ten_megabytes_is_a_short_line() {
     assert!(!remains.output.lines().any(|line| line.starts_with("2026-01-01")), "{}", remains.output);
 }
 
-/// A sender that goes away takes its call with it: the plugin is to be tried again all the same.
+/// Scenario: the breaker is open, and the sender of the call that may try goes away.
+/// Guarantees: after another second the plugin is tried again.
 #[tokio::test]
 async fn a_probe_whose_sender_goes_away_does_not_leave_the_plugin_alone_for_ever() {
     let setup =
@@ -100,7 +107,8 @@ async fn a_probe_whose_sender_goes_away_does_not_leave_the_plugin_alone_for_ever
     assert_eq!(remains.account.settled(), remains.account.received);
 }
 
-/// What is given up in the middle of a call is settled, once.
+/// Scenario: a sender goes away in the middle of a call, for plugins of each concurrency.
+/// Guarantees: each span is settled once, and the plugin takes the next batch.
 #[tokio::test]
 async fn a_sender_that_goes_away_in_the_middle_of_a_call_leaves_the_ledger_in_balance() {
     for guest in ["processor", "processor-single", "processor-by-trace"] {
@@ -117,7 +125,8 @@ async fn a_sender_that_goes_away_in_the_middle_of_a_call_leaves_the_ledger_in_ba
     }
 }
 
-/// The call is finished, and what comes of it delivered.
+/// Scenario: the process is told to end in the middle of a call, for plugins of each concurrency.
+/// Guarantees: the call is completed, its result is delivered, and the sender is told success.
 #[tokio::test]
 async fn a_host_that_ends_in_the_middle_of_a_call_finishes_it() {
     for guest in ["processor", "processor-single", "processor-by-trace"] {
@@ -133,7 +142,8 @@ async fn a_host_that_ends_in_the_middle_of_a_call_finishes_it() {
     }
 }
 
-/// Two calls at a time, one of them bad: the other is not touched.
+/// Scenario: two calls run at a time, and one of them traps.
+/// Guarantees: the other call succeeds, or is refused because the breaker is open.
 #[tokio::test]
 async fn a_trap_does_not_touch_the_call_beside_it() {
     let setup = Setup {
@@ -160,7 +170,9 @@ async fn a_trap_does_not_touch_the_call_beside_it() {
     assert_eq!(remains.account.delivered, delivered as u64);
 }
 
-/// Before anything is received, by both commands.
+/// Scenario: a plugin refuses its config (at a key, or at a path that the config does not have) or panics
+/// over it.
+/// Guarantees: `run` and `validate` exit with 2 and say why.
 #[tokio::test]
 async fn a_config_that_a_plugin_refuses_or_panics_on_is_refused() {
     for (task, says) in [
@@ -186,7 +198,9 @@ async fn a_config_that_a_plugin_refuses_or_panics_on_is_refused() {
     }
 }
 
-/// Of a batch that is split by trace, the part with the poison is lost; were it given back, the others would come twice.
+/// Scenario: a batch is split by trace among three instances, and one part makes its instance trap.
+/// Guarantees: only this part is dropped; the sender is not told to retry, because the others would arrive
+/// twice.
 #[tokio::test]
 async fn of_a_batch_split_by_trace_only_the_part_that_fails_is_lost() {
     let plugin = "limits: {instances: 3}";
@@ -204,7 +218,8 @@ async fn of_a_batch_split_by_trace_only_the_part_that_fails_is_lost() {
     assert_eq!(remains.delivered().len() as u64, account.delivered);
 }
 
-/// The time limit of the call ends it, not the one of the shutdown.
+/// Scenario: the process is told to end while a plugin never returns.
+/// Guarantees: `limits.call_timeout` ends the call, the sender is told to retry, and the process ends well.
 #[tokio::test]
 async fn a_host_that_ends_while_a_plugin_runs_for_ever_ends_well() {
     let plugin = "limits: {call_timeout: 500ms}";

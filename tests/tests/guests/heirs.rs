@@ -1,5 +1,5 @@
-//! What outlives an instance, and what answers HTTP: state and batches go from one instance to the next, and whoever asks
-//! the plugin over HTTP does not notice.
+//! Plugins whose instances are replaced. State and batches go from one instance to the next, and HTTP clients
+//! do not notice.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
@@ -20,11 +20,11 @@ struct Heir {
 }
 
 impl Heir {
-    /// Its instance is replaced after every third call.
+    /// Starts a process whose plugin instance is replaced after every third call.
     async fn start() -> Option<Heir> {
         let component = component("heir")?;
         let sink = Sink::start().await;
-        // Free a moment ago.
+        // The port was free a moment ago.
         let endpoint = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
         let endpoint = endpoint.expect("a free port");
         let config = format!(
@@ -52,7 +52,7 @@ impl Heir {
         (answer.status().as_u16(), answer.text().await.expect("text"))
     }
 
-    /// Sends the last span and ends the process: every span arrived once.
+    /// Sends the last span, ends the process, checks that every span arrived once, and returns the metrics.
     async fn finish(self, spans: usize) -> String {
         let client = GrpcClient::connect(self.spanloom.grpc).await;
         client.send(Signal::Traces, payload::named_traces(&["last"])).await.expect("taken");
@@ -66,6 +66,8 @@ impl Heir {
     }
 }
 
+/// Scenario: twenty batches pass while instances are replaced several times.
+/// Guarantees: the last instance knows the full count, and every span arrives once.
 #[tokio::test]
 async fn state_and_held_batches_go_from_one_instance_to_the_next() {
     let Some(heir) = Heir::start().await else { return };
@@ -77,7 +79,8 @@ async fn state_and_held_batches_go_from_one_instance_to_the_next() {
     assert!(times.is_some_and(|times| times >= 3), "{recycled:?}");
 }
 
-/// The instance that trapped is gone with its count, and what it held is processed by the next.
+/// Scenario: a plugin that holds a batch traps while it answers an HTTP request.
+/// Guarantees: the client gets 500, and the next instance processes the held batch again.
 #[tokio::test]
 async fn a_plugin_that_traps_while_it_answers_loses_no_batch() {
     let Some(heir) = Heir::start().await else { return };
@@ -87,6 +90,8 @@ async fn a_plugin_that_traps_while_it_answers_loses_no_batch() {
     heir.finish(1).await;
 }
 
+/// Scenario: a plugin gives an answer that is not valid HTTP.
+/// Guarantees: the client gets 502.
 #[tokio::test]
 async fn an_answer_that_is_no_http_is_said_to_be_the_plugins_fault() {
     let Some(heir) = Heir::start().await else { return };
@@ -94,6 +99,8 @@ async fn an_answer_that_is_no_http_is_said_to_be_the_plugins_fault() {
     heir.finish(0).await;
 }
 
+/// Scenario: a client sends POST to a plugin's endpoint.
+/// Guarantees: the client gets 405.
 #[tokio::test]
 async fn only_get_and_head_are_handed_to_a_plugin() {
     let Some(heir) = Heir::start().await else { return };

@@ -1,4 +1,4 @@
-//! Batches that a plugin holds from call to call: none is lost and none is doubled, whatever becomes of the plugin.
+//! Batches that a plugin holds from call to call: none is lost or doubled, whatever happens to the plugin.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use spanloom_tests::{
 use tokio::time::sleep;
 use tonic::Code;
 
-/// Tells the guest what to do with what it holds (tests/guests/src/holding.rs), a batch a name.
+/// Sends one batch for each name. The names tell the guest what to do with what it holds
+/// (tests/guests/src/holding.rs).
 async fn tell(guests: &Guests, names: &[&str]) {
     for name in names {
         guests.send_named(&[name]).await.unwrap_or_else(|status| panic!("{name}: {status:?}"));
@@ -32,6 +33,8 @@ fn check(remains: &Remains, delivered: &[&str], dropped: &[(&str, u64)]) {
     assert_eq!(account.dropped, dropped, "{}", remains.output);
 }
 
+/// Scenario: a plugin holds two batches and then passes everything on.
+/// Guarantees: every span is delivered once.
 #[tokio::test]
 async fn what_was_held_goes_on_when_the_plugin_says_so() {
     let Some(guests) = holding("").await else { return };
@@ -39,18 +42,21 @@ async fn what_was_held_goes_on_when_the_plugin_says_so() {
     check(&guests.finish().await, &["a", "b", "go"], &[]);
 }
 
-/// The trap undoes what it emitted; a fresh instance gets all of it again.
+/// Scenario: a plugin emits the batches that it holds and traps, on its instance and on a fresh one.
+/// Guarantees: nothing that it emitted leaves; the sender is told to retry, and the next instance holds the
+/// batches.
 #[tokio::test]
 async fn what_was_held_when_a_plugin_trapped_is_held_by_the_next_instance() {
     let Some(guests) = holding("").await else { return };
     tell(&guests, &["a", "b"]).await;
-    // On the first instance, and on the fresh one, which was given `a` and `b` before.
+    // It traps on the first instance, and on the fresh one, which was given `a` and `b` before.
     assert_eq!(guests.send_named(&["trap"]).await.unwrap_err().code(), Code::Unavailable);
     tell(&guests, &["go"]).await;
     check(&guests.finish().await, &["a", "b", "go"], &[]);
 }
 
-/// Only the batch that the plugin traps on passes it by.
+/// Scenario: a plugin that holds batches traps on a new one, with `on_failure: pass`.
+/// Guarantees: only the new batch goes on unprocessed; the held batches stay held.
 #[tokio::test]
 async fn what_was_held_when_a_plugin_trapped_stays_held_where_its_batch_passes_by() {
     let Some(guests) = holding("on_failure: pass").await else { return };
@@ -61,7 +67,8 @@ async fn what_was_held_when_a_plugin_trapped_stays_held_where_its_batch_passes_b
     check(&guests.finish().await, &["a", "b", "go", "trap"], &[]);
 }
 
-/// A failure that the plugin reports undoes that call: the sender gets its batch back, the others stay where they were.
+/// Scenario: a plugin that holds batches reports a failure.
+/// Guarantees: the sender is told to retry, and the held batches stay held.
 #[tokio::test]
 async fn what_was_held_when_a_plugin_failed_by_its_own_word_stays_held() {
     let Some(guests) = holding("").await else { return };
@@ -71,7 +78,8 @@ async fn what_was_held_when_a_plugin_failed_by_its_own_word_stays_held() {
     check(&guests.finish().await, &["a", "b", "c", "go"], &[]);
 }
 
-/// It has let go of them: they are processed anew.
+/// Scenario: a plugin emits the batches that it holds and then reports a failure.
+/// Guarantees: the emitted batches do not leave; they are processed again and delivered once.
 #[tokio::test]
 async fn what_was_held_and_emitted_before_a_failure_is_not_lost() {
     let Some(guests) = holding("").await else { return };
@@ -81,17 +89,19 @@ async fn what_was_held_and_emitted_before_a_failure_is_not_lost() {
     check(&guests.finish().await, &["a", "b", "c", "go"], &[]);
 }
 
-/// What was taken out in an earlier call stays out when a later call is taken back.
+/// Scenario: a plugin takes spans out of a held batch, and traps in a later call, with `on_failure: pass`.
+/// Guarantees: the spans stay out and count as filtered.
 #[tokio::test]
 async fn spans_that_were_taken_out_of_a_held_batch_do_not_come_back() {
     let Some(guests) = holding("on_failure: pass").await else { return };
     guests.send_named(&["a", "b", "c", "d"]).await.unwrap();
     tell(&guests, &["keep-half", "trap", "go"]).await;
-    // `a` and `c` come to the fresh instance, and `keep-half` again: of four it would leave two.
+    // The fresh instance gets `a` and `c`, and `keep-half` again: of four spans it would leave two.
     check(&guests.finish().await, &["a", "go", "keep-half", "trap"], &[("filtered", 3)]);
 }
 
-/// And what is taken out in the call that fails is not taken out.
+/// Scenario: a plugin takes spans out of a held batch and reports a failure in the same call.
+/// Guarantees: the spans are in the batch again.
 #[tokio::test]
 async fn spans_that_were_taken_out_of_a_held_batch_in_a_call_that_failed_come_back() {
     let Some(guests) = holding("").await else { return };
@@ -101,7 +111,8 @@ async fn spans_that_were_taken_out_of_a_held_batch_in_a_call_that_failed_come_ba
     check(&guests.finish().await, &["a", "b", "c", "d", "go"], &[]);
 }
 
-/// The senders of what was held were told that all is well long ago: it is not given back to the one who came last.
+/// Scenario: a plugin passes on a held batch, together with another sender's batch, to a queue that is full.
+/// Guarantees: the held batch, whose sender was told success, is delivered or counted as dropped.
 #[tokio::test]
 async fn what_was_held_is_not_given_back_to_another_sender() {
     let setup = Setup {
@@ -112,10 +123,10 @@ async fn what_was_held_is_not_given_back_to_another_sender() {
     };
     let Some(guests) = Guests::start(setup).await else { return };
     guests.sink.answer_next([Answer::After(Duration::from_millis(800))]);
-    // One is on its way for a while, one waits: there is no room for more.
+    // One batch is being sent for a while and one waits: the queue has no more room.
     tell(&guests, &["go", "held"]).await;
     sleep(Duration::from_millis(100)).await;
-    // `held` would be lost with this one, were its sender told to keep both.
+    // If this sender were told to keep both, `held` would be lost.
     let _ = guests.send_named(&["go"]).await;
     let _ = guests.send_named(&["go"]).await;
     let remains = guests.finish().await;
@@ -126,6 +137,8 @@ async fn what_was_held_is_not_given_back_to_another_sender() {
     assert_eq!(remains.delivered().len() as u64, account.delivered);
 }
 
+/// Scenario: the process ends while a plugin holds batches.
+/// Guarantees: the batches are delivered.
 #[tokio::test]
 async fn what_is_held_goes_on_when_the_host_ends() {
     let Some(guests) = holding("").await else { return };
@@ -134,6 +147,8 @@ async fn what_is_held_goes_on_when_the_host_ends() {
     assert_eq!(sink.items(Signal::Traces), 2);
 }
 
+/// Scenario: a plugin never passes its batches on, and the process ends.
+/// Guarantees: the batches are in flight until the end, then dropped, and the log says so.
 #[tokio::test]
 async fn what_is_kept_for_ever_is_dropped_and_counted_when_the_host_ends() {
     let setup = Setup { guest: "processor-single", task: "keep-for-ever", ..Setup::default() };
@@ -146,6 +161,8 @@ async fn what_is_kept_for_ever_is_dropped_and_counted_when_the_host_ends() {
     assert_eq!(sink.requests().len(), 0);
 }
 
+/// Scenario: a plugin that holds batches asks to be woken.
+/// Guarantees: the plugin is woken and passes the batches on.
 #[tokio::test]
 async fn a_plugin_that_asks_to_be_woken_is_and_passes_on_what_it_holds() {
     let Some(guests) = holding("").await else { return };
@@ -154,7 +171,8 @@ async fn a_plugin_that_asks_to_be_woken_is_and_passes_on_what_it_holds() {
     check(&guests.finish().await, &["a", "wake"], &[]);
 }
 
-/// It may ask for it every time: the machine has other things to do.
+/// Scenario: a plugin asks to be woken at once, every time.
+/// Guarantees: the host wakes it at most some 1,000 times a second, and batches are still processed.
 #[tokio::test]
 async fn a_plugin_that_wants_to_be_woken_at_once_for_ever_does_not_take_the_machine() {
     let setup = Setup { guest: "processor-single", task: "wake-for-ever", ..Setup::default() };
@@ -169,7 +187,8 @@ async fn a_plugin_that_wants_to_be_woken_at_once_for_ever_does_not_take_the_mach
     check(&guests.finish().await, &["a", "b"], &[]);
 }
 
-/// Each trace has its instance, and each instance its parts of the batches.
+/// Scenario: three instances, each with its own traces, hold parts of batches; the process ends.
+/// Guarantees: every span is delivered once.
 #[tokio::test]
 async fn what_instances_by_trace_hold_goes_on_once() {
     let plugin = "limits: {instances: 3}";
@@ -188,7 +207,8 @@ async fn what_instances_by_trace_hold_goes_on_once() {
     assert_eq!(names.len(), 100, "each once");
 }
 
-/// What is held is in the host's memory: the sender waits until there is room again.
+/// Scenario: a plugin holds batches up to `limits.held_mib`.
+/// Guarantees: the next sender is told to retry, and the error names the key.
 #[tokio::test]
 async fn a_plugin_that_holds_as_much_as_it_may_is_given_no_more() {
     let plugin = "limits: {held_mib: 1, call_timeout: 20s}";

@@ -1,4 +1,4 @@
-//! Plugins that misbehave: each costs the call that it was in, and no more. The senders are answered as `on_failure`
+//! Plugins that misbehave: each costs only the call that it was in. Senders are answered as `on_failure`
 //! says, the other pipelines do not notice, and every span is accounted for.
 
 mod answers;
@@ -16,7 +16,8 @@ mod samplers;
 
 use std::{fs, path::Path};
 
-/// What a plugin does that no test makes it do might as well not be there.
+/// Scenario: the sources of the guests and of their tests are read.
+/// Guarantees: each behaviour of a guest is named by a test.
 #[test]
 fn every_behaviour_of_the_guests_has_a_test() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! Plugins that reach for the outside.
+//! Plugins that call other servers or look for secrets.
 
 use std::{
     sync::{Arc, Mutex},
@@ -9,6 +9,8 @@ use axum::{Router, extract::State, http::HeaderMap, routing::post};
 use spanloom_tests::guests::{Guests, Remains, Setup};
 use tokio::{net::TcpListener, time::sleep};
 
+/// Scenario: a plugin sends an HTTP request and uses the store without grants.
+/// Guarantees: both are denied, and the error tells what to write in the config.
 #[tokio::test]
 async fn a_host_that_is_not_granted_is_denied_and_the_plugin_is_told_what_to_write() {
     let setup = Setup { guest: "processor", task: "call-ungranted", ..Setup::default() };
@@ -20,7 +22,7 @@ async fn a_host_that_is_not_granted_is_denied_and_the_plugin_is_told_what_to_wri
     assert!(store.keys().all(|answer| answer.contains("Denied") && answer.ends_with("None")), "{store:?}");
 }
 
-/// Takes connections, and says nothing.
+/// Starts a server that accepts connections and never answers.
 async fn silent_server() -> (String, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let origin = format!("http://{}", listener.local_addr().expect("its address"));
@@ -33,7 +35,8 @@ async fn silent_server() -> (String, tokio::task::JoinHandle<()>) {
     (origin, server)
 }
 
-/// The request ends at its own time limit, which is longer than the call's: the plugin is told, and goes on.
+/// Scenario: a plugin's request waits for a server that never answers; its limit is longer than the call's.
+/// Guarantees: the request ends at its own time limit, the plugin is told, and the call succeeds.
 #[tokio::test]
 async fn a_server_that_never_answers_costs_the_request_and_not_the_call() {
     let (origin, server) = silent_server().await;
@@ -50,7 +53,8 @@ async fn a_server_that_never_answers_costs_the_request_and_not_the_call() {
     server.abort();
 }
 
-/// While one call waits for the server, the others have the machine.
+/// Scenario: one call waits for a server while another call comes.
+/// Guarantees: the other call is answered at once.
 #[tokio::test]
 async fn a_call_that_waits_for_a_server_does_not_keep_others_waiting() {
     let (origin, server) = silent_server().await;
@@ -73,11 +77,14 @@ async fn a_call_that_waits_for_a_server_does_not_keep_others_waiting() {
 
 const SECRET: &str = "hunter2-is-a-token";
 
-/// What the server has been sent in `authorization` and `x-api-key`.
+/// The values of `authorization` and `x-api-key` that the server has received.
 type Seen = Arc<Mutex<Vec<String>>>;
 
-/// Has the snoop look at everything, also at what is left of a request that the host added a secret to. What the server
-/// answers is `answer` of what it was sent.
+/// Runs the guest that looks at everything, and also at the rest of a request to which the host added a
+/// secret.
+///
+/// The server answers with `answer` of the secret that it received. Returns what the process left, and the
+/// secrets.
 async fn snoop(grant: &str, answer: fn(&str) -> String) -> Option<(Remains, Vec<String>)> {
     let seen = Seen::default();
     let answers = move |State(seen): State<Seen>, headers: HeaderMap| async move {
@@ -105,7 +112,8 @@ fn told(remains: &Remains, key: &str) -> String {
     remains.told(key).into_keys().next().expect("a span")
 }
 
-/// Arguments, environment, folders, input, sockets, names and fine clocks: there are none.
+/// Scenario: a plugin looks for arguments, environment, folders, files, input, sockets and fine clocks.
+/// Guarantees: there are none; only the granted request works.
 #[tokio::test]
 async fn nothing_reaches_a_plugin_unasked() {
     let Some((remains, _)) = snoop(&format!("{{bearer: {SECRET}}}"), |_| "nothing".to_owned()).await else {
@@ -125,7 +133,8 @@ async fn nothing_reaches_a_plugin_unasked() {
     assert!(told(&remains, "snoop.http").starts_with("200 nothing"), "it was granted this");
 }
 
-/// The host adds it on the way: it is in no memory of the plugin's, and not in the host's log.
+/// Scenario: the host adds a granted secret to a plugin's request, and the plugin searches its memory.
+/// Guarantees: the server receives the secret; the plugin's memory and the host's log do not have it.
 #[tokio::test]
 async fn no_secret_is_in_a_plugins_memory() {
     for (grant, sent) in [
@@ -139,7 +148,8 @@ async fn no_secret_is_in_a_plugins_memory() {
     }
 }
 
-/// That it was looked for is known by its being found where a server, against all reason, sends it back.
+/// Scenario: a server sends the secret back to the plugin.
+/// Guarantees: the plugin finds the secret, which shows that its search works.
 #[tokio::test]
 async fn a_secret_that_a_server_sends_back_is_found() {
     let Some((remains, _)) = snoop(&format!("{{bearer: {SECRET}}}"), str::to_owned).await else { return };

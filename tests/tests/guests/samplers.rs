@@ -1,4 +1,4 @@
-//! Samplers whose decisions are none.
+//! Samplers whose decisions are invalid or missing.
 
 use spanloom_tests::{
     guests::{Guests, Remains, Setup},
@@ -14,7 +14,8 @@ async fn sample(task: &str, plugin: &str, batches: usize) -> Option<Remains> {
     Some(guests.finish().await)
 }
 
-/// What cannot be decided passes or is rejected, as the config says; nothing is sampled out.
+/// Checks that a batch without valid decisions passes or is rejected, as the config says, and that nothing is
+/// sampled out.
 async fn check_fails(task: &str, outcome: &str, says: &str) {
     let limits = "limits: {call_timeout: 200ms}";
     let Some(remains) = sample(task, &format!("on_failure: pass, {limits}"), 1).await else { return };
@@ -34,31 +35,43 @@ async fn check_fails(task: &str, outcome: &str, says: &str) {
     assert_eq!(guests.finish().await.account, Account::default(), "{task}");
 }
 
+/// Scenario: a sampler traps.
+/// Guarantees: nothing is sampled out; the batch passes or is rejected, as the config says.
 #[tokio::test]
 async fn a_sampler_that_traps_decides_nothing() {
     check_fails("sample-trap", "trap", "the plugin trapped").await;
 }
 
+/// Scenario: a sampler never returns.
+/// Guarantees: the call is stopped; the batch passes or is rejected, as the config says.
 #[tokio::test]
 async fn a_sampler_that_runs_for_ever_is_stopped() {
     check_fails("sample-loop", "overrun", "longer than 200ms").await;
 }
 
+/// Scenario: a sampler returns no decisions for ten traces.
+/// Guarantees: the answer counts as wrong; the batch passes or is rejected, as the config says.
 #[tokio::test]
 async fn no_decisions_are_a_wrong_answer() {
     check_fails("decide-nothing", "wrong_answer", "0 decisions for 10 traces").await;
 }
 
+/// Scenario: a sampler returns nine decisions for ten traces.
+/// Guarantees: the answer counts as wrong; the batch passes or is rejected, as the config says.
 #[tokio::test]
 async fn a_decision_too_few_is_a_wrong_answer() {
     check_fails("decide-too-few", "wrong_answer", "9 decisions for 10 traces").await;
 }
 
+/// Scenario: a sampler returns eleven decisions for ten traces.
+/// Guarantees: the answer counts as wrong; the batch passes or is rejected, as the config says.
 #[tokio::test]
 async fn a_decision_too_many_is_a_wrong_answer() {
     check_fails("decide-too-many", "wrong_answer", "11 decisions for 10 traces").await;
 }
 
+/// Scenario: a sampler keeps traces at a rate of zero, of NaN, above one, or below zero.
+/// Guarantees: the answer counts as wrong; the batch passes or is rejected, as the config says.
 #[tokio::test]
 async fn a_rate_that_is_no_share_is_a_wrong_answer() {
     for (task, rate) in [
@@ -72,6 +85,8 @@ async fn a_rate_that_is_no_share_is_a_wrong_answer() {
     }
 }
 
+/// Scenario: a sampler leaves every trace undecided.
+/// Guarantees: every span goes on, and the spans count as undecided.
 #[tokio::test]
 async fn what_is_undecided_goes_on() {
     let Some(remains) = sample("undecided", "", 1).await else { return };
@@ -79,7 +94,9 @@ async fn what_is_undecided_goes_on() {
     assert_eq!(remains.metric("spanloom_sampler_spans", &["decision=\"undecided\""]), 10.0);
 }
 
-/// As languages with a garbage collector do: a handle is let go of calls later.
+/// Scenario: a sampler drops the handles of its traces some calls later, as languages with a garbage
+/// collector do.
+/// Guarantees: every call succeeds, and every span goes on.
 #[tokio::test]
 async fn traces_may_be_let_go_of_calls_later() {
     let Some(remains) = sample("keep-its-traces", "limits: {instances: 1}", 20).await else { return };
@@ -87,12 +104,16 @@ async fn traces_may_be_let_go_of_calls_later() {
     assert_eq!(remains.metric("spanloom_plugin_calls", &["outcome=\"ok\""]), 20.0, "{}", remains.output);
 }
 
+/// Scenario: a sampler edits the spans that it may only read.
+/// Guarantees: every span goes on, once.
 #[tokio::test]
 async fn edits_of_what_is_only_looked_at_go_nowhere() {
     let Some(remains) = sample("edit-a-look", "", 1).await else { return };
     assert_eq!(remains.account, Account { received: 10, delivered: 10, ..Account::default() });
 }
 
+/// Scenario: a sampler emits the spans that it may only read.
+/// Guarantees: the call traps; the batch passes or is rejected, as the config says.
 #[tokio::test]
 async fn what_is_only_looked_at_cannot_be_emitted() {
     check_fails("emit-a-look", "trap", "is to be looked at").await;

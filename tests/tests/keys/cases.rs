@@ -1,4 +1,4 @@
-//! A value for each key: by what the key takes, unless it has to be a particular one.
+//! A value for each key: any value of the type that the key takes, or a particular one if the key needs that.
 
 use std::{fs, path::Path};
 
@@ -7,13 +7,13 @@ use tempfile::TempDir;
 
 use super::tree::{Key, Type, at};
 
-/// A key of AWS's documentation.
+/// Example credentials from AWS's documentation.
 pub(crate) const CREDENTIALS: [(&str, &str); 2] = [
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
 ];
 
-/// Keys that are known to be refused with a reason of their own, by the type (`*` is any) and the end of the path.
+/// Keys that are known but refused, by component type (`*` is any) and the end of the path.
 pub(crate) const REFUSED: [(&str, &str); 5] = [
     ("*", "sending_queue.storage"),
     ("awsxray", "proxy_address"),
@@ -22,18 +22,18 @@ pub(crate) const REFUSED: [(&str, &str); 5] = [
     ("prometheus", "tls"),
 ];
 
-/// A component that says one key.
+/// A component whose config sets one key.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) of: Type,
-    /// `otlp_grpc/tls.ca_file`, with the number of the choice where there are several.
+    /// The component's id, such as `otlp_grpc/tls.ca_file-0`: type, path of the key, and number of the value.
     pub(crate) id: String,
     pub(crate) config: Value,
-    /// Why it is refused is not that the key is unknown.
+    /// True if the key is known but refused.
     pub(crate) is_refused: bool,
 }
 
-/// What keys name that take the path of a file.
+/// The files that keys name.
 pub(crate) struct Files {
     folder: TempDir,
     cert_pem: String,
@@ -69,7 +69,7 @@ impl Files {
     }
 }
 
-/// One component for each key of the type, and for each choice of a key that has some.
+/// Returns one component for each key of the type, and one for each choice of a key that has choices.
 pub(crate) fn of(of: &Type, keys: &[Key], files: &Files) -> Vec<Case> {
     let mut cases = Vec::new();
     for key in keys {
@@ -89,7 +89,8 @@ pub(crate) fn of(of: &Type, keys: &[Key], files: &Files) -> Vec<Case> {
     cases
 }
 
-/// What a component of the type cannot do without, and what has every one listen where nobody else does.
+/// Returns the keys without which the type does not start. Each component gets an address where nobody
+/// listens yet.
 fn base(of: &Type, id: &str, files: &Files) -> Value {
     match (of.section.as_str(), of.name.as_str()) {
         ("receivers", "otlp") => {
@@ -104,11 +105,11 @@ fn base(of: &Type, id: &str, files: &Files) -> Value {
     }
 }
 
-/// The part of a config that says a key whose value has to be a particular one, or that goes with others.
+/// Returns the config of a key that needs a particular value or goes with other keys.
 fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
     let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
     let this = |value: Value| Some(at(path, value));
-    // Keys beside this one.
+    // Sets keys beside this one.
     let beside = |keys: Value| Some(if above.is_empty() { keys } else { at(above, keys) });
     let (cert, cert_key) = (files.path("cert.pem"), files.path("key.pem"));
     let is_server = matches!(of.name.as_str(), "otlp" | "health_check");
@@ -175,7 +176,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
     }
 }
 
-/// Values for what the binary says that it takes; all of them, if it names them.
+/// Returns values that fit what the binary says the key takes. If the binary lists choices, returns them all.
 fn values(takes: &str) -> Vec<Value> {
     let is = |start: &str| takes.starts_with(start);
     if takes.is_empty() || is("a map") {
@@ -202,7 +203,7 @@ fn values(takes: &str) -> Vec<Value> {
     vec![json!("x")]
 }
 
-/// Of a path, whole keys.
+/// Returns whether a path ends in these keys, compared as whole keys.
 fn is_end(path: &str, end: &str) -> bool {
     path.strip_suffix(end).is_some_and(|above| above.is_empty() || above.ends_with('.'))
 }

@@ -1,6 +1,6 @@
-//! Every key that a component has, native or built in, is one that a config may have: `validate` takes it, and a start.
+//! Every key that a component has, native or built in, is accepted in a config, by `validate` and by a start.
 //!
-//! No key is listed here, but for those whose value has to be a particular one: the binary is asked for the others.
+//! The tests ask the binary for the keys. They list only the keys that need a particular value.
 
 mod cases;
 mod readme;
@@ -15,8 +15,8 @@ use spanloom_tests::Spanloom;
 use cases::{Case, Files};
 use tree::Type;
 
-/// Scenario: a config with a component for each key of each type, which says that key.
-/// Guarantees: it is right. What is refused, with keys that are, is the component that says them.
+/// Scenario: `validate` reads a config that has a component for each key of each type.
+/// Guarantees: the config is valid. A component with a refused key is refused for that key, not as unknown.
 #[tokio::test]
 async fn every_key_of_every_component_is_taken_by_validate() {
     let files = Files::new();
@@ -32,8 +32,8 @@ async fn every_key_of_every_component_is_taken_by_validate() {
     }
 }
 
-/// Scenario: for each type of component a process with one component for each key.
-/// Guarantees: it starts, and ends in peace.
+/// Scenario: for each type, a process starts with one component for each key.
+/// Guarantees: the process starts and ends without an error.
 #[tokio::test]
 async fn a_start_takes_every_key_of_every_component() {
     let files = Files::new();
@@ -55,7 +55,8 @@ async fn a_start_takes_every_key_of_every_component() {
     }
 }
 
-/// Guarantees: what a README of a built-in component says of its keys is true of the binary, and all of them are there.
+/// Scenario: the README of each built-in component is compared with the keys that the binary knows.
+/// Guarantees: the README has every key of the component and no others.
 #[tokio::test]
 async fn the_readme_of_a_built_in_component_has_its_keys_and_no_others() {
     let types = tree::types().await;
@@ -79,7 +80,7 @@ async fn every_case(files: &Files) -> Vec<Case> {
     keys.iter().flat_map(|(of, keys)| cases::of(of, keys, files)).collect()
 }
 
-/// A config with a pipeline, and these components beside it.
+/// Returns a config with a pipeline and these components.
 fn with(cases: &[Case]) -> Value {
     let mut config = json!({
         "receivers": {"otlp": {"protocols": {"grpc": {}, "http": {}}}},
@@ -93,7 +94,7 @@ fn with(cases: &[Case]) -> Value {
     config
 }
 
-/// A config in which each of the components, all of one type, has its part.
+/// Returns a config in which each component (all have one type) is part of a pipeline.
 fn running(of: &Type, cases: &[Case]) -> Value {
     let mut config = with(cases);
     let ids: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();

@@ -1,16 +1,16 @@
-//! The keys that a README of a built-in component has in its tables.
+//! Reads the keys from the tables in the READMEs of the built-in components.
 
 use std::{fs, path::Path};
 
 pub(crate) struct Readme {
-    /// The type that its first line names.
+    /// The component type that the README's first line names.
     pub(crate) component: String,
-    /// As they are written in a config, `telemetry.enabled`.
+    /// The keys in the tables, as a config writes them: `telemetry.enabled`.
     pub(crate) documented: Vec<String>,
     text: String,
 }
 
-/// Of every folder in `plugins/` with a README and a schema.
+/// Reads the README of every folder in `plugins/` that has a schema.
 pub(crate) fn all() -> Vec<Readme> {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins");
     let folders = fs::read_dir(plugins).expect("a folder").map(|entry| entry.expect("an entry").path());
@@ -42,7 +42,7 @@ fn read(text: String) -> Readme {
     Readme { component, documented, text }
 }
 
-/// Of `` `exemplars.enabled`, `.max_per_data_point` ``.
+/// Reads the keys of a cell such as `` `exemplars.enabled`, `.max_per_data_point` ``.
 fn keys(cell: &str) -> Vec<String> {
     let mut folder = "";
     let mut keys = Vec::new();
@@ -59,7 +59,7 @@ fn keys(cell: &str) -> Vec<String> {
 }
 
 impl Readme {
-    /// The key, or a key that it is below, is named: in a table, or in the text between backticks.
+    /// Returns whether the key, or a key above it, is named in a table or between backticks in the text.
     pub(crate) fn mentions(&self, path: &str) -> bool {
         super::tree::prefixes(path).any(|path| {
             self.documented.iter().any(|key| key == path) || self.text.contains(&format!("`{path}`"))

@@ -1,45 +1,45 @@
-//! The keys of every component, as the binary tells them: asked for a key that there is not, it names those that there are.
+//! Asks the binary for the keys of every component: when it finds an unknown key, it lists the known ones.
 
 use std::{collections::BTreeMap, fs};
 
 use serde_json::{Value, json};
 use spanloom_tests::command::{Ended, spanloom};
 
-/// No component has it.
+/// A key that no component has.
 const STRANGER: &str = "no_such_key";
-/// No component's keys are nested deeper.
+/// The limit of nesting; no component's keys are nested deeper.
 const DEPTH_LIMIT: usize = 8;
 
-/// A type of component.
+/// A component type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Type {
-    /// `exporters`
+    /// The section of the config, such as `exporters`.
     pub(crate) section: String,
     pub(crate) name: String,
     pub(crate) signals: Vec<String>,
-    /// Of connectors.
+    /// The signals that a connector emits.
     pub(crate) emits: Vec<String>,
 }
 
-/// A key without keys of its own.
+/// A key that has no keys below it.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
-    /// `tls.ca_file`; `dimensions[].name` in a list of maps.
+    /// The path in the component's config: `tls.ca_file`; `dimensions[].name` in a list of maps.
     pub(crate) path: String,
-    /// What the binary says that it takes: `text`, `a whole number, 1 to 10`. Empty for a map of any keys.
+    /// What the binary says the key takes: `text`, `a whole number, 1 to 10`. Empty for a map of any keys.
     pub(crate) takes: String,
 }
 
 /// One error that a command shows.
 struct Finding {
     message: String,
-    /// `exporters › otlp_grpc/0 › tls`, as keys.
+    /// The keys of the place `exporters › otlp_grpc/0 › tls`.
     at: Vec<String>,
-    /// If it is about the stranger.
+    /// The known keys, if the error is about the unknown key.
     known_keys: Option<Vec<String>>,
 }
 
-/// What `spanloom components` lists.
+/// Returns the component types that `spanloom components` lists.
 pub(crate) async fn types() -> Vec<Type> {
     let listed = spanloom(&["components", "--json"]).await;
     let listed: Vec<Value> = serde_json::from_str(&listed.stdout).expect("JSON");
@@ -55,7 +55,7 @@ pub(crate) async fn types() -> Vec<Type> {
     listed.iter().map(of).collect()
 }
 
-/// The keys of each type: level by level, and each level of all types with one question.
+/// Returns the keys of each type. Each level of all types is found with one call of the binary.
 pub(crate) async fn keys(types: &[Type]) -> BTreeMap<Type, Vec<Key>> {
     let mut keys: BTreeMap<Type, Vec<Key>> = types.iter().map(|of| (of.clone(), Vec::new())).collect();
     let mut places: Vec<(Type, String)> = types.iter().map(|of| (of.clone(), String::new())).collect();
@@ -63,7 +63,7 @@ pub(crate) async fn keys(types: &[Type]) -> BTreeMap<Type, Vec<Key>> {
         let asked = ask(&places).await;
         let mut below = Vec::new();
         for ((of, path), findings) in places.iter().zip(asked) {
-            // A key that is missing beside the stranger is told too.
+            // The binary also reports missing keys beside the unknown one.
             let mut about: Vec<&Finding> = findings.iter().filter(|finding| finding.is_about(path)).collect();
             about.sort_by_key(|finding| finding.known_keys.is_none());
             let list = format!("{path}[]");
@@ -89,7 +89,7 @@ pub(crate) async fn keys(types: &[Type]) -> BTreeMap<Type, Vec<Key>> {
     panic!("these are nested deeper than {DEPTH_LIMIT}: {places:?}")
 }
 
-/// A map with one key, or a list of one, at each step of the path.
+/// Wraps a value in a map with one key, or in a list of one, for each step of the path.
 pub(crate) fn at(path: &str, value: Value) -> Value {
     let steps = path.split('.').flat_map(|step| {
         let (key, list) = step.strip_suffix("[]").map_or((step, None), |key| (key, Some("[]")));
@@ -102,7 +102,7 @@ pub(crate) fn at(path: &str, value: Value) -> Value {
         .fold(value, |value, step| if *step == "[]" { json!([value]) } else { json!({ *step: value }) })
 }
 
-/// What `validate` finds in a config with a component of each type that has the stranger at the path, each apart.
+/// Returns the errors of a config that has, for each place, a component with the unknown key there.
 async fn ask(places: &[(Type, String)]) -> Vec<Vec<Finding>> {
     let mut config = json!({});
     for (number, (of, path)) in places.iter().enumerate() {
@@ -118,7 +118,7 @@ async fn ask(places: &[(Type, String)]) -> Vec<Vec<Finding>> {
     found
 }
 
-/// `spanloom validate` of this config.
+/// Runs `spanloom validate` with this config.
 pub(crate) async fn validate(config: &Value) -> Ended {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("otel.yaml");
@@ -130,7 +130,7 @@ fn findings(ended: &Ended) -> Vec<Finding> {
     ended.stderr.split("\n\n").filter_map(finding).collect()
 }
 
-/// Of the lines that tell one error.
+/// Reads one error from the lines that show it.
 fn finding(shown: &str) -> Option<Finding> {
     let message = shown.trim_start().strip_prefix("error: ")?.lines().next()?;
     let place = shown.lines().find_map(|line| line.trim_start().strip_prefix("--> "))?;
@@ -146,22 +146,22 @@ fn finding(shown: &str) -> Option<Finding> {
 }
 
 impl Finding {
-    /// Whether it is about this path of the component, not about something beside.
+    /// Returns whether the error is about this path of the component, and not about another key of it.
     fn is_about(&self, path: &str) -> bool {
-        // Of a choice, the word that is none is pointed at.
+        // If the key takes a choice, the place of the error ends in the unknown key.
         let below: Vec<&str> =
             self.at.iter().skip(2).map(String::as_str).filter(|key| *key != STRANGER).collect();
         below.join(".").replace(".[0]", "[]") == path
     }
 
-    /// `expected text, found a map of keys` takes text.
+    /// Returns what the key takes: `text`, if the error is `expected text, found a map of keys`.
     fn takes(&self) -> &str {
         let takes = self.message.strip_prefix("expected ").unwrap_or(&self.message);
         takes.rsplit_once(", found ").map_or(takes, |(takes, _)| takes)
     }
 }
 
-/// `histogram.explicit.buckets`, `histogram.explicit` and `histogram`.
+/// Returns a path and the paths above it: `histogram.explicit.buckets`, `histogram.explicit` and `histogram`.
 pub(crate) fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| {
         path.rsplit_once('.').map(|(above, _)| above.trim_end_matches("[]"))

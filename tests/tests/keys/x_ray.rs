@@ -1,4 +1,5 @@
-//! What keys of `awsxray` change of what is sent: an X-Ray that keeps what it is told, behind one path for each exporter.
+//! Checks what the keys of `awsxray` change in the requests. The test's X-Ray records what it receives, with
+//! one path for each exporter.
 
 use std::{
     collections::BTreeMap,
@@ -13,9 +14,9 @@ use tokio::net::TcpListener;
 
 use super::cases::CREDENTIALS;
 
-/// Scenario: exporters that differ in one key each get one span, an order of a customer of the tier gold, whose trace id
-/// begins with no time of late. One of them gets no answer.
-/// Guarantees: each key does what the README says.
+/// Scenario: exporters that differ in one key each get one span of a customer; its trace id has no recent
+/// time.
+/// Guarantees: each key does what the README says, and the exporter that gets no answer gives up.
 #[tokio::test]
 async fn the_keys_of_awsxray_do_what_they_say() {
     let x_ray = XRay::start().await;
@@ -77,15 +78,15 @@ async fn the_keys_of_awsxray_do_what_they_say() {
     }
 }
 
-/// The one segment of a request.
+/// Returns the only segment of a request.
 fn document(told: &Value) -> Value {
     serde_json::from_str(told["TraceSegmentDocuments"][0].as_str().expect("a document")).expect("JSON")
 }
 
-/// Takes every request, but those below `/silent`, which it leaves unanswered.
+/// A server that accepts every request, except requests below `/silent`, which get no answer.
 struct XRay {
     address: SocketAddr,
-    /// The last body by path.
+    /// The last body, by path.
     told: Arc<Mutex<BTreeMap<String, Value>>>,
 }
 

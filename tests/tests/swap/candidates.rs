@@ -1,4 +1,4 @@
-//! A new version beside the one that runs: with a share of the batches, or with copies.
+//! A new version beside the running one: a canary gets a share of the batches, a shadow gets copies.
 
 use std::{fs, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 const CANARY: &str = "swap: {canary: 20%, probation: 2s, max_slowdown: 1000}";
 
-/// All that was sent has arrived once, by whichever version.
+/// Ends the process and checks that every span arrived once, whichever version processed it.
 async fn finish(rig: Rig, sent: &[Sent]) {
     let errors: Vec<&String> = sent.iter().flat_map(|sent| &sent.errors).collect();
     assert!(errors.is_empty(), "senders were answered {errors:?}");
@@ -21,7 +21,8 @@ async fn finish(rig: Rig, sent: &[Sent]) {
     assert!(ledger.values().all(|account| account.delivered == total as u64), "{ledger:?}");
 }
 
-/// It has about its share, and then everything.
+/// Scenario: a version comes as a canary with 20 % of the batches.
+/// Guarantees: the canary gets about this share, and takes over after its probation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_canary_has_its_share_until_it_has_proved_itself() {
     let settings = RigSettings { plugin: CANARY, ..RigSettings::default() };
@@ -45,7 +46,8 @@ async fn a_canary_has_its_share_until_it_has_proved_itself() {
     finish(rig, &load.stop().await).await;
 }
 
-/// Whoever sends does not notice that there was one.
+/// Scenario: a canary traps after a hundred batches.
+/// Guarantees: the canary is rolled back, the old version runs on, and no sender notices.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_canary_that_fails_goes_and_does_not_come_back() {
     let settings =
@@ -60,7 +62,7 @@ async fn a_canary_that_fails_goes_and_does_not_come_back() {
     finish(rig, &load.stop().await).await;
 }
 
-/// An operator brings this in as a canary.
+/// Runs `plugin swap` with these bytes, which must make a canary of them.
 async fn swap(rig: &Rig, bytes: &[u8]) {
     let (file, admin) = (rig.folder().join("new.wasm"), rig.spanloom.admin.to_string());
     fs::write(&file, bytes).expect("a file");
@@ -69,7 +71,8 @@ async fn swap(rig: &Rig, bytes: &[u8]) {
     assert!(ended.code == 0 && ended.stdout.starts_with("canary: "), "{ended:?}");
 }
 
-/// An operator's file takes the place of the configured one when the canary has proved itself, and not before.
+/// Scenario: an operator swaps a version in, which runs as a canary first.
+/// Guarantees: the version replaces the configured file when it takes over, and not before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_file_of_a_canary_is_what_the_next_start_runs_once_it_is_kept() {
     let settings = RigSettings { plugin: CANARY, ..RigSettings::default() };
@@ -82,6 +85,8 @@ async fn the_file_of_a_canary_is_what_the_next_start_runs_once_it_is_kept() {
     finish(rig, &load.stop().await).await;
 }
 
+/// Scenario: an operator swaps a version in, which fails as a canary.
+/// Guarantees: the configured file stays as it was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_file_of_a_canary_that_fails_is_not_what_the_next_start_runs() {
     let settings =
@@ -95,7 +100,8 @@ async fn the_file_of_a_canary_that_fails_is_not_what_the_next_start_runs() {
     finish(rig, &load.stop().await).await;
 }
 
-/// What it does differently is told, and nobody gets it. An operator who likes it has it run.
+/// Scenario: a version with another output runs as a shadow; then an operator swaps it in.
+/// Guarantees: the differences are reported and its output is not used, until the operator swaps it in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shadow_is_compared_and_its_output_is_not_used() {
     let settings =

@@ -1,4 +1,4 @@
-//! All the ways in which a file comes to be another, with real files while spans pass.
+//! All the ways in which a plugin's file can change, with real files while spans pass.
 
 use std::{
     fs::{self, File},
@@ -12,7 +12,7 @@ use spanloom_tests::{
     swap::{Broken, Load, Rig, RigSettings, Step},
 };
 
-/// The change brings version 1 in, and there is no other attempt on the way.
+/// Checks that the change brings version 1 in, with one attempt only.
 async fn check(change: impl AsyncFnOnce(&Rig)) {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
     let load = Load::start(&rig.ways(1, 0), 1).await;
@@ -32,17 +32,22 @@ async fn wait(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
 
+/// Scenario: a new file is renamed over the plugin's file.
+/// Guarantees: the new version runs after one attempt.
 #[tokio::test]
 async fn a_file_that_is_renamed_over_the_old_one_takes_over() {
     check(async |rig| rig.put(&rig.version(1))).await;
 }
 
+/// Scenario: the plugin's file is truncated and written.
+/// Guarantees: the new version runs after one attempt, when the file is whole.
 #[tokio::test]
 async fn a_file_that_is_truncated_and_written_takes_over_when_it_is_whole() {
     check(async |rig| fs::write(rig.path(), rig.version(1)).expect("written")).await;
 }
 
-/// For longer than a file must be still, between any two pieces.
+/// Scenario: the file is written in six pieces, with pauses longer than a file must be still.
+/// Guarantees: the new version runs after one attempt, when the file is whole.
 #[tokio::test]
 async fn a_file_that_is_written_slowly_takes_over_when_it_is_whole() {
     check(async |rig| {
@@ -56,7 +61,8 @@ async fn a_file_that_is_written_slowly_takes_over_when_it_is_whole() {
     .await;
 }
 
-/// As Kubernetes does it: the link `..data` to a folder of its own for each version.
+/// Scenario: the link `..data` on the way to the file changes to another folder, as Kubernetes does it.
+/// Guarantees: the version in that folder runs after one attempt.
 #[tokio::test]
 async fn a_link_on_the_way_that_leads_elsewhere_brings_the_file_there_in() {
     check(async |rig| {
@@ -76,7 +82,8 @@ async fn a_link_on_the_way_that_leads_elsewhere_brings_the_file_there_in() {
     .await;
 }
 
-/// While it is not there, what ran runs on.
+/// Scenario: the file is deleted and made again later.
+/// Guarantees: the old version runs meanwhile, and the new version runs after one attempt.
 #[tokio::test]
 async fn a_file_that_is_deleted_and_made_again_takes_over() {
     check(async |rig| {
@@ -87,7 +94,8 @@ async fn a_file_that_is_deleted_and_made_again_takes_over() {
     .await;
 }
 
-/// Neither is tried, or there would be more attempts than one.
+/// Scenario: the file is touched, then replaced by the same bytes, then by a new version.
+/// Guarantees: only the new version is attempted.
 #[tokio::test]
 async fn a_file_that_is_touched_or_copied_over_itself_is_left_alone() {
     check(async |rig| {
@@ -102,7 +110,8 @@ async fn a_file_that_is_touched_or_copied_over_itself_is_left_alone() {
     .await;
 }
 
-/// What is broken is tried once; the version after it comes in as if nothing had been.
+/// Scenario: a broken file replaces the plugin's file, and a good version follows.
+/// Guarantees: the broken file does not run, and the good version does.
 #[tokio::test]
 async fn after_a_file_that_is_refused_the_next_one_takes_over() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };

@@ -1,4 +1,4 @@
-//! A process that is killed while it swaps leaves nothing behind that the next one trips over.
+//! Processes that are killed or told to end while they swap: the next start finds nothing that stops it.
 
 use std::{
     fs::{self, File},
@@ -19,10 +19,10 @@ use spanloom_tests::{
 use tempfile::TempDir;
 
 const ROUNDS: u32 = 6;
-/// Between kills, of the time that a swap takes.
+/// The time between kills, as a share of the time that a swap takes.
 const STEP: f64 = 0.15;
 
-/// Takes no port from anyone.
+/// A config that takes no port from another process.
 const OTHER: &str = "yaml:
 receivers: {otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0}}}}
 exporters: {nop: }
@@ -34,8 +34,9 @@ service:
 
 const SWAPPED: &str = "swapped plugin=";
 
-/// Killed at another moment each time: while the file is read, compiled, kept compiled, tried, or put where the configured one is.
-/// The next process runs the file that is there, and it is one of those that were written.
+/// Scenario: a process is killed during a swap, at a different moment each round.
+/// Guarantees: the next process starts with the file that is there, which is one of the files written, and
+/// whole.
 #[tokio::test]
 async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_version() {
     let Some(marker) = component("marker") else { return };
@@ -53,7 +54,7 @@ async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_versi
         let mut spanloom = Spanloom::start_file_with(&config, &[], &cache).await;
         let mark = fs::read(&file).map(|bytes| mark_of(&bytes, &marker, round)).expect("the file");
         send(&spanloom, &sink, mark).await;
-        // What comes next was never compiled.
+        // The next version was never compiled before.
         let admin = spanloom.admin.to_string();
         if round % 2 == 0 {
             move_into_place(&file, &version(round + 1));
@@ -66,7 +67,7 @@ async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_versi
         }
         let begun = Instant::now();
         match took {
-            // Nobody knows yet how long it takes.
+            // The first round measures how long a swap takes.
             None => {
                 spanloom.wait_for_output(SWAPPED).await;
                 took = Some(begun.elapsed());
@@ -84,7 +85,8 @@ async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_versi
     spanloom.finish().await;
 }
 
-/// Killed, and started again, while the file is copied: it starts when the copy is there.
+/// Scenario: a process is killed and started again while its plugin's file is being copied.
+/// Guarantees: the process waits for the rest of the file and runs the new version.
 #[tokio::test]
 async fn a_process_that_is_started_while_its_plugin_is_written_waits_for_the_rest() {
     let Some(marker) = component("marker") else { return };
@@ -113,7 +115,8 @@ async fn a_process_that_is_started_while_its_plugin_is_written_waits_for_the_res
     spanloom.finish().await;
 }
 
-/// A process that was killed leaves the socket behind that operators' changes come by.
+/// Scenario: a process is killed and leaves its admin socket behind; two more processes want the socket.
+/// Guarantees: the second process takes the socket over; the third is refused while the second runs.
 #[tokio::test]
 async fn the_next_process_has_the_socket_of_one_that_was_killed_and_not_of_one_that_runs() {
     let folder = TempDir::new().expect("a folder");
@@ -137,7 +140,8 @@ async fn the_next_process_has_the_socket_of_one_that_was_killed_and_not_of_one_t
     assert!(!socket.exists(), "it goes with its process");
 }
 
-/// At another moment of the swap each time: what was accepted is delivered, and the process ends as it should.
+/// Scenario: a process is told to end at five moments of a swap.
+/// Guarantees: it ends with success, and every accepted span is delivered once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_is_told_to_end_while_it_swaps_delivers_what_it_has() {
     for round in 0..5 {
@@ -156,7 +160,8 @@ async fn a_process_that_is_told_to_end_while_it_swaps_delivers_what_it_has() {
     }
 }
 
-/// A large version takes seconds to compile: the process is told to end once it has begun to, and does not wait for that.
+/// Scenario: a process is told to end while it compiles a large version, which takes seconds.
+/// Guarantees: it drains and ends with success, and the large version never runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_is_told_to_end_while_it_compiles_ends_before_the_version_is_compiled() {
     let Some(other) = built("builtin-prometheus.wasm") else { return };
@@ -178,14 +183,14 @@ async fn a_process_that_is_told_to_end_while_it_compiles_ends_before_the_version
 }
 
 const LARGE_BYTES: usize = 6 << 20;
-/// Of a hundredth of a second: no small version takes so long.
+/// In hundredths of a second. No small version takes so long to compile.
 const COMPILING_TICKS: u64 = 20;
 
-/// What the threads that compile have used of the processor; none where there is no procfs.
+/// Returns the processor time of the threads that compile, or `None` if there is no procfs.
 fn compilers_ticks(pid: NonZeroI32) -> Option<u64> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
     let stats = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
-    // Behind the name, the twelfth and thirteenth field: user's and system's time.
+    // The twelfth and thirteenth field after the name are user and system time.
     let ticks = stats.filter(|stat| stat.contains("(plugin-compiler")).filter_map(|stat| {
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
@@ -193,13 +198,13 @@ fn compilers_ticks(pid: NonZeroI32) -> Option<u64> {
     Some(ticks.sum())
 }
 
-/// The version that the file is, which is one of those until now.
+/// Returns the mark of the version in the file, which must be one of the versions written so far.
 fn mark_of(file: &[u8], marker: &[u8], latest: u32) -> u32 {
     let found = (0..=latest).find(|mark| file == stamp(marker, Mode::Works, *mark));
     found.expect("the file is whole, and one of those that were written")
 }
 
-/// A span passes, and is marked.
+/// Sends a span and checks that this version marks it.
 async fn send(spanloom: &Spanloom, sink: &Sink, mark: u32) {
     let before = sink.requests().len();
     let client = GrpcClient::connect(spanloom.grpc).await;

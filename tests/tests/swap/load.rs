@@ -1,10 +1,12 @@
-//! Versions follow one another as fast as they come, under as much load as there can be.
+//! Versions follow one another as fast as possible, under full load.
 
 use std::{env, time::Duration};
 
 use spanloom_tests::swap::{Broken, Concurrency, Load, Mode, Rig, RigSettings, Step};
 
-/// Good versions; `SPANLOOM_SWAPS` says how many. Of so many files every tenth is broken, of few ones there is one of each kind.
+/// Returns good versions, as many as `SPANLOOM_SWAPS` says, and broken ones between them.
+///
+/// If there are at least 90 good versions, a broken one follows every ninth; otherwise one follows each.
 fn steps() -> Vec<Step> {
     let swaps: u32 = env::var("SPANLOOM_SWAPS").map_or(10, |swaps| swaps.parse().expect("a number"));
     let good_before_bad = if swaps < 90 { 1 } else { 9 };
@@ -21,8 +23,9 @@ fn steps() -> Vec<Step> {
     steps
 }
 
-/// Three gRPC connections and one over HTTP send as fast as they are answered, while versions follow one another, some of them
-/// broken: each span arrives once, marked by one version, and by none that had been replaced by then.
+/// Swaps versions while three gRPC connections and one HTTP connection send as fast as they are answered.
+///
+/// Checks that each span arrives once, marked by one version that had not been replaced by then.
 async fn check(concurrency: Concurrency, steps: impl IntoIterator<Item = Step>) {
     let settings = RigSettings { concurrency, ..RigSettings::default() };
     let Some(mut rig) = Rig::start(settings).await else { return };
@@ -35,12 +38,15 @@ async fn check(concurrency: Concurrency, steps: impl IntoIterator<Item = Step>) 
     rig.finish(&sent).await;
 }
 
+/// Scenario: good and broken versions of a stateless plugin follow one another under full load.
+/// Guarantees: each span arrives once, marked by one version that had not been replaced by then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn versions_follow_one_another_under_full_load_and_nothing_is_lost_or_doubled() {
     check(Concurrency::Stateless, steps()).await;
 }
 
-/// Of some kinds each instance must fail for itself.
+/// Returns a few steps. In plugins with state, each instance must fail for itself before a version is rolled
+/// back.
 fn some_steps() -> [Step; 5] {
     let traps = Broken::Plugin(Mode::TrapsLater);
     [
@@ -52,18 +58,22 @@ fn some_steps() -> [Step; 5] {
     ]
 }
 
-/// A request whose spans are split among the instances may find some of them replaced already, and the next one all.
+/// Scenario: versions of a plugin that is split by trace follow one another under full load.
+/// Guarantees: each span arrives once, marked by one version that had not been replaced by then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn versions_of_what_is_split_by_trace_lose_and_double_nothing() {
     check(Concurrency::ByTrace, some_steps()).await;
 }
 
+/// Scenario: versions of a plugin with a single instance follow one another under full load.
+/// Guarantees: each span arrives once, marked by one version that had not been replaced by then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn versions_of_what_runs_once_lose_and_double_nothing() {
     check(Concurrency::Single, some_steps()).await;
 }
 
-/// Nobody waits for a version to run before the next one comes: some never do, and the last one does.
+/// Scenario: thirty versions come faster than they can be compiled.
+/// Guarantees: the last version runs in the end, and each span arrives once, marked by one version.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_burst_of_versions_the_last_one_comes_to_stay() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };

@@ -1,4 +1,4 @@
-//! A plugin's file is replaced while batches pass: nothing is lost, nothing is doubled, nobody is refused.
+//! A plugin's file is replaced while batches pass: nothing is lost or doubled, and no sender is refused.
 
 mod candidates;
 mod files;

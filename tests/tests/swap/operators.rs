@@ -1,4 +1,4 @@
-//! What an operator does from a terminal while spans pass.
+//! An operator's commands while spans pass.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ use spanloom_tests::{
     swap::{Broken, Load, Mode, Rig, RigSettings, Step},
 };
 
-/// `spanloom ARGS… --admin ADDRESS`
+/// Runs `spanloom ARGS… --admin ADDRESS`.
 async fn ask(rig: &Rig, args: &[&str]) -> Ended {
     let admin = rig.spanloom.admin.to_string();
     command::spanloom(&[args, &["--admin", &admin]].concat()).await
@@ -31,6 +31,9 @@ async fn done(rig: &Rig, args: &[&str]) -> String {
     ended.stdout
 }
 
+/// Scenario: an operator swaps a version in, tries a broken file and a wrong name, and then rolls back.
+/// Guarantees: each command does what it says, and the configured file is the version that the next start
+/// runs.
 #[tokio::test]
 async fn an_operator_brings_a_version_in_and_takes_it_back() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
@@ -56,27 +59,29 @@ async fn an_operator_brings_a_version_in_and_takes_it_back() {
     done(&rig, &["plugin", "rollback", "marker"]).await;
     rig.runs(0);
     rig.passes(0).await;
-    // Nothing leads back to what was taken back.
+    // A version that was rolled back is not kept as the version before.
     let again = ask(&rig, &["plugin", "rollback", "marker"]).await;
     let why = "there is no version before 1.0.0 to go back to";
     assert!(again.code == 1 && again.stderr.contains(why), "{again:?}");
     let status = done(&rig, &["status"]).await;
     assert!(status.contains("marker") && status.contains("1.0.0"), "{status}");
 
-    // What was taken back stays so until the file is another.
+    // A version that was rolled back does not run again until the file changes.
     rig.step(Step::Good(2)).await;
     rig.passes(2).await;
     let sent = load.stop().await;
     rig.finish(&sent).await;
 }
 
+/// Scenario: a plugin is paused while its file changes twice, and is then resumed.
+/// Guarantees: no change takes effect until the plugin is resumed, and then the latest one does.
 #[tokio::test]
 async fn a_file_is_left_alone_while_its_plugin_is_paused() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
     let load = Load::start(&rig.ways(1, 0), 1).await;
     done(&rig, &["plugin", "pause", "marker"]).await;
     rig.put(&rig.version(1));
-    // For longer than it takes to notice a file and compile it.
+    // This is longer than it takes to notice a file and to compile it.
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     let status = rig.operator().status().await;
     assert_eq!((&status["version"], &status["paused"]), (&"1.0.0".into(), &true.into()), "{status}");
@@ -90,7 +95,8 @@ async fn a_file_is_left_alone_while_its_plugin_is_paused() {
     rig.finish(&sent).await;
 }
 
-/// The one that fails comes to run, is found out, and does not come again by itself.
+/// Scenario: a version runs, fails and is rolled back.
+/// Guarantees: the old version runs, and the status and the log show the attempt.
 #[tokio::test]
 async fn what_was_rolled_back_is_shown_with_the_reason() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
@@ -106,14 +112,16 @@ async fn what_was_rolled_back_is_shown_with_the_reason() {
     rig.finish(&sent).await;
 }
 
-/// Without the command, as any user of the machine may ask.
+/// Sends a request without the command, as any user of the machine can.
 async fn post(admin: SocketAddr, path: &str, body: &str) -> (u16, Value) {
     let request = http_client().post(format!("http://{admin}/v1/{path}")).body(body.to_owned());
     let answer = request.send().await.expect("the admin endpoint");
     (answer.status().as_u16(), serde_json::from_str(&answer.text().await.expect("text")).expect("JSON"))
 }
 
-/// Any user of the machine reaches the port. The commands find the socket that only this user can open by themselves.
+/// Scenario: requests come to the admin port without a token, and commands come by the socket and with a
+/// token.
+/// Guarantees: the port refuses changes; the commands find the socket, which only this user can open.
 #[tokio::test]
 async fn only_the_user_that_runs_it_changes_what_runs() {
     let token = tempfile::NamedTempFile::new().expect("a file");
@@ -143,7 +151,8 @@ async fn only_the_user_that_runs_it_changes_what_runs() {
     assert!(!Path::new(&socket).exists(), "it goes with its process");
 }
 
-/// The answer says nothing of what is in a file that is no plugin, and nothing that is read makes anyone wait.
+/// Scenario: an operator asks for a secret text, a pipe, a folder and a device as a plugin's file.
+/// Guarantees: each is refused, its hash is not shown, and nothing waits for the reading.
 #[tokio::test]
 async fn a_file_that_is_no_plugin_is_refused_and_its_hash_is_not_told() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
@@ -152,7 +161,7 @@ async fn a_file_that_is_no_plugin_is_refused_and_its_hash_is_not_told() {
     fs::write(&secret, "one of few things").expect("a file");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
     assert!(made.success());
-    // Reading the last one waits for the kernel to say something, if it is there and may be read.
+    // Reading `/proc/kmsg` would wait for a message of the kernel, if the file is there and may be read.
     for file in [secret.as_path(), &pipe, rig.folder(), Path::new("/proc/kmsg")] {
         let file = file.to_str().expect("UTF-8");
         let refused = ask(&rig, &["plugin", "swap", "marker", file]).await;
@@ -166,7 +175,8 @@ async fn a_file_that_is_no_plugin_is_refused_and_its_hash_is_not_told() {
     rig.finish(&sent).await;
 }
 
-/// Somebody changes the file between two readings of it.
+/// Scenario: another process changes the file again and again while an operator swaps it in.
+/// Guarantees: the configured file holds the same bytes as the version that runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_bytes_that_were_checked_are_those_that_the_next_start_runs() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
@@ -177,7 +187,7 @@ async fn the_bytes_that_were_checked_are_those_that_the_next_start_runs() {
         for mark in marks {
             fs::write(rig.folder().join(mark.to_string()), rig.version(mark)).expect("a file");
         }
-        // The first round has none.
+        // In the first round the file is not there.
         let _ = fs::remove_file(&new);
         let stop = Arc::new(AtomicBool::new(false));
         let flipping = tokio::task::spawn_blocking({
@@ -208,7 +218,8 @@ async fn the_bytes_that_were_checked_are_those_that_the_next_start_runs() {
     rig.finish(&sent).await;
 }
 
-/// A sampler in the place of a processor would do as it is built to: most spans would be gone, and nothing would say so.
+/// Scenario: a sampler's file comes in place of a processor's, by the file and by the command.
+/// Guarantees: the sampler is refused, and runs only with `--allow-role-change`.
 #[tokio::test]
 async fn a_file_of_another_role_runs_only_if_it_is_asked_for_by_name() {
     let Some(sampler) = built("rust-keep-errors.wasm") else { return };

@@ -1,4 +1,4 @@
-//! The config changes too, or a version needs more than another module.
+//! Swaps together with changes of the config, and swaps that need components to be built anew.
 
 use std::fs;
 
@@ -19,7 +19,8 @@ fn change_config(rig: &Rig, from: &str, to: &str) {
     move_into_place(&path, config.replace(from, to).as_bytes());
 }
 
-/// What is in the place of the file does not run, and what is configured anew does.
+/// Scenario: the plugin's file is broken, and the config changes elsewhere.
+/// Guarantees: the config takes effect, and the running version of the plugin stays.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_file_does_not_keep_another_config_out() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
@@ -33,7 +34,9 @@ async fn a_broken_file_does_not_keep_another_config_out() {
     rig.finish(&load.stop().await).await;
 }
 
-/// A config is no way around the trial, nor does it end one that it does not touch.
+/// Scenario: the config names another file, whose version fails later; another change comes during its trial.
+/// Guarantees: the version is on trial, the other change does not end the trial, and the version is rolled
+/// back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_that_comes_with_a_config_is_on_trial() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
@@ -52,7 +55,8 @@ async fn a_version_that_comes_with_a_config_is_on_trial() {
     rig.finish(&load.stop().await).await;
 }
 
-/// The one before drains while the new one has the requests that follow.
+/// Scenario: under load, each version declares another concurrency than the version before.
+/// Guarantees: the component is built anew while the old one drains; each span arrives once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_with_another_concurrency_is_built_anew_under_load() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
@@ -69,7 +73,8 @@ async fn a_version_with_another_concurrency_is_built_anew_under_load() {
     rig.finish(&load.stop().await).await;
 }
 
-/// Of a file and the config that it needs either may come first: neither can do without the other.
+/// Scenario: a new file and a new config need each other; either comes first.
+/// Guarantees: the first is rejected alone, and both take effect when the second has come.
 #[tokio::test]
 async fn a_config_and_the_file_that_it_is_written_for_come_in_together() {
     let (Some(redactor), Some(sampler)) = (built("rust-redactor.wasm"), built("rust-keep-errors.wasm"))

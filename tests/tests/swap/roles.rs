@@ -1,4 +1,4 @@
-//! What a plugin holds and knows outlives its version, in every role; also where a file takes the place of a built-in.
+//! State and held batches outlive a version, in every role, and also if a file replaces a built-in plugin.
 
 use std::{
     fs,
@@ -24,7 +24,7 @@ use spanloom_tests::{
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-/// A plugin whose next versions do the same as the first: the same component as other bytes.
+/// A plugin whose next versions do the same as the first: they are the same component with more bytes.
 struct Plugin {
     name: &'static str,
     spanloom: Spanloom,
@@ -35,12 +35,14 @@ struct Plugin {
 }
 
 impl Plugin {
-    /// `rest` is a config but for the receiver `otlp` and the section `plugins`. None if the component was not built.
+    /// Starts a process. `rest` is a config without the receiver `otlp` and the section `plugins`.
+    ///
+    /// Returns `None` if the component was not built.
     async fn start(name: &'static str, component: &str, rest: &str) -> Option<Plugin> {
         Self::start_with(name, component, "", rest).await
     }
 
-    /// As [`Plugin::start`], with more keys of the plugin: `, grants: {…}`.
+    /// Starts a process like [`Plugin::start`], with more keys of the plugin: `, grants: {…}`.
     async fn start_with(name: &'static str, component: &str, grants: &str, rest: &str) -> Option<Plugin> {
         let component = fs::read(built(component)?).expect("the component");
         let folder = TempDir::new().expect("a folder");
@@ -89,7 +91,8 @@ fn into_sink(name: &str, config: &str, sink: &Sink) -> String {
     )
 }
 
-/// It counts spans, and always holds one batch.
+/// Scenario: a plugin counts spans and always holds one batch while its versions are replaced.
+/// Guarantees: each version knows the full count, and every span arrives.
 #[tokio::test]
 async fn state_and_held_batches_go_from_one_version_to_the_next() {
     let (sink, endpoint) = (Sink::start().await, free_address());
@@ -109,7 +112,8 @@ async fn state_and_held_batches_go_from_one_version_to_the_next() {
     assert_eq!(sink.items(Signal::Traces), 51);
 }
 
-/// None is counted twice, though its call may have been taken back.
+/// Scenario: a plugin counts spans while its versions are replaced under load.
+/// Guarantees: no span is counted twice or missed, although a call may be undone and repeated.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_count_goes_on_from_version_to_version_under_load() {
     let (sink, endpoint) = (Sink::start().await, free_address());
@@ -128,7 +132,8 @@ async fn a_count_goes_on_from_version_to_version_under_load() {
     assert_eq!(sink.items(Signal::Traces), spans + 1);
 }
 
-/// What waits to be one batch waits on in the next version: it leaves as one, when the last of it has come.
+/// Scenario: a file replaces the built-in `batch`, and its versions are replaced while a batch waits.
+/// Guarantees: the waiting spans go from version to version and leave as one batch when it is full.
 #[tokio::test]
 async fn what_a_file_in_the_place_of_batch_holds_goes_to_the_next_version() {
     let sink = Sink::start().await;
@@ -147,7 +152,8 @@ async fn what_a_file_in_the_place_of_batch_holds_goes_to_the_next_version() {
     assert_eq!((sink.requests().len(), sink.items(Signal::Traces)), (1, 1000));
 }
 
-/// Nothing is sent again: what a scrape finds was handed over.
+/// Scenario: a file replaces the built-in `prometheus`, and its versions are replaced.
+/// Guarantees: each version has the same series, although nothing is sent again.
 #[tokio::test]
 async fn the_series_of_a_file_in_the_place_of_prometheus_go_to_the_next_version() {
     let endpoint = free_address();
@@ -170,7 +176,7 @@ async fn the_series_of_a_file_in_the_place_of_prometheus_go_to_the_next_version(
     prometheus.finish().await;
 }
 
-/// The names of all spans that were sent; nobody was answered anything but success.
+/// Returns the names of all spans that were sent, and checks that every answer was a success.
 fn names_of(sent: &[Sent]) -> Vec<String> {
     let errors: Vec<&String> = sent.iter().flat_map(|sent| &sent.errors).collect();
     assert!(errors.is_empty(), "{errors:?}");
@@ -183,7 +189,8 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
     names
 }
 
-/// It keeps what failed, whatever its version: every seventh span, each of a trace of its own.
+/// Scenario: the versions of a sampler, which keeps failed traces, are replaced under load.
+/// Guarantees: exactly the failed spans (every seventh, each in a trace of its own) arrive.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sampler_decides_alike_while_its_versions_follow_one_another_under_load() {
     let sink = Sink::start().await;
@@ -205,7 +212,8 @@ async fn a_sampler_decides_alike_while_its_versions_follow_one_another_under_loa
     assert!(ledger.values().all(|account| account.sampled_out > 0 && account.settled() == account.received));
 }
 
-/// Each span is posted once, by whichever version.
+/// Scenario: the versions of an exporter are replaced under load.
+/// Guarantees: each span is posted once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exporter_sends_each_span_once_while_its_versions_follow_one_another_under_load() {
     let (hook, names) = hook().await;
@@ -226,7 +234,7 @@ async fn an_exporter_sends_each_span_once_while_its_versions_follow_one_another_
     assert!(sorted(posted) == sorted(names_of(&sent)), "what was posted is not what was sent: {ledger:?}");
 }
 
-/// Takes JSON lines, and keeps their names.
+/// Starts a server that takes JSON lines and keeps the names in them.
 async fn hook() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let names = Arc::new(Mutex::new(Vec::new()));
     let taken = names.clone();
