@@ -19,10 +19,8 @@ const CREDENTIALS: [(&str, &str); 2] = [
     ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
 ];
 
-/// Scenario: a Flask application places an order that succeeds and one that fails, under the Collector's
-/// config.
-/// Guarantees: moto has the segment of each service and the requests between them; Prometheus has the
-/// metrics.
+/// Scenario: a Flask application serves one order and fails another, under the Collector's config.
+/// Guarantees: moto has every segment and every request between services; Prometheus has the metrics.
 #[tokio::test]
 async fn a_collectors_config_takes_a_flask_application_to_x_ray_and_prometheus() {
     let (Some(moto), exposition) = (Moto::start().await, free_address()) else { return };
@@ -99,8 +97,7 @@ async fn the_default_config_shows_who_calls_whom_and_how_long_it_takes() {
     spanloom.finish().await;
 }
 
-/// Scenario: two processes of one service, which differ only in `process.pid`, send in turns; each request is
-/// scraped.
+/// Scenario: two processes of one service, which differ only in `process.pid`, send in turns.
 /// Guarantees: both are counted in one series of each metric, and the series never falls.
 #[tokio::test]
 async fn two_processes_of_one_service_are_counted_in_one_series() {

@@ -58,9 +58,8 @@ async fn finish(spanloom: Spanloom, items: u64) {
     }
 }
 
-/// Scenario: the timeout is far away, and each signal sends more items than one batch holds; then the process
-/// ends.
-/// Guarantees: a batch leaves when it is full, and the rest leaves at the end. Each span arrives once.
+/// Scenario: the timeout is far away, each signal sends more items than fit, and the process ends.
+/// Guarantees: a batch leaves when it is full, and the rest at the end. Each span arrives once.
 #[tokio::test]
 async fn batches_leave_by_size_and_the_rest_at_the_end() {
     let (mut spanloom, sink) = start("{timeout: 1h, send_batch_size: 100, send_batch_max_size: 120}").await;
@@ -186,8 +185,7 @@ async fn senders_that_wait_for_delivery_wait_for_the_batch() {
     spanloom.finish().await;
 }
 
-/// Scenario: two tenants and a sender without a tenant send over both protocols; `metadata_keys` names the
-/// tenant.
+/// Scenario: `metadata_keys` names the tenant; two tenants and a sender without one send.
 /// Guarantees: each tenant's spans have requests of their own, whatever other headers say.
 #[tokio::test]
 async fn senders_with_other_metadata_do_not_share_a_batch() {
@@ -220,10 +218,8 @@ fn number(span_id: &[u8]) -> u64 {
     u64::from_be_bytes(span_id.try_into().expect("eight bytes"))
 }
 
-/// Scenario: a second tenant sends while `metadata_cardinality_limit` is 1 and the first tenant's batch
-/// waits.
-/// Guarantees: the request is refused with 503, which names the key, and is accepted when the first batch has
-/// left.
+/// Scenario: a second tenant sends while the first one's batch waits; `metadata_cardinality_limit` is 1.
+/// Guarantees: a 503 names the key; the request is accepted when the first batch has left.
 #[tokio::test]
 async fn more_metadata_than_the_limit_is_refused() {
     let (spanloom, sink) =

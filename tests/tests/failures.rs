@@ -134,8 +134,7 @@ async fn a_full_queue_gives_requests_back_to_their_sender() {
 }
 
 /// Scenario: the receiver acknowledges on delivery; the destination answers late, and then refuses.
-/// Guarantees: the sender is answered after the destination has the span, and gets an error for the refused
-/// one.
+/// Guarantees: the sender is answered after the delivery, and gets an error for the refused span.
 #[tokio::test]
 async fn delivered_is_acknowledged_only_when_the_destination_has_it() {
     let sink = Sink::start().await;

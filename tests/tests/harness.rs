@@ -11,8 +11,7 @@ use spanloom_tests::{
 use tonic::Code;
 
 /// Scenario: requests of every signal are sent to the sink over both transports.
-/// Guarantees: the sink records their exact bytes. Other tests rely on this to show that bytes pass
-/// unchanged.
+/// Guarantees: the sink records their exact bytes, on which the tests of unchanged bytes rely.
 #[tokio::test]
 async fn the_sink_records_the_bytes_it_was_sent() {
     let sink = Sink::start().await;

@@ -93,8 +93,7 @@ spanloom_plugin::processor!(Panicking);
 "#;
 
 /// Scenario: a plugin built with the SDK panics with a text of two lines.
-/// Guarantees: the sender's error and the log's line about the batch have the text and its place, in one
-/// line.
+/// Guarantees: the sender's error and the log's line about the batch have the text and its place.
 #[tokio::test]
 async fn what_a_plugin_says_when_it_panics_is_told() {
     let plugin = NewPlugin::make("panicking", "processor").await;

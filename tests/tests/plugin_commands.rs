@@ -59,10 +59,8 @@ async fn without_a_golden_file_it_is_shown_what_the_plugin_does() {
     }
 }
 
-/// Scenario: `plugin test` runs an exporter: once as it is, then with `--update`, and then with a failing
-/// answer.
-/// Guarantees: its requests are shown and not sent; the recorded outcome passes, and a failing answer does
-/// not.
+/// Scenario: `plugin test` runs an exporter as it is, with `--update`, and with a failing answer.
+/// Guarantees: its requests are shown, not sent; the recorded outcome passes, the failing answer does not.
 #[tokio::test]
 async fn an_exporters_requests_are_shown_and_its_failures_tried() {
     let Some(webhook) = component("rust-webhook.wasm") else { return };
@@ -112,8 +110,8 @@ async fn a_refused_config_ends_with_2_and_the_place() {
 }
 
 /// Scenario: `plugin bench` runs an example plugin for a second.
-/// Guarantees: the report has figures for no plugin, for one that does nothing, and for this one, which costs
-/// more than none.
+/// Guarantees: the report compares the plugin with no plugin (which costs less) and with one that does
+/// nothing.
 #[tokio::test]
 async fn a_bench_holds_the_plugin_against_none_and_one_that_does_nothing() {
     let Some(component) = component("c-redactor.wasm") else { return };

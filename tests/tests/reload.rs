@@ -138,8 +138,7 @@ fn times(sink: &Sink) -> BTreeMap<String, usize> {
     times
 }
 
-/// Scenario: under load, the config changes a processor's keys, the exporters and the processors, and then
-/// has a mistake.
+/// Scenario: under load, the config changes in several ways, and then has a mistake.
 /// Guarantees: no request fails, each span arrives once, and one version of the config made each span.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_config_that_changes_under_load_loses_and_doubles_nothing() {
@@ -244,8 +243,7 @@ async fn what_waits_for_an_exporter_that_changes_is_still_sent() {
     assert_eq!((sink.items(Signal::Traces), second.items(Signal::Traces)), (5, 3));
 }
 
-/// Scenario: a connector that is a plugin, with metrics of its own, is removed from the config and added
-/// again.
+/// Scenario: a connector that is a plugin is removed from the config and added again.
 /// Guarantees: its series disappear and begin anew; the series of another plugin stay.
 #[tokio::test]
 async fn the_series_of_a_plugin_that_a_reload_takes_away_go_with_it() {
@@ -291,10 +289,8 @@ async fn the_series_of_a_plugin_that_a_reload_takes_away_go_with_it() {
     spanloom.finish().await;
 }
 
-/// Scenario: the config of `prometheus` changes: first a key of the plugin, then the queue, then the
-/// endpoint.
-/// Guarantees: the first change keeps the series; the second keeps the address and no series; the third moves
-/// the address.
+/// Scenario: the config of `prometheus` changes: a key of the plugin, the queue, the endpoint.
+/// Guarantees: the first keeps the series; the second keeps only the address; the third moves the address.
 #[tokio::test]
 async fn an_exporter_that_listens_can_be_changed() {
     let (address, another) = (free_address(), free_address());
@@ -339,10 +335,8 @@ async fn an_exporter_that_listens_can_be_changed() {
     spanloom.finish().await;
 }
 
-/// Scenario: a file that the config includes is a pipe to which nobody writes, like a network mount that is
-/// gone.
-/// Guarantees: reading it is given up, and neither the next reload nor the end of the process waits for it
-/// for ever.
+/// Scenario: the config includes a pipe to which nobody writes, like a file on a network mount that is gone.
+/// Guarantees: the reading is given up; the next reload works, and the process can end.
 #[tokio::test]
 async fn a_file_of_the_config_that_does_not_answer_is_given_up() {
     let sink = Sink::start().await;

@@ -115,7 +115,7 @@ async fn only_the_spans_that_may_succeed_later_come_again() {
     assert_eq!(account.dropped, [("rejected".to_owned(), 2)].into());
 }
 
-/// Scenario: an exporter drops each batch's handle in a later call, as languages with a garbage collector do.
+/// Scenario: an exporter drops each batch's handle in a later call, as a garbage collector does.
 /// Guarantees: no call traps, and every span is delivered.
 #[tokio::test]
 async fn a_batch_may_be_let_go_of_a_call_later() {

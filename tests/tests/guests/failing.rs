@@ -13,9 +13,8 @@ use tonic::Code;
 
 const ONE_INSTANCE: &str = "limits: {instances: 1}";
 
-/// Scenario: a processor fails five times in a row and also fails on the host's made-up data; a second
-/// passes.
-/// Guarantees: the breaker opens and no more calls are made; after a second one call may try and closes it.
+/// Scenario: a processor fails five times in a row, and also on the host's made-up data.
+/// Guarantees: the breaker stops all calls; a second later one call may try, and closes the breaker.
 #[tokio::test]
 async fn a_plugin_that_keeps_failing_is_left_alone_and_tried_again() {
     let setup =
@@ -170,8 +169,7 @@ async fn a_trap_does_not_touch_the_call_beside_it() {
     assert_eq!(remains.account.delivered, delivered as u64);
 }
 
-/// Scenario: a plugin refuses its config (at a key, or at a path that the config does not have) or panics
-/// over it.
+/// Scenario: a plugin refuses its config, at a key or at an unknown path, or panics over it.
 /// Guarantees: `run` and `validate` exit with 2 and say why.
 #[tokio::test]
 async fn a_config_that_a_plugin_refuses_or_panics_on_is_refused() {
@@ -199,8 +197,7 @@ async fn a_config_that_a_plugin_refuses_or_panics_on_is_refused() {
 }
 
 /// Scenario: a batch is split by trace among three instances, and one part makes its instance trap.
-/// Guarantees: only this part is dropped; the sender is not told to retry, because the others would arrive
-/// twice.
+/// Guarantees: only this part is dropped; a retry by the sender would double the other parts.
 #[tokio::test]
 async fn of_a_batch_split_by_trace_only_the_part_that_fails_is_lost() {
     let plugin = "limits: {instances: 3}";

@@ -43,8 +43,7 @@ async fn what_was_held_goes_on_when_the_plugin_says_so() {
 }
 
 /// Scenario: a plugin emits the batches that it holds and traps, on its instance and on a fresh one.
-/// Guarantees: nothing that it emitted leaves; the sender is told to retry, and the next instance holds the
-/// batches.
+/// Guarantees: nothing is emitted, the sender is told to retry, and the next instance holds the batches.
 #[tokio::test]
 async fn what_was_held_when_a_plugin_trapped_is_held_by_the_next_instance() {
     let Some(guests) = holding("").await else { return };

@@ -94,8 +94,7 @@ async fn what_is_undecided_goes_on() {
     assert_eq!(remains.metric("spanloom_sampler_spans", &["decision=\"undecided\""]), 10.0);
 }
 
-/// Scenario: a sampler drops the handles of its traces some calls later, as languages with a garbage
-/// collector do.
+/// Scenario: a sampler drops the handles of its traces some calls later, as a garbage collector does.
 /// Guarantees: every call succeeds, and every span goes on.
 #[tokio::test]
 async fn traces_may_be_let_go_of_calls_later() {

@@ -14,9 +14,8 @@ use tokio::net::TcpListener;
 
 use super::cases::CREDENTIALS;
 
-/// Scenario: exporters that differ in one key each get one span of a customer; its trace id has no recent
-/// time.
-/// Guarantees: each key does what the README says, and the exporter that gets no answer gives up.
+/// Scenario: exporters that differ in one key each get one span, whose trace id has no recent time.
+/// Guarantees: each key does what the README says, and the exporter without an answer gives up.
 #[tokio::test]
 async fn the_keys_of_awsxray_do_what_they_say() {
     let x_ray = XRay::start().await;

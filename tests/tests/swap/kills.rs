@@ -35,8 +35,7 @@ service:
 const SWAPPED: &str = "swapped plugin=";
 
 /// Scenario: a process is killed during a swap, at a different moment each round.
-/// Guarantees: the next process starts with the file that is there, which is one of the files written, and
-/// whole.
+/// Guarantees: the plugin's file is always one of the whole files written, and the next process runs it.
 #[tokio::test]
 async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_version() {
     let Some(marker) = component("marker") else { return };

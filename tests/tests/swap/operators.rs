@@ -31,9 +31,8 @@ async fn done(rig: &Rig, args: &[&str]) -> String {
     ended.stdout
 }
 
-/// Scenario: an operator swaps a version in, tries a broken file and a wrong name, and then rolls back.
-/// Guarantees: each command does what it says, and the configured file is the version that the next start
-/// runs.
+/// Scenario: an operator swaps a version in, tries a broken file and a wrong name, and rolls back.
+/// Guarantees: each command does what it says, and the configured file is what the next start runs.
 #[tokio::test]
 async fn an_operator_brings_a_version_in_and_takes_it_back() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
@@ -119,8 +118,7 @@ async fn post(admin: SocketAddr, path: &str, body: &str) -> (u16, Value) {
     (answer.status().as_u16(), serde_json::from_str(&answer.text().await.expect("text")).expect("JSON"))
 }
 
-/// Scenario: requests come to the admin port without a token, and commands come by the socket and with a
-/// token.
+/// Scenario: requests come to the admin port without a token; commands use the socket and a token.
 /// Guarantees: the port refuses changes; the commands find the socket, which only this user can open.
 #[tokio::test]
 async fn only_the_user_that_runs_it_changes_what_runs() {

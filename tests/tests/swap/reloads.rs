@@ -34,9 +34,8 @@ async fn a_broken_file_does_not_keep_another_config_out() {
     rig.finish(&load.stop().await).await;
 }
 
-/// Scenario: the config names another file, whose version fails later; another change comes during its trial.
-/// Guarantees: the version is on trial, the other change does not end the trial, and the version is rolled
-/// back.
+/// Scenario: the config names another file, whose version will fail, and changes again during its trial.
+/// Guarantees: the version is on trial through both changes, and is rolled back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_that_comes_with_a_config_is_on_trial() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };

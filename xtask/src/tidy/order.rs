@@ -138,8 +138,7 @@ mod tests {
         assert_eq!(wrong("host/src/cellar/wine.rs", "std::fmt").as_deref(), Some(homeless));
     }
 
-    /// Scenario: a room of the plugin module imports an earlier room, a later room, and a name of the plugin
-    /// module itself.
+    /// Scenario: a room of the plugin module imports an earlier room, a later room, and the module itself.
     /// Guarantees: only the import from the earlier room is allowed.
     #[test]
     fn rooms_have_an_order_of_their_own() {
