@@ -1,4 +1,4 @@
-//! The configs that users start from are right: those in `examples/`, and the one in the README.
+//! Checks the configs that users start from: the files in `examples/` and the config in the README.
 
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -15,6 +15,8 @@ async fn check(name: &str, config: &str) {
     }
 }
 
+/// Scenario: every config in `examples/` is opened.
+/// Guarantees: each is valid and gives no warning.
 #[test]
 fn every_example_is_a_config_without_warnings() {
     let examples = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")).unwrap();
@@ -30,10 +32,12 @@ fn every_example_is_a_config_without_warnings() {
     assert!(checked > 0, "there are examples");
 }
 
+/// Scenario: the README's config is opened.
+/// Guarantees: the config is valid and gives no warning.
 #[test]
 fn the_readmes_config_is_a_config_without_warnings() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    // The other one shows what is written for a plugin, and is no whole config.
+    // The README's other block shows the keys of a plugin and is not a whole config.
     let mut blocks = readme.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
     let config = blocks.find(|block| block.contains("\nservice:")).unwrap();
     check("README.md", &format!("yaml:{config}"));

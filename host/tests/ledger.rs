@@ -1,4 +1,5 @@
-//! The ledger's law, whatever stages do with batches: received = delivered + sampled out + dropped + in flight.
+//! The law of the ledger, whatever stages do with batches: received = delivered + sampled out + dropped + in
+//! flight.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -32,7 +33,7 @@ fn spans(count: usize) -> wire::Batch {
     wire::Batch::decode(Signal::Traces, bytes.into()).unwrap()
 }
 
-/// A destination that does one thing with every batch.
+/// A destination that does the same thing with every batch.
 #[derive(Clone, Copy, Debug)]
 enum Destination {
     Delivers,
@@ -89,7 +90,7 @@ impl Rig {
             account: telemetry.ledger.open("traces", &format!("to/{number}")),
             lead: None,
         });
-        // What is entered knows its accounts in another order than the destinations stand in.
+        // A batch lists its accounts in another order than the destinations.
         let first = Arc::new(FanOut::new(ends.collect()));
         let accounts = first.accounts().unwrap().iter().rev().cloned().collect();
         let entrance = Entrance { first, accounts, lead: None };
@@ -106,7 +107,8 @@ impl Rig {
     }
 }
 
-/// Two exporters, one without room: the sender is not asked to send again what the other has already taken.
+/// Scenario: one exporter accepts a batch, and another has no room.
+/// Guarantees: the sender is told success, and only the second exporter's copy is dropped.
 #[tokio::test]
 async fn one_destination_that_refuses_costs_only_its_own_copy() {
     let rig = Rig::new(&[Destination::Delivers, Destination::Refuses]);
@@ -116,7 +118,8 @@ async fn one_destination_that_refuses_costs_only_its_own_copy() {
     assert_eq!((balances[1].received, &balances[1].dropped), (5, &vec![(Reason::QueueFull, 5)]));
 }
 
-/// No exporter has room: the sender keeps its spans, and they count as never received.
+/// Scenario: no exporter has room.
+/// Guarantees: the sender is told to retry, and its spans do not count as received.
 #[tokio::test]
 async fn what_every_destination_refuses_goes_back_to_the_sender() {
     let rig = Rig::new(&[Destination::Refuses, Destination::Refuses]);
@@ -127,7 +130,8 @@ async fn what_every_destination_refuses_goes_back_to_the_sender() {
     }
 }
 
-/// `acknowledge: delivered`: a destination that drops the batch later still reaches the sender.
+/// Scenario: with `acknowledge: delivered`, a destination accepts a batch and drops a part of it later.
+/// Guarantees: the sender is told of the failure.
 #[tokio::test]
 async fn a_sender_that_waits_for_delivery_learns_of_a_later_drop() {
     let rig = Rig::new(&[Destination::Delivers, Destination::SplitsAt(2)]);
@@ -136,7 +140,8 @@ async fn a_sender_that_waits_for_delivery_learns_of_a_later_drop() {
     assert_eq!(answer.map_err(|failure| failure.reason), Err(Reason::Rejected));
 }
 
-/// A task that is cancelled with a batch in hand (its sender hung up) leaves a counted drop, not a hole.
+/// Scenario: a task is cancelled while it holds a batch, as happens when a sender hangs up.
+/// Guarantees: the batch counts as dropped, with the reason `abandoned`.
 #[tokio::test]
 async fn a_forgotten_batch_is_counted_as_abandoned() {
     let rig = Rig::new(&[Destination::Forgets]);
@@ -145,7 +150,8 @@ async fn a_forgotten_batch_is_counted_as_abandoned() {
     assert_eq!(rig.balances()[0].dropped, [(Reason::Abandoned, 5)]);
 }
 
-/// Two requests merged and split elsewhere: each sender is answered once, when its own part is settled.
+/// Scenario: two requests are merged, and the batch is split at another place.
+/// Guarantees: each sender is answered once, when its own part is settled.
 #[tokio::test]
 async fn merged_requests_are_answered_one_by_one() {
     let ledger = Ledger::default();
@@ -174,7 +180,8 @@ fn destination() -> impl Strategy<Value = Destination> {
 }
 
 proptest! {
-    /// Whatever destinations do, each account balances and nothing is left in flight.
+    /// Scenario: any requests pass through any destinations.
+    /// Guarantees: each account balances, and nothing is in flight at the end.
     #[test]
     fn every_account_balances(
         destinations in prop::collection::vec(destination(), 1..4),

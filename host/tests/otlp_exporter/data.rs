@@ -42,7 +42,7 @@ pub(crate) fn http(config: Json) -> Arc<dyn Exporter> {
     build(&otlp_http::OtlpHttpFactory, config).unwrap().exporter
 }
 
-/// The only authenticator there is has the id `token`.
+/// Builds an exporter. The only authenticator has the id `token`.
 pub(crate) fn build(factory: &dyn ExporterFactory, config: Json) -> Result<BuiltExporter, ConfigError> {
     let id = ComponentId { component_type: factory.name().to_owned(), name: None };
     let mut extensions = Extensions::default();
@@ -50,7 +50,7 @@ pub(crate) fn build(factory: &dyn ExporterFactory, config: Json) -> Result<Built
     let config = Node::from_json(config);
     factory.check(&config)?;
     let context = BuildContext { id: &id, telemetry: &Telemetry::new(), extensions: &extensions };
-    // None of these waits for anything.
+    // Building these exporters does not wait for anything.
     factory.build(&config, &context).now_or_never().unwrap()
 }
 

@@ -1,3 +1,4 @@
+//! The exporter `otlp_grpc` against tonic's server.
 use std::{sync::Arc, time::Duration};
 
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -22,7 +23,7 @@ use crate::{
     grpc_destination::{Destination, Service},
 };
 
-/// `google.rpc.Status` with a RetryInfo, built here field by field.
+/// A `google.rpc.Status` with a `RetryInfo`, built field by field.
 #[derive(Clone, PartialEq, Message)]
 struct RpcStatus {
     #[prost(message, repeated, tag = "3")]
@@ -55,7 +56,8 @@ fn retry_in(code: Code, seconds: i64) -> Status {
     Status::with_details(code, "busy", RpcStatus { details: vec![any] }.encode_to_vec().into())
 }
 
-/// Each signal, in each compression, and large enough to be compressed on another thread.
+/// Scenario: every signal is exported with each compression; one batch is large enough for another thread.
+/// Guarantees: each request arrives as it was sent.
 #[tokio::test]
 async fn every_signal_arrives_as_it_was_sent() {
     for compression in ["none", "gzip", "zstd"] {
@@ -73,6 +75,8 @@ async fn every_signal_arrives_as_it_was_sent() {
     }
 }
 
+/// Scenario: a batch that was merged from two is exported.
+/// Guarantees: one request arrives, with the spans of both.
 #[tokio::test]
 async fn merged_batches_arrive_as_one_request() {
     let destination = Destination::start(Service::default()).await;
@@ -85,6 +89,8 @@ async fn merged_batches_arrive_as_one_request() {
     assert_eq!(destination.service.traces(), [expected]);
 }
 
+/// Scenario: the destination answers with each gRPC code, without and with a delay.
+/// Guarantees: the codes that OTLP calls retryable are retryable, and RESOURCE_EXHAUSTED is with a delay.
 #[tokio::test]
 async fn what_the_destination_answers_decides_whether_to_try_again() {
     const RETRIED: [Code; 6] = [
@@ -116,6 +122,8 @@ async fn what_the_destination_answers_decides_whether_to_try_again() {
     }
 }
 
+/// Scenario: the destination rejects two of five spans.
+/// Guarantees: the exporter reports the number and the destination's message.
 #[tokio::test]
 async fn partial_success_is_told() {
     let partial = ExportTracePartialSuccess { rejected_spans: 2, error_message: "too old".into() };
@@ -126,6 +134,8 @@ async fn partial_success_is_told() {
     assert_eq!(exported, Ok(Exported { rejected: 2, message: "too old".into() }));
 }
 
+/// Scenario: the config has headers, an authenticator and a timeout.
+/// Guarantees: all of them reach the destination.
 #[tokio::test]
 async fn headers_authentication_and_the_timeout_reach_the_destination() {
     let destination = Destination::start(Service::default()).await;
@@ -144,6 +154,8 @@ async fn headers_authentication_and_the_timeout_reach_the_destination() {
     assert!(value("user-agent").unwrap().starts_with("spanloom/"));
 }
 
+/// Scenario: the config names an authenticator that does not exist.
+/// Guarantees: the error names it, and the authenticator that exists.
 #[tokio::test]
 async fn an_authenticator_that_is_not_there_is_named() {
     let config = json!({"endpoint": "a:1", "auth": {"authenticator": "basic"}});
@@ -151,7 +163,8 @@ async fn an_authenticator_that_is_not_there_is_named() {
     assert!(error.contains("`basic`") && error.contains("token"), "{error}");
 }
 
-/// The destination limits requests to 1 MiB and says so with OUT_OF_RANGE; we, to 64 MiB.
+/// Scenario: a request is above the destination's limit of 1 MiB, and another above the exporter's of 64 MiB.
+/// Guarantees: both are too large; the destination reports its limit with OUT_OF_RANGE.
 #[tokio::test]
 async fn a_request_above_either_limit_is_too_large() {
     let destination = Destination::start(Service::default()).await;
@@ -167,6 +180,8 @@ async fn a_request_above_either_limit_is_too_large() {
     assert!(destination.service.traces().is_empty());
 }
 
+/// Scenario: the destination's answer has 5 MiB.
+/// Guarantees: the exporter does not read the answer, and reports a permanent failure.
 #[tokio::test]
 async fn an_answer_above_the_limit_is_not_read() {
     let partial = ExportTracePartialSuccess { rejected_spans: 1, error_message: "x".repeat(5 << 20) };
@@ -177,7 +192,8 @@ async fn an_answer_above_the_limit_is_not_read() {
     assert!(matches!(error, ExportError::Permanent { .. }), "{error:?}");
 }
 
-/// Nobody listens, then someone does, then goes away and comes back.
+/// Scenario: the destination goes away and comes back.
+/// Guarantees: the exporter reports a retryable failure meanwhile, and then connects again.
 #[tokio::test]
 async fn it_connects_again_after_a_break() {
     let first = Destination::start(Service::default()).await;
@@ -186,7 +202,7 @@ async fn it_connects_again_after_a_break() {
     exporter.export(&span_batch(1)).await.unwrap();
     first.stop();
     let error = loop {
-        // The connection that was open may still have served a request.
+        // The open connection may still serve a request.
         match exporter.export(&span_batch(1)).await {
             Ok(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             Err(error) => break error,
@@ -200,6 +216,8 @@ async fn it_connects_again_after_a_break() {
     assert_eq!(second.service.traces(), [traces(2)]);
 }
 
+/// Scenario: nobody listens at the endpoint.
+/// Guarantees: the error names the address and the cause.
 #[tokio::test]
 async fn the_error_names_the_address_and_the_cause() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -208,6 +226,8 @@ async fn the_error_names_the_address_and_the_cause() {
     assert!(error.contains(&free.to_string()) && error.contains("refused"), "{error}");
 }
 
+/// Scenario: nobody listens at first, and `wait_for_ready` is set.
+/// Guarantees: the export waits until the destination listens, and then succeeds.
 #[tokio::test]
 async fn wait_for_ready_waits_for_the_destination() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -220,6 +240,8 @@ async fn wait_for_ready_waits_for_the_destination() {
     assert_eq!(destination.service.traces().len(), 1);
 }
 
+/// Scenario: the destination closes the connection without an answer.
+/// Guarantees: the failure is retryable.
 #[tokio::test]
 async fn a_connection_that_breaks_off_is_worth_another_try() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -233,7 +255,8 @@ async fn a_connection_that_breaks_off_is_worth_another_try() {
     assert!(matches!(error, ExportError::Retryable { .. }), "{error:?}");
 }
 
-/// Through the queue: the destination fails twice and refuses a large request, and gets everything in the end.
+/// Scenario: behind a queue, the destination fails twice and refuses a request that is too large.
+/// Guarantees: every span is delivered in the end.
 #[tokio::test]
 async fn behind_the_queue_nothing_is_lost() {
     let script = [Err(Status::unavailable("no")), Err(retry_in(Code::ResourceExhausted, 0))];

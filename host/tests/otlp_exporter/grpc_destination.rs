@@ -1,4 +1,4 @@
-//! A tonic server that keeps what it is sent and answers as it is told.
+//! A tonic server that keeps every request and answers by a script.
 
 use std::{
     collections::VecDeque,
@@ -35,7 +35,7 @@ use tonic::{
     },
 };
 
-/// Answers traces by its script, then with success; keeps every request.
+/// Answers traces by its script, then with success, and keeps every request.
 #[derive(Clone, Default)]
 pub(crate) struct Service(Arc<Mutex<Kept>>);
 
@@ -67,7 +67,7 @@ impl Destination {
         Destination::serve(address, service, incoming)
     }
 
-    /// On whatever streams come in.
+    /// Serves the streams that come in.
     pub(crate) fn serve<S, I>(address: SocketAddr, service: Service, incoming: I) -> Destination
     where
         S: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,

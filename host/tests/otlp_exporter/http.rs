@@ -1,3 +1,4 @@
+//! The exporter `otlp_http` against axum's server.
 use std::{io::Read as _, time::Duration};
 
 use prost::Message as _;
@@ -11,6 +12,8 @@ use crate::{
     http_destination::{Destination, answer},
 };
 
+/// Scenario: a merged batch of traces, metrics and logs are exported without compression.
+/// Guarantees: each arrives on its signal's path, byte for byte, with its type and length.
 #[tokio::test]
 async fn the_very_bytes_of_every_signal_arrive_on_its_path() {
     let destination = Destination::start([]).await;
@@ -31,6 +34,8 @@ async fn the_very_bytes_of_every_signal_arrive_on_its_path() {
     assert_eq!(destination.kept().len(), 3);
 }
 
+/// Scenario: the encoding is JSON.
+/// Guarantees: the body means the same as the protobuf request.
 #[tokio::test]
 async fn json_is_what_protobuf_would_have_said() {
     let destination = Destination::start([]).await;
@@ -42,7 +47,8 @@ async fn json_is_what_protobuf_would_have_said() {
     assert_eq!(protobuf, traces(2).encode_to_vec());
 }
 
-/// gzip is the default, as the Collector's.
+/// Scenario: a batch is exported with the default compression (gzip, as in the Collector) and with zstd.
+/// Guarantees: the request names its compression, and the decompressed body is the batch.
 #[tokio::test]
 async fn a_compressed_body_says_so_and_can_be_read() {
     let destination = Destination::start([]).await;
@@ -59,6 +65,8 @@ async fn a_compressed_body_says_so_and_can_be_read() {
     assert_eq!(zstd::decode_all(&zstd.body[..]).unwrap(), plain.chunks().concat());
 }
 
+/// Scenario: the destination answers with errors of several statuses.
+/// Guarantees: 429 and 503 are retryable, 413 is too large, and the others are permanent.
 #[tokio::test]
 async fn what_the_destination_answers_decides_whether_to_try_again() {
     let script = [
@@ -85,6 +93,8 @@ async fn what_the_destination_answers_decides_whether_to_try_again() {
     }
 }
 
+/// Scenario: the destination rejects two of five spans, once in protobuf and once in JSON.
+/// Guarantees: the exporter reports the number and the destination's message.
 #[tokio::test]
 async fn partial_success_is_told_in_either_encoding() {
     use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -106,7 +116,8 @@ async fn partial_success_is_told_in_either_encoding() {
     }
 }
 
-/// A redirect would turn the POST into a GET, or take the credentials elsewhere.
+/// Scenario: the destination answers with redirects.
+/// Guarantees: none is followed, because it could change POST to GET or take the credentials elsewhere.
 #[tokio::test]
 async fn redirects_are_not_followed() {
     let elsewhere = Destination::start([]).await;
@@ -119,6 +130,8 @@ async fn redirects_are_not_followed() {
     assert!(elsewhere.kept().is_empty());
 }
 
+/// Scenario: the destination's answer has 5 MiB.
+/// Guarantees: the exporter does not read the answer, but an error status still counts.
 #[tokio::test]
 async fn an_answer_above_the_limit_is_not_read() {
     let long = "x".repeat(5 << 20);
@@ -130,6 +143,8 @@ async fn an_answer_above_the_limit_is_not_read() {
     assert!(matches!(error, ExportError::Retryable { .. }), "the status still counts: {error:?}");
 }
 
+/// Scenario: the config has headers and an authenticator.
+/// Guarantees: both reach the destination.
 #[tokio::test]
 async fn headers_and_authentication_reach_the_destination() {
     let destination = Destination::start([]).await;
@@ -145,7 +160,8 @@ async fn headers_and_authentication_reach_the_destination() {
     assert!(kept.header("user-agent").unwrap().starts_with("spanloom/"));
 }
 
-/// Without a listener, and with one that hangs up. The address is named, but not a key in its query.
+/// Scenario: a destination hangs up, and then nobody listens; the URL has a key in its query.
+/// Guarantees: the failures are retryable; they name the address and not the key.
 #[tokio::test]
 async fn no_answer_is_worth_another_try() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -165,6 +181,8 @@ async fn no_answer_is_worth_another_try() {
     hang_up.await.unwrap();
 }
 
+/// Scenario: the config has an address for traces only, and logs are exported.
+/// Guarantees: nothing is sent, and the error names the missing key.
 #[tokio::test]
 async fn a_signal_without_an_address_is_not_sent_to_anothers() {
     let destination = Destination::start([]).await;

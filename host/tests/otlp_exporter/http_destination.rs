@@ -1,4 +1,4 @@
-//! An axum server that keeps what it is sent and answers as it is told.
+//! An axum server that keeps every request and answers by a script.
 
 use std::{
     collections::VecDeque,
@@ -36,7 +36,7 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
-    /// Answers by the script, then with an empty 200.
+    /// Starts a server that answers by the script, then with an empty 200.
     pub(crate) async fn start(script: impl IntoIterator<Item = Response<String>>) -> Destination {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

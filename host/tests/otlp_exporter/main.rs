@@ -1,4 +1,4 @@
-//! The OTLP exporters against real destinations: tonic's server and axum's.
+//! The OTLP exporters against real servers: tonic's and axum's.
 
 #![expect(
     clippy::unwrap_used,

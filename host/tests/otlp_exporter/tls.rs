@@ -1,4 +1,4 @@
-//! TLS with a certificate authority of our own, over both protocols.
+//! TLS of the exporters over both protocols, with a certificate authority made for the test.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -56,7 +56,7 @@ impl Authority {
     }
 }
 
-/// A server for `localhost`, which asks for a client's certificate if `clients` may issue one.
+/// Makes a server for `localhost`. If `clients` is given, clients need a certificate of that authority.
 fn acceptor(authority: &Authority, clients: Option<&Authority>) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(server(&authority.issue("localhost"), clients)))
 }
@@ -81,7 +81,7 @@ fn server(identity: &Identity, clients: Option<&Authority>) -> ServerConfig {
     config
 }
 
-/// Has a certificate for one who asks for this name, and none for others.
+/// Has a certificate for clients that ask for this name, and none for others.
 #[derive(Debug)]
 struct OnlyUnder(&'static str, Arc<CertifiedKey>);
 
@@ -91,7 +91,7 @@ impl ResolvesServerCert for OnlyUnder {
     }
 }
 
-/// A server's certificate that is its own authority.
+/// Makes a server's certificate that is its own authority.
 fn self_signed(valid_until_year: i32) -> Identity {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -112,7 +112,7 @@ async fn grpc_server(acceptor: TlsAcceptor) -> SocketAddr {
 
 async fn http_server(acceptor: TlsAcceptor) -> SocketAddr {
     let (listener, address) = listen().await;
-    // HTTP/2 has no such header.
+    // HTTP/2 has no `host` header.
     let told = move |headers: HeaderMap| async move {
         let host = headers.get("host").map(|host| host.to_str().unwrap().to_owned());
         let port = format!(":{}", address.port());
@@ -142,7 +142,7 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// The next client that passes the handshake.
+/// Returns the next client that passes the handshake.
 async fn next(listener: &TcpListener, acceptor: &TlsAcceptor) -> TlsStream<TcpStream> {
     loop {
         let (socket, _) = listener.accept().await.unwrap();
@@ -152,7 +152,7 @@ async fn next(listener: &TcpListener, acceptor: &TlsAcceptor) -> TlsStream<TcpSt
     }
 }
 
-/// Both exporters, each to a server of its own; `host` is how they call it.
+/// Makes both exporters, each with a server of its own, which it calls by the name `host`.
 async fn exporters(acceptor: TlsAcceptor, host: &str, tls: Value) -> [Arc<dyn Exporter>; 2] {
     let grpc_port = grpc_server(acceptor.clone()).await.port();
     let http_port = http_server(acceptor).await.port();
@@ -175,6 +175,8 @@ async fn fails(acceptor: TlsAcceptor, host: &str, tls: Value) {
     }
 }
 
+/// Scenario: the server's certificate is of an authority that the client trusts, or does not trust.
+/// Guarantees: only the trusted one is accepted, unless `insecure_skip_verify` is set.
 #[tokio::test]
 async fn the_servers_certificate_must_be_of_an_authority_that_is_trusted() {
     let authority = Authority::new();
@@ -188,6 +190,8 @@ async fn the_servers_certificate_must_be_of_an_authority_that_is_trusted() {
     succeeds(acceptor, "localhost", json!({"insecure_skip_verify": true})).await;
 }
 
+/// Scenario: the server's certificate has the name that the client asks for, or another name.
+/// Guarantees: only the name asked for is accepted, which `server_name_override` can replace.
 #[tokio::test]
 async fn the_servers_certificate_must_have_the_name_asked_for() {
     let authority = Authority::new();
@@ -199,7 +203,8 @@ async fn the_servers_certificate_must_have_the_name_asked_for() {
     fails(acceptor, "localhost", renamed).await;
 }
 
-/// A server of many names is asked for the one that is configured, and told the host that the endpoint has.
+/// Scenario: a server has its certificate only for clients that ask for the overridden name.
+/// Guarantees: the client asks for that name, and sends the endpoint's host in the request.
 #[tokio::test]
 async fn the_name_that_is_checked_is_the_name_that_is_asked_for() {
     let authority = Authority::new();
@@ -216,7 +221,8 @@ async fn the_name_that_is_checked_is_the_name_that_is_asked_for() {
     fails(acceptor, "localhost", json!({"ca_pem": authority.pem()})).await;
 }
 
-/// What `openssl req -x509` makes by default: the server's certificate is the authority that clients are given.
+/// Scenario: the certificate is its own authority, as `openssl req -x509` makes it.
+/// Guarantees: a client that is given this certificate accepts it, if its name and time are right.
 #[tokio::test]
 async fn a_certificate_that_is_its_own_authority_is_trusted_as_itself() {
     let of = |identity: &Identity| TlsAcceptor::from(Arc::new(server(identity, None)));
@@ -228,7 +234,8 @@ async fn a_certificate_that_is_its_own_authority_is_trusted_as_itself() {
     fails(of(&expired), "localhost", json!({"ca_pem": expired.cert})).await;
 }
 
-/// Certificates are renewed on disk; a client that is told so reads them again, without a restart.
+/// Scenario: certificate files change, for clients with a short and a long `reload_interval`.
+/// Guarantees: the files are read again after the interval; a file that cannot be read changes nothing.
 #[tokio::test]
 async fn certificates_are_read_again_when_it_is_time() {
     let (authority, clients) = (Authority::new(), Authority::new());
@@ -251,7 +258,7 @@ async fn certificates_are_read_again_when_it_is_time() {
     for exporter in &reading {
         assert_eq!(exporter.export(&span_batch(1)).await, Ok(Exported::default()));
     }
-    // What cannot be read leaves what was read before.
+    // A file that cannot be read leaves the certificate that was read before.
     std::fs::write(path("ca.pem"), "").unwrap();
     for exporter in &reading {
         assert_eq!(exporter.export(&span_batch(1)).await, Ok(Exported::default()));
@@ -261,6 +268,8 @@ async fn certificates_are_read_again_when_it_is_time() {
     }
 }
 
+/// Scenario: the server demands a client's certificate.
+/// Guarantees: a client with a certificate succeeds, and one without fails.
 #[tokio::test]
 async fn a_client_shows_its_certificate_when_asked() {
     let (authority, clients) = (Authority::new(), Authority::new());

@@ -1,4 +1,4 @@
-//! Clients that mean harm, or are broken. Each gets its documented answer, and others are served meanwhile.
+//! Clients that are hostile or broken: each gets its documented answer, and others are served meanwhile.
 
 use std::{
     sync::Arc,
@@ -35,6 +35,8 @@ async fn check_others_are_served(subject: &Subject) {
     assert_eq!(timeout(SOON, request.send()).await.unwrap().unwrap().status(), 200);
 }
 
+/// Scenario: 500 idle connections are open on each port.
+/// Guarantees: others are served.
 #[tokio::test]
 async fn a_thousand_idle_connections_keep_nobody_out() {
     let subject = Subject::start(json!({})).await;
@@ -48,7 +50,8 @@ async fn a_thousand_idle_connections_keep_nobody_out() {
     drop(idle);
 }
 
-/// Seeded, so that a failure can be had again.
+/// Scenario: random bytes come to both ports; the seed is fixed, so that a failure can be repeated.
+/// Guarantees: each connection is closed, nothing is received, and others are served.
 #[tokio::test]
 async fn random_bytes_on_either_port_harm_nobody() {
     let subject = Subject::start(json!({})).await;
@@ -57,7 +60,8 @@ async fn random_bytes_on_either_port_harm_nobody() {
         for address in [subject.grpc.unwrap(), subject.http.unwrap()] {
             let mut bytes = vec![0; 4096];
             random.fill_bytes(&mut bytes);
-            // Every second one is let past the preface of HTTP/2, where frames are expected.
+            // Every second connection sends the preface of HTTP/2 first, so that its bytes come where frames
+            // are expected.
             let preface: &[u8] = if round % 2 == 0 { b"" } else { b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" };
             let mut stream = TcpStream::connect(address).await.unwrap();
             let _ = stream.write_all(&[preface, &bytes].concat()).await;
@@ -71,7 +75,7 @@ async fn random_bytes_on_either_port_harm_nobody() {
     check_others_are_served(&subject).await;
 }
 
-/// One byte now and then, for ever.
+/// Returns a body that sends one byte now and then, for ever.
 fn dripping() -> reqwest::Body {
     let drops = futures::stream::repeat(()).then(|()| async {
         sleep(Duration::from_millis(20)).await;
@@ -80,6 +84,8 @@ fn dripping() -> reqwest::Body {
     reqwest::Body::wrap_stream(drops)
 }
 
+/// Scenario: a client sends a body that never ends, over each protocol.
+/// Guarantees: after `read_timeout` the answer is DEADLINE_EXCEEDED or 408, and others are served.
 #[tokio::test]
 async fn a_body_that_never_ends_is_ended() {
     let limits = json!({ "read_timeout": "300ms" });
@@ -87,7 +93,7 @@ async fn a_body_that_never_ends_is_ended() {
     let begun = Instant::now();
     let path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
     let response = grpc_post(&subject, path).body(dripping()).send().await.unwrap();
-    // Ones announce a message of 16 MiB.
+    // These bytes announce a message of 16 MiB.
     assert_eq!(grpc_status(&response).code(), Code::DeadlineExceeded);
     let request = reqwest::Client::new().post(subject.http_url("/v1/traces"));
     let request = request.header("content-type", "application/x-protobuf").body(dripping());
@@ -99,6 +105,8 @@ async fn a_body_that_never_ends_is_ended() {
     check_others_are_served(&subject).await;
 }
 
+/// Scenario: a client sends an HTTP head that never ends.
+/// Guarantees: the connection is closed after `read_header_timeout`, and others are served.
 #[tokio::test]
 async fn a_head_that_never_ends_is_ended() {
     let limits = json!({ "read_header_timeout": "300ms" });
@@ -119,8 +127,8 @@ async fn a_head_that_never_ends_is_ended() {
     check_others_are_served(&subject).await;
 }
 
-/// Requests that are within their own limit, but not all at once within the receiver's: they wait, and are refused when
-/// their time is up.
+/// Scenario: requests are within their own limit, but together above `max_in_flight_mib`.
+/// Guarantees: the later ones wait and are refused as retryable when their time is up.
 #[tokio::test]
 async fn what_requests_hold_together_is_bounded() {
     let permits = Arc::new(Semaphore::new(0));
@@ -165,7 +173,8 @@ async fn what_requests_hold_together_is_bounded() {
     client.export(large).await.unwrap();
 }
 
-/// A length of 4 GiB in front of nothing: refused by the announcement.
+/// Scenario: a request announces 4 GiB over gRPC, or 1 TiB over HTTP, and sends nothing.
+/// Guarantees: the announcement is refused as too large, and others are served.
 #[tokio::test]
 async fn an_announced_length_is_not_believed() {
     let subject = Subject::start(json!({})).await;

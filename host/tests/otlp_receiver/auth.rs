@@ -1,4 +1,4 @@
-//! `auth: { authenticator: … }` on either protocol.
+//! Authentication of clients on either protocol: `auth: { authenticator: … }`.
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use prost::Message;
@@ -26,6 +26,8 @@ async fn guarded() -> Subject {
     Subject::before(Pipeline::default(), &Signal::ALL_OF_THEM, extensions, config).await
 }
 
+/// Scenario: HTTP requests come without a token, with a wrong token and with the right one.
+/// Guarantees: only the right token is accepted; the others get 401.
 #[tokio::test]
 async fn over_http_only_the_right_token_is_let_in() {
     let subject = guarded().await;
@@ -46,6 +48,8 @@ async fn over_http_only_the_right_token_is_let_in() {
     assert_eq!(subject.pipeline.received().len(), 1);
 }
 
+/// Scenario: gRPC requests come without a token, with a wrong token and with the right one.
+/// Guarantees: only the right token is accepted; the others get UNAUTHENTICATED.
 #[tokio::test]
 async fn over_grpc_only_the_right_token_is_let_in() {
     let subject = guarded().await;
@@ -65,7 +69,8 @@ async fn over_grpc_only_the_right_token_is_let_in() {
     assert_eq!(subject.pipeline.received().len(), 1);
 }
 
-/// Whoever took one port for the other, or has no credentials, is told so, and an operator sees how many there are.
+/// Scenario: clients use the other protocol's port, or have no credentials.
+/// Guarantees: each is told what is wrong, and the metrics count them by reason.
 #[tokio::test]
 async fn who_is_turned_away_is_counted() {
     let subject = guarded().await;
@@ -90,6 +95,8 @@ async fn who_is_turned_away_is_counted() {
     }
 }
 
+/// Scenario: the config names an authenticator that does not exist.
+/// Guarantees: the error names it.
 #[test]
 fn an_authenticator_that_is_not_there_is_named() {
     let config = json!({ "protocols": { "grpc": { "auth": { "authenticator": "oidc" } } } });

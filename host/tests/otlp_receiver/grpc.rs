@@ -1,4 +1,4 @@
-//! OTLP/gRPC.
+//! The receiver over OTLP/gRPC.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,7 +33,8 @@ async fn before(pipeline: Pipeline, config: serde_json::Value) -> Subject {
     Subject::before(pipeline, &Signal::ALL_OF_THEM, Extensions::default(), config).await
 }
 
-/// The generated clients of all three signals; the pipeline gets the very bytes that they made.
+/// Scenario: the generated client of each signal sends a request.
+/// Guarantees: the pipeline gets the exact bytes that the clients made.
 #[tokio::test]
 async fn every_signal_arrives_as_it_was_sent() {
     let subject = Subject::start(json!({})).await;
@@ -49,6 +50,8 @@ async fn every_signal_arrives_as_it_was_sent() {
     assert_eq!(subject.pipeline.received(), expected);
 }
 
+/// Scenario: requests come compressed with gzip and zstd.
+/// Guarantees: the pipeline gets the decompressed bytes.
 #[tokio::test]
 async fn gzip_and_zstd_are_taken() {
     let subject = Subject::start(json!({})).await;
@@ -59,7 +62,8 @@ async fn gzip_and_zstd_are_taken() {
     assert_eq!(subject.pipeline.received(), vec![expected.clone(), expected]);
 }
 
-/// A span whose trace id has eight bytes would spoil the batch at a strict destination. The rest of its request is taken.
+/// Scenario: one span of a request has a trace id of eight bytes; then a request has only such a span.
+/// Guarantees: the span is left out and its sender told, because a strict destination would refuse the batch.
 #[tokio::test]
 async fn a_span_with_an_id_of_a_wrong_length_is_left_out_and_its_sender_told() {
     let subject = Subject::start(json!({})).await;
@@ -76,7 +80,8 @@ async fn a_span_with_an_id_of_a_wrong_length_is_left_out_and_its_sender_told() {
     assert_eq!(refusal.code(), Code::InvalidArgument, "{refusal:?}");
 }
 
-/// Several MB, in many frames and over the flow-control windows.
+/// Scenario: a request of 20 MiB comes in many frames, above the flow-control windows.
+/// Guarantees: the request arrives whole.
 #[tokio::test]
 async fn a_request_larger_than_every_window_arrives_whole() {
     let subject = Subject::start(json!({})).await;
@@ -85,6 +90,8 @@ async fn a_request_larger_than_every_window_arrives_whole() {
     assert!(subject.pipeline.received() == vec![(Signal::Traces, large.encode_to_vec())]);
 }
 
+/// Scenario: a request has no spans.
+/// Guarantees: the answer is a success, and the pipeline gets nothing.
 #[tokio::test]
 async fn an_empty_request_is_a_success() {
     let subject = Subject::start(json!({})).await;
@@ -92,12 +99,14 @@ async fn an_empty_request_is_a_success() {
     assert_eq!(subject.pipeline.received(), vec![]);
 }
 
-/// Sends to a pipeline that refuses with the failure.
+/// Sends to a pipeline that refuses with this failure, and returns the answer.
 async fn refusal(failure: Failure) -> Status {
     let subject = before(Pipeline { refuses_with: Some(failure), ..Pipeline::default() }, json!({})).await;
     client(&subject).await.export(traces()).await.unwrap_err()
 }
 
+/// Scenario: the pipeline refuses a batch as retryable.
+/// Guarantees: the answer is UNAVAILABLE with the reason.
 #[tokio::test]
 async fn what_may_succeed_later_is_unavailable() {
     let status = refusal(Failure::retryable(Reason::QueueFull, "no room")).await;
@@ -105,6 +114,8 @@ async fn what_may_succeed_later_is_unavailable() {
     assert!(status.get_details_retry_info().is_none());
 }
 
+/// Scenario: the pipeline refuses a batch and knows when to come back.
+/// Guarantees: the answer has the delay in its RetryInfo.
 #[tokio::test]
 async fn a_known_delay_is_told_in_retry_info() {
     let after = Duration::from_millis(1500);
@@ -115,12 +126,16 @@ async fn a_known_delay_is_told_in_retry_info() {
     assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(after));
 }
 
+/// Scenario: the pipeline refuses a batch for good.
+/// Guarantees: the answer is INTERNAL with the reason.
 #[tokio::test]
 async fn what_will_never_succeed_is_internal() {
     let status = refusal(Failure::permanent(Reason::Rejected, "bad destination")).await;
     assert_eq!((status.code(), status.message()), (Code::Internal, "bad destination"));
 }
 
+/// Scenario: a request is malformed.
+/// Guarantees: the answer is INVALID_ARGUMENT and names the field and the byte.
 #[tokio::test]
 async fn malformed_bytes_are_answered_with_the_field() {
     let subject = Subject::start(json!({})).await;
@@ -133,7 +148,8 @@ async fn malformed_bytes_are_answered_with_the_field() {
     assert_eq!(subject.pipeline.received(), vec![]);
 }
 
-/// OTLP: RESOURCE_EXHAUSTED without RetryInfo, so that no client sends it again.
+/// Checks that the answer is RESOURCE_EXHAUSTED without RetryInfo, so that no client sends the request again
+/// (OTLP).
 async fn check_too_large(subject: &Subject, body: Vec<u8>, encoding: &str) {
     let request = grpc_post(subject, TRACES).header("grpc-encoding", encoding).body(body);
     let status = grpc_status(&request.send().await.unwrap());
@@ -142,6 +158,8 @@ async fn check_too_large(subject: &Subject, body: Vec<u8>, encoding: &str) {
     assert_eq!(subject.pipeline.received(), vec![]);
 }
 
+/// Scenario: requests are above the limit, as they come or after decompression.
+/// Guarantees: they are refused for good, and others are served.
 #[tokio::test]
 async fn what_is_larger_than_the_limit_is_refused_for_good() {
     let config = json!({ "protocols": { "grpc": { "max_recv_msg_size_mib": 1 } } });
@@ -150,11 +168,12 @@ async fn what_is_larger_than_the_limit_is_refused_for_good() {
     check_too_large(&subject, framed(&vec![0; (1 << 20) + 1], false), "identity").await;
     check_too_large(&subject, framed(&gzip(&bomb), true), "gzip").await;
     check_too_large(&subject, framed(&zstd::encode_all(&*bomb, 1).unwrap(), true), "zstd").await;
-    // Others are served after it.
+    // Others are served afterwards.
     client(&subject).await.export(traces()).await.unwrap();
 }
 
-/// By default the limit is what OTLP recommends.
+/// Scenario: a request of 65 MiB comes to a receiver with the default limit, which is OTLP's recommendation.
+/// Guarantees: the request is refused for good.
 #[tokio::test]
 async fn sixty_five_mib_are_refused_for_good() {
     let subject = Subject::start(json!({})).await;
@@ -164,6 +183,8 @@ async fn sixty_five_mib_are_refused_for_good() {
     assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
 }
 
+/// Scenario: requests come to methods and paths that do not exist.
+/// Guarantees: the answer is UNIMPLEMENTED.
 #[tokio::test]
 async fn an_unknown_method_is_unimplemented() {
     let subject = Subject::start(json!({})).await;
@@ -173,6 +194,8 @@ async fn an_unknown_method_is_unimplemented() {
     }
 }
 
+/// Scenario: a request has a compression that gRPC receivers do not support.
+/// Guarantees: the answer is UNIMPLEMENTED and lists the supported ones.
 #[tokio::test]
 async fn an_unknown_compression_is_unimplemented() {
     let subject = Subject::start(json!({})).await;
@@ -182,6 +205,8 @@ async fn an_unknown_compression_is_unimplemented() {
     assert_eq!(response.headers()["grpc-accept-encoding"], "gzip,zstd,snappy,identity");
 }
 
+/// Scenario: a signal has no pipeline.
+/// Guarantees: its service is UNIMPLEMENTED, and the other signal is accepted.
 #[tokio::test]
 async fn a_signal_without_a_pipeline_is_unimplemented() {
     let pipeline = Pipeline::default();
@@ -191,6 +216,8 @@ async fn a_signal_without_a_pipeline_is_unimplemented() {
     assert_eq!(metrics_client.export(metrics()).await.unwrap_err().code(), Code::Unimplemented);
 }
 
+/// Scenario: a plain HTTP request comes to the gRPC port.
+/// Guarantees: the answer is 415 and says that this port speaks gRPC.
 #[tokio::test]
 async fn what_is_not_grpc_is_told_where_it_is() {
     let subject = Subject::start(json!({})).await;
@@ -199,7 +226,8 @@ async fn what_is_not_grpc_is_told_where_it_is() {
     assert!(response.text().await.unwrap().contains("this port speaks gRPC"));
 }
 
-/// `acknowledge: delivered`: no answer before the destination has it.
+/// Scenario: with `acknowledge: delivered`, the destination takes a while.
+/// Guarantees: the sender is answered after the delivery, and not before.
 #[tokio::test]
 async fn a_sender_that_wants_delivery_is_answered_after_it() {
     let permits = Arc::new(Semaphore::new(0));
@@ -213,6 +241,8 @@ async fn a_sender_that_wants_delivery_is_answered_after_it() {
     answer.await.unwrap();
 }
 
+/// Scenario: the destination never delivers, and the config has the default `acknowledge`.
+/// Guarantees: the sender is answered with success.
 #[tokio::test]
 async fn by_default_a_sender_is_answered_before_delivery() {
     let pipeline = Pipeline { delivers: Some(Arc::new(Semaphore::new(0))), ..Pipeline::default() };
@@ -220,7 +250,8 @@ async fn by_default_a_sender_is_answered_before_delivery() {
     client(&subject).await.export(traces()).await.unwrap();
 }
 
-/// OTLP: a partial success must not be sent again, so the destination's word is passed on as a warning.
+/// Scenario: the destination rejects a part of the batch.
+/// Guarantees: the answer is a success with a warning, because OTLP forbids a retry of partial success.
 #[tokio::test]
 async fn a_partial_delivery_is_a_success_with_a_warning() {
     let failure = Failure::permanent(Reason::PartiallyRejected, "3 spans were too old");

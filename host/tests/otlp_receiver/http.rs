@@ -1,4 +1,4 @@
-//! OTLP/HTTP.
+//! The receiver over OTLP/HTTP.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn before(pipeline: Pipeline) -> Subject {
     Subject::before(pipeline, &Signal::ALL_OF_THEM, Extensions::default(), config).await
 }
 
-/// Every error has a `google.rpc.Status` for a body, in the format of the request.
+/// Checks an error: its body is a `google.rpc.Status` in the format of the request.
 async fn check_refused(response: Response, status: u16, code: i32) -> tonic_types::Status {
     assert_eq!(response.status(), status);
     assert_eq!(response.headers()[CONTENT_TYPE], PROTOBUF);
@@ -53,6 +53,8 @@ async fn check_refused_json(response: Response, status: u16, code: i32) -> Json 
     body
 }
 
+/// Scenario: a request of each signal comes as protobuf.
+/// Guarantees: the pipeline gets the exact bytes, and the answer is an empty 200 in protobuf.
 #[tokio::test]
 async fn every_signal_arrives_as_it_was_sent() {
     let subject = Subject::start(json!({})).await;
@@ -71,6 +73,8 @@ async fn every_signal_arrives_as_it_was_sent() {
     assert_eq!(subject.pipeline.received(), expected);
 }
 
+/// Scenario: a request comes as JSON.
+/// Guarantees: the pipeline gets the protobuf of the same meaning, and the answer is JSON.
 #[tokio::test]
 async fn json_arrives_as_the_protobuf_that_it_means() {
     let subject = Subject::start(json!({})).await;
@@ -84,6 +88,8 @@ async fn json_arrives_as_the_protobuf_that_it_means() {
     assert_eq!(ExportTraceServiceRequest::decode(&*received[0].1).unwrap(), traces());
 }
 
+/// Scenario: a request comes uncompressed and with gzip, zstd and deflate.
+/// Guarantees: the pipeline gets the decompressed bytes.
 #[tokio::test]
 async fn every_compression_is_taken() {
     let subject = Subject::start(json!({})).await;
@@ -103,6 +109,8 @@ async fn every_compression_is_taken() {
     assert_eq!(subject.pipeline.received(), vec![(Signal::Traces, plain); 4]);
 }
 
+/// Scenario: a request has no spans, in protobuf or in JSON.
+/// Guarantees: the answer is a success, and the pipeline gets nothing.
 #[tokio::test]
 async fn an_empty_request_is_a_success() {
     let subject = Subject::start(json!({})).await;
@@ -111,6 +119,8 @@ async fn an_empty_request_is_a_success() {
     assert_eq!(subject.pipeline.received(), vec![]);
 }
 
+/// Scenario: requests are malformed, in protobuf, in JSON and in their compression.
+/// Guarantees: the answer is 400; where a field is wrong, the answer names it.
 #[tokio::test]
 async fn bad_data_is_answered_with_the_field() {
     let subject = Subject::start(json!({})).await;
@@ -130,7 +140,8 @@ async fn bad_data_is_answered_with_the_field() {
     assert_eq!(subject.pipeline.received(), vec![]);
 }
 
-/// A span whose trace id has eight bytes would spoil the batch at a strict destination. The rest of its request is taken.
+/// Scenario: one span of a request has a trace id of eight bytes; then a request has only such a span.
+/// Guarantees: the span is left out and its sender told, because a strict destination would refuse the batch.
 #[tokio::test]
 async fn a_span_with_an_id_of_a_wrong_length_is_left_out_and_its_sender_told() {
     let subject = Subject::start(json!({})).await;
@@ -161,7 +172,8 @@ async fn a_span_with_an_id_of_a_wrong_length_is_left_out_and_its_sender_told() {
     assert_eq!(violation["field"], "resource_spans[0].scope_spans[0].spans[0].trace_id", "{body}");
 }
 
-/// One bad byte costs neither the request nor the span: U+FFFD stands for it.
+/// Scenario: a span's name has a byte that is not UTF-8, or half a surrogate pair.
+/// Guarantees: U+FFFD replaces it, and the span arrives.
 #[tokio::test]
 async fn text_that_is_none_is_mended() {
     let subject = Subject::start(json!({})).await;
@@ -177,6 +189,8 @@ async fn text_that_is_none_is_mended() {
     assert_eq!(subject.pipeline.received(), [named.clone(), named.clone(), named]);
 }
 
+/// Scenario: the pipeline refuses a batch as retryable.
+/// Guarantees: the answer is 503 with the reason.
 #[tokio::test]
 async fn what_may_succeed_later_is_503() {
     let failure = Failure::retryable(Reason::QueueFull, "no room");
@@ -186,7 +200,8 @@ async fn what_may_succeed_later_is_503() {
     assert_eq!(check_refused(response, 503, 14).await.message, "no room");
 }
 
-/// Whole seconds, rounded up: nobody is asked to come back too soon.
+/// Scenario: the pipeline refuses a batch and asks for a retry after 1.5 s.
+/// Guarantees: `retry-after` has whole seconds, rounded up, and the body has the exact delay.
 #[tokio::test]
 async fn a_known_delay_is_told_in_retry_after() {
     let retry = Retry::After(Some(Duration::from_millis(1500)));
@@ -200,6 +215,8 @@ async fn a_known_delay_is_told_in_retry_after() {
     assert_eq!((delay.seconds, delay.nanos), (1, 500_000_000));
 }
 
+/// Scenario: the pipeline refuses a batch for good.
+/// Guarantees: the answer is 500.
 #[tokio::test]
 async fn what_will_never_succeed_is_500() {
     let failure = Failure::permanent(Reason::Rejected, "bad destination");
@@ -207,6 +224,8 @@ async fn what_will_never_succeed_is_500() {
     check_refused(post(&subject, PROTOBUF, traces().encode_to_vec()).await, 500, 13).await;
 }
 
+/// Scenario: the destination rejects a part of the batch.
+/// Guarantees: the answer is a success with the destination's message as a warning.
 #[tokio::test]
 async fn a_partial_delivery_is_a_success_with_a_warning() {
     let failure = Failure::permanent(Reason::PartiallyRejected, "3 spans were too old");
@@ -222,6 +241,8 @@ async fn a_partial_delivery_is_a_success_with_a_warning() {
     assert_eq!(body, json!({ "partialSuccess": { "errorMessage": "3 spans were too old" } }));
 }
 
+/// Scenario: requests come with other methods.
+/// Guarantees: the answer is 405 and allows POST.
 #[tokio::test]
 async fn only_post_is_allowed() {
     let subject = Subject::start(json!({})).await;
@@ -235,6 +256,8 @@ async fn only_post_is_allowed() {
     assert_eq!(head.status(), 405);
 }
 
+/// Scenario: requests have a content type or an encoding that is not supported.
+/// Guarantees: the answer is 415 and lists the supported ones.
 #[tokio::test]
 async fn other_types_and_encodings_are_told_what_is_accepted() {
     let subject = Subject::start(json!({})).await;
@@ -249,6 +272,8 @@ async fn other_types_and_encodings_are_told_what_is_accepted() {
     check_refused(response, 415, 12).await;
 }
 
+/// Scenario: requests come to paths that the config does not have.
+/// Guarantees: the answer is 404.
 #[tokio::test]
 async fn other_paths_are_not_found() {
     let pipeline = Pipeline::default();
@@ -260,6 +285,8 @@ async fn other_paths_are_not_found() {
     }
 }
 
+/// Scenario: the config sets the path of traces, with a colon in it.
+/// Guarantees: traces are accepted on exactly this path.
 #[tokio::test]
 async fn the_paths_are_the_users_choice() {
     let config = json!({ "protocols": { "http": { "traces_url_path": "custom/:traces" } } });
@@ -268,12 +295,14 @@ async fn the_paths_are_the_users_choice() {
     assert_eq!(request.send().await.unwrap().status(), 200);
 }
 
+/// Scenario: requests are above the limit: with a length, without one, and after decompression.
+/// Guarantees: they are refused with 413, and others are served.
 #[tokio::test]
 async fn what_is_larger_than_the_limit_is_413() {
     let config = json!({ "protocols": { "http": { "max_request_body_size": 1 << 20 } } });
     let subject = Subject::start(config).await;
     check_refused(post(&subject, PROTOBUF, vec![0; (1 << 20) + 1]).await, 413, 8).await;
-    // Without a length, it is the reading that finds out.
+    // Without a length, the receiver notices while it reads.
     let pieces = futures::stream::iter((0..20).map(|_| Ok::<_, std::io::Error>(vec![0u8; 100_000])));
     check_refused(post(&subject, PROTOBUF, reqwest::Body::wrap_stream(pieces)).await, 413, 8).await;
     let bomb = vec![0; 64 << 20];
@@ -285,12 +314,16 @@ async fn what_is_larger_than_the_limit_is_413() {
     assert_eq!(post(&subject, PROTOBUF, traces().encode_to_vec()).await.status(), 200);
 }
 
+/// Scenario: a request of 65 MiB comes to a receiver with the default limit.
+/// Guarantees: the request is refused with 413.
 #[tokio::test]
 async fn sixty_five_mib_are_413() {
     let subject = Subject::start(json!({})).await;
     check_refused(post(&subject, PROTOBUF, vec![0; 65 << 20]).await, 413, 8).await;
 }
 
+/// Scenario: a client speaks HTTP/2 to the HTTP port.
+/// Guarantees: its request is accepted.
 #[tokio::test]
 async fn http_2_is_served_on_the_same_port() {
     let subject = Subject::start(json!({})).await;
@@ -307,7 +340,8 @@ async fn preflight(config: Json, origin: &str) -> Response {
     request.header("access-control-request-headers", "content-type,x-team").send().await.unwrap()
 }
 
-/// A browser asks before it lets a page send; the request itself is answered with the origin as well.
+/// Scenario: a browser asks whether pages of several origins may send.
+/// Guarantees: only pages of allowed origins may, with the configured headers and age.
 #[tokio::test]
 async fn a_page_of_an_allowed_origin_may_send() {
     let config = json!({

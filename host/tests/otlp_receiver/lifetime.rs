@@ -1,4 +1,4 @@
-//! How long connections and the receiver live.
+//! The lifetimes of connections and of the receiver.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,8 @@ use crate::support::{AllSignals, Pipeline, Subject, traces};
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// A drain: no new connection, the request under way is answered, every task ends.
+/// Scenario: the receiver is stopped while requests wait for delivery and other connections are idle.
+/// Guarantees: no new connection is accepted, the requests are answered, and every task ends.
 #[tokio::test]
 async fn stopping_finishes_the_requests_under_way() {
     let permits = Arc::new(Semaphore::new(0));
@@ -27,7 +28,7 @@ async fn stopping_finishes_the_requests_under_way() {
     let config = json!({ "acknowledge": "delivered" });
     let subject = Subject::before(pipeline, &Signal::ALL_OF_THEM, Extensions::default(), config).await;
     let idle = TcpStream::connect(subject.http.unwrap()).await.unwrap();
-    // This one speaks HTTP/2, but never answers.
+    // This client speaks HTTP/2 but never answers.
     let mut mute = TcpStream::connect(subject.grpc.unwrap()).await.unwrap();
     mute.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     let mut client = TraceServiceClient::connect(subject.grpc_url()).await.unwrap();
@@ -55,6 +56,8 @@ async fn check_is_closed(mut stream: TcpStream) {
     timeout(SOON, stream.read_to_end(&mut rest)).await.expect("closed by the server").unwrap();
 }
 
+/// Scenario: a connection on each port is idle for longer than its limit.
+/// Guarantees: the receiver closes both.
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
     let grpc = json!({ "keepalive": { "server_parameters": { "max_connection_idle": "200ms" } } });
@@ -64,8 +67,8 @@ async fn an_idle_connection_is_closed() {
     check_is_closed(TcpStream::connect(subject.http.unwrap()).await.unwrap()).await;
 }
 
-/// Long-lived clients are moved on, as a load balancer wants it, and each of their requests arrives once. One that a
-/// client had queued for the old connection may come back to it unsent (CANCELLED, which OTLP retries).
+/// Scenario: a client's connections reach `max_connection_age`.
+/// Guarantees: each request arrives once; a queued request may come back unsent as CANCELLED (retryable).
 #[tokio::test]
 async fn an_old_connection_is_replaced_without_a_lost_or_doubled_request() {
     let parameters = json!({ "max_connection_age": "100ms", "max_connection_age_grace": "1s" });
@@ -82,6 +85,8 @@ async fn an_old_connection_is_replaced_without_a_lost_or_doubled_request() {
     assert_eq!(subject.pipeline.received().len(), 20);
 }
 
+/// Scenario: a request lasts longer than `max_connection_age` and its grace.
+/// Guarantees: the request ends with an error.
 #[tokio::test]
 async fn a_request_older_than_the_grace_is_cut_off() {
     let parameters = json!({ "max_connection_age": "100ms", "max_connection_age_grace": "100ms" });

@@ -1,4 +1,4 @@
-//! The `otlp` receiver as clients meet it: tonic's generated ones, an HTTP client, and bare sockets.
+//! The `otlp` receiver as clients see it: tonic's generated clients, an HTTP client, and bare sockets.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
 
 mod abuse;

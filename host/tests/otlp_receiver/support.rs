@@ -1,4 +1,4 @@
-//! A receiver on free ports before a pipeline that records, and requests to send to it.
+//! A receiver on free ports in front of a pipeline that records, and requests to send to it.
 
 use std::{
     net::SocketAddr,
@@ -30,7 +30,7 @@ use spanloom::{
 use tokio::sync::Semaphore;
 use wire::Signal;
 
-/// A started receiver, stopped when it is dropped.
+/// A started receiver. It stops when it is dropped.
 pub(crate) struct Subject {
     pub(crate) grpc: Option<SocketAddr>,
     pub(crate) http: Option<SocketAddr>,
@@ -39,13 +39,13 @@ pub(crate) struct Subject {
     pub(crate) telemetry: Arc<Telemetry>,
 }
 
-/// Takes everything, and remembers what the bytes were.
+/// Accepts every batch and records its bytes.
 #[derive(Default)]
 pub(crate) struct Pipeline {
     pub(crate) received: Mutex<Vec<(Signal, Vec<u8>)>>,
     pub(crate) refuses_with: Option<Failure>,
     pub(crate) fails_with: Option<Failure>,
-    /// If set, a batch is taken at once and delivered when there is a permit.
+    /// If set, a batch is accepted at once and delivered when there is a permit.
     pub(crate) delivers: Option<Arc<Semaphore>>,
 }
 
@@ -78,7 +78,8 @@ impl Pipeline {
 }
 
 impl Subject {
-    /// Both protocols on free ports of 127.0.0.1, besides what `config` says, and all three signals.
+    /// Starts a receiver for all three signals. Both protocols have free ports of 127.0.0.1, unless `config`
+    /// sets others.
     pub(crate) async fn start(config: Json) -> Subject {
         Subject::before(Pipeline::default(), &Signal::ALL_OF_THEM, Extensions::default(), config).await
     }
@@ -125,7 +126,7 @@ impl Drop for Subject {
     }
 }
 
-/// As gRPC frames a message.
+/// Puts a message into a gRPC frame.
 pub(crate) fn framed(message: &[u8], compressed: bool) -> Vec<u8> {
     let mut frame = vec![u8::from(compressed)];
     frame.extend_from_slice(&u32::try_from(message.len()).unwrap().to_be_bytes());
@@ -133,14 +134,14 @@ pub(crate) fn framed(message: &[u8], compressed: bool) -> Vec<u8> {
     frame
 }
 
-/// A request as bare as the client can make it, over HTTP/2.
+/// Makes a gRPC request over HTTP/2 that has only the necessary headers.
 pub(crate) fn grpc_post(subject: &Subject, path: &str) -> reqwest::RequestBuilder {
     let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
     let url = format!("{}{path}", subject.grpc_url());
     client.post(url).header("content-type", "application/grpc").header("te", "trailers")
 }
 
-/// The status of a response that has nothing but that.
+/// Reads the status of a response that has no body.
 pub(crate) fn grpc_status(response: &reqwest::Response) -> tonic::Status {
     tonic::Status::from_header_map(response.headers()).expect("a grpc-status")
 }
@@ -151,7 +152,7 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-/// Not a request: the name of the second span says that it is longer than what follows.
+/// Returns bytes that are no request: the name of the second span claims more bytes than follow.
 pub(crate) fn malformed() -> Vec<u8> {
     let span = [b"\x2a\x02ab".as_slice(), b"\x2a\x7fab"];
     let spans = span.map(|span| [b"\x12", [span.len() as u8].as_slice(), span].concat()).concat();
@@ -159,7 +160,8 @@ pub(crate) fn malformed() -> Vec<u8> {
     [b"\x0a".as_slice(), &[scope_spans.len() as u8], &scope_spans].concat()
 }
 
-/// Two spans, the second with a trace id of eight bytes; the name of the first is not UTF-8 if `texts` are bad.
+/// Returns two spans; the second has a trace id of eight bytes. If `texts` is true, their names are not
+/// UTF-8.
 pub(crate) fn with_a_bad_id(texts: bool) -> Vec<u8> {
     let name: &[u8] = if texts { b"GET \xff" } else { b"GET /" };
     let span = |trace_id: &[u8]| {

@@ -1,4 +1,4 @@
-//! TLS and mTLS.
+//! TLS and mTLS of the receiver.
 
 use std::{path::Path, time::Duration};
 
@@ -12,7 +12,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 
 use crate::support::{Subject, traces};
 
-/// A certificate authority, and a folder with what it signed for `localhost`.
+/// A certificate authority, and a folder with the certificate that it signed for `localhost`.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
@@ -90,6 +90,8 @@ impl Authority {
     }
 }
 
+/// Scenario: clients connect over TLS to both ports.
+/// Guarantees: both are served, and HTTP negotiates HTTP/2 by ALPN.
 #[tokio::test]
 async fn both_protocols_are_served_over_tls() {
     let authority = Authority::new();
@@ -101,6 +103,8 @@ async fn both_protocols_are_served_over_tls() {
     assert_eq!(subject.pipeline.received().len(), 2);
 }
 
+/// Scenario: the receiver demands clients' certificates of one authority.
+/// Guarantees: clients without a certificate, or with one of another authority, are refused.
 #[tokio::test]
 async fn a_client_must_show_a_certificate_of_the_right_authority() {
     let authority = Authority::new();
@@ -113,7 +117,8 @@ async fn a_client_must_show_a_certificate_of_the_right_authority() {
     assert_eq!(subject.pipeline.received().len(), 2);
 }
 
-/// Certificates are renewed by writing the files; connections made after that see the new one.
+/// Scenario: the certificate's files change, first to a broken one and then to a new one.
+/// Guarantees: the broken file changes nothing; new connections get the new certificate.
 #[tokio::test]
 async fn a_renewed_certificate_is_used() {
     let authority = Authority::new();
@@ -130,6 +135,8 @@ async fn a_renewed_certificate_is_used() {
     assert_eq!(other.http(&subject, None).await.unwrap().status(), 200);
 }
 
+/// Scenario: the minimum version is TLS 1.3, and a client has at most 1.2.
+/// Guarantees: this client is refused, and a newer one is served.
 #[tokio::test]
 async fn versions_below_the_minimum_are_refused() {
     let authority = Authority::new();
@@ -148,6 +155,8 @@ fn load(config: Json) -> String {
     refused.or_else(|| ServerTls::load(config).err().map(|error| format!("{error:#}"))).unwrap_or_default()
 }
 
+/// Scenario: the TLS config has missing files, files of the wrong kind, and contradictory values.
+/// Guarantees: each error names the key, and the file if there is one.
 #[test]
 fn what_is_wrong_is_named_with_its_key_and_file() {
     let authority = Authority::new();
