@@ -1,4 +1,4 @@
-//! What 100,000 series cost: `cargo run --release -p spanloom-prometheus --example scrape`.
+//! Measures the cost of 100,000 series: `cargo run --release -p spanloom-prometheus --example scrape`.
 #![expect(clippy::print_stdout, reason = "it says what it measured")]
 #![expect(clippy::expect_used, reason = "it is no plugin")]
 
@@ -13,7 +13,7 @@ use spanloom_prometheus::Prometheus;
 
 const SERIES: usize = 100_000;
 const METRICS: usize = 100;
-/// Points of one batch.
+/// The points of one batch.
 const BATCH: usize = 10_000;
 
 const FORMATS: [(&str, &str); 3] = [
@@ -90,7 +90,7 @@ fn request(number: usize) -> ExportMetricsServiceRequest {
     }
 }
 
-/// Of this process, on Linux; 0 elsewhere.
+/// Returns the resident memory of this process on Linux, and 0 elsewhere.
 fn resident_bytes() -> usize {
     let status = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     status.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or_default() * 4_096

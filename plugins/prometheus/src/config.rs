@@ -1,4 +1,4 @@
-//! What users write, and what the code goes by.
+//! The config that users write, and the settings that the code uses.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use spanloom_plugin::{ConfigError, Duration};
 
 use crate::labels::label_name;
 
-/// The Collector's keys and defaults; `series_limit` is ours.
+/// The Collector's keys and defaults. `series_limit` is our own.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PrometheusConfig {
@@ -24,14 +24,14 @@ pub(crate) struct PrometheusConfig {
     series_limit: u32,
     response_headers: BTreeMap<String, String>,
 
-    // Refused: who writes these wants something that the listener does not do.
+    // Refused, because the listener does neither TLS nor authentication.
     tls: Option<IgnoredAny>,
     auth: Option<IgnoredAny>,
 
-    /// Where the host listens.
+    /// The address of the host's listener.
     #[serde(rename = "endpoint")]
     _endpoint: IgnoredAny,
-    // Of the Collector's HTTP servers, and without effect on a scrape.
+    // Keys of the Collector's HTTP servers, without effect on a scrape.
     #[serde(rename = "transport")]
     _transport: IgnoredAny,
     #[serde(rename = "cors")]
@@ -56,7 +56,7 @@ pub(crate) struct PrometheusConfig {
     _middlewares: IgnoredAny,
 }
 
-/// How OTLP's names become Prometheus's.
+/// How OTLP names become Prometheus names.
 #[derive(Clone, Copy, Deserialize)]
 enum TranslationStrategy {
     UnderscoreEscapingWithSuffixes,
@@ -66,7 +66,7 @@ enum TranslationStrategy {
     NoTranslation,
 }
 
-/// Patterns with `*` and `?` over the keys of resource attributes.
+/// Patterns with `*` and `?` for the keys of resource attributes.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct PatternsConfig {
@@ -81,23 +81,23 @@ struct ConversionConfig {
     exclude_service_attributes: bool,
 }
 
-/// What the code goes by.
+/// The settings that the code uses.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) shape: Shape,
     pub(crate) send_timestamps: bool,
     pub(crate) open_metrics: bool,
-    /// None: series stay until the exporter stops.
+    /// `None`: series stay until the exporter stops.
     pub(crate) expiration_ms: Option<u64>,
     pub(crate) series_limit: usize,
     pub(crate) response_headers: Vec<(String, String)>,
 }
 
-/// All that names and labels of series depend on. Series made by one shape are no series of another.
+/// The settings that the names and labels of series depend on. Series of one shape are not series of another.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Shape {
     pub(crate) names: NameSettings,
-    /// By the names that they are shown with.
+    /// The names as they are shown, with the values.
     pub(crate) const_labels: Vec<(String, String)>,
     pub(crate) scope_labels: bool,
     pub(crate) resource_labels: ResourceLabels,
@@ -106,13 +106,13 @@ pub(crate) struct Shape {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NameSettings {
     pub(crate) namespace: String,
-    /// Units and `_total`.
+    /// Whether units and `_total` are added to names.
     pub(crate) suffixes: bool,
-    /// Names stay as they are; nothing becomes `_`.
+    /// Whether names keep all characters; otherwise characters that are not allowed become `_`.
     pub(crate) utf8: bool,
 }
 
-/// Which resource attributes become labels of every series.
+/// Selects the resource attributes that become labels of every series.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ResourceLabels {
     included: Vec<String>,
@@ -165,7 +165,7 @@ impl PrometheusConfig {
             return Err(ConfigError::new("series_limit", "at least 1"));
         }
         let names = self.names();
-        // What tells buckets, quantiles and names apart cannot be constant.
+        // The labels of buckets, quantiles and names cannot be constant.
         if let Some(name) =
             self.const_labels.keys().find(|name| ["le", "quantile", "__name__"].contains(&name.as_str()))
         {
@@ -231,7 +231,8 @@ impl ResourceLabels {
     }
 }
 
-/// `*` stands for anything, `?` for one byte. Linear: only the last `*` is ever tried again.
+/// Returns whether the text matches the pattern. `*` matches anything, and `?` matches one byte. Only the
+/// last `*` is retried, which avoids exponential time.
 fn matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
     let mut again: Option<(&[u8], &[u8])> = None;
     loop {
@@ -318,7 +319,7 @@ mod tests {
             keys.sort();
             keys
         };
-        // serde lists them where it meets an unknown one.
+        // serde lists the known keys in the error for an unknown one.
         let read = |json: &str| -> Vec<String> {
             let error =
                 serde_json::from_str::<PrometheusConfig>(json).err().expect("an unknown key").to_string();

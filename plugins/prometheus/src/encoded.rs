@@ -1,4 +1,4 @@
-//! For unit tests: what prost has as types, as the plugin finds it.
+//! Converts prost's types, for unit tests, to the encoded form that the plugin reads.
 
 use spanloom_otlp::{
     AnyValue, Exemplar, ExponentialHistogram, ExponentialHistogramDataPoint, ExportMetricsServiceRequest,

@@ -1,4 +1,4 @@
-//! What a scrape sees, in three formats.
+//! Writes scrapes in three formats.
 
 mod escaping;
 mod labels;
@@ -17,7 +17,7 @@ pub(crate) use negotiate::{Wanted, negotiate};
 use crate::{config::Settings, series::Store};
 use view::View;
 
-/// Writes scrapes, and remembers how long they become.
+/// Writes scrapes, and remembers their length.
 #[derive(Default)]
 pub(crate) struct Renderer {
     last: Option<Rendered>,
@@ -29,15 +29,15 @@ struct Rendered {
     bytes: usize,
 }
 
-/// Values grow longer: for this share of a scrape there is more room than the last one took.
+/// Values grow longer, so the buffer has this share (one part in 32) more room than the last scrape took.
 const ROOM: usize = 32;
 
 impl Renderer {
-    /// The body of the answer.
+    /// Returns the body of the response.
     pub(crate) fn render(&mut self, settings: &Settings, store: &Store, wanted: Wanted) -> Vec<u8> {
         let view = View::new(settings, store, wanted.escaping);
         let series = store.len();
-        // A buffer that grows is there twice while it does, and a guest's memory never shrinks.
+        // A growing buffer is in memory twice while it is copied, and the memory of a guest never shrinks.
         let expected_bytes = match &self.last {
             Some(last) if last.wanted == wanted && last.series == series => last.bytes + last.bytes / ROOM,
             _ => view.expected_bytes(),

@@ -1,4 +1,4 @@
-//! What one instance leaves to the next: records, one after another, each after its length.
+//! The state that one instance hands to the next: records, each with its length before it.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// A version that reads this one's records keeps it.
+/// The format of the records. A version that reads these records keeps the number.
 const FORMAT: u32 = 1;
 
 #[derive(Clone, PartialEq, Message)]
@@ -27,7 +27,7 @@ enum What {
     /// The first record.
     #[prost(message, tag = "1")]
     Head(HeadRecord),
-    /// The series after it are of it.
+    /// The series that follow belong to this family.
     #[prost(message, tag = "2")]
     Family(FamilyRecord),
     #[prost(message, tag = "3")]
@@ -40,7 +40,7 @@ enum What {
 struct HeadRecord {
     #[prost(uint32, tag = "1")]
     format: u32,
-    /// Of the config: series that were made by another would stand beside those that this one makes.
+    /// The shape of the config. Series of another shape would stand beside those of this config.
     #[prost(string, tag = "2")]
     shape: String,
 }
@@ -49,7 +49,7 @@ struct HeadRecord {
 struct FamilyRecord {
     #[prost(string, tag = "1")]
     name: String,
-    /// In the order of [`KINDS`].
+    /// The index in [`KINDS`].
     #[prost(uint32, tag = "2")]
     kind: u32,
     #[prost(string, tag = "3")]
@@ -124,7 +124,7 @@ struct ExponentialRecord {
 struct SummaryRecord {
     #[prost(uint64, tag = "1")]
     count: u64,
-    /// Always there: without presence -0 would become 0.
+    /// Always present: without presence, -0 would become 0.
     #[prost(double, optional, tag = "2")]
     sum: Option<f64>,
     #[prost(double, repeated, tag = "3")]
@@ -137,7 +137,7 @@ struct SummaryRecord {
 struct ExemplarRecord {
     #[prost(string, tag = "1")]
     labels: String,
-    /// Always there, as the sum of a summary.
+    /// Always present, like the sum of a summary.
     #[prost(double, optional, tag = "2")]
     value: Option<f64>,
     #[prost(fixed64, tag = "3")]
@@ -156,11 +156,11 @@ struct TargetRecord {
 
 const KINDS: [Kind; 5] = [Kind::Unknown, Kind::Gauge, Kind::Counter, Kind::Histogram, Kind::Summary];
 
-/// Series are made records one at a time: all at once they would be twice in memory.
+/// Saves the store. Series are converted one at a time, because all records at once would double the memory.
 pub(crate) fn save(store: &Store, shape: &Shape, now_ms: u64) -> Vec<u8> {
     let mut state = Vec::new();
     let mut push = |what| {
-        // A vector grows as it must.
+        // Writing to a vector cannot fail.
         let _ = Record { what: Some(what) }.encode_length_delimited(&mut state);
     };
     push(What::Head(HeadRecord { format: FORMAT, shape: format!("{shape:?}") }));
@@ -180,7 +180,7 @@ pub(crate) fn save(store: &Store, shape: &Shape, now_ms: u64) -> Vec<u8> {
     state
 }
 
-/// Puts back what was saved under the same shape; false if it was another, and nothing came back.
+/// Restores a store that was saved with the same shape. Returns `None` if the shape or the format differs.
 pub(crate) fn restore(
     mut state: &[u8],
     shape: &Shape,
@@ -198,7 +198,7 @@ pub(crate) fn restore(
             _ if !is_ours => return Ok(None),
             Some(What::Target(target)) => {
                 let updated_ms = now_ms.saturating_sub(target.age_ms);
-                // What is above a limit that shrank is gone.
+                // If the limit has shrunk, surplus targets are dropped.
                 let _ = store.target(&target.key, &target.labels, (updated_ms, limit));
             }
             Some(What::Family(of)) => {

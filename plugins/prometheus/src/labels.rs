@@ -1,4 +1,5 @@
-//! Labels of series: attributes in, the text between braces out. The text is made once, and is the series' identity.
+//! The labels of series: converts attributes to the text between braces. The text is made once and identifies
+//! the series.
 
 mod name;
 mod text;
@@ -12,29 +13,30 @@ use std::borrow::Cow;
 
 use spanloom_plugin::wire::Value;
 
-/// Longer sets of labels are refused, in bytes of text.
+/// The longest text of a series' labels, in bytes. Longer labels are refused.
 const LIMIT_BYTES: usize = 16 * 1024;
 
-/// Labels that no attribute may take the place of, sorted by name: constant ones, `job`, `instance`, the scope's.
+/// The labels that no attribute may replace, sorted by name: constant labels, `job`, `instance`, and those of
+/// the scope.
 #[derive(Default)]
 pub(crate) struct Reserved(Vec<(String, String)>);
 
-/// Makes the text for one series after another, and keeps its buffers.
+/// Makes the texts of series, one after another, and reuses its buffers.
 #[derive(Default)]
 pub(crate) struct Writer {
     text: String,
 }
 
-/// An attribute under the name that it is shown with.
+/// An attribute with the name that it is shown with.
 struct Label<'a> {
     name: Cow<'a, str>,
-    /// As it was sent: orders the values of attributes whose names have become one.
+    /// The original key. Orders the values of attributes whose names have become one.
     key: &'a str,
     value: Cow<'a, str>,
 }
 
 impl Reserved {
-    /// A name that is there already stays as it is; a label without a value is none.
+    /// Adds a label. An existing name keeps its value, and a label without a value is left out.
     pub(crate) fn add(&mut self, name: &str, value: &str) {
         if value.is_empty() {
             return;
@@ -44,7 +46,7 @@ impl Reserved {
         }
     }
 
-    /// As [`add`](Reserved::add), under another name if there is this one already.
+    /// Does the same as [`add`](Reserved::add), but adds the label under another name if the name exists.
     pub(crate) fn add_beside(&mut self, name: &str, value: &str) {
         self.add(&free_name(name.into(), self, ""), value);
     }
@@ -55,10 +57,11 @@ impl Reserved {
 }
 
 impl Writer {
-    /// The labels sorted by name, `a="1",b="2"`. None if they are too long.
+    /// Returns the labels sorted by name, like `a="1",b="2"`, or `None` if they are too long.
     ///
-    /// An attribute that has a reserved name, or that of `structural` (`le`, `quantile`), becomes `exported_…`, as
-    /// Prometheus does with labels of targets. Attributes whose names become one are joined by `;`.
+    /// An attribute with a reserved name, or with the name `structural` (`le`, `quantile`), becomes
+    /// `exported_…`, as Prometheus does with labels of targets. The values of attributes whose names become
+    /// one are joined by `;`.
     pub(crate) fn write<'a>(
         &mut self,
         reserved: &Reserved,
@@ -81,7 +84,7 @@ impl Writer {
         (self.text.len() <= LIMIT_BYTES).then_some(self.text.as_str())
     }
 
-    /// Both are sorted, and have no name in common.
+    /// Merges two sorted lists that have no name in common.
     fn merge(&mut self, reserved: &Reserved, labels: &[Label<'_>]) {
         let mut reserved = reserved.0.iter().peekable();
         for same in labels.chunk_by(|a, b| a.name == b.name) {

@@ -1,7 +1,7 @@
 //! Keeps metrics and shows them to Prometheus, as the Collector's `prometheus` exporter does.
 //!
-//! `translate` makes series of what comes (names, labels, types, deltas added up), `series` keeps them,
-//! `exposition` writes them for a scrape, `handover` for the next instance.
+//! `translate` converts batches to series (names, labels, types, sums of deltas), `series` keeps the series,
+//! `exposition` writes them for a scrape, and `handover` saves them for the next instance.
 
 mod config;
 #[cfg(test)]
@@ -27,16 +27,16 @@ use crate::{
     translate::{Intake, Translator},
 };
 
-/// The plugin: one instance has all series.
+/// The plugin. One instance has all series.
 #[derive(Deserialize)]
 #[serde(from = "PrometheusConfig")]
 pub struct Prometheus {
-    /// Taken apart by `configure`.
+    /// Read by `configure`.
     config: PrometheusConfig,
     running: Option<Running>,
 }
 
-/// A plugin that is configured.
+/// The state of a configured plugin.
 struct Running {
     settings: Settings,
     translator: Translator,
@@ -46,7 +46,7 @@ struct Running {
     series: Gauge,
 }
 
-/// Series that have expired are swept so often, however long they live.
+/// Expired series are swept at least once a minute, and at most once a second.
 const SWEEP_AT_LEAST: Duration = Duration::from_secs(60);
 const SWEEP_AT_MOST: Duration = Duration::from_secs(1);
 
@@ -72,7 +72,7 @@ impl Exporter for Prometheus {
         Ok(())
     }
 
-    /// Series stay, unless they would now have other names or labels.
+    /// Keeps the series, unless the new config gives them other names or labels.
     fn reconfigure(&mut self, new: Prometheus) -> Result<(), ConfigError> {
         let old = self.running.take();
         *self = new;

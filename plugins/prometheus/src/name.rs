@@ -1,4 +1,5 @@
-//! Names of metrics: <https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/>.
+//! Makes the names of metrics:
+//! <https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/>.
 
 mod memo;
 
@@ -6,18 +7,18 @@ pub(crate) use memo::MetricNames;
 
 use crate::{config::NameSettings, series::Kind, unit::UnitName};
 
-/// What a metric is shown as.
+/// The name and unit that a metric is shown with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MetricName {
     pub(crate) name: String,
-    /// As it ends the name (before `_total`); empty if it does not.
+    /// The unit at the end of the name (before `_total`), or empty.
     pub(crate) unit: String,
 }
 
-/// Longer names are refused.
+/// The longest name, in bytes. Longer names are refused.
 const LIMIT_BYTES: usize = 1024;
 
-/// None if nothing is left that could be a name, or too much.
+/// Returns the name, or `None` if no valid character is left or the name is too long.
 pub(crate) fn metric_name(settings: &NameSettings, name: &str, unit: &str, kind: Kind) -> Option<MetricName> {
     let ratio = kind == Kind::Gauge && unit.trim() == "1";
     let named = match (settings.utf8, settings.suffixes) {
@@ -30,7 +31,7 @@ pub(crate) fn metric_name(settings: &NameSettings, name: &str, unit: &str, kind:
     (says_something && !name.is_empty() && named.name.len() <= LIMIT_BYTES).then_some(named)
 }
 
-/// Whether a metric has this name in every version of the formats: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+/// Returns whether the name is allowed in every version of the formats: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
 pub(crate) fn is_plain(name: &str) -> bool {
     !name.starts_with(|first: char| first.is_ascii_digit())
         && !name.is_empty()
@@ -41,7 +42,7 @@ pub(crate) fn is_plain_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == ':'
 }
 
-/// The namespace as it begins a name: `ns_`, or nothing.
+/// Returns the namespace as the beginning of a name, like `ns_`, or an empty text.
 pub(crate) fn prefix(settings: &NameSettings) -> String {
     let namespace = &settings.namespace;
     let mut prefix =
@@ -55,7 +56,7 @@ pub(crate) fn prefix(settings: &NameSettings) -> String {
     prefix
 }
 
-/// What is between characters that no name has; `_` counts as such, so that several become one.
+/// Splits a name at characters that are not allowed and at `_`, so that several in a row count as one.
 fn tokens(name: &str) -> impl Iterator<Item = &str> {
     name.split(|c: char| c == '_' || !is_plain_char(c)).filter(|token| !token.is_empty())
 }
@@ -91,7 +92,7 @@ fn compliant(settings: &NameSettings, name: &str, unit: &UnitName, ratio: bool, 
     MetricName { unit: if ends { unit } else { String::new() }, name }
 }
 
-/// Suffixes go behind a name that is otherwise left alone.
+/// Adds suffixes to a name and changes nothing else.
 fn as_is(settings: &NameSettings, name: &str, unit: &UnitName, ratio: bool, kind: Kind) -> MetricName {
     let mut whole = prefix(settings) + name;
     let suffix = match kind {
@@ -116,7 +117,7 @@ fn push_word(name: &mut String, word: &str) {
     }
 }
 
-/// Takes a word off the end with what parts it from the rest.
+/// Removes a word from the end, together with the character before it.
 fn strip_word(name: &mut String, word: &str) {
     if word.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! What is told of points that are not shown: a counter a reason, and a line in the log for each metric and reason.
+//! Reports points that are not shown: a counter per reason, and a log line for each metric and reason.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use spanloom_plugin::{metrics::Counter, warn};
 
 use crate::series::Dropped;
 
-/// Metrics that the log has told of. Of more it does not tell.
+/// The most log lines. Further metrics are only counted.
 const TOLD_LIMIT: usize = 1_000;
 
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// All reasons are there from the beginning, at 0.
+    /// Makes a report with a counter at 0 for every reason.
     pub(crate) fn new() -> Report {
         let counter = |reason: Dropped| {
             let help = "Data points that came and are not shown to Prometheus";

@@ -1,4 +1,4 @@
-//! What is kept: families by name, in each its series by the text of their labels.
+//! The stored metrics: families by name, and in each family its series by the text of their labels.
 
 mod exemplar;
 mod exponential;
@@ -16,7 +16,7 @@ pub(crate) use identity::{Identities, Identity};
 pub(crate) use store::{Kept, Opened, Store, Target};
 pub(crate) use summary::Summary;
 
-/// What Prometheus knows a metric as.
+/// The type of a metric in Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Unknown,
@@ -26,24 +26,25 @@ pub(crate) enum Kind {
     Summary,
 }
 
-/// One series: a number, or the buckets or quantiles that share its labels. 64 bytes besides what it points to.
+/// A series: a number, or the buckets or quantiles that share its labels. It takes at most 72 bytes, without
+/// the memory that it points to.
 #[derive(Debug)]
 pub(crate) struct Series {
-    /// `a="1",b="2"`
+    /// The labels as text, like `a="1",b="2"`.
     pub(crate) labels: Box<str>,
     pub(crate) point: Point,
-    /// When a point came last, by the host's clock that never jumps. [`ENDED`] if the series has ended.
+    /// When the last point arrived, on the host's monotonic clock. [`ENDED`] if the series has ended.
     pub(crate) updated_ms: u64,
 }
 
-/// What a point of OTLP said last, or what its deltas add up to.
+/// The last point of a series, or the sum of its deltas.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Point {
     /// 0 if unknown.
     pub(crate) start_time_unix_nano: u64,
     pub(crate) time_unix_nano: u64,
     pub(crate) value: Value,
-    /// None of most.
+    /// `None` for most points.
     pub(crate) exemplars: Option<Box<Exemplars>>,
 }
 
@@ -55,44 +56,44 @@ pub(crate) enum Value {
     Summary(Box<Summary>),
 }
 
-/// What a point counts from.
+/// The point from which a data point counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Temporality {
-    /// The series' start; or it does not count.
+    /// The start of the series, or the value is not a count.
     Cumulative,
     /// The point before it.
     Delta,
 }
 
-/// Why a point is not shown.
+/// The reason why a point is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Dropped {
-    /// Its name belongs to a metric of another type.
+    /// The name belongs to a metric of another type.
     Conflict,
-    /// There are as many series as may be.
+    /// The number of series has reached the limit.
     SeriesLimit,
-    /// A later point is here already.
+    /// A later point has already arrived.
     OutOfOrder,
-    /// A delta that overlaps with what is added up already.
+    /// A delta overlaps with the sum of earlier ones.
     Misaligned,
-    /// Deltas that do not add up to anything that Prometheus has.
+    /// The deltas do not add up to a type that Prometheus has.
     Temporality,
-    /// Nothing is left of its name.
+    /// No valid character is left of the name, or the name is too long.
     Name,
-    /// Its labels are too long.
+    /// The labels are too long.
     Labels,
-    /// It is not what OTLP says it should be.
+    /// The point violates the OTLP specification.
     Invalid,
     /// The scale of an exponential histogram is below -4.
     Scale,
 }
 
-/// In the place of `updated_ms`.
+/// The value of `updated_ms` of a series that has ended.
 pub(crate) const ENDED: u64 = u64::MAX;
 
 impl Kind {
-    /// What the text formats may put behind the name. No two metrics may have a name in common then; OpenMetrics counts a
-    /// histogram's own, though no sample has it.
+    /// Returns the suffixes that the text formats may append to the name. No two metrics may then share a
+    /// name. OpenMetrics also reserves the plain name of a histogram, although no sample has it.
     pub(crate) fn suffixes(self) -> &'static [&'static str] {
         match self {
             Kind::Unknown | Kind::Gauge | Kind::Counter => &[""],
@@ -101,7 +102,7 @@ impl Kind {
         }
     }
 
-    /// The label that tells buckets or quantiles apart.
+    /// Returns the label that distinguishes buckets or quantiles.
     pub(crate) fn structural_label(self) -> &'static str {
         match self {
             Kind::Unknown | Kind::Gauge | Kind::Counter => "",
@@ -124,7 +125,7 @@ impl Dropped {
         Dropped::Scale,
     ];
 
-    /// As a label's value.
+    /// Returns the value of the label `reason`.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Dropped::Conflict => "conflict",
@@ -145,8 +146,8 @@ impl Series {
         self.updated_ms != ENDED
     }
 
-    /// Takes the next point. A delta that begins where the last point ended is added to it, one that begins later
-    /// starts anew, one that overlaps is dropped.
+    /// Takes the next point. A delta that begins where the last point ended is added to the sum. A delta that
+    /// begins later restarts the sum. A delta that overlaps is dropped.
     #[inline(always)]
     pub(crate) fn take(
         &mut self,
@@ -173,10 +174,10 @@ impl Series {
 }
 
 impl Point {
-    /// From a delta to what has added up with it.
+    /// Adds the sum of earlier points to this delta.
     fn add_to(&mut self, before: &Point) -> Result<(), Dropped> {
         let (start, last) = (self.start_time_unix_nano, before.time_unix_nano);
-        // Without a start only the order can be checked.
+        // Without a start time, only the order can be checked.
         let aligned = start == last || (start == 0 && self.time_unix_nano > last);
         if !aligned && start <= last {
             return Err(Dropped::Misaligned);
@@ -189,7 +190,7 @@ impl Point {
 }
 
 impl Value {
-    /// How many lines of text it is, about.
+    /// Returns about how many lines of text the value takes.
     pub(crate) fn samples(&self) -> usize {
         match self {
             Value::Number(_) => 1,
@@ -199,7 +200,7 @@ impl Value {
         }
     }
 
-    /// False if they do not add up; then this one stands alone.
+    /// Adds an earlier value. Returns false if the two cannot be added; the value then stays as it is.
     fn add(&mut self, before: &Value) -> bool {
         match (self, before) {
             (Value::Number(number), Value::Number(before)) => {

@@ -1,4 +1,5 @@
-//! From OTLP to series: <https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/>.
+//! Converts OTLP to series:
+//! <https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/>.
 
 mod metric;
 mod point;
@@ -24,18 +25,18 @@ use crate::{
     series::{Dropped, Identities, Kept, Store},
 };
 
-/// Longer descriptions end there.
+/// The longest help text. Longer descriptions are cut.
 const HELP_LIMIT_BYTES: usize = 4 * 1024;
 
-/// What batches are taken in with, one after another.
+/// Converts one batch after another into series.
 pub(crate) struct Translator {
     writer: labels::Writer,
     names: MetricNames,
-    /// No metric may have this name.
+    /// The name of `target_info`, which no metric may have.
     target_info: String,
 }
 
-/// What one batch is taken into.
+/// The destination of one batch.
 pub(crate) struct Intake<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) store: &'a mut Store,
@@ -44,13 +45,13 @@ pub(crate) struct Intake<'a> {
     pub(crate) now_unix_nano: u64,
 }
 
-/// The name of the series that tell of targets.
+/// Returns the name of the series with the attributes of targets.
 pub(crate) fn target_info(settings: &Settings) -> String {
     prefix(&settings.shape.names) + "target_info"
 }
 
 impl Translator {
-    /// Of these settings and no others.
+    /// Makes a translator for these settings only.
     pub(crate) fn new(settings: &Settings) -> Translator {
         Translator {
             writer: labels::Writer::default(),
@@ -59,7 +60,7 @@ impl Translator {
         }
     }
 
-    /// Takes in an encoded request.
+    /// Adds the series of an encoded request.
     pub(crate) fn take(&mut self, request: &[u8], into: &mut Intake<'_>) {
         for resource in metrics::resource_metrics(request) {
             self.take_resource(&resource, into);
@@ -101,7 +102,7 @@ impl Translator {
         let utf8 = into.settings.shape.names.utf8;
         let key = self.writer.write(&reserved, "", [].into_iter(), utf8).ok_or(Dropped::Labels)?.to_owned();
         if key.is_empty() {
-            // Nobody could tell whose attributes they are.
+            // Without `job` and `instance`, the attributes could not be assigned to a target.
             return Ok(());
         }
         let others = resource.attributes().filter(|(key, _)| !resource::is_of_target(key));
@@ -117,7 +118,7 @@ impl Translator {
         }
     }
 
-    /// An error is of all points.
+    /// Adds the points of one metric. An error means that all points are dropped.
     fn take_metric<'r>(
         &mut self,
         metric: &Metric<'r>,

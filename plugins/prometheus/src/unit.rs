@@ -1,11 +1,11 @@
-//! Units, from UCUM's shorthand to Prometheus's words.
+//! Translates units from UCUM's notation to Prometheus's words.
 
-/// A unit in words; either may be empty.
+/// A unit in words. Either word may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UnitName {
-    /// `bytes`
+    /// Like `bytes`.
     pub(crate) main: String,
-    /// `per_second`
+    /// Like `per_second`.
     pub(crate) per: String,
 }
 
@@ -39,7 +39,7 @@ const WORDS: &[(&str, &str)] = &[
     ("%", "percent"),
 ];
 
-/// After a `/`, in the singular.
+/// The words after a `/`, in the singular.
 const PER_WORDS: &[(&str, &str)] = &[
     ("s", "second"),
     ("m", "minute"),
@@ -51,7 +51,7 @@ const PER_WORDS: &[(&str, &str)] = &[
 ];
 
 impl UnitName {
-    /// What is in braces says what is counted, and is no unit. What is not known stays as it is.
+    /// Reads a unit. Text in braces names what is counted and is not a unit. An unknown unit stays as it is.
     pub(crate) fn of(unit: &str) -> UnitName {
         let (main, per) = unit.split_once('/').unwrap_or((unit, ""));
         let per = word(per, PER_WORDS);
@@ -61,7 +61,7 @@ impl UnitName {
         }
     }
 
-    /// Without the characters that no name has.
+    /// Removes the characters that names must not have.
     pub(crate) fn compliant(self) -> UnitName {
         let per = plain(&self.per);
         UnitName { main: plain(&self.main), per: if per == "per" { String::new() } else { per } }

@@ -45,7 +45,7 @@ pub(crate) struct Config {
     pub(crate) aggregation_cardinality_limit: usize,
     add_resource_attributes: IgnoredAny,
     pub(crate) enable_metrics_sampling_method: bool,
-    /// A key of our own. The host sets it to its instance id.
+    /// A key of our own. If it is absent, the host sets it to the random id of its process.
     pub(crate) collector_instance_id: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What the service says to documents.
+//! Reads the answers of X-Ray.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use spanloom_plugin::{Failure, serde};
 
 use serde::Deserialize;
 
-/// The body of a 2xx.
+/// The body of a 2xx response.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Processed {
     #[serde(rename = "UnprocessedTraceSegments", default)]
@@ -19,13 +19,13 @@ pub(crate) struct Processed {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Unprocessed {
-    /// Of the segment; none if the service could not read it.
+    /// The id of the segment; `None` if the service could not read the segment.
     pub(crate) id: Option<String>,
     pub(crate) error_code: Option<String>,
     pub(crate) message: Option<String>,
 }
 
-/// The body of an error.
+/// The body of an error response.
 #[derive(Debug, Default, Deserialize)]
 struct Refusal {
     #[serde(rename = "__type", alias = "code", alias = "Code", default)]
@@ -35,7 +35,7 @@ struct Refusal {
 }
 
 impl Processed {
-    /// An empty body, and one that is no JSON, names nothing.
+    /// Returns the unprocessed segments of a response. A body that is empty or not JSON has none.
     pub(crate) fn read(response: &Response) -> Vec<Unprocessed> {
         let processed: Processed = serde_json::from_slice(&response.body).unwrap_or_default();
         processed.unprocessed.unwrap_or_default()
@@ -50,19 +50,20 @@ impl Unprocessed {
     pub(crate) fn failure(&self) -> Failure {
         let code = self.code();
         if is_passing(code) {
-            // Without the message, which is about one document: those that come again together are one part.
+            // The message is left out, because it is about one document, and documents that are retried
+            // together need equal failures.
             return Failure::retryable(format!("X-Ray did not process the segment: {code}"));
         }
         Failure::permanent(format!("X-Ray did not process the segment: {code}"))
     }
 }
 
-/// Of a status that is no 2xx: whether to come again, when, and what the service said.
+/// Returns the failure for a status other than 2xx: whether and when to retry, and the service's message.
 pub(crate) fn refusal(response: &Response) -> Failure {
     let refusal: Refusal = serde_json::from_slice(&response.body).unwrap_or_default();
     let header = response.header("x-amzn-errortype").map(str::to_owned);
     let code = header.or(refusal.code).unwrap_or_default();
-    // `com.amazonaws.xray#ThrottledException:https://…`
+    // The header looks like `com.amazonaws.xray#ThrottledException:https://…`.
     let code = code.split(':').next().unwrap_or_default().rsplit('#').next().unwrap_or_default();
     let message = [code, refusal.message.as_deref().unwrap_or_default()]
         .into_iter()
@@ -76,8 +77,8 @@ pub(crate) fn refusal(response: &Response) -> Failure {
     response.retry_after().map_or(failure.clone(), |delay: Duration| failure.after(delay))
 }
 
-/// Codes that AWS services use for what may be better next time: throttles, their own trouble, and credentials that
-/// have run out, which the host gets anew.
+/// Returns whether an AWS error code is temporary: throttles, internal errors, and expired credentials, which
+/// the host renews.
 fn is_passing(code: &str) -> bool {
     let code = code.to_ascii_lowercase();
     let passing = [

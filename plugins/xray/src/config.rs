@@ -1,16 +1,16 @@
-//! What users write under `exporters: awsxray:`.
+//! The config that users write under `exporters: awsxray:`.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use spanloom_plugin::ConfigError;
 
-/// The keys of the Collector's exporter and, at the end, our own. `config.schema.json` says what each means; those that
-/// the host acts on are read here only so that they are known.
+/// The keys of the Collector's exporter and, at the end, our own. `config.schema.json` describes them. Some
+/// keys are for the host and only read here so that they are known.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Without a slash at its end. The host always sets it.
+    /// The URL of the API, which the host always sets.
     pub(crate) endpoint: String,
     region: Option<String>,
     num_workers: Option<u32>,
@@ -28,7 +28,7 @@ pub(crate) struct Config {
     imds_retries: Option<u32>,
     pub(crate) indexed_attributes: Vec<String>,
     pub(crate) index_all_attributes: bool,
-    /// Names, for resources that name no log groups themselves.
+    /// The names of log groups, for resources that name none.
     pub(crate) aws_log_groups: Vec<String>,
     pub(crate) telemetry: TelemetryConfig,
     /// The Collector's feature gate `exporter.awsxray.skiptimestampvalidation`.
@@ -77,7 +77,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks what types do not say.
+    /// Checks what types cannot express.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         if !self.endpoint.starts_with("http://") && !self.endpoint.starts_with("https://") {
             let message = format!("{:?} is no URL: http:// or https:// and a host", self.endpoint);
@@ -89,7 +89,7 @@ impl Config {
         Ok(())
     }
 
-    /// Of an operation of the service: `/TraceSegments`.
+    /// Returns the URL of an operation of the service, like `/TraceSegments`.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.endpoint.trim_end_matches('/'))
     }
@@ -98,7 +98,7 @@ impl Config {
         Duration::from_secs(u64::from(self.request_timeout_seconds))
     }
 
-    /// Of the telemetry: its own, else the exporter's.
+    /// Returns the ARN for telemetry: that of `telemetry`, otherwise that of the exporter.
     pub(crate) fn telemetry_resource_arn(&self) -> &str {
         if self.telemetry.resource_arn.is_empty() { &self.resource_arn } else { &self.telemetry.resource_arn }
     }

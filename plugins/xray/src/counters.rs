@@ -1,4 +1,4 @@
-//! The exporter's own metrics: what was lost on the way, and why.
+//! The exporter's own metrics, which count what was lost and why.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use spanloom_plugin::metrics::Counter;
 use crate::document::Cut;
 use crate::translate::{Refused, Tally};
 
-/// Series of one counter: the service names its error codes, not we.
+/// The most series of one counter, because the error codes are the service's choice.
 const MAX_CODES: usize = 32;
 
-/// Made as they are first counted: most never are.
+/// Creates each counter when it first counts, because most never do.
 #[derive(Default)]
 pub(crate) struct Counters {
     spans: BTreeMap<Refused, Counter>,
@@ -26,7 +26,7 @@ impl Counters {
         self.spans.entry(why).or_insert_with(counter).add(1);
     }
 
-    /// What the translation of a batch has left out.
+    /// Counts what the translation of a batch has left out.
     pub(crate) fn tally(&mut self, tally: &Tally) {
         for why in &tally.links {
             let help = "Links left out of a document";
@@ -34,7 +34,7 @@ impl Counters {
             self.links.entry(*why).or_insert_with(counter).add(1);
         }
         for worst in &tally.cuts {
-            // What is cut first is cut too where more had to go.
+            // A cut implies the cuts before it.
             for cut in Cut::ALL.into_iter().filter(|cut| cut <= worst) {
                 let help = "Documents above 64 KB that something was left out of";
                 let counter = || Counter::new("awsxray_trimmed_documents", help, &[("cut", cut.label())]);
@@ -43,7 +43,7 @@ impl Counters {
         }
     }
 
-    /// Documents that the service did not process.
+    /// Counts documents that the service did not process.
     pub(crate) fn unprocessed(&mut self, code: &str, documents: u64) {
         let known = self.codes.contains_key(code) || self.codes.len() < MAX_CODES;
         let code = if known { code } else { "other" };

@@ -1,4 +1,4 @@
-//! Documents on their way: fifty a request, one request after another.
+//! Sends documents: fifty in a request, one request after another.
 
 use spanloom_plugin::http::Request;
 use spanloom_plugin::json::Writer;
@@ -11,18 +11,18 @@ use crate::failures::Failures;
 use crate::telemetry::Telemetry;
 use crate::translate::{Document, Refused};
 
-/// Of a `PutTraceSegments`, as the service allows.
+/// The most documents of a `PutTraceSegments` request.
 const MAX_DOCUMENTS: usize = 50;
 
 pub(crate) struct Delivery<'p> {
     config: &'p Config,
     counters: &'p mut Counters,
     telemetry: &'p mut Telemetry,
-    /// Row and segment id of each document in the body.
+    /// The row and segment id of each document in the body.
     pending: Vec<(u32, [u8; 8])>,
     body: Writer,
     failures: Failures,
-    /// No more requests are made: they would end as the last one.
+    /// Set when no more requests are made, because they would fail like the last one.
     stopped: Option<Failure>,
 }
 
@@ -59,7 +59,7 @@ impl<'p> Delivery<'p> {
         }
     }
 
-    /// A span that has no document.
+    /// Adds the failure of a span that has no document.
     pub(crate) fn refuse(&mut self, row: u32, why: Refused) {
         self.counters.refused_span(why);
         let message = match why {
@@ -92,7 +92,8 @@ impl<'p> Delivery<'p> {
             }
             Ok(response) => {
                 self.telemetry.status(response.status);
-                // A body that is refused says nothing of the next; whatever else is would meet that too.
+                // A refused body says nothing about the next one. Any other refusal would also meet the next
+                // request.
                 let only_this = matches!(response.status, 400 | 413);
                 let failure = refusal(&response);
                 let stops = !only_this || matches!(failure, Failure::Retryable(_));

@@ -1,25 +1,26 @@
-//! A segment document, and how it is made to fit: X-Ray refuses those above 64 KB.
+//! Makes segment documents fit, because X-Ray refuses documents above 64 KB.
 
 use spanloom_plugin::json::Writer;
 
-/// "A segment document can be up to 64 kB" (X-Ray developer guide, segment documents), counted as UTF-8.
+/// The largest document, in bytes of UTF-8. "A segment document can be up to 64 kB" (X-Ray developer guide,
+/// segment documents).
 pub(crate) const MAX_DOCUMENT_BYTES: usize = 64_000;
 
 /// How much of a span goes into its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Detail {
-    /// Bytes of one value of the metadata; none at all at 0.
+    /// The most bytes of one value of the metadata. 0 leaves out all metadata.
     pub(crate) metadata_bytes: usize,
     pub(crate) annotations: bool,
-    /// Stack frames of one exception.
+    /// The most stack frames of one exception.
     pub(crate) frames: usize,
-    /// Bytes of one text.
+    /// The most bytes of one text.
     pub(crate) text_bytes: usize,
-    /// Entries of a list: links, exceptions, tables, log groups.
+    /// The most entries of a list: links, exceptions, tables, log groups.
     pub(crate) items: usize,
 }
 
-/// What was left out of a document, wholly or in part.
+/// The part of a document that was left out, wholly or partly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cut {
     Metadata,
@@ -29,7 +30,7 @@ pub(crate) enum Cut {
 }
 
 impl Cut {
-    /// In the order in which they go.
+    /// All cuts, in the order in which they are made.
     pub(crate) const ALL: [Cut; 4] = [Cut::Metadata, Cut::Annotations, Cut::Stacks, Cut::Texts];
 
     pub(crate) fn label(self) -> &'static str {
@@ -56,23 +57,23 @@ impl Detail {
     const NO_ANNOTATIONS: Detail = Detail { annotations: false, ..Detail::NO_METADATA };
     const SHORT_STACKS: Detail = Detail { frames: 32, ..Detail::NO_ANNOTATIONS };
     const NO_STACKS: Detail = Detail { frames: 0, ..Detail::NO_ANNOTATIONS };
-    /// At most 80 texts, six bytes for each of theirs at worst: this always fits.
+    /// This detail always fits: at most 80 texts, with at most six bytes written for each of theirs.
     const SHORT_TEXTS: Detail = Detail { text_bytes: 100, items: 8, ..Detail::NO_STACKS };
 
-    /// A key with its text, unless there is none.
+    /// Writes a key with its text, unless the text is empty.
     pub(crate) fn text(&self, json: &mut Writer, key: &str, text: Option<&str>) {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             json.field(key, self.cut(text));
         }
     }
 
-    /// As much of a text as this detail lets through.
+    /// Returns as much of a text as this detail allows.
     pub(crate) fn cut<'t>(&self, text: &'t str) -> &'t str {
         text.get(..text.floor_char_boundary(self.text_bytes)).unwrap_or_default()
     }
 }
 
-/// What to leave out next, and what to call it.
+/// The next details to try, and the name of what each leaves out.
 const STEPS: [(Detail, Cut); 6] = [
     (Detail::SHORT_METADATA, Cut::Metadata),
     (Detail::NO_METADATA, Cut::Metadata),
@@ -82,13 +83,14 @@ const STEPS: [(Detail, Cut); 6] = [
     (Detail::SHORT_TEXTS, Cut::Texts),
 ];
 
-/// Writes a document in as much detail as fits. What it had to leave out is told: the worst, which implies those before.
+/// Writes a document in as much detail as fits. Returns the last cut that was needed, which implies the cuts
+/// before it.
 pub(crate) fn fit(json: &mut Writer, mut write: impl FnMut(&mut Writer, Detail)) -> Option<Cut> {
     json.clear();
     write(json, Detail::FULL);
     let mut worst = None;
     for (detail, cut) in STEPS {
-        // The length as it is sent is the greater, and at hand.
+        // The escaped length is the greater one, and is already known.
         if json.as_bytes().len() <= MAX_DOCUMENT_BYTES || json.document_len() <= MAX_DOCUMENT_BYTES {
             break;
         }

@@ -1,10 +1,10 @@
-//! Which spans of a batch were not delivered.
+//! Collects the spans of a batch that were not delivered.
 
 use std::collections::BTreeSet;
 
 use spanloom_plugin::{ExportError, Failure};
 
-/// Rows by why they failed.
+/// Rows by the reason why they failed.
 #[derive(Debug, Default)]
 pub(crate) struct Failures(Vec<(Failure, BTreeSet<u32>)>);
 
@@ -18,7 +18,8 @@ impl Failures {
         }
     }
 
-    /// A span is split into two documents at most: if one of them may succeed later, both come again.
+    /// Returns the result of the batch. A span has at most two documents, and both are retried if one of them
+    /// is.
     pub(crate) fn into_result(mut self, spans: usize) -> Result<(), ExportError> {
         self.0.sort_by_key(|(failure, _)| matches!(failure, Failure::Permanent(_)));
         let mut seen = BTreeSet::new();

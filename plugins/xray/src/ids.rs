@@ -1,13 +1,15 @@
-//! Ids as X-Ray has them.
+//! Converts ids to X-Ray's form.
 
 use spanloom_plugin::hex;
 
-/// Trace ids older than this are refused by the service after 30 days; two days are left for the way there.
+/// The oldest trace ids that are sent. The service refuses them after 30 days; two days are left for the way
+/// there.
 const MAX_AGE_SECONDS: i64 = 28 * 24 * 60 * 60;
-/// How far a sender's clock may run ahead.
+/// How far the sender's clock may be ahead.
 const MAX_SKEW_SECONDS: i64 = 5 * 60;
 
-/// `1-58406520-a006649127e371903a2de979`: the first 4 bytes, then the other 12.
+/// A trace id in X-Ray's form, like `1-58406520-a006649127e371903a2de979`: the first 4 bytes, then the other
+/// 12.
 pub(crate) struct TraceId([u8; 35]);
 
 impl TraceId {
@@ -27,7 +29,7 @@ impl TraceId {
     }
 }
 
-/// Whether the seconds that a trace id begins with are of the past 28 days.
+/// Returns whether the seconds at the beginning of a trace id are in the past 28 days.
 pub(crate) fn is_recent(trace_id: &[u8; 16], now_unix_nano: u64) -> bool {
     let [a, b, c, d, ..] = *trace_id;
     let epoch = i64::from(u32::from_be_bytes([a, b, c, d]));
@@ -35,8 +37,8 @@ pub(crate) fn is_recent(trace_id: &[u8; 16], now_unix_nano: u64) -> bool {
     (-MAX_SKEW_SECONDS..=MAX_AGE_SECONDS).contains(&age)
 }
 
-/// An id for what a span has no id for: the same whenever the span is translated, so that what is sent twice is one
-/// thing to X-Ray. Never zero.
+/// Derives an id for a part of a span that has no id. The id is the same in every translation of the span, so
+/// that X-Ray recognizes a span that is sent twice. It is never zero.
 pub(crate) fn derived(trace_id: &[u8; 16], span_id: &[u8; 8], index: u64) -> [u8; 8] {
     let (words, _) = trace_id.as_chunks::<8>();
     let words = words.iter().chain([span_id]).map(|word| u64::from_be_bytes(*word));
@@ -44,7 +46,7 @@ pub(crate) fn derived(trace_id: &[u8; 16], span_id: &[u8; 8], index: u64) -> [u8
     hash.max(1).to_be_bytes()
 }
 
-/// The finalizer of SplitMix64: each bit of the input touches each of the output.
+/// The finalizer of SplitMix64. Each bit of the input affects each bit of the output.
 fn mix(word: u64) -> u64 {
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

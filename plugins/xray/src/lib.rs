@@ -48,7 +48,7 @@ impl Exporter for XRay {
         Ok(())
     }
 
-    /// Counts go on where they were.
+    /// Applies the new config and keeps the counts.
     fn reconfigure(&mut self, new: XRay) -> Result<(), ConfigError> {
         self.telemetry.reconfigure(new.telemetry);
         self.config = new.config;
@@ -90,7 +90,7 @@ impl Flush for XRay {
 
 spanloom_plugin::exporter!(XRay: Timer, Flush);
 
-/// The documents of spans, as they would be sent: for tests and tools.
+/// Returns the documents of spans as they would be sent, for tests and tools.
 #[cfg(not(target_family = "wasm"))]
 pub fn documents(config_json: &str, spans: &SpanBatch) -> Result<Vec<String>, String> {
     let config: Config =
@@ -100,7 +100,7 @@ pub fn documents(config_json: &str, spans: &SpanBatch) -> Result<Vec<String>, St
     let mut translation = Translation::new(&flat, &rules);
     let mut documents = json::Writer::default();
     for (row, span) in flat.spans().enumerate() {
-        // What is refused has none.
+        // A span that is refused has no document.
         let _ = translation.span(row, span, |document| {
             documents.embed(document.json);
         });

@@ -1,4 +1,5 @@
-//! What X-Ray is told of this exporter (`PutTelemetryRecords`), if `telemetry.enabled`: a record a minute.
+//! Reports on this exporter to X-Ray (`PutTelemetryRecords`) if `telemetry.enabled` is set: one record per
+//! minute.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,9 +11,9 @@ use spanloom_plugin::{clock, debug, schedule};
 use crate::config::Config;
 
 const INTERVAL: Duration = Duration::from_secs(60);
-/// Records that wait for the service to take them; above, the oldest go.
+/// The most records that wait to be sent. Beyond it, the oldest are dropped.
 const MAX_WAITING: usize = 30;
-/// Of a request.
+/// The most records of one request.
 const MAX_RECORDS: usize = 10;
 
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ pub(crate) struct Telemetry {
     waiting: VecDeque<Record>,
 }
 
-/// `TelemetryRecord`
+/// A `TelemetryRecord`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Record {
     time_unix_nano: u64,
@@ -42,34 +43,34 @@ impl Telemetry {
         Telemetry { enabled: config.telemetry.enabled, ..Telemetry::default() }
     }
 
-    /// Asks for the next record's time.
+    /// Schedules the next record.
     pub(crate) fn start(&self) {
         if self.enabled {
             schedule::wake_after(INTERVAL);
         }
     }
 
-    /// What was counted stays.
+    /// Applies the new config and keeps the counts.
     pub(crate) fn reconfigure(&mut self, new: Telemetry) {
         self.enabled = new.enabled;
     }
 
-    /// Documents made.
+    /// Counts documents that were made.
     pub(crate) fn received(&mut self, documents: u64) {
         self.record.received += documents;
     }
 
-    /// Documents that the service has processed.
+    /// Counts documents that the service has processed.
     pub(crate) fn sent(&mut self, documents: u64) {
         self.record.sent += documents;
     }
 
-    /// Documents that it has not.
+    /// Counts documents that the service has not processed.
     pub(crate) fn rejected(&mut self, documents: u64) {
         self.record.rejected += documents;
     }
 
-    /// An answer that is no 2xx.
+    /// Counts a response with a status other than 2xx.
     pub(crate) fn status(&mut self, status: u16) {
         match status {
             400..=499 => self.record.status_4xx += 1,
@@ -78,7 +79,7 @@ impl Telemetry {
         }
     }
 
-    /// No answer.
+    /// Counts a request without a response.
     pub(crate) fn unanswered(&mut self, error: &HttpError) {
         match error {
             HttpError::Timeout => self.record.timeouts += 1,
@@ -90,7 +91,7 @@ impl Telemetry {
         }
     }
 
-    /// Sends what was counted since the last time, if anything, and what could not be sent before.
+    /// Sends the counts since the last record, if there are any, and the records that still wait.
     pub(crate) fn send(&mut self, config: &Config) {
         if !self.enabled {
             return;

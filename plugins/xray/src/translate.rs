@@ -1,7 +1,7 @@
-//! From spans to segment documents.
+//! Translates spans to segment documents.
 //!
-//! The rules are those of the Collector's `awsxrayexporter`; where they lose data or make documents that X-Ray refuses,
-//! ours differ, and the README says how.
+//! The rules are those of the Collector's `awsxrayexporter`. If those lose data or make documents that X-Ray
+//! refuses, ours differ, as the README describes.
 
 mod attributes;
 mod aws;
@@ -34,7 +34,7 @@ use keys::Keys;
 use resource::Resource;
 use segment::Told;
 
-/// What the config says about documents.
+/// The config's rules for documents.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
     indexed: BTreeSet<String>,
@@ -45,25 +45,25 @@ pub(crate) struct Rules {
     now_unix_nano: u64,
 }
 
-/// Why a span has no document, or a link no place in one.
+/// The reason why a span has no document, or why a link is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Refused {
     TraceIdMissing,
     SpanIdMissing,
-    /// The seconds in its trace id are not of the past 28 days.
+    /// The seconds in the trace id are not in the past 28 days.
     TraceIdOld,
     /// The batch names a resource that it does not hold.
     ResourceMissing,
 }
 
-/// What is counted of a batch.
+/// Counts of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) links: Vec<Refused>,
     pub(crate) cuts: Vec<Cut>,
 }
 
-/// The spans of a batch, one after another.
+/// Translates the spans of a batch, one after another.
 pub(crate) struct Translation<'a> {
     rules: &'a Rules,
     names: AnnotationNames,
@@ -74,10 +74,10 @@ pub(crate) struct Translation<'a> {
     tally: Tally,
 }
 
-/// A segment's id with its document.
+/// A document with the id of its segment.
 pub(crate) struct Document<'d> {
     pub(crate) id: [u8; 8],
-    /// To be embedded.
+    /// The document, written to be embedded.
     pub(crate) json: &'d Writer,
 }
 
@@ -93,7 +93,7 @@ impl Rules {
         }
     }
 
-    /// For a batch that is sent at that time.
+    /// Returns the rules for a batch that is sent at that time.
     #[must_use]
     pub(crate) fn at(&self, now_unix_nano: u64) -> Rules {
         Rules { now_unix_nano, ..self.clone() }
@@ -103,7 +103,7 @@ impl Rules {
         self.indexed.contains(key)
     }
 
-    /// Whether an attribute of that key is to be an annotation.
+    /// Returns whether an attribute with that key becomes an annotation.
     fn indexes(&self, key: &str) -> bool {
         self.index_all || self.lists(key)
     }
@@ -123,7 +123,7 @@ impl Rules {
 }
 
 impl Refused {
-    /// As a label.
+    /// Returns the value of the label `reason`.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Refused::TraceIdMissing => "no_trace_id",
@@ -149,7 +149,7 @@ impl<'a> Translation<'a> {
         }
     }
 
-    /// Hands over the document of a span, or both of one that is split.
+    /// Calls `emit` with the document of a span, or with both documents if the span is split.
     pub(crate) fn span(
         &mut self,
         row: usize,
@@ -180,7 +180,7 @@ impl<'a> Translation<'a> {
     }
 }
 
-/// Attributes of the resource that the span itself asks to be indexed.
+/// Returns the attributes of the resource that the span itself asks to index.
 fn of_resource<'a>(
     explicit: &[String],
     resource: &Resource<'a>,

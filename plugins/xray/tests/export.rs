@@ -1,4 +1,4 @@
-//! What is sent, and what becomes of spans by what the service answers.
+//! Tests the requests that are sent, and how spans fail for each answer of the service.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
@@ -15,12 +15,12 @@ fn exporter(config: &str) -> testing::Exporter<XRay> {
     testing::Exporter::new(config).expect("a config")
 }
 
-/// So many spans, each with a trace of its own.
+/// Returns `count` spans, each with a trace of its own.
 fn spans(count: u128) -> testing::Spans {
     (1..=count).fold(testing::spans("shop"), |spans, at| spans.trace(at).span("GET /"))
 }
 
-/// The documents of each request.
+/// Returns the documents of each request.
 fn documents() -> Vec<Vec<Value>> {
     let requests = testing::requests();
     let puts = requests.iter().filter(|request| request.url().ends_with("/TraceSegments"));
@@ -60,8 +60,8 @@ fn nothing_is_sent_of_an_empty_batch() {
     assert_eq!(testing::requests(), []);
 }
 
-/// Scenario: of four segments one is throttled, one comes to grief inside the service, and one is bad.
-/// Guarantees: the first two come again, by their rows; the third is dropped and counted by its code.
+/// Scenario: of four segments one is throttled, one fails inside the service, and one is bad. Guarantees: the
+/// first two are retried, by their rows; the third is dropped and counted by its code.
 #[test]
 fn what_was_not_processed_comes_again_or_is_dropped_by_its_code() {
     let mut exporter = exporter(CONFIG);
@@ -79,8 +79,8 @@ fn what_was_not_processed_comes_again_or_is_dropped_by_its_code() {
     assert_eq!(testing::metric("awsxray_unprocessed_documents{code=\"ThrottledException\"}"), Some(1.0));
 }
 
-/// Scenario: the second of three requests is throttled.
-/// Guarantees: the first is delivered, the third is not tried, and both of the others come again when the service said.
+/// Scenario: the second of three requests is throttled. Guarantees: the first is delivered, the third is not
+/// tried, and the second and third are retried when the service said.
 #[test]
 fn a_throttle_stops_the_batch_and_says_when_to_come_again() {
     let mut exporter = exporter(CONFIG);
@@ -116,8 +116,7 @@ fn an_answer_says_whether_to_come_again() {
     check(302, &[], "", Failure::permanent("status 302"));
 }
 
-/// Scenario: one request of two is bad.
-/// Guarantees: the other is made all the same.
+/// Scenario: one of two requests is bad. Guarantees: the other is sent all the same.
 #[test]
 fn a_bad_request_costs_no_more_than_itself() {
     let mut exporter = exporter(CONFIG);
@@ -135,8 +134,8 @@ fn without_an_answer_all_comes_again() {
     assert_eq!(documents().len(), 1);
 }
 
-/// Scenario: trace ids are checked, one of two is old, and so is a link's.
-/// Guarantees: the old span is dropped and counted, and the other sent.
+/// Scenario: trace ids are checked. One of two spans has an old id, and one link too. Guarantees: the old
+/// span is dropped and counted, and the other is sent.
 #[test]
 fn a_span_that_has_no_document_is_counted() {
     let config = r#"{"endpoint": "http://x", "skip_timestamp_validation": false}"#;
@@ -150,8 +149,7 @@ fn a_span_that_has_no_document_is_counted() {
     assert_eq!(documents()[0].len(), 1);
 }
 
-/// Scenario: a link to no trace, in a span that is fine.
-/// Guarantees: the link is counted, and the span sent.
+/// Scenario: a link without a trace, in a valid span. Guarantees: the link is counted, and the span is sent.
 #[test]
 fn a_bad_link_costs_the_link() {
     let mut exporter = exporter(CONFIG);
@@ -164,8 +162,8 @@ fn a_bad_link_costs_the_link() {
     assert_eq!(documents()[0][0].get("links"), None);
 }
 
-/// Scenario: a span is split, and the service has not processed the half whose id is derived.
-/// Guarantees: the span comes again.
+/// Scenario: a span is split, and the service has not processed the half with a derived id. Guarantees: the
+/// span is retried.
 #[test]
 fn either_half_of_a_split_span_brings_it_back() {
     let split = || testing::spans("shop").span("a").span("b").attribute("aws.span.kind", "LOCAL_ROOT");
@@ -185,8 +183,8 @@ fn either_half_of_a_split_span_brings_it_back() {
     assert_eq!(documents()[1], first, "a repeated call makes the same documents");
 }
 
-/// Scenario: documents too long by their metadata, by their annotations, by a stack of 3,000 frames, and by messages.
-/// Guarantees: they are cut in that order, no further than needed, and counted by what was cut.
+/// Scenario: documents are too long because of their metadata, annotations, a stack of 3,000 frames, or
+/// messages. Guarantees: they are cut in that order, no further than needed, and counted by what was cut.
 #[test]
 fn what_had_to_be_cut_is_counted() {
     let attribute = |key: String, text: String| json!({"key": key, "value": {"stringValue": text}});
@@ -215,7 +213,7 @@ fn what_had_to_be_cut_is_counted() {
 
     let whole = check(texts(100), frames(3), 0);
     assert_eq!(whole["annotations"]["key99"].as_str().map(str::len), Some(100));
-    // Texts above 1,000 characters are no annotations.
+    // Texts above 1,000 characters are not annotations.
     let short = check(texts(1100), frames(3), 1);
     assert_eq!(short.get("metadata"), None);
     assert_eq!(short["cause"]["exceptions"][0]["stack"].as_array().map(Vec::len), Some(3));
@@ -230,8 +228,9 @@ fn what_had_to_be_cut_is_counted() {
     assert_eq!(cause[7].get("cause"), None);
 }
 
-/// Scenario: telemetry is on, and fifty segments are sent of which one is rejected; then the service is away.
-/// Guarantees: a record a minute says so, one that could not be sent waits, and nothing is sent where nothing was counted.
+/// Scenario: telemetry is enabled, and one of fifty segments is rejected; then the service is unreachable.
+/// Guarantees: each minute has a record, a record that could not be sent waits, and nothing is sent if
+/// nothing was counted.
 #[test]
 fn the_service_is_told_of_the_exporter() {
     let config = r#"{"endpoint": "http://x", "telemetry":
@@ -283,7 +282,7 @@ fn a_config_that_cannot_work_is_refused() {
     check(r#"{"endpoint": "http://x", "endpoints": "y"}"#, "endpoints");
 }
 
-/// Guarantees: the schema has every key that the config has, with what it means, and the defaults that the config has.
+/// Guarantees: the schema has every key of the config, with a description and the config's default.
 #[test]
 fn every_key_is_in_the_schema_and_taken() {
     let described = XRay::describe(Description::of_crate("", "", ""));

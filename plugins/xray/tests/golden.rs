@@ -1,6 +1,7 @@
-//! What spans become, readable side by side: `golden/NAME.otlp.json` and `golden/NAME.documents.json`.
+//! Compares spans and their documents, side by side: `golden/NAME.otlp.json` and
+//! `golden/NAME.documents.json`.
 //!
-//! `SPANLOOM_UPDATE_SNAPSHOTS=1 cargo test -p spanloom-xray --test golden` writes the documents anew.
+//! `SPANLOOM_UPDATE_SNAPSHOTS=1 cargo test -p spanloom-xray --test golden` rewrites the documents.
 
 #![expect(clippy::expect_used, reason = "tests fail by panicking")]
 
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use spanloom_plugin::testing;
 
-/// A fixture: the request, and the config if it needs one.
+/// Reads a fixture: the request, and the config if there is one.
 fn documents(input: &Path) -> Value {
     let text = fs::read_to_string(input).expect("an input");
     let mut request: Value = serde_json::from_str(&text).expect("JSON");
@@ -30,8 +31,8 @@ fn inputs() -> Vec<PathBuf> {
     inputs
 }
 
-/// Scenario: a span for each rule of the translation.
-/// Guarantees: its documents are those that were looked at once and found right.
+/// Scenario: a span for each rule of the translation. Guarantees: its documents are those that were once
+/// reviewed.
 #[test]
 fn spans_become_the_documents_beside_them() {
     let update = std::env::var_os("SPANLOOM_UPDATE_SNAPSHOTS").is_some();
@@ -50,7 +51,7 @@ fn spans_become_the_documents_beside_them() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Guarantees: X-Ray's documentation allows each of the golden documents.
+/// Guarantees: each golden document is valid according to X-Ray's documentation.
 #[test]
 fn golden_documents_are_what_the_developer_guide_says() {
     let schema = serde_json::from_str(include_str!("segment-document.schema.json")).expect("JSON");

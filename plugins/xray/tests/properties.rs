@@ -1,4 +1,4 @@
-//! Whatever a span says, its documents are JSON that X-Ray takes.
+//! Documents of any span are JSON that X-Ray accepts.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -16,7 +16,7 @@ use spanloom_plugin::testing;
 
 const MAX_DOCUMENT_BYTES: usize = 64_000;
 
-/// Keys that mean something, and some that mean nothing.
+/// Keys with a meaning, and some without.
 const KEYS: &[&str] = &[
     "",
     "a",
@@ -133,8 +133,8 @@ const TEXTS: &[&str] = &[
     "x\n    at a (b:1:2)\n",
 ];
 
-/// Letters and numbers that came into Unicode after the version that the schema's engine knows, so that it takes them
-/// for neither. Ours is newer.
+/// Letters and numbers that are newer than the Unicode version of the schema's engine, which takes them for
+/// neither. Our version is newer.
 static NEWER: LazyLock<BTreeSet<char>> = LazyLock::new(|| {
     let known = jsonschema::validator_for(&json!({"pattern": "^\\P{Cn}$"})).expect("a schema");
     let every = (0..=u32::from(char::MAX)).filter_map(char::from_u32);
@@ -151,7 +151,7 @@ fn text() -> impl Strategy<Value = String> {
     text.prop_map(|text| text.replace(|c| NEWER.contains(&c), "x"))
 }
 
-/// An `AnyValue`.
+/// Generates an `AnyValue`.
 fn value() -> impl Strategy<Value = Value> {
     let plain = prop_oneof![
         8 => text().prop_map(|text| json!({"stringValue": text})),
@@ -236,7 +236,7 @@ fn config() -> impl Strategy<Value = Value> {
     })
 }
 
-/// JSON none of whose objects, down to so many levels, has a key twice.
+/// JSON in which no object, down to a given level, has a key twice.
 struct Unique;
 
 impl<'de> Deserialize<'de> for Unique {
@@ -275,7 +275,7 @@ impl<'de> Deserialize<'de> for Unique {
     }
 }
 
-/// Made once: that takes longer than to hold a document against it.
+/// Made once, because making it takes longer than checking a document.
 static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
     let schema = serde_json::from_str(include_str!("segment-document.schema.json")).expect("JSON");
     jsonschema::validator_for(&schema).expect("a schema")
@@ -293,9 +293,8 @@ fn check(document: &str) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Scenario: any trace under any config.
-    /// Guarantees: each document is JSON, no key twice, no longer than X-Ray takes and of the form that it documents;
-    /// and the same trace makes the same documents.
+    /// Scenario: any trace under any config. Guarantees: each document is JSON without duplicate keys, no
+    /// longer than X-Ray accepts, and of the documented form. The same trace makes the same documents.
     #[test]
     fn no_trace_makes_a_document_that_x_ray_could_not_take(request in request(), config in config()) {
         let spans = testing::from_json(&request.to_string()).expect("OTLP");
@@ -307,8 +306,8 @@ proptest! {
     }
 }
 
-/// Scenario: every text that a document may have, as long and as dear to write as can be.
-/// Guarantees: what is left of it is short enough.
+/// Scenario: every text that a document may have, as long and as costly to escape as possible. Guarantees:
+/// the cut document is short enough.
 #[test]
 fn a_span_of_nothing_but_long_texts_still_fits() {
     let long = "\u{1}".repeat(5_000);
@@ -347,8 +346,8 @@ fn a_span_of_nothing_but_long_texts_still_fits() {
     }
 }
 
-/// Scenario: spans named by every character, but for those of which the schema's engine cannot judge.
-/// Guarantees: only those are left that the schema allows.
+/// Scenario: spans named by every character, except those that the schema's engine does not know. Guarantees:
+/// only the characters remain that the schema allows.
 #[test]
 fn no_character_of_a_name_is_one_that_x_ray_forbids() {
     let every = (0..=u32::from(char::MAX)).filter_map(char::from_u32);

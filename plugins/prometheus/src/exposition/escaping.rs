@@ -1,18 +1,20 @@
-//! Names for those who do not read UTF-8 ones: <https://prometheus.io/docs/instrumenting/escaping_schemes/>.
+//! Escapes names for scrapers that do not read UTF-8 names:
+//! <https://prometheus.io/docs/instrumenting/escaping_schemes/>.
 
 use crate::{labels::is_plain_label, name::is_plain};
 
-/// What a scrape asks for.
+/// The escaping scheme of a scrape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Escaping {
-    /// Names as they are.
+    /// Names stay as they are.
     AllowUtf8,
-    /// What no name has is `_`.
+    /// A character that is not allowed becomes `_`.
     #[default]
     Underscores,
-    /// `.` is `_dot_`, `_` is `__`.
+    /// `.` becomes `_dot_`, and `_` becomes `__`.
     Dots,
-    /// `U__`, then what no name has in hexadecimal digits. No two names become one.
+    /// The name begins with `U__`, and each character that is not allowed is written in hexadecimal digits.
+    /// Different names stay different.
     Values,
 }
 
@@ -22,7 +24,7 @@ impl Escaping {
         all.into_iter().find(|escaping| escaping.text() == text)
     }
 
-    /// As it is asked for.
+    /// Returns the name of the scheme in requests.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Escaping::AllowUtf8 => "allow-utf-8",
@@ -32,7 +34,8 @@ impl Escaping {
         }
     }
 
-    /// Whether it leaves all names alone. `utf8`: they are not escaped yet.
+    /// Returns whether the scheme leaves all names as they are. `utf8` says that the names were not escaped
+    /// before.
     pub(crate) fn is_idle(self, utf8: bool) -> bool {
         self == Escaping::AllowUtf8 || (!utf8 && self != Escaping::Dots)
     }

@@ -1,4 +1,4 @@
-//! Names of labels for those who do not read UTF-8 ones.
+//! Escapes the names of labels for scrapers that do not read UTF-8 names.
 
 use std::{
     borrow::Cow,
@@ -8,14 +8,15 @@ use std::{
 use super::{Escaping, view::first_free};
 use crate::labels::{escape_into, is_plain_label, pairs, unescaped};
 
-/// Of the labels of one metric. What is two names stays two, so that no two series become one.
+/// The names of the labels of one metric. Different names stay different, so that no two series become one.
 pub(super) struct LabelNames {
-    /// By the names that they have. None: they are shown as they are.
+    /// The escaped names by the original ones. `None`: names stay as they are.
     escaped: Option<BTreeMap<String, String>>,
 }
 
 impl LabelNames {
-    /// `texts` are the labels of all series, `structural` the label that the format adds.
+    /// Makes the names. `texts` are the labels of all series, and `structural` is the label that the format
+    /// adds.
     pub(super) fn new<'t>(
         escaping: Option<Escaping>,
         texts: impl Iterator<Item = &'t str>,
@@ -30,7 +31,7 @@ impl LabelNames {
             }
         }
         let mut names: Vec<String> = escaped.keys().cloned().collect();
-        // Those that stay as they are go first, so that no other takes their place.
+        // Names that stay as they are go first, so that no other name takes their place.
         names.sort_by_key(|name| !is_plain_label(name));
         let mut taken = BTreeSet::from(["__name__".to_owned(), structural.to_owned()]);
         for name in names {
@@ -42,7 +43,7 @@ impl LabelNames {
         LabelNames { escaped: Some(escaped) }
     }
 
-    /// The text of a series' labels as it is shown; in `buffer`, if it has to be made.
+    /// Returns the text of a series' labels as it is shown. A text that has to be made is in `buffer`.
     pub(super) fn shown<'t>(&self, text: &'t str, buffer: &'t mut String) -> &'t str {
         let Some(escaped) = &self.escaped else { return text };
         buffer.clear();

@@ -1,4 +1,4 @@
-//! What the two text formats have in common: a line a sample.
+//! Writes the lines of samples, which the two text formats share.
 
 use std::marker::PhantomData;
 
@@ -9,12 +9,12 @@ use crate::{
     series::{Exemplar, Exemplars, Exponential, Family, Histogram, Summary, Value},
 };
 
-/// Where the formats differ.
+/// The differences between the two formats.
 pub(super) trait Dialect {
     const HAS_EXEMPLARS: bool;
     fn write_number(out: &mut Vec<u8>, number: f64);
     fn write_time(out: &mut Vec<u8>, time_unix_nano: u64);
-    /// Whether a histogram may show this sum, and its count beside it.
+    /// Returns whether a histogram may show this sum, and whether it may show its count.
     fn has_sum_and_count(sum: Option<f64>, has_negative_buckets: bool) -> (bool, bool);
     fn has_summary_sum(sum: f64) -> bool;
     fn escape_help(text: &mut String, help: &str);
@@ -23,12 +23,12 @@ pub(super) trait Dialect {
 pub(super) struct Lines<'v, D> {
     view: &'v View<'v>,
     out: Vec<u8>,
-    /// Labels or help, where they have to be made.
+    /// A buffer for labels or help texts that have to be made.
     scratch: String,
     dialect: PhantomData<D>,
 }
 
-/// The series whose samples are written.
+/// The series of a sample.
 struct Of<'s> {
     name: &'s str,
     plain: bool,
@@ -36,7 +36,7 @@ struct Of<'s> {
     time_unix_nano: Option<u64>,
 }
 
-/// One line: the name's suffix, the label that buckets and quantiles have, the value.
+/// One line: the suffix of the name, the label of buckets and quantiles, and the value.
 struct Sample<'s> {
     suffix: &'s str,
     label: Option<(&'static str, f64)>,
@@ -63,7 +63,7 @@ impl<'v, D: Dialect> Lines<'v, D> {
         self.out.extend_from_slice(text.as_bytes());
     }
 
-    /// `# WHAT name text`
+    /// Writes `# WHAT name text`.
     pub(super) fn metadata(&mut self, what: &str, name: &str, text: &str) {
         self.push("# ");
         self.push(what);
@@ -88,7 +88,7 @@ impl<'v, D: Dialect> Lines<'v, D> {
         self.metadata("HELP", name, &text);
     }
 
-    /// The series that tell of targets.
+    /// Writes the series of `target_info`.
     pub(super) fn targets(&mut self) {
         let view = self.view;
         let (name, plain) = (view.target_info.as_str(), is_plain(&view.target_info));
@@ -100,7 +100,7 @@ impl<'v, D: Dialect> Lines<'v, D> {
         }
     }
 
-    /// All series of a family. `exemplars` says whether its type may have some.
+    /// Writes all series of a family. `exemplars` says whether the type may have exemplars.
     pub(super) fn series(&mut self, name: &str, family: &Family, exemplars: bool) {
         let (view, plain) = (self.view, is_plain(name));
         let (names, mut buffer) = (view.label_names(family), String::new());
@@ -205,7 +205,7 @@ impl<'v, D: Dialect> Lines<'v, D> {
         self.out.push(b'\n');
     }
 
-    /// `name{a="1",le="0.5"}`, or `{"größe",a="1"}` for names that not everyone reads.
+    /// Writes `name{a="1",le="0.5"}`, or `{"größe",a="1"}` for names that not every scraper reads.
     fn name_and_labels(&mut self, of: &Of<'_>, sample: &Sample<'_>) {
         let labelled = !of.plain || !of.labels.is_empty() || sample.label.is_some();
         if of.plain {

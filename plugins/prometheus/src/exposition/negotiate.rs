@@ -1,12 +1,12 @@
-//! From `Accept` to a format.
+//! Chooses a format from the header `Accept`.
 
 use super::Escaping;
 
-/// What a scrape gets.
+/// The format, version and escaping of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) format: Format,
-    /// As it was asked for: the answer says the same.
+    /// The version that the request asked for. The response names the same version.
     version: &'static str,
     pub(crate) escaping: Escaping,
     escaping_asked: bool,
@@ -16,7 +16,7 @@ pub(crate) struct Wanted {
 pub(crate) enum Format {
     Text,
     OpenMetrics,
-    /// `io.prometheus.client.MetricFamily`, each after its length.
+    /// Messages `io.prometheus.client.MetricFamily`, each with its length before it.
     Protobuf,
 }
 
@@ -24,14 +24,15 @@ pub(crate) enum Format {
 struct Range<'a> {
     media: &'a str,
     parameters: &'a str,
-    /// In thousandths.
+    /// The quality in thousandths.
     quality: u32,
 }
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
 const PROTOBUF: &str = "application/vnd.google.protobuf";
 
-/// The format with the highest quality, the first of several; text if there is none, as client libraries do.
+/// Returns the format with the highest quality, and the first of several. Like client libraries, falls back
+/// to text.
 pub(crate) fn negotiate(accept: &str, open_metrics: bool) -> Wanted {
     let mut ranges: Vec<Range<'_>> =
         accept.split(',').map(Range::of).filter(|range| range.quality > 0).collect();

@@ -1,8 +1,9 @@
-//! Numbers as Go writes them (`%g`, shortest): values of `le` are labels, and those of other exporters look so.
+//! Writes numbers as Go does (`%g`, shortest). The values of `le` are labels, and other exporters write them
+//! in this form.
 
 use std::io::Write;
 
-/// `0.5`, `17`, `1e+06`, `NaN`, `+Inf`.
+/// Writes a number, like `0.5`, `17`, `1e+06`, `NaN` or `+Inf`.
 pub(crate) fn write(out: &mut Vec<u8>, number: f64) {
     let size = number.abs();
     if number.is_nan() {
@@ -20,7 +21,7 @@ pub(crate) fn write(out: &mut Vec<u8>, number: f64) {
     }
 }
 
-/// As [`write()`], but a whole number is `17.0`.
+/// Does the same as [`write()`], but writes a whole number as `17.0`.
 pub(crate) fn write_float(out: &mut Vec<u8>, number: f64) {
     let begin = out.len();
     write(out, number);
@@ -34,13 +35,14 @@ pub(crate) fn write_int(out: &mut Vec<u8>, int: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(int).as_bytes());
 }
 
-/// Seconds with milliseconds.
+/// Writes a time in seconds with milliseconds.
 pub(crate) fn write_seconds(out: &mut Vec<u8>, time_unix_nano: u64) {
-    // Writing to a vector does not fail.
+    // Writing to a vector cannot fail.
     let _ = write!(out, "{}.{:03}", time_unix_nano / 1_000_000_000, time_unix_nano / 1_000_000 % 1_000);
 }
 
-/// One digit before the point; the exponent with its sign, and two digits at least.
+/// Writes one digit before the point, then the other digits, then the exponent with its sign and at least two
+/// digits.
 fn write_with_exponent(out: &mut Vec<u8>, number: f64) {
     let mut buffer = zmij::Buffer::new();
     let shortest = buffer.format_finite(number.abs());
@@ -57,7 +59,7 @@ fn write_with_exponent(out: &mut Vec<u8>, number: f64) {
     out.push(b'.');
     out.extend(digits().skip(zeros + 1));
     let end = out.iter().rposition(|byte| *byte != b'0').map_or(point, |last| last + 1);
-    // Without a point if nothing follows it.
+    // The point is left out if nothing follows it.
     out.truncate(if end == point + 1 { point } else { end });
     out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
     if exponent.abs() < 10 {
@@ -94,7 +96,7 @@ mod tests {
             (123_456_789.0, "1.23456789e+08"),
             (1e100, "1e+100"),
             (5e-324, "5e-324"),
-            // Exactly ….25
+            // This number is exactly ….25.
             (562_949_953_421_312.2, "5.629499534213122e+14"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "+Inf"),
@@ -124,8 +126,8 @@ mod tests {
         assert_eq!(out, b"1700000000.012");
     }
 
-    /// From the standard library's digits. Where two numbers are equally near and short, it takes the larger; Go, and this
-    /// here, the even one.
+    /// Formats the standard library's digits. If two numbers are equally near and short, the standard library
+    /// takes the larger one. Go and our code take the even one.
     fn expected(number: f64) -> String {
         if number == 0.0 || (1e-4..1e6).contains(&number.abs()) {
             return number.to_string();
@@ -147,7 +149,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
-        /// Scenario: any number. Guarantees that its digits are the fewest that tell it, laid out as Go does.
+        /// Scenario: any number. Guarantees that the text has the fewest digits that identify the number, in
+        /// Go's layout.
         #[test]
         fn numbers_have_the_shortest_digits_that_tell_them(number in finite()) {
             let (text, expected) = (text(number), expected(number));

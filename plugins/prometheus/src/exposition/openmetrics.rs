@@ -1,4 +1,5 @@
-//! OpenMetrics 1.0: <https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md>.
+//! Writes OpenMetrics 1.0:
+//! <https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md>.
 
 use super::{
     line::{Dialect, Lines},
@@ -61,7 +62,8 @@ impl Dialect for OpenMetrics {
         number::write_seconds(out, time_unix_nano);
     }
 
-    /// A sum counts, and is not there if something negative was measured. Count and sum are there together or not.
+    /// A sum counts as a counter, so it is left out if any measurement was negative. Count and sum are shown
+    /// together or not at all.
     fn has_sum_and_count(sum: Option<f64>, has_negative_buckets: bool) -> (bool, bool) {
         let both = sum.is_some_and(|sum| sum >= 0.0) && !has_negative_buckets;
         (both, both)

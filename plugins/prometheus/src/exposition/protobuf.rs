@@ -1,7 +1,8 @@
-//! Messages `io.prometheus.client.MetricFamily`, each after its length:
+//! Writes messages `io.prometheus.client.MetricFamily`, each with its length before it:
 //! <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>.
 //!
-//! Written field by field into one buffer: a family of 100,000 series as messages would be a hundred times its size.
+//! The fields are written into one buffer. As message objects, a family of 100,000 series would take a
+//! hundred times the memory.
 
 mod histogram;
 mod writer;

@@ -1,4 +1,4 @@
-//! Text 0.0.4, and 1.0.0, which is the same with names in quotes:
+//! Writes text 0.0.4, and 1.0.0, which is the same with quoted names:
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>.
 
 use super::{
@@ -42,7 +42,7 @@ impl Dialect for Text {
         number::write(out, number);
     }
 
-    /// Milliseconds.
+    /// Writes the time in milliseconds.
     fn write_time(out: &mut Vec<u8>, time_unix_nano: u64) {
         number::write_int(out, time_unix_nano / 1_000_000);
     }

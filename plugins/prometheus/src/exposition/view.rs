@@ -1,4 +1,4 @@
-//! The store under the names that one scrape may see.
+//! A view of the store with the names that one scrape may see.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -10,18 +10,18 @@ use crate::{
     translate::target_info,
 };
 
-/// A value, braces, and the label of a bucket.
+/// The estimated bytes of a sample beside its name and labels: the value, braces, and the label of a bucket.
 const SAMPLE_BYTES: usize = 32;
 
 pub(super) struct View<'a> {
     pub(super) settings: &'a Settings,
     pub(super) store: &'a Store,
     pub(super) families: Vec<Shown<'a>>,
-    /// Under which `target_info` is shown.
+    /// The name of the `target_info` series.
     pub(super) target_info: String,
-    /// None: labels are shown as they are kept.
+    /// `None`: labels are shown as they are stored.
     escaping: Option<Escaping>,
-    /// All names of samples, where they are not those of the store.
+    /// The names of all samples, if they differ from those in the store.
     names: Option<BTreeSet<String>>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> View<'a> {
         let mut names = BTreeSet::new();
         let target_info = escaping.metric(&target_info);
         names.insert(target_info.clone());
-        // Names that stay as they are go first, so that no other takes their place.
+        // Names that stay as they are go first, so that no other name takes their place.
         let mut families: Vec<(&'a str, &'a Family)> = families.collect();
         families.sort_by_key(|(name, _)| !is_plain(name));
         let families = families.into_iter().map(|(name, family)| {
@@ -54,7 +54,7 @@ impl<'a> View<'a> {
         View { settings, store, families, target_info, escaping: Some(escaping), names: Some(names) }
     }
 
-    /// About how long a scrape is: most often a little less.
+    /// Estimates the length of a scrape. The scrape is usually a little shorter.
     pub(super) fn expected_bytes(&self) -> usize {
         let of_family = |shown: &Shown<'_>| {
             let head = 2 * shown.name.len() + shown.family.help.len() + 64;
@@ -69,24 +69,25 @@ impl<'a> View<'a> {
         128 + targets + self.families.iter().map(of_family).sum::<usize>()
     }
 
-    /// The time of its last point, if scrapes are to be told.
+    /// Returns the time of the last point, if the config asks for timestamps.
     pub(super) fn time(&self, series: &Series) -> Option<u64> {
         self.settings.send_timestamps.then_some(series.point.time_unix_nano)
     }
 
-    /// Under which names the labels of a family's series are shown.
+    /// Returns the shown names of the labels of a family's series.
     pub(super) fn label_names(&self, family: &Family) -> LabelNames {
         let labels = family.series().map(|series| &*series.labels);
         LabelNames::new(self.escaping, labels, family.kind.structural_label())
     }
 
-    /// As [`label_names`](View::label_names), of the series that tell of targets.
+    /// Does the same as [`label_names`](View::label_names) for the series of `target_info`.
     pub(super) fn target_label_names(&self) -> LabelNames {
         LabelNames::new(self.escaping, self.store.targets().map(|(_, target)| &*target.labels), "")
     }
 
-    /// The name of a counter's family in OpenMetrics, which has no `_total`. None if other metrics would clash with it,
-    /// or there is no `_total` to leave out: then it cannot be a counter there.
+    /// Returns the name of a counter's family in OpenMetrics, which is the name without `_total`. Returns
+    /// `None` if the name has no `_total`, or if the family would clash with another metric. Such a metric
+    /// cannot be a counter in OpenMetrics.
     pub(super) fn counter_family<'n>(&self, name: &'n str) -> Option<&'n str> {
         let base = name.strip_suffix("_total").filter(|base| !base.is_empty())?;
         let counter_created = base.strip_suffix("_created").map(|other| format!("{other}_total"));
@@ -97,7 +98,7 @@ impl<'a> View<'a> {
         (!clashes).then_some(base)
     }
 
-    /// As [`counter_family`](View::counter_family), of `target_info`.
+    /// Does the same as [`counter_family`](View::counter_family) for `target_info`.
     pub(super) fn info_family(&self) -> Option<&str> {
         Some(self.info_base()).filter(|base| !self.has(base))
     }
@@ -106,7 +107,7 @@ impl<'a> View<'a> {
         self.target_info.strip_suffix("_info").unwrap_or(&self.target_info)
     }
 
-    /// Whether a metric is called so, or has samples that are.
+    /// Returns whether a metric, or a sample of a metric, has this name.
     fn has(&self, name: &str) -> bool {
         match &self.names {
             None => name == self.target_info || self.store.has_sample(name),
@@ -115,7 +116,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// The escaped name, or one near it, if another metric has that or samples of that name.
+/// Claims the escaped name. If another metric or its samples already have that name, claims a similar one.
 fn claim(names: &mut BTreeSet<String>, name: &str, kind: Kind, escaping: Escaping) -> String {
     let samples =
         |name: &str| kind.suffixes().iter().map(|suffix| format!("{name}{suffix}")).collect::<Vec<_>>();
@@ -125,7 +126,8 @@ fn claim(names: &mut BTreeSet<String>, name: &str, kind: Kind, escaping: Escapin
     name
 }
 
-/// The first name that is free; if none is, the last with as many `_` behind it as it takes.
+/// Returns the first name that is free. If neither is, returns the last one with as many `_` appended as
+/// needed.
 pub(super) fn first_free([first, mut last]: [String; 2], is_free: impl Fn(&str) -> bool) -> String {
     if is_free(&first) {
         return first;

@@ -1,8 +1,8 @@
-//! Names of labels.
+//! Converts attribute keys to label names.
 
 use std::borrow::Cow;
 
-/// `[a-zA-Z_][a-zA-Z0-9_]*`, unless names may be any UTF-8.
+/// Returns a name of the form `[a-zA-Z_][a-zA-Z0-9_]*`, or any UTF-8 if `utf8`.
 pub(crate) fn label_name(key: &str, utf8: bool) -> Cow<'_, str> {
     match utf8 {
         true if key.is_empty() => Cow::Borrowed("key_"),
@@ -11,8 +11,8 @@ pub(crate) fn label_name(key: &str, utf8: bool) -> Cow<'_, str> {
     }
 }
 
-/// What no label name has becomes `_`, several of them one. A first `_` or digit is put behind `key`, since Prometheus
-/// keeps names that begin with `__` to itself.
+/// Replaces characters that are not allowed by `_`, and several in a row by one `_`. A name that would begin
+/// with `_` or a digit gets the prefix `key`, because Prometheus reserves names that begin with `__`.
 pub(crate) fn legacy_label_name(key: &str) -> Cow<'_, str> {
     if is_settled(key) {
         return Cow::Borrowed(key);
@@ -36,13 +36,13 @@ pub(crate) fn legacy_label_name(key: &str) -> Cow<'_, str> {
     Cow::Owned(name)
 }
 
-/// Whether a label has this name in every version of the formats.
+/// Returns whether the name is allowed in every version of the formats.
 pub(crate) fn is_plain_label(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Nothing in it would change.
+/// Returns whether the conversion would change nothing.
 fn is_settled(key: &str) -> bool {
     let mut last = b'_';
     if !key.starts_with(|first: char| first.is_ascii_alphabetic()) {

@@ -1,4 +1,4 @@
-//! The text between braces: made, and read again where another format wants the parts.
+//! Writes the text between braces, and reads it for formats that need the parts.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,15 @@ use super::is_plain_label;
 /// One label of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pair<'a> {
-    /// Escaped, if it was quoted.
+    /// Escaped if it was quoted.
     pub(crate) name: &'a str,
     pub(crate) quoted: bool,
     /// Escaped.
     pub(crate) value: &'a str,
 }
 
-/// Appends `name="value"`, several values joined by `;`, after a comma where one is due. Names that not every version of
-/// the formats has are quoted.
+/// Appends `name="value"`, with several values joined by `;`, and with a comma before it if needed. Names
+/// that are not allowed in every version of the formats are quoted.
 pub(crate) fn push_pair<'v>(text: &mut String, name: &str, values: impl IntoIterator<Item = &'v str>) {
     if !text.is_empty() {
         text.push(',');
@@ -37,7 +37,7 @@ pub(crate) fn push_pair<'v>(text: &mut String, name: &str, values: impl IntoIter
     text.push('"');
 }
 
-/// `\`, `"` and line ends.
+/// Appends the value with `\`, `"` and line feeds escaped.
 pub(crate) fn escape_into(text: &mut String, value: &str) {
     let mut rest = value;
     while let Some((before, after)) = rest.find(['\\', '"', '\n']).and_then(|at| rest.split_at_checked(at)) {
@@ -53,7 +53,7 @@ pub(crate) fn escape_into(text: &mut String, value: &str) {
     text.push_str(rest);
 }
 
-/// What [`escape_into`] made of it, undone.
+/// Reverts [`escape_into`].
 pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return Cow::Borrowed(text);
@@ -66,7 +66,7 @@ pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(std::iter::from_fn(next).collect())
 }
 
-/// The labels of a text that [`push_pair`] made.
+/// Iterates over the labels of a text that [`push_pair`] made.
 pub(crate) fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -81,7 +81,7 @@ pub(crate) fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
     })
 }
 
-/// What is between the quotes that the text begins with, still escaped, and what follows.
+/// Returns the text between the quotes at the beginning, still escaped, and the text after them.
 fn quoted_text(text: &str) -> Option<(&str, &str)> {
     let inner = text.strip_prefix('"')?;
     let mut escaped = false;

@@ -1,14 +1,14 @@
-//! Values of attributes as text, as the Collector writes them.
+//! Converts attribute values to text, as the Collector does.
 
 use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use spanloom_plugin::{json, wire::Value};
 
-/// Nested deeper, a value is `null`.
+/// The deepest nesting. A value nested deeper is `null`.
 const DEPTH_LIMIT: usize = 32;
 
-/// Texts as they are; lists and maps as JSON, bytes in base64.
+/// Returns the text of a value. Lists and maps are JSON, and bytes are base64.
 pub(crate) fn value_text(value: Value<'_>) -> Cow<'_, str> {
     match value {
         Value::Empty => Cow::Borrowed(""),
@@ -26,7 +26,7 @@ pub(crate) fn value_text(value: Value<'_>) -> Cow<'_, str> {
     }
 }
 
-/// As JSON has it: digits from 1e-6 to 1e21, else an exponent.
+/// Returns the digits for numbers from 1e-6 to 1e21, else a number with an exponent, as in JSON.
 fn double_text(double: f64) -> String {
     let size = double.abs();
     if double.is_nan() {

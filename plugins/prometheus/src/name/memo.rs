@@ -5,7 +5,8 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use super::{MetricName, metric_name};
 use crate::{config::NameSettings, series::Kind};
 
-/// What metrics are shown as, remembered: the same come again and again. All of one config.
+/// Remembers the names of metrics, because the same metrics arrive again and again. Only valid for one
+/// config.
 #[derive(Debug, Default)]
 pub(crate) struct MetricNames {
     names: HashTable<Entry>,
@@ -20,11 +21,11 @@ struct Entry {
     shown: Option<MetricName>,
 }
 
-/// Of more names than these all are forgotten.
+/// The most names. At the limit, all names are forgotten.
 const LIMIT: usize = 10_000;
 
 impl MetricNames {
-    /// See [`metric_name`].
+    /// Returns the name of a metric; see [`metric_name`].
     pub(crate) fn get(
         &mut self,
         settings: &NameSettings,

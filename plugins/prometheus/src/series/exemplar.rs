@@ -1,44 +1,45 @@
-//! Examples of what was counted, with the trace that they come from.
+//! Exemplars: measurements with the trace that they come from.
 
 use spanloom_plugin::{hex, wire::metrics};
 
 use crate::labels::{legacy_label_name, push_pair, value_text};
 
-/// Most that a series keeps.
+/// The most exemplars of a series.
 const LIMIT: usize = 32;
 
-/// OpenMetrics: all names and values of an exemplar's labels, in characters.
+/// The most characters in all names and values of an exemplar's labels, as OpenMetrics limits them.
 const LABELS_LIMIT_CHARS: usize = 128;
 
-/// Of one series, by value.
+/// The exemplars of one series, sorted by value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Exemplars(pub(crate) Vec<Exemplar>);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Exemplar {
-    /// `trace_id="…",span_id="…"`
+    /// The labels as text, like `trace_id="…",span_id="…"`.
     pub(crate) labels: Box<str>,
     pub(crate) value: f64,
     pub(crate) time_unix_nano: u64,
 }
 
 impl Exemplars {
-    /// None if there are none.
+    /// Returns the exemplars, or `None` if there are none.
     pub(crate) fn of(exemplars: &metrics::Exemplars<'_>) -> Option<Box<Exemplars>> {
         let beyond = exemplars.iter().count().saturating_sub(LIMIT);
         let mut kept: Vec<Exemplar> = exemplars.iter().skip(beyond).filter_map(Exemplar::of).collect();
-        // Of those alike, a bucket shows the first.
+        // Of equal exemplars, a bucket shows the first that was sent.
         kept.reverse();
         kept.sort_by(|a, b| a.value.total_cmp(&b.value));
         (!kept.is_empty()).then(|| Box::new(Exemplars(kept)))
     }
 
-    /// Of a counter.
+    /// Returns the latest exemplar, for a counter.
     pub(crate) fn latest(&self) -> Option<&Exemplar> {
         self.0.iter().max_by_key(|exemplar| exemplar.time_unix_nano)
     }
 
-    /// The largest in a bucket. Both ends are upper bounds, the first of the bucket before.
+    /// Returns the largest exemplar in a bucket. `above` is the upper bound of the bucket before, and `up_to`
+    /// is the bucket's own.
     pub(crate) fn largest(&self, above: f64, up_to: f64) -> Option<&Exemplar> {
         self.0.iter().rev().find(|exemplar| exemplar.value <= up_to).filter(|exemplar| exemplar.value > above)
     }
@@ -52,7 +53,7 @@ impl Exemplar {
     }
 }
 
-/// The ids, and what attributes there is room for.
+/// Returns the ids, and as many attributes as fit.
 fn labels(exemplar: &metrics::Exemplar<'_>) -> Box<str> {
     let (mut text, mut chars) = (String::new(), 0);
     let mut names: Vec<String> = vec!["trace_id".into(), "span_id".into()];

@@ -1,43 +1,44 @@
-//! Exponential histograms, in the shape of Prometheus's native ones; as classic ones where there are no native.
+//! Exponential histograms in the form of Prometheus's native histograms, and as classic ones for formats
+//! without native histograms.
 
 use spanloom_plugin::wire::metrics::{Buckets, ExponentialHistogramDataPoint};
 
 use super::Dropped;
 
-/// Between these a native histogram's schema is.
+/// The schemas that a native histogram may have.
 const SCHEMAS: std::ops::RangeInclusive<i32> = -4..=8;
 
-/// Where the sender tells no threshold.
+/// The threshold if the sender gives none.
 const ZERO_THRESHOLD: f64 = 1e-128;
 
-/// Most buckets of one side of a point.
+/// The most buckets on one side of a point.
 const BUCKETS_LIMIT: usize = 100_000;
 
-/// As classic buckets, a side is shown in at most so many: neighbours are joined until it is.
+/// The most classic buckets per side. Neighbours are joined until the side fits.
 const CLASSIC_LIMIT: usize = 40;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Exponential {
-    /// The base of the buckets is 2 to the power of 2 to the power of minus this.
+    /// The scale of the buckets: their base is 2^(2^-schema).
     pub(crate) schema: i32,
     pub(crate) zero_threshold: f64,
     pub(crate) zero_count: u64,
     pub(crate) count: u64,
-    /// None if what was measured can be negative.
+    /// `None` if measurements can be negative.
     pub(crate) sum: Option<f64>,
     pub(crate) positive: Side,
     pub(crate) negative: Side,
 }
 
-/// The buckets of the positive or of the negative values. Neither the first nor the last is empty.
+/// The buckets of the positive or of the negative values. The first and the last bucket are not empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Side {
-    /// By upper bounds: bucket `i` ends at base to the power of `first + i`, inclusive.
+    /// The index of the first bucket. Bucket `i` of `counts` ends at base^(first + i), inclusive.
     pub(crate) first: i32,
     pub(crate) counts: Box<[u64]>,
 }
 
-/// An upper bound with all that is counted up to it.
+/// An upper bound with the count of all values up to it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Classic {
     pub(crate) bound: f64,
@@ -68,7 +69,7 @@ impl Exponential {
         })
     }
 
-    /// How many [`classic`](Exponential::classic) buckets there are at most.
+    /// Returns the most [`classic`](Exponential::classic) buckets that there can be.
     pub(crate) fn classic_len(&self) -> usize {
         [&self.positive, &self.negative]
             .iter()
@@ -77,7 +78,8 @@ impl Exponential {
             + 2
     }
 
-    /// Classic buckets, ascending, without `+Inf`. As the scale of a series shrinks, bounds go and none come between.
+    /// Returns classic buckets in ascending order, without `+Inf`. When the scale of a series shrinks, bounds
+    /// disappear, but no new bounds appear between the others.
     pub(crate) fn classic(&self) -> Vec<Classic> {
         let (negative, negative_schema) = self.negative.narrowed(self.schema);
         let (positive, positive_schema) = self.positive.narrowed(self.schema);
@@ -105,7 +107,7 @@ impl Exponential {
 }
 
 impl Side {
-    /// Joins 2 to the power of `by` neighbours to one.
+    /// Reads one side, and joins 2^`by` neighbours into one bucket.
     fn of(buckets: Option<&Buckets<'_>>, by: u32) -> Result<Side, Dropped> {
         let Some(buckets) = buckets else { return Ok(Side::default()) };
         let counts: Vec<u64> = buckets.bucket_counts().take(BUCKETS_LIMIT + 1).collect();
@@ -122,7 +124,7 @@ impl Side {
         self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// Without the empty buckets at either end.
+    /// Removes the empty buckets at both ends.
     fn trimmed(self) -> Side {
         let filled = |count: &u64| *count > 0;
         let begin = self.counts.iter().position(filled).unwrap_or(self.counts.len());
@@ -131,7 +133,7 @@ impl Side {
         Side { first: if counts.is_empty() { 0 } else { self.first + begin as i32 }, counts: counts.into() }
     }
 
-    /// Joins 2 to the power of `by` neighbours to one, so that bounds are among those that were.
+    /// Joins 2^`by` neighbours into one bucket. The new bounds are a subset of the old ones.
     fn joined(&self, by: u32) -> Side {
         let wide = |bucket: i32| ((i64::from(bucket) - 1) >> by.min(40)) as i32 + 1;
         let first = wide(self.first);
@@ -148,7 +150,7 @@ impl Side {
         Side { first, counts: counts.into() }
     }
 
-    /// In few enough buckets, with the schema that they then have.
+    /// Joins buckets until there are few enough, and returns them with their schema.
     fn narrowed(&self, schema: i32) -> (Side, i32) {
         let mut by = 0;
         let mut side = self.clone();
@@ -160,13 +162,13 @@ impl Side {
     }
 }
 
-/// Where a bucket ends: 0 or infinity, if there is no such number.
+/// Returns the upper bound of a bucket, or 0 or infinity if the bound is out of range.
 fn bound(schema: i32, bucket: i32) -> f64 {
     let exponent = f64::from(bucket) * f64::from(-schema).exp2();
     exponent.exp2()
 }
 
-/// Bounds that differ on paper can be one number, or none.
+/// Adds a bucket. Different bounds may round to one number, and an infinite bound is left out.
 fn push(buckets: &mut Vec<Classic>, bound: f64, cumulative: u64) {
     match buckets.last_mut() {
         Some(last) if bound <= last.bound => last.cumulative = cumulative,
@@ -208,7 +210,8 @@ mod tests {
     fn a_finer_scale_than_eight_is_made_coarser_without_losing_a_count() {
         let exponential = of(point(10, -3, &[1, 2, 4, 8, 16, 32, 64])).unwrap();
         assert_eq!(exponential.schema, 8);
-        // Of 2^(1/1024), buckets above -3, -2, -1 | 0, 1, 2, 3 in those of 2^(1/256).
+        // The bounds are powers of 2^(1/1024). The buckets above -3, -2, -1 | 0, 1, 2, 3 are joined into
+        // those of 2^(1/256).
         assert_eq!(exponential.positive, Side { first: 0, counts: [7, 120].into() });
     }
 
@@ -228,7 +231,7 @@ mod tests {
             zero_threshold: 0.25,
             ..point(0, 1, &[8])
         };
-        // (-4, -2], (-2, -1], around zero, (2, 4].
+        // The buckets are (-4, -2], (-2, -1], around zero, (2, 4].
         assert_eq!(classic(point), [(-2.0, 2), (-1.0, 3), (0.25, 7), (2.0, 7), (4.0, 15)]);
     }
 

@@ -1,4 +1,4 @@
-//! One metric: its type, and its series in the order in which they came.
+//! A family: the type of one metric, and its series in the order of their arrival.
 
 use std::{hash::BuildHasher, rc::Rc};
 
@@ -10,29 +10,29 @@ use super::{Bounds, ENDED, Identity, Kind, Series};
 pub(crate) struct Family {
     pub(crate) kind: Kind,
     pub(crate) help: Box<str>,
-    /// Empty, if the name does not tell it.
+    /// Empty if the name does not end with the unit.
     pub(crate) unit: Box<str>,
-    /// Of the histogram that came last.
+    /// The bounds of the last histogram.
     pub(crate) bounds: Rc<Bounds>,
-    /// Series that ended stay in their places until the next [`sweep`](Family::sweep).
+    /// The series. Those that ended keep their places until the next [`sweep`](Family::sweep).
     series: Vec<Series>,
-    /// By labels.
+    /// Places by labels.
     places: HashTable<Place>,
-    /// What the points of each series came as last, in the order of `series`.
+    /// The identity of the last point of each series, in the order of `series`.
     identities: Vec<Identity>,
-    /// By identity, those that have one.
+    /// Places by identity, for the series that have one.
     known: HashTable<Place>,
     hasher: DefaultHashBuilder,
-    /// No series was updated before; 0 if one has ended.
+    /// No series was updated before this time. 0 if a series has ended.
     updated_since_ms: u64,
 }
 
-/// Of a series, in its family.
+/// The index of a series in its family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place(u32);
 
 impl Place {
-    /// The one behind it.
+    /// Returns the next place.
     pub(crate) fn next(self) -> Place {
         Place(self.0.saturating_add(1))
     }
@@ -54,12 +54,12 @@ impl Family {
         }
     }
 
-    /// Those that have not ended.
+    /// Iterates over the series that have not ended.
     pub(crate) fn series(&self) -> impl Iterator<Item = &Series> {
         self.series.iter().filter(|series| series.is_alive())
     }
 
-    /// Also those that have ended and have not been swept.
+    /// Returns the number of series, including those that ended and were not swept.
     pub(crate) fn len(&self) -> usize {
         self.series.len()
     }
@@ -82,15 +82,16 @@ impl Family {
         self.places.find(self.hasher.hash_one(labels), is_it).copied()
     }
 
-    /// Where a point of that identity went before; `guess` is looked at first. Who sends series in the order in which they
-    /// came first is served out of memory that lies in a row.
+    /// Returns the place of earlier points with that identity. `guess` is tried first: for senders that keep
+    /// the order of their series, the places lie next to each other in memory.
     #[inline]
     pub(crate) fn recall(&self, identity: Identity, guess: Place) -> Option<Place> {
         let is_it = |place: &Place| self.identities.get(place.0 as usize) == Some(&identity);
         if is_it(&guess) { Some(guess) } else { self.known.find(identity.hash(), is_it).copied() }
     }
 
-    /// The same series may come as different bytes. The last are remembered.
+    /// Remembers the identity of a series' last point. The same series may arrive as different bytes, and
+    /// only the last are remembered.
     pub(crate) fn remember(&mut self, identity: Identity, place: Place) {
         let Some(known) = self.identities.get_mut(place.0 as usize) else { return };
         let before = std::mem::replace(known, identity);
@@ -102,9 +103,9 @@ impl Family {
         self.known.insert_unique(identity.hash(), place, rehash);
     }
 
-    /// Adds a series that is not there yet.
+    /// Adds a series, which must be new.
     pub(crate) fn add(&mut self, series: Series) -> Place {
-        // A guest's memory ends at 4 GiB.
+        // The memory of a guest ends at 4 GiB, so the place fits.
         let place = Place(self.series.len() as u32);
         let hash = self.hasher.hash_one(&*series.labels);
         self.updated_since_ms = self.updated_since_ms.min(series.updated_ms);
@@ -117,7 +118,7 @@ impl Family {
         place
     }
 
-    /// Series whose last point came before this are gone.
+    /// Removes the series whose last point arrived before `since_ms`, and those that have ended.
     pub(crate) fn sweep(&mut self, since_ms: u64) {
         if self.updated_since_ms >= since_ms.max(1) {
             return;

@@ -6,24 +6,24 @@ use spanloom_plugin::wire::metrics::HistogramDataPoint;
 
 use super::Dropped;
 
-/// Most buckets that a point may have.
+/// The most buckets of a point.
 const BUCKETS_LIMIT: usize = 10_000;
 
-/// Not cumulative; one count more than there are bounds.
+/// A histogram with counts that are not cumulative. There is one more count than there are bounds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Histogram {
     pub(crate) bounds: Rc<Bounds>,
     pub(crate) counts: Box<[u64]>,
     pub(crate) count: u64,
-    /// None if what was measured can be negative.
+    /// `None` if measurements can be negative.
     pub(crate) sum: Option<f64>,
 }
 
-/// Upper, inclusive, ascending, without `+Inf`. The series of a family share them.
+/// The inclusive upper bounds, ascending and without `+Inf`. The series of a family share them.
 pub(crate) type Bounds = [f64];
 
 impl Histogram {
-    /// `known` are bounds that the family's last point had.
+    /// Reads a point. `known` are the bounds of the family's last point; they are shared if they are equal.
     pub(crate) fn of(point: &HistogramDataPoint<'_>, known: &mut Rc<Bounds>) -> Result<Histogram, Dropped> {
         let mut counts = Vec::with_capacity(known.len() + 1);
         counts.extend(point.bucket_counts().take(BUCKETS_LIMIT + 1));
@@ -41,7 +41,7 @@ impl Histogram {
         Ok(Histogram { bounds: known.clone(), counts: counts.into(), count, sum: point.sum })
     }
 
-    /// False if the bounds differ.
+    /// Adds an earlier histogram. Returns false if the bounds differ.
     pub(crate) fn add(&mut self, before: &Histogram) -> bool {
         if self.bounds != before.bounds {
             return false;
@@ -55,7 +55,7 @@ impl Histogram {
     }
 }
 
-/// Bounds as they are kept, and the counts as many as they need then.
+/// Returns the bounds to store, and adjusts the counts to them.
 fn bounds(point: &HistogramDataPoint<'_>, counts: &mut Vec<u64>) -> Result<Vec<f64>, Dropped> {
     let mut bounds: Vec<f64> = point.explicit_bounds().take(BUCKETS_LIMIT).collect();
     if counts.is_empty() && bounds.is_empty() {

@@ -1,20 +1,21 @@
-//! What tells series apart before their labels are made: a hash of the bytes that the labels are made of.
+//! Distinguishes series before their labels are made: by a hash of the bytes that the labels are made from.
 
-/// Of the attributes of one point, the resource and the scope that it comes from: 128 bits of MurmurHash3 (x64). Two that
-/// are equal are taken for the same without a look at the bytes. Bytes can be found that have the same hash; they do not
-/// meet another sender's, whose resource they would have to be of, and who is of a resource may write all its series.
+/// The hash of a point's attributes, resource and scope: 128 bits of MurmurHash3 (x64). Points with equal
+/// hashes are taken for the same series without comparing the bytes. Bytes with a given hash can be found.
+/// Such bytes cannot collide with another sender's unless they have the same resource, and whoever sends that
+/// resource may write all its series anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity([u64; 2]);
 
-/// What identities begin with.
+/// The state that a group of identities begins with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identities([u64; 2]);
 
 impl Identities {
-    /// Of all points. From zeros, nothing at all would have the hash zero.
+    /// The state for all points. It is not zero, because the hash of nothing would then be zero.
     pub(crate) const ALL: Identities = Identities([1, 2]);
 
-    /// Those of points that have this in common.
+    /// Returns the state for points that have these bytes in common.
     pub(crate) fn of<'a>(self, common: impl IntoIterator<Item = &'a [u8]>) -> Identities {
         let (begun, parts) =
             common.into_iter().fold((self.0, 0_u64), |(begun, parts), bytes| (hash(begun, bytes), parts + 1));
@@ -28,16 +29,16 @@ impl Identities {
 }
 
 impl Identity {
-    /// Of no point.
+    /// The identity of no point.
     pub(crate) const UNKNOWN: Identity = Identity([0; 2]);
 
-    /// For a table.
+    /// Returns a hash for tables.
     pub(crate) fn hash(self) -> u64 {
         self.0[0]
     }
 }
 
-/// `MurmurHash3_x64_128`, of one seed for each half.
+/// Computes `MurmurHash3_x64_128` with one seed for each half.
 #[inline]
 fn hash([mut h1, mut h2]: [u64; 2], bytes: &[u8]) -> [u64; 2] {
     const C1: u64 = 0x87c3_7b91_1142_53d5;
@@ -68,7 +69,7 @@ fn hash([mut h1, mut h2]: [u64; 2], bytes: &[u8]) -> [u64; 2] {
     [h1, h2.wrapping_add(h1)]
 }
 
-/// Less than eight bytes, as a number.
+/// Returns fewer than eight bytes as a number.
 #[inline]
 fn short(bytes: &[u8]) -> u64 {
     let (mut word, mut shift, mut rest) = (0, 0, bytes);

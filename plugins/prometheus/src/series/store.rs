@@ -1,4 +1,4 @@
-//! All families, and the targets that they are of.
+//! The store of all families, and of the targets that they come from.
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -9,9 +9,9 @@ use crate::name::MetricName;
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     families: BTreeMap<Box<str>, Family>,
-    /// By `job` and `instance`, as text.
+    /// By the text of `job` and `instance`.
     targets: BTreeMap<Box<str>, Target>,
-    /// Series that have ended and are not swept yet count.
+    /// The number of series, including those that ended and were not swept.
     series: usize,
 }
 
@@ -22,17 +22,17 @@ pub(crate) struct Target {
     pub(crate) updated_ms: u64,
 }
 
-/// A family that points are taken into.
+/// A family that is open for points.
 pub(crate) struct Opened<'s> {
     family: &'s mut Family,
-    /// Most series that it may have.
+    /// The most series that the family may have.
     series_limit: usize,
     now_ms: u64,
-    /// Where the next point goes, if series come in the order in which they came before.
+    /// The place of the next point if series arrive in the same order as before.
     next: Place,
 }
 
-/// What a metric is kept as.
+/// The name, help and type of a metric.
 pub(crate) struct Kept<'a> {
     pub(crate) name: &'a MetricName,
     pub(crate) help: &'a str,
@@ -48,13 +48,13 @@ impl Store {
         self.targets.iter().map(|(key, target)| (&**key, target))
     }
 
-    /// How many, targets included.
+    /// Returns the number of series, including targets.
     pub(crate) fn len(&self) -> usize {
         self.series + self.targets.len()
     }
 
-    /// The family of a metric, made if there is none. The first type that a name has is its type; while its series
-    /// live, no other metric may have samples of the same names.
+    /// Returns the family of a metric, and creates it if needed. The first type of a name is its type. While
+    /// its series live, no other metric may have samples of the same names.
     fn family(&mut self, kept: &Kept<'_>) -> Result<&mut Family, Dropped> {
         let name = kept.name.name.as_str();
         let exists = self.families.get(name).map(|family| family.kind);
@@ -71,7 +71,7 @@ impl Store {
         self.families.get_mut(name).ok_or(Dropped::Conflict)
     }
 
-    /// Whether a family is called so, or may have samples that are.
+    /// Returns whether a family has this name, or may have samples with it.
     pub(crate) fn has_sample(&self, name: &str) -> bool {
         let of = |base: &str, suffix: &str| {
             self.families.get(base).is_some_and(|family| family.kind.suffixes().contains(&suffix))
@@ -81,7 +81,7 @@ impl Store {
             || suffixes.iter().any(|suffix| name.strip_suffix(suffix).is_some_and(|base| of(base, suffix)))
     }
 
-    /// Opens the family of a metric, for its points. `limit` is of all series.
+    /// Opens the family of a metric for points. `limit` is the limit of all series.
     pub(crate) fn open<R>(
         &mut self,
         kept: &Kept<'_>,
@@ -101,7 +101,7 @@ impl Store {
         Ok(taken)
     }
 
-    /// Takes one point into the family of its metric, by the labels of its series.
+    /// Adds one point to the family of its metric, by the labels of its series.
     pub(crate) fn take(
         &mut self,
         kept: &Kept<'_>,
@@ -116,7 +116,7 @@ impl Store {
         })?
     }
 
-    /// The latest resource with these `job` and `instance` is the target.
+    /// Sets the target of `job` and `instance` to the latest resource.
     pub(crate) fn target(
         &mut self,
         key: &str,
@@ -139,7 +139,7 @@ impl Store {
         Ok(())
     }
 
-    /// What has not been heard of since then is gone.
+    /// Removes the targets and series that were not updated since `since_ms`.
     pub(crate) fn sweep(&mut self, since_ms: u64) {
         self.targets.retain(|_, target| target.updated_ms >= since_ms);
         self.families.retain(|_, family| {
@@ -155,7 +155,7 @@ impl Opened<'_> {
         self.family.find(labels)
     }
 
-    /// Where a point of that identity went before.
+    /// Returns the place of earlier points with that identity.
     #[inline]
     pub(crate) fn recall(&mut self, identity: Identity) -> Option<Place> {
         let place = self.family.recall(identity, self.next)?;
@@ -163,14 +163,15 @@ impl Opened<'_> {
         Some(place)
     }
 
-    /// Its points go there; those without an identity are found by their labels each time.
+    /// Remembers the place for points with that identity. Points without an identity are found by their
+    /// labels each time.
     pub(crate) fn remember(&mut self, identity: Option<Identity>, place: Place) {
         if let Some(identity) = identity {
             self.family.remember(identity, place);
         }
     }
 
-    /// Of the histogram that came last, to be shared by the next.
+    /// Returns the bounds of the last histogram, to share them with the next.
     pub(crate) fn bounds(&mut self) -> &mut Rc<Bounds> {
         &mut self.family.bounds
     }
@@ -188,7 +189,7 @@ impl Opened<'_> {
         }
     }
 
-    /// Adds a series that is not there yet.
+    /// Adds a series, which must be new.
     pub(crate) fn add(&mut self, labels: &str, point: Point) -> Result<Place, Dropped> {
         if self.family.len() >= self.series_limit {
             return Err(Dropped::SeriesLimit);
@@ -196,7 +197,7 @@ impl Opened<'_> {
         Ok(self.family.add(Series { labels: labels.into(), point, updated_ms: self.now_ms }))
     }
 
-    /// The series has ended.
+    /// Ends the series.
     pub(crate) fn end(&mut self, place: Place) {
         self.family.end(place);
     }

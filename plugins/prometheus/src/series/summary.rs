@@ -1,19 +1,19 @@
 use spanloom_plugin::wire::metrics::SummaryDataPoint;
 
-/// Quantiles that the sender worked out.
+/// Quantiles that the sender computed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) count: u64,
     pub(crate) sum: f64,
-    /// Each quantile with its value, ascending, from 0 to 1, once.
+    /// The quantiles from 0 to 1 with their values, ascending and unique.
     pub(crate) quantiles: Box<[(f64, f64)]>,
 }
 
-/// Most quantiles of a series.
+/// The most quantiles of a series.
 const LIMIT: usize = 1_000;
 
 impl Summary {
-    /// Leaves out what OTLP says cannot be: quantiles beyond 0 and 1, and negative values of them.
+    /// Reads a point, and leaves out what OTLP forbids: quantiles outside 0 to 1, and negative values.
     pub(crate) fn of(point: &SummaryDataPoint<'_>) -> Summary {
         let quantiles = point.quantile_values().take(LIMIT).map(|(quantile, value)| (quantile + 0.0, value));
         let can_be = |(quantile, value): &(f64, f64)| {

@@ -1,4 +1,4 @@
-//! Types, and values of points.
+//! Converts types, and the values of points.
 
 use std::rc::Rc;
 
@@ -11,17 +11,17 @@ use spanloom_plugin::wire::{
 
 use crate::series::{Bounds, Dropped, Exponential, Histogram, Kind, Summary, Temporality, Value};
 
-/// How a metric is shown.
+/// The type and temporality that a metric is shown with.
 pub(super) struct Shown {
     pub(super) kind: Kind,
     pub(super) temporality: Temporality,
 }
 
-/// `AggregationTemporality`
+/// The values of `AggregationTemporality`.
 const DELTA: i32 = 1;
 const CUMULATIVE: i32 = 2;
 
-/// Prometheus knows no deltas. Those of a counter or a histogram add up, others are refused.
+/// Prometheus has no deltas. Those of counters and histograms are added up, and others are refused.
 pub(super) fn shown(metric: &Metric<'_>, data: &Data<'_>) -> Result<Shown, Dropped> {
     let shown = |kind, temporality| Ok(Shown { kind, temporality });
     let cumulative = Temporality::Cumulative;
@@ -43,10 +43,10 @@ pub(super) fn shown(metric: &Metric<'_>, data: &Data<'_>) -> Result<Shown, Dropp
     }
 }
 
-/// A counter is never negative.
+/// Converts a number. A counter must not be negative.
 pub(super) fn number(point: &NumberDataPoint<'_>, kind: Kind) -> Result<Value, Dropped> {
     let number = point.value.ok_or(Dropped::Invalid)?.as_f64();
-    // Also where it is no number.
+    // False for NaN too.
     let can_be_counted = number >= 0.0;
     if kind == Kind::Counter && !can_be_counted {
         return Err(Dropped::Invalid);
@@ -74,7 +74,7 @@ fn temporality(temporality: i32) -> Result<Temporality, Dropped> {
     }
 }
 
-/// What the Collector's Prometheus receiver notes of metrics without a type.
+/// Returns whether the Collector's Prometheus receiver has marked the metric as one without a type.
 fn is_unknown(metric: &Metric<'_>) -> bool {
     metric.metadata().any(|entry| entry == ("prometheus.type", wire::Value::Str("unknown")))
 }

@@ -1,4 +1,4 @@
-//! The points of one metric.
+//! Converts the points of one metric.
 
 use std::{cell::OnceCell, rc::Rc};
 
@@ -25,30 +25,30 @@ use crate::{
 /// `DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`: the point says that the series has ended.
 const NO_RECORDED_VALUE: u32 = 1;
 
-/// Where points come from.
+/// The source of points.
 pub(super) struct Source<'a, 'r> {
     pub(super) shape: &'a Shape,
-    /// Of its points.
+    /// The state for the identities of the source's points.
     pub(super) identities: Identities,
     pub(super) resource: &'a Resource<'r>,
     pub(super) scope: &'a Scope<'r>,
     pub(super) target: &'a Target,
-    /// Made for the first point that is new.
+    /// Computed for the first new point.
     pub(super) reserved: OnceCell<Reserved>,
 }
 
-/// Takes in the points of one metric.
+/// Adds the points of one metric to its family.
 pub(super) struct Points<'a, 's, 'r> {
     pub(super) family: &'a mut Opened<'s>,
     pub(super) writer: &'a mut Writer,
     pub(super) source: &'a Source<'a, 'r>,
     pub(super) kind: Kind,
     pub(super) temporality: Temporality,
-    /// For points that do not tell their time.
+    /// The time of points that have none.
     pub(super) now_unix_nano: u64,
 }
 
-/// What points of every type have.
+/// The fields that points of all types have.
 struct Common<'a> {
     attributes: Attributes<'a>,
     start_time_unix_nano: u64,
@@ -82,7 +82,7 @@ impl<'r> Points<'_, '_, 'r> {
         }
     }
 
-    /// On its own: in a function that takes all types it would have no registers.
+    /// This is a function of its own, because the compiler runs out of registers in a function for all types.
     #[inline(never)]
     fn take_numbers(
         &mut self,
@@ -96,7 +96,8 @@ impl<'r> Points<'_, '_, 'r> {
         }
     }
 
-    /// A series is found by the bytes of its attributes; where they are new, by the labels that they become.
+    /// Finds the series by the bytes of its attributes. If the bytes are new, finds it by the labels that
+    /// they become.
     #[inline]
     fn take_point(
         &mut self,

@@ -1,4 +1,4 @@
-//! Whom metrics are of: `job` and `instance`, and the labels of the instrumentation scope.
+//! The source of metrics: `job` and `instance`, and the labels of the instrumentation scope.
 
 use spanloom_plugin::wire::{Resource, Scope};
 
@@ -7,7 +7,7 @@ use crate::{
     labels::{Reserved, label_name, value_text},
 };
 
-/// Who was measured. Either may be empty.
+/// The target that was measured. Either text may be empty.
 pub(super) struct Target {
     job: String,
     instance: String,
@@ -17,7 +17,7 @@ const NAME: &str = "service.name";
 const NAMESPACE: &str = "service.namespace";
 const INSTANCE: &str = "service.instance.id";
 
-/// Whether `job` and `instance` say it.
+/// Returns whether `job` or `instance` contains the attribute.
 pub(super) fn is_of_target(key: &str) -> bool {
     [NAME, NAMESPACE, INSTANCE].contains(&key)
 }
@@ -41,7 +41,7 @@ impl Target {
     }
 }
 
-/// The labels that attributes may not take the place of. Constant ones win over all.
+/// Returns the labels that attributes may not replace. Constant labels win over all others.
 pub(super) fn reserved(shape: &Shape, target: &Target, scope: &Scope<'_>) -> Reserved {
     let mut reserved = Reserved::default();
     for (name, value) in &shape.const_labels {

@@ -1,4 +1,4 @@
-//! Metrics as no one should send them.
+//! Generates metrics that no sender should send.
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use spanloom_otlp::{
@@ -9,7 +9,7 @@ use spanloom_otlp::{
     summary_data_point::ValueAtQuantile,
 };
 
-/// Few names, so that they meet; among them such as others make of theirs.
+/// Few names, so that they clash. Some of them look like names that others are translated to.
 const NAMES: &[&str] = &[
     "a",
     "a.b",
@@ -78,7 +78,7 @@ const CONFIGS: &[&str] = &[
     r#"{"resource_to_telemetry_conversion": {"enabled": true}, "send_timestamps": true}"#,
 ];
 
-/// A config, and what comes under it.
+/// Generates a config with metrics for it.
 pub(crate) fn case() -> impl Strategy<Value = (&'static str, ExportMetricsServiceRequest)> {
     (select(CONFIGS), vec(resource_metrics(), 1..4))
         .prop_map(|(config, resource_metrics)| (config, ExportMetricsServiceRequest { resource_metrics }))
@@ -239,7 +239,7 @@ fn summary() -> impl Strategy<Value = SummaryDataPoint> {
 }
 
 fn exemplars() -> impl Strategy<Value = Vec<Exemplar>> {
-    // One of another length is refused where it comes in.
+    // An id of another length would be refused on arrival.
     let id = |length: usize| prop_oneof![vec(any::<u8>(), length), Just(Vec::new())];
     let exemplar = (exemplar_attributes(), 0..5_u64, option::of(any_double()), id(8), id(16)).prop_map(
         |(filtered_attributes, time_unix_nano, value, span_id, trace_id)| Exemplar {
@@ -266,7 +266,8 @@ fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
     vec((select(KEYS), value).prop_map(|(key, value)| KeyValue::new(key, value)), 0..5)
 }
 
-/// Without quotes: prometheus_client 0.26 cannot read an escaped one in an exemplar.
+/// Generates attributes without quotes, because prometheus_client 0.26 cannot read an escaped quote in an
+/// exemplar.
 fn exemplar_attributes() -> impl Strategy<Value = Vec<KeyValue>> {
     let texts: Vec<&str> = TEXTS.iter().copied().filter(|text| !text.contains('"')).collect();
     vec((select(KEYS), select(texts)).prop_map(|(key, value)| KeyValue::new(key, value)), 0..5)

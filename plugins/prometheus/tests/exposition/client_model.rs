@@ -1,4 +1,4 @@
-//! `io.prometheus.client`, as messages: what the exporter writes by hand is read by prost.
+//! The messages of `io.prometheus.client`. prost decodes with them what the exporter writes by hand.
 
 use std::fmt::Write;
 
@@ -154,7 +154,7 @@ struct Timestamp {
     nanos: i32,
 }
 
-/// All families of a scrape.
+/// Decodes all families of a scrape.
 pub(crate) fn families(mut body: &[u8]) -> Vec<MetricFamily> {
     let mut families = Vec::new();
     while !body.is_empty() {
@@ -163,7 +163,7 @@ pub(crate) fn families(mut body: &[u8]) -> Vec<MetricFamily> {
     families
 }
 
-/// A field a line, and each series on one.
+/// Prints one field per line, and each series on one line.
 pub(crate) fn dump(families: &[MetricFamily]) -> String {
     let mut out = String::new();
     for family in families {

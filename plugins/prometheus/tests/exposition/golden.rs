@@ -1,7 +1,8 @@
-//! `tests/golden/NAME.otlp.json`, under the config `NAME.config.json` if there is one, becomes `NAME.txt`,
-//! `NAME.openmetrics.txt` and `NAME.proto.txt`; `NAME.dropped.txt` says what is not shown, and why.
+//! Compares scrapes with golden files. `tests/golden/NAME.otlp.json`, with the config `NAME.config.json` if
+//! there is one, becomes `NAME.txt`, `NAME.openmetrics.txt` and `NAME.proto.txt`. `NAME.dropped.txt` lists
+//! the points that are not shown, with reasons.
 //!
-//! `SPANLOOM_UPDATE_SNAPSHOTS=1 cargo test -p spanloom-prometheus` writes them anew.
+//! `SPANLOOM_UPDATE_SNAPSHOTS=1 cargo test -p spanloom-prometheus` rewrites these files.
 
 use std::{env, fs, path::Path};
 
@@ -13,8 +14,8 @@ use crate::{
     scrape::{self, OPEN_METRICS, PROTOBUF, TEXT, TEXT_UTF8},
 };
 
-/// Scenario: the metrics of each file arrive in one batch, and are scraped in each format. Guarantees that every rule of
-/// names, labels, types and values is shown as the files say.
+/// Scenario: the metrics of each file arrive in one batch, and are scraped in each format. Guarantees that
+/// every rule of names, labels, types and values is shown as in the files.
 #[test]
 fn metrics_are_shown_as_the_golden_files_say() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -32,7 +33,7 @@ fn metrics_are_shown_as_the_golden_files_say() {
     );
 }
 
-/// What is not as expected, as differences.
+/// Returns the differences from the golden files.
 fn check(folder: &Path, name: &str) -> Vec<String> {
     let read = |suffix: &str| fs::read_to_string(folder.join(format!("{name}.{suffix}"))).unwrap_or_default();
     let config = read("config.json");

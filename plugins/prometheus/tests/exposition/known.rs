@@ -1,4 +1,4 @@
-//! Series that are known by the bytes their labels were made of.
+//! Tests series that are found by the bytes of their attributes.
 
 use proptest::prelude::*;
 use spanloom_otlp::{
@@ -14,8 +14,9 @@ use crate::{
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Scenario: the same metrics come again and again, to an instance that knows their bytes, and to one that is replaced
-    /// after each batch, and so finds every series by its labels. Guarantees that both show the same.
+    /// Scenario: the same metrics arrive again and again, at an instance that knows their bytes, and at an
+    /// instance that is replaced after each batch, and so finds every series by its labels. Guarantees that
+    /// both show the same.
     #[test]
     fn who_knows_the_bytes_shows_what_the_labels_say((config, request) in case()) {
         let mut knowing = scrape::exporter(config);
@@ -24,7 +25,7 @@ proptest! {
         for resource in batches {
             let batch = ExportMetricsServiceRequest { resource_metrics: vec![resource.clone()] };
             export(&mut knowing, &batch);
-            // Clears away what has ended, as handing over does.
+            // A scrape removes ended series, as a handover does.
             text(&mut knowing, TEXT);
             export(&mut forgetful, &batch);
             let saved = forgetful.plugin().save().expect("saved");
@@ -47,8 +48,8 @@ fn gauge(attributes: &[(&str, &str)], value: f64) -> ExportMetricsServiceRequest
     ExportMetricsServiceRequest::of(vec![Metric { name: "g".into(), data, ..Metric::default() }])
 }
 
-/// Scenario: a sender writes attributes now in one order, now in another. Guarantees that they are one series, and that
-/// each order still finds it after others have come and gone.
+/// Scenario: a sender changes the order of attributes from batch to batch. Guarantees that they are one
+/// series, and that each order still finds it after other series have come and gone.
 #[test]
 fn attributes_in_another_order_are_the_same_series() {
     let mut exporter = scrape::exporter("{}");

@@ -1,4 +1,4 @@
-//! What becomes of series over time: they expire, are handed over, survive a new config, and are no more than may be.
+//! Tests the life of series: they expire, are handed over, survive a new config, and stay below the limit.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use spanloom_plugin::{HttpHandler, Incoming, prelude::*};
 
 use crate::scrape::{TEXT, export, exporter, text};
 
-/// A delta of one, of each of these series.
+/// Returns a delta of one for each of these series.
 fn deltas(keys: &[&str], start_time_unix_nano: u64, time_unix_nano: u64) -> ExportMetricsServiceRequest {
     let point = |key: &&str| NumberDataPoint {
         attributes: vec![KeyValue::new("k", *key)],
@@ -31,7 +31,7 @@ fn samples(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.starts_with('#')).collect()
 }
 
-/// Guarantees that every series that is older than `metric_expiration` is gone at the next scrape, and no other.
+/// Guarantees that the next scrape shows no series older than `metric_expiration`, and all others.
 #[test]
 fn series_without_new_points_expire() {
     let mut exporter = exporter(r#"{"metric_expiration": "1m"}"#);
@@ -44,7 +44,7 @@ fn series_without_new_points_expire() {
     assert_eq!(testing::metric("prometheus_exporter_series"), Some(1.0));
 }
 
-/// Guarantees that what expires frees its memory where nobody scrapes.
+/// Guarantees that expired series free their memory even if nobody scrapes.
 #[test]
 fn the_timer_sweeps_where_nobody_scrapes() {
     let mut exporter = exporter(r#"{"metric_expiration": "10s"}"#);
@@ -69,7 +69,7 @@ fn an_expiration_of_zero_is_none() {
     assert_eq!(samples(&text(&mut exporter, TEXT)).len(), 1);
 }
 
-/// Scenario: the instance is replaced between two deltas. Guarantees that the sum goes on.
+/// Scenario: the instance is replaced between two deltas. Guarantees that the sum continues.
 #[test]
 fn the_next_instance_goes_on_where_the_last_ended() {
     let mut old = exporter("{}");
@@ -81,7 +81,8 @@ fn the_next_instance_goes_on_where_the_last_ended() {
     assert_eq!(samples(&text(&mut new, TEXT)), [r#"a_total{k="a"} 1"#, r#"a_total{k="b"} 2"#]);
 }
 
-/// Guarantees that every kind of value, with its exemplars, types, units and targets, is the same after a handover.
+/// Guarantees that every kind of value, with its exemplars, types, units and targets, is the same after a
+/// handover.
 #[test]
 fn all_that_is_shown_is_handed_over() {
     for name in
@@ -149,7 +150,7 @@ fn only_metrics_are_answered_with_what_the_config_adds() {
     assert_eq!(get("/metrics").headers, [("cache-control".to_owned(), "no-store".to_owned()), content_type]);
 }
 
-/// Scenario: what arrives cannot be read. Guarantees that it does not come again.
+/// Scenario: a batch of spans arrives. Guarantees that it is refused for good and not retried.
 #[test]
 fn spans_are_refused_for_good() {
     let refused = exporter("{}").export(testing::spans("shop").span("a"));

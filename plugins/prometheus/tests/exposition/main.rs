@@ -1,4 +1,4 @@
-//! What a scrape sees: golden files for every rule, and properties that hold whatever comes.
+//! Tests what a scrape returns: golden files for every rule, and properties that hold for all metrics.
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
 mod arbitrary;

@@ -1,4 +1,4 @@
-//! Whatever comes, others can read what a scrape sees.
+//! Other parsers can read every scrape, whatever metrics arrive.
 
 use std::{
     collections::HashSet,
@@ -21,11 +21,12 @@ const TEXT_DOTS: &str = "text/plain;version=1.0.0;escaping=dots";
 const PROTOBUF_VALUES: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
     encoding=delimited;escaping=values";
 
-/// Cases that one run of the Python parsers reads.
+/// The number of cases that one run of the Python parsers reads.
 const CASES: usize = 600;
 
-/// Scenario: thousands of odd batches, scraped in both text formats and parsed by Prometheus's own Python client, whose
-/// OpenMetrics parser checks types, names, buckets, groups, exemplars. Guarantees that no metrics spoil a scrape.
+/// Scenario: thousands of odd batches, scraped in both text formats and parsed by Prometheus's own Python
+/// client, whose OpenMetrics parser checks types, names, buckets, groups and exemplars. Guarantees that no
+/// metrics break a scrape.
 #[test]
 fn the_python_client_reads_whatever_is_scraped() {
     let Some(python) = env::var_os("SPANLOOM_PYTHON") else {
@@ -63,7 +64,7 @@ fn the_python_client_reads_whatever_is_scraped() {
     assert_eq!(said.trim(), format!("parsed {}", 3 * CASES));
 }
 
-/// Noted in the list of skipped tests, as the end-to-end tests do.
+/// Adds the test to the list of skipped tests, as the end-to-end tests do.
 #[expect(clippy::print_stderr, reason = "a test that did not run says so")]
 fn skip(why: &str) {
     let test = thread::current().name().unwrap_or("a test").to_owned();
@@ -77,7 +78,7 @@ fn skip(why: &str) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Guarantees that each line of text is a sample of the grammar, and none is there twice.
+    /// Guarantees that each line of text is a sample of the grammar, and that no series occurs twice.
     #[test]
     fn every_line_is_a_sample_of_its_own((config, request) in case()) {
         let mut exporter = scrape::exporter(config);
@@ -90,11 +91,11 @@ proptest! {
                 prop_assert!(seen.insert(series.to_owned()), "twice: {line}\n{text}");
             }
         }
-        // Nothing to hold it against without another parser, but it ends.
+        // Without another parser, this only checks that the scrape ends.
         scrape::text(&mut exporter, TEXT_UTF8);
     }
 
-    /// Guarantees that families and labels are unique, that buckets ascend, and that all is counted once.
+    /// Guarantees that families and labels are unique, that buckets ascend, and that counts are consistent.
     #[test]
     fn every_message_is_whole((config, request) in case()) {
         let mut exporter = scrape::exporter(config);
@@ -147,7 +148,7 @@ fn check_histograms(family: &MetricFamily) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What stands before the value, if the line is a sample: `name{label="value",…} number [milliseconds]`.
+/// Returns the text before the value if the line is a sample: `name{label="value",…} number [milliseconds]`.
 fn series(line: &str) -> Option<&str> {
     let name_end = line.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))?;
     (name_end > 0 && !line.as_bytes()[0].is_ascii_digit()).then_some(())?;

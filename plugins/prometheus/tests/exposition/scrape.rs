@@ -1,4 +1,4 @@
-//! The plugin as the host has it, and what a scrape of it answers.
+//! Runs the plugin as the host does, and scrapes it.
 
 use spanloom_otlp::{ExportMetricsServiceRequest, Message};
 use spanloom_plugin::{HttpHandler, Incoming, Outgoing, prelude::*};
@@ -10,7 +10,7 @@ pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.
 pub(crate) const PROTOBUF: &str =
     "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
 
-/// The config with OpenMetrics allowed.
+/// Makes an exporter with OpenMetrics allowed.
 pub(crate) fn exporter(config: &str) -> testing::Exporter<Prometheus> {
     let mut config: serde_json::Value = serde_json::from_str(config).expect("a config");
     config["endpoint"] = "localhost:8889".into();

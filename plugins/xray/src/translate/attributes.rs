@@ -1,4 +1,4 @@
-//! Attributes become annotations, which X-Ray indexes, or metadata, which it keeps.
+//! Makes annotations of attributes, which X-Ray indexes, or metadata, which it stores.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use super::resource::PREFIX;
 use super::segment::Segment;
 use crate::document::Detail;
 
-/// X-Ray indexes no longer text.
+/// The longest text that X-Ray indexes.
 const MAX_ANNOTATION_CHARS: usize = 1000;
-/// Of an annotation's name.
+/// The longest name of an annotation.
 const MAX_NAME_BYTES: usize = 500;
 
-/// An attribute that goes into the document as it is.
+/// An attribute that goes into the document unchanged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attribute<'a> {
     pub(crate) key: &'a str,
@@ -27,22 +27,22 @@ pub(crate) struct Attribute<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// With the number of its name.
+    /// An annotation, with the number of its name.
     Annotation(usize),
-    /// About the other side of a call: no annotation of this side's segment.
+    /// An annotation about the other side of a call. The segment of this side does not have it.
     RemoteAnnotation(usize),
     Metadata,
-    /// JSON, for a namespace of the metadata.
+    /// A namespace of the metadata, as JSON.
     Namespace,
 }
 
-/// The names that keys have as annotations, numbered: several keys may have one name.
+/// The numbered names of annotations. Several keys may have one name.
 #[derive(Debug, Default)]
 pub(crate) struct AnnotationNames {
     allow_dot: bool,
     numbers: BTreeMap<String, usize>,
     names: Vec<String>,
-    /// The document that last had the name.
+    /// The document that last used each name.
     seen: Vec<u32>,
     document: u32,
 }
@@ -52,7 +52,7 @@ impl AnnotationNames {
         AnnotationNames { allow_dot, ..AnnotationNames::default() }
     }
 
-    /// None for what is no name whatever is done about it.
+    /// Returns the number of a key's name, or `None` if the key cannot become a name.
     pub(crate) fn number(&mut self, key: &str) -> Option<usize> {
         let allowed = |c: &char| c.is_ascii_alphanumeric() || (self.allow_dot && *c == '.');
         let name: String = key.chars().map(|c| if allowed(&c) { c } else { '_' }).collect();
@@ -66,13 +66,13 @@ impl AnnotationNames {
         }))
     }
 
-    /// The names that follow are of another document.
+    /// Starts a new document.
     fn begin(&mut self) {
         self.document = self.document.wrapping_add(1);
         self.seen.resize(self.names.len(), 0);
     }
 
-    /// Whether the document has no such name yet.
+    /// Marks the name as used, and returns whether the document did not use it before.
     fn is_new(&mut self, number: usize) -> bool {
         let Some(seen) = self.seen.get_mut(number) else { return false };
         std::mem::replace(seen, self.document) != self.document
@@ -83,7 +83,7 @@ impl AnnotationNames {
     }
 }
 
-/// Whether X-Ray can index it: neither a list, a map nor bytes, and no long text.
+/// Returns whether X-Ray can index the value: not a list, a map, bytes or a long text.
 pub(crate) fn is_annotation(value: ValueRef<'_>) -> bool {
     if let ValueRef::Text(text) = value {
         return text.len() <= MAX_ANNOTATION_CHARS || text.chars().count() <= MAX_ANNOTATION_CHARS;
@@ -91,12 +91,13 @@ pub(crate) fn is_annotation(value: ValueRef<'_>) -> bool {
     !matches!(value, ValueRef::Bytes(_) | ValueRef::Json(_))
 }
 
-/// An empty value is none.
+/// Returns whether the value is empty and counts as absent.
 pub(crate) fn is_empty(value: ValueRef<'_>) -> bool {
     matches!(value, ValueRef::Json("" | "null"))
 }
 
-/// A key with its value, unless that is longer than this detail lets through; a text is cut.
+/// Writes a key with its value. A text is cut to the detail's limit, and any other value above the limit is
+/// left out.
 pub(crate) fn write_metadata_field(json: &mut Writer, key: &str, value: ValueRef<'_>, detail: Detail) {
     let limit = detail.metadata_bytes;
     match value {
@@ -110,7 +111,7 @@ pub(crate) fn write_metadata_field(json: &mut Writer, key: &str, value: ValueRef
     }
 }
 
-/// Numbers that JSON has no way to write, and bytes, as OTLP's JSON has them.
+/// Writes a value. Bytes, and numbers that JSON does not have, are written as in OTLP/JSON.
 fn write_value(json: &mut Writer, value: ValueRef<'_>) {
     match value {
         ValueRef::Double(double) if double.is_nan() => json.string("NaN"),
@@ -123,7 +124,7 @@ fn write_value(json: &mut Writer, value: ValueRef<'_>) {
 }
 
 impl Segment<'_, '_> {
-    /// `annotations`, if there are any.
+    /// Writes `annotations` if there are any.
     pub(super) fn write_annotations(&self, json: &mut Writer, names: &mut AnnotationNames) {
         let of_resource: &[_] = if self.subsegment { &[] } else { &self.resource.annotations };
         let of_resource = of_resource.iter().chain(&self.span.resource_annotations).copied();
@@ -146,7 +147,7 @@ impl Segment<'_, '_> {
         });
     }
 
-    /// `metadata`, if there is any.
+    /// Writes `metadata` if there is any.
     pub(super) fn write_metadata(&self, json: &mut Writer, rules: &Rules, detail: Detail) {
         let attributes: &[_] = if self.is_service { &[] } else { self.span.attributes };
         let has_resource = !self.subsegment && !self.resource.metadata.as_bytes().is_empty();
@@ -167,7 +168,7 @@ impl Segment<'_, '_> {
         });
     }
 
-    /// What is of no other namespace.
+    /// Writes the fields that belong to no other namespace.
     fn write_default(&self, json: &mut Writer, attributes: &[Attribute<'_>], rules: &Rules, detail: Detail) {
         if !self.subsegment {
             let shorter;
@@ -189,12 +190,13 @@ impl Segment<'_, '_> {
         }
     }
 
-    /// A key of the resource is not written twice.
+    /// Returns whether the resource has the key, so that it is not written twice.
     fn is_of_resource(&self, key: &str) -> bool {
         !self.subsegment && key.starts_with(PREFIX) && self.resource.prefixed(key).is_some()
     }
 
-    /// A namespace that turns out to be `default`, or to be no JSON object and so is an attribute as any other.
+    /// Writes an attribute that holds the namespace `default`, or one that holds no JSON object and is
+    /// treated like any other attribute.
     fn write_into_default(&self, json: &mut Writer, attribute: &Attribute<'_>, detail: Detail) {
         match namespace(attribute) {
             None => write_metadata_field(json, attribute.key, attribute.value, detail),
@@ -207,7 +209,8 @@ impl Segment<'_, '_> {
         }
     }
 
-    /// Whether the default namespace has that key from elsewhere: an attribute of its own goes before.
+    /// Returns whether the default namespace already has that key from another attribute. Plain attributes
+    /// take precedence.
     fn has_metadata(&self, key: &str, than: &Attribute<'_>) -> bool {
         let before = self.span.attributes.iter().take_while(|attribute| attribute.key != than.key);
         let mut spaces = before.filter(|of| of.place == Place::Namespace).filter_map(namespace);
@@ -217,7 +220,7 @@ impl Segment<'_, '_> {
     }
 }
 
-/// All but the default one.
+/// Writes all namespaces except `default`.
 fn write_namespaces(json: &mut Writer, attributes: &[Attribute<'_>], detail: Detail) {
     for attribute in attributes.iter().filter(|of| of.place == Place::Namespace) {
         let Some((namespace, fields)) = namespace(attribute).filter(|(name, _)| !is_default(name)) else {
@@ -231,7 +234,7 @@ fn write_namespaces(json: &mut Writer, attributes: &[Attribute<'_>], detail: Det
     }
 }
 
-/// The namespace and its fields, if the attribute holds a JSON object.
+/// Returns the namespace and its fields if the attribute holds a JSON object.
 fn namespace<'a>(attribute: &Attribute<'a>) -> Option<(&'a str, Map<String, Json>)> {
     let ValueRef::Text(text) = attribute.value else { return None };
     Some((attribute.key.strip_prefix(NAMESPACE_PREFIX)?, serde_json::from_str(text).ok()?))

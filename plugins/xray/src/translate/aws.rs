@@ -1,4 +1,4 @@
-//! The AWS resource that a span has called, beside where its sender runs.
+//! Writes the AWS resource that a span has called, and the platform of the sender.
 
 use spanloom_plugin::ValueRef;
 use spanloom_plugin::json::Writer;
@@ -17,7 +17,7 @@ pub(crate) struct Call<'a> {
     request_id: Option<&'a str>,
     queue_url: Option<&'a str>,
     table_name: Option<&'a str>,
-    /// Several, instead of one.
+    /// Several table names, instead of one.
     table_names: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// `aws`, unless the sender runs elsewhere.
+/// Writes `aws`, unless the sender runs outside AWS.
 pub(crate) fn write(
     json: &mut Writer,
     resource: &Resource<'_>,
@@ -80,7 +80,7 @@ pub(crate) fn write(
     });
 }
 
-/// A text is one table.
+/// Returns the table names. A text is one name.
 fn tables_of(value: ValueRef<'_>) -> Vec<String> {
     match value {
         ValueRef::Text(name) if !name.is_empty() => vec![name.to_owned()],

@@ -1,4 +1,4 @@
-//! What went wrong: whose fault it is, and the exceptions.
+//! Describes failures: whose fault they are, and the exceptions.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use super::stack::{self, Trace};
 use crate::document::Detail;
 use crate::ids::derived;
 
-/// Whose fault it is, as the HTTP status says, else the span's.
+/// Whose fault a failure is, according to the HTTP status, otherwise to the span's status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) error: bool,
@@ -21,11 +21,11 @@ pub(crate) struct Fault {
     pub(crate) throttle: bool,
 }
 
-/// Exceptions, each of which may have been caused by the one after it.
+/// Exceptions. Each may have been caused by the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Cause<'a> {
     pub(crate) exceptions: Vec<Exception<'a>>,
-    /// `http.status_text` is told here.
+    /// Whether `http.status_text` is contained in the cause.
     pub(crate) has_status_text: bool,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Cause<'a> {
 pub(crate) struct Exception<'a> {
     pub(crate) trace: Trace<'a>,
     pub(crate) remote: Option<bool>,
-    /// It was caused by the one that follows.
+    /// Whether the next exception caused this one.
     pub(crate) has_cause: bool,
 }
 
@@ -48,7 +48,7 @@ impl Fault {
 }
 
 impl<'a> Cause<'a> {
-    /// Of the events, else of the status.
+    /// Collects the exceptions of the events, otherwise the status message.
     pub(crate) fn of(span: &FlatSpan<'a>, fields: &Fields<'a>, language: &str) -> Cause<'a> {
         let mut cause = Cause::default();
         let remote = matches!(span.kind(), SpanKind::Client | SpanKind::Producer);
@@ -66,7 +66,7 @@ impl<'a> Cause<'a> {
         cause
     }
 
-    /// `cause`, unless nothing is known. The ids are of the document that it is part of.
+    /// Writes `cause` if there are exceptions. The ids are those of the document that contains it.
     pub(crate) fn write(&self, json: &mut Writer, trace_id: &[u8; 16], segment_id: &[u8; 8], detail: Detail) {
         if self.exceptions.is_empty() {
             return;
@@ -97,7 +97,7 @@ impl<'a> Cause<'a> {
         self.exceptions.extend(chain.into_iter().enumerate().map(exception));
     }
 
-    /// One try of a request of the AWS SDK, told as `status@seconds@message`.
+    /// Adds a failed attempt of an AWS SDK request, in the form `status@seconds@message`.
     fn add_failed_request(&mut self, event: &FlatEvent<'a>) {
         let attributes = event.attributes();
         let status = match attributes.clone().find_key("http.response.status_code") {

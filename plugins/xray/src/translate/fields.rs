@@ -1,10 +1,10 @@
-//! What a span's attributes say, by what is asked of them.
+//! The values of a span's attributes, by their meaning.
 
 use spanloom_plugin::ValueRef;
 
 use super::key::Key;
 
-/// The value of each key that a span has; the first, if it has several.
+/// The value of each key of a span. If a key occurs several times, the first counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Fields<'a>([Option<ValueRef<'a>>; Key::COUNT]);
 
@@ -29,7 +29,7 @@ impl<'a> Fields<'a> {
         self.get(key).is_some()
     }
 
-    /// None where it is empty or no text.
+    /// Returns the text, or `None` if it is empty or not a text.
     pub(crate) fn text(&self, key: Key) -> Option<&'a str> {
         match self.get(key) {
             Some(ValueRef::Text(text)) if !text.is_empty() => Some(text),
@@ -37,12 +37,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The first of these keys that has a text.
+    /// Returns the text of the first of these keys that has one.
     pub(crate) fn first_text(&self, keys: &[Key]) -> Option<&'a str> {
         keys.iter().find_map(|key| self.text(*key))
     }
 
-    /// Some senders write numbers as text.
+    /// Returns the int. Some senders write numbers as text.
     pub(crate) fn int(&self, key: Key) -> Option<i64> {
         match self.get(key)? {
             ValueRef::Int(int) => Some(int),
@@ -56,7 +56,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The texts of a list that is a value; those of a text are itself, cut at `&`, as environment variables write lists.
+/// Returns the texts of a list. A text is split at `&`, which environment variables use for lists.
 pub(crate) fn texts(value: ValueRef<'_>) -> Vec<String> {
     let texts: Vec<String> = match value {
         ValueRef::Text(text) => text.split('&').map(str::to_owned).collect(),
@@ -65,7 +65,7 @@ pub(crate) fn texts(value: ValueRef<'_>) -> Vec<String> {
     texts.into_iter().filter(|text| !text.is_empty()).collect()
 }
 
-/// The texts of a list that is a value.
+/// Returns the texts of a list.
 pub(crate) fn list(value: ValueRef<'_>) -> Vec<String> {
     let ValueRef::Json(json) = value else { return Vec::new() };
     let Ok(items) = serde_json::from_str::<Vec<serde_json::Value>>(json) else { return Vec::new() };

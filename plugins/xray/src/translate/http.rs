@@ -1,4 +1,4 @@
-//! The HTTP request that a span is about.
+//! The HTTP request that a span describes.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
@@ -17,7 +17,7 @@ pub(crate) struct Http<'a> {
     url: Option<Url<'a>>,
     user_agent: Option<&'a str>,
     client_ip: Option<&'a str>,
-    /// The client's address is what a proxy says that it is.
+    /// Whether the client's address is taken from a proxy.
     forwarded: bool,
     status: Option<i64>,
     content_length: Option<i64>,
@@ -35,7 +35,7 @@ enum Target<'a> {
     Parts { path: &'a str, query: Option<&'a str> },
 }
 
-/// That a span has any of these makes it one about HTTP.
+/// The keys that make a span one about HTTP.
 const TELLING: [Key; 11] = [
     Key::HttpMethod,
     Key::HttpStatusCode,
@@ -51,7 +51,7 @@ const TELLING: [Key; 11] = [
 ];
 
 impl<'a> Http<'a> {
-    /// None if the span is about something else.
+    /// Returns the request, or `None` if the span is not about HTTP.
     pub(crate) fn of(span: &FlatSpan<'a>, fields: &Fields<'a>) -> Option<Http<'a>> {
         if !TELLING.iter().any(|key| fields.has(*key)) {
             return None;
@@ -99,7 +99,7 @@ impl<'a> Http<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// The one that the span has, else what its parts make, as the semantic conventions of HTTP put them together.
+    /// Returns the span's URL, otherwise a URL of its parts, assembled as in the HTTP semantic conventions.
     fn of(kind: SpanKind, fields: &Fields<'a>) -> Option<Url<'a>> {
         if let Some(url) = fields.text(Key::HttpUrl) {
             return Some(Url::Whole(url));
@@ -111,7 +111,7 @@ impl<'a> Url<'a> {
             let names = &[Key::NetPeerName, Key::ServerAddress, Key::NetPeerIp, Key::NetworkPeerAddress];
             (names, [Key::NetPeerPort, Key::ServerPort])
         };
-        // `http.host` is a Host header: it has its port with it.
+        // `http.host` is a Host header and includes the port.
         let (host, port) = match fields.text(Key::HttpHost) {
             Some(host) => (host, None),
             None => (fields.first_text(names)?, ports.iter().find_map(|key| fields.int(*key))),
@@ -128,7 +128,8 @@ impl<'a> Url<'a> {
         Some(Url::Parts { scheme, host, port, target })
     }
 
-    /// Each part is there once, and so is what stands between two: senders differ in whether they write it.
+    /// Writes each part and each delimiter once, because senders differ in whether the parts include
+    /// delimiters.
     fn assemble(&self) -> String {
         let Url::Parts { scheme, host, port, target } = self else { return String::new() };
         let mut url = format!("{}://{}", scheme.trim_end_matches([':', '/']), in_url(host));
@@ -154,7 +155,8 @@ impl<'a> Url<'a> {
     }
 }
 
-/// A host as it stands in a URL: an IPv6 address in brackets, with its zone encoded (RFC 6874).
+/// Returns a host as it is written in a URL: an IPv6 address is in brackets, with its zone encoded (RFC
+/// 6874).
 pub(crate) fn in_url(host: &str) -> Cow<'_, str> {
     let (address, zone) = host.split_once('%').map_or((host, None), |(address, zone)| (address, Some(zone)));
     if address.parse::<Ipv6Addr>().is_err() {
@@ -166,12 +168,13 @@ pub(crate) fn in_url(host: &str) -> Cow<'_, str> {
     })
 }
 
-/// The stable conventions allow names and socket paths, which are no `client_ip`.
+/// Returns an IP address. The stable conventions also allow names and socket paths, which are not a
+/// `client_ip`.
 fn address<'a>(fields: &Fields<'a>, key: Key) -> Option<&'a str> {
     fields.text(key).filter(|text| text.parse::<IpAddr>().is_ok())
 }
 
-/// Of the message that the span, or the first of its events that says so, has received.
+/// Returns the length of the received message, from the span or from the first event that has one.
 fn content_length(span: &FlatSpan<'_>, fields: &Fields<'_>) -> Option<i64> {
     if fields.text(Key::MessageType) == Some("RECEIVED") {
         return fields.int(Key::MessageSize);
@@ -192,7 +195,7 @@ fn received_bytes(attributes: Attributes<'_>) -> Option<i64> {
 mod tests {
     use super::*;
 
-    /// Senders write the marks between a URL's parts or leave them out.
+    /// Senders write the delimiters between the parts of a URL, or leave them out.
     #[test]
     fn a_url_of_parts_has_each_mark_once() {
         let check = |scheme, host, port, target, expected: &str| {

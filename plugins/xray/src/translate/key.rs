@@ -1,6 +1,7 @@
-//! The attribute keys that mean something to X-Ray.
+//! The attribute keys with a meaning for X-Ray.
 
-/// What is asked of a span's attributes. Spellings of the old and of the stable semantic conventions are one key.
+/// The meaning of an attribute key. The spellings of the old and of the stable semantic conventions are one
+/// key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Key {
@@ -60,30 +61,30 @@ impl Key {
     pub(crate) const COUNT: usize = Key::DbConnectionString as usize + 1;
 }
 
-/// Which part of a document takes an attribute out of the metadata.
+/// The part of a document that uses an attribute, so that the attribute is not in the metadata.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// None.
+    /// No part.
     #[default]
     Plain,
     Http,
     Aws,
     Sql,
     User,
-    /// Told by the cause.
+    /// The cause uses it.
     StatusText,
-    /// About the other side of a call: no annotation of this side's segment.
+    /// About the other side of a call. The segment of this side does not have it as an annotation.
     Remote,
-    /// `aws.xray.annotations`
+    /// The attribute `aws.xray.annotations`.
     Annotations,
-    /// `aws.xray.metadata.NAMESPACE`
+    /// An attribute `aws.xray.metadata.NAMESPACE`.
     Namespace,
 }
 
 /// The prefix of attributes that hold a namespace of the metadata as JSON.
 pub(crate) const NAMESPACE_PREFIX: &str = "aws.xray.metadata.";
 
-/// What a key means, if anything, and who takes it.
+/// Returns the meaning of a key, if it has one, and the part of the document that uses it.
 pub(crate) fn classify(name: &str) -> (Option<Key>, Group) {
     if let Some(key) = http(name) {
         return (Some(key), Group::Http);

@@ -1,4 +1,5 @@
-//! The attributes of a span, sorted by what their keys mean. A key is looked at once a batch: its text has one number.
+//! Sorts the attributes of a span by the meanings of their keys. Each key is classified once per batch,
+//! because its text has one number.
 
 use spanloom_plugin::ValueRef;
 use spanloom_plugin::flat::{FlatSpan, FlatSpans};
@@ -11,34 +12,34 @@ use super::key::{Group, Key, classify};
 pub(crate) struct Keys<'a> {
     flat: &'a FlatSpans,
     rules: &'a Rules,
-    /// By text number: which of `known`, from 1; 0 for a key that was not looked at yet.
+    /// The index in `known` plus 1, by the number of the key's text. 0 for a key that was not classified yet.
     places: Vec<u32>,
     known: Vec<Known>,
-    /// The attributes of the span that was read last.
+    /// The attributes of the last span.
     found: Vec<Found<'a>>,
     fields: Fields<'a>,
 }
 
-/// What a key means.
+/// The meaning of a key.
 struct Known {
     key: Option<Key>,
     group: Group,
-    /// `indexed_attributes` names it.
+    /// Whether `indexed_attributes` names the key.
     is_listed: bool,
-    /// The number of its name as an annotation, if the config makes it one.
+    /// The number of the annotation's name, if the config makes the key an annotation.
     annotation: Option<usize>,
-    /// The row that last had it, from 1.
+    /// The row of the last span with this key, plus 1.
     seen: usize,
 }
 
 struct Found<'a> {
-    /// Which of the known.
+    /// The index in `known`.
     known: usize,
     key: &'a str,
     value: ValueRef<'a>,
 }
 
-/// Which groups of attributes the document tells otherwise than as annotations and metadata: a bit of each.
+/// The groups of attributes that a document contains in another form than annotations and metadata, as bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Taken(u16);
 
@@ -65,7 +66,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Reads the attributes of the span in that row. Of a key that occurs twice the first counts.
+    /// Reads the attributes of the span in that row. If a key occurs twice, the first counts.
     #[inline(never)]
     pub(crate) fn read(&mut self, row: usize, span: &FlatSpan<'a>, names: &mut AnnotationNames) {
         self.fields = Fields::default();
@@ -85,12 +86,12 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// What the span that was read last says.
+    /// Returns the values of the last span.
     pub(crate) fn fields(&self) -> &Fields<'a> {
         &self.fields
     }
 
-    /// Where each of the attributes goes. `explicit` are keys that the span itself wants indexed.
+    /// Decides where each attribute goes. `explicit` are the keys that the span itself asks to index.
     #[inline(never)]
     pub(crate) fn place(
         &self,
@@ -121,7 +122,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Which of the known the key is; it is looked at if it was not yet.
+    /// Returns the index of a key in `known`. A new key is classified first.
     #[inline]
     fn place_of(&mut self, number: u32, key: &str, names: &mut AnnotationNames) -> usize {
         let Some(place) = self.places.get_mut(number as usize) else { return usize::MAX };

@@ -1,4 +1,4 @@
-//! Links to other traces.
+//! Writes links to other traces.
 
 use spanloom_plugin::flat::{FlatLink, FlatSpan};
 use spanloom_plugin::json::Writer;
@@ -8,7 +8,8 @@ use super::{Refused, Rules};
 use crate::document::Detail;
 use crate::ids::TraceId;
 
-/// `links`, if there are any. A link to what cannot be a trace costs the link, where the Collector loses the span.
+/// Writes `links` if there are any. A link with invalid ids is left out, whereas the Collector drops the
+/// span.
 pub(crate) fn write(json: &mut Writer, span: &FlatSpan<'_>, rules: &Rules, detail: Detail) {
     let mut links = span.links().filter(|link| refusal(link, rules).is_none()).take(detail.items).peekable();
     if links.peek().is_none() {
@@ -34,7 +35,7 @@ fn write_link(json: &mut Writer, link: &FlatLink<'_>, detail: Detail) {
     }
 }
 
-/// Why a link is left out.
+/// Returns the reason why a link is left out.
 pub(crate) fn refusal(link: &FlatLink<'_>, rules: &Rules) -> Option<Refused> {
     rules.check_ids(link.trace_id(), link.span_id()).err()
 }

@@ -1,4 +1,5 @@
-//! Segment or subsegment, and the spans that are both: a span that is the first of its service and a call at once.
+//! Decides between segment and subsegment. A local root that makes a call, the first span of its service,
+//! becomes both.
 
 use std::borrow::Cow;
 
@@ -11,7 +12,8 @@ use super::resource::Resource;
 use super::segment::{Segment, Told};
 use crate::ids::derived;
 
-/// The segments that a span becomes: one, or a call's subsegment with its own side's segment as parent.
+/// Returns the segments of a span: one, or two for a local root that makes a call: the call's subsegment, and
+/// its parent, the segment of the calling service.
 pub(crate) fn segments<'a, 's>(
     told: &'s Told<'a, 's>,
     resource: &'s Resource<'a>,
@@ -54,7 +56,7 @@ fn segment<'a, 's>(told: &'s Told<'a, 's>, resource: &'s Resource<'a>) -> Segmen
     }
 }
 
-/// Of a call to what is no AWS service.
+/// Returns the namespace of a call to something other than an AWS service.
 fn namespace(kind: SpanKind, subsegment: bool, fields: &Fields<'_>) -> Option<&'static str> {
     let remote = match kind {
         SpanKind::Client => true,
@@ -64,7 +66,8 @@ fn namespace(kind: SpanKind, subsegment: bool, fields: &Fields<'_>) -> Option<&'
     remote.then_some("remote")
 }
 
-/// The call, and the side that it comes from. Links are the consumer's, else the call's.
+/// Returns the call and the calling service. The links go to the service if the span is a consumer, otherwise
+/// to the call.
 fn split<'a, 's>(
     one: Segment<'a, 's>,
     told: &'s Told<'a, 's>,

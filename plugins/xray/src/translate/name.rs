@@ -1,4 +1,5 @@
-//! What a segment is called: X-Ray wants the name of a service or a resource, where a span's is that of an operation.
+//! Names segments: X-Ray expects the name of a service or a resource, but a span has the name of an
+//! operation.
 
 use std::borrow::Cow;
 
@@ -10,24 +11,24 @@ use super::key::Key;
 /// "A maximum of 200 characters" (X-Ray developer guide, segment documents).
 const MAX_NAME_CHARS: usize = 200;
 
-/// A name, not yet cleaned.
+/// A name before cleaning.
 pub(crate) struct Name<'a> {
     pub(crate) text: Cow<'a, str>,
-    /// It is that of an AWS service.
+    /// Whether the name is that of an AWS service.
     pub(crate) is_aws_service: bool,
 }
 
-/// What else than its attributes names a span.
+/// The sources of a span's name beside its attributes.
 pub(crate) struct Naming<'a> {
     pub(crate) kind: SpanKind,
     pub(crate) is_local_root: bool,
     pub(crate) span_name: &'a str,
-    /// Of the resource.
+    /// The service name of the resource.
     pub(crate) service: Option<&'a str>,
 }
 
 impl<'a> Naming<'a> {
-    /// The first of the sources that has a name.
+    /// Returns the name from the first source that has one.
     pub(crate) fn name(&self, fields: &Fields<'a>) -> Name<'a> {
         let own = |text: &'a str| Name { text: Cow::Borrowed(text), is_aws_service: false };
         if let Some(name) = self.local_service(fields).or_else(|| self.remote_service(fields)) {
@@ -58,7 +59,7 @@ impl<'a> Naming<'a> {
     }
 }
 
-/// The other side of a call. AWS services are called what X-Ray calls them.
+/// Returns the name of the called service. AWS services have X-Ray's names.
 pub(crate) fn remote_service<'a>(fields: &Fields<'a>) -> Option<&'a str> {
     let name = fields.text(Key::AwsRemoteService)?;
     if !fields.is_aws_api() {
@@ -67,7 +68,7 @@ pub(crate) fn remote_service<'a>(fields: &Fields<'a>) -> Option<&'a str> {
     Some(name.strip_prefix("AWS.SDK.").or_else(|| name.strip_prefix("AWS::")).unwrap_or(name))
 }
 
-/// `orders@db.example.com`
+/// Returns the database with its host, like `orders@db.example.com`.
 fn database<'a>(fields: &Fields<'a>) -> Option<Cow<'a, str>> {
     let name = fields.text(Key::DbName)?;
     let host = match fields.text(Key::DbConnectionString) {
@@ -77,7 +78,7 @@ fn database<'a>(fields: &Fields<'a>) -> Option<Cow<'a, str>> {
     Some(host.map_or(Cow::Borrowed(name), |host| Cow::Owned(format!("{name}@{host}"))))
 }
 
-/// Of a URL, without user and port.
+/// Returns the host of a URL, without user and port.
 fn host(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#', ';']).next()?;
@@ -89,7 +90,7 @@ fn host(url: &str) -> Option<&str> {
     (!host.is_empty()).then_some(host)
 }
 
-/// Without the characters that X-Ray allows in no name, and no longer than it allows.
+/// Removes the characters that X-Ray forbids in names, and cuts the name to the longest that it allows.
 pub(crate) fn clean(name: Cow<'_, str>) -> Cow<'_, str> {
     let plain = |byte: u8| is_plain(byte);
     let name =
@@ -103,11 +104,12 @@ pub(crate) fn clean(name: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// Letters (`\p{L}`, nearly: those that a Unicode identifier may begin with), numbers, blanks and some marks.
+/// Returns whether X-Ray allows the character: letters (nearly `\p{L}`: those that may begin a Unicode
+/// identifier), numbers, blanks and some marks.
 fn allowed(c: &char) -> bool {
     match u8::try_from(*c) {
         Ok(byte) if byte.is_ascii() => is_plain(byte),
-        // Two marks that identifiers may begin with for what they once were.
+        // Two marks that may begin identifiers, for compatibility with older versions of Unicode.
         _ if matches!(c, '\u{1885}' | '\u{1886}') => false,
         _ => (unicode_ident::is_xid_start(*c) && c.is_alphabetic()) || c.is_numeric(),
     }

@@ -1,10 +1,10 @@
-//! The AWS resource that a segment's service runs on.
+//! Names the AWS resource type that a segment's service runs on.
 
 use spanloom_plugin::flat::Attributes;
 
 use super::resource::text;
 
-/// None outside AWS, and on platforms that X-Ray has no name for.
+/// Returns the type, or `None` outside AWS and on platforms that X-Ray has no name for.
 pub(crate) fn of(attributes: &Attributes<'_>) -> Option<&'static str> {
     if text(attributes, "cloud.provider").is_some_and(|provider| provider != "aws") {
         return None;

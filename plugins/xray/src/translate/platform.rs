@@ -1,4 +1,4 @@
-//! The fields of `aws` that tell where the sender of a span runs.
+//! Writes the fields of `aws` about the platform of the sender.
 
 use spanloom_plugin::flat::Attributes;
 use spanloom_plugin::json::Writer;
@@ -7,7 +7,8 @@ use super::resource::text;
 use super::{Rules, fields};
 use crate::document::Detail;
 
-/// JSON fields without the braces around them; none if the sender says that it runs elsewhere than on AWS.
+/// Returns the fields as JSON without the braces around them, or `None` if the sender says that it runs
+/// outside AWS.
 pub(crate) fn fields(attributes: &Attributes<'_>, rules: &Rules, detail: Detail) -> Option<Writer> {
     if text(attributes, "cloud.provider").is_some_and(|provider| provider != "aws") {
         return None;
@@ -26,7 +27,7 @@ pub(crate) fn fields(attributes: &Attributes<'_>, rules: &Rules, detail: Detail)
 
 struct Platform<'a, 'b> {
     attributes: &'b Attributes<'a>,
-    /// `cloud.platform`
+    /// The value of `cloud.platform`.
     name: &'a str,
     detail: Detail,
 }
@@ -36,7 +37,7 @@ impl<'a> Platform<'a, '_> {
         text(self.attributes, key)
     }
 
-    /// An object with the fields whose attributes there are.
+    /// Writes an object with the fields whose attributes are present.
     fn object(&self, json: &mut Writer, key: &str, fields: &[(&str, &str)]) {
         json.key(key).object(|json| {
             for (field, attribute) in fields {
@@ -97,7 +98,8 @@ impl<'a> Platform<'a, '_> {
         }
     }
 
-    /// X-Ray's own SDKs call themselves `X-Ray for Go`; OpenTelemetry's become `opentelemetry for go`.
+    /// Writes the SDK. X-Ray's own SDKs have names like `X-Ray for Go`; those of OpenTelemetry become
+    /// `opentelemetry for go`.
     fn sdk(&self, json: &mut Writer) {
         let name = self.text("telemetry.sdk.name").map(|name| match self.text("telemetry.sdk.language") {
             Some(language) => format!("{name} for {language}"),
@@ -111,7 +113,7 @@ impl<'a> Platform<'a, '_> {
         });
     }
 
-    /// ARNs before names before those of the config.
+    /// Writes log groups: the ARNs if there are any, otherwise the names, otherwise those of the config.
     fn log_groups(&self, json: &mut Writer, of_config: &[String]) {
         let list = |key| self.attributes.clone().find_key(key).map(fields::texts).unwrap_or_default();
         let arns = list("aws.log.group.arns");
@@ -135,7 +137,7 @@ impl<'a> Platform<'a, '_> {
     }
 }
 
-/// The seventh field of `arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*`.
+/// Returns the seventh field of `arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*`.
 fn name_in_arn(arn: &str) -> &str {
     arn.split(':').nth(6).unwrap_or(arn)
 }

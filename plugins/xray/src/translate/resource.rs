@@ -1,4 +1,4 @@
-//! What all spans of one resource share, made once a batch.
+//! The parts that all spans of one resource share, made once per batch.
 
 use spanloom_plugin::ValueRef;
 use spanloom_plugin::flat::{Attributes, FlatResource};
@@ -8,22 +8,22 @@ use super::attributes::{self, AnnotationNames};
 use super::{Rules, origin, platform};
 use crate::document::Detail;
 
-/// Resource attributes are told from the span's by this.
+/// The prefix of resource attributes, which distinguishes them from span attributes.
 pub(crate) const PREFIX: &str = "otel.resource.";
 
 pub(crate) struct Resource<'a> {
     attributes: Attributes<'a>,
     pub(crate) origin: Option<&'static str>,
-    /// The language of its SDK, which says how its stack traces read.
+    /// The language of the SDK, which determines the format of stack traces.
     pub(crate) language: &'a str,
     pub(crate) service_name: Option<&'a str>,
     pub(crate) service_version: Option<&'a str>,
     pub(crate) account_id: Option<&'a str>,
-    /// The fields of `aws` that are about where the sender runs; none if that is not AWS.
+    /// The fields of `aws` about the platform of the sender; `None` outside AWS.
     pub(crate) platform: Option<Writer>,
-    /// Indexed attributes: numbers of their names, and values.
+    /// The indexed attributes: the numbers of their names, and their values.
     pub(crate) annotations: Vec<(usize, ValueRef<'a>)>,
-    /// The fields that the other attributes make in the metadata.
+    /// The metadata fields of the other attributes.
     pub(crate) metadata: Writer,
 }
 
@@ -50,12 +50,12 @@ impl<'a> Resource<'a> {
         made
     }
 
-    /// The platform in less detail.
+    /// Returns the platform in less detail.
     pub(crate) fn platform_in(&self, rules: &Rules, detail: Detail) -> Option<Writer> {
         platform::fields(&self.attributes, rules, detail)
     }
 
-    /// The metadata in less detail.
+    /// Returns the metadata in less detail.
     pub(crate) fn metadata_in(&self, rules: &Rules, detail: Detail) -> Writer {
         let mut json = Writer::embedded();
         for (key, value) in self.metadata_attributes(rules) {
@@ -64,7 +64,7 @@ impl<'a> Resource<'a> {
         json
     }
 
-    /// An attribute by its key with the prefix.
+    /// Returns an attribute by its key with the prefix.
     pub(crate) fn prefixed(&self, key: &str) -> Option<ValueRef<'a>> {
         self.attributes.clone().find_key(key.strip_prefix(PREFIX)?)
     }
@@ -79,7 +79,7 @@ impl<'a> Resource<'a> {
         self.metadata = self.metadata_in(rules, Detail::FULL);
     }
 
-    /// Those that are no annotations, each key once.
+    /// Iterates over the attributes that are not annotations, each key once.
     fn metadata_attributes(&self, rules: &Rules) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> {
         let mut seen = std::collections::BTreeSet::new();
         let metadata = |(key, value): &(&str, ValueRef<'_>)| {
@@ -89,7 +89,7 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// A text attribute that is not empty.
+/// Returns a text attribute if it is not empty.
 pub(crate) fn text<'a>(attributes: &Attributes<'a>, key: &str) -> Option<&'a str> {
     match attributes.clone().find_key(key) {
         Some(ValueRef::Text(text)) if !text.is_empty() => Some(text),

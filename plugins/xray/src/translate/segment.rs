@@ -1,4 +1,4 @@
-//! One segment document.
+//! Writes one segment document.
 
 use std::borrow::Cow;
 
@@ -20,12 +20,12 @@ use super::{Rules, links};
 use crate::document::{self, Cut, Detail};
 use crate::ids::TraceId;
 
-/// What a span tells, whichever documents it becomes.
+/// The content of a span, for all of its documents.
 pub(crate) struct Told<'a, 's> {
     pub(crate) span: FlatSpan<'a>,
     pub(crate) fields: &'s Fields<'a>,
     pub(crate) attributes: &'s [Attribute<'a>],
-    /// Attributes of the resource that the span asks to be indexed.
+    /// The attributes of the resource that the span asks to index.
     pub(crate) resource_annotations: Vec<(usize, ValueRef<'a>)>,
     has_platform: bool,
     http: Option<Http<'a>>,
@@ -43,7 +43,8 @@ pub(crate) struct Segment<'a, 's> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) namespace: Option<&'static str>,
     pub(crate) subsegment: bool,
-    /// The half of a split span that is its own side: it knows nothing of the call.
+    /// Whether this is the segment of the calling service of a split span. It contains nothing about the
+    /// call.
     pub(crate) is_service: bool,
     pub(crate) has_links: bool,
 }
@@ -64,12 +65,13 @@ impl<'a, 's> Told<'a, 's> {
         }
     }
 
-    /// The keys that the span itself wants indexed.
+    /// Returns the keys that the span itself asks to index.
     pub(crate) fn explicit_annotations(&self) -> Vec<String> {
         self.fields.get(Key::XrayAnnotations).map(fields::list).unwrap_or_default()
     }
 
-    /// What no annotation and no metadata has to tell. Where the Collector drops what it has no place for, it stays.
+    /// Returns the groups that are in the document in another form. An attribute that the document does not
+    /// use stays in the metadata, whereas the Collector drops it.
     pub(crate) fn taken(&self) -> Taken {
         Taken::default()
             .with(Group::Http, self.http.is_some())
@@ -97,7 +99,7 @@ impl<'a, 's> Told<'a, 's> {
 }
 
 impl Segment<'_, '_> {
-    /// Writes it in as much detail as fits; what had to be left out is told.
+    /// Writes the document in as much detail as fits, and returns the last cut that was needed.
     pub(crate) fn document(
         &self,
         json: &mut Writer,

@@ -1,4 +1,4 @@
-//! The query that a span has put to an SQL database.
+//! The query that a span has sent to an SQL database.
 
 use spanloom_plugin::json::Writer;
 
@@ -9,7 +9,8 @@ use crate::document::Detail;
 
 #[derive(Debug)]
 pub(crate) struct Sql<'a> {
-    /// The span's name: X-Ray's documentation wants the connection's URL here, but shows this one in its console.
+    /// The span's name. X-Ray's documentation asks for the connection's URL here, but the console shows this
+    /// field.
     url: &'a str,
     host: &'a str,
     database: &'a str,
@@ -19,7 +20,7 @@ pub(crate) struct Sql<'a> {
 }
 
 impl<'a> Sql<'a> {
-    /// None if it is no SQL database.
+    /// Returns the query, or `None` if the database is not an SQL database.
     pub(crate) fn of(span_name: &'a str, fields: &Fields<'a>) -> Option<Sql<'a>> {
         Some(Sql {
             url: span_name,
@@ -44,7 +45,7 @@ impl<'a> Sql<'a> {
     }
 }
 
-/// Of `db.system`, and of `db.system.name` where that calls them otherwise.
+/// Returns whether the value of `db.system`, or of `db.system.name`, is an SQL database.
 fn is_sql(system: &str) -> bool {
     matches!(
         system,

@@ -1,4 +1,4 @@
-//! Stack traces, as the languages print them.
+//! Parses stack traces in the formats of several languages.
 
 mod dotnet;
 mod go;
@@ -13,31 +13,31 @@ use spanloom_plugin::json::Writer;
 
 use crate::document::Detail;
 
-/// An exception with its stack, as a trace tells it.
+/// An exception with its stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Trace<'a> {
     pub(crate) kind: &'a str,
     pub(crate) message: Cow<'a, str>,
-    /// The innermost call first.
+    /// The frames, with the innermost call first.
     pub(crate) frames: Vec<Frame<'a>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     pub(crate) path: &'a str,
-    /// 0 if it is not told.
+    /// 0 if the line is unknown.
     pub(crate) line: u32,
     pub(crate) label: &'a str,
 }
 
-/// The exceptions of a stack trace: the one that was thrown, whose type and message the sender tells elsewhere, and the
-/// one that caused it, and so on. Nothing where the trace is empty or the language unknown.
+/// Returns the exceptions of a stack trace: the thrown one, whose type and message the sender sends
+/// elsewhere, then its cause, and so on. Returns nothing if the trace is empty or the language is unknown.
 pub(crate) fn parse<'a>(language: &str, trace: &'a str) -> Vec<Trace<'a>> {
     if trace.is_empty() {
         return Vec::new();
     }
     match language {
-        // The SDK for PHP prints them as Java does.
+        // The PHP SDK prints traces like Java.
         "java" | "php" => java::parse(trace),
         "python" => python::parse(trace),
         "javascript" | "nodejs" | "webjs" => javascript::parse(trace),
@@ -48,12 +48,12 @@ pub(crate) fn parse<'a>(language: &str, trace: &'a str) -> Vec<Trace<'a>> {
 }
 
 impl<'a> Trace<'a> {
-    /// The thrown one.
+    /// Makes the thrown exception.
     fn thrown(frames: Vec<Frame<'a>>) -> Trace<'a> {
         Trace { frames, ..Trace::default() }
     }
 
-    /// Of `Type: message`; all of it is the type if there is no colon.
+    /// Parses `Type: message`. Without a colon, the whole text is the type.
     fn told(text: &'a str) -> Trace<'a> {
         let (kind, message) = text.split_once(':').unwrap_or((text, ""));
         Trace { kind, message: message.strip_prefix(' ').unwrap_or(message).into(), frames: Vec::new() }

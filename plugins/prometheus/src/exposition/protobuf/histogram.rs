@@ -1,9 +1,9 @@
-//! Both kinds of histogram in the one message.
+//! Writes both kinds of histogram in the one message.
 
 use super::{write_exemplar, writer::Writer};
 use crate::series::{Exemplars, Exponential, Histogram, Side};
 
-/// Up to so many empty buckets are written out: less than a new span takes.
+/// The most empty buckets that are written out. They take fewer bytes than a new span of buckets.
 const GAP: u32 = 2;
 
 pub(super) fn explicit(message: &mut Writer, histogram: &Histogram, exemplars: Option<&Exemplars>) {
@@ -36,7 +36,7 @@ pub(super) fn native(message: &mut Writer, histogram: &Exponential, exemplars: O
     message.uint(7, histogram.zero_count);
     side(message, &histogram.negative, (9, 10));
     side(message, &histogram.positive, (12, 13));
-    // Native histograms take only those that tell their time.
+    // Native histograms accept only exemplars with a time.
     for exemplar in
         exemplars.iter().flat_map(|exemplars| &exemplars.0).filter(|exemplar| exemplar.time_unix_nano > 0)
     {
@@ -44,7 +44,8 @@ pub(super) fn native(message: &mut Writer, histogram: &Exponential, exemplars: O
     }
 }
 
-/// Runs of buckets (offset from the end of the run before, length), and each count less the one before.
+/// Writes spans of buckets (the offset from the end of the span before, and the length), and each count as
+/// the difference from the count before.
 fn side(message: &mut Writer, side: &Side, (span_tag, delta_tag): (u32, u32)) {
     for span in spans(side) {
         message.message(span_tag, |message| {
@@ -70,7 +71,7 @@ struct Span {
     length: u32,
 }
 
-/// Neither begins nor ends with more empty buckets than [`GAP`].
+/// Iterates over spans of buckets. More empty buckets than [`GAP`] separate two spans.
 fn spans(side: &Side) -> impl Iterator<Item = Span> {
     let mut place = 0;
     let mut offset = side.first;

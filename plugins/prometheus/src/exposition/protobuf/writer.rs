@@ -1,4 +1,4 @@
-//! Protobuf fields, appended. What is written is there, also where it is the default: the messages are proto2.
+//! Appends protobuf fields. A default value is written too, because the messages are proto2.
 
 pub(super) struct Writer(Vec<u8>);
 
@@ -20,7 +20,7 @@ impl Writer {
         self.varint(value);
     }
 
-    /// Zigzag.
+    /// Writes a zigzag varint.
     pub(super) fn sint(&mut self, tag: u32, value: i64) {
         self.uint(tag, (value.wrapping_shl(1) ^ (value >> 63)).cast_unsigned());
     }
@@ -41,7 +41,7 @@ impl Writer {
         self.delimited(fields);
     }
 
-    /// `google.protobuf.Timestamp`
+    /// Writes a `google.protobuf.Timestamp`.
     pub(super) fn time(&mut self, tag: u32, unix_nano: u64) {
         self.message(tag, |time| {
             time.uint(1, unix_nano / 1_000_000_000);
@@ -49,7 +49,8 @@ impl Writer {
         });
     }
 
-    /// A message after its length, which is known when the message is there: it makes room then, most often none.
+    /// Writes a message with its length before it. The length is known only after the message. One byte is
+    /// reserved for it, and the message is moved if the length needs more.
     pub(super) fn delimited(&mut self, fields: impl FnOnce(&mut Writer)) {
         self.0.push(0);
         let begin = self.0.len();

@@ -1,4 +1,4 @@
-//! .NET:
+//! Parses .NET traces:
 //!
 //! ```text
 //! System.Exception: no card

@@ -1,4 +1,4 @@
-//! Go:
+//! Parses Go traces:
 //!
 //! ```text
 //! goroutine 19 [running]:
@@ -10,7 +10,7 @@
 
 use super::{Frame, Trace, lines};
 
-/// A frame is a line with a call and a line, behind a tab, with its place.
+/// Parses a trace. A frame is a line with a call, then an indented line with its place.
 pub(super) fn parse(trace: &str) -> Vec<Trace<'_>> {
     let calls = lines::of(trace).zip(lines::of(trace).skip(1));
     vec![Trace::thrown(calls.filter_map(|(call, place)| frame(call.text, place.text)).collect())]

@@ -1,4 +1,4 @@
-//! Java:
+//! Parses Java traces:
 //!
 //! ```text
 //! java.lang.IllegalStateException: state is not legal
@@ -13,7 +13,7 @@ use super::{Frame, Trace, lines};
 
 pub(super) fn parse(trace: &str) -> Vec<Trace<'_>> {
     let mut thrown = vec![Trace::thrown(Vec::new())];
-    // Where the text of the last cause begins, as long as it may go on: messages have line feeds.
+    // The start of the last cause's text, as long as the text may continue: messages may have several lines.
     let mut told_from = None;
     for line in lines::of(trace).skip(1) {
         if let Some(frame) = frame(line.text) {
@@ -25,7 +25,7 @@ pub(super) fn parse(trace: &str) -> Vec<Trace<'_>> {
             told_from = Some(line.end - cause.len());
             thrown.push(Trace::told(cause));
         } else if line.text.starts_with('\t') {
-            // `... 12 more`, and what was suppressed.
+            // A line like `... 12 more`, or a suppressed exception.
             told_from = None;
         } else if let (Some(told), Some(last)) =
             (told_from.and_then(|from| trace.get(from..line.end)), thrown.last_mut())
@@ -38,9 +38,9 @@ pub(super) fn parse(trace: &str) -> Vec<Trace<'_>> {
 
 fn frame(line: &str) -> Option<Frame<'_>> {
     let (label, rest) = line.strip_prefix("\tat ")?.split_once('(')?;
-    // Loggers write behind it what the class was loaded from: `~[shop.jar:1.0]`.
+    // Loggers append the source of the class: `~[shop.jar:1.0]`.
     let (place, _) = lines::closed(rest)?;
-    // What stands before the slash is a class loader or a module.
+    // The part before the slash is a class loader or a module.
     let label = label.split_once('/').map_or(label, |(_, label)| label);
     let (path, line) = lines::place(place);
     Some(Frame { path, line, label })
@@ -50,7 +50,7 @@ fn frame(line: &str) -> Option<Frame<'_>> {
 mod tests {
     use super::*;
 
-    /// Class files without line numbers, and loggers that write where a class comes from.
+    /// Class files may lack line numbers, and loggers may append the source of a class.
     #[test]
     fn a_place_may_lack_its_line_and_have_more_behind_it() {
         let frame =

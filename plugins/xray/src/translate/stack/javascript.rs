@@ -1,4 +1,4 @@
-//! JavaScript, as V8 prints it:
+//! Parses JavaScript traces as V8 prints them:
 //!
 //! ```text
 //! Error: no card
@@ -6,7 +6,7 @@
 //!     at async node:internal/timers:594:17
 //! ```
 //!
-//! and as Firefox and Safari do, which say no more than the calls:
+//! and as Firefox and Safari do, which print only the calls:
 //!
 //! ```text
 //! pay@https://shop.example/shop.js:20:7
@@ -21,7 +21,7 @@ pub(super) fn parse(trace: &str) -> Vec<Trace<'_>> {
         lines::of(trace).filter_map(|line| of(line.text)).collect()
     };
     let of_v8 = frames(v8_frame);
-    // The message of an error in V8 may have a line that looks like a frame elsewhere.
+    // The message of a V8 error may have a line that looks like a frame of another engine.
     vec![Trace::thrown(if of_v8.is_empty() { frames(call_at_place) } else { of_v8 })]
 }
 
@@ -33,13 +33,13 @@ fn v8_frame(line: &str) -> Option<Frame<'_>> {
         return Some(Frame { label, ..of_place(place) });
     }
     let place = call.strip_prefix("async ").unwrap_or(call);
-    // What an error has beside its stack begins behind the last frame.
+    // The other properties of an error are printed after the last frame.
     Some(of_place(place.strip_suffix(" {").unwrap_or(place)))
 }
 
-/// `call@place`; in Safari the place alone, too.
+/// Parses `call@place`, or the place alone, as in Safari.
 fn call_at_place(line: &str) -> Option<Frame<'_>> {
-    // Of `@` the first one counts: names of packages in a path begin with one.
+    // The first `@` counts, because names of packages in a path begin with `@`.
     let (call, place) = line.split_once('@').map_or((None, line), |(call, place)| (Some(call), place));
     let rest = lines::path_and_line(place).map(|(rest, _)| rest);
     let has_column = rest.and_then(lines::path_and_line).is_some();
@@ -54,7 +54,7 @@ fn is_url(place: &str) -> bool {
     place.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
 }
 
-/// Of `path:line:column` and `path:line`.
+/// Parses `path:line:column` and `path:line`.
 fn of_place(place: &str) -> Frame<'_> {
     let (path, line) = match lines::path_and_line(place) {
         Some((rest, last)) => lines::path_and_line(rest).unwrap_or((rest, last)),
@@ -89,8 +89,8 @@ mod tests {
         check(trace, &expected);
     }
 
-    /// Paths have parentheses of their own, evaluated code tells two places, and what else an error holds is printed
-    /// behind the last frame.
+    /// Paths may contain parentheses, evaluated code has two places, and the other properties of an error are
+    /// printed after the last frame.
     #[test]
     fn a_frame_ends_where_its_parenthesis_closes() {
         let trace = "Error: x\n    at f (/app/(shop)/page.js:1:2)\n    at g (/app/a)b.js:3:4) [as h]\n    \

@@ -1,12 +1,12 @@
-//! Lines with where they lie, so that several can be one text.
+//! Splits a text into lines with their offsets, so that several lines can be joined into one text.
 
-/// A line of a text, without its end.
+/// A line of a text, without its line end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line<'a> {
     pub(super) text: &'a str,
-    /// Where it begins, in bytes.
+    /// The offset of its beginning, in bytes.
     pub(super) start: usize,
-    /// Where it ends, its line feed left out.
+    /// The offset of its end, without the line feed.
     pub(super) end: usize,
 }
 
@@ -20,19 +20,20 @@ pub(super) fn of(text: &str) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-/// Of `path:line`, from the right: paths have colons too. None if no number stands there.
+/// Parses `path:line` from the right, because paths may have colons. Returns `None` if the last part is not a
+/// number.
 pub(super) fn path_and_line(place: &str) -> Option<(&str, u32)> {
     let (path, line) = place.rsplit_once(':')?;
     Some((path, line.parse().ok()?))
 }
 
-/// Of `path:line`, `path:` or `path`; the line is 0 where none is told.
+/// Parses `path:line`, `path:` or `path`. The line is 0 if there is none.
 pub(super) fn place(place: &str) -> (&str, u32) {
     path_and_line(place).unwrap_or((place.strip_suffix(':').unwrap_or(place), 0))
 }
 
-/// Splits a text that begins behind an opening parenthesis: what stands inside, and what follows the parenthesis that
-/// closes it. A path may have parentheses too, so this is the one that makes a pair and ends a word.
+/// Splits a text after an opening parenthesis into the text inside and the text after the closing one. Paths
+/// may have parentheses too, so the closing one is the one that matches and ends a word.
 pub(super) fn closed(text: &str) -> Option<(&str, &str)> {
     let mut depth = 1;
     for (at, c) in text.char_indices() {
@@ -48,7 +49,7 @@ pub(super) fn closed(text: &str) -> Option<(&str, &str)> {
             _ => {}
         }
     }
-    // What opened another one had none of its own.
+    // An opening parenthesis in the path has no closing one.
     let (inside, rest) = text.rsplit_once(')')?;
     Some((inside, rest))
 }

@@ -1,4 +1,4 @@
-//! Python, which tells the outermost call and the first exception first:
+//! Parses Python traces, which have the outermost call and the first exception first:
 //!
 //! ```text
 //! Traceback (most recent call last):
@@ -14,7 +14,7 @@
 //! PaymentError: not paid
 //! ```
 //!
-//! A group of exceptions has a margin of `|`, and its members stand below it.
+//! An exception group has a margin of `|`, with its members below it.
 
 use super::lines::{self, Line};
 use super::{Frame, Trace};
@@ -34,14 +34,14 @@ pub(super) fn parse(trace: &str) -> Vec<Trace<'_>> {
     thrown
 }
 
-/// Of one traceback.
+/// Parses one traceback.
 fn exception<'a>(trace: &'a str, lines: &[Line<'a>]) -> Trace<'a> {
-    // The members of a group are no causes of each other, and not told.
+    // The members of a group are not causes of each other, and are left out.
     let members = lines.iter().position(|line| line.text.starts_with("+-")).unwrap_or(lines.len());
     let lines = lines.get(..members).unwrap_or_default();
     let frames = lines.iter().rev().filter_map(|line| frame(line.text)).collect();
     let last_frame = lines.iter().rposition(|line| frame(line.text).is_some()).map_or(0, |at| at + 1);
-    // The lines of a frame are indented; what follows the last of them says what was raised.
+    // The lines of a frame are indented. The text after the last of them is the raised exception.
     let is_before = |line: &&Line<'_>| {
         line.text.is_empty() || line.text.starts_with(char::is_whitespace) || HEADS.contains(&line.text)
     };
@@ -60,7 +60,7 @@ fn frame(line: &str) -> Option<Frame<'_>> {
     Some(Frame { path, line: number.parse().unwrap_or_default(), label })
 }
 
-/// Of `  | ` and `  + `, which stand before the lines of a group.
+/// Removes `  | ` and `  + `, which stand before the lines of a group.
 fn without_margin(line: Line<'_>) -> Line<'_> {
     let text = line.text.trim_start_matches(' ');
     let text = if text.starts_with("+-") {
@@ -92,7 +92,8 @@ mod tests {
         assert_eq!(parse("no traceback").len(), 1);
     }
 
-    /// Recursion is folded, a logger writes in between, a frame is indented otherwise, and source has any text.
+    /// Recursion is folded, a logger writes between frames, a frame has another indentation, and source lines
+    /// have any text.
     #[test]
     fn lines_between_frames_cost_no_frame() {
         let trace = "Traceback (most recent call last):\n  File \"a.py\", line 1, in a\n    a()\n  [Previous line repeated 996 \
