@@ -1,4 +1,5 @@
-# Draws two files: what happened (second, tab, words) and what a second was like, as `spanloom generate --every 1s` says it:
+# Draws two files. The first has the events: second, tab, text. The second has the figures of each second, as
+# `spanloom generate --every 1s` prints them:
 #   ` 12.0 s  20,000 spans  20,000/s  p99 1.23 ms  3 failed`
 
 function bar(value, most, width,    text, i) {

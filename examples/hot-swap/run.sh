@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Three versions of a plugin take turns under load, one of them broken, and a file that is no plugin at all; then what senders saw
-# of it, second by second. Builds what it needs: `examples/hot-swap/run.sh` in a clone is all.
+# Replaces a plugin under load: three versions, one of which has a bug, and a file that is not a plugin. Then draws what the senders
+# saw, second by second. Builds everything that it needs: run `examples/hot-swap/run.sh` in a clone.
 #
-#   RATE=20000        spans a second; 0: as fast as it goes
-#   SECONDS_EACH=5    how long each version has
+#   RATE=20000        spans a second; 0: as fast as possible
+#   SECONDS_EACH=5    how long each version runs at least
 #   SPANLOOM, SPANLOOM_PLUGINS   a binary and a folder with hot-swap-v1.wasm, -v2, -v3, instead of building them
 set -euo pipefail
 
@@ -23,7 +23,7 @@ finish() {
 }
 trap finish EXIT
 
-# --- what it takes
+# --- the binary and the plugins
 
 if [[ -z ${SPANLOOM:-} ]]; then
     (cd "$root" && cargo xtask plugins --builtin && cargo build --release --package spanloom)
@@ -38,11 +38,11 @@ for version in v1 v2 v3; do
 done
 head -c 1000 "$work/v1.wasm" >"$work/half.wasm"
 
-# --- load on
+# --- start, and load
 
 say() { printf '%s\n' "$*" >&2; }
 now() { echo $(($(date +%s) - begun)); }
-# For the plot, beside its second.
+# Notes an event for the plot, with its second.
 note() {
     printf '%s\t%s\n' "$(now)" "$*" >>"$work/events"
     say "$(printf '%4s s  %s' "$(now)" "$*")"
@@ -76,7 +76,7 @@ next_turn() {
     turn=$((turn + 1))
     while (($(now) < turn * each)); do sleep 0.1; done
 }
-# put FILE WHAT OUTCOME: copies the file over the one that runs, at its time, and waits for what comes of it.
+# put FILE WHAT OUTCOME: waits for the next turn, copies the file over the running one, and waits until the log has the outcome.
 put() {
     local outcome=$3 before
     next_turn
@@ -99,7 +99,7 @@ put v3.wasm "3.0.0, which has a bug," 'rolled back'
 put half.wasm "a file that is half a plugin" 'rejected'
 next_turn
 
-# --- what senders saw
+# --- what the senders saw
 
 status=0
 kill -INT "$load"

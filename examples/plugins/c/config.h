@@ -1,4 +1,4 @@
-// The plugin's config, one JSON object, by key. The host has held it to the schema before.
+// Reads the plugin's config, one JSON object, by key. The host has checked the config against the schema.
 #pragma once
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "jsmn.h"
 #include "plugin.h"
 
-// A schema as it is written, without quoting.
+// Lets a schema be written as plain JSON, without quotes around it.
 #define JSON(...) #__VA_ARGS__
 
 typedef struct {
@@ -17,7 +17,7 @@ typedef struct {
     int count;
 } config_t;
 
-// False if it is too large, or has an escape (`\n`) in a text, which is left to larger plugins.
+// Returns false if the config is too large, or if a text has an escape such as `\n`, which this small reader does not know.
 static inline bool config_parse(config_t *config, const plugin_string_t *json) {
     jsmn_parser parser;
     jsmn_init(&parser);
@@ -26,7 +26,7 @@ static inline bool config_parse(config_t *config, const plugin_string_t *json) {
     return config->count > 0 && memchr(json->ptr, '\\', json->len) == NULL;
 }
 
-// The value of a key of the object; NULL if it is absent or null.
+// Returns the value of a key of the object, or NULL if the key is absent or null.
 static inline const jsmntok_t *config_find(const config_t *config, const char *key) {
     const jsmntok_t *token = config->tokens + 1, *end = config->tokens + config->count;
     while (token < end) {
@@ -54,7 +54,7 @@ static inline void config_text(const config_t *config, const char *key, plugin_s
     if (value) config_copy(config, value, text);
 }
 
-// The texts of a list; without one the defaults, which end with NULL.
+// Copies the texts of a list. Without a list, copies the defaults, which end with NULL.
 static inline void config_texts(const config_t *config, const char *key, const char *const *defaults, plugin_list_string_t *texts) {
     const jsmntok_t *value = config_find(config, key);
     size_t len = 0;

@@ -1,4 +1,4 @@
-// Keeps every trace that went wrong or was slow, and a share of the others, chosen by trace id.
+// Keeps every trace that failed or was slow, and a share of the others, chosen by trace id.
 
 #include "config.h"
 
@@ -16,8 +16,8 @@ bool exports_sampling_configure(plugin_string_t *json, exports_sampling_config_e
     return true;
 }
 
-// As OpenTelemetry's consistent sampling: the last 56 bits of a trace id are random, and whoever samples less keeps
-// some of what this keeps.
+// Samples as OpenTelemetry's consistent sampling does: the last 56 bits of a trace id are random, and a sampler with a smaller
+// share keeps a part of these traces.
 static bool is_in_share(const uint8_t *id) {
     uint64_t bits = 0;
     for (int i = 9; i < 16; i++) bits = bits << 8 | id[i];

@@ -1,4 +1,4 @@
-// Hides what should not leave the house: card numbers, query strings. Tags each span with its service.
+// Hides confidential data, such as card numbers and query strings, and tags each span with its service.
 
 #include "config.h"
 
@@ -25,12 +25,12 @@ static void append(plugin_string_t *arena, const void *bytes, size_t len) {
     arena->len += len;
 }
 
-// Cuts a text attribute of every span that has it after its `?`.
+// Hides the query string, after the `?`, in a text attribute of every span.
 static void hide_query(spans_borrow_span_batch_t spans, plugin_string_t *key) {
     spans_text_column_t column;
     spans_method_span_batch_text_column(spans, key, &column);
     uint8_t *arena = malloc(column.arena.len + 4 * column.ends.len);
-    // The edited rows take the place of those read: there are no more of them.
+    // The edited rows overwrite the rows that were read, of which there are at least as many.
     spans_text_column_t edited = {{arena, 0}, {column.ends.ptr, 0}, {column.rows.ptr, 0}};
     for (size_t i = 0, start = 0, end; i < column.ends.len; i++, start = end) {
         end = column.ends.ptr[i];
@@ -64,7 +64,7 @@ static void tag_service(spans_borrow_span_batch_t spans, plugin_string_t *tag) {
     spans_method_span_batch_resource_texts(spans, &key, &services);
     plugin_list_u32_t resources;
     spans_method_span_batch_resources_of_spans(spans, &resources);
-    // The names are lent, not copied: the host reads them where they are.
+    // The names are not copied: the host reads them where they are.
     plugin_list_option_string_t tags = {malloc(resources.len * sizeof *tags.ptr), resources.len};
     for (size_t i = 0; i < tags.len; i++) tags.ptr[i] = services.ptr[resources.ptr[i]];
     spans_edit_error_t error;
@@ -74,7 +74,7 @@ static void tag_service(spans_borrow_span_batch_t spans, plugin_string_t *tag) {
     plugin_list_option_string_free(&services);
 }
 
-// Only spans come: `describe` names no other signal.
+// Every batch holds spans, because `describe` names no other signal.
 bool exports_processing_process(exports_processing_batch_t *batch, exports_processing_list_batch_t *onward, exports_processing_failure_t *failure) {
     spans_borrow_span_batch_t spans = spans_borrow_span_batch(batch->val.spans);
     for (size_t i = 0; i < settings.keys.len; i++) hide(spans, &settings.keys.ptr[i]);

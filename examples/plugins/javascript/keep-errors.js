@@ -1,4 +1,4 @@
-// Keeps every trace that went wrong or was slow, and a share of the others, chosen by trace id.
+// Keeps every trace that failed or was slow, and a share of the others, chosen by trace id.
 
 const defaults = { slow_ms: 500, share: 0.05 };
 let config = defaults;
@@ -21,8 +21,8 @@ export const sampling = {
 };
 
 /**
- * As OpenTelemetry's consistent sampling: the last 56 bits of a trace id are random, and whoever samples less keeps
- * some of what this keeps.
+ * Samples as OpenTelemetry's consistent sampling does: the last 56 bits of a trace id are random, and a sampler with a
+ * smaller share keeps a part of these traces.
  */
 function isInShare(id) {
   const bits = id.subarray(9).reduce((bits, byte) => bits * 256n + BigInt(byte), 0n);

@@ -1,4 +1,4 @@
-// Hides what should not leave the house: card numbers, query strings. Tags each span with its service.
+// Hides confidential data, such as card numbers and query strings, and tags each span with its service.
 
 const defaults = { keys: [], query_keys: ["url.full", "http.url"], tag: null };
 let config = defaults;
@@ -23,7 +23,7 @@ function redact(spans) {
   }
 }
 
-/** `null` where there is nothing to hide: the span stays as it is. */
+/** Returns `null` if there is nothing to hide, so that the span stays as it is. */
 function withoutQuery(url) {
   return url?.includes("?") ? url.split("?")[0] + "?***" : null;
 }

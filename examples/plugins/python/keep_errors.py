@@ -1,4 +1,4 @@
-"""Keeps every trace that went wrong or was slow, and a share of the others, chosen by trace id."""
+"""Keeps every trace that failed or was slow, and a share of the others, chosen by trace id."""
 
 import json
 from dataclasses import dataclass
@@ -40,8 +40,8 @@ class Sampling(exports.Sampling):
     def decide(self, trace_id: bytes, error: bool, duration_nano: int) -> Decision:
         if error or duration_nano > self.config.slow_ms * 1e6:
             return Decision_Keep(1.0)
-        # As OpenTelemetry's consistent sampling: the last 56 bits of a trace id are random, and whoever samples less
-        # keeps some of what this keeps.
+        # As in OpenTelemetry's consistent sampling, the last 56 bits of a trace id are random, and a sampler with a
+        # smaller share keeps a part of these traces.
         if int.from_bytes(trace_id[9:]) >= (1 - self.config.share) * 2**56:
             return Decision_Keep(self.config.share)
         return Decision_Drop()

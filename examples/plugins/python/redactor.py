@@ -1,4 +1,4 @@
-"""Hides what should not leave the house: card numbers, query strings. Tags each span with its service."""
+"""Hides confidential data, such as card numbers and query strings, and tags each span with its service."""
 
 import json
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ def redact(spans: SpanBatch, config: Config) -> None:
 
 
 def without_query(url: str | None) -> str | None:
-    """None where there is nothing to hide: the span stays as it is."""
+    """Returns None if there is nothing to hide, so that the span stays as it is."""
     return url.split("?")[0] + "?***" if url and "?" in url else None
 
 

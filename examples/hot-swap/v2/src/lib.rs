@@ -1,4 +1,4 @@
-//! What version 1 does, and each span's service.
+//! Tags each span with the version that saw it, as version 1 does, and with the span's service.
 
 use std::iter;
 

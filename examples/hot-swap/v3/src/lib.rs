@@ -1,4 +1,4 @@
-//! A version with a bug that no test found: it goes well for a while.
+//! A version with a bug that no test found: it works for a hundred batches and then panics.
 
 use std::iter;
 
@@ -10,7 +10,7 @@ struct Tag {
     batches: u32,
 }
 
-/// It counts what it has seen in far too small a table.
+/// The bug: the plugin looks up each batch by its number, and this table has too few entries.
 const TABLE: [&str; 100] = [env!("CARGO_PKG_VERSION"); 100];
 
 impl Processor for Tag {

@@ -1,4 +1,4 @@
-//! Keeps every trace that went wrong or was slow, and a share of the others, chosen by trace id.
+//! Keeps every trace that failed or was slow, and a share of the others, chosen by trace id.
 
 use spanloom_plugin::prelude::*;
 
@@ -7,7 +7,7 @@ use spanloom_plugin::prelude::*;
 struct KeepErrors {
     /// Traces that took longer are kept.
     slow_ms: f64,
-    /// Of the other traces, the share to keep: 0 to 1.
+    /// The share of the other traces that is kept: 0 to 1.
     share: f64,
 }
 
@@ -42,13 +42,14 @@ impl Sampler for KeepErrors {
 }
 
 impl KeepErrors {
-    /// Of OpenTelemetry's consistent sampling: whoever samples less keeps some of what this keeps.
+    /// Returns the threshold of OpenTelemetry's consistent sampling. A sampler with a smaller share keeps a
+    /// part of these traces.
     fn threshold(&self) -> u64 {
         ((1.0 - self.share) * (1_u64 << 56) as f64).ceil() as u64
     }
 }
 
-/// The last 56 bits of a trace id, which W3C trace context wants random.
+/// Returns the last 56 bits of a trace id, which should be random by W3C trace context.
 fn randomness(id: &[u8; 16]) -> u64 {
     u128::from_be_bytes(*id) as u64 & ((1 << 56) - 1)
 }

@@ -1,4 +1,4 @@
-//! Hides what should not leave the house, and tags each span with its service.
+//! Hides confidential data, and tags each span with its service.
 
 use spanloom_plugin::prelude::*;
 
@@ -44,7 +44,7 @@ impl Processor for Redactor {
     }
 }
 
-/// Appends the URL with its query hidden; leaves one without a query as it is.
+/// Appends the URL with its query hidden. Returns false for a URL without a query, which stays as it is.
 fn without_query(url: &str, out: &mut String) -> bool {
     let Some((path, _)) = url.split_once('?') else { return false };
     out.push_str(path);

@@ -5,7 +5,7 @@ use spanloom_plugin::prelude::*;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Webhook {
-    /// Its origin must be granted: `grants: { http: ["https://hooks.example"] }`.
+    /// The URL to post to. Its origin must be granted: `grants: { http: ["https://hooks.example"] }`.
     url: String,
     #[serde(skip)]
     lines: json::Writer,
