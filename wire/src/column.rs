@@ -67,7 +67,7 @@ impl TextColumn {
         &self.ends
     }
 
-    /// The rows that have a text, ascending.
+    /// Returns the rows that have a text, in ascending order.
     pub fn rows(&self) -> &[u32] {
         &self.rows
     }
@@ -120,7 +120,7 @@ impl NumberColumn {
         &self.kinds
     }
 
-    /// The rows that have a number, ascending.
+    /// Returns the rows that have a number, in ascending order.
     pub fn rows(&self) -> &[u32] {
         &self.rows
     }

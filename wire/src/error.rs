@@ -86,7 +86,7 @@ pub enum EditError {
     Length { rows: usize, values: usize },
     /// The batch would be split into more parts than are allowed.
     Parts { parts: usize, limit: usize },
-    /// The edited bytes would pass 4 GiB.
+    /// The edited bytes would exceed 4 GiB.
     Size,
     /// A list value would nest too deep at its place.
     Depth,

@@ -33,9 +33,9 @@ pub(crate) trait Columns: Clone + Default {
     }
 }
 
-/// Parts repeat what they have in common. Together they may be this many times as large as the whole…
+/// How many times as large as the whole its parts may be together. Parts repeat what they have in common.
 pub(crate) const MAX_REPETITION: usize = 4;
-/// …plus this many bytes.
+/// How many bytes the parts may take beyond [`MAX_REPETITION`] times the whole.
 pub(crate) const MIN_REPETITION_BYTES: usize = 1 << 20;
 
 #[derive(Clone)]

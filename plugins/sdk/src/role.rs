@@ -17,7 +17,7 @@ pub trait Processor: DeserializeOwned {
         of_crate
     }
 
-    /// Checks what types cannot express, and prepares what calls need. Called once for each config, before
+    /// Checks what types cannot express, and prepares state for calls. Called once for each config, before
     /// any batch.
     fn configure(&mut self) -> Result<(), ConfigError> {
         Ok(())
