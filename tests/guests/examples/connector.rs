@@ -1,6 +1,7 @@
-//! A connector that counts spans until it is told to do otherwise, by its config or by the name of a span that comes in.
-//! What it counts comes out as a metric of as many data points as there were spans, when it is asked for: so that what
-//! goes in and what comes out can be compared.
+//! A connector that counts spans, unless its config names another behaviour.
+//!
+//! A count of n spans comes out as a metric of n data points, so that a test can compare what goes in with
+//! what comes out.
 #![cfg(target_family = "wasm")]
 
 use std::cell::{Cell, RefCell};
@@ -32,7 +33,7 @@ wit_bindgen::generate!({
 type Connected = Result<Vec<Batch>, Failure>;
 type Behaviour = fn(SpanBatch) -> Connected;
 
-/// The tests name each of these.
+/// The behaviours by name. A test names each of them.
 const BEHAVIOURS: &[(&str, Behaviour)] = &[
     ("count", |spans| {
         count(&spans);
@@ -61,7 +62,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     }),
     ("pass-spans-on", |spans| Ok(vec![Batch::Spans(spans)])),
     ("emit-logs", |_| {
-        // A resource, a scope, a log record, all of them empty.
+        // A resource, a scope and a log record, all of them empty.
         let logs = LogsBatch::from_otlp(&[0x0a, 4, 0x12, 2, 0x12, 0]).expect("a log record");
         Ok(vec![Batch::Logs(logs)])
     }),
@@ -132,7 +133,7 @@ impl flush::Guest for Plugin {
     }
 }
 
-/// What it has counted goes to the next instance.
+/// Hands the count over to the next instance.
 impl handover::Guest for Plugin {
     fn save() -> Result<handover::Saved, Failure> {
         Ok(handover::Saved { state: COUNT.get().to_le_bytes().to_vec(), batches: vec![] })
@@ -155,11 +156,12 @@ fn counted() -> Vec<Batch> {
     }
 }
 
-/// A gauge of so many points.
+/// Makes a gauge of this many points.
 fn points(count: u32) -> MetricsBatch {
-    // `Gauge.data_points`, each empty.
+    // Each point is an empty message in `Gauge.data_points`.
     let gauge = [0x0a, 0].repeat(count as usize);
-    // `Metric.gauge` in `ScopeMetrics.metrics` in `ResourceMetrics.scope_metrics` in the request's `resource_metrics`.
+    // The gauge is `Metric.gauge` in `ScopeMetrics.metrics` in `ResourceMetrics.scope_metrics` in the
+    // request's `resource_metrics`.
     let request = [0x2a, 0x12, 0x12, 0x0a].into_iter().fold(gauge, |inner, tag| field(tag, &inner));
     MetricsBatch::from_otlp(&request).expect("metrics")
 }

@@ -1,5 +1,5 @@
-//! An exporter that does what its config says, and all that it can be told to do is wrong. What it should send it writes
-//! to the log, a line a span: `exported NAME`.
+//! An exporter that does what its config says; every behaviour is wrong in some way. Instead of sending a
+//! span, it logs `exported NAME`.
 #![cfg(target_family = "wasm")]
 
 use std::cell::{Cell, RefCell};
@@ -31,7 +31,7 @@ wit_bindgen::generate!({
 type Exported = Result<(), ExportError>;
 type Behaviour = fn(SpanBatch) -> Exported;
 
-/// The tests name each of these.
+/// The behaviours by name. A test names each of them.
 const BEHAVIOURS: &[(&str, Behaviour)] = &[
     ("export-trap", |_| core::arch::wasm32::unreachable()),
     ("export-loop", |spans| {
@@ -97,7 +97,8 @@ impl exporting::Guest for Plugin {
     }
 }
 
-/// Sends every second span; the others fail, each third of them for good, and are sent when they come again.
+/// Sends the even rows in the first call, and reports the odd rows as failed: rows 3, 9, … for good, the
+/// others as retryable. In later calls, sends every row.
 fn odd_ones_later(spans: SpanBatch) -> Exported {
     CALLS.set(CALLS.get() + 1);
     if CALLS.get() > 1 {
@@ -107,12 +108,12 @@ fn odd_ones_later(spans: SpanBatch) -> Exported {
     let odd: Vec<u32> = (0..spans.len()).filter(|row| row % 2 == 1).collect();
     write_rows(&spans, (0..spans.len()).filter(|row| row % 2 == 0));
     let (gone, again): (Vec<u32>, Vec<u32>) = odd.into_iter().partition(|row| row % 3 == 0);
-    // Neither in order nor in one piece.
+    // The parts are neither in order nor in one piece.
     let again = again.into_iter().rev().map(|row| part(vec![row], come_again()));
     Err(ExportError::Parts(again.chain([part(gone, permanent())]).collect()))
 }
 
-/// Tells how many calls it has had; the first takes longer than anybody waits.
+/// Logs the number of the call. The first call takes longer than the exporter's timeout.
 fn slow_at_first(spans: SpanBatch) -> Exported {
     CALLS.set(CALLS.get() + 1);
     let begun = spanloom::plugin::clock::monotonic_nano();
@@ -124,7 +125,7 @@ fn slow_at_first(spans: SpanBatch) -> Exported {
     Ok(())
 }
 
-/// Keeps its batch, and lets go of the one of the call before.
+/// Keeps its batch, and drops the batch of the call before.
 fn keep_its_batch(spans: SpanBatch) -> Exported {
     write(&spans, 0);
     KEPT.with_borrow_mut(|kept| {
@@ -134,7 +135,7 @@ fn keep_its_batch(spans: SpanBatch) -> Exported {
     Ok(())
 }
 
-/// Reads the batch of the call before: it is not there any more.
+/// Reads the batch of the call before, which must be gone.
 fn use_its_last_batch(spans: SpanBatch) -> Exported {
     KEPT.with_borrow_mut(|kept| {
         kept.iter().for_each(|spans| write(spans, 0));

@@ -1,5 +1,8 @@
-//! Counts spans, tells the count over HTTP, holds the latest batch (but not one whose span is called `last`), and hands both on to the instance that follows it.
-//! The only one here that does nothing wrong, unless it is asked for `/trap`.
+//! Counts spans, serves the count over HTTP, and holds the latest batch, unless its first span is called
+//! `last`.
+//!
+//! An instance hands both, the count and the batch, over to the next one. This guest does nothing wrong,
+//! unless it is asked for `/trap` or `/no-http`.
 #![cfg(target_family = "wasm")]
 
 use std::cell::{Cell, RefCell};

@@ -1,5 +1,7 @@
-//! Marks every span with the version that saw it, so that a test can tell which version it was, and that it was one. What varies
-//! is stamped into copies of the component: the mark, and what the version does wrong.
+//! Marks every span with the version that saw it.
+//!
+//! A test can thus tell that exactly one version saw a span, and which. Versions are copies of the component
+//! with another stamp, which holds the mark and what the version does wrong.
 #![cfg(target_family = "wasm")]
 
 use std::{cell::Cell, hint::black_box, ptr};
@@ -26,7 +28,8 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-/// Copies have another concurrency, mode and mark in its place; `spanloom_tests::swap::stamp` knows its shape.
+/// The stamp. `spanloom_tests::swap::stamp` writes another concurrency, mode and mark into copies of the
+/// component.
 static STAMP: [u8; STAMP_LEN] = *b"spanloom-guests:stamp:aw00000000";
 const STAMP_LEN: usize = MARK_AT + 8;
 const CONCURRENCY_AT: usize = 22;
@@ -34,7 +37,7 @@ const MODE_AT: usize = CONCURRENCY_AT + 1;
 const MARK_AT: usize = MODE_AT + 1;
 
 const KEY: &str = "swap.version";
-/// So many batches a version that fails later does well.
+/// The number of batches that a version processes well before it fails, if it fails later.
 const GOOD_BATCHES: u32 = 100;
 
 thread_local!(static BATCHES: Cell<u32> = const { Cell::new(0) });
@@ -83,7 +86,7 @@ impl processing::Guest for Marker {
         }
         if let Batch::Spans(spans) = &batch {
             let mark = mark().to_string();
-            // A span that was marked before is marked twice, for the test to see.
+            // A span that has a mark already gets a second one, so that the test sees it.
             let marks = spans.texts(KEY).into_iter().map(|before| match before {
                 Some(before) => Some(format!("{before}+{mark}")),
                 None => Some(mark.clone()),
@@ -110,7 +113,7 @@ fn mark() -> u32 {
     digits.iter().fold(0, |mark, digit| mark * 10 + u32::from(digit - b'0'))
 }
 
-/// What is there, not what the compiler saw there.
+/// Reads the stamp that is in memory, not the one that the compiler saw.
 fn stamp() -> [u8; STAMP_LEN] {
     // SAFETY: a static of this type.
     unsafe { ptr::read_volatile(&raw const STAMP) }

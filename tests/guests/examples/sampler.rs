@@ -1,4 +1,4 @@
-//! A sampler that does what its config says, and all that it can be told to do is wrong.
+//! A sampler that does what its config says; every behaviour is wrong or unusual in some way.
 #![cfg(target_family = "wasm")]
 
 use std::cell::RefCell;
@@ -27,7 +27,7 @@ wit_bindgen::generate!({
 
 type Behaviour = fn(TraceBatch) -> Vec<Decision>;
 
-/// The tests name each of these.
+/// The behaviours by name. A test names each of them.
 const BEHAVIOURS: &[(&str, Behaviour)] = &[
     ("sample-trap", |_| core::arch::wasm32::unreachable()),
     ("sample-loop", |traces| {
@@ -88,7 +88,7 @@ fn decide(traces: u32, decision: Decision) -> Vec<Decision> {
     vec![decision; traces as usize]
 }
 
-/// Keeps the traces and their spans from call to call, and lets go of the oldest only in the fifth after it.
+/// Keeps the traces and their spans from call to call, and drops the oldest five calls later.
 fn keep_its_traces(traces: TraceBatch) -> Vec<Decision> {
     let (count, spans) = (traces.len(), traces.spans());
     KEPT.with_borrow_mut(|kept| {
@@ -100,14 +100,14 @@ fn keep_its_traces(traces: TraceBatch) -> Vec<Decision> {
     decide(count, Decision::Keep(1.0))
 }
 
-/// Edits of what is to be looked at go nowhere.
+/// Edits spans that it may only read. The edits must have no effect.
 fn edit_a_look(traces: TraceBatch) -> Vec<Decision> {
     let spans = traces.spans();
     spans.retain(&vec![false; spans.len() as usize]).expect("an entry a span");
     decide(traces.len(), Decision::Keep(1.0))
 }
 
-/// What is to be looked at is nobody's to pass on.
+/// Emits spans that it may only read.
 fn emit_a_look(traces: TraceBatch) -> Vec<Decision> {
     spanloom::plugin::output::emit(spanloom::plugin::batches::Batch::Spans(traces.spans()));
     decide(traces.len(), Decision::Drop)

@@ -1,5 +1,5 @@
-//! A processor that tries everything that reaches out, and tells in span attributes what it found. All of it must be
-//! nothing.
+//! A processor that tries everything that reaches out of the sandbox, and writes to span attributes what it
+//! found. It must find nothing.
 #![cfg(target_family = "wasm")]
 
 use exports::spanloom::plugin::processing;
@@ -23,8 +23,8 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-/// The secret that the host adds to requests, so that it is not in this memory by being looked for: each byte has a bit
-/// of its own flipped.
+/// The secret that the host adds to requests. Each byte has one bit flipped, so that this copy in memory is
+/// not found.
 const SECRET: [u8; 18] = flipped(*b"hunter2-is-a-token");
 const FLIP: u8 = 0x80;
 
@@ -34,7 +34,7 @@ export!(Plugin);
 
 impl processing::Guest for Plugin {
     fn configure(config: String) -> Result<(), ConfigError> {
-        // Nothing of the grants is here either.
+        // The config must not contain the secret of the grants either.
         assert!(!holds_secret(config.as_bytes()), "the config has the secret");
         Ok(())
     }
@@ -57,7 +57,8 @@ impl processing::Guest for Plugin {
     }
 }
 
-/// Asks the server at the URL that is the first span's name; the answer is in the memory when it is searched.
+/// Asks the server at the URL in the first span's name. The answer stays in memory while the memory is
+/// searched.
 fn ask(spans: &SpanBatch) -> String {
     let url = spans.span(0).expect("a span").name;
     let request =
@@ -70,7 +71,7 @@ fn ask(spans: &SpanBatch) -> String {
     }
 }
 
-/// What may be had of TCP, UDP and names.
+/// Lists what works of TCP, UDP and names.
 fn sockets() -> String {
     use wasip2::sockets::{instance_network, ip_name_lookup, network, tcp_create_socket, udp_create_socket};
     let network = instance_network::instance_network();
@@ -103,7 +104,7 @@ fn sockets() -> String {
     had.join(", ")
 }
 
-/// Clocks that tell more than whole milliseconds.
+/// Lists the clocks that are finer than whole milliseconds.
 fn clocks() -> String {
     let read: [(&str, fn() -> u64); 4] = [
         ("monotonic", clock::monotonic_nano),
@@ -116,7 +117,7 @@ fn clocks() -> String {
     fine.join(", ")
 }
 
-/// How often the secret is anywhere in this guest's memory.
+/// Counts how often the secret is in this guest's memory.
 fn secrets() -> usize {
     let len = core::arch::wasm32::memory_size(0) << 16;
     // SAFETY: all of a guest's memory may be read by it; nothing writes to it meanwhile.

@@ -1,4 +1,4 @@
-//! All that the processor can be told to do, by name.
+//! The behaviours of the processor, by name.
 
 use crate::{
     Processed, edits, floods, handles, holding, one, outside, spanloom::plugin::spans::SpanBatch, wholes,
@@ -6,7 +6,7 @@ use crate::{
 
 pub(crate) type Behaviour = fn(SpanBatch) -> Processed;
 
-/// The tests name each of these.
+/// The behaviours by name. A test names each of them.
 const BEHAVIOURS: &[(&str, Behaviour)] = &[
     ("pass", one),
     ("trap", outside::trap),

@@ -1,4 +1,4 @@
-//! Edits with wrong lengths, indices and columns: each must be an error and leave the batch as it was.
+//! Wrong edits: wrong lengths, indices and columns. Each must be an error and leave the batch as it was.
 
 use crate::{
     Processed, one,
@@ -6,7 +6,7 @@ use crate::{
     tell,
 };
 
-/// Every edit in every wrong way. Tells how many were refused, and which were not.
+/// Makes every edit in every wrong way, and tells how many were refused and which were not.
 pub(crate) fn wrongly(spans: SpanBatch) -> Processed {
     let before = spans.otlp();
     let mut tried = attempts(&spans);
@@ -82,14 +82,14 @@ fn attempts(spans: &SpanBatch) -> Vec<(&'static str, bool)> {
     ]
 }
 
-/// Bytes of every kind in the place of the spans, none of which the host may believe.
+/// Tries to replace the spans by damaged bytes of every kind.
 pub(crate) fn replace_by_garbage(spans: SpanBatch) -> Processed {
     let otlp = spans.otlp();
     let mut believed = 0;
     for at in 0..otlp.len().min(400) {
         let mut damaged = otlp.clone();
         damaged[at] ^= 0xff;
-        // Some damage makes another request: it is taken back.
+        // Some damage gives another valid request, which is undone.
         if spans.replace(&damaged).is_ok() {
             believed += 1;
             let _ = (spans.len(), spans.flat(), spans.span(0), spans.texts("http.url"));
@@ -100,19 +100,19 @@ pub(crate) fn replace_by_garbage(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
-/// Each span twice: more than came.
+/// Replaces the spans by each span twice.
 pub(crate) fn replace_by_more(spans: SpanBatch) -> Processed {
     spans.replace(&[spans.otlp(), spans.otlp()].concat()).expect("two requests are one");
     one(spans)
 }
 
-/// Each span twice, the second time in a batch of the plugin's own.
+/// Returns the spans, and the same spans again in a batch that the plugin made.
 pub(crate) fn make_more(spans: SpanBatch) -> Processed {
     let more = SpanBatch::from_otlp(&spans.otlp()).expect("a request");
     Ok(vec![crate::Batch::Spans(spans), crate::Batch::Spans(more)])
 }
 
-/// Batches of its own, of which one is let go of and one goes into another.
+/// Makes batches: drops one, and merges the spans into another.
 pub(crate) fn make_for_nothing(spans: SpanBatch) -> Processed {
     drop(SpanBatch::from_otlp(&spans.otlp()).expect("a request"));
     let all = SpanBatch::from_otlp(&[]).expect("an empty request");
@@ -120,7 +120,7 @@ pub(crate) fn make_for_nothing(spans: SpanBatch) -> Processed {
     one(all)
 }
 
-/// Spans in a part that had none, and none in the part that had them.
+/// Moves the spans from the part that has them to a part that is empty.
 pub(crate) fn replace_empty_part(spans: SpanBatch) -> Processed {
     let otlp = spans.otlp();
     let all = spans.split_off(0);

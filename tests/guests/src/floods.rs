@@ -1,4 +1,4 @@
-//! More of everything than there is room for, all in one call.
+//! Behaviours that produce more than there is room for, in one call.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Grows without end.
+/// Takes memory without end.
 pub(crate) fn memory(_: SpanBatch) -> Processed {
     let mut all: Vec<Vec<u8>> = Vec::new();
     loop {
@@ -19,7 +19,7 @@ pub(crate) fn memory(_: SpanBatch) -> Processed {
     }
 }
 
-/// Writes lines of 64 KiB until it has written 10 GB, or is stopped.
+/// Logs lines of 64 KiB, up to 10 GB.
 pub(crate) fn log(spans: SpanBatch) -> Processed {
     let line = "flood ".repeat(11_000);
     for _ in 0..160_000 {
@@ -28,13 +28,13 @@ pub(crate) fn log(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
-/// One line of 16 MiB, with all that could make two of it.
+/// Logs one line of 16 MiB with characters that could break the line or colour it.
 pub(crate) fn huge_line(spans: SpanBatch) -> Processed {
     log::log(Level::Info, &"huge\n\u{1b}[31mred\r\0é".repeat(1 << 20));
     one(spans)
 }
 
-/// 100,000 series, with labels of a megabyte among them.
+/// Makes 100,000 series, some with labels of a megabyte.
 pub(crate) fn metrics(spans: SpanBatch) -> Processed {
     let huge = "x".repeat(1 << 20);
     for number in 0..100_000u32 {
@@ -44,7 +44,8 @@ pub(crate) fn metrics(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
-/// Names that are none, names of the host's, one name for three kinds, values that are no numbers.
+/// Makes metrics with invalid names, with names of the host's metrics, with one name for three kinds, and
+/// with invalid values.
 pub(crate) fn bad_metrics(spans: SpanBatch) -> Processed {
     for name in ["", "0a", "a b", "a\nspanloom_fake 1", "ä", "spanloom_fake", "otelcol_fake"] {
         Counter::new(name, "", &[]).add(1);
@@ -61,21 +62,21 @@ pub(crate) fn bad_metrics(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
-/// Asks for one series for ever, and keeps every handle.
+/// Asks for one series without end, and keeps every handle.
 pub(crate) fn instruments(_: SpanBatch) -> Processed {
     loop {
         core::mem::forget(Counter::new("guest_hoard_total", "", &[]));
     }
 }
 
-/// Cuts nothing off its batch for ever, and keeps it.
+/// Splits its batch without end, and keeps every part.
 pub(crate) fn handles(spans: SpanBatch) -> Processed {
     loop {
         core::mem::forget(spans.split_off(0));
     }
 }
 
-/// Makes the host hold 16 MB more with each turn, and dies of it when it may not.
+/// Makes the host hold 16 MB more in each turn, and traps when that is refused.
 pub(crate) fn bytes(spans: SpanBatch) -> Processed {
     spans.set(0, "huge", &Value::Bytes(vec![7; 16 << 20])).expect("room for 16 MiB");
     let otlp = spans.otlp();
@@ -86,7 +87,7 @@ pub(crate) fn bytes(spans: SpanBatch) -> Processed {
     }
 }
 
-/// The same attribute over and over, a megabyte each time.
+/// Sets the same attribute of a megabyte without end.
 pub(crate) fn edits(spans: SpanBatch) -> Processed {
     let mut value = Value::Bytes(vec![7; 1 << 20]);
     loop {

@@ -1,4 +1,4 @@
-//! Handles that are stale, made up, used twice or let go of.
+//! Handles that are stale, invented, used twice or dropped.
 
 use crate::{
     Batch, Processed, one,
@@ -12,7 +12,7 @@ pub(crate) fn drop_twice(spans: SpanBatch) -> Processed {
     Ok(vec![])
 }
 
-/// A number that no handle has.
+/// Returns a number that is no handle.
 pub(crate) fn invent(_: SpanBatch) -> Processed {
     // SAFETY: none: that it is refused is what is tested.
     one(unsafe { SpanBatch::from_handle(1 << 20) })
@@ -50,7 +50,7 @@ pub(crate) fn use_after_emit(spans: SpanBatch) -> Processed {
     Ok(vec![])
 }
 
-/// The handle of spans, as one of metrics.
+/// Returns the handle of spans as a handle of metrics.
 pub(crate) fn return_other_signal(spans: SpanBatch) -> Processed {
     // SAFETY: none: that it is refused is what is tested.
     Ok(vec![Batch::Metrics(unsafe { MetricsBatch::from_handle(spans.take_handle()) })])
@@ -61,7 +61,7 @@ pub(crate) fn merge_with_itself(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
-/// Nothing may have been emitted.
+/// Emits and discards, and then traps. Neither may take effect.
 pub(crate) fn emit_then_trap(spans: SpanBatch) -> Processed {
     let rest = spans.split_off(1);
     output::emit(Batch::Spans(spans));
@@ -69,31 +69,31 @@ pub(crate) fn emit_then_trap(spans: SpanBatch) -> Processed {
     core::arch::wasm32::unreachable()
 }
 
-/// Nothing may have been emitted.
+/// Filters and emits, and then fails. Neither may take effect.
 pub(crate) fn emit_then_fail(spans: SpanBatch) -> Processed {
     spans.retain(&vec![false; spans.len() as usize]).expect("an entry a span");
     output::emit(Batch::Spans(spans));
     Err(crate::outside::come_again())
 }
 
-/// As it should be: nothing goes on, and that is said.
+/// Discards the batch, which is the right way to pass nothing on.
 pub(crate) fn discard(spans: SpanBatch) -> Processed {
     output::discard(Batch::Spans(spans));
     Ok(vec![])
 }
 
-/// Neither returned nor discarded, but dropped.
+/// Drops the handle without returning or discarding the batch.
 pub(crate) fn forget(_: SpanBatch) -> Processed {
     Ok(vec![])
 }
 
-/// Not even dropped.
+/// Leaks the handle, without even dropping it.
 pub(crate) fn leak(spans: SpanBatch) -> Processed {
     core::mem::forget(spans);
     Ok(vec![])
 }
 
-/// A second owner of one handle.
+/// Makes a second owner of one handle.
 fn same(spans: &SpanBatch) -> SpanBatch {
     // SAFETY: none: what the host does about it is what is tested.
     unsafe { SpanBatch::from_handle(spans.handle()) }

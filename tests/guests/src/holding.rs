@@ -9,9 +9,14 @@ use crate::{
 
 thread_local!(static HELD: RefCell<Vec<Batch>> = const { RefCell::new(Vec::new()) });
 
-/// Holds what comes, until a span says what to do: `go` passes everything on, `keep-half` leaves every second span of what is
-/// held out, `trap` traps when everything was emitted, `emit-and-fail` fails then, `fail` at once, and `wake` asks to be
-/// woken.
+/// Holds what comes, until a span's name says what to do:
+///
+/// - `go` passes everything on.
+/// - `keep-half` removes every second span of what is held.
+/// - `trap` emits everything and traps.
+/// - `emit-and-fail` emits everything and fails.
+/// - `fail` fails at once.
+/// - `wake` asks to be woken.
 pub(crate) fn hold(spans: SpanBatch) -> Processed {
     let told = |name| has_span(&spans, name);
     if told("keep-half") {
@@ -46,20 +51,20 @@ fn keep_half(batch: &Batch) {
     }
 }
 
-/// Asks to be woken at once, whenever it is woken.
+/// Asks to be woken at once, every time.
 pub(crate) fn wake_for_ever(spans: SpanBatch) -> Processed {
     schedule::wake_after(0);
     one(spans)
 }
 
-/// Before any batch comes.
+/// Asks to be woken before any batch comes, if the config says so.
 pub(crate) fn configured() {
     if doing("make-when-woken") {
         schedule::wake_after(1);
     }
 }
 
-/// A request with one span in it, of nothing but its name.
+/// Makes a request with one span that has nothing but a name.
 fn one_span() -> Batch {
     let otlp = b"\x0a\x0a\x12\x08\x12\x06\x2a\x04made";
     Batch::Spans(SpanBatch::from_otlp(otlp).expect("a request"))

@@ -1,4 +1,4 @@
-//! A processor that does what its config says, and all that it can be told to do is wrong.
+//! A processor that does what its config says; every behaviour is wrong or unusual in some way.
 #![cfg(target_family = "wasm")]
 
 mod behaviours;
@@ -39,11 +39,11 @@ wit_bindgen::generate!({
 pub type Processed = Result<Vec<Batch>, Failure>;
 
 thread_local! {
-    /// What the config says to do.
+    /// The behaviour that the config names.
     static TASK: RefCell<String> = RefCell::default();
 }
 
-/// The concurrency it declares, in the order of the interface.
+/// A plugin that declares this concurrency, by its place in the order of the interface.
 pub struct Plugin<const CONCURRENCY: u8>;
 
 impl<const CONCURRENCY: u8> describe::Guest for Plugin<CONCURRENCY> {
@@ -114,7 +114,7 @@ fn one(spans: SpanBatch) -> Processed {
     Ok(vec![Batch::Spans(spans)])
 }
 
-/// Tells the test something, by an attribute of every span.
+/// Tells the test something by an attribute of every span.
 fn tell(spans: &SpanBatch, key: &str, text: &str) {
     for row in 0..spans.len() {
         spans.set(row, key, &Value::Text(text.to_owned())).expect("an edit as it should be");
@@ -125,7 +125,7 @@ fn has_span(spans: &SpanBatch, name: &str) -> bool {
     (0..spans.len()).any(|row| spans.span(row).is_some_and(|span| span.name == name))
 }
 
-/// Makes a component: `processor!(0)`.
+/// Makes a component, for example `processor!(0)`.
 #[macro_export]
 macro_rules! processor {
     ($concurrency:literal) => {

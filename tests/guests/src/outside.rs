@@ -13,7 +13,7 @@ use crate::{
     tell,
 };
 
-/// `unreachable`, at once.
+/// Runs `unreachable` at once.
 pub(crate) fn trap(_: SpanBatch) -> Processed {
     core::arch::wasm32::unreachable()
 }
@@ -22,7 +22,7 @@ pub(crate) fn panic(_: SpanBatch) -> Processed {
     panic!("told to panic")
 }
 
-/// Traps on a batch that has a span of the name `poison`.
+/// Traps on a batch that has a span called `poison`.
 pub(crate) fn trap_on_poison(spans: SpanBatch) -> Processed {
     if has_span(&spans, "poison") {
         core::arch::wasm32::unreachable()
@@ -30,7 +30,7 @@ pub(crate) fn trap_on_poison(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
-/// Traps unless the batch has a span of the name `good`.
+/// Traps on a batch that has no span called `good`.
 pub(crate) fn trap_unless_good(spans: SpanBatch) -> Processed {
     if !has_span(&spans, "good") {
         core::arch::wasm32::unreachable()
@@ -38,7 +38,7 @@ pub(crate) fn trap_unless_good(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
-/// Says why, as the panic hook of the SDK does, and as the runtimes of other languages print it; then traps.
+/// Logs the reason, as the panic hook of the SDK and the runtimes of other languages do, and then traps.
 pub(crate) fn trap_with_last_words(spans: SpanBatch) -> Processed {
     use crate::spanloom::plugin::log::{self, Level};
     log::log(Level::Info, "not among its last words");
@@ -46,12 +46,12 @@ pub(crate) fn trap_with_last_words(spans: SpanBatch) -> Processed {
     trap(spans)
 }
 
-/// Fails by its own word, of ten megabytes.
+/// Reports a failure whose message has ten megabytes.
 pub(crate) fn fail_at_length(_: SpanBatch) -> Processed {
     Err(Failure::Permanent("at length\n2026-01-01 ERROR forged ".repeat(300_000)))
 }
 
-/// The replay is a fresh instance's first call, and succeeds.
+/// Traps in every third call. The replay is a fresh instance's first call and succeeds.
 pub(crate) fn trap_every_third(spans: SpanBatch) -> Processed {
     thread_local!(static CALLS: Cell<u32> = const { Cell::new(0) });
     CALLS.set(CALLS.get() + 1);
@@ -76,7 +76,7 @@ pub(crate) fn run_for_ever(_: SpanBatch) -> Processed {
     }
 }
 
-/// For longer than a client waits, and less long than its time limit.
+/// Takes longer than a client waits, and less than the time limit of a call.
 pub(crate) fn be_slow(spans: SpanBatch) -> Processed {
     let begun = crate::spanloom::plugin::clock::monotonic_nano();
     while crate::spanloom::plugin::clock::monotonic_nano() < begun + 600_000_000 {
@@ -85,7 +85,7 @@ pub(crate) fn be_slow(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
-/// Fails on a span of the name `fail`, and is slow on one of the name `slow`.
+/// Fails on a span called `fail`, and is slow on one called `slow`.
 pub(crate) fn fail_then_slow(spans: SpanBatch) -> Processed {
     if has_span(&spans, "fail") {
         return Err(come_again());
@@ -101,7 +101,7 @@ pub(crate) fn overflow_stack(_: SpanBatch) -> Processed {
     panic!("it came to an end: {}", deeper(0))
 }
 
-/// Tells what it was answered.
+/// Calls what is not granted, and tells the answers.
 pub(crate) fn call_ungranted(spans: SpanBatch) -> Processed {
     let answer = match http::send(&get("http://127.0.0.1:4317/")) {
         Ok(response) => format!("status {}", response.status),
@@ -112,7 +112,7 @@ pub(crate) fn call_ungranted(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
-/// Asks a server that never answers, at the URL that is the first span's name.
+/// Asks a server that never answers, at the URL in the first span's name.
 pub(crate) fn call_slow_http(spans: SpanBatch) -> Processed {
     let url = spans.span(0).expect("a span").name;
     tell(&spans, "guest.http", &format!("{:?}", http::send(&get(&url)).map(|response| response.status)));

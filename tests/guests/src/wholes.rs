@@ -1,4 +1,4 @@
-//! Batches cut up and put together in odd ways.
+//! Batches that are split and merged in unusual ways.
 
 use crate::{
     Batch, Processed,
@@ -8,8 +8,8 @@ use crate::{
     },
 };
 
-/// Retains, splits, partitions and merges; every span that it does not take out must go on, once. It takes out each span in
-/// eight, the first of each.
+/// Filters, splits, partitions and merges. It removes every eighth span, beginning with the first; every
+/// other span must go on once.
 pub(crate) fn shuffle(spans: SpanBatch) -> Processed {
     let keep: Vec<bool> = (0..spans.len()).map(|row| row % 8 != 0).collect();
     spans.retain(&keep).expect("an entry a span");
@@ -35,21 +35,21 @@ pub(crate) fn shuffle_then_trap(spans: SpanBatch) -> Processed {
     core::arch::wasm32::unreachable()
 }
 
-/// A thousand batches with nothing in them, and the one that has all.
+/// Returns a thousand empty batches and the one that has all spans.
 pub(crate) fn return_many_empty(spans: SpanBatch) -> Processed {
     let mut batches: Vec<Batch> = (0..1000).map(|_| Batch::Spans(spans.split_off(u32::MAX))).collect();
     batches.push(Batch::Spans(spans));
     Ok(batches)
 }
 
-/// Takes its batch apart in the middle and puts it together again, for ever.
+/// Splits its batch in the middle and merges the halves, without end.
 pub(crate) fn halve_for_ever(spans: SpanBatch) -> Processed {
     loop {
         spans.merge(spans.split_off(spans.len() / 2));
     }
 }
 
-/// Takes its batch apart by rows and puts it together again, for ever.
+/// Partitions its batch by rows and merges the parts, without end.
 pub(crate) fn partition_for_ever(spans: SpanBatch) -> Processed {
     let parts: Vec<u32> = (0..spans.len()).map(|row| row % 3).collect();
     loop {
@@ -59,7 +59,7 @@ pub(crate) fn partition_for_ever(spans: SpanBatch) -> Processed {
     }
 }
 
-/// Has the host hold a megabyte more with each turn.
+/// Makes the host hold a megabyte more in each turn.
 pub(crate) fn grow_for_ever(spans: SpanBatch) -> Processed {
     let value = Value::Bytes(vec![7; 1 << 20]);
     for turn in 0.. {
