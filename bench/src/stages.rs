@@ -37,7 +37,7 @@ pub(crate) const SHARE: f64 = 0.05;
 pub(crate) const SLOW_MS: u64 = 80;
 pub(crate) const URL_KEY: &str = "url.full";
 pub(crate) const TAG: &str = "team";
-/// So many batches run in a row that the first ones, which find cold caches, hardly count.
+/// The number of batches in a row. The first ones find cold caches, and hardly count among so many.
 const IN_A_ROW: usize = 200;
 
 #[derive(Args)]

@@ -14,7 +14,7 @@ pub(crate) fn drop_twice(spans: SpanBatch) -> Processed {
 
 /// Returns a number that is no handle.
 pub(crate) fn invent(_: SpanBatch) -> Processed {
-    // SAFETY: none: that it is refused is what is tested.
+    // SAFETY: none. The test checks that the host refuses this handle.
     one(unsafe { SpanBatch::from_handle(1 << 20) })
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn use_after_emit(spans: SpanBatch) -> Processed {
 
 /// Returns the handle of spans as a handle of metrics.
 pub(crate) fn return_other_signal(spans: SpanBatch) -> Processed {
-    // SAFETY: none: that it is refused is what is tested.
+    // SAFETY: none. The test checks that the host refuses this handle.
     Ok(vec![Batch::Metrics(unsafe { MetricsBatch::from_handle(spans.take_handle()) })])
 }
 
@@ -95,6 +95,6 @@ pub(crate) fn leak(spans: SpanBatch) -> Processed {
 
 /// Makes a second owner of one handle.
 fn same(spans: &SpanBatch) -> SpanBatch {
-    // SAFETY: none: what the host does about it is what is tested.
+    // SAFETY: none. The tests check what the host does about a second owner.
     unsafe { SpanBatch::from_handle(spans.handle()) }
 }
