@@ -1,4 +1,4 @@
-//! A running service: what a config describes, started in order and stopped in order.
+//! Runs a service: starts the parts that a config describes in order, and stops them in order.
 
 mod changes;
 pub mod check;
@@ -30,16 +30,16 @@ use crate::{
     telemetry::{Health, Telemetry},
 };
 
-/// Started by [`Service::start`], ended by [`Service::shutdown`].
+/// A service that runs. [`Service::start`] starts it, and [`Service::shutdown`] ends it.
 pub struct Service {
     pub telemetry: Arc<Telemetry>,
     health: Arc<Health>,
     extensions: Extensions,
     graph: Graph,
-    /// What reloads replaced.
+    /// The parts that reloads replaced and that still drain.
     draining: Draining,
     fixed: Fixed,
-    /// Metrics and health: the last to go, so that an operator sees the rest end.
+    /// The servers of metrics and health. They stop last, so that an operator can watch the rest end.
     endpoints: Running,
     shutdown_timeout: Duration,
 }
@@ -47,22 +47,26 @@ pub struct Service {
 /// How a service ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
-    /// Everything that was accepted reached its destinations, or was dropped with a reason before.
+    /// Each item that was accepted reached its destinations, or was dropped earlier with a reason.
     Whole,
-    /// `shutdown_timeout` passed; this many items were dropped with the reason `shutdown`.
+    /// `shutdown_timeout` passed. `dropped` items were still in flight, or were dropped with the reason
+    /// `shutdown`.
     Cut { dropped: u64 },
 }
 
 impl Service {
-    /// Builds and starts everything: endpoints first, receivers last, so that nothing comes in before it has a way out.
+    /// Builds and starts everything: endpoints first and receivers last, so that all that a receiver accepts
+    /// has a destination.
     pub async fn start(opened: &Opened) -> anyhow::Result<Service> {
         Service::build(opened).await?.open().await
     }
 
-    /// Builds everything, and starts all but the receivers. Nothing comes in yet, so that a build may be dropped halfway.
+    /// Builds everything, and starts everything but the receivers. No data arrives yet, so the caller may
+    /// drop the service.
     pub async fn build(opened: &Opened) -> anyhow::Result<Service> {
         let Opened { config, registry, .. } = opened;
-        // A connection is a file; what the system starts us with is meant for shells. Less is no reason not to start.
+        // Each connection uses a file descriptor, and the system's default limit is meant for shells. A
+        // service with a lower limit still works, so a failure is ignored.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         hold_to_memory_limit(config);
         let telemetry = Telemetry::new();
@@ -93,7 +97,7 @@ impl Service {
     /// Starts the receivers.
     pub async fn open(self) -> anyhow::Result<Service> {
         if let Err(error) = self.receive().await {
-            // Of those that do listen, something may have come in already.
+            // The receivers that did start may have accepted data already.
             self.shutdown().await;
             return Err(error);
         }
@@ -110,7 +114,8 @@ impl Service {
         Ok(())
     }
 
-    /// Drains: takes nothing new, finishes the requests under way, flushes the queues, within `shutdown_timeout`.
+    /// Drains the service within `shutdown_timeout`: accepts no new requests, finishes those under way, and
+    /// flushes the queues.
     pub async fn shutdown(self) -> Drained {
         let deadline = Instant::now() + self.shutdown_timeout;
         self.health.set_ready(false);
@@ -118,8 +123,8 @@ impl Service {
             running.stop.cancel();
             running.tasks.close();
         }
-        // Receivers get most of the time at the most: what they wait for is room in what follows. Of the rest,
-        // processors get half.
+        // Receivers have three quarters of the time, since their requests may wait for room in the stages
+        // behind them. Processors and connectors have half of the rest.
         let grace = deadline - self.shutdown_timeout / 4;
         if timeout_at(grace, self.received()).await.is_err() {
             tracing::warn!("some senders' requests were still under way when the receivers closed");
@@ -136,12 +141,12 @@ impl Service {
         drained
     }
 
-    /// The components that are plugins.
+    /// Returns the components that are plugins.
     pub fn lives(&self) -> Vec<Live> {
         self.graph.lives()
     }
 
-    /// Resolves when nothing comes in any more, nor out of what earlier configs had.
+    /// Resolves when no receiver works on a request any more and the stages of earlier configs have drained.
     async fn received(&self) {
         join_all(self.graph.receivers.values().map(|intake| intake.running.tasks.wait())).await;
         self.draining.stages.close();
@@ -162,8 +167,8 @@ impl Service {
     }
 }
 
-/// From the front to the back: what one hands on while it drains, the next still takes. Each wave has an equal part of the
-/// time that the earlier ones left.
+/// Drains the waves from the front to the back, so that a later wave accepts the data that an earlier one
+/// passes on while it drains. Each wave has an equal part of the time that the earlier waves left.
 async fn drain(waves: &[Wave], deadline: Instant) {
     for (drained, wave) in waves.iter().enumerate() {
         let now = Instant::now();
@@ -204,7 +209,7 @@ async fn start_extensions(
     Ok(extensions)
 }
 
-/// From now on requests are refused where memory is short.
+/// Sets the memory limit. From then on, requests are refused while memory is short.
 fn hold_to_memory_limit(config: &Config) {
     let limit = Limit::of(config.service.memory_limit_mib.map(|MemoryLimitMib(mib)| mib));
     limit.set();

@@ -5,22 +5,23 @@ use std::fmt;
 use super::graph::Graph;
 use crate::id::Kind;
 
-/// By what they are called: `exporter otlp`, `pipeline traces`. Empty but for `kept` if nothing changed.
+/// Lists the parts of the service by what a reload did with them. A part is named by its kind and id:
+/// `exporter otlp`, `pipeline traces`. Every list but `kept` is empty if nothing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// As they were, with their connections, queues and what they hold.
+    /// Parts that stayed as they were, with their connections, queues and state.
     pub kept: Vec<String>,
-    /// As they were, and lead elsewhere.
+    /// Parts that stayed as they were, but lead to other parts now.
     pub rewired: Vec<String>,
-    /// Changed in place: plugins, while batches pass.
+    /// Plugins that were changed in place, while batches passed.
     pub changed: Vec<String>,
-    /// Built anew; what was there before drains.
+    /// Parts that were built again. The earlier parts drain.
     pub rebuilt: Vec<String>,
     pub started: Vec<String>,
     pub closed: Vec<String>,
 }
 
-/// A list of [`Changes`].
+/// Names a list of [`Changes`].
 #[derive(Clone, Copy)]
 pub(super) enum What {
     Kept,
@@ -37,7 +38,7 @@ impl Changes {
         [rewired, changed, rebuilt, started, closed].into_iter().all(Vec::is_empty)
     }
 
-    /// Once, however many pipelines have it.
+    /// Adds a part to a list, once even if several pipelines use it.
     pub(super) fn note(&mut self, what: What, kind: impl fmt::Display, id: impl fmt::Display) {
         let (list, name) = (self.list(what), format!("{kind} {id}"));
         if !list.contains(&name) {
@@ -45,7 +46,7 @@ impl Changes {
         }
     }
 
-    /// Parts that are in one of the graphs or in both.
+    /// Compares the parts of two graphs, and notes what became of each.
     pub(super) fn compare(&mut self, before: &Graph, next: &Graph) {
         for (id, one) in &next.exporters {
             let what = fate(before.exporters.get(id).map(|known| known.is(one)));
@@ -112,7 +113,8 @@ impl Changes {
     }
 }
 
-/// Of a part; whether it is the one that was there, if one was.
+/// Returns the list for a part. `is_known` tells whether the part is the same as before; `None` if there was
+/// none before.
 fn fate(is_known: Option<bool>) -> What {
     match is_known {
         Some(true) => What::Kept,
@@ -121,7 +123,7 @@ fn fate(is_known: Option<bool>) -> What {
     }
 }
 
-/// Whether a receiver or connector comes into other chains than before.
+/// Returns true if a receiver or a connector leads into other pipelines than before.
 fn leads_elsewhere(before: &Graph, next: &Graph, id: &crate::id::ComponentId) -> bool {
     let of = |graph: &Graph| -> Vec<super::graph::Chain> {
         graph.chains().filter(|chain| chain.config.receivers.contains(id)).cloned().collect()
@@ -130,7 +132,7 @@ fn leads_elsewhere(before: &Graph, next: &Graph, id: &crate::id::ComponentId) ->
     before.len() != next.len() || !next.iter().all(|one| before.iter().any(|known| known.is(one)))
 }
 
-/// Whether one of a chain's destinations is another than before.
+/// Returns true if an exporter or a connector at the end of a pipeline is not the same as before.
 fn ends_elsewhere(before: &Graph, next: &Graph, exporters: &[crate::id::ComponentId]) -> bool {
     exporters.iter().any(|id| {
         let exporter = (next.exporters.get(id))
@@ -142,7 +144,7 @@ fn ends_elsewhere(before: &Graph, next: &Graph, exporters: &[crate::id::Componen
     })
 }
 
-/// `started: exporter otlp; closed: exporter debug, pipeline logs`
+/// Writes the changes in one line: `started: exporter otlp; closed: exporter debug, pipeline logs`.
 impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lists = [

@@ -1,4 +1,4 @@
-//! Holds a config against the components that this binary has: everything that is wrong with it, not the first thing.
+//! Checks a config against the components that this binary has, and reports all mistakes, not only the first.
 
 mod connectors;
 
@@ -14,7 +14,8 @@ use crate::{
     id::{ComponentId, Kind},
 };
 
-/// `Ok` holds warnings: what is defined and not used, keys without effect, names that will go.
+/// Checks a config. `Ok` holds warnings: components that are defined and not used, keys without effect, names
+/// that will be removed.
 pub fn check(config: &Config, registry: &Registry) -> Result<Vec<Finding>, ConfigError> {
     let mut check = Check { config, registry, errors: Vec::new(), warnings: Vec::new() };
     for kind in Kind::ALL {
@@ -51,7 +52,8 @@ impl<'a> Check<'a> {
             }
             let is_used = self.is_used(kind, &id);
             if let Err(error) = self.registry.check(kind, &id.component_type, &entry.node) {
-                // What will not run needs no destination: often that is a variable which is not set.
+                // A component that will not run needs no destination. Often its endpoint is a variable that
+                // is not set.
                 let (doubts, errors): (Vec<Finding>, Vec<Finding>) = error
                     .into_findings()
                     .into_iter()
@@ -78,7 +80,7 @@ impl<'a> Check<'a> {
         let lacking = format!("Spanloom has no {kind} `{}`", id.component_type);
         let finding = match (collector::component(kind, &id.component_type), is) {
             (_, None) if self.config.plugin_node(&id.component_type).is_some() => {
-                // It could not be loaded, which has been complained of.
+                // The plugin could not be loaded, which has been reported already.
                 return;
             }
             (_, Some(is)) => {
@@ -114,7 +116,7 @@ impl<'a> Check<'a> {
         self.errors.push(finding);
     }
 
-    /// Of a type that neither we nor the Collector have.
+    /// Describes a type that neither Spanloom nor the Collector has.
     fn unheard_of(&self, kind: Kind, id: &ComponentId, mut finding: Finding) -> Finding {
         if let Some(is) = collector::kind_of(&id.component_type) {
             return finding.help(format!(
@@ -155,8 +157,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The name of a plugin may be that of a built-in processor, exporter or connector, whose place it takes, and of nothing
-    /// else.
+    /// Checks the names of plugins. A plugin may have the name of a built-in processor, exporter or
+    /// connector, and then replaces it. It may not have the name of a receiver or an extension.
     fn plugins(&mut self) {
         let Some(section) = self.config.root.get("plugins") else { return };
         for entry in section.entries() {
@@ -189,7 +191,7 @@ impl<'a> Check<'a> {
             self.warnings.extend(telemetry.unused::<TelemetryConfig>());
         }
         let pipelines = root.get("service").and_then(|service| service.get("pipelines"));
-        // What could not be read has been complained of.
+        // A pipeline that could not be read has been reported already.
         if pipelines.is_none_or(|pipelines| pipelines.is_null() || pipelines.is_empty_map()) {
             let message = "there is no pipeline in `service::pipelines`";
             let finding = match root.get("service") {
@@ -234,7 +236,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A component that is named must be defined; a connector may stand for a receiver or an exporter.
+    /// Checks that a component that is named is defined. A connector may be named as a receiver or as an
+    /// exporter.
     fn reference(&mut self, kind: Kind, id: &ComponentId, place: &Node) {
         let as_connector = matches!(kind, Kind::Receiver | Kind::Exporter);
         let defined = self.config.components(kind);
@@ -265,7 +268,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Whether it is about what an endpoint says, or that there is none.
+/// Returns true if the finding is about the value of an endpoint, or about its absence.
 fn is_of_endpoint(finding: &Finding) -> bool {
     let at_key = finding.path.keys().last().is_some_and(|key| key.ends_with("endpoint"));
     finding.is_of_value && (at_key || finding.message.starts_with("endpoint: "))

@@ -1,4 +1,4 @@
-//! How connectors join pipelines, and the order that follows from it.
+//! Orders pipelines by how connectors join them.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -7,19 +7,22 @@ use crate::{
     id::ComponentId,
 };
 
-/// What may drain at one time. All that comes into these pipelines has come once the waves before have drained.
+/// Pipelines that may drain at the same time. All their data has arrived once the waves before them have
+/// drained.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Wave<'a> {
     pub pipelines: Vec<(&'a PipelineId, &'a PipelineConfig)>,
-    /// Those that get nothing more once these pipelines have drained.
+    /// The connectors that get no more data once these pipelines have drained.
     pub connectors: Vec<&'a ComponentId>,
 }
 
-/// Pipelines that feed one another: `traces → forward → traces/b → forward/b → traces`.
+/// A path from a pipeline through connectors back to itself: `traces → forward → traces/b → forward/b →
+/// traces`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Cycle(pub String);
 
-/// The pipelines from the front to the back: those that only receivers feed, those that they feed by connectors, and so on.
+/// Returns the pipelines from the front to the back: first those that only receivers feed, then those that
+/// the first feed through connectors, and so on.
 pub fn waves(config: &Config) -> Result<Vec<Wave<'_>>, Cycle> {
     let mut flow = Flow::new(config);
     let mut waves = Vec::new();
@@ -37,7 +40,7 @@ pub fn waves(config: &Config) -> Result<Vec<Wave<'_>>, Cycle> {
     Ok(waves)
 }
 
-/// What is not yet in a wave.
+/// The pipelines and connectors that are in no wave yet.
 struct Flow<'a> {
     left: Vec<(&'a PipelineId, &'a PipelineConfig)>,
     connectors: Vec<&'a ComponentId>,
@@ -54,12 +57,12 @@ impl<'a> Flow<'a> {
         Flow { left, connectors }
     }
 
-    /// Whether a pipeline that is left feeds the connector.
+    /// Returns true if a pipeline that is left feeds the connector.
     fn is_open(&self, connector: &ComponentId) -> bool {
         self.left.iter().any(|(_, pipeline)| pipeline.exporters.contains(connector))
     }
 
-    /// Whether none of its connectors is open.
+    /// Returns true if none of the pipeline's connectors is open.
     fn is_fed(&self, pipeline: &PipelineConfig) -> bool {
         self.open_receiver(pipeline).is_none()
     }
@@ -69,7 +72,8 @@ impl<'a> Flow<'a> {
         self.connectors.iter().find(of_pipeline).copied()
     }
 
-    /// Each pipeline that is left waits for one that is left: going from one to that which feeds it leads round.
+    /// Finds a cycle. Each pipeline that is left waits for another that is left, so a walk from a pipeline to
+    /// the one that feeds it, and so on, comes back to a pipeline that it has passed.
     fn cycle(&self) -> Cycle {
         let mut way: Vec<(&PipelineId, &ComponentId)> = Vec::new();
         let mut here = self.left.first().copied();
@@ -98,7 +102,8 @@ mod tests {
     use super::*;
     use crate::config::load::load;
 
-    /// Pipelines as `NAME: from > to`, in traces; what begins with `c` is a connector.
+    /// Checks the waves of pipelines of traces. Each is written `(name, receivers, exporters)`; a name that
+    /// begins with `c` is a connector.
     #[track_caller]
     fn check(pipelines: &[(&str, &str, &str)], expected: Result<&str, &str>) {
         let pipelines: Vec<String> = (pipelines.iter())
@@ -123,12 +128,15 @@ mod tests {
         assert_eq!(shown.as_deref().map_err(String::as_str), expected);
     }
 
+    /// Scenario: two pipelines have the same receiver and exporter, and no connector.
+    /// Guarantees: both are in one wave.
     #[test]
     fn without_connectors_all_pipelines_are_one_wave() {
         check(&[("a", "in", "out"), ("b", "in", "out")], Ok("a b"));
     }
 
-    /// `b` is also fed by a receiver; it waits all the same.
+    /// Scenario: connectors join four pipelines; a receiver feeds one of these pipelines too.
+    /// Guarantees: a pipeline is in a later wave than each pipeline that feeds it.
     #[test]
     fn a_pipeline_comes_after_all_that_feed_it() {
         let pipelines =
@@ -136,6 +144,8 @@ mod tests {
         check(&pipelines, Ok("d e c, b c/1, a"));
     }
 
+    /// Scenario: pipelines feed themselves, one directly and two through each other.
+    /// Guarantees: the error names each step of the cycle.
     #[test]
     fn a_cycle_is_named_from_a_pipeline_back_to_it() {
         check(&[("a", "in, c", "c")], Err("traces/a → c → traces/a"));

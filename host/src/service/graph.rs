@@ -1,4 +1,4 @@
-//! What runs: its parts, and how they lead to one another.
+//! The graph of a running service: its parts, and how they lead to one another.
 
 mod build;
 mod parts;
@@ -21,17 +21,18 @@ use crate::{
     receipt::ledger::Account,
 };
 
-/// What a config describes. A part that a later config leaves as it is belongs to both graphs.
+/// The parts that a config describes. A part that the next config does not change belongs to both graphs.
 #[derive(Default)]
 pub(super) struct Graph {
     pub(super) receivers: BTreeMap<ComponentId, Intake>,
-    /// From the front to the back.
+    /// The waves from the front to the back.
     pub(super) waves: Vec<Wave>,
-    /// One for each exporter that a pipeline names.
+    /// Each exporter that a pipeline names.
     pub(super) exporters: BTreeMap<ComponentId, Outlet>,
 }
 
-/// What may drain at one time, once what feeds it has drained: pipelines, then the connectors that only they feed.
+/// Pipelines that may drain at the same time once the earlier waves have drained, and the connectors that
+/// only these and earlier pipelines feed.
 #[derive(Default)]
 pub(super) struct Wave {
     pub(super) chains: Vec<Chain>,
@@ -51,7 +52,8 @@ impl Graph {
         self.connectors().find(|connector| connector.id == *id)
     }
 
-    /// Has everything lead where this graph has it lead, from the back to the front. Each batch goes one way or the other.
+    /// Makes each part lead to the parts that follow it in this graph, from the back to the front. A batch
+    /// that passes meanwhile takes the old way or the new way.
     pub(super) fn connect(&self) {
         for wave in self.waves.iter().rev() {
             for connector in &wave.connectors {
@@ -66,7 +68,7 @@ impl Graph {
         }
     }
 
-    /// What is there of them, each with its account of those of a pipeline.
+    /// Returns those of `exporters` that this graph has, each with its account among `accounts`.
     fn destinations(&self, exporters: &[ComponentId], accounts: &[Arc<Account>]) -> Vec<Destination> {
         let exporters: BTreeSet<&ComponentId> = exporters.iter().collect();
         let destination = |id: &ComponentId| {
@@ -80,7 +82,7 @@ impl Graph {
         exporters.into_iter().filter_map(destination).collect()
     }
 
-    /// Into the pipelines that name the component as a receiver.
+    /// Returns, for each signal, the entrances of the pipelines that name the component as a receiver.
     fn entrances(&self, id: &ComponentId) -> [Vec<Entrance>; 3] {
         Signal::ALL.map(|signal| {
             let chains = self.waves.iter().rev().flat_map(|wave| &wave.chains);
@@ -89,7 +91,7 @@ impl Graph {
         })
     }
 
-    /// The components that are plugins.
+    /// Returns the components that are plugins.
     pub(super) fn lives(&self) -> Vec<Live> {
         let stages = self.chains().flat_map(|chain| &chain.stages);
         let processors = stages.filter_map(|stage| stage.live.clone());

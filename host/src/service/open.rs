@@ -1,4 +1,4 @@
-//! From what the command line names to a config that may be run: read, its plugins loaded, all of it checked.
+//! Opens the config that the command line names: reads it, loads its plugins, and checks everything.
 
 use super::check::check;
 use crate::{
@@ -11,20 +11,24 @@ use crate::{
     plugin::factory::Plugins,
 };
 
-/// A config that is right, and what is doubtful about it.
+/// A config that is valid, and the warnings about it.
 pub struct Opened {
     pub config: Config,
-    /// What it may name: the registry that it was opened with, and its plugins.
+    /// The components that the config may name: those of the registry that it was opened with, and its
+    /// plugins.
     pub registry: Registry,
-    /// Those that its components use.
+    /// The plugins that the config's components use.
     pub plugins: Plugins,
     pub warnings: Vec<Finding>,
-    /// What it was read from.
+    /// The files that the config was read from.
     pub files: Vec<LoadedFile>,
 }
 
-/// Loads ([`load`]) and reads a config, loads its plugins, and checks ([`check`]) all else against them and what
-/// the registry has. The error holds everything that is wrong with it.
+/// Loads ([`load`]) and reads a config, loads its plugins, and checks ([`check`]) the rest against the
+/// plugins and the registry.
+///
+/// # Errors
+/// The error holds everything that is wrong with the config.
 pub async fn open(
     configs: &[String],
     sets: &[String],
@@ -34,11 +38,11 @@ pub async fn open(
     open_loaded(load(configs, sets, env)?, registry, &Plugins::default()).await
 }
 
-/// As [`open`], of a config that has been loaded, for a process in which these versions of plugins run: their
-/// files are not read.
+/// Opens a config that has been loaded. Each plugin in `running` is used in that version, and its file is not
+/// read.
 ///
 /// # Errors
-/// Also where the config is not one that these versions take.
+/// As [`open`]; also if the config does not suit the versions in `running`.
 pub async fn open_loaded(
     loaded: Loaded,
     registry: &Registry,
@@ -57,7 +61,7 @@ pub async fn open_loaded(
             Vec::new()
         }
     };
-    // What a plugin says of a config that is wrong anyway would be said twice.
+    // If the config is known to be wrong, the plugins would report the same mistakes again.
     if findings.is_empty() {
         findings = plugins.try_configure(&config).await;
     }

@@ -1,4 +1,5 @@
-//! What a reload replaced, until it has drained: each part closes once nobody leads to it, so from the front to the back.
+//! Drains the parts that a reload replaced. A part closes once no other part leads to it, so parts close from
+//! the front to the back.
 
 use std::time::Duration;
 
@@ -7,17 +8,17 @@ use tokio_util::task::TaskTracker;
 
 use super::graph::{Chain, Graph, Intake, Junction, Outlet};
 
-/// Parts that run no more for the config at hand.
+/// Parts that the current config does not use, and that still drain.
 #[derive(Default)]
 pub(super) struct Draining {
-    /// Receivers, processors and connectors. What they hold goes on to exporters that may be in use.
+    /// Receivers, processors and connectors. They pass their data on to exporters that may be in use.
     pub(super) stages: TaskTracker,
     pub(super) exporters: TaskTracker,
 }
 
 impl Draining {
-    /// Has the parts of `before` that are not in `next` drain, within the timeout: receivers have three quarters of it, what is
-    /// behind them a part of the next eighth, exporters the rest.
+    /// Drains the parts of `before` that are not in `next`, in the background. Receivers have three quarters
+    /// of the timeout, the waves behind them share the next eighth, and exporters have the rest.
     pub(super) fn retire(&self, before: Graph, next: &Graph, timeout: Duration) {
         let start = Instant::now();
         for (id, intake) in before.receivers {
@@ -56,7 +57,8 @@ async fn retire_receiver(Intake { running, .. }: Intake, deadline: Instant) {
 }
 
 async fn retire_chain(chain: Chain, fed_until: Instant, deadline: Instant) {
-    // If it is late, calls that are under way may find a processor closed; they count what they lose.
+    // If the pipeline is still fed after `fed_until`, calls under way may find a processor closed. They count
+    // the items that they lose.
     let _ = timeout_at(fed_until, chain.leads.ended()).await;
     for stage in &chain.stages {
         stage.processor.shutdown(deadline).await;

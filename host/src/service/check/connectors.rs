@@ -1,4 +1,5 @@
-//! Connectors stand in two places: each must be in both, and what goes in must be able to come out.
+//! Checks connectors: each must be an exporter of one pipeline and a receiver of another, and must be able to
+//! make the second pipeline's signal of the first's.
 
 use wire::Signal;
 
@@ -10,13 +11,13 @@ use crate::{
     service::flow,
 };
 
-/// Where a pipeline names a connector.
+/// A place where a pipeline names a connector.
 struct Use<'a> {
     pipeline: &'a PipelineId,
     place: &'a Node,
 }
 
-/// All pipelines that name one.
+/// All places where pipelines name a connector.
 struct Uses<'a> {
     id: &'a ComponentId,
     as_exporter: Vec<Use<'a>>,
@@ -46,7 +47,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A pipeline that names an id which two sections define could mean either.
+    /// Reports an id that two sections define, since a pipeline that names it could mean either.
     fn ambiguous(&mut self) {
         let Some(section) = self.config.root.get(Kind::Connector.section()) else { return };
         for entry in section.entries() {
@@ -72,7 +73,8 @@ impl<'a> Check<'a> {
         uses.collect()
     }
 
-    /// That it is in no pipeline at all is no error.
+    /// Reports a connector that is only an exporter or only a receiver of pipelines. A connector that no
+    /// pipeline names is not an error.
     fn one_sided(&mut self, uses: &Uses<'_>) {
         let id = uses.id;
         for Use { pipeline, place } in &uses.as_exporter {
@@ -87,7 +89,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether each pipeline's signal is one that it takes or emits, and has a counterpart.
+    /// Checks that the connector takes or emits the signal of each pipeline, and that a pipeline on its other
+    /// side matches.
     fn fits(&mut self, connector: &dyn ConnectorFactory, uses: &Uses<'_>) {
         let id = uses.id;
         let among = |uses: &[Use<'_>], fits: &dyn Fn(Signal) -> bool| {
@@ -129,7 +132,7 @@ fn words(signals: &[Signal]) -> String {
     if words.is_empty() { "nothing".to_owned() } else { words.join(" and ") }
 }
 
-/// `` `traces` and `traces/2` ``
+/// Writes the pipelines: `` `traces` and `traces/2` ``.
 fn names(uses: &[Use<'_>]) -> String {
     uses.iter().map(|named| format!("`{}`", named.pipeline)).collect::<Vec<_>>().join(" and ")
 }

@@ -1,4 +1,5 @@
-//! The parts of a graph. Clones are the same part; what it was made of may differ, where it was changed in place.
+//! The parts of a graph. A clone is the same part. Only its `made_of` may differ, if the part was changed in
+//! place.
 
 use std::sync::Arc;
 
@@ -20,17 +21,17 @@ use crate::{
     sending::Sending,
 };
 
-/// What tells whether a part is still the one that a config asks for.
+/// What a part was made of. A reload compares it with the next config to see whether the part can stay.
 #[derive(Clone, Default)]
 pub(in crate::service) struct MadeOf {
     pub(in crate::service) node: Node,
-    /// If it is a plugin.
+    /// The type of the plugin, if the part is a plugin.
     pub(in crate::service) plugin: Option<Arc<PluginType>>,
-    /// Of exporters and connectors: what they are given, and what they pass on.
+    /// The signals that an exporter or a connector is given, and those that it passes on.
     pub(in crate::service) signals: [Vec<Signal>; 2],
 }
 
-/// A receiver and its way into the pipelines.
+/// A receiver, and the way from it into the pipelines.
 #[derive(Clone)]
 pub(in crate::service) struct Intake {
     pub(in crate::service) made_of: MadeOf,
@@ -39,12 +40,12 @@ pub(in crate::service) struct Intake {
     pub(in crate::service) running: Running,
 }
 
-/// A pipeline: its processors, and what they lead to.
+/// A pipeline: its processors, and the fan-out to its exporters and connectors.
 #[derive(Clone)]
 pub(in crate::service) struct Chain {
     pub(in crate::service) id: PipelineId,
     pub(in crate::service) config: PipelineConfig,
-    /// From the front to the back.
+    /// The processors from the front to the back.
     pub(in crate::service) stages: Vec<Stage>,
     pub(in crate::service) end: Arc<FanOut>,
     pub(in crate::service) leads: Leads,
@@ -57,17 +58,17 @@ pub(in crate::service) struct Stage {
     pub(in crate::service) id: ComponentId,
     pub(in crate::service) made_of: MadeOf,
     pub(in crate::service) processor: Arc<dyn Processor>,
-    /// If it is a plugin.
+    /// The plugin, if the processor is one.
     pub(in crate::service) live: Option<Live>,
 }
 
-/// A connector and its way into the pipelines behind it.
+/// A connector, and the way from it into the pipelines behind it.
 #[derive(Clone)]
 pub(in crate::service) struct Junction {
     pub(in crate::service) id: ComponentId,
     pub(in crate::service) made_of: MadeOf,
     pub(in crate::service) connector: Arc<dyn Connector>,
-    /// If it is a plugin.
+    /// The plugin, if the connector is one.
     pub(in crate::service) live: Option<Live>,
     pub(in crate::service) ingest: Ingest,
     pub(in crate::service) leads: Leads,
@@ -79,13 +80,14 @@ pub(in crate::service) struct Outlet {
     pub(in crate::service) made_of: MadeOf,
     pub(in crate::service) settings: SendingSettings,
     pub(in crate::service) sending: Arc<Sending>,
-    /// If it is a plugin.
+    /// The plugin, if the exporter is one.
     pub(in crate::service) live: Option<Live>,
     pub(in crate::service) leads: Leads,
 }
 
 impl MadeOf {
-    /// Whether what was made of this, and is `live` if it is a plugin, is what `next` asks for.
+    /// Returns true if `next` asks for the same part. `self` is what the part was made of, and `live` runs it
+    /// if it is a plugin.
     pub(super) fn is_still(&self, next: &MadeOf, live: Option<&Live>) -> bool {
         let same_type = match (&self.plugin, &next.plugin, live) {
             (None, None, _) => true,

@@ -1,4 +1,4 @@
-//! Pipelines with processors, from a config to what arrives.
+//! Tests pipelines with processors, from the config to the data that arrives.
 
 use std::sync::{Arc, Mutex};
 
@@ -22,10 +22,10 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// What happened, in order.
+/// What the components did, in order.
 type Log = Arc<Mutex<Vec<String>>>;
 
-/// Every type of component in one: each notes what it does.
+/// A factory and a component of every type. Each notes what it does.
 #[derive(Clone)]
 struct Noting {
     name: &'static str,
@@ -87,7 +87,7 @@ impl ExporterFactory for Noting {
     }
 }
 
-/// It passes on what it takes, and once more when it is drained.
+/// A connector that passes on each batch, and passes on its last batch again when it is drained.
 struct Link {
     id: String,
     log: Log,
@@ -168,10 +168,11 @@ const CONFIG: &str = "yaml:{
     }}
 }";
 
-/// Of a resource, of a scope, without fields; spans and log records alike.
+/// A request with one resource, one scope and one item without fields. It is valid for spans and for log
+/// records.
 const ONE_ITEM: &[u8] = &[0x0a, 4, 0x12, 2, 0x12, 0];
 
-/// The graph of the config, and the log since it was built.
+/// Builds the graph of a config. Returns the graph, and the log since the start of the build.
 async fn built(config: &str, sets: &[&str]) -> (Result<Graph, ConfigError>, Log) {
     let log = Log::default();
     let of = |name| Arc::new(Noting { name, log: log.clone() });
@@ -203,7 +204,9 @@ fn noted(log: &Log) -> Vec<String> {
     std::mem::take(&mut *log.lock().unwrap())
 }
 
-/// A component that two pipelines name is two processors; each hands on to its own pipeline's next.
+/// Scenario: two pipelines name the same processor.
+/// Guarantees: each pipeline has a processor of its own, which passes batches to the next part of its own
+/// pipeline.
 #[tokio::test]
 async fn each_pipeline_has_processors_of_its_own_in_their_order() {
     let (graph, log) = built(CONFIG, &[]).await;
@@ -220,7 +223,8 @@ async fn each_pipeline_has_processors_of_its_own_in_their_order() {
     }
 }
 
-/// What one hands on while it drains, the next must still take.
+/// Scenario: a pipeline with two processors drains.
+/// Guarantees: the front one drains before the back one, which can still take what the front one passes on.
 #[tokio::test]
 async fn processors_drain_from_the_front_to_the_back() {
     let (graph, log) = built(CONFIG, &[]).await;
@@ -232,6 +236,8 @@ async fn processors_drain_from_the_front_to_the_back() {
     assert_eq!(drained, ["drain step/b", "drain step/a", "drain step/a"]);
 }
 
+/// Scenario: the config of a processor is wrong.
+/// Guarantees: the build fails, and the error names the place in the config.
 #[tokio::test]
 async fn a_processor_that_cannot_be_built_is_an_error_at_its_place() {
     let (graph, _) = built(CONFIG, &["processors::step/a::wrong=1"]).await;
@@ -248,7 +254,8 @@ const CONNECTED: &str = "yaml:{
     }}
 }";
 
-/// What a connector leads to is built before it, whatever the pipelines are called.
+/// Scenario: connectors join three pipelines, and the names sort in another order than the data flows.
+/// Guarantees: each part is built after the parts that it leads to.
 #[tokio::test]
 async fn pipelines_that_connectors_join_are_built_from_the_back_to_the_front() {
     let (graph, log) = built(CONNECTED, &[]).await;
@@ -259,11 +266,13 @@ async fn pipelines_that_connectors_join_are_built_from_the_back_to_the_front() {
     ingest.door(Signal::Traces, "grpc", Acknowledge::Delivered).submit(one).await.unwrap();
     let mut noted = noted(&log);
     noted.retain(|what| what.starts_with("link") || what.starts_with("step/c"));
-    // It comes into two pipelines, and from both of them to the last.
+    // The batch enters two pipelines, and reaches the last pipeline from both.
     assert_eq!(noted, ["link/2 traces", "step/c traces", "link traces", "link/2 traces", "step/c traces"]);
 }
 
-/// What comes out of a connector at the end still finds its pipelines open, and theirs.
+/// Scenario: connectors that pass on data while they drain join three pipelines.
+/// Guarantees: a connector drains after the pipelines that feed it and before those that it feeds, so its
+/// last data is still accepted.
 #[tokio::test]
 async fn a_connector_drains_after_those_that_feed_it_and_before_those_it_feeds() {
     let (graph, log) = built(CONNECTED, &["service::pipelines::traces/2::receivers=[link]"]).await;
@@ -285,7 +294,8 @@ async fn a_connector_drains_after_those_that_feed_it_and_before_those_it_feeds()
     assert_eq!(noted, expected.concat());
 }
 
-/// A sender that waits for delivery waits for what is behind the connector too; no item is lost on either side.
+/// Scenario: a sender waits for delivery, and its span passes the connector `forward`.
+/// Guarantees: the sender is answered after the delivery behind the connector, and both accounts balance.
 #[tokio::test]
 async fn what_goes_through_forward_is_owed_to_its_sender_behind_it() {
     const FORWARDED: &str = "yaml:{

@@ -1,4 +1,5 @@
-//! What a reload keeps and what it builds anew, on a service of parts that note what happens to them.
+//! Tests which parts a reload keeps and which it builds again. The parts of this service note what happens to
+//! them.
 
 use std::sync::{
     Arc, Mutex,
@@ -24,23 +25,23 @@ use crate::{
     service::{Drained, retire::Draining},
 };
 
-/// What happened, and what the parts are told.
+/// The log of what happened, and the orders to the parts.
 #[derive(Default)]
 struct World {
     log: Mutex<Vec<String>>,
-    /// By receiver, since its last start.
+    /// The door of each receiver, since its last start.
     doors: Mutex<BTreeMap<String, Arc<Door>>>,
-    /// Exports wait for it while it is set.
+    /// While true, exports wait for `go`.
     holds: AtomicBool,
     go: Notify,
 }
 
-/// Every type of component in one.
+/// A factory and a component of every type.
 #[derive(Clone)]
 struct Part {
     name: &'static str,
     id: String,
-    /// Its config's `v`.
+    /// The value of `v` in the part's config, with a space before it.
     version: String,
     world: Arc<World>,
 }
@@ -108,7 +109,7 @@ impl ExporterFactory for Part {
 
 #[async_trait::async_trait]
 impl Receiver for Part {
-    /// `v: 13` finds its port taken.
+    /// Fails with `v: 13`, as if the port were taken.
     async fn start(&self, ingest: Ingest, _: &Running) -> anyhow::Result<()> {
         anyhow::ensure!(self.version != " 13", "the port is taken");
         self.note("start");
@@ -186,7 +187,7 @@ impl World {
         std::mem::take(&mut *self.log.lock().unwrap())
     }
 
-    /// Sends one span, and waits until it is delivered.
+    /// Sends one span, and waits until the span is delivered.
     async fn send(self: Arc<World>, receiver: &str) -> Result<(), crate::receipt::Failure> {
         const ONE_ITEM: &[u8] = &[0x0a, 4, 0x12, 2, 0x12, 0];
         let door = self.doors.lock().unwrap()[receiver].clone();
@@ -213,7 +214,7 @@ impl Subject {
         self.service.reload(&self.world.opened(sets), |_| Ok(())).await
     }
 
-    /// What was noted until all that was replaced has drained.
+    /// Waits until all replaced parts have drained. Returns what was noted until then.
     async fn drained(&self) -> Vec<String> {
         let Draining { stages, exporters } = &self.service.draining;
         for tasks in [stages, exporters] {
@@ -229,6 +230,8 @@ impl Subject {
     }
 }
 
+/// Scenario: the config is reloaded with the same content in other words.
+/// Guarantees: each part is kept, and none is built or drained.
 #[tokio::test(start_paused = true)]
 async fn a_config_that_says_the_same_changes_nothing() {
     let mut running = Subject::start(&[]).await;
@@ -239,7 +242,9 @@ async fn a_config_that_says_the_same_changes_nothing() {
     running.finish().await;
 }
 
-/// A batch that is under way ends where it went; the next one goes the new way; the old exporter closes after the first.
+/// Scenario: an exporter's config changes while a batch waits in the old exporter.
+/// Guarantees: that batch ends in the old exporter, the next one goes to the new exporter, and the old one
+/// closes after its batch.
 #[tokio::test(start_paused = true)]
 async fn an_exporter_that_changes_is_led_to_by_the_chain_that_runs() {
     let mut running = Subject::start(&[]).await;
@@ -264,7 +269,9 @@ async fn an_exporter_that_changes_is_led_to_by_the_chain_that_runs() {
     running.finish().await;
 }
 
-/// The old processors are told to drain when no batch is in them any more, and before the exporter that they lead to.
+/// Scenario: a pipeline's processors and exporters change while a batch is under way.
+/// Guarantees: the old processors drain once no batch is in them, and before the exporter that they lead to
+/// closes.
 #[tokio::test(start_paused = true)]
 async fn a_pipeline_with_other_processors_is_built_anew_and_the_old_one_drains() {
     let mut running = Subject::start(&[]).await;
@@ -288,6 +295,8 @@ async fn a_pipeline_with_other_processors_is_built_anew_and_the_old_one_drains()
     running.finish().await;
 }
 
+/// Scenario: the config of a native processor changes.
+/// Guarantees: its pipeline is built again, and the exporter is kept.
 #[tokio::test(start_paused = true)]
 async fn a_native_processor_whose_config_changes_is_built_anew() {
     let mut running = Subject::start(&[]).await;
@@ -299,7 +308,8 @@ async fn a_native_processor_whose_config_changes_is_built_anew() {
     running.finish().await;
 }
 
-/// What was built before the mistake was found is closed again.
+/// Scenario: an exporter's config changes, and a processor's config is wrong.
+/// Guarantees: the reload fails, the service runs as before, and the exporter that was built is closed.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_built_changes_nothing() {
     let mut running = Subject::start(&[]).await;
@@ -312,7 +322,8 @@ async fn what_cannot_be_built_changes_nothing() {
     running.finish().await;
 }
 
-/// The old receiver is started again, and leads where it led.
+/// Scenario: a receiver's next config finds its port taken.
+/// Guarantees: the reload fails, and the old receiver is started again and leads where it led.
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_does_not_start_leaves_the_one_before() {
     let mut running = Subject::start(&[]).await;
@@ -328,6 +339,8 @@ async fn a_receiver_that_does_not_start_leaves_the_one_before() {
     running.finish().await;
 }
 
+/// Scenario: a receiver's config changes.
+/// Guarantees: the new receiver starts, and requests of the old one can still be submitted.
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_changes_takes_the_place_of_the_one_before() {
     let mut running = Subject::start(&[]).await;
@@ -340,7 +353,8 @@ async fn a_receiver_that_changes_takes_the_place_of_the_one_before() {
     running.finish().await;
 }
 
-/// A signal, a receiver or an exporter may come and go; so may what a connector leads to.
+/// Scenario: reloads add a pipeline behind a connector, and then move the pipeline to another exporter.
+/// Guarantees: parts are started, rewired and closed as the config says, and batches take the new ways.
 #[tokio::test(start_paused = true)]
 async fn pipelines_come_and_go() {
     const JOINED: [&str; 2] = [
@@ -374,7 +388,8 @@ async fn pipelines_come_and_go() {
     running.finish().await;
 }
 
-/// The reload is refused as a whole.
+/// Scenario: a reload changes a key that only a restart can apply, and an exporter.
+/// Guarantees: the whole reload is refused, and the error names the key.
 #[tokio::test(start_paused = true)]
 async fn what_takes_a_restart_is_named() {
     let mut running = Subject::start(&[]).await;
@@ -390,7 +405,8 @@ async fn what_takes_a_restart_is_named() {
     running.finish().await;
 }
 
-/// The old exporter still has a batch when the service ends: it is sent all the same.
+/// Scenario: the service shuts down while a replaced exporter still has a batch.
+/// Guarantees: the shutdown waits, and the batch is delivered.
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_what_drains() {
     let mut running = Subject::start(&[]).await;
