@@ -1,7 +1,11 @@
-//! The Collector's YAML: read with the place of every key, merged, expanded, and checked before anything starts.
+//! Reads the Collector's YAML: remembers the place of every key, merges, expands, and checks before anything
+//! starts.
 //!
-//! The way of a config: [`load`] parses each source ([`node`]), merges them, applies `--set` and expands references
-//! ([`expand`]); [`Config::read`] makes its sections. A component reads its own part with [`Node::read`].
+//! [`load`] parses each source into a tree ([`node`]), merges the trees, applies `--set` and expands
+//! references ([`expand`]). [`Config::read`] reads the sections. Each component reads its own part with
+//! [`Node::read`].
+//! references ([`expand`]). [`Config::read`] reads the sections. Each component reads its own part with
+//! [`Node::read`].
 
 pub mod admin;
 pub(crate) mod collector;

@@ -1,4 +1,5 @@
-//! `service.admin`: where operators ask what runs, and have it changed. Ours, not the Collector's.
+//! `service.admin`: where operators ask what runs, and change it. This section is Spanloom's, not the
+//! Collector's.
 
 use std::{fmt, path::PathBuf};
 
@@ -6,7 +7,7 @@ use serde::{Deserialize, Deserializer, de::Visitor};
 
 use super::Secret;
 
-/// `service.admin`.
+/// The value of `service.admin`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Keys")]
 pub struct AdminConfig {
@@ -15,7 +16,7 @@ pub struct AdminConfig {
     pub token: Option<AdminToken>,
 }
 
-/// What stands in the config.
+/// The keys as the config writes them.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Keys {
@@ -25,38 +26,39 @@ struct Keys {
     token_file: Option<PathBuf>,
 }
 
-/// Whoever shows it over TCP may change what runs.
+/// The token that allows changes over TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminToken {
     Text(Secret),
-    /// Its first line. Read when the process starts.
+    /// A file whose first line is the token. It is read when the process starts.
     File(PathBuf),
 }
 
-/// The Unix socket that takes changes from this user and from root.
+/// The Unix socket on which this user and root may make changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AdminSocket {
-    /// In a folder of this user's own, under a name made of the endpoint's port; none where there is no endpoint.
+    /// A socket in a folder of this user, named for the endpoint's port. Without an endpoint, there is no
+    /// socket.
     #[default]
     Usual,
     At(PathBuf),
-    /// `none`, or nothing.
+    /// No socket: the key says `none` or nothing.
     Off,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AdminEndpoint {
-    /// No config says where: [`AdminEndpoint::USUAL`], if that is free.
+    /// The config does not name an endpoint: [`AdminEndpoint::USUAL`] is used if it is free.
     #[default]
     Usual,
-    /// `host:port`; an empty host is every address, port 0 a free one.
+    /// An endpoint `host:port`. An empty host means every address, and port 0 a free port.
     At(String),
-    /// `none`, or nothing.
+    /// No endpoint: the key says `none` or nothing.
     Off,
 }
 
 impl AdminEndpoint {
-    /// This machine's own address.
+    /// The usual endpoint, on the loopback address.
     pub const USUAL: &'static str = "127.0.0.1:8899";
 }
 
@@ -128,6 +130,8 @@ mod tests {
         (config.service.admin, findings.iter().map(|finding| finding.message.clone()).collect())
     }
 
+    /// Scenario: the endpoint is left out, set to nothing, set to `none`, or set to an address.
+    /// Guarantees: these give the usual endpoint, none, none, and that address.
     #[test]
     fn an_endpoint_is_an_address_or_none_or_the_usual_one() {
         let at = |address: &str| AdminEndpoint::At(address.to_owned());
@@ -147,6 +151,8 @@ mod tests {
         }
     }
 
+    /// Scenario: the socket is turned off or set to a path; the token is a text or a file.
+    /// Guarantees: each is read, and the other keys keep their defaults.
     #[test]
     fn a_socket_and_a_token_are_optional() {
         let cases = [
@@ -177,6 +183,9 @@ mod tests {
         }
     }
 
+    /// Scenario: an address without a port or with an impossible one, an unknown key, two tokens, an empty
+    /// token.
+    /// Guarantees: each is an error that says what would be right.
     #[test]
     fn what_is_no_address_and_a_key_that_is_none_are_refused() {
         let cases = [

@@ -1,29 +1,29 @@
-//! What the Collector has and Spanloom lacks, to tell users by its name, and what does the job here.
+//! The components and keys that the Collector has and Spanloom lacks, with advice what to use here.
 
 use crate::id::Kind;
 
-/// A component type of the Collector's.
+/// A component type of the Collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Component {
     pub state: State,
-    /// What to do instead; `None` if nothing here does its job.
+    /// What to use instead; `None` if nothing in Spanloom does its job.
     pub advice: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Of today's Collector.
+    /// Today's Collector has it, and Spanloom lacks it.
     Lacking,
-    /// The Collector itself has it no more.
+    /// Even the Collector no longer has it.
     Removed,
-    /// A config may name it; it does nothing.
+    /// Spanloom accepts it in a config and ignores it.
     Accepted,
 }
 
 const COMPONENTS: &str = include_str!("collector/components.txt");
 const KEYS: &str = include_str!("collector/keys.txt");
 
-/// The type by any of its spellings: `file_log`, `filelog`, `file-log`.
+/// Finds a component type by any of its spellings: `file_log`, `filelog`, `file-log`.
 pub(crate) fn component(kind: Kind, name: &str) -> Option<Component> {
     let kind = kind.to_string();
     lines(COMPONENTS).find_map(|line| {
@@ -40,12 +40,12 @@ pub(crate) fn component(kind: Kind, name: &str) -> Option<Component> {
     })
 }
 
-/// The kind of the Collector's component type that stands in another section than it is of.
+/// Returns the kind of a component type of the Collector, so that a type in the wrong section is recognized.
 pub(crate) fn kind_of(name: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| component(*kind, name).is_some())
 }
 
-/// What does the job of a key that Spanloom lacks; `None` if the Collector has no such key.
+/// Returns the advice for a key that Spanloom lacks, or `None` if the Collector has no such key.
 pub(super) fn key(name: &str) -> Option<&'static str> {
     let known = lines(KEYS).filter_map(word).find(|(key, _)| *key == name);
     known.map(|(_, advice)| if advice == "-" { "nothing in Spanloom does its job" } else { advice })
@@ -71,6 +71,8 @@ mod tests {
     use super::*;
     use crate::builtin;
 
+    /// Scenario: types of the Collector are looked up by several spellings, and keys by name.
+    /// Guarantees: each spelling finds the type with its state and advice, and only of the right kind.
     #[test]
     fn a_type_is_known_by_any_spelling() {
         for name in ["file_log", "filelog", "file-log"] {
@@ -85,7 +87,8 @@ mod tests {
         assert!(key("middlewares").is_some() && key("endpoint").is_none());
     }
 
-    /// The table is whole lines of four columns, tells each type once, and none that Spanloom has.
+    /// Scenario: every line of the table of component types is read.
+    /// Guarantees: each has four columns, no type is there twice, and Spanloom has none of the types.
     #[test]
     fn the_table_is_about_what_spanloom_lacks() {
         let registry = builtin::registry();

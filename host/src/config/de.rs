@@ -1,7 +1,8 @@
-//! Reads nodes with serde, so that every error knows its place.
+//! Reads nodes with serde, so that every error has its place.
 //!
-//! As lenient as the Collector: text may be written as a number, a list of words as `a,b`, nothing as a map or list
-//! without entries. Not the other way round: quoted text is no number, and `yes` is no boolean.
+//! Reading is as lenient as in the Collector: a number may be read as text, `a,b` as a list of words, and
+//! nothing as an empty map or list. The reverse is an error: quoted text is not a number, and `yes` is not a
+//! boolean.
 
 mod access;
 mod error;
@@ -26,7 +27,7 @@ use super::{
 };
 
 impl Node {
-    /// Something else stands here than is due.
+    /// Returns a finding that the node's value is not of the expected type.
     pub(crate) fn expected(&self, what: &str) -> Finding {
         let mut finding = self.finding(format!("expected {what}, found {}", self.describe()));
         finding.label = match &self.value {
@@ -39,7 +40,7 @@ impl Node {
         finding
     }
 
-    /// What it says as text; a list or a map only if a reference stands for it.
+    /// Returns the node's value as text. A list or a map has a text only if a reference stands for it.
     pub(crate) fn text(&self) -> Option<&str> {
         match (&self.original, &self.value) {
             (Some(original), _) => Some(original),
@@ -67,7 +68,7 @@ impl<'a> NodeDeserializer<'a> {
     fn integer<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConfigError> {
         let value = match self.meaning() {
             Meaning::Int(value) => value,
-            // As `1e3` is read.
+            // `1e3` is a whole number.
             Meaning::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => value as i128,
             _ => return self.expected("a whole number"),
         };
@@ -81,7 +82,7 @@ impl<'a> NodeDeserializer<'a> {
         }
     }
 
-    /// `known` are a struct's keys; a map may have any.
+    /// Reads a map. `known` holds the keys of a struct; `None` allows any key.
     fn map<'de, V: Visitor<'de>>(self, known: Option<&[&str]>, visitor: V) -> Result<V::Value, ConfigError> {
         if !matches!(self.node.value, Value::Map(_)) && !self.node.is_null() {
             return self.expected("a map of keys");
@@ -249,13 +250,13 @@ fn visit_integer<'de, V: Visitor<'de>>(value: i128, visitor: V) -> Result<V::Val
     }
 }
 
-/// The items of a list that is written `a,b`.
+/// Returns the items of a list that is written `a,b`.
 fn words(text: &str, node: &Node) -> Vec<Node> {
     let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
     words.map(|word| Node { value: Value::Scalar(Scalar::plain(word)), ..node.clone() }).collect()
 }
 
-/// What the user may have missed.
+/// Returns advice for common mistakes: quotes around a number or a boolean, and `yes` or `no`.
 fn hint(scalar: &Scalar, wanted: &str) -> Option<String> {
     let unquoted = Scalar::plain(scalar.text.as_str()).meaning();
     match (wanted, unquoted) {

@@ -1,4 +1,4 @@
-//! What is wrong with a config, where, and what would be right.
+//! Errors of a config: what is wrong, where, and what would be right.
 
 use std::fmt;
 
@@ -7,24 +7,24 @@ use super::{
     render::{Severity, render},
 };
 
-/// One thing that is wrong, or doubtful (a warning).
+/// One error or warning about a config.
 #[derive(Clone, Debug, Default)]
 pub struct Finding {
     pub message: String,
     pub at: Option<Location>,
     pub path: KeyPath,
-    /// Stands beside the place it points at: `did you mean …?`.
+    /// A text beside the place, such as `did you mean …?`.
     pub label: Option<String>,
-    /// Stands below: the known keys, what to do.
+    /// A text below the place: the known keys, or what to do.
     pub help: Option<String>,
     severity: Severity,
-    /// It is about what a value says, not about what may stand there.
+    /// Whether the finding is about the content of a value, and not about its type or its key.
     pub(crate) is_of_value: bool,
-    /// Keys below the node that [`ConfigError::within`] will be given, joined by `::`.
+    /// The keys below the node that [`ConfigError::within`] is given, joined by `::`.
     key: Option<String>,
 }
 
-/// Everything that was found wrong in one reading, and the warnings that came before; never empty.
+/// All errors of one reading, and the warnings that came before. Never empty.
 #[derive(Clone)]
 pub struct ConfigError(Vec<Finding>);
 
@@ -48,7 +48,7 @@ impl Finding {
         self
     }
 
-    /// As a warning is shown to the user; several lines.
+    /// Renders the finding as a warning for the user, in several lines.
     pub fn warning(&self, colour: bool) -> String {
         render(self, Severity::Warning, colour)
     }
@@ -57,7 +57,7 @@ impl Finding {
         Finding { severity: Severity::Warning, ..self }
     }
 
-    /// The keys that lead to it, as far as they are known.
+    /// Returns the keys that lead to the place, as far as they are known.
     pub(super) fn keys(&self) -> String {
         match &self.key {
             Some(key) => key.replace("::", " › "),
@@ -75,17 +75,19 @@ impl ConfigError {
         Finding::new(message).into()
     }
 
-    /// For a config's `validate()`, which does not know its place: `key` is below the config, as `tls::cert_file`.
+    /// Returns an error for a config's `validate()`, which does not know the config's place. `key` is
+    /// relative to the config, such as `tls::cert_file`.
     pub fn on(key: &str, message: impl Into<String>) -> ConfigError {
         Finding { key: Some(key.to_owned()), ..Finding::new(message) }.into()
     }
 
-    /// What was found; `Err` unless there is nothing.
+    /// Returns `Ok` if there are no findings, and all of them as the error otherwise.
     pub fn from_findings(findings: Vec<Finding>) -> Result<(), ConfigError> {
         if findings.is_empty() { Ok(()) } else { Err(ConfigError(findings)) }
     }
 
-    /// For what holds several configs: `key` leads to the one that the findings are about.
+    /// Prefixes the keys of all findings without a place with `key`. A config that holds other configs calls
+    /// this.
     pub fn below(mut self, key: &str) -> ConfigError {
         for finding in self.0.iter_mut().filter(|finding| !finding.has_place()) {
             finding.key = Some(match finding.key.take() {
@@ -96,10 +98,12 @@ impl ConfigError {
         self
     }
 
-    /// Gives a place to every finding that has none yet: the node that was read, or what its key names below it. A
-    /// message that begins with keys, as `tls.cert_file: …` or `tls: cert_file: …`, is placed by them too.
+    /// Gives every finding without a place the place of the node, or of the value below the node that the
+    /// finding's key names. If the finding has no key, the message's own prefix counts: `tls.cert_file: …` or
+    /// `tls: cert_file: …`.
     ///
-    /// Whoever wrote the message knew the values, and not which of them are secret: those below the node are left out.
+    /// The author of a message does not know which values are secret. So secret values below the node are
+    /// removed from the texts.
     pub fn within(mut self, node: &Node) -> ConfigError {
         for finding in self.0.iter_mut().filter(|finding| !finding.has_place()) {
             let place = match finding.key.take() {
@@ -114,8 +118,8 @@ impl ConfigError {
         self
     }
 
-    /// In the order of the lines, so that the user reads the file downward; before them the warnings, which may name
-    /// the cause.
+    /// Adds the warnings and sorts: first the warnings, which may name the cause, then the errors. Both stand
+    /// in the order of their lines, so that the user reads the file downward.
     pub(crate) fn after(mut self, warnings: Vec<Finding>) -> ConfigError {
         self.0.extend(warnings.into_iter().map(Finding::into_warning));
         self.0.sort_by_cached_key(|finding| {
@@ -125,7 +129,7 @@ impl ConfigError {
         self
     }
 
-    /// What all parts of a validation found.
+    /// Collects the findings of several parts of a validation.
     pub fn all(parts: impl IntoIterator<Item = Result<(), ConfigError>>) -> Result<(), ConfigError> {
         let findings = parts.into_iter().filter_map(Result::err).flat_map(ConfigError::into_findings);
         ConfigError::from_findings(findings.collect())
@@ -143,13 +147,13 @@ impl ConfigError {
         self.0
     }
 
-    /// What was found, without where: for one line of a log.
+    /// Returns the messages without their places, for one line of a log.
     pub fn in_a_line(&self) -> String {
         let messages: Vec<&str> = self.0.iter().map(|finding| finding.message.as_str()).collect();
         messages.join("; ")
     }
 
-    /// As it is shown to the user; several lines a finding, a blank line between two.
+    /// Renders all findings for the user. Each takes several lines, with a blank line between two.
     pub fn render(&self, colour: bool) -> String {
         let shown: Vec<String> =
             self.0.iter().map(|finding| render(finding, finding.severity, colour)).collect();

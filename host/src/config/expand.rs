@@ -1,10 +1,11 @@
-//! References in values: `${env:NAME}`, `${env:NAME:-default}`, `${NAME}`, `${file:path}`, `${yaml:text}`, and `$$`
-//! for a plain `$`.
+//! Expands references in values: `${env:NAME}`, `${env:NAME:-default}`, `${NAME}`, `${file:path}` and
+//! `${yaml:text}`. `$$` is a plain `$`.
 //!
-//! As in the Collector, a value that is one reference and nothing else becomes what the text means as YAML, be it a
-//! number or a whole map; a reference inside of other text is text. References may stand in one another, in defaults
-//! and in files that hold a map or a list. Unlike there, what a variable or any other file holds is data, and not
-//! searched for references: a password may hold a `$`. Keys are not expanded.
+//! As in the Collector, a value that is a single reference becomes what the text means as YAML, such as a
+//! number or a whole map. A reference within other text becomes text. References may stand within references,
+//! within defaults, and within files that hold a map or a list. Unlike in the Collector, the value of a
+//! variable and the content of any other file are data and are not searched for references: a password may
+//! hold a `$`. Keys are not expanded.
 
 mod reference;
 
@@ -23,18 +24,18 @@ use super::{
 const NESTING_LIMIT: usize = 16;
 const REFERENCES_LIMIT: usize = 10_000;
 const EXPANDED_LIMIT_BYTES: usize = 16 << 20;
-/// More are not looked for.
+/// The expansion stops after so many errors.
 const ERRORS_LIMIT: usize = 20;
 
-/// The value of an environment variable, if it is set.
+/// Returns the value of an environment variable, or `None` if the variable is not set.
 pub type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
-/// The environment of this process. What is not UTF-8 counts as not set.
+/// Reads a variable of this process's environment. A value that is not UTF-8 counts as not set.
 pub fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The tree with every reference replaced. A variable that is not set is nothing, with a warning.
+/// Replaces every reference in the tree. A variable that is not set becomes nothing, with a warning.
 pub(super) fn expand(root: Node, env: Env<'_>, warnings: &mut Vec<Finding>) -> Result<Node, ConfigError> {
     let mut expander = Expander { env, warnings, errors: Vec::new(), nodes: 0, references: 0, bytes: 0 };
     let root = expander.node(root, 0, 0);
@@ -50,28 +51,29 @@ struct Expander<'a> {
     bytes: usize,
 }
 
-/// What a reference stands for.
+/// The text that a reference stands for.
 enum Found {
-    /// Not searched for references (again).
+    /// Text that is not searched for references.
     Data(Text),
-    /// May hold references.
+    /// The default of a variable that is not set. The text may hold references.
     Default(String),
-    /// May hold references if it is a map or a list, else it is data. Beside it the reference.
+    /// The file, and the reference that named it. The content may hold references if it is a map or a list;
+    /// other content is data.
     File(Source, String),
 }
 
-/// A text without references any more.
+/// A text whose references are all replaced.
 #[derive(Default)]
 struct Text {
     text: String,
-    /// The same as a config would write it: values from outside are references still.
+    /// The text as a config would write it: values from outside the config are still references.
     written: String,
-    /// Whether there are any.
+    /// Whether any part comes from outside the config.
     has_outside: bool,
 }
 
 impl Expander<'_> {
-    /// `nesting` counts the references that led here.
+    /// Expands a node and everything below it. `nesting` counts the references that led here.
     fn node(&mut self, node: Node, depth: usize, nesting: usize) -> Node {
         if self.errors.len() >= ERRORS_LIMIT {
             return Node::default();
@@ -102,7 +104,7 @@ impl Expander<'_> {
         Node { value, at, path, original, secret, outside }
     }
 
-    /// `place` is the node that held the scalar.
+    /// Expands the references in a scalar. `place` is the node that held the scalar.
     fn scalar(
         &mut self,
         scalar: Scalar,
@@ -126,10 +128,10 @@ impl Expander<'_> {
         Ok(Node { value: Value::Scalar(Scalar { text: joined.text, plain }), outside, ..place })
     }
 
-    /// Other programs, and the Collector once, take `$NAME` for a variable.
+    /// Warns about `$NAME`, which other programs and earlier Collectors read as a variable.
     fn note_bare_variable(&mut self, text: &str, place: &Node) {
         let Some(name) = reference::bare_variable(text) else { return };
-        // What follows the `$` may be a part of a password.
+        // The text after the `$` may be a part of a password.
         let name = if place.is_secret() { "NAME" } else { name };
         self.warnings.push(
             place
@@ -139,7 +141,7 @@ impl Expander<'_> {
         );
     }
 
-    /// A value that is one reference and nothing else.
+    /// Expands a value that is a single reference.
     fn whole(
         &mut self,
         reference: &Reference<'_>,
@@ -173,12 +175,12 @@ impl Expander<'_> {
         if let Some(outside) = outside {
             node.set_outside(&outside);
         }
-        // Nothing in it is a reference any more, but it counts.
+        // The new nodes hold no more references, but they count towards the limit.
         self.count_all(&node, depth)?;
         Ok(node)
     }
 
-    /// Text with its references replaced by text.
+    /// Returns the text with its references replaced by text.
     fn text(&mut self, text: &str, place: &Node, nesting: usize) -> Result<Text, ConfigError> {
         let pieces = reference::pieces(text).map_err(|message| place.finding(message))?;
         self.join(pieces, place, nesting)
@@ -289,7 +291,7 @@ impl Expander<'_> {
     }
 }
 
-/// What the text means as YAML; text that means text stays as it is, to the letter.
+/// Reads the text as YAML. If the text means text, every character stays as it is.
 fn reread(text: String) -> Node {
     let source = Arc::new(Source { text, ..Source::default() });
     let parsed = parse(&source).unwrap_or_else(|_| Value::Scalar(Scalar::text("")).into());
@@ -302,8 +304,8 @@ fn reread(text: String) -> Node {
     Node { original: Some(source.text.as_str().into()), ..value.into() }
 }
 
-/// A relative path is relative to the file that names it. Line ends at the file's end are not part of it, so that a
-/// secret may be kept in a file of one line.
+/// Reads the file of a `${file:…}`. A relative path is relative to the file that names it. Line ends at the
+/// end of the file are cut off, so a secret can be kept in a file of one line.
 fn read_file(path: &Text, place: &Node) -> Result<Source, String> {
     let folder = place.at.as_ref().and_then(|at| at.source.folder.as_deref());
     let found = folder.unwrap_or(Path::new("")).join(&path.text);
@@ -327,14 +329,16 @@ impl Text {
         self.has_outside |= next.has_outside;
     }
 
-    /// What a value that consists of it comes from.
+    /// Returns the origin of a value that consists of this text, or `None` if no part comes from outside the
+    /// config.
     fn outside(&self) -> Option<Arc<Outside>> {
         let written = || Arc::new(Outside { written: self.written.clone(), names_keys: false });
         self.has_outside.then(written)
     }
 }
 
-/// Where the reference itself stands in the lines of its value, if it is written there as it was read.
+/// Returns the place of the reference within the lines of its value. If the reference is not found in the
+/// source's text, this is the place of the value.
 fn locate(place: &Node, reference: &Reference<'_>) -> Option<Location> {
     const LINES_LIMIT: usize = 100;
     let at = place.at.as_ref()?;

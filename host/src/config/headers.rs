@@ -1,4 +1,4 @@
-//! `headers`: what clients and servers add to each message.
+//! The key `headers`: headers that clients and servers add to each message.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,7 +10,7 @@ use serde::{
 
 use super::{ConfigError, Secret};
 
-/// The `headers` of a config: a map, or a list of `name` and `value`.
+/// The value of `headers`: a map, or a list of `name` and `value`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadersConfig(BTreeMap<String, Secret>);
 
@@ -21,7 +21,7 @@ struct HeaderConfig {
     value: Secret,
 }
 
-/// The headers, each checked to be one.
+/// Returns the headers. The error lists every name or value that HTTP does not allow.
 pub fn read(headers: &HeadersConfig) -> Result<HeaderMap, ConfigError> {
     let header = |(key, Secret(value)): (&String, &Secret)| -> Result<_, ConfigError> {
         let wrong =
@@ -80,6 +80,8 @@ mod tests {
     use super::*;
     use crate::config::Node;
 
+    /// Scenario: the same headers are written as a map and as a list; another list misspells `value`.
+    /// Guarantees: both forms give the same headers, and the error names the unknown key.
     #[test]
     fn headers_are_a_map_or_a_list() {
         for yaml in ["{ x-a: '1', x-b: 2 }", "[{ name: x-a, value: '1' }, { name: x-b, value: 2 }]"] {

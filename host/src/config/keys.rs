@@ -1,4 +1,4 @@
-//! The keys that a config struct has, as its `Deserialize` knows them: no list of them stands anywhere else.
+//! Asks a config struct's `Deserialize` for its keys, so that the list of keys stands nowhere else.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-/// The keys of a struct, renamed ones by their names in a config. Empty for what is no struct.
+/// Returns the keys of a struct, by their names in a config. Returns an empty list for any other type.
 pub(crate) fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
     match T::deserialize(KeysOnly) {
         Err(Keys(keys)) => keys,
@@ -16,10 +16,10 @@ pub(crate) fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
     }
 }
 
-/// Ends every reading as soon as it is known what is read.
+/// A deserializer that fails as soon as the type asks for anything, with the keys if the type is a struct.
 struct KeysOnly;
 
-/// The error that such a reading ends with.
+/// The error that carries the keys.
 #[derive(Debug)]
 struct Keys(&'static [&'static str]);
 
@@ -79,6 +79,8 @@ mod tests {
         }
     }
 
+    /// Scenario: the keys of a struct with a renamed field, of a list and of a text.
+    /// Guarantees: the struct has its keys by their names in a config, and the others have none.
     #[test]
     fn a_structs_keys_are_those_of_a_config_and_nothing_else_has_any() {
         assert_eq!(keys_of::<Own>(), ["first", "_second"]);

@@ -1,4 +1,5 @@
-//! From what the command line names to one tree: read, merge in order, set, expand.
+//! Loads a config from the command line's arguments into one tree: reads, merges in order, applies `--set`,
+//! expands.
 
 use std::{
     collections::HashMap,
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::hash::Sha256;
 
-/// The whole config, and what is doubtful about it.
+/// A loaded config and the warnings about it.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub root: Node,
@@ -28,14 +29,15 @@ pub struct Loaded {
 /// A file that a config was read from.
 #[derive(Clone, Debug)]
 pub struct LoadedFile {
-    /// As `--config` names it.
+    /// The path as `--config` names it.
     pub path: PathBuf,
-    /// What was in it.
+    /// The hash of the file's content.
     pub sha256: Sha256,
 }
 
-/// Loads and merges `--config` values in order (`path`, `file:path`, `env:NAME`, `yaml:text`; maps merge, all else is
-/// replaced), then applies `--set` values (`a::b::c=value` or `a.b.c=value`; the value is YAML), then expands references.
+/// Loads the `--config` values (`path`, `file:path`, `env:NAME`, `yaml:text`) and merges them in order: maps
+/// are merged, and a later value replaces any other. Then applies the `--set` values (`a::b::c=value` or
+/// `a.b.c=value`; the value is YAML). Then expands references.
 pub fn load(configs: &[String], sets: &[String], env: Env<'_>) -> Result<Loaded, ConfigError> {
     let mut root = Node::default();
     let mut files = Vec::new();
@@ -61,7 +63,7 @@ pub fn load(configs: &[String], sets: &[String], env: Env<'_>) -> Result<Loaded,
     Ok(Loaded { root, warnings, files })
 }
 
-/// The file that a `--config` value names, if it names one.
+/// Returns the file that a `--config` value names, or `None` if the value does not name a file.
 fn file(config: &str) -> Option<PathBuf> {
     match config.split_once(':') {
         Some(("yaml" | "env" | "http" | "https", _)) => None,
@@ -92,7 +94,7 @@ fn source(config: &str, env: Env<'_>) -> Result<Source, ConfigError> {
 }
 
 impl Source {
-    /// At most `limit_bytes`; an error says what the path is and what is wrong with it.
+    /// Reads a file of at most `limit_bytes`. An error names the path and the problem.
     pub(super) fn read(path: &Path, limit_bytes: usize) -> Result<Source, String> {
         let name = path.display().to_string();
         let cannot = |error: std::io::Error| format!("cannot read {name}: {error}");
@@ -107,7 +109,7 @@ impl Source {
     }
 }
 
-/// The later map's keys go into the earlier map; anything else replaces what was there.
+/// Merges the later tree into the earlier one: keys of maps are added, and any other value is replaced.
 fn merge(into: &mut Node, from: Node) {
     let Value::Map(known) = &mut into.value else {
         if !from.is_null() || !into.is_null() {
@@ -132,10 +134,10 @@ fn merge(into: &mut Node, from: Node) {
     }
 }
 
-/// `processors::batch::timeout=2s` as a tree of one branch.
+/// Parses a `--set` value such as `processors::batch::timeout=2s` to a tree with one branch.
 fn setting(set: &str) -> Result<Node, ConfigError> {
     let usage = "`--set` takes `key=value`, as `processors::batch::timeout=2s`";
-    // What has no `=` may be a secret as well as a key.
+    // The message does not repeat a value without `=`, because it may be a secret.
     let (name, value) = set
         .split_once('=')
         .ok_or_else(|| ConfigError::new(format!("{usage}; what is given to one has no `=`")))?;
@@ -152,7 +154,7 @@ fn setting(set: &str) -> Result<Node, ConfigError> {
     Ok(branch(&keys, at, node))
 }
 
-/// A tree of one branch; its keys stand at the same place.
+/// Builds a tree with one branch. All its keys have the same place.
 fn branch(keys: &[&str], at: Option<Location>, leaf: Node) -> Node {
     keys.iter().rev().fold(leaf, |node, key| {
         let entry = Entry { key: (*key).to_owned(), key_at: at.clone(), node };
@@ -160,7 +162,7 @@ fn branch(keys: &[&str], at: Option<Location>, leaf: Node) -> Node {
     })
 }
 
-/// The outermost keys of a config may be several joined by `::`, as in the Collector.
+/// Splits keys such as `a::b::c` at the top level of a config into nested maps, as the Collector does.
 fn unfold(mut node: Node) -> Result<Node, ConfigError> {
     let Value::Map(entries) = &mut node.value else { return Ok(node) };
     if !entries.iter().any(|entry| entry.key.contains("::")) {

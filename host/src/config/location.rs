@@ -1,4 +1,4 @@
-//! Where a piece of config stands: in which source, on which line, under which keys.
+//! The place of a part of the config: its source, its line, and its keys.
 
 use std::{
     fmt,
@@ -8,17 +8,18 @@ use std::{
 
 use super::redact::Masks;
 
-/// One text that config was read from.
+/// A text that config is read from.
 #[derive(Debug, Default)]
 pub struct Source {
-    /// As the user named it: a path, `env:NAME`, `--set`.
+    /// The name as the user gives it: a path, `env:NAME`, or `--set` with its key.
     pub name: String,
     pub text: String,
-    /// What a relative `${file:…}` in it is relative to.
+    /// The folder that relative paths in `${file:…}` start from.
     pub folder: Option<PathBuf>,
-    /// Its lines are never quoted: what a `${file:…}` holds, or the value of a secret's `--set`.
+    /// Whether messages never quote the lines: true for the content of a `${file:…}` and for a secret's
+    /// `--set`.
     pub(super) hidden: bool,
-    /// What of its lines is not quoted, once that was asked for.
+    /// The parts of the lines that messages do not quote, computed on first use.
     pub(super) masks: OnceLock<Masks>,
 }
 
@@ -26,15 +27,16 @@ pub struct Source {
 #[derive(Clone)]
 pub struct Location {
     pub source: Arc<Source>,
-    /// From 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// The column in characters, counted from 1.
     pub column: usize,
-    /// In characters, on this line.
+    /// The width in characters, on this line.
     pub width: usize,
 }
 
-/// The keys that lead to a node: `exporters › otlp › sending_queue`. Shared with the paths of its siblings.
+/// The keys that lead to a node, such as `exporters › otlp › sending_queue`. Paths share the part that they
+/// have in common.
 #[derive(Clone, Default)]
 pub struct KeyPath(Option<Arc<Segment>>);
 
@@ -64,7 +66,7 @@ impl KeyPath {
         self.0.is_none()
     }
 
-    /// From the outermost.
+    /// Returns the keys, outermost first.
     pub fn keys(&self) -> Vec<&str> {
         let mut keys: Vec<&str> =
             std::iter::successors(self.0.as_deref(), |segment| segment.parent.0.as_deref())

@@ -1,6 +1,6 @@
-//! What the user may have meant.
+//! Guesses which word the user meant.
 
-/// Of the candidates the one most like the word, if any is like it at all.
+/// Returns the candidate that is most like the word, or `None` if none is close.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LIMIT_CHARS: usize = 100;
     if word.chars().count() > LIMIT_CHARS {
@@ -15,7 +15,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// `did you mean …?`, to stand beside the word.
+/// Returns `did you mean …?`, to be shown beside the word.
 pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, candidates).map(|right| format!("did you mean `{right}`?"))
 }
@@ -24,6 +24,8 @@ pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = 
 mod tests {
     use super::nearest;
 
+    /// Scenario: three mistyped keys and one unrelated word.
+    /// Guarantees: each mistyped key finds the right key, and the unrelated word finds none.
     #[test]
     fn a_slip_finds_its_word_and_a_stranger_none() {
         let keys = ["queue_size", "num_consumers", "tls"];

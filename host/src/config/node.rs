@@ -1,4 +1,4 @@
-//! The config as a tree, each node with its place.
+//! The config as a tree in which each node has its place.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,32 +12,33 @@ use super::{
     scalar::{Meaning, Scalar},
 };
 
-/// Deeper than this, nothing is read: in YAML, after merging, and after expanding.
+/// The greatest depth of a tree: in YAML, after merging, and after expanding.
 pub(super) const DEPTH_LIMIT: usize = 64;
-/// Of all nodes together, aliases counted each time they are used.
+/// The greatest number of nodes in a tree. An alias counts each time it is used.
 pub(super) const NODES_LIMIT: usize = 100_000;
 
-/// A piece of the config, and where it stands in which file. The default is an empty one.
+/// A part of the config, with its place in its file. The default is an empty scalar.
 #[derive(Clone, Debug, Default)]
 pub struct Node {
     pub(super) value: Value,
     pub(super) at: Option<Location>,
     pub(super) path: KeyPath,
-    /// If a reference (`${env:NAME}`) stood here alone: the text it stands for. A field that wants text gets this,
+    /// The text of a reference (`${env:NAME}`) that is the whole value. A field of type text gets this text,
     /// whatever it means as YAML, so that a password may be `0123`.
     pub(super) original: Option<Arc<str>>,
-    /// It was written under a secret's key. An alias may show it under another.
+    /// Whether the value is written under a secret's key. An alias may use the value under another key.
     pub(super) secret: bool,
-    /// Of a value that comes from outside the config's own text, or a part of one.
+    /// The origin of a value that comes from outside the config's own text, wholly or in part.
     pub(super) outside: Option<Arc<Outside>>,
 }
 
-/// Where a value comes from that the config only refers to: it is never shown.
+/// The origin of a value that the config only refers to. The value is never shown.
 #[derive(Debug)]
 pub(super) struct Outside {
-    /// As the config writes it: `${env:HOST}:4317`. This is shown.
+    /// The value as the config writes it, such as `${env:HOST}:4317`. Messages show this text.
     pub written: String,
-    /// Whether messages may name its keys: those of a YAML file are a piece of config.
+    /// Whether messages may name the value's keys. They may if the value is a YAML file, which is a part of
+    /// the config.
     pub names_keys: bool,
 }
 
@@ -45,7 +46,7 @@ pub(super) struct Outside {
 pub(super) enum Value {
     Scalar(Scalar),
     List(Vec<Node>),
-    /// In the order of the file. Keys are unique.
+    /// Entries in the order of the file. Their keys are unique.
     Map(Vec<Entry>),
 }
 
@@ -57,7 +58,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// Reads YAML without merging or expanding. `name` is what errors call the text.
+    /// Parses YAML without merging or expanding. `name` is the text's name in errors.
     pub fn parse(name: &str, text: &str) -> Result<Node, ConfigError> {
         let source = Source { name: name.to_owned(), text: text.to_owned(), ..Source::default() };
         let mut node = parse::parse(&Arc::new(source))?;
@@ -65,32 +66,34 @@ impl Node {
         Ok(node)
     }
 
-    /// For tests.
+    /// Builds a node from JSON, for tests.
     pub fn from_json(value: serde_json::Value) -> Node {
         let mut node = from_json(value);
         node.set_paths(KeyPath::default());
         node
     }
 
-    /// Reads the node as a `…Config`. Nothing at all is an empty map. Keys that the struct does not have are refused,
-    /// all of them, with the nearest right one. (Avoid `serde(flatten)`: it loses the places below.)
+    /// Reads the node as a `…Config`. An empty node is read as an empty map. The error lists all keys that
+    /// the struct does not have, each with the nearest known key. (Avoid `serde(flatten)`, which loses the
+    /// places below.)
     pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
         de::read(self)
     }
 
-    /// Reads the keys that the struct has, where the others in this map are read by someone else.
+    /// Reads only the keys that the struct has. Other code reads the rest of this map.
     pub(crate) fn read_part<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
         self.only(keys_of::<T>()).read()
     }
 
-    /// Reads the node, and has what could be read validated, so that wrong values are told beside wrong types.
+    /// Reads the node and validates the parts that could be read, so that wrong values are reported together
+    /// with wrong types.
     pub fn read_valid<T: serde::de::DeserializeOwned>(
         &self,
         validate: impl FnOnce(&T) -> Result<(), ConfigError>,
     ) -> Result<T, ConfigError> {
         let Reading { value, mut wrong, .. } = Reading::of(self);
         let invalid = value.as_ref().map_or(Ok(()), validate).map_err(|error| error.within(self));
-        // What was left out of the reading cannot be right.
+        // A value that could not be read cannot be valid, so its findings are left out.
         let unread: Vec<String> = wrong.iter().map(|finding| finding.path.to_string()).collect();
         for mut finding in invalid.err().into_iter().flat_map(ConfigError::into_findings) {
             if !unread.contains(&finding.path.to_string()) {
@@ -102,7 +105,8 @@ impl Node {
         value.ok_or_else(|| self.finding("this cannot be read").into())
     }
 
-    /// The keys that a `…Config` knows and that have no effect ([`Unused`](super::Unused)).
+    /// Returns a warning for each key that a `…Config` knows and that has no effect
+    /// ([`Unused`](super::Unused)).
     pub fn unused<T: serde::de::DeserializeOwned>(&self) -> Vec<Finding> {
         Reading::<T>::of(self).unused
     }
@@ -127,12 +131,12 @@ impl Node {
         matches!(&self.value, Value::Map(entries) if entries.is_empty())
     }
 
-    /// The value of a key, if this is a map that has it.
+    /// Returns the value of a key, or `None` if this is not a map or lacks the key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 
-    /// The keys and values; none if this is no map.
+    /// Returns the keys and values, or an empty list if this is not a map.
     pub fn entries(&self) -> &[Entry] {
         match &self.value {
             Value::Map(entries) => entries,
@@ -147,7 +151,7 @@ impl Node {
         }
     }
 
-    /// Something wrong or doubtful about this node.
+    /// Returns an error or a warning about this node.
     pub fn finding(&self, message: impl Into<String>) -> Finding {
         let mut message = message.into();
         if matches!(self.value, Value::Scalar(_)) {
@@ -156,7 +160,7 @@ impl Node {
         Finding::new(message).at(self.at.clone(), self.path.clone())
     }
 
-    /// A key of this map that is none of the known ones.
+    /// Returns a finding about a key of this map that is not one of the known keys.
     pub(crate) fn unknown_key(&self, entry: &Entry, known: &[&str]) -> Finding {
         if let Some(outside) = self.hides_keys() {
             let message = format!("an unknown key in the value of `{}`", outside.written);
@@ -174,7 +178,7 @@ impl Node {
         }
     }
 
-    /// That the value of a key changes nothing.
+    /// Returns a warning that this key has no effect.
     pub(super) fn no_effect(&self) -> Finding {
         let key = self.path.keys().last().copied().unwrap_or_default().to_owned();
         let finding = self.finding(format!("`{key}` has no effect in Spanloom"));
@@ -184,7 +188,8 @@ impl Node {
         }
     }
 
-    /// Follows the keys as far as they lead. List items are `[0]`.
+    /// Follows the keys as far as they lead, and returns the last node reached. A list's item is written
+    /// `[0]`.
     pub(crate) fn nearest<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> &Node {
         let mut node = self;
         for key in keys {
@@ -199,8 +204,9 @@ impl Node {
         node
     }
 
-    /// Follows a path as plugins write it, `keys[2]` or `tls.ca_file`, as far as it leads; what is left of it comes
-    /// back. Of keys that have dots themselves the longest counts.
+    /// Follows a path as plugins write it, such as `keys[2]` or `tls.ca_file`, as far as it leads. Returns
+    /// the last node reached and the rest of the path. If several keys match because keys hold dots, the
+    /// longest counts.
     pub(crate) fn follow<'a>(&self, path: &'a str) -> (&Node, &'a str) {
         let (mut node, mut rest) = (self, path);
         loop {
@@ -215,19 +221,19 @@ impl Node {
                     .map(|(entry, after)| (&entry.node, after)),
             };
             match next {
-                // A key without a name leads nowhere.
+                // A step that consumes nothing would not end.
                 Some((below, after)) if after.len() < rest.len() => (node, rest) = (below, after),
                 _ => return (node, rest),
             }
         }
     }
 
-    /// A map without some of its keys.
+    /// Returns this map without some of its keys.
     pub(crate) fn without(&self, keys: &[&str]) -> Node {
         self.filtered(|key| !keys.contains(&key))
     }
 
-    /// A map with no other than these keys.
+    /// Returns this map with only some of its keys.
     fn only(&self, keys: &[&str]) -> Node {
         self.filtered(|key| keys.contains(&key))
     }
@@ -240,7 +246,7 @@ impl Node {
         node
     }
 
-    /// Whether both say the same, wherever they stand and in whatever order their keys are.
+    /// Returns whether both nodes mean the same, whatever their places and the order of their keys.
     pub(crate) fn says_as(&self, other: &Node) -> bool {
         let same = match (&self.value, &other.value) {
             (Value::Scalar(one), Value::Scalar(other)) => one == other,
@@ -260,7 +266,7 @@ impl Node {
         same && self.original == other.original
     }
 
-    /// To be called when the tree is whole.
+    /// Sets the path of this node and of all below. Call this when the tree is complete.
     pub(super) fn set_paths(&mut self, path: KeyPath) {
         match &mut self.value {
             Value::Scalar(_) => {}
@@ -279,7 +285,7 @@ impl Node {
         self.path = path;
     }
 
-    /// For what a reference stands for, and all below it that has no reference of its own.
+    /// Sets the origin of this node and of all below that have none yet.
     pub(super) fn set_outside(&mut self, outside: &Arc<Outside>) {
         self.outside.get_or_insert_with(|| outside.clone());
         match &mut self.value {
@@ -289,7 +295,7 @@ impl Node {
         }
     }
 
-    /// For what stands under a secret's key, and all below it.
+    /// Marks this node and all below as secret.
     pub(super) fn set_secret(&mut self) {
         self.secret = true;
         match &mut self.value {
@@ -299,12 +305,12 @@ impl Node {
         }
     }
 
-    /// The reference whose value this is, if not even its keys may be named.
+    /// Returns the origin of this node if messages must not even name its keys.
     pub(super) fn hides_keys(&self) -> Option<&Arc<Outside>> {
         self.outside.as_ref().filter(|outside| !outside.names_keys)
     }
 
-    /// For what a reference stands for: it has no place but the reference's.
+    /// Gives this node and all below one place: the place of the reference that they stand for.
     pub(super) fn move_to(&mut self, at: &Option<Location>) {
         self.at.clone_from(at);
         match &mut self.value {
@@ -319,7 +325,7 @@ impl Node {
         }
     }
 
-    /// What it is, for an error; neither the value of a reference nor a secret.
+    /// Describes the value for an error, without secrets and without the value of a reference.
     pub(crate) fn describe(&self) -> String {
         let is_reference = self.original.is_some() || self.outside.is_some();
         match &self.value {
@@ -387,7 +393,8 @@ mod tests {
         assert_eq!(one.says_as(&other), expected);
     }
 
-    /// A config is read again: what only looks different has not changed.
+    /// Scenario: pairs of configs are compared that differ in layout, in order, or in a value.
+    /// Guarantees: only a difference in meaning counts as a change, so a reload ignores a change of layout.
     #[test]
     fn nodes_say_the_same_whatever_their_layout() {
         check("a: 1\nb: [x, {c: 2}]", "# Moved.\nb:\n  - x\n  - c: 2\na: 1", true);

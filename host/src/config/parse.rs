@@ -1,4 +1,5 @@
-//! YAML text to nodes: anchors, aliases and merge keys resolved, duplicate keys refused, size and depth bounded.
+//! Parses YAML text to nodes. Resolves anchors, aliases and merge keys, refuses duplicate keys, and limits
+//! size and depth.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +18,7 @@ use super::{
 
 pub(super) const SOURCE_LIMIT_BYTES: usize = 4 << 20;
 
-/// The one document of a source. An empty source is an empty node.
+/// Parses the one document of a source. An empty source gives an empty node.
 pub(super) fn parse(source: &Arc<Source>) -> Result<Node, ConfigError> {
     if source.text.len() > SOURCE_LIMIT_BYTES {
         return Err(ConfigError::new(format!(
@@ -37,9 +38,9 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, ConfigError> {
 struct Builder<'a> {
     source: &'a Arc<Source>,
     nodes: usize,
-    /// The collections that the parser is in, outermost first.
+    /// The collections that are not closed yet, outermost first.
     open: Vec<Open>,
-    /// Each finished anchored node, with the number of nodes in it.
+    /// Each finished node that has an anchor, with the number of nodes in it.
     anchors: HashMap<usize, (Node, usize)>,
     root: Option<Node>,
 }
@@ -48,7 +49,7 @@ struct Open {
     collection: Collection,
     at: Location,
     anchor: usize,
-    /// The count when it began.
+    /// The number of nodes that were counted before this collection began.
     nodes: usize,
 }
 
@@ -60,9 +61,9 @@ enum Collection {
 #[derive(Default)]
 struct OpenMap {
     entries: Vec<Entry>,
-    /// A key whose value is still to come.
+    /// A key whose value is not parsed yet.
     key: Option<(Scalar, Location)>,
-    /// What `<<` named.
+    /// The maps that `<<` names.
     merged: Vec<Node>,
 }
 
@@ -115,7 +116,7 @@ impl Builder<'_> {
         self.finish(node, anchor, self.nodes - nodes, span)
     }
 
-    /// Puts a whole node where it belongs: into the innermost open collection, or at the root.
+    /// Puts a finished node into the innermost open collection, or at the root.
     fn finish(&mut self, node: Node, anchor: usize, size: usize, span: Span) -> Result<(), ConfigError> {
         let mut node = node;
         if anchor > 0 {
@@ -162,7 +163,7 @@ impl Builder<'_> {
         locate(self.source, span)
     }
 
-    /// The keys whose values are still open.
+    /// The keys whose values are still open, outermost first.
     fn keys(&self) -> impl Iterator<Item = &str> {
         self.open.iter().filter_map(|open| match &open.collection {
             Collection::Map(map) => map.key.as_ref().map(|(word, _)| word.text.as_str()),
@@ -170,7 +171,8 @@ impl Builder<'_> {
         })
     }
 
-    /// What a password begins with may look like a tag.
+    /// Describes an unknown tag. Under a secret's key the tag is not shown, because it may be the beginning
+    /// of a password.
     fn unknown_tag(&self, tag: &str) -> String {
         match is_secret_path(self.keys()) {
             true => "this begins with a YAML tag that is not known; put text in quotes".to_owned(),
@@ -196,7 +198,8 @@ impl Builder<'_> {
 
 impl OpenMap {
     fn insert(&mut self, word: Scalar, at: Location, mut node: Node) -> Result<(), ConfigError> {
-        // The key is what shows the user which map or which empty value is meant.
+        // The place of a map or of an empty value is its key, because the key shows the user which one is
+        // meant.
         if !matches!(&node.value, Value::Scalar(scalar) if !(scalar.plain && scalar.text.is_empty())) {
             node.at = Some(at.clone());
         }
@@ -217,7 +220,8 @@ impl OpenMap {
         Ok(())
     }
 
-    /// What stands in the map itself goes before what it merges; of two merged maps the first.
+    /// Returns the entries of the map. An entry of the map itself takes precedence over a merged entry, and
+    /// the first merged map over the later ones.
     fn close(mut self) -> Result<Vec<Entry>, ConfigError> {
         let mut places: HashMap<&str, &Entry> = HashMap::new();
         for entry in &self.entries {
@@ -247,7 +251,7 @@ fn locate(source: &Arc<Source>, span: Span) -> Location {
     Location { source: source.clone(), line: start.line(), column: start.col() + 1, width }
 }
 
-/// Whether a tag says that the scalar is text; an error names a tag that we do not know.
+/// Returns whether a tag says that the scalar is text. The error is the name of an unknown tag.
 fn is_text(tag: Option<&Tag>) -> Result<bool, String> {
     match tag {
         None => Ok(false),

@@ -1,4 +1,4 @@
-//! A config as YAML again, with what is secret left out.
+//! Prints a config as YAML, without its secrets.
 
 use super::{
     Node,
@@ -7,9 +7,9 @@ use super::{
     scalar::{Meaning, Scalar},
 };
 
-/// The node as YAML without its secrets (`config/redact.rs`): what comes from outside the config's text stands as
-/// the reference that it was, the rest is `[REDACTED]`. A `$` is doubled, so that what is printed means the same when it
-/// is read.
+/// Returns the node as YAML without its secrets (`config/redact.rs`). A value from outside the config's text
+/// is printed as its reference, and any other secret as `[REDACTED]`. Each `$` is doubled, so that the
+/// printed text means the same when it is read.
 pub fn print(node: &Node) -> String {
     let mut out = String::new();
     if let Some(inline) = inline(node, false) {
@@ -19,7 +19,7 @@ pub fn print(node: &Node) -> String {
     out
 }
 
-/// A list or map with entries, a line each.
+/// Writes a list or a map that has entries, each entry on its own lines.
 fn block(node: &Node, indent: usize, secret: bool, out: &mut String) {
     let start = |out: &mut String, mark: &str| out.push_str(&format!("{:indent$}{mark}", ""));
     match &node.value {
@@ -33,7 +33,7 @@ fn block(node: &Node, indent: usize, secret: bool, out: &mut String) {
         Value::Map(entries) => {
             for entry in entries {
                 start(out, &format!("{}:", text(&entry.key)));
-                // The keys of a section are ids: `bearertokenauth` is no token.
+                // The keys of a section are ids: `bearertokenauth` names no token.
                 let is_id = indent == 2;
                 below(&entry.node, indent, secret || (!is_id && is_secret_key(&entry.key)), out);
             }
@@ -52,12 +52,12 @@ fn below(node: &Node, indent: usize, secret: bool, out: &mut String) {
     }
 }
 
-/// What fits on the line of its key.
+/// Returns the value if it fits on the line of its key.
 fn inline(node: &Node, secret: bool) -> Option<String> {
     let secret = secret || node.secret;
     if let Some(outside) = &node.outside {
         let is_reference = outside.written.starts_with("${") && !outside.written.contains("yaml:");
-        // Beside a reference a part of the secret may be written out.
+        // The text around a reference may be a part of the secret.
         let is_whole = is_reference && outside.written.find('}') == Some(outside.written.len() - 1);
         return Some(quoted(if secret && !is_whole { REDACTED } else { &outside.written }));
     }
@@ -72,7 +72,7 @@ fn inline(node: &Node, secret: bool) -> Option<String> {
     }
 }
 
-/// Plain where that reads as the same text, else in quotes.
+/// Returns the text plain if YAML reads it back as the same text, and quoted otherwise.
 fn text(text: &str) -> String {
     let is_plain = text
         .starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '$'))
@@ -83,7 +83,7 @@ fn text(text: &str) -> String {
     if is_plain { text.to_owned() } else { quoted(text) }
 }
 
-/// JSON's quoted text is YAML's.
+/// Returns the text in JSON's quotes, which YAML reads too.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

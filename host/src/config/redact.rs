@@ -1,8 +1,8 @@
-//! What is secret in a config, and how it is kept out of what we print and log.
+//! Decides which values of a config are secret, and keeps them out of messages and logs.
 //!
-//! A value is secret if a key on the way to it names a secret (`token`, `headers`, also mistyped), if it looks like one
-//! (the password or the query of an address, `Bearer …`, a private key), or if it comes from outside the config's own
-//! text: `${env:NAME}` and `${file:path}`.
+//! A value is secret if a key that leads to it names a secret (`token`, `headers`, also mistyped), if it
+//! looks like a secret (the password or the query of an address, `Bearer …`, a private key), or if it comes
+//! from outside the config's own text (`${env:NAME}` and `${file:path}`).
 
 mod lines;
 
@@ -14,7 +14,7 @@ use super::{Node, node::Value, scalar::Meaning};
 
 pub(super) const REDACTED: &str = "[REDACTED]";
 
-/// Words that name a secret, wherever they stand in a key.
+/// Words that make a key secret, wherever they stand in the key.
 const WORDS: [&str; 15] = [
     "password",
     "passwd",
@@ -32,16 +32,16 @@ const WORDS: [&str; 15] = [
     "writekey",
     "connectionstring",
 ];
-/// Keys that name a secret as a whole.
+/// Keys that are secret as a whole.
 const KEYS: [&str; 9] =
     ["headers", "header", "cookie", "setcookie", "keypem", "inline", "bearer", "dsn", "pwd"];
-/// Keys that only look like a secret's.
+/// Keys that look secret and are not.
 const HARMLESS: [&str; 7] =
     ["htpasswd", "bearertokenauth", "readers", "reader", "leader", "allowedheaders", "exposedheaders"];
-/// What a key ends with that says where a secret is, not what it is.
+/// Last words of keys that name the place of a secret, not the secret.
 const PLACES: [&str; 3] = ["file", "url", "path"];
 
-/// Whether the value of a key is secret by the key's name, or by the name that it was meant to have.
+/// Returns whether a key's name makes its value secret. A mistyped name counts as the name that it resembles.
 pub(super) fn is_secret_key(key: &str) -> bool {
     let words = words(key);
     let whole = words.concat();
@@ -56,8 +56,8 @@ pub(super) fn is_secret_key(key: &str) -> bool {
     words.iter().cloned().chain(pairs).any(|word| is_slip(&word))
 }
 
-/// Whether the keys that lead to a value make it secret. Ids and plugins' names do not: `bearertokenauth/token` is the
-/// name of a component.
+/// Returns whether the keys that lead to a value make the value secret. Component ids and plugin names do not
+/// count: `bearertokenauth/token` is the name of a component.
 pub(super) fn is_secret_path<'a>(keys: impl IntoIterator<Item = &'a str>) -> bool {
     const SECTIONS: [&str; 6] =
         ["receivers", "processors", "exporters", "connectors", "extensions", "plugins"];
@@ -69,7 +69,7 @@ pub(super) fn is_secret_path<'a>(keys: impl IntoIterator<Item = &'a str>) -> boo
     is_secret_key(first) || keys.any(is_secret_key)
 }
 
-/// The words of a key in lower case: of `x-api-key`, `apiKey` and `api_key` the last two are the same.
+/// Returns the words of a key in lower case. `apiKey` and `api_key` have the same words.
 fn words(key: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut after_lower = false;
@@ -90,7 +90,8 @@ fn words(key: &str) -> Vec<String> {
     words
 }
 
-/// Whether a word is one slip of the keyboard away from one that names a secret; of long ones two.
+/// Returns whether a word is one typing mistake away from a word that names a secret; two mistakes for long
+/// words.
 fn is_slip(word: &str) -> bool {
     let len = word.chars().count();
     (4..=20).contains(&len)
@@ -100,7 +101,7 @@ fn is_slip(word: &str) -> bool {
         })
 }
 
-/// A value without what in it looks like a secret.
+/// Returns a value without the parts that look like a secret.
 pub(super) fn value(text: &str) -> Cow<'_, str> {
     let is_credential = |scheme: &str| {
         let (start, rest) = text.split_at_checked(scheme.len()).unwrap_or_default();
@@ -110,14 +111,14 @@ pub(super) fn value(text: &str) -> Cow<'_, str> {
     if text.contains("PRIVATE KEY-----") || is_credential("bearer") || is_credential("basic") || is_token {
         return Cow::Borrowed(REDACTED);
     }
-    // What is inline YAML has keys of its own.
+    // Inline YAML has keys of its own, which may name secrets.
     if text.contains("${yaml:") {
         return Cow::Borrowed(REDACTED);
     }
     addresses(text)
 }
 
-/// Every address in a text without its password and the values of its query.
+/// Returns a text in which each address has lost its password and the values of its query.
 pub(super) fn addresses(text: &str) -> Cow<'_, str> {
     const MARK: &str = "://";
     if !text.contains(MARK) {
@@ -137,11 +138,11 @@ pub(super) fn addresses(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// `user:password@host/path?query#fragment`.
+/// Appends one address: `user:password@host/path?query#fragment`.
 fn push_address(address: &str, shown: &mut String) {
     let end = address.find(['/', '?', '#']).unwrap_or(address.len());
     let (authority, after) = address.split_at_checked(end).unwrap_or((address, ""));
-    // A password may hold the characters that end an authority.
+    // A password may hold the characters that end the authority of an address.
     let (authority, after) = match (authority.contains('@'), address.rsplit_once('@')) {
         (false, Some((userinfo, host)))
             if userinfo.split_once(':').is_some_and(|(_, port)| !is_port(port)) =>
@@ -170,24 +171,24 @@ fn push_address(address: &str, shown: &mut String) {
     }
 }
 
-/// Whether a text begins with a port, and ends with it or with a path.
+/// Returns whether a text begins with a port that the end of the text, a path, a query or a fragment follows.
 fn is_port(text: &str) -> bool {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     digits > 0 && matches!(text.as_bytes().get(digits), None | Some(b'/' | b'?' | b'#'))
 }
 
 impl Node {
-    /// Whether no message may say what stands here.
+    /// Returns whether messages must not show this node's value.
     pub(super) fn is_secret(&self) -> bool {
         self.secret || self.outside.is_some() || is_secret_path(self.path.keys())
     }
 
-    /// A message about this node without any secret that stands in it.
+    /// Returns a message about this node without the secrets that the node holds.
     pub(crate) fn scrub(&self, message: &str) -> String {
         let mut secrets = BTreeSet::new();
         self.collect_secrets(self.is_secret(), &mut secrets);
         let mut shown = addresses(message).into_owned();
-        // The longest first: one may be a part of another.
+        // The longest secret goes first, because a secret may contain a shorter one.
         let mut secrets: Vec<String> = secrets.into_iter().collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         for secret in secrets {
@@ -203,7 +204,8 @@ impl Node {
     }
 
     fn collect_secrets(&self, is_secret: bool, secrets: &mut BTreeSet<String>) {
-        /// Shorter ones guard nothing, and would be found in every message.
+        /// The shortest text that counts as a secret. Shorter texts protect nothing and occur in every
+        /// message.
         const MIN_CHARS: usize = 4;
         let is_secret = is_secret || self.secret || self.outside.is_some();
         let guards_something = |text: &str| text.chars().count() >= MIN_CHARS;
@@ -242,6 +244,8 @@ impl Node {
 mod tests {
     use super::*;
 
+    /// Scenario: keys that name secrets, with typing mistakes among them, and keys that do not.
+    /// Guarantees: exactly the keys that name secrets are secret.
     #[test]
     fn a_key_that_names_a_secret_is_known_also_mistyped() {
         let secret = [
@@ -295,6 +299,8 @@ mod tests {
         }
     }
 
+    /// Scenario: addresses with passwords and queries are shown, and other values that look like secrets.
+    /// Guarantees: `[REDACTED]` stands for each secret part, and an address without any stays whole.
     #[test]
     fn an_address_loses_its_password_and_what_its_query_says() {
         let cases = [

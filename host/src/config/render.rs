@@ -1,4 +1,5 @@
-//! Findings as a compiler shows them: the message, the place, the line with the part that is meant.
+//! Renders findings as a compiler does: the message, the place, and the line with the part in question
+//! marked.
 
 use std::fmt::Write as _;
 
@@ -7,7 +8,7 @@ use super::{
     redact::{ShownLine, shown_line},
 };
 
-/// Of a source line, no more is shown.
+/// The longest part of a source line that is shown.
 const LINE_LIMIT_CHARS: usize = 120;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +20,7 @@ pub(super) enum Severity {
 
 struct Paint(bool);
 
-/// Several lines, without the last line's end.
+/// Renders a finding in several lines, without a line end after the last.
 pub(super) fn render(finding: &Finding, severity: Severity, colour: bool) -> String {
     let paint = Paint(colour);
     let head = match severity {
@@ -63,7 +64,7 @@ fn snippet(
     paint: &Paint,
 ) -> String {
     let ShownLine { text, column, width } = shown;
-    // A long line is shown from a little before the place.
+    // A long line is shown from shortly before the place.
     let skipped = if *column > LINE_LIMIT_CHARS / 2 { column - LINE_LIMIT_CHARS / 4 } else { 0 };
     let line: String = printable(text).chars().skip(skipped).take(LINE_LIMIT_CHARS).collect();
     let line = line.trim_end();
@@ -85,7 +86,8 @@ impl Paint {
     }
 }
 
-/// What comes from a config must not drive the terminal. Each character stays one column wide.
+/// Replaces control characters, so that text from a config cannot control the terminal. Each character stays
+/// one column wide.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {

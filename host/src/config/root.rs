@@ -11,7 +11,7 @@ use super::{
 };
 use crate::id::{ComponentId, Kind};
 
-/// A whole config. Every component's own part is still a node: its factory reads it.
+/// A whole config. The configs of the components are still nodes, which their factories read.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     pub receivers: BTreeMap<ComponentId, Node>,
@@ -19,24 +19,25 @@ pub struct Config {
     pub exporters: BTreeMap<ComponentId, Node>,
     pub connectors: BTreeMap<ComponentId, Node>,
     pub extensions: BTreeMap<ComponentId, Node>,
-    /// By the name that becomes a component type. Whether an entry is right, reading it shows.
+    /// The plugins' configs by plugin name, which becomes a component type. The configs are not checked here.
     pub plugins: BTreeMap<String, Node>,
     pub service: ServiceConfig,
-    /// The tree it was read from, for the places of what is found later.
+    /// The tree that the config was read from. It gives later findings their places.
     pub(crate) root: Node,
 }
 
-/// What runs, of all that is defined.
+/// The section `service`: which of the defined components run, and how.
 #[derive(Clone, Debug)]
 pub struct ServiceConfig {
     pub extensions: Vec<ComponentId>,
     pub pipelines: BTreeMap<PipelineId, PipelineConfig>,
     pub telemetry: TelemetryConfig,
     pub admin: AdminConfig,
-    /// How long a drain may take; what is left then is dropped and counted. Ours, not the Collector's.
+    /// The longest time that a drain may take. Spans that are left then are dropped and counted. This key is
+    /// Spanloom's, not the Collector's.
     pub shutdown_timeout: Duration,
-    /// The resident memory that the process may have; unset, nine tenths of the container's limit, if there is one. Near the
-    /// limit, requests are refused. Ours, not the Collector's.
+    /// The resident memory that the process may use. Unset, it is nine tenths of the container's limit, if
+    /// there is one. Near the limit, requests are refused. This key is Spanloom's, not the Collector's.
     pub memory_limit_mib: Option<MemoryLimitMib>,
 }
 
@@ -48,18 +49,18 @@ pub struct PipelineConfig {
     pub exporters: Vec<ComponentId>,
 }
 
-/// `traces`, or `traces/name`.
+/// The id of a pipeline: `traces`, or `traces/name`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PipelineId {
     pub signal: Signal,
     pub name: Option<String>,
 }
 
-/// A limit that leaves room to run in.
+/// A memory limit that is large enough to run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimitMib(pub usize);
 
-/// A component type's name: an id without the `/name`.
+/// The name of a plugin, which becomes a component type: an id without `/name`.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct PluginName(String);
 
@@ -69,8 +70,8 @@ const SERVICE_KEYS: [&str; 6] =
     ["extensions", "pipelines", "telemetry", "admin", "shutdown_timeout", "memory_limit_mib"];
 
 impl Config {
-    /// Reads every section, and says what is wrong with them. Whether the components and plugins exist and their
-    /// own configs are right is not looked at.
+    /// Reads every section, and returns what is wrong with the sections. Does not check whether components
+    /// and plugins exist, nor whether their own configs are right.
     pub fn read(root: &Node) -> (Config, Vec<Finding>) {
         let mut findings = Vec::new();
         let mut section = |kind: Kind| section(root, kind, &mut findings);
@@ -95,7 +96,7 @@ impl Config {
         (config, findings)
     }
 
-    /// Where the config of a plugin stands.
+    /// Returns the node that holds the config of a plugin.
     pub(crate) fn plugin_node(&self, name: &str) -> Option<&Node> {
         self.root.get("plugins")?.get(name)
     }
@@ -129,7 +130,7 @@ fn section(root: &Node, kind: Kind, findings: &mut Vec<Finding>) -> BTreeMap<Com
     entries(section, "ids", findings)
 }
 
-/// A map whose keys are ids, or what else they are called.
+/// Reads a map whose keys are ids. `keys` is the word for the keys in messages.
 fn entries<Id: FromStr<Err: fmt::Display> + Ord>(
     section: &Node,
     keys: &str,
@@ -197,7 +198,7 @@ fn unknown_keys(node: &Node, known: &[&str]) -> Vec<Finding> {
 }
 
 impl MemoryLimitMib {
-    /// What the process needs to start, with built-in plugins, and to take in anything.
+    /// The least limit: enough to start with the built-in plugins and to accept requests.
     const LEAST: usize = 100;
 }
 

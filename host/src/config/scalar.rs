@@ -1,10 +1,12 @@
-//! What a YAML scalar means, by the rules of go-yaml where the Collector's users can tell.
+//! The meaning of a YAML scalar, by go-yaml's rules wherever a user of the Collector could notice a
+//! difference.
 
-/// A scalar as it was written. What it means depends on what is asked for, so that `1.10` may still be text.
+/// A scalar as it is written. Its meaning depends on the type that is read, so `1.10` can still be text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scalar {
     pub text: String,
-    /// Neither quoted nor a block: may be a number, a boolean or nothing.
+    /// Whether the scalar is neither quoted nor a block. Only a plain scalar can be a number, a boolean or
+    /// nothing.
     pub plain: bool,
 }
 
@@ -26,7 +28,8 @@ impl Scalar {
         Scalar { text: text.into(), plain: false }
     }
 
-    /// YAML 1.2's core schema, with go-yaml's `0b`, leading-zero octal and `_` in numbers. `yes` and dates are text.
+    /// Returns the meaning by YAML 1.2's core schema, with go-yaml's additions to numbers: `0b`, octal with a
+    /// leading zero, and `_`. `yes` and dates are text.
     pub(super) fn meaning(&self) -> Meaning {
         if !self.plain {
             return Meaning::Text;
@@ -53,7 +56,7 @@ fn number(text: &str) -> Option<Meaning> {
         ".nan" | ".NaN" | ".NAN" if digits == text => return Some(Meaning::Float(f64::NAN)),
         _ => {}
     }
-    // An underscore parts digits; alone or in front it does not make a number.
+    // An underscore separates digits; a leading underscore does not make a number.
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
@@ -94,6 +97,8 @@ fn integer(digits: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// Scenario: plain scalars of every form are read, and one quoted number.
+    /// Guarantees: each has the meaning that go-yaml gives it, and the quoted number is text.
     #[test]
     fn plain_scalars_mean_what_go_yaml_says() {
         let cases = [

@@ -1,4 +1,4 @@
-//! `service.telemetry`: what Spanloom says of itself, under the Collector's keys.
+//! `service.telemetry`: what Spanloom reports about itself, with the Collector's keys.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde::Deserialize;
 
 use super::Unused;
 
-/// `service.telemetry`.
+/// The value of `service.telemetry`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     pub logs: LogsConfig,
     pub metrics: MetricsConfig,
     traces: Unused,
-    /// Attributes of this process, added to its metrics. A key without a value removes a default one.
+    /// Attributes of this process that its metrics carry. A key without a value removes a default attribute.
     pub resource: BTreeMap<String, Option<String>>,
 }
 
@@ -58,13 +58,13 @@ pub enum LogEncoding {
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsConfig {
     pub level: MetricsLevel,
-    /// The old way to say where; `readers` goes before it.
+    /// The old key for the address of the metrics. If `readers` is set, `address` is ignored.
     address: Option<String>,
     readers: Option<Vec<ReaderConfig>>,
     views: Unused,
 }
 
-/// `none` serves no metrics; the others are the same here.
+/// How much is measured. `none` serves no metrics; the other levels are equal in Spanloom.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MetricsLevel {
@@ -106,7 +106,8 @@ struct PrometheusConfig {
 }
 
 impl MetricsConfig {
-    /// Where Prometheus may scrape, as `host:port`; none if no metrics are to be served.
+    /// Returns the addresses that Prometheus may scrape, as `host:port`. The list is empty if no metrics are
+    /// served.
     pub fn addresses(&self) -> Vec<String> {
         match (&self.readers, &self.address) {
             _ if self.level == MetricsLevel::None => Vec::new(),

@@ -11,7 +11,7 @@ use serde::{
 
 pub use duration::Duration;
 
-/// A value that is never shown: `Debug` and `print-config` say `[REDACTED]`.
+/// A value that is never shown: `Debug` and `print-config` write `[REDACTED]`.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
@@ -22,7 +22,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A key of the Collector's that is read and has no effect here; a warning says so ([`Node::unused`]).
+/// A key of the Collector that is read and has no effect in Spanloom. A warning tells the user
+/// ([`Node::unused`]).
 ///
 /// [`Node::unused`]: super::Node::unused
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,8 +51,10 @@ impl<'de> Deserialize<'de> for Unused {
     }
 }
 
-/// For a key that is given by being there: `grpc:` with nothing after it is all of its defaults.
-/// `#[serde(default, deserialize_with = "present")] grpc: Option<GrpcConfig>`.
+/// Reads a key whose presence alone has a meaning: `grpc:` with nothing after it turns gRPC on with all
+/// defaults.
+///
+/// Use as `#[serde(default, deserialize_with = "present")] grpc: Option<GrpcConfig>`.
 pub fn present<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

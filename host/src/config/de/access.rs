@@ -1,4 +1,4 @@
-//! How serde walks lists, maps and enums.
+//! Serde's access to lists, maps and enums.
 
 use serde::de::{
     DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
@@ -10,7 +10,7 @@ use crate::config::node::Entry;
 pub(super) struct Items<'a> {
     pub(super) at: NodeDeserializer<'a>,
     pub(super) rest: std::vec::IntoIter<&'a Node>,
-    /// Whether they are the node's own, and not words of its text.
+    /// Whether the items are nodes of a list, and not words of a text.
     pub(super) are_parts: bool,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Entries<'a> {
     value: Option<&'a Node>,
 }
 
-/// An enum's variant as the only key of a map.
+/// An enum's variant, written as the only key of a map.
 pub(super) struct Choice<'a> {
     pub(super) at: NodeDeserializer<'a>,
     pub(super) entry: &'a Entry,
@@ -54,7 +54,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = ConfigError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ConfigError> {
-        // An unknown key of a struct is noted already.
+        // An unknown key of a struct is already noted.
         let (known, notes) = (self.known, self.at.notes);
         let Some(entry) = self.rest.find(|entry| {
             known.is_none_or(|known| known.contains(&entry.key.as_str()))
@@ -111,7 +111,7 @@ impl<'de> VariantAccess<'de> for NodeDeserializer<'_> {
     }
 }
 
-/// Reads what the rest can be read without: should it be wrong, this is left out next time.
+/// Reads a value that the rest can be read without. If the value is wrong, the next round leaves it out.
 fn read_part<'de, S: DeserializeSeed<'de>>(
     at: NodeDeserializer<'_>,
     node: &Node,
@@ -120,7 +120,7 @@ fn read_part<'de, S: DeserializeSeed<'de>>(
     read(at, node, seed).inspect_err(|_| at.notes.borrow_mut().failed(node))
 }
 
-/// An error that has no place yet gets the node's.
+/// Reads a value, and gives an error without a place the place of the node.
 fn read<'de, S: DeserializeSeed<'de>>(
     at: NodeDeserializer<'_>,
     node: &Node,
@@ -132,10 +132,10 @@ fn read<'de, S: DeserializeSeed<'de>>(
     })
 }
 
-/// A key as a node, so that it is read like any text and an error stands at the key.
+/// Returns a node for a key, so that a key is read like any text and an error points at the key.
 fn key_node(entry: &Entry) -> Node {
     let word = Scalar::plain(entry.key.as_str());
-    // A key called `null` is text all the same.
+    // A key called `null` is text.
     let original = (word.meaning() == Meaning::Nothing).then(|| entry.key.as_str().into());
     let outside = entry.node.outside.clone().filter(|outside| !outside.names_keys);
     Node {

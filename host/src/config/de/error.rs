@@ -1,4 +1,4 @@
-//! serde's errors in a user's words. They get their place from the node that was being read.
+//! Serde's errors in a user's words. An error gets its place from the node that is being read.
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ impl Error for ConfigError {
     }
 }
 
-/// What serde's own visitors expect, without Rust's names.
+/// Returns what serde's own visitors expect, without Rust's type names.
 fn plainly(expected: &dyn Expected) -> String {
     let expected = expected.to_string();
     let range = match expected.as_str() {
@@ -70,7 +70,7 @@ fn plainly(expected: &dyn Expected) -> String {
     format!("a whole number, {range}")
 }
 
-/// Text is not repeated: it may be the value of a reference.
+/// Describes the value that was found. Text is not repeated, because it may be the value of a reference.
 fn kind(found: Unexpected<'_>) -> String {
     match found {
         Unexpected::Str(_) => "other text".to_owned(),

@@ -1,4 +1,4 @@
-//! One reading of a node, which goes on after what is wrong: everything is found at once.
+//! Reads a node and goes on after an error, so that all errors are found at once.
 
 use std::{cell::RefCell, collections::HashSet};
 
@@ -7,21 +7,21 @@ use serde::de::DeserializeOwned;
 use super::NodeDeserializer;
 use crate::config::{ConfigError, Finding, Node};
 
-/// More wrong values of one node are not looked for.
+/// The reading of one node stops after so many wrong values.
 const WRONG_LIMIT: usize = 50;
-/// A node is read again so often at most.
+/// A node is read at most so many times.
 const ROUNDS_LIMIT: usize = 500;
 
-/// What came of it.
+/// The outcome of a reading.
 pub(in crate::config) struct Reading<T> {
-    /// What could be read. Where a value is wrong, its default stands.
+    /// The value, if it could be read. A wrong value is replaced by its default.
     pub value: Option<T>,
     pub wrong: Vec<Finding>,
-    /// Keys that are known and have no effect.
+    /// Warnings about keys that have no effect.
     pub unused: Vec<Finding>,
 }
 
-/// Of the node, or everything that is wrong with it.
+/// Reads the node, or returns everything that is wrong with it.
 pub(in crate::config) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, ConfigError> {
     let Reading { value, wrong, .. } = Reading::of(node);
     ConfigError::from_findings(wrong)?;
@@ -29,7 +29,8 @@ pub(in crate::config) fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Con
 }
 
 impl<T: DeserializeOwned> Reading<T> {
-    /// serde ends at the first wrong value. That is left out, and the rest is read again.
+    /// Reads the node in rounds. Serde stops at the first wrong value; each round leaves that value out and
+    /// reads the rest again.
     pub(in crate::config) fn of(node: &Node) -> Reading<T> {
         let notes = RefCell::<Notes>::default();
         let mut wrong = Vec::new();
@@ -58,20 +59,20 @@ impl<T: DeserializeOwned> Reading<T> {
     }
 }
 
-/// What was met on the way. Nodes are told apart by where they are in memory.
+/// What the rounds have found. Nodes are identified by their addresses in memory.
 #[derive(Default)]
 pub(super) struct Notes {
     unknown: Vec<Finding>,
     unused: Vec<Finding>,
-    /// Those that one of these is about: they are met again each time.
+    /// The keys and values that `unknown` and `unused` already hold. Each round finds them again.
     noted: HashSet<usize>,
-    /// Wrong ones.
+    /// Values that are wrong.
     broken: HashSet<usize>,
-    /// References that stand for nothing where nothing cannot be: as if their keys were not there.
+    /// References that stand for nothing where a value is needed. Their keys are treated as missing.
     absent: HashSet<usize>,
-    /// The innermost value that failed this time, and whether it counts as absent.
+    /// The innermost value that failed in this round, and whether it counts as absent.
     failed: Option<(usize, bool)>,
-    /// Whether this time's error is only that something is missing which was left out.
+    /// Whether this round's error only says that a value is missing which was left out.
     follows: bool,
 }
 
@@ -103,7 +104,7 @@ impl Notes {
         self.failed.get_or_insert((place(node), is_absent));
     }
 
-    /// An error that has no place is the node's own.
+    /// Notes whether an error without a place follows from a part of the node that was left out.
     pub(super) fn about(&mut self, node: &Node, error: &ConfigError) {
         let mut parts = node.items().iter().chain(node.entries().iter().map(|entry| &entry.node));
         if error.has_no_place() && parts.any(|part| self.broken.contains(&place(part))) {
@@ -115,7 +116,7 @@ impl Notes {
         self.failed.is_some_and(|(_, is_absent)| is_absent)
     }
 
-    /// Whether there is something more to leave out.
+    /// Leaves out the value that failed in this round. Returns whether anything new was left out.
     fn leave_out(&mut self) -> bool {
         match self.failed {
             Some((failed, true)) => self.absent.insert(failed),

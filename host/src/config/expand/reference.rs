@@ -8,18 +8,19 @@ pub(super) enum Piece<'a> {
     Reference(Reference<'a>),
 }
 
-/// `${scheme:target:-default}`; the target and the default may hold references themselves.
+/// A reference `${scheme:target:-default}`. The target and the default may hold references.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reference<'a> {
-    /// With the braces.
+    /// The whole reference with its braces.
     pub whole: &'a str,
-    /// `env` if none is written.
+    /// The scheme; `env` if the reference names none.
     pub scheme: &'a str,
     pub target: &'a str,
     pub default: Option<&'a str>,
 }
 
-/// `$$` is a `$`; a `$` before anything but `{` is itself.
+/// Splits a text into plain text and references. `$$` is a plain `$`, and so is a `$` before anything but
+/// `{`.
 pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
@@ -52,7 +53,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     Ok(pieces)
 }
 
-/// The first `NAME` in capitals behind a single `$`.
+/// Returns the first `NAME` in capitals after a single `$`.
 pub(super) fn bare_variable(text: &str) -> Option<&str> {
     let mut rest = text;
     while let Some((_, after)) = rest.split_once('$') {
@@ -90,7 +91,7 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '.' | '-'))
 }
 
-/// How long the text is up to and with the brace that closes its first.
+/// Returns the length of the text up to the brace that closes its first brace, inclusive.
 fn closing(text: &str) -> Option<usize> {
     let mut open = 0usize;
     for (at, c) in text.char_indices() {
@@ -104,7 +105,7 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-/// Where the mark stands first, outside of inner references.
+/// Returns the first position of the mark outside of inner braces.
 fn top_level(text: &str, mark: &str) -> Option<usize> {
     let mut open = 0usize;
     for (at, c) in text.char_indices() {
@@ -122,6 +123,8 @@ fn top_level(text: &str, mark: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
+    /// Scenario: references with and without scheme and default, also nested ones.
+    /// Guarantees: each is split at its own separators, and not at those of an inner reference.
     #[test]
     fn a_reference_is_taken_apart_outside_of_the_inner_ones() {
         let cases = [
@@ -140,6 +143,8 @@ mod tests {
         }
     }
 
+    /// Scenario: texts with single and doubled `$`, and a reference without its closing brace.
+    /// Guarantees: a single `$` is itself, `$$` is one `$`, and the open reference is an error.
     #[test]
     fn a_dollar_alone_is_itself() {
         for (text, plain) in [("a$b", "a$b"), ("$$", "$"), ("$$$$1", "$$1"), ("$${A}", "${A}"), ("€$", "€$")]

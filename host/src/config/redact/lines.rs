@@ -1,4 +1,4 @@
-//! A line of a source without what is secret in it, for the messages that quote it.
+//! Removes secrets from a line of a source, for messages that quote the line.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -7,23 +7,24 @@ use saphyr_parser::{Event, Parser, Span};
 use super::{REDACTED, is_secret_key, is_secret_path, value};
 use crate::config::Location;
 
-/// Where in a text something secret stands, and where its words end; in characters from its beginning.
+/// The secret parts of a text, and the ends of its scalars. Both are in characters from the beginning of the
+/// text.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Masks {
     secret: Vec<Range<usize>>,
-    /// Ascending. Behind the last of a line only a comment may stand.
+    /// The ends in ascending order. After the last end on a line only a comment can stand.
     ends: Vec<usize>,
 }
 
-/// A line as it may be shown.
+/// A line that may be shown.
 pub(in crate::config) struct ShownLine {
     pub text: String,
-    /// Where in it the place is, from 0; in characters.
+    /// The column of the place, in characters from 0.
     pub column: usize,
     pub width: usize,
 }
 
-/// The line that a place is on. `None` if nothing of its source may be shown.
+/// Returns the line of a place, or `None` if nothing of the source may be shown.
 pub(in crate::config) fn shown_line(at: &Location) -> Option<ShownLine> {
     if at.source.hidden {
         return None;
@@ -81,7 +82,8 @@ impl Masks {
         scan.masks
     }
 
-    /// The columns of a line that are not shown; `before` characters stand before the line. They do not overlap.
+    /// Returns the columns of a line that are not shown, without overlaps. `before` is the number of
+    /// characters before the line.
     fn hidden_in(&self, before: usize, line: &str) -> Vec<Range<usize>> {
         let len = line.chars().count();
         let on_line = |range: &Range<usize>| {
@@ -107,11 +109,11 @@ impl Masks {
     }
 }
 
-/// Walks the events of a text, which need not be right to its end.
+/// Walks the events of a text, which may be broken YAML from some point on.
 struct Scan {
     masks: Masks,
     open: Vec<Open>,
-    /// Where each anchored value stands.
+    /// The range of each anchored value.
     anchors: HashMap<usize, Range<usize>>,
     /// The end of the last event.
     end: usize,
@@ -119,7 +121,7 @@ struct Scan {
 
 struct Open {
     is_map: bool,
-    /// Of a map, with where it ends: the value is still to come.
+    /// The key of a map whose value is not read yet, with the key's end.
     key: Option<(String, usize)>,
     anchor: usize,
     start: usize,
@@ -137,7 +139,7 @@ impl Scan {
                     }
                 } else {
                     if self.is_secret() || value(text) != **text {
-                        // A tag, or the mark of a block, belongs to it.
+                        // A tag or a block's mark before the value belongs to the value.
                         let key_end = self.open.last().and_then(|open| Some(open.key.as_ref()?.1));
                         self.masks.secret.push(key_end.map_or(start, |end| start.min(end + 2))..end);
                     }
@@ -185,13 +187,14 @@ impl Scan {
         }
     }
 
-    /// Whether the keys that are open make what comes next secret.
+    /// Returns whether the open keys make the next value secret.
     fn is_secret(&self) -> bool {
         is_secret_path(self.open.iter().filter_map(|open| Some(open.key.as_ref()?.0.as_str())))
     }
 
-    /// The rest of a text that is no YAML any more: all of it if a secret is due, else what stands behind a secret's key,
-    /// and what is indented below it.
+    /// Masks the rest of a text from the point where it is not valid YAML. If a secret's value is open, the
+    /// whole rest is masked. Otherwise the text after each secret's key is masked, and the lines indented
+    /// below the key.
     fn broken(&mut self, text: &str) {
         let mut at = 0;
         if self.is_secret() {
@@ -217,7 +220,8 @@ impl Scan {
     }
 }
 
-/// Where in a line the first secret may begin: behind its key, or an address or credential.
+/// Returns the column where the first secret of a line may begin: after its key, or before an address or a
+/// credential.
 fn secret_behind(line: &str) -> Option<usize> {
     let chars: Vec<char> = line.chars().collect();
     let behind_key = chars.iter().enumerate().filter(|(_, c)| **c == ':').find_map(|(colon, _)| {

@@ -1,10 +1,10 @@
-//! Durations as Go writes them.
+//! Durations in Go's notation.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, de::Visitor};
 
-/// A span of time as Go writes it: `200ms`, `1m30s`, `1.5h`; a bare number is nanoseconds. Never negative.
+/// A duration in Go's notation: `200ms`, `1m30s`, `1.5h`. A bare number is nanoseconds. Never negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration(pub std::time::Duration);
 
@@ -64,7 +64,7 @@ fn nanos(text: &str) -> Option<u64> {
     Some(total)
 }
 
-/// `1.5` of a unit, to the nanosecond.
+/// Returns a number such as `1.5` times the scale, cut off below a nanosecond.
 fn scaled(number: &str, scale: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
@@ -74,7 +74,7 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
     let mut total = whole.checked_mul(scale)?;
     let mut place = scale;
     for digit in fraction.bytes().take(18) {
-        // Below a nanosecond nothing is left.
+        // Digits below a nanosecond add nothing.
         total = total.checked_add(u64::from(digit.wrapping_sub(b'0')) * place / 10)?;
         place /= 10;
     }
@@ -147,6 +147,8 @@ impl<'de> Deserialize<'de> for Duration {
 mod tests {
     use super::*;
 
+    /// Scenario: durations in every form that Go reads, also with long fractions.
+    /// Guarantees: each has Go's value, to 20 nanoseconds.
     #[test]
     fn durations_are_read_as_go_reads_them() {
         let cases = [
@@ -172,6 +174,8 @@ mod tests {
         }
     }
 
+    /// Scenario: texts that Go does not read as a duration, also negative ones and those that are too large.
+    /// Guarantees: each is an error that names the text.
     #[test]
     fn what_go_would_not_read_is_refused() {
         for text in ["", "s", "-5s", "5 s", "1d", "1.2.3s", ".s", "5m3", "ms5", "9999999999999h", "é"] {
@@ -179,6 +183,8 @@ mod tests {
         }
     }
 
+    /// Scenario: durations are read and printed again.
+    /// Guarantees: the printed text is the one that was read.
     #[test]
     fn a_duration_is_written_as_it_is_read() {
         for text in ["0s", "15ns", "1.5µs", "200ms", "1.5s", "30s", "1m", "1m30s", "1h", "1h0.5s", "2h45m"] {
