@@ -1,4 +1,4 @@
-//! Configs as users write them, and the errors they get.
+//! Configs as users write them, and the errors that users get.
 
 mod connectors;
 mod errors;
@@ -27,7 +27,7 @@ use crate::{
 
 const ALL: &[Signal] = &[Signal::Traces, Signal::Metrics, Signal::Logs];
 
-/// Components that take any config, but for `otlp_grpc`, which is like the real one.
+/// Component types that accept any config. Only `otlp_grpc` checks its config, as the real exporter does.
 struct Fake {
     names: &'static [&'static str],
     signals: &'static [Signal],
@@ -130,7 +130,7 @@ pub(crate) fn registry() -> Registry {
     }
 }
 
-/// A folder with the files, in which one may be named as if it were the working folder.
+/// A folder of files. Messages name its files as if the folder were the working folder.
 struct Files(tempfile::TempDir);
 
 impl Files {
@@ -146,7 +146,7 @@ impl Files {
         self.0.path().join(name).display().to_string()
     }
 
-    /// The folder's name is by chance: it is left out.
+    /// Removes the folder's random name from a message.
     fn strip(&self, shown: &str) -> String {
         shown.replace(&format!("{}/", self.0.path().display()), "")
     }
@@ -168,7 +168,7 @@ fn env(name: &str) -> Option<String> {
     variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
 }
 
-/// Opens one config called `otel.yaml`.
+/// Opens a config that is a single file called `otel.yaml`.
 #[tokio::main(flavor = "current_thread")]
 async fn open(text: &str) -> (Files, Result<Opened, ConfigError>) {
     let files = Files::new(&[("otel.yaml", text)]);

@@ -1,8 +1,8 @@
-//! Connectors in a config, and what is said of those that lead nowhere.
+//! Connectors in a config, and the errors about connectors that lead nowhere.
 
 use super::{refuses, warns};
 
-/// A config with these lines as its pipelines, from line 6.
+/// Returns a config with these lines as its pipelines, from line 6.
 fn pipelines(lines: &str) -> String {
     let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
     format!(
@@ -10,6 +10,8 @@ fn pipelines(lines: &str) -> String {
     )
 }
 
+/// Scenario: pipelines have only connectors as receivers or exporters.
+/// Guarantees: the config is valid and gives no warning.
 #[test]
 fn pipelines_of_nothing_but_connectors_are_fine() {
     let lines = "traces: { receivers: [otlp], exporters: [forward, count] }
@@ -19,6 +21,8 @@ metrics: { receivers: [otlp, count], exporters: [debug] }";
     warns(&pipelines(lines), "");
 }
 
+/// Scenario: connectors are defined, and no pipeline names them.
+/// Guarantees: each gets a warning that it will not run.
 #[test]
 fn a_connector_that_is_in_no_pipeline_is_not_run() {
     let lines = "traces: { receivers: [otlp], exporters: [debug] }";
@@ -45,6 +49,8 @@ warning: the connector `count` is not in any pipeline
     );
 }
 
+/// Scenario: one connector is only an exporter, and another is only a receiver.
+/// Guarantees: each is an error that says which side is missing.
 #[test]
 fn a_connector_has_to_be_an_exporter_and_a_receiver() {
     let lines = "traces: { receivers: [otlp], exporters: [forward] }
@@ -66,6 +72,8 @@ error: the connector `count` is a receiver of `metrics` and an exporter of none
     );
 }
 
+/// Scenario: a connector stands in pipelines whose signal it does not take or does not emit.
+/// Guarantees: each is an error at its place in the pipeline.
 #[test]
 fn signals_that_a_connector_does_not_take_or_emit_are_refused() {
     let lines = "logs: { receivers: [otlp], exporters: [count, debug] }
@@ -89,7 +97,9 @@ error: the connector `count` emits metrics, and the pipeline `traces/2` carries 
     );
 }
 
-/// It takes and emits them all, but makes none of another.
+/// Scenario: `forward`, which passes each signal on as it is, gets traces that no pipeline takes from it, and
+/// has a pipeline of metrics that it never gets.
+/// Guarantees: each is an error at its place in the pipeline.
 #[test]
 fn what_goes_into_a_connector_has_to_come_out_somewhere() {
     let lines = "traces: { receivers: [otlp], exporters: [forward] }
@@ -113,6 +123,8 @@ error: the connector `forward` gets nothing that it could make metrics of: it is
     );
 }
 
+/// Scenario: two connectors join two pipelines to a circle.
+/// Guarantees: the error shows the way around the circle.
 #[test]
 fn pipelines_that_feed_themselves_are_refused_with_the_way_round() {
     let lines = "traces: { receivers: [otlp, forward/2], exporters: [forward] }
@@ -128,6 +140,8 @@ error: pipelines feed themselves through connectors: traces → forward → trac
     );
 }
 
+/// Scenario: one id is defined as a connector and as an exporter.
+/// Guarantees: the error says that the id is ambiguous.
 #[test]
 fn an_id_that_is_a_connector_and_an_exporter_is_ambiguous() {
     let config = "receivers: { otlp: }

@@ -1,22 +1,24 @@
-//! Every message that a wrong config may meet, word for word.
+//! The messages about wrong configs, word for word.
 
 use super::{refuses, warns};
 use crate::config::{ConfigError, Node};
 
-/// A config with these lines as the `otlp` exporter's, from line 4.
+/// Returns a config with these lines as those of the exporter `otlp`, from line 4.
 fn exporter(lines: &str) -> String {
     format!(
         "receivers: {{ otlp: }}\nexporters:\n  otlp:\n{lines}\nservice:\n  pipelines:\n    traces: {{ receivers: [otlp], exporters: [otlp] }}\n"
     )
 }
 
-/// A config with these lines as its pipelines, from line 7.
+/// Returns a config with these lines as its pipelines, from line 7.
 fn pipelines(lines: &str) -> String {
     format!(
         "receivers: {{ otlp: , zipkin: }}\nexporters:\n  debug:\n  debug/2:\n  xray:\nservice: {{ pipelines: {{\n{lines}\n}} }}\n"
     )
 }
 
+/// Scenario: a config has two unknown keys; one resembles a known key.
+/// Guarantees: the error names both, the similar key, and all known keys.
 #[test]
 fn unknown_keys_are_all_named_with_the_nearest_right_one() {
     refuses(
@@ -38,6 +40,8 @@ error: unknown key `colour`
     );
 }
 
+/// Scenario: values have the wrong type, quotes that do not belong, or nothing.
+/// Guarantees: each error says what was expected and found, and gives advice for common mistakes.
 #[test]
 fn a_wrong_type_says_what_was_expected() {
     refuses(
@@ -105,6 +109,8 @@ error: expected text, found nothing
     );
 }
 
+/// Scenario: a duration has a unit that Go does not know, and another is negative.
+/// Guarantees: each is an error at its place.
 #[test]
 fn a_duration_without_a_unit_go_knows_is_refused_at_its_place() {
     refuses(
@@ -127,7 +133,8 @@ error: a duration is not negative
     );
 }
 
-/// The component's own check knows no place; it names the key.
+/// Scenario: a component's own check names a key; the check does not know its config's place.
+/// Guarantees: the error stands at the key, or at the component if the key is missing.
 #[test]
 fn what_validate_finds_stands_at_the_key_it_names() {
     refuses(
@@ -150,6 +157,8 @@ error: `endpoint` is empty: say where to, as `host:4317`
     );
 }
 
+/// Scenario: a config names types that Spanloom lacks.
+/// Guarantees: each error gives advice: what to use, the similar type, or the types that exist.
 #[test]
 fn a_component_we_do_not_have_is_named_with_those_we_have() {
     refuses(
@@ -178,7 +187,8 @@ error: Spanloom has no processor `filter`, a type of the Collector's
     );
 }
 
-/// A type of the Collector's is told what does its job, whatever its spelling and wherever it stands.
+/// Scenario: a config names types of the Collector in several spellings and in wrong sections.
+/// Guarantees: each error says what to use instead, or the section that the type belongs to.
 #[test]
 fn a_type_of_the_collectors_is_told_what_does_its_job() {
     refuses(
@@ -242,7 +252,8 @@ error: `zipkin-v2` is not an id: a type has no `-`; is it `zipkin_v2`?
     );
 }
 
-/// A third of all public configs name one of them: no reason not to start.
+/// Scenario: a config names extensions that only show something; a third of all public configs do.
+/// Guarantees: Spanloom starts, and warns that each does nothing.
 #[test]
 fn extensions_that_only_show_something_are_accepted() {
     warns(
@@ -284,7 +295,8 @@ warning: the extension `healthcheckv2` does nothing in Spanloom
     );
 }
 
-/// Wrong types, unknown keys and wrong values beside one another; what stands for a wrong one is not complained of.
+/// Scenario: one component has wrong types, an unknown key and a wrong value.
+/// Guarantees: all are reported at once, and the default that replaces a wrong value is not reported.
 #[test]
 fn everything_that_is_wrong_with_a_component_is_told_at_once() {
     refuses(
@@ -340,7 +352,9 @@ error: expected text, found a list
     );
 }
 
-/// Often it is a variable that is set elsewhere.
+/// Scenario: an exporter that no pipeline uses has an empty endpoint, often because a variable is set
+/// elsewhere.
+/// Guarantees: the endpoint is only a warning; an unknown key is still an error.
 #[test]
 fn an_endpoint_of_what_no_pipeline_uses_keeps_nothing_from_starting() {
     let unused = "receivers: { otlp: }\nexporters:\n  debug:\n  otlp:\n    endpoint: \"\"\nservice: { pipelines: { traces: { receivers: [otlp], exporters: [debug] } } }\n";
@@ -363,7 +377,9 @@ warning: the exporter `otlp` is not in any pipeline
     assert!(opened.is_err());
 }
 
-/// `$NAME` was a variable once.
+/// Scenario: values hold `$NAME`, which earlier Collectors read as a variable.
+/// Guarantees: a warning shows how to write a variable, and does not show a name that may be a part of a
+/// secret.
 #[test]
 fn a_variable_without_braces_is_told_how_it_is_written() {
     warns(
@@ -385,6 +401,8 @@ warning: `$NAME` is plain text
     );
 }
 
+/// Scenario: pipelines name components that are not defined, and one component twice.
+/// Guarantees: each is an error at its place, with the similar id and the defined ids.
 #[test]
 fn a_pipeline_may_name_only_what_is_defined() {
     refuses(
@@ -425,6 +443,8 @@ error: the exporter `debug` is here twice
     );
 }
 
+/// Scenario: pipelines lack a receiver or an exporter, have the wrong signal, or have a wrong name.
+/// Guarantees: each is an error at its place.
 #[test]
 fn a_pipeline_needs_both_ends_and_a_signal_they_take() {
     refuses(
@@ -480,6 +500,8 @@ error: a pipeline is called `traces`, `metrics` or `logs`, or one of them with a
   |   ^^^^^");
 }
 
+/// Scenario: one id ends after its `/`, and another begins with a digit.
+/// Guarantees: each error says how to write an id.
 #[test]
 fn an_id_is_a_word_and_perhaps_a_name() {
     refuses(
@@ -505,6 +527,8 @@ error: there is no pipeline in `service::pipelines`
     );
 }
 
+/// Scenario: sections are misspelt, have the wrong type, or are missing.
+/// Guarantees: each is an error that says what would be right.
 #[test]
 fn sections_are_maps_that_we_know() {
     refuses(
@@ -570,6 +594,8 @@ error: a config is a map of sections (receivers, exporters, service, …)
     );
 }
 
+/// Scenario: texts break YAML's rules, or use YAML that a config may not use.
+/// Guarantees: each error stands at the place where the text breaks.
 #[test]
 fn broken_yaml_is_shown_where_it_breaks() {
     refuses(
@@ -666,6 +692,8 @@ error: this is not YAML: while parsing a flow sequence, expected ',' or ']'
     );
 }
 
+/// Scenario: references have an unknown kind, a wrong name, no closing brace, or a missing file.
+/// Guarantees: each error points at the reference, and does not show the reference's value.
 #[test]
 fn a_wrong_reference_is_shown_where_it_stands() {
     refuses(
@@ -728,7 +756,8 @@ error: expected a whole number, found text (the value of the reference)
     );
 }
 
-/// Colour codes in a config must not reach the terminal.
+/// Scenario: a key holds a colour code of the terminal.
+/// Guarantees: the message shows the code's first character as `�`, so the code does not reach the terminal.
 #[test]
 fn control_characters_are_not_shown() {
     refuses(
@@ -746,6 +775,8 @@ error: there is no pipeline in `service::pipelines`
     );
 }
 
+/// Scenario: two errors are about a line of more than 300 characters.
+/// Guarantees: each shows a part of the line around its place.
 #[test]
 fn a_long_line_is_shown_around_the_place() {
     let line = format!("service: {{ telemetry: {{ resource: {{ a: {} }} }}, x: 1 }}", "a".repeat(300));
@@ -765,6 +796,9 @@ error: unknown key `x`
   = known keys: extensions, pipelines, telemetry, admin, shutdown_timeout, memory_limit_mib");
 }
 
+/// Scenario: configs have unused components, an old name, keys without effect, and a variable that is not
+/// set.
+/// Guarantees: the configs are valid, and each doubt is a warning at its place.
 #[test]
 fn what_is_doubtful_is_a_warning() {
     warns(
@@ -825,7 +859,8 @@ warning: the environment variable `MISSING` is not set
     );
 }
 
-/// A variable that is not set may be why: its warning stands above the errors.
+/// Scenario: a variable that is not set leaves an endpoint empty.
+/// Guarantees: the warning about the variable stands above the error that it caused.
 #[test]
 fn an_error_does_not_hide_what_may_have_caused_it() {
     refuses(
@@ -846,7 +881,8 @@ error: `endpoint` is empty: say where to, as `host:4317`
     );
 }
 
-/// Components' checks know the keys of their config, not its place.
+/// Scenario: errors name keys of a config, and do not know the config's place.
+/// Guarantees: each gets the place of the deepest key that exists.
 #[test]
 fn an_error_that_begins_with_its_keys_is_placed_by_them() {
     let node = Node::parse("a.yaml", "tls:\n  cert_file: x.pem\n").unwrap();
@@ -863,6 +899,8 @@ fn an_error_that_begins_with_its_keys_is_placed_by_them() {
     }
 }
 
+/// Scenario: an error has a key and no file.
+/// Guarantees: the message shows the key.
 #[test]
 fn a_key_is_named_even_where_no_file_is_known() {
     let error = ConfigError::on("tls::cert_file", "no such file");

@@ -1,4 +1,4 @@
-//! What references become.
+//! The values that references become.
 
 use serde_json::{Value, json};
 
@@ -16,6 +16,8 @@ fn value(yaml: &str) -> Node {
     expanded(&format!("v: {yaml}")).unwrap().root.get("v").unwrap().clone()
 }
 
+/// Scenario: values are single references of each kind, also nested and with defaults.
+/// Guarantees: each value is what the reference's text means as YAML.
 #[test]
 fn a_reference_alone_means_what_its_text_means_as_yaml() {
     let cases = [
@@ -45,6 +47,8 @@ fn a_reference_alone_means_what_its_text_means_as_yaml() {
     }
 }
 
+/// Scenario: references stand within other text, and `$` stands single or doubled.
+/// Guarantees: each value is text.
 #[test]
 fn a_reference_in_other_text_is_text() {
     let cases = [
@@ -66,7 +70,9 @@ fn a_reference_in_other_text_is_text() {
     }
 }
 
-/// A password of digits, or one that happens to be YAML, is still the password.
+/// Scenario: fields of type text hold references to digits, to YAML and to text with `$`, as passwords may
+/// be.
+/// Guarantees: each field gets the variable's text unchanged.
 #[test]
 fn a_field_that_wants_text_gets_the_variable_to_the_letter() {
     let cases = [
@@ -84,6 +90,8 @@ fn a_field_that_wants_text_gets_the_variable_to_the_letter() {
     }
 }
 
+/// Scenario: two variables are not set, one of them in a default.
+/// Guarantees: the value is nothing, and each variable gets a warning.
 #[test]
 fn a_variable_that_is_not_set_is_nothing_and_a_warning() {
     let loaded = expanded("v: ${env:NONE}\nw: ${NONE:-${OTHER}}").unwrap();
@@ -96,7 +104,9 @@ fn a_variable_that_is_not_set_is_nothing_and_a_warning() {
     assert_eq!(loaded.warnings[0].at.as_ref().unwrap().to_string(), "yaml::1:4");
 }
 
-/// As if the key were not there; where text is due, it is the empty text.
+/// Scenario: numbers, switches and texts are references to variables that are not set or empty.
+/// Guarantees: numbers and switches keep their defaults, the text is empty, and a list loses the item. A
+/// plain empty value is still an error.
 #[test]
 fn a_variable_that_stands_for_nothing_leaves_numbers_and_switches_at_their_defaults() {
     #[derive(Debug, PartialEq, serde::Deserialize)]
@@ -123,13 +133,17 @@ fn a_variable_that_stands_for_nothing_leaves_numbers_and_switches_at_their_defau
     assert_eq!(error.findings().len(), 2, "{error}");
 }
 
+/// Scenario: a key looks like a reference.
+/// Guarantees: the key stays as it is.
 #[test]
 fn keys_are_not_expanded() {
     let root = expanded("${HOST}: 1").unwrap().root;
     assert!(root.get("${HOST}").is_some());
 }
 
-/// The file's own nodes keep their places; paths in it are relative to it.
+/// Scenario: a config names files by relative paths, and one of these names another.
+/// Guarantees: paths are relative to the file that holds them, and values keep their places in their own
+/// files.
 #[test]
 fn a_file_is_read_beside_the_config_that_names_it() {
     let files = Files::new(&[
@@ -148,6 +162,8 @@ fn a_file_is_read_beside_the_config_that_names_it() {
     assert_eq!(root.get("auth").unwrap().read::<String>().unwrap(), "Bearer 007$$");
 }
 
+/// Scenario: a config names a file of broken YAML.
+/// Guarantees: the error points into that file.
 #[test]
 fn a_file_of_broken_yaml_is_shown_where_it_breaks() {
     let files = Files::new(&[("otel.yaml", "exporters: ${file:more.yaml}\n"), ("more.yaml", "a: 1\nb: [\n")]);
@@ -155,7 +171,8 @@ fn a_file_of_broken_yaml_is_shown_where_it_breaks() {
     assert!(files.strip(&error.to_string()).contains("--> more.yaml:3:1"), "{error}");
 }
 
-/// A file that names itself, in breadth and in depth, and text that grows.
+/// Scenario: a file names itself twice, and another config multiplies a large variable.
+/// Guarantees: the limits on nesting and on bytes stop both.
 #[test]
 fn references_without_end_are_refused() {
     let files = Files::new(&[("otel.yaml", "a: ${file:otel.yaml}\nb: ${file:otel.yaml}\n")]);
@@ -167,6 +184,8 @@ fn references_without_end_are_refused() {
     assert!(error.to_string().contains("references stand for more than 16777216 bytes"), "{error}");
 }
 
+/// Scenario: a deep tree holds a reference to another deep tree.
+/// Guarantees: the limit on depth applies to the whole.
 #[test]
 fn deep_trees_cannot_be_made_deeper_by_references() {
     let deep = |levels: usize, inside: &str| format!("{}{inside}{}", "[".repeat(levels), "]".repeat(levels));

@@ -1,4 +1,4 @@
-//! Several sources into one config.
+//! Merging several sources into one config.
 
 use serde_json::{Value, json};
 
@@ -11,6 +11,8 @@ fn loaded(configs: &[&str], sets: &[&str]) -> Value {
     load(&configs, &sets, &env).unwrap().root.read().unwrap()
 }
 
+/// Scenario: two configs have the same keys, with values of several types.
+/// Guarantees: maps merge, and any other value is replaced by the later one.
 #[test]
 fn maps_merge_and_all_else_is_replaced() {
     let base = "a: {x: 1, y: [1, 2]}\nb: text\nc:\nd: {z: 1}";
@@ -21,6 +23,8 @@ fn maps_merge_and_all_else_is_replaced() {
     );
 }
 
+/// Scenario: `--set` changes values of a config, with keys in both notations.
+/// Guarantees: each value is set, with references expanded.
 #[test]
 fn what_is_set_goes_over_every_config() {
     let config = "processors: {batch: {timeout: 1s}}";
@@ -41,7 +45,9 @@ fn what_is_set_goes_over_every_config() {
     );
 }
 
-/// As the Collector's users write a value on the command line: `--config "yaml:exporters::file::path: x"`.
+/// Scenario: keys are joined by `::`, as users of the Collector write on the command line: `--config
+/// "yaml:exporters::file::path: x"`.
+/// Guarantees: each leads to its nested map, and an empty key is an error.
 #[test]
 fn keys_joined_by_colons_lead_to_their_branch() {
     let joined = "exporters::file::path: x\nexporters: {file: {append: true}}\nexporters::file/2::path: y";
@@ -59,6 +65,8 @@ fn keys_joined_by_colons_lead_to_their_branch() {
     );
 }
 
+/// Scenario: two files and a `--set` are merged.
+/// Guarantees: each value has the place in its own source.
 #[test]
 fn a_value_keeps_the_place_it_came_from() {
     let files = Files::new(&[("base.yaml", "a:\n  x: 1\n  y: 2\n"), ("site.yaml", "# here\na: { x: 3 }\n")]);
@@ -70,12 +78,16 @@ fn a_value_keeps_the_place_it_came_from() {
     assert_eq!(place("z"), "--set a.z:1:1");
 }
 
+/// Scenario: `--config` names an environment variable.
+/// Guarantees: the variable's text is the config.
 #[test]
 fn a_config_may_stand_in_the_environment() {
     let root = load(&["env:MAP".to_owned()], &[], &env).unwrap().root;
     assert_eq!(root.read::<Value>().unwrap(), json!({"a": 1, "b": ["x", "y"]}));
 }
 
+/// Scenario: sources are missing, not UTF-8, too large, or on the web.
+/// Guarantees: each error names the source and the problem.
 #[test]
 fn a_source_that_cannot_be_had_is_named() {
     let files = Files::new(&[("latin1.yaml", "")]);
@@ -99,6 +111,8 @@ fn a_source_that_cannot_be_had_is_named() {
     }
 }
 
+/// Scenario: `--set` values lack a key or a value, or hold broken YAML.
+/// Guarantees: each is an error that says how to write a setting, or where the YAML breaks.
 #[test]
 fn a_setting_is_a_key_and_a_value() {
     for set in ["a", "=5", "a..b=5", "a::=5", "::a=5"] {

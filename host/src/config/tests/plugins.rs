@@ -1,4 +1,4 @@
-//! Configs with plugins, and what is said of those that are wrong.
+//! Configs with plugins, and the errors about them.
 
 use super::{Files, env, registry};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 const SCHEMA: &str = r#"{"type": "object", "additionalProperties": false, "properties": {
     "keys": {"type": "array", "items": {"type": "string"}}, "url": {"type": "string"} }}"#;
 
-/// A folder with plugins of each role, and one config called `otel.yaml`.
+/// Opens a config called `otel.yaml`, in a folder with plugins of each role.
 #[tokio::main(flavor = "current_thread")]
 async fn open(config: &str) -> (Files, Result<Opened, ConfigError>) {
     let files = Files::new(&[("otel.yaml", config), ("empty.wasm", ""), ("text.wasm", "(component)")]);
@@ -27,7 +27,7 @@ async fn open(config: &str) -> (Files, Result<Opened, ConfigError>) {
     (files, opened)
 }
 
-/// A config with these lines before its pipeline of one processor, from line 1.
+/// Returns a config with these lines from line 1, and then one pipeline with this processor.
 fn piped(lines: &str, processor: &str) -> String {
     format!(
         "{lines}\nreceivers: {{ otlp: }}\nexporters: {{ debug: }}\nservice: {{ pipelines: {{ traces: {{ receivers: [otlp], processors: [{processor}], exporters: [debug] }} }} }}\n"
@@ -41,6 +41,8 @@ fn refuses(config: &str, expected: &str) {
     assert_eq!(shown, expected.trim_matches('\n'), "\n{shown}\n");
 }
 
+/// Scenario: a config names two plugins and uses them as processors.
+/// Guarantees: each plugin's name is a component type.
 #[test]
 fn a_plugin_becomes_a_component_type() {
     let config = piped(
@@ -55,7 +57,8 @@ fn a_plugin_becomes_a_component_type() {
     assert_eq!(types, [("keep", Some("tested 1.2.3")), ("redact", Some("tested 1.2.3"))]);
 }
 
-/// Built-in plugins are replaced so.
+/// Scenario: a plugin has the name of a built-in exporter.
+/// Guarantees: the plugin replaces the built-in exporter.
 #[test]
 fn a_plugin_takes_the_place_of_a_built_in_of_its_name() {
     let config =
@@ -68,6 +71,8 @@ service: { pipelines: { traces: { receivers: [otlp], exporters: [debug] } } }";
     assert!(registry.types(Kind::Exporter).iter().filter(|known| known.name() == "debug").count() == 1);
 }
 
+/// Scenario: two components of a plugin have configs that the plugin's schema forbids.
+/// Guarantees: each is an error at its place.
 #[test]
 fn a_components_config_is_held_against_its_plugins_schema() {
     refuses(
@@ -91,7 +96,8 @@ error: unknown key `key`
     );
 }
 
-/// An exporter's queue is the host's: its keys stand beside the plugin's, and are checked as everywhere.
+/// Scenario: an exporter is a plugin, and the keys of the host's queue stand beside the plugin's keys.
+/// Guarantees: both are checked, and an error lists both.
 #[test]
 fn the_keys_of_the_queue_stand_beside_those_of_an_exporter_plugin() {
     refuses(
@@ -115,7 +121,8 @@ error: unknown key `queue_sise`
     );
 }
 
-/// What no schema can say the plugin says itself, of a place below its config.
+/// Scenario: a plugin refuses a config that its schema allows.
+/// Guarantees: the plugin's error stands at the value that the plugin names.
 #[test]
 fn what_the_plugin_refuses_stands_where_it_points_at() {
     refuses(
@@ -132,7 +139,8 @@ error: no !
     );
 }
 
-/// What cannot be loaded is complained of once, not again at each component.
+/// Scenario: plugins' files are missing, empty, no wasm, or have a wrong schema.
+/// Guarantees: each is reported once, and not again at each component that uses it.
 #[test]
 fn a_file_that_is_no_plugin_is_named() {
     refuses(
@@ -167,6 +175,8 @@ error: the plugin badschema.wasm cannot be used: its config schema is wrong, whi
     );
 }
 
+/// Scenario: plugins are pinned to the right hash, to another hash, and to a text that is no hash.
+/// Guarantees: only the right hash is accepted.
 #[test]
 fn a_pinned_plugin_is_no_other() {
     let hash = Sha256::of(&Guest { schema: SCHEMA, ..Guest::default() }.component());
@@ -200,6 +210,8 @@ error: a sha256 is 64 hex digits, as `sha256sum` prints them
     );
 }
 
+/// Scenario: a plugin needs `http`, and the config does not grant it.
+/// Guarantees: the error says what to write.
 #[test]
 fn what_a_plugin_cannot_do_without_must_be_granted() {
     refuses(
@@ -215,6 +227,8 @@ error: the plugin `send` needs `http` and is not granted it
     );
 }
 
+/// Scenario: plugins' own keys are unknown, missing, or have wrong values.
+/// Guarantees: each is an error at its place.
 #[test]
 fn a_plugins_own_part_is_checked_like_any_other() {
     refuses(
@@ -278,6 +292,8 @@ error: `call_timeout` is from 1ms to 1h, not 2h
     );
 }
 
+/// Scenario: grants have wrong values.
+/// Guarantees: each is an error at its place.
 #[test]
 fn a_wrong_grant_is_shown_where_it_stands() {
     refuses(
@@ -309,6 +325,8 @@ error: an origin begins with its scheme: write `https://host` or `https://host:p
     );
 }
 
+/// Scenario: plugins have names of other kinds, stand in the wrong section, or get the wrong signal.
+/// Guarantees: each is an error at its place.
 #[test]
 fn a_plugin_is_of_its_role_its_signals_and_a_name_of_its_own() {
     refuses(
@@ -350,6 +368,8 @@ error: the processor `keep` takes traces, and the pipeline `metrics` carries met
     );
 }
 
+/// Scenario: no component uses a plugin.
+/// Guarantees: a warning says that the plugin will not run.
 #[test]
 fn a_plugin_that_nothing_uses_is_a_warning() {
     let (files, opened) = open(&piped("plugins: { redact: { path: redact.wasm } }", ""));
@@ -366,7 +386,9 @@ warning: no component is of the plugin `redact`
     );
 }
 
-/// A processor that may be there to redact: what it fails on is let by. Samplers decide nothing then, which loses nothing.
+/// Scenario: a processor and a sampler have `on_failure: pass`. If the processor redacts, its failure would
+/// let secrets through; a failing sampler only keeps more.
+/// Guarantees: only the processor gets a warning.
 #[test]
 fn passing_by_a_processor_is_a_warning() {
     let config = piped(
@@ -383,7 +405,7 @@ processors: { redact: , keep: }",
     assert!(warning.contains("write `reject` or `drop`"), "{warning}");
 }
 
-/// A config whose connector is a plugin with these keys.
+/// Returns a config whose connector is a plugin with these keys.
 fn connected(plugin: &str, receiver: &str) -> String {
     format!(
         "plugins: {{ count: {{ path: count.wasm{plugin} }} }}
@@ -398,7 +420,8 @@ service:
     )
 }
 
-/// It says itself what it emits.
+/// Scenario: a connector is a plugin that says which signals it takes and emits.
+/// Guarantees: the config may use it, and the wrong signal is an error.
 #[test]
 fn a_plugin_may_be_a_connector() {
     let (_, opened) = open(&connected("", "metrics"));
@@ -423,6 +446,8 @@ error: the connector `count/a` emits metrics, and the pipeline `logs` carries lo
     );
 }
 
+/// Scenario: a connector that is a plugin has `on_failure: pass`.
+/// Guarantees: this is an error at the plugin.
 #[test]
 fn a_connector_passes_nothing_by() {
     let (files, opened) = open(&connected(", on_failure: pass", "metrics"));

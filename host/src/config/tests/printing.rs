@@ -1,10 +1,12 @@
-//! A config printed.
+//! Printing a config.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::config::{Node, load::load, print::print};
 
+/// Scenario: a config with secrets of many kinds is printed.
+/// Guarantees: each secret is `[REDACTED]`, and everything else means the same as before.
 #[test]
 fn secrets_are_left_out_and_the_rest_is_as_it_was() {
     let yaml = "\
@@ -102,7 +104,8 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// What is printed can be read again, references and quotes included.
+    /// Scenario: a config of any values is printed and read again.
+    /// Guarantees: the values are the same.
     #[test]
     fn a_printed_config_reads_as_it_was(value in any_value()) {
         let root = json!({"v": value});

@@ -1,4 +1,4 @@
-//! YAML to nodes, and nodes to configs.
+//! Reading YAML to nodes, and nodes to configs.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,8 @@ fn json(yaml: &str) -> Value {
     Node::parse("test.yaml", yaml).unwrap().read().unwrap()
 }
 
+/// Scenario: YAML has anchors, aliases and merge keys.
+/// Guarantees: all are resolved, and a quoted `<<` is a plain key.
 #[test]
 fn anchors_and_merge_keys_are_resolved() {
     let yaml = "
@@ -41,6 +43,8 @@ quoted: { \"<<\": 1 }
     );
 }
 
+/// Scenario: scalars of every form are read.
+/// Guarantees: each has the value that the Collector reads.
 #[test]
 fn scalars_are_what_the_collector_reads() {
     let yaml = "[1, 0x10, 1.5, true, yes, ~, '1', 2026-01-02, 1_000, !!str 5, \"a\\tb\", 12:30]";
@@ -51,7 +55,8 @@ fn scalars_are_what_the_collector_reads() {
     assert_eq!(json("a: |\n  x\n  y\nb: >-\n  x\n  y\n"), json!({"a": "x\ny\n", "b": "x y"}));
 }
 
-/// Nine nines: a thousand million values in a few lines.
+/// Scenario: nine aliases in each of nine levels stand for more than a thousand million values.
+/// Guarantees: the limit on values stops the reading.
 #[test]
 fn an_alias_bomb_is_refused() {
     let mut yaml = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
@@ -63,6 +68,8 @@ fn an_alias_bomb_is_refused() {
     assert!(error.contains("more than 100000 values, aliases included"), "{error}");
 }
 
+/// Scenario: YAML nests too deep, in flow and in block style.
+/// Guarantees: the limit on depth stops the reading.
 #[test]
 fn nesting_is_bounded() {
     let block: String = (0..200).map(|level| format!("{:level$}a:\n", "")).collect();
@@ -103,6 +110,8 @@ enum Choice {
     Sized(u64),
 }
 
+/// Scenario: a struct of every type is read from YAML that relies on the Collector's leniency.
+/// Guarantees: every field has the value that the Collector reads.
 #[test]
 fn a_struct_is_read_as_leniently_as_the_collector_does() {
     let yaml = "
@@ -139,6 +148,8 @@ inner:
     );
 }
 
+/// Scenario: configs are built from JSON.
+/// Guarantees: they are read like YAML, and errors name the keys.
 #[test]
 fn a_config_from_json_reads_alike() {
     let node = Node::from_json(json!({"size": 5}));
@@ -156,6 +167,8 @@ fn fails<T: for<'de> Deserialize<'de> + std::fmt::Debug>(yaml: &str, expected: &
     assert_eq!(error, expected.trim_matches('\n'), "\n{error}\n");
 }
 
+/// Scenario: serde's own errors occur: an unknown variant, a missing field, a wrong length, a wrong key.
+/// Guarantees: each message is in plain words, with its place.
 #[test]
 fn what_serde_finds_is_said_in_plain_words() {
     fails::<BTreeMap<String, Choice>>(
@@ -196,7 +209,8 @@ error: expected a whole number, found the text `a`
     );
 }
 
-/// As users of the Collector write them.
+/// Scenario: two configs are read that users of the Collector could write.
+/// Guarantees: both are valid and give no warning, and the metrics' addresses are right.
 #[test]
 fn configs_of_collector_users_are_right() {
     let gateway = "
@@ -325,7 +339,8 @@ fn yaml_like() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Whatever is in a config, it is read or refused with a message that can be shown.
+    /// Scenario: any text is loaded as a config.
+    /// Guarantees: the text is read, or refused with a message that can be shown.
     #[test]
     fn no_text_makes_the_loader_panic(text in prop_oneof![yaml_like(), any::<String>()]) {
         match load(&[format!("yaml:{text}")], &[], &|_| Some(text.clone())) {

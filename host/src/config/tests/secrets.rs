@@ -1,4 +1,4 @@
-//! No secret reaches what is printed or logged, however wrong the config is that holds it.
+//! Secrets stay out of everything that is printed or logged, however wrong the config is.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::{
     service,
 };
 
-/// Everything that is said about a config: its errors or warnings, and the config printed.
+/// Returns everything that is said about a config: its errors or warnings, and the printed config.
 #[tokio::main(flavor = "current_thread")]
 async fn said_of(configs: &[String], sets: &[String], variable: &str) -> String {
     let env = |name: &str| (name == "SECRET").then(|| variable.to_owned());
@@ -28,7 +28,7 @@ async fn said_of(configs: &[String], sets: &[String], variable: &str) -> String 
     said
 }
 
-/// A config whose exporter has these lines, after a line with a mistake of each kind.
+/// Returns a config whose exporter has these lines, followed by a mistake.
 fn config(lines: &[String], mistake: &str) -> String {
     let mut config = "receivers: { otlp: { protocols: { grpc: } } }\nexporters:\n  otlp_http:\n".to_owned();
     for line in lines {
@@ -39,7 +39,7 @@ fn config(lines: &[String], mistake: &str) -> String {
     config
 }
 
-/// Where a config may have a secret of its own, `S` standing for it.
+/// Places where a config may hold a secret of its own. `S` stands for the secret.
 const OWN: [&str; 22] = [
     "{ headers: { x-team: S }, endpont: x, endpoint: 5 }",
     "headers: { Authorization: Bearer S, 'a b': S }",
@@ -65,7 +65,7 @@ const OWN: [&str; 22] = [
     "traces_endpoint: '${NONE:-http://u:S@h/?S}'",
 ];
 
-/// Where one may come from outside.
+/// Places where a secret from outside the config may stand. `R` stands for the reference.
 const OUTSIDE: [&str; 12] = [
     "endpoint: R",
     "endpoint: http://R:x",
@@ -81,13 +81,15 @@ const OUTSIDE: [&str; 12] = [
     "proxy_url: R",
 ];
 
-/// What a mistake elsewhere in the file may be.
+/// Mistakes elsewhere in the file.
 const MISTAKES: [&str; 5] =
     ["", "processors: { a: }\n", "  debug: { verbosity: loud }\n", "a: [\n", "\tb: 1\n"];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
+    /// Scenario: secrets stand in many places of a wrong config, in a file and in `--set`.
+    /// Guarantees: nothing that is shown holds a secret.
     #[test]
     fn a_secret_of_the_configs_own_text_is_never_shown(
         secret in "[a-zA-Z0-9]{8,16}",
@@ -99,7 +101,7 @@ proptest! {
         let text = config(&lines, mistake);
         let said = said_of(&[format!("yaml:{text}")], &[], "");
         prop_assert!(!said.contains(&secret), "{}\n{}", text, said);
-        // By another way, where the line is the value alone.
+        // The same value is given by `--set`, where the value alone is a line.
         if let Some((key, value)) = lines[0].split_once(": ") && !key.starts_with('{') {
             let set = format!("exporters::otlp_http::{key}={value}");
             let said = said_of(&[format!("yaml:{}", config(&[], mistake))], &[set.clone(), set.replace('=', ":")], "");
@@ -107,6 +109,8 @@ proptest! {
         }
     }
 
+    /// Scenario: the value of a variable or of a file stands in many places of a wrong config.
+    /// Guarantees: nothing that is shown holds the value.
     #[test]
     fn what_comes_from_a_variable_or_a_file_is_never_shown(
         secret in "[a-z]{8,16}|[1-9][0-9]{7,12}|0[1-7]{9}",
@@ -128,7 +132,8 @@ proptest! {
     }
 }
 
-/// What stays is what a reader needs: the place, the keys, and the reference.
+/// Scenario: a config with secrets has an error and is printed.
+/// Guarantees: the place, the keys and the reference are shown, which the reader needs.
 #[test]
 fn what_is_left_out_leaves_the_place() {
     let text = config(
