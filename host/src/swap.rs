@@ -1,5 +1,5 @@
-//! Replacing a plugin's version while batches pass: its file is watched, a new version is made ready beside the one that
-//! runs, takes over, and is held against it.
+//! Replaces a plugin's version while batches pass. The plugin's file is watched, a new version is made ready
+//! beside the running one, takes over, and is compared with the one before.
 
 pub mod attempt;
 pub(crate) mod entry;

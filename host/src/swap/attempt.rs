@@ -1,4 +1,4 @@
-//! What came of one attempt to replace a plugin.
+//! The outcome of one attempt to replace a plugin.
 
 use std::time::SystemTime;
 
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use super::rfc3339;
 use crate::plugin::factory::PluginType;
 
-/// What came of one attempt to replace a plugin.
+/// The outcome of one attempt to replace a plugin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     #[serde(with = "rfc3339")]
     pub at: SystemTime,
     pub outcome: Outcome,
-    /// Of the file that was tried; empty if it could not be read.
+    /// The hash of the file that was tried; empty if the file could not be read.
     pub sha256: String,
-    /// What it calls itself, if it came so far.
+    /// The version that the plugin names, if the plugin was loaded.
     pub version: Option<String>,
     pub why: Option<String>,
-    /// From the moment that the file was whole to the first batch's.
+    /// Milliseconds from the start of the attempt to its outcome.
     pub took_ms: u64,
 }
 
@@ -27,17 +27,17 @@ pub struct Attempt {
 pub enum Outcome {
     Swapped,
     Unchanged,
-    /// It has a share of the batches.
+    /// The new version gets a share of the batches.
     Canary,
-    /// What ran runs on.
+    /// The new version was refused. The version that ran before still runs.
     Rejected,
-    /// It ran, and the version before is back.
+    /// The new version ran, and the version before runs again.
     RolledBack,
-    /// It runs on copies.
+    /// The new version runs on copies of the batches.
     Shadowing,
 }
 
-/// Of each text that a plugin, a destination or a file gives.
+/// The limit of each text that comes from a plugin, a destination or a file.
 const TEXT_LIMIT_BYTES: usize = 2 << 10;
 
 impl Attempt {
@@ -58,7 +58,7 @@ impl Attempt {
         }
     }
 
-    /// `plugin redactor: rejected: the file is cut short`
+    /// Writes the attempt in one line: `plugin redactor: rejected: the file is cut short`.
     pub(crate) fn in_a_line(&self, plugin: &str) -> String {
         let why = self.why.iter().flat_map(|why| [": ", why]);
         format!("plugin {plugin}: {}{}", self.outcome.as_str(), why.collect::<String>())
@@ -66,7 +66,7 @@ impl Attempt {
 }
 
 impl Outcome {
-    /// Also the `outcome` label of `spanloom_plugin_swaps`.
+    /// Returns the name of the outcome, which is also the `outcome` label of `spanloom_plugin_swaps`.
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Swapped => "swapped",

@@ -1,4 +1,5 @@
-//! What is known of one plugin: what runs, what was tried, and what must not be tried again.
+//! Records what is known of one plugin: the versions that run and ran, the last attempt, and the file that is
+//! not tried again.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -8,20 +9,20 @@ use crate::{
     plugin::{Live, Probation, factory::PluginType},
 };
 
-/// One plugin.
+/// The record of one plugin.
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) current: Arc<PluginType>,
-    /// What ran before, for an operator who wants it back.
+    /// The version that ran before, for an operator who wants to go back to it.
     pub(crate) former: Option<Arc<PluginType>>,
-    /// The components that run it.
+    /// The components that run the plugin.
     pub(crate) lives: Vec<Live>,
-    /// None if it is built in.
+    /// The path of the plugin's file; `None` if the plugin is built in.
     pub(crate) path: Option<PathBuf>,
     pub(crate) paused: bool,
-    /// Held against the one before; what came of it may have been decided already.
+    /// The last trial of a version against the one before. It may have a verdict already.
     pub(crate) probation: Option<Arc<Probation>>,
-    /// What has failed, and is not tried again until the file is another.
+    /// The hash of a file that has failed. It is not tried again until the file changes.
     pub(crate) refused: Option<Sha256>,
     pub(crate) last: Option<Attempt>,
 }
@@ -40,21 +41,22 @@ impl Entry {
         }
     }
 
-    /// Whether this one runs beside the current one: it has a share of the batches, or copies.
+    /// Returns true if this file's version runs beside the current one, with a share of the batches or on
+    /// copies.
     pub(crate) fn tries(&self, sha256: Sha256) -> bool {
         let is_tried = self.lives.iter().any(|live| live.has_canary() || live.comparison().is_some());
         is_tried && self.last.as_ref().is_some_and(|last| last.sha256 == sha256.to_string())
     }
 
-    /// This version runs now.
+    /// Notes that this version runs now.
     pub(crate) fn swapped(&mut self, next: Arc<PluginType>, attempt: Attempt) {
         self.former = Some(std::mem::replace(&mut self.current, next));
         self.refused = None;
         self.last = Some(attempt);
     }
 
-    /// What runs now ran before what it has just taken over from: nothing leads back there, and the file, which still holds
-    /// that, is left alone.
+    /// Notes that the version that runs now was gone back to. There is no version to go back to any more. The
+    /// file still holds the version that was left, so it is not tried again.
     pub(crate) fn went_back(&mut self) {
         self.refused = self.former.take().map(|left| left.plugin().sha256);
         self.probation = None;

@@ -1,5 +1,6 @@
-//! One plugin for another. All that can fail is done before the flip, beside what runs: read, hash, compile, check, configure,
-//! try. Then a store, and the old instances hand over what they hold.
+//! Exchanges one version of a plugin for another. Every step that can fail is done before the exchange,
+//! beside the running version: read, hash, compile, check, configure, try. The exchange itself is a store.
+//! Then the old instances hand over what they hold.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -21,46 +22,46 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// For so long an attempt waits for the old instances to end; they may be in calls.
+/// How long an attempt waits for the old instances to end. They may be in calls.
 const TURNOVER: Duration = Duration::from_secs(10);
 
-/// A version that may take over.
+/// A version that is ready to take over.
 pub(crate) struct Ready {
     pub(crate) next: Arc<PluginType>,
-    /// Its file, if that is to take the place of the configured one once the version has.
+    /// The version's file, if it is to replace the configured file after the version has taken over.
     pub(crate) staged: Option<Staged>,
     pub(crate) way: Way,
 }
 
 /// How a version takes over.
 pub(crate) enum Way {
-    /// In the components that run.
+    /// In the running components.
     InPlace(InPlace),
-    /// What runs it has to be built anew, and why.
+    /// The components must be built again; the text says why.
     Anew(String),
 }
 
-/// The components that a version takes over in, each with what it will run.
+/// The components that a version takes over in, each with the prepared version.
 pub(crate) struct InPlace(Vec<(Live, Prepared)>);
 
-/// Which version is asked for.
+/// A request for a version of a plugin.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Request<'a> {
-    /// Taken instead of the configured file, and put in that one's place.
+    /// The file to use instead of the configured one, which it then replaces.
     pub(crate) file: Option<&'a Path>,
-    /// An operator asks for it: it is tried though it has failed before.
+    /// True if an operator asks: a file that has failed before is tried again.
     pub(crate) is_wish: bool,
-    /// It may be of another role, and lack signals.
+    /// True if the version may have another role, or take or emit fewer signals.
     pub(crate) may_change_role: bool,
 }
 
-/// Why what runs runs on.
+/// Why a version does not take over. The running version still runs.
 pub(crate) enum NotReady {
-    /// The process ends before it is known.
+    /// The process ends before the version is ready.
     Ending,
-    /// It is what runs, or is tried beside that.
+    /// The file holds the version that runs, or one that is on trial beside it.
     Unchanged,
-    /// This file has been tried.
+    /// The file has failed before.
     Refused(Sha256),
     Rejected {
         sha256: Option<Sha256>,
@@ -69,7 +70,7 @@ pub(crate) enum NotReady {
     },
 }
 
-/// Reads a file and makes ready what runs with it.
+/// Reads a plugin's file and makes its version ready to take over.
 pub(crate) async fn make_ready(
     config: &Config,
     name: &str,
@@ -115,7 +116,7 @@ pub(crate) async fn make_ready(
     Ok(ready)
 }
 
-/// Makes the version before ready again.
+/// Makes the version before the current one ready again.
 pub(crate) async fn make_former_ready(config: &Config, entry: &Entry) -> Result<Ready, NotReady> {
     let rejected = |why: &str| NotReady::Rejected { sha256: None, version: None, why: why.to_owned() };
     let Some(former) = &entry.former else {
@@ -164,7 +165,7 @@ async fn prepare_each(config: &Config, next: &Arc<PluginType>, lives: &[Live]) -
 }
 
 impl NotReady {
-    /// What came of it, where `current` runs.
+    /// Returns the attempt that ended this way. `current` is the version that runs.
     pub(crate) fn attempt(self, current: &PluginType) -> Attempt {
         let unchanged = Attempt::of(current, Outcome::Unchanged, None);
         match self {
@@ -188,7 +189,12 @@ impl NotReady {
 }
 
 impl InPlace {
-    /// The flip. Returns once the old instances have ended; what speaks against a version on probation by then is the error.
+    /// Makes the version take over in every component. Returns once the old instances have ended, or after 10
+    /// seconds.
+    ///
+    /// # Errors
+    /// The version is on probation, and was found worse meanwhile. The error says why, and the version before
+    /// runs again.
     pub(crate) async fn admit(self, probation: Option<&Arc<Probation>>) -> Result<(), String> {
         let lives = self.lives();
         for (live, next) in self.0 {
@@ -204,7 +210,8 @@ impl InPlace {
         }
     }
 
-    /// Gives the version a share of the calls, 0 to 1: in every component, or in none.
+    /// Gives the version a share of the calls, 0 to 1, in every component. If one component fails, no
+    /// component keeps it.
     pub(crate) async fn admit_canary(self, share: f64, probation: &Arc<Probation>) -> Result<(), String> {
         let lives = self.lives();
         for (live, next) in self.0 {
@@ -216,7 +223,8 @@ impl InPlace {
         Ok(())
     }
 
-    /// Gives the version copies: in every component, or in none.
+    /// Gives the version copies of the batches in every component. If one component fails, no component keeps
+    /// it.
     pub(crate) async fn admit_shadow(self) -> Result<(), String> {
         let lives = self.lives();
         for (live, next) in self.0 {
@@ -228,13 +236,13 @@ impl InPlace {
         Ok(())
     }
 
-    /// The components.
+    /// Returns the components.
     pub(crate) fn lives(&self) -> Vec<Live> {
         self.0.iter().map(|(live, _)| live.clone()).collect()
     }
 }
 
-/// Has the version before run again.
+/// Makes the version before run again.
 pub(crate) async fn put_back(lives: &[Live]) {
     lives.iter().for_each(Live::put_back);
     turn_over(lives).await;
@@ -246,7 +254,7 @@ async fn dismiss(lives: &[Live]) {
     }
 }
 
-/// Who tends the guests goes on with what takes longer.
+/// Waits up to [`TURNOVER`] for the old instances to end. Instances that take longer end in the background.
 async fn turn_over(lives: &[Live]) {
     let turnover = async {
         for live in lives {
@@ -257,7 +265,7 @@ async fn turn_over(lives: &[Live]) {
     let _ = tokio::time::timeout(TURNOVER, turnover).await;
 }
 
-/// One line in the log, and a count.
+/// Writes an attempt to the log and counts it.
 pub(crate) fn note(telemetry: &Telemetry, plugin: &str, attempt: &Attempt) {
     let labels = &[("plugin", plugin), ("outcome", attempt.outcome.as_str())];
     telemetry.counter("spanloom_plugin_swaps", labels).increment(1);

@@ -1,4 +1,4 @@
-//! Times as text; whole milliseconds.
+//! Reads and writes times as RFC 3339 text, in whole milliseconds.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTi
     humantime::parse_rfc3339(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
-/// Of a time that may not be there.
+/// Reads and writes a time that may be absent.
 pub(crate) mod option {
     use super::{Deserialize, Deserializer, Error, Serializer, SystemTime};
 

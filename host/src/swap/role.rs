@@ -1,4 +1,4 @@
-//! Whether a version does what the version before it did, as far as a file tells.
+//! Tells whether a version does what the version before did, as far as a file can tell.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::{
     plugin::{Role as Kind, factory::PluginType},
 };
 
-/// What a plugin is for.
+/// The role of a plugin, and the signals that it takes and emits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Role<'a> {
     kind: Kind,
@@ -22,8 +22,9 @@ impl Role<'_> {
         Role { kind: plugin.plugin().role, takes: plugin.signals(), emits: plugin.emits() }
     }
 
-    /// Says what is different if data would not get through the next version as it gets through this one. A file that is put
-    /// there by mistake, a sampler for a redactor, would go by unnoticed. More signals than before do no harm.
+    /// Returns a text if data would not pass the next version as it passes this one. This catches a file that
+    /// was put in place by mistake, such as a sampler instead of a redactor. More signals than before are no
+    /// difference.
     pub(super) fn difference(&self, next: &Role<'_>) -> Option<String> {
         let keeps = |old: &[Signal], new: &[Signal]| old.iter().all(|signal| new.contains(signal));
         let is_alike =
@@ -32,7 +33,7 @@ impl Role<'_> {
     }
 }
 
-/// `a connector of traces that emits metrics`
+/// Writes the role and the signals: `a connector of traces that emits metrics`.
 impl fmt::Display for Role<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list =
@@ -53,6 +54,8 @@ mod tests {
         Role { kind, takes, emits }
     }
 
+    /// Scenario: a version is compared with versions of other roles and with other signals.
+    /// Guarantees: another role or a missing signal is a difference, and an additional signal is not.
     #[test]
     fn a_version_of_another_role_or_without_a_signal_differs_and_one_with_more_signals_does_not() {
         let all = &[Traces, Metrics, Logs];

@@ -1,4 +1,5 @@
-//! A file that is to take the place of the configured one: whole or not at all, so that the next start runs it too.
+//! Stages a file that is to replace the configured one. The replacement is atomic, and the next start of the
+//! process uses the new file.
 
 use std::{
     fs, io,
@@ -10,7 +11,8 @@ use tempfile::NamedTempFile;
 
 use crate::files;
 
-/// Written beside the configured file, under a name of its own. Removed unless it is put in place.
+/// A file that was written beside the configured one, under a name of its own. It is removed unless it is put
+/// in place.
 #[derive(Debug)]
 pub(crate) struct Staged {
     file: NamedTempFile,
@@ -18,14 +20,14 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    /// Writes the bytes to where they can be renamed to `path` from.
+    /// Writes the bytes to a file that can be renamed to `path`.
     ///
     /// # Errors
-    /// When the folder cannot be written to.
+    /// The folder of `path` cannot be written to.
     pub(crate) async fn write(bytes: Bytes, path: &Path) -> io::Result<Staged> {
         let path = path.to_owned();
         let write = move || {
-            // What a link leads to is what is configured.
+            // If the path is a link, the file behind the link is replaced.
             let to = fs::canonicalize(&path).unwrap_or(path);
             let mut file = NamedTempFile::new_in(folder(&to))?;
             io::Write::write_all(&mut file, &bytes)?;
@@ -38,12 +40,12 @@ impl Staged {
         files::in_time(write).await?
     }
 
-    /// Has the file take its place.
+    /// Replaces the configured file with this one.
     pub(crate) async fn put_in_place(self) -> io::Result<()> {
         let put = move || {
             let Staged { file, to } = self;
             file.persist(&to)?;
-            // The rename too is to outlive a power failure, where the file system can promise that.
+            // Where the file system can promise it, the rename survives a power failure too.
             let _ = fs::File::open(folder(&to)).and_then(|folder| folder.sync_all());
             Ok(())
         };
@@ -69,7 +71,8 @@ mod tests {
         names
     }
 
-    /// Where a link leads to is what changes, and its mode stays.
+    /// Scenario: a staged file is put in place of a file that a link leads to.
+    /// Guarantees: the file changes only then, behind the link, and keeps its mode.
     #[tokio::test]
     async fn the_bytes_take_the_place_of_the_file_once_they_are_put_there() {
         let folder = tempfile::tempdir().unwrap();
@@ -85,6 +88,8 @@ mod tests {
         assert_eq!(names(folder.path()), ["a.wasm", "link"]);
     }
 
+    /// Scenario: a staged file is dropped.
+    /// Guarantees: no file is left.
     #[tokio::test]
     async fn what_is_not_put_in_place_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! New versions on trial: each is held against the one before until something is decided.
+//! Holds the versions on trial: each is compared with the version before until there is a verdict.
 
 use std::{
     collections::BTreeMap,
@@ -19,15 +19,15 @@ pub(crate) struct Trial {
     pub(crate) next: Arc<PluginType>,
     pub(crate) former: Arc<PluginType>,
     pub(crate) probation: Arc<Probation>,
-    /// The components that try it.
+    /// The components that the trial runs in.
     pub(crate) lives: Vec<Live>,
-    /// It does not run everywhere yet.
+    /// True if the version does not run in every instance yet.
     pub(crate) is_canary: bool,
-    /// The file of a canary, which takes the place of the configured one if the canary is kept.
+    /// The file of a canary. It replaces the configured file if the canary is kept.
     pub(crate) staged: Option<Staged>,
 }
 
-/// Those that nothing has come of yet, by plugin.
+/// The trials without a verdict, by plugin.
 #[derive(Default)]
 pub(crate) struct Trials {
     open: BTreeMap<String, Trial>,
@@ -40,7 +40,7 @@ impl Trials {
         self.open.insert(name.to_owned(), trial);
     }
 
-    /// Returns when something may have been decided; never, while there is nothing on trial.
+    /// Returns when a trial may have a verdict. Never returns while there is no trial.
     pub(crate) async fn decided(&mut self) {
         if self.watchers.join_next().await.is_none() {
             std::future::pending().await
@@ -51,12 +51,12 @@ impl Trials {
         self.open.values().any(|trial| trial.probation.verdict().is_some())
     }
 
-    /// The trials in which something was decided.
+    /// Removes and returns the trials that have a verdict.
     pub(crate) fn take_decided(&mut self) -> BTreeMap<String, Trial> {
         self.open.extract_if(.., |_, trial| trial.probation.verdict().is_some()).collect()
     }
 
-    /// Ends what is on trial for another version's sake. False if it has been decided on before.
+    /// Ends a trial in favour of another version. Returns false if the trial already had a verdict.
     pub(crate) fn supersede(&mut self, name: &str) -> bool {
         if !self.open.get(name).is_none_or(Trial::is_superseded) {
             return false;
@@ -65,17 +65,18 @@ impl Trials {
         true
     }
 
-    /// Ends every trial but those whose components go on as they are. False if one of them has been decided on before.
+    /// Ends every trial but those whose components all stay as they are. Returns false if one of the trials
+    /// already had a verdict.
     pub(crate) fn supersede_but(&self, untouched: &[Live]) -> bool {
         let goes_on = |live: &Live| untouched.iter().any(|one| one.is(live));
         let touched = self.open.values().filter(|trial| !trial.lives.iter().all(goes_on));
-        // Every one of them ends, whatever came of another.
+        // `count` ends each of these trials, also after one that had a verdict.
         touched.filter(|trial| !trial.is_superseded()).count() == 0
     }
 }
 
 impl Trial {
-    /// What was on trial stays where it runs, and is given no share any more.
+    /// Ends the trial of a version that stays where it runs. It gets no share of the batches any more.
     pub(crate) async fn end(&self) {
         for live in &self.lives {
             live.keep();
@@ -88,7 +89,7 @@ impl Trial {
     }
 }
 
-/// Until it is decided whether the new version is kept.
+/// Compares the versions until there is a verdict.
 async fn watch(probation: Arc<Probation>, lives: Vec<Live>) {
     while probation.verdict().is_none() {
         let next = (Instant::now() + COMPARISON).min(probation.until());

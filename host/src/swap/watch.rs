@@ -1,7 +1,7 @@
-//! Watches files: reports one whose content is another than before, once that content is whole and still.
+//! Watches files, and reports a file whose content has changed once the content is whole and still.
 //!
-//! An event is a reason to look and no more. What is believed is what the file system says of the file, and its hash:
-//! events may be merged, lost, out of order, or never come.
+//! An event is only a reason to look. The watch decides by the metadata that the file system returns and by
+//! the content's hash, since events may be merged, lost, out of order, or never come.
 
 mod files;
 mod folders;
@@ -22,50 +22,52 @@ use tokio::{
 use crate::{hash::Sha256, plugin::load::file::WRITERS_PATIENCE};
 use files::Files;
 
-/// Files that are watched until this is dropped.
+/// Watches files until it is dropped.
 pub struct Watch {
     wanted: watch::Sender<Vec<WatchedFile>>,
 }
 
-/// A file to watch. It need not exist yet.
+/// A file to watch, which need not exist yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchedFile {
-    /// As it is written in a config; symlinks on the way are followed, and watched too.
+    /// The path as the config has it. Symlinks on the way are followed, and watched too.
     pub path: PathBuf,
-    /// The content that is in use. Another one is reported, also if it is there already. `None`: the first content that
-    /// is seen is taken for the one in use, and is not reported.
+    /// The hash of the content that is in use. Another content is reported, also if it is there already. With
+    /// `None`, the first content that is seen counts as the one in use, and is not reported.
     pub known: Option<Sha256>,
 }
 
-/// A file whose content is another than before, whole and still.
+/// A report that a file has another content than before, which is whole and still.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// As it was given.
+    /// The path as it was given.
     pub path: PathBuf,
-    /// `None` if the file cannot be read or is too large: who reads it learns why.
+    /// The hash; `None` if the file cannot be read or is too large. A reader of the file learns why.
     pub sha256: Option<Sha256>,
 }
 
-/// How long is waited, and for what.
+/// The times that the watch waits.
 #[derive(Clone, Debug)]
 pub struct WatchSettings {
-    /// For how long a file that was written in place has not changed when it counts as still.
+    /// How long a file that was written in place must not change before it counts as still.
     pub settle: Duration,
     /// The same for a file that was moved into place after it was written.
     pub settle_moved: Duration,
-    /// The same for a file that its writer has not closed, or may not have: it was written to before events came.
+    /// The same for a file that its writer has not closed, or may not have closed because it was written
+    /// before events came.
     pub patience: Duration,
-    /// Between two looks where no events come: network mounts, or no watches left.
+    /// The time between two looks where no events come: on network mounts, or with no watches left.
     pub poll: Duration,
-    /// Between two looks where events come.
+    /// The time between two looks where events come.
     pub safety_poll: Duration,
-    /// Asks for no events at all.
+    /// True if no events are asked for.
     pub force_polling: bool,
 }
 
-/// Between an event and the look that it is the reason for: events come in bursts.
+/// The time between an event and the look that it causes. Events come in bursts.
 const LOOK_DELAY: Duration = Duration::from_millis(5);
-/// Reports that no one has taken yet. What else has settled waits, the latest of each file.
+/// The reports that the receiver has not taken yet. Later reports wait in the watch, the latest for each
+/// file.
 const REPORTS_LIMIT: usize = 1;
 
 impl Default for WatchSettings {
@@ -82,7 +84,8 @@ impl Default for WatchSettings {
 }
 
 impl Watch {
-    /// Starts to watch, on a task of its own that looks in the blocking pool. The task ends with either of the two.
+    /// Starts to watch. The work is done by a task of its own, which looks at files in the blocking pool. The
+    /// task ends when the watch or the receiver is dropped.
     pub fn start(settings: WatchSettings) -> (Watch, mpsc::Receiver<Settled>) {
         let (wanted, wanted_changed) = watch::channel(Vec::new());
         let (reports, settled) = mpsc::channel(REPORTS_LIMIT);
@@ -90,8 +93,8 @@ impl Watch {
         (Watch { wanted }, settled)
     }
 
-    /// Watches these files and no others. Of a file that is watched already nothing is forgotten: its `known` is not
-    /// looked at.
+    /// Watches these files and no others. For a file that is watched already, the watch keeps what it knows
+    /// and ignores `known`.
     pub fn set(&self, files: impl IntoIterator<Item = WatchedFile>) {
         self.wanted.send_replace(files.into_iter().collect());
     }
@@ -111,7 +114,7 @@ async fn run(
             (files, found)
         });
         let found;
-        // It ends early when the runtime does.
+        // The blocking task fails only while the runtime shuts down.
         let Ok(looked) = looked.await else { return };
         (files, found) = looked;
         waiting.extend(found.into_iter().map(|settled| (settled.path.clone(), settled)));
@@ -132,7 +135,7 @@ async fn run(
     }
 }
 
-/// From the root, so that the working directory may change. Symlinks and `..` stay.
+/// Returns the path from the root, so that the working directory may change. Symlinks and `..` stay.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

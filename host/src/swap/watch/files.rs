@@ -1,4 +1,4 @@
-//! What is known of each file: when it changed, whether it is still, and which content was told last.
+//! Records for each file when it changed, whether it is still, and which content was reported last.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::{Settled, WatchSettings, WatchedFile, absolute, folders::Folders, trace};
 use crate::{hash::Sha256, plugin::load::card::SIZE_LIMIT_BYTES};
 
-/// The files that are watched. Everything here blocks.
+/// The files that are watched. Every method blocks.
 pub(super) struct Files {
     settings: WatchSettings,
     folders: Folders,
@@ -23,17 +23,17 @@ pub(super) struct Files {
 }
 
 struct File {
-    /// From the root.
+    /// The path from the root.
     path: PathBuf,
-    /// The names on the way to it, as of the last look; the last one is the file's.
+    /// The names on the way to the file at the last look; the last name is the file's.
     names: Vec<PathBuf>,
-    /// None until the first content has settled.
+    /// The content that was seen last; `None` until the first content has settled.
     known: Option<Content>,
-    /// The file as it was when its content became known.
+    /// The metadata of the file when `known` was read.
     settled: Option<Stamp>,
-    /// The file that is there instead.
+    /// The metadata that the file has instead of `settled`, if they differ.
     moving: Option<Moving>,
-    /// Whether it has been looked at: what happened to it before was not told.
+    /// True once the watch has looked at the file. No event tells of changes before the first look.
     looked: bool,
 }
 
@@ -43,28 +43,29 @@ enum Content {
     Unreadable,
 }
 
-/// Changes whenever the content does, and may change without.
+/// Metadata that changes whenever the content does. It may also change without the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,
     inode: u64,
     len: u64,
-    /// When it was written to: seconds and nanoseconds.
+    /// The time of the last write: seconds and nanoseconds.
     written: (i64, i64),
-    /// When anything of it was changed, its name included.
+    /// The time of the last change of the content or the metadata: seconds and nanoseconds.
     changed: (i64, i64),
 }
 
 struct Moving {
     stamp: Stamp,
     since: Instant,
-    /// How long it had not been written to then.
+    /// How long the file had not been written to at `since`.
     age: Duration,
-    /// It came to be so while it was listened for. If not, its writer may have it open, and no event said so.
+    /// True if the change came while the watch listened. If not, a writer may have the file open without an
+    /// event of it.
     told: bool,
 }
 
-/// Each look at the names may find that another folder is on the way.
+/// How often the names are looked up: each look may find another folder on the way.
 const LISTEN_ROUNDS: usize = 4;
 
 impl Files {
@@ -80,7 +81,7 @@ impl Files {
         }
     }
 
-    /// Looks at every file. What has settled since, and is new.
+    /// Looks at every file. Returns the files that have settled since the last look with another content.
     pub(super) fn look(&mut self) -> Vec<Settled> {
         self.listen();
         self.looked = Instant::now();
@@ -96,7 +97,7 @@ impl Files {
         found
     }
 
-    /// When it must look again, if no event comes.
+    /// Returns the time of the next look, if no event comes.
     pub(super) fn next_look(&self) -> Instant {
         let tells = |file: &File| file.names.iter().all(|name| self.folders.tells_of(name));
         let interval = match self.files.values().all(tells) {
@@ -107,7 +108,8 @@ impl Files {
         due.min().unwrap_or(self.looked + interval).min(self.looked + interval)
     }
 
-    /// Asks to be told of every name that matters. Only then is a file looked at, so that nothing falls in between.
+    /// Listens for events of every name that matters. Files are looked at after that, so that no change is
+    /// missed in between.
     fn listen(&mut self) {
         for _ in 0..LISTEN_ROUNDS {
             let mut names = BTreeSet::new();
@@ -132,7 +134,7 @@ impl File {
     fn look(&mut self) {
         let stamp = Stamp::of(&self.path);
         if stamp.is_none() {
-            // What comes back is another file, if of the same content.
+            // A file that comes back is another file, even with the same content.
             self.settled = None;
         }
         let moving = stamp.filter(|stamp| self.settled != Some(*stamp));
@@ -142,12 +144,13 @@ impl File {
         self.looked = true;
     }
 
-    /// When it will have been still for long enough, if nothing more happens.
+    /// Returns when the file will have been still for long enough, if it does not change again.
     fn due(&self, settings: &WatchSettings, folders: &Folders) -> Option<Instant> {
         let moving = self.moving.as_ref()?;
         let name = self.names.last()?;
         let wait = if !self.names.iter().all(|name| folders.tells_of(name)) {
-            // Another system's clock, and what it holds back, say nothing: the same from one look to the next.
+            // The file may be on another system, whose clock and delays are unknown. It must be the same at
+            // two looks.
             settings.settle.max(settings.poll)
         } else if folders.is_written(name) {
             settings.patience
@@ -161,13 +164,13 @@ impl File {
         Some(moving.since + wait)
     }
 
-    /// Whether the file came to its name after it had been written.
+    /// Returns true if the file was moved to its name after it had been written.
     fn is_moved(&self, stamp: &Stamp) -> bool {
         let is_other = self.settled.is_none_or(|settled| settled.inode != stamp.inode);
         is_other && stamp.changed > stamp.written
     }
 
-    /// Reads what is still; what it is now, if that is new.
+    /// Reads a file that is still. Returns the content if it is whole and not the content that was known.
     fn settle(&mut self) -> Option<Content> {
         let stamp = self.moving.as_ref()?.stamp;
         let content = match Sha256::of_file(&self.path, SIZE_LIMIT_BYTES as u64) {
@@ -194,7 +197,7 @@ impl Content {
 }
 
 impl Stamp {
-    /// Of the file that the path leads to.
+    /// Returns the metadata of the file that the path leads to.
     fn of(path: &Path) -> Option<Stamp> {
         fs::metadata(path).ok().filter(Metadata::is_file).map(|metadata| Stamp {
             device: metadata.dev(),

@@ -1,4 +1,5 @@
-//! The folders that tell when a name in them changes, and those that cannot. All that names `notify`.
+//! Listens for changes of names in folders, and knows the folders that give no events. Only this module uses
+//! `notify`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,30 +16,31 @@ use notify::{
 use tokio::sync::Notify;
 
 pub(super) struct Folders {
-    /// None if there are no events: then every folder is looked at.
+    /// The system's watcher; `None` if there are no events, so that every folder is looked at.
     watcher: Option<RecommendedWatcher>,
     interest: Arc<Mutex<Interest>>,
     watched: BTreeMap<PathBuf, Watched>,
 }
 
-/// What an event must be about to be one of ours.
+/// The names and folders that an event must concern.
 #[derive(Default)]
 struct Interest {
-    /// And whether someone writes to the file: it was written to, and its writer has not closed it.
+    /// Each name, and whether its file is being written to: it was written to, and its writer has not closed
+    /// it.
     names: BTreeMap<PathBuf, bool>,
     folders: BTreeSet<PathBuf>,
-    /// Folders that were moved or deleted: what is at their path now is another one.
+    /// Folders that were moved or deleted. Another folder may be at the path now.
     lost: BTreeSet<PathBuf>,
 }
 
 struct Watched {
-    /// Device and inode: a path may come to be another folder's.
+    /// Device and inode, since another folder may come to the same path.
     identity: (u64, u64),
     tells: bool,
 }
 
 impl Folders {
-    /// `events` is told of everything that is worth a look.
+    /// Creates the listener. It notifies `events` of everything that is worth a look.
     pub(super) fn new(events: Arc<Notify>, force_polling: bool) -> Folders {
         let interest = Arc::new(Mutex::new(Interest::default()));
         let seen = interest.clone();
@@ -58,8 +60,8 @@ impl Folders {
         Folders { watcher, interest, watched: BTreeMap::new() }
     }
 
-    /// Listens for changes of these names and no others. Whether there is a folder that it did not listen to before: what
-    /// happened in that one until now was not told.
+    /// Listens for changes of these names and no others. Returns true if it listens to a folder that it did
+    /// not listen to before. No event told of changes in that folder until now.
     pub(super) fn listen(&mut self, names: &BTreeSet<PathBuf>) -> bool {
         let wanted: BTreeSet<&Path> = names.iter().filter_map(|name| name.parent()).collect();
         let lost = lock(&self.interest).replace(names, &wanted);
@@ -85,17 +87,17 @@ impl Folders {
         is_new
     }
 
-    /// Whether changes of the name are told.
+    /// Returns true if there are events for the name.
     pub(super) fn tells_of(&self, name: &Path) -> bool {
         name.parent().and_then(|folder| self.watched.get(folder)).is_some_and(|watched| watched.tells)
     }
 
-    /// Whether the file's writer is not done, as far as was told.
+    /// Returns true if the file's writer has not closed the file, as far as events tell.
     pub(super) fn is_written(&self, name: &Path) -> bool {
         lock(&self.interest).names.get(name).copied().unwrap_or_default()
     }
 
-    /// Whether the folder will tell.
+    /// Asks for events of a folder. Returns true if there will be events.
     fn ask(&mut self, folder: &Path) -> bool {
         let Some(watcher) = &mut self.watcher else { return false };
         if is_remote(folder) {
@@ -112,16 +114,16 @@ impl Folders {
 
 impl Interest {
     fn concerns(&mut self, event: notify::Result<Event>) -> bool {
-        // What was lost may have been ours.
+        // An event that was lost may have concerned these names.
         let Ok(event) = event else { return true };
         if event.need_rescan() {
             return true;
         }
         let writing = match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
-            // To read is no change, and it is what follows one.
+            // A read is not a change, and the watch itself reads a file after each change.
             EventKind::Access(_) => return false,
-            // Elsewhere no one says that a file was closed.
+            // On other systems no event tells that a file was closed.
             EventKind::Modify(ModifyKind::Data(_)) => cfg!(target_os = "linux"),
             _ => false,
         };
@@ -129,7 +131,7 @@ impl Interest {
         let mut concerns = false;
         for path in &event.paths {
             if let Some(known) = self.names.get_mut(path) {
-                // Permissions may change while a file is written.
+                // The metadata may change while the file is written.
                 if !matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_))) {
                     *known = writing;
                 }
@@ -145,7 +147,7 @@ impl Interest {
         concerns
     }
 
-    /// The folders that were lost since.
+    /// Replaces the names and folders. Returns the folders that were moved or deleted since the last call.
     fn replace(&mut self, names: &BTreeSet<PathBuf>, folders: &BTreeSet<&Path>) -> BTreeSet<PathBuf> {
         if self.names.keys().ne(names) {
             let known = std::mem::take(&mut self.names);
@@ -157,7 +159,7 @@ impl Interest {
     }
 }
 
-/// It may be gone already.
+/// Stops listening to a folder, which may be gone already.
 fn stop(watcher: Option<&mut RecommendedWatcher>, folder: &Path) {
     if let Some(watcher) = watcher {
         let _ = watcher.unwatch(folder);
@@ -168,8 +170,8 @@ fn lock(interest: &Mutex<Interest>) -> MutexGuard<'_, Interest> {
     interest.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether files may change there without this system taking part. The numbers are those of linux/magic.h, and of the
-/// file systems' own sources.
+/// Returns true if other systems may change files in the folder without this system's knowledge. The numbers
+/// are those of linux/magic.h and of the file systems' own sources.
 #[cfg(target_os = "linux")]
 fn is_remote(folder: &Path) -> bool {
     const NFS: u32 = 0x6969;
@@ -189,7 +191,7 @@ fn is_remote(folder: &Path) -> bool {
     rustix::fs::statfs(folder).is_ok_and(|found| remote.contains(&(found.f_type as u32)))
 }
 
-/// The safety poll finds what happens there.
+/// Returns false: on these systems the safety poll finds changes on network mounts.
 #[cfg(not(target_os = "linux"))]
 fn is_remote(_: &Path) -> bool {
     false

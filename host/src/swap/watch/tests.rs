@@ -1,5 +1,5 @@
-//! Real files, replaced in every way that files are. That nothing is reported shows in the report that comes next: it is
-//! that of a later change.
+//! Tests the watch with real files, which are replaced in every usual way. A test that nothing is reported
+//! makes a later change, and checks that the next report is about that change.
 
 use std::{
     fs::{self, File},
@@ -11,17 +11,18 @@ use std::{
 
 use super::*;
 
-/// Files in a folder, watched.
+/// Files in a folder that is watched.
 struct Bench {
     folder: tempfile::TempDir,
     watch: Watch,
     settled: mpsc::Receiver<Settled>,
 }
 
-/// Far more than a busy machine needs.
+/// A limit far above what a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The safety poll finds everything in the end; here only events, or the polls that are asked for, may.
+/// Turns the safety poll off, which would find every change in the end. Only events, or the polls that a test
+/// sets, remain.
 fn by_events() -> WatchSettings {
     WatchSettings { safety_poll: PATIENCE * 2, ..WatchSettings::default() }
 }
@@ -36,7 +37,8 @@ fn temporary() -> tempfile::TempDir {
 }
 
 impl Bench {
-    /// Watches these names in the folder, with what they lead to now as known. What happens from here on is told.
+    /// Watches these names in the folder, with their present content as known. Returns once later changes
+    /// give events.
     async fn new(folder: tempfile::TempDir, names: &[&str], settings: WatchSettings) -> Bench {
         let (watch, settled) = Watch::start(settings);
         let mut bench = Bench { folder, watch, settled };
@@ -56,7 +58,7 @@ impl Bench {
         bench
     }
 
-    /// `a` and `b`, with `1` in each.
+    /// Creates `a` and `b`, each with the content `1`.
     async fn two_files(settings: WatchSettings) -> Bench {
         let folder = temporary();
         for name in ["a", "b"] {
@@ -73,20 +75,20 @@ impl Bench {
         fs::write(self.at(name), content).unwrap();
     }
 
-    /// Written beside, then moved over.
+    /// Writes the content to another file, which then replaces the named one.
     fn rename_over(&self, name: &str, content: &str) {
         self.write("new", content);
         fs::rename(self.at("new"), self.at(name)).unwrap();
     }
 
-    /// The next report is that of this content.
+    /// Checks that the next report is about this content.
     async fn reports(&mut self, name: &str, content: &str) {
         let settled = tokio::time::timeout(PATIENCE, self.settled.recv()).await.unwrap().unwrap();
         let expected = Settled { path: self.at(name), sha256: Some(Sha256::of(content.as_bytes())) };
         assert_eq!(settled, expected, "{name} with {content}");
     }
 
-    /// Everything until now has been looked at and told.
+    /// Checks that no report is left, by a change of `b` that must be reported next.
     async fn is_quiet(&mut self) {
         let mark = format!("{:?}", std::time::Instant::now());
         self.write("b", &mark);
@@ -101,7 +103,7 @@ async fn replaced_in_every_way(settings: WatchSettings) {
     bench.reports("a", "renamed").await;
     bench.write("a", "truncated and written");
     bench.reports("a", "truncated and written").await;
-    // Of the same length, and as old as the one before.
+    // The content has the same length, and the file the same time of modification, as before.
     let written = fs::metadata(bench.at("a")).unwrap().modified().unwrap();
     bench.write("a", "truncated and Written");
     File::options().write(true).open(bench.at("a")).unwrap().set_modified(written).unwrap();
@@ -120,16 +122,22 @@ async fn replaced_in_every_way(settings: WatchSettings) {
     bench.is_quiet().await;
 }
 
+/// Scenario: a file is renamed over, truncated and written, deleted and created, and replaced by a link.
+/// Guarantees: each new content is reported once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_replaced_is_reported_once_however_it_is_done() {
     replaced_in_every_way(by_events()).await;
 }
 
+/// Scenario: the same, without events.
+/// Guarantees: polling reports each new content once.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_no_events_come_it_is_found_by_looking() {
     replaced_in_every_way(by_polling()).await;
 }
 
+/// Scenario: a file is touched, rewritten, replaced and created again with the same content.
+/// Guarantees: nothing is reported.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_touched_or_written_anew_with_the_same_content_is_not_reported() {
     for settings in [by_events(), by_polling()] {
@@ -148,7 +156,8 @@ async fn a_file_that_is_touched_or_written_anew_with_the_same_content_is_not_rep
     }
 }
 
-/// As kubelet updates a mounted ConfigMap: a new folder, a new link to it, moved over the old one.
+/// Updates a mounted ConfigMap as kubelet does: a new folder, and a new link to it that replaces the old
+/// link.
 fn publish(root: &Path, version: &str, content: &str) {
     let folder = format!("..{version}");
     fs::create_dir(root.join(&folder)).unwrap();
@@ -161,6 +170,8 @@ fn publish(root: &Path, version: &str, content: &str) {
     }
 }
 
+/// Scenario: a ConfigMap is updated, with the same content, and then replaced by a link to elsewhere.
+/// Guarantees: each new content is reported, and the same content is not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_config_map_that_is_updated_is_reported() {
     for settings in [by_events(), by_polling()] {
@@ -169,7 +180,7 @@ async fn a_config_map_that_is_updated_is_reported() {
         let volume = folder.path().join("volume");
         publish(&volume, "1", "1");
         symlink("..data/a", volume.join("a")).unwrap();
-        // The config names it through a link of its own.
+        // The config names the file through a link of its own.
         symlink("volume/a", folder.path().join("a")).unwrap();
         fs::write(folder.path().join("b"), "").unwrap();
         let mut bench = Bench::new(folder, &["a", "b"], settings).await;
@@ -178,10 +189,10 @@ async fn a_config_map_that_is_updated_is_reported() {
             publish(&volume, version, version);
             bench.reports("a", version).await;
         }
-        // A new folder with the same in it.
+        // A new folder with the same content.
         publish(&volume, "5", "4");
         bench.is_quiet().await;
-        // Elsewhere altogether.
+        // A link to a file in another folder.
         bench.write("elsewhere", "5");
         symlink("elsewhere", bench.at("new")).unwrap();
         fs::rename(bench.at("new"), bench.at("a")).unwrap();
@@ -189,6 +200,8 @@ async fn a_config_map_that_is_updated_is_reported() {
     }
 }
 
+/// Scenario: the folder of a file is replaced, and its parent is deleted and created again.
+/// Guarantees: each new content is reported.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_may_be_replaced_and_deleted_and_come_back() {
     let folder = temporary();
@@ -219,7 +232,8 @@ async fn a_folder_may_be_replaced_and_deleted_and_come_back() {
     reported(&mut bench, "4").await;
 }
 
-/// A writer that keeps the file open, and stops in between for longer than a still file needs.
+/// Scenario: a writer keeps the file open, and pauses for longer than a still file needs.
+/// Guarantees: the file is reported once, after the writer has closed it.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_not_whole_before_its_writer_has_closed_it() {
@@ -229,7 +243,7 @@ async fn a_file_is_not_whole_before_its_writer_has_closed_it() {
     let mut file = File::create(bench.at("a")).unwrap();
     for _ in 0..4 {
         file.write_all(b"part ").unwrap();
-        // Takes longer than a still file does.
+        // This takes longer than a file needs to be still.
         bench.is_quiet().await;
     }
     drop(file);
@@ -237,7 +251,8 @@ async fn a_file_is_not_whole_before_its_writer_has_closed_it() {
     bench.is_quiet().await;
 }
 
-/// A writer that began before there were events, and stops for longer than a still file needs.
+/// Scenario: a writer began before the watch, and pauses for longer than a still file needs.
+/// Guarantees: the file is reported only when it is whole.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_being_written_at_the_start_is_not_whole_either() {
@@ -255,11 +270,12 @@ async fn a_file_that_is_being_written_at_the_start_is_not_whole_either() {
     assert_eq!(whole, Settled { path, sha256: Some(Sha256::of(b"part part")) });
 }
 
-/// A writer that no event tells of, which opens the file for each part.
+/// Scenario: a writer opens the file for each of 50 parts.
+/// Guarantees: the file is reported once, with all parts.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_written_slowly_is_reported_once_and_whole() {
     for settings in [by_events(), by_polling()] {
-        // Much more than lies between two parts.
+        // The time is much longer than the time between two parts.
         let mut bench = Bench::two_files(WatchSettings { settle: Duration::from_secs(2), ..settings }).await;
         for _ in 0..50 {
             let mut file = File::options().append(true).open(bench.at("a")).unwrap();
@@ -271,6 +287,8 @@ async fn a_file_that_is_written_slowly_is_reported_once_and_whole() {
     }
 }
 
+/// Scenario: 200 files are replaced twice.
+/// Guarantees: no content is reported twice in a row, and the last report of each file is its last content.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_files_are_each_reported_once_and_the_latest_wins() {
     let folder = temporary();
@@ -295,13 +313,14 @@ async fn many_files_are_each_reported_once_and_the_latest_wins() {
     bench.is_quiet().await;
 }
 
-/// What is not taken at once is not told twice, and what is told is what came last.
+/// Scenario: files change while no report is taken.
+/// Guarantees: only the latest content of each file waits, and no content is reported twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_that_no_one_takes_wait_the_latest_of_each_file() {
     let mut bench = Bench::new(temporary(), &["a", "b", "c"], by_events()).await;
     bench.write("a", "1");
     bench.reports("a", "1").await;
-    // One is in the channel from here on.
+    // From here on, one report is in the channel.
     bench.write("c", "1");
     while bench.settled.is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -322,6 +341,9 @@ async fn reports_that_no_one_takes_wait_the_latest_of_each_file() {
     }
 }
 
+/// Scenario: files are watched with a known content, without one, and again; one is not watched any more.
+/// Guarantees: a content that differs from the known one is reported, a first content is not, and nor is a
+/// file that is not watched.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_differs_from_the_known_content_is_reported_and_a_first_content_is_known() {
     let mut bench = Bench::two_files(by_events()).await;
@@ -334,7 +356,7 @@ async fn what_differs_from_the_known_content_is_reported_and_a_first_content_is_
     ]);
     bench.reports("c", "new").await;
     bench.is_quiet().await;
-    // Nothing of a file that is watched already is forgotten; one that is not any more is not told of.
+    // The watch remembers the contents of files that it watches already, and forgets other files.
     bench.watch.set([watched(bench.at("a"), None), watched(bench.at("b"), None)]);
     bench.is_quiet().await;
     bench.write("c", "newer");
@@ -343,11 +365,13 @@ async fn what_differs_from_the_known_content_is_reported_and_a_first_content_is_
     bench.reports("a", "2").await;
 }
 
+/// Scenario: a file becomes larger than a plugin may be.
+/// Guarantees: the report has no hash.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_read_is_reported_without_a_hash() {
     let mut bench = Bench::two_files(by_events()).await;
     bench.is_quiet().await;
-    // Larger than a plugin may be, and nothing on the disk.
+    // The file is larger than a plugin may be, and takes no room on the disk.
     File::create(bench.at("a")).unwrap().set_len((256 << 20) + 1).unwrap();
     let settled = tokio::time::timeout(PATIENCE, bench.settled.recv()).await.unwrap().unwrap();
     assert_eq!(settled, Settled { path: bench.at("a"), sha256: None });
@@ -355,6 +379,8 @@ async fn a_file_that_cannot_be_read_is_reported_without_a_hash() {
     bench.reports("a", "2").await;
 }
 
+/// Scenario: the watch is dropped.
+/// Guarantees: its channel closes.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_ends_with_its_handle() {
     let Bench { watch, mut settled, .. } = Bench::two_files(by_events()).await;

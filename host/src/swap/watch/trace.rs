@@ -1,4 +1,4 @@
-//! The way from a path to its file: every name on it that may come to mean something else.
+//! Follows the way from a path to its file, and finds every name on it that may come to lead elsewhere.
 
 use std::{
     collections::VecDeque,
@@ -7,11 +7,12 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// As the kernel follows at most.
+/// The number of links that the kernel follows at most.
 const LINKS_LIMIT: usize = 40;
 
-/// The symlinks on the way, wherever they lead, and the file; or the first name that is missing. In a ConfigMap's volume
-/// `redact.wasm`, `..data` and `..2024/redact.wasm`. No folder of a name is a symlink itself.
+/// Returns the symlinks on the way, wherever they lead, and then the file, or the first name that is missing.
+/// In a ConfigMap's volume these are `redact.wasm`, `..data` and `..2024/redact.wasm`. The folder of a name
+/// is never a symlink itself.
 pub(super) fn names(path: &Path) -> Vec<PathBuf> {
     let mut ahead: VecDeque<Step> = steps(path).collect();
     let (mut here, mut names, mut links) = (PathBuf::from("/"), Vec::new(), 0);
@@ -38,7 +39,7 @@ pub(super) fn names(path: &Path) -> Vec<PathBuf> {
                     ahead.push_front(step);
                 }
             }
-            // It is there, and no link.
+            // The name exists and is not a link.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput && !ahead.is_empty() => here = name,
             Err(_) => {
                 names.push(name);
@@ -70,6 +71,8 @@ mod tests {
 
     use super::*;
 
+    /// Scenario: paths lead through links, through missing folders, and into a loop.
+    /// Guarantees: every link, and the file or the first missing name, is returned; a loop ends at the limit.
     #[test]
     fn every_link_on_the_way_is_a_name_and_so_is_what_is_missing() {
         let folder = tempfile::tempdir().unwrap();
