@@ -1,5 +1,6 @@
-//! The admin endpoint: what runs, and an operator's requests to change it. HTTP and JSON: on an address of this machine's own
-//! unless the config says otherwise, for all to see; and on a Unix socket, for this user and root to change it.
+//! The admin endpoint: it shows what runs, and takes an operator's requests to change it, in HTTP and JSON.
+//! It listens on a loopback address, unless the config names another, where everyone may look; and on a Unix
+//! socket, where this user and root may make changes.
 
 mod access;
 mod answer;
@@ -31,25 +32,29 @@ pub struct ErrorAnswer {
     pub error: String,
 }
 
-/// Operators are few.
+/// The connections that are open at one time. Operators are few.
 const CONNECTIONS_LIMIT: usize = 64;
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The largest file of a token.
+/// The size limit of a token's file.
 const TOKEN_LIMIT_BYTES: usize = 4 << 10;
 
-/// Where operators will be answered. Bound before anything comes in: that its place is taken is known in time.
+/// The bound addresses and socket of the admin endpoint. They are bound before data arrives, so that an
+/// address in use is known in time.
 #[derive(Debug)]
 pub struct Listening {
-    /// As the config has it.
+    /// The address in the config, or the default one.
     endpoint: String,
     listeners: Vec<TcpListener>,
     socket: Option<Socket>,
     token: Option<Secret>,
 }
 
-/// Nowhere if it is turned off, or if no config asks for it and its usual place is taken, which is a warning. What a config
-/// asks for and cannot be had is an error.
+/// Binds the admin endpoint and its socket. There is no endpoint if the config turns it off. If the config
+/// names no address and the default address is in use, there is a warning instead.
+///
+/// # Errors
+/// An address or a socket that the config names cannot be bound, or the token cannot be read.
 pub async fn listen(config: &AdminConfig) -> anyhow::Result<Listening> {
     let token = token(config.token.as_ref()).await?;
     let endpoint = match &config.endpoint {
@@ -88,7 +93,8 @@ pub async fn listen(config: &AdminConfig) -> anyhow::Result<Listening> {
     Ok(listening)
 }
 
-/// None, with a warning, if it cannot be had.
+/// Binds the default socket. Returns `None` if that fails, with a warning unless changes are taken with a
+/// token.
 async fn usual_socket(port: u16, has_token: bool) -> Option<Socket> {
     let bound = match socket::usual_path(port) {
         Ok(path) => {
@@ -125,12 +131,12 @@ impl Listening {
         self.listeners.iter().map(TcpListener::local_addr).collect()
     }
 
-    /// The socket that takes changes, if there is one.
+    /// Returns the path of the socket that takes changes, if there is one.
     pub fn socket(&self) -> Option<&Path> {
         self.socket.as_ref().map(Socket::path)
     }
 
-    /// Answers, also those who have asked already, until `running.stop`.
+    /// Answers requests, also those that arrived before, until `running.stop`.
     pub fn serve(self, operator: Arc<dyn Operator>, running: &Running) {
         let path = self.socket().map(Path::to_owned);
         let ways = AdminWays { socket: path.clone(), token: self.token.is_some() };

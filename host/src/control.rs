@@ -1,5 +1,6 @@
-//! Control of what runs: one [`task`] owns the service and does one thing at a time. What came of it stands on the `board`,
-//! which operators read as a [`status::Status`]; what they may ask for is an [`operator::Operator`]'s.
+//! Controls what runs. One [`task`] owns the service and makes one change at a time. The `board` records the
+//! outcomes, and operators read it as a [`status::Status`]. [`operator::Operator`] lists what operators may
+//! ask for.
 
 mod board;
 mod flow;

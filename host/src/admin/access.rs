@@ -1,4 +1,4 @@
-//! Decides who may change what runs. Anyone who reaches the endpoint may see it.
+//! Decides who may change what runs. Anyone who reaches the endpoint may see what runs.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::config::Secret;
 
-/// The body of `GET /v1/admin`: how changes are taken.
+/// The body of `GET /v1/admin`: the ways to make changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdminWays {
     /// The Unix socket that takes changes from the user that runs this process, and from root.
@@ -17,22 +17,24 @@ pub struct AdminWays {
     pub token: bool,
 }
 
-/// By which way a request came, and so what it may.
+/// The way that a request came, which decides what it may do.
 #[derive(Clone, Debug)]
 pub(super) enum Access {
-    /// Nobody else can open the socket.
+    /// The socket, which only this user and root can open.
     Owner,
     Anyone {
-        /// Which makes an owner of anyone.
+        /// The token that permits changes.
         token: Option<Secret>,
-        /// Where owners are told to go.
+        /// The socket that a refusal names.
         socket: Option<PathBuf>,
     },
 }
 
 impl Access {
+    /// Checks whether a request may change anything.
+    ///
     /// # Errors
-    /// Why it may not change anything, and what to do.
+    /// The request may not. The text says why, and what to do.
     pub(super) fn check_change(&self, headers: &HeaderMap) -> Result<(), String> {
         let Access::Anyone { token, socket } = self else { return Ok(()) };
         match (token, presented(headers)) {

@@ -1,4 +1,4 @@
-//! Answers: JSON, and the status that says how it went.
+//! Writes answers: JSON, and the HTTP status of the outcome.
 
 use axum::{
     body::Bytes,
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::ErrorAnswer;
 use crate::control::operator::OperatorError;
 
-/// The value as JSON.
+/// Returns an answer with the value as JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], Bytes::from(body)).into_response(),

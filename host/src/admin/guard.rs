@@ -1,5 +1,5 @@
-//! Keeps out web pages, since a browser on this machine may reach the endpoint whatever page it shows, and changes of those who
-//! may only look.
+//! Keeps out web pages, since a browser on this machine may reach the endpoint for any page; and refuses
+//! changes from requests that may only look.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -12,20 +12,22 @@ use axum::{
 
 use super::{access::Access, answer};
 
-/// A plugin may be large, and be compiled on a busy machine.
+/// The time limit of a request. A plugin may be large, and the machine that compiles it may be busy.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Of one way to the endpoint.
+/// The rules of one way to the endpoint: an address or the socket.
 pub(super) struct Door {
-    /// That the config names.
+    /// The host of `service.admin.endpoint`.
     pub(super) host: String,
     pub(super) access: Access,
 }
 
-/// Refuses what a page may have sent, changes of those who may not make any, and what takes too long.
+/// Refuses requests that a web page may have sent, changes that the access does not permit, and requests that
+/// take too long.
 ///
-/// A page's requests that change something carry its `Origin`. A page whose name is made to lead here after it was
-/// loaded (DNS rebinding) is of the same origin as we are, but its name is in `Host`.
+/// A page's request that changes something carries its `Origin`. With DNS rebinding, a page's name leads to
+/// this machine after the page was loaded. The page then has the same origin as this endpoint, but its name
+/// is in `Host`.
 pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let is_change = !request.method().is_safe();
     if is_change && request.headers().contains_key(header::ORIGIN) {
@@ -46,7 +48,9 @@ pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next:
     }
 }
 
-/// Every host that the request names must be one that no one else can make lead here. No browser names none.
+/// Returns true if each host that the request names is an IP address, `localhost` or the configured host: no
+/// one else can make these names lead here. A request without a host is permitted, since a browser always
+/// names one.
 fn may_ask(request: &Request, configured: &str) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let is_own = |authority: &Authority| {

@@ -1,4 +1,4 @@
-//! The paths of the endpoint.
+//! Routes the paths of the endpoint.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ async fn rollback(State(operator): Asked, Path(plugin): Path<String>) -> Respons
     attempted(operator.rollback(&plugin).await)
 }
 
-/// Answers `null`: nothing was attempted.
+/// Answers `null`, since nothing was attempted.
 async fn pause(State(operator): Asked, Path(plugin): Path<String>) -> Response {
     match operator.pause(&plugin).await {
         Ok(()) => answer::json(StatusCode::OK, &None::<Attempt>),
@@ -85,7 +85,7 @@ async fn pause(State(operator): Asked, Path(plugin): Path<String>) -> Response {
     }
 }
 
-/// Answers `null` if nothing has changed meanwhile.
+/// Answers `null` if the file has not changed during the pause.
 async fn resume(State(operator): Asked, Path(plugin): Path<String>) -> Response {
     match operator.resume(&plugin).await {
         Ok(Some(attempt)) => attempted(Ok(attempt)),

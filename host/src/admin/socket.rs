@@ -1,4 +1,4 @@
-//! The Unix socket that changes come by: only this user and root can open it.
+//! The Unix socket for changes. Only this user and root can open it.
 
 use std::{
     env,
@@ -26,12 +26,13 @@ use tokio::{
 use super::{CONNECTIONS_LIMIT, SILENCE_TIMEOUT};
 use crate::{files::owned, running::Running};
 
-/// A connection makes one request, which takes at most as long as the guard lets it, and its answer is read.
+/// The time limit of a connection: one request, which takes at most [`super::guard`]'s limit, and the reading
+/// of its answer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(150);
-/// Between two attempts to accept, when there is no file descriptor left.
+/// The pause between two attempts to accept when no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A socket that is listened on. Its file goes when this does.
+/// A socket that listens. Its file is removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Socket {
     listener: UnixListener,
@@ -39,11 +40,12 @@ pub(super) struct Socket {
     inode: (u64, u64),
 }
 
-/// Where the socket of a process is whose TCP endpoint has this port: in the first of the folders that can be made this user's
-/// own. So processes beside one another have one each, and a process finds its own name again after a restart.
+/// Returns the path of the socket of a process whose TCP endpoint has this port. The socket is in the first
+/// folder that can be made this user's own. So each process on a machine has a socket of its own, and the
+/// same path after a restart.
 ///
 /// # Errors
-/// When there is no such folder.
+/// There is no such folder.
 pub(super) fn usual_path(port: u16) -> anyhow::Result<PathBuf> {
     let mut why = Vec::new();
     for folder in folders(&|name| env::var_os(name), rustix::process::geteuid().as_raw()) {
@@ -55,10 +57,11 @@ pub(super) fn usual_path(port: u16) -> anyhow::Result<PathBuf> {
     anyhow::bail!("no folder of this user's own: {}", why.join("; "))
 }
 
-/// What systemd made for this service (`RuntimeDirectory=`), what it made for this user, and what anyone has.
+/// Returns the folders in the order of preference: the one that systemd made for this service
+/// (`RuntimeDirectory=`), the one that it made for this user, root's own, and the temporary folder.
 fn folders(env: &dyn Fn(&str) -> Option<OsString>, uid: u32) -> Vec<PathBuf> {
     let set = |name| env(name).filter(|value| !value.is_empty());
-    // There may be several.
+    // The variable may hold several folders.
     let of_service = set("RUNTIME_DIRECTORY").and_then(|folders| env::split_paths(&folders).next());
     let of_user = set("XDG_RUNTIME_DIR").map(|folder| PathBuf::from(folder).join("spanloom"));
     let of_root = (uid == 0).then(|| PathBuf::from("/run/spanloom"));
@@ -68,10 +71,11 @@ fn folders(env: &dyn Fn(&str) -> Option<OsString>, uid: u32) -> Vec<PathBuf> {
 }
 
 impl Socket {
-    /// Listens at this path. The socket of a process that has ended makes way.
+    /// Listens at this path. The socket of a process that has ended is replaced.
     ///
     /// # Errors
-    /// Also when a process listens there, or there is something else.
+    /// Another process listens at the path, the path holds something else than a socket, or the system
+    /// refuses.
     pub(super) async fn bind(path: &Path) -> anyhow::Result<Socket> {
         let path = std::path::absolute(path)?;
         let taken = || format!("cannot listen on {}", path.display());
@@ -79,7 +83,8 @@ impl Socket {
         Socket::put(&path).with_context(taken)
     }
 
-    /// Made where nobody else can see it, and then renamed: from when it is there it is only this user's.
+    /// Creates the socket in a folder that only this user can enter, and then renames it. So the path never
+    /// leads to a socket that others can open.
     fn put(path: &Path) -> io::Result<Socket> {
         let folder = path.parent().unwrap_or(Path::new("/"));
         let beside = tempfile::Builder::new().prefix(".").rand_bytes(6).tempdir_in(folder)?;
@@ -95,7 +100,7 @@ impl Socket {
         &self.path
     }
 
-    /// Answers until `running.stop`.
+    /// Answers requests until `running.stop`.
     pub(super) fn serve(self, routes: Router, running: &Running) {
         let (stop, tasks) = (running.stop.clone(), running.tasks.clone());
         let serving = async move {
@@ -118,7 +123,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // Another process may have put its own there by now.
+        // Another process may have put its own socket at the path.
         let found = fs::symlink_metadata(&self.path).map(|found| (found.dev(), found.ino()));
         if found.is_ok_and(|found| found == self.inode) {
             let _ = fs::remove_file(&self.path);
@@ -126,7 +131,7 @@ impl Drop for Socket {
     }
 }
 
-/// Removes the sockets of processes that have ended, which were at other ports.
+/// Removes the sockets in a folder whose processes have ended. These processes had other ports.
 pub(super) async fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
@@ -139,7 +144,7 @@ pub(super) async fn sweep(folder: &Path) {
     }
 }
 
-/// Whether a process made the socket that has ended.
+/// Returns true if the process that made the socket has ended.
 async fn is_left_behind(socket: &Path) -> bool {
     let connected = UnixStream::connect(socket).await;
     connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
@@ -169,6 +174,8 @@ async fn make_sure_that_it_is_free(path: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    /// Scenario: the variables of systemd and of the user are set, empty or absent.
+    /// Guarantees: the folders are in the order of preference, and root has one of its own.
     #[test]
     fn the_folder_is_the_services_or_the_users_own() {
         let env = |name: &str| match name {
@@ -185,6 +192,8 @@ mod tests {
         assert_eq!(folders(&|_| None, 0)[0], Path::new("/run/spanloom"));
     }
 
+    /// Scenario: a socket is bound and dropped.
+    /// Guarantees: only this user may open it, and no file is left.
     #[tokio::test]
     async fn a_socket_is_this_users_alone_and_goes_with_its_process() {
         let folder = tempfile::tempdir().unwrap();
@@ -195,7 +204,8 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
-    /// One that was killed leaves its socket behind.
+    /// Scenario: a killed process has left its socket behind.
+    /// Guarantees: another process can listen at the path.
     #[tokio::test]
     async fn the_socket_of_a_process_that_has_ended_makes_way() {
         let folder = tempfile::tempdir().unwrap();
@@ -206,6 +216,8 @@ mod tests {
         drop(socket);
     }
 
+    /// Scenario: a folder holds sockets in use, sockets that were left behind, and a file.
+    /// Guarantees: only the sockets of the endpoint that were left behind are removed.
     #[tokio::test]
     async fn sockets_that_were_left_behind_are_swept_away_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
@@ -221,6 +233,9 @@ mod tests {
         assert_eq!(left, [true, false, true, true]);
     }
 
+    /// Scenario: the path leads to a socket in use, to a file, or to another process's socket by the time the
+    /// first is dropped.
+    /// Guarantees: binding fails with the reason, and the other socket is not removed.
     #[tokio::test]
     async fn what_is_in_use_stays() {
         let folder = tempfile::tempdir().unwrap();
@@ -232,7 +247,7 @@ mod tests {
             assert!(error.starts_with(&format!("cannot listen on {}: ", path.display())), "{error}");
             assert!(error.ends_with(why), "{error}");
         }
-        // It takes away its own only.
+        // A socket removes only its own file.
         drop(std::os::unix::net::UnixListener::bind(folder.path().join("b.sock")).unwrap());
         fs::rename(folder.path().join("b.sock"), &path).unwrap();
         drop(first);

@@ -1,4 +1,4 @@
-//! A server that listens, and an operator that writes down what it was asked for.
+//! Tests the endpoint with a server that listens and an operator that records requests.
 
 use std::{
     path::PathBuf,
@@ -25,16 +25,16 @@ use crate::{
     swap::attempt::{Attempt, Outcome},
 };
 
-/// Answers with what it was given, and keeps what it was asked for.
+/// Answers with the values that it was given, and records the requests.
 pub(crate) struct Recorded {
     asked: Mutex<Vec<String>>,
     pub(crate) status: Status,
-    /// What comes of each attempt.
+    /// The outcome of each attempt.
     pub(crate) attempt: Option<Attempt>,
     pub(crate) reload: Reload,
 }
 
-/// What is served until this is dropped.
+/// A server that runs until this is dropped.
 pub(crate) struct Served {
     _stop: tokio_util::sync::DropGuard,
     folder: tempfile::TempDir,
@@ -52,7 +52,7 @@ impl Served {
 
 const TOKEN: &str = "a token";
 
-/// Serves the operator on a free port and a socket, until the second is dropped.
+/// Serves the operator on a free port and a socket until the returned [`Served`] is dropped.
 pub(crate) async fn served(operator: Arc<Recorded>) -> (SocketAddr, Served) {
     let (running, folder) = (Running::default(), tempfile::tempdir().unwrap());
     let served = Served { _stop: running.stop.clone().drop_guard(), folder };
@@ -68,7 +68,7 @@ pub(crate) async fn served(operator: Arc<Recorded>) -> (SocketAddr, Served) {
     (address, served)
 }
 
-/// Where this process's user has a socket is none of a test's business.
+/// Returns a config for this address without a socket, since a test must not use this user's own.
 fn at(address: &str) -> AdminConfig {
     AdminConfig {
         endpoint: AdminEndpoint::At(address.to_owned()),
@@ -86,7 +86,7 @@ pub(crate) fn attempt(outcome: Outcome, why: Option<&str>) -> Attempt {
     Attempt { at: ago(90), outcome, sha256: "cd".repeat(32), version, why, took_ms: 123 }
 }
 
-/// `redact` from a file, and `batch`, which is built in.
+/// Returns a status with the plugin `redact` from a file and the built-in plugin `batch`.
 pub(crate) fn status() -> Status {
     let redact = PluginStatus {
         name: "redact".to_owned(),
@@ -149,7 +149,7 @@ fn receiver(transport: &str, signal: &str, accepted: u64, refused: u64) -> Recei
     ReceiverStatus { receiver: "otlp".to_owned(), transport, signal, accepted, refused }
 }
 
-/// One that is well, and one that fails.
+/// Returns a destination that works and one that fails.
 fn destinations() -> Vec<DestinationStatus> {
     let well = DestinationStatus {
         pipeline: "logs".to_owned(),
@@ -183,7 +183,7 @@ impl Recorded {
         Recorded { asked: Mutex::default(), status: status(), attempt, reload }
     }
 
-    /// What was asked for since the last time.
+    /// Returns the requests since the last call.
     pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -241,8 +241,8 @@ impl Operator for Recorded {
     }
 }
 
-/// The status and the body of the answer to one request; `head` is its first line without the protocol, and headers. It
-/// shows the token, unless it shows another.
+/// Sends one request and returns the status and the body of the answer. `head` holds the first line without
+/// the protocol, and headers. The request shows the token, unless `head` has another authorization.
 async fn ask(address: SocketAddr, head: &[&str], body: &str) -> (u16, Value) {
     let authorization = format!("authorization: Bearer {TOKEN}");
     let shows_one = head.iter().any(|line| line.starts_with("authorization"));
@@ -267,6 +267,8 @@ async fn ask_by(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &[&str], 
 
 const LOCAL: &str = "host: localhost:8899";
 
+/// Scenario: a client asks for the status.
+/// Guarantees: the answer has the documented fields, and can be read back unchanged.
 #[tokio::test]
 async fn the_status_is_told_as_the_contract_has_it() {
     let operator = Arc::new(Recorded::new(None));
@@ -281,6 +283,8 @@ async fn the_status_is_told_as_the_contract_has_it() {
     assert_eq!(serde_json::to_value(&read).unwrap(), shown);
 }
 
+/// Scenario: an operator asks for each kind of change.
+/// Guarantees: each is done once, and answered with its outcome.
 #[tokio::test]
 async fn what_an_operator_asks_for_is_done_once_and_answered_with_what_came_of_it() {
     let operator = Arc::new(Recorded::new(Some(attempt(Outcome::Swapped, None))));
@@ -306,6 +310,8 @@ async fn what_an_operator_asks_for_is_done_once_and_answered_with_what_came_of_i
     assert_eq!(operator.asked(), ["reload"]);
 }
 
+/// Scenario: a change is rejected, or is not possible.
+/// Guarantees: the answer is 409 and says why.
 #[tokio::test]
 async fn what_is_rejected_or_cannot_be_done_is_a_conflict_and_says_why() {
     let mut operator = Recorded::new(Some(attempt(Outcome::Rejected, Some("no component"))));
@@ -324,6 +330,8 @@ async fn what_is_rejected_or_cannot_be_done_is_a_conflict_and_says_why() {
     assert_eq!((code, answer), (409, json!({"error": "there is no version before"})));
 }
 
+/// Scenario: requests name unknown plugins or paths, or have wrong bodies.
+/// Guarantees: each is refused with the right status and a helpful text, and nothing is changed.
 #[tokio::test]
 async fn what_cannot_be_understood_is_refused_and_says_what_would_be_right() {
     let operator = Arc::new(Recorded::new(Some(attempt(Outcome::Swapped, None))));
@@ -359,7 +367,9 @@ async fn what_cannot_be_understood_is_refused_and_says_what_would_be_right() {
     assert_eq!(operator.asked(), [""; 0]);
 }
 
-/// A page in a browser on this machine must not swap a plugin, nor read what runs.
+/// Scenario: requests look as if a web page had sent them.
+/// Guarantees: they can neither swap a plugin nor read the status, and requests for this machine's own names
+/// can.
 #[tokio::test]
 async fn requests_that_a_web_page_may_have_sent_are_refused() {
     let operator = Arc::new(Recorded::new(None));
@@ -386,6 +396,8 @@ async fn requests_that_a_web_page_may_have_sent_are_refused() {
     }
 }
 
+/// Scenario: the config names a host.
+/// Guarantees: requests for that host are answered, and requests for another are not.
 #[tokio::test]
 async fn the_host_that_the_config_names_may_be_asked_for() {
     let operator: Arc<dyn Operator> = Arc::new(Recorded::new(None));
@@ -398,12 +410,15 @@ async fn the_host_that_the_config_names_may_be_asked_for() {
     assert_eq!(ask(address, &["GET /v1/status", "host: other.internal:8899"], "").await.0, 403);
 }
 
+/// Scenario: the address is in use.
+/// Guarantees: this is an error only if the config names the address.
 #[tokio::test]
 async fn a_place_that_is_taken_is_an_error_only_if_a_config_asks_for_it() {
     let (taken, _running) = served(Arc::new(Recorded::new(None))).await;
     let shown = format!("{:#}", listen(&at(&taken.to_string())).await.unwrap_err());
     assert!(shown.starts_with(&format!("service.admin.endpoint: cannot listen on {taken}")), "{shown}");
-    // Another process, or another test, may have the usual place too: either way it is taken the second time.
+    // Another process or test may use the default address too. In any case it is in use at the second
+    // attempt.
     let usual = AdminConfig { endpoint: AdminEndpoint::Usual, ..at("") };
     let first = listen(&usual).await.unwrap();
     assert!(first.addresses().unwrap().len() <= 1);
@@ -414,7 +429,9 @@ async fn a_place_that_is_taken_is_an_error_only_if_a_config_asks_for_it() {
     assert_eq!((off.addresses().unwrap(), off.socket()), (vec![], None), "nor is there a socket");
 }
 
-/// Any user of the machine reaches the endpoint, and a plugin that one of them brings in would have another's grants.
+/// Scenario: changes are sent without, with a wrong and with the right authorization. Any user of the machine
+/// reaches the endpoint, and a plugin of one user would get another's grants.
+/// Guarantees: a change needs the token or the socket; the status needs neither.
 #[tokio::test]
 async fn a_change_takes_the_token_or_the_socket_and_the_status_neither() {
     let operator = Arc::new(Recorded::new(None));
@@ -450,7 +467,8 @@ async fn a_change_takes_the_token_or_the_socket_and_the_status_neither() {
     assert_eq!(ways, json!({"socket": socket, "token": true}));
 }
 
-/// Where nobody may change anything over TCP, the answer says how that is had.
+/// Scenario: the config has no token, and a change is sent over TCP.
+/// Guarantees: the change is refused, and the answer says how to permit changes.
 #[tokio::test]
 async fn without_a_token_no_change_is_taken_over_tcp() {
     let (operator, running) = (Arc::new(Recorded::new(None)), Running::default());
@@ -464,6 +482,8 @@ async fn without_a_token_no_change_is_taken_over_tcp() {
     assert_eq!(operator.asked(), [""; 0]);
 }
 
+/// Scenario: the token's file is empty or missing.
+/// Guarantees: the endpoint does not start, and the error names the file.
 #[tokio::test]
 async fn a_tokens_file_that_cannot_be_had_is_an_error() {
     let folder = tempfile::tempdir().unwrap();

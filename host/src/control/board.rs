@@ -1,4 +1,5 @@
-//! What is known of each plugin: what runs, what was tried, and what must not be tried again.
+//! Records what is known of each plugin: the versions that run, the attempts to replace them, and the files
+//! that are not tried again.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +17,7 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// Shared by the task that changes it and those who look.
+/// The record that the control task changes and operators read.
 pub(super) struct Board {
     started: SystemTime,
     telemetry: Arc<Telemetry>,
@@ -36,7 +37,7 @@ impl Board {
         Board { started: now, telemetry, state: Mutex::new(state) }
     }
 
-    /// What runs now. Of a plugin that ran before, what was tried stays known.
+    /// Replaces the plugins with those that run now. For a plugin that ran before, the attempts stay known.
     pub(super) fn set(&self, entries: impl IntoIterator<Item = (String, Entry)>) {
         let mut state = self.lock();
         let mut known = std::mem::take(&mut state.plugins);
@@ -60,14 +61,14 @@ impl Board {
         self.lock().plugins.keys().cloned().collect()
     }
 
-    /// The versions that run.
+    /// Returns the running version of each plugin that `is_wanted` accepts.
     pub(super) fn running(&self, is_wanted: impl Fn(&Entry) -> bool) -> Plugins {
         let state = self.lock();
         let wanted = state.plugins.values().filter(|entry| is_wanted(entry));
         wanted.map(|entry| entry.current.clone()).collect()
     }
 
-    /// Of a plugin that is there.
+    /// Changes the entry of a plugin, if there is one.
     pub(super) fn change(&self, name: &str, change: impl FnOnce(&mut Entry)) {
         if let Some(entry) = self.lock().plugins.get_mut(name) {
             change(entry);
@@ -84,7 +85,7 @@ impl Board {
         reload
     }
 
-    /// Whether the config on disk is not what runs, as it was wrong when it was last read.
+    /// Returns true if the config on disk does not run because it was wrong when it was last read.
     pub(super) fn has_rejected_config(&self) -> bool {
         self.lock().reload.as_ref().is_some_and(|reload| reload.outcome == ReloadOutcome::Rejected)
     }

@@ -1,4 +1,5 @@
-//! The rows of the status that need no plugin: what receivers took, and what became of it on the way to each destination.
+//! Fills the rows of the status that concern no plugin: what receivers accepted, and what became of it on the
+//! way to each destination.
 
 use wire::Signal;
 
@@ -30,7 +31,7 @@ fn destination(telemetry: &Telemetry, account: &Account) -> DestinationStatus {
     let trouble = exporter.as_ref().map(|exporter| exporter.trouble()).unwrap_or_default();
     let loss = account.last_loss();
     let loss = loss.map(|loss| (loss.at, format!("{}: {}", loss.reason.as_str(), loss.message)));
-    // While the destination fails, losses follow from that.
+    // While the destination fails, losses are only a consequence.
     let loss = loss.filter(|_| trouble.failing_since.is_none());
     let last_error = loss.into_iter().chain(trouble.last).max_by_key(|(at, _)| *at);
     let queue = exporter.and_then(|exporter| exporter.queue());
@@ -48,7 +49,8 @@ fn destination(telemetry: &Telemetry, account: &Account) -> DestinationStatus {
     }
 }
 
-/// A pipeline's id is that of its signal, with or without a name: `traces`, `traces/slow`.
+/// Returns true if the pipeline is of the signal. A pipeline's id is its signal with or without a name:
+/// `traces`, `traces/slow`.
 fn is_of(pipeline: &str, signal: Signal) -> bool {
     pipeline.split('/').next() == Some(signal.name())
 }
@@ -58,7 +60,8 @@ mod tests {
     use super::*;
     use crate::receipt::{Failure, Reason, ledger::Settlement};
 
-    /// A destination that has taken some, lost some and is away now; and one without a queue that nothing happened to.
+    /// Scenario: one destination has delivered, lost and failed; another has no queue and no data.
+    /// Guarantees: each destination of each pipeline is a row with its counts and its last error.
     #[test]
     fn each_destination_of_each_pipeline_is_a_row() {
         let telemetry = Telemetry::new();

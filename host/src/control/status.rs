@@ -1,4 +1,4 @@
-//! What an operator sees: `spanloom status`, and `GET /v1/status` of the admin endpoint.
+//! The status that an operator sees with `spanloom status` or `GET /v1/status` of the admin endpoint.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -9,57 +9,59 @@ use crate::swap::{
     rfc3339,
 };
 
-/// Of the whole process.
+/// The status of the whole process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// Of Spanloom.
+    /// The version of Spanloom.
     pub version: String,
     #[serde(with = "rfc3339")]
     pub started: SystemTime,
     pub config: ConfigStatus,
-    /// By receiver, transport and signal.
+    /// One row for each receiver, transport and signal.
     #[serde(default)]
     pub receivers: Vec<ReceiverStatus>,
-    /// By pipeline and destination.
+    /// One row for each pipeline and destination.
     #[serde(default)]
     pub destinations: Vec<DestinationStatus>,
     pub plugins: Vec<PluginStatus>,
 }
 
-/// What a receiver took of one signal over one transport, and what it sent back, in items. A connector is a receiver, too.
+/// The items of one signal that a receiver accepted and refused over one transport. A connector is a receiver
+/// too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiverStatus {
     pub receiver: String,
-    /// `grpc`, `http`, `connector`
+    /// `grpc`, `http` or `connector`.
     pub transport: String,
     pub signal: String,
     pub accepted: u64,
     pub refused: u64,
 }
 
-/// What became of one pipeline's items on their way to one destination: `received = delivered + sampled_out + dropped +
-/// in_flight`.
+/// What became of one pipeline's items on their way to one destination: `received = delivered + sampled_out +
+/// dropped + in_flight`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationStatus {
     pub pipeline: String,
-    /// An exporter or a connector.
+    /// The exporter or connector.
     pub destination: String,
     pub received: u64,
     pub delivered: u64,
     pub sampled_out: u64,
-    /// By reason.
+    /// The dropped items by reason.
     pub dropped: BTreeMap<String, u64>,
     pub in_flight: u64,
-    /// Of the exporter, for all pipelines of the signal. None if it has none.
+    /// The queue of the exporter, for all pipelines of the signal. `None` if there is no queue.
     pub queue: Option<QueueStatus>,
-    /// When the first attempt to send failed after which none has succeeded.
+    /// The time of the first failed attempt to send since the last success.
     #[serde(with = "rfc3339::option")]
     pub failing_since: Option<SystemTime>,
-    /// The last failed attempt to send, or, unless the destination fails now, loss of items if that was later.
+    /// The last failed attempt to send, or a later loss of items. A loss does not count while the destination
+    /// fails.
     pub last_error: Option<ErrorStatus>,
 }
 
-/// In units of the queue's sizer.
+/// The fill of a queue, in units of the queue's sizer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueStatus {
     pub size: u64,
@@ -70,13 +72,12 @@ pub struct QueueStatus {
 pub struct ErrorStatus {
     #[serde(with = "rfc3339")]
     pub at: SystemTime,
-    /// In one line, shortened.
+    /// The message in one line, shortened.
     pub message: String,
 }
 
 impl Status {
-    /// With each text cut that comes from elsewhere than the config. So the size of a status is bounded by what the config
-    /// names.
+    /// Shortens each text that does not come from the config. So the config bounds the size of a status.
     pub(super) fn shortened(mut self) -> Status {
         self.config.last = self.config.last.map(Reload::shortened);
         for plugin in &mut self.plugins {
@@ -98,20 +99,20 @@ impl Reload {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConfigStatus {
-    /// When what runs was read.
+    /// When the running config was read.
     #[serde(with = "rfc3339")]
     pub loaded: SystemTime,
-    /// The last time that it was to be read again.
+    /// The last attempt to read the config again.
     pub last: Option<Reload>,
 }
 
-/// What came of reading the config again.
+/// The outcome of reading the config again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reload {
     #[serde(with = "rfc3339")]
     pub at: SystemTime,
     pub outcome: ReloadOutcome,
-    /// What was changed, or what was wrong.
+    /// The changes, or the mistake.
     pub why: Option<String>,
 }
 
@@ -124,7 +125,7 @@ pub enum ReloadOutcome {
 }
 
 impl ReloadOutcome {
-    /// Also the `outcome` label of `spanloom_config_reloads`.
+    /// Returns the name of the outcome, which is also the `outcome` label of `spanloom_config_reloads`.
     pub fn as_str(self) -> &'static str {
         match self {
             ReloadOutcome::Reloaded => "reloaded",
@@ -134,42 +135,42 @@ impl ReloadOutcome {
     }
 }
 
-/// Of one plugin, in all components that use it.
+/// The status of one plugin, for all components that use it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PluginStatus {
-    /// In the config.
+    /// The name in the config.
     pub name: String,
     pub role: String,
-    /// Its own.
+    /// The version that the plugin names.
     pub version: String,
     pub sha256: String,
-    /// None if it is built in.
+    /// The path of the file; `None` if the plugin is built in.
     pub path: Option<String>,
     pub components: Vec<String>,
-    /// The highest of its components.
+    /// The highest generation of the components.
     pub generation: u64,
     #[serde(with = "rfc3339")]
     pub since: SystemTime,
     pub state: PluginState,
-    /// Whether changes of the file are left alone for now.
+    /// True if changes of the file are ignored for now.
     pub paused: bool,
-    /// Of the current generation, as all that follows.
+    /// The calls of the current generation. The fields that follow concern this generation too.
     pub calls: u64,
     pub items: u64,
     pub busy_ns: u64,
     pub ns_per_item: Option<f64>,
     pub errors: Errors,
-    /// The last attempt to replace it.
+    /// The last attempt to replace the plugin.
     pub last: Option<Attempt>,
     pub shadow: Option<ShadowStatus>,
 }
 
-/// Calls that failed.
+/// The number of failed calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Errors {
-    /// Traps, overruns, wrong answers.
+    /// Traps, calls past their deadline, and invalid answers.
     pub accidents: u64,
-    /// What the plugin itself said has failed.
+    /// Failures that the plugin itself returned.
     pub refusals: u64,
 }
 
@@ -178,15 +179,15 @@ pub struct Errors {
 pub enum PluginState {
     #[default]
     Serving,
-    /// Held against the version before.
+    /// The version is compared with the version before.
     Probation,
     /// A new version has a share of the batches.
     Canary,
-    /// A new version runs on copies.
+    /// A new version runs on copies of the batches.
     Shadow,
 }
 
-/// How a new version's output compares with that of the version that runs.
+/// Compares a new version's output with the running version's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ShadowStatus {
     pub batches: u64,
@@ -194,7 +195,7 @@ pub struct ShadowStatus {
     pub different: u64,
     /// Calls of the new version that failed.
     pub failed: u64,
-    /// Batches that it was not given, since it was busy.
+    /// Batches that the new version was not given, because it was busy.
     pub skipped: u64,
     pub first_difference: Option<String>,
 }
@@ -203,7 +204,8 @@ pub struct ShadowStatus {
 mod tests {
     use crate::admin::tests::status;
 
-    /// A plugin's version of megabytes, and as long an error.
+    /// Scenario: a plugin's version and errors are megabytes of text.
+    /// Guarantees: the status stays small.
     #[test]
     fn no_text_of_a_plugin_makes_a_status_large() {
         let mut long = status();

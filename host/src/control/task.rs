@@ -1,5 +1,5 @@
-//! The one task that changes what runs: what it is told by files, by signals, by operators and by trials it does one after
-//! another.
+//! The one task that changes what runs. It handles changes of files, signals, operators' requests and
+//! verdicts of trials one after another.
 
 mod reload;
 mod wishes;
@@ -29,44 +29,44 @@ use crate::{
 };
 use wishes::{PluginWish, Wish};
 
-/// What a config is read from.
+/// The sources that a config is read from.
 #[derive(Clone, Default)]
 pub struct Sources {
-    /// As [`open`](crate::service::open) takes them.
+    /// The configs, as [`open`](crate::service::open) takes them.
     pub configs: Vec<String>,
     pub sets: Vec<String>,
-    /// What the binary has.
+    /// The components that the binary has.
     pub registry: Registry,
 }
 
-/// The task, before it runs.
+/// The control task, before it runs.
 pub struct Controller {
     service: Service,
     config: Config,
     plugins: Plugins,
     sources: Sources,
-    /// What the config was read from first.
+    /// The files that the config was first read from.
     files: Vec<LoadedFile>,
     board: Arc<Board>,
     trials: Trials,
     watch: Watch,
     settled: mpsc::Receiver<Settled>,
     wishes: mpsc::Receiver<Wish>,
-    /// Cancelled when the process is to end: what only prepares a change is given up then.
+    /// Cancelled when the process is to end. A change that is only being prepared is given up then.
     stop: CancellationToken,
 }
 
-/// Who has a version take over.
+/// The reason why a version takes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     File,
     Operator,
-    /// Of an operator, too.
+    /// An operator goes back to the version before.
     Rollback,
 }
 
 impl Controller {
-    /// Watches what the running service was made of.
+    /// Creates the task, and watches the files of the running service.
     pub fn new(
         service: Service,
         opened: Opened,
@@ -110,7 +110,7 @@ impl Controller {
         }
     }
 
-    /// A file is another.
+    /// Handles a file that has changed.
     async fn settle(&mut self, settled: Settled) {
         if self.files.iter().any(|file| file.path == settled.path) {
             self.reload().await;
@@ -125,19 +125,19 @@ impl Controller {
             }
         }
         if is_rejected && self.board.has_rejected_config() {
-            // That one may be written for this file.
+            // The rejected config may have been written for this file.
             self.reload().await;
         }
     }
 
-    /// The configured file is looked at, and takes over if it is another.
+    /// Makes the configured file's version take over if the file has changed.
     async fn take_file(&mut self, name: &str, since: Instant) -> Option<Attempt> {
         let entry = self.board.entry(name)?;
         let ready = self.prepared(make_ready(&self.config, name, &entry, Request::default())).await;
         self.exchange(name, ready, since, By::File).await
     }
 
-    /// What comes of the preparation, unless the process is to end before.
+    /// Waits for the preparation, unless the process is to end first.
     async fn prepared(
         &self,
         ready: impl Future<Output = Result<Ready, NotReady>>,
@@ -149,7 +149,7 @@ impl Controller {
         match wish {
             Wish::Plugin { name, what, answer } => {
                 if let Some(attempt) = self.plugin(&name, what).await {
-                    // Who asked may have gone.
+                    // The operator may no longer wait for the answer.
                     let _ = answer.send(attempt);
                 }
             }
@@ -161,7 +161,7 @@ impl Controller {
         }
     }
 
-    /// Returns `None` if there is no such plugin any more, or the process ends.
+    /// Carries out a request about a plugin. Returns `None` if the plugin is gone or the process ends.
     async fn plugin(&mut self, name: &str, what: PluginWish) -> Option<Attempt> {
         let (entry, since) = (self.board.entry(name)?, Instant::now());
         match what {
@@ -191,7 +191,7 @@ impl Controller {
         }
     }
 
-    /// What is ready takes over; what came of it is noted.
+    /// Makes a prepared version take over, and records the outcome.
     async fn exchange(
         &mut self,
         name: &str,
@@ -218,7 +218,8 @@ impl Controller {
         Some(attempt)
     }
 
-    /// As the plugin's `swap` says. What an operator asks for is used, even where what comes by itself only runs on copies.
+    /// Makes a version take over as the plugin's `swap` settings say. With `swap.shadow`, a changed file only
+    /// runs on copies, but a version that an operator asks for takes over.
     async fn take_over(&mut self, name: &str, ready: Ready, by: By) -> Result<Attempt, NotReady> {
         let Ready { next, staged, way } = ready;
         let parts = match way {
@@ -230,7 +231,7 @@ impl Controller {
             }
         };
         let swap = next.swap().cloned().unwrap_or_default();
-        // Nothing has a share or copies where no component runs the plugin.
+        // If no component runs the plugin, there is nothing to give a share of or copies to.
         let is_used = !parts.lives().is_empty();
         if swap.shadow && by == By::File && is_used {
             let rejected = |why| NotReady::rejected(&next, why);
@@ -246,7 +247,8 @@ impl Controller {
         let probation = Arc::new(Probation::new(swap.probation()));
         let mut trial = Trial { next, former, probation, lives, is_canary: false, staged: None };
         match swap.canary {
-            // What ran well before goes back at once, and for good: an operator has decided already.
+            // An operator has decided, and the version ran well before: it takes over at once and without a
+            // trial.
             _ if by == By::Rollback => self.admit(name, parts, &trial, By::Rollback).await,
             Some(share) if is_used => {
                 trial.lives.iter().for_each(Live::keep);
@@ -268,7 +270,7 @@ impl Controller {
         }
     }
 
-    /// The version takes over everywhere.
+    /// Makes the version take over in all components.
     async fn admit(&self, name: &str, parts: InPlace, trial: &Trial, by: By) -> Result<Attempt, NotReady> {
         let next = &trial.next;
         let probation = (by != By::Rollback).then_some(&trial.probation);
@@ -291,13 +293,13 @@ impl Controller {
         self.trials.begin(name, trial);
     }
 
-    /// What came of the trials that have ended.
+    /// Acts on the verdicts of the trials that have one.
     async fn conclude(&mut self) {
         for (name, trial) in self.trials.take_decided() {
             match trial.probation.verdict() {
                 Some(Verdict::Kept) => self.keep(&name, trial).await,
                 Some(Verdict::Worse(why)) => self.put_back(&name, &trial, why.clone()).await,
-                // Another config ended it.
+                // Another config has ended the trial.
                 _ => trial.end().await,
             }
         }
@@ -327,14 +329,14 @@ impl Controller {
             entry.refused = Some(trial.next.plugin().sha256);
             entry.current = trial.former.clone();
             if !trial.is_canary {
-                // It is the version before itself.
+                // The version that runs again is the former version itself.
                 entry.former = None;
             }
             entry.last = Some(attempt);
         });
     }
 
-    /// Puts what runs on the board.
+    /// Puts the running plugins on the board.
     fn show(&self) {
         let lives = self.service.lives();
         let entries = self.plugins.iter().map(|plugin| {
@@ -358,7 +360,8 @@ impl Controller {
     }
 }
 
-/// Puts the file of a version that runs now in the place of the configured one. It runs, whatever comes of that.
+/// Replaces the configured file with the file of a version that runs now. If that fails, the version still
+/// runs, and the attempt says why.
 async fn put_in_place(name: &str, staged: Option<Staged>, attempt: &mut Attempt) {
     let Some(staged) = staged else { return };
     if let Err(error) = staged.put_in_place().await {

@@ -1,7 +1,9 @@
-//! The config, read again.
+//! Reads the config again.
 //!
-//! It changes no plugin's version: what it says is first made of the versions that run, then each file that is another takes
-//! over as it would have by itself, on trial and all. A config that those versions do not take is written for the files.
+//! A reload by itself changes no plugin's version. First the config is applied with the running versions.
+//! Then each plugin file that has changed takes over, as if only the file had changed: with its trial. If the
+//! running versions do not accept the config, the config is taken to be written for the files, and their
+//! versions are used at once.
 
 use std::{
     sync::Arc,
@@ -24,12 +26,11 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// So often a config is read again because something on trial was decided on meanwhile.
+/// How many times the config is read, if a trial gets its verdict meanwhile.
 const ATTEMPTS: usize = 3;
 
 impl Controller {
-    /// Reads the config again, and makes what runs what it says.
-    /// `None`, if the process ends before.
+    /// Reads the config again, and makes the service run it. Returns `None` if the process ends first.
     pub(super) async fn reload(&mut self) -> Option<Reload> {
         let (outcome, what) = match self.reopen().await {
             Ok(changes) => self.take_files(&changes).await,
@@ -40,7 +41,7 @@ impl Controller {
         Some(self.board.reloaded(outcome, what))
     }
 
-    /// The error is why what ran runs on.
+    /// Opens the config and replaces the running one. The error says why the running config stays.
     async fn reopen(&mut self) -> Result<Changes, String> {
         let mut attempts = 1;
         loop {
@@ -63,7 +64,7 @@ impl Controller {
             Err(error) => Err(error),
         };
         let opened = opened.map_err(|error| {
-            // A line of the log for each line, since none can hold several.
+            // One log line for each line, since a log line cannot hold several.
             tracing::error!("the config is wrong:");
             error.render(false).lines().for_each(|line| tracing::error!("{line}"));
             error.in_a_line()
@@ -75,7 +76,8 @@ impl Controller {
         Ok(opened)
     }
 
-    /// Of the versions that run; or, if the config does not suit these, of the files.
+    /// Opens the config with the running versions of plugins. If they do not accept the config, opens it with
+    /// the versions of the files, except for plugins that are paused or whose file has failed.
     async fn open_loaded(&self, loaded: Loaded, registry: &Registry) -> Result<Opened, ConfigError> {
         let running = self.board.running(|_| true);
         match open_loaded(loaded.clone(), registry, &running).await {
@@ -87,7 +89,7 @@ impl Controller {
         }
     }
 
-    /// What runs becomes what this says. The error is why what ran runs on.
+    /// Makes the service run the config. The error says why the running config stays.
     async fn replace(&mut self, opened: Opened) -> Result<Changes, String> {
         let trials = &self.trials;
         let may = |untouched: &[Live]| {
@@ -103,7 +105,8 @@ impl Controller {
         Ok(changes)
     }
 
-    /// A version that cannot run where the one before does is built beside it, as with another config, and that one drains.
+    /// Builds a version's components again if it cannot run in the existing ones, as with another config. The
+    /// existing ones drain.
     pub(super) async fn build_anew(
         &mut self,
         name: &str,
@@ -126,7 +129,8 @@ impl Controller {
         Ok(Attempt::of(&next, Outcome::Swapped, Some(format!("built anew: {why}"))))
     }
 
-    /// The plugins' files may be others too.
+    /// Makes plugins' files that have changed take over. Returns the outcome of the reload, and what was
+    /// done.
     async fn take_files(&mut self, changes: &Changes) -> (ReloadOutcome, Option<String>) {
         let is_watched = |entry: &Entry| entry.path.is_some() && !entry.paused;
         let (mut outcome, mut said) = (ReloadOutcome::Reloaded, Vec::new());

@@ -1,4 +1,4 @@
-//! What operators ask the task for.
+//! Passes operators' requests to the task.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::{
     swap::attempt::{Attempt, Outcome},
 };
 
-/// Wishes of operators that wait.
+/// The number of requests that may wait.
 const WISHES_LIMIT: usize = 16;
 
-/// Asks the task. Cheap to clone.
+/// Sends requests to the task. It is cheap to clone.
 #[derive(Clone)]
 pub struct Control {
     wishes: mpsc::Sender<Wish>,
@@ -28,13 +28,13 @@ pub(super) enum Wish {
     Reload { answer: oneshot::Sender<Reload> },
 }
 
-/// What is to become of a plugin.
+/// A request about a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PluginWish {
-    /// The file takes the place of the configured one, or else that one is looked at.
+    /// Replace the configured file with the named one, or look at the configured one.
     Swap(SwapRequest),
     Rollback,
-    /// Changes of the file are left alone.
+    /// Ignore changes of the file.
     Pause,
     Resume,
 }
@@ -45,7 +45,7 @@ impl Control {
         (Control { wishes, board }, wished)
     }
 
-    /// Returns when it is done.
+    /// Sends a request about a plugin, and returns when it is done.
     async fn plugin(&self, name: &str, what: PluginWish) -> Result<Attempt, OperatorError> {
         if self.board.entry(name).is_none() {
             return Err(OperatorError::UnknownPlugin { name: name.to_owned(), known: self.board.names() });
