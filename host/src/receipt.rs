@@ -1,8 +1,9 @@
-//! Receipts: who sent a batch, and what is still owed for it.
+//! Receipts: they say which senders a batch came from and tell each sender the outcome.
 //!
-//! A sender hands in one request and holds a [`Verdict`]; every batch that carries part of that request holds a
-//! clone of its [`Receipt`]. When the last clone is released the sender has its verdict: delivered everywhere, or
-//! the worst failure that any part met. The item counts are kept apart, in the [`ledger`].
+//! A sender hands in one request and holds a [`Verdict`]. Every batch that carries part of the request holds
+//! a clone of the request's [`Receipt`]. When the last clone is dropped, the sender gets its verdict:
+//! delivered everywhere, or the worst failure of any part. The number of items is counted separately, in the
+//! [`ledger`].
 
 pub mod ledger;
 mod loss;
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 
 pub use loss::Loss;
 
-/// A share in one request of one sender. Cloning takes another share; dropping releases it.
+/// A share in one sender's request. Cloning takes another share, and dropping releases the share.
 #[derive(Clone, Debug, Default)]
 pub struct Receipt(Option<Arc<Request>>);
 
@@ -26,11 +27,11 @@ struct Request {
     verdict: Mutex<Option<oneshot::Sender<Result<(), Failure>>>>,
 }
 
-/// Resolves when every share of the receipt has been released.
+/// The outcome of a request. Resolves when every share of the receipt is released.
 #[derive(Debug)]
 pub struct Verdict(oneshot::Receiver<Result<(), Failure>>);
 
-/// Why something was not delivered, and whether sending it again may help.
+/// The reason why items were not delivered, and whether another attempt may help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
@@ -41,13 +42,13 @@ pub struct Failure {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// The same bytes will fail again.
+    /// Another attempt with the same bytes will fail too.
     Never,
-    /// Worth another try, after this long if the one that refused said so.
+    /// Another attempt may help, after this delay if the destination named one.
     After(Option<Duration>),
 }
 
-/// Why items were dropped or refused; the `reason` label of the ledger.
+/// The reason why items were dropped or refused. The ledger shows the reason as the label `reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Reason {
@@ -59,17 +60,17 @@ pub enum Reason {
     Rejected,
     /// The destination accepted the request but not these items (OTLP partial success).
     PartiallyRejected,
-    /// One item alone is larger than the destination takes.
+    /// A single item is larger than the destination accepts.
     TooLarge,
-    /// `shutdown_timeout` passed before the destination took them.
+    /// `shutdown_timeout` passed before the destination accepted the items.
     Shutdown,
-    /// The sender went away while its request was waiting for room.
+    /// The sender hung up while its request waited for room, or the task that held the batch was cancelled.
     Abandoned,
-    /// A plugin took them out.
+    /// A plugin removed the items.
     Filtered,
-    /// A plugin failed, and its `on_failure` says `drop`; or nobody was left to reject them to.
+    /// A plugin failed, and its `on_failure` says `drop`, or no sender was left to reject the items to.
     PluginFailed,
-    /// The process has all the memory that it may (`service.memory_limit_mib`).
+    /// The process uses all the memory that it may (`service.memory_limit_mib`).
     MemoryShort,
 }
 
@@ -118,7 +119,8 @@ impl Failure {
 }
 
 impl Receipt {
-    /// For a sender that is answered as soon as its request is accepted: nobody waits for a verdict.
+    /// Returns the receipt for a sender that is answered as soon as its request is accepted. Nobody waits for
+    /// a verdict.
     pub fn unawaited() -> Receipt {
         Receipt(None)
     }
@@ -129,12 +131,14 @@ impl Receipt {
         (Receipt(Some(Arc::new(request))), Verdict(wait))
     }
 
-    /// The same for all shares in one request, and for all that nobody waits for.
+    /// Identifies the request. All shares in a request have the same address, and all unawaited receipts
+    /// share another.
     pub(crate) fn address(&self) -> usize {
         self.0.as_ref().map_or(0, |request| Arc::as_ptr(request) as usize)
     }
 
-    /// Notes that this share was not delivered. A retryable failure outweighs a permanent one: the sender may try again.
+    /// Records that this share was not delivered. A retryable failure replaces a permanent one, because
+    /// another attempt may help.
     pub fn fail(&self, failure: &Failure) {
         let Some(request) = &self.0 else { return };
         let mut worst = request.worst.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -149,14 +153,15 @@ impl Drop for Request {
         let worst = self.worst.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         let verdict = self.verdict.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         if let Some(verdict) = verdict {
-            // The sender may have hung up; then nobody is owed the answer.
+            // Sending fails if the sender has hung up. Then nobody waits for the answer.
             let _ = verdict.send(worst.map_or(Ok(()), Err));
         }
     }
 }
 
 impl Verdict {
-    /// `Ok` when every destination has everything, else the worst failure that any part met.
+    /// Waits for the outcome: `Ok` when every destination has every item, and otherwise the worst failure of
+    /// any part.
     pub async fn wait(self) -> Result<(), Failure> {
         self.0
             .await
@@ -168,7 +173,8 @@ impl Verdict {
 mod tests {
     use super::*;
 
-    /// A request split in two is answered once, after both parts.
+    /// Scenario: a request has two shares, which are released one after the other.
+    /// Guarantees: the sender is answered once, after the second.
     #[tokio::test]
     async fn the_verdict_waits_for_the_last_share() {
         let (receipt, verdict) = Receipt::awaited();
@@ -180,7 +186,8 @@ mod tests {
         assert_eq!(wait.await, Ok(()));
     }
 
-    /// One destination refuses for good, another for now: the sender is told that a retry may help.
+    /// Scenario: one destination fails for good, and another could accept the request later.
+    /// Guarantees: the sender is told that another attempt may help.
     #[tokio::test]
     async fn a_retryable_failure_outweighs_a_permanent_one() {
         let (receipt, verdict) = Receipt::awaited();

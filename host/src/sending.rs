@@ -1,7 +1,8 @@
-//! Between a pipeline and an exporter: the bounded sending queue, batching, timeout and retry, the same for all.
+//! Sends a pipeline's batches to an exporter: the bounded sending queue, batching, timeouts and retries, the
+//! same for all exporters.
 //!
-//! [`Sending`] is the last [`Consumer`] of a pipeline. Each signal has a lane of its own; a lane is either direct
-//! (the call returns when the destination has answered) or a queue that its own tasks empty.
+//! [`Sending`] is the last [`Consumer`] of a pipeline. Each signal has its own lane. A lane is either direct
+//! (the call returns when the destination has answered) or a queue with its own tasks.
 
 mod backoff;
 pub mod config;
@@ -32,17 +33,18 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// What a closing exporter gets at least, though the deadline has passed.
+/// The least time that an exporter gets to close, even after the deadline.
 const CLOSING_GRACE: Duration = Duration::from_secs(1);
 
-/// Feeds one exporter. `consume` fails with [`Reason::QueueFull`] or [`Reason::Shutdown`], both retryable, and with
-/// [`Reason::TooLarge`] for what the queue could never hold; without a queue, with what delivery met.
+/// Feeds one exporter. `consume` fails with [`Reason::QueueFull`] or [`Reason::Shutdown`], which are
+/// retryable, and with [`Reason::TooLarge`] if the queue could never hold the batch. Without a queue,
+/// `consume` returns the failure of the delivery.
 pub struct Sending {
     exporter: Arc<dyn Exporter>,
-    /// By signal.
+    /// The lanes by signal.
     lanes: [Option<Lane>; 3],
     tasks: TaskTracker,
-    /// Cancelled at the deadline of a shutdown: what has not been sent by then never will be.
+    /// Cancelled at the deadline of a shutdown. Items that are not sent by then are dropped.
     stop: CancellationToken,
 }
 
@@ -58,7 +60,8 @@ struct Direct {
 }
 
 impl Sending {
-    /// `exporter_id` labels the metrics. Must be called within a tokio runtime: the queue's tasks run there.
+    /// Starts the lanes. `exporter_id` labels the metrics. Must be called within a tokio runtime, where the
+    /// queues' tasks run.
     pub fn start(
         exporter_id: &str,
         signals: &[Signal],
@@ -80,8 +83,9 @@ impl Sending {
         Arc::new(Sending { exporter, lanes, tasks, stop })
     }
 
-    /// Takes nothing more, sends what waits, and drops at the deadline what is left ([`Reason::Shutdown`]); then
-    /// closes the exporter. Every batch is settled when it returns.
+    /// Accepts nothing more, sends what waits, and at the deadline drops what is left ([`Reason::Shutdown`]).
+    /// Then closes the exporter. Every batch is settled when this returns, except one in a call that its
+    /// caller keeps and does not poll.
     pub async fn shutdown(&self, deadline: Instant) {
         for lane in self.lanes.iter().flatten() {
             match lane {
@@ -92,7 +96,8 @@ impl Sending {
         self.tasks.close();
         if timeout_at(deadline, self.tasks.wait()).await.is_err() {
             self.stop.cancel();
-            // What remains only has to see the token. A caller that keeps its call without polling it is not awaited.
+            // The remaining tasks only have to notice the token. A caller that keeps its call without polling
+            // it is not waited for.
             let _ = timeout(CLOSING_GRACE, self.tasks.wait()).await;
         }
         let deadline = deadline.max(Instant::now() + CLOSING_GRACE);
@@ -139,7 +144,8 @@ impl Direct {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
     }
 
-    /// The token is taken under the lock, so that a shutdown waits for every call that it did not refuse.
+    /// Registers a call. The token is taken under the lock, so a shutdown waits for every call that it did
+    /// not refuse.
     fn enter(&self) -> Option<TaskTrackerToken> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.then(|| self.tasks.token())

@@ -1,28 +1,31 @@
-//! The ledger: one account for each pipeline and destination, and one law:
-//! `received = delivered + sampled out + dropped (by reason) + in flight`.
+//! The ledger holds one account for each pipeline and destination, and keeps one law: `received = delivered +
+//! sampled out + dropped (by reason) + in flight`.
 //!
-//! `in flight` is counted by what enters and leaves, not worked out from the rest, so the law can fail, and the tests
-//! ask whether it holds. Each account is read under the lock that its counts change under, so the law holds at all times.
+//! `in flight` is counted from entries and exits and not computed from the other figures. So the law can
+//! fail, and the tests check that it holds. All counts of an account are changed and read under one lock, so
+//! the law holds at all times.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Reason, loss::Losses};
 
-/// Every account of a running service.
+/// All accounts of a running service.
 #[derive(Debug, Default)]
 pub struct Ledger(Mutex<Vec<Arc<Account>>>);
 
-/// What happened to the items (spans, data points, log records) of one pipeline on their way to one destination.
+/// The account of one pipeline and one destination: how many items (spans, data points, log records) had
+/// which outcome.
 #[derive(Debug)]
 pub struct Account {
     pub pipeline: String,
     pub destination: String,
-    /// A request takes the lock twice, for two additions each time: as many atomic operations as two counters take.
+    /// The lock is taken twice for a request, for two additions each time. That costs as many atomic
+    /// operations as two counters would.
     counts: Mutex<Counts>,
     pub(super) losses: Losses,
 }
 
-/// In items. The sums wrap, as counters do.
+/// The counts of an account, in items. The sums wrap, as counters do.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     entered: u64,
@@ -33,7 +36,7 @@ struct Counts {
     in_flight: u64,
 }
 
-/// The figures of one account at one moment, in items.
+/// The figures of an account at one moment, in items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Balance {
     pub pipeline: String,
@@ -45,18 +48,19 @@ pub struct Balance {
     pub in_flight: u64,
 }
 
-/// How items leave an account.
+/// The way in which items leave an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
     Delivered,
     SampledOut,
     Dropped(Reason),
-    /// Given back to the sender, who keeps them: they count as never received.
+    /// The items go back to the sender, which keeps them. They count as never received.
     Refused,
 }
 
 impl Ledger {
-    /// There is one for each pipeline and destination, however often they are built anew.
+    /// Returns the account of a pipeline and a destination. The account is the same each time, also after a
+    /// reload.
     pub fn open(&self, pipeline: &str, destination: &str) -> Arc<Account> {
         let mut accounts = self.lock();
         let is_it =
@@ -69,14 +73,14 @@ impl Ledger {
         account
     }
 
-    /// Every account, by pipeline and destination.
+    /// Returns all accounts, sorted by pipeline and destination.
     pub fn accounts(&self) -> Vec<Arc<Account>> {
         let mut accounts = self.lock().clone();
         accounts.sort_by(|a, b| (&a.pipeline, &a.destination).cmp(&(&b.pipeline, &b.destination)));
         accounts
     }
 
-    /// The figures of every account, in the same order.
+    /// Returns the figures of all accounts, in the same order.
     pub fn balances(&self) -> Vec<Balance> {
         self.accounts().iter().map(|account| account.balance()).collect()
     }
@@ -113,7 +117,7 @@ impl Account {
         counts.in_flight = counts.in_flight.wrapping_sub(items as u64);
     }
 
-    /// The counts of one moment.
+    /// Returns the figures at this moment.
     pub fn balance(&self) -> Balance {
         let counts = *self.counts();
         Balance {
@@ -141,7 +145,7 @@ impl Balance {
         self.dropped.iter().map(|(_, count)| count).sum()
     }
 
-    /// The law.
+    /// Returns whether the law holds.
     pub fn holds(&self) -> bool {
         self.received == self.delivered + self.sampled_out + self.dropped_total() + self.in_flight
     }
@@ -151,7 +155,9 @@ impl Balance {
 mod tests {
     use super::*;
 
-    /// Batches enter and leave on several threads while someone reads: no reading is off by a batch that is half counted.
+    /// Scenario: batches enter and leave an account on several threads, while another thread reads the
+    /// account.
+    /// Guarantees: the law holds in every reading, so no reading counts half a batch.
     #[test]
     fn every_reading_adds_up_while_batches_come_and_go() {
         const BATCHES: usize = 50_000;

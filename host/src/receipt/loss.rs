@@ -1,4 +1,4 @@
-//! What is said of items that are lost: at the one place where they are, so that each line names the same.
+//! Reports lost items in the log. All losses pass here, so that each line has the same fields.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -14,7 +14,7 @@ use crate::log_line::{
     throttle::{Throttle, Withheld},
 };
 
-/// The last time that items of an account were lost.
+/// The last loss of items of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
     pub at: SystemTime,
@@ -24,14 +24,15 @@ pub struct Loss {
 
 #[derive(Debug, Default)]
 pub(super) struct Losses {
-    /// By reason: what is lost all the time hides nothing else.
+    /// One limit on log lines for each reason, so that a frequent loss does not hide another.
     lines: [Throttle; Reason::ALL.len()],
     last: Mutex<Option<Loss>>,
 }
 
 impl Account {
-    /// Says in the log that the items are lost, why, and whose one of them was: at once, then in one line for each reason
-    /// and ten seconds. [`Account::settle`] counts them.
+    /// Logs that items are lost: how many, why, and the trace and service of one of them. The first loss for
+    /// a reason is logged at once, and the following ones in one line every ten seconds. [`Account::settle`]
+    /// counts the items.
     pub(crate) fn report_loss(&self, items: usize, failure: &Failure, example: impl FnOnce() -> Example) {
         self.losses.note(failure);
         let line = self.losses.lines.get(failure.reason as usize);
@@ -70,7 +71,7 @@ impl Losses {
 }
 
 impl Reason {
-    /// What the operator can do.
+    /// Returns advice for the operator, or an empty text.
     pub(crate) fn advice(self) -> &'static str {
         match self {
             Reason::QueueFull => {

@@ -1,4 +1,4 @@
-//! How long to wait before each retry of one batch.
+//! Computes the wait before each retry of a batch.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::component::RetrySettings;
 
-/// Exponential, with jitter, until the batch has been tried for `max_elapsed_time`.
+/// Exponential waits with jitter, until the batch has been tried for `max_elapsed_time`.
 pub(super) struct Backoff<'a> {
     settings: &'a RetrySettings,
     started: Instant,
@@ -19,7 +19,8 @@ impl<'a> Backoff<'a> {
         Backoff { settings, started: Instant::now(), interval_s }
     }
 
-    /// The next wait, never shorter than what the destination asked for; `None` if it would end too late.
+    /// Returns the next wait, which is never shorter than the destination asked for. Returns `None` if the
+    /// wait would end after `max_elapsed_time`.
     pub(super) fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
         let spread = self.settings.randomization_factor;
         let jitter = 1.0 + spread * rand::random_range(-1.0..=1.0);
@@ -49,6 +50,8 @@ mod tests {
         }
     }
 
+    /// Scenario: a batch fails again and again.
+    /// Guarantees: the waits grow up to `max_interval` and then stay there.
     #[tokio::test(start_paused = true)]
     async fn waits_grow_up_to_the_longest_interval() {
         let settings = settings(0.0, None);
@@ -57,6 +60,8 @@ mod tests {
         assert_eq!(waits, [5, 10, 15, 15]);
     }
 
+    /// Scenario: the destination asks for a longer wait, and then for a shorter one.
+    /// Guarantees: the wait is the longer of the destination's and the batch's own.
     #[tokio::test(start_paused = true)]
     async fn what_the_destination_asks_for_is_the_least() {
         let settings = settings(0.0, None);
@@ -65,6 +70,8 @@ mod tests {
         assert_eq!(backoff.next(Some(SECOND)), Some(10 * SECOND));
     }
 
+    /// Scenario: the next wait would end after `max_elapsed_time`.
+    /// Guarantees: there is no such wait.
     #[tokio::test(start_paused = true)]
     async fn a_wait_that_would_end_after_the_elapsed_time_is_not_begun() {
         let settings = settings(0.0, Some(30 * SECOND));
@@ -75,6 +82,8 @@ mod tests {
         assert_eq!(Backoff::new(&settings).next(Some(31 * SECOND)), None);
     }
 
+    /// Scenario: 200 batches wait for the first time, with jitter.
+    /// Guarantees: the waits differ and stay within the jitter's factor.
     #[tokio::test(start_paused = true)]
     async fn jitter_stays_within_its_factor() {
         let settings = settings(0.5, None);

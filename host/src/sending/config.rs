@@ -7,7 +7,7 @@ use crate::{
     config::{ConfigError, Duration, Unused, present},
 };
 
-/// `sending_queue`.
+/// The value of `sending_queue`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueueConfig {
@@ -15,32 +15,33 @@ pub struct QueueConfig {
     pub num_consumers: usize,
     pub queue_size: usize,
     pub sizer: Sizer,
-    /// Ours: what the queue may hold whatever the sizer. Without effect where the sizer is `bytes`.
+    /// The most that the queue may hold in MiB, whatever the sizer. Without effect if the sizer is `bytes`.
+    /// This key is Spanloom's.
     pub max_mib: usize,
     pub block_on_overflow: bool,
     pub wait_for_result: bool,
-    /// Absent: each request is sent as it came. Empty: gathered by the defaults.
+    /// Absent, each request is sent as it came. Empty, requests are gathered with the default sizes.
     #[serde(deserialize_with = "present")]
     pub batch: Option<BatchConfig>,
-    /// Refused: the queue lives in memory only.
+    /// Must be absent, because the queue lives in memory only.
     storage: Option<String>,
 }
 
-/// `sending_queue.batch`.
+/// The value of `sending_queue.batch`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchConfig {
     pub flush_timeout: Duration,
     pub min_size: usize,
-    /// 0 is without limit.
+    /// 0 means no limit.
     pub max_size: usize,
-    /// `items` or `bytes`. Unset it is `bytes` where the queue counts bytes, else `items`.
+    /// `items` or `bytes`. If unset: `bytes` if the queue counts bytes, otherwise `items`.
     #[serde(default)]
     pub sizer: Option<Sizer>,
     pub partition: Unused,
 }
 
-/// `retry_on_failure`.
+/// The value of `retry_on_failure`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryConfig {
@@ -49,15 +50,15 @@ pub struct RetryConfig {
     pub randomization_factor: f64,
     pub multiplier: f64,
     pub max_interval: Duration,
-    /// 0 is for ever.
+    /// 0 means no limit.
     pub max_elapsed_time: Duration,
 }
 
-/// The keys that every exporter has that sends to somewhere else, and nothing beside them.
+/// The keys of every exporter that sends to a destination, without other keys.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SendingConfig {
-    /// Of one attempt. 0: none.
+    /// The timeout of one attempt. 0 means no timeout.
     pub timeout: Duration,
     pub sending_queue: QueueConfig,
     pub retry_on_failure: RetryConfig,
@@ -81,7 +82,7 @@ impl Default for QueueConfig {
 
 impl Default for BatchConfig {
     fn default() -> BatchConfig {
-        // Of `batch:` with nothing behind it, which counts items whatever the queue counts.
+        // This default is for `batch:` without a value, which counts items whatever the queue counts.
         let sizer = Some(Sizer::Items);
         BatchConfig { flush_timeout: millis(200), min_size: 8192, max_size: 0, sizer, partition: Unused }
     }
@@ -116,7 +117,8 @@ impl SendingConfig {
     }
 }
 
-/// Checks the three keys that every sending exporter has, and says what they come to. A `timeout` of 0 is none.
+/// Checks the three keys that every exporter with a destination has, and returns their settings. A `timeout`
+/// of 0 means none.
 pub fn settings(
     timeout: Duration,
     queue: &QueueConfig,
@@ -126,7 +128,7 @@ pub fn settings(
     Ok(SendingSettings { timeout: (!timeout.0.is_zero()).then_some(timeout.0), queue, retry })
 }
 
-/// Both, or what is wrong with each.
+/// Returns both values, or the errors of both.
 fn both<A, B>(a: Result<A, ConfigError>, b: Result<B, ConfigError>) -> Result<(A, B), ConfigError> {
     match (a, b) {
         (Ok(a), Ok(b)) => Ok((a, b)),
@@ -136,7 +138,7 @@ fn both<A, B>(a: Result<A, ConfigError>, b: Result<B, ConfigError>) -> Result<(A
     }
 }
 
-/// `Err` unless it holds.
+/// Returns an error with this message unless the condition holds.
 fn must(holds: bool, message: &str) -> Result<(), ConfigError> {
     if holds { Ok(()) } else { wrong(message) }
 }
@@ -258,6 +260,8 @@ mod tests {
         settings(millis(5000), &queue, &retry).map_err(|error| error.to_string())
     }
 
+    /// Scenario: a config leaves both sections out.
+    /// Guarantees: the defaults are the Collector's.
     #[test]
     fn the_defaults_are_the_collectors() {
         let settings = read(json!({}), json!({})).unwrap();
@@ -269,6 +273,8 @@ mod tests {
         assert_eq!((retry.multiplier, retry.randomization_factor), (1.5, 0.5));
     }
 
+    /// Scenario: `batch` is an empty map, or nothing.
+    /// Guarantees: batching is on, with the Collector's defaults.
     #[test]
     fn an_empty_batch_section_gathers_8192_items() {
         for queue in [json!({"batch": {}}), json!({"batch": null})] {
@@ -278,7 +284,10 @@ mod tests {
         }
     }
 
-    /// As the queue counts, so does its batch; requests cannot be counted in one.
+    /// Scenario: the batch's sizer is left out, for each sizer of the queue; requests cannot be counted
+    /// within a batch.
+    /// Guarantees: the batch counts as its queue does, and items otherwise. An empty `batch:` always counts
+    /// items.
     #[test]
     fn a_batch_without_a_sizer_counts_as_its_queue() {
         for (queue, sizer) in [
@@ -293,6 +302,8 @@ mod tests {
         }
     }
 
+    /// Scenario: both sections have several wrong values.
+    /// Guarantees: one error names all their keys.
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
         let queue =
@@ -305,6 +316,8 @@ mod tests {
         }
     }
 
+    /// Scenario: `max_elapsed_time` is 0, and the queue is disabled.
+    /// Guarantees: retries have no time limit, and there is no queue.
     #[test]
     fn zero_elapsed_time_is_for_ever_and_disabled_is_none() {
         let settings = read(json!({"enabled": false}), json!({"max_elapsed_time": "0s"})).unwrap();
@@ -312,6 +325,8 @@ mod tests {
         assert_eq!(settings.retry.unwrap().max_elapsed_time, None);
     }
 
+    /// Scenario: one key at a time has a value that cannot work.
+    /// Guarantees: the error names the key.
     #[test]
     fn what_cannot_work_is_refused_by_its_key() {
         for (queue, retry, key) in [

@@ -1,4 +1,5 @@
-//! One batch to one destination: attempts, waits between them, and splitting what is too large.
+//! Delivers one batch to one destination: attempts, waits between attempts, and splits a batch that is too
+//! large.
 
 mod parts;
 
@@ -48,11 +49,12 @@ impl Delivery {
         }
     }
 
-    /// Sends the batch until the destination has it or nothing more is to be done. What was delivered is settled;
-    /// what was not comes back.
+    /// Sends the batch until the destination has accepted it or no further attempt makes sense. Delivered
+    /// items are settled, and the rest is returned with the failure.
     pub(super) async fn deliver(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let mut failed: Option<Box<Refused>> = None;
-        // Halves of halves, as many as the batch has doublings; or what a destination did not take of a whole.
+        // The parts that are still to be sent: halves of a batch that was too large, or the part of a batch
+        // that failed.
         let mut parts = vec![(batch, None)];
         while let Some((mut part, mut backoff)) = parts.pop() {
             let failure = match self.send(&part, &mut backoff).await {
@@ -82,7 +84,7 @@ impl Delivery {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Attempts and waits, until one succeeds or another makes no sense.
+    /// Attempts to send, with waits between, until an attempt succeeds or no further attempt makes sense.
     async fn send<'a>(
         &'a self,
         batch: &Batch,
@@ -104,7 +106,7 @@ impl Delivery {
         }
     }
 
-    /// Waits before the next attempt, unless there is to be none.
+    /// Waits before the next attempt. Fails if there is to be no other attempt.
     async fn wait<'a>(
         &'a self,
         items: usize,
@@ -128,7 +130,7 @@ impl Delivery {
         }
     }
 
-    /// Fails only by a shutdown.
+    /// Makes one attempt. Fails only if a shutdown ends the attempt.
     async fn attempt(&self, data: &wire::Batch) -> Result<Result<Exported, ExportError>, Failure> {
         let export = self.exporter.export(data);
         let outcome = tokio::select! {
@@ -160,12 +162,13 @@ impl Delivery {
         batch.partly_delivered(rejected, &failure);
     }
 
-    /// Counts them. Whether they are lost is not known here: without a queue they go back to their sender.
+    /// Counts items that could not be sent. The items need not be lost: without a queue they go back to their
+    /// sender.
     fn send_failed(&self, batch: &Batch) {
         self.metrics.send_failed.increment(batch.items() as u64);
     }
 
-    /// Says that a batch goes back to its sender.
+    /// Logs that a batch goes back to its sender.
     pub(super) fn given_back(&self, refused: &Refused) {
         if let Some(withheld) = self.returns.admit() {
             let Refused { batch, failure } = refused;
@@ -199,11 +202,12 @@ impl Delivery {
     }
 }
 
-/// Requests of this size are halved whatever is in them: they cost little.
+/// A request up to this size is always halved, because sending it again costs little.
 const SMALL_BYTES: usize = 64 << 10;
 
-/// Keeps the first half of the items and returns the second. Returns `None` for one item, and where a half is nearly as large
-/// as the whole: then it is the resource that is too large, and halving on would send it once for each item.
+/// Keeps the first half of the items and returns the second. Returns `None` for a single item, and if a half
+/// is nearly as large as the whole: then the resource is too large, and further halving would send it once
+/// for each item.
 fn halve(batch: &mut Batch) -> Option<Batch> {
     let much = batch.data.encoded_len() / 8 * 7;
     let rest = batch.cut(batch.items() / 2)?;
@@ -214,7 +218,7 @@ fn halve(batch: &mut Batch) -> Option<Batch> {
     Some(rest)
 }
 
-/// What an attempt left.
+/// The part of a batch that an attempt did not deliver.
 enum Unsent {
     Whole(Failure),
     Parts(Vec<FailedPart>),

@@ -1,4 +1,4 @@
-//! The counters of one exporter and signal, under the Collector's names.
+//! The metrics of one exporter and signal, with the Collector's names.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use wire::Signal;
 use crate::telemetry::{ExporterHealth, Telemetry};
 
 pub(super) struct SendingMetrics {
-    /// Items that the destination took.
+    /// Items that the destination accepted.
     pub(super) sent: Counter,
-    /// Items given up after the last attempt.
+    /// Items that were given up after the last attempt.
     pub(super) send_failed: Counter,
     /// Items that found no room in the queue.
     pub(super) enqueue_failed: Counter,

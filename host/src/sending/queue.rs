@@ -1,7 +1,7 @@
 //! The bounded queue of one exporter and signal.
 //!
-//! No task waits for work: whoever makes a batch ready starts a consumer if fewer than `num_consumers` run, and a
-//! consumer ends when nothing is ready. So a busy queue wakes nobody, and an idle one has no task.
+//! No task waits for work. When a batch becomes ready, a consumer is started if fewer than `num_consumers`
+//! run, and a consumer ends when nothing is ready. So a busy queue wakes no task, and an idle queue has none.
 
 use std::{
     collections::VecDeque,
@@ -37,29 +37,29 @@ pub(super) struct Queue {
 
 struct State {
     open: bool,
-    /// Bounded by the room that its batches take.
+    /// The batches that are ready to be sent. Their number is bounded by the room that they take.
     ready: VecDeque<Waiting>,
     gathering: Option<Gathering>,
-    /// Flushes what is gathered when it has waited long enough.
+    /// The task that flushes the gathered batch after `flush_timeout`.
     timer: Option<AbortHandle>,
     consumers: usize,
-    /// Of the consumers, those that have not looked for work yet.
+    /// The number of consumers that have not looked for work yet.
     starting: usize,
 }
 
-/// A batch, and the room it takes.
+/// A batch with the room that it takes.
 struct Waiting {
     batch: Batch,
     place: Place,
 }
 
-/// Smaller than `min_size` still.
+/// The batch that is still smaller than `min_size`.
 struct Gathering {
     waiting: Waiting,
     deadline: Instant,
 }
 
-/// One of the tasks that send what is ready. Dropping it, even in a panic, makes way for another.
+/// A task that sends ready batches. When it is dropped, even in a panic, another may start.
 struct Consumer {
     queue: Arc<Queue>,
     starting: bool,
@@ -86,10 +86,10 @@ impl Queue {
         })
     }
 
-    /// Lets the batch in, or gives it back. With `wait_for_result`, returns when it is settled; an error then holds
-    /// an empty batch, since the items have been accounted for.
+    /// Accepts the batch, or returns it with the failure. With `wait_for_result`, this returns when the batch
+    /// is settled. An error then holds an empty batch, because the items are already counted.
     pub(super) async fn consume(self: &Arc<Self>, mut batch: Batch) -> Result<(), Box<Refused>> {
-        // It may wait for long, and nobody looks into it meanwhile.
+        // The batch may wait for long without being read, so memory that only reading needs is freed.
         batch.data.trim();
         let place = match self.room.take(&batch.data).await {
             Ok(place) => place,
@@ -105,13 +105,14 @@ impl Queue {
         }
     }
 
-    /// The token is taken under the lock, so that a shutdown waits for every push that it did not refuse.
+    /// Registers a push. The token is taken under the lock, so a shutdown waits for every push that it did
+    /// not refuse.
     fn enter(&self) -> Option<TaskTrackerToken> {
         let state = self.lock();
         state.open.then(|| self.tasks.token())
     }
 
-    /// Takes nothing more, and makes ready what is still being gathered.
+    /// Accepts nothing more, and makes the gathered batch ready.
     pub(super) fn close(self: &Arc<Self>) {
         self.room.close();
         let mut state = self.lock();
@@ -142,8 +143,8 @@ impl Queue {
         self.wake(&mut state);
     }
 
-    /// Adds the batch to what is being gathered. What then is too large is split while the lock is free: others gather anew
-    /// meanwhile.
+    /// Adds the batch to the gathered one. A batch that is then too large is split outside of the lock, and
+    /// other calls start to gather a new one meanwhile.
     fn gather(self: &Arc<Self>, batching: &BatchSettings, mut waiting: Waiting) {
         while let Some(mut full) = self.merge(batching, waiting) {
             let rest = full.split_above(batching);
@@ -153,7 +154,7 @@ impl Queue {
         }
     }
 
-    /// Returns what is gathered once it is large enough to leave.
+    /// Adds the batch to the gathered one, and returns the result once it is large enough to be sent.
     fn merge(self: &Arc<Self>, batching: &BatchSettings, waiting: Waiting) -> Option<Waiting> {
         let mut state = self.lock();
         let gathered = match state.gathering.take() {
@@ -180,7 +181,8 @@ impl Queue {
         }
     }
 
-    /// Says when to look again; `None` if nothing is being gathered.
+    /// Flushes the gathered batch if its time has come. Returns when to look again, or `None` if nothing is
+    /// gathered.
     fn flush_if_due(self: &Arc<Self>) -> Option<Instant> {
         let mut state = self.lock();
         let now = Instant::now();
@@ -195,7 +197,7 @@ impl Queue {
         deadline
     }
 
-    /// Starts a consumer for each ready batch that none is about to take.
+    /// Starts a consumer for each ready batch that no starting consumer will take.
     fn wake(self: &Arc<Self>, state: &mut State) {
         while state.starting < state.ready.len() && state.consumers < self.settings.num_consumers {
             state.starting += 1;
@@ -233,7 +235,7 @@ impl Drop for Consumer {
         let mut state = self.queue.lock();
         state.starting -= usize::from(self.starting);
         state.consumers -= 1;
-        // Something may have become ready since this one found nothing.
+        // A batch may have become ready since this consumer found none.
         self.queue.wake(&mut state);
     }
 }
@@ -250,7 +252,7 @@ impl Waiting {
         self.place.merge(other.place);
     }
 
-    /// Parts of at most `max_size` each.
+    /// Splits the batch into parts of at most `max_size` each.
     fn split(mut self, batching: &BatchSettings) -> Vec<Waiting> {
         let Some(max_items) = self.max_items(batching) else { return vec![self] };
         let mut items = self.batch.items();
@@ -263,7 +265,7 @@ impl Waiting {
         waiting.collect()
     }
 
-    /// Keeps at most `max_size` (at least one item) and returns the rest.
+    /// Keeps at most `max_size` (but at least one item) and returns the rest.
     fn split_above(&mut self, batching: &BatchSettings) -> Option<Waiting> {
         let max_items = self.max_items(batching)?;
         let items = self.batch.items();
@@ -272,8 +274,8 @@ impl Waiting {
         Some(Waiting { batch: rest, place })
     }
 
-    /// How many items are `max_size`; `None` if the batch is not larger. By bytes this supposes items of one size: a part that
-    /// comes out larger is as near as it gets.
+    /// Returns the number of items that fit in `max_size`, or `None` if the batch is not larger. In bytes
+    /// this assumes that all items have the same size, so a part may come out larger.
     fn max_items(&self, batching: &BatchSettings) -> Option<usize> {
         let size = batching.sizer.size(&self.batch.data);
         if batching.max_size == 0 || size <= batching.max_size {

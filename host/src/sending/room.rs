@@ -1,4 +1,4 @@
-//! How much a sending queue may hold, and who holds how much of it.
+//! The room of a sending queue: how much it may hold, and how much each batch takes.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     receipt::{Failure, Reason},
 };
 
-/// The room of one queue: in units of its sizer, and in bytes whatever the sizer.
+/// The room of one queue, in units of its sizer and also in bytes, whatever the sizer.
 #[derive(Debug)]
 pub(super) struct Room {
     units: Semaphore,
@@ -20,7 +20,7 @@ pub(super) struct Room {
     taken: Gauge,
 }
 
-/// Room taken by a batch, from when it is let in until it is settled. Dropping gives it back.
+/// The room that a batch takes, from its acceptance until it is settled. Dropping gives the room back.
 #[derive(Debug)]
 pub(super) struct Place {
     units: usize,
@@ -39,14 +39,15 @@ impl Room {
         })
     }
 
-    /// Takes room for a request, waiting for it (first come, first served) if the queue blocks on overflow.
+    /// Takes room for a request. If the queue blocks on overflow, this waits, and requests are served in
+    /// order.
     pub(super) async fn take(self: &Arc<Self>, data: &wire::Batch) -> Result<Place, Failure> {
         let size = self.settings.sizer.size(data);
         let bytes = if self.settings.sizer == Sizer::Bytes { size } else { data.held_bytes() };
         let units = self.fits(size, self.settings.queue_size, self.settings.sizer)?;
         let permits = self.fits(bytes, self.settings.max_bytes, Sizer::Bytes)?;
         self.acquire(&self.units, units).await?;
-        // From here on the place gives back what it holds, also if the next wait is cancelled.
+        // From here on dropping `place` gives back what is taken, also if the next wait is cancelled.
         let mut place = Place { units: size, bytes: 0, room: self.clone() };
         self.taken.increment(size as f64);
         self.acquire(&self.bytes, permits).await?;
@@ -54,7 +55,7 @@ impl Room {
         Ok(place)
     }
 
-    /// Lets nobody in any more, and sends away who waits.
+    /// Accepts no further request, and ends all waits with an error.
     pub(super) fn close(&self) {
         self.units.close();
         self.bytes.close();
@@ -82,13 +83,13 @@ impl Room {
 }
 
 impl Place {
-    /// For a batch that was merged with another.
+    /// Adds the room of a batch that is merged into this one.
     pub(super) fn merge(&mut self, mut other: Place) {
         self.units += std::mem::take(&mut other.units);
         self.bytes += std::mem::take(&mut other.bytes);
     }
 
-    /// For `part` of the `whole` that the batch was before it was split.
+    /// Splits off the room for `part` of the `whole` items that the batch had before it was split.
     pub(super) fn split_off(&mut self, part: usize, whole: usize) -> Place {
         let share = part as f64 / whole.max(1) as f64;
         let units = ((self.units as f64 * share) as usize).min(self.units);

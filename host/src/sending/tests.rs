@@ -1,5 +1,5 @@
-//! The queue, retry and shutdown against an exporter that does as it is told. Time is paused: it moves on when
-//! every task waits.
+//! Tests of the queue, retries and shutdown with an exporter that follows a script. Time is paused and
+//! advances when every task waits.
 
 mod fake;
 mod property;

@@ -1,4 +1,4 @@
-//! A batch of which the destination took some spans and not others.
+//! Settles a batch of which the destination accepted some spans and not others.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::{
 };
 
 impl Delivery {
-    /// Settles what was delivered and what never will be, waits, and returns what is to be sent again.
+    /// Settles the spans that were delivered and those that failed for good. Waits, and returns the spans to
+    /// send again.
     pub(super) async fn settle_partly<'a>(
         &'a self,
         mut batch: Batch,

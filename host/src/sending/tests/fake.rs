@@ -1,4 +1,4 @@
-//! An exporter that follows a script, and a pipeline of one account that ends in it.
+//! An exporter that follows a script, and a pipeline with one account that ends in this exporter.
 
 use std::{
     collections::VecDeque,
@@ -35,12 +35,12 @@ pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) type Outcome = Result<Exported, ExportError>;
 
-/// Answers each call with the next line of its script, and with success when the script is over.
+/// An exporter that answers each call with the next entry of its script, and with success after the last.
 pub(super) struct Fake {
     script: Mutex<VecDeque<Outcome>>,
-    /// How long each call takes.
+    /// The duration of each call.
     takes: Duration,
-    /// A request of more items is too large.
+    /// The most items that a request may have; a larger request is too large.
     largest: usize,
     started: Instant,
     calls: Mutex<Vec<(Duration, usize)>>,
@@ -78,17 +78,17 @@ impl Fake {
         Fake { largest, ..self }
     }
 
-    /// The items of each call, in order.
+    /// Returns the number of items of each call, in order.
     pub(super) fn items(&self) -> Vec<usize> {
         self.calls.lock().unwrap().iter().map(|(_, items)| *items).collect()
     }
 
-    /// The second in which each call began.
+    /// Returns the second in which each call began.
     pub(super) fn started_secs(&self) -> Vec<u64> {
         self.times().iter().map(Duration::as_secs).collect()
     }
 
-    /// When each call began, from the start.
+    /// Returns the time from the start to each call.
     pub(super) fn times(&self) -> Vec<Duration> {
         self.calls.lock().unwrap().iter().map(|(at, _)| *at).collect()
     }
@@ -143,14 +143,14 @@ impl Pipeline {
         self.sending.shutdown(Instant::now() + limit).await;
     }
 
-    /// The account, which must balance.
+    /// Returns the account's figures and checks that the account balances.
     pub(super) fn balance(&self) -> Balance {
         let balance = self.telemetry.ledger.balances().remove(0);
         assert!(balance.holds(), "{balance:?}");
         balance
     }
 
-    /// The account after a shutdown: nothing may be left on its way.
+    /// Returns the account's figures after a shutdown and checks that nothing is in flight.
     pub(super) fn final_balance(&self) -> Balance {
         let balance = self.balance();
         assert_eq!(balance.in_flight, 0, "{balance:?}");
@@ -186,7 +186,7 @@ pub(super) fn queued(queue: QueueSettings) -> SendingSettings {
     SendingSettings { queue: Some(queue), ..SendingSettings::default() }
 }
 
-/// Without jitter: 1 s, 2 s, 4 s, … up to 10 s, for a minute.
+/// Retries without jitter, after 1 s, 2 s, 4 s and so on up to 10 s, for a minute.
 pub(super) fn retry() -> RetrySettings {
     RetrySettings {
         initial_interval: SECOND,
@@ -213,7 +213,7 @@ pub(super) fn spans(items: usize) -> wire::Batch {
     wire::Batch::decode(Signal::Traces, request.encode_to_vec().into()).unwrap()
 }
 
-/// Lets every task go as far as it can without time passing.
+/// Lets every task run as far as it can without time passing.
 pub(super) async fn settle_down() {
     for _ in 0..100 {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Whatever happens, the ledger balances and nothing is on its way after a shutdown.
+//! The ledger balances through any sequence of events, and nothing is in flight after a shutdown.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::component::{ExportError, Exported, QueueSettings, SendingSettings, Si
 #[derive(Clone, Debug)]
 enum Step {
     Send(usize),
-    /// The call is dropped if it has not returned at once.
+    /// Sends, and drops the call if it does not return at once.
     SendAndHangUp(usize),
     Pass(Duration),
 }
@@ -41,7 +41,7 @@ fn queue_settings() -> impl Strategy<Value = Option<QueueSettings>> {
         |(num_consumers, queue_size, sizer, max_bytes, block_on_overflow, sizes)| {
             let batch =
                 sizes.and_then(|(min, more)| batching(min, if more == 0 { 0 } else { min + more }).batch);
-            // `wait_for_result` would let nothing be sent at a time here.
+            // With `wait_for_result` only one request would be sent at a time here.
             QueueSettings {
                 num_consumers,
                 queue_size,
@@ -87,6 +87,9 @@ async fn run(
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    /// Scenario: any sequence of requests, hang-ups and pauses meets a scripted exporter with any queue
+    /// settings.
+    /// Guarantees: the account balances after each step, and nothing is in flight after the shutdown.
     #[test]
     fn the_ledger_balances_after_any_sequence(
         queue in queue_settings(),

@@ -10,8 +10,8 @@ use crate::{
     receipt::{Reason, Receipt},
 };
 
-/// Two requests are under way or wait, and no more fit.
-/// The third comes back with a reason that its sender can retry, and the metrics show it.
+/// Scenario: two requests fill the queue, and a third arrives.
+/// Guarantees: the third comes back with a retryable reason, and the metrics show this.
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_gives_the_batch_back() {
     let pipeline = Pipeline::new(queued(queue(2)), Fake::new([]).taking(SECOND));
@@ -30,6 +30,8 @@ async fn a_full_queue_gives_the_batch_back() {
     assert_eq!(pipeline.final_balance().delivered, 10);
 }
 
+/// Scenario: the sizer counts items, and requests fill the queue.
+/// Guarantees: a request is refused only if its items do not fit.
 #[tokio::test(start_paused = true)]
 async fn the_queues_size_counts_what_its_sizer_counts() {
     let in_items = QueueSettings { sizer: Sizer::Items, ..queue(10) };
@@ -41,8 +43,9 @@ async fn the_queues_size_counts_what_its_sizer_counts() {
     assert_eq!(pipeline.final_balance().delivered, 10);
 }
 
-/// A thousand requests may be a thousand times 64 MiB: the queue has a bound in bytes whatever its sizer, and what was
-/// refused for it leaves no room taken.
+/// Scenario: the sizer counts requests, and requests are large; a thousand requests could have a thousand
+/// times 64 MiB.
+/// Guarantees: the queue is also bounded in bytes, and a request that is refused for its bytes takes no room.
 #[tokio::test(start_paused = true)]
 async fn the_queue_is_bounded_in_bytes_too() {
     let max_bytes = spans(6).encoded_len() + spans(4).encoded_len();
@@ -56,7 +59,8 @@ async fn the_queue_is_bounded_in_bytes_too() {
     assert_eq!(pipeline.final_balance().delivered, 10);
 }
 
-/// Waiting for room that can never be there would be waiting for ever.
+/// Scenario: a request is larger than the whole queue, which blocks on overflow.
+/// Guarantees: the request is refused for good, because the wait would never end.
 #[tokio::test(start_paused = true)]
 async fn a_request_larger_than_the_whole_queue_is_refused_for_good() {
     let settings = QueueSettings { sizer: Sizer::Items, block_on_overflow: true, ..queue(10) };
@@ -64,6 +68,8 @@ async fn a_request_larger_than_the_whole_queue_is_refused_for_good() {
     assert_eq!(pipeline.send(11).await, Err(Reason::TooLarge));
 }
 
+/// Scenario: the queue blocks on overflow and is full.
+/// Guarantees: the caller waits until there is room.
 #[tokio::test(start_paused = true)]
 async fn a_blocking_queue_keeps_the_caller_until_there_is_room() {
     let settings = QueueSettings { block_on_overflow: true, ..queue(1) };
@@ -78,7 +84,8 @@ async fn a_blocking_queue_keeps_the_caller_until_there_is_room() {
     assert_eq!(pipeline.final_balance().delivered, 3);
 }
 
-/// A client hangs up while its request waits for room: the items are counted, and the room goes to the next.
+/// Scenario: a client hangs up while its request waits for room.
+/// Guarantees: its items count as abandoned, and the room goes to the next request.
 #[tokio::test(start_paused = true)]
 async fn a_call_cancelled_while_it_waits_for_room_is_abandoned() {
     let settings = QueueSettings { block_on_overflow: true, ..queue(1) };
@@ -93,6 +100,8 @@ async fn a_call_cancelled_while_it_waits_for_room_is_abandoned() {
     assert_eq!((balance.delivered, balance.dropped), (5, vec![(Reason::Abandoned, 2)]));
 }
 
+/// Scenario: small requests arrive at a queue with batching.
+/// Guarantees: they are sent together once they reach `min_size`, and the rest at shutdown.
 #[tokio::test(start_paused = true)]
 async fn small_requests_are_merged_until_the_batch_is_large_enough() {
     let pipeline = Pipeline::new(queued(batching(10, 0)), Fake::new([]));
@@ -107,6 +116,8 @@ async fn small_requests_are_merged_until_the_batch_is_large_enough() {
     assert_eq!(pipeline.final_balance().delivered, 28);
 }
 
+/// Scenario: fewer items than `min_size` arrive.
+/// Guarantees: they are sent when `flush_timeout` has passed since the first of them.
 #[tokio::test(start_paused = true)]
 async fn what_was_gathered_is_flushed_in_time() {
     let pipeline = Pipeline::new(queued(batching(100, 0)), Fake::new([]));
@@ -121,6 +132,8 @@ async fn what_was_gathered_is_flushed_in_time() {
     assert!((200..=202).contains(&millis[0]) && (1300..=1303).contains(&millis[1]), "{millis:?}");
 }
 
+/// Scenario: a request has more items than `max_size`.
+/// Guarantees: it is sent in parts of at most `max_size`.
 #[tokio::test(start_paused = true)]
 async fn what_is_larger_than_max_size_is_split() {
     let pipeline = Pipeline::new(queued(batching(5, 5)), Fake::new([]));
@@ -133,7 +146,8 @@ async fn what_is_larger_than_max_size_is_split() {
     assert_eq!(pipeline.metric(size), Some(0.0));
 }
 
-/// A sampler has left ten spans of ten thousand: the queue has room for these, and keeps no others alive.
+/// Scenario: a sampler has kept ten spans of ten thousand, and the queue has room for no more than those ten.
+/// Guarantees: the queue accepts them, and does not keep the bytes of the others.
 #[tokio::test(start_paused = true)]
 async fn what_is_left_of_a_request_waits_without_the_rest_of_it() {
     let wire::Batch::Spans(all) = spans(10_000) else { panic!("not spans") };
@@ -148,7 +162,8 @@ async fn what_is_left_of_a_request_waits_without_the_rest_of_it() {
     assert_eq!(pipeline.final_balance().delivered, 10);
 }
 
-/// The spans of one request leave in parts of ten, beside another sender's spans.
+/// Scenario: a request of 300,000 spans is sent in parts of ten, after another sender's spans.
+/// Guarantees: no part is larger and all are delivered. Splitting that is not linear would take minutes.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_comes_apart_into_very_many_is_split_once() {
     let pipeline = Pipeline::new(queued(batching(10, 10)), Fake::new([]));
@@ -163,7 +178,7 @@ async fn a_request_that_comes_apart_into_very_many_is_split_once() {
     assert_eq!(pipeline.final_balance().delivered, 300_003);
 }
 
-/// One resource with spans of two bytes each.
+/// Returns one resource with spans of two bytes each.
 fn empty_spans(count: usize) -> bytes::Bytes {
     let field = |number: u8, body: &[u8]| {
         let mut out = vec![number << 3 | 2];
@@ -174,6 +189,8 @@ fn empty_spans(count: usize) -> bytes::Bytes {
     field(1, &field(2, &[0x12, 0].repeat(count))).into()
 }
 
+/// Scenario: ten requests wait for three consumers.
+/// Guarantees: never more than three are sent at a time.
 #[tokio::test(start_paused = true)]
 async fn no_more_requests_are_under_way_than_there_are_consumers() {
     let settings = QueueSettings { num_consumers: 3, ..queue(100) };
@@ -187,7 +204,8 @@ async fn no_more_requests_are_under_way_than_there_are_consumers() {
     assert_eq!(pipeline.final_balance().delivered, 10);
 }
 
-/// Two requests go out as one. Both callers learn the outcome, though neither sender asked for it.
+/// Scenario: two callers' requests are sent as one, with `wait_for_result`.
+/// Guarantees: both callers learn the outcome, though neither sender has asked for it.
 #[tokio::test(start_paused = true)]
 async fn wait_for_result_returns_what_became_of_the_batch() {
     let settings = QueueSettings { wait_for_result: true, ..batching(4, 0) };
@@ -201,7 +219,9 @@ async fn wait_for_result_returns_what_became_of_the_batch() {
     assert_eq!((balance.delivered, balance.dropped), (4, vec![(Reason::Rejected, 6)]));
 }
 
-/// The sender that waits for delivery is told so by its receipt, after merging.
+/// Scenario: the requests of two senders with awaited receipts pass a queue with batching, and one of them
+/// fails.
+/// Guarantees: each sender gets its own verdict.
 #[tokio::test(start_paused = true)]
 async fn each_sender_gets_its_own_verdict() {
     let pipeline = Pipeline::new(queued(batching(4, 4)), Fake::new([Ok(Default::default()), invalid()]));
@@ -213,6 +233,8 @@ async fn each_sender_gets_its_own_verdict() {
     assert_eq!(second_verdict.wait().await.map_err(|failure| failure.reason), Err(Reason::Rejected));
 }
 
+/// Scenario: there is no queue.
+/// Guarantees: the call returns the destination's answer, with the batch if the destination failed.
 #[tokio::test(start_paused = true)]
 async fn without_a_queue_the_call_returns_when_the_destination_has_answered() {
     let fake = Fake::new([Ok(Default::default()), invalid()]).taking(SECOND);
@@ -223,6 +245,8 @@ async fn without_a_queue_the_call_returns_when_the_destination_has_answered() {
     assert_eq!((refused.failure.reason, refused.batch.items()), (Reason::Rejected, 4));
 }
 
+/// Scenario: a batch without items arrives.
+/// Guarantees: it counts as delivered, and nothing is sent.
 #[tokio::test(start_paused = true)]
 async fn an_empty_batch_is_delivered_without_being_sent() {
     let pipeline = Pipeline::new(queued(queue(1)), Fake::new([]));

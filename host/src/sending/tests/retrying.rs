@@ -8,6 +8,8 @@ fn retrying(queue: QueueSettings) -> SendingSettings {
     SendingSettings { queue: Some(queue), retry: Some(retry()), timeout: Some(5 * SECOND) }
 }
 
+/// Scenario: a destination fails three times, and the third time asks for a longer wait.
+/// Guarantees: the waits grow, follow the destination's wish, and the batch is delivered.
 #[tokio::test(start_paused = true)]
 async fn what_failed_is_tried_again_with_growing_waits() {
     let script =
@@ -19,6 +21,8 @@ async fn what_failed_is_tried_again_with_growing_waits() {
     assert_eq!(pipeline.final_balance().delivered, 4);
 }
 
+/// Scenario: a destination fails for longer than `max_elapsed_time`.
+/// Guarantees: the batch is dropped as `retries_exhausted`, and the metrics count it.
 #[tokio::test(start_paused = true)]
 async fn retries_end_with_the_elapsed_time() {
     let pipeline = Pipeline::new(retrying(queue(10)), Fake::new((0..100).map(|_| unavailable(None))));
@@ -29,6 +33,8 @@ async fn retries_end_with_the_elapsed_time() {
     assert_eq!(pipeline.metric(r#"otelcol_exporter_send_failed_spans{exporter="fake"}"#), Some(4.0));
 }
 
+/// Scenario: a destination rejects a batch for good.
+/// Guarantees: the batch is sent once and dropped as `rejected`.
 #[tokio::test(start_paused = true)]
 async fn what_the_destination_rejects_is_not_tried_again() {
     let pipeline = Pipeline::new(retrying(queue(10)), Fake::new([invalid()]));
@@ -38,7 +44,8 @@ async fn what_the_destination_rejects_is_not_tried_again() {
     assert_eq!(pipeline.final_balance().dropped, [(Reason::Rejected, 4)]);
 }
 
-/// The destination claims to have rejected more than it was sent: no more is counted than there was.
+/// Scenario: a destination rejects some items, then more than it was sent, then none but with a message.
+/// Guarantees: only rejected items are dropped, never more than were sent, and nothing is sent again.
 #[tokio::test(start_paused = true)]
 async fn partial_success_drops_only_what_was_rejected_and_is_not_retried() {
     let partly = |rejected| Ok(Exported { rejected, message: "too old".into() });
@@ -53,6 +60,8 @@ async fn partial_success_drops_only_what_was_rejected_and_is_not_retried() {
     assert_eq!((balance.delivered, balance.dropped), (9, vec![(Reason::PartiallyRejected, 8)]));
 }
 
+/// Scenario: a destination does not answer.
+/// Guarantees: each attempt ends with the timeout, and another follows.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_without_an_answer_ends_with_the_timeout() {
     let fake = Fake::new([]).taking(3600 * SECOND);
@@ -62,7 +71,8 @@ async fn an_attempt_without_an_answer_ends_with_the_timeout() {
     assert_eq!(pipeline.fake.started_secs(), [0, 6, 13]);
 }
 
-/// One batch waits for its retry, and with two consumers the others pass it.
+/// Scenario: one of two consumers waits to retry its batch.
+/// Guarantees: the other consumer sends the batches behind it.
 #[tokio::test(start_paused = true)]
 async fn a_retry_does_not_hold_up_the_other_consumers() {
     let settings = QueueSettings { num_consumers: 2, ..queue(10) };
@@ -77,6 +87,8 @@ async fn a_retry_does_not_hold_up_the_other_consumers() {
     assert_eq!(pipeline.fake.items(), [1, 2, 3, 4, 1]);
 }
 
+/// Scenario: a destination accepts three items at most.
+/// Guarantees: the batch is halved until every part fits, and everything is delivered.
 #[tokio::test(start_paused = true)]
 async fn what_is_too_large_is_halved_until_it_fits() {
     let fake = Fake::new([]).at_most(3);
@@ -87,6 +99,8 @@ async fn what_is_too_large_is_halved_until_it_fits() {
     assert_eq!(pipeline.final_balance().delivered, 10);
 }
 
+/// Scenario: a destination finds even a single item too large.
+/// Guarantees: each item is dropped as `too_large`.
 #[tokio::test(start_paused = true)]
 async fn a_single_item_that_is_too_large_is_dropped_as_such() {
     let fake = Fake::new([]).at_most(0);
@@ -97,7 +111,8 @@ async fn a_single_item_that_is_too_large_is_dropped_as_such() {
     assert_eq!(pipeline.final_balance().dropped, [(Reason::TooLarge, 2)]);
 }
 
-/// Part of a batch was delivered before the rest failed: only the rest comes back.
+/// Scenario: without a queue, one part of a batch is delivered, and the next part fails.
+/// Guarantees: only the items that were not delivered come back.
 #[tokio::test(start_paused = true)]
 async fn without_a_queue_only_what_was_not_delivered_comes_back() {
     let fake = Fake::new([Ok(Exported::default()), invalid()]).at_most(3);

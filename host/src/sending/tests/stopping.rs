@@ -12,6 +12,8 @@ use crate::{
     telemetry::Telemetry,
 };
 
+/// Scenario: a shutdown begins while batches wait and one is gathered.
+/// Guarantees: all are sent, the exporter is closed once, and the shutdown does not wait longer than that.
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_sends_what_waits_and_then_closes_the_exporter() {
     let settings = QueueSettings { num_consumers: 1, ..batching(10, 0) };
@@ -27,7 +29,9 @@ async fn a_shutdown_sends_what_waits_and_then_closes_the_exporter() {
     assert_eq!(pipeline.final_balance().delivered, 24);
 }
 
-/// One batch is under way, one waits for its retry, one waits in the queue, one is being gathered.
+/// Scenario: at the deadline of a shutdown, two batches wait to be retried, one waits in the queue, and one
+/// has just been gathered.
+/// Guarantees: all are dropped as `shutdown` and counted, and the exporter is closed.
 #[tokio::test(start_paused = true)]
 async fn at_the_deadline_what_is_left_is_dropped_and_counted() {
     let settings = SendingSettings {
@@ -45,6 +49,8 @@ async fn at_the_deadline_what_is_left_is_dropped_and_counted() {
     assert_eq!(pipeline.final_balance().dropped, [(Reason::Shutdown, 10)]);
 }
 
+/// Scenario: a shutdown begins while a batch is retried.
+/// Guarantees: the retries go on, and the batch is delivered before the deadline.
 #[tokio::test(start_paused = true)]
 async fn retries_go_on_until_the_deadline() {
     let settings = SendingSettings { retry: Some(retry()), ..queued(queue(10)) };
@@ -55,7 +61,8 @@ async fn retries_go_on_until_the_deadline() {
     assert_eq!(pipeline.final_balance().delivered, 2);
 }
 
-/// With a queue and without one.
+/// Scenario: a batch arrives after a shutdown, with a queue and without.
+/// Guarantees: the batch comes back as `shutdown` and is not sent.
 #[tokio::test(start_paused = true)]
 async fn after_a_shutdown_batches_are_given_back() {
     for settings in [queued(queue(10)), SendingSettings::default()] {
@@ -67,6 +74,8 @@ async fn after_a_shutdown_batches_are_given_back() {
     }
 }
 
+/// Scenario: a caller waits for room, and a shutdown begins.
+/// Guarantees: the caller's wait ends with `shutdown`.
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_waits_for_room_is_sent_away_by_a_shutdown() {
     let settings = QueueSettings { block_on_overflow: true, ..queue(1) };
@@ -77,7 +86,8 @@ async fn a_caller_that_waits_for_room_is_sent_away_by_a_shutdown() {
     assert_eq!(pipeline.final_balance().delivered, 1);
 }
 
-/// The caller's own call is what a shutdown waits for when there is no queue.
+/// Scenario: without a queue, a shutdown begins while a call is under way.
+/// Guarantees: the shutdown waits for the call, and ends the call at the deadline.
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_calls_under_way_and_stops_them_at_the_deadline() {
     let pipeline = Pipeline::new(SendingSettings::default(), Fake::new([]).taking(5 * SECOND));
@@ -100,7 +110,8 @@ impl Exporter for Panics {
     }
 }
 
-/// A bug in an exporter costs the batch that met it, which is counted, and not the queue.
+/// Scenario: an exporter panics on some batches.
+/// Guarantees: these batches count as abandoned, and the queue sends the others.
 #[tokio::test(start_paused = true)]
 async fn a_panicking_exporter_does_not_stop_the_queue() {
     let telemetry = Telemetry::new();
