@@ -1,7 +1,8 @@
-//! The HTTP server beneath all that listens: HTTP/1.1 and HTTP/2 on one port, with or without TLS.
+//! The HTTP server of every listener: HTTP/1.1 and HTTP/2 on one port, with or without TLS.
 //!
-//! It knows nothing of what is served. Everything that a peer could make it hold or wait for has a limit here:
-//! connections, streams, windows, handshakes, headers, and how long a connection may live or stay idle.
+//! The server knows nothing of what it serves. Everything that a peer could make it hold or wait for has a
+//! limit here: connections, streams, windows, handshakes, headers, and how long a connection may live or stay
+//! idle.
 
 mod answers;
 mod connection;
@@ -28,51 +29,56 @@ pub use peer::Peer;
 use self::{answers::Turns, request_body::WAITING_OF_A_PEER_LIMIT};
 use crate::{running::Running, tls::server::ServerTls};
 
-/// Flow-control windows: what a peer may send before we have read it. That of a stream is what a request that waits for
-/// room holds besides; that of a connection lets others go on while as many as may wait do.
+/// Flow-control windows: the bytes that a peer may send before they are read. A request that waits for room
+/// holds up to one stream window in addition to its budget. A connection window is large enough that other
+/// requests go on while the most possible requests wait.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = (WAITING_OF_A_PEER_LIMIT as u32 + 8) * STREAM_WINDOW_BYTES;
-/// Large frames cost a third to a half less CPU than the 16 KiB of the protocol (measured with requests of 0.5 and 5 MB;
-/// above 1 MiB nothing more is gained).
+/// Large frames cost a third to a half less CPU than the protocol's 16 KiB. (Measured with requests of 0.5
+/// and 5 MB; frames above 1 MiB gain nothing more.)
 const MAX_FRAME_BYTES: u32 = 1 << 20;
-/// Answers are small, or come in pieces.
+/// The send buffer can be small, because answers are small or are sent in pieces.
 const MAX_SEND_BUFFER_BYTES: usize = 64 << 10;
-/// What an HTTP/1.1 connection may hold of a head, or of a body that nobody reads at the moment.
+/// The bytes of a head, or of a body that is not being read, that an HTTP/1.1 connection may hold.
 const HTTP1_BUFFER_BYTES: usize = 128 << 10;
 
-/// After an error that concerns the whole process (no file descriptor left), accepting pauses this long, doubling.
+/// After an error that concerns the whole process, such as a lack of file descriptors, accepting pauses for
+/// this long. The pause doubles each time.
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
-    /// Those that this listener's are among. When there is no room, others are closed that say nothing; further ones wait
-    /// in the kernel's queue.
+    /// The connections that share a limit with this listener's. When the limit is reached, silent connections
+    /// are closed, and further ones wait in the kernel's queue.
     pub connections: Arc<Connections>,
-    /// How many requests are worked on at a time, until their answers were read. `None` where these are small.
+    /// The number of requests that are worked on at a time, until their answers are read. `None` if answers
+    /// are small.
     pub max_answers: Option<usize>,
-    /// For TLS.
+    /// The time limit of a TLS handshake.
     pub handshake_timeout: Duration,
-    /// From the beginning of an HTTP/1.1 request, or the end of the one before, to the end of its head.
+    /// The time limit of a request's head in HTTP/1.1, from the beginning of the request or the end of the
+    /// one before.
     pub read_header_timeout: Duration,
-    /// A connection that has not sent one whole request head by then is closed.
+    /// A connection that has not sent one whole request head within this time is closed.
     pub first_request_timeout: Duration,
     pub max_concurrent_streams: u32,
     pub keepalive: KeepaliveSettings,
 }
 
-/// The Collector's `keepalive.server_parameters`.
+/// The settings of the Collector's `keepalive.server_parameters`.
 #[derive(Clone, Debug)]
 pub struct KeepaliveSettings {
-    /// An HTTP/2 peer that was silent this long is pinged…
+    /// An HTTP/2 peer that was silent for this long is pinged.
     pub time: Duration,
-    /// …and is gone if it does not answer within this.
+    /// A peer that does not answer a ping within this time is considered gone.
     pub timeout: Duration,
-    /// Closed after this long without a request; `None` is for ever. Clients connect again by themselves.
+    /// A connection without a request is closed after this time; `None` means never. Clients connect again by
+    /// themselves.
     pub max_connection_idle: Option<Duration>,
-    /// Told to go away after this long, give or take a tenth; `None` is for ever.
+    /// A connection is told to end at this age, plus or minus a tenth; `None` means never.
     pub max_connection_age: Option<Duration>,
-    /// What requests under way get to finish after that; `None` is for ever.
+    /// The time that requests under way then get to finish; `None` means no limit.
     pub max_connection_age_grace: Option<Duration>,
 }
 
@@ -91,7 +97,8 @@ impl Default for ServerSettings {
 }
 
 impl ServerSettings {
-    /// For what operators and scrapers ask: they are few, and their answers may be large.
+    /// Settings for listeners that operators and scrapers use. Their requests are few, and the answers may be
+    /// large.
     pub fn for_operators() -> ServerSettings {
         let mut settings = ServerSettings {
             connections: Connections::new(64),
@@ -105,7 +112,7 @@ impl ServerSettings {
         settings
     }
 
-    /// For a connection that has not made its first request.
+    /// The time after which a connection without a first request is closed.
     fn silence_timeout(&self) -> Duration {
         let idle = self.keepalive.max_connection_idle;
         idle.map_or(self.first_request_timeout, |idle| idle.min(self.first_request_timeout))
@@ -124,7 +131,7 @@ impl Default for KeepaliveSettings {
     }
 }
 
-/// What the connections of one listener share.
+/// The parts that the connections of one listener share.
 struct Server {
     router: Router,
     tls: Option<ServerTls>,
@@ -134,8 +141,8 @@ struct Server {
     running: Running,
 }
 
-/// Serves the router on the listener until `running.stop`; then no connection is taken any more, and the tasks end
-/// with the requests under way.
+/// Serves the router on the listener until `running.stop`. After that no connection is accepted, and the
+/// tasks end with the requests under way.
 pub fn serve(
     listener: TcpListener,
     tls: Option<ServerTls>,
@@ -153,7 +160,7 @@ pub fn serve(
     running.tasks.spawn(listening);
 }
 
-/// What the router serves, with these headers in every answer.
+/// Adds these headers to every answer of the router.
 pub fn with_headers(router: Router, headers: HeaderMap) -> Router {
     if headers.is_empty() {
         return router;
@@ -218,7 +225,7 @@ async fn accept_loop(listener: TcpListener, server: Arc<Server>) {
     }
 }
 
-/// Whether only the connection failed that was about to be accepted.
+/// Returns whether only the connection that was to be accepted failed.
 fn concerns_one_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

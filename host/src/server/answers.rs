@@ -1,7 +1,7 @@
-//! Answers that may be large: how many there are at a time, and what becomes of one that its peer does not read.
+//! Limits large answers: how many there are at a time, and how long a peer may take to read one.
 //!
-//! Receivers answer a few bytes. Metrics, a status and what a plugin answers may be tens of MiB, which stay in memory
-//! until the peer has read them.
+//! Receivers answer with a few bytes. Metrics, a status and a plugin's answers may have tens of MiB, which
+//! stay in memory until the peer has read them.
 
 use std::{
     pin::Pin,
@@ -24,20 +24,22 @@ use tokio::{
 
 use super::Peer;
 
-/// An answer of no more than this is the connection's, which has room for it.
+/// The largest answer that the connection's own buffer holds. Such an answer needs no turn.
 const SMALL_BYTES: u64 = 64 << 10;
-/// What is handed to the connection at a time: it asks for more when it has sent that.
+/// The size of the pieces that are handed to the connection. The connection asks for the next piece when it
+/// has sent the last.
 const PIECE_BYTES: usize = 64 << 10;
-/// How long a request waits for its turn.
+/// The longest time that a request waits for its turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a large answer is looked at. One of which nothing was read since the last time ends, if others wait.
+/// The interval of the checks of a large answer. If nothing was read since the last check and others wait,
+/// the answer ends.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// It ends after so many looks even if nobody waits.
+/// After so many checks without progress the answer ends even if nobody waits.
 const STILL_LIMIT: usize = 10;
-/// However slowly it is read, this is the end.
+/// The longest time that an answer may take, however much of it is read.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The turns of one listener: a request has one from its beginning until its answer was read.
+/// The turns of one listener. A request has a turn from its beginning until its answer is read.
 pub(super) struct Turns {
     free: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -50,10 +52,10 @@ pub(super) struct Turn {
 
 struct Waiting<'a>(&'a Turns);
 
-/// An answer's body, handed over in pieces.
+/// The body of an answer, handed over in pieces.
 struct Pieces {
     body: Body,
-    /// Of the frame that is being handed over.
+    /// The rest of the frame that is being handed over.
     rest: Bytes,
     taken: Arc<AtomicUsize>,
     _turn: Turn,
@@ -64,7 +66,7 @@ impl Turns {
         Arc::new(Turns { free: Arc::new(Semaphore::new(turns)), waiting: AtomicUsize::new(0) })
     }
 
-    /// `None` if it takes too long.
+    /// Waits for a turn, and returns `None` if the wait takes too long.
     pub(super) async fn next(self: &Arc<Turns>) -> Option<Turn> {
         self.waiting.fetch_add(1, Relaxed);
         let _waiting = Waiting(self);
@@ -79,14 +81,14 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// What a request is told whose turn does not come.
+/// Returns the answer to a request whose turn does not come in time.
 pub(super) fn busy() -> Response<Body> {
     let mut response = Response::new(Body::from("too many requests at a time\n"));
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response
 }
 
-/// The answer, which keeps its turn until it was read, if it is large. A peer that does not read loses its connection.
+/// Makes a large answer keep its turn until it is read. A peer that does not read loses its connection.
 pub(super) fn until_read(answer: Response<Body>, turn: Turn, peer: Arc<Peer>) -> Response<Body> {
     if answer.body().size_hint().upper().is_some_and(|bytes| bytes <= SMALL_BYTES) {
         return answer;

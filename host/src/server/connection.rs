@@ -1,4 +1,4 @@
-//! One connection: its handshake, its requests, and when it must end.
+//! Runs one connection: its handshake, its requests, and its end.
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
@@ -15,14 +15,14 @@ use tower::Service;
 
 use super::{Peer, Server, ServerSettings, answers, metered::Metered, peer::Arriving};
 
-/// What a peer without a request under way gets to answer the announcement that the connection ends.
+/// The time that a peer without a request under way gets to react when the connection ends.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Runs HTTP/2 streams as tasks of the server, so that a drain waits for them.
+/// An executor that runs HTTP/2 streams as tasks of the server, so that a drain waits for them.
 #[derive(Clone, Debug)]
 pub(super) struct Tracked(pub(super) TaskTracker);
 
-/// When the server ends a connection, whatever the peer does.
+/// The times at which the server ends a connection, whatever the peer does.
 struct Lifetime {
     opened: Instant,
     first_request: Duration,
@@ -41,7 +41,7 @@ where
     }
 }
 
-/// Serves the connection until it ends. One that says nothing costs little more than its socket.
+/// Serves the connection until it ends. A silent connection costs little more than its socket.
 pub(super) async fn run(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>) {
     tokio::select! {
         () = server.running.stop.cancelled() => return,
@@ -52,7 +52,7 @@ pub(super) async fn run(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>)
             }
         }
     }
-    // Boxed: else every silent connection's task would have room for all of it.
+    // Boxed, because otherwise the task of every silent connection would have room for all of `serve`.
     let serve = Box::pin(serve(stream, peer.clone(), server));
     tokio::select! {
         () = peer.closed() => {}
@@ -61,7 +61,7 @@ pub(super) async fn run(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>)
 }
 
 async fn serve(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>) {
-    // An answer is one small write: it must not wait for the peer's delayed acknowledgement.
+    // An answer is one small write, which must not wait for the peer's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let stream = match &server.tls {
         None => Either::Left(stream),
@@ -119,7 +119,7 @@ async fn serve(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>) {
     }
 }
 
-/// What the router answers, when it is the request's turn.
+/// Returns the router's answer. If turns are limited, the request first waits for its turn.
 async fn answer(server: Arc<Server>, peer: Arc<Peer>, request: Request<Body>) -> Response<Body> {
     let mut router = server.router.clone();
     let Some(turns) = &server.turns else {
@@ -144,7 +144,7 @@ impl Lifetime {
         }
     }
 
-    /// When to look again; `None` if the connection may stay for ever.
+    /// Returns when to look again, or `None` if the connection may stay for ever.
     fn next(&self, peer: &Peer) -> Option<Instant> {
         let age = self.age.map(|age| self.opened + age);
         [self.idle_until(peer), age].into_iter().flatten().min()
@@ -154,7 +154,7 @@ impl Lifetime {
         self.next(peer).is_some_and(|due| due <= Instant::now())
     }
 
-    /// When the connection is idle for too long, if nothing happens until then.
+    /// Returns when the connection has been idle for too long, if nothing happens until then.
     fn idle_until(&self, peer: &Peer) -> Option<Instant> {
         if peer.open() > 0 {
             return self.idle.map(|idle| Instant::now() + idle);
@@ -165,13 +165,13 @@ impl Lifetime {
         }
     }
 
-    /// When to look again at a connection that was told to end: is the peer done, or its time?
+    /// Returns when to look again at a connection that is told to end.
     fn close(&self) -> Option<Instant> {
         let goodbye = Instant::now() + GOODBYE;
         Some(self.end().map_or(goodbye, |end| end.min(goodbye)))
     }
 
-    /// The last moment, whatever is still under way.
+    /// Returns the time at which the connection ends, whatever is under way.
     fn end(&self) -> Option<Instant> {
         Some(self.opened + self.age? + self.grace?)
     }

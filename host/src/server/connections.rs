@@ -1,4 +1,4 @@
-//! How many connections there may be at a time, and which of them end when there is no room for another.
+//! Limits the number of connections, and closes silent ones when there is no room for another.
 
 use std::{
     cmp::Reverse,
@@ -19,22 +19,23 @@ use tokio_util::sync::PollSemaphore;
 use super::Peer;
 use crate::{log_line::throttle::Throttle, memory};
 
-/// Those of receivers, however many files may be open.
+/// The most connections of receivers, even if more files may be open.
 const RECEIVERS_LIMIT: usize = 32_768;
-/// Of the files that may be open, those that are left for the rest are a quarter, or this many if that is more: metrics,
-/// health, operators, what plugins answer, exporters, and files. But never more than half.
+/// The least number of open files that receivers leave for metrics, health, operators, plugins' answers,
+/// exporters and files. They leave a quarter of all if that is more, but never more than half.
 const LEFT_FOR_THE_REST: usize = 512;
-/// A connection on which nothing has come for so long may be closed for a new one.
+/// A connection from which nothing has come for this long may be closed to make room for a new one.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
-/// When there is room for one no more, so many are closed at a time: a share of all, at least one.
+/// When there is no room for another connection, this share of the limit is closed at a time, but at least
+/// one.
 const SHED_SHARE: usize = 64;
-/// For all large frames and heads that have begun: what connections hold besides the little that each may.
+/// The room for all large frames and heads that have begun. Each connection may hold a little in addition.
 const ROOM_BYTES: usize = 64 << 20;
-/// While others wait for room, of each so much has to come in this time.
+/// While others wait for room, every connection with room has to receive this many bytes in this time.
 const SLOW_BYTES: usize = 32 << 10;
 const SLOW_TIME: Duration = Duration::from_secs(1);
 const CLEAR_EVERY: Duration = Duration::from_millis(250);
-/// Meanwhile another connection may have fallen silent.
+/// The time after which a waiting connection looks again whether another has fallen silent.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// The connections of one listener, or of several that share a limit.
@@ -44,10 +45,10 @@ pub struct Connections {
     open: Mutex<Open>,
     ended: Notify,
     full: Throttle,
-    /// For large frames and heads that have begun.
+    /// The room for large frames and heads that have begun.
     room: Arc<Semaphore>,
     waiting_for_room: AtomicUsize,
-    /// Whether someone sees to it that there is room again.
+    /// Whether a task is making room.
     is_clearing: AtomicBool,
 }
 
@@ -57,13 +58,13 @@ struct Open {
     peers: BTreeMap<u64, Arc<Peer>>,
 }
 
-/// A connection waits for room for a large frame or head.
+/// A connection's wait for room for a large frame or head. Dropping it ends the wait.
 pub(super) struct WaitsForRoom(Arc<Connections>);
 
-/// A large frame or head that comes in.
+/// A large frame or head that is arriving.
 pub(super) struct Frame(Arc<Peer>);
 
-/// A connection's place among the others, left when it is dropped.
+/// A connection's membership, which ends when it is dropped.
 pub(super) struct Member {
     connections: Arc<Connections>,
     number: u64,
@@ -82,7 +83,7 @@ impl Connections {
         })
     }
 
-    /// Those of all receivers of this process: they leave it files for the rest.
+    /// Returns the connections of all receivers of this process. They leave open files for the rest.
     pub fn of_receivers() -> Arc<Connections> {
         static RECEIVERS: LazyLock<Arc<Connections>> = LazyLock::new(|| {
             let files = rlimit::Resource::NOFILE.get_soft().unwrap_or(rlimit::INFINITY);
@@ -91,7 +92,7 @@ impl Connections {
         RECEIVERS.clone()
     }
 
-    /// Waits until there is room for the connection, and closes others for it that say nothing.
+    /// Waits until there is room for the connection, and closes silent connections to make room.
     pub(super) async fn join(self: &Arc<Connections>, peer: &Arc<Peer>) -> Member {
         loop {
             if let Some(member) = self.try_join(peer) {
@@ -113,7 +114,7 @@ impl Connections {
         Some(Member { connections: self.clone(), number })
     }
 
-    /// Closes those that have been silent the longest, and are owed no answer.
+    /// Closes the connections that have been silent the longest and are not owed an answer.
     fn shed(&self) {
         let mut silent: Vec<(Duration, Arc<Peer>)> = {
             let open = self.open();
@@ -135,13 +136,13 @@ impl Connections {
         }
     }
 
-    /// Where a connection waits for room.
+    /// Starts a wait for room.
     pub(super) fn room(self: &Arc<Connections>) -> (PollSemaphore, WaitsForRoom) {
         self.waiting_for_room.fetch_add(1, SeqCst);
         (PollSemaphore::new(self.room.clone()), WaitsForRoom(self.clone()))
     }
 
-    /// While connections wait for room, those are closed that have it and make little of it.
+    /// Starts a task that closes slow connections with room for as long as connections wait for room.
     pub(super) fn is_short_of_room(self: &Arc<Connections>) {
         if self.is_clearing.swap(true, SeqCst) {
             return;
@@ -151,12 +152,12 @@ impl Connections {
             loop {
                 while connections.is_waited_for() {
                     connections.close_slow();
-                    // What these held is not needed again, and others come with as much.
+                    // The memory of closed connections is not used again, and the new ones need as much.
                     memory::give_back();
                     sleep(CLEAR_EVERY).await;
                 }
                 connections.is_clearing.store(false, SeqCst);
-                // Someone may have begun to wait before that.
+                // A connection may have begun to wait just before that.
                 if !connections.is_waited_for() || connections.is_clearing.swap(true, SeqCst) {
                     return;
                 }
@@ -187,7 +188,7 @@ impl Frame {
         Frame(peer.clone())
     }
 
-    /// So much of it has come.
+    /// Records how many bytes have arrived.
     pub(super) fn has(&self, bytes: usize) {
         self.0.has_of_frame(bytes);
     }
@@ -221,6 +222,8 @@ fn receivers_limit(files: usize) -> usize {
 mod tests {
     use super::*;
 
+    /// Scenario: the limit of open files has several values.
+    /// Guarantees: receivers get at least half and at most their own limit, and the rest keeps enough.
     #[test]
     fn receivers_leave_files_for_the_rest() {
         for (files, limit) in [
@@ -236,7 +239,9 @@ mod tests {
         assert_eq!(receivers_limit(0), 1);
     }
 
-    /// It is enough that what is missing does not come, however much has.
+    /// Scenario: connections with large frames wait for room; one frame has much and gets no more, and
+    /// another keeps arriving.
+    /// Guarantees: only the connection whose frame does not progress is closed.
     #[tokio::test(start_paused = true)]
     async fn while_others_wait_for_room_a_frame_that_comes_too_slowly_ends_its_connection() {
         let connections = Connections::new(3);
@@ -258,7 +263,9 @@ mod tests {
         assert!(!idle.is_closed() && !steady.is_closed());
     }
 
-    /// It is the one that has been silent the longest; who is owed an answer, or spoke just now, is left alone.
+    /// Scenario: all places are taken, by a silent connection, one that is owed an answer, and one that has
+    /// just sent something.
+    /// Guarantees: a new connection gets the place of the silent one.
     #[tokio::test(start_paused = true)]
     async fn for_a_new_connection_a_silent_one_ends() {
         let connections = Connections::new(3);

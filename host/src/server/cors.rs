@@ -1,4 +1,5 @@
-//! `cors`: which web pages may send from a browser. The Collector's keys, for receivers and `health_check`.
+//! `cors`: the web pages whose scripts may send requests. The Collector's keys, for receivers and
+//! `health_check`.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::config::ConfigError;
 
-/// What a browser may send without asking, and what OTLP needs.
+/// The headers that a browser may always send, and those that OTLP needs.
 const ALWAYS_ALLOWED: [HeaderName; 4] = [
     header::ACCEPT,
     header::CONTENT_TYPE,
@@ -19,12 +20,14 @@ const ALWAYS_ALLOWED: [HeaderName; 4] = [
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorsConfig {
-    /// `https://*.example.com`: a `*` stands for anything. None is no CORS.
+    /// Origins such as `https://*.example.com`, where `*` stands for any text. If the list is empty, there is
+    /// no CORS.
     pub allowed_origins: Vec<String>,
-    /// Besides `Accept`, `Content-Type`, `Content-Encoding` and `X-Requested-With`; `*` is any.
+    /// Headers in addition to `Accept`, `Content-Type`, `Content-Encoding` and `X-Requested-With`. `*` allows
+    /// any header.
     pub allowed_headers: Vec<String>,
     pub exposed_headers: Vec<String>,
-    /// In seconds; 0 leaves it to the browser.
+    /// In seconds. With 0 the browser decides.
     pub max_age: u64,
 }
 
@@ -42,7 +45,7 @@ impl CorsConfig {
         Ok(())
     }
 
-    /// For what answers to one method; `None` if no origin is allowed.
+    /// Returns the layer for a service with one method, or `None` if no origin is allowed.
     pub fn layer(&self, method: Method) -> Option<CorsLayer> {
         if self.allowed_origins.is_empty() {
             return None;
@@ -75,7 +78,8 @@ fn names(names: &[String]) -> Vec<HeaderName> {
     names.iter().filter_map(|name| HeaderName::try_from(name.as_str()).ok()).collect()
 }
 
-/// Each `*` of the pattern stands for any bytes, ASCII case aside. Greedy from the left, so a `*` once passed is never tried again.
+/// Returns whether the text matches the pattern, in which each `*` stands for any bytes. ASCII case is
+/// ignored. Each part takes its first match from the left, so the time is bounded.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let mut parts = pattern.split(|byte| *byte == b'*');
     let Some(mut rest) = parts.next().and_then(|first| strip_prefix(text, first)) else { return false };
@@ -107,6 +111,8 @@ fn same((a, b): (&u8, &u8)) -> bool {
 mod tests {
     use super::*;
 
+    /// Scenario: patterns with and without `*` meet origins.
+    /// Guarantees: `*` stands for any text, and everything else must match, whatever its case.
     #[test]
     fn a_star_stands_for_anything() {
         let cases = [

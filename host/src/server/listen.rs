@@ -1,4 +1,4 @@
-//! Binding an endpoint as a config writes it.
+//! Binds an endpoint as a config writes it.
 
 use std::{
     io,
@@ -8,8 +8,9 @@ use std::{
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-/// Binds `host:port`. A name that stands for several addresses (`localhost` is 127.0.0.1 and, mostly, ::1) is bound on
-/// each of them that this machine has, all with the same port; an empty host is every address. Port 0 picks a free one.
+/// Binds `host:port`. A name with several addresses (`localhost` is 127.0.0.1 and usually ::1) is bound on
+/// each address that this machine has, all with the same port. An empty host means every address, and port 0
+/// a free port.
 pub async fn listen(endpoint: &str) -> anyhow::Result<Vec<TcpListener>> {
     let addresses = resolve(endpoint).await.with_context(|| format!("cannot resolve endpoint {endpoint}"))?;
     let mut listeners: Vec<TcpListener> = Vec::new();
@@ -36,11 +37,11 @@ pub async fn listen(endpoint: &str) -> anyhow::Result<Vec<TcpListener>> {
     }
 }
 
-/// IPv4 first: where port 0 picks a free one, an IPv4-only client must find it.
+/// Resolves an endpoint. IPv4 comes first: if port 0 picks a free port, an IPv4-only client must find it.
 async fn resolve(endpoint: &str) -> anyhow::Result<Vec<SocketAddr>> {
     if let Some(port) = endpoint.strip_prefix(':') {
         let port = port.parse().context("the port is not a number below 65536")?;
-        // On Linux the IPv6 wildcard takes IPv4 as well, unless the machine has no IPv6 at all.
+        // On Linux the IPv6 wildcard accepts IPv4 too, unless the machine has no IPv6 at all.
         let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         let probe = std::net::TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)));
         return Ok(vec![match probe {
@@ -55,7 +56,7 @@ async fn resolve(endpoint: &str) -> anyhow::Result<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
-/// The address is not one of this machine's, or of a family that it does not have.
+/// Returns whether this machine lacks the address, or its address family.
 fn is_not_ours(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
 }
@@ -64,7 +65,8 @@ fn is_not_ours(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// Port 0 is chosen once: both families of `localhost` answer on the same port.
+    /// Scenario: `localhost` is bound with port 0.
+    /// Guarantees: all its addresses get the same port, and the first is IPv4.
     #[tokio::test]
     async fn every_address_of_a_name_gets_the_same_port() {
         let listeners = listen("localhost:0").await.unwrap();
@@ -74,6 +76,8 @@ mod tests {
         assert!(listeners[0].local_addr().unwrap().is_ipv4());
     }
 
+    /// Scenario: the port is in use.
+    /// Guarantees: the error names the address.
     #[tokio::test]
     async fn a_port_in_use_is_named() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -82,6 +86,8 @@ mod tests {
         assert!(format!("{error:#}").contains(&address), "{error:#}");
     }
 
+    /// Scenario: the endpoint has no host.
+    /// Guarantees: the listener has the unspecified address.
     #[tokio::test]
     async fn an_empty_host_is_every_address() {
         let listeners = listen(":0").await.unwrap();

@@ -1,9 +1,10 @@
-//! A connection's stream, from which no more is read than there is room for.
+//! The stream of a connection, from which no more is read than there is room for.
 //!
-//! A frame of HTTP/2 may have a MiB, since large ones cost far less, and a head some KiB. Of what one connection alone may
-//! hold of these, ten thousand could hold ten GiB before the first of them has said who it is. So what is larger than
-//! [`FREE_BYTES`] needs room that all connections share, and is read no further until it has it. Those that let others
-//! wait for it, and bring little, are closed (`connections.rs`).
+//! A frame of HTTP/2 may have a MiB, because large frames cost far less CPU, and a head may have some KiB.
+//! Ten thousand connections could hold ten GiB in this way before any of them has authenticated. So a frame
+//! or head larger than [`FREE_BYTES`] needs room that all connections share, and is not read further without
+//! that room. Connections that hold room while others wait, and receive little, are closed
+//! (`connections.rs`).
 
 use std::{
     io,
@@ -24,7 +25,7 @@ use super::{
     unfinished::Unfinished,
 };
 
-/// What is read from a connection at a time, and so what it may hold without room of its own.
+/// The bytes that are read from a connection at a time, and so the bytes that it may hold without room.
 const FREE_BYTES: usize = 16 << 10;
 
 pub(super) struct Metered<S> {
@@ -32,13 +33,13 @@ pub(super) struct Metered<S> {
     peer: Arc<Peer>,
     connections: Arc<Connections>,
     unfinished: Unfinished,
-    /// How many requests had begun when it was last looked.
+    /// The number of requests that had begun at the last read.
     requests: u32,
     room: Room,
 }
 
 enum Room {
-    /// None is needed.
+    /// No room is needed.
     None,
     Waiting {
         semaphore: PollSemaphore,
@@ -56,7 +57,8 @@ impl<S: AsyncRead> Metered<S> {
         Metered { stream: stream.take(0), peer, connections, unfinished, requests: 0, room: Room::None }
     }
 
-    /// Whether what comes now is a body of HTTP/1.1, which is read when it is asked for and charged to its request.
+    /// Returns whether the next bytes are a body of HTTP/1.1. A body is read on demand and counts towards its
+    /// request's budget.
     fn is_body(&mut self) -> bool {
         let begun = self.peer.begun();
         if std::mem::replace(&mut self.requests, begun) != begun {
@@ -65,7 +67,7 @@ impl<S: AsyncRead> Metered<S> {
         self.unfinished.is_http1() && self.peer.open() > 0
     }
 
-    /// How much room is needed to read on.
+    /// Returns the room that is needed to read on.
     fn needed_bytes(&self) -> usize {
         if self.unfinished.is_http1() {
             return if self.unfinished.bytes() < FREE_BYTES { 0 } else { HTTP1_BUFFER_BYTES };
@@ -92,14 +94,15 @@ impl<S: AsyncRead> Metered<S> {
                 self.connections.is_short_of_room();
                 return Poll::Pending;
             };
-            // Never closed.
+            // The semaphore is never closed.
             let Some(_permit) = permit else { return Poll::Pending };
             self.room = Room::Given { frame: Frame::begin(&self.peer), _permit };
         }
         Poll::Ready(())
     }
 
-    /// What has come belongs to the frame that there is room for, or to the next, for which there is none yet.
+    /// Records bytes that arrived. They belong to the frame that has room, or to the next frame, which has
+    /// none yet.
     fn note(&mut self, come: &[u8]) {
         let number = self.unfinished.frame();
         self.unfinished.note(come);
@@ -107,7 +110,7 @@ impl<S: AsyncRead> Metered<S> {
             Room::Given { frame, .. } if self.unfinished.frame() == number && self.needed_bytes() > 0 => {
                 frame.has(self.unfinished.bytes());
             }
-            // Is there for others at once, however long it is until the next read.
+            // The room is free for others at once, even if the next read takes long.
             _ => self.room = Room::None,
         }
     }

@@ -1,4 +1,4 @@
-//! `/metrics`: the text exposition of Spanloom's own metrics.
+//! Serves `/metrics`: Spanloom's own metrics in the text exposition format.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! One connection, as those know it who answer its requests.
+//! A connection as its requests see it.
 
 use std::{
     net::SocketAddr,
@@ -17,41 +17,43 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::{sync::Notify, time::Instant};
 
-/// What a connection is doing, and what its requests hold. Each request has it among its extensions.
+/// The state of a connection, and the memory that its requests hold. Each request carries it in its
+/// extensions.
 #[derive(Debug)]
 pub struct Peer {
     address: Option<SocketAddr>,
-    /// Requests that began, modulo 2^32.
+    /// The number of requests that began, modulo 2^32.
     begun: AtomicU32,
-    /// Requests whose answer is not yet made.
+    /// The number of requests whose answer is not ready yet.
     open: AtomicU32,
-    /// Of these, those that have not wholly arrived.
+    /// The number of these whose body has not fully arrived.
     arriving: AtomicU32,
-    /// When the last one ended; `None` before the first.
+    /// When the last request ended; `None` before the first.
     last: Mutex<Option<Instant>>,
-    /// When something last came from it, in milliseconds of this process.
+    /// When the last bytes arrived, in milliseconds of this process's clock.
     heard_ms: AtomicU64,
-    /// Of a large frame or head that comes in: what has come of it, and when that was last looked at, in milliseconds of
-    /// this process, or when it began; 0 while there is none.
+    /// The bytes that have arrived of a large frame or head.
     frame_bytes: AtomicUsize,
+    /// When these bytes were last checked, or when the frame or head began, in milliseconds of this process's
+    /// clock; 0 without one.
     frame_looked_ms: AtomicU64,
-    /// What had come of it then.
+    /// The bytes that had arrived at the last check.
     frame_looked_bytes: AtomicUsize,
-    /// Bytes of its requests in a budget.
+    /// The bytes that this connection's requests hold in budgets.
     held_bytes: AtomicUsize,
-    /// Requests that wait for room in a budget.
+    /// The number of requests that wait for room in a budget.
     waiting: AtomicUsize,
     is_closed: AtomicBool,
     close: Notify,
 }
 
-/// A request whose answer is not yet made.
+/// A request whose answer is not ready yet.
 pub(super) struct OpenRequest(Arc<Peer>);
 
-/// A request's body. The peer owes it until it has ended.
+/// The body of a request, which counts as arriving until it ends.
 pub(super) struct Arriving {
     body: Incoming,
-    /// `None` once it has ended.
+    /// `None` after the end of the body.
     peer: Option<Arc<Peer>>,
 }
 
@@ -76,7 +78,8 @@ impl Default for Peer {
 }
 
 impl Peer {
-    /// Who sent the request. One that came from nowhere (in a test) is a connection of its own.
+    /// Returns the connection of a request. A request without a connection, as in a test, gets a connection
+    /// of its own.
     pub fn of<B>(request: &Request<B>) -> Arc<Peer> {
         request.extensions().get::<Arc<Peer>>().cloned().unwrap_or_default()
     }
@@ -85,7 +88,7 @@ impl Peer {
         Peer { address: Some(address), ..Peer::default() }
     }
 
-    /// For the log: its address, without the port, which is another each time.
+    /// Returns the address for the log, without the port, which differs for each connection.
     pub fn name(&self) -> String {
         self.address.map_or_else(|| "unknown".to_owned(), |address| address.ip().to_canonical().to_string())
     }
@@ -96,28 +99,28 @@ impl Peer {
         OpenRequest(self.clone())
     }
 
-    /// Requests that began, modulo 2^32.
+    /// Returns the number of requests that began, modulo 2^32.
     pub(super) fn begun(&self) -> u32 {
         self.begun.load(SeqCst)
     }
 
-    /// Requests whose answer is not yet made.
+    /// Returns the number of requests whose answer is not ready yet.
     pub(super) fn open(&self) -> u32 {
         self.open.load(SeqCst)
     }
 
-    /// When the last request ended; `None` before the first.
+    /// Returns when the last request ended; `None` before the first.
     pub(super) fn last(&self) -> Option<Instant> {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Something has come from it.
+    /// Records that bytes have arrived.
     pub(super) fn hears(&self) {
         self.heard_ms.store(now_ms(), SeqCst);
     }
 
-    /// For how long nothing has come from it that we wait for; `None` while it waits for an answer or for room, and once
-    /// it is closed.
+    /// Returns how long the peer has kept the server waiting. Returns `None` while the peer waits for an
+    /// answer or for room, and after the connection is closed.
     pub(super) fn silent_for(&self) -> Option<Duration> {
         let is_owed = self.open() > self.arriving.load(SeqCst) || self.waiting.load(SeqCst) > 0;
         let silent_ms = now_ms().saturating_sub(self.heard_ms.load(SeqCst));
@@ -143,7 +146,8 @@ impl Peer {
         self.frame_looked_ms.store(0, SeqCst);
     }
 
-    /// Whether less than this has come of a large frame or head in so long a time. Asked again sooner, it says no.
+    /// Returns whether fewer than `bytes` of a large frame or head arrived within this time. Returns `false`
+    /// if the last check is more recent.
     pub(super) fn is_frame_slow(&self, bytes: usize, within: Duration) -> bool {
         let (looked_ms, now_ms) = (self.frame_looked_ms.load(SeqCst), now_ms());
         if looked_ms == 0 || Duration::from_millis(now_ms.saturating_sub(looked_ms)) < within {
@@ -151,13 +155,13 @@ impl Peer {
         }
         let come = self.frame_bytes.load(SeqCst);
         let fresh = come.saturating_sub(self.frame_looked_bytes.load(SeqCst));
-        // It may have ended just now.
+        // The frame may have ended just now.
         let goes_on = self.frame_looked_ms.compare_exchange(looked_ms, now_ms, SeqCst, SeqCst).is_ok();
         self.frame_looked_bytes.store(come, SeqCst);
         goes_on && fresh < bytes
     }
 
-    /// Ends the connection now, whatever it does.
+    /// Ends the connection at once, whatever it does.
     pub(super) fn close(&self) {
         self.is_closed.store(true, SeqCst);
         self.close.notify_one();
@@ -167,7 +171,7 @@ impl Peer {
         self.is_closed.load(SeqCst)
     }
 
-    /// Returns when the connection must end. For its task alone.
+    /// Returns when the connection must end. Only the connection's own task may wait.
     pub(super) async fn closed(&self) {
         self.close.notified().await;
     }
@@ -184,7 +188,7 @@ impl Peer {
         self.held_bytes.fetch_sub(bytes, SeqCst);
     }
 
-    /// Whether one request more may wait.
+    /// Counts one more waiting request, and returns whether the limit allows it.
     pub(super) fn starts_to_wait(&self, limit: usize) -> bool {
         let one_more = |waiting| (waiting < limit).then_some(waiting + 1);
         self.waiting.fetch_update(SeqCst, SeqCst, one_more).is_ok()
@@ -196,7 +200,7 @@ impl Peer {
 }
 
 fn now_ms() -> u64 {
-    // Long before the first: the clocks of tests that run side by side differ.
+    // The clock starts a day early, because the paused clocks of parallel tests differ.
     static STARTED: LazyLock<Instant> = LazyLock::new(|| {
         let now = Instant::now();
         now.checked_sub(Duration::from_secs(24 * 60 * 60)).unwrap_or(now)

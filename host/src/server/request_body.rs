@@ -1,4 +1,4 @@
-//! Reading a request's body within limits of size and time.
+//! Reads a request's body within limits of size and time.
 
 mod budget;
 mod inflate;
@@ -10,7 +10,7 @@ pub use paced::{Paced, TooSlow};
 
 use bytes::{Bytes, BytesMut};
 
-/// What a peer may make us reserve by merely announcing a length.
+/// The most memory that a peer can reserve by announcing a length.
 const MAX_RESERVED_BYTES: usize = 1 << 20;
 
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +27,13 @@ pub enum ReadError {
     Broken(axum::Error),
 }
 
-/// A body that arrives in pieces, put together.
+/// Joins a body that arrives in pieces.
 pub struct Whole {
     bytes: BytesMut,
     announced: usize,
 }
 
-/// The whole body. One that arrives in a single piece is not copied.
+/// Reads the whole body. A body that arrives in one piece is not copied.
 pub async fn read(body: &mut Paced, limit_bytes: usize) -> Result<Bytes, ReadError> {
     let announced = body.announced_bytes();
     if announced > limit_bytes {
@@ -58,8 +58,8 @@ pub async fn read(body: &mut Paced, limit_bytes: usize) -> Result<Bytes, ReadErr
     Ok(whole.finish())
 }
 
-/// Reads on and forgets, so that a peer that sends before it listens gets to hear the answer. Ends with the body, after
-/// `limit_bytes`, or when the body's time is up.
+/// Reads and drops the rest of the body, so that a peer that first sends everything can read the answer. Ends
+/// with the body, after `limit_bytes`, or when the body's time is up.
 pub async fn discard(body: &mut Paced, limit_bytes: usize) {
     body.forget();
     let mut discarded = 0;
@@ -70,13 +70,13 @@ pub async fn discard(body: &mut Paced, limit_bytes: usize) {
     }
 }
 
-/// The next piece that is not empty.
+/// Returns the next piece that is not empty.
 pub async fn next(body: &mut Paced) -> Result<Option<Bytes>, ReadError> {
     body.next().await
 }
 
 impl Whole {
-    /// For so many bytes, as the peer announces them.
+    /// Prepares for the number of bytes that the peer announces.
     pub fn new(announced: usize) -> Whole {
         Whole { bytes: BytesMut::new(), announced }
     }
@@ -89,8 +89,8 @@ impl Whole {
         self.bytes.is_empty()
     }
 
-    /// Room is made for what is announced, but for no more than four times what has come: so the pieces are copied
-    /// seldom, and an announcement alone costs little.
+    /// Appends a piece. Memory is reserved for the announced length, but at most four times what has arrived
+    /// (and at least 1 MiB). So pieces are rarely copied, and an announcement alone costs little.
     pub fn push(&mut self, piece: &[u8]) {
         let needed = self.bytes.len() + piece.len();
         if needed > self.bytes.capacity() {

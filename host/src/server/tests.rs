@@ -15,7 +15,7 @@ use tokio::{
 
 use super::*;
 
-/// For what is only as slow as the machine.
+/// A time limit for steps that are only as slow as the machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Serves the router until the guard is dropped.
@@ -27,14 +27,14 @@ async fn served(router: Router, settings: ServerSettings) -> (SocketAddr, tokio_
     (address, running.stop.drop_guard())
 }
 
-/// A connection that has asked, and does not read.
+/// Returns a connection that has sent a request and does not read the answer.
 async fn asked(to: SocketAddr) -> TcpStream {
     let mut connection = TcpStream::connect(to).await.unwrap();
     connection.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
     connection
 }
 
-/// An answer's bytes, counted while they are in memory.
+/// The bytes of an answer, counted while they are in memory.
 struct Counted(Vec<u8>, Arc<AtomicUsize>);
 
 impl AsRef<[u8]> for Counted {
@@ -49,7 +49,8 @@ impl Drop for Counted {
     }
 }
 
-/// Sixty ask for much and read nothing: no more of it is made than for those whose turn it is, and who reads gets it.
+/// Scenario: twenty connections ask for large answers and do not read them, and then one asks that reads.
+/// Guarantees: no more answers are in memory than there are turns, and the one that reads gets its answer.
 #[tokio::test]
 async fn answers_that_nobody_reads_are_few_and_keep_no_one_out() {
     const ANSWER_BYTES: usize = 16 << 20;
@@ -71,7 +72,7 @@ async fn answers_that_nobody_reads_are_few_and_keep_no_one_out() {
     let answer = async {
         loop {
             let mut answer = Vec::new();
-            // Its turn may not come in time, as it is told then.
+            // If the turn does not come in time, the answer says so.
             asked(address).await.read_to_end(&mut answer).await.unwrap();
             if answer.starts_with(b"HTTP/1.1 200") {
                 return answer;
@@ -82,7 +83,8 @@ async fn answers_that_nobody_reads_are_few_and_keep_no_one_out() {
     assert!(most.load(SeqCst) <= 4, "{most:?} at a time");
 }
 
-/// In one piece or many, over both protocols, an answer is what the router made.
+/// Scenario: a large answer is read over HTTP/1.1 and HTTP/2.
+/// Guarantees: it arrives whole, with its length.
 #[tokio::test]
 async fn a_large_answer_arrives_whole() {
     let body: Vec<u8> = (0..3_000_000_u32).map(|number| number as u8).collect();

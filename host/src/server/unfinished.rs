@@ -1,25 +1,25 @@
-//! What of a connection's bytes belongs to a head or a frame that has begun and not ended.
+//! Counts the bytes of a connection that belong to an unfinished head or frame.
 //!
-//! Until then these bytes lie in the HTTP library's buffers, where no request can be charged for them.
+//! Such bytes lie in the HTTP library's buffers, where they cannot be counted towards a request's budget.
 
-/// How every HTTP/2 connection begins.
+/// The beginning of every HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const FRAME_HEAD_BYTES: usize = 9;
 
-/// Follows the bytes of one connection.
+/// The state of one connection's byte stream.
 #[derive(Debug)]
 pub(super) enum Unfinished {
-    /// So many bytes of the preface have come, and nothing else.
+    /// Only this many bytes of the preface have arrived.
     Unknown { matched: usize },
-    /// So many bytes of a head.
+    /// This many bytes of an HTTP/1.1 head have arrived.
     Http1 { head_bytes: usize },
-    /// The frame that is on its way: what has come of its head, and what is yet to come of the rest.
+    /// The current frame: the bytes of its head that have arrived, and the bytes that are still to come.
     Http2 {
         head: [u8; FRAME_HEAD_BYTES],
         head_bytes: usize,
         frame_bytes: usize,
         left_bytes: usize,
-        /// How many have begun, modulo 2^32.
+        /// The number of frames that have begun, modulo 2^32.
         frames: u32,
     },
 }
@@ -39,7 +39,7 @@ impl Unfinished {
         frames: 0,
     };
 
-    /// More bytes have come.
+    /// Records bytes that have arrived.
     pub(super) fn note(&mut self, mut bytes: &[u8]) {
         while let (Unfinished::Unknown { matched }, Some((byte, rest))) = (&mut *self, bytes.split_first()) {
             if PREFACE.get(*matched) != Some(byte) {
@@ -58,7 +58,7 @@ impl Unfinished {
             Unfinished::Http2 { head, head_bytes, frame_bytes, left_bytes, frames } => {
                 while !bytes.is_empty() {
                     if *left_bytes == 0 {
-                        // Between two frames, or in the head of one.
+                        // The next byte belongs to a frame's head.
                         let Some((byte, rest)) = bytes.split_first() else { return };
                         if let Some(place) = head.get_mut(*head_bytes) {
                             *place = *byte;
@@ -82,7 +82,7 @@ impl Unfinished {
         }
     }
 
-    /// A request's head was whole.
+    /// Records that the head of a request is complete.
     pub(super) fn note_request(&mut self) {
         if let Unfinished::Http1 { head_bytes } = self {
             *head_bytes = 0;
@@ -93,7 +93,7 @@ impl Unfinished {
         matches!(self, Unfinished::Http1 { .. })
     }
 
-    /// How many bytes of the head or frame have come.
+    /// Returns the bytes of the current head or frame that have arrived.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Unfinished::Unknown { matched } => *matched,
@@ -103,7 +103,7 @@ impl Unfinished {
         }
     }
 
-    /// How many bytes the frame will have that is on its way; 0 if it is not known.
+    /// Returns the size of the current frame, or 0 if the size is not known.
     pub(super) fn frame_bytes(&self) -> usize {
         match self {
             Unfinished::Http2 { frame_bytes, left_bytes: 1.., .. } => *frame_bytes,
@@ -111,12 +111,12 @@ impl Unfinished {
         }
     }
 
-    /// Another number for each frame.
+    /// Returns a number that differs from frame to frame.
     pub(super) fn frame(&self) -> u32 {
         if let Unfinished::Http2 { frames, .. } = self { *frames } else { 0 }
     }
 
-    /// How many bytes of it are yet to come.
+    /// Returns the bytes of the current frame that are still to come.
     pub(super) fn left_bytes(&self) -> usize {
         if let Unfinished::Http2 { left_bytes, .. } = self { *left_bytes } else { 0 }
     }
@@ -131,7 +131,9 @@ mod tests {
         [&length[..], &[0; 6], &vec![7; payload]].concat()
     }
 
-    /// Wherever the bytes are cut, the frame under way is known as soon as its head is, and forgotten at its end.
+    /// Scenario: frames arrive in pieces of several sizes.
+    /// Guarantees: the current frame's size is known as soon as its head has arrived, and is forgotten at the
+    /// frame's end.
     #[test]
     fn frames_are_followed_wherever_they_are_cut() {
         let bytes = [PREFACE, &frame(0), &frame(300), &frame(1), &frame(70_000)[..50_000]].concat();
@@ -148,6 +150,8 @@ mod tests {
         }
     }
 
+    /// Scenario: a connection's bytes begin like HTTP/2's preface and go on differently.
+    /// Guarantees: all bytes count as a head of HTTP/1.1 until a request begins.
     #[test]
     fn what_is_not_http2_is_a_head_until_a_request_begins() {
         let mut unfinished = Unfinished::default();

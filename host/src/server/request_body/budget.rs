@@ -1,10 +1,11 @@
-//! What all requests under way may hold together, and who gets room when it is short.
+//! Limits what all requests under way hold together, and decides which get room when it is short.
 //!
-//! Every request may hold [`SMALL_REQUEST_BYTES`] as long as there is any room at all. What is kept free of larger ones
-//! is for that: so senders of little are served while large requests wait, or lie still. Those that need more wait in
-//! the order in which they ran short. One of them at a time is *first in line*, until it is answered: it may also use
-//! what the others leave free for it, so it can always end, and the line moves on. Without this, forty uploads that all
-//! hold a part would wait for one another for ever.
+//! Every request may hold [`SMALL_REQUEST_BYTES`] as long as there is any room at all. A part of the budget
+//! is kept free of larger requests, so small requests are served while large ones wait or stall. Requests
+//! that need more wait in the order in which they ran short. One of them at a time is *first in line* until
+//! it is answered. The first may also use the room that the others must leave free for it, so it can always
+//! finish, and the line moves on. Otherwise forty uploads that each hold a part could wait for one another
+//! for ever.
 
 use std::{
     collections::VecDeque,
@@ -21,32 +22,35 @@ use tokio::{
 
 use crate::server::Peer;
 
-/// A request that holds no more than this is small.
+/// The most that a small request holds.
 pub(super) const SMALL_REQUEST_BYTES: usize = 256 << 10;
-/// Large requests that wait for room at a time, and small ones. Each has up to 2 MiB that no budget counts: the piece
-/// that it waits with, and what its HTTP/2 window lets come after that.
+/// The most large requests that wait for room at a time, and the most small ones. Each has up to 2 MiB that
+/// no budget counts: the piece that it waits with, and the bytes that its HTTP/2 window lets arrive after
+/// that.
 const WAITING_LIMIT: usize = 64;
-/// Large ones of one connection, so that its HTTP/2 window has room for those that do not wait.
+/// The most large requests of one connection that wait, so that its HTTP/2 window has room for requests that
+/// do not wait.
 pub const WAITING_OF_A_PEER_LIMIT: usize = 16;
 
-/// Bytes for requests to hold. Each request's own limit does not bound what ten thousand of them hold.
+/// A budget of bytes that requests may hold. A request's own limit does not bound what ten thousand requests
+/// hold.
 #[derive(Debug)]
 pub struct Budget {
     limit_bytes: usize,
-    /// Of these, for what is not small. The rest is for small requests.
+    /// The part of the limit that requests may hold that are not small. The rest is for small requests.
     large_bytes: usize,
-    /// Of these, for whoever is not first in line.
+    /// The part of `large_bytes` for requests that are not first in line.
     shared_bytes: usize,
-    /// Of these, for the large requests of one connection.
+    /// The part of `shared_bytes` for the large requests of one connection.
     peer_bytes: usize,
     held_bytes: AtomicUsize,
-    /// How many requests wait; changed under the lock of the line.
+    /// The number of requests that wait. Changed under the lock of the line.
     small_waiting: AtomicUsize,
     large_waiting: AtomicUsize,
     line: Mutex<Line>,
 }
 
-/// What one request holds, given back when it is dropped.
+/// The bytes that one request holds. They are given back when this is dropped.
 #[derive(Debug)]
 pub struct Held {
     budget: Arc<Budget>,
@@ -77,19 +81,19 @@ struct Waiting {
     granted: oneshot::Sender<()>,
 }
 
-/// A request's place in the line, left when it waits no more.
+/// A request's place in the line. Dropping it ends the wait.
 struct Place<'a>(&'a Arc<Held>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Taken,
-    /// Its connection holds its share.
+    /// The request's connection holds its whole share.
     ShareHeld,
     Full,
 }
 
 impl Budget {
-    /// The largest request alone must fit.
+    /// Creates a budget. The largest request must fit in it alone.
     pub fn new(limit_bytes: usize, largest_request_bytes: usize) -> Arc<Budget> {
         let for_small = (limit_bytes / 8).min(limit_bytes.saturating_sub(largest_request_bytes));
         let large_bytes = limit_bytes - for_small;
@@ -106,7 +110,7 @@ impl Budget {
         })
     }
 
-    /// For a request of this connection.
+    /// Returns the account of a new request of this connection.
     pub fn hold(self: &Arc<Budget>, peer: Arc<Peer>) -> Arc<Held> {
         Arc::new(Held {
             budget: self.clone(),
@@ -116,7 +120,7 @@ impl Budget {
         })
     }
 
-    /// Whether a request waits for room.
+    /// Returns whether a request waits for room.
     pub fn is_short(&self) -> bool {
         self.small_waiting.load(SeqCst) > 0 || self.large_waiting.load(SeqCst) > 0
     }
@@ -156,14 +160,14 @@ impl Budget {
         Outcome::Taken
     }
 
-    /// After room was given back.
+    /// Serves the line after room was given back.
     fn freed(&self) {
         if self.is_short() {
             self.serve(&mut self.line());
         }
     }
 
-    /// Gives those that wait what there is, in their order.
+    /// Gives room to the requests that wait, in their order.
     fn serve(&self, line: &mut Line) {
         while let Some(waiting) = line.small.front()
             && self.take(&waiting.held, waiting.bytes) == Outcome::Taken
@@ -187,14 +191,14 @@ impl Budget {
     fn grant(&self, waiting: Option<Waiting>) {
         if let Some(waiting) = waiting {
             waiting.leaves();
-            // Who has gone meanwhile gives it back with the rest.
+            // If the request is gone, dropping its account gives the room back.
             let _ = waiting.granted.send(());
         }
     }
 }
 
 impl Held {
-    /// Holds so many bytes more if there is room at this moment.
+    /// Holds so many bytes more if there is room at once.
     pub fn more(&self, bytes: usize) -> Result<(), OverBudget> {
         match self.budget.take(self, bytes) {
             Outcome::Taken => Ok(()),
@@ -202,10 +206,11 @@ impl Held {
         }
     }
 
-    /// Holds so many bytes more as soon as there is room, and it is this request's turn.
+    /// Holds so many bytes more as soon as there is room and it is this request's turn.
     ///
     /// # Errors
-    /// When the time is up, when too many wait already, or when there will never be room for so much.
+    /// Fails when the time is up, when too many requests wait already, or when there can never be room for so
+    /// much.
     pub async fn more_in_turn(self: &Arc<Held>, bytes: usize, until: Instant) -> Result<(), OverBudget> {
         if self.more_at_once(bytes) {
             return Ok(());
@@ -218,14 +223,15 @@ impl Held {
         }
     }
 
-    /// As [`Held::more_in_turn`], if nobody waits before it.
+    /// Does the same as [`Held::more_in_turn`] if no other request waits first. Returns whether the bytes are
+    /// held.
     pub(super) fn more_at_once(&self, bytes: usize) -> bool {
         let is_small = self.bytes().saturating_add(bytes) <= SMALL_REQUEST_BYTES;
         let is_its_turn = self.is_first.load(SeqCst) || self.budget.waiting(is_small).load(SeqCst) == 0;
         is_its_turn && self.more(bytes).is_ok()
     }
 
-    /// For what became of bytes that may be held already.
+    /// Makes the request hold at least so many bytes. Fails if there is no room for the difference.
     pub fn at_least(&self, bytes: usize) -> Result<(), OverBudget> {
         self.more(bytes.saturating_sub(self.bytes()))
     }
@@ -250,7 +256,7 @@ impl Held {
         &self.budget
     }
 
-    /// Joins the line: at its end, unless it is first already.
+    /// Joins the line: at its front if the request is first in line, and otherwise at its end.
     fn queue(self: &Arc<Held>, bytes: usize) -> Result<oneshot::Receiver<()>, OverBudget> {
         let budget = &self.budget;
         let needs = self.bytes().saturating_add(bytes);
@@ -270,7 +276,7 @@ impl Held {
             (false, false) => line.large.push_back(waiting),
             (false, true) => line.large.push_front(waiting),
         }
-        // Room may have come free since it was asked for.
+        // Room may have become free since this request asked.
         budget.serve(&mut line);
         Ok(receiver)
     }

@@ -1,4 +1,4 @@
-//! Decompression that never makes more than it is allowed to.
+//! Decompresses bodies, and never makes more than is allowed.
 
 use std::{
     io::{self, Read},
@@ -11,30 +11,31 @@ use tokio::time::Instant;
 use super::{Held, OverBudget};
 use crate::cpu::{self, Work};
 
-/// What comes to no more than this is inflated where it is; more takes longer than others should wait.
+/// A body up to this size is decompressed in place. A larger one would make other tasks wait too long.
 const INLINE_BYTES: usize = 128 << 10;
-/// Inflating more than this at a time is long work.
+/// Decompressing more than this at a time counts as long work.
 const SHORT_BYTES: usize = 4 << 20;
-/// What a byte of deflate's can become at the most.
+/// The most bytes that one byte of deflate can become.
 const DEFLATE_RATIO: usize = 1032;
-/// What a byte of snappy's can become at the most: 64 of three.
+/// The most bytes that one byte of snappy can become: three bytes become up to 64.
 const SNAPPY_RATIO: usize = 22;
-/// How OTLP compresses, for who does not say what it comes to.
+/// The usual ratio of compressed OTLP, for a body that does not state its decompressed length.
 const USUAL_RATIO: usize = 5;
-/// The largest window of the encoders that senders use (RFC 8878 asks for 8 MiB at the least), as a power of two.
+/// The largest window of the encoders that senders use, as a power of two. (RFC 8878 asks for at least 8
+/// MiB.)
 const ZSTD_WINDOW_LOG: u32 = 25;
 
-/// A `Content-Encoding`.
+/// A value of `Content-Encoding`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     Gzip,
     Zstd,
-    /// The zlib format (RFC 9110, section 8.4.1.2), also under that name.
+    /// The zlib format (RFC 9110, section 8.4.1.2). The name `zlib` is accepted too.
     Deflate,
-    /// One block; or the framing format, as older Collectors and gRPC have it under this name.
+    /// One block, or the framing format, which older Collectors and gRPC use under this name.
     Snappy,
     SnappyFramed,
-    /// The frame format.
+    /// The LZ4 frame format.
     Lz4,
 }
 
@@ -76,8 +77,8 @@ impl Encoding {
         Encoding::ALL.into_iter().find(|encoding| encoding.as_str().eq_ignore_ascii_case(name))
     }
 
-    /// What the bytes say, or usually would, come to. Too little costs a few steps more, too much nothing but room in the
-    /// budget while they are inflated.
+    /// Returns the decompressed length that the bytes state, or the usual one. A value that is too small
+    /// costs a few more steps, and one that is too large takes room in the budget for a while.
     fn expected_bytes(self, compressed: &[u8]) -> usize {
         let usual = compressed.len().saturating_mul(USUAL_RATIO);
         match self {
@@ -100,11 +101,12 @@ impl Encoding {
     }
 }
 
-/// Decompresses within the limit, whatever the ratio: stops at the first byte above it. What it makes is held before it
-/// is made; in the end exactly what was made is, and the compressed bytes no more.
+/// Decompresses within the limit, whatever the ratio, and stops at the first byte above it. Room is held
+/// before the bytes are made. At the end exactly the decompressed bytes are held, and the compressed ones no
+/// more.
 ///
 /// # Errors
-/// Also when there is no room for it until then.
+/// Fails if the bytes are not valid, if the content is larger than the limit, or if there is no room in time.
 pub async fn inflate(
     encoding: Encoding,
     compressed: Bytes,
@@ -124,7 +126,7 @@ pub async fn inflate(
             inflating.fill(room_bytes)?
         } else {
             let size = if room_bytes <= SHORT_BYTES { Work::Short } else { Work::Long };
-            // Counts as held until it ends.
+            // The work counts as held until it ends.
             let held = held.clone();
             let (further, filled) = cpu::run(size, move || {
                 let filled = inflating.fill(room_bytes);
@@ -156,16 +158,16 @@ struct Inflating {
 
 enum Source {
     Stream(Box<dyn Read + Send>),
-    /// Of snappy, which says its length and is decompressed in one go.
+    /// A block of snappy, which states its length and is decompressed in one go.
     Block(Bytes),
 }
 
-/// Whether it begins as the framing format of snappy does.
+/// Returns whether the bytes begin like snappy's framing format.
 fn is_framed(snappy: &[u8]) -> bool {
     snappy.starts_with(b"\xff\x06\x00\x00sNaPpY")
 }
 
-/// The block's content, if it takes no more than the room.
+/// Returns the content of a block, or `None` if the content is larger than the room.
 fn decompress_block(block: &[u8], room_bytes: usize) -> io::Result<Option<Vec<u8>>> {
     let bytes = snap::raw::decompress_len(block)?;
     if bytes > block.len().saturating_mul(SNAPPY_RATIO) {
@@ -198,7 +200,7 @@ impl Inflating {
         Ok(Inflating { encoding, source: Source::Stream(reader), inflated: Vec::new() })
     }
 
-    /// Goes on until this much is inflated, and one byte more, which tells whether that is all.
+    /// Decompresses up to this size and one byte more. Returns whether that is all.
     fn fill(&mut self, room_bytes: usize) -> Result<bool, InflateError> {
         let encoding = self.encoding.as_str();
         let invalid = |source| InflateError::Invalid { encoding, source };
@@ -251,7 +253,8 @@ mod tests {
         }
     }
 
-    /// As a request does whose compressed bytes are held already. Also what is held in the end.
+    /// Decompresses for a request that already holds its compressed bytes. Also returns the bytes that it
+    /// holds at the end.
     async fn inflate_alone(
         encoding: Encoding,
         compressed: Vec<u8>,
@@ -264,10 +267,13 @@ mod tests {
         (inflated, held.bytes())
     }
 
+    /// Scenario: texts of several lengths are decompressed, with each encoding.
+    /// Guarantees: each text comes back, and exactly its bytes are held.
     #[tokio::test]
     async fn what_was_compressed_comes_back_and_is_held_instead() {
         for encoding in Encoding::ALL {
-            // Inflated at once, in a step, and in several where it does not say its length.
+            // These lengths take no step, one step, or several steps if the encoding does not state its
+            // length.
             for times in [0, 1, 100, 10_000, 1_000_000] {
                 let bytes = b"spans and more spans".repeat(times);
                 let compressed = deflate(encoding, &bytes);
@@ -278,6 +284,8 @@ mod tests {
         }
     }
 
+    /// Scenario: a gzip body has two members, of which only the last one's length is known in advance.
+    /// Guarantees: both are decompressed, and exactly their bytes are held.
     #[tokio::test]
     async fn of_a_body_of_several_gzip_members_the_last_alone_says_its_length() {
         let members = [deflate(Encoding::Gzip, &[1; 1 << 20]), deflate(Encoding::Gzip, &[2; 10])].concat();
@@ -285,7 +293,8 @@ mod tests {
         assert_eq!((inflated.unwrap().len(), held_bytes), ((1 << 20) + 10, (1 << 20) + 10));
     }
 
-    /// 64 MiB of zeros in a few KB: refused at the limit, and only the limit's worth is ever held.
+    /// Scenario: 64 MiB of zeros are compressed to a few KB.
+    /// Guarantees: the body is refused at the limit, and no more than the limit is ever held.
     #[tokio::test]
     async fn a_bomb_is_refused_at_the_limit() {
         for encoding in Encoding::ALL {
@@ -297,7 +306,8 @@ mod tests {
         }
     }
 
-    /// On a runtime of one thread, others have their turn while it is inflated.
+    /// Scenario: on a runtime with one thread, a large body is decompressed.
+    /// Guarantees: other tasks run meanwhile.
     #[tokio::test]
     async fn inflating_much_keeps_nobody_waiting() {
         let compressed = deflate(Encoding::Gzip, &vec![0; 8 << 20]);
@@ -311,13 +321,14 @@ mod tests {
         assert_eq!(inflating.await.unwrap().0.unwrap().len(), 8 << 20);
     }
 
-    /// What others hold is not there to be inflated into, and nothing of it is made.
+    /// Scenario: other requests hold the whole budget.
+    /// Guarantees: the decompression is refused, and nothing of it is held.
     #[tokio::test(start_paused = true)]
     async fn without_room_for_it_nothing_is_inflated() {
         let budget = Budget::new(10 << 20, 4 << 20);
         let others: Vec<_> = (0..9).map(|_| budget.hold(Arc::default())).collect();
         for other in &others {
-            // What they may hold together, as far as it goes.
+            // The requests take as much as they may.
             let _ = other.more(1 << 20);
         }
         let held = budget.hold(Arc::default());
@@ -328,6 +339,8 @@ mod tests {
         assert_eq!(held.bytes(), 0);
     }
 
+    /// Scenario: the body is not compressed.
+    /// Guarantees: each encoding refuses it as invalid.
     #[tokio::test]
     async fn what_is_not_compressed_is_refused() {
         for encoding in Encoding::ALL {
@@ -336,6 +349,8 @@ mod tests {
         }
     }
 
+    /// Scenario: the body is cut off in the middle.
+    /// Guarantees: each encoding refuses it as invalid.
     #[tokio::test]
     async fn a_body_that_is_cut_short_is_refused() {
         for encoding in Encoding::ALL {

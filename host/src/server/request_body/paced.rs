@@ -1,4 +1,4 @@
-//! A body that must be complete within a time, and within what all bodies together may hold.
+//! Reads a body that must arrive in time, and within the budget of all bodies.
 
 use std::{
     future::poll_fn,
@@ -15,23 +15,23 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Held, ReadError};
 
-/// How often a body that is waited for is looked at.
+/// The interval of the checks of a body that is waited for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// While others wait for room, this share of what a body holds has to come from one look to the next. So one of 60 MiB
-/// that makes the most of its time passes, as does a small one over a slow line.
+/// While others wait for room, this share of what a body holds has to arrive between two checks. A body of 60
+/// MiB that uses its whole time passes, and so does a small one over a slow line.
 const PROGRESS_SHARE: usize = 32;
 
-/// Fails once the whole body has not arrived within the timeout, or when there is no room for more of it. While others
-/// wait for room, it also fails when too little of it comes.
+/// A body that fails if it has not arrived within the timeout, or if there is no room for more of it. While
+/// others wait for room, it also fails if too little of it arrives.
 pub struct Paced {
     body: Body,
     timeout: Duration,
     /// When the timeout ends.
     until: Instant,
     look: Option<Pin<Box<Sleep>>>,
-    /// What has come since the last look.
+    /// The bytes that have arrived since the last check.
     fresh_bytes: usize,
-    /// `None` when what arrives is not kept.
+    /// `None` if arriving bytes are not kept.
     held: Option<Arc<Held>>,
 }
 
@@ -40,31 +40,32 @@ pub struct Paced {
 pub struct TooSlow(pub Duration);
 
 impl Paced {
-    /// What arrives is held until the last clone of `held` is dropped, which may be later than the body.
+    /// Starts to read a body. Its bytes are held until the last clone of `held` is dropped, which may outlive
+    /// the body.
     pub fn new(body: Body, timeout: Duration, held: Arc<Held>) -> Paced {
         let until = Instant::now() + timeout;
         Paced { body, timeout, until, look: None, fresh_bytes: 0, held: Some(held) }
     }
 
-    /// When the request must have arrived.
+    /// Returns the time by which the request must have arrived.
     pub fn until(&self) -> Instant {
         self.until
     }
 
-    /// The least that is yet to come, as the peer announces it.
+    /// Returns the least number of bytes that are still to come, as the peer announces it.
     pub(super) fn announced_bytes(&self) -> usize {
         usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX)
     }
 
-    /// From now on nothing of the body is kept.
+    /// Stops keeping the body's bytes.
     pub(super) fn forget(&mut self) {
         self.held = None;
     }
 
-    /// The next piece that is not empty, once there is room for it; `None` at the end.
+    /// Returns the next piece that is not empty, once there is room for it. Returns `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
         while let Some(frame) = poll_fn(|context| self.poll_frame(context)).await {
-            // Trailers say nothing to us.
+            // Trailers are ignored.
             let Ok(data) = frame?.into_data() else { continue };
             if data.is_empty() {
                 continue;
@@ -73,7 +74,7 @@ impl Paced {
                 && !held.more_at_once(data.len())
             {
                 held.more_in_turn(data.len(), self.until).await?;
-                // The peer could send nothing meanwhile.
+                // The peer could not send anything meanwhile, so the checks start anew.
                 self.look = None;
             }
             self.fresh_bytes += data.len();

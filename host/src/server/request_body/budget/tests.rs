@@ -7,7 +7,8 @@ use super::*;
 
 const MIB: usize = 1 << 20;
 
-/// As by default: 32 MiB for small requests, 112 for all others, 112 for the one that is first.
+/// Returns a budget as by default: 32 MiB for small requests, 112 MiB for all others, and 112 MiB more for
+/// the first in line.
 fn budget() -> Arc<Budget> {
     Budget::new(256 * MIB, 64 * MIB)
 }
@@ -26,6 +27,8 @@ fn assert_nothing_is_held(budget: &Budget) {
     assert!(!budget.line().has_first);
 }
 
+/// Scenario: requests hold, give back and drop parts of a budget.
+/// Guarantees: exactly the limit can be held, and all of it is free at the end.
 #[test]
 fn what_a_request_held_is_there_for_the_next() {
     let budget = Budget::new(100, 100);
@@ -44,7 +47,8 @@ fn what_a_request_held_is_there_for_the_next() {
     assert_nothing_is_held(&budget);
 }
 
-/// Each would be refused, or wait for ever, if all of them took what there is and none had enough.
+/// Scenario: forty uploads of 60 MiB start at once, and each could hold a part while it waits for the rest.
+/// Guarantees: all of them end.
 #[tokio::test(start_paused = true)]
 async fn forty_uploads_of_60_mib_at_once_all_end() {
     let budget = budget();
@@ -64,6 +68,8 @@ async fn forty_uploads_of_60_mib_at_once_all_end() {
     assert_nothing_is_held(&budget);
 }
 
+/// Scenario: stalled large requests hold all of their room, and another waits.
+/// Guarantees: a hundred small requests get room at once, and the waiting one gets it when the others end.
 #[tokio::test(start_paused = true)]
 async fn small_requests_have_room_while_large_ones_hold_all_of_theirs_and_wait() {
     let budget = budget();
@@ -90,6 +96,8 @@ async fn small_requests_have_room_while_large_ones_hold_all_of_theirs_and_wait()
     waits.await.unwrap();
 }
 
+/// Scenario: ten large requests wait for room.
+/// Guarantees: they get it in the order in which they began to wait.
 #[tokio::test(start_paused = true)]
 async fn room_is_given_in_the_order_in_which_it_ran_short() {
     let budget = budget();
@@ -115,6 +123,8 @@ async fn room_is_given_in_the_order_in_which_it_ran_short() {
     assert_eq!(seen, (0..10).collect::<Vec<_>>());
 }
 
+/// Scenario: a waiting request gives up.
+/// Guarantees: its place is free, and the next request gets room.
 #[tokio::test(start_paused = true)]
 async fn who_goes_away_while_it_waits_leaves_its_place() {
     let budget = budget();
@@ -136,7 +146,9 @@ async fn who_goes_away_while_it_waits_leaves_its_place() {
     assert_nothing_is_held(&budget);
 }
 
-/// Its requests wait for one another, and leave the rest to others.
+/// Scenario: one connection has eight large requests.
+/// Guarantees: together they hold no more than the connection's share, and another connection's request gets
+/// room.
 #[tokio::test(start_paused = true)]
 async fn one_connection_holds_no_more_than_its_share() {
     let budget = budget();
@@ -147,12 +159,14 @@ async fn one_connection_holds_no_more_than_its_share() {
     assert_eq!(request(&budget).more(48 * MIB), Ok(()));
 }
 
+/// Scenario: more large requests need room than may wait.
+/// Guarantees: the surplus is refused, and the others go on waiting.
 #[tokio::test(start_paused = true)]
 async fn no_more_wait_than_may() {
     let budget = budget();
     let holder = request(&budget);
     holder.more(60 * MIB).unwrap();
-    // First in line, and not done.
+    // This request is first in line and does not end.
     let first = request(&budget);
     first.more_in_turn(120 * MIB, in_a_minute()).await.unwrap();
     let mut waits = JoinSet::new();
@@ -170,7 +184,8 @@ async fn no_more_wait_than_may() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Whatever requests do, they never hold more than the limit, all of them end, and nothing stays held.
+    /// Scenario: requests of several connections hold, give back and end in any order.
+    /// Guarantees: they never hold more than the limit, all of them end, and nothing stays held.
     #[test]
     fn the_limit_holds_and_every_request_ends(
         requests in prop::collection::vec(
