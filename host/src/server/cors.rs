@@ -79,7 +79,7 @@ fn names(names: &[String]) -> Vec<HeaderName> {
 }
 
 /// Returns whether the text matches the pattern, in which each `*` stands for any bytes. ASCII case is
-/// ignored. Each part takes its first match from the left, so the time is bounded.
+/// ignored. Each part takes its first match from the left and never another, so the time is bounded.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let mut parts = pattern.split(|byte| *byte == b'*');
     let Some(mut rest) = parts.next().and_then(|first| strip_prefix(text, first)) else { return false };
