@@ -1,4 +1,4 @@
-//! The components that come with the binary.
+//! Registers the components that come with the binary.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     receiver::otlp::OtlpFactory,
 };
 
-/// What is native, and the built-in plugins' names.
+/// Returns a registry with the native components and the built-in plugins.
 pub fn registry() -> Registry {
     let mut registry = native();
     for builtin in &BUILTINS {

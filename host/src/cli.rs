@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line, with a module for each command.
 
 pub mod components;
 pub mod generate;
@@ -46,49 +46,53 @@ pub enum Command {
     Generate(Box<generate::GenerateArgs>),
 }
 
-/// What runs without a config: OTLP in, everything shown.
+/// The config that runs without `--config`: it receives OTLP and shows all data.
 const EMBEDDED_CONFIG: &str = include_str!("../embedded.yaml");
 
-/// What a config is made of.
+/// The arguments that name a config.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
     /// A config: a path, file:PATH, env:NAME or yaml:TEXT. Several are merged, the later over the earlier.
     #[arg(short, long, value_name = "CONFIG")]
     pub config: Vec<String>,
 
-    /// One value over the configs, as processors::batch::timeout=2s. The value is YAML; `.` parts keys too.
+    /// One value that overrides the configs, such as processors::batch::timeout=2s. The value is YAML; `.`
+    /// separates keys too.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }
 
 impl ConfigArgs {
-    /// What `--config` names, or else the embedded config.
+    /// Returns the configs of `--config`, or the embedded config if there are none.
     fn or_embedded(&self) -> Vec<String> {
         if self.config.is_empty() { vec![format!("yaml:{EMBEDDED_CONFIG}")] } else { self.config.clone() }
     }
 }
 
-/// Where a command writes to.
+/// The outputs that a command writes to.
 pub struct Terminal<'a> {
     pub out: &'a mut dyn Write,
     pub err: &'a mut dyn Write,
-    /// Whether what goes to `err` may be coloured.
+    /// True if the text for `err` may be coloured.
     pub colour: bool,
-    /// Whether what goes to `out` may be.
+    /// True if the text for `out` may be coloured.
     pub colour_out: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Done = 0,
-    /// At run time.
+    /// The command failed at run time.
     Failed = 1,
-    /// Usage or config.
+    /// The usage or the config is wrong.
     Wrong = 2,
 }
 
 impl Cli {
-    /// Runs the command to its end. An error is one at run time.
+    /// Runs the command to its end.
+    ///
+    /// # Errors
+    /// The command failed at run time.
     pub async fn execute(self, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
         let registry = builtin::registry();
         match self.command {
@@ -117,7 +121,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A table's lines, its columns as wide as they must be.
+/// Returns the lines of a table, with each column as wide as its widest cell.
 fn aligned<const COLUMNS: usize>(lines: Vec<[String; COLUMNS]>) -> Vec<String> {
     let widths = std::array::from_fn::<usize, COLUMNS, _>(|column| {
         lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)

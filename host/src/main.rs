@@ -1,4 +1,4 @@
-//! The `spanloom` binary: the only place that reads the command line and exits.
+//! The `spanloom` binary. Only this file reads the command line and exits.
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -13,14 +13,15 @@ use spanloom::{
     memory,
 };
 
-/// Batches come and go in pieces of hundreds of kilobytes: glibc's allocator gives their pages back to the system and
-/// faults them in again, or keeps for good what a burst needed. This one keeps them for ten seconds,
-/// and longer where nobody allocates any more: with threads of its own that see to that, peaks grow by two fifths.
+/// The allocator of the process. Batches are allocated and freed in pieces of hundreds of kilobytes. glibc's
+/// allocator would give their pages back to the system and fault them in again, or keep the pages of a burst
+/// for good. jemalloc keeps unused pages for ten seconds, and longer in an arena where no thread allocates
+/// any more. Its background threads would return those pages too, but with them peaks grow by two fifths.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// How long a command that is done waits for threads that block: what is compiled is being put on disk, or a file system
-/// does not answer.
+/// How long a finished command waits for threads that block, because they write compiled code to disk or a
+/// file system does not answer.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -40,7 +41,7 @@ async fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(shown) => {
-            // Nothing is left to do if even this cannot be printed.
+            // If even this text cannot be printed, there is nothing left to do.
             let _ = shown.print();
             return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(Exit::Wrong as u8));
         }
@@ -61,17 +62,18 @@ async fn run() -> ExitCode {
     }
 }
 
-/// Gives all unused pages back to the system, which the allocator would keep for ten seconds.
+/// Gives all unused pages back to the system. The allocator would keep them for ten seconds.
 #[expect(unsafe_code, reason = "jemalloc's control is C, and no crate wraps this command of it")]
 fn purge() {
     // SAFETY: the name is a C string, and the command `arena.<i>.purge` neither reads nor writes a value.
     unsafe { tikv_jemalloc_sys::mallctl(PURGE_ALL_ARENAS.as_ptr(), null_mut(), null_mut(), null_mut(), 0) };
 }
 
-/// jemalloc's `arena.<MALLCTL_ARENAS_ALL>.purge`.
+/// The name of jemalloc's command `arena.<MALLCTL_ARENAS_ALL>.purge`.
 const PURGE_ALL_ARENAS: &std::ffi::CStr = c"arena.4096.purge";
 
-/// By the conventions of no-color.org and bixense.com/clicolors.
+/// Returns true if the output is to be coloured, by the conventions of no-color.org and
+/// bixense.com/clicolors.
 fn is_coloured(is_terminal: bool) -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match (is_set("NO_COLOR"), is_set("CLICOLOR_FORCE")) {
@@ -80,7 +82,7 @@ fn is_coloured(is_terminal: bool) -> bool {
     }
 }
 
-/// Whoever read the output has seen enough, as `head` does.
+/// Returns true if the reader of the output has closed it, as `head` does.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -26,7 +26,7 @@ use tokio::{
 use super::{CONNECTIONS_LIMIT, SILENCE_TIMEOUT};
 use crate::{files::owned, running::Running};
 
-/// The time limit of a connection: one request, which takes at most [`super::guard`]'s limit, and the reading
+/// The time limit of a connection: one request, which takes at most the guard's time limit, and the reading
 /// of its answer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(150);
 /// The pause between two attempts to accept when no file descriptor is left.

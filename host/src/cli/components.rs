@@ -1,4 +1,4 @@
-//! `spanloom components`: what a config may name.
+//! `spanloom components`: lists the types of components that a config may name.
 
 use clap::Args;
 use serde::Serialize;
@@ -22,8 +22,8 @@ pub struct ComponentsArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
 
-    /// As JSON: a list of {kind, type, aliases, signals, stability}, emits of connectors, and plugin where it
-    /// comes from one.
+    /// Write JSON: a list of {kind, type, aliases, signals, stability}, with emits for connectors, and plugin
+    /// where a plugin provides the type.
     #[arg(long)]
     pub json: bool,
 }
@@ -32,10 +32,10 @@ pub struct ComponentsArgs {
 struct Row<'a> {
     kind: Kind,
     r#type: &'a str,
-    /// Older spellings, accepted too.
+    /// Older spellings of the type, which are accepted too.
     aliases: &'a [&'a str],
     signals: Vec<String>,
-    /// Of connectors: what they make of the signals.
+    /// For connectors: the signals that they emit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     emits: Vec<String>,
     stability: Stability,
@@ -81,7 +81,7 @@ fn row(kind: Kind, known: &dyn Factory) -> Row<'_> {
     }
 }
 
-/// The column of plugins is empty, and not there, if no type comes from one.
+/// Returns the table as text. Without a type that a plugin provides, the column of plugins is absent.
 fn table(rows: &[Row<'_>]) -> String {
     let plugins = if rows.iter().any(|row| row.plugin.is_some()) { "PLUGIN" } else { "" };
     let head = ["KIND", "TYPE", "ALSO", "SIGNALS", "STABILITY", plugins].map(str::to_owned);
@@ -89,7 +89,7 @@ fn table(rows: &[Row<'_>]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// `traces`; of a connector that makes others of them `traces to metrics`.
+/// Returns the signals: `traces`, or `traces to metrics` for a connector that emits other signals.
 fn signals(row: &Row<'_>) -> String {
     let (takes, emits) = (row.signals.join(", "), row.emits.join(", "));
     if emits.is_empty() || emits == takes { takes } else { format!("{takes} to {emits}") }

@@ -33,10 +33,11 @@ use self::{
     shop::{SERVICES, ShopSettings},
 };
 
-/// Sends until the time is over, the total is reached, or Ctrl-C; then writes the summary.
+/// Sends until the time is over, the total is reached, or Ctrl-C; then writes the summary. Returns
+/// [`Exit::Done`] if every item was accepted.
 ///
-/// Succeeds if everything was accepted. Errors are what keeps it from starting: settings that can't be used, or
-/// nobody who listens.
+/// # Errors
+/// Sending could not start: the settings cannot be used, or no server listens.
 pub async fn run(args: GenerateArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     let stop = CancellationToken::new();
     let on_interrupt = stop.clone();
@@ -53,7 +54,7 @@ pub async fn run(args: GenerateArgs, terminal: &mut Terminal<'_>) -> anyhow::Res
 }
 
 async fn generate(args: &GenerateArgs, stop: CancellationToken) -> anyhow::Result<(Report, Duration)> {
-    // Every setting is looked at before the first connection is made.
+    // Every setting is checked before the first connection is made.
     let clients: Vec<Client> = (0..args.connections).map(|_| Client::new(args)).collect::<Result<_, _>>()?;
     probe(&args.endpoint(), args.timeout).await?;
     let report = Arc::new(Mutex::new(Report::new(args.signal.into())?));
@@ -81,7 +82,7 @@ async fn generate(args: &GenerateArgs, stop: CancellationToken) -> anyhow::Resul
     Ok((report, elapsed))
 }
 
-/// A request of so many spans, the same for the same seed but for the times.
+/// Returns a request with this number of spans. The same seed gives the same spans, except for their times.
 pub(super) fn traces(spans: usize, seed: u64) -> anyhow::Result<Bytes> {
     let shop = ShopSettings { services: SERVICES.len(), depth: 8, errors: 0.05, slow: 0.02 };
     let settings = PayloadSettings {
@@ -112,7 +113,7 @@ async fn work(
     Ok(())
 }
 
-/// Whether anybody listens: rather one clear error now than a failure for each request.
+/// Checks that a server listens, so that there is one clear error instead of a failure for each request.
 async fn probe(endpoint: &str, timeout: Duration) -> anyhow::Result<()> {
     let uri: Uri = endpoint.parse().with_context(|| format!("--endpoint {endpoint}"))?;
     let Some(host) = uri.host() else { bail!("--endpoint {endpoint}: it names no host") };

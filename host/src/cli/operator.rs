@@ -1,4 +1,4 @@
-//! Asks a Spanloom that runs, at its admin endpoint.
+//! Sends requests to a running Spanloom's admin endpoint.
 
 use std::{
     error::Error,
@@ -23,15 +23,15 @@ use crate::{
     swap::attempt::Attempt,
 };
 
-/// Whom a command asks.
+/// The arguments that name the running Spanloom.
 #[derive(Clone, Debug, Args)]
 pub struct AdminArgs {
-    /// The Spanloom that runs: HOST:PORT or the URL of its service.admin.endpoint, or the path of its
+    /// The running Spanloom: HOST:PORT or the URL of its service.admin.endpoint, or the path of its
     /// service.admin.socket.
     #[arg(long, value_name = "ADDRESS", default_value = AdminEndpoint::USUAL)]
     pub admin: String,
 
-    /// The file that service.admin.token_file names: to change what another user, or another machine, runs.
+    /// The file of service.admin.token_file, which permits changes from another user or another machine.
     #[arg(long, value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
 }
@@ -39,13 +39,13 @@ pub struct AdminArgs {
 pub(super) struct Client {
     http: reqwest::Client,
     endpoint: Url,
-    /// By which it asks, if it does not by TCP.
+    /// The path of the socket, if requests go over a socket instead of TCP.
     socket: Option<PathBuf>,
-    /// Shown with each request.
+    /// The token that each request shows.
     token: Option<String>,
 }
 
-/// Why there is no answer, or not the one that was asked for.
+/// Why there is no answer, or not the answer that was asked for.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
     #[error(
@@ -65,14 +65,14 @@ pub(super) enum ClientError {
         socket.display()
     )]
     NoSocket { socket: PathBuf, why: String },
-    /// In its own words.
+    /// The endpoint refused the request; the text is the endpoint's.
     #[error("{0}")]
     Refused(String),
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longer than the endpoint itself waits.
+/// The time limit of a change. It is longer than the endpoint's own limit.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(130);
 const TOKEN_LIMIT_BYTES: usize = 4 << 10;
 const ANSWER_LIMIT_BYTES: usize = 16 << 20;
@@ -97,7 +97,7 @@ impl AdminArgs {
     }
 }
 
-/// The first line of the file.
+/// Returns the token: the first line of the file.
 fn token(path: &Path) -> anyhow::Result<String> {
     let named = || format!("--admin-token-file {}", path.display());
     let text = files::read_text(path, TOKEN_LIMIT_BYTES).with_context(named)?;
@@ -118,7 +118,8 @@ impl Client {
         Ok(Client { http, endpoint, socket: Some(path.to_owned()), token: None })
     }
 
-    /// Asks where changes are taken, unless that is known. Where no way is told, what refuses the change says why.
+    /// Asks the endpoint where it takes changes, unless this client uses a socket or a token. Returns `None`
+    /// if this client is to send the change itself. If the endpoint then refuses the change, it says why.
     async fn for_changes(&self) -> Result<Option<Client>, ClientError> {
         if self.socket.is_some() || self.token.is_some() {
             return Ok(None);
@@ -126,7 +127,7 @@ impl Client {
         let ways = self.ask::<AdminWays>(Method::GET, &["admin"], None::<&()>, STATUS_TIMEOUT).await;
         let socket = match ways {
             Ok(ways) => ways.socket,
-            // An older one takes changes where it tells what runs.
+            // An older Spanloom takes changes at the endpoint itself.
             Err(ClientError::Refused(_)) => None,
             Err(error) => return Err(error),
         };
@@ -150,7 +151,7 @@ impl Client {
         self.change(&["plugins", plugin, "pause"], &SwapRequest::default()).await
     }
 
-    /// What came of the change that was made meanwhile, if there was one.
+    /// Ends the pause. Returns the outcome of the change during the pause, if there was one.
     pub(super) async fn resume(&self, plugin: &str) -> Result<Option<Attempt>, ClientError> {
         self.change(&["plugins", plugin, "resume"], &SwapRequest::default()).await
     }
@@ -180,7 +181,7 @@ impl Client {
             request = request.bearer_auth(token);
         }
         if let Some(body) = body {
-            // A path that is no text has no place in JSON.
+            // A path that is not UTF-8 cannot be written as JSON.
             let body = serde_json::to_vec(body).map_err(|error| ClientError::Refused(error.to_string()))?;
             request = request.header("content-type", "application/json").body(body);
         }
@@ -188,7 +189,7 @@ impl Client {
         self.read(response).await
     }
 
-    /// An outcome that is no success is an answer too, with the status 409.
+    /// Reads an answer. An outcome that is not a success has the status 409, and is an answer too.
     async fn read<T: DeserializeOwned>(&self, mut response: Response) -> Result<T, ClientError> {
         let status = response.status();
         let mut body = Vec::new();
@@ -221,7 +222,7 @@ impl Client {
     }
 }
 
-/// The outer ones say no more than that a request failed.
+/// Returns the innermost cause. The outer errors only say that a request failed.
 fn innermost(error: &dyn Error) -> &dyn Error {
     let mut inner = error;
     while let Some(source) = inner.source() {
@@ -230,7 +231,7 @@ fn innermost(error: &dyn Error) -> &dyn Error {
     inner
 }
 
-/// Says that nothing was done, and why.
+/// Writes the error: nothing was changed, and why.
 pub(super) fn failed(error: &ClientError, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     writeln!(terminal.err, "error: {error}")?;
     Ok(Exit::Failed)

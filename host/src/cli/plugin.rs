@@ -1,4 +1,4 @@
-//! `spanloom plugin …`: what an author and an operator of plugins need.
+//! `spanloom plugin …`: the commands for authors and operators of plugins.
 
 pub mod bench;
 pub mod build;
@@ -52,7 +52,7 @@ pub enum PluginCommand {
     Resume(operate::ResumeArgs),
 }
 
-/// Why a file is no plugin; shown after its name.
+/// Why a file is not a plugin. It is shown after the file's name.
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
     #[error(transparent)]
@@ -76,7 +76,7 @@ pub async fn run(args: &PluginArgs, terminal: &mut Terminal<'_>) -> anyhow::Resu
     }
 }
 
-/// Compiles the plugin and asks it who it is.
+/// Compiles the plugin and asks for its description.
 async fn load(
     path: &Path,
     file: &PluginFile,
@@ -93,7 +93,7 @@ fn refuse(terminal: &mut Terminal<'_>, why: &Unusable) -> anyhow::Result<Exit> {
     Ok(Exit::Wrong)
 }
 
-/// `41.2 KiB`
+/// Writes a size: `41.2 KiB`.
 fn size(bytes: usize) -> String {
     const KIB: f64 = 1024.0;
     match bytes as f64 {

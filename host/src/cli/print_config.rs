@@ -1,4 +1,4 @@
-//! `spanloom print-config`: what several configs, settings and references come to.
+//! `spanloom print-config`: prints the config that several configs, settings and references result in.
 
 use clap::Args;
 

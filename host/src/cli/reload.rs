@@ -1,4 +1,4 @@
-//! `spanloom reload`: has a running Spanloom read its config again.
+//! `spanloom reload`: makes a running Spanloom read its config again.
 
 use clap::Args;
 

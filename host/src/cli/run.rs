@@ -1,4 +1,4 @@
-//! `spanloom run`: starts the service and keeps it until a signal ends it.
+//! `spanloom run`: starts the service and keeps it running until a signal ends it.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub struct RunArgs {
     pub config: ConfigArgs,
 }
 
-/// What to try next, shown when the embedded config runs.
+/// The text that is shown when the embedded config runs: what to try next.
 const WELCOME: &str = "\
 Spanloom is listening, and shows here what passes.
 
@@ -56,7 +56,8 @@ Ctrl-C drains and ends it.
 ";
 
 pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    // Before anything takes long: reading a pipe, compiling plugins, asking where this machine is.
+    // Signals are caught before any work that may take long: reading a pipe, compiling plugins, looking up
+    // the machine's place.
     let mut signals = Signals::listen()?;
     let sources = Sources {
         configs: args.config.or_embedded(),
@@ -82,7 +83,7 @@ pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_
     };
     let service = service?.open().await?;
     if args.config.config.is_empty() {
-        // Data passes already: that nobody reads this ends nothing.
+        // The service runs even if nobody can read this text.
         let _ = terminal.err.write_all(WELCOME.as_bytes());
     }
     let (stop, telemetry) = (CancellationToken::new(), service.telemetry.clone());
@@ -95,7 +96,7 @@ pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_
     served.map(|()| Exit::Done)
 }
 
-/// Reads the config on a thread that may block: it may come from a pipe.
+/// Opens the config. The config is read on a thread that may block, since it may come from a pipe.
 async fn open(sources: &Sources) -> anyhow::Result<Result<Opened, ConfigError>> {
     let Sources { configs, sets, registry } = sources.clone();
     let loaded = tokio::task::spawn_blocking(move || load(&configs, &sets, &process_env)).await?;
@@ -105,7 +106,7 @@ async fn open(sources: &Sources) -> anyhow::Result<Result<Opened, ConfigError>> 
     })
 }
 
-/// Until SIGTERM or Ctrl-C; then drains. A second signal ends the draining at once.
+/// Serves until SIGTERM or Ctrl-C, and then drains. A second signal ends the draining at once.
 async fn serve(
     controller: Controller,
     control: Control,
@@ -115,7 +116,7 @@ async fn serve(
     let running = tokio::spawn(controller.run());
     while signals.next().await == Told::Reload {
         let control = control.clone();
-        // What comes of it is in the log.
+        // The outcome is in the log.
         tokio::spawn(async move { control.reload().await });
     }
     tracing::info!("draining; a second signal ends this at once");
@@ -141,7 +142,7 @@ struct Signals {
     hangup: Signal,
 }
 
-/// By a signal.
+/// An order that a signal gives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
     End,
@@ -166,7 +167,7 @@ impl Signals {
         }
     }
 
-    /// `None` if SIGTERM or Ctrl-C comes first.
+    /// Waits for `work`. Returns `None` if SIGTERM or Ctrl-C comes first.
     async fn unless_ended<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             done = work => Some(done),

@@ -1,4 +1,4 @@
-//! `spanloom status`: what passes, what runs, and what became of the last changes.
+//! `spanloom status`: shows what passes, what runs, and the outcomes of the last changes.
 
 mod flow;
 mod table;
@@ -32,11 +32,11 @@ Example: what was dropped on the way to each destination, by reason.
 Example: the hash of what runs.
   spanloom status --json | jq -r '.plugins[] | select(.name == \"redact\").sha256'")]
 pub struct StatusArgs {
-    /// Show it anew every second, until Ctrl-C.
+    /// Show the status again every second, until Ctrl-C.
     #[arg(short, long)]
     pub watch: bool,
 
-    /// As JSON; with --watch one line each time.
+    /// Write JSON; with --watch, one line each time.
     #[arg(long)]
     pub json: bool,
 
@@ -58,7 +58,8 @@ pub async fn run(args: &StatusArgs, terminal: &mut Terminal<'_>) -> anyhow::Resu
     Ok(Exit::Done)
 }
 
-/// Until what it writes to is closed. One that was there and is gone may come back: it is restarted.
+/// Shows the status again and again until the output is closed. If Spanloom goes away after the first status,
+/// the command waits, since it may be restarting.
 async fn watch(args: &StatusArgs, client: &Client, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     let in_place = !args.json && io::stdout().is_terminal();
     let mut interval = tokio::time::interval(WATCH_INTERVAL);
@@ -95,7 +96,8 @@ async fn shown(
     }))
 }
 
-/// The text in the place of the one before; or below it, with a line between.
+/// Returns the text with the control sequences to replace the text before; or with an empty line to stand
+/// below it.
 fn frame(text: &str, in_place: bool, is_first: bool) -> String {
     const CLEAR: &str = "\x1b[2J";
     const TO_TOP: &str = "\x1b[H";
@@ -104,7 +106,7 @@ fn frame(text: &str, in_place: bool, is_first: bool) -> String {
     match (in_place, is_first) {
         (true, _) => {
             let clear = if is_first { CLEAR } else { "" };
-            // Not cleared and written anew, which flickers.
+            // Clearing the screen before each text would flicker.
             format!("{clear}{TO_TOP}{}{CLEAR_BELOW}", text.replace('\n', CLEAR_REST_OF_LINE))
         }
         (false, true) => text.to_owned(),
@@ -116,6 +118,8 @@ fn frame(text: &str, in_place: bool, is_first: bool) -> String {
 mod tests {
     use super::*;
 
+    /// Scenario: frames follow one another, on a terminal and elsewhere.
+    /// Guarantees: only a terminal gets control sequences; elsewhere an empty line separates the frames.
     #[test]
     fn a_frame_takes_the_place_of_the_one_before_on_a_terminal_only() {
         assert_eq!(frame("a\nb\n", true, true), "\x1b[2J\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");

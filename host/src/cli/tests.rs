@@ -1,11 +1,11 @@
-//! The commands, from their arguments to what they print.
+//! Tests the commands, from their arguments to their outputs.
 
 use clap::{CommandFactory as _, Parser as _};
 
 use super::{Cli, Command, Exit, Terminal, components, plugin, print_config, validate};
 use crate::{component::Registry, config::tests::registry, hash::Sha256, plugin::testing::Guest};
 
-/// The exit, what was printed, and what was complained of.
+/// Runs a command, and returns its exit, output and error output.
 fn run(arguments: &[&str]) -> (Exit, String, String) {
     run_with(&registry(), arguments)
 }
@@ -32,6 +32,8 @@ const CONFIG: &str = "yaml:{
     service: {pipelines: {traces: {receivers: [otlp, zipkin], exporters: [debug]}}}
 }";
 
+/// Scenario: the help of every command is rendered.
+/// Guarantees: each command and argument has a text, and each command an example.
 #[test]
 fn every_command_has_help_and_an_example() {
     let mut command = Cli::command();
@@ -47,10 +49,10 @@ fn every_command_has_help_and_an_example() {
             let help = below.get_after_help().map(ToString::to_string).unwrap_or_default();
             let usage = format!("spanloom {name} {}", below.get_name());
             assert!(below.get_about().is_some(), "{usage}");
-            // The generator's signals are in its own examples.
+            // The generator's examples show its signals.
             assert!(name == "generate" || (help.contains("Example") && help.contains(&usage)), "{usage}");
         }
-        // The generator's arguments and their help come with it.
+        // The generator has its own help.
         if name != "generate" {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("Example") && help.contains(&format!("spanloom {name}")), "{name}");
@@ -58,6 +60,8 @@ fn every_command_has_help_and_an_example() {
     }
 }
 
+/// Scenario: a valid config with a warning is validated.
+/// Guarantees: the command succeeds with a summary, and shows the warning.
 #[test]
 fn a_right_config_is_summed_up_and_its_warnings_do_not_fail_it() {
     let (exit, out, err) = run(&["validate", "-c", CONFIG]);
@@ -65,6 +69,8 @@ fn a_right_config_is_summed_up_and_its_warnings_do_not_fail_it() {
     assert!(err.starts_with("warning: the exporter `debug/2` is not in any pipeline\n"), "{err}");
 }
 
+/// Scenario: a wrong config is validated, and none.
+/// Guarantees: the command exits with 2 and says what is wrong.
 #[test]
 fn a_wrong_config_is_an_error_of_usage() {
     let (exit, out, err) = run(&["validate", "-c", CONFIG, "--set", "exporters.debug/2.a=${x:y}"]);
@@ -74,7 +80,8 @@ fn a_wrong_config_is_an_error_of_usage() {
     assert_eq!((exit, err.as_str()), (Exit::Wrong, "error: no config is given; name one with `--config`\n"));
 }
 
-/// The config that runs without `--config` is right, and can be had to start from.
+/// Scenario: the embedded config is printed, and the output is validated.
+/// Guarantees: the output is a valid config without warnings.
 #[test]
 fn the_embedded_config_is_printed_and_right() {
     let (exit, printed, err) = run(&["print-config"]);
@@ -84,6 +91,8 @@ fn the_embedded_config_is_printed_and_right() {
     assert_eq!((exit, warnings.as_str()), (Exit::Done, ""));
 }
 
+/// Scenario: several configs and a value with a secret are given.
+/// Guarantees: they are printed merged, and the secret is redacted.
 #[test]
 fn a_config_is_printed_as_it_was_put_together() {
     let (exit, out, _) =
@@ -91,6 +100,8 @@ fn a_config_is_printed_as_it_was_put_together() {
     assert_eq!((exit, out.as_str()), (Exit::Done, "a:\n  b: 1\n  c: x\n  x:\n    token: \"[REDACTED]\"\n"));
 }
 
+/// Scenario: the components are listed, as a table and as JSON.
+/// Guarantees: each type has its kind, aliases, signals and stability.
 #[test]
 fn components_are_listed_with_their_older_names() {
     let (_, out, _) = run(&["components"]);
@@ -117,7 +128,7 @@ extension  health_check  -        -                      alpha
     );
 }
 
-/// A folder with a processor called `redact.wasm` and one that is to be a config for it.
+/// Creates a folder with the processor `redact.wasm` and a file with this config.
 fn with_plugin(config: &str) -> (tempfile::TempDir, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
@@ -131,6 +142,8 @@ const SCHEMA: &str = r#"{"type": "object", "additionalProperties": false, "requi
     "keys": {"type": "array", "items": {"type": "string"}, "description": "What to redact."},
     "share": {"type": "number", "minimum": 0, "default": 0.5} }}"#;
 
+/// Scenario: a plugin is inspected, as text and as JSON.
+/// Guarantees: both show its role, hash, interfaces and config keys.
 #[test]
 fn a_plugin_is_shown_on_a_card() {
     let (folder, wasm, _) = with_plugin("");
@@ -162,6 +175,8 @@ share       a number, 0 upwards  0.5
     assert_eq!(card["config_keys"][1]["default"], "0.5");
 }
 
+/// Scenario: a file that is not a plugin is inspected and checked.
+/// Guarantees: both commands exit with 2 and say what to do.
 #[test]
 fn a_file_that_is_no_plugin_is_refused_with_2() {
     let (_folder, _, yaml) = with_plugin("a: 1");
@@ -173,7 +188,8 @@ fn a_file_that_is_no_plugin_is_refused_with_2() {
     }
 }
 
-/// The config's own mistakes elsewhere are not the plugin's, and do not fail it.
+/// Scenario: a plugin is checked alone, with a config that uses it, and with wrong ones.
+/// Guarantees: only mistakes in the plugin's own part of the config fail the check.
 #[test]
 fn a_plugin_is_checked_against_its_part_of_a_config() {
     let config = "plugins: { redact: { path: redact.wasm } }\nprocessors: { redact: { keys: [a] }, redact/b: { keys: [b] }, other: }";
@@ -197,6 +213,8 @@ fn a_plugin_is_checked_against_its_part_of_a_config() {
     assert!(err.starts_with("error: no plugin of the config is "), "{err}");
 }
 
+/// Scenario: a config with a plugin is given to `components` and `validate`.
+/// Guarantees: both count the plugin's type.
 #[test]
 fn a_config_lists_its_plugins_among_the_components() {
     let config = "plugins: { redact: { path: redact.wasm } }\nprocessors: { redact: { keys: [a] } }\nreceivers: { otlp: }\nexporters: { debug: }

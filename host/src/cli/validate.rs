@@ -1,4 +1,4 @@
-//! `spanloom validate`: is this config right?
+//! `spanloom validate`: checks a config.
 
 use clap::Args;
 
@@ -43,7 +43,7 @@ pub async fn run(
     Ok(Exit::Done)
 }
 
-/// `2 pipelines, 1 receiver, 3 exporters`.
+/// Writes what the config holds: `2 pipelines, 1 receiver, 3 exporters`.
 fn summary(config: &Config) -> String {
     let counted = |count: usize, what: &str| match count {
         0 => None,

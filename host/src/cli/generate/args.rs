@@ -18,7 +18,7 @@ pub struct GenerateArgs {
     /// OTLP over gRPC, over HTTP in protobuf, or over HTTP in JSON
     #[arg(long, value_enum, default_value = "grpc")]
     pub protocol: Protocol,
-    /// Sent with every request
+    /// A header that is sent with every request
     #[arg(long = "header", value_name = "KEY=VALUE", value_parser = pair)]
     pub headers: Vec<(String, String)>,
     /// How the requests are compressed
@@ -28,7 +28,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
 
-    /// Spans, data points or log records a second; 0: as fast as it goes
+    /// Spans, data points or log records a second; 0: as fast as possible
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(..=100_000_000))]
     pub rate: u64,
     /// How long to send [default: 10s, or until --total]
@@ -37,13 +37,14 @@ pub struct GenerateArgs {
     /// How many spans, data points or log records to send
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub total: Option<u64>,
-    /// Say so often on standard error what happened since the last time [default: every 5s, of all until then]
+    /// How often to report on standard error what happened since the last report [default: every 5s, what
+    /// happened so far]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub every: Option<Duration>,
     /// Spans, data points or log records a request
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = count::<100_000>)]
     pub batch: usize,
-    /// Connections
+    /// The number of connections
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = count::<1_000>)]
     pub connections: usize,
     /// Requests under way at once on each connection (HTTP/1.1 opens a connection for each)
@@ -118,7 +119,7 @@ pub enum Compression {
     Gzip,
 }
 
-/// Between 0 and 1; written `5%` or `0.05`.
+/// A share between 0 and 1, written `5%` or `0.05`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share(pub f64);
 
@@ -133,7 +134,7 @@ impl From<SignalArg> for wire::Signal {
 }
 
 impl GenerateArgs {
-    /// The endpoint with its scheme.
+    /// Returns the endpoint with its scheme.
     pub(super) fn endpoint(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         match (&self.endpoint, self.protocol) {
@@ -144,7 +145,7 @@ impl GenerateArgs {
         }
     }
 
-    /// How long to send; `None` until `--total`.
+    /// Returns how long to send; `None` to send until `--total`.
     pub(super) fn duration(&self) -> Option<Duration> {
         match (self.duration, self.total) {
             (None, None) => Some(Duration::from_secs(10)),
@@ -190,7 +191,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// In quotes anything is a string.
+/// Parses an attribute. A value in quotes is always a string.
 fn attribute(text: &str) -> Result<KeyValue, String> {
     let (key, text) = pair(text)?;
     let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
@@ -221,6 +222,8 @@ mod tests {
         Command::try_parse_from(words).map(|command| command.args).map_err(|error| error.to_string())
     }
 
+    /// Scenario: endpoints are given with and without a scheme, and none.
+    /// Guarantees: the endpoint has a scheme, and the default one of its protocol if none is given.
     #[test]
     fn an_endpoint_may_leave_out_its_scheme() {
         let endpoint = |line| parse(line).unwrap().endpoint();
@@ -230,6 +233,8 @@ mod tests {
         assert_eq!(endpoint("traces --endpoint https://host:1"), "https://host:1");
     }
 
+    /// Scenario: a duration, a total, both or neither is given.
+    /// Guarantees: without both, sending lasts ten seconds.
     #[test]
     fn it_sends_for_ten_seconds_unless_told_otherwise() {
         assert_eq!(parse("traces").unwrap().duration(), Some(Duration::from_secs(10)));
@@ -240,6 +245,8 @@ mod tests {
         );
     }
 
+    /// Scenario: shares are given as percentages and as fractions.
+    /// Guarantees: both are read, and shares outside of 0 to 1 are errors.
     #[test]
     fn a_share_is_a_percentage_or_a_fraction() {
         let errors = |line| parse(line).map(|args| args.errors.0);
@@ -249,6 +256,8 @@ mod tests {
         assert!(errors("traces --errors NaN").is_err());
     }
 
+    /// Scenario: attributes look like booleans, numbers and texts.
+    /// Guarantees: each has that type, and a quoted value is a string.
     #[test]
     fn attributes_have_the_type_that_they_look_like() {
         let value = |text| attribute(text).unwrap().value.unwrap().value.unwrap();
@@ -260,6 +269,8 @@ mod tests {
         assert!(attribute("=3").is_err());
     }
 
+    /// Scenario: counts and durations are out of bounds.
+    /// Guarantees: each is refused.
     #[test]
     fn counts_out_of_bounds_are_refused() {
         for wrong in ["--batch 0", "--services 99", "--connections 0", "--total 0", "--duration 0s"] {

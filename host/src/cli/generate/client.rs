@@ -1,4 +1,4 @@
-//! Sends one request and says what became of it.
+//! Sends one request and returns its outcome.
 
 mod grpc;
 mod http;
@@ -14,22 +14,22 @@ use super::{
     payload::Payload,
 };
 
-/// One connection. Cheap to clone; the clones share it.
+/// A connection. It is cheap to clone, and clones share it.
 #[derive(Clone)]
 pub(super) enum Client {
     Grpc(Box<GrpcClient>),
     Http(HttpClient),
 }
 
-/// The server took the request, but for `rejected` items.
+/// The server accepted the request, except for `rejected` items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Accepted {
     pub(super) rejected: u64,
-    /// What the server said of it; empty if nothing.
+    /// The server's message; empty if there is none.
     pub(super) message: String,
 }
 
-/// The same for all three signals, but for the names of the fields.
+/// The response to an export request. It is the same for all signals, except for field names.
 #[derive(Clone, PartialEq, Message)]
 struct ExportResponse {
     #[prost(message, optional, tag = "1")]
@@ -44,11 +44,11 @@ struct PartialSuccess {
     error_message: String,
 }
 
-/// What is shown of a message from the server.
+/// The number of characters that are shown of a server's message.
 const MESSAGE_LIMIT: usize = 160;
 
 impl Client {
-    /// Does not connect yet.
+    /// Creates the client. It does not connect yet.
     pub(super) fn new(args: &GenerateArgs) -> anyhow::Result<Client> {
         let endpoint = args.endpoint();
         match args.protocol {
@@ -57,7 +57,10 @@ impl Client {
         }
     }
 
-    /// Sends the request, once. An error is the reason in a few words.
+    /// Sends the request once.
+    ///
+    /// # Errors
+    /// The reason in a few words.
     pub(super) async fn send(&self, payload: &Payload) -> Result<Accepted, String> {
         match self {
             Client::Grpc(client) => client.send(payload).await,
@@ -78,12 +81,12 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// What others wrote, safe to show and not too long.
+/// Returns a text of the server, safe to show and not too long.
 fn shown(message: &str) -> String {
     message.chars().take(MESSAGE_LIMIT).flat_map(char::escape_debug).collect()
 }
 
-/// The innermost cause: libraries wrap `connection refused` in `transport error`.
+/// Returns the innermost cause, since libraries wrap `connection refused` in `transport error`.
 fn root_cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
@@ -100,6 +103,8 @@ mod tests {
 
     use super::*;
 
+    /// Scenario: a logs response with a partial success is read, an empty response, and wrong bytes.
+    /// Guarantees: the rejected items and the message are read for any signal.
     #[test]
     fn a_partial_success_is_read_whatever_the_signal() {
         let partial = ExportLogsPartialSuccess { rejected_log_records: 3, error_message: "too\nold".into() };

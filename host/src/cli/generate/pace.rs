@@ -1,4 +1,4 @@
-//! When each request is due.
+//! Decides when each request is due.
 
 use std::{
     sync::{Mutex, MutexGuard},
@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct PaceSettings {
     /// Items a second; 0: no limit.
     pub(super) rate: u64,
-    /// Items a request, at most.
+    /// The most items of a request.
     pub(super) batch: usize,
     pub(super) total: Option<u64>,
     pub(super) duration: Option<Duration>,
 }
 
-/// The schedule that all workers share. A request is due at the time that the items before it take at the given rate,
-/// counted from the start: what one is late, the next ones make up for.
+/// The schedule that all workers share. A request is due at the time that the items before it take at the
+/// rate, counted from the start. So if a request is late, the next ones make up for it.
 pub(super) struct Pace {
     settings: PaceSettings,
     start: Instant,
@@ -27,7 +27,7 @@ pub(super) struct Pace {
     stop: CancellationToken,
 }
 
-/// At a low rate requests are smaller, so that they still flow.
+/// The least number of requests a second. At a low rate requests are smaller, so that they still flow.
 const REQUESTS_PER_SECOND: u64 = 10;
 
 impl Pace {
@@ -35,9 +35,10 @@ impl Pace {
         Pace { settings, start: Instant::now(), claimed: Mutex::new(0), stop }
     }
 
-    /// Waits until the next request is due; its items, or `None` when there is nothing more to send.
+    /// Waits until the next request is due. Returns the number of its items, or `None` when nothing is left
+    /// to send.
     ///
-    /// With a duration it ends when that is over, not when the last request within it was due.
+    /// With a duration, the end is when the duration is over, and not when the last request is due.
     pub(super) async fn claim(&self) -> Option<usize> {
         let (items, due) = self.reserve();
         tokio::select! {
@@ -46,7 +47,7 @@ impl Pace {
         }
     }
 
-    /// How far it is, 0 to 1.
+    /// Returns the progress, 0 to 1.
     pub(super) fn progress(&self) -> f64 {
         let of_total = self.settings.total.map_or(0.0, |total| *self.claimed() as f64 / total as f64);
         let elapsed = self.start.elapsed().as_secs_f64();
@@ -58,7 +59,7 @@ impl Pace {
         self.start.elapsed()
     }
 
-    /// The items of the next request and when they are due; none, when nothing is left to send.
+    /// Returns the items of the next request and when it is due; 0 items when nothing is left to send.
     fn reserve(&self) -> (u64, Instant) {
         let mut claimed = self.claimed();
         let left = self.settings.total.map_or(u64::MAX, |total| total.saturating_sub(*claimed));
@@ -110,7 +111,8 @@ mod tests {
         claims
     }
 
-    /// Each worker takes 30 ms for a request that is due every 20: the schedule does not move.
+    /// Scenario: a worker is 10 ms late for a request that is due every 20 ms.
+    /// Guarantees: the schedule does not move.
     #[tokio::test(start_paused = true)]
     async fn what_one_request_is_late_the_next_ones_make_up_for() {
         let settings = PaceSettings { rate: 5_000, total: Some(500), ..SETTINGS };
@@ -125,7 +127,8 @@ mod tests {
         assert_eq!(due, [0, 20, 50, 60, 80]);
     }
 
-    /// 1,000 a second for 2 seconds are 2,000, whatever a request holds.
+    /// Scenario: 1,000 items a second are sent for 2 seconds.
+    /// Guarantees: exactly 2,000 items are sent.
     #[tokio::test(start_paused = true)]
     async fn the_rate_times_the_duration_is_sent() {
         let settings = PaceSettings { rate: 1_000, duration: Some(Duration::from_secs(2)), ..SETTINGS };
@@ -134,14 +137,16 @@ mod tests {
         assert_eq!(claims.last(), Some(&(100, 1_900)));
     }
 
-    /// 5 a second don't wait for a hundred to gather.
+    /// Scenario: the rate is 5 items a second.
+    /// Guarantees: each item is sent at once, in a request of its own.
     #[tokio::test(start_paused = true)]
     async fn requests_are_smaller_at_a_low_rate() {
         let settings = PaceSettings { rate: 5, total: Some(3), ..SETTINGS };
         assert_eq!(drain(settings).await, [(1, 0), (1, 200), (1, 400)]);
     }
 
-    /// The last request is due at 1.9 s; 2 s are over at 2.
+    /// Scenario: the last request is due at 1.9 s, and the duration is 2 s.
+    /// Guarantees: sending ends after 2 s.
     #[tokio::test(start_paused = true)]
     async fn a_duration_lasts_as_long_as_it_says() {
         let settings = PaceSettings { rate: 1_000, duration: Some(Duration::from_secs(2)), ..SETTINGS };
@@ -150,12 +155,16 @@ mod tests {
         assert_eq!(pace.elapsed(), Duration::from_secs(2));
     }
 
+    /// Scenario: the total is not a multiple of the batch.
+    /// Guarantees: the last request is smaller.
     #[tokio::test(start_paused = true)]
     async fn the_last_request_holds_the_rest_of_the_total() {
         let settings = PaceSettings { total: Some(250), ..SETTINGS };
         assert_eq!(drain(settings).await, [(100, 0), (100, 0), (50, 0)]);
     }
 
+    /// Scenario: a worker waits for its next request, and is stopped.
+    /// Guarantees: it ends without a request.
     #[tokio::test(start_paused = true)]
     async fn a_worker_that_waits_is_stopped() {
         let stop = CancellationToken::new();

@@ -1,4 +1,4 @@
-//! The bodies of requests.
+//! Makes the bodies of requests.
 
 mod logs;
 mod metrics;
@@ -16,7 +16,7 @@ use wire::Signal;
 
 use super::shop::{Language, SERVICES, ShopSettings, string};
 
-/// One request's body, and how many spans, data points or log records are in it.
+/// The body of a request, and the number of its spans, data points or log records.
 pub(super) struct Payload {
     pub(super) body: Bytes,
     pub(super) items: usize,
@@ -25,16 +25,16 @@ pub(super) struct Payload {
 #[derive(Clone, Debug)]
 pub(super) struct PayloadSettings {
     pub(super) signal: Signal,
-    /// JSON instead of protobuf.
+    /// True for JSON, false for protobuf.
     pub(super) json: bool,
     pub(super) shop: ShopSettings,
     pub(super) attributes: Vec<KeyValue>,
     pub(super) resource_attributes: Vec<KeyValue>,
-    /// Tells the instances of the shop's services apart.
+    /// The number that distinguishes instances of the shop's services.
     pub(super) instance: usize,
 }
 
-/// An endless supply of payloads; the same for the same seed, but for the times.
+/// Makes any number of payloads. The same seed gives the same payloads, except for the times.
 pub(super) struct Payloads {
     settings: PayloadSettings,
     rng: StdRng,
@@ -57,7 +57,7 @@ impl Payloads {
         Payloads { settings, rng: StdRng::seed_from_u64(seed), source }
     }
 
-    /// The next so many spans, data points or log records.
+    /// Returns a payload with this number of spans, data points or log records.
     pub(super) fn next(&mut self, items: usize) -> anyhow::Result<Payload> {
         let now = unix_nano(SystemTime::now());
         let (settings, rng) = (&self.settings, &mut self.rng);

@@ -1,4 +1,4 @@
-//! How far it is: a bar on a terminal, a line now and then elsewhere.
+//! Shows the progress: a bar on a terminal, and a line now and then elsewhere.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -15,7 +15,8 @@ const BAR_INTERVAL: Duration = Duration::from_millis(100);
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 const BAR_STEPS: u64 = 1_000;
 
-/// Shows the report on standard error until `done`: what is new in it `every` so often, or all of it.
+/// Shows the report on standard error until `done`. With `every`, each text holds the changes since the last
+/// one; without, the whole report.
 pub(super) async fn show(
     pace: &Pace,
     report: &Mutex<Report>,
@@ -31,7 +32,7 @@ pub(super) async fn show(
 async fn show_all(pace: &Pace, report: &Mutex<Report>, done: CancellationToken) {
     let bar = io::stderr().is_terminal().then(|| progress_bar(BAR_STEPS));
     let mut interval = tokio::time::interval(if bar.is_some() { BAR_INTERVAL } else { LINE_INTERVAL });
-    // The first tick is now.
+    // The first tick comes at once.
     interval.tick().await;
     loop {
         tokio::select! {
@@ -45,7 +46,7 @@ async fn show_all(pace: &Pace, report: &Mutex<Report>, done: CancellationToken) 
                 bar.set_message(brief);
             }
             None => {
-                // Standard error may be closed; the summary still goes to standard output.
+                // Standard error may be closed. The summary still goes to standard output.
                 let _ = writeln!(io::stderr(), "{:>3.0} %  {brief}", pace.progress() * 100.0);
             }
         }
@@ -55,7 +56,7 @@ async fn show_all(pace: &Pace, report: &Mutex<Report>, done: CancellationToken) 
     }
 }
 
-/// A line each time, for a program to read as well: ` 12.0 s  20,000 spans  20,000/s  p99 1.23 ms`.
+/// Writes a line each time, which programs can read too: ` 12.0 s  20,000 spans  20,000/s  p99 1.23 ms`.
 async fn show_news(pace: &Pace, report: &Mutex<Report>, every: Duration, done: CancellationToken) {
     let (mut before, mut before_at) = (lock(report).clone(), Duration::ZERO);
     let mut interval = tokio::time::interval(every);
@@ -76,7 +77,7 @@ fn lock(report: &Mutex<Report>) -> MutexGuard<'_, Report> {
     report.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// On standard error, if that is a terminal.
+/// Returns a progress bar, which is shown if standard error is a terminal.
 pub(in crate::cli) fn progress_bar(steps: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30.cyan/dim} {percent:>3} %  {msg}");

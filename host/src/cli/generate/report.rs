@@ -1,4 +1,4 @@
-//! What became of what was sent.
+//! Counts the outcomes of requests.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -16,20 +16,20 @@ pub(super) struct Report {
     bytes: u64,
     accepted: u64,
     rejected: u64,
-    /// What a server said of items that it rejected.
+    /// The server's message about items that it rejected.
     rejection: String,
     failed: BTreeMap<String, u64>,
-    /// Of requests that were answered, in microseconds.
+    /// The latency of answered requests, in microseconds.
     latency_us: Histogram<u64>,
 }
 
-/// A report when all is over, or somewhere on the way.
+/// A report with its time, at the end or on the way.
 pub(super) struct Summary<'a> {
     pub(super) report: &'a Report,
     pub(super) elapsed: Duration,
 }
 
-/// Reasons told apart; what comes after them is `other reasons`.
+/// The number of reasons that are counted separately. Further reasons count as `other reasons`.
 const REASON_LIMIT: usize = 10;
 const LONGEST_LATENCY_US: u64 = 3_600_000_000;
 
@@ -75,7 +75,7 @@ impl Report {
         self.rejected == 0 && self.failed.is_empty()
     }
 
-    /// What has been added to `before`.
+    /// Returns the counts since `before`.
     pub(super) fn since(&self, before: &Report) -> Report {
         let mut since = self.clone();
         for (now, before) in [
@@ -91,12 +91,12 @@ impl Report {
             *items = items.saturating_sub(before.failed.get(reason).copied().unwrap_or_default());
         }
         since.failed.retain(|_, items| *items > 0);
-        // It fails only if there was more before, which there never is.
+        // This fails only if `before` has larger counts, which cannot be.
         let _ = since.latency_us.subtract(&before.latency_us);
         since
     }
 
-    /// In a few words, for a line of progress.
+    /// Returns the counts in a few words, for a line of progress.
     pub(super) fn brief(&self, elapsed: Duration) -> String {
         let mut brief = format!("{} {}  {}", grouped(self.accepted), self.items(), self.rate(elapsed));
         if !self.latency_us.is_empty() {
@@ -163,7 +163,7 @@ fn millis(us: u64) -> String {
     format!("{:.2} ms", us as f64 / 1_000.0)
 }
 
-/// `1,234,567`.
+/// Writes a number with separators: `1,234,567`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -191,7 +191,8 @@ mod tests {
         Ok(Accepted { rejected, message: message.to_owned() })
     }
 
-    /// What was sent was accepted, rejected or failed; nothing is counted twice.
+    /// Scenario: requests are accepted, partly rejected and failed.
+    /// Guarantees: each item is counted once, and the summary shows all.
     #[test]
     fn the_summary_accounts_for_everything_sent() {
         let mut report = Report::new(Signal::Traces).unwrap();
@@ -211,7 +212,8 @@ latency   p50 2.00 ms  p90 8.00 ms  p99 8.00 ms  max 8.00 ms
         assert!(!report.is_clean());
     }
 
-    /// What came before does not show again.
+    /// Scenario: requests are counted before and after a copy of the report.
+    /// Guarantees: the news hold only the later ones.
     #[test]
     fn news_are_what_was_added_since() {
         let mut report = Report::new(Signal::Traces).unwrap();
@@ -225,7 +227,8 @@ latency   p50 2.00 ms  p90 8.00 ms  p99 8.00 ms  max 8.00 ms
         assert_eq!(news.brief(Duration::from_secs(1)), "20 spans  20/s  p99 2.00 ms  3 failed");
     }
 
-    /// A server that puts a number into every message does not fill the memory.
+    /// Scenario: each failure has another message.
+    /// Guarantees: only ten reasons are kept, and every item is counted.
     #[test]
     fn only_so_many_reasons_are_told_apart() {
         let mut report = Report::new(Signal::Logs).unwrap();

@@ -1,4 +1,5 @@
-//! A made-up shop: who calls whom, what that looks like in OpenTelemetry's semantic conventions, and how long it takes.
+//! A made-up shop: which services call which, their attributes by OpenTelemetry's semantic conventions, and
+//! their durations.
 
 mod convention;
 mod fault;
@@ -9,16 +10,16 @@ pub(super) use self::{
     trace::{ShopSpan, new_trace},
 };
 
-/// What the traces of the shop are like.
+/// The settings of the shop's traces.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ShopSettings {
-    /// The first so many of [`SERVICES`] take part.
+    /// The number of services that take part, the first of [`SERVICES`].
     pub(super) services: usize,
-    /// Levels of spans.
+    /// The most levels of spans below one another.
     pub(super) depth: usize,
-    /// Share of traces in which something fails, 0 to 1.
+    /// The share of traces in which something fails, 0 to 1.
     pub(super) errors: f64,
-    /// Share of traces in which a service is slow, 0 to 1.
+    /// The share of traces in which a service is slow, 0 to 1.
     pub(super) slow: f64,
 }
 
@@ -36,17 +37,17 @@ pub(super) enum Language {
     Python,
 }
 
-/// What a service does when it is called.
+/// The work of a service for one request.
 pub(super) struct Operation {
-    /// Its place in [`SERVICES`].
+    /// The index of the service in [`SERVICES`].
     service: usize,
     entry: Entry,
-    /// What it computes itself.
+    /// The time that the service itself computes, in microseconds.
     own_us: u64,
     steps: &'static [Step],
 }
 
-/// How an operation is called.
+/// The way that an operation is called.
 pub(super) enum Entry {
     Http {
         method: &'static str,
@@ -61,7 +62,7 @@ pub(super) enum Entry {
     },
 }
 
-/// One after another.
+/// A step of an operation. Steps follow one another.
 enum Step {
     Work {
         name: &'static str,
@@ -75,7 +76,7 @@ enum Step {
         own_us: u64,
     },
     Call(&'static Operation),
-    /// The other service gets to it later.
+    /// A message that the other service handles later.
     Publish(&'static Operation),
 }
 
@@ -98,7 +99,7 @@ pub(super) static SERVICES: [Service; 12] = [
     service("email", Language::Nodejs, "1.0.8"),
 ];
 
-/// What customers do, and how often, in parts of a hundred.
+/// The visits of customers, each with its share in percent.
 static VISITS: [(u32, &Operation); 4] = [(40, &HOME), (30, &PRODUCT), (18, &ADD_TO_CART), (12, &CHECKOUT)];
 
 static HOME: Operation = Operation {

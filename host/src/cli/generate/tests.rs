@@ -1,4 +1,4 @@
-//! The whole command against a server that counts.
+//! Tests the whole command against a server that counts.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -17,11 +17,11 @@ struct Command {
     args: GenerateArgs,
 }
 
-/// Takes OTLP over gRPC and HTTP on one port.
+/// A server that takes OTLP over gRPC and HTTP on one port.
 #[derive(Clone, Default)]
 struct Sink {
     items: Arc<AtomicU64>,
-    /// Every request is answered with this instead.
+    /// The status that every request is answered with, if set.
     refusal: Option<StatusCode>,
 }
 
@@ -75,13 +75,14 @@ fn inflate(body: &[u8]) -> Bytes {
 }
 
 async fn run(line: &str, endpoint: &str) -> anyhow::Result<(Report, Duration)> {
-    // The process does this at its start; another test may have done it already.
+    // The process does this at its start. Another test may have done it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let words = ["generate"].into_iter().chain(line.split_whitespace()).chain(["--endpoint", endpoint]);
     generate(&Command::try_parse_from(words)?.args, CancellationToken::new()).await
 }
 
-/// Every signal over every protocol: what is reported as accepted is what arrived.
+/// Scenario: every signal is sent over every protocol.
+/// Guarantees: the items that the report counts as accepted have arrived.
 #[tokio::test]
 async fn what_is_reported_as_accepted_has_arrived() {
     for signal in ["traces", "metrics", "logs"] {
@@ -99,7 +100,8 @@ async fn what_is_reported_as_accepted_has_arrived() {
     }
 }
 
-/// A server without room: the reason is in the summary, and the command does not succeed.
+/// Scenario: the server has no room.
+/// Guarantees: the summary shows the reason, and the command does not succeed.
 #[tokio::test]
 async fn a_refusal_is_reported_with_its_reason() {
     let sink = Sink { refusal: Some(StatusCode::SERVICE_UNAVAILABLE), ..Sink::default() };
@@ -110,7 +112,8 @@ async fn a_refusal_is_reported_with_its_reason() {
     assert!(!report.is_clean());
 }
 
-/// Nobody listens: one error instead of thousands.
+/// Scenario: no server listens.
+/// Guarantees: there is one error before anything is sent.
 #[tokio::test]
 async fn nobody_listening_is_said_before_it_starts() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

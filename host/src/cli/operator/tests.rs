@@ -1,4 +1,5 @@
-//! The commands that ask a running Spanloom, against a real endpoint: what they ask for, print, and exit with.
+//! Tests the commands that ask a running Spanloom, against a real endpoint: their requests, outputs and exit
+//! codes.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -15,7 +16,7 @@ use crate::{
     swap::attempt::Outcome,
 };
 
-/// The exit, what was printed, and what was complained of.
+/// Runs a command, and returns its exit, output and error output.
 async fn run(address: &str, arguments: &[&str]) -> (Exit, String, String) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -26,7 +27,7 @@ async fn run(address: &str, arguments: &[&str]) -> (Exit, String, String) {
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
-/// The same, of an operator that answers each attempt with this; and what it was asked for.
+/// Runs a command against an operator that answers with `recorded`. Returns its outputs, and the requests.
 async fn asked(recorded: Recorded, arguments: &[&str]) -> ((Exit, String, String), Vec<String>) {
     let operator = Arc::new(recorded);
     let (address, _running) = served(operator.clone()).await;
@@ -42,6 +43,8 @@ fn fails(text: &str) -> (Exit, String, String) {
     (Exit::Failed, String::new(), text.to_owned())
 }
 
+/// Scenario: an operator asks for the status, as a table and as JSON.
+/// Guarantees: both show the plugins, whichever way the address is written.
 #[tokio::test]
 async fn the_status_is_shown_as_a_table_and_as_json() {
     let (address, _running) = served(Arc::new(Recorded::new(None))).await;
@@ -55,7 +58,7 @@ async fn the_status_is_shown_as_a_table_and_as_json() {
     }
 }
 
-/// Takes this many lines, as `head -n` does.
+/// A writer that takes this many lines and then closes, as `head -n` does.
 struct Head(usize, Vec<u8>);
 
 impl io::Write for Head {
@@ -70,6 +73,8 @@ impl io::Write for Head {
     }
 }
 
+/// Scenario: the status is watched, and the reader of the output closes it.
+/// Guarantees: the command ends with a broken pipe, and each line is a status.
 #[tokio::test]
 async fn it_is_shown_again_and_again_until_no_one_reads_it() {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -85,6 +90,8 @@ async fn it_is_shown_again_and_again_until_no_one_reads_it() {
     }
 }
 
+/// Scenario: an operator swaps and rolls back a plugin.
+/// Guarantees: the request names the file by an absolute path, and the output says which version runs.
 #[tokio::test]
 async fn a_swap_says_what_runs_now_and_names_the_file_from_the_root() {
     let swapped = || Recorded::new(Some(attempt(Outcome::Swapped, None)));
@@ -101,6 +108,8 @@ async fn a_swap_says_what_runs_now_and_names_the_file_from_the_root() {
     }
 }
 
+/// Scenario: swaps have different outcomes.
+/// Guarantees: each outcome is one line, and an unwanted outcome exits with 1.
 #[tokio::test]
 async fn each_outcome_is_said_in_a_line_and_what_was_not_wanted_exits_with_1() {
     let cases = [
@@ -133,6 +142,8 @@ async fn each_outcome_is_said_in_a_line_and_what_was_not_wanted_exits_with_1() {
     assert_eq!(printed, fails("error: no plugin redcat/..; there are: batch, redact\n"));
 }
 
+/// Scenario: an operator pauses and resumes a plugin.
+/// Guarantees: the output says so, and shows the outcome of a change during the pause.
 #[tokio::test]
 async fn a_pause_and_its_end_are_said_with_what_came_of_them() {
     let swapped = || Recorded::new(Some(attempt(Outcome::Swapped, None)));
@@ -147,6 +158,8 @@ async fn a_pause_and_its_end_are_said_with_what_came_of_them() {
     assert_eq!(printed, done("resumed: changes of its file are acted on again\n"));
 }
 
+/// Scenario: a reload is successful, changes nothing, or is rejected.
+/// Guarantees: the output says what changed or what is wrong, and only a rejection exits with 1.
 #[tokio::test]
 async fn a_reload_says_what_has_changed_or_what_is_wrong() {
     let cases = [
@@ -164,6 +177,8 @@ async fn a_reload_says_what_has_changed_or_what_is_wrong() {
 const COMMANDS: [&[&str]; 4] =
     [&["status"], &["status", "--watch"], &["reload"], &["plugin", "pause", "redact"]];
 
+/// Scenario: nothing listens at the address.
+/// Guarantees: each command fails, and says what to try.
 #[tokio::test]
 async fn where_nothing_listens_it_is_said_what_to_try() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
@@ -175,7 +190,7 @@ async fn where_nothing_listens_it_is_said_what_to_try() {
     }
 }
 
-/// Answers every connection with this.
+/// Starts a server that answers every connection with this text.
 async fn stranger(answer: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -189,6 +204,8 @@ async fn stranger(answer: &'static str) -> SocketAddr {
     address
 }
 
+/// Scenario: a server that is not the admin endpoint answers.
+/// Guarantees: each command fails and says so.
 #[tokio::test]
 async fn what_answers_and_is_not_the_endpoint_is_called_so() {
     let answers = [
@@ -210,7 +227,8 @@ async fn what_answers_and_is_not_the_endpoint_is_called_so() {
     }
 }
 
-/// The socket is found by itself; it may be named, and the token shown instead.
+/// Scenario: a change is sent to the address, to the socket, and with a token.
+/// Guarantees: each way works, and without the socket's file the command says what to do.
 #[tokio::test]
 async fn a_change_goes_by_the_socket_or_with_the_token() {
     let operator = Arc::new(Recorded::new(None));
@@ -238,6 +256,8 @@ async fn a_change_goes_by_the_socket_or_with_the_token() {
     assert_eq!(operator.asked(), [""; 0]);
 }
 
+/// Scenario: `--admin` is not an address.
+/// Guarantees: the error names it.
 #[tokio::test]
 async fn an_address_that_is_none_is_named() {
     for address in ["", "http://", "unix://run/a.sock", "a b"] {

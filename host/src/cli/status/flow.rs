@@ -1,4 +1,4 @@
-//! Receivers and destinations as text.
+//! Writes receivers and destinations as text.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ const RECEIVER_HEADS: [&str; 5] = ["RECEIVER", "TRANSPORT", "SIGNAL", "ACCEPTED"
 const DESTINATION_HEADS: [&str; 8] =
     ["PIPELINE", "DESTINATION", "DELIVERED", "SAMPLED OUT", "DROPPED", "IN FLIGHT", "QUEUE", "LAST ERROR"];
 
-/// The heads, then a line for each. Nothing if there is none.
+/// Returns the heads and then a line for each receiver; nothing if there is no receiver.
 pub(super) fn receivers(receivers: &[ReceiverStatus]) -> Vec<String> {
     let row = |one: &ReceiverStatus| {
         let (accepted, refused) = (one.accepted.to_string(), one.refused.to_string());
@@ -39,7 +39,8 @@ pub(super) fn destinations(destinations: &[DestinationStatus], now: SystemTime) 
     below(DESTINATION_HEADS, destinations.iter().map(row))
 }
 
-/// What does not fit into the table: what was dropped for which reason, and what the destination said.
+/// Returns sentences that do not fit into the table: how many items were dropped for which reason, and the
+/// last error.
 pub(super) fn notes(destination: &DestinationStatus, now: SystemTime) -> Vec<String> {
     let DestinationStatus { dropped, failing_since, last_error, .. } = destination;
     let way = format!("{} to {}", destination.pipeline, destination.destination);

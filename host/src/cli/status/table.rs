@@ -1,4 +1,4 @@
-//! The status as text.
+//! Writes the status as text.
 
 use std::time::SystemTime;
 
@@ -21,8 +21,8 @@ const BOLD: &str = "1";
 const RED: &str = "31";
 const GREEN: &str = "32";
 
-/// What passes and what runs: a line for each receiver, destination and plugin; below them, what needs a sentence. Ends with a
-/// line's end.
+/// Returns a line for each receiver, destination and plugin, and below them the sentences that do not fit
+/// into a table. The text ends with a line break.
 pub(super) fn table(status: &Status, now: SystemTime, colour: bool) -> String {
     let paint = |code, text: String| if colour { paint(code, &text) } else { text };
     let mut lines = vec![paint(BOLD, summary(status, now))];
@@ -71,7 +71,7 @@ fn summary(status: &Status, now: SystemTime) -> String {
     format!("Spanloom {}, up {up}, config read {loaded}{rejected}", status.version)
 }
 
-/// `last` may be coloured, since nothing follows it.
+/// Returns the cells of a plugin. `last` may be coloured, since it is the last column.
 fn row(plugin: &PluginStatus, last: String, now: SystemTime) -> [String; HEADS.len()] {
     let state = state(plugin.state);
     let errors = plugin.errors.accidents.saturating_add(plugin.errors.refusals);
@@ -89,7 +89,7 @@ fn row(plugin: &PluginStatus, last: String, now: SystemTime) -> [String; HEADS.l
     ]
 }
 
-/// What does not fit into the table.
+/// Returns sentences that do not fit into the table.
 fn notes(plugin: &PluginStatus, now: SystemTime) -> Vec<String> {
     let name = &plugin.name;
     let last = plugin.last.as_ref().and_then(|attempt| {
@@ -107,7 +107,7 @@ fn notes(plugin: &PluginStatus, now: SystemTime) -> Vec<String> {
     last.into_iter().chain(shadow).collect()
 }
 
-/// `rejected 5m ago`
+/// Writes the outcome and its time: `rejected 5m ago`.
 fn outcome(attempt: &Attempt, now: SystemTime) -> String {
     format!("{} {}", attempt.outcome.as_str().replace('_', " "), ago(attempt.at, now))
 }
@@ -128,7 +128,8 @@ fn state(state: PluginState) -> &'static str {
     }
 }
 
-/// What plugins and destinations say does nothing to the terminal.
+/// Returns the first line without control characters, so that texts of plugins and destinations do not affect
+/// the terminal.
 fn first_line(text: &str) -> String {
     one_line(text.lines().next().unwrap_or_default(), VALUE_LIMIT_BYTES)
 }
@@ -144,11 +145,13 @@ mod tests {
     use super::*;
     use crate::admin::tests::status;
 
-    /// The start of a second, so that what is printed holds while the test runs.
+    /// Returns a time half a second ahead, so that the printed times hold while the test runs.
     fn now() -> SystemTime {
         SystemTime::now() + Duration::from_millis(500)
     }
 
+    /// Scenario: a status has receivers, destinations, and plugins with errors.
+    /// Guarantees: each is a line of a table, and longer texts are below.
     #[test]
     fn what_runs_is_a_line_a_plugin_and_what_needs_a_sentence_is_below() {
         let expected = "\
@@ -175,6 +178,8 @@ redact: rejected 1m ago: it has no export `processing`
         assert_eq!(shown, expected, "\n{shown}");
     }
 
+    /// Scenario: the same status is shown in colour.
+    /// Guarantees: the text without colours is the same.
     #[test]
     fn a_coloured_table_says_the_same() {
         let shown = table(&status(), now(), true);
@@ -184,6 +189,8 @@ redact: rejected 1m ago: it has no export `processing`
         assert_eq!(plain, table(&status(), now(), false));
     }
 
+    /// Scenario: no plugin, receiver or destination is there.
+    /// Guarantees: the status says that no plugin runs.
     #[test]
     fn without_a_plugin_it_says_so() {
         let mut status = status();

@@ -1,4 +1,4 @@
-//! How long ago, as people say it.
+//! Writes times as people say them.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,12 +6,13 @@ pub(super) fn ago(time: SystemTime, now: SystemTime) -> String {
     format!("{} ago", span(since(time, now)))
 }
 
-/// Another machine's clock may be ahead.
+/// Returns the time since then; zero if the time is in the future, since another machine's clock may be
+/// ahead.
 pub(super) fn since(time: SystemTime, now: SystemTime) -> Duration {
     now.duration_since(time).unwrap_or_default()
 }
 
-/// `45s`, `12m`, `3h 5m`, `4d 2h`
+/// Writes a duration: `45s`, `12m`, `3h 5m`, `4d 2h`.
 pub(super) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
@@ -27,6 +28,8 @@ pub(super) fn span(duration: Duration) -> String {
 mod tests {
     use super::*;
 
+    /// Scenario: durations from 0 seconds to 2 days are written.
+    /// Guarantees: each has at most two units.
     #[test]
     fn a_span_of_time_has_two_units_at_the_most() {
         let cases =

@@ -25,7 +25,7 @@ pub(in crate::cli::generate) struct GrpcClient {
     timeout: Duration,
 }
 
-/// The bytes as they are: a payload is encoded already.
+/// A codec that passes bytes unchanged, since a payload is already encoded.
 #[derive(Default)]
 struct Raw;
 

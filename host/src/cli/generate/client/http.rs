@@ -23,7 +23,7 @@ pub(in crate::cli::generate) struct HttpClient {
     json: bool,
 }
 
-/// What we read of an error's body, which must be a `google.rpc.Status`.
+/// The part of an error's body that is read. The body is a `google.rpc.Status`.
 #[derive(Deserialize)]
 struct JsonStatus {
     #[serde(default)]
@@ -44,7 +44,7 @@ struct JsonPartialSuccess {
     error_message: String,
 }
 
-/// OTLP: a client must cap what it reads of a response.
+/// The limit of a response. OTLP demands that a client limits what it reads of a response.
 const RESPONSE_LIMIT_BYTES: usize = 4 << 20;
 
 impl HttpClient {
@@ -131,7 +131,7 @@ fn accepted_json(body: &[u8]) -> Result<Accepted, String> {
     let response: JsonResponse =
         serde_json::from_slice(body).map_err(|error| format!("bad response: {error}"))?;
     let JsonPartialSuccess { rejected_spans: rejected, error_message } = response.partial_success;
-    // proto3 JSON writes 64-bit numbers as strings, and reads both.
+    // proto3 JSON writes 64-bit numbers as strings, and accepts numbers too.
     let rejected = rejected.as_u64().or_else(|| rejected.as_str()?.parse().ok()).unwrap_or(0);
     Ok(Accepted { rejected, message: shown(&error_message) })
 }
@@ -150,6 +150,8 @@ fn reason(error: &reqwest::Error) -> String {
 mod tests {
     use super::*;
 
+    /// Scenario: JSON responses have a partial success with numbers, with strings, or none.
+    /// Guarantees: the rejected items and the message are read.
     #[test]
     fn a_partial_success_is_read_from_json() {
         let accepted = |json: &str| accepted_json(json.as_bytes()).unwrap();

@@ -17,7 +17,7 @@ use crate::cli::generate::shop::{ShopSpan, new_trace};
 
 const SLOW_QUERY_NANOS: u64 = 20_000_000;
 
-/// What the services wrote while they served the traces that `generate traces` would send.
+/// Log records that the services write while they serve the traces that `generate traces` would send.
 #[derive(Default)]
 pub(super) struct Logs {
     waiting: VecDeque<(usize, LogRecord)>,
@@ -49,7 +49,7 @@ impl Logs {
     }
 }
 
-/// Every span writes at least one record, so that a trace is never without.
+/// Returns the log records of a span. Each span has at least one, so that each trace has some.
 fn records(ShopSpan { service, span }: &ShopSpan) -> impl Iterator<Item = (usize, LogRecord)> {
     let took_nanos = span.end_time_unix_nano - span.start_time_unix_nano;
     let took = format!("{:.1} ms", took_nanos as f64 / 1e6);

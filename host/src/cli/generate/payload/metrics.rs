@@ -14,13 +14,13 @@ use rand::{Rng, rngs::StdRng};
 use super::{PayloadSettings, resource, scope};
 use crate::cli::generate::shop::{integer, string};
 
-/// In seconds, as the semantic conventions advise for `http.server.request.duration`.
+/// Bucket bounds in seconds, as the semantic conventions advise for `http.server.request.duration`.
 const BOUNDS_S: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-/// Every series of the shop, each with what it has counted so far.
+/// All series of the shop, with their values so far.
 pub(super) struct Metrics {
     series: Vec<Series>,
-    /// The one whose turn it is.
+    /// The index of the series of the next data point.
     next: usize,
     start_unix_nano: Option<u64>,
 }
@@ -32,11 +32,11 @@ struct Series {
 }
 
 enum Reading {
-    /// `http.server.request.duration`.
+    /// `http.server.request.duration`
     Duration { buckets: Vec<u64>, sum_s: f64, min_s: f64, max_s: f64 },
-    /// `shop.orders`.
+    /// `shop.orders`
     Orders(i64),
-    /// `http.server.active_requests`.
+    /// `http.server.active_requests`
     ActiveRequests(i64),
     /// `process.memory.usage`, in bytes.
     Memory(i64),
@@ -49,7 +49,7 @@ impl Metrics {
         Metrics { series: (0..services).flat_map(series_of).collect(), next: 0, start_unix_nano: None }
     }
 
-    /// Data points of one series after another; a series may be met more than once.
+    /// Returns data points of one series after another. A series may occur more than once.
     pub(super) fn next(
         &mut self,
         items: usize,
@@ -107,7 +107,7 @@ fn series_of(service: usize) -> Vec<Series> {
 }
 
 impl Reading {
-    /// Time passes.
+    /// Advances the values by a random step.
     fn advance(&mut self, rng: &mut StdRng) {
         match self {
             Reading::Duration { buckets, sum_s, min_s, max_s } => {

@@ -44,8 +44,9 @@ fn is_failed(span: &Span) -> bool {
     span.status.as_ref().is_some_and(|status| status.code == StatusCode::Error as i32)
 }
 
-/// A thousand visits: one root each, every parent there, every child within its parent's time, but for consumers,
-/// which begin when their producer is done.
+/// Scenario: a thousand traces are made.
+/// Guarantees: each has one root, every parent is there, and a child lies within its parent's time, except
+/// for a consumer, which begins when its producer has ended.
 #[test]
 fn traces_are_trees_and_children_lie_within_their_parents() {
     for trace in traces(SHOP, 1_000) {
@@ -70,7 +71,8 @@ fn traces_are_trees_and_children_lie_within_their_parents() {
     }
 }
 
-/// The shop shows every kind of span and calls through every service.
+/// Scenario: 500 traces are made.
+/// Guarantees: every kind of span and every service occurs.
 #[test]
 fn every_kind_and_every_service_occurs() {
     let mut rng = StdRng::seed_from_u64(7);
@@ -82,7 +84,8 @@ fn every_kind_and_every_service_occurs() {
     );
 }
 
-/// `--services 1` has no calls to others, `--depth 2` no grandchildren.
+/// Scenario: traces are made with `--services 1` and with `--depth 2`.
+/// Guarantees: there are no calls to other services, and no grandchildren.
 #[test]
 fn services_and_depth_bound_the_tree() {
     let mut rng = StdRng::seed_from_u64(7);
@@ -94,7 +97,8 @@ fn services_and_depth_bound_the_tree() {
     }
 }
 
-/// The share of failed traces is what was asked for; each has one exception with a stack trace, at its innermost span.
+/// Scenario: traces are made with 30 % of errors, and with none.
+/// Guarantees: about this share fails, and each failed trace has one exception with a stack trace.
 #[test]
 fn errors_come_at_the_asked_rate_each_with_one_exception() {
     let traces = traces(SHOP, 2_000);
@@ -110,7 +114,8 @@ fn errors_come_at_the_asked_rate_each_with_one_exception() {
     assert!(!self::traces(healthy, 200).iter().flatten().any(is_failed));
 }
 
-/// A slow service makes its traces many times longer.
+/// Scenario: traces are made with and without slow services.
+/// Guarantees: slow traces are more than five times as long.
 #[test]
 fn slow_traces_are_much_longer() {
     let median = |slow| {
@@ -124,7 +129,8 @@ fn slow_traces_are_much_longer() {
     assert!(median(1.0) > 5 * median(0.0));
 }
 
-/// The same seed makes the same spans; another seed others.
+/// Scenario: payloads are made with the same seed and with another.
+/// Guarantees: only the same seed gives the same spans.
 #[test]
 fn the_seed_decides_everything_but_the_times() {
     let made = |seed| {
@@ -135,7 +141,8 @@ fn the_seed_decides_everything_but_the_times() {
     assert_ne!(made(1), made(2));
 }
 
-/// Exactly so many spans a request, and a trace cut by one goes on in the next.
+/// Scenario: requests of 7 spans cut traces.
+/// Guarantees: each request has 7 spans, and the next request continues a cut trace.
 #[test]
 fn requests_hold_the_asked_number_of_spans_and_lose_none() {
     let mut payloads = Payloads::new(settings(Signal::Traces), 3);
@@ -150,7 +157,8 @@ fn requests_hold_the_asked_number_of_spans_and_lose_none() {
     assert!(spans.iter().all(|span| span.attributes.last().unwrap().key == "team"));
 }
 
-/// Every record belongs to a span of a trace; the failures are among them as errors.
+/// Scenario: 500 log records are made.
+/// Guarantees: each has the ids of a span, and failures are among them as errors.
 #[test]
 fn logs_carry_the_ids_of_their_spans() {
     let payload = Payloads::new(settings(Signal::Logs), 3).next(500).unwrap();
@@ -171,7 +179,8 @@ fn logs_carry_the_ids_of_their_spans() {
     assert!(records.iter().all(|record| record.body.as_ref().is_some_and(body)));
 }
 
-/// Counters never go back, and a histogram's buckets hold what its count says.
+/// Scenario: 20 requests of metrics are made.
+/// Guarantees: counters never go back, and a histogram's buckets add up to its count.
 #[test]
 fn metrics_are_consistent_from_request_to_request() {
     let mut payloads = Payloads::new(settings(Signal::Metrics), 3);
@@ -209,7 +218,8 @@ fn metrics_are_consistent_from_request_to_request() {
     assert_eq!(orders.len(), SERVICES.len());
 }
 
-/// JSON is the protobuf in other words.
+/// Scenario: a payload is made as JSON.
+/// Guarantees: it is valid OTLP JSON with the same number of spans.
 #[test]
 fn json_holds_the_same_spans() {
     let settings = PayloadSettings { json: true, ..settings(Signal::Traces) };

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use super::{PayloadSettings, resource, scope};
 use crate::cli::generate::shop::{ShopSpan, new_trace};
 
-/// Spans that wait for the next request: a trace may be spread over two.
+/// Spans that wait for the next request, since a trace may be spread over two.
 #[derive(Default)]
 pub(super) struct Traces {
     waiting: VecDeque<ShopSpan>,

@@ -1,4 +1,4 @@
-//! Names and attributes as the semantic conventions have them.
+//! Names and attributes by the semantic conventions.
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
 
@@ -32,7 +32,7 @@ pub(super) fn client_name(entry: &Entry) -> String {
     }
 }
 
-/// Of the span of whoever is called; `id` fills the route's placeholder.
+/// Returns the attributes of the called service's span. `id` fills the route's placeholder.
 pub(super) fn server_attributes(operation: &Operation, id: u32) -> Vec<KeyValue> {
     match &operation.entry {
         Entry::Http { method, route } => vec![
@@ -54,7 +54,7 @@ pub(super) fn server_attributes(operation: &Operation, id: u32) -> Vec<KeyValue>
     }
 }
 
-/// Of the span of whoever calls.
+/// Returns the attributes of the caller's span.
 pub(super) fn client_attributes(operation: &Operation, id: u32) -> Vec<KeyValue> {
     match &operation.entry {
         Entry::Http { method, route } => vec![

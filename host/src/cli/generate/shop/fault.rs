@@ -1,4 +1,4 @@
-//! Something goes wrong, and everyone who waits for it notices.
+//! Makes a span fail, and with it every span that waits for it.
 
 use std::collections::HashSet;
 
@@ -31,7 +31,7 @@ const WORK_FAULTS: [Fault; 3] = [
     Fault { exception: "ValueError", message: "currency code 'XXX' is not known" },
 ];
 
-/// Lets one of the innermost spans fail; the failure climbs to everyone who waits for it.
+/// Makes one of the innermost spans fail. The failure spreads to every span that waits for it.
 pub(super) fn fail(spans: &mut [ShopSpan], rng: &mut StdRng) {
     let parents: HashSet<&[u8]> = spans.iter().map(|span| span.span.parent_span_id.as_slice()).collect();
     let leaves: Vec<usize> = spans
@@ -79,7 +79,7 @@ fn mark(span: &mut Span, message: &str, error_type: &str) {
     span.attributes.push(string("error.type", error_type));
 }
 
-/// Only where the attribute is there already.
+/// Sets the value of an attribute, if the span has the attribute.
 fn set(span: &mut Span, key: &str, value: Value) {
     let found = span.attributes.iter_mut().find(|attribute| attribute.key == key);
     if let Some(KeyValue { value: Some(old), .. }) = found {

@@ -1,4 +1,4 @@
-//! One customer's visit, as a tree of spans.
+//! Makes one customer's visit as a tree of spans.
 
 use opentelemetry_proto::tonic::{
     common::v1::KeyValue,
@@ -12,19 +12,19 @@ use super::{
     fault,
 };
 
-/// The spans of one trace in the order in which they end; the root is among the last.
+/// The spans of one trace, in the order of their ends. The root is among the last.
 pub(in crate::cli::generate) struct Trace {
     pub(in crate::cli::generate) spans: Vec<ShopSpan>,
 }
 
 #[derive(Clone)]
 pub(in crate::cli::generate) struct ShopSpan {
-    /// Its place in [`SERVICES`](super::SERVICES).
+    /// The index of the service in [`SERVICES`](super::SERVICES).
     pub(in crate::cli::generate) service: usize,
     pub(in crate::cli::generate) span: Span,
 }
 
-/// Who does something, below which span, how deep.
+/// The service, the parent span and the depth of a step.
 #[derive(Clone, Copy)]
 struct Place {
     service: usize,
@@ -36,17 +36,17 @@ struct Walk<'a> {
     rng: &'a mut StdRng,
     settings: ShopSettings,
     trace_id: [u8; 16],
-    /// A service that is slow in this trace, and how much slower.
+    /// A service that is slow in this trace, and by which factor.
     slow: Option<(usize, f64)>,
     spans: Vec<ShopSpan>,
 }
 
-/// Time that a request spends between two services.
+/// The time that a request spends between two services.
 const NETWORK_US: u64 = 350;
-/// Time that a message waits for its consumer.
+/// The time that a message waits for its consumer.
 const MESSAGE_WAIT_US: u64 = 18_000;
 
-/// A trace whose last span ends at `end_unix_nano`.
+/// Returns a trace whose last span ends at `end_unix_nano`.
 pub(in crate::cli::generate) fn new_trace(
     settings: ShopSettings,
     rng: &mut StdRng,
@@ -72,7 +72,7 @@ pub(in crate::cli::generate) fn new_trace(
     Trace { spans }
 }
 
-/// Which visit the roll of a hundred-sided die stands for.
+/// Returns the visit for a random number below 100.
 fn visit(roll: u32) -> &'static Operation {
     let mut left = roll;
     for (share, visit) in VISITS {
@@ -93,7 +93,8 @@ fn shift(span: &mut Span, by: u64) {
 }
 
 impl Walk<'_> {
-    /// The span of the one who is called, and all below it. Times are in nanoseconds; returns its end.
+    /// Adds the span of a called service and all spans below it. Times are in nanoseconds. Returns the end of
+    /// the span.
     fn serve(&mut self, operation: &'static Operation, place: Place, start: u64) -> u64 {
         let id = self.rng.random();
         let below = Place { service: operation.service, parent: Some(id), depth: place.depth + 1 };
@@ -113,7 +114,7 @@ impl Walk<'_> {
         end
     }
 
-    /// Returns when the one who takes the step goes on.
+    /// Adds the spans of a step. Returns when the service goes on to the next step.
     fn step(&mut self, step: &'static Step, place: Place, now: u64) -> u64 {
         if place.depth > self.settings.depth {
             return now;
@@ -160,7 +161,8 @@ impl Walk<'_> {
         end
     }
 
-    /// The consumer's span is a child that begins after its parent has ended: nobody waits for it.
+    /// Adds the producer's span, and the consumer's as its child. The consumer begins after its parent has
+    /// ended, and no span waits for it.
     fn publish(&mut self, operation: &'static Operation, place: Place, now: u64) -> u64 {
         let id = self.rng.random();
         let end = now + self.takes(place.service, NETWORK_US);
@@ -175,7 +177,8 @@ impl Walk<'_> {
         end
     }
 
-    /// About this long, in nanoseconds: mostly somewhat shorter, now and then much longer.
+    /// Returns a random duration near this one, in nanoseconds: mostly somewhat shorter, and now and then
+    /// much longer.
     fn takes(&mut self, service: usize, about_us: u64) -> u64 {
         let luck: f64 = self.rng.random_range(0.0..1.0);
         let slowness = self.slow.filter(|(slow, _)| *slow == service).map_or(1.0, |(_, factor)| factor);
