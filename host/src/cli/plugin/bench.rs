@@ -1,4 +1,4 @@
-//! `spanloom plugin bench`: what a plugin costs.
+//! `spanloom plugin bench`: measures what a plugin costs.
 
 pub(super) mod identity;
 mod report;
@@ -50,7 +50,7 @@ pub struct BenchArgs {
     /// The plugin: a wasm component.
     pub file: PathBuf,
 
-    /// The plugin's config: a file of JSON or YAML, or the text itself.
+    /// The plugin's config: a JSON or YAML file, or the text itself.
     #[arg(short, long, value_name = "CONFIG", default_value = "{}")]
     pub config: String,
 
@@ -58,19 +58,19 @@ pub struct BenchArgs {
     #[arg(short, long, value_name = "FILE")]
     pub fixture: Option<PathBuf>,
 
-    /// What a .binpb file holds.
+    /// The signal of a .binpb file.
     #[arg(long, value_enum, default_value = "traces")]
     pub signal: SignalArg,
 
-    /// Spans a batch, where they are made.
+    /// The number of spans in a batch, if the batch is made.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub spans: u32,
 
-    /// How long to measure.
+    /// How many seconds to measure.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub seconds: u32,
 
-    /// How to write the figures.
+    /// The format of the figures.
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
 }
@@ -83,7 +83,7 @@ pub enum Format {
     Json,
 }
 
-/// What is measured, and with what.
+/// A measurement: the subjects, and the request that each is given.
 struct Bench {
     title: String,
     signal: Signal,
@@ -92,9 +92,9 @@ struct Bench {
     subjects: Vec<Subject>,
 }
 
-/// Enough for a median that one disturbance does not move.
+/// The number of rounds. With this many, one disturbance does not move the median.
 const ROUNDS: usize = 25;
-/// So that each trace of a run is the same in the next.
+/// The seed of the batch, so that each run has the same traces.
 const SEED: u64 = 1;
 
 pub async fn run(args: &BenchArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
@@ -146,13 +146,13 @@ impl Bench {
         Ok(Bench { title: opened.title(), signal, request: request.freeze(), items, subjects })
     }
 
-    /// In turns, each round beginning with another subject.
+    /// Measures the subjects in turns. Each round begins with another subject.
     async fn run(self, time: Duration) -> anyhow::Result<Report> {
         let count = self.subjects.len();
         let slice = time / (ROUNDS * count) as u32;
         let bar = generate::progress_bar((ROUNDS * count) as u64);
         let mut rounds_ns = vec![Vec::with_capacity(ROUNDS); count];
-        // The first time is another: memory is got, caches are cold.
+        // The first pass differs from the others: memory is allocated, and caches are cold.
         for subject in &self.subjects {
             self.measure(subject, slice / 4).await?;
         }
@@ -172,7 +172,7 @@ impl Bench {
         Ok(self.report(rounds_ns).await)
     }
 
-    /// Nanoseconds a batch.
+    /// Returns nanoseconds a batch.
     async fn measure(&self, subject: &Subject, time: Duration) -> anyhow::Result<f64> {
         let (begun, mut passes) = (Instant::now(), 0u32);
         loop {
@@ -213,7 +213,7 @@ impl Bench {
     }
 }
 
-/// Answers every request with 200, at once.
+/// Answers every request with 200 at once.
 #[derive(Default)]
 struct Answer(HttpLimits);
 
@@ -232,7 +232,9 @@ impl Http for Answer {
 mod tests {
     use super::*;
 
-    /// For each role; the guest's memory is known too.
+    /// Scenario: an identity plugin of each role is measured.
+    /// Guarantees: the report compares it with no plugin and with the identity plugin, and knows the guest's
+    /// memory.
     #[tokio::test]
     async fn a_plugin_is_held_against_no_plugin_and_one_that_does_nothing() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! `spanloom plugin build`: from a crate to a component.
+//! `spanloom plugin build`: builds a component from a crate.
 
 use std::{
     fs,
@@ -68,7 +68,7 @@ fn compile(folder: &Path) -> Result<Component, BuildError> {
     }
 }
 
-/// In one step: a running Spanloom may be watching the file.
+/// Replaces the file in one step, since a running Spanloom may watch it.
 fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let new = file.with_extension("wasm.new");
     fs::write(&new, bytes)?;

@@ -1,4 +1,4 @@
-//! `spanloom plugin check`: may this plugin run here?
+//! `spanloom plugin check`: checks whether a plugin can run here.
 
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,7 @@ pub async fn run(args: &CheckArgs, terminal: &mut Terminal<'_>) -> anyhow::Resul
     Ok(Exit::Done)
 }
 
-/// The config with no other plugins than those that are this file; none if no config is given.
+/// Returns the config with only those plugins that are this file; `None` if no config is given.
 fn entries(args: &CheckArgs) -> Result<Option<Config>, ConfigError> {
     if args.config.config.is_empty() {
         return Ok(None);
@@ -92,7 +92,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Holds the config's entry for the plugin, and its components, against what it says of itself.
+/// Checks the plugin's entry in the config, and its components, against the plugin's description.
 async fn in_config(config: &Config) -> Result<(), ConfigError> {
     let (plugins, mut findings) = Plugins::load(config, &Plugins::default()).await;
     let mut registry = Registry::default();
@@ -110,7 +110,8 @@ async fn in_config(config: &Config) -> Result<(), ConfigError> {
     ConfigError::from_findings(findings)
 }
 
-/// What it could ask for, and will be refused: importing a thing is not needing it.
+/// Returns the interfaces that the plugin imports without a grant. A plugin may import an interface and not
+/// use it.
 fn denied(name: &str, plugin: &Plugin, entry: &PluginConfig) -> Vec<String> {
     let http = plugin.card.imports("http") || plugin.card.imports_package("wasi:http");
     let wants = [
@@ -125,7 +126,8 @@ fn denied(name: &str, plugin: &Plugin, entry: &PluginConfig) -> Vec<String> {
         .collect()
 }
 
-/// `redactor 1.0.0, a processor for spanloom:plugin@0.1.0, 41.2 KiB; plugins.redact, 2 components`
+/// Writes the result: `redactor 1.0.0, a plugin for spanloom:plugin@0.1.0 with the role processor, 41.2 KiB;
+/// in the config as redact, with 2 components`.
 fn summary(plugin: &Plugin, config: Option<&Config>) -> String {
     let said = &plugin.description;
     let title = format!("{} {}", said.name, said.version);

@@ -1,4 +1,4 @@
-//! Requests in files.
+//! Reads requests from files.
 
 use std::{fs, io::Read as _, path::Path};
 
@@ -8,7 +8,7 @@ use wire::{Batch, Signal};
 
 const LIMIT_BYTES: u64 = 64 << 20;
 
-/// An OTLP request: `.binpb` is protobuf, and holds `of_binary`; all else is JSON.
+/// Reads an OTLP request. A `.binpb` file is protobuf and has the signal `of_binary`; any other file is JSON.
 pub(super) fn read(path: &Path, of_binary: Signal) -> anyhow::Result<Batch> {
     let wrong = || format!("{} is no OTLP request", path.display());
     let bytes = read_limited(path)?;
@@ -18,7 +18,7 @@ pub(super) fn read(path: &Path, of_binary: Signal) -> anyhow::Result<Batch> {
     from_json(&bytes).with_context(wrong)
 }
 
-/// An OTLP/JSON request of whichever signal.
+/// Reads an OTLP/JSON request of any signal.
 pub(super) fn from_json(json: &[u8]) -> anyhow::Result<Batch> {
     let document: Value = serde_json::from_slice(json)?;
     let of = |key: &str| document.get(key).is_some();
@@ -32,7 +32,7 @@ pub(super) fn from_json(json: &[u8]) -> anyhow::Result<Batch> {
     Ok(Batch::decode(signal, request.into())?)
 }
 
-/// A whole file, if it is not too large.
+/// Reads a whole file, up to a limit.
 pub(super) fn read_limited(path: &Path) -> anyhow::Result<Vec<u8>> {
     let cannot = || format!("cannot read {}", path.display());
     let file = fs::File::open(path).with_context(cannot)?;
@@ -48,7 +48,9 @@ pub(super) fn read_limited(path: &Path) -> anyhow::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// What no plugin passes on may be a golden file.
+    /// Scenario: JSON requests of each signal are read, and one of none.
+    /// Guarantees: the signal is read from the field's name, and an empty request is valid, since it may be a
+    /// golden file.
     #[test]
     fn the_signal_of_json_is_read_from_it() {
         for signal in Signal::ALL {

@@ -1,4 +1,4 @@
-//! `spanloom plugin inspect`: what a plugin says of itself, on a card.
+//! `spanloom plugin inspect`: shows what a plugin says of itself.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -32,7 +32,7 @@ pub struct InspectArgs {
     /// The wasm component.
     pub file: PathBuf,
 
-    /// How it is written.
+    /// The format of the card.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
@@ -45,7 +45,7 @@ pub enum Format {
     Json,
 }
 
-/// Everything there is to show.
+/// All that is shown of a plugin.
 #[derive(Serialize)]
 struct Shown<'a> {
     file: String,
@@ -58,11 +58,11 @@ struct Shown<'a> {
     interface_versions: Vec<&'a str>,
     optional: Vec<&'static str>,
     signals: Vec<String>,
-    /// Of a connector: what it makes of the signals.
+    /// For a connector: the signals that it emits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     emits: Vec<String>,
     concurrency: &'static str,
-    /// What it needs granted.
+    /// The grants that the plugin needs.
     grants: Vec<&'static str>,
     imports: &'a [ExternName],
     exports: &'a [ExternName],
@@ -76,7 +76,7 @@ pub async fn run(args: &InspectArgs, terminal: &mut Terminal<'_>) -> anyhow::Res
         Ok(file) => file,
         Err(error) => return refuse(terminal, &error.into()),
     };
-    // To look at a plugin is not to run it in a pipeline: some languages need much to start.
+    // An inspected plugin does not run in a pipeline. Some languages need much memory and time to start.
     let limits =
         LimitsConfig { memory_mib: 1024, call_timeout: Duration::from_secs(30), ..LimitsConfig::default() };
     let plugin = match load(&args.file, &file, &limits).await? {
@@ -162,7 +162,7 @@ fn text(shown: &Shown<'_>, card: &Card) -> String {
     lines.iter().map(|line| printable(line).trim_end().to_owned() + "\n").collect()
 }
 
-/// `spanloom:plugin@0.1.0: types, spans`, in the order in which the packages come.
+/// Returns the names by package, in the order of the packages: `spanloom:plugin@0.1.0: types, spans`.
 fn groups(names: &[ExternName]) -> Vec<String> {
     let mut order = Vec::new();
     let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -181,7 +181,7 @@ fn groups(names: &[ExternName]) -> Vec<String> {
     order.iter().filter_map(shown).collect()
 }
 
-/// The keys of the config as a table.
+/// Returns the keys of the config as a table.
 fn config(shown: &Shown<'_>) -> Vec<String> {
     if shown.config_schema.is_none() {
         return vec!["config: it does not say what it takes".to_owned()];
@@ -201,7 +201,7 @@ fn config(shown: &Shown<'_>) -> Vec<String> {
     aligned(std::iter::once(head).chain(shown.config_keys.iter().map(cells)).collect())
 }
 
-/// What comes from a plugin must not drive the terminal.
+/// Replaces control characters, so that a plugin's text does not affect the terminal.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,4 +1,4 @@
-//! `spanloom plugin new`: a plugin to start from.
+//! `spanloom plugin new`: makes a folder with a new plugin.
 
 mod template;
 
@@ -22,14 +22,14 @@ Example: from nothing to a processor that changes live spans.
   spanloom run --config tag-team/spanloom.yaml
   spanloom generate traces --rate 2     (in another terminal)")]
 pub struct NewArgs {
-    /// What it is called, in lower-case letters, digits and hyphens.
+    /// The plugin's name, in lower-case letters, digits and hyphens.
     pub name: String,
 
-    /// What it does to telemetry.
+    /// What the plugin does to telemetry.
     #[arg(long, value_enum, default_value_t = NewRole::Processor)]
     pub role: NewRole,
 
-    /// What it is written in.
+    /// The language that the plugin is written in.
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     pub lang: Language,
 
@@ -122,7 +122,7 @@ fn write(path: &Path, text: &str) -> Result<(), NewError> {
     written.map_err(|error| NewError::Write { path: path.to_owned(), error })
 }
 
-/// What cargo takes for a package and a config for a component type (there with `_` for `-`).
+/// Returns true if the name is valid for cargo and, with `_` for `-`, for a component type in a config.
 fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     name.len() <= NAME_LIMIT_CHARS
@@ -130,7 +130,7 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(plain)
 }
 
-/// The SDK's folder: the one given, else that of the clone in whose target folder this program is.
+/// Returns the SDK's folder: the given one, or the one of the clone whose target folder holds this program.
 fn sdk(given: Option<&Path>) -> Result<PathBuf, NewError> {
     if let Some(given) = given {
         return canonical(given).ok_or_else(|| NewError::NoSdk(given.to_owned()));

@@ -1,4 +1,4 @@
-//! A plugin and its configs, without a pipeline's config around them.
+//! Opens a plugin and its configs, without a whole config around them.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// A plugin that a command was given.
+/// A plugin that was named to a command.
 pub(super) struct OpenPlugin {
     pub(super) plugin: Arc<Plugin>,
     schema: Option<ConfigSchema>,
@@ -28,7 +28,7 @@ pub(super) struct OpenPlugin {
 const CONFIG_LIMIT_BYTES: u64 = 4 << 20;
 
 impl OpenPlugin {
-    /// Reads, compiles and asks it who it is; its configs are tried within `limits`.
+    /// Reads and compiles the plugin, and asks for its description. Its configs are tried within `limits`.
     pub(super) async fn load(path: &Path, limits: Limits) -> anyhow::Result<OpenPlugin> {
         let file = PluginFile::read(path, None)?;
         let plugin = super::load(path, &file, &LimitsConfig::default()).await??;
@@ -37,13 +37,13 @@ impl OpenPlugin {
         Ok(OpenPlugin { plugin, schema, limits })
     }
 
-    /// `redactor 0.1.0 (processor)`
+    /// Returns the title: `redactor 0.1.0 (processor)`.
     pub(super) fn title(&self) -> String {
         let said = &self.plugin.description;
         format!("{} {} ({})", said.name, said.version, self.plugin.role).replace("  ", " ")
     }
 
-    /// Why the plugin is not given batches of a signal.
+    /// Returns why the plugin does not take a signal; `None` if it does.
     pub(super) fn does_not_take(&self, signal: Signal) -> Option<String> {
         let taken = match self.plugin.role {
             Role::Sampler => &[Signal::Traces][..],
@@ -53,7 +53,7 @@ impl OpenPlugin {
         (!taken.contains(&signal)).then(|| format!("{signal}: the plugin takes {}", words.join(", ")))
     }
 
-    /// A config as JSON, which the plugin takes: from a file, or the text itself.
+    /// Returns a config as JSON that the plugin accepts. `given` is a file's path or the config's text.
     pub(super) async fn config(&self, given: &str) -> anyhow::Result<String> {
         let path = Path::new(given);
         if path.is_file() { self.config_file(path).await } else { self.read("--config", given).await }
@@ -85,7 +85,7 @@ impl OpenPlugin {
     }
 }
 
-/// Says what is wrong with what the command was given.
+/// Writes what is wrong with the command's arguments.
 pub(super) fn wrong(error: &anyhow::Error, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     match error.downcast_ref::<ConfigError>() {
         Some(error) => terminal.wrong(error),

@@ -1,4 +1,4 @@
-//! `spanloom plugin swap`, `rollback`, `pause` and `resume`: what an operator asks of a running Spanloom.
+//! `spanloom plugin swap`, `rollback`, `pause` and `resume`: an operator's requests to a running Spanloom.
 
 use std::path::PathBuf;
 
@@ -24,13 +24,14 @@ Example: bring a new version in, and back out.
   spanloom plugin swap redact ./redact-2.wasm
   spanloom plugin rollback redact")]
 pub struct SwapArgs {
-    /// The plugin, as the config calls it.
+    /// The plugin's name in the config.
     pub name: String,
 
-    /// Takes the place of the configured file. Without it, that one is used as it is now.
+    /// The file to use instead of the configured one, which it replaces. Without it, the configured file is
+    /// used as it is now.
     pub file: Option<PathBuf>,
 
-    /// Let it be of another role than the version that runs, or take fewer signals.
+    /// Allow another role than the running version's, or fewer signals.
     #[arg(long)]
     pub allow_role_change: bool,
 
@@ -74,7 +75,7 @@ pub struct ResumeArgs {
 /// Which plugin, and where it runs.
 #[derive(Clone, Debug, Args)]
 pub struct PluginOf {
-    /// The plugin, as the config calls it.
+    /// The plugin's name in the config.
     pub name: String,
 
     #[command(flatten)]
@@ -84,7 +85,7 @@ pub struct PluginOf {
 const SHORT_HASH_DIGITS: usize = 12;
 
 pub async fn swap(args: &SwapArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
-    // Whoever reads it has another working directory.
+    // The running Spanloom has another working directory.
     let file = args.file.as_ref().map(std::path::absolute).transpose().context("the file's path")?;
     let allow = args.allow_role_change.then_some(Allowance::RoleChange).into_iter().collect();
     match args.admin.client()?.swap(&args.name, &SwapRequest { file, allow }).await {
@@ -120,7 +121,7 @@ pub async fn resume(args: &ResumeArgs, terminal: &mut Terminal<'_>) -> anyhow::R
     attempt.map_or(Ok(Exit::Done), |attempt| report(name, &attempt, terminal))
 }
 
-/// Says what came of it. That something else runs than was asked for is a failure.
+/// Writes the outcome. It is a failure if another version runs than was asked for.
 fn report(name: &str, attempt: &Attempt, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     let hash: String = attempt.sha256.chars().take(SHORT_HASH_DIGITS).collect();
     let words = [attempt.version.as_deref().unwrap_or_default(), &hash];

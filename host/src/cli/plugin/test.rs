@@ -1,4 +1,4 @@
-//! `spanloom plugin test`: a plugin over requests, in this process.
+//! `spanloom plugin test`: gives requests to a plugin in this process, and compares its output.
 
 mod cases;
 mod difference;
@@ -67,7 +67,7 @@ pub struct TestArgs {
     #[arg(short, long)]
     pub update: bool,
 
-    /// What .binpb files hold.
+    /// The signal of .binpb files.
     #[arg(long, value_enum, default_value = "traces")]
     pub signal: SignalArg,
 
@@ -75,7 +75,7 @@ pub struct TestArgs {
     #[arg(long, value_name = "STATUS", default_value = "200")]
     pub answer: StatusCode,
 
-    /// How to write the report.
+    /// The format of the report.
     #[arg(long, value_enum, default_value = "diff")]
     pub format: Format,
 }
@@ -88,7 +88,7 @@ pub enum Format {
     Json,
 }
 
-/// What is tested, and how.
+/// A test of a plugin.
 struct Tester<'a> {
     args: &'a TestArgs,
     plugin: OpenPlugin,
@@ -114,7 +114,7 @@ pub async fn run(args: &TestArgs, terminal: &mut Terminal<'_>) -> anyhow::Result
 
 impl<'a> Tester<'a> {
     async fn new(args: &'a TestArgs, tap: LogTap) -> anyhow::Result<Tester<'a>> {
-        // One guest, so that what it does is the same each time.
+        // One guest, so that each run has the same outcome.
         let limits = Limits { instances: NonZeroUsize::MIN, ..Limits::from(&LimitsConfig::default()) };
         let plugin = OpenPlugin::load(&args.file, limits.clone()).await?;
         let trial = Trial { plugin: plugin.plugin.clone(), limits, answer: args.answer, tap };
@@ -159,7 +159,7 @@ impl<'a> Tester<'a> {
         Ok(report)
     }
 
-    /// Against the golden file, if there is one.
+    /// Compares the outcome with the golden file, if there is one.
     fn judge(
         &self,
         case: &Case,

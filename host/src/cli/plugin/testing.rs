@@ -1,4 +1,4 @@
-//! Components written as text.
+//! Makes components from text.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use wit_parser::{PackageId, Resolve, WorldId};
 
 use crate::plugin::Role;
 
-/// A component of this role, of a core module that has the role's exports and whatever imports.
+/// Makes a component of this role from a core module with the role's exports.
 pub(super) fn component(role: Role, module: &str) -> Vec<u8> {
     let (resolve, package) = interface();
     let world = resolve.select_world(&[package], Some(&role.to_string())).unwrap();
     encode(&resolve, world, module)
 }
 
-/// One that exports an optional interface too.
+/// Makes a component that exports an optional interface too.
 pub(super) fn component_with(role: Role, optional: &str, module: &str) -> Vec<u8> {
     let (mut resolve, _) = interface();
     let text = format!(

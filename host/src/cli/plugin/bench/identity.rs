@@ -1,4 +1,4 @@
-//! Plugins that do nothing: what is left of a plugin's cost is the plugin's own.
+//! Plugins that do nothing. Their cost is the cost of a call, and a plugin's further cost is its own.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use wire::Signal;
 
 use crate::plugin::{Limits, LoadError, Plugin, Role, Runtime, load::file::PluginFile};
 
-/// Each made from the `.wat` beside it; a test holds that it is.
+/// The plugins, each made from the `.wat` file beside it. A test checks that they match.
 pub(super) const ALL: [(Role, &[u8]); 4] = [
     (Role::Processor, include_bytes!("identity/processor.wasm")),
     (Role::Sampler, include_bytes!("identity/sampler.wasm")),
@@ -14,7 +14,7 @@ pub(super) const ALL: [(Role, &[u8]); 4] = [
     (Role::Connector, include_bytes!("identity/connector.wasm")),
 ];
 
-/// One that takes everything and makes nothing of it.
+/// Loads the plugin of this role. It takes every signal and changes nothing.
 pub(in crate::cli::plugin) async fn load(
     role: Role,
     runtime: &Runtime,
@@ -23,7 +23,7 @@ pub(in crate::cli::plugin) async fn load(
     let bytes = ALL.into_iter().find(|(of, _)| *of == role).map_or(&[][..], |(_, bytes)| bytes);
     let file = PluginFile::of_bytes(bytes.to_vec());
     let mut plugin = Plugin::load(runtime, "identity", &file, limits).await?;
-    // It has no `describe` to say so itself.
+    // The plugin has no `describe` that could name its signals.
     if let Some(plugin) = Arc::get_mut(&mut plugin) {
         plugin.description.signals = Signal::ALL.to_vec();
     }
@@ -37,8 +37,9 @@ mod tests {
     use super::*;
     use crate::cli::plugin::testing::component;
 
-    /// The components in this folder are made from the text beside them (SPANLOOM_UPDATE_SNAPSHOTS=1 makes them
-    /// anew), and they run.
+    /// Scenario: the components of this folder are made again from the text beside them.
+    /// Guarantees: the files are the same, and the components run. With SPANLOOM_UPDATE_SNAPSHOTS=1 the test
+    /// writes the files instead.
     #[tokio::test]
     async fn the_identity_plugins_are_what_their_source_makes() {
         for (role, embedded) in ALL {

@@ -1,23 +1,23 @@
-//! The figures, for people and as JSON.
+//! Holds the figures of a measurement, and writes them as text and as JSON.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// What was found.
+/// The figures of a measurement.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Report {
-    /// `redactor 0.1.0 (processor)`
+    /// The plugin, written as `redactor 0.1.0 (processor)`.
     pub(super) plugin: String,
-    /// `spans`, `data points` or `log records`.
+    /// `spans`, `data points` or `log records`
     pub(super) items_are: &'static str,
-    /// Of the request.
+    /// The number of items in the request.
     pub(super) items: usize,
     pub(super) bytes: usize,
     pub(super) rounds: usize,
-    /// No plugin, the identity plugin, the plugin.
+    /// The figures without a plugin, of the identity plugin, and of the plugin.
     pub(super) subjects: Vec<Figure>,
-    /// Of the plugin, after the last round.
+    /// The instances of the plugin after the last round.
     pub(super) guest_instances: usize,
     pub(super) guest_memory_bytes: usize,
 }
@@ -28,14 +28,14 @@ pub(super) struct Figure {
     /// The median of the rounds.
     pub(super) ns_per_item: f64,
     pub(super) us_per_batch: f64,
-    /// Half of what lies between the 10th and the 90th percentile of the rounds, as a share of the median.
+    /// Half of the range from the 10th to the 90th percentile of the rounds, as a share of the median.
     pub(super) spread: f64,
-    /// To no plugin.
+    /// The time relative to the time without a plugin.
     pub(super) ratio: f64,
 }
 
 impl Figure {
-    /// `rounds_ns` are nanoseconds a batch, one or more.
+    /// Computes the figures. `rounds_ns` holds one or more values in nanoseconds a batch.
     pub(super) fn new(name: &str, mut rounds_ns: Vec<f64>, items: usize, without_plugin_ns: f64) -> Figure {
         rounds_ns.sort_by(f64::total_cmp);
         let at = |share: f64| {
@@ -93,6 +93,8 @@ impl fmt::Display for Report {
 mod tests {
     use super::*;
 
+    /// Scenario: a report is written as text.
+    /// Guarantees: the text shows each subject's figures and the plugin's own cost.
     #[test]
     fn the_figures_read_like_this() {
         let figure = |name, ns| Figure::new(name, vec![ns * 1.1, ns, ns * 0.9], 1000, 20_000.0);

@@ -1,4 +1,5 @@
-//! What is measured: the way of a batch from the bytes of a request to the bytes of a request, with a plugin or none.
+//! A subject of a measurement: the way of a batch from the bytes of a request to the bytes of a request, with
+//! or without a plugin.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// One of those that are compared.
+/// A subject of a measurement.
 pub(super) struct Subject {
     pub(super) name: String,
     stage: Stage,
@@ -55,7 +56,7 @@ impl Subject {
         Ok(Subject { name: name.to_owned(), stage })
     }
 
-    /// One request, all the way.
+    /// Passes one request all the way.
     pub(super) async fn pass(&self, signal: Signal, request: &Bytes) -> anyhow::Result<()> {
         let data = Batch::decode(signal, request.clone())?;
         let refused = match &self.stage {
@@ -71,7 +72,7 @@ impl Subject {
         Ok(())
     }
 
-    /// What its guests use at this moment.
+    /// Returns what the subject's guests use at this moment.
     pub(super) fn usage(&self) -> GuestUsage {
         match &self.stage {
             Stage::None => GuestUsage::default(),
@@ -92,7 +93,7 @@ impl Subject {
     }
 }
 
-/// The end of the way: the bytes as an exporter would send them.
+/// The last stage: it encodes the batch as an exporter would.
 struct Encode;
 
 #[async_trait::async_trait]

@@ -1,31 +1,31 @@
-//! What a new plugin's folder holds.
+//! Makes the files of a new plugin's folder.
 
 use std::path::Path;
 
 use crate::plugin::Role;
 
-/// Whose names are put into the files.
+/// The names that are put into the files.
 pub(super) struct Template<'a> {
     pub(super) name: &'a str,
     pub(super) role: Role,
-    /// The SDK's folder.
+    /// The folder of the SDK.
     pub(super) sdk: &'a Path,
 }
 
-/// What is the same for each role.
+/// The files that are the same for each role.
 const CARGO: &str = include_str!("../template/rust/Cargo.toml.in");
 const README: &str = include_str!("../template/rust/README.md.in");
 const IGNORED: &str = "/target\n/*.wasm\n";
-/// Two requests' worth of spans to test with.
+/// The spans of two requests, to test with.
 const FIXTURE: &str = include_str!("../template/shop.json");
 
-/// What is not.
+/// The texts that differ by role.
 struct Sources {
     summary: &'static str,
     library: &'static str,
     tests: &'static str,
     config: &'static str,
-    /// Besides the SDK.
+    /// The dependencies besides the SDK.
     dependencies: &'static str,
 }
 
@@ -62,7 +62,7 @@ const CONNECTOR: Sources = Sources {
 };
 
 impl Template<'_> {
-    /// Paths in the folder, and what is in them.
+    /// Returns the files with their paths in the folder.
     pub(super) fn files(&self) -> Vec<(&'static str, String)> {
         let sources = match self.role {
             Role::Processor => PROCESSOR,
@@ -83,7 +83,7 @@ impl Template<'_> {
     }
 
     fn fill(&self, text: &str, sources: &Sources) -> String {
-        // A TOML string: its escapes are Rust's.
+        // The escapes of a TOML string are the same as Rust's.
         let quoted = |path: &Path| format!("{:?}", path.display().to_string());
         text.replace("{{dependencies}}", sources.dependencies)
             .replace("{{name}}", self.name)
@@ -96,7 +96,7 @@ impl Template<'_> {
     }
 }
 
-/// `tag-team` is `TagTeam`.
+/// Returns the name in camel case: `tag-team` becomes `TagTeam`.
 fn camel_case(name: &str) -> String {
     let words = name.split('-').map(|word| {
         let mut letters = word.chars();

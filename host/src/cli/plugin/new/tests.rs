@@ -6,7 +6,7 @@ use crate::{
     plugin::config::PluginConfig,
 };
 
-/// A folder with an SDK beside it.
+/// Makes a plugin in the folder, beside an SDK. Returns the exit, output and error output.
 fn make_in(folder: &Path, name: &str, role: NewRole) -> (Exit, String, String) {
     let sdk = folder.join("clone/plugins/sdk");
     fs::create_dir_all(&sdk).unwrap();
@@ -19,6 +19,9 @@ fn make_in(folder: &Path, name: &str, role: NewRole) -> (Exit, String, String) {
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
+/// Scenario: a plugin of each role is made.
+/// Guarantees: each folder has all files without placeholders, a short source, and a config that names the
+/// plugin's file.
 #[test]
 fn every_role_gets_a_folder_whose_config_names_its_plugin() {
     let folder = tempfile::tempdir().unwrap();
@@ -42,6 +45,8 @@ fn every_role_gets_a_folder_whose_config_names_its_plugin() {
     }
 }
 
+/// Scenario: the folder exists.
+/// Guarantees: the command fails, and leaves the folder as it is.
 #[test]
 fn what_is_there_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -52,6 +57,8 @@ fn what_is_there_is_left_alone() {
     assert_eq!(fs::read_dir(folder.path().join("mine")).unwrap().count(), 0);
 }
 
+/// Scenario: names are not valid for cargo or for a config.
+/// Guarantees: each is refused.
 #[test]
 fn a_name_that_cargo_or_a_config_would_not_take_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -62,6 +69,8 @@ fn a_name_that_cargo_or_a_config_would_not_take_is_refused() {
     }
 }
 
+/// Scenario: `--sdk` names a folder without an SDK.
+/// Guarantees: the command fails and says which folder to name.
 #[test]
 fn a_folder_that_is_no_sdk_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Which cases there are: a request, the config that the plugin gets for it, and what must come of it.
+//! Finds the cases. A case is a request, the plugin's config for it, and the expected outcome.
 
 use std::{
     collections::BTreeMap,
@@ -11,21 +11,21 @@ use wire::{Batch, Signal};
 
 use crate::cli::plugin::fixture;
 
-/// One request to give to a plugin.
+/// A request to give to a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Case {
-    /// The file's name without its ending.
+    /// The file's name without its extension.
     pub(super) name: String,
     pub(super) input: PathBuf,
-    /// None: `{}`.
+    /// The config's file; `None` means the config `{}`.
     pub(super) config: Option<PathBuf>,
-    /// Whether it is there or not.
+    /// The path of the golden file, whether the file exists or not.
     pub(super) golden: PathBuf,
 }
 
 const CASE_LIMIT: usize = 10_000;
 
-/// The cases of folders and single files, in the order of the paths and of their names.
+/// Returns the cases of folders and single files, in the order of the paths and of their names.
 pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Case>> {
     let mut cases = Vec::new();
     for path in paths {
@@ -58,7 +58,7 @@ fn of_folder(folder: &Path) -> anyhow::Result<Vec<Case>> {
     Ok(inputs.into_iter().map(|(name, input)| Case::new(name, input, folder)).collect())
 }
 
-/// The requests in a folder, by name.
+/// Returns the requests in a folder, by name.
 fn inputs_in(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let mut inputs: BTreeMap<String, PathBuf> = BTreeMap::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
@@ -71,7 +71,7 @@ fn inputs_in(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     Ok(inputs)
 }
 
-/// Of the case that a file is the request of.
+/// Returns the name of the case whose request the file is; `None` for other files.
 fn name_of(path: &Path) -> Option<String> {
     let file = path.file_name()?.to_str()?;
     let name = file.strip_suffix(".json").or_else(|| file.strip_suffix(".binpb"))?;
@@ -88,12 +88,12 @@ impl Case {
         Case { name, input, config, golden }
     }
 
-    /// The request. `of_binary` is what a `.binpb` file holds.
+    /// Reads the request. `of_binary` is the signal of a `.binpb` file.
     pub(super) fn read(&self, of_binary: Signal) -> anyhow::Result<Batch> {
         fixture::read(&self.input, of_binary)
     }
 
-    /// `None` if there is no golden file.
+    /// Reads the golden file; `None` if there is none.
     pub(super) fn read_golden(&self) -> anyhow::Result<Option<Vec<u8>>> {
         if self.golden.exists() { fixture::read_limited(&self.golden).map(Some) } else { Ok(None) }
     }
@@ -117,7 +117,8 @@ mod tests {
         path.strip_prefix(root).unwrap().display().to_string()
     }
 
-    /// A case has a config of its own, or the folder's; what is not there yet can be written.
+    /// Scenario: a folder has two requests, a config for one, a config for the folder, and other files.
+    /// Guarantees: each request is a case with the nearest config and the path of its golden file.
     #[test]
     fn each_request_of_a_folder_is_a_case() {
         let folder =
@@ -137,7 +138,8 @@ mod tests {
         );
     }
 
-    /// So several plugins share requests: each has a folder with its config and golden files.
+    /// Scenario: a folder has a config and a golden file, and the folder above it has the request.
+    /// Guarantees: the folder is a case, so that several plugins can share requests.
     #[test]
     fn a_folder_without_requests_takes_those_of_the_folder_above_it() {
         let folder =
@@ -149,6 +151,8 @@ mod tests {
         assert_eq!(relative(&root, &case.golden), "redactor/shop.golden.json");
     }
 
+    /// Scenario: paths lead to an empty folder, to two requests of one name, to another file, and to none.
+    /// Guarantees: each error says what would be right.
     #[test]
     fn what_is_no_case_is_refused_with_what_would_be_one() {
         let empty = folder(&["nothing/config.json"]);

@@ -1,4 +1,4 @@
-//! What is different between two lists of records, and how it reads.
+//! Compares two lists of records.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::records::Record;
 
-/// From one list to another. Records are held against those of the same identity, whatever their order.
+/// The difference from one list to another. Records of the same identity are compared, in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Difference {
     pub(super) changes: Vec<Change>,
@@ -16,7 +16,7 @@ pub(super) struct Difference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Change {
     pub(super) kind: ChangeKind,
-    /// Of the record; `resource and scope of …` for what several records have in common.
+    /// The title of the record; `resource and scope of …` for lines that several records share.
     pub(super) title: String,
     pub(super) lines: Vec<Line>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Line {
     #[serde(rename = "kind")]
     pub(super) is: LineKind,
     pub(super) text: String,
-    /// The part of the text that makes the difference, in bytes.
+    /// The part of the text that differs, in bytes.
     #[serde(skip)]
     pub(super) emphasized: Option<(usize, usize)>,
 }
@@ -103,7 +103,7 @@ fn envelope_change((lines, titles): (Vec<Line>, Vec<&str>)) -> Change {
     Change { kind: ChangeKind::Edited, title, lines }
 }
 
-/// The lines that went and came, those of one key together.
+/// Returns the lines that were removed and added, with those of one key together.
 fn lines_between(before: &[String], after: &[String]) -> Vec<Line> {
     let mut lines = lacking(after, before, LineKind::Removed);
     lines.extend(lacking(before, after, LineKind::Added));
@@ -118,7 +118,7 @@ fn lines_between(before: &[String], after: &[String]) -> Vec<Line> {
     lines
 }
 
-/// The lines of `these` that `others` do not have, or do not have so often.
+/// Returns the lines of `these` that `others` lacks, or has less often.
 fn lacking(others: &[String], these: &[String], is: LineKind) -> Vec<Line> {
     let mut known: HashMap<&str, usize> = HashMap::new();
     others.iter().for_each(|line| *known.entry(line).or_default() += 1);
@@ -132,12 +132,12 @@ fn lacking(others: &[String], these: &[String], is: LineKind) -> Vec<Line> {
     these.iter().filter(is_lacking).map(|line| Line::new(is, line)).collect()
 }
 
-/// `attributes.card` of `attributes.card: "x"`.
+/// Returns the key of a line: `attributes.card` of `attributes.card: "x"`.
 fn key(line: &str) -> &str {
     line.split_once(": ").map_or(line, |(key, _)| key)
 }
 
-/// What is between that which both begin with and that which both end with.
+/// Emphasizes the part between the beginning and the end that both lines share.
 fn emphasize(old: &mut Line, new: &mut Line) {
     let same = |(a, b): &(char, char)| a == b;
     let (one, other) = (old.text.as_str(), new.text.as_str());
@@ -164,7 +164,9 @@ mod tests {
         }
     }
 
-    /// In the order of what was; what came in addition follows. A resource that changed is told once.
+    /// Scenario: records are edited, removed, added and moved, and two share an envelope that changes.
+    /// Guarantees: the changes are in the order of the old records, added records follow, and a changed
+    /// resource is shown once.
     #[test]
     fn records_are_compared_whatever_their_order() {
         let before = [
@@ -204,6 +206,8 @@ mod tests {
         assert!(Difference::between(&before, &before).is_empty());
     }
 
+    /// Scenario: two lines of one key differ in the middle.
+    /// Guarantees: only the part that differs is emphasized.
     #[test]
     fn what_makes_the_difference_in_a_line_is_emphasized() {
         let (old, new) = ("url: \"/größe?token=x1\"".to_owned(), "url: \"/größe?***\"".to_owned());
@@ -213,7 +217,8 @@ mod tests {
         assert_eq!(parts, [None, None, Some("token=x1".to_owned()), Some("***".to_owned())]);
     }
 
-    /// A key that occurs twice is two lines; one of them may go.
+    /// Scenario: one of two equal lines is removed.
+    /// Guarantees: the difference is one line.
     #[test]
     fn alike_lines_are_counted() {
         let line = || "a: 1".to_owned();

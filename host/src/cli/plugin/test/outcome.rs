@@ -1,4 +1,4 @@
-//! What a plugin made of a request, as a golden file keeps it and as people read it.
+//! The outcome of a request, as a golden file holds it and as people read it.
 
 pub(super) mod emitted;
 
@@ -22,15 +22,16 @@ use crate::{
 
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
-    /// A processor's: all that went on, as one request.
+    /// A processor's outcome: all that it passed on, as one request.
     Passed(Batch),
     Decided(Vec<TraceDecision>),
     Exported(Export),
-    /// A connector's: what it made, as one request a signal. The time at which it did so is 0 in it.
+    /// A connector's outcome: what it emitted, as one request for each signal. Times of the test itself are
+    /// 0.
     Emitted(Vec<Batch>),
 }
 
-/// A sampler's, on one trace.
+/// A sampler's decision on one trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TraceDecision {
@@ -38,7 +39,7 @@ pub(super) struct TraceDecision {
     /// The name of the root span.
     pub(super) root: String,
     pub(super) decision: Word,
-    /// Of what is kept.
+    /// The rate of a kept trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) rate: Option<f64>,
 }
@@ -51,7 +52,7 @@ pub(super) enum Word {
     Undecided,
 }
 
-/// What an exporter did.
+/// An exporter's outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Export {
     pub(super) outcome: ExportOutcome,
@@ -59,7 +60,7 @@ pub(super) struct Export {
     pub(super) requests: Vec<SentRequest>,
 }
 
-/// What it said of the batch.
+/// The exporter's answer for the batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ExportOutcome {
@@ -86,7 +87,7 @@ pub(super) struct FailedRows {
     pub(super) failure: ExportFailure,
 }
 
-/// What an exporter wanted to send.
+/// A request that an exporter sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SentRequest {
     pub(super) method: String,
@@ -97,20 +98,20 @@ pub(super) struct SentRequest {
     pub(super) body: Body,
 }
 
-/// As it reads best.
+/// The body of a request, in the most readable form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Body {
     /// JSON.
     Json(Value),
-    /// JSON, a line each.
+    /// Several lines, each JSON.
     JsonLines(Vec<Value>),
     Text(String),
     Base64(String),
 }
 
 impl Outcome {
-    /// What a golden file holds, for a plugin of this role that was given this signal.
+    /// Reads the outcome from a golden file, for a plugin of this role that was given this signal.
     pub(super) fn from_golden(role: Role, signal: Signal, golden: &[u8]) -> anyhow::Result<Outcome> {
         match role {
             Role::Processor => {
@@ -129,7 +130,7 @@ impl Outcome {
         }
     }
 
-    /// What a golden file is to hold.
+    /// Writes the outcome for a golden file.
     pub(super) fn to_golden(&self) -> anyhow::Result<String> {
         Ok(match self {
             Outcome::Passed(batch) => pretty(&String::from_utf8(wire::json::to_json(batch))?),
@@ -173,7 +174,7 @@ impl TraceDecision {
             .collect()
     }
 
-    /// `keep 0.05`
+    /// Writes the decision: `keep 0.05`.
     pub(super) fn shown(&self) -> String {
         let word = match self.decision {
             Word::Keep => "keep",
@@ -264,7 +265,7 @@ mod tests {
 
     use super::*;
 
-    /// What is written is read back as the same.
+    /// Checks the golden file of an outcome, and that it reads back as the same outcome.
     #[track_caller]
     fn check(role: Role, outcome: &Outcome, expected: &str) {
         let golden = outcome.to_golden().unwrap();
@@ -273,6 +274,8 @@ mod tests {
         assert_eq!(read.records(), outcome.records());
     }
 
+    /// Scenario: a sampler keeps, drops and does not decide.
+    /// Guarantees: the golden file has a line for each decision.
     #[test]
     fn decisions_are_a_line_each() {
         let decision = |id: &str, decision, rate| TraceDecision {
@@ -307,6 +310,8 @@ mod tests {
         })
     }
 
+    /// Scenario: an exporter sends bodies of JSON, JSON lines, text and bytes.
+    /// Guarantees: each is written in its most readable form.
     #[test]
     fn requests_are_shown_as_their_bodies_read_best() {
         let bodies = [&b"{\"a\":1}"[..], b"{\"a\":1}\n[2]\n", b"5", b"", b"\xff\0"];
@@ -324,6 +329,8 @@ mod tests {
         );
     }
 
+    /// Scenario: an exporter fails, fails for some rows, and succeeds.
+    /// Guarantees: the golden file holds its answer and its requests.
     #[test]
     fn what_an_exporter_says_is_kept_with_its_requests() {
         let outcome = |answer| {

@@ -1,9 +1,10 @@
-//! JSON for people: what fits in a line is in one line.
+//! Lays out JSON for people: a value that fits into a line is one line.
 
 const WIDTH: usize = 120;
 const INDENT: usize = 2;
 
-/// Lays out compact JSON (no spaces between tokens), its keys in the order they have. Ends with a line's end.
+/// Lays out compact JSON, which has no spaces between tokens, and keeps the order of keys. The text ends with
+/// a line break.
 pub(super) fn pretty(compact: &str) -> String {
     let mut out = String::with_capacity(compact.len() * 2);
     lay_out(&mut out, compact, 0, 0);
@@ -11,7 +12,7 @@ pub(super) fn pretty(compact: &str) -> String {
     out
 }
 
-/// `column` is where the value begins, behind its key.
+/// Writes a value. `column` is where the value begins, after its key.
 fn lay_out(out: &mut String, value: &str, indent: usize, column: usize) {
     let (open, close) = match value.as_bytes() {
         [b'{', .., b'}'] => ('{', '}'),
@@ -40,12 +41,13 @@ fn lay_out(out: &mut String, value: &str, indent: usize, column: usize) {
     out.push(close);
 }
 
-/// A list of several objects reads best with a line each.
+/// Returns true for a list of several values with an object among them, which reads best with a line for
+/// each.
 fn holds_many(parts: &[&str], open: char) -> bool {
     open == '[' && parts.len() > 1 && parts.iter().any(|part| part.starts_with('{'))
 }
 
-/// The elements of a list, or the members of an object.
+/// Returns the elements of a list, or the members of an object.
 fn parts(value: &str) -> Vec<&str> {
     let inner = value.get(1..value.len().saturating_sub(1)).unwrap_or_default();
     let (mut parts, mut begin, mut depth) = (Vec::new(), 0, 0usize);
@@ -69,7 +71,7 @@ fn key_and_value(member: &str) -> (&str, &str) {
     colon.and_then(|(at, _)| Some((member.get(..at)?, member.get(at + 1..)?))).unwrap_or(("", member))
 }
 
-/// In one line, with a space after each colon and comma.
+/// Returns the value in one line, with a space after each colon and comma.
 fn spaced(value: &str) -> String {
     let (mut out, mut begin) = (String::with_capacity(value.len() * 2), 0);
     for (at, byte) in outside_strings(value) {
@@ -83,7 +85,7 @@ fn spaced(value: &str) -> String {
     out
 }
 
-/// The bytes that are not in a string, with their places.
+/// Returns the bytes that are not in a string, with their positions.
 fn outside_strings(json: &str) -> impl Iterator<Item = (usize, u8)> {
     let (mut in_string, mut escaped) = (false, false);
     json.bytes().enumerate().filter(move |(_, byte)| {
@@ -105,6 +107,8 @@ mod tests {
 
     use super::*;
 
+    /// Scenario: JSON has short and long lists, with and without objects.
+    /// Guarantees: what fits is one line, except for lists of objects.
     #[test]
     fn what_fits_is_in_one_line_and_lists_of_objects_are_not() {
         let compact =
@@ -129,7 +133,7 @@ mod tests {
             serde_json::from_str::<Value>(&wide).unwrap()[0],
             serde_json::from_str::<Value>(&long).unwrap()
         );
-        // It fits within the width by itself, but for the list.
+        // This value fits into the width by itself, but has a list of several objects.
         let shown = pretty(&format!(r#"{},"z":"{}"}}"#, &compact[..compact.len() - 1], "w".repeat(WIDTH)));
         assert!(shown.starts_with(expected.trim_end().trim_end_matches('}').trim_end()), "{shown}");
     }
@@ -150,6 +154,8 @@ mod tests {
     }
 
     proptest! {
+        /// Scenario: any JSON is laid out.
+        /// Guarantees: the value stays the same.
         #[test]
         fn the_layout_changes_nothing(value in json()) {
             let shown = pretty(&value.to_string());

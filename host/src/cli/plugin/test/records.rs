@@ -1,26 +1,26 @@
-//! What a request holds, as a list of things that can be told apart and compared line by line.
+//! Splits a request into records that can be told apart and compared line by line.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 use wire::{Batch, Signal};
 
-/// A span, a metric, a log record; the decision on a trace; a request that an exporter sent.
+/// A span, a metric or a log record; a decision on a trace; or a request that an exporter sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
-    /// The same before and after the plugin, in no other record.
+    /// The identity, the same before and after the plugin and unique among records.
     pub(super) identity: String,
-    /// For people.
+    /// The title for people.
     pub(super) title: String,
-    /// What it says, a line each; the order says nothing.
+    /// The content, one line for each value. The order has no meaning.
     pub(super) lines: Vec<String>,
-    /// What its resource and scope say.
+    /// The lines of the record's resource and scope.
     pub(super) envelope: Vec<String>,
 }
 
 const TITLE_LIMIT_CHARS: usize = 80;
 
-/// The spans, metrics or log records of a batch. The order of attributes says nothing.
+/// Returns the spans, metrics or log records of a batch. The order of attributes has no meaning.
 pub(super) fn of_batch(batch: &Batch) -> Vec<Record> {
     let request: Value = serde_json::from_slice(&wire::json::to_json(batch)).unwrap_or_default();
     let (resources, scopes, records) = match batch.signal() {
@@ -43,7 +43,7 @@ pub(super) fn of_batch(batch: &Batch) -> Vec<Record> {
     found
 }
 
-/// A value's leaves as `path: value`, sorted.
+/// Returns the leaves of a value as `path: value`, sorted.
 pub(super) fn lines_of(value: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     flatten("", value, &mut lines);
@@ -51,7 +51,7 @@ pub(super) fn lines_of(value: &Value) -> Vec<String> {
     lines
 }
 
-/// Tells those apart that are alike, by the order they come in.
+/// Numbers records of the same identity, in their order.
 pub(super) fn number(records: &mut [Record]) {
     let mut seen: HashMap<String, usize> = HashMap::new();
     for record in records {
@@ -81,7 +81,7 @@ fn envelope(resource: &Value, scope: &Value) -> Vec<String> {
     lines
 }
 
-/// The identity and the title.
+/// Returns the identity and the title.
 fn name(signal: Signal, service: &str, record: &Value) -> (String, String) {
     let text = |key: &str| record.get(key).and_then(Value::as_str).unwrap_or_default();
     match signal {
@@ -113,7 +113,7 @@ fn attribute(of: Option<&Value>, key: &str) -> String {
     text.unwrap_or_default().to_owned()
 }
 
-/// Depth is bounded: the batch was checked when it was read.
+/// Adds a line for each leaf. The recursion is bounded, since the batch was checked when it was read.
 fn flatten(path: &str, value: &Value, lines: &mut Vec<String>) {
     let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
@@ -136,7 +136,7 @@ fn flatten(path: &str, value: &Value, lines: &mut Vec<String>) {
     }
 }
 
-/// An `AnyValue` as it is meant: `"text"`, `1`, `1.5`, `["a",{"b":1}]`.
+/// Writes an `AnyValue` without its type: `"text"`, `1`, `1.5`, `["a", {"b": 1}]`.
 fn shown(value: &Value) -> String {
     match any_value(value) {
         Some(("stringValue", text)) => text.to_string(),
@@ -175,7 +175,8 @@ mod tests {
         of_batch(&from_json(json.as_bytes()).unwrap())
     }
 
-    /// Attributes by key, whatever their order; values as they are meant.
+    /// Scenario: a span has attributes of every type, in any order.
+    /// Guarantees: its lines are sorted and show each value, and its resource and scope are the envelope.
     #[test]
     fn a_span_is_its_lines_and_its_envelope() {
         let records = records(
@@ -211,7 +212,8 @@ mod tests {
         );
     }
 
-    /// Log records have no id: those of one moment are told apart by their order.
+    /// Scenario: two log records have the same time and no ids.
+    /// Guarantees: their order distinguishes them.
     #[test]
     fn alike_records_are_numbered() {
         let records = records(

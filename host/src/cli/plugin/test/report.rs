@@ -1,4 +1,4 @@
-//! What came of the cases, for people and as JSON.
+//! Reports the outcomes of cases, as text and as JSON.
 
 use std::fmt::{self, Write as _};
 
@@ -9,21 +9,21 @@ use super::{
     tap::LogLine,
 };
 
-/// What came of one case.
+/// The outcome of one case.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct CaseReport {
     pub(super) case: String,
     pub(super) status: Status,
-    /// In a few words, beside the status.
+    /// A few words beside the status.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) note: String,
-    /// What the plugin did wrong.
+    /// The plugin's mistakes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) faults: Vec<String>,
-    /// From the golden file to what came, or from the input to the output.
+    /// The difference from the golden file to the outcome, or from the input to the output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) difference: Option<Difference>,
-    /// Where there is nothing to hold it against: what came.
+    /// The outcome, if there is nothing to compare it with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outcome: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -35,21 +35,21 @@ pub(super) struct CaseReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Status {
-    /// As the golden file has it.
+    /// The outcome is the same as the golden file.
     Passed,
     Failed,
     /// There is no golden file.
     Shown,
     /// The golden file was written.
     Updated,
-    /// The plugin does not take its signal.
+    /// The plugin does not take the case's signal.
     Skipped,
 }
 
-/// Of all cases.
+/// The outcomes of all cases.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Report {
-    /// `redactor 0.1.0 (processor)`
+    /// The plugin, written as `redactor 0.1.0 (processor)`.
     pub(super) plugin: String,
     pub(super) cases: Vec<CaseReport>,
 }
@@ -60,7 +60,7 @@ pub(super) struct Shown<'a> {
     pub(super) colour: bool,
 }
 
-/// Of one case; what is above is counted.
+/// The changes of one case that are shown. Further changes are only counted.
 const CHANGE_LIMIT: usize = 100;
 const LINE_LIMIT: usize = 200;
 
@@ -69,7 +69,7 @@ impl Report {
         self.cases.iter().any(|case| case.status == Status::Failed)
     }
 
-    /// `5 cases, 4 passed, 1 failed`
+    /// Writes the summary: `5 cases, 4 passed, 1 failed`.
     pub(super) fn summary(&self) -> String {
         let mut summary = match self.cases.len() {
             1 => "1 case".to_owned(),
@@ -97,7 +97,7 @@ impl Status {
         }
     }
 
-    /// What stands before the case's name.
+    /// Returns the colour and the word before the case's name.
     fn mark(self) -> (&'static str, &'static str) {
         match self {
             Status::Passed => ("32", "pass"),
@@ -204,7 +204,7 @@ fn level_colour(level: &str) -> &'static str {
     }
 }
 
-/// Telemetry and guests must not drive the terminal.
+/// Replaces control characters, so that telemetry and guests do not affect the terminal.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
@@ -253,6 +253,8 @@ mod tests {
         Report { plugin: "redactor 0.1.0 (processor)".to_owned(), cases }
     }
 
+    /// Scenario: a report has cases of several statuses.
+    /// Guarantees: each case shows its difference, mistakes, logs and metrics, without control characters.
     #[test]
     fn a_report_reads_like_this() {
         let shown = Shown { report: &report(), colour: false }.to_string();
@@ -283,7 +285,8 @@ skip  m
         assert_eq!(shown, expected, "\n{shown}");
     }
 
-    /// What differs in a line stands out; nothing but our own sequences reaches the terminal.
+    /// Scenario: the same report is written in colour.
+    /// Guarantees: what differs in a line stands out, and the text without colours is the same.
     #[test]
     fn a_coloured_report_says_the_same() {
         let shown = Shown { report: &report(), colour: true }.to_string();

@@ -1,4 +1,4 @@
-//! The log lines of plugins, caught instead of written.
+//! Catches the log lines of plugins instead of writing them.
 
 use std::{
     fmt,
@@ -17,17 +17,17 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// Where the lines of all plugins of this process go.
+/// The lines of all plugins of this process.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LogTap(Arc<Mutex<Vec<LogLine>>>);
 
-/// What a plugin wrote, or the host of it.
+/// A line that a plugin wrote, or that the host wrote about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct LogLine {
-    /// `INFO`
+    /// The level, such as `INFO`.
     pub(super) level: &'static str,
     pub(super) message: String,
-    /// The guest's frames, innermost first.
+    /// The guest's frames, the innermost first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) backtrace: Vec<String>,
 }
@@ -36,20 +36,20 @@ const LINE_LIMIT: usize = 1000;
 const HOST: &str = "spanloom";
 
 impl LogTap {
-    /// The tap of this process: from the first call on it catches all lines.
+    /// Returns the tap of this process. It catches all lines from the first call on.
     pub(super) fn install() -> LogTap {
         static TAP: OnceLock<LogTap> = OnceLock::new();
         let install = || {
             let tap = LogTap::default();
             let ours = Targets::new().with_target(HOST, Level::DEBUG);
-            // It fails if something else catches the lines already; then there are none to be had.
+            // This fails if another subscriber is installed already. Then no lines are caught.
             let _ = Registry::default().with(tap.clone().with_filter(ours)).try_init();
             tap
         };
         TAP.get_or_init(install).clone()
     }
 
-    /// The lines since the last call; no more than a thousand.
+    /// Returns the lines since the last call, at most a thousand.
     pub(super) fn drain(&self) -> Vec<LogLine> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
@@ -96,6 +96,8 @@ impl Visit for Fields {
 mod tests {
     use super::*;
 
+    /// Scenario: lines are logged for a plugin and for nothing in particular.
+    /// Guarantees: only the plugin's lines are caught, each with its backtrace, and once.
     #[test]
     fn lines_of_plugins_are_caught_and_others_are_not() {
         let tap = LogTap::default();

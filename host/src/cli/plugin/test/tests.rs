@@ -1,4 +1,4 @@
-//! The command over components written as text.
+//! Tests the command with components that are written as text.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ const EXPORTER: &str = include_str!("../bench/identity/exporter.wat");
 const SPAN: &str = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [
     {"traceId": "000102030405060708090a0b0c0d0e0f", "spanId": "0000000000000001", "name": "GET /"}]}]}]}"#;
 
-/// Keeps the batch until it is flushed.
+/// A processor that holds the batch until it is flushed.
 const HOLDER: &str = r#"
 (module
   (memory (export "memory") 1)
@@ -41,7 +41,7 @@ struct Command {
     args: TestArgs,
 }
 
-/// A folder with a plugin and files.
+/// Creates a folder with a plugin and files.
 fn folder(role: Role, module: &str, files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("p.wasm"), component(role, module)).unwrap();
@@ -51,9 +51,9 @@ fn folder(role: Role, module: &str, files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-/// The exit, what was printed, and what was complained of.
+/// Runs the command, and returns its exit, output and error output.
 async fn test(folder: &Path, more: &[&str]) -> (Exit, String, String) {
-    // A process has one tap: another test would take the lines of this one's plugin.
+    // A process has only one tap, so another test would take the lines of this test's plugin.
     static TAP: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let _tap = TAP.lock().await;
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -66,7 +66,9 @@ async fn test(folder: &Path, more: &[&str]) -> (Exit, String, String) {
     (exit, said(out), said(err))
 }
 
-/// What is written by `--update` passes from then on, and fails when the plugin does something else.
+/// Scenario: a plugin of each role is tested without a golden file, with `--update`, with the golden file,
+/// and with a changed one.
+/// Guarantees: the written file passes, and the changed one fails.
 #[tokio::test]
 async fn a_golden_file_is_written_held_against_and_missed() {
     for (role, module) in [(Role::Processor, PROCESSOR), (Role::Sampler, SAMPLER), (Role::Exporter, EXPORTER)]
@@ -91,7 +93,8 @@ async fn a_golden_file_is_written_held_against_and_missed() {
     }
 }
 
-/// Also where the host recovers: the guest's backtrace says where.
+/// Scenario: a plugin traps, and the host starts it again.
+/// Guarantees: the case fails with the guest's backtrace, and no golden file is written.
 #[tokio::test]
 async fn a_plugin_that_traps_fails_the_case_with_its_backtrace() {
     let traps = PROCESSOR.replace(
@@ -107,7 +110,8 @@ async fn a_plugin_that_traps_fails_the_case_with_its_backtrace() {
     assert!(!folder.path().join("shop.golden.json").exists());
 }
 
-/// What is only passed on at the end is seen too.
+/// Scenario: a plugin passes its batch on only when it is flushed.
+/// Guarantees: the batch is part of the outcome.
 #[tokio::test]
 async fn a_plugin_that_holds_batches_is_flushed() {
     let folder = folder(Role::Processor, PROCESSOR, &[("shop.json", SPAN)]);
@@ -117,7 +121,8 @@ async fn a_plugin_that_holds_batches_is_flushed() {
     assert!(out.contains("\n    1 the same\n"), "{out}");
 }
 
-/// Requests of each signal go in and come out, and golden files hold them.
+/// Scenario: an identity plugin is given traces, metrics and logs.
+/// Guarantees: each golden file holds all records.
 #[tokio::test]
 async fn metrics_and_logs_are_tested_as_spans_are() {
     let limits = Limits::from(&LimitsConfig::default());
@@ -137,6 +142,8 @@ async fn metrics_and_logs_are_tested_as_spans_are() {
     }
 }
 
+/// Scenario: the plugin does not take the signal of one case.
+/// Guarantees: that case is skipped, and the others run.
 #[tokio::test]
 async fn a_signal_that_the_plugin_does_not_take_is_skipped() {
     let files = [("logs.json", r#"{"resourceLogs": []}"#), ("shop.json", SPAN)];
@@ -146,6 +153,8 @@ async fn a_signal_that_the_plugin_does_not_take_is_skipped() {
     assert!(exit == Exit::Done && out.ends_with("2 cases, 1 without a golden file, 1 skipped\n"), "{out}");
 }
 
+/// Scenario: requests, configs, golden files or the plugin cannot be read.
+/// Guarantees: the command exits with 2 and names the file.
 #[tokio::test]
 async fn what_cannot_be_read_is_an_error_of_usage() {
     for (files, more, expected) in [
@@ -171,6 +180,8 @@ async fn what_cannot_be_read_is_an_error_of_usage() {
     assert!(err.starts_with("error: ./p.wasm: a text file"), "{err}");
 }
 
+/// Scenario: a case fails, and the report is written as JSON.
+/// Guarantees: the report has the plugin, the case and its difference.
 #[tokio::test]
 async fn the_report_is_to_be_had_as_json() {
     let golden = SPAN.replace("GET", "PUT");

@@ -1,4 +1,4 @@
-//! One case: a plugin in this process, given a request and asked for all that it still holds.
+//! Runs one case: a plugin in this process is given a request, and then flushed.
 
 use std::{
     sync::{Arc, Mutex},
@@ -23,41 +23,44 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// How a plugin is tried.
+/// The settings of the trial.
 pub(super) struct Trial {
     pub(super) plugin: Arc<Plugin>,
     pub(super) limits: Limits,
-    /// What every HTTP request of the plugin is answered.
+    /// The status that answers every HTTP request of the plugin.
     pub(super) answer: StatusCode,
     pub(super) tap: LogTap,
 }
 
-/// What the plugin did.
+/// The results of one case.
 #[derive(Debug)]
 pub(super) struct Ran {
-    /// None if it came to none.
+    /// The outcome; `None` if the plugin failed.
     pub(super) outcome: Option<Outcome>,
-    /// What it did wrong, if anything; it may have come to an outcome on a second try.
+    /// The plugin's mistakes. There may be an outcome as well, from a second attempt.
     pub(super) faults: Vec<String>,
     pub(super) logs: Vec<LogLine>,
-    /// Its own metrics: `name{label="value"} 1`.
+    /// The plugin's own metrics: `name{label="value"} 1`.
     pub(super) metrics: Vec<String>,
 }
 
-/// As in a config.
+/// The component id that the plugin sees.
 const COMPONENT: &str = "test";
-/// So long a plugin may wait that holds batches and can only be woken.
+/// How long to wait for a plugin that holds batches, has a timer, and cannot be flushed.
 const WAKE_TIMEOUT: Duration = Duration::from_secs(2);
 const WAKE_INTERVAL: Duration = Duration::from_millis(10);
-/// Requests of one case that are kept.
+/// The requests of one case that are kept.
 const REQUEST_LIMIT: usize = 1000;
 
 impl Trial {
-    /// `config` is JSON. Errors are those of a plugin that does not start.
+    /// Runs one case. `config` is JSON.
+    ///
+    /// # Errors
+    /// The plugin does not start.
     pub(super) async fn run(&self, input: &Batch, config: String) -> anyhow::Result<Ran> {
         self.tap.drain();
         let telemetry = Telemetry::new();
-        // They are read after the component has ended.
+        // This keeps the component's series, which are read after the component has ended.
         let _series = telemetry.scope(COMPONENT);
         let sent = Arc::new(Recorder {
             answer: self.answer,
@@ -100,7 +103,7 @@ impl Trial {
         })
     }
 
-    /// What can only be woken needs time.
+    /// Waits for a plugin that can only pass batches on when its timer fires.
     async fn wait_for(&self, passed: &Passed, items: usize) {
         let optional = self.plugin.card.optional();
         if optional.contains(&"timer") && !optional.contains(&"flush") {
@@ -171,7 +174,7 @@ impl Trial {
     }
 }
 
-/// What a plugin passed on.
+/// The batches that a plugin passed on.
 #[derive(Default)]
 struct Passed(Mutex<Vec<Batch>>);
 
@@ -189,7 +192,7 @@ impl Passed {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).iter().map(Batch::items).sum()
     }
 
-    /// All of this signal as one batch.
+    /// Returns all batches of this signal as one.
     fn merged(&self, signal: Signal) -> Result<Batch, String> {
         let mut batches = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut of_signal = batches.extract_if(.., |batch| batch.signal() == signal);
@@ -200,7 +203,7 @@ impl Passed {
     }
 }
 
-/// Keeps requests, and answers all alike. Nothing leaves this process.
+/// Keeps requests and answers them all alike. No request leaves this process.
 struct Recorder {
     answer: StatusCode,
     limits: HttpLimits,
@@ -228,7 +231,8 @@ impl Recorder {
     }
 }
 
-/// Calls that the host ended, by how: those of which the plugin itself says that they failed are not among them.
+/// Returns the calls that the host ended, by reason. Calls that the plugin itself reports as failed do not
+/// count.
 fn accidents(telemetry: &Telemetry) -> Vec<String> {
     let rendered = telemetry.render();
     let calls = rendered.lines().filter(|line| line.starts_with("spanloom_plugin_calls"));
@@ -243,7 +247,7 @@ fn accidents(telemetry: &Telemetry) -> Vec<String> {
     outcomes.map(|fault| fault.replace('_', " ")).collect()
 }
 
-/// The series that are the plugin's, without the labels that the host adds.
+/// Returns the plugin's own series, without the labels that the host adds.
 fn own_metrics(telemetry: &Telemetry) -> Vec<String> {
     let rendered = telemetry.render();
     let of_component = format!("component=\"{COMPONENT}\"");

@@ -1,4 +1,5 @@
-//! What a connector made, of all signals, as one JSON object: their requests' fields have different names.
+//! Reads and writes a connector's outcome, of all signals, as one JSON object. The signals' requests have
+//! different field names.
 
 use anyhow::Context as _;
 use serde_json::{Map, Value};
@@ -22,7 +23,8 @@ pub(super) fn to_json(batches: &[Batch]) -> anyhow::Result<String> {
     Ok(serde_json::to_string(&fields)?)
 }
 
-/// The batch with 0 for each time from `begun_unix_nano` on: when the test ran is not what it is about.
+/// Replaces each time from `begun_unix_nano` on by 0, so that the outcome does not depend on the time of the
+/// test.
 pub(in crate::cli::plugin::test) fn timeless(batch: &Batch, begun_unix_nano: u64) -> anyhow::Result<Batch> {
     let mut fields = object(batch)?;
     fields.values_mut().for_each(|value| forget_times(value, begun_unix_nano));
@@ -70,6 +72,8 @@ mod tests {
         "resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": "1000", "severityText": "2000"}]}]}]
     }"#;
 
+    /// Scenario: a golden file has metrics and logs.
+    /// Guarantees: both are read, and written back unchanged.
     #[test]
     fn several_signals_are_one_file() {
         let batches = from_golden(GOLDEN.as_bytes()).unwrap();
@@ -80,7 +84,8 @@ mod tests {
         assert_eq!(again.iter().map(Batch::items).sum::<usize>(), 2);
     }
 
-    /// Times of what came in stay, and so does what only looks like a time.
+    /// Scenario: a batch has times before and after the start of the test, and text that looks like a time.
+    /// Guarantees: only the times after the start become 0.
     #[test]
     fn times_of_the_test_itself_are_left_out() {
         let batches = from_golden(GOLDEN.as_bytes()).unwrap();
