@@ -1,4 +1,4 @@
-//! From a plugin's file to machine code: what is read, checked, described and kept before a guest runs.
+//! Loads a plugin from its file: reads, checks, describes, compiles and caches it before a guest runs.
 
 pub(super) mod cache;
 pub mod card;

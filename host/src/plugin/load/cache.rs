@@ -1,9 +1,10 @@
-//! Compiled components on disk, so that a start does not compile again: Python's takes seconds.
+//! Keeps compiled components on disk, so that a start does not compile them again. Compiling a Python plugin
+//! takes seconds.
 //!
-//! An entry is found by what it was compiled from (the component's hash), and by what compiled it (wasmtime's version and
-//! settings, the machine's features). It is machine code that will run in this process, so it is only taken from a folder
-//! that nobody but this user and root can change, and only whole. That is asked each time ([`owned`]); where it is not so,
-//! nothing is taken from there, nor put there.
+//! An entry is named by the component's hash, by wasmtime's version and settings, and by the machine's
+//! features. It is machine code that will run in this process. So an entry is only used if it is whole and
+//! its folder can be changed by nobody but this user and root. This is checked each time ([`owned`]). If it
+//! does not hold, no entry is read from the folder or written to it.
 
 mod functions;
 
@@ -24,9 +25,9 @@ use crate::{files::owned, hash::Sha256};
 pub(in crate::plugin) use functions::Functions;
 use functions::Unkept as UnkeptFunctions;
 
-/// What is kept; the least recently used go first.
+/// The number of entries that are kept. The least recently used ones are removed first.
 const ENTRY_LIMIT: usize = 64;
-/// A larger one is not read.
+/// The size limit of an entry. A larger one is not read.
 const ENTRY_LIMIT_BYTES: usize = 1 << 30;
 const HASH_BYTES: usize = 32;
 
@@ -36,7 +37,7 @@ pub(in crate::plugin) struct Cache {
     functions: Arc<Functions>,
 }
 
-/// What was compiled, and is not on disk yet. Nobody need wait for that.
+/// A compiled component that is not on disk yet. It may be written later, while the plugin runs already.
 pub(in crate::plugin) struct Unkept {
     path: PathBuf,
     component: Component,
@@ -44,7 +45,7 @@ pub(in crate::plugin) struct Unkept {
 }
 
 impl Cache {
-    /// In the user's cache folder (`XDG_CACHE_HOME`, `~/.cache`).
+    /// Returns the cache in the user's cache folder (`XDG_CACHE_HOME`, `~/.cache`).
     pub(in crate::plugin) fn of_user() -> Cache {
         let folder = user_folder().map(|cache| cache.join("spanloom").join("compiled"));
         Cache::in_folder(folder)
@@ -54,7 +55,7 @@ impl Cache {
         Cache { folder, functions: Arc::default() }
     }
 
-    /// The folder, if there is one to be trusted. The first time that there is none is told.
+    /// Returns the folder, if there is one and it can be trusted. The first time that it cannot, this warns.
     pub(in crate::plugin) fn folder(&self) -> Option<PathBuf> {
         static IS_TOLD: AtomicBool = AtomicBool::new(false);
         let folder = self.folder.as_ref()?;
@@ -71,13 +72,13 @@ impl Cache {
         owned.ok()
     }
 
-    /// Where the engine is to look for functions.
+    /// Returns the store where the engine looks for compiled functions.
     pub(in crate::plugin) fn functions(&self) -> &Arc<Functions> {
         &self.functions
     }
 
-    /// The component, from the cache if it is there. Of a plugin of the same `name` that was compiled before it has the functions
-    /// that they have in common.
+    /// Returns the compiled component, from the cache if it is there. Otherwise it is compiled, and functions
+    /// that it shares with an earlier plugin of the same `name` are reused.
     pub(in crate::plugin) fn compile(
         &self,
         engine: &Engine,
@@ -100,7 +101,7 @@ impl Cache {
 
 impl Unkept {
     pub(in crate::plugin) fn keep(self) {
-        // It may not be this user's any more.
+        // The folder may have another owner or mode by now.
         if self.path.parent().is_none_or(|folder| owned::check(folder).is_err()) {
             return;
         }
@@ -116,7 +117,8 @@ impl Unkept {
     }
 }
 
-/// Tells if compiled plugins are not kept. What was compiled before there was a log to tell it in is why.
+/// Warns if compiled plugins are not kept. A plugin may have been compiled before the log was set up, and
+/// then no warning was written.
 pub(crate) fn check() {
     Cache::of_user().folder();
 }
@@ -132,14 +134,15 @@ fn entry_name(engine: &Engine, hash: Sha256) -> String {
     format!("{hash}-{:016x}", std::hash::Hasher::finish(&compiler))
 }
 
-/// A plugin may be called anything.
+/// Returns the name of the file of functions. It has a hash, since a plugin may have any name.
 fn functions_name(engine: &Engine, name: &str) -> String {
     format!("functions-{}", entry_name(engine, Sha256::of(name.as_bytes())))
 }
 
 type SipHash = std::collections::hash_map::DefaultHasher;
 
-/// An entry is the hash of its content, and the content.
+/// Reads an entry, which is the hash of the content and then the content. Returns `None` if the entry is not
+/// whole.
 fn read_whole(path: &Path) -> Option<Vec<u8>> {
     let mut entry = owned::read(path, ENTRY_LIMIT_BYTES).ok()?;
     let (hash, content) = entry.split_at_checked(HASH_BYTES)?;
@@ -147,7 +150,7 @@ fn read_whole(path: &Path) -> Option<Vec<u8>> {
         tracing::warn!("{} is damaged, and made anew", path.display());
         return None;
     }
-    // Its age is when it was used last.
+    // An entry's time of modification is the time of its last use.
     let _ = fs::File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
     entry.drain(..HASH_BYTES);
     Some(entry)
@@ -159,13 +162,14 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
         unsafe_code,
         reason = "the code is wasmtime's own, from a folder that only this user and root can change"
     )]
-    // SAFETY: what wasmtime asks for is that the bytes come from `Component::serialize`. They were written by `store`,
-    // are whole, and nobody else could have put them there. Another version's are refused by wasmtime.
+    // SAFETY: wasmtime requires that the bytes come from `Component::serialize`. They were written by
+    // `store`, are whole, and nobody else could have put them there. wasmtime refuses the code of another
+    // version.
     let component = unsafe { Component::deserialize(engine, code) };
     component.inspect_err(|error| tracing::debug!("{} is of no use: {error}", path.display())).ok()
 }
 
-/// Whole or not at all: others may read it at the same time.
+/// Writes an entry atomically, since other processes may read it at the same time.
 fn store(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -186,7 +190,7 @@ fn evict(folder: &Path) {
     by_age.sort();
     let excess = by_age.len().saturating_sub(ENTRY_LIMIT);
     for (_, path) in by_age.into_iter().take(excess) {
-        // Another process may have been faster.
+        // Another process may have removed the entry already.
         let _ = fs::remove_file(path);
     }
 }
@@ -204,7 +208,8 @@ mod tests {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 
-    /// The second time nothing is compiled; what is damaged is made anew.
+    /// Scenario: a component is compiled twice, and its entry is then damaged.
+    /// Guarantees: the entry is used, a damaged one is not, and compiling again replaces it.
     #[test]
     fn a_compiled_component_is_kept_and_a_damaged_one_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
@@ -234,8 +239,9 @@ mod tests {
         wat::parse_str(format!("(component (core module $m) (export \"{name}\" (core module $m)))")).unwrap()
     }
 
-    /// Code from a folder that others can change would be their code: also where they can change one above it, and also where
-    /// they could not when the process began.
+    /// Scenario: others get the right to change the cache's folder, or the folder above it, after entries
+    /// were written. Their code would run in this process.
+    /// Guarantees: the entries are not used while others have that right.
     #[test]
     fn a_folder_that_others_can_change_is_not_used() {
         let folder = tempfile::tempdir().unwrap();
@@ -259,7 +265,8 @@ mod tests {
         assert!(is_taken());
     }
 
-    /// The former owner of what was given away may still have it open.
+    /// Scenario: others get the right to change the folder while a component is compiled.
+    /// Guarantees: the component is not written there.
     #[test]
     fn what_was_compiled_is_not_put_where_others_can_change_it() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! What the bytes of a wasm component say of it, before anything is compiled: its role, the version of the interface
-//! that it was built against, what it imports.
+//! Reads from the bytes of a wasm component, before anything is compiled: its role, the version of the
+//! interface that it was built against, and its imports.
 
 mod error;
 mod read;
@@ -10,29 +10,30 @@ use serde::Serialize;
 
 pub use error::CardError;
 
-/// The package of `wit/`.
+/// The package in `wit/`.
 pub const PACKAGE: &str = "spanloom:plugin";
-/// The versions of it that this host serves.
+/// The versions of [`PACKAGE`] that this host serves.
 pub const SERVED_VERSIONS: [&str; 1] = ["0.1.0"];
-/// A larger file is no plugin.
+/// The size limit of a plugin's file.
 pub const SIZE_LIMIT_BYTES: usize = 256 << 20;
 
-/// More functions are not compiled, nor more bytes of them. CPython has 14,000 and 7 MB.
+/// The number of functions that are compiled at most. CPython has 14,000 functions, of 7 MB.
+/// [`CODE_LIMIT_BYTES`] limits their bytes.
 pub const FUNCTIONS_LIMIT: usize = 50_000;
 pub const CODE_LIMIT_BYTES: usize = 64 << 20;
 
-/// A component's outside.
+/// The imports, exports and producers of a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Card {
     pub size_bytes: usize,
-    /// In the order of the file.
+    /// The imports, in the order of the file.
     pub imports: Vec<ExternName>,
     pub exports: Vec<ExternName>,
-    /// What made it, as far as it says so.
+    /// The tools and languages that made the component, as far as it names them.
     pub producers: Vec<Producer>,
 }
 
-/// What a plugin may be; the interface it exports says which.
+/// The role of a plugin. The interface that the plugin exports decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -42,38 +43,41 @@ pub enum Role {
     Connector,
 }
 
-/// The name of an import or an export; of an interface it is `namespace:package/interface@version`.
+/// The name of an import or an export. An interface's name is `namespace:package/interface@version`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct ExternName(String);
 
-/// A line of a `producers` section.
+/// An entry of a `producers` section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Producer {
     /// `language`, `sdk` or `processed-by`.
     pub field: String,
     pub name: String,
-    /// May be empty.
+    /// The version; it may be empty.
     pub version: String,
 }
 
-/// What a plugin may import from [`PACKAGE`].
+/// The interfaces that a plugin may import from [`PACKAGE`].
 const HOST_INTERFACES: [&str; 11] =
     ["types", "spans", "batches", "traces", "output", "log", "metrics", "clock", "schedule", "http", "store"];
-/// What a plugin may export besides its role.
+/// The interfaces that a plugin may export besides the one of its role.
 const OPTIONAL_INTERFACES: [&str; 5] = ["describe", "timer", "flush", "handover", "http-handler"];
-/// Language runtimes import these; nothing is behind them but clocks, random numbers and granted HTTP.
+/// The WASI packages that a plugin may import, since language runtimes do. They give clocks, random numbers
+/// and granted HTTP, and nothing else.
 const WASI_PACKAGES: [&str; 7] =
     ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:http", "wasi:io", "wasi:random", "wasi:sockets"];
 const WASI_VERSION: &str = "0.2.";
 
 impl Card {
-    /// Reads the sections of a component and no code. Never panics; linear in the size, which is bounded.
+    /// Reads the sections of a component, but no code. Never panics, and takes time linear in the size, which
+    /// is limited.
     pub fn read(bytes: &[u8]) -> Result<Card, CardError> {
         read::card(bytes)
     }
 
-    /// Whether this host can run it at all, grants aside; decided before it is compiled.
+    /// Returns the role, if this host can run the component. Grants are not considered. This is decided
+    /// before the component is compiled.
     pub fn admit(&self) -> Result<Role, CardError> {
         self.serves_version()?;
         let unknown: Vec<String> =
@@ -92,7 +96,8 @@ impl Card {
         Role::ALL.into_iter().filter(|role| self.exports(role.interface())).collect()
     }
 
-    /// The versions of [`PACKAGE`] that it was built against: one, if it is sound. Empty: a name without a version.
+    /// Returns the versions of [`PACKAGE`] that the component was built against. A sound component has one. A
+    /// name without a version counts as an empty version.
     pub fn interface_versions(&self) -> BTreeSet<&str> {
         let names = self.imports.iter().chain(&self.exports);
         names
@@ -101,27 +106,27 @@ impl Card {
             .collect()
     }
 
-    /// The optional interfaces that it exports.
+    /// Returns the optional interfaces that the component exports.
     pub fn optional(&self) -> Vec<&'static str> {
         OPTIONAL_INTERFACES.into_iter().filter(|interface| self.exports(interface)).collect()
     }
 
-    /// Whether it exports this interface of [`PACKAGE`], whichever version.
+    /// Returns true if the component exports this interface of [`PACKAGE`], in any version.
     pub fn exports(&self, interface: &str) -> bool {
         self.exports.iter().any(|name| name.package() == PACKAGE && name.interface() == interface)
     }
 
-    /// Whether it imports this interface of [`PACKAGE`], whichever version.
+    /// Returns true if the component imports this interface of [`PACKAGE`], in any version.
     pub fn imports(&self, interface: &str) -> bool {
         self.imports.iter().any(|name| name.package() == PACKAGE && name.interface() == interface)
     }
 
-    /// Whether it imports anything of a WASI package, as `wasi:http`.
+    /// Returns true if the component imports anything of a WASI package, such as `wasi:http`.
     pub fn imports_package(&self, package: &str) -> bool {
         self.imports.iter().any(|name| name.package() == package)
     }
 
-    /// The languages it was written in: `Rust 1.95.0`.
+    /// Returns the languages that the component was written in, such as `Rust 1.95.0`.
     pub fn languages(&self) -> Vec<String> {
         let languages = self.producers.iter().filter(|producer| producer.field == "language");
         languages
@@ -139,7 +144,7 @@ impl Card {
 impl Role {
     pub const ALL: [Role; 4] = [Role::Processor, Role::Sampler, Role::Exporter, Role::Connector];
 
-    /// The interface of [`PACKAGE`] that a plugin of this role exports.
+    /// Returns the interface of [`PACKAGE`] that a plugin of this role exports.
     pub fn interface(self) -> &'static str {
         match self {
             Role::Processor => "processing",
@@ -151,18 +156,18 @@ impl Role {
 }
 
 impl ExternName {
-    /// `spanloom:plugin`; empty unless it is an interface's name.
+    /// Returns the package, such as `spanloom:plugin`; empty if this is not an interface's name.
     pub fn package(&self) -> &str {
         self.0.split_once('/').map_or("", |(package, _)| package)
     }
 
-    /// `processing`; the whole name unless it is an interface's.
+    /// Returns the interface, such as `processing`; the whole name if this is not an interface's name.
     pub fn interface(&self) -> &str {
         let name = self.0.split_once('/').map_or(self.0.as_str(), |(_, name)| name);
         name.split_once('@').map_or(name, |(name, _)| name)
     }
 
-    /// `0.1.0`
+    /// Returns the version, such as `0.1.0`.
     pub fn version(&self) -> Option<&str> {
         self.0.split_once('@').map(|(_, version)| version)
     }

@@ -1,4 +1,4 @@
-//! Threads that compile. They stand back for those that data passes through.
+//! Compiles on threads of a lower priority than those that data passes through.
 
 use std::{
     num::NonZero,
@@ -11,22 +11,23 @@ use std::{
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use wasmtime::Result;
 
-/// How much less such a thread is worth than others: this much gets it a quarter of a core that another has work for.
+/// The niceness of these threads. With it, a thread gets a quarter of a core that another thread has work
+/// for.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 
-/// Whether there is data that passes through this process.
+/// True once data passes through this process.
 static DATA_PASSES: AtomicBool = AtomicBool::new(false);
 
 pub(in crate::plugin) struct Compilers {
-    /// One for each core.
+    /// The threads before data passes: one for each core.
     all: ThreadPool,
-    /// One less: it leaves a core to data.
+    /// The threads while data passes: one less, which leaves a core to the data.
     beside_data: ThreadPool,
     turn: Mutex<()>,
 }
 
-/// From now on what is compiled is compiled beside data.
+/// Notes that data passes from now on, so that compilation leaves a core to it.
 pub(crate) fn data_passes() {
     DATA_PASSES.store(true, Ordering::Relaxed);
 }
@@ -38,7 +39,7 @@ impl Compilers {
         Ok(Compilers { all: threads(cores)?, beside_data, turn: Mutex::default() })
     }
 
-    /// One compilation at a time: each has all the threads.
+    /// Compiles. There is one compilation at a time, on all the threads.
     pub(in crate::plugin) fn compile<T: Send>(&self, compile: impl FnOnce() -> T + Send) -> T {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.threads().install(compile)
@@ -51,7 +52,7 @@ impl Compilers {
 
 fn threads(threads: usize) -> Result<ThreadPool> {
     let stand_back = |_| {
-        // Elsewhere it would be the whole process that does.
+        // On other systems, `nice` would apply to the whole process.
         #[cfg(target_os = "linux")]
         let _ = rustix::process::nice(NICE);
     };

@@ -1,21 +1,21 @@
-//! Who a plugin says it is.
+//! Describes a plugin, as the plugin itself says.
 
 use wire::Signal;
 
-/// What a plugin's `describe` says, or what is assumed of one that has none.
+/// The description that a plugin's `describe` returns, or the assumed one of a plugin without `describe`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     pub name: String,
     pub version: String,
     pub summary: String,
-    /// JSON Schema of a component's config.
+    /// The JSON Schema of a component's config.
     pub config_schema: Option<String>,
     pub signals: Vec<Signal>,
     pub concurrency: Concurrency,
     pub grants: Vec<Grant>,
 }
 
-/// How many instances may run, and which batch goes to which.
+/// The number of instances that may run, and which batches each takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Concurrency {
     /// Any instance takes any batch.
@@ -27,7 +27,7 @@ pub enum Concurrency {
     Single,
 }
 
-/// What must be granted for the plugin to work.
+/// A grant that the plugin needs to work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     Http,
@@ -35,7 +35,7 @@ pub enum Grant {
 }
 
 impl Description {
-    /// Of a plugin that says nothing.
+    /// Returns the description of a plugin without `describe`.
     pub fn assumed(name: &str) -> Description {
         Description {
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! A plugin's file, which a config may pin by its hash.
+//! Reads a plugin's file. A config may pin the file by its hash.
 
 use std::{
     fs,
@@ -12,14 +12,14 @@ use bytes::Bytes;
 use super::card::{Card, CardError, SIZE_LIMIT_BYTES};
 use crate::{files, hash::Sha256};
 
-/// For how long a file that is being written may stay as it is.
+/// How long a file that is being written may stay unchanged before it counts as finished.
 pub const WRITERS_PATIENCE: Duration = Duration::from_secs(2);
-/// For how long in all the rest of a file is waited for.
+/// The limit of the whole wait for the rest of a file.
 const REST_LIMIT: Duration = Duration::from_secs(30);
-/// Between two looks at it.
+/// The time between two looks at the file.
 const REST_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Read whole, before anything of it is believed.
+/// A plugin's file. It is read whole before anything in it is used.
 #[derive(Debug)]
 pub struct PluginFile {
     pub bytes: Bytes,
@@ -35,7 +35,8 @@ pub enum FileError {
     #[error("{path} is not the file that is pinned: {}", found.map_or_else(no_component, |found| format!("its sha256 is {found}")))]
     OtherHash {
         path: String,
-        /// `None` for a file that is no wasm component: its hash would tell what is in it.
+        /// The hash of the file; `None` if the file is not a wasm component, since the hash would tell what
+        /// is in it.
         found: Option<Sha256>,
     },
 }
@@ -44,17 +45,17 @@ fn no_component() -> String {
     "it is no wasm component".to_owned()
 }
 
-/// The magic number of wasm, and the version that components have.
+/// The magic number of wasm, and the version of components.
 const COMPONENT_HEAD: &[u8] = b"\0asm\x0d\0\x01\0";
 
 impl PluginFile {
-    /// What is in memory already.
+    /// Returns a file of bytes that are in memory.
     pub fn of_bytes(bytes: impl Into<Bytes>) -> PluginFile {
         let bytes = bytes.into();
         PluginFile { sha256: Sha256::of(&bytes), bytes }
     }
 
-    /// Reads the file as [`PluginFile::read`] does, within the time that files have.
+    /// Reads the file as [`PluginFile::read`] does, within the time limit of file access.
     pub async fn read_in_time(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
         let read = {
             let path = path.to_owned();
@@ -64,8 +65,8 @@ impl PluginFile {
         files::in_time(read).await.map_err(unreadable)?
     }
 
-    /// As [`PluginFile::read_in_time`]. If the file is cut short, or not the one that is pinned, and was written to just
-    /// now, this waits for the rest of it.
+    /// Reads the file as [`PluginFile::read_in_time`] does. If the file is cut short or not the pinned one,
+    /// and was written to just now, this waits for the rest of it.
     pub async fn read_whole(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
         let give_up = Instant::now() + REST_LIMIT;
         let mut told = false;
@@ -87,13 +88,16 @@ impl PluginFile {
         }
     }
 
-    /// The hash, unless the file is no wasm component: then it would tell who asks what is in that file.
+    /// Returns the hash, if the file is a wasm component. The hash of another file would tell what is in that
+    /// file.
     pub fn shown_hash(&self) -> Option<Sha256> {
         self.bytes.starts_with(COMPONENT_HEAD).then_some(self.sha256)
     }
 
+    /// Checks the file against the pinned hash.
+    ///
     /// # Errors
-    /// When another file than this one is pinned.
+    /// Another hash is pinned.
     pub fn check_pin(&self, path: &Path, pinned: Option<Sha256>) -> Result<(), FileError> {
         match pinned {
             Some(pinned) if pinned != self.sha256 => {
@@ -107,7 +111,8 @@ impl PluginFile {
         matches!(Card::read(&self.bytes), Err(CardError::Empty | CardError::CutShort(_)))
     }
 
-    /// Reads the file; `pinned` is held against its bytes before anything else is. Blocks while the file system does.
+    /// Reads the file, and checks it against `pinned` before anything else. Blocks while the file system
+    /// does.
     pub fn read(path: &Path, pinned: Option<Sha256>) -> Result<PluginFile, FileError> {
         let shown = || path.display().to_string();
         let unreadable = |error| FileError::Unreadable { path: shown(), error };
@@ -118,11 +123,12 @@ impl PluginFile {
             return Err(too_large(len));
         }
         let mut bytes = Vec::with_capacity(len);
-        // Reading a file of procfs, which says that it is empty, may take away what another reader waits for.
+        // A file of procfs says that it is empty. Reading it may take away data that another reader waits
+        // for.
         if len > 0 {
             file.take(SIZE_LIMIT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         }
-        // It may have grown meanwhile.
+        // The file may have grown meanwhile.
         if bytes.len() > SIZE_LIMIT_BYTES {
             return Err(too_large(bytes.len()));
         }
@@ -132,7 +138,7 @@ impl PluginFile {
     }
 }
 
-/// As far as the time tells that it was last written to.
+/// Returns true if the file was last written to a short time ago.
 async fn is_being_written(path: &Path) -> bool {
     let path = path.to_owned();
     let written = files::in_time(move || fs::metadata(path).and_then(|metadata| metadata.modified())).await;
@@ -141,7 +147,7 @@ async fn is_being_written(path: &Path) -> bool {
 }
 
 impl FileError {
-    /// The key of the plugin's config that it is about.
+    /// Returns the key of the plugin's config that the error is about.
     pub fn key(&self) -> &'static str {
         match self {
             FileError::Unreadable { .. } | FileError::TooLarge { .. } => "path",
@@ -158,6 +164,8 @@ mod tests {
     const SMALLEST: &[u8] = b"\0asm\x0d\0\x01\0\0\x01\0";
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+    /// Scenario: a file is pinned, and other files are at its path.
+    /// Guarantees: only the pinned file is read, and the message shows the hash of another component.
     #[test]
     fn a_pinned_file_is_read_only_if_it_is_that_file() {
         let folder = tempfile::tempdir().unwrap();
@@ -176,7 +184,8 @@ mod tests {
         assert!(error.to_string().ends_with(&format!("its sha256 is {found}")), "{error}");
     }
 
-    /// Whoever may have files read would learn what is in them, if it is one of few things.
+    /// Scenario: files that are not components are hashed.
+    /// Guarantees: their hash is not shown, since it would tell what is in them.
     #[test]
     fn the_hash_of_what_is_no_component_is_not_shown() {
         let module = b"\0asm\x01\0\0\0";
@@ -187,6 +196,8 @@ mod tests {
         assert_eq!(cut_short.shown_hash(), Some(cut_short.sha256));
     }
 
+    /// Scenario: a file is cut short or not the pinned one, and its writer goes on.
+    /// Guarantees: the read waits and returns the whole file.
     #[tokio::test]
     async fn the_rest_of_a_file_that_is_being_written_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
@@ -206,6 +217,8 @@ mod tests {
         }
     }
 
+    /// Scenario: a file is cut short and has not changed for two seconds.
+    /// Guarantees: the read returns at once.
     #[tokio::test]
     async fn a_file_that_nobody_writes_is_taken_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
@@ -218,13 +231,15 @@ mod tests {
         assert_eq!(PluginFile::read_whole(&path, Some(pinned)).await.unwrap_err().key(), "sha256");
     }
 
+    /// Scenario: paths lead to a device, a folder and nowhere.
+    /// Guarantees: each is an error, and none blocks the read.
     #[test]
     fn what_is_no_file_is_not_waited_for() {
         for path in ["/dev/zero", "/", "/nowhere"] {
             let error = PluginFile::read(Path::new(path), None).unwrap_err();
             assert!(error.to_string().starts_with(&format!("cannot read {path}: ")), "{error}");
         }
-        // Whoever reads this one waits for the kernel to say something.
+        // A reader of this file waits for a message of the kernel.
         if Path::new("/proc/kmsg").exists() {
             let file = PluginFile::read(Path::new("/proc/kmsg"), None);
             assert!(file.is_err() || file.is_ok_and(|file| file.bytes.is_empty()));

@@ -1,4 +1,5 @@
-//! A component's config against the JSON Schema of its plugin, with errors as of any other config.
+//! Checks a component's config against the JSON Schema of its plugin. The errors look like those of any other
+//! config.
 
 mod deprecated;
 mod describe;
@@ -17,25 +18,26 @@ pub use outline::{Key, outline};
 
 use crate::config::{ConfigError, Finding, Node};
 
-/// What `describe` gave as `config-schema`.
+/// The schema that `describe` returned as `config-schema`.
 #[derive(Debug)]
 pub struct ConfigSchema {
     schema: Value,
     validator: Validator,
 }
 
-/// The schema itself is wrong: the plugin's mistake, not the config's.
+/// The schema itself is wrong. This is the plugin's mistake, not the config's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("its config schema is wrong, which is the plugin's mistake: {0}")]
 pub struct SchemaError(String);
 
 const SCHEMA_LIMIT_BYTES: usize = 256 << 10;
 const PATTERN_LIMIT_BYTES: usize = 1 << 20;
-/// More are not shown.
+/// The number of findings that are shown.
 const FINDINGS_LIMIT: usize = 50;
 
 impl ConfigSchema {
-    /// Of draft 2020-12, unless it names another. References lead nowhere outside.
+    /// Compiles a schema of draft 2020-12, or of the draft that it names. References may not lead outside of
+    /// the schema.
     pub fn new(text: &str) -> Result<ConfigSchema, SchemaError> {
         if text.len() > SCHEMA_LIMIT_BYTES {
             let message = format!("it has {} bytes, and may have {SCHEMA_LIMIT_BYTES}", text.len());
@@ -52,10 +54,12 @@ impl ConfigSchema {
         Ok(ConfigSchema { schema, validator })
     }
 
-    /// The config as JSON, as the plugin will get it; an error holds everything that is wrong with it.
+    /// Returns the config as JSON, as the plugin will get it. The error holds everything that is wrong with
+    /// the config.
     ///
-    /// As lenient as built-in components: where text is due, `0123` is text; where a map or list is due, nothing is an
-    /// empty one. `host_keys` are keys beside the plugin's own, which the config does not hold any more.
+    /// This is as lenient as for built-in components: where text is expected, `0123` is text; where a map or
+    /// a list is expected, a key without a value is an empty one. `host_keys` are keys beside the plugin's
+    /// own; the config no longer holds them.
     pub fn read(&self, config: &Node, host_keys: &[&str]) -> Result<Value, ConfigError> {
         let mut value = json(config)?;
         for error in self.validator.iter_errors(&value.clone()) {
@@ -72,7 +76,7 @@ impl ConfigSchema {
         ConfigError::from_findings(findings).map(|()| value)
     }
 
-    /// Warnings of the keys in a config that the schema calls `deprecated`.
+    /// Returns a warning for each key in a config that the schema calls `deprecated`.
     pub fn deprecated(&self, config: &Node) -> Vec<Finding> {
         deprecated::findings(&self.schema, config)
     }
@@ -81,12 +85,12 @@ impl ConfigSchema {
         &self.schema
     }
 
-    /// The keys that a config may have, for people.
+    /// Returns the keys that a config may have, for people.
     pub fn outline(&self) -> Vec<Key> {
         outline(&self.schema)
     }
 
-    /// Reads a value as the type that is due, where a config may say it so.
+    /// Changes a value to the expected type, where a config may write it so.
     fn yield_to(&self, error: &ValidationError<'_>, config: &Node, value: &mut Value) {
         if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } =
             error.kind()
@@ -102,7 +106,7 @@ impl ConfigSchema {
         let node = at(config, error.instance_path());
         let Some(place) = value.pointer_mut(error.instance_path().as_str()) else { return };
         match node.text() {
-            // Of a variable that may be a map or a list, too.
+            // The text may be from a variable whose value is a map or a list.
             Some(text) if due("string") => *place = json!(text),
             None if place.is_null() && due("object") => *place = json!({}),
             None if place.is_null() && due("array") => *place = json!([]),
@@ -111,24 +115,25 @@ impl ConfigSchema {
     }
 }
 
-/// The config as JSON without a schema to go by.
+/// Returns the config as JSON, for a plugin without a schema.
 pub fn json(config: &Node) -> Result<Value, ConfigError> {
     if config.is_null() { Ok(json!({})) } else { config.read() }
 }
 
-/// What a plugin's `configure` says of a config: `path` leads to the place, as `keys[2]` or `tls.ca_file`.
+/// Returns the finding for a plugin's refusal of a config. `path` names the place, such as `keys[2]` or
+/// `tls.ca_file`.
 pub fn refusal(config: &Node, path: &str, message: &str) -> Finding {
     const LIMIT_CHARS: usize = 1000;
     let message: String = message.chars().take(LIMIT_CHARS).collect();
     let (place, rest) = config.follow(path);
-    // The plugin knows the values, and not which of them are secret.
+    // The plugin knows the values, but not which of them are secret.
     let message = config.scrub(&message);
     let finding =
         place.finding(if message.is_empty() { "the plugin refuses this".to_owned() } else { message });
     if rest.is_empty() { finding } else { finding.help(format!("it is about `{path}`")) }
 }
 
-/// The node that a violation is about.
+/// Returns the node that a violation is about.
 fn at<'a>(config: &'a Node, path: &Location) -> &'a Node {
     path.segments().fold(config, |node, segment| {
         let next = match &segment {

@@ -1,11 +1,11 @@
-//! What a guest says, made fit for a line of the log, an answer or a terminal.
+//! Makes a guest's text fit for a line of the log, an answer or a terminal.
 
 use std::borrow::Cow;
 
-/// Of a failure, an error of a config or last words; the rest is left out.
+/// The limit of a failure's message, of a config error and of a guest's last words. The rest is cut off.
 pub(super) const MESSAGE_LIMIT_BYTES: usize = 1024;
 
-/// The text without what would make another line of it, or do things to a terminal, and no longer than this.
+/// Returns the text without line breaks and control characters, and no longer than the limit.
 pub(in crate::plugin) fn one_line(text: &str, limit_bytes: usize) -> Cow<'_, str> {
     let end = text.floor_char_boundary(limit_bytes);
     let (kept, is_cut) = (text.get(..end).unwrap_or_default(), end < text.len());
@@ -26,7 +26,7 @@ pub(in crate::plugin) fn one_line(text: &str, limit_bytes: usize) -> Cow<'_, str
     line.into()
 }
 
-/// The same for a text that is kept.
+/// Does the same for a text that is kept.
 pub(in crate::plugin) fn message(text: impl Into<String>) -> String {
     let text = text.into();
     match one_line(&text, MESSAGE_LIMIT_BYTES) {
@@ -35,7 +35,8 @@ pub(in crate::plugin) fn message(text: impl Into<String>) -> String {
     }
 }
 
-/// Control characters, separators of lines, and what turns the direction of a text around.
+/// Returns true for control characters, for line separators, and for characters that change the direction of
+/// text.
 fn is_unfit(character: char) -> bool {
     (character.is_control() && character != '\t')
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -45,6 +46,8 @@ fn is_unfit(character: char) -> bool {
 mod tests {
     use super::*;
 
+    /// Scenario: texts have line breaks, control characters and more bytes than the limit.
+    /// Guarantees: each becomes one harmless line within the limit.
     #[test]
     fn a_text_becomes_one_line_and_no_longer_than_it_may() {
         assert!(matches!(one_line("tab\tand é", 100), Cow::Borrowed("tab\tand é")));

@@ -1,11 +1,14 @@
-//! Functions of the last version of a plugin, compiled: of the next one only what differs is compiled. Versions of one plugin
-//! have nearly all in common, the libraries and the language's runtime above all.
+//! Keeps the compiled functions of a plugin's last version, so that only functions that differ are compiled
+//! for the next version. Versions of one plugin share nearly all functions, above all those of libraries and
+//! of the language's runtime.
 //!
-//! They are in memory only while something is compiled, and on disk between. Which function of the one version is which of
-//! the other is for Cranelift to say: it asks by a hash of all that its output depends on, its own version included.
+//! The functions are in memory only during a compilation, and on disk in between. Cranelift decides which
+//! functions are the same: it asks by a hash of everything that its output depends on, its own version
+//! included.
 //!
-//! One in twenty is compiled again though it is the same, on an engine of its own as well: a compilation reuses its contexts
-//! from one function to the next, and what Cranelift 0.135 leaves in them is, it seems, part of what it hashes.
+//! One function in twenty is compiled again although it is the same, even on an engine of its own. A
+//! compilation reuses its contexts from one function to the next, and what Cranelift 0.135 leaves in them
+//! seems to be part of what it hashes.
 
 use std::{
     borrow::Cow,
@@ -16,38 +19,39 @@ use std::{
 
 use serde_bytes::ByteBuf;
 
-/// What the functions of one compilation may take; the others are not kept. Those of QuickJS take 6 MiB.
+/// The limit of the functions that are kept for one plugin; further ones are not kept. The functions of
+/// QuickJS take 6 MiB.
 const LIMIT_BYTES: usize = 128 << 20;
 
 type Key = [u8; 32];
 type Compiled = HashMap<Key, ByteBuf>;
 
-/// The engine's store of functions. It holds none but during a compilation.
+/// The engine's store of functions. It holds functions only during a compilation.
 #[derive(Debug, Default)]
 pub(in crate::plugin) struct Functions(Mutex<Option<Session>>);
 
 #[derive(Debug, Default)]
 struct Session {
-    /// Of the version before.
+    /// The functions of the version before.
     known: Compiled,
-    /// Of this one.
+    /// The functions of this version.
     used: Compiled,
     used_bytes: usize,
-    /// Of those that had to be compiled.
+    /// The bytes of functions that had to be compiled.
     new_bytes: usize,
 }
 
-/// What is kept is good enough for the next version until so large a part is another, as one to this.
+/// The kept functions are written again if more than one part in this many had to be compiled.
 const STALE_PART: usize = 20;
 
-/// What is to be kept for the next version.
+/// The functions to keep for the next version.
 pub(super) struct Unkept {
     functions: Compiled,
     path: PathBuf,
 }
 
 impl Functions {
-    /// Has the compilation find the functions that this file has. There may be one at a time.
+    /// Lets the compilation find the functions of this file. There may be one compilation at a time.
     pub(super) fn reuse<T>(&self, path: &Path, compile: impl FnOnce() -> T) -> (T, Option<Unkept>) {
         let known = super::read_whole(path).and_then(|bytes| postcard::from_bytes(&bytes).ok());
         *self.session() = Some(Session { known: known.unwrap_or_default(), ..Session::default() });
@@ -111,7 +115,8 @@ mod tests {
         wat::parse_str(format!("(component (core module {functions}))")).unwrap()
     }
 
-    /// What one version has in common with the one before is not compiled again, and what it does not have is forgotten.
+    /// Scenario: two versions of a component share a function.
+    /// Guarantees: the function is compiled once, and functions that the second version lacks are forgotten.
     #[test]
     fn a_function_that_the_version_before_had_is_not_compiled_again() {
         let folder = tempfile::tempdir().unwrap();
@@ -139,6 +144,8 @@ mod tests {
         );
     }
 
+    /// Scenario: the file of functions cannot be read.
+    /// Guarantees: everything is compiled, and the file is replaced.
     #[test]
     fn what_cannot_be_read_is_compiled_again() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,12 +1,12 @@
-//! Why a file is no plugin that this host can run.
+//! Why this host cannot run a file as a plugin.
 
 use super::{CODE_LIMIT_BYTES, FUNCTIONS_LIMIT, PACKAGE, Role, SERVED_VERSIONS, SIZE_LIMIT_BYTES};
 use crate::plugin::load::text::one_line;
 
-/// Of an import.
+/// The length limit of an import's name in a message.
 const NAME_LIMIT_BYTES: usize = 200;
 
-/// Reads well after the file's name and a colon.
+/// Why a file is not a plugin. The message follows the file's name and a colon.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CardError {
     #[error("the file is empty")]
@@ -60,7 +60,7 @@ fn versioned(version: &str) -> String {
     if version.is_empty() { format!("{PACKAGE} without a version") } else { format!("{PACKAGE}@{version}") }
 }
 
-/// As many names as one reads.
+/// Returns the first names as text, as many as people read.
 fn listed(names: &[String]) -> String {
     const NAMED: usize = 10;
     let shown: Vec<_> = names.iter().take(NAMED).map(|name| one_line(name, NAME_LIMIT_BYTES)).collect();

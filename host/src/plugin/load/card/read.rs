@@ -1,4 +1,4 @@
-//! From a component's bytes to its card.
+//! Reads a card from a component's bytes.
 
 use wasmparser::{
     BinaryReader, BinaryReaderError, Chunk, ComponentExternalKind, ComponentTypeRef, Parser, Payload,
@@ -7,12 +7,12 @@ use wasmparser::{
 
 use super::{CODE_LIMIT_BYTES, Card, CardError, ExternName, FUNCTIONS_LIMIT, Producer, SIZE_LIMIT_BYTES};
 
-/// Of imports, of exports, and of modules.
+/// The limits of imports, of exports and of modules, each.
 const COUNT_LIMIT: usize = 1000;
 const SECTIONS_LIMIT: usize = 100_000;
-/// More are not read.
+/// The number of producers that are read.
 const PRODUCERS_LIMIT: usize = 50;
-/// Components within components.
+/// The limit of components within components.
 const DEPTH_LIMIT: usize = 10;
 
 const MAGIC: &[u8] = b"\0asm";
@@ -60,7 +60,7 @@ pub(super) fn card(bytes: &[u8]) -> Result<Card, CardError> {
     Ok(card)
 }
 
-/// What there is to compile. Compiling takes memory for each function, however small, and for each byte.
+/// The amount of code. Compiling takes memory for each function, however small, and for each byte.
 #[derive(Default)]
 struct Code {
     functions: usize,
@@ -68,7 +68,8 @@ struct Code {
 }
 
 impl Code {
-    /// Of a module or component, nested ones included. What cannot be read is for the compiler to refuse.
+    /// Counts the code of a module or component, nested ones included. The compiler will refuse what cannot
+    /// be read here.
     fn count(&mut self, bytes: &[u8], depth: usize) -> Result<(), CardError> {
         if depth > DEPTH_LIMIT {
             return Err(CardError::TooDeep(DEPTH_LIMIT));
@@ -114,7 +115,7 @@ fn is_component(bytes: &[u8]) -> Result<(), CardError> {
     }
 }
 
-/// As far as its beginning shows.
+/// Returns true if the beginning of the bytes is text.
 fn is_text(bytes: &[u8]) -> bool {
     const LOOKED_AT_BYTES: usize = 512;
     let start = bytes.get(..LOOKED_AT_BYTES).unwrap_or(bytes);
@@ -127,7 +128,8 @@ fn is_text(bytes: &[u8]) -> bool {
     !text.contains(|c: char| c.is_control() && !c.is_ascii_whitespace())
 }
 
-/// Shows every section of the outermost level; what is nested is passed over.
+/// Passes every section of the outermost level to `show`, without the sections of nested modules and
+/// components.
 fn sections<'a>(
     bytes: &'a [u8],
     mut show: impl FnMut(Payload<'a>) -> Result<(), CardError>,
@@ -161,7 +163,7 @@ fn sections<'a>(
     Err(CardError::TooMany(SECTIONS_LIMIT))
 }
 
-/// A module that cannot be read is for the compiler to refuse.
+/// Reads the producers of a module. The compiler will refuse a module that cannot be read here.
 fn note_module(module: &[u8], producers: &mut Vec<Producer>) {
     let _ = sections(module, |payload| {
         if let Payload::CustomSection(section) = payload
@@ -173,7 +175,7 @@ fn note_module(module: &[u8], producers: &mut Vec<Producer>) {
     });
 }
 
-/// It is a hint and nothing else: what cannot be read of it is left out.
+/// Reads a `producers` section. It is only a hint, so what cannot be read is left out.
 fn note_producers(section: &[u8], producers: &mut Vec<Producer>) {
     let Ok(fields) = ProducersSectionReader::new(BinaryReader::new(section, 0)) else { return };
     for field in fields.into_iter().flatten() {

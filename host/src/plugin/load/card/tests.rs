@@ -1,4 +1,4 @@
-//! Components and what is none, written as text.
+//! Tests cards with components that are written as text, and with other bytes.
 
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn bytes(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
-/// A component that exports one empty instance of this name, after the imports.
+/// Makes a component that exports one empty instance of this name, after the imports.
 fn exporting(imports: &str, name: &str) -> Vec<u8> {
     bytes(&format!("(component {imports} (instance $i) (export \"{name}\" (instance $i)))"))
 }
@@ -29,6 +29,8 @@ fn refused(bytes: &[u8], expected: &str) {
     assert_eq!(error.to_string(), expected);
 }
 
+/// Scenario: a component's card is read.
+/// Guarantees: the card has the role, the version, the imports and the optional interfaces.
 #[test]
 fn a_card_says_role_version_imports_and_what_is_optional() {
     let bytes = bytes(PROCESSOR);
@@ -46,7 +48,8 @@ fn a_card_says_role_version_imports_and_what_is_optional() {
     );
 }
 
-/// The module inside says what it was written in, as compilers do.
+/// Scenario: the modules inside a component name their languages.
+/// Guarantees: the card lists each language once.
 #[test]
 fn the_language_is_that_of_the_modules_inside() {
     let text = r#"
@@ -56,6 +59,8 @@ fn the_language_is_that_of_the_modules_inside() {
     assert_eq!(Card::read(&bytes(text)).unwrap().languages(), ["Rust 2021", "C11"]);
 }
 
+/// Scenario: bytes are empty, text, other binaries, a core module, or too large.
+/// Guarantees: each is refused with its own message.
 #[test]
 fn what_is_no_component_is_told_apart() {
     refused(b"", "the file is empty");
@@ -73,7 +78,8 @@ fn what_is_no_component_is_told_apart() {
     refused(&vec![0; SIZE_LIMIT_BYTES + 1], "the file has 268435457 bytes; a plugin may have 268435456");
 }
 
-/// Wherever a file is cut, it is refused: inside of a section as cut short, between two as lacking its role.
+/// Scenario: a component is cut at each byte.
+/// Guarantees: it is refused as cut short inside a section, and for lack of a role between two sections.
 #[test]
 fn a_component_that_is_cut_short_is_refused() {
     let whole = bytes(PROCESSOR);
@@ -85,7 +91,7 @@ fn a_component_that_is_cut_short_is_refused() {
                 cut_short += 1;
             }
             Err(CardError::Empty | CardError::NoRole) => {}
-            // All that is left out is `describe`, or a name section.
+            // Only `describe` or a name section is missing.
             Ok(_) => assert!(Card::read(&whole[..len]).unwrap().exports("processing")),
             other => panic!("{len}: {other:?}"),
         }
@@ -93,6 +99,8 @@ fn a_component_that_is_cut_short_is_refused() {
     assert!(cut_short > whole.len() / 2, "{cut_short} of {}", whole.len());
 }
 
+/// Scenario: components are built against other versions, against two, and without one.
+/// Guarantees: each is refused with the versions that are served.
 #[test]
 fn a_version_that_is_not_served_is_refused_with_those_that_are() {
     refused(
@@ -112,6 +120,8 @@ fn a_version_that_is_not_served_is_refused_with_those_that_are() {
     );
 }
 
+/// Scenario: a component imports interfaces that the host lacks.
+/// Guarantees: it is refused, and the message names each of them.
 #[test]
 fn unknown_imports_are_refused_by_name() {
     let imports = r#"
@@ -127,7 +137,8 @@ fn unknown_imports_are_refused_by_name() {
     );
 }
 
-/// Bindings of a world that names types directly import them as equal to the host's: nothing is asked of us.
+/// Scenario: a component imports a type that equals another, as bindings of some worlds do.
+/// Guarantees: this is no import, since it asks nothing of the host.
 #[test]
 fn a_type_that_equals_another_is_no_import() {
     let imports = r#"(type $t u32) (import "level" (type (eq $t)))"#;
@@ -135,6 +146,8 @@ fn a_type_that_equals_another_is_no_import() {
     assert_eq!((card.imports.len(), card.admit()), (0, Ok(Role::Exporter)));
 }
 
+/// Scenario: a component exports no role, or two.
+/// Guarantees: it is refused.
 #[test]
 fn a_plugin_has_one_role() {
     refused(
@@ -150,7 +163,9 @@ fn a_plugin_has_one_role() {
     refused(&bytes(both), "it exports processing and exporting: a plugin has one role");
 }
 
-/// However deep they are nested: each takes memory to compile, a byte of a file or two.
+/// Scenario: a component has more functions than the limit, nested or in several modules. Each takes memory
+/// to compile, and only a few bytes of the file.
+/// Guarantees: it is refused before it is compiled.
 #[test]
 fn a_component_has_no_more_functions_than_can_be_compiled() {
     let module = |functions: usize| format!("(core module {})", "(func)".repeat(functions));
@@ -165,13 +180,16 @@ fn a_component_has_no_more_functions_than_can_be_compiled() {
     ));
 }
 
+/// Scenario: components are nested 30 deep.
+/// Guarantees: the component is refused.
 #[test]
 fn components_within_components_end_somewhere() {
     let text = format!("{}{}", "(component ".repeat(30), ")".repeat(30));
     assert_eq!(Card::read(&bytes(&text)), Err(CardError::TooDeep(10)));
 }
 
-/// A thousand names of a kilobyte each are no line of a log.
+/// Scenario: a component has 500 unknown imports with long names.
+/// Guarantees: the message is short and counts the rest.
 #[test]
 fn names_of_what_is_lacking_are_few_and_short() {
     let imports: String = (0..500)
@@ -189,7 +207,8 @@ fn letters(number: usize) -> String {
 }
 
 proptest! {
-    /// Whatever stands in a file, reading it ends and does not panic.
+    /// Scenario: any bytes of a component are changed, and any are added.
+    /// Guarantees: reading ends and does not panic.
     #[test]
     fn no_bytes_make_it_panic(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),

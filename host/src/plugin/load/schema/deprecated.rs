@@ -1,14 +1,15 @@
-//! Keys that a schema's author advises against, by the keyword `deprecated`: those without effect, and old spellings.
+//! Finds keys that a schema's author advises against with the keyword `deprecated`: keys without effect, and
+//! old spellings.
 
 use serde_json::Value;
 
 use super::{FINDINGS_LIMIT, describe::resolve};
 use crate::config::{Finding, Node};
 
-/// Deeper than this, nothing is looked for.
+/// The depth of the search.
 const DEPTH_LIMIT: usize = 8;
 
-/// One for each such key of the config.
+/// Returns a finding for each deprecated key in the config.
 pub(super) fn findings(schema: &Value, config: &Node) -> Vec<Finding> {
     let mut found = Vec::new();
     look(schema, schema, config, 0, &mut found);

@@ -1,18 +1,18 @@
-//! What a schema wants, in words: `a whole number, 1 to 10`.
+//! Describes in words what a schema expects, such as `a whole number, 1 to 10`.
 
 use serde_json::Value;
 
-/// Deeper than this, and through more references, nothing is told apart.
+/// The limit of nested schemas and of references that are followed.
 const DEPTH_LIMIT: usize = 8;
-/// More choices are not listed.
+/// The number of choices that are listed.
 const CHOICES_LIMIT: usize = 20;
 
-/// What is due where the schema stands; `root` is what its references are in.
+/// Returns what `schema` expects. Its references are looked up in `root`.
 pub(super) fn describe(schema: &Value, root: &Value) -> String {
     due(schema, root, 0)
 }
 
-/// The schema that a local reference leads to, or else itself.
+/// Returns the schema that a local reference leads to, or the schema itself.
 pub(super) fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     let mut schema = schema;
     for _ in 0..DEPTH_LIMIT {
@@ -25,7 +25,7 @@ pub(super) fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     schema
 }
 
-/// The choices of an `enum`, as they are written in a config.
+/// Returns the choices of an `enum`, as they are written in a config.
 pub(super) fn choices(options: &[Value]) -> String {
     let mut shown: Vec<String> =
         options.iter().take(CHOICES_LIMIT).map(|option| format!("`{}`", plain(option))).collect();
@@ -38,7 +38,7 @@ pub(super) fn choices(options: &[Value]) -> String {
     }
 }
 
-/// A value as it is written in a config.
+/// Returns a value as it is written in a config.
 pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -92,7 +92,7 @@ fn of_type(name: &str, schema: &Value, root: &Value, depth: usize) -> String {
     }
 }
 
-/// ` of texts`; empty if there is no short word for the items.
+/// Returns the kind of the items, such as ` of texts`; empty if there is no short word for it.
 fn of_items(items: &Value, root: &Value, depth: usize) -> String {
     if items.get("enum").is_some() {
         return format!(", each {}", due(items, root, depth));
@@ -120,7 +120,7 @@ fn text(schema: &Value) -> String {
     }
 }
 
-/// `, 1 to 10`, `, 1 upwards`, `, above 0`; empty if there are no bounds.
+/// Returns the bounds, such as `, 1 to 10`, `, 1 upwards` or `, above 0`; empty if there are none.
 fn range(schema: &Value) -> String {
     let bound = |key| schema.get(key).filter(|bound| bound.is_number());
     let (least, above) = (bound("minimum"), bound("exclusiveMinimum"));

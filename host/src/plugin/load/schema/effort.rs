@@ -1,4 +1,4 @@
-//! Whether checking a config against a schema ends, and soon: a schema comes from a plugin.
+//! Checks that validation against a schema ends soon, since the schema comes from a plugin.
 
 use std::collections::HashMap;
 
@@ -6,15 +6,16 @@ use serde_json::Value;
 
 use super::SchemaError;
 
-/// Of schemas that hold for one and the same value, one inside of the other.
+/// The limit of schemas that apply to one value, each inside another.
 const DEPTH_LIMIT: usize = 32;
-/// Of schemas that hold for one and the same value, all together.
+/// The limit of all schemas that apply to one value.
 const SCHEMAS_LIMIT: usize = 2000;
 
-/// By the place of a schema: how many schemas hold where it holds.
+/// The number of schemas that apply where a schema does, by the schema's address.
 type Counts = HashMap<*const Value, usize>;
 
-/// Refuses references that lead outside, or back to where they stand.
+/// Refuses references that lead outside of the schema or back to themselves, and too many schemas for one
+/// value.
 pub(super) fn bounded(schema: &Value) -> Result<(), SchemaError> {
     every(schema, schema, &mut Counts::new())
 }
@@ -28,7 +29,7 @@ fn every(value: &Value, root: &Value, counts: &mut Counts) -> Result<(), SchemaE
     }
 }
 
-/// The schema itself, and those that it applies to the same value.
+/// Counts the schema itself and the schemas that it applies to the same value.
 fn count(schema: &Value, root: &Value, depth: usize, counts: &mut Counts) -> Result<usize, SchemaError> {
     let Value::Object(keywords) = schema else { return Ok(1) };
     if let Some(count) = counts.get(&std::ptr::from_ref(schema)) {

@@ -1,28 +1,28 @@
-//! The keys of a schema as a short table, for `spanloom plugin inspect`.
+//! Lists the keys of a schema as a short table, for `spanloom plugin inspect`.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::describe::{describe, plain, resolve};
 
-/// One key that a config may have.
+/// A key that a config may have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Key {
-    /// `tls.ca_file`; `rules[].name` in a list of maps.
+    /// The path of the key: `tls.ca_file`, or `rules[].name` in a list of maps.
     pub key: String,
-    /// What it takes, in words.
+    /// What the key takes, in words.
     pub takes: String,
     pub required: bool,
-    /// As it would be written; none if the schema has none.
+    /// The default as it would be written; `None` if the schema has none.
     pub default: Option<String>,
-    /// One line of the schema's author.
+    /// The first line of the author's description.
     pub description: Option<String>,
 }
 
 const DEPTH_LIMIT: usize = 4;
 const KEYS_LIMIT: usize = 200;
 
-/// In the order of the schema, what is nested below its key.
+/// Returns the keys in the order of the schema, with nested keys after their parent.
 pub fn outline(schema: &Value) -> Vec<Key> {
     let mut keys = Vec::new();
     below(schema, schema, "", 0, &mut keys);

@@ -1,4 +1,4 @@
-//! Configs that plugins' schemas refuse, and what the user is told.
+//! Tests which configs plugins' schemas refuse, and with which messages.
 
 use super::*;
 
@@ -36,13 +36,15 @@ fn read(schema: &str, config: &str) -> Result<Value, String> {
     ConfigSchema::new(schema).unwrap().read(&node, &["sending_queue"]).map_err(|error| error.to_string())
 }
 
-/// `config` lacks its url, which stands in the first line.
+/// Checks the message for a config. The config has no `url`; this adds it as the first line.
 #[track_caller]
 fn refuses(config: &str, expected: &str) {
     let shown = read(SCHEMA, &format!("url: http://a\n{config}")).unwrap_err();
     assert_eq!(shown, expected.trim_matches('\n'), "\n{shown}\n");
 }
 
+/// Scenario: a valid config is read.
+/// Guarantees: it becomes JSON of the same content.
 #[test]
 fn a_right_config_is_handed_on_as_json() {
     let config = "url: http://a\nkeys: [card, ssn]\nshare: 0.5\ntls: { insecure: true }\nauth: { user: me }";
@@ -53,7 +55,8 @@ fn a_right_config_is_handed_on_as_json() {
     assert_eq!(read("true", "").unwrap(), json!({}));
 }
 
-/// A token may look like a map, and a name like a list: where text is due, they are text.
+/// Scenario: variables hold texts that look like maps and lists.
+/// Guarantees: where text is expected, they are text.
 #[test]
 fn a_variable_is_text_where_text_is_due() {
     let env = |name: &str| Some(if name == "TOKEN" { "{a: b}" } else { "[x, y]" }.to_owned());
@@ -65,7 +68,8 @@ fn a_variable_is_text_where_text_is_due() {
     );
 }
 
-/// As built-in components read it: the password 0123 is text, and a key without a value has all its defaults.
+/// Scenario: a config has numbers where text is expected, and keys without values.
+/// Guarantees: they become text and empty maps or lists, as for built-in components.
 #[test]
 fn a_config_is_read_as_leniently_as_any_other() {
     let config = "url: http://a\nkeys: [007, x]\ntoken: 0123\ntls:\nrules:\nauth: 5";
@@ -75,6 +79,8 @@ fn a_config_is_read_as_leniently_as_any_other() {
     );
 }
 
+/// Scenario: a config has misspelled keys.
+/// Guarantees: each message names the key, the nearest known one and all known ones.
 #[test]
 fn unknown_keys_are_named_with_the_nearest_right_one() {
     refuses(
@@ -103,6 +109,8 @@ error: unknown key `sending_que`
     );
 }
 
+/// Scenario: values have another type than the schema's.
+/// Guarantees: the message says what was expected and what was found.
 #[test]
 fn a_wrong_type_says_what_was_expected() {
     refuses(
@@ -143,6 +151,8 @@ error: expected a map of keys, found a list
     );
 }
 
+/// Scenario: values are out of their range, choices or length.
+/// Guarantees: the message shows the bounds, and hides a secret.
 #[test]
 fn what_is_out_of_its_range_or_choices_is_shown_with_them() {
     refuses(
@@ -192,6 +202,8 @@ error: expected text of at least 4 characters, found text (a secret)
     );
 }
 
+/// Scenario: required keys are missing.
+/// Guarantees: the message names the key and what it takes.
 #[test]
 fn a_missing_key_is_named_with_what_it_takes() {
     let shown = read(SCHEMA, "keys: []").unwrap_err();
@@ -216,7 +228,8 @@ error: the key `key` is missing
     );
 }
 
-/// What the author says of a key helps where the schema alone does not.
+/// Scenario: a value is wrong, and its key has a description.
+/// Guarantees: the description stands below the message.
 #[test]
 fn a_description_stands_below() {
     let shown = read(SCHEMA, "url: ftp://a").unwrap_err();
@@ -232,7 +245,8 @@ error: expected text that matches `^https?://`, found the text `ftp://a`
     );
 }
 
-/// Of several forms the one that was meant is held against.
+/// Scenario: a value has several allowed forms and fits none.
+/// Guarantees: the message is about the nearest form.
 #[test]
 fn of_several_forms_the_nearest_is_spoken_of() {
     refuses(
@@ -256,7 +270,8 @@ error: expected text or a map of keys, found a list
     );
 }
 
-/// A secret from a reference must not reach the terminal.
+/// Scenario: a value from a variable is wrong.
+/// Guarantees: the message does not show the value, which may be a secret.
 #[test]
 fn the_value_of_a_reference_is_not_shown() {
     let root =
@@ -267,8 +282,8 @@ fn the_value_of_a_reference_is_not_shown() {
     assert!(error.contains("found text (the value of the reference)") && !error.contains("abc"), "{error}");
 }
 
-/// Scenario: keys that are called deprecated, at the top, below a reference and in a list, beside one that is not.
-/// Guarantees: each that the config says is warned of, with what its author says.
+/// Scenario: a config has deprecated keys at the top, below a reference and in a list, and another key.
+/// Guarantees: there is a warning for each deprecated key, with its author's description.
 #[test]
 fn deprecated_keys_are_warned_of() {
     let schema = r##"{"properties": {
@@ -295,6 +310,8 @@ fn deprecated_keys_are_warned_of() {
     assert_eq!(ConfigSchema::new(schema).unwrap().deprecated(&unsaid)[0].help, None);
 }
 
+/// Scenario: schemas are not JSON, not valid, endless or too large.
+/// Guarantees: each is refused as the plugin's mistake.
 #[test]
 fn a_schema_that_is_wrong_is_the_plugins_mistake() {
     let doubled = |n: usize| {
@@ -331,7 +348,8 @@ fn a_schema_that_is_wrong_is_the_plugins_mistake() {
     }
 }
 
-/// A schema may be recursive as long as each turn enters a part of the config.
+/// Scenario: a schema is recursive, and each step enters a part of the config.
+/// Guarantees: the schema is valid and its outline ends.
 #[test]
 fn a_recursive_schema_is_followed_into_the_config() {
     let schema = r##"{"type": "object", "additionalProperties": {"$ref": "#"}}"##;
@@ -340,6 +358,8 @@ fn a_recursive_schema_is_followed_into_the_config() {
     assert!(outline(&serde_json::from_str(r##"{"properties": {"a": {"$ref": "#"}}}"##).unwrap()).len() < 10);
 }
 
+/// Scenario: a plugin refuses a config with paths to its parts, and with wrong paths.
+/// Guarantees: the finding is at the part, or at the whole config with the path in its text.
 #[test]
 fn a_plugins_own_refusal_stands_where_its_path_leads() {
     let node =
@@ -361,6 +381,8 @@ fn a_plugins_own_refusal_stands_where_its_path_leads() {
     }
 }
 
+/// Scenario: a schema's outline is made.
+/// Guarantees: it lists each key with its type, its default and whether it is required.
 #[test]
 fn an_outline_lists_keys_with_types_and_defaults() {
     let keys = ConfigSchema::new(SCHEMA).unwrap().outline();

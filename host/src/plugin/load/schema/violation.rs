@@ -1,4 +1,4 @@
-//! One violation of a schema, as findings in our own words.
+//! Turns a violation of a schema into findings in Spanloom's own words.
 
 use jsonschema::{ValidationError, error::ValidationErrorKind as Kind};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::config::{Finding, Node, nearest::did_you_mean};
 
-/// One for each unknown key, else one.
+/// Returns one finding for each unknown key, or else one finding.
 pub(super) fn findings(
     error: &ValidationError<'_>,
     root: &Value,
@@ -91,20 +91,20 @@ pub(super) fn findings(
         | Kind::MinLength { .. }
         | Kind::MaxLength { .. }
         | Kind::MultipleOf { .. } => expected(),
-        // A value may be a secret.
+        // The value may be a secret.
         _ => node.finding(format!("the plugin does not take this: {}", error.masked_with("it"))),
     };
     vec![explained(found, schema)]
 }
 
-/// The schema whose keyword was violated.
+/// Returns the schema whose keyword was violated.
 fn schema_of<'a>(error: &ValidationError<'_>, root: &'a Value) -> &'a Value {
     let keyword = error.schema_path().as_str();
     let schema = keyword.rsplit_once('/').map_or("", |(schema, _)| schema);
     root.pointer(schema).unwrap_or(root)
 }
 
-/// What the schema's author says of it stands below, if nothing else does.
+/// Adds the description of the schema's author, if the finding has no other help.
 fn explained(mut finding: Finding, schema: &Value) -> Finding {
     if finding.help.is_none() {
         finding.help = schema.get("description").and_then(Value::as_str).map(first_line);
@@ -112,13 +112,13 @@ fn explained(mut finding: Finding, schema: &Value) -> Finding {
     finding
 }
 
-/// Of a description, which is the plugin's and may be long.
+/// Returns the first line of a description, shortened, since it is the plugin's text.
 pub(super) fn first_line(description: &str) -> String {
     const LIMIT_CHARS: usize = 200;
     description.lines().next().unwrap_or_default().chars().take(LIMIT_CHARS).collect()
 }
 
-/// Of several forms the one that was meant: of the right type, with the fewest mistakes further down.
+/// Returns the form that was probably meant: of the right type, and with the fewest mistakes inside.
 fn nearest_form<'a>(
     forms: &'a [Vec<ValidationError<'static>>],
     whole: &ValidationError<'_>,
@@ -134,7 +134,7 @@ fn nearest_form<'a>(
     meant.min_by_key(|errors| errors.len())
 }
 
-/// The keys that a schema knows, those of the forms it may have among them.
+/// Returns the keys that a schema knows, including those of its alternative forms.
 fn keys<'a>(schema: &'a Value, root: &'a Value, depth: usize) -> Vec<&'a str> {
     const DEPTH_LIMIT: usize = 4;
     let schema = resolve(schema, root);
