@@ -1,5 +1,5 @@
-//! Exporters: what sends batches on. Each is only the sending; queue, batching, retry and timeout are
-//! [`sending`](crate::sending)'s, the same for all.
+//! Exporters send batches to destinations. An exporter only sends: the queue, batching, retries and timeouts
+//! are in [`sending`](crate::sending), the same for all exporters.
 
 pub mod debug;
 pub mod file;

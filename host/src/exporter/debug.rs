@@ -1,4 +1,5 @@
-//! `debug` (older: `logging`): shows on standard output what passes. To look at, not for throughput: it decodes.
+//! The exporter `debug` (once `logging`) shows batches on standard output. It decodes every batch, so it is
+//! meant for looking and not for throughput.
 
 mod color;
 mod config;
@@ -39,7 +40,7 @@ use crate::{
     config::{ConfigError, Node},
 };
 
-/// Decoded, two bytes of a batch can take two hundred: above these it is counted, not shown.
+/// Decoding can make two hundred bytes out of two. A batch above these limits is counted and not shown.
 const BYTES_LIMIT: usize = 8 << 20;
 const ITEMS_LIMIT: usize = 50_000;
 
@@ -92,7 +93,8 @@ fn read(config: &Node) -> Result<DebugConfig, ConfigError> {
 }
 
 impl DebugExporter {
-    /// Writes to `out`; whether that is a terminal decides the colours, unless config or environment do.
+    /// Creates an exporter that writes to `out`. Colour is on if `is_terminal`, unless the config or the
+    /// environment decides.
     pub fn new(config: &DebugConfig, is_terminal: bool, out: Box<dyn Write + Send>) -> DebugExporter {
         let environment = |name: &str| std::env::var(name).ok();
         DebugExporter {
@@ -126,7 +128,8 @@ impl Exporter for DebugExporter {
         let permanent = |message: String| ExportError::Permanent { message };
         let text = self.render(batch).map_err(|error| permanent(format!("cannot be shown: {error}")))?;
         let mut out = self.out.clone().lock_owned().await;
-        // A terminal that is paused, or a pipe that nobody reads, would hold an async worker.
+        // Writing blocks while a terminal is paused or a pipe is not read, so it must not run on an async
+        // worker.
         let write = move || out.write_all(text.as_bytes()).and_then(|()| out.flush());
         match tokio::task::spawn_blocking(write).await.map_err(io::Error::other) {
             Ok(Ok(())) => Ok(Exported::default()),
@@ -137,7 +140,7 @@ impl Exporter for DebugExporter {
     }
 }
 
-/// One line: when, which signal, how much.
+/// Returns one line: the time, the signal, the counts and the size.
 fn basic(batch: &wire::Batch, counts: &str, now: SystemTime, paint: Paint) -> String {
     let time = paint.apply(Style::Dim, &clock(now));
     let signal = paint.apply(Style::Bold, &format!("{:<7}", batch.signal().to_string()));

@@ -1,7 +1,7 @@
-//! `file`: requests as lines of OTLP JSON, or as length-prefixed protobuf, with rotation.
+//! The exporter `file` writes requests as lines of OTLP JSON, or as length-prefixed protobuf, with rotation.
 //!
-//! A request is written whole, in one write, before it counts as delivered: nothing waits in a buffer that a crash
-//! would lose, and a write that fails half-way is cut off again.
+//! Each request is written in one write before it counts as delivered. So no request is in a buffer that a
+//! crash would lose, and a write that fails half-way is cut off again.
 
 mod backups;
 mod config;
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub struct FileFactory;
 
-/// Writes on a thread for blocking work, one request at a time.
+/// Writes one request at a time, on a thread for blocking work.
 struct FileExporter {
     path: String,
     format: Format,
@@ -72,7 +72,7 @@ impl FileExporter {
         })
     }
 
-    /// Runs `work` on the file, off the async workers. It runs to its end even if the caller gives up.
+    /// Runs `work` on the file, off the async workers. `work` runs to its end even if the caller gives up.
     async fn with_output(
         &self,
         work: impl FnOnce(&mut Output) -> io::Result<()> + Send + 'static,

@@ -1,4 +1,4 @@
-//! `nop`: takes everything, sends nothing.
+//! The exporter `nop` accepts everything and sends nothing.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub struct NopFactory;
 
-/// It has no settings.
+/// The config of `nop`, which has no keys.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NopConfig {}
@@ -56,7 +56,8 @@ impl Exporter for NopExporter {
 mod tests {
     use super::*;
 
-    /// A key in its config is a mistake: it has none.
+    /// Scenario: the config of `nop` is empty, or has a key.
+    /// Guarantees: a key is refused by name.
     #[test]
     fn a_key_in_its_config_is_refused() {
         assert!(NopFactory.check(&Node::from_json(serde_json::json!({}))).is_ok());

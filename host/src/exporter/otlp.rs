@@ -1,4 +1,4 @@
-//! What the two OTLP exporters share (opentelemetry-proto `docs/specification.md`).
+//! The parts that both OTLP exporters share (opentelemetry-proto `docs/specification.md`).
 
 pub mod answer;
 pub mod body;
@@ -7,12 +7,12 @@ pub mod headers;
 
 use crate::component::ExportError;
 
-/// No request above this is sent; it counts before compression, as the destination's limit does.
+/// The largest request that is sent, before compression, as the destination's limit counts.
 pub const REQUEST_LIMIT_BYTES: usize = 64 << 20;
-/// No answer above this is read.
+/// The largest answer that is read.
 pub const RESPONSE_LIMIT_BYTES: usize = 4 << 20;
 
-/// Refuses what no destination has to take.
+/// Refuses a request that is larger than any destination has to accept.
 pub fn check_size(data: &wire::Batch) -> Result<(), ExportError> {
     let size = data.encoded_len();
     if size <= REQUEST_LIMIT_BYTES {
@@ -22,7 +22,7 @@ pub fn check_size(data: &wire::Batch) -> Result<(), ExportError> {
     Err(ExportError::TooLarge { message })
 }
 
-/// An error and its causes on one line; most libraries keep what matters in the last.
+/// Returns an error and its causes on one line. Most libraries put the important part into the last cause.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,5 @@
-//! `otlp_grpc`: OTLP over gRPC. A batch's chunks become the frames of the request; no byte of them is copied here.
+//! The exporter `otlp_grpc` sends OTLP over gRPC. A batch's chunks become the frames of the request, and
+//! their bytes are not copied here.
 
 mod channel;
 mod config;
@@ -28,13 +29,13 @@ use crate::{
 
 pub struct OtlpGrpcFactory;
 
-/// Sends to one endpoint over one or more HTTP/2 connections, which are made when first needed.
+/// Sends to one endpoint over one or more HTTP/2 connections, which are made on first use.
 struct OtlpGrpc {
     channels: Vec<Channel>,
     turn: AtomicUsize,
     compression: Compression,
     headers: Headers,
-    /// Tells the destination how long we wait.
+    /// Tells the destination how long the exporter waits.
     grpc_timeout: Option<HeaderValue>,
 }
 
@@ -87,7 +88,7 @@ impl Exporter for OtlpGrpc {
         let response = channel.call(request).await.map_err(unreachable)?;
         let (head, body) = response.into_parts();
         if let Some(status) = Status::from_header_map(&head.headers) {
-            // An answer of headers alone; with OK it is empty, which says full success.
+            // The answer has only headers. With OK it is empty, which means full success.
             return status::check(&status).map(|()| Exported::default());
         }
         status::check_http(head.status)?;
@@ -131,7 +132,7 @@ impl OtlpGrpc {
     }
 }
 
-/// No answer came: the connection could not be made, or broke.
+/// Converts an error without an answer: the connection could not be made, or broke.
 fn unreachable(error: tonic::transport::Error) -> ExportError {
     ExportError::Retryable { message: with_causes(&error), after: None }
 }
@@ -144,7 +145,7 @@ fn path(signal: Signal) -> Uri {
     })
 }
 
-/// What stands before a message (gRPC over HTTP/2, `Length-Prefixed-Message`).
+/// Returns the prefix of a message (gRPC over HTTP/2, `Length-Prefixed-Message`).
 fn prefix(compressed: bool, len: usize) -> Result<Bytes, ExportError> {
     let Ok(len) = u32::try_from(len) else {
         return Err(ExportError::TooLarge { message: format!("{len} bytes do not fit a gRPC message") });
@@ -155,12 +156,12 @@ fn prefix(compressed: bool, len: usize) -> Result<Bytes, ExportError> {
     Ok(prefix.freeze())
 }
 
-/// The message of an answer. We accept no compression, so the flag before it is 0.
+/// Returns the message of an answer. The flag before it is 0, because the exporter accepts no compression.
 fn message(answer: &Bytes) -> &[u8] {
     answer.get(5..).unwrap_or_default()
 }
 
-/// In the largest unit that fits the eight digits of the header.
+/// Returns the timeout in milliseconds, or in seconds if the eight digits of the header are too few.
 fn grpc_timeout(timeout: Duration) -> Option<HeaderValue> {
     let text = match timeout.as_millis() {
         0 => return None,

@@ -1,4 +1,4 @@
-//! `otlp_http`: OTLP over HTTP, as protobuf (a batch's chunks, not copied here) or JSON.
+//! The exporter `otlp_http` sends OTLP over HTTP, as protobuf (a batch's chunks, not copied here) or as JSON.
 
 mod config;
 mod destination;
@@ -26,7 +26,7 @@ pub struct OtlpHttpFactory;
 
 /// Posts to one address for each signal.
 struct OtlpHttp {
-    /// By signal.
+    /// The destinations by signal.
     destinations: [Option<Destination>; 3],
     encoding: Encoding,
     compression: Compression,
@@ -116,7 +116,7 @@ impl OtlpHttp {
     }
 }
 
-/// No answer came.
+/// Converts an error without an answer.
 fn unreachable(origin: &str, error: reqwest::Error) -> ExportError {
     let permanent = error.is_builder();
     let message = format!("{origin}: {}", with_causes(&error.without_url()));

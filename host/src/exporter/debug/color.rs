@@ -1,21 +1,21 @@
-//! Colour, if the output is to have any.
+//! Colours for the output.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Deserialize;
 
-/// When to colour.
+/// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColorMode {
-    /// On a terminal, unless `NO_COLOR` is set; elsewhere only with `CLICOLOR_FORCE`.
+    /// Colour on a terminal, unless `NO_COLOR` is set; elsewhere only if `CLICOLOR_FORCE` is set.
     #[default]
     Auto,
     Always,
     Never,
 }
 
-/// What a piece of text is, rather than how it looks.
+/// The role of a piece of text, which decides its look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     Plain,
@@ -23,21 +23,22 @@ pub(super) enum Style {
     Bold,
     Error,
     Warning,
-    /// A service's own colour.
+    /// The colour of a service.
     Service(u8),
 }
 
-/// Wraps text in escape sequences, or does not.
+/// Wraps text in escape sequences if colour is on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Paint {
     on: bool,
 }
 
-/// Twelve of the 256 colours, legible on dark and on light grounds, none of them the red of errors.
+/// Twelve of the 256 colours: legible on dark and on light backgrounds, and none similar to the red of
+/// errors.
 const SERVICE_COLORS: [u8; 12] = [33, 37, 64, 67, 71, 98, 100, 132, 136, 139, 166, 173];
 
 impl ColorMode {
-    /// <https://no-color.org> and <https://bixense.com/clicolors>.
+    /// Returns whether to use colour, by <https://no-color.org> and <https://bixense.com/clicolors>.
     pub(super) fn is_on(self, is_terminal: bool, environment: impl Fn(&str) -> Option<String>) -> bool {
         let is_set = |name| environment(name).is_some_and(|value| !value.is_empty());
         match self {
@@ -55,7 +56,7 @@ impl ColorMode {
 }
 
 impl Style {
-    /// The same colour for the same service, in every run.
+    /// Returns the colour of a service, which is the same in every run.
     pub(super) fn service(name: &str) -> Style {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
@@ -87,7 +88,8 @@ impl Paint {
 mod tests {
     use super::*;
 
-    /// The environment's wishes, the strongest last.
+    /// Scenario: the terminal, the environment's variables and the config disagree on colour.
+    /// Guarantees: variables outweigh the terminal, and the config outweighs both.
     #[test]
     fn no_color_outweighs_the_terminal_and_the_config_outweighs_both() {
         let check = |mode: ColorMode, is_terminal, set: &[(&str, &str)]| {

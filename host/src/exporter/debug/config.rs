@@ -3,18 +3,18 @@ use serde::Deserialize;
 use super::ColorMode;
 use crate::config::ConfigError;
 
-/// The Collector's `debug` exporter's keys, and `color`.
+/// The keys of the Collector's `debug` exporter, and `color`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DebugConfig {
     verbosity: Option<Verbosity>,
-    /// What `verbosity` was in the `logging` exporter.
+    /// The key that the `logging` exporter had instead of `verbosity`.
     pub loglevel: Option<LogLevel>,
-    /// Batches shown in each second before sampling begins.
+    /// The number of batches in each second that are shown before sampling begins.
     pub sampling_initial: u64,
-    /// Of the batches after those, every so many-th is shown: 1 all, 0 none.
+    /// Of the batches after those, every such one is shown: 1 shows all, 0 none.
     pub sampling_thereafter: u64,
-    /// Accepted from the Collector's configs; what passes always goes to standard output.
+    /// Accepted for the Collector's configs, without effect: batches are always shown on standard output.
     pub use_internal_logger: bool,
     pub color: ColorMode,
 }
@@ -22,10 +22,10 @@ pub struct DebugConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verbosity {
-    /// A line a batch.
+    /// One line for each batch.
     #[default]
     Basic,
-    /// A line a span, data point or log record.
+    /// One line for each span, data point or log record.
     Normal,
     /// Every field.
     Detailed,

@@ -1,4 +1,4 @@
-//! A batch as `opentelemetry-proto`'s types.
+//! A batch decoded to the types of `opentelemetry-proto`.
 
 use opentelemetry_proto::tonic::{
     collector::{
@@ -29,7 +29,7 @@ impl Data {
         })
     }
 
-    /// Resources and items, in columns.
+    /// Returns the numbers of resources and items, in columns.
     pub(super) fn counts(&self) -> String {
         match self {
             Data::Traces(resources) => {

@@ -1,4 +1,4 @@
-//! `verbosity: detailed`: every field.
+//! `verbosity: detailed`: shows every field.
 
 mod logs;
 mod metrics;
@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::{
 use self::outline::{Fields, Outline};
 use super::{color::Paint, data::Data, text::escape};
 
-/// Of a name or a value no more characters are shown.
+/// The most characters of a name or a value that are shown.
 const TEXT_LIMIT: usize = 2_000;
 
 pub(super) fn render(data: &Data, paint: Paint) -> String {
@@ -49,7 +49,7 @@ fn scope(out: &mut Outline, scope: Option<&InstrumentationScope>, schema_url: &s
     out.fields(2, fields);
 }
 
-/// A heading of its own and what stands under it; nothing if there are none.
+/// Writes attributes under their own heading, or nothing if there are none.
 fn attributes(out: &mut Outline, depth: usize, attributes: &[KeyValue], dropped: u32) {
     if attributes.is_empty() && dropped == 0 {
         return;

@@ -1,4 +1,4 @@
-//! The five kinds of metric, as one kind of data point.
+//! Converts the five types of metrics to one type of data point.
 
 use opentelemetry_proto::tonic::{
     common::v1::KeyValue,
@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::{
     },
 };
 
-/// Of a histogram's buckets no more are shown.
+/// The most buckets of a histogram that are shown.
 const BUCKET_LIMIT: usize = 64;
 
 pub(super) struct Point<'a> {
@@ -17,14 +17,15 @@ pub(super) struct Point<'a> {
     pub(super) start_time_unix_nano: u64,
     pub(super) time_unix_nano: u64,
     pub(super) flags: u32,
-    /// On one line.
+    /// The value on one line.
     pub(super) value: String,
-    /// Sum, buckets or quantiles, one by one; empty for a number.
+    /// The sum, buckets or quantiles, one by one. Empty for a number.
     pub(super) parts: Vec<(String, String)>,
     pub(super) exemplars: &'a [Exemplar],
 }
 
-/// `counter`, `sum`, `gauge`, `histogram`, …, and whether each point tells only of its own interval.
+/// Returns the type of a metric (`counter`, `sum`, `gauge`, `histogram`, …), with `delta` if each point
+/// covers only its own interval.
 pub(super) fn kind(metric: &Metric) -> String {
     let (kind, temporality) = match &metric.data {
         None => ("empty", 0),
@@ -128,14 +129,14 @@ fn summary_point(point: &SummaryDataPoint) -> Point<'_> {
     }
 }
 
-/// For a line; the exact figures are among the parts.
+/// Returns a summary for one line. The exact figures are among the parts.
 fn summed(count: u64, sum: Option<f64>, min: Option<f64>, max: Option<f64>) -> String {
     let named = [("sum", sum), ("min", min), ("max", max)];
     let known = named.into_iter().filter_map(|(name, value)| value.map(|value| (name, significant(value))));
     format!("count={count}{}", known.map(|(name, value)| format!(" {name}={value}")).collect::<String>())
 }
 
-/// Four digits.
+/// Rounds to four digits.
 fn significant(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
@@ -144,7 +145,7 @@ fn exact<const N: usize>(named: [(&str, Option<f64>); N]) -> impl Iterator<Item 
     named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_string())))
 }
 
-/// Only the buckets that hold anything.
+/// Returns only the buckets that are not empty.
 fn buckets(labels: impl Iterator<Item = String>, counts: &[u64]) -> Vec<(String, String)> {
     let filled = std::iter::zip(counts, labels).filter(|(count, _)| **count > 0);
     filled.take(BUCKET_LIMIT).map(|(count, label)| (label, count.to_string())).collect()

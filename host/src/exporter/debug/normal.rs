@@ -1,4 +1,4 @@
-//! `verbosity: normal`: a line a span, data point or log record.
+//! `verbosity: normal`: shows one line for each span, data point or log record.
 
 mod logs;
 mod metrics;
@@ -19,7 +19,7 @@ const SERVICE_WIDTH: usize = 20;
 const NAME_WIDTH: usize = 44;
 const KEY_WIDTH: usize = 40;
 const VALUE_WIDTH: usize = 48;
-/// Of a span's attributes no more are shown.
+/// The most attributes of a span that are shown.
 const ATTRIBUTE_LIMIT: usize = 4;
 
 pub(super) fn render(data: &Data, paint: Paint) -> String {
@@ -30,7 +30,7 @@ pub(super) fn render(data: &Data, paint: Paint) -> String {
     }
 }
 
-/// `key=value key=value`, the keys dim.
+/// Returns `key=value key=value`, with dim keys.
 fn inline<'a>(attributes: impl Iterator<Item = &'a KeyValue>, paint: Paint) -> String {
     let pairs = attributes.map(|attribute| {
         let key = paint.apply(Style::Dim, &format!("{}=", fit(&attribute.key, KEY_WIDTH)));

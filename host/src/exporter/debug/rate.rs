@@ -1,11 +1,11 @@
-//! How many batches a second are shown.
+//! Limits how many batches a second are shown.
 
 use std::{
     sync::Mutex,
     time::{Duration, Instant},
 };
 
-/// In each second the first `initial` batches, then every `thereafter`-th.
+/// Allows the first `initial` batches of each second, and then every `thereafter`-th.
 pub(super) struct Rate {
     initial: u64,
     thereafter: u64,
@@ -46,7 +46,9 @@ mod tests {
         (1..=batches).filter(|_| rate.allows(now)).collect()
     }
 
-    /// As the Collector's `sampling_initial` and `sampling_thereafter`.
+    /// Scenario: several batches arrive within a second, with several values of `sampling_initial` and
+    /// `sampling_thereafter`.
+    /// Guarantees: those are shown that the Collector would show.
     #[test]
     fn after_the_first_few_every_nth_batch_is_shown() {
         assert_eq!(shown(2, 1, 5), [1, 2, 3, 4, 5]);
@@ -54,7 +56,8 @@ mod tests {
         assert_eq!(shown(1, 0, 9), [1]);
     }
 
-    /// A new second begins anew.
+    /// Scenario: batches arrive in two seconds.
+    /// Guarantees: each second counts anew.
     #[test]
     fn each_second_begins_anew() {
         let (rate, now) = (Rate::new(1, 0), Instant::now());

@@ -1,8 +1,8 @@
-//! Columns.
+//! Tables with aligned columns.
 
 use super::color::{Paint, Style};
 
-/// Lines of cells, each column as wide as its widest cell.
+/// Lines of cells. Each column is as wide as its widest cell.
 pub(super) struct Table<const N: usize> {
     columns: [Column; N],
     rows: Vec<Row<N>>,
@@ -11,7 +11,7 @@ pub(super) struct Table<const N: usize> {
 
 #[derive(Clone, Copy)]
 pub(super) struct Column {
-    /// So that the columns of one batch stand under those of the last.
+    /// The least width, so that the columns of successive batches align.
     pub(super) min_width: usize,
     pub(super) align: Align,
 }
@@ -49,7 +49,7 @@ impl<const N: usize> Table<N> {
         Table { columns, rows: Vec::new(), paint }
     }
 
-    /// A line; `rest` is painted already and goes behind the columns.
+    /// Adds a line. `rest` is already painted and follows the columns.
     pub(super) fn push(&mut self, cells: [Cell; N], rest: String) {
         self.rows.push(Row { cells, rest });
     }
@@ -79,7 +79,7 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// In characters: near enough to columns for names and numbers.
+/// Returns the width in characters, which is close enough to columns for names and numbers.
 pub(super) fn width(text: &str) -> usize {
     text.chars().count()
 }

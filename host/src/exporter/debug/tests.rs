@@ -51,7 +51,7 @@ fn spans(service: &str, spans: Vec<Span>) -> ResourceSpans {
     ResourceSpans { resource: resource(service), scope_spans, schema_url: String::new() }
 }
 
-/// A checkout whose payment fails, its child arriving first.
+/// Returns a checkout whose payment fails. The child arrives before its parent.
 fn checkout() -> Vec<ResourceSpans> {
     let mut charge = span(2, 1, "charge", 5, 31);
     charge.kind = 3;
@@ -77,7 +77,8 @@ fn check(rendered: &str, expected: &str) {
     assert_eq!(rendered, expected, "\n{rendered}");
 }
 
-/// One line a span, in tree order, the escape sequence of the data without effect.
+/// Scenario: a trace is shown whose child arrives first and whose data holds an escape sequence.
+/// Guarantees: each span is one line, in the order of the tree, and the escape sequence has no effect.
 #[test]
 fn normal_shows_a_line_a_span_in_the_order_of_the_tree() {
     check(
@@ -89,7 +90,8 @@ fn normal_shows_a_line_a_span_in_the_order_of_the_tree() {
     );
 }
 
-/// Every field of a span, aligned; a text of many lines keeps its lines.
+/// Scenario: a span with every field is shown.
+/// Guarantees: the fields are aligned, and a text of several lines keeps its lines.
 #[test]
 fn detailed_shows_every_field() {
     let payment = checkout().swap_remove(0);
@@ -160,6 +162,8 @@ fn metrics() -> Vec<ResourceMetrics> {
     vec![ResourceMetrics { resource: resource("cart"), scope_metrics, schema_url: String::new() }]
 }
 
+/// Scenario: a sum and a histogram are shown.
+/// Guarantees: each data point is one line.
 #[test]
 fn normal_shows_a_line_a_data_point() {
     check(
@@ -171,7 +175,8 @@ fn normal_shows_a_line_a_data_point() {
     );
 }
 
-/// Of a histogram the filled buckets.
+/// Scenario: a histogram is shown in detail.
+/// Guarantees: only the buckets that are not empty are shown.
 #[test]
 fn detailed_shows_the_filled_buckets() {
     let rendered = detailed::render(&Data::Metrics(metrics()), Paint::new(false));
@@ -190,6 +195,8 @@ fn detailed_shows_the_filled_buckets() {
     );
 }
 
+/// Scenario: a log record with a line break in its body is shown.
+/// Guarantees: the record is one line.
 #[test]
 fn normal_shows_a_line_a_log_record() {
     let record = LogRecord {
@@ -208,7 +215,9 @@ fn normal_shows_a_line_a_log_record() {
     );
 }
 
-/// Errors are red, ids dim, a service keeps its colour; without colour no escape sequence is written.
+/// Scenario: a trace with an error is shown with colour and without.
+/// Guarantees: errors are red, ids dim, and a service keeps its colour. Without colour no escape sequence is
+/// written.
 #[test]
 fn colour_marks_errors_and_services() {
     let colored = normal::render(&Data::Traces(checkout()), Paint::new(true));
@@ -219,7 +228,7 @@ fn colour_marks_errors_and_services() {
     assert_eq!(Style::service("cart"), Style::service("cart"));
 }
 
-/// What the exporter wrote.
+/// The text that the exporter has written.
 #[derive(Clone, Default)]
 struct Shown(Arc<StdMutex<Vec<u8>>>);
 
@@ -259,7 +268,8 @@ async fn export_spans(
     shown.text()
 }
 
-/// The default: signal, counts and size.
+/// Scenario: a batch is shown with the default verbosity.
+/// Guarantees: one line has the signal, the counts and the size.
 #[tokio::test]
 async fn basic_shows_a_line_a_batch() {
     let shown = export(json!({ "color": "never" }), 1).await;
@@ -267,21 +277,24 @@ async fn basic_shows_a_line_a_batch() {
     check(counts, "traces      2 resources       2 spans       486 B\n");
 }
 
-/// The `logging` exporter's `loglevel: debug` still shows everything.
+/// Scenario: the config has the old key `loglevel: debug`.
+/// Guarantees: every field is shown.
 #[tokio::test]
 async fn the_old_loglevel_debug_is_detailed() {
     let shown = export(json!({ "loglevel": "debug", "color": "never" }), 1).await;
     assert!(shown.starts_with("Resource\n  service.name  \"payment\"\n"), "{shown}");
 }
 
-/// Many batches within a second: the first two and every third after them.
+/// Scenario: eight batches arrive within a second.
+/// Guarantees: the first two and every third after them are shown.
 #[tokio::test]
 async fn batches_are_sampled_as_the_config_says() {
     let shown = export(json!({ "sampling_thereafter": 3 }), 8).await;
     assert_eq!(shown.lines().count(), 4, "{shown}");
 }
 
-/// Small on the wire, large once decoded: a line says how much it was.
+/// Scenario: a batch is small on the wire and large when decoded.
+/// Guarantees: one line shows its number of items instead.
 #[tokio::test]
 async fn a_batch_of_very_many_spans_is_counted_but_not_shown() {
     let many = vec![spans("flood", vec![Span::default(); ITEMS_LIMIT + 1])];
@@ -290,6 +303,8 @@ async fn a_batch_of_very_many_spans_is_counted_but_not_shown() {
     check(counts, "traces     50001 items, too many to show    97.7 KiB\n");
 }
 
+/// Scenario: the config has both `verbosity` and `loglevel`, or an unknown verbosity.
+/// Guarantees: it is refused.
 #[test]
 fn verbosity_and_loglevel_exclude_each_other() {
     let both = Node::from_json(json!({ "verbosity": "normal", "loglevel": "info" }));

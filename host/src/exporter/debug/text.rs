@@ -1,12 +1,12 @@
-//! Text that is safe and pleasant on a terminal: escaped, cut at a bound, in humane units.
+//! Makes text safe and readable on a terminal: escaped, limited in length, with readable units.
 
 use std::{
     fmt::Write,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// Appends the text with nothing in it that a terminal would obey, at most `limit` characters of it. Tells whether it
-/// was cut.
+/// Appends at most `limit` characters of the text, and escapes those that a terminal would interpret. Returns
+/// whether the text was cut.
 pub(super) fn escape_into(out: &mut String, text: &str, limit: usize) -> bool {
     let mut characters = text.chars();
     for character in characters.by_ref().take(limit) {
@@ -21,7 +21,8 @@ pub(super) fn escape_into(out: &mut String, text: &str, limit: usize) -> bool {
     characters.next().is_some()
 }
 
-/// The escaped text; if it is longer than `limit` characters, its beginning and its length.
+/// Returns the escaped text. If the text is longer than `limit` characters, this is its beginning and its
+/// length.
 pub(super) fn escape(text: &str, limit: usize) -> String {
     let mut out = String::new();
     if escape_into(&mut out, text, limit) {
@@ -31,7 +32,7 @@ pub(super) fn escape(text: &str, limit: usize) -> String {
     out
 }
 
-/// Escaped and cut to the width of a column.
+/// Returns the text escaped and cut to the width of a column.
 pub(super) fn fit(text: &str, width: usize) -> String {
     let mut out = String::new();
     escape_into(&mut out, text, width + 1);
@@ -42,12 +43,12 @@ pub(super) fn fit(text: &str, width: usize) -> String {
     out
 }
 
-/// What stands behind a value that was cut.
+/// Returns the note that follows a value that was cut.
 pub(super) fn length(bytes: usize) -> String {
     format!(" ({bytes} bytes)")
 }
 
-/// Control characters, and those that turn the direction of the text or break its line.
+/// Returns whether a character is a control character, changes the direction of the text, or breaks the line.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -60,23 +61,23 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The first eight digits of an id: enough to tell traces apart by eye.
+/// Returns the first eight digits of an id, which are enough to distinguish traces by eye.
 pub(super) fn short_hex(bytes: &[u8]) -> String {
     hex(bytes.get(..4).unwrap_or(bytes))
 }
 
-/// `13:49:01.234`, UTC.
+/// Returns a time in UTC as `13:49:01.234`.
 pub(super) fn clock(time: SystemTime) -> String {
     let text = humantime::format_rfc3339_millis(time).to_string();
     text.get(11..23).unwrap_or_default().to_owned()
 }
 
-/// As [`clock`]; `-` for the zero that stands for an unknown time.
+/// Does the same as [`clock`]. Zero, which stands for an unknown time, becomes `-`.
 pub(super) fn clock_nano(unix_nano: u64) -> String {
     if unix_nano == 0 { "-".to_owned() } else { clock(UNIX_EPOCH + Duration::from_nanos(unix_nano)) }
 }
 
-/// `2026-11-22T13:49:01.234567890Z`; `-` for the zero that stands for an unknown time.
+/// Returns a time as `2026-11-22T13:49:01.234567890Z`. Zero, which stands for an unknown time, becomes `-`.
 pub(super) fn timestamp(unix_nano: u64) -> String {
     if unix_nano == 0 {
         return "-".to_owned();
@@ -84,7 +85,8 @@ pub(super) fn timestamp(unix_nano: u64) -> String {
     humantime::format_rfc3339_nanos(UNIX_EPOCH + Duration::from_nanos(unix_nano)).to_string()
 }
 
-/// From `start` to `end` in three digits and a unit; negative if the clock went back.
+/// Returns the time from `start` to `end` in three digits and a unit. The duration is negative if the clock
+/// went back.
 pub(super) fn duration(start_unix_nano: u64, end_unix_nano: u64) -> String {
     match end_unix_nano.checked_sub(start_unix_nano) {
         Some(nanos) => humane(nanos),
@@ -127,13 +129,16 @@ pub(super) fn bytes(count: u64) -> String {
 mod tests {
     use super::*;
 
-    /// What moves the cursor, clears the screen, or turns the text around stays visible and without effect.
+    /// Scenario: a text holds sequences that move the cursor, clear the screen, or reverse the text.
+    /// Guarantees: they are shown escaped, without effect, and other characters stay as they are.
     #[test]
     fn nothing_in_the_text_reaches_the_terminal_as_a_command() {
         assert_eq!(escape("a\x1b[2J\r\n\u{9b}31m\u{202e}x", 100), r"a\u{1b}[2J\r\n\u{9b}31m\u{202e}x");
         assert_eq!(escape("naïve 日本 😀", 100), "naïve 日本 😀");
     }
 
+    /// Scenario: texts are as long as the limit, or longer.
+    /// Guarantees: a longer text is cut, and its length is shown.
     #[test]
     fn a_long_text_is_cut_and_its_length_named() {
         assert_eq!(escape("abcdef", 6), "abcdef");
@@ -142,6 +147,8 @@ mod tests {
         assert_eq!(fit("\x1b\x1b", 8), r"\u{1b}\…");
     }
 
+    /// Scenario: durations from nanoseconds to hours, and a negative one.
+    /// Guarantees: each has three digits and a unit.
     #[test]
     fn durations_have_three_digits_and_a_unit() {
         let expected = [
@@ -160,6 +167,8 @@ mod tests {
         assert_eq!(duration(3_000, 1_000), "-2.00µs");
     }
 
+    /// Scenario: times are shown, among them zero and the latest possible.
+    /// Guarantees: each is in UTC, and zero is `-`.
     #[test]
     fn times_are_utc_and_zero_is_unknown() {
         assert_eq!(clock_nano(1_800_000_000_123_456_789), "08:00:00.123");

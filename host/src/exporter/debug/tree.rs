@@ -1,16 +1,16 @@
-//! Spans in the order of their trees.
+//! Orders spans by their trees.
 
 use std::collections::{HashMap, HashSet};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 
-/// Deeper spans are not indented further.
+/// Spans below this depth are not indented further.
 pub(super) const INDENT_LIMIT: usize = 8;
 
 type Id<'a> = (&'a [u8], &'a [u8]);
 
-/// Trace by trace, each parent before its children, siblings by start; with each span its place in `spans` and its
-/// depth. Every span occurs once, also where ids are repeated or parents go in a circle.
+/// Returns each span's place in `spans` and its depth: trace by trace, each parent before its children, and
+/// siblings by start. Every span occurs once, even if ids are repeated or parents form a circle.
 pub(super) fn order(spans: &[&Span]) -> Vec<(usize, usize)> {
     let mut trace_starts: HashMap<&[u8], u64> = HashMap::new();
     for span in spans {
@@ -36,7 +36,7 @@ pub(super) fn order(spans: &[&Span]) -> Vec<(usize, usize)> {
 
     let mut ordered = Vec::with_capacity(spans.len());
     let mut seen = HashSet::with_capacity(spans.len());
-    // What no root leads to goes in a circle: it is shown from wherever it is met first.
+    // Spans that no root leads to form a circle. They are shown from the first of them.
     for (place, span) in roots.into_iter().chain(sorted) {
         let mut waiting = vec![(place, span, 0)];
         while let Some((place, span, depth)) = waiting.pop() {
@@ -59,7 +59,7 @@ fn id(span: &Span) -> Id<'_> {
 mod tests {
     use super::*;
 
-    /// `(span id, parent id, start)`, all of one trace.
+    /// Each span is `(span id, parent id, start)`, all of one trace.
     fn check(spans: &[(u8, u8, u64)], expected: &[(usize, usize)]) {
         let spans: Vec<Span> = spans
             .iter()
@@ -74,19 +74,22 @@ mod tests {
         assert_eq!(order(&spans.iter().collect::<Vec<_>>()), expected);
     }
 
-    /// Children arrive before their parents, as spans do: they end first.
+    /// Scenario: children arrive before their parents, because they end first.
+    /// Guarantees: parents come before children, and siblings are sorted by start.
     #[test]
     fn parents_come_before_children_and_siblings_by_start() {
         check(&[(4, 2, 30), (3, 1, 40), (2, 1, 20), (1, 0, 10)], &[(3, 0), (2, 1), (0, 2), (1, 1)]);
     }
 
-    /// The parent is in another batch.
+    /// Scenario: a span's parent is in another batch.
+    /// Guarantees: the span is shown as a root.
     #[test]
     fn a_span_whose_parent_is_elsewhere_is_a_root() {
         check(&[(2, 9, 20), (3, 2, 30)], &[(0, 0), (1, 1)]);
     }
 
-    /// No input makes it loop or lose a span: its own parent, two that are each other's, an id used twice.
+    /// Scenario: a span is its own parent, two spans are each other's parents, or an id occurs twice.
+    /// Guarantees: every span is shown once, and the ordering ends.
     #[test]
     fn circles_and_repeated_ids_show_every_span_once() {
         check(&[(1, 1, 0)], &[(0, 0)]);

@@ -6,17 +6,18 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Valu
 
 use super::text::{escape, escape_into, hex, length};
 
-/// Lists and maps inside one another are shown as `…` below this depth.
+/// Lists and maps below this depth are shown as `…`.
 const DEPTH_LIMIT: usize = 16;
 
-/// The value on one line, strings in quotes, each string and the whole cut at about `limit` characters.
+/// Returns the value on one line, with strings in quotes. Each string and the whole are cut at about `limit`
+/// characters.
 pub(super) fn quoted(value: Option<&AnyValue>, limit: usize) -> String {
     let mut out = String::new();
     write_value(&mut out, value, limit, 0);
     out
 }
 
-/// As [`quoted`], but a string that can't be mistaken stands bare.
+/// Does the same as [`quoted`], but leaves out the quotes of a string that cannot be mistaken.
 pub(super) fn bare(value: Option<&AnyValue>, limit: usize) -> String {
     match value.and_then(|value| value.value.as_ref()) {
         Some(Value::StringValue(text)) if is_plain(text) => escape(text, limit),
@@ -24,7 +25,7 @@ pub(super) fn bare(value: Option<&AnyValue>, limit: usize) -> String {
     }
 }
 
-/// The text of a string value, if it is one.
+/// Returns the text of a string value, or `None` for any other value.
 pub(super) fn as_str(value: Option<&AnyValue>) -> Option<&str> {
     match value?.value.as_ref()? {
         Value::StringValue(text) => Some(text),
@@ -32,7 +33,7 @@ pub(super) fn as_str(value: Option<&AnyValue>) -> Option<&str> {
     }
 }
 
-/// The resource's `service.name`.
+/// Returns the resource's `service.name`, or `-`.
 pub(super) fn service_name(attributes: &[KeyValue]) -> &str {
     let service = attributes.iter().find(|attribute| attribute.key == "service.name");
     service.and_then(|attribute| as_str(attribute.value.as_ref())).unwrap_or("-")
@@ -126,6 +127,8 @@ mod tests {
         assert_eq!(quoted(Some(&value), limit), expected);
     }
 
+    /// Scenario: a value of each type is shown.
+    /// Guarantees: each has its own form.
     #[test]
     fn every_kind_of_value_has_its_own_look() {
         check(string("a\nb"), 50, r#""a\nb""#);
@@ -137,6 +140,8 @@ mod tests {
         check(of(Value::KvlistValue(KeyValueList { values: vec![pair] })), 50, r#"{k: ["x", null]}"#);
     }
 
+    /// Scenario: a string, bytes and a list are longer than the limit.
+    /// Guarantees: each is cut, and its length is shown.
     #[test]
     fn long_values_are_cut_and_their_length_named() {
         check(string("abcdef"), 4, r#""abcd…" (6 bytes)"#);
@@ -145,7 +150,8 @@ mod tests {
         check(of(Value::ArrayValue(ArrayValue { values: numbers })), 8, "[0, 1, 2, … (9 in all)]");
     }
 
-    /// A hundred lists, one inside another.
+    /// Scenario: a hundred lists are nested.
+    /// Guarantees: the text ends at the depth limit.
     #[test]
     fn deep_nesting_ends_at_a_bound() {
         let deep =
@@ -153,6 +159,8 @@ mod tests {
         assert!(quoted(Some(&deep), 1_000).len() < 60);
     }
 
+    /// Scenario: strings with and without spaces, and an empty one.
+    /// Guarantees: only the one that cannot be mistaken has no quotes.
     #[test]
     fn only_a_plain_string_stands_without_quotes() {
         for (text, expected) in [("GET", "GET"), ("", "\"\""), ("a b", "\"a b\"")] {

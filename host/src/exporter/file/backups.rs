@@ -1,4 +1,5 @@
-//! The files set aside: `spans-2026-11-22T13-49-00.123.json` beside `spans.json`, as the Collector names them.
+//! Backups of the file: `spans-2026-11-22T13-49-00.123.json` beside `spans.json`, as the Collector names
+//! them.
 
 use std::{
     fs, io,
@@ -12,13 +13,13 @@ use super::RotationConfig;
 
 const TIME_FORMAT: &str = "%Y-%m-%dT%H-%M-%S.%3f";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Rotations within one millisecond move on to the next; so many that it never matters.
+/// If a name is taken, the next millisecond is tried. So many attempts are always enough.
 const NAME_ATTEMPTS: i64 = 1_000;
 
 pub(super) struct Backups {
     folder: PathBuf,
     prefix: String,
-    /// With its dot; empty if the file has none.
+    /// The extension with its dot. Empty if the file has none.
     extension: String,
     rotation: RotationConfig,
 }
@@ -39,7 +40,7 @@ impl Backups {
         Backups { folder, prefix: format!("{}-", text(path.file_stem())), extension, rotation }
     }
 
-    /// Where the file goes now: a name that no file has.
+    /// Returns a name for the next backup that no file has.
     pub(super) fn free_name(&self, now: Timestamp) -> PathBuf {
         let moments =
             (0..NAME_ATTEMPTS).filter_map(|ms| now.checked_add(Duration::from_millis(ms as u64)).ok());
@@ -82,7 +83,7 @@ impl Backups {
         format!("{}{moment}{}", self.prefix, self.extension)
     }
 
-    /// When the file of this name was set aside; `None` for a file that is no backup of ours.
+    /// Returns when the backup of this name was made, or `None` if the name is not a backup's.
     fn moment(&self, name: &str) -> Option<Timestamp> {
         let time = name.strip_prefix(&self.prefix)?.strip_suffix(&self.extension)?;
         let time = jiff::civil::DateTime::strptime(TIME_FORMAT, time).ok()?;

@@ -2,54 +2,55 @@ use serde::Deserialize;
 
 use crate::config::{ConfigError, Duration};
 
-/// The Collector's `file` exporter's keys.
+/// The keys of the Collector's `file` exporter.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileConfig {
     pub path: String,
-    /// Without it the file grows for ever.
+    /// Without rotation the file grows for ever.
     #[serde(default)]
     pub rotation: Option<RotationConfig>,
-    /// Go on at the file's end; otherwise a file without `rotation` is emptied at the start.
+    /// Appends to an existing file. Otherwise a file without `rotation` is emptied at the start.
     #[serde(default)]
     pub append: bool,
     #[serde(default)]
     pub format: Format,
     #[serde(default)]
     pub compression: Option<Compression>,
-    /// How long a request may wait to be written. It never waits, so any interval is kept.
+    /// The longest time that a request may wait to be written. Requests never wait, so any value is met.
     #[serde(default = "default_flush_interval")]
     pub flush_interval: Duration,
-    /// Create the folder of `path`, and those above it, if they are missing.
+    /// Creates the folder of `path`, and those above it, if they are missing.
     #[serde(default)]
     pub create_directory: bool,
 }
 
-/// When the file is set aside as a backup, and which backups are kept.
+/// When the file becomes a backup, and which backups are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RotationConfig {
-    /// Size at which the file is set aside, in MiB. A request is never cut: one larger than this has a file alone.
+    /// The size in MiB at which the file becomes a backup. Requests are never cut, so a larger request has a
+    /// file of its own.
     pub max_megabytes: u64,
-    /// Days a backup is kept; 0: no limit.
+    /// The number of days that a backup is kept; 0 means no limit.
     pub max_days: u32,
-    /// Backups kept; 0: no limit.
+    /// The number of backups that are kept; 0 means no limit.
     pub max_backups: usize,
-    /// Name backups by local time instead of UTC.
+    /// Names backups by local time instead of UTC.
     pub localtime: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// OTLP JSON, one request a line.
+    /// OTLP JSON, one request on each line.
     #[default]
     Json,
-    /// OTLP protobuf; before each request its length in bytes, 4 bytes big-endian.
+    /// OTLP protobuf. Before each request stands its length in bytes, in 4 bytes big-endian.
     Proto,
 }
 
-/// Each request is compressed alone and length-prefixed, whatever its format.
+/// The compression. Each request is compressed alone and has its length before it, whatever the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {

@@ -1,4 +1,4 @@
-//! The file being written, and setting it aside when it is full.
+//! Writes the file, and rotates it when it is full.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -12,7 +12,7 @@ use super::{FileConfig, RotationConfig, backups::Backups};
 
 pub(super) struct Output {
     path: PathBuf,
-    /// `None` after a rotation whose new file could not be opened; the next write tries again.
+    /// `None` if the new file could not be opened after a rotation. The next write tries again.
     file: Option<File>,
     length_bytes: u64,
     rotation: Option<RotationConfig>,
@@ -29,8 +29,8 @@ impl Output {
         Ok(Output { path, file: Some(file), length_bytes, rotation: config.rotation })
     }
 
-    /// Writes one record in one write, after setting the file aside if it would grow too long. On an error the file
-    /// ends where it ended before.
+    /// Writes one record in one write. If the file would become too long, it is rotated first. After an error
+    /// the file ends where it ended before.
     pub(super) fn write(&mut self, record: &[u8]) -> io::Result<()> {
         if let Some(rotation) = self.rotation
             && self.length_bytes > 0
@@ -41,7 +41,7 @@ impl Output {
         let length_bytes = self.length_bytes;
         let file = self.file()?;
         if let Err(error) = file.write_all(record) {
-            // A pipe can't be cut, and a full disk shrinks without needing room.
+            // A failure to cut is ignored: a pipe cannot be cut, and a full disk can always be.
             let _ = file.set_len(length_bytes);
             return Err(error);
         }
@@ -51,7 +51,7 @@ impl Output {
 
     pub(super) fn sync(&mut self) -> io::Result<()> {
         match &self.file {
-            // A terminal or a pipe has nothing to sync.
+            // A terminal or a pipe cannot be synced.
             Some(file) if file.metadata()?.is_file() => file.sync_data(),
             _ => Ok(()),
         }
@@ -82,7 +82,8 @@ impl Output {
     }
 }
 
-/// The file and its length. It is always opened for appending, so that others may truncate it.
+/// Opens the file and returns its length. The file is opened for appending, so that other programs may
+/// truncate it.
 fn open(path: &Path, keep: bool) -> io::Result<(File, u64)> {
     let file = OpenOptions::new().create(true).append(true).open(path)?;
     let is_file = file.metadata()?.is_file();

@@ -1,13 +1,13 @@
-//! One request as it stands in the file.
+//! Encodes one request for the file.
 
 use std::io;
 
 use super::{Compression, Format};
 
-/// zstd's own default: fast, and three to five times smaller for OTLP.
+/// The default level of zstd: fast, and OTLP becomes three to five times smaller.
 const ZSTD_LEVEL: i32 = 3;
 
-/// The bytes of one request: a line of JSON, or a length and as many bytes.
+/// Returns the bytes of one request: a line of JSON, or a length and as many bytes.
 pub(super) fn encode(
     data: &wire::Batch,
     format: Format,

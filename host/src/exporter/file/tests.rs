@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 
-/// One empty `ResourceSpans` a unit: two bytes each, valid OTLP.
+/// Returns a batch of so many empty `ResourceSpans`: two bytes each, valid OTLP.
 fn batch(resource_spans: usize) -> wire::Batch {
     wire::Batch::decode(Signal::Traces, Bytes::from([0x0a, 0x00].repeat(resource_spans))).unwrap()
 }
@@ -29,7 +29,8 @@ fn files(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Two requests in protobuf: each is its length and its bytes, exactly as received.
+/// Scenario: two requests are written as protobuf, in a folder that does not exist yet.
+/// Guarantees: each is its length and its bytes, exactly as received.
 #[tokio::test]
 async fn protobuf_requests_are_prefixed_with_their_length() {
     let folder = tempfile::tempdir().unwrap();
@@ -42,7 +43,8 @@ async fn protobuf_requests_are_prefixed_with_their_length() {
     assert_eq!(fs::read(&path).unwrap(), b"\0\0\0\x02\x0a\0\0\0\0\x04\x0a\0\x0a\0");
 }
 
-/// Two requests in JSON: a line each, which reads back as the bytes received.
+/// Scenario: two requests are written as JSON.
+/// Guarantees: each is a line, and a line reads back as the bytes received.
 #[tokio::test]
 async fn json_requests_are_lines_that_read_back_as_what_was_received() {
     let folder = tempfile::tempdir().unwrap();
@@ -57,7 +59,8 @@ async fn json_requests_are_lines_that_read_back_as_what_was_received() {
     assert_eq!(read, b"\x0a\x00\x0a\x00");
 }
 
-/// A compressed request unpacks to what was received.
+/// Scenario: a request is written with compression.
+/// Guarantees: it decompresses to the bytes received.
 #[tokio::test]
 async fn zstd_requests_unpack_to_the_bytes_received() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,7 +73,8 @@ async fn zstd_requests_unpack_to_the_bytes_received() {
     assert_eq!(zstd::bulk::decompress(frame, 10_000).unwrap(), [0x0a, 0x00].repeat(1_000));
 }
 
-/// A file from an earlier run is emptied, unless the config says `append`.
+/// Scenario: a file from an earlier run exists, with `append` and without.
+/// Guarantees: the file is kept with `append` and emptied without.
 #[test]
 fn an_old_file_is_emptied_unless_appended_to() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,7 +86,8 @@ fn an_old_file_is_emptied_unless_appended_to() {
     }
 }
 
-/// 5 records of 0.4 MiB, 1 MiB a file, 1 backup: two a file, the oldest file gone, no record cut.
+/// Scenario: five records of 0.4 MiB are written, with 1 MiB for each file and one backup.
+/// Guarantees: each file has two whole records, the oldest file is gone, and other files stay.
 #[test]
 fn a_full_file_is_set_aside_and_old_backups_go() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,7 +105,8 @@ fn a_full_file_is_set_aside_and_old_backups_go() {
     assert_eq!(fs::read(path).unwrap(), [4; 400 << 10]);
 }
 
-/// A backup of last year goes when another is set aside, with `max_days`; without, it stays.
+/// Scenario: a backup of an earlier year exists when the file is rotated, with `max_days` and without.
+/// Guarantees: the old backup is removed with `max_days` and stays without.
 #[test]
 fn backups_older_than_max_days_go() {
     for (max_days, left) in [(7, 2), (0, 3)] {
@@ -114,7 +120,8 @@ fn backups_older_than_max_days_go() {
     }
 }
 
-/// The file goes on where an earlier run stopped, and its length counts.
+/// Scenario: a file with rotation is opened again, as after a restart.
+/// Guarantees: writing goes on at its end, and its old length counts.
 #[test]
 fn a_rotated_file_is_appended_to_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,7 +134,8 @@ fn a_rotated_file_is_appended_to_after_a_restart() {
     assert_eq!(fs::read(&path).unwrap(), b"3");
 }
 
-/// `/dev/full` refuses every write as a full disk does: the sender is told, and may try again.
+/// Scenario: the disk is full; `/dev/full` refuses every write.
+/// Guarantees: the failure is retryable, and its message names the file.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_is_worth_another_try() {
@@ -141,7 +149,8 @@ async fn a_full_disk_is_worth_another_try() {
     }
 }
 
-/// Settings that contradict one another are named.
+/// Scenario: configs have values that contradict one another or cannot work.
+/// Guarantees: each error names the key.
 #[test]
 fn a_config_that_cannot_work_says_why() {
     assert!(refusal(json!({ "path": "" })).contains("`path`"));
@@ -152,7 +161,8 @@ fn a_config_that_cannot_work_says_why() {
     assert!(refusal(json!({ "path": "x", "rotations": {} })).contains("rotations"));
 }
 
-/// Opening a file in a folder that is not there fails with the path in the message.
+/// Scenario: the file's folder does not exist.
+/// Guarantees: the error names the path.
 #[test]
 fn a_missing_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What a destination answers: partial success, and `google.rpc.Status` with its details.
+//! Reads a destination's answer: partial success, and `google.rpc.Status` with its details.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub use tonic_types::Status as RpcStatus;
 use super::{RESPONSE_LIMIT_BYTES, with_causes};
 use crate::component::{ExportError, Exported};
 
-/// The delay of the RetryInfo among a status's details, if there is one.
+/// Returns the delay of the `RetryInfo` among a status's details, if there is one.
 pub fn retry_delay(status: &RpcStatus) -> Option<Duration> {
     status.get_details_retry_info().map(|info| info.retry_delay.unwrap_or_default())
 }
@@ -33,8 +33,9 @@ where
     })
 }
 
-/// Decodes an `Export…ServiceResponse`. Those of metrics and logs have the fields of traces' under the same numbers.
-/// What cannot be decoded is taken as full success, as the destination has said that it was one.
+/// Decodes an `Export…ServiceResponse`. The responses for metrics and logs have the same fields as those for
+/// traces, with the same numbers. A response that cannot be decoded counts as full success, because the
+/// destination has reported success.
 pub fn exported(response: &[u8]) -> Exported {
     let partial = ExportTraceServiceResponse::decode(response).unwrap_or_default().partial_success;
     let partial = partial.unwrap_or_default();
@@ -44,8 +45,8 @@ pub fn exported(response: &[u8]) -> Exported {
     }
 }
 
-/// Whether an error is about size, which has no code of its own. The messages of the servers there are agree enough:
-/// grpc-go `larger than max`, grpc-java `exceeds maximum size`, tonic `too large` and `size limit`.
+/// Returns whether an error is about size, which has no code of its own. The servers' messages agree enough:
+/// grpc-go has `larger than max`, grpc-java `exceeds maximum size`, tonic `too large` and `size limit`.
 pub fn is_about_size(message: &str) -> bool {
     ["larger than", "too large", "exceeds max", "size limit"].iter().any(|words| message.contains(words))
 }
@@ -56,6 +57,8 @@ mod tests {
 
     use super::*;
 
+    /// Scenario: a status has details without and with a `RetryInfo`.
+    /// Guarantees: the delay is found if it is there.
     #[test]
     fn the_retry_delay_is_found_among_the_details() {
         let after = Duration::from_millis(3500);
@@ -70,7 +73,8 @@ mod tests {
         RpcStatus::decode(status.details()).unwrap()
     }
 
-    /// The three responses are told apart by nothing on the wire.
+    /// Scenario: the response to logs reports rejected records; the three responses are equal on the wire.
+    /// Guarantees: the number and the message are read, and an empty response is full success.
     #[test]
     fn partial_success_is_read_of_every_signal() {
         use opentelemetry_proto::tonic::collector::logs::v1::{

@@ -1,4 +1,4 @@
-//! A request body of byte chunks that are sent as they are.
+//! A request body whose chunks of bytes are sent as they are.
 
 use std::{
     convert::Infallible,
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use smallvec::SmallVec;
 
-/// Yields each chunk as a frame; its size is known beforehand.
+/// Yields each chunk as a frame. The size is known in advance.
 #[derive(Clone, Debug)]
 pub struct Chunks {
     chunks: smallvec::IntoIter<[Bytes; 2]>,
@@ -54,6 +54,8 @@ mod tests {
 
     use super::*;
 
+    /// Scenario: a body has three chunks, one of them empty.
+    /// Guarantees: the frames are the other chunks without a copy, and the size is exact at each step.
     #[tokio::test]
     async fn frames_are_the_chunks_themselves() {
         let chunks = [Bytes::from(vec![1; 100]), Bytes::new(), Bytes::from(vec![2; 50])];

@@ -1,4 +1,4 @@
-//! `compression` of the OTLP exporters.
+//! The key `compression` of the OTLP exporters.
 
 use std::io::{self, Write};
 
@@ -8,13 +8,14 @@ use smallvec::SmallVec;
 
 use crate::config::ConfigError;
 
-/// From this size on, compressing is handed to a thread that may block: below, handing over costs more.
+/// From this size on, a blocking thread compresses. Below it, the handover costs more than it saves.
 const OFF_WORKER_BYTES: usize = 64 << 10;
 
-/// Of 1,000 spans, level 6 took seven times as long as level 1 and made them a fifth smaller; zstd beat both in both.
+/// With 1,000 spans, level 6 took seven times as long as level 1, and the result was a fifth smaller. zstd
+/// was better in both.
 const GZIP_LEVEL: flate2::Compression = flate2::Compression::fast();
 
-/// `compression`: the name as written; [`CompressionConfig::read`] makes it one that we have.
+/// The value of `compression` as it is written. [`CompressionConfig::read`] converts it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
 pub struct CompressionConfig(String);
@@ -24,12 +25,12 @@ pub enum Compression {
     None,
     Gzip,
     Zstd,
-    /// The zlib format under either name: RFC 9110 calls it deflate.
+    /// The zlib format under both its names. RFC 9110 calls it deflate.
     Zlib,
     Deflate,
-    /// One block.
+    /// A single block.
     Snappy,
-    /// The framing format under its name over HTTP, and under the name `snappy` over gRPC.
+    /// The framing format: under its own name over HTTP, and under the name `snappy` over gRPC.
     SnappyFramed,
     GrpcSnappy,
     /// The frame format.
@@ -43,7 +44,8 @@ impl Default for CompressionConfig {
 }
 
 impl CompressionConfig {
-    /// One of those that the transport has: [`Compression::GRPC`] or [`Compression::HTTP`].
+    /// Returns the compression, which must be one that the transport has: [`Compression::GRPC`] or
+    /// [`Compression::HTTP`].
     pub fn read(&self, known: &[Compression]) -> Result<Compression, ConfigError> {
         let name = self.0.as_str();
         if matches!(name, "none" | "") {
@@ -57,9 +59,9 @@ impl CompressionConfig {
 }
 
 impl Compression {
-    /// The Collector's, over gRPC.
+    /// The Collector's compressions over gRPC.
     pub const GRPC: [Compression; 3] = [Compression::Gzip, Compression::Zstd, Compression::GrpcSnappy];
-    /// The Collector's, over HTTP.
+    /// The Collector's compressions over HTTP.
     pub const HTTP: [Compression; 7] = [
         Compression::Gzip,
         Compression::Zstd,
@@ -70,7 +72,7 @@ impl Compression {
         Compression::Lz4,
     ];
 
-    /// The encoding's name in a header; none for no compression.
+    /// Returns the encoding's name in a header, or `None` without compression.
     pub fn name(self) -> Option<&'static str> {
         match self {
             Compression::None => None,
@@ -84,7 +86,7 @@ impl Compression {
         }
     }
 
-    /// The chunks as one compressed stream; with no compression, the chunks.
+    /// Returns the chunks as one compressed stream, or unchanged without compression.
     pub async fn compress(self, chunks: SmallVec<[Bytes; 1]>) -> io::Result<SmallVec<[Bytes; 1]>> {
         let size = chunks.iter().map(Bytes::len).sum::<usize>();
         let compressed = match self {
@@ -135,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// With the libraries' readers, so that an encoding is known by its name and not by what we write.
+    /// Decompresses with the libraries' readers by the encoding's name, so that the name is checked too.
     fn inflated(name: &str, bytes: &[u8], over_grpc: bool) -> Vec<u8> {
         let mut plain = Vec::new();
         match name {
@@ -151,7 +153,8 @@ mod tests {
         plain
     }
 
-    /// Small and large, since the large one goes another way.
+    /// Scenario: small and large chunks take their two paths through every compression of both transports.
+    /// Guarantees: each decompresses to the same bytes, and the config finds each by its name.
     #[tokio::test]
     async fn what_is_compressed_can_be_read_again() {
         for size in [10, 3 * OFF_WORKER_BYTES] {
@@ -169,6 +172,8 @@ mod tests {
         }
     }
 
+    /// Scenario: the config names a compression that gRPC does not have.
+    /// Guarantees: the error names it, and the ones that gRPC has.
     #[test]
     fn an_unknown_compression_is_refused_by_name() {
         let error = CompressionConfig("lz4".to_owned()).read(&Compression::GRPC).unwrap_err();

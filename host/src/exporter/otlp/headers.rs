@@ -1,4 +1,4 @@
-//! What an exporter adds to each request: its `headers`, and what its authenticator says of it.
+//! The headers that an exporter adds to each request: from its `headers` and from its authenticator.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     config::ConfigError,
 };
 
-/// `auth`.
+/// The value of `auth`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthConfig {
@@ -35,7 +35,7 @@ impl Headers {
         Ok(Headers { fixed: read(headers)?, auth })
     }
 
-    /// Later ones replace earlier ones: the transport's, the config's, the authenticator's.
+    /// Adds the headers. The config's replace the transport's, and the authenticator's replace both.
     pub fn apply(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.fixed {
             headers.insert(name, value.clone());

@@ -15,12 +15,12 @@ use tonic::transport::{Channel, Endpoint};
 use super::config::{Address, KeepaliveConfig, OtlpGrpcConfig, Target};
 use crate::config::ConfigError;
 
-/// Of the socket and the TLS handshake.
+/// The time limit for the socket and the TLS handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between attempts of `wait_for_ready`, half of it random.
+/// The time between attempts with `wait_for_ready`. Half of it is random.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Makes a stream to the target, in TLS if it says so.
+/// Connects to the target, with TLS if the target asks for it.
 struct Connector {
     target: Target,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -30,7 +30,7 @@ struct Connector {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Channels that connect when they are first used and again after a break.
+/// Returns channels that connect on first use, and again after a break.
 pub(super) fn connect(config: &OtlpGrpcConfig) -> Result<Vec<Channel>, ConfigError> {
     let connector = Arc::new(Connector::new(config)?);
     let endpoint = endpoint(config, &connector.target)?;
@@ -50,7 +50,7 @@ fn endpoint(config: &OtlpGrpcConfig, target: &Target) -> Result<Endpoint, Config
     let origin = format!("{scheme}://{}", target.authority)
         .parse()
         .map_err(|error: http::uri::InvalidUri| ConfigError::on("endpoint", error.to_string()))?;
-    // The scheme tells tonic to leave TLS to our connector; the origin tells the destination what we asked for.
+    // The scheme makes tonic leave TLS to the connector. The origin tells the destination what is asked for.
     let endpoint = Endpoint::from_shared(format!("http://{}", target.authority)).map_err(wrong)?;
     let endpoint =
         endpoint.origin(origin).user_agent(concat!("spanloom/", env!("CARGO_PKG_VERSION"))).map_err(wrong)?;
@@ -73,7 +73,7 @@ impl Connector {
         loop {
             let attempt = timeout(CONNECT_TIMEOUT, self.connect_once()).await;
             match attempt.unwrap_or_else(|elapsed| Err(elapsed.into())) {
-                // For as long as someone waits; each call gives up by its own timeout.
+                // The attempts go on while a call waits. Each call gives up by its own timeout.
                 Err(_) if self.wait_for_ready => {
                     sleep(RECONNECT_INTERVAL.mul_f64(rand::random_range(0.5..=1.0))).await;
                 }
@@ -105,7 +105,7 @@ impl Connector {
     }
 }
 
-/// The name is the one that the server is asked for, and that its certificate must have.
+/// Returns the TLS connector, and the name that the server is asked for and its certificate must have.
 fn tls(config: &OtlpGrpcConfig, target: &Target) -> Result<(TlsConnector, ServerName<'static>), ConfigError> {
     let mut tls = config.tls.client_config()?;
     tls.alpn_protocols = vec![b"h2".to_vec()];

@@ -1,4 +1,4 @@
-//! The config of `otlp_grpc`: the Collector's `configgrpc` client, and `connections`.
+//! The config of `otlp_grpc`: the keys of the Collector's `configgrpc` client, and `connections`.
 
 use std::path::PathBuf;
 
@@ -24,26 +24,27 @@ pub(super) struct OtlpGrpcConfig {
     pub(super) tls: ClientTlsConfig,
     pub(super) headers: HeadersConfig,
     pub(super) compression: CompressionConfig,
-    /// Of one attempt; 0 is none.
+    /// The timeout of one attempt; 0 means none.
     pub(super) timeout: Duration,
     pub(super) keepalive: Option<KeepaliveConfig>,
-    /// Keep connecting until the timeout, instead of failing at once.
+    /// Keeps connecting until the timeout instead of failing at once.
     pub(super) wait_for_ready: bool,
     balancer_name: Unused,
     read_buffer_size: Unused,
     write_buffer_size: Unused,
     compression_params: Unused,
     middlewares: Unused,
-    /// The `:authority` to ask for, if not the endpoint's.
+    /// The `:authority` of requests, if it differs from the endpoint's.
     pub(super) authority: Option<String>,
     pub(super) auth: Option<AuthConfig>,
     sending_queue: QueueConfig,
     retry_on_failure: RetryConfig,
-    /// HTTP/2 connections, used in turn. One is enough unless a load balancer spreads connections.
+    /// The number of HTTP/2 connections, which are used in turn. One is enough unless a load balancer spreads
+    /// connections.
     pub(super) connections: usize,
 }
 
-/// `keepalive`: pings while a request is under way, or always.
+/// The value of `keepalive`: pings while a request is under way, or always.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct KeepaliveConfig {
@@ -129,7 +130,7 @@ impl OtlpGrpcConfig {
             None => (is_on, self.endpoint.as_str()),
             Some(("http", address)) => (false, address),
             Some(("https", address)) => (true, address),
-            // Before the address the server stands that is to be asked for it: the system's is.
+            // The part before the address names a DNS server. The system's DNS server is used instead.
             Some(("dns" | "passthrough", address)) => match address.split_once('/') {
                 Some((_, address)) => (is_on, address),
                 None => return wrong(EXPECTED),
@@ -189,6 +190,8 @@ mod tests {
         config.target().map_err(|error| error.to_string())
     }
 
+    /// Scenario: the endpoint's scheme and `tls.insecure` ask for TLS or against it.
+    /// Guarantees: the scheme outweighs the config, and TLS is on without both.
     #[test]
     fn tls_is_on_unless_the_endpoint_or_the_config_says_otherwise() {
         for (config, tls) in [
@@ -206,7 +209,8 @@ mod tests {
         Address::Tcp { host: host.to_owned(), port }
     }
 
-    /// As gRPC names its targets.
+    /// Scenario: endpoints are written as gRPC's targets.
+    /// Guarantees: each gives its address and its authority.
     #[test]
     fn an_endpoint_may_say_how_it_is_found() {
         let unix = || Address::Unix("/run/x.sock".into());
@@ -223,19 +227,24 @@ mod tests {
         }
     }
 
-    /// As in the Collector: who names an authority wants it asked.
+    /// Scenario: the config has `insecure` and a `ca_file`.
+    /// Guarantees: TLS is on, as in the Collector, because a certificate authority only makes sense with TLS.
     #[test]
     fn insecure_is_overruled_by_an_authority_to_trust() {
         let tls = json!({"insecure": true, "ca_file": "ca.pem"});
         assert!(read(json!({"endpoint": "a:1", "tls": tls})).unwrap().tls);
     }
 
+    /// Scenario: the endpoint is an IPv6 address in brackets.
+    /// Guarantees: the socket's address has no brackets, and the authority keeps them.
     #[test]
     fn an_ipv6_endpoint_loses_its_brackets_for_the_socket_only() {
         let target = read(json!({"endpoint": "[::1]:4317"})).unwrap();
         assert_eq!((target.address, target.authority.as_str()), (tcp("::1", 4317), "[::1]:4317"));
     }
 
+    /// Scenario: one key at a time has a value that cannot work.
+    /// Guarantees: the error names the key or what would be right.
     #[test]
     fn what_cannot_work_is_refused_by_its_key() {
         for (config, key) in [

@@ -1,4 +1,5 @@
-//! What a gRPC status means for the batch (opentelemetry-proto `docs/specification.md`, "OTLP/gRPC Response").
+//! The meaning of a gRPC status for the batch (opentelemetry-proto `docs/specification.md`, "OTLP/gRPC
+//! Response").
 
 use http::StatusCode;
 use prost::Message as _;
@@ -31,7 +32,8 @@ pub(super) fn check(status: &Status) -> Result<(), ExportError> {
     })
 }
 
-/// An answer that is not gRPC's: a proxy's, most likely (grpc `doc/http-grpc-status-mapping.md`).
+/// Checks the HTTP status of an answer that is not gRPC's, most likely a proxy's (grpc
+/// `doc/http-grpc-status-mapping.md`).
 pub(super) fn check_http(status: StatusCode) -> Result<(), ExportError> {
     let message = format!("HTTP {status} instead of a gRPC answer");
     match status {

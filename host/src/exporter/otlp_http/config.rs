@@ -1,4 +1,5 @@
-//! The config of `otlp_http`: the Collector's `confighttp` client, one endpoint for all signals or one for each.
+//! The config of `otlp_http`: the keys of the Collector's `confighttp` client, with one endpoint for all
+//! signals or one for each.
 
 use std::time::Duration as StdDuration;
 
@@ -16,15 +17,15 @@ use crate::{
     tls::client::ClientTlsConfig,
 };
 
-/// Of the socket and the TLS handshake.
+/// The time limit for the socket and the TLS handshake together.
 pub(super) const CONNECT_TIMEOUT: StdDuration = StdDuration::from_secs(10);
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct OtlpHttpConfig {
-    /// The base: `/v1/traces`, `/v1/metrics` or `/v1/logs` is appended.
+    /// The base address, to which `/v1/traces`, `/v1/metrics` or `/v1/logs` is appended.
     endpoint: Option<String>,
-    /// Taken as they are, instead of the base.
+    /// The address of one signal, used as it is instead of the base address.
     traces_endpoint: Option<String>,
     metrics_endpoint: Option<String>,
     logs_endpoint: Option<String>,
@@ -32,20 +33,20 @@ pub(super) struct OtlpHttpConfig {
     pub(super) tls: ClientTlsConfig,
     pub(super) headers: HeadersConfig,
     pub(super) compression: CompressionConfig,
-    /// Of one attempt; 0 is none.
+    /// The timeout of one attempt; 0 means none.
     timeout: Duration,
     pub(super) auth: Option<AuthConfig>,
-    /// Instead of the one that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+    /// The proxy, instead of the one that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
     proxy_url: Option<String>,
-    /// Idle connections kept to the destination; 0 is no limit.
+    /// The number of idle connections that are kept; 0 means no limit.
     max_idle_conns: usize,
-    /// The same, for one host; the smaller of the two counts.
+    /// The same for one host. The smaller of the two counts.
     max_idle_conns_per_host: usize,
     idle_conn_timeout: Duration,
     disable_keep_alives: bool,
-    /// Off: HTTP/1.1 alone.
+    /// Whether HTTP/2 may be used. Without it, only HTTP/1.1 is used.
     pub(super) force_attempt_http2: bool,
-    /// Ping a connection that was silent for so long; 0 is never.
+    /// Pings a connection that was silent for this time; 0 means never.
     http2_read_idle_timeout: Duration,
     http2_ping_timeout: Duration,
     read_buffer_size: Unused,
@@ -117,7 +118,7 @@ impl OtlpHttpConfig {
         sending::config::settings(self.timeout, &self.sending_queue, &self.retry_on_failure)
     }
 
-    /// Of traces, metrics and logs; at least one is there.
+    /// Returns the endpoints of traces, metrics and logs. At least one of them exists.
     pub(super) fn endpoints(&self) -> Result<[Option<Url>; 3], ConfigError> {
         let endpoints = [
             self.endpoint_of("traces", &self.traces_endpoint)?,
@@ -137,14 +138,15 @@ impl OtlpHttpConfig {
         proxy.map_err(|error| ConfigError::on("proxy_url", error.to_string()))
     }
 
-    /// The name that the server is asked for instead of its address's host. A proxy is told one name alone, so that
-    /// through one the server is asked for its host, and its certificate is checked for the other.
+    /// Returns the name that the server is asked for, if it differs from the address's host. A proxy is told
+    /// a single name. So through a proxy the server is asked for its host, and only its certificate is
+    /// checked against this name.
     pub(super) fn server_name(&self) -> Option<&str> {
         const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
         let by_proxy =
             self.proxy_url.is_some() || VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
         let name = self.tls.server_name_override().filter(|_| !by_proxy)?;
-        // An address is no name to ask for.
+        // An IP address cannot be asked for.
         name.parse::<std::net::IpAddr>().is_err().then_some(name)
     }
 
@@ -220,6 +222,8 @@ mod tests {
         Ok(endpoints.iter().map(|endpoint| endpoint.as_ref().map_or("-", Url::as_str).to_owned()).collect())
     }
 
+    /// Scenario: the config has a base address, or an address for one signal.
+    /// Guarantees: the base address gets each signal's path, and the other address is used as it is.
     #[test]
     fn the_base_gets_each_signals_path_and_an_own_endpoint_none() {
         let base = read(json!({"endpoint": "http://tempo:4318/otlp/"})).unwrap();
@@ -231,6 +235,8 @@ mod tests {
         assert_eq!(own, ["https://tempo/in?key=1", "-", "-"]);
     }
 
+    /// Scenario: one key at a time has a value that cannot work.
+    /// Guarantees: the error names the key or what would be right.
     #[test]
     fn what_cannot_work_is_refused_by_its_key() {
         for (config, key) in [

@@ -1,4 +1,4 @@
-//! Where the requests of a signal go, and over which connections.
+//! The destination of a signal's requests, and the connections to it.
 
 use std::sync::Arc;
 
@@ -16,16 +16,16 @@ use crate::{config::ConfigError, exporter::otlp::with_causes, tls};
 pub(super) struct Destination {
     pub(super) client: Client,
     pub(super) url: Url,
-    /// What the destination is told to be called, if not as in the address.
+    /// The value of the `Host` header, if it differs from the address's host.
     pub(super) host: Option<HeaderValue>,
-    /// The address as errors name it: without its path and query, which may hold a key.
+    /// The address in errors: without its path and query, which may hold a key.
     pub(super) origin: String,
 }
 
-/// Answers with the addresses of one host, whatever is asked for.
+/// A resolver that returns the addresses of one host, whatever name it is asked for.
 struct AddressesOf(String);
 
-/// Of traces, metrics and logs.
+/// Returns the destinations of traces, metrics and logs.
 pub(super) fn of(config: &OtlpHttpConfig) -> Result<[Option<Destination>; 3], ConfigError> {
     let endpoints = config.endpoints()?;
     let mut tls = match endpoints.iter().flatten().any(|endpoint| endpoint.scheme() == "https") {
@@ -51,8 +51,9 @@ pub(super) fn of(config: &OtlpHttpConfig) -> Result<[Option<Destination>; 3], Co
     Ok([traces?, metrics?, logs?])
 }
 
-/// reqwest asks for the server by the host of the address. So the address gets the name, which leads to the addresses of the
-/// host; the destination is told its host by HTTP/1.1, whose header may differ from the address.
+/// Returns a destination that is asked for by another name. reqwest asks for the host of the address. So the
+/// address gets the name, which a resolver maps to the addresses of the host. The destination learns its host
+/// from the `Host` header, which may differ from the address in HTTP/1.1 only.
 fn under_name(
     config: &OtlpHttpConfig,
     tls: ClientConfig,
@@ -72,7 +73,8 @@ fn under_name(
     Ok(Destination { client, url, host: Some(told), origin })
 }
 
-/// Follows no redirect: a POST would become a GET, and the credentials might go to someone else.
+/// Creates a client that follows no redirect: a POST would become a GET, and the credentials could reach
+/// another server.
 fn client(
     config: &OtlpHttpConfig,
     tls: ClientConfig,
@@ -103,7 +105,7 @@ impl Resolve for AddressesOf {
     fn resolve(&self, _name: Name) -> Resolving {
         let host = self.0.clone();
         Box::pin(async move {
-            // The port is the address's own.
+            // The port of the address counts, and not this one.
             let addresses = tokio::net::lookup_host((host.as_str(), 0)).await?;
             Ok(Box::new(addresses.collect::<Vec<_>>().into_iter()) as Addrs)
         })

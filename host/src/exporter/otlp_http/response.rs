@@ -1,4 +1,5 @@
-//! What an HTTP answer means for the batch (opentelemetry-proto `docs/specification.md`, "OTLP/HTTP Response").
+//! The meaning of an HTTP answer for the batch (opentelemetry-proto `docs/specification.md`, "OTLP/HTTP
+//! Response").
 
 use std::time::{Duration, SystemTime};
 
@@ -12,17 +13,17 @@ use crate::{
     exporter::otlp::answer::{self, RpcStatus, retry_delay},
 };
 
-/// How much of an answer that is no OTLP is shown.
+/// The most characters of an answer that are shown if the answer is not OTLP.
 const EXCERPT_CHARS: usize = 200;
 
-/// `Export…ServiceResponse` in JSON.
-/// What we read of a `google.rpc.Status` in JSON.
+/// The part of a `google.rpc.Status` in JSON that is read.
 #[derive(Deserialize)]
 struct JsonStatus {
     #[serde(default)]
     message: String,
 }
 
+/// An `Export…ServiceResponse` in JSON.
 #[derive(Default, Deserialize)]
 struct JsonResponse {
     #[serde(default, rename = "partialSuccess")]
@@ -47,7 +48,7 @@ pub(super) async fn read(response: reqwest::Response) -> Result<Exported, Export
     let (head, body) = http::Response::<reqwest::Body>::from(response).into_parts();
     let body = match answer::read(body).await {
         Ok(body) => body.to_bytes(),
-        // The status is known, and says more than that its explanation was cut off or too long.
+        // The status is known and says more than the failure to read its explanation.
         Err(_) if !head.status.is_success() => Bytes::new(),
         Err(error) => return Err(error),
     };
@@ -96,7 +97,7 @@ fn error(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) 
     }
 }
 
-/// Seconds, or a date (RFC 9110 §10.2.3).
+/// Returns the delay of `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3).
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
@@ -119,14 +120,14 @@ fn has_content_type(headers: &HeaderMap, wanted: &str) -> bool {
     value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
 }
 
-/// The start of a text on one line.
+/// Returns the beginning of a text on one line.
 fn excerpt(body: &[u8]) -> String {
     let start = body.get(..4 * EXCERPT_CHARS).unwrap_or(body);
     let text = String::from_utf8_lossy(start);
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(EXCERPT_CHARS).collect()
 }
 
-/// JSON's numbers do not hold 64 bits, so proto3 writes a string and reads both.
+/// Reads a 64-bit number. JSON's numbers cannot hold 64 bits, so proto3 writes a string and reads both.
 fn int64<'de, D: de::Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -148,11 +149,13 @@ mod tests {
         pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
     }
 
-    /// 1994-11-06 08:49:07 GMT.
+    /// Returns 1994-11-06 08:49:07 GMT.
     fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_747)
     }
 
+    /// Scenario: the destination answers with every status from 400 to 599.
+    /// Guarantees: only 429, 502, 503 and 504 are retryable.
     #[test]
     fn only_four_codes_are_worth_another_try() {
         let retried: Vec<u16> = (400..600)
@@ -164,6 +167,8 @@ mod tests {
         assert_eq!(retried, [429, 502, 503, 504]);
     }
 
+    /// Scenario: `Retry-After` is a number, a date in the future or the past, or anything else.
+    /// Guarantees: numbers and dates give a delay, and a past date gives none.
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         for (value, expected) in [
@@ -178,6 +183,8 @@ mod tests {
         }
     }
 
+    /// Scenario: the explanation of an error is a status in protobuf or JSON, or plain text.
+    /// Guarantees: the message is the same for all.
     #[test]
     fn the_message_is_taken_from_the_status_in_either_encoding_or_from_the_text() {
         let status = RpcStatus { code: 3, message: "no resource".into(), details: Vec::new() };
@@ -196,6 +203,8 @@ mod tests {
         }
     }
 
+    /// Scenario: a partial success in JSON counts in a string or in a number.
+    /// Guarantees: both are read.
     #[test]
     fn json_partial_success_may_count_in_strings() {
         for body in [

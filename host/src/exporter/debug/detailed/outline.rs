@@ -8,12 +8,12 @@ use crate::exporter::debug::{
     value::{as_str, quoted},
 };
 
-/// Keys longer than this don't push the values of the others aside.
+/// The width for keys. A longer key does not shift the other values.
 const KEY_WIDTH: usize = 36;
-/// Of a text of many lines (a stack trace) no more are shown.
+/// The most lines that are shown of a text such as a stack trace.
 const LINE_LIMIT: usize = 60;
 
-/// Headings, and fields aligned under them.
+/// Headings, with aligned fields under them.
 pub(super) struct Outline {
     out: String,
     paint: Paint,
@@ -25,7 +25,7 @@ pub(super) struct Fields(Vec<Field>);
 
 struct Field {
     key: String,
-    /// Safe to show: escaped, line by line.
+    /// The value, escaped line by line.
     lines: Vec<String>,
     style: Style,
 }
@@ -39,7 +39,7 @@ impl Outline {
         self.out
     }
 
-    /// `title` is escaped already.
+    /// Writes a heading. `title` must already be escaped.
     pub(super) fn heading(&mut self, depth: usize, label: &str, title: &str) {
         let (label, title) = (self.paint.apply(Style::Dim, label), self.paint.apply(Style::Bold, title));
         let gap = if title.is_empty() { "" } else { " " };
@@ -71,7 +71,7 @@ impl Outline {
 }
 
 impl Fields {
-    /// Left out if it is empty.
+    /// Adds a text unless it is empty.
     pub(super) fn text(&mut self, key: &str, text: &str) {
         if !text.is_empty() {
             self.push(key, escape(text, TEXT_LIMIT), Style::Plain);
@@ -82,28 +82,28 @@ impl Fields {
         self.push(key, escape(text, TEXT_LIMIT), style);
     }
 
-    /// Left out if it is empty.
+    /// Adds an id unless it is empty.
     pub(super) fn id(&mut self, key: &str, id: &[u8]) {
         if !id.is_empty() {
             self.push(key, hex(id.get(..TEXT_LIMIT).unwrap_or(id)), Style::Dim);
         }
     }
 
-    /// Left out if it is unknown.
+    /// Adds a time unless it is unknown.
     pub(super) fn time(&mut self, key: &str, unix_nano: u64) {
         if unix_nano > 0 {
             self.push(key, timestamp(unix_nano), Style::Plain);
         }
     }
 
-    /// Left out if it is zero.
+    /// Adds a number unless it is zero.
     pub(super) fn count(&mut self, key: &str, count: u32) {
         if count > 0 {
             self.push(key, count.to_string(), Style::Plain);
         }
     }
 
-    /// Left out if it is zero.
+    /// Adds flags unless they are zero.
     pub(super) fn flags(&mut self, flags: u32) {
         if flags > 0 {
             self.push("flags", format!("0x{flags:08x}"), Style::Plain);

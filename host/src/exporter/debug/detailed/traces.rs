@@ -61,7 +61,7 @@ fn status(fields: &mut Fields, span: &Span) {
     fields.styled("status", &format!("{code}{separator}{}", status.message), style);
 }
 
-/// Its time is given from the start of the span.
+/// Writes an event. Its time is counted from the start of the span.
 fn write_event(out: &mut Outline, span: &Span, event: &Event) {
     let offset = duration(span.start_time_unix_nano, event.time_unix_nano);
     let sign = if offset.starts_with('-') { "" } else { "+" };

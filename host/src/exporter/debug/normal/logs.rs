@@ -42,7 +42,7 @@ fn rest(record: &LogRecord, paint: Paint) -> String {
     [name, body, attributes].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// What the sender wrote, or the name of the number's range.
+/// Returns the sender's text, or the name of the number's range.
 pub(in crate::exporter::debug) fn severity(record: &LogRecord) -> String {
     if !record.severity_text.is_empty() {
         return record.severity_text.clone();

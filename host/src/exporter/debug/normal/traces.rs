@@ -12,7 +12,7 @@ use crate::exporter::debug::{
     value::{as_str, service_name},
 };
 
-/// What tells most of a span, best first.
+/// The attributes that say most about a span, the best first.
 const KEY_ATTRIBUTES: [&str; 13] = [
     "http.response.status_code",
     "http.status_code",
@@ -67,7 +67,7 @@ fn cells(service: &str, span: &Span, depth: usize) -> [Cell; 7] {
     ]
 }
 
-/// The error's message, if any, and the attributes that tell most.
+/// Returns the error's message, if any, and the attributes that say most.
 fn rest(span: &Span, paint: Paint) -> String {
     let message = span.status.as_ref().map_or("", |status| status.message.as_str());
     let message = paint.apply(Style::Error, &escape(message, VALUE_WIDTH));
@@ -75,7 +75,8 @@ fn rest(span: &Span, paint: Paint) -> String {
     if message.is_empty() { attributes } else { format!("{message} {attributes}") }
 }
 
-/// Those of [`KEY_ATTRIBUTES`] first, without what the span's name says already.
+/// Returns the attributes that say most, [`KEY_ATTRIBUTES`] first, without those that the span's name already
+/// contains.
 fn key_attributes(span: &Span) -> Vec<&KeyValue> {
     let is_news = |attribute: &&KeyValue| {
         as_str(attribute.value.as_ref()).is_none_or(|value| !span.name.contains(value))
