@@ -1,5 +1,5 @@
-//! Finds the built-in plugins, which the binary embeds: `cargo xtask` compiles them into `plugins/` of the target folder. Those
-//! that were compiled from other sources than are there now are not embedded.
+//! Finds the built-in plugins, which the binary embeds. `cargo xtask` compiles them into `plugins/` of the
+//! target folder. Plugins that were compiled from other sources than the present ones are not embedded.
 
 use std::{
     env, fs, io,
@@ -11,7 +11,7 @@ use std::{
 #[path = "../plugins/build/src/sources.rs"]
 mod sources;
 
-/// Each of them is there if this one is.
+/// The plugin whose file is looked for. If it is there, all are.
 const ONE_OF_THEM: &str = "plugins/builtin-batch.wasm";
 const HELP: &str = "run `cargo xtask plugins --builtin`";
 
@@ -30,7 +30,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// `$SPANLOOM_BUILTINS`, whatever it holds; else beside what cargo is building, if it is of these sources.
+/// Returns `$SPANLOOM_BUILTINS`, whatever it holds. Otherwise returns the folder in the target folder, if it
+/// was compiled from these sources.
 fn folder() -> Result<PathBuf, String> {
     if let Some(folder) = env::var_os("SPANLOOM_BUILTINS") {
         return Ok(folder.into());
@@ -50,7 +51,7 @@ fn folder() -> Result<PathBuf, String> {
 
 fn is_of_these_sources(folder: &Path) -> io::Result<bool> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("..");
-    // Of a folder cargo looks at every file below it.
+    // If this is a folder, cargo looks at every file below it.
     for place in sources::places(&root)? {
         println!("cargo::rerun-if-changed={}", place.display());
     }

@@ -1,5 +1,5 @@
-//! The plugins that the binary brings: components as any other, against the same interface. `plugins: NAME: path: …`
-//! puts a file in the place of one.
+//! The plugins that the binary embeds. They are components like any other, against the same interface.
+//! `plugins: NAME: path: …` replaces one by a file.
 
 mod awsxray;
 mod span_metrics;
@@ -11,41 +11,42 @@ use wire::Signal;
 use super::{config::LimitsConfig, outside::GrantsConfig};
 use crate::{config::ConfigError, id::Kind};
 
-/// One of them.
+/// A built-in plugin.
 pub struct Builtin {
     pub kind: Kind,
     name: &'static str,
     aliases: &'static [&'static str],
-    /// What its `describe` and `emits` say; known here without compiling it.
+    /// The signals that its `describe` and `emits` return, known without compiling it.
     pub(super) signals: &'static [Signal],
     pub(super) emits: &'static [Signal],
     pub(super) component: &'static [u8],
-    /// Of one instance.
+    /// The memory of one instance.
     memory_mib: u32,
-    /// Of batches that one instance holds.
+    /// The batches that one instance may hold.
     held_mib: u32,
-    /// What the host reads of a component's config itself: what it may reach is in there.
+    /// Reads the host's part of a component's config, from which its grants follow.
     pub(super) adapt: Option<Adapt>,
 }
 
-/// Takes the config as its schema has it, and the region that the machine is in if it was asked for.
+/// Adapts a config that the schema has accepted. The second argument is the machine's region, if it was asked
+/// for.
 pub(super) type Adapt = fn(Value, Option<&str>) -> Result<Adapted, ConfigError>;
 
-/// What becomes of a component's config.
+/// A component's config, split into the plugin's part and the host's.
 pub(super) struct Adapted {
-    /// What the plugin gets.
+    /// The config that the plugin gets.
     pub(super) config: Value,
     pub(super) grants: GrantsConfig,
-    /// Of its queue, unless the config says it there.
+    /// The workers of its queue, unless the config sets them there.
     pub(super) num_consumers: Option<usize>,
-    /// Of one attempt, unless the config says it by the host's own key.
+    /// The time limit of one attempt, unless the config sets the host's own key.
     pub(super) timeout: Option<Duration>,
-    /// Whose region is to be asked for, since the config names none.
+    /// Set if the config names no region, so that the machine must be asked.
     pub(super) lacks_region: Option<awsxray::LacksRegion>,
 }
 
 impl Adapted {
-    /// Of a plugin whose config says nothing to the host.
+    /// Returns the config of a plugin that has no part for the host.
     pub(super) fn plain(config: Value, grants: GrantsConfig) -> Adapted {
         Adapted { config, grants, num_consumers: None, timeout: None, lacks_region: None }
     }
@@ -124,12 +125,12 @@ impl Builtin {
         self.name
     }
 
-    /// Older spellings.
+    /// Returns older spellings of the name.
     pub fn aliases(&self) -> &'static [&'static str] {
         self.aliases
     }
 
-    /// By its name or an older spelling.
+    /// Returns the built-in plugin of this name or older spelling.
     pub fn find(name: &str) -> Option<&'static Builtin> {
         BUILTINS.iter().find(|known| known.is_called(name))
     }
@@ -138,7 +139,8 @@ impl Builtin {
         self.name == name || self.aliases.contains(&name)
     }
 
-    /// Wider than a plugin's that the user brings: what is embedded is trusted with memory and time.
+    /// Returns the limits. They are wider than those of a user's plugin, since an embedded plugin is trusted
+    /// with memory and time.
     pub(super) fn limits(&self) -> LimitsConfig {
         let call_timeout = crate::config::Duration::from_secs(10);
         LimitsConfig {

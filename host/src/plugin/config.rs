@@ -1,4 +1,4 @@
-//! The `plugins:` section: each name in it becomes a component type.
+//! Reads the `plugins:` section. Each name in it becomes a component type.
 
 mod limits;
 mod swap;
@@ -19,6 +19,8 @@ use crate::{
     hash::Sha256,
 };
 
+/// The config of one plugin, an entry of the `plugins:` section.
+///
 /// ```yaml
 /// plugins:
 ///   redact:                       # processors: { redact/pci: { keys: [card] } }
@@ -32,8 +34,8 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PluginConfig {
-    /// The wasm component. Relative to the folder of the config file that names it; to the working folder if no file
-    /// does (`--set`, `env:`, `yaml:`).
+    /// The path of the wasm component. It is relative to the folder of the config file that names it, or to
+    /// the working folder if no file does (`--set`, `env:`, `yaml:`).
     pub path: PathBuf,
     pub sha256: Option<Sha256>,
     #[serde(default)]
@@ -46,21 +48,21 @@ pub struct PluginConfig {
     pub swap: SwapConfig,
 }
 
-/// What becomes of a batch that the plugin failed on, twice where a repetition may help.
+/// What becomes of a batch that the plugin failed on; twice, if a second attempt may help.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
-    /// It goes back to the sender, who keeps it.
+    /// The batch goes back to the sender, who keeps it.
     #[default]
     Reject,
-    /// It goes on as it was before the plugin.
+    /// The batch goes on unchanged.
     Pass,
-    /// It is dropped, and counted.
+    /// The batch is dropped and counted.
     Drop,
 }
 
 impl PluginConfig {
-    /// Reads every entry of the section, and says what is wrong with those that are left out.
+    /// Reads every entry of the section. Returns the valid entries, and what is wrong with the others.
     pub fn read_all(config: &Config) -> (BTreeMap<String, PluginConfig>, Vec<Finding>) {
         let (mut entries, mut findings) = (BTreeMap::new(), Vec::new());
         for (name, node) in &config.plugins {
@@ -74,7 +76,7 @@ impl PluginConfig {
         (entries, findings)
     }
 
-    /// The entry of a plugin in a config that has been checked; `None` if it has none.
+    /// Returns a plugin's entry in a config that has been checked; `None` if there is none.
     pub fn of(config: &Config, name: &str) -> Option<PluginConfig> {
         PluginConfig::read(config.plugins.get(name)?).ok()
     }

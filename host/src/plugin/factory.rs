@@ -1,4 +1,4 @@
-//! The component types that plugins are.
+//! Makes plugins types of components.
 
 mod builtin;
 mod load;
@@ -40,28 +40,28 @@ use crate::{
     sending::config::SendingConfig,
 };
 
-/// A plugin of a config as a type of component.
+/// A plugin of a config, as a type of component.
 #[derive(Clone)]
 pub struct PluginType {
     plugin: Arc<Plugin>,
-    /// What it calls itself, with its version.
+    /// The name and the version that the plugin gives itself.
     label: String,
     signals: Vec<Signal>,
     schema: Option<Arc<ConfigSchema>>,
     limits: Limits,
     grants: GrantsConfig,
     on_failure: OnFailure,
-    /// How it is replaced; none if it comes from no file.
+    /// How the plugin is replaced; `None` if it comes from no file.
     swap: Option<SwapConfig>,
-    /// Which one it is, or takes the place of.
+    /// The built-in plugin that this is or replaces.
     builtin: Option<&'static Builtin>,
 }
 
 impl PluginType {
-    /// What a plugin may be in a config.
+    /// The kinds of components that a plugin may be.
     pub const KINDS: [Kind; 3] = [Kind::Processor, Kind::Exporter, Kind::Connector];
 
-    /// The sections that its components stand in.
+    /// Returns the kind of the plugin's components, which decides their section in a config.
     pub fn kind(&self) -> Kind {
         match self.plugin.role {
             Role::Processor | Role::Sampler => Kind::Processor,
@@ -70,7 +70,7 @@ impl PluginType {
         }
     }
 
-    /// The keys of a component's config that are the host's.
+    /// Returns the keys of a component's config that the host reads.
     fn host_keys(&self) -> &'static [&'static str] {
         match self.plugin.role {
             Role::Processor | Role::Sampler | Role::Connector => &[],
@@ -78,7 +78,10 @@ impl PluginType {
         }
     }
 
-    /// What the plugin is given of a component's config, if its schema takes it.
+    /// Returns the part of a component's config that the plugin is given.
+    ///
+    /// # Errors
+    /// The plugin's schema does not accept it.
     fn own_config(&self, config: &Node) -> Result<Value, ConfigError> {
         let own = config.without(self.host_keys());
         match &self.schema {
@@ -87,8 +90,8 @@ impl PluginType {
         }
     }
 
-    /// What the plugin is given, and what of it is the host's to act on. A `region` that the config lacks is asked for
-    /// if there is one.
+    /// Returns what the plugin is given, and what the host acts on. `region` is used if the config needs a
+    /// region and names none.
     fn adapted(&self, config: &Node, region: Option<&str>) -> Result<Adapted, ConfigError> {
         let own = self.own_config(config)?;
         let mut adapted = match self.builtin.and_then(|builtin| builtin.adapt) {
@@ -102,7 +105,7 @@ impl PluginType {
         Ok(adapted)
     }
 
-    /// As [`PluginType::adapted`]; what the config leaves to the machine is asked for.
+    /// Does the same as [`PluginType::adapted`], and asks the machine for what the config leaves to it.
     async fn fully_adapted(&self, config: &Node) -> Result<Adapted, ConfigError> {
         let adapted = self.adapted(config, None)?;
         match &adapted.lacks_region {
@@ -123,15 +126,16 @@ impl PluginType {
         sending.settings().map_err(|error| error.within(config))
     }
 
-    /// How its exporter wants to be fed with this config.
+    /// Returns how the sending queue feeds this exporter.
     ///
     /// # Errors
-    /// When the config is wrong.
+    /// The config is wrong.
     pub fn sending_settings(&self, config: &Node) -> Result<SendingSettings, ConfigError> {
         self.sending(config, &self.adapted(config, None)?)
     }
 
-    /// Whether a component of this type is what runs, if that was started with `before`.
+    /// Returns true if the running component, which was started with `before`, is already a component of this
+    /// type.
     pub fn is_run_by(&self, live: &Live, before: &PluginType) -> bool {
         let settings = |of: &PluginType| (of.limits.clone(), of.grants.clone(), of.on_failure);
         live.running().plugin.sha256 == self.plugin.sha256
@@ -143,7 +147,7 @@ impl PluginType {
         self.plugin.name == name || self.aliases().contains(&name)
     }
 
-    /// Asks the plugin itself what it says of a component's config.
+    /// Asks the plugin itself whether it accepts a component's config.
     async fn try_configure(&self, id: &ComponentId, config: &Node) -> Result<(), ConfigError> {
         let own = self.adapted(config, None)?.config.to_string();
         match self.plugin.try_configure(&id.to_string(), &own, &self.limits).await {
@@ -170,11 +174,12 @@ impl PluginType {
         }
     }
 
-    /// Makes ready what a running component would be with this plugin and this config. What it reaches outside goes on,
-    /// unless it is granted something else.
+    /// Prepares this plugin and this config for a running component. The component keeps its ways out, unless
+    /// the grants differ.
     ///
     /// # Errors
-    /// When the component would have to be built anew, or the plugin does not take its config, or fails.
+    /// The component would have to be built again, the plugin does not accept its config, or the plugin
+    /// fails.
     pub async fn prepare(&self, live: &Live, config: &Node) -> Result<Prepared, PrepareError> {
         let adapted = self.fully_adapted(config).await?;
         let (grants, telemetry) = (&adapted.grants, live.telemetry());
@@ -184,10 +189,11 @@ impl PluginType {
         live.prepare(&self.plugin, settings).await
     }
 
-    /// Builds a processor or a sampler, as [`ProcessorFactory::build`] does, with what replaces its version.
+    /// Builds a processor or a sampler, as [`ProcessorFactory::build`] does. Also returns its [`Live`], which
+    /// can replace its version.
     ///
     /// # Errors
-    /// When the config is wrong, or no instance starts with it.
+    /// The config is wrong, or no instance starts with it.
     pub async fn processor(
         &self,
         config: &Node,
@@ -208,7 +214,7 @@ impl PluginType {
         Ok((processor, live))
     }
 
-    /// Builds an exporter, as [`ExporterFactory::build`] does, with what replaces its version.
+    /// Builds an exporter, as [`ExporterFactory::build`] does, with its [`Live`].
     ///
     /// # Errors
     /// As [`PluginType::processor`].
@@ -225,7 +231,7 @@ impl PluginType {
         Ok((BuiltExporter { exporter, sending: self.sending(config, &adapted)? }, live))
     }
 
-    /// Builds a connector, as [`ConnectorFactory::build`] does, with what replaces its version.
+    /// Builds a connector, as [`ConnectorFactory::build`] does, with its [`Live`].
     ///
     /// # Errors
     /// As [`PluginType::processor`].

@@ -1,4 +1,4 @@
-//! What the guests of one component reach outside, as its plugin's grants have it.
+//! What the guests of one component can reach outside of the process, as their plugin's grants permit.
 
 mod grants;
 pub mod http;
@@ -16,20 +16,22 @@ use crate::{config::ConfigError, telemetry::Telemetry};
 
 const TRIAL_STORE_BYTES: usize = 1 << 20;
 
-/// Shared by a component's guests.
+/// The ways out of a component's guests. Its guests share them.
 #[derive(Clone)]
 pub struct Outside {
     pub(super) http: Arc<dyn Http>,
-    /// None if it is not granted.
+    /// The store; `None` if it is not granted.
     pub(super) store: Option<Arc<KeyValues>>,
-    /// What was granted.
+    /// The grants; `None` for a trial.
     grants: Option<GrantsConfig>,
     http_requests: usize,
 }
 
 impl Outside {
+    /// Creates the ways out of a component.
+    ///
     /// # Errors
-    /// When a grant cannot be used. Keys are below `grants`.
+    /// A grant cannot be used. The keys of the error are below `grants`.
     pub fn new(
         component: &str,
         grants: &GrantsConfig,
@@ -49,7 +51,8 @@ impl Outside {
         })
     }
 
-    /// For who tries a plugin: every request goes to `http`, and there is a store of its own.
+    /// Creates the ways out for a trial of a plugin: every request goes to `http`, and the store is the
+    /// trial's own.
     pub fn of_trial(http: Arc<dyn Http>) -> Outside {
         Outside {
             http,
@@ -59,7 +62,8 @@ impl Outside {
         }
     }
 
-    /// With these grants: what is there already, if they are the same. What the store holds stays, if it is as large.
+    /// Returns the ways out with these grants. If the grants are the same, they are this component's own. The
+    /// content of the store stays if the store's size does.
     ///
     /// # Errors
     /// As [`Outside::new`].
@@ -83,12 +87,12 @@ impl Outside {
         Ok(outside)
     }
 
-    /// Whether both are one.
+    /// Returns true if both are the same.
     pub(super) fn is(&self, other: &Outside) -> bool {
         Arc::ptr_eq(&self.http, &other.http)
     }
 
-    /// Whether there is anything that its guests reach.
+    /// Returns true if guests can reach anything.
     pub(super) fn is_granted(&self) -> bool {
         self.grants.as_ref().is_none_or(|grants| !grants.http.is_empty() || grants.store.is_some())
     }

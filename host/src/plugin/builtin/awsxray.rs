@@ -1,4 +1,4 @@
-//! `awsxray`: where X-Ray is, and that the host signs for it.
+//! `awsxray`: finds X-Ray's endpoint, and makes the host sign requests to it.
 
 use std::env;
 
@@ -16,7 +16,8 @@ use crate::{
     tls::client::ClientTlsConfig,
 };
 
-/// The keys of a component's config that the host acts on. All keys go to the plugin too, whose schema has checked them.
+/// The keys of a component's config that the host acts on. The plugin gets all keys too, and its schema has
+/// checked them.
 #[derive(Deserialize)]
 #[serde(default)]
 struct Config {
@@ -53,18 +54,21 @@ impl Default for Config {
     }
 }
 
-/// The region is that of the profile, or of the machine.
+/// Asks for the region of the profile or of the machine.
 pub(in crate::plugin) struct LacksRegion {
     profile: Option<String>,
     local_mode: bool,
 }
 
-/// Where the region is nowhere to be had until the component is built, a config is tried with this one.
+/// The region with which a config is tried, if the region is not known before the component is built.
 const TRIAL_REGION: &str = "us-east-1";
-/// A batch is sent by so many requests, one after another, each of which has a limit of its own.
+/// The time limit of a batch. It is sent by several requests, one after another, each with a limit of its
+/// own.
 const BATCH_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300);
 
 impl LacksRegion {
+    /// Returns the region.
+    ///
     /// # Errors
     /// There is none.
     pub(in crate::plugin) async fn ask(&self) -> Result<String, ConfigError> {
@@ -114,7 +118,7 @@ impl Config {
         Ok(())
     }
 
-    /// The one that is written, else that of the region.
+    /// Returns the endpoint of the config, or else that of the region.
     fn endpoint(&self, region: &str) -> Result<Url, ConfigError> {
         let is_region = !region.is_empty() && region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let written = match filled(self.endpoint.as_deref()) {
@@ -171,6 +175,7 @@ fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }
 
+/// Returns the domain of a region's partition.
 /// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
 fn domain(region: &str) -> &'static str {
     const OF_PARTITIONS: [(&str, &str); 6] = [
@@ -193,7 +198,8 @@ mod tests {
         adapt(own, of_machine).map_err(|error| error.to_string())
     }
 
-    /// The plugin gets the URL to send to, and may reach that origin and no other, signed for.
+    /// Scenario: configs name regions and endpoints.
+    /// Guarantees: the plugin gets the right URL, and a grant for that origin alone, which signs requests.
     #[test]
     fn the_region_says_where_x_ray_is_unless_an_endpoint_does() {
         for (own, endpoint, origin) in [
@@ -228,6 +234,8 @@ mod tests {
         }
     }
 
+    /// Scenario: the config names no region.
+    /// Guarantees: the machine is asked, and its region is used.
     #[test]
     fn a_region_that_only_the_machine_knows_is_asked_for() {
         if of_environment().is_some() {
@@ -239,6 +247,8 @@ mod tests {
         assert!(known.lacks_region.is_none());
     }
 
+    /// Scenario: the config has workers, a role, an external id and a profile.
+    /// Guarantees: the host's settings have them.
     #[test]
     fn workers_and_roles_are_the_hosts() {
         let own = json!({"region": "r", "num_workers": 3, "role_arn": "arn:aws:iam::1:role/x",
@@ -250,6 +260,8 @@ mod tests {
         assert_eq!((aws.external_id.as_deref(), aws.profile.as_deref()), (Some("e"), Some("p")));
     }
 
+    /// Scenario: configs cannot work.
+    /// Guarantees: each message says what would be right.
     #[test]
     fn what_cannot_be_is_said_with_what_would_be_right() {
         for (own, said) in [

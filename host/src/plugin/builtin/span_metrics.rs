@@ -1,4 +1,4 @@
-//! `span_metrics`: which of several collectors counted, for the dimension `collector.instance.id`.
+//! `span_metrics`: names the collector that counted, for the dimension `collector.instance.id`.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use super::Adapted;
 use crate::{config::ConfigError, plugin::outside::GrantsConfig};
 
 const KEY: &str = "collector_instance_id";
-/// Of this process.
+/// The id of this process.
 static INSTANCE_ID: LazyLock<String> = LazyLock::new(|| format!("{:032x}", rand::random::<u128>()));
 
 pub(super) fn adapt(mut own: Value, _: Option<&str>) -> Result<Adapted, ConfigError> {

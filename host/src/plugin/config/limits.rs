@@ -1,4 +1,4 @@
-//! What a plugin may use up.
+//! Limits what a plugin may use.
 
 use std::ops::RangeInclusive;
 
@@ -6,31 +6,33 @@ use serde::Deserialize;
 
 use crate::config::{ConfigError, Duration};
 
-/// `plugins.NAME.limits`. Every one of them is on.
+/// `plugins.NAME.limits`. Every limit always applies.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Of one instance, which is replaced when it has three quarters of it: it never gives memory back. 1 to 1024.
+    /// The memory of one instance. An instance never gives memory back, so it is replaced when it has three
+    /// quarters of this. 1 to 1024.
     pub memory_mib: u32,
-    /// Of one call, HTTP requests under way not counted. 1 ms to 1 h.
+    /// The time of one call, without the time of HTTP requests under way. 1 ms to 1 h.
     pub call_timeout: Duration,
-    /// Of each component. 0: as many as the machine has cores. Up to 1000.
+    /// The instances of each component. 0: as many as the machine has cores. Up to 1000.
     pub instances: u32,
-    /// Of each table of an instance. 1 to 100,000.
+    /// The elements of each table of an instance. 1 to 100,000.
     pub table_elements: u32,
-    /// Of batches that one instance holds from call to call, which are in the host's memory, their indexes included: it is given
-    /// no more until it has passed some on. What one call makes the host hold beyond that is bounded by the same; a call that
-    /// goes further is ended. 1 to 65,536.
+    /// The batches that one instance holds from call to call, in the host's memory, with their indexes. At
+    /// this limit an instance is given no more batches until it has passed some on. One call may make the
+    /// host hold this much in addition; a call that goes further is ended. 1 to 65,536.
     pub held_mib: u32,
-    /// After so many calls an instance is replaced. 0: never.
+    /// The calls after which an instance is replaced. 0: never.
     pub max_calls: u64,
-    /// At this age an instance is replaced. 0: never.
+    /// The age at which an instance is replaced. 0: never.
     pub max_age: Duration,
-    /// Of each component; what is above is counted and left out. 0: none is written.
+    /// The log lines of each component. Further lines are counted and left out. 0: no lines are written.
     pub log_lines_per_second: u32,
-    /// Of each component; what is above is counted and left out. 0: it has no metrics.
+    /// The series of each component. Further series are counted and left out. 0: the component has no
+    /// metrics.
     pub metric_series: u32,
-    /// Under way at a time, of each component; others wait. 1 to 10,000.
+    /// The HTTP requests of each component that are under way. Others wait. 1 to 10,000.
     pub http_requests: u32,
 }
 

@@ -1,4 +1,4 @@
-//! How a plugin is replaced by a new version of its file.
+//! Configures how a new version of its file replaces a plugin.
 
 use std::str::FromStr;
 
@@ -6,25 +6,27 @@ use serde::{Deserialize, Deserializer, de::Visitor};
 
 use crate::config::{ConfigError, Duration};
 
-/// `plugins.NAME.swap`.
+/// `plugins.NAME.swap`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SwapConfig {
-    /// Whether the file is watched. What an operator asks for is done in any case.
+    /// True to watch the file. Operators' requests are carried out in any case.
     pub watch: bool,
-    /// For so long a new version is held against the one before, which comes back if it is worse. 0: not at all.
+    /// How long a new version is compared with the one before, which comes back if the new one is worse. 0:
+    /// not at all.
     pub probation: Duration,
-    /// How much larger the share of calls that fail may be.
+    /// How much larger the share of failed calls may be than that of the version before.
     pub max_error_rate: Share,
-    /// How many times the time for an item may be. At least 1.
+    /// How many times as long an item may take as with the version before. At least 1.
     pub max_slowdown: f64,
-    /// During the probation a new version is given this share of the batches only.
+    /// The share of the batches that a new version gets during its probation, if not all.
     pub canary: Option<Share>,
-    /// A new version runs on copies, and what it makes of them is compared and thrown away. It is used when an operator says so.
+    /// True to run a new version on copies. Its output is compared and thrown away. The version takes over
+    /// when an operator says so.
     pub shadow: bool,
 }
 
-/// `10%`, or `0.1`: 0 to 1.
+/// A share from 0 to 1, written `10%` or `0.1`.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Share(pub f64);
 
@@ -130,6 +132,8 @@ mod tests {
         read.validate().map_err(|error| error.to_string()).map(|()| read)
     }
 
+    /// Scenario: shares are written as percentages and numbers, and wrongly.
+    /// Guarantees: the first two are read, and wrong ones are refused.
     #[test]
     fn shares_are_percent_or_numbers() {
         let canary = |share| read(json!({ "canary": share })).map(|config| config.canary.unwrap().0);
@@ -142,6 +146,8 @@ mod tests {
         }
     }
 
+    /// Scenario: settings exclude one another, or are out of range.
+    /// Guarantees: each is refused with what to write.
     #[test]
     fn what_excludes_one_another_is_refused() {
         assert!(read(json!({ "shadow": true, "canary": "10%" })).unwrap_err().contains("write one of them"));

@@ -1,4 +1,4 @@
-//! The built-in plugins as types of components.
+//! Makes the built-in plugins types of components.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::{
     plugin::builtin::Builtin,
 };
 
-/// What stands in the registry until a config that uses it has been read: then the loaded plugin takes its place.
+/// The registry's entry of a built-in plugin, until a config that uses it has been read. Then the loaded
+/// plugin replaces it.
 impl Factory for &'static Builtin {
     fn name(&self) -> &str {
         Builtin::name(self)
@@ -37,7 +38,8 @@ impl Factory for &'static Builtin {
         Some("built in")
     }
 
-    /// Only asked if it could not be loaded, which is said elsewhere.
+    /// Accepts every config. This is only asked if the plugin could not be loaded, which is reported
+    /// elsewhere.
     fn check(&self, _: &Node) -> Result<(), ConfigError> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! From the `plugins:` section to component types.
+//! Loads the plugins of a config and makes them component types.
 
 use std::sync::Arc;
 
@@ -31,8 +31,10 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    /// Reads, compiles and asks each plugin who it is; takes up to seconds for one that was never seen before. Of one that runs
-    /// the version that does is taken, and its file not read. The findings say what is wrong with the others.
+    /// Reads and compiles each plugin, and asks for its description. This may take seconds for a plugin that
+    /// was never compiled before. A plugin in `running` is used in that version, and its file is not read.
+    /// The findings say what is wrong with plugins that are not loaded, and which grants a loaded plugin
+    /// lacks.
     pub async fn load(config: &Config, running: &Plugins) -> (Plugins, Vec<Finding>) {
         let (entries, mut findings) = PluginConfig::read_all(config);
         let mut plugins = Plugins::default();
@@ -76,17 +78,17 @@ impl Plugins {
         self.types.iter().find(|plugin| plugin.plugin.name == builtin.name() && plugin.swap.is_none())
     }
 
-    /// By the names of their types.
+    /// Returns the plugins.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<PluginType>> {
         self.types.iter()
     }
 
-    /// That which a component of this kind and type is.
+    /// Returns the plugin of a component kind and type.
     pub fn find(&self, kind: Kind, name: &str) -> Option<&Arc<PluginType>> {
         self.types.iter().find(|plugin| plugin.kind() == kind && plugin.is_called(name))
     }
 
-    /// Has what is there of the same name make way for this one.
+    /// Replaces the plugin of the same name.
     pub fn put(&mut self, plugin: Arc<PluginType>) {
         for known in self.types.iter_mut().filter(|known| known.plugin.name == plugin.plugin.name) {
             known.clone_from(&plugin);
@@ -103,7 +105,7 @@ impl Plugins {
         }
     }
 
-    /// What may not be meant as it is written.
+    /// Returns warnings about settings that may not be meant.
     pub fn doubts(&self, config: &Config) -> Vec<Finding> {
         let passing = self.types.iter().filter(|plugin| {
             plugin.swap.is_some()
@@ -121,7 +123,7 @@ impl Plugins {
         passing.filter_map(finding).collect()
     }
 
-    /// Asks the plugins themselves what they say of their components' configs; those have passed the schemas.
+    /// Asks the plugins themselves about their components' configs, which have passed the schemas.
     pub async fn try_configure(&self, config: &Config) -> Vec<Finding> {
         let mut findings = Vec::new();
         for plugin in &self.types {
@@ -149,7 +151,7 @@ impl PluginType {
         PluginType::of(name, config, file).await
     }
 
-    /// The plugin that the file is, as the config has it.
+    /// Loads the plugin of a file, with its config.
     pub async fn of(name: &str, config: &PluginConfig, file: PluginFile) -> Result<PluginType, ConfigError> {
         let wrong = |what: String| {
             ConfigError::on("path", format!("the plugin {} cannot be used: {what}", config.path.display()))
@@ -157,7 +159,7 @@ impl PluginType {
         PluginType::load(name, &file, &config.limits).await.map_err(wrong)?.with(config)
     }
 
-    /// The same version, as a config has it.
+    /// Returns the same version with another config.
     pub fn with(&self, config: &PluginConfig) -> Result<PluginType, ConfigError> {
         if (self.plugin.role, config.on_failure) == (Role::Connector, OnFailure::Pass) {
             let message = "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`";
@@ -178,8 +180,8 @@ impl PluginType {
         })
     }
 
-    /// Whether a config lets it work: what it cannot do without is granted, and each of its components has a config that it
-    /// takes.
+    /// Checks that a config suits the plugin: the grants that it needs are there, and it accepts the config
+    /// of each of its components.
     pub fn check_use(&self, config: &Config) -> Result<(), ConfigError> {
         let name = &self.plugin.name;
         let mut findings = match (PluginConfig::of(config, name), config.plugin_node(name)) {
@@ -196,7 +198,7 @@ impl PluginType {
         ConfigError::from_findings(findings)
     }
 
-    /// The config of a component that is one of this plugin's.
+    /// Returns the config of a component, if the component is this plugin's.
     pub fn component<'a>(&self, config: &'a Config, id: &str) -> Option<&'a Node> {
         config.components(self.kind()).get(&id.parse().ok()?)
     }
@@ -210,7 +212,7 @@ impl PluginType {
         Ok(PluginType { builtin: Some(builtin), ..loaded })
     }
 
-    /// The error says what is wrong with the component.
+    /// Loads a plugin. The error says what is wrong with the component.
     async fn load(name: &str, file: &PluginFile, limits: &LimitsConfig) -> Result<PluginType, String> {
         let runtime = Runtime::shared().map_err(|error| format!("{error:#}"))?;
         let limits = Limits::from(limits);
@@ -236,9 +238,9 @@ impl PluginType {
         })
     }
 
-    /// What it says it cannot do without, and is not granted.
+    /// Returns a finding for each grant that the plugin needs and does not have.
     fn lacks(&self, config: &PluginConfig, node: &Node) -> Vec<Finding> {
-        // What takes the place of a built-in has that one's grants.
+        // A plugin that replaces a built-in one has the built-in one's grants.
         if self.builtin.is_some() {
             return Vec::new();
         }
@@ -255,7 +257,7 @@ impl PluginType {
     }
 }
 
-/// The plugin's file as it is, if it is the one that is pinned.
+/// Reads the plugin's file as it is, and checks its pinned hash.
 pub async fn read_file(config: &PluginConfig) -> Result<PluginFile, ConfigError> {
     PluginFile::read_in_time(&config.path, config.sha256).await.map_err(unread)
 }

@@ -1,4 +1,4 @@
-//! `grants`: what a config lets a plugin reach.
+//! `grants`: the things outside that a config permits a plugin to reach.
 
 use serde::Deserialize;
 
@@ -7,19 +7,19 @@ use super::{
     store::{self, StoreGrantConfig},
 };
 
-/// What of the outside a plugin may reach: nothing, unless it stands here.
+/// What a plugin may reach outside: nothing that is not listed here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GrantsConfig {
-    /// The origins that it may send requests to.
+    /// The origins that the plugin may send requests to.
     pub http: Vec<HttpGrantConfig>,
-    /// How much it may keep, if anything.
+    /// The store, if it is granted.
     #[serde(deserialize_with = "store::granted")]
     pub store: Option<StoreGrantConfig>,
 }
 
 impl GrantsConfig {
-    /// Whether there is a store.
+    /// Returns true if the store is granted.
     pub fn has_store(&self) -> bool {
         self.store.is_some()
     }

@@ -1,4 +1,4 @@
-//! Requests of plugins: to granted origins only, with credentials that the plugin never sees.
+//! Sends the requests of plugins: only to granted origins, and with credentials that the plugin never sees.
 //!
 //! [`HttpClient::send`] is the only way out. It checks the request ([`request`]), finds the origin's grant
 //! ([`grant`]), adds the grant's credentials, and connects to addresses that are not link-local (`address`).
@@ -33,36 +33,36 @@ pub use self::{
 };
 use crate::{config::ConfigError, telemetry::Telemetry};
 
-/// Of one component.
+/// The limits of one component's requests.
 #[derive(Clone, Debug)]
 pub struct HttpLimits {
-    /// Exchanges under way at a time; the others wait, which counts into their time.
+    /// The number of exchanges under way. Others wait, and their timeout runs meanwhile.
     pub concurrent: usize,
     pub max_response_bytes: usize,
     pub max_request_bytes: usize,
-    /// For a whole exchange.
+    /// The time limit of a whole exchange.
     pub timeout: Duration,
 }
 
-/// What came back. Any status; redirects are not followed.
+/// A response, of any status. Redirects are not followed.
 #[derive(Clone, Debug)]
 pub struct HttpResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// As it came: not decompressed.
+    /// The body as it arrived, not decompressed.
     pub body: Bytes,
 }
 
-/// A way out.
+/// Sends requests.
 #[async_trait::async_trait]
 pub trait Http: Send + Sync {
-    /// One exchange: sent once, never repeated, no redirect followed.
+    /// Makes one exchange. The request is sent once: it is never repeated, and no redirect is followed.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError>;
 
     fn limits(&self) -> &HttpLimits;
 }
 
-/// One component's way out, shared by its instances. Without grants it denies everything.
+/// The way out of one component, which its instances share. Without grants it denies every request.
 pub struct HttpClient {
     grants: Vec<Grant>,
     limits: HttpLimits,
@@ -91,10 +91,11 @@ impl Default for HttpLimits {
 }
 
 impl HttpClient {
-    /// `component` is the id in the config, for metrics.
+    /// Creates the client. `component` is the id in the config, for metrics.
     ///
     /// # Errors
-    /// When an origin is granted twice, or a grant's `tls` or `auth` cannot be used. Keys are below `grants.http`.
+    /// An origin is granted twice, or a grant's `tls` or `auth` cannot be used. The keys of the error are
+    /// below `grants.http`.
     pub fn new(
         component: &str,
         grants: &[HttpGrantConfig],
@@ -116,7 +117,7 @@ impl HttpClient {
         })
     }
 
-    /// As [`Http::send`].
+    /// Sends a request, as [`Http::send`] does.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let started = Instant::now();
         let asked = request.timeout;
@@ -144,7 +145,7 @@ impl HttpClient {
     }
 
     async fn exchange(&self, grant: &Grant, mut outgoing: Outgoing) -> Result<HttpResponse, HttpError> {
-        // Never closed.
+        // The semaphore is never closed.
         let _slot = self.slots.acquire().await.map_err(|_| HttpError::Timeout)?;
         grant.credentials.apply(&mut outgoing).await?;
         let Outgoing { method, url, headers, body } = outgoing;

@@ -1,4 +1,4 @@
-//! Values by key that outlive a guest: `grants.store`.
+//! Keeps values by key that outlive a guest: `grants.store`.
 
 use std::{
     collections::BTreeMap,
@@ -16,27 +16,27 @@ use serde::{
 use crate::config::ConfigError;
 
 const DEFAULT_MAX_MIB: u32 = 1;
-/// Of one component. More belongs into a database.
+/// The largest store of a component. More data belongs into a database.
 const LIMIT_MAX_MIB: u32 = 1024;
-/// What an entry costs besides its bytes, so that a million empty ones are not free.
+/// The cost of an entry besides its bytes, so that a million empty entries are not free.
 const ENTRY_BYTES: usize = 64;
-/// How many keys one call lists.
+/// The number of keys that one call lists.
 const MAX_LISTED: usize = 10_000;
 
-/// `grants.store`: `true`, or how much.
+/// `grants.store`: `true`, or the size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreGrantConfig {
-    /// Keys and values together, and 64 bytes an entry.
+    /// The size of all keys and values, with 64 bytes for each entry.
     pub max_mib: u32,
 }
 
-/// It would hold more bytes than the grant allows.
+/// The store would hold more bytes than the grant permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store is full")]
 pub struct Full;
 
-/// The store of one component, shared by its guests.
+/// The store of one component. Its guests share it.
 #[derive(Debug)]
 pub struct KeyValues {
     max_bytes: usize,
@@ -58,7 +58,7 @@ impl KeyValues {
         self.lock().values.get(key).cloned()
     }
 
-    /// In the place of what the key had before. If it does not fit, that stays.
+    /// Sets the value of a key. If the value does not fit, the former value stays.
     pub fn set(&self, key: String, value: Vec<u8>) -> Result<(), Full> {
         let mut entries = self.lock();
         let before = entries.values.get(&key).map_or(0, |before| cost(&key, before.len()));
@@ -78,7 +78,7 @@ impl KeyValues {
         }
     }
 
-    /// The keys that start so, in order; at most 10,000.
+    /// Returns the keys with this prefix, in order; at most 10,000.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         let entries = self.lock();
         let from = (Bound::Included(prefix), Bound::Unbounded);
@@ -96,10 +96,10 @@ fn cost(key: &str, value_bytes: usize) -> usize {
 }
 
 impl StoreGrantConfig {
-    /// An empty store.
+    /// Opens an empty store.
     ///
     /// # Errors
-    /// The key is below the grant.
+    /// The size is out of range. The key of the error is below the grant.
     pub fn open(self) -> Result<KeyValues, ConfigError> {
         match self.max_mib {
             1..=LIMIT_MAX_MIB => Ok(KeyValues::new((self.max_mib as usize) << 20)),
@@ -108,7 +108,7 @@ impl StoreGrantConfig {
     }
 }
 
-/// `true` is the default size, `false` is no grant.
+/// Reads the grant. `true` is the default size, and `false` is no grant.
 pub fn granted<'de, D: Deserializer<'de>>(from: D) -> Result<Option<StoreGrantConfig>, D::Error> {
     struct BoolOrMap;
 
@@ -138,6 +138,8 @@ mod tests {
     use super::*;
     use crate::{config::Node, plugin::outside::GrantsConfig};
 
+    /// Scenario: a key is set twice and deleted twice.
+    /// Guarantees: it has the last value until it is deleted.
     #[test]
     fn what_was_set_is_there_until_it_is_deleted() {
         let store = KeyValues::new(1 << 20);
@@ -150,7 +152,8 @@ mod tests {
         assert_eq!(store.get("a"), None);
     }
 
-    /// What does not fit changes nothing, and deleting makes room again, to the byte.
+    /// Scenario: values fit and do not fit.
+    /// Guarantees: a value that does not fit changes nothing, and deleting makes room to the byte.
     #[test]
     fn bytes_are_bounded() {
         let store = KeyValues::new(2 * ENTRY_BYTES + 10);
@@ -166,6 +169,8 @@ mod tests {
         assert_eq!(store.lock().bytes, 0);
     }
 
+    /// Scenario: keys are listed by prefix.
+    /// Guarantees: they are in order, and at most 10,000.
     #[test]
     fn keys_are_listed_by_their_beginning_in_order() {
         let store = KeyValues::new(16 << 20);
@@ -181,6 +186,8 @@ mod tests {
         assert_eq!(store.keys("").len(), MAX_LISTED);
     }
 
+    /// Scenario: the grant is a boolean, a size, or wrong.
+    /// Guarantees: the first two give a store of the right size, and a mistake is named.
     #[test]
     fn a_grant_is_a_word_or_a_size() {
         let read = |store| {

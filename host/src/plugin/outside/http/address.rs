@@ -1,4 +1,4 @@
-//! Which addresses a granted name may stand for: not those where clouds keep their metadata services.
+//! Decides which addresses a granted name may lead to: none where clouds have their metadata services.
 
 use std::{
     error::Error,
@@ -9,12 +9,12 @@ use std::{
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// Returned for a name that leads only to addresses that [`is_link_local`] refuses.
+/// The error for a name that leads only to addresses that [`is_link_local`] refuses.
 #[derive(Debug)]
 pub(super) struct LinkLocal;
 
-/// The system's resolver without link-local addresses. Asked for each new connection, so a name that changes its
-/// address later (DNS rebinding) gets no further.
+/// The system's resolver without link-local addresses. It is asked for each new connection, so a name that
+/// changes its address later (DNS rebinding) does not get past it.
 pub(super) struct GlobalResolver;
 
 impl Resolve for GlobalResolver {
@@ -35,7 +35,8 @@ impl fmt::Display for LinkLocal {
 
 impl Error for LinkLocal {}
 
-/// Whether the URL's host is a link-local address, in whichever spelling; such a host meets no resolver.
+/// Returns true if the URL's host is a link-local address in any spelling. No resolver is asked for such a
+/// host.
 pub(super) fn names_link_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -48,11 +49,12 @@ fn without_link_local(found: &[SocketAddr]) -> Result<Vec<SocketAddr>, LinkLocal
     if allowed.is_empty() && !found.is_empty() { Err(LinkLocal) } else { Ok(allowed) }
 }
 
-/// Metadata services that are not at a link-local address: Alibaba Cloud, Azure, Oracle Cloud.
+/// Metadata services that are not at a link-local address: of Alibaba Cloud, Azure and Oracle Cloud.
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
 
-/// Whether the address is link-local, a cloud's metadata service, or an IPv6 spelling of such an IPv4 address.
+/// Returns true if the address is link-local, a cloud's metadata service, or an IPv6 form of such an IPv4
+/// address.
 fn is_link_local(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_link_local_v4(address),
@@ -68,23 +70,24 @@ fn is_link_local_v4(address: Ipv4Addr) -> bool {
     address.is_link_local() || METADATA_V4.contains(&address)
 }
 
-/// fd00:ec2::/32 (AWS), fd00:c1::/32 (Oracle Cloud), fd20:ce::254 (Google Cloud).
+/// Returns true for fd00:ec2::/32 (AWS), fd00:c1::/32 (Oracle Cloud) and fd20:ce::254 (Google Cloud).
 fn is_metadata_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     matches!((first, second), (0xfd00, 0x0ec2 | 0x00c1))
         || address == Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)
 }
 
-/// The IPv4 addresses that a gateway or this machine may take an IPv6 address for: mapped, compatible and translated
-/// (::ffff:0:0:0/96), NAT64 (64:ff9b::/96, and 64:ff9b:1::/48 with a prefix of 48 or of 96 bits), 6to4 (2002::/16),
-/// Teredo (2001::/32, the peer's address inverted).
+/// Returns the IPv4 addresses that a gateway or this machine may take an IPv6 address for: mapped, compatible
+/// and translated (::ffff:0:0:0/96), NAT64 (64:ff9b::/96, and 64:ff9b:1::/48 with a prefix of 48 or of 96
+/// bits), 6to4 (2002::/16), and Teredo (2001::/32, with the peer's address inverted).
 fn embedded(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
     let join = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     match address.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => [join(high, low), None],
         [0, 0, 0, 0, 0xffff, 0, high, low] => [join(high, low), None],
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => [join(high, low), None],
-        // A prefix of 48 bits is followed by two bytes, a byte that is zero, and the other two.
+        // A prefix of 48 bits is followed by two bytes of the address, a byte that is zero, and the other two
+        // bytes.
         [0x64, 0xff9b, 1, first, second, third, high, low] => {
             [join(high, low), join(first, (second << 8) | (third >> 8))]
         }
@@ -104,6 +107,8 @@ mod tests {
         SocketAddr::new(address.parse().unwrap(), 0)
     }
 
+    /// Scenario: URLs spell metadata addresses in every known form, and other addresses.
+    /// Guarantees: exactly the metadata addresses are refused.
     #[test]
     fn every_spelling_of_a_metadata_address_is_known() {
         for host in [
@@ -155,7 +160,8 @@ mod tests {
         }
     }
 
-    /// A name may have a link-local address beside others (mDNS); it may not have only such.
+    /// Scenario: a name has a link-local address beside another (mDNS), or alone.
+    /// Guarantees: the link-local address is left out, and a name with no other is refused.
     #[test]
     fn link_local_addresses_of_a_name_are_left_out() {
         let (metadata, other) = (socket("169.254.169.254"), socket("192.0.2.1"));

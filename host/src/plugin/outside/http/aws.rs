@@ -1,4 +1,4 @@
-//! AWS Signature Version 4, with credentials of AWS's standard chain.
+//! Signs requests by AWS Signature Version 4, with credentials of AWS's standard chain.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html>
 
@@ -23,22 +23,22 @@ use self::chain::CredentialsChain;
 use super::{HttpError, request::Outgoing};
 use crate::config::ConfigError;
 
-/// `auth.aws`: for which service and region to sign, and as whom.
+/// `auth.aws`: the service and region to sign for, and the identity to sign with.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsConfig {
-    /// As AWS writes it in the credential scope: `xray`, `logs`, `aps`, `s3`.
+    /// The service as AWS writes it in the credential scope: `xray`, `logs`, `aps`, `s3`.
     pub service: String,
-    /// If not that of the environment, the profile or the instance.
+    /// The region, if it is not that of the environment, the profile or the instance.
     #[serde(default)]
     pub region: Option<String>,
-    /// Of the shared config and credentials files, if not `AWS_PROFILE` or `default`.
+    /// The profile in the shared config and credentials files, if it is not `AWS_PROFILE` or `default`.
     #[serde(default)]
     pub profile: Option<String>,
-    /// Assumed with what the chain yields.
+    /// The role to assume with the credentials of the chain.
     #[serde(default)]
     pub role_arn: Option<String>,
-    /// What the role's trust policy asks for, if it does.
+    /// The external id, if the role's trust policy asks for one.
     #[serde(default)]
     pub external_id: Option<String>,
 }
@@ -49,7 +49,7 @@ pub(super) struct AwsSigner {
     chain: CredentialsChain,
 }
 
-/// Whose they are, and for where.
+/// Credentials, and the region that they are used for.
 #[derive(Clone)]
 pub(super) struct Identity {
     pub(super) credentials: Credentials,
@@ -57,8 +57,10 @@ pub(super) struct Identity {
 }
 
 impl AwsConfig {
+    /// Checks the config.
+    ///
     /// # Errors
-    /// The key is below `aws`.
+    /// A value is not valid. The key of the error is below `aws`.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.service.is_empty() {
             return Err(ConfigError::on(
@@ -81,8 +83,11 @@ impl AwsSigner {
         AwsSigner { service: config.service.clone(), chain: CredentialsChain::new(config.clone()) }
     }
 
+    /// Signs the request.
+    ///
     /// # Errors
-    /// [`HttpError::Credentials`]
+    /// [`HttpError::Credentials`] if there are no credentials; [`HttpError::Invalid`] if the request cannot
+    /// be signed.
     pub(super) async fn sign(&self, request: &mut Outgoing) -> Result<(), HttpError> {
         let identity = self.chain.identity().await.map_err(HttpError::Credentials)?;
         sign_for(&self.service, &identity, SystemTime::now(), request)
@@ -90,7 +95,8 @@ impl AwsSigner {
     }
 }
 
-/// Signs every header but those that proxies change. What a plugin wrote in the signature's own headers goes.
+/// Signs every header except those that proxies change. A plugin's own values of the signature's headers are
+/// removed.
 fn sign_for(
     service: &str,
     identity: &Identity,
@@ -135,7 +141,8 @@ fn signable(request: &Outgoing) -> Result<SignableRequest<'_>, SigningError> {
     )
 }
 
-/// S3 takes paths as they are; it and OpenSearch Serverless want the body's hash in a header.
+/// Returns how to sign for a service. S3 takes paths as they are. S3 and OpenSearch Serverless want the
+/// body's hash in a header.
 fn settings(service: &str) -> SigningSettings {
     let mut settings = SigningSettings::default();
     if is_s3(service) {
@@ -148,12 +155,13 @@ fn settings(service: &str) -> SigningSettings {
     settings
 }
 
-/// `s3`, `s3express`, `s3-object-lambda`, …
+/// Returns true for `s3`, `s3express`, `s3-object-lambda` and others.
 fn is_s3(service: &str) -> bool {
     service.starts_with("s3")
 }
 
-/// As S3 encodes a path before it compares signatures; a URL may leave more as it is, such as `$`.
+/// Encodes a path as S3 does before it compares signatures. A URL may leave more characters unencoded, such
+/// as `$`.
 fn strictly_encoded(path: &str) -> String {
     path.bytes().fold(String::with_capacity(path.len()), |mut encoded, byte| {
         match byte {

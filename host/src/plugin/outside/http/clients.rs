@@ -1,4 +1,4 @@
-//! The pools of connections: one for all grants that connect alike.
+//! Holds the pools of connections: one for all grants with the same connection settings.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,17 +18,19 @@ const POOL_MAX_IDLE_PER_HOST: usize = 32;
 #[derive(Default)]
 pub(super) struct Clients(Vec<(Connecting, Client)>);
 
-/// All that makes one connection unlike another.
+/// The settings that distinguish connections.
 #[derive(Clone, PartialEq)]
 struct Connecting {
-    /// None for `http:`, which must not need the system's authorities.
+    /// The TLS settings; `None` for `http:`, which must not need the system's authorities.
     tls: Option<ClientTlsConfig>,
     allow_link_local: bool,
 }
 
 impl Clients {
+    /// Returns the client for a grant.
+    ///
     /// # Errors
-    /// When the files of `tls` cannot be read or used.
+    /// The files of `tls` cannot be read or used.
     pub(super) fn of(&mut self, grant: &HttpGrantConfig) -> Result<Client, ConfigError> {
         let connecting = Connecting {
             tls: grant.origin.is_https().then(|| grant.tls.clone()),
@@ -49,7 +51,8 @@ impl Clients {
 }
 
 impl Connecting {
-    /// Follows no redirect, asks no proxy of the environment, keeps no cookies, decompresses nothing.
+    /// Builds a client. It follows no redirect, uses no proxy of the environment, keeps no cookies and
+    /// decompresses nothing.
     fn client(&self) -> Result<Client, ConfigError> {
         let mut tls = self.tls.as_ref().map_or_else(trust_nobody, ClientTlsConfig::client_config)?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -1,4 +1,4 @@
-//! What the host adds to a request by its grant's `auth`, and takes away of the plugin's own.
+//! Applies a grant's `auth` to a request: adds the host's credentials, and removes the plugin's own.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::{
     extension::auth::bearer_token::{BearerToken, BearerTokenConfig},
 };
 
-/// Made once for a grant. Its `Debug` shows no secret.
+/// The credentials of a grant. They are made once. Their `Debug` shows no secret.
 pub(super) enum Credentials {
     None,
     Headers(HeaderMap),
@@ -21,10 +21,10 @@ pub(super) enum Credentials {
 }
 
 impl Credentials {
-    /// Of a config that was validated.
+    /// Makes the credentials of a config that was validated.
     ///
     /// # Errors
-    /// When the token's file cannot be read. Keys are below `auth`.
+    /// The token's file cannot be read. The keys of the error are below `auth`.
     pub(super) fn new(auth: Option<&AuthConfig>) -> Result<Credentials, ConfigError> {
         match auth {
             None => Ok(Credentials::None),
@@ -40,8 +40,8 @@ impl Credentials {
         }
     }
 
-    /// Later ones replace earlier ones: the plugin's, then the host's. With credentials of the host, the plugin's own
-    /// `authorization` goes, so that what leaves is never a mixture of two identities.
+    /// Adds the credentials. The host's headers replace the plugin's. With credentials of the host, the
+    /// plugin's own `authorization` is removed, so that a request never mixes two identities.
     pub(super) async fn apply(&self, request: &mut Outgoing) -> Result<(), HttpError> {
         if matches!(self, Credentials::None) {
             return Ok(());

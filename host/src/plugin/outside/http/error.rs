@@ -1,24 +1,24 @@
-//! Why an exchange did not happen: the cases of `http-error` in the interface.
+//! The reasons why an exchange failed: the cases of `http-error` in the interface.
 
 use super::{address::LinkLocal, grant::Origin};
 use crate::exporter::otlp::with_causes;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// Not granted; which origin, and what to write in the config.
+    /// The origin is not granted. The text names it, and what to write in the config.
     #[error("{0}")]
     Denied(String),
-    /// The request itself is wrong.
+    /// The request itself is not valid.
     #[error("{0}")]
     Invalid(String),
     #[error("no answer in time")]
     Timeout,
-    /// No connection, or it broke.
+    /// There is no connection, or it broke.
     #[error("{0}")]
     Unreachable(String),
     #[error("the answer is too large")]
     TooLarge,
-    /// The credentials could not be had; why.
+    /// The credentials could not be obtained; the text says why.
     #[error("{0}")]
     Credentials(String),
 }
@@ -37,7 +37,8 @@ impl HttpError {
         ))
     }
 
-    /// The address is named without its path and query, which may hold a key.
+    /// Returns the error of a failed request. The text has the origin without path and query, which may hold
+    /// a key.
     pub(super) fn of(origin: &Origin, error: reqwest::Error) -> HttpError {
         if is_link_local(&error) {
             return HttpError::link_local(origin);
@@ -50,7 +51,7 @@ impl HttpError {
         if builder { HttpError::Invalid(message) } else { HttpError::Unreachable(message) }
     }
 
-    /// One word, for a metric's label.
+    /// Returns the kind in one word, for a metric's label.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             HttpError::Denied(_) => "denied",

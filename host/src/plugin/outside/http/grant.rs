@@ -1,4 +1,4 @@
-//! `grants.http`: the origins a plugin may reach, and what the host adds on the way.
+//! `grants.http`: the origins that a plugin may reach, and what the host adds to requests.
 
 use std::{fmt, path::PathBuf};
 
@@ -16,31 +16,32 @@ use crate::{
     tls::client::ClientTlsConfig,
 };
 
-/// One entry of `grants.http`: an origin as text, or a map when there is more to say.
+/// An entry of `grants.http`: an origin as text, or a map with more settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpGrantConfig {
     pub origin: Origin,
     pub auth: Option<AuthConfig>,
     pub tls: ClientTlsConfig,
-    /// Also connect to link-local addresses, where clouds keep their metadata services.
+    /// True to connect also to link-local addresses, where clouds have their metadata services.
     pub allow_link_local: bool,
-    /// At most this long for an exchange, whatever the plugin asks for.
+    /// The longest time of an exchange, whatever the plugin asks for.
     pub timeout: Option<Duration>,
 }
 
-/// What the host adds to each request. The plugin never sees it.
+/// The credentials that the host adds to each request. The plugin never sees them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthConfig {
     /// `Authorization: Bearer …`
     Bearer(Secret),
-    /// The same, from the first line of a file that is read again when it changes.
+    /// The same, with the token in the first line of a file. The file is read again when it changes.
     BearerFile(PathBuf),
     Headers(HeadersConfig),
     Aws(AwsConfig),
 }
 
-/// Scheme, host and port as they are compared and shown: lower case, punycode, without the scheme's own port.
+/// Scheme, host and port in the form in which they are compared and shown: lower case, punycode, without the
+/// scheme's default port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
 
@@ -59,8 +60,11 @@ struct HttpGrantMap {
 }
 
 impl Origin {
+    /// Parses an origin.
+    ///
     /// # Errors
-    /// In the user's words, for what is no origin: a path, no scheme, user info, a wildcard.
+    /// The text is not an origin: it has a path, user info or a wildcard, or lacks a scheme. The error is in
+    /// the user's words.
     pub fn parse(text: &str) -> Result<Origin, String> {
         if text.contains('*') {
             return Err("wildcards are not supported: name each origin".to_owned());
@@ -83,7 +87,7 @@ impl Origin {
         Ok(Origin::of(&url))
     }
 
-    /// Of an `http` or `https` address.
+    /// Returns the origin of an `http` or `https` address.
     pub fn of(url: &Url) -> Origin {
         Origin(url.origin().ascii_serialization())
     }
@@ -114,7 +118,7 @@ impl HttpGrantConfig {
         }
     }
 
-    /// What can be checked without reading files. Keys are below the grant.
+    /// Checks what can be checked without reading files. The keys of the error are below the grant.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.tls.validate().map_err(|error| error.below("tls"))?;
         if self.timeout.is_some_and(|timeout| timeout.0.is_zero()) {
@@ -140,7 +144,8 @@ impl AuthConfig {
     }
 }
 
-/// What can be checked of `grants.http` without reading files. Keys are below the list.
+/// Checks what can be checked of `grants.http` without reading files. The keys of the error are below the
+/// list.
 pub fn validate(grants: &[HttpGrantConfig]) -> Result<(), ConfigError> {
     for (index, grant) in grants.iter().enumerate() {
         let key = format!("[{index}]");
@@ -204,6 +209,8 @@ mod tests {
         Node::from_json(config).read().map_err(|error: ConfigError| error.to_string())
     }
 
+    /// Scenario: origins are written in several ways.
+    /// Guarantees: they are compared as browsers do.
     #[test]
     fn an_origin_is_compared_as_browsers_do() {
         for (written, expected) in [
@@ -218,6 +225,8 @@ mod tests {
         }
     }
 
+    /// Scenario: texts are not origins.
+    /// Guarantees: each is refused with the right form, and no password is shown.
     #[test]
     fn what_is_no_origin_is_refused_with_what_would_be_right() {
         for (written, said) in [
@@ -240,6 +249,8 @@ mod tests {
         }
     }
 
+    /// Scenario: a grant is an origin, or a map.
+    /// Guarantees: both are read, and `Debug` shows no secret.
     #[test]
     fn a_grant_is_an_origin_or_a_map() {
         let grant = read(json!("http://a:1")).unwrap();
@@ -257,6 +268,8 @@ mod tests {
         assert!(!format!("{grant:?}").contains("hush"));
     }
 
+    /// Scenario: grants are valid YAML and cannot work.
+    /// Guarantees: each is refused at its place.
     #[test]
     fn what_cannot_work_is_refused_by_its_place() {
         for (grants, place) in [
@@ -278,6 +291,8 @@ mod tests {
         }
     }
 
+    /// Scenario: grants have wrong types and keys.
+    /// Guarantees: the message says what would be right.
     #[test]
     fn mistakes_are_named() {
         for (config, said) in [

@@ -1,11 +1,11 @@
-//! What is counted of plugins' requests.
+//! Counts plugins' requests by outcome.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{HttpResponse, error::HttpError, grant::Origin};
 use crate::telemetry::{Scope, Telemetry};
 
-/// The label of requests to origins that are not granted: a plugin could name any number of them.
+/// The label of requests to origins that are not granted, since a plugin could name any number of them.
 const OTHER: &str = "other";
 
 pub(super) struct HttpMetrics {

@@ -1,4 +1,4 @@
-//! A plugin's request, checked before anything is done for it.
+//! Checks a plugin's request before anything is done for it.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use reqwest::Url;
 
 use super::{HttpLimits, error::HttpError, grant::has_user_info};
 
-/// URL and headers together.
+/// The limit of the URL and the headers together.
 const MAX_HEAD_BYTES: usize = 256 << 10;
 const MAX_HEADERS: usize = 256;
 const USER_AGENT: &str = concat!("spanloom/", env!("CARGO_PKG_VERSION"));
 
-/// One exchange, as a plugin asks for it.
+/// A request for one exchange, as a plugin makes it.
 #[derive(Clone, Default)]
 pub struct HttpRequest {
     pub method: String,
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
-    /// For the whole exchange, if shorter than the limit.
+    /// The time limit of the whole exchange, if it is shorter than the grant's.
     pub timeout: Option<Duration>,
 }
 
-/// What leaves. Only the host's code sees it, since it holds the credentials.
+/// The request that is sent. Only the host's code sees it, since it holds the credentials.
 pub(super) struct Outgoing {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -33,6 +33,8 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// Checks a plugin's request.
+    ///
     /// # Errors
     /// [`HttpError::Invalid`]
     pub(super) fn read(request: HttpRequest, limits: &HttpLimits) -> Result<Outgoing, HttpError> {
@@ -56,7 +58,8 @@ impl Outgoing {
     }
 }
 
-/// CONNECT would open a tunnel, and the answer to a TRACE repeats the request with the host's credentials.
+/// Checks the method. CONNECT would open a tunnel, and the answer to a TRACE repeats the request with the
+/// host's credentials.
 fn method(text: &str) -> Result<Method, HttpError> {
     if ["connect", "trace"].iter().any(|refused| text.eq_ignore_ascii_case(refused)) {
         return invalid(format!("the method {text} is not served"));
@@ -95,7 +98,7 @@ fn headers(given: &[(String, String)]) -> Result<HeaderMap, HttpError> {
     Ok(headers)
 }
 
-/// Headers that frame the message or speak of one hop (RFC 9110 §7.6.1): those are the host's.
+/// Returns true for headers that frame the message or concern one hop (RFC 9110 §7.6.1). The host sets these.
 pub(super) fn is_hop(name: &HeaderName) -> bool {
     const NAMES: [&str; 12] = [
         "connection",

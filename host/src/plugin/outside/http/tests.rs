@@ -1,4 +1,4 @@
-//! The client against servers of this machine: what leaves, what comes back, what is refused.
+//! Tests the client against servers on this machine: requests, answers and refusals.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::*;
 use crate::config::Node;
 
-/// The server's origin.
+/// Starts a server, and returns its origin.
 pub(in crate::plugin) async fn serve(routes: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -25,7 +25,7 @@ pub(in crate::plugin) async fn serve(routes: Router) -> String {
     format!("http://{address}")
 }
 
-/// Answers with the headers it was sent.
+/// Answers with the request's headers.
 async fn echo(headers: HeaderMap) -> String {
     let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().into()));
     Value::Object(headers.collect()).to_string()
@@ -53,13 +53,15 @@ fn with_headers(url: &str, headers: &[(&str, &str)]) -> HttpRequest {
     HttpRequest { headers, ..get_of(url) }
 }
 
-/// The headers that arrived at a mirror.
+/// Returns the headers that arrived at a mirror.
 async fn arrived(client: &HttpClient, request: HttpRequest) -> Value {
     let response = client.send(request).await.unwrap();
     assert_eq!(response.status, StatusCode::OK);
     serde_json::from_slice(&response.body).unwrap()
 }
 
+/// Scenario: requests go to a granted origin, to another port, scheme and host.
+/// Guarantees: only the granted origin is reached, and the error says how to grant another.
 #[tokio::test]
 async fn only_granted_origins_are_reached() {
     let (granted, other) = (mirror().await, mirror().await);
@@ -73,7 +75,8 @@ async fn only_granted_origins_are_reached() {
     }
 }
 
-/// What the host sets wins over what the plugin wrote, and the plugin frames no messages.
+/// Scenario: a plugin writes headers that the grant sets and that frame messages.
+/// Guarantees: the host's headers win, and the plugin frames no message.
 #[tokio::test]
 async fn the_hosts_headers_win() {
     let origin = mirror().await;
@@ -98,6 +101,8 @@ async fn the_hosts_headers_win() {
     }
 }
 
+/// Scenario: a grant has a token in the config or in a file.
+/// Guarantees: it replaces the plugin's; without a grant's token, the plugin's is sent.
 #[tokio::test]
 async fn a_bearer_token_comes_from_the_config_or_a_file() {
     let origin = mirror().await;
@@ -115,7 +120,8 @@ async fn a_bearer_token_comes_from_the_config_or_a_file() {
     assert_eq!(own["authorization"], "mine");
 }
 
-/// The plugin sees the 3xx; credentials never travel on to where it points.
+/// Scenario: a server redirects to another granted origin.
+/// Guarantees: the plugin gets the redirect, and no credentials go on.
 #[tokio::test]
 async fn a_redirect_is_an_answer() {
     let elsewhere = mirror().await;
@@ -126,6 +132,8 @@ async fn a_redirect_is_an_answer() {
     assert_eq!(response.headers[header::LOCATION], elsewhere);
 }
 
+/// Scenario: an answer is compressed.
+/// Guarantees: the plugin gets its bytes unchanged.
 #[tokio::test]
 async fn bytes_come_as_they_were_sent() {
     let gzip = async || ([(header::CONTENT_ENCODING, "gzip")], "not unpacked").into_response();
@@ -134,7 +142,8 @@ async fn bytes_come_as_they_were_sent() {
     assert_eq!(response.body, "not unpacked");
 }
 
-/// An answer that announces too much is refused by its length, one that does not while it streams.
+/// Scenario: answers above the limit announce their length, or do not.
+/// Guarantees: both are refused, and an answer at the limit is not.
 #[tokio::test]
 async fn an_answer_above_the_limit_is_refused() {
     let endless = async || {
@@ -154,7 +163,8 @@ async fn an_answer_above_the_limit_is_refused() {
     assert_eq!(client.send(get_of(&format!("{origin}/fits"))).await.unwrap().body.len(), 1000);
 }
 
-/// The shorter of the plugin's and the grant's time counts, and waiting for a turn counts into it.
+/// Scenario: one request waits for an answer, and another for a free slot.
+/// Guarantees: both end at their own time limit, the second while it waits.
 #[tokio::test]
 async fn time_is_limited() {
     let silent = async || futures::future::pending::<()>().await;
@@ -169,6 +179,8 @@ async fn time_is_limited() {
     assert!(client.send(get_of(&origin)).await.is_ok());
 }
 
+/// Scenario: requests have wrong methods, URLs, headers or sizes.
+/// Guarantees: each is refused before it is sent, and no password is shown.
 #[tokio::test]
 async fn a_wrong_request_is_refused_before_it_leaves() {
     let origin = mirror().await;
@@ -200,6 +212,8 @@ async fn a_wrong_request_is_refused_before_it_leaves() {
     }
 }
 
+/// Scenario: nothing listens at the origin.
+/// Guarantees: the error names the origin and shows no secret.
 #[tokio::test]
 async fn who_does_not_listen_is_unreachable() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -211,7 +225,8 @@ async fn who_does_not_listen_is_unreachable() {
     assert!(!error.to_string().contains("hush"), "{error}");
 }
 
-/// A name that leads to the metadata service is denied like its address.
+/// Scenario: a name leads to a metadata service, and a URL has its address.
+/// Guarantees: both are denied, and the error says how to permit them.
 #[tokio::test]
 async fn link_local_addresses_are_denied() {
     struct ToMetadata;
@@ -237,13 +252,15 @@ async fn link_local_addresses_are_denied() {
     );
 }
 
+/// Scenario: the origin is a name.
+/// Guarantees: the system's resolver finds its address.
 #[tokio::test]
 async fn the_systems_resolver_answers_for_names() {
     let origin = mirror().await.replace("127.0.0.1", "localhost");
     assert!(client(json!([origin])).send(get_of(&origin)).await.is_ok());
 }
 
-/// A server of TLS that one connection's request reaches.
+/// Starts a TLS server that answers each connection's request. Returns its origin and its certificate.
 async fn serve_tls() -> (String, String) {
     let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(signed.signing_key.serialize_der());
@@ -269,6 +286,8 @@ async fn serve_tls() -> (String, String) {
     (format!("https://{address}"), signed.cert.pem())
 }
 
+/// Scenario: grants trust the server's authority, another one, or any.
+/// Guarantees: only a trusted server is reached.
 #[tokio::test]
 async fn tls_trusts_whom_the_grant_names() {
     let (origin, ca_pem) = serve_tls().await;
@@ -281,6 +300,8 @@ async fn tls_trusts_whom_the_grant_names() {
     assert!(matches!(client.send(get_of(&origin)).await, Err(HttpError::Unreachable(_))));
 }
 
+/// Scenario: five grants have three kinds of connection settings.
+/// Guarantees: there are three clients.
 #[tokio::test]
 async fn grants_that_connect_alike_share_a_pool() {
     let tls = json!({ "insecure_skip_verify": true });
@@ -300,6 +321,8 @@ async fn grants_that_connect_alike_share_a_pool() {
     assert_eq!(clients.len(), 3);
 }
 
+/// Scenario: one request is answered, and one is denied.
+/// Guarantees: metrics count each by origin and outcome.
 #[tokio::test]
 async fn requests_are_counted_by_what_became_of_them() {
     let origin = serve(Router::new().route("/", get(async || StatusCode::NOT_FOUND))).await;

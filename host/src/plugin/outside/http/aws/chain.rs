@@ -1,5 +1,5 @@
-//! AWS's standard chain of credentials: environment, profile, web identity, container, instance metadata. Asked at the
-//! first request, and again before what it yielded expires.
+//! AWS's standard chain of credentials: environment, profile, web identity, container, and instance metadata.
+//! The chain is asked at the first request, and again before the credentials expire.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,19 +17,19 @@ use tokio::sync::{Mutex, OnceCell};
 use super::{AwsConfig, Identity};
 use crate::exporter::otlp::with_causes;
 
-/// Credentials are asked for so long before they expire.
+/// How long before they expire credentials are renewed.
 const REFRESH_BEFORE: Duration = Duration::from_secs(60);
-/// Of one walk along the chain.
+/// The time limit of one walk along the chain.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// A failure is the answer for so long, lest each request walk along the chain.
+/// How long a failure is the answer, so that not every request walks along the chain.
 const FAILURE_HOLDS: Duration = Duration::from_secs(2);
-/// What a role's sessions are called.
+/// The name of a role's sessions.
 const SESSION_NAME: &str = "spanloom";
 
 pub(in crate::plugin::outside::http) struct CredentialsChain {
     config: AwsConfig,
     source: OnceCell<Source>,
-    /// One request asks, the others wait for what it gets.
+    /// The last outcome. One request at a time asks the chain, and the others wait for the outcome.
     last: Mutex<Last>,
 }
 
@@ -49,8 +49,10 @@ impl CredentialsChain {
         CredentialsChain { config, source: OnceCell::new(), last: Mutex::default() }
     }
 
+    /// Returns the credentials and the region.
+    ///
     /// # Errors
-    /// Why there are none, for the operator; no secret is in it.
+    /// There are none. The text says why, for the operator, and holds no secret.
     pub(super) async fn identity(&self) -> Result<Identity, String> {
         let source = self.source.get_or_try_init(|| Source::load(&self.config)).await?;
         let credentials = self.last.lock().await.refreshed(&source.provider).await?;
@@ -59,7 +61,8 @@ impl CredentialsChain {
 }
 
 impl Last {
-    /// Those of before, unless they are about to expire. If new ones cannot be had, until they expire.
+    /// Returns the known credentials, unless they are about to expire. If they cannot be renewed, they are
+    /// used until they expire.
     async fn refreshed(&mut self, provider: &SharedCredentialsProvider) -> Result<Credentials, String> {
         let known = |margin| self.credentials.as_ref().filter(|known| outlives(known, margin)).cloned();
         if let Some(fresh) = known(REFRESH_BEFORE) {
@@ -83,15 +86,16 @@ impl Last {
     }
 }
 
-/// The region of the environment, the profile or the instance, whichever is known first.
+/// Returns the region of the environment, the profile or the instance, whichever is known first.
 pub(in crate::plugin) async fn region(profile: Option<&str>) -> Option<String> {
     let sdk = loader(profile).ok()?.load().await;
     sdk.region().map(Region::to_string)
 }
 
-/// What looks along the chains.
+/// Returns a loader, which asks the chains.
 fn loader(profile: Option<&str>) -> Result<ConfigLoader, String> {
-    // For STS and the metadata services. Not the plugins' client: these are the host's own requests.
+    // The client is for STS and the metadata services. It is not the plugins' client, since these requests
+    // are the host's own.
     let tls = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls_context()?);
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(tls.build_https());
     Ok(match profile {
@@ -138,7 +142,8 @@ fn outlives(credentials: &Credentials, margin: Duration) -> bool {
     credentials.expiry().is_none_or(|expiry| SystemTime::now() + margin < expiry)
 }
 
-/// With the system's authorities. A machine that has none can still reach what needs no TLS.
+/// Returns TLS settings with the system's authorities. A machine without authorities can still reach servers
+/// without TLS.
 fn tls_context() -> Result<TlsContext, String> {
     let has_authorities = !rustls_native_certs::load_native_certs().certs.is_empty();
     let trust = TrustStore::empty().with_native_roots(has_authorities);
@@ -157,7 +162,8 @@ mod tests {
 
     use super::*;
 
-    /// Answers each time with what is next: the seconds that the credentials live, or a failure.
+    /// A provider that answers each time with the next entry: the seconds that credentials live, or a
+    /// failure.
     #[derive(Debug)]
     struct Script {
         lifetimes_s: Vec<Option<u64>>,
@@ -183,7 +189,7 @@ mod tests {
         }
     }
 
-    /// The access keys that so many requests in turn are signed with, and how often the provider was asked.
+    /// Returns the access keys that this many requests are signed with, and how often the provider was asked.
     async fn keys(lifetimes_s: &[Option<u64>], requests: usize) -> (Vec<String>, usize) {
         let asked = Arc::new(AtomicUsize::new(0));
         let script = Script { lifetimes_s: lifetimes_s.to_vec(), asked: asked.clone() };
@@ -196,6 +202,8 @@ mod tests {
         (keys, asked.load(Relaxed))
     }
 
+    /// Scenario: requests are signed with credentials that live for an hour and for less than a minute.
+    /// Guarantees: credentials are reused, and renewed a minute before they expire.
     #[tokio::test]
     async fn credentials_are_kept_until_they_are_about_to_expire() {
         assert_eq!(keys(&[Some(3600)], 3).await, (vec!["AKID0".to_owned(); 3], 1));
@@ -203,12 +211,15 @@ mod tests {
         assert_eq!((keys, asked), (vec!["AKID0".to_owned(), "AKID1".to_owned(), "AKID1".to_owned()], 2));
     }
 
-    /// A metadata service that is down for a minute before they expire costs nothing.
+    /// Scenario: the metadata service fails while the credentials are still valid.
+    /// Guarantees: requests are signed with them.
     #[tokio::test]
     async fn credentials_that_cannot_be_renewed_are_used_until_they_expire() {
         assert_eq!(keys(&[Some(30), None], 3).await, (vec!["AKID0".to_owned(); 3], 2));
     }
 
+    /// Scenario: the provider fails, and requests follow at once.
+    /// Guarantees: the provider is asked once.
     #[tokio::test]
     async fn a_failure_is_not_asked_for_again_at_once() {
         let (keys, asked) = keys(&[None], 3).await;

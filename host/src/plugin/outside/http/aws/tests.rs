@@ -1,5 +1,5 @@
-//! Signatures against AWS's published test suite, and the chain of credentials, each of its members in a process whose
-//! environment offers that one only.
+//! Tests signatures against AWS's published test suite. Tests each member of the chain of credentials in a
+//! process whose environment offers only that member.
 
 use std::{
     process::Stdio,
@@ -46,7 +46,8 @@ fn authorization(service: &str, identity: &Identity, mut request: Outgoing) -> S
     request.headers["authorization"].to_str().unwrap().to_owned()
 }
 
-/// `aws-sig-v4-test-suite`; those of its cases that a URL can express.
+/// Scenario: the cases of `aws-sig-v4-test-suite` that a URL can express are signed.
+/// Guarantees: the signatures are the published ones.
 #[test]
 fn signatures_are_those_of_the_test_suite() {
     let unreserved = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -81,7 +82,8 @@ fn signatures_are_those_of_the_test_suite() {
     assert!(signed.ends_with(signature), "{signed}");
 }
 
-/// "Example: PUT Object" of Amazon S3's API reference: the path is encoded once, the body's hash is a header.
+/// Scenario: "Example: PUT Object" of Amazon S3's API reference is signed.
+/// Guarantees: the path is encoded once, the body's hash is a header, and the signature is the published one.
 #[test]
 fn an_upload_to_s3_is_signed_as_its_reference_says() {
     let mut request = outgoing(
@@ -102,7 +104,8 @@ fn an_upload_to_s3_is_signed_as_its_reference_says() {
     assert!(request.headers["authorization"].is_sensitive());
 }
 
-/// What a plugin writes in the signature's own headers is neither signed nor sent.
+/// Scenario: a plugin writes the signature's own headers.
+/// Guarantees: they are neither signed nor sent.
 #[test]
 fn a_plugins_own_signature_goes() {
     let forged = [
@@ -120,7 +123,8 @@ fn a_plugins_own_signature_goes() {
     assert_eq!(request.headers["authorization"], vanilla);
 }
 
-/// A cloud that knows nobody but who shows the right token.
+/// A server of STS, container credentials and instance metadata. It answers only requests with the right
+/// token.
 fn cloud() -> Router {
     let sts = async |body: String| {
         let web = body.contains("AssumeRoleWithWebIdentity") && body.contains("WebIdentityToken=web-token");
@@ -180,7 +184,8 @@ fn assumed(action: &str, id: &str) -> String {
 const WHO: &str = "who:";
 const CONFIG: &str = "SPANLOOM_TEST_AWS";
 
-/// Says on standard output who the chain makes of its environment.
+/// Writes to standard output which identity the chain finds in its environment. The tests below run it in a
+/// process of its own.
 #[tokio::test]
 #[ignore = "the tests below run it, in a process of its own"]
 async fn says_who_it_is() {
@@ -194,7 +199,7 @@ async fn says_who_it_is() {
     println!("{WHO}{who}");
 }
 
-/// Who a process with this environment and nothing else is.
+/// Returns the identity that a process finds with this environment and nothing else.
 async fn who(config: serde_json::Value, environment: &[(&str, &str)]) -> String {
     let nowhere = tempfile::tempdir().unwrap();
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
@@ -212,6 +217,8 @@ async fn who(config: serde_json::Value, environment: &[(&str, &str)]) -> String 
     who.lines().next().unwrap().to_owned()
 }
 
+/// Scenario: the environment has keys, with and without a region.
+/// Guarantees: they are used, the config's region wins, and a missing region is an error.
 #[tokio::test]
 async fn the_environment_says_who() {
     let keys = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "hush")];
@@ -223,6 +230,8 @@ async fn the_environment_says_who() {
     assert!(who(service, &keys).await.contains("write `region` under `auth.aws`"));
 }
 
+/// Scenario: the shared files have two profiles.
+/// Guarantees: the config's profile gives the keys and the region.
 #[tokio::test]
 async fn a_profile_says_who_and_where() {
     let folder = tempfile::tempdir().unwrap();
@@ -240,6 +249,8 @@ async fn a_profile_says_who_and_where() {
     assert_eq!(who(other, &files).await, "AKIDOTHER - sa-east-1");
 }
 
+/// Scenario: the environment has a web identity token.
+/// Guarantees: it is exchanged for a role's credentials.
 #[tokio::test]
 async fn a_web_identity_is_changed_into_a_roles() {
     let sts = serve(cloud()).await;
@@ -254,6 +265,8 @@ async fn a_web_identity_is_changed_into_a_roles() {
     assert_eq!(who(config, &environment).await, "AKIDWEB session us-east-1");
 }
 
+/// Scenario: the environment names a container's endpoint.
+/// Guarantees: its credentials are used.
 #[tokio::test]
 async fn a_container_is_told_who_it_is() {
     let url = format!("{}/container", serve(cloud()).await);
@@ -263,6 +276,8 @@ async fn a_container_is_told_who_it_is() {
     assert_eq!(who(config, &environment).await, "AKIDCONTAINER session us-east-1");
 }
 
+/// Scenario: only the instance's metadata service is there.
+/// Guarantees: it gives the credentials and the region.
 #[tokio::test]
 async fn an_instance_asks_its_metadata_service() {
     let metadata = serve(cloud()).await;
@@ -271,6 +286,8 @@ async fn an_instance_asks_its_metadata_service() {
     assert_eq!(who(json!({ "service": "xray" }), &environment).await, "AKIDINSTANCE session eu-west-2");
 }
 
+/// Scenario: the config names a role, without and with its external id.
+/// Guarantees: the role is assumed only with the id, and the error shows no secret.
 #[tokio::test]
 async fn a_role_is_assumed_with_what_the_chain_yields() {
     let sts = serve(cloud()).await;
@@ -286,6 +303,8 @@ async fn a_role_is_assumed_with_what_the_chain_yields() {
     assert_eq!(who(config, &environment).await, "AKIDROLE session us-east-1");
 }
 
+/// Scenario: no member of the chain has credentials.
+/// Guarantees: the error says so.
 #[tokio::test]
 async fn who_is_nobody_is_told_so() {
     let said = who(json!({ "service": "xray", "region": "us-east-1" }), &[]).await;
