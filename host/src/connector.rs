@@ -1,4 +1,3 @@
-//! Connectors: each ends pipelines, where it stands among their exporters, and begins others, where it stands among their
-//! receivers.
+//! A connector ends pipelines as one of their exporters, and begins others as one of their receivers.
 
 pub mod forward;

@@ -1,8 +1,8 @@
-//! Work that keeps a processor busy, away from the threads that serve connections.
+//! Runs work that keeps a core busy, away from the threads that serve connections.
 //!
-//! A thread of the async runtime that inflates 60 MiB serves nobody else meanwhile. So such work runs on threads of its
-//! own, never more of it at a time than there are cores: what comes above that waits in order. Long work leaves a core
-//! to shorter work, where there is more than one.
+//! A thread of the async runtime that inflates 60 MiB serves no one else meanwhile. So such work runs on
+//! blocking threads, and never more of it at a time than there are cores. Further work waits in order. Long
+//! work leaves one core to shorter work, if there is more than one.
 
 use std::{
     panic::resume_unwind,
@@ -12,12 +12,12 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-/// How much of a processor's time a piece of work takes.
+/// The CPU time that a piece of work takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     /// Up to some tens of milliseconds.
     Short,
-    /// More.
+    /// More than that.
     Long,
 }
 
@@ -34,12 +34,12 @@ static CORES: LazyLock<Cores> = LazyLock::new(|| {
     }
 });
 
-/// Runs the work when it is its turn. It runs to its end even if nobody waits for the result any more, and counts as
-/// work until then. A panic in it is the caller's.
+/// Runs the work in its turn. The work runs to its end even if the caller gives up, and counts as work until
+/// then. A panic in the work becomes the caller's panic.
 pub(crate) async fn run<T: Send + 'static>(size: Work, work: impl FnOnce() -> T + Send + 'static) -> T {
     let for_long = match size {
         Work::Short => None,
-        // Never closed.
+        // The semaphore is never closed.
         Work::Long => CORES.for_long.clone().acquire_owned().await.ok(),
     };
     let core = CORES.all.clone().acquire_owned().await.ok();
@@ -51,7 +51,7 @@ pub(crate) async fn run<T: Send + 'static>(size: Work, work: impl FnOnce() -> T 
     match done.await {
         Ok(done) => done,
         Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
-        // The runtime ends, and this task with it.
+        // The runtime is shutting down, and this task ends with it.
         Err(_) => std::future::pending().await,
     }
 }

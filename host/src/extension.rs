@@ -1,4 +1,4 @@
-//! Extensions: what serves other components or an operator rather than a pipeline.
+//! Extensions serve other components or an operator, and not a pipeline.
 
 pub mod auth;
 pub mod health_check;

@@ -1,4 +1,4 @@
-//! The hash that tells one file from another.
+//! The hash by which files are distinguished.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use sha2::Digest as _;
 
 use crate::files;
 
-/// Written as 64 hex digits.
+/// A SHA-256 hash, written as 64 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
@@ -21,11 +21,11 @@ impl Sha256 {
         Sha256(sha2::Sha256::digest(bytes).into())
     }
 
-    /// Of a file of at most this size, without keeping its bytes. Blocks.
+    /// Returns the hash of a file of at most this size, without keeping the file's bytes. Blocks.
     pub fn of_file(path: &Path, limit_bytes: u64) -> io::Result<Sha256> {
         let (file, metadata) = files::open(path)?;
         let mut hasher = sha2::Sha256::new();
-        // Reading a file of procfs, which says that it is empty, may take away what another reader waits for.
+        // A file of procfs claims to be empty. Reading it could take data that another reader waits for.
         let taken = if metadata.len() == 0 { 0 } else { limit_bytes + 1 };
         if io::copy(&mut file.take(taken), &mut hasher)? > limit_bytes {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -75,6 +75,8 @@ mod tests {
 
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+    /// Scenario: texts are too short, or hold characters other than hex digits.
+    /// Guarantees: none is read as a hash.
     #[test]
     fn a_hash_is_64_hex_digits() {
         for text in ["", "abc", &EMPTY[1..], &EMPTY.replace('e', "é"), &EMPTY.replace('e', "+")] {

@@ -1,17 +1,17 @@
-//! Names of components: the id that a config gives to each, and the kinds that there are.
+//! Names of components: their ids in a config, and their kinds.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-/// `type` or `type/name`.
+/// The id of a component: `type` or `type/name`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ComponentId {
     pub component_type: String,
     pub name: Option<String>,
 }
 
-/// The sections that components stand in.
+/// The kind of a component, which is the section of a config that the component stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -26,7 +26,7 @@ impl Kind {
     pub const ALL: [Kind; 5] =
         [Kind::Receiver, Kind::Processor, Kind::Exporter, Kind::Connector, Kind::Extension];
 
-    /// The key of its section in a config.
+    /// Returns the key of the kind's section in a config.
     pub fn section(self) -> &'static str {
         match self {
             Kind::Receiver => "receivers",
@@ -37,7 +37,7 @@ impl Kind {
         }
     }
 
-    /// `an exporter`
+    /// Returns the kind with its article, such as `an exporter`.
     pub(crate) fn with_article(self) -> String {
         let article = if matches!(self, Kind::Exporter | Kind::Extension) { "an" } else { "a" };
         format!("{article} {self}")
@@ -53,7 +53,8 @@ impl fmt::Display for Kind {
 impl FromStr for ComponentId {
     type Err = String;
 
-    /// As the Collector reads it: the type is a word of up to 63 letters, digits and `_`, the name any 1,024 characters.
+    /// Reads an id as the Collector does: the type is a word of up to 63 letters, digits and `_`, and the
+    /// name has up to 1,024 bytes.
     fn from_str(text: &str) -> Result<ComponentId, String> {
         let (component_type, name) = match text.split_once('/') {
             Some((component_type, name)) => (component_type.trim(), Some(name.trim())),

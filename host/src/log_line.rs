@@ -1,7 +1,7 @@
-//! What may stand in a line of the log: texts of others in one line, and no line over and over.
+//! Makes texts fit for a log line, and limits repeated lines.
 
 pub mod clean;
 pub mod throttle;
 
-/// The most that a line of the log and the status show of one message.
+/// The most bytes of a message that a log line and the status show.
 pub(crate) const MESSAGE_LIMIT_BYTES: usize = 1 << 10;

@@ -1,4 +1,5 @@
-//! The path of a batch: a stage is given its `next` and knows nothing of the graph around it.
+//! The path of a batch through the stages of a pipeline. A stage knows the next stage and nothing else of the
+//! graph.
 
 pub mod batch;
 pub mod fan_out;
@@ -14,21 +15,23 @@ use std::sync::Arc;
 
 use crate::receipt::{Failure, ledger::Account};
 
-/// A stage that takes batches: a processor, a fan-out, a sending queue, an exporter.
+/// A stage that accepts batches: a processor, a fan-out, a sending queue, an exporter.
 ///
-/// Called by any number of tasks at once. Backpressure is a call that has not returned.
+/// Any number of tasks may call a stage at once. A call that does not return yet is the backpressure.
 #[async_trait::async_trait]
 pub trait Consumer: Send + Sync {
-    /// Takes the batch over, or gives it back untouched with the reason. After `Ok` the stage settles every item.
+    /// Takes over the batch, or returns it unchanged with the reason. After `Ok` the stage is responsible for
+    /// settling every item.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>>;
 
-    /// The accounts of the destinations that it leads to; none if it does not know. What a stage makes itself is entered there.
+    /// Returns the accounts of the destinations behind this stage, or `None` if the stage does not know them.
+    /// Batches that a stage makes itself are entered there.
     fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
         None
     }
 }
 
-/// A batch that a stage would not take.
+/// A batch that a stage has refused, with the reason.
 #[derive(Debug)]
 pub struct Refused {
     pub batch: Batch,

@@ -1,3 +1,4 @@
-//! Receivers: what takes data in. They know pipelines only as an [`Ingest`](crate::pipeline::Ingest), and nothing of plugins.
+//! Receivers accept data. They know pipelines only as an [`Ingest`](crate::pipeline::Ingest), and know
+//! nothing of plugins.
 
 pub mod otlp;

@@ -1,12 +1,12 @@
-//! What a started component runs in, and how it is told to stop.
+//! The tasks of a started component, and the signal to stop them.
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// What a started component's tasks live in.
+/// The stop signal and the tasks of a started component.
 #[derive(Clone, Debug, Default)]
 pub struct Running {
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
-    /// Those of the tasks that hold a socket to listen on.
+    /// The tasks that hold a listening socket.
     pub listeners: TaskTracker,
 }

@@ -1,4 +1,4 @@
-//! Spanloom's own metrics (under the Collector's names), logs and ledger.
+//! Spanloom's own metrics (with the Collector's names), logs and ledger.
 
 mod exporters;
 mod health;
@@ -27,7 +27,8 @@ use registry::{Name, Registry};
 
 use crate::receipt::ledger::Ledger;
 
-/// The metrics registry and the ledger of one service. Not global, so that a test can run several.
+/// The metrics registry and the ledger of one service. They are not global, so that a test can run several
+/// services.
 pub struct Telemetry {
     registry: Arc<Registry>,
     process: process::ProcessMetrics,
@@ -36,10 +37,10 @@ pub struct Telemetry {
     exporters: Mutex<BTreeMap<(String, Signal), Arc<ExporterHealth>>>,
 }
 
-/// A receiver, its transport, and what it takes.
+/// A receiver's id, its transport, and its signal.
 type ReceiverKey = (String, &'static str, Signal);
 
-/// A metric's labels.
+/// The labels of a metric.
 pub type Labels<'a> = &'a [(&'static str, &'a str)];
 
 impl Telemetry {
@@ -55,7 +56,7 @@ impl Telemetry {
         })
     }
 
-    /// The series of a component, for as long as someone holds them.
+    /// Returns the scope for a component's series, which exist as long as the scope is held.
     pub fn scope(&self, name: &str) -> Arc<Scope> {
         self.registry.scope(name)
     }
@@ -72,8 +73,8 @@ impl Telemetry {
         self.registry.histogram(Name::of_host(name, labels), None).unwrap_or_else(Histogram::noop)
     }
 
-    /// Says whose metrics these are: `target_info`, with the attributes of `service.telemetry.resource` over the
-    /// defaults. One without a value takes a default away.
+    /// Sets `target_info`, which says whose metrics these are: the default attributes, overridden by
+    /// `service.telemetry.resource`. An attribute without a value removes a default one.
     pub fn identify(&self, resource: &BTreeMap<String, Option<String>>) {
         let mut attributes = BTreeMap::from([
             ("service.name".to_owned(), Some("spanloom".to_owned())),
@@ -85,7 +86,8 @@ impl Telemetry {
         self.registry.info(Name { name: "target_info", help: "", labels });
     }
 
-    /// The Prometheus text exposition, format 0.0.4. Of the ledger it shows one moment, whoever else asks meanwhile.
+    /// Renders the Prometheus text exposition, format 0.0.4. Each account of the ledger is shown at one
+    /// moment.
     pub fn render(&self) -> String {
         self.process.refresh();
         let mut text = self.registry.render();
@@ -98,7 +100,7 @@ fn gauge(registry: &Registry, name: &'static str, labels: Labels<'_>) -> Gauge {
     registry.gauge(Name::of_host(name, labels), None).unwrap_or_else(Gauge::noop)
 }
 
-/// An attribute's name as Prometheus allows it: `service.name` is `service_name`.
+/// Returns an attribute's name as Prometheus allows it: `service.name` becomes `service_name`.
 fn label_name(attribute: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let name: String = attribute.chars().map(allowed).collect();
@@ -109,7 +111,8 @@ fn label_name(attribute: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What users scrape: the Collector's names, and the ledger with its reason only where there is one.
+    /// Scenario: a receiver accepts spans that are still in flight, and the resource has attributes.
+    /// Guarantees: the exposition has the Collector's names, the ledger's lines, and the attributes.
     #[test]
     fn the_exposition_shows_receivers_and_the_ledger() {
         let telemetry = Telemetry::new();

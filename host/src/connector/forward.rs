@@ -1,4 +1,4 @@
-//! `forward`: joins pipelines of one signal, to merge several into one or to split one into several.
+//! The connector `forward` joins pipelines of one signal, to merge several or to split one.
 
 use std::sync::Arc;
 
@@ -18,14 +18,15 @@ use crate::{
 #[derive(Debug)]
 pub struct ForwardFactory;
 
-/// It has no settings.
+/// The config of `forward`, which has no keys.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForwardConfig {}
 
-/// A batch goes on as it came, with what is owed for it: a sender that waits for delivery waits for what comes behind.
+/// Hands each batch on as it came, with its receipts. So a sender that waits for delivery also waits for the
+/// pipelines behind.
 struct ForwardConnector {
-    /// Of traces, metrics and logs.
+    /// The doors for traces, metrics and logs.
     doors: [Door; 3],
 }
 
@@ -80,6 +81,6 @@ impl Consumer for ForwardConnector {
 
 #[async_trait::async_trait]
 impl Connector for ForwardConnector {
-    /// It holds nothing.
+    /// Does nothing, because the connector holds no data.
     async fn shutdown(&self, _: Instant) {}
 }

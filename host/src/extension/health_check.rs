@@ -1,4 +1,4 @@
-//! `health_check`: answers 200 while the service is ready, 503 before and after.
+//! The extension `health_check` answers 200 while the service is ready, and 503 before and after.
 
 mod config;
 

@@ -1,12 +1,12 @@
-//! Text that others chose, made fit for one line: what a destination, a guest or a sender says.
+//! Makes text from others (a destination, a guest, a sender) fit for one line.
 
 use std::fmt::{self, Write};
 
-/// What a log line shows of one value.
+/// The most bytes of a value that a log line shows.
 pub const VALUE_LIMIT_BYTES: usize = 8 << 10;
 
-/// Writes on what it is given, up to a limit, and writes out what would begin a line of its own, move a terminal's cursor or
-/// turn the direction of reading: `\n`, `\u{1b}`, `\u{202e}`.
+/// A writer that passes text on, up to a limit. Characters that would begin a new line, control the terminal
+/// or change the direction of the text are escaped: `\n`, `\u{1b}`, `\u{202e}`.
 pub struct Clean<'w> {
     to: &'w mut dyn Write,
     room_bytes: usize,
@@ -18,7 +18,7 @@ impl<'w> Clean<'w> {
         Clean { to, room_bytes: limit_bytes, cut_bytes: 0 }
     }
 
-    /// Says how much was left out, if anything was.
+    /// Writes how much was left out, if anything was.
     pub fn finish(self) -> fmt::Result {
         match self.cut_bytes {
             0 => Ok(()),
@@ -33,7 +33,7 @@ impl<'w> Clean<'w> {
         self.to.write_str(text.get(..end).unwrap_or_default())
     }
 
-    /// Whole or not at all.
+    /// Writes an escape as a whole, or not at all.
     fn write_escape(&mut self, escape: &str) -> fmt::Result {
         if escape.len() > self.room_bytes {
             self.room_bytes = 0;
@@ -55,11 +55,11 @@ impl Write for Clean<'_> {
     }
 }
 
-/// The text in one line of at most so many bytes, with a note of what was left out.
+/// Returns the text on one line of at most so many bytes, with a note of how much was left out.
 pub fn one_line(text: &str, limit_bytes: usize) -> String {
     let mut line = String::new();
     let mut clean = Clean::new(&mut line, limit_bytes);
-    // Writing to a String cannot fail.
+    // Writing to a string cannot fail.
     let _ = clean.write_str(text).and_then(|()| clean.finish());
     line
 }
@@ -74,6 +74,8 @@ fn is_unfit(character: char) -> bool {
 mod tests {
     use super::*;
 
+    /// Scenario: texts hold line breaks, escape sequences and marks of direction.
+    /// Guarantees: these are escaped, and other characters stay as they are.
     #[test]
     fn what_would_begin_a_line_or_reach_the_terminal_is_written_out() {
         for (text, expected) in [
@@ -86,6 +88,8 @@ mod tests {
         }
     }
 
+    /// Scenario: texts are as long as the limit, or longer.
+    /// Guarantees: a longer text is cut between characters, and the note counts the rest.
     #[test]
     fn what_is_too_long_is_cut_between_characters_and_the_rest_is_counted() {
         assert_eq!(one_line("abc", 3), "abc");
@@ -94,7 +98,8 @@ mod tests {
         assert_eq!(one_line(&"x\n".repeat(1 << 20), 5), format!("x\\nx… ({} bytes more)", 3 * (1 << 20) - 4));
     }
 
-    /// Nothing that comes after a cut fits again, however short.
+    /// Scenario: a part does not fit, and a shorter one follows.
+    /// Guarantees: nothing is shown after the cut.
     #[test]
     fn a_cut_ends_what_is_shown() {
         let mut line = String::new();

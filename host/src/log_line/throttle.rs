@@ -1,4 +1,4 @@
-//! Keeps what fails again and again from filling the log.
+//! Keeps repeated failures from filling the log.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 const PERIOD: Duration = Duration::from_secs(10);
 
-/// Lets the first message through, then one in each period.
+/// Admits the first message, and then one message in each period of ten seconds.
 #[derive(Debug, Default)]
 pub struct Throttle(Mutex<State>);
 
@@ -19,21 +19,22 @@ struct State {
     withheld: Withheld,
 }
 
-/// What a message stands for besides itself: those like it that were not written since the last one.
+/// The similar messages that were withheld since the last admitted one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Withheld {
     pub messages: u64,
-    /// What they were about.
+    /// The number of items that the messages were about.
     pub items: u64,
 }
 
 impl Throttle {
-    /// `Some` if the message may be written now, with how many like it were withheld since the last.
+    /// Returns whether the message may be written now, with the number of messages withheld since the last
+    /// one.
     pub fn admit(&self) -> Option<u64> {
         self.admit_about(0).map(|withheld| withheld.messages)
     }
 
-    /// The same, for a message about so many items.
+    /// Does the same for a message about so many items.
     pub fn admit_about(&self, items: usize) -> Option<Withheld> {
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,6 +52,8 @@ impl Throttle {
 mod tests {
     use super::*;
 
+    /// Scenario: three messages come in one period, and one in the next.
+    /// Guarantees: the first passes, and the fourth passes with the number of those withheld.
     #[tokio::test(start_paused = true)]
     async fn the_first_message_passes_and_the_next_counts_those_withheld() {
         let throttle = Throttle::default();
@@ -60,6 +63,8 @@ mod tests {
         assert_eq!(throttle.admit(), Some(2));
     }
 
+    /// Scenario: messages about items are withheld.
+    /// Guarantees: the next message gets the sum of their items.
     #[tokio::test(start_paused = true)]
     async fn the_items_of_withheld_messages_are_added_up() {
         let throttle = Throttle::default();

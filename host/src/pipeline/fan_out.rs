@@ -1,4 +1,4 @@
-//! The end of a pipeline: every exporter gets the batch, sharing its bytes.
+//! The end of a pipeline: every destination gets the batch, and the batch's bytes are shared.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ pub struct FanOut {
 
 struct Ends {
     destinations: Vec<Destination>,
-    /// Theirs.
+    /// The accounts of the destinations.
     accounts: Arc<[Arc<Account>]>,
 }
 
-/// Where a batch ends up, and the account of what goes there.
+/// A consumer at the end of a pipeline, with the account of the items for it.
 pub struct Destination {
     pub to: Arc<dyn Consumer>,
     pub account: Arc<Account>,
-    /// Keeps it open, if it asks who leads to it.
+    /// Keeps the destination open, if the destination counts its leads.
     pub lead: Option<Lead>,
 }
 
@@ -32,7 +32,7 @@ impl FanOut {
         FanOut { ends: ArcSwap::from_pointee(Ends::of(destinations)) }
     }
 
-    /// From the next batch on; those under way go where they went.
+    /// Replaces the destinations from the next batch on. Batches under way stay on their way.
     pub fn lead_to(&self, destinations: Vec<Destination>) {
         self.ends.store(Arc::new(Ends::of(destinations)));
     }
@@ -47,8 +47,9 @@ impl Ends {
 
 #[async_trait::async_trait]
 impl Consumer for FanOut {
-    /// Refuses only what every destination refuses: were one refusal enough, the sender's retry would reach the other
-    /// destinations twice. What a single destination refuses is dropped for that destination and counted there.
+    /// Returns the batch only if every destination refuses it. If one refusal were enough, a sender's retry
+    /// would reach the other destinations twice. A part that one destination refuses is dropped and counted
+    /// for that destination.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let ends = self.ends.load_full();
         if let [only] = ends.destinations.as_slice() {
@@ -64,7 +65,8 @@ impl Consumer for FanOut {
     }
 }
 
-/// What became of the parts of one batch: refused if every part was, else those that were are dropped.
+/// Combines the outcomes of a batch's parts: if all parts were refused, so is the batch; otherwise the
+/// refused parts are dropped.
 pub(crate) fn gather(outcomes: Vec<Result<(), Box<Refused>>>) -> Result<(), Box<Refused>> {
     let all_refused = outcomes.iter().all(Result::is_err);
     let refused = outcomes.into_iter().filter_map(Result::err).map(|refused| *refused);
@@ -77,7 +79,7 @@ pub(crate) fn gather(outcomes: Vec<Result<(), Box<Refused>>>) -> Result<(), Box<
     Ok(())
 }
 
-/// Makes one refused batch of the parts again, so that the stage before sees what it handed in.
+/// Joins the refused parts to one batch, so that the stage before gets back what it handed in.
 fn rejoin(refused: impl Iterator<Item = Refused>) -> Result<(), Box<Refused>> {
     let mut failure: Option<Failure> = None;
     let mut whole: Option<Batch> = None;

@@ -1,4 +1,4 @@
-//! The start of every pipeline: what a receiver hands its decoded requests to.
+//! The start of every pipeline: receivers hand their decoded requests to an ingest.
 
 use std::sync::{Arc, OnceLock};
 
@@ -19,23 +19,23 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Acknowledge {
-    /// As soon as the request waits in memory for every destination.
+    /// When the request waits in memory for every destination.
     #[default]
     Accepted,
-    /// When every destination has it.
+    /// When every destination has the request.
     Delivered,
 }
 
-/// The first stage of one pipeline, and the accounts of its destinations.
+/// The first stage of one pipeline, and the accounts of the pipeline's destinations.
 #[derive(Clone)]
 pub struct Entrance {
     pub first: Arc<dyn Consumer>,
     pub accounts: Arc<[Arc<Account>]>,
-    /// Keeps the pipeline open, if it asks who leads to it.
+    /// Keeps the pipeline open, if the pipeline counts its leads.
     pub lead: Option<Lead>,
 }
 
-/// Where one receiver's requests enter the pipelines that name it. Cheap to clone.
+/// The place where one receiver's requests enter the pipelines that name the receiver. Cloning is cheap.
 #[derive(Clone)]
 pub struct Ingest(Arc<Inner>);
 
@@ -45,35 +45,36 @@ struct Inner {
     entrances: Entrances,
 }
 
-/// Of traces, metrics and logs. A request looks them up once.
+/// The entrances for traces, metrics and logs. A request looks them up once.
 type Entrances = [ArcSwap<Vec<Entrance>>; 3];
 
 impl Ingest {
-    /// `entrances` holds the pipelines of traces, metrics and logs, in this order.
+    /// Creates an ingest. `entrances` holds the pipelines of traces, metrics and logs, in this order.
     pub fn new(receiver: &str, telemetry: Arc<Telemetry>, entrances: [Vec<Entrance>; 3]) -> Ingest {
         let entrances = entrances.map(ArcSwap::from_pointee);
         Ingest(Arc::new(Inner { receiver: receiver.to_owned(), telemetry, entrances }))
     }
 
-    /// From the next request on; those under way go where they went.
+    /// Replaces the entrances from the next request on. Requests under way stay on their way.
     pub fn lead_to(&self, entrances: [Vec<Entrance>; 3]) {
         for (known, entrances) in std::iter::zip(&self.0.entrances, entrances) {
             known.store(Arc::new(entrances));
         }
     }
 
-    /// For who tries a connector: all that it emits goes to one place, and is in no account.
+    /// Returns an ingest for trying out a connector. Everything that the connector emits goes to one stage
+    /// and is in no account.
     pub fn of_one(receiver: &str, telemetry: &Arc<Telemetry>, first: Arc<dyn Consumer>) -> Ingest {
         let entrance = |_| vec![Entrance { first: first.clone(), accounts: [].into(), lead: None }];
         Ingest::new(receiver, telemetry.clone(), Signal::ALL.map(entrance))
     }
 
-    /// Whether any pipeline of this signal names the receiver now.
+    /// Returns whether a pipeline of this signal currently names the receiver.
     pub fn takes(&self, signal: Signal) -> bool {
         self.0.is_open(signal)
     }
 
-    /// One way in: a signal over a transport (`grpc`, `http`), with its counters.
+    /// Returns the door for a signal over a transport (`grpc`, `http`), with its counters.
     pub fn door(&self, signal: Signal, transport: &'static str, acknowledge: Acknowledge) -> Door {
         let door = Door {
             ingest: self.0.clone(),
@@ -102,13 +103,13 @@ impl Inner {
     }
 }
 
-/// Takes requests of one signal from one transport.
+/// Accepts requests of one signal from one transport.
 pub struct Door {
     ingest: Arc<Inner>,
     signal: Signal,
     transport: &'static str,
     acknowledge: Acknowledge,
-    /// Of a door that was open once.
+    /// The counters, which exist once the door has been open.
     metrics: OnceLock<Arc<ReceiverMetrics>>,
     refusals: Throttle,
     shortages: Throttle,
@@ -116,7 +117,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// Whether it leads anywhere now.
+    /// Returns whether a pipeline takes requests from this door now.
     pub fn is_open(&self) -> bool {
         self.ingest.is_open(self.signal)
     }
@@ -126,13 +127,13 @@ impl Door {
         self.metrics.get_or_init(|| telemetry.receiver(receiver, self.transport, self.signal))
     }
 
-    /// Hands one checked request to every pipeline and waits until it may be answered. An error means that nobody
-    /// took it: the sender still owns every item.
+    /// Hands a checked request to every pipeline and waits until the sender may be answered. An error means
+    /// that no pipeline accepted the request: the sender keeps every item.
     pub async fn submit(&self, data: wire::Batch) -> Result<(), Failure> {
         self.submit_from(data, None).await
     }
 
-    /// The same, of a sender of whom something is known.
+    /// Does the same for a request with metadata.
     pub async fn submit_from(
         &self,
         data: wire::Batch,
@@ -159,7 +160,7 @@ impl Door {
         Failure::retryable(Reason::MemoryShort, short.to_string())
     }
 
-    /// Notes items that were left out of a request, and why the first was. Their sender is told.
+    /// Records items that were left out of a request, and the reason for the first. The sender is told.
     pub fn refused(&self, items: usize, why: &WireError) {
         self.metrics().refused(items);
         let Inner { receiver, telemetry, .. } = &*self.ingest;
@@ -178,7 +179,7 @@ impl Door {
         }
     }
 
-    /// Notes texts in which what was not UTF-8 was replaced.
+    /// Records texts in which bytes that are not UTF-8 were replaced.
     pub fn mended(&self, texts: usize) {
         let Inner { receiver, telemetry, .. } = &*self.ingest;
         let (receiver, transport) = (receiver.as_str(), self.transport);
@@ -226,7 +227,7 @@ impl Door {
     async fn give(&self, batch: impl Fn(&Arc<[Arc<Account>]>) -> Batch) -> Result<(), Failure> {
         let entrances = self.ingest.entrances(self.signal);
         if entrances.is_empty() {
-            // There was one a moment ago: asked again, the sender hears that there is none.
+            // The last pipeline has just gone. When the sender tries again, it learns that there is none.
             let message = format!("no pipeline takes {} from here any more", self.signal);
             return Err(Failure::retryable(Reason::Shutdown, message));
         }
@@ -247,12 +248,13 @@ impl Door {
     }
 }
 
-/// What connectors bring from one pipeline into others.
+/// The operations of connectors, which bring data from one pipeline into others.
 impl Door {
-    /// The transport of what comes from within.
+    /// The transport of data from connectors.
     pub const CONNECTOR: &str = "connector";
 
-    /// Hands on what left another pipeline, as it is, with what is owed for it. Refuses what every pipeline refuses.
+    /// Hands a batch that left another pipeline to every pipeline, with its receipts. Returns the batch if
+    /// every pipeline refuses it.
     pub async fn forward(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let items = batch.items();
         match self.give(|accounts| batch.enter_another(accounts)).await {
@@ -268,8 +270,8 @@ impl Door {
         }
     }
 
-    /// Hands on what was made on the way. There is no sender who could send it again: what a pipeline refuses is dropped. What
-    /// no pipeline takes goes nowhere.
+    /// Hands on data that a connector made. No sender could send the data again, so a batch that a pipeline
+    /// refuses is dropped. If no pipeline takes the data, it is discarded.
     pub async fn bring(&self, data: wire::Batch) {
         if !self.is_open() {
             return;

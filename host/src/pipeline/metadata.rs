@@ -1,4 +1,4 @@
-//! What a request said of its sender, for plugins to tell senders apart.
+//! The metadata of a request, by which plugins can distinguish senders.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use http::{
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION},
 };
 
-/// The headers of a request, but for those that carry secrets: no plugin sees one.
+/// The headers of a request, without those that carry secrets. No plugin sees a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata(HeaderMap);
 
@@ -22,7 +22,7 @@ impl Metadata {
         Metadata(headers)
     }
 
-    /// Leaves what is the same of another sender.
+    /// Keeps only the headers that both senders have with the same values.
     pub(crate) fn keep_common(metadata: &mut Option<Arc<Metadata>>, with: Option<&Metadata>) {
         let (Some(ours), Some(Metadata(theirs))) = (metadata.as_mut(), with) else {
             *metadata = None;
@@ -35,7 +35,7 @@ impl Metadata {
         }
     }
 
-    /// The values of a header, its name in any case. Bytes that are no text are left out.
+    /// Returns the values of a header, whose name may have any case. Values that are not UTF-8 are left out.
     pub fn values(&self, name: &str) -> Vec<String> {
         let values =
             self.0.get_all(name).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
@@ -47,6 +47,8 @@ impl Metadata {
 mod tests {
     use super::*;
 
+    /// Scenario: a request has a header twice, and headers with secrets.
+    /// Guarantees: both values are found under a name in any case, and secrets are not found.
     #[test]
     fn headers_are_found_in_any_case_and_secrets_are_not() {
         let mut headers = HeaderMap::new();
@@ -62,6 +64,8 @@ mod tests {
         }
     }
 
+    /// Scenario: the metadata of two senders is merged, and then that of a sender without metadata.
+    /// Guarantees: only headers with the same values stay, and nothing stays without metadata.
     #[test]
     fn senders_have_in_common_the_headers_with_the_same_values() {
         let of = |headers: &[(&'static str, &str)]| {

@@ -1,4 +1,4 @@
-//! How each exporter does: what waits in its queue, and whether its destination answers.
+//! The health of each exporter: the size of its queue, and whether its destination answers.
 
 use std::{
     sync::{
@@ -14,7 +14,7 @@ use wire::Signal;
 use super::Telemetry;
 use crate::log_line::{MESSAGE_LIMIT_BYTES, clean::one_line};
 
-/// Of one exporter and signal. A success costs it one load.
+/// The health of one exporter and signal. Recording a success costs one atomic load.
 #[derive(Debug, Default)]
 pub struct ExporterHealth {
     queue_size: Arc<AtomicU64>,
@@ -23,29 +23,29 @@ pub struct ExporterHealth {
     trouble: Mutex<Trouble>,
 }
 
-/// What came of the attempts to send.
+/// The failures of the attempts to send.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trouble {
-    /// The first failure since the last success.
+    /// The time of the first failure since the last success.
     pub failing_since: Option<SystemTime>,
-    /// When, and what the destination said.
+    /// The time of the last failure, and the destination's message.
     pub last: Option<(SystemTime, String)>,
 }
 
-/// A gauge that can be read here, too.
+/// A gauge whose value can also be read here.
 struct Readable {
     shown: Gauge,
     value: Arc<AtomicU64>,
 }
 
 impl Telemetry {
-    /// There is one for each exporter and signal, however often they are built anew.
+    /// Returns the health of an exporter and a signal. It stays the same when the exporter is built anew.
     pub fn exporter(&self, exporter: &str, signal: Signal) -> Arc<ExporterHealth> {
         let mut exporters = self.exporters.lock().unwrap_or_else(PoisonError::into_inner);
         exporters.entry((exporter.to_owned(), signal)).or_default().clone()
     }
 
-    /// None where the destination is no exporter, or not of this signal.
+    /// Returns the health, or `None` if the destination is not an exporter of this signal.
     pub fn known_exporter(&self, exporter: &str, signal: Signal) -> Option<Arc<ExporterHealth>> {
         let exporters = self.exporters.lock().unwrap_or_else(PoisonError::into_inner);
         exporters.get(&(exporter.to_owned(), signal)).cloned()
@@ -53,7 +53,7 @@ impl Telemetry {
 }
 
 impl ExporterHealth {
-    /// The gauge `shown`, whose value is that of the queue's size from now on.
+    /// Wraps the gauge `shown`, so that the queue's size can be read here too.
     pub fn queue_size(&self, shown: Gauge) -> Gauge {
         readable(shown, &self.queue_size)
     }
@@ -62,7 +62,7 @@ impl ExporterHealth {
         readable(shown, &self.queue_capacity)
     }
 
-    /// Its size and capacity, in units of its sizer. None if there is no queue.
+    /// Returns the queue's size and capacity, in units of its sizer, or `None` if there is no queue.
     pub fn queue(&self) -> Option<(u64, u64)> {
         let value = |of: &AtomicU64| f64::from_bits(of.load(Relaxed)) as u64;
         Some((value(&self.queue_size), value(&self.queue_capacity))).filter(|(_, capacity)| *capacity > 0)
@@ -97,7 +97,7 @@ fn readable(shown: Gauge, value: &Arc<AtomicU64>) -> Gauge {
     Gauge::from_arc(Arc::new(Readable { shown, value: value.clone() }))
 }
 
-/// The value's bits are those of a double, as in the recorder's own.
+/// The value holds the bits of a double, as in the recorder's own gauge.
 impl GaugeFn for Readable {
     fn increment(&self, by: f64) {
         self.shown.increment(by);
@@ -119,6 +119,8 @@ impl GaugeFn for Readable {
 mod tests {
     use super::*;
 
+    /// Scenario: an exporter's queue grows and shrinks; the exporter is looked up again.
+    /// Guarantees: size and capacity are read back as the metrics show them.
     #[test]
     fn a_queue_is_read_back_as_it_is_shown() {
         let telemetry = Telemetry::new();
@@ -133,7 +135,9 @@ mod tests {
         assert!(telemetry.known_exporter("otlp", Signal::Logs).is_none());
     }
 
-    /// A destination that is away for a while, and back: what it said stays known.
+    /// Scenario: a destination fails twice and then succeeds.
+    /// Guarantees: the failure is dated from its beginning, ends with the success, and the last message stays
+    /// known.
     #[test]
     fn a_destination_fails_from_the_first_failure_until_a_success() {
         let health = ExporterHealth::default();

@@ -1,11 +1,12 @@
-//! Whether the service takes data, for those who ask from outside.
+//! Whether the service accepts data, for those who ask from outside.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
-/// Whether the service takes data. Ready from the moment every receiver listens until it is told to stop.
+/// The readiness of the service. The service is ready from when all receivers listen until the shutdown
+/// begins.
 pub struct Health {
     ready: AtomicBool,
     since: Instant,
@@ -26,7 +27,7 @@ impl Health {
         self.ready.load(Relaxed)
     }
 
-    /// How long this has been known; of a service, how long it has run.
+    /// Returns how long the service has run.
     pub fn uptime(&self) -> Duration {
         self.since.elapsed()
     }

@@ -1,6 +1,6 @@
-//! The `HELP` line of every metric.
+//! The `HELP` lines of the host's metrics.
 
-/// Of the host's metric of that name; empty if there is none.
+/// Returns the help of the host's metric with this name, or an empty text.
 pub(super) fn of(name: &str) -> &'static str {
     HELP.iter().find(|(known, _)| *known == name).map_or("", |(_, help)| help)
 }

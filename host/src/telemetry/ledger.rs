@@ -10,7 +10,7 @@ received = delivered + sampled_out + dropped + in_flight.
 # TYPE spanloom_ledger_items gauge
 ";
 
-/// Writes the lines of each account. A reason stands only where items were dropped for it.
+/// Writes the lines of each account. A reason is written only if items were dropped for it.
 pub(super) fn write(text: &mut String, balances: &[Balance]) {
     if balances.is_empty() {
         return;
@@ -20,7 +20,7 @@ pub(super) fn write(text: &mut String, balances: &[Balance]) {
         let (pipeline, destination) = (escaped(&balance.pipeline), escaped(&balance.destination));
         let account = format!(r#"pipeline="{pipeline}",destination="{destination}""#);
         let mut line = |state: &str, items: u64| {
-            // Writing to a String cannot fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "spanloom_ledger_items{{{account},{state}}} {items}");
         };
         line(r#"state="received""#, balance.received);
@@ -34,7 +34,7 @@ pub(super) fn write(text: &mut String, balances: &[Balance]) {
     text.push('\n');
 }
 
-/// A label's value, as the exposition format has it.
+/// Escapes a label's value for the exposition format.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
@@ -44,6 +44,8 @@ mod tests {
     use super::*;
     use crate::receipt::Reason;
 
+    /// Scenario: an account has items in several states, and its pipeline's name holds quotes.
+    /// Guarantees: each state and each reason has its line, with the name escaped.
     #[test]
     fn each_account_has_its_lines() {
         let balance = Balance {

@@ -1,5 +1,5 @@
-//! Structured logs on standard error, as text or JSON. No value can begin a line of its own or reach a terminal: what others
-//! chose is made fit for a line here, where every line is written.
+//! Writes structured logs to standard error, as text or JSON. Every value is escaped here, so no value can
+//! begin a line of its own or control a terminal.
 
 mod json;
 mod text;
@@ -14,10 +14,10 @@ use tracing_subscriber::{
 
 use crate::config::telemetry::{LogEncoding, LogLevel, LogsConfig};
 
-/// Sends the process's log lines to standard error. The first call wins.
+/// Installs the process's logger. Only the first call has an effect.
 pub fn init(config: &LogsConfig) {
     let lines = lines(config, std::io::stderr, std::io::stderr().is_terminal());
-    // A test may have installed its own.
+    // A test may have installed its own logger.
     let _ = tracing::dispatcher::set_global_default(lines);
 }
 
@@ -31,7 +31,7 @@ where
         LogLevel::Warn => "warn",
         LogLevel::Error => "error",
     };
-    // The crates below us speak of every frame at debug level.
+    // The dependencies log every frame at debug level.
     let quiet = "aws_=info,h2=error,hyper=info,hyper_util=info,reqwest=info,rustls=info,tonic=info,tower=info,\
         wasmtime=info";
     let lines = fmt().with_env_filter(EnvFilter::new(format!("{level},{quiet}"))).with_writer(writer);

@@ -1,10 +1,10 @@
-//! What the process itself costs: `otelcol_process_*`.
+//! The resources that the process uses: `otelcol_process_*`.
 
 use std::time::Instant;
 
 use metrics::Gauge;
 
-/// Refreshed at each scrape.
+/// The process metrics, which are refreshed at each scrape.
 pub struct ProcessMetrics {
     started: Instant,
     uptime_seconds: Gauge,

@@ -1,4 +1,4 @@
-//! What each receiver took and what it sent back: metrics, and rows of the status.
+//! The items that each receiver accepted and refused, for the metrics and the status.
 
 use std::sync::{
     Arc, PoisonError,
@@ -19,7 +19,7 @@ pub struct ReceiverMetrics {
     refused: Readable,
 }
 
-/// What they say at one moment, in items.
+/// The values of these counters at one moment, in items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiverFigures {
     pub receiver: String,
@@ -29,14 +29,15 @@ pub struct ReceiverFigures {
     pub refused: u64,
 }
 
-/// A counter that can be read here, too.
+/// A counter whose value can also be read here.
 struct Readable {
     shown: Counter,
     count: AtomicU64,
 }
 
 impl Telemetry {
-    /// There is one for each receiver, transport and signal, however often they are built anew.
+    /// Returns the counters of a receiver, a transport and a signal. They stay the same when the receiver is
+    /// built anew.
     pub fn receiver(&self, receiver: &str, transport: &'static str, signal: Signal) -> Arc<ReceiverMetrics> {
         let mut receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (receiver.to_owned(), transport, signal);
@@ -44,7 +45,7 @@ impl Telemetry {
         receivers.entry(key).or_insert_with(metrics).clone()
     }
 
-    /// By receiver, transport and signal.
+    /// Returns the figures of all receivers, sorted by receiver, transport and signal.
     pub fn receivers(&self) -> Vec<ReceiverFigures> {
         let receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
         receivers.values().map(|metrics| metrics.figures()).collect()
@@ -107,7 +108,8 @@ impl Readable {
 mod tests {
     use super::*;
 
-    /// A reload builds the receiver anew: it goes on counting where it was.
+    /// Scenario: a receiver is built again, as at a reload.
+    /// Guarantees: its counts go on where they were.
     #[test]
     fn a_receiver_has_its_figures_however_often_it_is_built() {
         let telemetry = Telemetry::new();

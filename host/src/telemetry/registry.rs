@@ -1,7 +1,7 @@
-//! All series of Spanloom's own metrics, and whose they are.
+//! The registry of all series of Spanloom's own metrics.
 //!
-//! A series lives as long as the registry, or as the [`Scope`] that it was made for: what a reload takes away is shown no
-//! more, and costs nothing.
+//! A series lives as long as the registry, or as the [`Scope`] that it was made for. A series that a reload
+//! removes is no longer shown and costs nothing.
 
 mod exposition;
 mod histogram;
@@ -19,7 +19,7 @@ use metrics::{Counter, Gauge, Histogram};
 use self::histogram::Buckets;
 use super::{Labels, help};
 
-/// Families of series by name. Cheap to register in, and the handles that it gives away are shared atomics.
+/// Families of series by name. Registering is cheap, and the handles are shared atomics.
 #[derive(Default)]
 pub(super) struct Registry {
     families: Mutex<BTreeMap<String, Family>>,
@@ -27,24 +27,25 @@ pub(super) struct Registry {
     next_scope: AtomicU64,
 }
 
-/// The series of one component. They go when the last one who holds the scope lets go of it.
+/// The series of one component. They are removed when the last holder drops the scope.
 pub struct Scope {
     registry: Arc<Registry>,
     name: String,
     number: u64,
 }
 
-/// The type of a family's series, as an exposition tells it.
+/// The type of a family's series, as the exposition shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Counter,
     Gauge,
     Histogram,
-    /// A gauge of 1 whose labels say something. Apart, so that no plugin has a series of its name.
+    /// A gauge of 1 whose labels hold information. It is a kind of its own, so that no plugin can use its
+    /// name.
     Info,
 }
 
-/// All series of one name; they are of one kind.
+/// All series with one name. They have one kind.
 struct Family {
     kind: Kind,
     help: String,
@@ -53,19 +54,19 @@ struct Family {
 
 struct Series {
     value: Value,
-    /// None: the registry's.
+    /// The scope of the series; `None` if it belongs to the registry.
     scope: Option<u64>,
 }
 
 #[derive(Clone)]
 enum Value {
     Counter(Arc<AtomicU64>),
-    /// The bits of a float.
+    /// The bits of a double.
     Gauge(Arc<AtomicU64>),
     Histogram(Arc<Buckets>),
 }
 
-/// What a series is called.
+/// The name, help and labels of a series.
 pub(super) struct Name<'a> {
     pub(super) name: &'a str,
     pub(super) help: &'a str,
@@ -73,7 +74,8 @@ pub(super) struct Name<'a> {
 }
 
 impl Registry {
-    /// The scope of that name, made if nobody holds it: what replaces a component goes on with its series.
+    /// Returns the scope with this name, and creates it if nobody holds it. So a component's replacement
+    /// continues its series.
     pub(super) fn scope(self: &Arc<Self>, name: &str) -> Arc<Scope> {
         let mut scopes = lock(&self.scopes);
         if let Some(known) = scopes.get(name).and_then(Weak::upgrade) {
@@ -85,7 +87,8 @@ impl Registry {
         scope
     }
 
-    /// The series of that name and labels, made if there is none. None if the name is that of another kind.
+    /// Returns the series with this name and these labels, and creates it if it does not exist. Returns
+    /// `None` if the name has another kind.
     fn series(&self, kind: Kind, name: Name<'_>, scope: Option<u64>) -> Option<Value> {
         let mut families = lock(&self.families);
         let family = families.entry(name.name.to_owned()).or_insert_with(|| Family {
@@ -104,7 +107,7 @@ impl Registry {
             };
             Series { value, scope }
         });
-        // One whose scope is at its end is the next one's.
+        // A series whose scope is about to end moves to the new scope.
         series.scope = scope;
         Some(series.value.clone())
     }
@@ -136,7 +139,7 @@ impl Registry {
         }
     }
 
-    /// The Prometheus text exposition, format 0.0.4.
+    /// Renders the Prometheus text exposition, format 0.0.4.
     pub(super) fn render(&self) -> String {
         exposition::render(&lock(&self.families))
     }
@@ -169,7 +172,8 @@ impl Scope {
             .unwrap_or_else(Histogram::noop)
     }
 
-    /// A metric of a plugin, under a name of its own. None if the name is that of another kind.
+    /// Returns a counter of a plugin, with a name of the plugin's choice. Returns `None` if the name has
+    /// another kind.
     pub fn plugin_counter(&self, name: &str, help: &str, labels: Vec<(String, String)>) -> Option<Counter> {
         self.registry.counter(Name { name, help, labels }, Some(self.number))
     }
@@ -213,8 +217,8 @@ mod tests {
         vec![("component".to_owned(), component.to_owned())]
     }
 
-    /// Scenario: a component with series of its own and of the host's goes away, while another stays.
-    /// Guarantees: its series go with it, and the names that it alone had may be another kind's.
+    /// Scenario: a component with series of its own and of the host goes away, while another stays.
+    /// Guarantees: its series go with it, and another kind may then use the names that it alone had.
     #[test]
     fn series_go_with_the_last_one_who_holds_their_scope() {
         let registry = Arc::new(Registry::default());
@@ -238,8 +242,8 @@ mod tests {
         assert!(lock(&registry.scopes).is_empty());
     }
 
-    /// Scenario: what replaces a component begins before that one has ended.
-    /// Guarantees: its counts go on.
+    /// Scenario: a component's replacement begins before the component has ended.
+    /// Guarantees: the counts go on.
     #[test]
     fn the_next_of_the_name_goes_on_with_the_series() {
         let registry = Arc::new(Registry::default());

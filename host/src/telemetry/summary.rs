@@ -1,8 +1,8 @@
-//! What became of everything that came in, in the log at the end.
+//! Logs at the end what happened to everything that was received.
 
 use crate::receipt::{Reason, ledger::Balance};
 
-/// Writes one line where nothing was lost, else one for each pipeline and destination.
+/// Writes one line if nothing was lost, and otherwise one line for each pipeline and destination.
 pub fn log(balances: &[Balance]) {
     if balances.iter().all(|balance| lost(balance) == 0) {
         let ways: Vec<String> = balances.iter().map(in_words).collect();
@@ -19,13 +19,14 @@ pub fn log(balances: &[Balance]) {
     }
 }
 
-/// What should have arrived and has not.
+/// Returns the number of items that should have arrived and have not.
 fn lost(balance: &Balance) -> u64 {
     let dropped = balance.dropped.iter().filter(|(reason, _)| *reason != Reason::Filtered);
     dropped.map(|(_, items)| items).sum::<u64>() + balance.in_flight
 }
 
-/// `traces to otlp: received 9, delivered 4, sampled out 2, dropped 3 (2 rejected, 1 filtered)`
+/// Returns the account in words: `traces to otlp: received 9, delivered 4, sampled out 2, dropped 3 (2
+/// rejected, 1 filtered)`
 fn in_words(balance: &Balance) -> String {
     let mut words = format!("{} to {}: received {}", balance.pipeline, balance.destination, balance.received);
     let states = [
@@ -48,6 +49,8 @@ fn in_words(balance: &Balance) -> String {
 mod tests {
     use super::*;
 
+    /// Scenario: accounts have items in every state, or none.
+    /// Guarantees: the words name each state, and items that a plugin removed do not count as lost.
     #[test]
     fn a_way_is_told_in_words_and_what_a_plugin_took_out_is_not_lost() {
         let mut balance = Balance {

@@ -168,7 +168,7 @@ mod tests {
     }
 
     /// Scenario: `Retry-After` is a number, a date in the future or the past, or anything else.
-    /// Guarantees: numbers and dates give a delay, and a past date gives none.
+    /// Guarantees: numbers and dates give a delay, which is zero for a past date; anything else gives none.
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         for (value, expected) in [

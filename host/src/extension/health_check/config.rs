@@ -1,4 +1,4 @@
-//! The config of `health_check`: the Collector's keys, those of its HTTP servers among them.
+//! The config of `health_check`: the Collector's keys, including those of its HTTP servers.
 
 use http::HeaderMap;
 use serde::Deserialize;
@@ -15,9 +15,10 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct HealthCheckConfig {
-    /// `host:port`.
+    /// The address, as `host:port`.
     pub(super) endpoint: String,
-    /// The path that answers; every other is 404. One that ends with `/` answers for all below it.
+    /// The path that is answered; any other path gets 404. A path that ends with `/` includes all paths below
+    /// it.
     path: String,
     response_body: Option<ResponseBodyConfig>,
     pub(super) tls: Option<ServerTlsConfig>,
@@ -42,7 +43,7 @@ pub(super) struct HealthCheckConfig {
     component_health: Unused,
 }
 
-/// What is answered instead of JSON.
+/// The texts that are answered instead of JSON.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ResponseBodyConfig {
@@ -105,12 +106,12 @@ impl HealthCheckConfig {
         headers::read(&self.response_headers).map_err(|error| error.below("response_headers"))
     }
 
-    /// As Go's patterns do: `/` is every path.
+    /// Returns whether a path is answered, as in Go's patterns: `/` matches every path.
     pub(super) fn answers(&self, path: &str) -> bool {
         path == self.path || (self.path.ends_with('/') && path.starts_with(&self.path))
     }
 
-    /// `None` is JSON.
+    /// Returns the text to answer, or `None` for JSON.
     pub(super) fn body(&self, is_ready: bool) -> Option<&str> {
         let body = self.response_body.as_ref()?;
         Some(if is_ready { &body.healthy } else { &body.unhealthy })

@@ -6,7 +6,7 @@ fn config(yaml: &str) -> Result<HealthCheckConfig, ConfigError> {
     Node::parse("otel.yaml", yaml).unwrap().read_valid(HealthCheckConfig::validate)
 }
 
-/// The status and the body of an answer, and one of its headers.
+/// Returns the status and the body of an answer, and one of its headers.
 async fn ask(yaml: &str, is_ready: bool, path: &str) -> (u16, String, Option<String>) {
     let health = Arc::new(Health::default());
     health.set_ready(is_ready);
@@ -19,7 +19,8 @@ async fn ask(yaml: &str, is_ready: bool, path: &str) -> (u16, String, Option<Str
     (head.status.as_u16(), String::from_utf8(body.to_vec()).unwrap(), allowed)
 }
 
-/// Probes ask for `/healthz`, `/live` or `/`: all are answered, unless a path is configured.
+/// Scenario: probes ask for several paths, with and without a configured path.
+/// Guarantees: every path is answered, unless one is configured.
 #[tokio::test]
 async fn any_path_is_answered_unless_one_is_configured() {
     for (yaml, path, status) in [
@@ -35,6 +36,8 @@ async fn any_path_is_answered_unless_one_is_configured() {
     }
 }
 
+/// Scenario: the config has bodies, CORS or headers.
+/// Guarantees: the answers have them, and the status says whether the service is ready.
 #[tokio::test]
 async fn what_is_answered_is_as_the_config_has_it() {
     let body = "response_body: { healthy: fine, unhealthy: not yet }";
@@ -46,7 +49,9 @@ async fn what_is_answered_is_as_the_config_has_it() {
     assert_eq!(ask("response_headers: { x-a: b }", true, "/").await.2.as_deref(), Some("b"));
 }
 
-/// The whole of the Collector's config is taken; what changes nothing is warned of.
+/// Scenario: a config has many keys of the Collector, and another has wrong values.
+/// Guarantees: the first is accepted, with a warning for each key without effect, and all wrong values are
+/// reported.
 #[test]
 fn keys_of_the_collectors_are_known() {
     let yaml = "endpoint: :13133\npath: /\ncheck_collector_pipeline: { enabled: true, interval: 5m, exporter_failure_threshold: 5 }\n\
@@ -58,7 +63,8 @@ fn keys_of_the_collectors_are_known() {
     assert_eq!(error.findings().len(), 5, "{error}");
 }
 
-/// `:13133` is every address, and `localhost` each that it stands for.
+/// Scenario: the endpoint has no host, or a name with several addresses.
+/// Guarantees: the extension starts.
 #[tokio::test]
 async fn it_listens_where_the_endpoint_says() {
     for endpoint in ["':0'", "localhost:0"] {

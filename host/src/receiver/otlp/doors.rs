@@ -1,4 +1,4 @@
-//! The way from a request's bytes into the pipelines, the same for both protocols.
+//! The way from a request's bytes into the pipelines, which is the same for both protocols.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::{
     server::request_body::Held,
 };
 
-/// A message of no more than this is checked where it is; more takes longer than others should wait.
+/// The largest message that is checked in place. A larger one would make other tasks wait too long.
 const INLINE_BYTES: usize = 8 << 20;
 
-/// A door for each signal.
+/// The doors of all signals.
 pub(super) struct Doors {
     traces: Door,
     metrics: Door,
@@ -33,11 +33,11 @@ pub(super) struct Door {
     max_items: usize,
 }
 
-/// A request may have so many envelopes, resources and scopes beside its items, for each item that it may have.
+/// For each item that a request may have, it may have this many envelopes, resources and scopes.
 const ENTRIES_AN_ITEM: usize = 4;
 
 impl Doors {
-    /// No request may have more than `max_items`.
+    /// Opens the doors. No request may have more than `max_items`.
     pub(super) fn open(
         ingest: &Ingest,
         transport: &'static str,
@@ -48,7 +48,7 @@ impl Doors {
         Doors { traces: door(Signal::Traces), metrics: door(Signal::Metrics), logs: door(Signal::Logs) }
     }
 
-    /// None if no pipeline takes the signal from this receiver.
+    /// Returns the signal's door, or `None` if no pipeline takes the signal from this receiver.
     pub(super) fn of(&self, signal: Signal) -> Option<&Door> {
         let door = match signal {
             Signal::Traces => &self.traces,
@@ -60,9 +60,9 @@ impl Doors {
 }
 
 impl Door {
-    /// Checks the message and hands it on, or what can be taken of it. `Ok` may carry a warning for the sender, to go into
-    /// `partial_success`. `held` is what the request holds: an index of tiny items, which is larger than the message, is
-    /// held too, once there is room for it.
+    /// Checks the message and hands on the message, or the part of it that is valid. `Ok` may carry a warning
+    /// for the sender, for `partial_success`. `held` is what the request holds. If the index of many tiny
+    /// items is larger than the message, the difference is held too, once there is room.
     pub(super) async fn take(
         &self,
         message: Bytes,
@@ -104,7 +104,8 @@ impl Door {
 }
 
 impl Door {
-    /// The index of very many tiny items takes far more memory than their bytes do.
+    /// Refuses a request with too many items: the index of many tiny items takes far more memory than their
+    /// bytes.
     fn check_size(&self, summary: &Summary) -> Result<(), Rejection> {
         let Door { signal, max_items, .. } = self;
         let items = summary.items.max(summary.entries / ENTRIES_AN_ITEM);
@@ -119,22 +120,23 @@ impl Door {
     }
 }
 
-/// A small message may lie in a large buffer of its connection, which would live as long as the message waits.
+/// Copies a small message. It may lie in a large buffer of its connection, which would live as long as the
+/// message.
 fn compact(message: Bytes) -> Bytes {
     const SMALL_BYTES: usize = 4 << 10;
     if message.len() < SMALL_BYTES { Bytes::copy_from_slice(&message) } else { message }
 }
 
-/// A message, or what can be taken of it.
+/// A message, or the valid part of it.
 struct Decoded {
     batch: Batch,
     summary: Summary,
-    /// How many were mended.
+    /// The number of texts that were mended.
     texts: usize,
     refused: Option<RefusedItems>,
 }
 
-/// Items with an id that is none. A destination may refuse all that is sent with one.
+/// Items with an invalid id. A destination could refuse a whole request because of one of them.
 struct RefusedItems {
     items: usize,
     first: WireError,
@@ -165,8 +167,8 @@ impl RefusedItems {
     }
 }
 
-/// A sender that waited for the delivery hears that a destination took the request but for some items: these it must
-/// not send again, nor the rest.
+/// Returns whether a destination accepted the request except for some items. A sender that waited for
+/// delivery is told, and must send nothing again.
 fn was_partly_taken(failure: &Failure) -> bool {
     failure.reason == Reason::PartiallyRejected && !failure.is_retryable()
 }

@@ -1,4 +1,4 @@
-//! OTLP/gRPC: three services of one method each, whose messages are handed over undecoded.
+//! OTLP/gRPC: three services with one method each. Their messages are handed on undecoded.
 
 mod message;
 
@@ -105,7 +105,7 @@ fn encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Rejection> {
     }
 }
 
-/// Someone took this port for another: a browser, a health check, an OTLP/HTTP exporter.
+/// Answers a client that mistook this port for another: a browser, a health check, an OTLP/HTTP exporter.
 fn not_grpc() -> Response {
     let mut response = Response::new(Body::from(format!("{NOT_GRPC}\n")));
     *response.status_mut() = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -121,7 +121,7 @@ fn success(message: &[u8]) -> Response {
     response
 }
 
-/// Headers alone, which end the call.
+/// Answers with headers alone, which end the call.
 pub(super) fn refusal(rejection: Rejection) -> Response {
     let mut response = Status::from(rejection).into_http::<tonic::body::Body>().map(Body::new);
     response.headers_mut().insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_ENCODINGS));

@@ -1,4 +1,4 @@
-//! OTLP/HTTP: one path a signal, protobuf or JSON by `Content-Type`.
+//! OTLP/HTTP: one path for each signal, and protobuf or JSON by `Content-Type`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,9 +31,9 @@ use crate::{
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 const NOT_HTTP: &str = "this port speaks OTLP/HTTP; gRPC is on another (4317 by default)";
-/// JSON of no more than this is read where it is; more takes longer than others should wait.
+/// The largest JSON that is read in place. A larger one would make other tasks wait too long.
 const INLINE_JSON_BYTES: usize = 64 << 10;
-/// Reading more than this is long work.
+/// Reading more than this counts as long work.
 const SHORT_JSON_BYTES: usize = 1 << 20;
 
 pub(super) struct Http {
@@ -47,14 +47,14 @@ pub(super) struct Http {
     include_metadata: bool,
 }
 
-/// How the messages of a request and its answer are written.
+/// The format of a request's message and of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Protobuf,
     Json,
 }
 
-/// A request whose head is in order.
+/// A request whose head is valid.
 struct Admitted<'a> {
     door: &'a Door,
     encoding: Option<Encoding>,
@@ -89,12 +89,12 @@ impl Http {
             Ok(admitted) => self.take(admitted, format, &mut body, &held).await,
             Err(rejection) => Err(rejection),
         };
-        // Of what is discarded nothing is held.
+        // The bytes that are discarded below must not be held.
         drop(held);
         match outcome {
             Ok(warning) => success(format, self.signal(head.uri.path()), warning),
             Err(rejection) => {
-                // A client that asked first has not sent the body, and need not.
+                // A client with `Expect` has not sent the body, and need not.
                 if !head.headers.contains_key(EXPECT) {
                     request_body::discard(&mut body, self.limit_bytes.saturating_mul(2)).await;
                 }
@@ -164,7 +164,8 @@ impl Http {
     }
 }
 
-/// Protobuf for JSON, for which as much is held already, besides the JSON. In the end the protobuf alone is held.
+/// Converts JSON to protobuf. The caller already holds twice the JSON's bytes. At the end only the protobuf's
+/// bytes are held.
 async fn from_json(
     signal: Signal,
     json: Bytes,
@@ -177,7 +178,7 @@ async fn from_json(
         read(&json)
     } else {
         let size = if json_bytes <= SHORT_JSON_BYTES { Work::Short } else { Work::Long };
-        // Counts as held until it ends.
+        // The work counts as held until it ends.
         let held = held.clone();
         cpu::run(size, move || {
             let protobuf = read(&json);
@@ -196,7 +197,7 @@ async fn from_json(
 }
 
 impl Format {
-    /// Without parameters such as `charset`.
+    /// Returns the format. Parameters such as `charset` are ignored.
     fn of(headers: &HeaderMap) -> Option<Format> {
         let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
         let media_type = value.split(';').next().unwrap_or_default().trim();
@@ -222,7 +223,8 @@ fn success(format: Option<Format>, signal: Option<Signal>, warning: Option<Warni
     }
 }
 
-/// Always a `google.rpc.Status`: in the request's format, or in the one that people read if it had none of ours.
+/// Answers with a `google.rpc.Status`: in the request's format, or in JSON, which people can read, if the
+/// request has another.
 fn refusal(format: Option<Format>, rejection: &Rejection) -> Response {
     let mut response = match format {
         Some(Format::Protobuf) => respond(Format::Protobuf, rejection.to_protobuf().into()),
@@ -248,7 +250,8 @@ fn respond(format: Format, body: Bytes) -> Response {
 mod tests {
     use super::*;
 
-    /// On a runtime of one thread, others have their turn while it is read; in the end the protobuf alone is held.
+    /// Scenario: on a runtime with one thread, much JSON is read.
+    /// Guarantees: other tasks run meanwhile, and only the protobuf's bytes are held at the end.
     #[tokio::test]
     async fn reading_much_json_keeps_nobody_waiting() {
         let span =

@@ -1,12 +1,12 @@
-//! Why a request gets an error, and what each protocol calls it: the one place where that is decided.
+//! Decides which error a request gets in each protocol. No other place decides this.
 //!
 //! | rejection | gRPC | HTTP |
 //! |---|---|---|
-//! | the pipeline has no room, or a destination failed for now | UNAVAILABLE (+ RetryInfo) | 503 (+ Retry-After) |
-//! | the requests under way hold all that they may, and it could not wait or came too slowly meanwhile | UNAVAILABLE + RetryInfo | 503 + Retry-After |
-//! | the destination will never take it | INTERNAL | 500 |
-//! | not a request of its signal, or no item is left of it | INVALID_ARGUMENT + BadRequest | 400 |
-//! | not of the compression it names | INVALID_ARGUMENT | 400 |
+//! | no room in a pipeline, or a destination failed for now | UNAVAILABLE (+ RetryInfo) | 503 (+ Retry-After) |
+//! | no room in the budget (below) or in memory | UNAVAILABLE + RetryInfo | 503 + Retry-After |
+//! | the destination will never accept it | INTERNAL | 500 |
+//! | not a request of its signal, or no valid item in it | INVALID_ARGUMENT + BadRequest | 400 |
+//! | not compressed as it says | INVALID_ARGUMENT | 400 |
 //! | not one message in gRPC's framing | INTERNAL | – |
 //! | larger than the limit, before or after decompression | RESOURCE_EXHAUSTED without RetryInfo | 413 |
 //! | not arrived in time | DEADLINE_EXCEEDED | 408 |
@@ -16,7 +16,11 @@
 //! | another method than POST | – | 405 + Allow |
 //! | another content type or encoding | UNIMPLEMENTED | 415 + Accept, Accept-Encoding |
 //!
-//! What is left of a request without the items whose ids have a wrong length is taken, and they are told in `partial_success`.
+//! A request has no room in the budget if the requests under way hold all that they may, and this request could
+//! not wait or arrived too slowly while others waited.
+//!
+//! If ids in a request have a wrong length, their items are left out, the rest is accepted, and
+//! `partial_success` reports the items.
 
 use std::{fmt, time::Duration};
 
@@ -37,10 +41,10 @@ use crate::{
     server::request_body::{InflateError, OverBudget, ReadError},
 };
 
-/// A message travels in a header of gRPC: keep it far below what peers allow.
+/// The longest message. gRPC sends the message in a header, and this is far below what peers allow.
 const MAX_MESSAGE_BYTES: usize = 1024;
 
-/// When the requests under way leave no room: they are answered, or time out, soon.
+/// The delay to suggest if the requests under way leave no room. They are answered, or time out, soon.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -49,7 +53,7 @@ pub(super) struct Rejection {
     pub(super) status: StatusCode,
     message: String,
     detail: Option<Detail>,
-    /// Boxed, since few have one.
+    /// The header is boxed because few rejections have one.
     pub(super) header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
@@ -111,7 +115,7 @@ impl Rejection {
             .with_header(ACCEPT_ENCODING, accepted)
     }
 
-    /// What `Retry-After` says: whole seconds, rounded up, so that nobody comes back too soon.
+    /// Returns the value of `Retry-After`: whole seconds, rounded up, so that nobody comes back too soon.
     pub(super) fn retry_after_seconds(&self) -> Option<u64> {
         match &self.detail {
             Some(Detail::Retry(after)) => Some(after.as_secs() + u64::from(after.subsec_nanos() > 0)),

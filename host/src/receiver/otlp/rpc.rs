@@ -1,4 +1,5 @@
-//! What an answer says beyond its status: OTLP's responses, and details of google/rpc/error_details.proto.
+//! The content of an answer beyond its status: OTLP's responses, and details of
+//! google/rpc/error_details.proto.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use tonic_types::ErrorDetails;
 use wire::Signal;
 
-/// Any of the three `Export…ServiceResponse`s: they differ only in what the number of rejected items is called.
+/// Any of the three `Export…ServiceResponse`s. They differ only in the name for the number of rejected items.
 #[derive(Clone, PartialEq, Message)]
 struct ExportResponse {
     #[prost(message, optional, tag = "1")]
@@ -23,19 +24,19 @@ struct PartialSuccess {
     error_message: String,
 }
 
-/// What the sender of a request that was taken is told.
+/// A warning for the sender of a request that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Warning {
-    /// Items that were left out.
+    /// The number of items that were left out.
     pub(super) rejected: usize,
     pub(super) message: String,
 }
 
-/// What a status says beyond its code and message.
+/// The content of a status beyond its code and message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Detail {
     Retry(Duration),
-    /// Which field is wrong (empty for the request itself), and how.
+    /// The wrong field (empty for the request itself), and what is wrong with it.
     BadField {
         field: String,
         description: String,
@@ -52,7 +53,7 @@ impl Detail {
         }
     }
 
-    /// Proto3 JSON.
+    /// Returns the detail as proto3 JSON.
     pub(super) fn to_json(&self) -> Value {
         match self {
             Detail::Retry(after) => json!({
@@ -67,7 +68,7 @@ impl Detail {
     }
 }
 
-/// The answer to a request that was taken: empty, or with a warning in `partial_success`.
+/// Returns the answer to an accepted request: empty, or with a warning in `partial_success`.
 pub(super) fn success(warning: Option<Warning>) -> Bytes {
     match warning {
         None => Bytes::new(),
@@ -79,7 +80,7 @@ pub(super) fn success(warning: Option<Warning>) -> Bytes {
     }
 }
 
-/// Integers of 64 bits are strings in proto3 JSON, and zero is left out.
+/// Returns the same answer in proto3 JSON, where 64-bit integers are strings and zero is left out.
 pub(super) fn success_json(signal: Option<Signal>, warning: Option<Warning>) -> Bytes {
     let Some(Warning { rejected, message }) = warning else { return Bytes::from_static(b"{}") };
     let key = match signal {

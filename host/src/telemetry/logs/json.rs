@@ -1,4 +1,4 @@
-//! A line that is a JSON object: `timestamp`, `level`, the fields, `target`.
+//! Writes a log line as a JSON object: `timestamp`, `level`, the fields, `target`.
 
 use std::fmt::{self, Debug, Write as _};
 
@@ -70,7 +70,7 @@ impl<M: SerializeMap> Fields<M> {
     fn text(&mut self, field: &Field, text: fmt::Arguments<'_>) {
         let mut value = String::new();
         let mut clean = Clean::new(&mut value, VALUE_LIMIT_BYTES);
-        // Fails only if the value says that it cannot be shown.
+        // Writing fails only if the value's own formatting fails.
         let _ = clean.write_fmt(text).and_then(|()| clean.finish());
         self.entry(field, &value);
     }

@@ -1,4 +1,4 @@
-//! Lines as a terminal or a log shipper gets them, of values that others chose.
+//! Log lines with hostile values, as a terminal or a log shipper gets them.
 
 use std::{
     io,
@@ -24,7 +24,7 @@ impl io::Write for Written {
     }
 }
 
-/// What `log` writes.
+/// Returns what `log` writes.
 fn written(encoding: LogEncoding, colour: bool, log: impl FnOnce()) -> String {
     let (mut config, written) = (LogsConfig::default(), Written::default());
     config.encoding = encoding;
@@ -37,7 +37,8 @@ fn written(encoding: LogEncoding, colour: bool, log: impl FnOnce()) -> String {
 const HOSTILE: &str =
     "no\n2026-01-01T00:00:00.000000Z  INFO all is well\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}";
 
-/// A destination's message that would be a second line, and do things to a terminal.
+/// Scenario: a destination's message holds a line break and controls of the terminal, and is logged as text.
+/// Guarantees: the message stays within its line, with these characters escaped.
 #[test]
 fn a_value_stays_within_its_line_of_text() {
     for colour in [false, true] {
@@ -45,7 +46,7 @@ fn a_value_stays_within_its_line_of_text() {
             let (said, number) = (HOSTILE, 7);
             tracing::warn!(said, shown = %said, debugged = ?said, number, "it said: {said}");
         });
-        // Colours are our own.
+        // Colours are the logger's own.
         let own = if colour { text.matches("\u{1b}[").count() } else { 0 };
         let controls = text.chars().filter(|character| character.is_control()).count();
         assert_eq!(controls, own + 1, "{text:?}");
@@ -62,6 +63,8 @@ fn a_value_stays_within_its_line_of_text() {
     }
 }
 
+/// Scenario: the same message is logged as JSON, with fields of other types.
+/// Guarantees: the line is one JSON object, with the message escaped and every field in its type.
 #[test]
 fn a_value_stays_within_its_line_of_json() {
     let text = written(LogEncoding::Json, true, || {
@@ -86,7 +89,8 @@ fn a_value_stays_within_its_line_of_json() {
     assert!(line["target"].as_str().is_some_and(|target| target.starts_with("spanloom")), "{line}");
 }
 
-/// A guest's failure of ten megabytes.
+/// Scenario: a value of ten megabytes is logged.
+/// Guarantees: the value is cut at its limit, and the line says how much is left out.
 #[test]
 fn a_value_is_cut_where_it_is_too_long() {
     for encoding in [LogEncoding::Console, LogEncoding::Json] {

@@ -1,4 +1,4 @@
-//! The fields of a text line: `message name=value name="text"`.
+//! Writes the fields of a text line: `message name=value name="text"`.
 
 use std::fmt::{self, Debug, Write as _};
 
@@ -33,7 +33,7 @@ impl Line<'_> {
         }
         match (name, self.writer.has_ansi_escapes()) {
             ("message", _) => {}
-            // Italic, then dimmed.
+            // The name is italic and the `=` dim.
             (name, true) => write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?,
             (name, false) => write!(self.writer, "{name}=")?,
         }

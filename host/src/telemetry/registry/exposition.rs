@@ -1,4 +1,4 @@
-//! The Prometheus text exposition, format 0.0.4.
+//! Renders the Prometheus text exposition, format 0.0.4.
 
 use std::{collections::BTreeMap, fmt::Write, sync::atomic::Ordering::Relaxed};
 
@@ -85,6 +85,8 @@ mod tests {
 
     use crate::telemetry::registry::Registry;
 
+    /// Scenario: a series of each kind is shown, with values and texts that need escaping.
+    /// Guarantees: the text is what Prometheus reads.
     #[test]
     fn each_kind_is_shown_as_prometheus_reads_it() {
         let registry = Arc::new(Registry::default());

@@ -1,15 +1,15 @@
-//! Counts of values by buckets that are fixed, so that what is recorded takes no more room than at its start.
+//! Histograms with fixed buckets, so that recording takes no more memory over time.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use metrics::HistogramFn;
 
-/// As Prometheus' client libraries have them.
+/// The default buckets of Prometheus's client libraries.
 const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// What a swap should take, and what it takes when there is much state to hand over.
+/// Buckets for the pause of a swap, from the usual time to the time with much state to hand over.
 const PAUSE_SECONDS: [f64; 14] =
     [2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 7.5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 1e-1, 1.0, 10.0];
-/// As the Collector has them: from one item to a hundred thousand, and to nine megabytes.
+/// The Collector's buckets, from ten items to a hundred thousand, and from ten bytes to nine megabytes.
 const BATCH_ITEMS: [f64; 22] = [
     10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
     2e4, 3e4, 5e4, 1e5,
@@ -18,7 +18,7 @@ const BYTES: [f64; 39] = [
     10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
     2e4, 3e4, 5e4, 1e5, 2e5, 3e5, 4e5, 5e5, 6e5, 7e5, 8e5, 9e5, 1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 7e6, 8e6, 9e6,
 ];
-/// Of a plugin's histogram whose name does not tell what it is of.
+/// Buckets for a plugin's histogram whose name does not end with a unit.
 const ANYTHING: [f64; 19] = [
     1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 1e3, 1e4,
     1e5,
@@ -26,16 +26,16 @@ const ANYTHING: [f64; 19] = [
 
 /// One histogram.
 pub(super) struct Buckets {
-    /// Upper bounds, inclusive, ascending.
+    /// The upper bounds, inclusive and ascending.
     bounds: &'static [f64],
-    /// One more than there are bounds, each for its own bucket alone.
+    /// The counts of each bucket alone: one for each bound, and one for larger values.
     counts: Box<[AtomicU64]>,
-    /// The bits of a float.
+    /// The bits of a double.
     sum: AtomicU64,
 }
 
 impl Buckets {
-    /// By what the name of the metric ends with.
+    /// Chooses the buckets by the end of the metric's name.
     pub(super) fn of(name: &str) -> Buckets {
         let bounds: &[f64] = match name {
             name if name.ends_with("_swap_pause_seconds") => &PAUSE_SECONDS,
@@ -51,7 +51,8 @@ impl Buckets {
         }
     }
 
-    /// The bounds, each with how many values are not above it, and at the end all of them.
+    /// Returns each bound with the number of values that are not above it, and at the end the number of all
+    /// values.
     pub(super) fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
         let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
         let mut below = 0;
@@ -67,7 +68,7 @@ impl Buckets {
 }
 
 impl HistogramFn for Buckets {
-    /// What is no number is not counted: it would be the sum for ever.
+    /// Records a value. Infinite values and NaN are ignored, because the sum could never recover from them.
     fn record(&self, value: f64) {
         if !value.is_finite() {
             return;
@@ -77,7 +78,7 @@ impl HistogramFn for Buckets {
             count.fetch_add(1, Relaxed);
         }
         let add = |sum| Some((f64::from_bits(sum) + value).to_bits());
-        // It never gives up.
+        // The closure always returns `Some`, so the update cannot fail.
         let _ = self.sum.fetch_update(Relaxed, Relaxed, add);
     }
 }
@@ -86,6 +87,9 @@ impl HistogramFn for Buckets {
 mod tests {
     use super::*;
 
+    /// Scenario: values at, between and above the bounds are recorded, and values that are not finite.
+    /// Guarantees: each counts in the first bucket whose bound it does not exceed, and values that are not
+    /// finite do not count.
     #[test]
     fn a_value_counts_in_the_bucket_whose_bound_it_does_not_exceed() {
         let buckets = Buckets::of("took_seconds");

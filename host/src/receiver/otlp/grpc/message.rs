@@ -1,7 +1,7 @@
-//! The one message of a unary call (gRPC over HTTP/2, `Length-Prefixed-Message`), undecoded.
+//! Reads the one message of a unary call (gRPC over HTTP/2, `Length-Prefixed-Message`), undecoded.
 //!
-//! Tonic's own reader copies every message into a buffer of its own. Most senders of size put a request into one
-//! frame, and then the transport's buffer can be handed on as it is.
+//! Tonic's own reader copies every message into its own buffer. Most senders of large requests put a request
+//! into one frame, and then the transport's buffer can be handed on as it is.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     server::request_body::{self, Encoding, Held, Paced, ReadError, Whole},
 };
 
-/// A flag, and the length of what follows.
+/// The size of the flag and the message's length.
 const PREFIX_BYTES: usize = 5;
 
 struct Prefix {
@@ -20,8 +20,8 @@ struct Prefix {
     len: usize,
 }
 
-/// Reads the body to its end, and decompresses the message if it says so. `encoding` is what the call's
-/// `grpc-encoding` names, and `held` what the body holds.
+/// Reads the body to its end, and decompresses the message if its flag says so. `encoding` is the value of
+/// the call's `grpc-encoding`, and `held` is what the body holds.
 pub(super) async fn read(
     body: &mut Paced,
     held: &Arc<Held>,
@@ -47,17 +47,17 @@ pub(super) async fn read(
     }
 }
 
-/// What is answered: a message that is not compressed.
+/// Frames an answer: a message without compression.
 pub(super) fn frame(message: &[u8]) -> Bytes {
     let mut framed = BytesMut::with_capacity(PREFIX_BYTES + message.len());
     framed.put_u8(0);
-    // Answers are far below 4 GiB.
+    // Answers are far smaller than 4 GiB.
     framed.put_u32(message.len() as u32);
     framed.put_slice(message);
     framed.freeze()
 }
 
-/// A message that arrives in a single piece is not copied.
+/// Reads the message. A message that arrives in one piece is not copied.
 async fn read_message(body: &mut Paced, mut message: Bytes, len: usize) -> Result<Bytes, Rejection> {
     if message.is_empty() && len > 0 {
         message = request_body::next(body).await?.unwrap_or_default();
@@ -73,7 +73,7 @@ async fn read_message(body: &mut Paced, mut message: Bytes, len: usize) -> Resul
         }
         message = whole.finish();
     }
-    // Also waits for the end of the call, which an answer must not overtake.
+    // This also waits for the end of the call, which an answer must not overtake.
     if message.len() != len || request_body::next(body).await?.is_some() {
         return Err(broken("it is not one message of the length that it announces"));
     }
@@ -115,6 +115,8 @@ mod tests {
         read(&mut body, &held, None, LIMIT_BYTES).await
     }
 
+    /// Scenario: the message arrives in one piece.
+    /// Guarantees: its bytes are not copied.
     #[tokio::test]
     async fn a_message_in_one_piece_is_not_copied() {
         let piece = frame(b"a message");
@@ -123,6 +125,8 @@ mod tests {
         assert_eq!(message.as_ptr(), piece[PREFIX_BYTES..].as_ptr());
     }
 
+    /// Scenario: the message arrives in three pieces, cut at every pair of places.
+    /// Guarantees: the message is whole.
     #[tokio::test]
     async fn a_message_in_pieces_is_whole_wherever_it_is_cut() {
         let framed = frame(b"a message");
@@ -134,11 +138,15 @@ mod tests {
         }
     }
 
+    /// Scenario: the message is empty.
+    /// Guarantees: it counts as a message.
     #[tokio::test]
     async fn an_empty_message_is_one() {
         assert_eq!(read_pieces(vec![frame(b"")]).await.unwrap(), "");
     }
 
+    /// Scenario: the body is cut short, holds two messages, or has a wrong flag.
+    /// Guarantees: it is refused.
     #[tokio::test]
     async fn what_is_not_one_whole_message_is_refused() {
         let framed = frame(b"a message");
@@ -147,11 +155,13 @@ mod tests {
         }
         assert!(read_pieces(vec![framed.clone(), framed.clone()]).await.is_err());
         assert!(read_pieces(vec![[framed.clone(), framed].concat().into()]).await.is_err());
-        // Compressed, says its flag, and nothing says how; then a flag that is none.
+        // The first has the flag of a compressed message and no encoding; the second has an unknown flag.
         assert!(read_pieces(vec![Bytes::from_static(&[1, 0, 0, 0, 1, 0])]).await.is_err());
         assert!(read_pieces(vec![Bytes::from_static(&[2, 0, 0, 0, 1, 0])]).await.is_err());
     }
 
+    /// Scenario: the prefix announces more than the limit.
+    /// Guarantees: the message is refused before it arrives.
     #[tokio::test]
     async fn what_announces_more_than_the_limit_is_refused_before_it_arrives() {
         let announced = [&[0][..], &1001_u32.to_be_bytes()].concat();
