@@ -4,8 +4,6 @@
 //! [`load`] parses each source into a tree ([`node`]), merges the trees, applies `--set` and expands
 //! references ([`expand`]). [`Config::read`] reads the sections. Each component reads its own part with
 //! [`Node::read`].
-//! references ([`expand`]). [`Config::read`] reads the sections. Each component reads its own part with
-//! [`Node::read`].
 
 pub mod admin;
 pub(crate) mod collector;

@@ -19,7 +19,8 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct OtlpGrpcConfig {
-    /// `host:port`, `http://…`, `https://…`, `dns:///host:port`, `passthrough:///host:port` or `unix:///path`.
+    /// The address: `host:port`, `http://…`, `https://…`, `dns:///host:port`, `passthrough:///host:port` or
+    /// `unix:///path`.
     pub(super) endpoint: String,
     pub(super) tls: ClientTlsConfig,
     pub(super) headers: HeadersConfig,

@@ -2,7 +2,7 @@
 //!
 //! | rejection | gRPC | HTTP |
 //! |---|---|---|
-//! | no room in a pipeline, or a destination failed for now | UNAVAILABLE (+ RetryInfo) | 503 (+ Retry-After) |
+//! | no room in a pipeline, or a destination failed | UNAVAILABLE (+ RetryInfo) | 503 (+ Retry-After) |
 //! | no room in the budget (below) or in memory | UNAVAILABLE + RetryInfo | 503 + Retry-After |
 //! | the destination will never accept it | INTERNAL | 500 |
 //! | not a request of its signal, or no valid item in it | INVALID_ARGUMENT + BadRequest | 400 |
@@ -16,8 +16,8 @@
 //! | another method than POST | – | 405 + Allow |
 //! | another content type or encoding | UNIMPLEMENTED | 415 + Accept, Accept-Encoding |
 //!
-//! A request has no room in the budget if the requests under way hold all that they may, and this request could
-//! not wait or arrived too slowly while others waited.
+//! A request has no room in the budget if the requests under way hold all that they may, and this request
+//! could not wait or arrived too slowly while others waited.
 //!
 //! If ids in a request have a wrong length, their items are left out, the rest is accepted, and
 //! `partial_success` reports the items.
