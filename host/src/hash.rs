@@ -1,4 +1,4 @@
-//! The hash by which files are distinguished.
+//! The hash that identifies the content of a file.
 
 use std::{
     fmt,

@@ -17,7 +17,7 @@ use crate::receipt::{Failure, ledger::Account};
 
 /// A stage that accepts batches: a processor, a fan-out, a sending queue, an exporter.
 ///
-/// Any number of tasks may call a stage at once. A call that does not return yet is the backpressure.
+/// Any number of tasks may call a stage at once. A call that has not returned yet is backpressure.
 #[async_trait::async_trait]
 pub trait Consumer: Send + Sync {
     /// Takes over the batch, or returns it unchanged with the reason. After `Ok` the stage is responsible for

@@ -64,7 +64,8 @@ pub enum Reason {
     TooLarge,
     /// `shutdown_timeout` passed before the destination accepted the items.
     Shutdown,
-    /// The sender hung up while its request waited for room, or the task that held the batch was cancelled.
+    /// The sender hung up while its request waited for room, or the task that held the batch ended without
+    /// settling it.
     Abandoned,
     /// A plugin removed the items.
     Filtered,

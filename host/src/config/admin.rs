@@ -1,5 +1,5 @@
-//! `service.admin`: where operators ask what runs, and change it. This section is Spanloom's, not the
-//! Collector's.
+//! The section `service.admin`: the endpoint and the socket at which operators see and change what runs. This
+//! section is Spanloom's, not the Collector's.
 
 use std::{fmt, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! The components and keys that the Collector has and Spanloom lacks, with advice what to use here.
+//! The components and keys that the Collector has and Spanloom lacks, with advice on what to use instead.
 
 use crate::id::Kind;
 

@@ -291,7 +291,7 @@ impl Expander<'_> {
     }
 }
 
-/// Reads the text as YAML. If the text means text, every character stays as it is.
+/// Reads the text as YAML. A text that is no other value of YAML stays as it is, to the character.
 fn reread(text: String) -> Node {
     let source = Arc::new(Source { text, ..Source::default() });
     let parsed = parse(&source).unwrap_or_else(|_| Value::Scalar(Scalar::text("")).into());

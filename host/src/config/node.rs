@@ -221,7 +221,7 @@ impl Node {
                     .map(|(entry, after)| (&entry.node, after)),
             };
             match next {
-                // A step that consumes nothing would not end.
+                // An empty key takes nothing from the path, so following it would never end.
                 Some((below, after)) if after.len() < rest.len() => (node, rest) = (below, after),
                 _ => return (node, rest),
             }

@@ -33,7 +33,7 @@ pub struct ServiceConfig {
     pub pipelines: BTreeMap<PipelineId, PipelineConfig>,
     pub telemetry: TelemetryConfig,
     pub admin: AdminConfig,
-    /// The longest time that a drain may take. Spans that are left then are dropped and counted. This key is
+    /// The longest time that a drain may take. Items that are left then are dropped and counted. This key is
     /// Spanloom's, not the Collector's.
     pub shutdown_timeout: Duration,
     /// The resident memory that the process may use. Unset, it is nine tenths of the container's limit, if

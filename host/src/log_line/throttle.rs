@@ -28,8 +28,8 @@ pub struct Withheld {
 }
 
 impl Throttle {
-    /// Returns whether the message may be written now, with the number of messages withheld since the last
-    /// one.
+    /// Returns `Some` if the message may be written now: the number of similar messages that were withheld
+    /// since the last one.
     pub fn admit(&self) -> Option<u64> {
         self.admit_about(0).map(|withheld| withheld.messages)
     }

@@ -1,9 +1,9 @@
 //! The ledger holds one account for each pipeline and destination, and keeps one law: `received = delivered +
 //! sampled out + dropped (by reason) + in flight`.
 //!
-//! `in flight` is counted from entries and exits and not computed from the other figures. So the law can
-//! fail, and the tests check that it holds. All counts of an account are changed and read under one lock, so
-//! the law holds at all times.
+//! `in flight` is counted as items enter and leave, and is not computed from the other figures. So the law
+//! can be checked, and the tests check it. All counts of an account are changed and read under one lock, so
+//! every reading obeys the law.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

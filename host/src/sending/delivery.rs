@@ -205,9 +205,9 @@ impl Delivery {
 /// A request up to this size is always halved, because sending it again costs little.
 const SMALL_BYTES: usize = 64 << 10;
 
-/// Keeps the first half of the items and returns the second. Returns `None` for a single item, and if a half
-/// is nearly as large as the whole: then the resource is too large, and further halving would send it once
-/// for each item.
+/// Keeps the first half of the items and returns the second. Returns `None` for a single item, and if both
+/// halves are nearly as large as the whole: then the resource is too large, and further halving would send it
+/// once for each item.
 fn halve(batch: &mut Batch) -> Option<Batch> {
     let much = batch.data.encoded_len() / 8 * 7;
     let rest = batch.cut(batch.items() / 2)?;

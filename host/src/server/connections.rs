@@ -142,7 +142,8 @@ impl Connections {
         (PollSemaphore::new(self.room.clone()), WaitsForRoom(self.clone()))
     }
 
-    /// Starts a task that closes slow connections with room for as long as connections wait for room.
+    /// Starts a task, unless it already runs, that closes slow connections for as long as others wait for
+    /// room.
     pub(super) fn is_short_of_room(self: &Arc<Connections>) {
         if self.is_clearing.swap(true, SeqCst) {
             return;
@@ -152,7 +153,8 @@ impl Connections {
             loop {
                 while connections.is_waited_for() {
                     connections.close_slow();
-                    // The memory of closed connections is not used again, and the new ones need as much.
+                    // The memory that the closed connections held is given back, because new connections need
+                    // memory of their own.
                     memory::give_back();
                     sleep(CLEAR_EVERY).await;
                 }

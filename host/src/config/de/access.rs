@@ -120,7 +120,7 @@ fn read_part<'de, S: DeserializeSeed<'de>>(
     read(at, node, seed).inspect_err(|_| at.notes.borrow_mut().failed(node))
 }
 
-/// Reads a value, and gives an error without a place the place of the node.
+/// Reads a value. An error without a place gets the place of the node.
 fn read<'de, S: DeserializeSeed<'de>>(
     at: NodeDeserializer<'_>,
     node: &Node,

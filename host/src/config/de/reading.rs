@@ -59,7 +59,7 @@ impl<T: DeserializeOwned> Reading<T> {
     }
 }
 
-/// What the rounds have found. Nodes are identified by their addresses in memory.
+/// The findings of all rounds. Nodes are identified by their addresses in memory.
 #[derive(Default)]
 pub(super) struct Notes {
     unknown: Vec<Finding>,

@@ -13,7 +13,7 @@ use super::RotationConfig;
 
 const TIME_FORMAT: &str = "%Y-%m-%dT%H-%M-%S.%3f";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// If a name is taken, the next millisecond is tried. So many attempts are always enough.
+/// If a name is taken, the next millisecond is tried, up to so many times.
 const NAME_ATTEMPTS: i64 = 1_000;
 
 pub(super) struct Backups {

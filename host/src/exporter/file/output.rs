@@ -41,7 +41,7 @@ impl Output {
         let length_bytes = self.length_bytes;
         let file = self.file()?;
         if let Err(error) = file.write_all(record) {
-            // A failure to cut is ignored: a pipe cannot be cut, and a full disk can always be.
+            // A failure to truncate is ignored: a pipe cannot be truncated, and a file on a full disk can.
             let _ = file.set_len(length_bytes);
             return Err(error);
         }

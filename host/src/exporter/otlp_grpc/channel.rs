@@ -105,7 +105,8 @@ impl Connector {
     }
 }
 
-/// Returns the TLS connector, and the name that the server is asked for and its certificate must have.
+/// Returns the TLS connector and the server name, which is sent to the server (SNI) and which its certificate
+/// must have.
 fn tls(config: &OtlpGrpcConfig, target: &Target) -> Result<(TlsConnector, ServerName<'static>), ConfigError> {
     let mut tls = config.tls.client_config()?;
     tls.alpn_protocols = vec![b"h2".to_vec()];

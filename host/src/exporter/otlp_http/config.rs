@@ -138,15 +138,15 @@ impl OtlpHttpConfig {
         proxy.map_err(|error| ConfigError::on("proxy_url", error.to_string()))
     }
 
-    /// Returns the name that the server is asked for, if it differs from the address's host. A proxy is told
-    /// a single name. So through a proxy the server is asked for its host, and only its certificate is
-    /// checked against this name.
+    /// Returns the server name (SNI) that the config sets in place of the host of the address. With a proxy
+    /// this is `None`, because a proxy is told a single name: the server is then asked for its host, and its
+    /// certificate is checked against the name in the config.
     pub(super) fn server_name(&self) -> Option<&str> {
         const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
         let by_proxy =
             self.proxy_url.is_some() || VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
         let name = self.tls.server_name_override().filter(|_| !by_proxy)?;
-        // An IP address cannot be asked for.
+        // An IP address cannot be a server name.
         name.parse::<std::net::IpAddr>().is_err().then_some(name)
     }
 

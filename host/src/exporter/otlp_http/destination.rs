@@ -22,7 +22,7 @@ pub(super) struct Destination {
     pub(super) origin: String,
 }
 
-/// A resolver that returns the addresses of one host, whatever name it is asked for.
+/// A resolver that returns the addresses of one host for any name.
 struct AddressesOf(String);
 
 /// Returns the destinations of traces, metrics and logs.
@@ -51,9 +51,9 @@ pub(super) fn of(config: &OtlpHttpConfig) -> Result<[Option<Destination>; 3], Co
     Ok([traces?, metrics?, logs?])
 }
 
-/// Returns a destination that is asked for by another name. reqwest asks for the host of the address. So the
-/// address gets the name, which a resolver maps to the addresses of the host. The destination learns its host
-/// from the `Host` header, which may differ from the address in HTTP/1.1 only.
+/// Returns a destination whose server name (SNI) differs from its host. reqwest takes the server name from
+/// the address. So the address gets the name, and a resolver maps the name to the addresses of the host. The
+/// destination learns its host from the `Host` header, which may differ from the address in HTTP/1.1 only.
 fn under_name(
     config: &OtlpHttpConfig,
     tls: ClientConfig,
@@ -105,7 +105,7 @@ impl Resolve for AddressesOf {
     fn resolve(&self, _name: Name) -> Resolving {
         let host = self.0.clone();
         Box::pin(async move {
-            // The port of the address counts, and not this one.
+            // Port 0 is a placeholder. The port of the address is used.
             let addresses = tokio::net::lookup_host((host.as_str(), 0)).await?;
             Ok(Box::new(addresses.collect::<Vec<_>>().into_iter()) as Addrs)
         })

@@ -60,9 +60,9 @@ impl Doors {
 }
 
 impl Door {
-    /// Checks the message and hands on the message, or the part of it that is valid. `Ok` may carry a warning
-    /// for the sender, for `partial_success`. `held` is what the request holds. If the index of many tiny
-    /// items is larger than the message, the difference is held too, once there is room.
+    /// Checks the message and submits it, or its valid part, to the pipelines. `Ok` may carry a warning for
+    /// the sender, for `partial_success`. `held` is what the request holds. If the index of many tiny items
+    /// is larger than the message, the difference is held too, once there is room.
     pub(super) async fn take(
         &self,
         message: Bytes,

@@ -2,7 +2,7 @@
 //!
 //! | rejection | gRPC | HTTP |
 //! |---|---|---|
-//! | no room in a pipeline, or a destination failed | UNAVAILABLE (+ RetryInfo) | 503 (+ Retry-After) |
+//! | no room in a pipeline, or a retryable failure | UNAVAILABLE (+ RetryInfo) | 503 (+ Retry-After) |
 //! | no room in the budget (below) or in memory | UNAVAILABLE + RetryInfo | 503 + Retry-After |
 //! | the destination will never accept it | INTERNAL | 500 |
 //! | not a request of its signal, or no valid item in it | INVALID_ARGUMENT + BadRequest | 400 |
