@@ -1,5 +1,5 @@
-//! The ledger holds one account for each pipeline and destination, and keeps one law: `received = delivered +
-//! sampled out + dropped (by reason) + in flight`.
+//! The ledger holds one account for each pipeline and destination, and keeps one law:
+//! `received = delivered + sampled out + dropped (by reason) + in flight`.
 //!
 //! `in flight` is counted as items enter and leave, and is not computed from the other figures. So the law
 //! can be checked, and the tests check it. All counts of an account are changed and read under one lock, so

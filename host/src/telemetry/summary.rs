@@ -25,8 +25,8 @@ fn lost(balance: &Balance) -> u64 {
     dropped.map(|(_, items)| items).sum::<u64>() + balance.in_flight
 }
 
-/// Returns the account in words: `traces to otlp: received 9, delivered 4, sampled out 2, dropped 3 (2
-/// rejected, 1 filtered)`
+/// Returns the account in words:
+/// `traces to otlp: received 9, delivered 4, sampled out 2, dropped 3 (2 rejected, 1 filtered)`
 fn in_words(balance: &Balance) -> String {
     let mut words = format!("{} to {}: received {}", balance.pipeline, balance.destination, balance.received);
     let states = [

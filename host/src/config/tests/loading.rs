@@ -45,8 +45,8 @@ fn what_is_set_goes_over_every_config() {
     );
 }
 
-/// Scenario: keys are joined by `::`, as users of the Collector write on the command line: `--config
-/// "yaml:exporters::file::path: x"`.
+/// Scenario: keys are joined by `::`, as users of the Collector write on the command line:
+/// `--config "yaml:exporters::file::path: x"`.
 /// Guarantees: each leads to its nested map, and an empty key is an error.
 #[test]
 fn keys_joined_by_colons_lead_to_their_branch() {
