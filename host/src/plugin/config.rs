@@ -48,7 +48,8 @@ pub struct PluginConfig {
     pub swap: SwapConfig,
 }
 
-/// What becomes of a batch that the plugin failed on. If a second attempt may help, the plugin has failed twice.
+/// What becomes of a batch that the plugin failed on. If a second attempt may help, the plugin has failed
+/// twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {

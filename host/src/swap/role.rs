@@ -1,4 +1,4 @@
-//! Tells whether a version does what the version before did, as far as a file can tell.
+//! Compares two versions of a plugin: whether the next one has the role and the signals of the one before.
 
 use std::fmt;
 

@@ -37,7 +37,7 @@ pub struct WatchedFile {
     pub known: Option<Sha256>,
 }
 
-/// A report that a file has another content than before, which is whole and still.
+/// A report that a file's content has changed, and is whole and still.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// The path as it was given.
@@ -60,7 +60,7 @@ pub struct WatchSettings {
     pub poll: Duration,
     /// The time between two looks where events come.
     pub safety_poll: Duration,
-    /// True if no events are asked for.
+    /// True to ask for no events, and only poll.
     pub force_polling: bool,
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Pace {
     stop: CancellationToken,
 }
 
-/// The least number of requests a second. At a low rate requests are smaller, so that they still flow.
+/// The number of requests a second at a low rate, where requests are smaller so that they still flow.
 const REQUESTS_PER_SECOND: u64 = 10;
 
 impl Pace {

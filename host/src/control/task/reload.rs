@@ -1,9 +1,8 @@
 //! Reads the config again.
 //!
-//! A reload by itself changes no plugin's version. First the config is applied with the running versions.
-//! Then each plugin file that has changed takes over, as if only the file had changed: with its trial. If the
-//! running versions do not accept the config, the config is taken to be written for the files, and their
-//! versions are used at once.
+//! A reload by itself changes no plugin's version. First the config is applied with the running versions. Then
+//! each plugin file that has changed takes over as if only the file had changed, with its trial. If the running
+//! versions do not accept the config, it was written for the files, and is tried with their versions.
 
 use std::{
     sync::Arc,
@@ -26,7 +25,7 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// How many times the config is read, if a trial gets its verdict meanwhile.
+/// How many times the config is read at most, if trials get their verdicts meanwhile.
 const ATTEMPTS: usize = 3;
 
 impl Controller {
