@@ -1,8 +1,8 @@
 //! Reads the config again.
 //!
-//! A reload by itself changes no plugin's version. First the config is applied with the running versions. Then
-//! each plugin file that has changed takes over as if only the file had changed, with its trial. If the running
-//! versions do not accept the config, it was written for the files, and is tried with their versions.
+//! A reload by itself changes no plugin's version. First the config is applied with the running versions.
+//! Then each plugin file that has changed takes over as if only the file had changed, with its trial. If the
+//! running versions do not accept the config, it was written for the files, and is tried with their versions.
 
 use std::{
     sync::Arc,

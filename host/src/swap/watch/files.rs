@@ -60,8 +60,8 @@ struct Moving {
     since: Instant,
     /// How long the file had not been written to at `since`.
     age: Duration,
-    /// True if the change came while the watch listened. If false, a writer may have the file open although no
-    /// event said so.
+    /// True if the change came while the watch listened. If false, a writer may have the file open although
+    /// no event said so.
     told: bool,
 }
 
