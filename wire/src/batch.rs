@@ -151,6 +151,16 @@ impl Batch {
         }
     }
 
+    /// Returns [`held_bytes`](Self::held_bytes), with the index counted even before it is made. Takes constant
+    /// time, unless the batch was edited.
+    pub fn weight_bytes(&self) -> usize {
+        match self {
+            Batch::Spans(batch) => batch.weight_bytes(),
+            Batch::Metrics(batch) => batch.0.weight_bytes(),
+            Batch::Logs(batch) => batch.0.weight_bytes(),
+        }
+    }
+
     /// Calls `each` with every piece of memory that the batch keeps alive: its address and its length in
     /// bytes. Batches that share a piece report the same address. The index is counted even before it is
     /// made.

@@ -38,6 +38,7 @@ mod layout;
 pub mod metrics;
 mod patch;
 mod request;
+mod requests;
 mod rewrite;
 pub mod schema;
 mod signal;

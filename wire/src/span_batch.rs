@@ -96,6 +96,10 @@ impl SpanBatch {
         self.0.held_bytes()
     }
 
+    pub(crate) fn weight_bytes(&self) -> usize {
+        self.0.weight_bytes()
+    }
+
     pub(crate) fn each_allocation(&self, each: &mut impl FnMut(usize, usize)) {
         self.0.each_allocation(each);
     }

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::check::{Summary, check};
 use crate::request::Request;
+use crate::requests::Requests;
 use crate::view::{Columns, View};
 use crate::{Signal, WireError};
 
@@ -15,7 +16,7 @@ use crate::{Signal, WireError};
 #[derive(Clone, Default)]
 pub(crate) struct Store<C> {
     /// The content of the batch, unless the view has changed.
-    requests: SmallVec<[Request; 1]>,
+    requests: Requests,
     view: OnceLock<Arc<View<C>>>,
     items: usize,
 }
@@ -32,17 +33,16 @@ impl<C: Columns> Store<C> {
     }
 
     pub(crate) fn empty() -> Store<C> {
-        Store { requests: SmallVec::new(), view: OnceLock::new(), items: 0 }
+        Store { requests: Requests::default(), view: OnceLock::new(), items: 0 }
     }
 
     pub(crate) fn from_view(view: View<C>) -> Store<C> {
-        let requests = if view.changed { SmallVec::new() } else { view.requests() };
+        let requests = if view.changed { Requests::default() } else { view.requests() };
         Store { requests, items: view.items(), view: OnceLock::from(Arc::new(view)) }
     }
 
     fn from_requests(requests: impl IntoIterator<Item = Request>) -> Store<C> {
-        let requests: SmallVec<[Request; 1]> =
-            requests.into_iter().filter(|request| request.len_bytes() > 0).collect();
+        let requests: Requests = requests.into_iter().collect();
         let items = requests.iter().map(Request::items).sum();
         Store { requests, view: OnceLock::new(), items }
     }
@@ -59,7 +59,7 @@ impl<C: Columns> Store<C> {
     pub(crate) fn encoded_len(&self) -> usize {
         match self.changed() {
             Some(view) => view.encoded_len(),
-            None => self.requests.iter().map(Request::len_bytes).sum(),
+            None => self.requests.len_bytes(),
         }
     }
 
@@ -67,10 +67,16 @@ impl<C: Columns> Store<C> {
         let index_bytes = self.view.get().map_or(0, |view| view.index_bytes());
         let buffers: usize = match (self.changed(), self.view.get()) {
             (Some(view), _) => view.sources.iter().map(Bytes::len).sum(),
-            (None, None) => self.requests.iter().map(Request::held_bytes).sum(),
-            (None, Some(_)) => self.requests.iter().map(Request::viewed_bytes).sum(),
+            (None, None) => self.requests.held_bytes(),
+            (None, Some(_)) => self.requests.viewed_bytes(),
         };
         buffers + index_bytes
+    }
+
+    /// Returns [`held_bytes`](Self::held_bytes), with the index counted even before it is made.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        let missing_index = if self.view.get().is_some() { 0 } else { self.items * View::<C>::ROW_BYTES };
+        self.held_bytes() + missing_index
     }
 
     /// Calls `each` with every piece of memory that the batch keeps alive: an address that no other piece
@@ -110,7 +116,7 @@ impl<C: Columns> Store<C> {
         }
         self.trim();
         other.trim();
-        self.requests.extend(other.requests);
+        self.requests.append(other.requests);
         self.items += other.items;
     }
 

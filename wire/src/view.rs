@@ -10,6 +10,7 @@ use crate::encode::{Plan, framed_len, open};
 use crate::layout::{Layout, Place, RECORD, Record};
 use crate::patch::Patch;
 use crate::request::Request;
+use crate::requests::Requests;
 
 /// What a view knows of each record beside its place, with one row per record.
 pub(crate) trait Columns: Clone + Default {
@@ -158,7 +159,7 @@ impl<C: Columns> View<C> {
     }
 
     /// Returns the sources as requests. Valid only while nothing is changed.
-    pub(crate) fn requests(&self) -> SmallVec<[Request; 1]> {
+    pub(crate) fn requests(&self) -> Requests {
         let mut items = vec![0; self.sources.len()];
         for (row, record) in self.records.iter().enumerate() {
             if let Some(items) = items.get_mut(record.place.source as usize) {

@@ -296,8 +296,12 @@ impl Custody {
 
     /// After batch `number` was changed or made: whether the call makes the host hold too much.
     pub(super) fn charge(&mut self, number: u32) -> Result<()> {
-        let Some(held) = self.held.get(number) else { return Ok(()) };
-        if self.load.add(&held.batch) {
+        let weight_bytes = self.held.get(number).map_or(0, |held| load::weight_bytes(&held.batch));
+        self.charge_bytes(weight_bytes)
+    }
+
+    fn charge_bytes(&mut self, allocated_bytes: usize) -> Result<()> {
+        if self.load.add(allocated_bytes) {
             let grown_bytes = self.grown_bytes();
             self.load.counted(grown_bytes)?;
         }
@@ -380,9 +384,11 @@ impl Custody {
     /// Appends the other batch, which is gone.
     pub(super) fn merge(&mut self, number: u32, other: u32) -> Result<()> {
         let other = self.take(other)?;
+        // The batch that it is merged into was charged when it was made or edited.
+        let weight_bytes = load::weight_bytes(&other);
         self.edit(number)?.merge(other);
         self.merged = true;
-        self.charge(number)
+        self.charge_bytes(weight_bytes)
     }
 
     fn put(&mut self, batch: Batch, new: bool, look: bool) -> u32 {

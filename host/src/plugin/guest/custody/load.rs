@@ -44,9 +44,9 @@ impl Load {
         self.limit_bytes
     }
 
-    /// A batch was changed; `count` tells how much the call has made the host hold.
-    pub(super) fn add(&mut self, changed: &Batch) -> bool {
-        self.uncounted_bytes = self.uncounted_bytes.saturating_add(weight_bytes(changed));
+    /// Adds what an operation may have allocated. Returns whether it is time to count what the call has made the host hold.
+    pub(super) fn add(&mut self, allocated_bytes: usize) -> bool {
+        self.uncounted_bytes = self.uncounted_bytes.saturating_add(allocated_bytes);
         self.uncounted_bytes >= self.limit_bytes / COUNTED_AT
     }
 
@@ -94,7 +94,5 @@ impl Memory {
 
 /// What the batch alone keeps alive.
 pub(super) fn weight_bytes(batch: &Batch) -> usize {
-    let mut weight_bytes = batch.shares_bytes();
-    batch.data.each_allocation(|_, bytes| weight_bytes = weight_bytes.saturating_add(bytes));
-    weight_bytes
+    batch.shares_bytes().saturating_add(batch.data.weight_bytes())
 }
