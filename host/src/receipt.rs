@@ -132,6 +132,11 @@ impl Receipt {
         (Receipt(Some(Arc::new(request))), Verdict(wait))
     }
 
+    /// Whether a sender waits for the verdict.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Identifies the request. All shares in a request have the same address, and all unawaited receipts
     /// share another.
     pub(crate) fn address(&self) -> usize {

@@ -4,18 +4,31 @@ use std::time::Duration;
 
 use crate::receipt::Retry;
 
-/// Sends requests to one destination.
+/// Sends requests to one destination. The queue, batching, timeout and retry before it are [`sending`](crate::sending)'s, the
+/// same for all exporters.
+///
+/// One exporter is built for each id that a pipeline names, and all pipelines that name the id share it. It settles nothing:
+/// the batch stays with the caller, who settles it by what `export` returns.
 #[async_trait::async_trait]
 pub trait Exporter: Send + Sync {
-    /// Sends one batch, once. Called by up to `num_consumers` tasks at a time, and again with the same batch after a
-    /// retryable error.
+    /// Sends the batch once, and returns when the destination has answered. An exporter neither retries nor waits between
+    /// tries.
+    ///
+    /// Called by up to `sending_queue.num_consumers` tasks at a time, or without a queue by every request under way; again
+    /// with the same batch after [`ExportError::Retryable`]; with halves of it after [`ExportError::TooLarge`]; and with the
+    /// failed rows after [`ExportError::Partly`].
+    ///
+    /// # Cancellation
+    /// The future is dropped when `timeout` has passed, or at the end of a shutdown. The destination may have taken the batch
+    /// by then: what is tried again may arrive twice. An exporter with a state that a dropped call would spoil has to let the
+    /// call end on a task of its own.
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError>;
 
-    /// Called once, when no call to `export` is under way and none will follow: flush and close.
+    /// Flushes and closes. Called once, when no call of `export` is under way and none will follow.
     async fn shutdown(&self) {}
 }
 
-/// The destination took the batch, but for `rejected` items (OTLP partial success).
+/// The destination took the batch, but for `rejected` items, which are not sent again (OTLP partial success).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
     pub rejected: usize,
@@ -23,6 +36,7 @@ pub struct Exported {
     pub message: String,
 }
 
+/// Why the destination did not take a batch, or not all of it; it decides what the queue does next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
     /// Worth another try, after this long if the destination said so.

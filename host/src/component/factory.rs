@@ -12,11 +12,18 @@ use crate::{
     pipeline::{Consumer, Ingest},
 };
 
-/// A type of component, as a config names it.
+/// A type of component, as a config names it: the part before the `/` of an id.
+///
+/// A factory has no state. `check` and `doubts` are called by `spanloom validate`, at a start and at every reload, for each
+/// component of the type that the config defines, used or not; `build` of the traits below is called for those that a
+/// pipeline or `service.extensions` names. `build` may rely on nothing that `check` has found: it reads the config again.
+///
+/// Errors name the key that is wrong, below the component, and what would be right.
 pub trait Factory: Send + Sync {
+    /// The type, as the Collector spells it today.
     fn name(&self) -> &str;
 
-    /// Older spellings of the name.
+    /// Older spellings of the name, which configs may use.
     fn aliases(&self) -> &[&str] {
         &[]
     }
@@ -40,10 +47,10 @@ pub trait Factory: Send + Sync {
         None
     }
 
-    /// Checks the config without building.
+    /// Checks the config without building: opens no socket and no file that may block, and starts no task.
     fn check(&self, config: &Node) -> Result<(), ConfigError>;
 
-    /// What is doubtful about a config: keys that have no effect.
+    /// Returns what a user is warned of though the config is valid: keys that have no effect, settings that are unsafe.
     fn doubts(&self, _config: &Node) -> Vec<Finding> {
         Vec::new()
     }

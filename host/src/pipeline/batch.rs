@@ -1,8 +1,25 @@
 //! A batch on its way: the wire bytes, and for each request in it the receipt and the accounts it is owed to.
+//!
+//! # The law
+//! **The items of a batch's shares add up to the items of its data**: what is owed is what is there. Every item is settled
+//! once, with each of its accounts, by a method that takes the batch (`delivered`, `dropped`, `filtered`, `sampled_out`,
+//! `refused_to_sender`, `partly_delivered`) or by `Drop`, which counts what is left as abandoned.
+//!
+//! The law is suspended in four places, and whoever suspends it restores it before the batch goes on:
+//! - `data` is edited: items were taken out or put in. [`Batch::excess`] restores it.
+//! - [`Batch::derive`] moves shares to a batch of other data; what is left over is in the batch that it was called on, until
+//!   [`Batch::join`] brings it back or [`Batch::forget`] gives it up.
+//! - [`Batch::fan_out`] divides the shares by destination. [`Batch::join`] brings a part back.
+//! - A refused batch may be owed for more than it holds, when a stage gives back what it left out as well ([`Refused`]).
+//!
+//! A batch that is [owed to nobody](Batch::owed_to_nobody) has no shares, and the law does not speak of it.
+//!
+//! [`Refused`]: super::Refused
+
+mod parts;
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::Metadata;
@@ -10,9 +27,6 @@ use crate::receipt::{
     Failure, Reason, Receipt, Verdict,
     ledger::{Account, Settlement},
 };
-
-/// A batch may be owed to so many senders before it is asked whether some of them are the same.
-const SHARES_BEFORE_JOINING: usize = 64;
 
 /// What moves between stages. It is not `Clone`: each item in it is settled exactly once.
 ///
@@ -110,139 +124,9 @@ impl Batch {
         self.data.items()
     }
 
-    /// Appends the other batch's chunks; no byte is copied. Both must be of one signal.
-    pub fn merge(&mut self, mut other: Batch) {
-        if let Err(mismatch) = self.data.merge(other.take_data()) {
-            return other.dropped(&Failure::permanent(Reason::Rejected, mismatch.to_string()));
-        }
-        let before = self.shares.len();
-        self.shares.append(&mut other.shares);
-        self.join_shares(before);
-        Metadata::keep_common(&mut self.metadata, other.metadata.as_deref());
-    }
-
-    /// Keeps the first `items` items and returns the rest.
-    pub fn split_off(&mut self, items: usize) -> Batch {
-        let data = self.data.split_off_items(items);
-        let mut excess = data.items();
-        let mut shares = SmallVec::new();
-        while excess > 0 {
-            let Some(mut last) = self.shares.pop() else { break };
-            let moved = last.items.min(excess);
-            excess -= moved;
-            shares.push(last.split_off(moved));
-            if last.items > 0 {
-                self.shares.push(last);
-            }
-        }
-        Batch { data, shares, metadata: self.metadata.clone() }
-    }
-
-    /// Splits into batches of at most `max_items` items, in order and in linear time. No batch is without a share.
-    pub fn split_items(mut self, max_items: usize) -> Vec<Batch> {
-        let mut shares = std::mem::take(&mut self.shares).into_iter();
-        let mut share = shares.next();
-        let parts = self.take_data().split_items(max_items);
-        let mut parts: Vec<Batch> = (parts.into_iter())
-            .map(|data| {
-                let mut missing = data.items();
-                let mut part = Batch { data, shares: SmallVec::new(), metadata: self.metadata.clone() };
-                while missing > 0
-                    && let Some(mut first) = share.take()
-                {
-                    let taken = first.items.min(missing);
-                    missing -= taken;
-                    if taken < first.items {
-                        part.shares.push(first.split_off(taken));
-                        share = Some(first);
-                    } else {
-                        part.shares.push(first);
-                        share = shares.next();
-                    }
-                }
-                part
-            })
-            .collect();
-        if let Some(last) = parts.last_mut() {
-            last.shares.extend(share.into_iter().chain(shares));
-        }
-        parts
-    }
-
-    /// Splits into two batches with items in both, the first of at most `items`; `None` if that cannot be.
-    pub fn cut(&mut self, items: usize) -> Option<Batch> {
-        let rest = self.split_off(items);
-        if self.items() == 0 {
-            *self = rest;
-            return None;
-        }
-        (rest.items() > 0).then_some(rest)
-    }
-
-    /// One batch for each destination, by the account that is settled there; the bytes are shared. What is owed to another
-    /// destination is abandoned.
-    pub fn fan_out<'a>(mut self, destinations: impl IntoIterator<Item = &'a Arc<Account>>) -> Vec<Batch> {
-        let data = self.take_data();
-        let shares = std::mem::take(&mut self.shares);
-        let part = |account: &Arc<Account>| {
-            let is_its = |share: &&Share| share.accounts.iter().any(|known| Arc::ptr_eq(known, account));
-            let shares = shares.iter().filter(is_its).map(|share| Share {
-                items: share.items,
-                receipt: share.receipt.clone(),
-                watch: share.watch.clone(),
-                accounts: [account.clone()].into(),
-            });
-            Batch { data: data.clone(), shares: shares.collect(), metadata: self.metadata.clone() }
-        };
-        let (accounts, parts): (Vec<&Arc<Account>>, Vec<Batch>) =
-            destinations.into_iter().map(|account| (account, part(account))).unzip();
-        self.shares = without(&shares, &accounts);
-        parts
-    }
-
-    /// Takes over what the other batch is owed to. Undoes [`Batch::fan_out`] for one destination, and [`Batch::derive`].
-    pub(crate) fn join(&mut self, mut other: Batch) {
-        self.shares.append(&mut other.shares);
-    }
-
     /// How many items are owed to the destinations: as many as there are, unless a plugin took some out or put some in.
     pub fn owed(&self) -> usize {
         self.shares.iter().map(|share| share.items).sum()
-    }
-
-    /// A batch of its own for `data`, which was made of this one's: it takes over what is owed for as many items. Which
-    /// request each item came in is not known any more, so both batches hold the receipts of all.
-    pub fn derive(&mut self, data: wire::Batch) -> Batch {
-        let mut items = data.items();
-        let shares = (self.shares.iter_mut())
-            .map(|share| {
-                let moved = share.items.min(items);
-                items -= moved;
-                share.split_off(moved)
-            })
-            .collect();
-        Batch { data, shares, metadata: self.metadata.clone() }
-    }
-
-    /// What is owed for items that are not there any more, set apart; and accounts for those that came in addition.
-    pub fn excess(&mut self) -> Option<Batch> {
-        let (owed, items) = (self.owed(), self.items());
-        if let Some(share) = self.shares.first_mut().filter(|_| items > owed) {
-            for account in share.accounts.iter() {
-                account.enter(items - owed);
-            }
-            share.items += items - owed;
-        }
-        let mut excess = owed.checked_sub(items).filter(|excess| *excess > 0)?;
-        let mut shares = SmallVec::new();
-        for share in self.shares.iter_mut().rev() {
-            let moved = share.items.min(excess);
-            excess -= moved;
-            if moved > 0 {
-                shares.push(share.split_off(moved));
-            }
-        }
-        Some(Batch { data: wire::Batch::empty(self.data.signal()), shares, metadata: None })
     }
 
     /// What this batch is at this moment, to go back to.
@@ -316,34 +200,6 @@ impl Batch {
         }
     }
 
-    /// Joins what is owed to the same: a batch that is taken apart and merged again, and again, must not have ever more shares.
-    /// `before` of them were there before the last were appended. Apart from neighbours they are looked through only when they
-    /// have doubled.
-    fn join_shares(&mut self, before: usize) {
-        let is_doubled = |len: usize| len > SHARES_BEFORE_JOINING && len.ilog2() > before.max(1).ilog2();
-        if let (Some(last), Some(next)) = (before.checked_sub(1), self.shares.get(before))
-            && self.shares.get(last).is_some_and(|last| last.owed_to() == next.owed_to())
-        {
-            let next = self.shares.remove(before);
-            if let Some(last) = self.shares.get_mut(last) {
-                last.items += next.items;
-            }
-        }
-        if !is_doubled(self.shares.len()) {
-            return;
-        }
-        let mut places = HashMap::with_capacity(self.shares.len());
-        let mut joined: SmallVec<[Share; 1]> = SmallVec::new();
-        for share in self.shares.drain(..) {
-            let place = *places.entry(share.owed_to()).or_insert(joined.len());
-            match joined.get_mut(place) {
-                Some(known) => known.items += share.items,
-                None => joined.push(share),
-            }
-        }
-        self.shares = joined;
-    }
-
     /// What the shares take in memory, beside the data.
     pub(crate) fn shares_bytes(&self) -> usize {
         self.shares.len() * size_of::<Share>()
@@ -353,17 +209,6 @@ impl Batch {
         let empty = wire::Batch::empty(self.data.signal());
         std::mem::replace(&mut self.data, empty)
     }
-}
-
-/// What of the shares is owed to none of these destinations.
-fn without(shares: &[Share], destinations: &[&Arc<Account>]) -> SmallVec<[Share; 1]> {
-    let is_left = |account: &&Arc<Account>| !destinations.iter().any(|known| Arc::ptr_eq(known, account));
-    let left = shares.iter().filter(|share| share.accounts.iter().any(|account| is_left(&account)));
-    left.map(|share| Share {
-        accounts: share.accounts.iter().filter(is_left).cloned().collect(),
-        ..share.clone()
-    })
-    .collect()
 }
 
 /// A batch as it once was. Not a batch: only one of it and what became of it may be settled.
@@ -385,6 +230,11 @@ impl Saved {
 }
 
 impl Share {
+    /// Whether a sender, or a stage on the way, waits for what becomes of it.
+    fn is_waited_for(&self) -> bool {
+        self.receipt.is_waited_for() || self.watch.is_waited_for()
+    }
+
     /// The same for shares that are settled alike.
     fn owed_to(&self) -> (usize, usize, usize) {
         (self.receipt.address(), self.watch.address(), Arc::as_ptr(&self.accounts).cast::<()>() as usize)
