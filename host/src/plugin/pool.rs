@@ -1,8 +1,13 @@
-//! The instances of one component: which takes what, when one is replaced, and what becomes of a call that fails.
+//! The guests of one component of one pipeline: which guest takes a call, when a guest is replaced, and what happens when a call
+//! fails.
+//!
+//! A pool is made of [`Slots`] (who may use which guest), a [`Succession`] (which version runs), [`Beside`] (a canary or a shadow), and
+//! a [`Breaker`]. The way of a batch through a pool begins at [`Pool::route`].
 
 pub(super) mod breaker;
 mod candidate;
 pub(super) mod generation;
+mod guests;
 mod handler;
 pub(super) mod live;
 mod made_up;
@@ -13,26 +18,27 @@ mod route;
 pub(super) mod see_through;
 pub(super) mod settings;
 pub(super) mod shadow;
+mod slots;
 mod succession;
 pub(super) mod tending;
 mod upkeep;
 
-use std::sync::{
-    Arc, Mutex, OnceLock, Weak,
-    atomic::{AtomicBool, AtomicU64},
-};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use futures::future::select_all;
-use tokio::sync::{MutexGuard, Notify};
+use arc_swap::Guard;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use wire::Traces;
 
-use candidate::Candidate;
 pub(super) use replay::Outcome;
-pub(super) use route::{Lane, Route};
-use succession::Trial;
+pub(super) use route::{Answers, Lane, Rows};
+pub use slots::GuestUsage;
+pub(super) use slots::Place;
+
+use candidate::Beside;
+use slots::{Lease, Slot, Slots};
+use succession::Succession;
 
 use self::{
     breaker::{Breaker, Suspicion, Turn},
@@ -58,77 +64,42 @@ use super::{
 };
 use crate::{log_line::throttle::Throttle, pipeline::Batch};
 
-/// One component's instances, each in a slot that one call at a time uses.
+/// The guests of one component of one pipeline.
 pub(super) struct Pool {
     pub(super) component: String,
     role: Role,
     /// The same in every generation.
     pub(super) concurrency: Concurrency,
-    /// What runs: a call whose slot has an instance of another generation replaces that one first.
-    current: ArcSwap<Generation>,
-    /// That one's number, for a look at no cost.
-    number: AtomicU64,
-    /// How many generations were made.
-    made: AtomicU64,
-    /// What ran before, and while the current one is on trial takes what it fails on.
-    trial: ArcSwapOption<Trial>,
-    /// What runs beside it.
-    candidate: ArcSwapOption<Candidate>,
-    has_candidate: AtomicBool,
-    /// Who takes what came of calls that nobody waits for.
+    succession: Succession,
+    beside: Beside,
+    /// Receives the outcomes of calls that no sender waits for.
     pub(super) settle: OnceLock<Weak<dyn Settle>>,
-    /// What answers HTTP for it, if anything does.
+    /// The listener, if the plugin answers HTTP.
     pub(super) handler: tokio::sync::Mutex<Option<Handler>>,
-    slots: Box<[tokio::sync::Mutex<Slot>]>,
+    slots: Slots,
     breaker: Arc<Breaker>,
-    /// Of lines that say what an examination found.
+    /// Limits how often the log says what an examination found.
     examinations: Throttle,
     pub(super) metrics: PluginMetrics,
-    /// What came of calls that nobody waits for.
+    /// Outcomes of calls that no sender waits for, until they are settled.
     late: Mutex<Vec<Outcome>>,
-    /// Told when there is something to [tend](Pool::tend) to: a guest has asked to be woken, or is to be replaced.
+    /// Notified when [`Pool::tend`] has something to do: a guest has asked to be woken, or is to be replaced.
     pub(super) wakes: Notify,
-}
-
-type Slot = Option<Resident>;
-
-/// An instance, and what it was made of.
-struct Resident {
-    instance: Instance,
-    generation: Arc<Generation>,
-}
-
-/// What the guests of one component use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GuestUsage {
-    pub instances: usize,
-    /// Of all of them. A guest's memory never shrinks.
-    pub memory_bytes: usize,
-}
-
-/// Which slot a call goes to.
-#[derive(Clone, Copy)]
-pub(super) enum Place {
-    Any,
-    Slot(usize),
 }
 
 impl Pool {
     pub(super) fn new(component: &str, role: Role, first: Generation, metrics: PluginMetrics) -> Pool {
-        let instances = first.instances().max(1);
+        let slots = Slots::new(first.instances());
+        let concurrency = first.plugin.description.concurrency;
         Pool {
             component: component.to_owned(),
             role,
-            concurrency: first.plugin.description.concurrency,
-            number: AtomicU64::new(first.number),
-            made: AtomicU64::new(first.number),
-            current: ArcSwap::from_pointee(first),
-            trial: ArcSwapOption::empty(),
-            candidate: ArcSwapOption::empty(),
-            has_candidate: AtomicBool::new(false),
+            concurrency,
+            succession: Succession::new(first),
+            beside: Beside::default(),
             settle: OnceLock::new(),
             handler: tokio::sync::Mutex::default(),
-            slots: (0..instances).map(|_| tokio::sync::Mutex::new(None)).collect(),
+            slots,
             breaker: Arc::default(),
             examinations: Throttle::default(),
             metrics,
@@ -141,50 +112,48 @@ impl Pool {
         self.slots.len()
     }
 
-    /// What runs now. A batch asks once.
-    pub(super) fn current(&self) -> arc_swap::Guard<Arc<Generation>> {
-        self.current.load()
+    /// Returns the generation that runs now. Asked once for each batch.
+    pub(super) fn current(&self) -> Guard<Arc<Generation>> {
+        self.succession.current()
+    }
+
+    /// As [`Pool::current`], to be kept for longer than a moment.
+    pub(super) fn generation(&self) -> Arc<Generation> {
+        Arc::clone(&self.current())
     }
 
     pub(super) fn on_failure(&self) -> OnFailure {
-        self.current.load().settings.on_failure
+        self.current().settings.on_failure
     }
 
     pub(super) fn plugin(&self) -> Arc<Plugin> {
-        self.current.load().plugin.clone()
+        self.current().plugin.clone()
     }
 
-    /// At this moment; of the guests that are in a call nothing is known.
+    /// Returns what the guests use at this moment. Guests that are in a call are left out.
     pub(super) fn usage(&self) -> GuestUsage {
-        let idle = self.slots.iter().filter_map(|slot| slot.try_lock().ok());
-        idle.fold(GuestUsage::default(), |usage, slot| match &*slot {
-            None => usage,
-            Some(guest) => GuestUsage {
-                instances: usage.instances + 1,
-                memory_bytes: usage.memory_bytes + guest.instance.memory_used_bytes(),
-            },
-        })
+        self.slots.usage()
     }
 
-    /// Makes one instance, so that a config which the plugin refuses is known before any batch comes.
+    /// Starts one instance, so that a config which the plugin refuses is found before any batch comes.
     pub(super) async fn warm_up(&self) -> Result<(), CallError> {
-        let mut slot = self.lease(Place::Slot(0)).await;
-        let generation = self.current.load_full();
+        let mut slot = self.slots.lease(Place::Slot(0)).await;
+        let generation = self.generation();
         *slot = Some(self.resident(&generation).await?);
         Ok(())
     }
 
-    /// Gives a guest a batch. If the call fails by accident, all that the guest held goes to a fresh one, once.
+    /// Gives a guest a batch. If the call fails by accident, the batch and all that the guest held go to a fresh guest, once.
     pub(super) async fn process(&self, place: Place, batch: Batch) -> Outcome {
-        let mut slot = self.lease(place).await;
+        let mut slot = self.slots.lease(place).await;
         match self.give(&mut slot, batch).await {
             Ok(passed) => Outcome::of(passed),
-            // In a box: the future of a call that goes well is moved often, and had better be small.
+            // Boxed, so that the future of a call that succeeds stays small.
             Err(undone) => Box::pin(self.replay(&mut slot, undone)).await,
         }
     }
 
-    /// Shows a guest a batch, to send it. Once a guest is free the call is made, `given_up` or not.
+    /// Shows a guest a batch to send. `given_up` ends the wait for a slot; a call that has begun goes on.
     pub(super) async fn export(
         &self,
         place: Place,
@@ -202,14 +171,14 @@ impl Pool {
     /// Asks a guest to decide on traces.
     pub(super) async fn sample(&self, place: Place, traces: &Arc<Traces>) -> Result<Vec<Decision>, Undone> {
         let spans = traces.span_counts().map(|spans| spans as usize).sum();
-        self.twice(self.lease(place).await, spans, || {
+        self.twice(self.slots.lease(place).await, spans, || {
             let traces = TraceBatch::new(traces.clone());
             async move |guest: &mut Instance| guest.sample(traces).await
         })
         .await
     }
 
-    /// Has a guest answer a request. Once a guest is free the call is made, `given_up` or not.
+    /// Has a guest answer an HTTP request. `given_up` ends the wait for a slot; a call that has begun goes on.
     pub(super) async fn handle(
         &self,
         place: Place,
@@ -232,13 +201,8 @@ impl Pool {
         }
     }
 
-    /// One call that is repeated on a fresh instance if it fails by accident.
-    async fn twice<T, C>(
-        &self,
-        mut slot: MutexGuard<'_, Slot>,
-        items: usize,
-        call: impl Fn() -> C,
-    ) -> Result<T, Undone>
+    /// Makes a call, and repeats it on a fresh instance if it fails by accident.
+    async fn twice<T, C>(&self, mut slot: Lease<'_>, items: usize, call: impl Fn() -> C) -> Result<T, Undone>
     where
         C: AsyncFnOnce(&mut Instance) -> Result<T, Undone>,
     {
@@ -246,7 +210,7 @@ impl Pool {
         let not_started = |error| Undone::holding(error, Vec::new());
         self.ready(slot).await.map_err(not_started)?;
         let mut outcome = self.attempt(slot, items, call()).await;
-        // Once on a fresh instance; and if its version is on trial and fails again, on one of the version before.
+        // Once more on a fresh instance; and if a version on trial fails again, on an instance of the version before.
         for may_repeat in [true, false] {
             match &outcome {
                 Err(undone) if undone.error.kind.is_accident() => {
@@ -263,9 +227,9 @@ impl Pool {
         outcome
     }
 
-    /// Tells breaker and log how a batch fared.
+    /// Tells the breaker and the log how the calls for a batch ended.
     async fn note(&self, error: Option<&CallError>) {
-        // One that would not have a batch works: other senders' may be welcome.
+        // A plugin that refuses a batch works: it may take the batches of other senders.
         let turn = match error.filter(|error| error.kind.is_accident()) {
             None => self.breaker.succeeded(),
             Some(_) => self.breaker.failed(),
@@ -277,10 +241,11 @@ impl Pool {
         }
     }
 
-    /// Many batches in a row have failed, which may be all of one sender: made-up data tells whether the plugin fails on any.
+    /// Finds out whether the plugin is broken, after several batches in a row have failed: those may all be of one sender, so made-up
+    /// data is tried.
     async fn examine(&self, suspicion: Suspicion<'_>) {
         let (component, plugin) = (self.component.as_str(), self.metrics.plugin());
-        let generation = self.current.load_full();
+        let generation = self.generation();
         let Err(error) = made_up::try_on(&generation).await else {
             if suspicion.dismiss() {
                 self.works_again();
@@ -312,39 +277,16 @@ impl Pool {
         tracing::info!(component, plugin, "the plugin works again");
     }
 
-    /// A slot, for one call. Of those that are free the first, which is the warmest; where none is, who came first gets the next:
-    /// a lock that is waited for goes to who waits, and never to who comes by.
-    async fn lease(&self, place: Place) -> MutexGuard<'_, Slot> {
-        let slots = self.slots_of(place);
-        match slots.iter().find_map(|slot| slot.try_lock().ok()) {
-            Some(slot) => slot,
-            None => select_all(slots.iter().map(|slot| Box::pin(slot.lock()))).await.0,
-        }
-    }
-
-    /// The same for a call that nobody may want any more when its turn comes.
-    async fn lease_unless(
-        &self,
-        given_up: &CancellationToken,
-        place: Place,
-    ) -> Result<MutexGuard<'_, Slot>, Undone> {
-        given_up.run_until_cancelled(self.lease(place)).await.ok_or_else(|| {
+    /// Leases a slot, unless the caller gives up before its turn comes.
+    async fn lease_unless(&self, given_up: &CancellationToken, place: Place) -> Result<Lease<'_>, Undone> {
+        given_up.run_until_cancelled(self.slots.lease(place)).await.ok_or_else(|| {
             let error = CallError::new(CallErrorKind::Failed { retryable: true }, "given up before its turn");
             Undone::holding(error, Vec::new())
         })
     }
 
-    /// One at least.
-    fn slots_of(&self, place: Place) -> &[tokio::sync::Mutex<Slot>] {
-        let slot = match place {
-            Place::Any => None,
-            Place::Slot(number) => number.checked_rem(self.slots.len()),
-        };
-        slot.and_then(|slot| self.slots.get(slot..=slot)).unwrap_or(&self.slots)
-    }
-
-    /// One call with the slot's instance, which must be [ready](Pool::ready). An instance whose call failed by accident is
-    /// dropped.
+    /// Calls the slot's instance, which must be [ready](Pool::ready), and records how the call ended. An instance whose call failed
+    /// by accident is dropped.
     async fn attempt<T>(
         &self,
         slot: &mut Slot,

@@ -1,5 +1,6 @@
 //! What processors and samplers have in common: handing on, and what becomes of a batch whose call failed.
 
+mod call;
 pub(super) mod connector;
 pub(super) mod exporter;
 pub(super) mod processor;
@@ -14,7 +15,7 @@ use super::{
         failure::{CallError, CallErrorKind},
         instance::Undone,
     },
-    pool::{Outcome, Pool, breaker::left_alone, tending::Settle},
+    pool::{Outcome, Pool, tending::Settle},
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
@@ -95,11 +96,6 @@ impl Stage {
             OnFailure::Drop => batch.dropped(&failure),
         }
         Ok(())
-    }
-
-    /// For a batch that is not given to the plugin because it keeps failing.
-    pub(super) fn left_alone(batch: Batch) -> Undone {
-        Undone::holding(left_alone(), vec![batch])
     }
 }
 

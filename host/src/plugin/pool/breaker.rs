@@ -10,38 +10,39 @@ use std::{
 
 use crate::plugin::guest::failure::{CallError, CallErrorKind};
 
-/// So many failures in a row are reason to ask whether the plugin is broken.
+/// After this many failures in a row, made-up data tells whether the plugin is broken.
 const TOLERATED: u32 = 5;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// A circuit breaker: closed, open until some moment, or probing with one call.
+/// A circuit breaker of one version: closed, open for some time, or probing with one call.
 #[derive(Debug, Default)]
 pub(in crate::plugin) struct Breaker {
     state: Mutex<State>,
-    /// Whether there is anything in the state, so that calls of a plugin that works need not lock it.
+    /// Whether the state differs from the default. Calls of a plugin that works need not lock the state.
     is_troubled: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     failures_in_a_row: u32,
-    /// Not before this moment.
+    /// No call is made before this moment.
     open_until: Option<Instant>,
     wait: Duration,
     probing: bool,
     is_suspected: bool,
 }
 
-/// Held while a call is made, so that a probe which is given up (its sender went away) does not leave the breaker open.
+/// The permission for the calls of one batch. If a probe is given up because its sender went away, dropping the admission lets
+/// another call probe.
 #[must_use]
 #[derive(Debug)]
 pub(in crate::plugin) struct Admission {
-    /// Of a probe.
+    /// Set if the call is a probe.
     breaker: Option<Arc<Breaker>>,
 }
 
-/// So many calls failed that the plugin may be broken. Whoever holds this finds out, and says so; no other is made meanwhile.
+/// The task of finding out whether the plugin is broken. There is at most one at a time; its holder decides.
 #[must_use]
 #[derive(Debug)]
 pub(in crate::plugin) struct Suspicion<'a>(&'a Breaker);
@@ -60,7 +61,7 @@ impl Drop for Suspicion<'_> {
     }
 }
 
-/// What a call's outcome changes.
+/// What follows from the outcome of a call.
 #[derive(Debug)]
 pub(in crate::plugin) enum Turn<'a> {
     None,
@@ -69,7 +70,8 @@ pub(in crate::plugin) enum Turn<'a> {
 }
 
 impl Breaker {
-    /// Whether a call may be made now. When the wait is over one call may, and its outcome decides.
+    /// Allows a call, or returns `None` while the breaker is open. When the wait is over, one call may probe, and its outcome
+    /// decides.
     pub(in crate::plugin) fn admit(self: &Arc<Breaker>) -> Option<Admission> {
         if !self.is_troubled.load(Relaxed) {
             return Some(Admission { breaker: None });
@@ -98,7 +100,7 @@ impl Breaker {
         let mut state = self.state();
         self.is_troubled.store(true, Relaxed);
         state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
-        // Calls that began before it opened do not lengthen the wait.
+        // Calls that began before the breaker opened do not lengthen the wait.
         let is_tolerated =
             state.failures_in_a_row < TOLERATED || (state.open_until.is_some() && !state.probing);
         if is_tolerated || state.is_suspected {
@@ -114,7 +116,7 @@ impl Breaker {
         *state = State { is_suspected, ..State::default() };
     }
 
-    /// What is called from now on has not failed yet.
+    /// Closes the breaker, since another version runs from now on.
     pub(super) fn reset(&self) {
         self.clear(&mut self.state());
     }
@@ -125,7 +127,7 @@ impl Breaker {
 }
 
 impl Suspicion<'_> {
-    /// The plugin is broken: opens the breaker, for so long. Not if a call has succeeded meanwhile.
+    /// Opens the breaker, because the plugin is broken, and returns for how long. Returns `None` if a call has succeeded meanwhile.
     pub(super) fn confirm(self) -> Option<Duration> {
         let mut state = self.0.state();
         if state.failures_in_a_row < TOLERATED {
@@ -137,7 +139,7 @@ impl Suspicion<'_> {
         Some(state.wait)
     }
 
-    /// The plugin works: what failed is to blame itself. Whether the breaker was open.
+    /// Closes the breaker, because the plugin works and the batches are wrong. Returns whether the breaker was open.
     pub(super) fn dismiss(self) -> bool {
         let mut state = self.0.state();
         let was_open = state.open_until.is_some();

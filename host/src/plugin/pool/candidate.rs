@@ -1,16 +1,17 @@
-//! A version that is not the one that runs, beside it: a canary has a share of the calls, a shadow has copies.
+//! A second version beside the one that runs: a canary gets a share of the calls, a shadow gets copies.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pool, Trial};
+use super::Pool;
 use crate::plugin::pool::{
     generation::Generation,
     probation::Probation,
@@ -18,50 +19,66 @@ use crate::plugin::pool::{
     tending::{self, Settle},
 };
 
-/// Calls that went to a canary are waited for so often, so long at a time: ten seconds.
+/// How often, and for how long each time, the end of a canary waits for the canary's calls: ten seconds together.
 const EMPTYING_LIMIT: usize = 1000;
 const EMPTYING_PAUSE: Duration = Duration::from_millis(10);
 
-/// A pool of its own.
+/// Holds at most one candidate beside the version that runs. Without a candidate, a batch pays for one atomic load.
+#[derive(Default)]
+pub(super) struct Beside {
+    candidate: ArcSwapOption<Candidate>,
+    is_taken: AtomicBool,
+}
+
+/// A canary or a shadow: a pool of its own.
 pub(super) struct Candidate {
     pool: Arc<Pool>,
     part: Part,
-    /// Of who tends its guests.
+    /// Stops the task that tends the candidate's guests.
     stop: CancellationToken,
 }
 
 enum Part {
     Canary {
-        /// Of the batches, or of the traces, 0 to 1.
+        /// The share of the batches, or of the traces, 0 to 1.
         share: f64,
         batches: AtomicU64,
     },
     Shadow(Arc<Shadow>),
 }
 
-impl Pool {
-    /// A canary, if the batch that comes now is one of those that it has a share of: of the batches, or of the traces in each.
-    pub(super) fn next_canary(&self, by_trace: bool) -> Option<Arc<Candidate>> {
-        if !self.has_candidate.load(Relaxed) {
-            return None;
-        }
-        let candidate = self.candidate.load_full()?;
-        candidate.is_next(by_trace).then_some(candidate)
+impl Beside {
+    fn get(&self) -> Option<Arc<Candidate>> {
+        if self.is_taken.load(Relaxed) { self.candidate.load_full() } else { None }
     }
 
-    /// For a batch that is about to be given to the version that runs: what the shadow makes of it is compared with what that one
-    /// does.
+    fn put(&self, candidate: Candidate) {
+        self.candidate.store(Some(Arc::new(candidate)));
+        self.is_taken.store(true, Relaxed);
+    }
+
+    fn take(&self) -> Option<Arc<Candidate>> {
+        self.is_taken.store(false, Relaxed);
+        self.candidate.swap(None)
+    }
+
+    /// Returns the canary, if the next batch belongs to the canary's share, or some traces of the batch do.
+    pub(super) fn next_canary(&self, by_trace: bool) -> Option<Arc<Candidate>> {
+        self.get().filter(|candidate| candidate.is_next(by_trace))
+    }
+}
+
+impl Pool {
+    /// Copies a batch that the version that runs is about to get, if there is a shadow. The shadow's outcome is compared with that
+    /// of the version that runs.
     pub(in crate::plugin) fn copies(&self, batch: &wire::Batch) -> Option<Copies> {
-        if !self.has_candidate.load(Relaxed) {
-            return None;
-        }
-        match &self.candidate.load().as_ref()?.part {
+        match &self.beside.get()?.part {
             Part::Canary { .. } => None,
             Part::Shadow(shadow) => shadow.copy(batch),
         }
     }
 
-    /// Gives a new generation a share of the calls.
+    /// Makes a new generation the canary.
     pub(super) fn set_canary(
         &self,
         next: Generation,
@@ -69,63 +86,60 @@ impl Pool {
         probation: Arc<Probation>,
         settle: Arc<dyn Settle>,
     ) {
-        let trial = Trial { number: next.number, previous: self.current.load_full(), probation };
-        let pool = self.beside(next);
-        pool.trial.store(Some(Arc::new(trial)));
+        let pool = self.pool_of(next, Some(probation));
         let stop = CancellationToken::new();
         tokio::spawn(tending::tend(pool.clone(), settle, stop.clone()));
         let part = Part::Canary { share, batches: AtomicU64::new(0) };
-        self.set_candidate(Candidate { pool, part, stop });
+        self.beside.put(Candidate { pool, part, stop });
     }
 
-    /// Gives a new generation copies.
+    /// Makes a new generation the shadow.
     pub(super) fn set_shadow(&self, next: Generation) {
-        let pool = self.beside(next);
+        let pool = self.pool_of(next, None);
         let part = Part::Shadow(Shadow::new(pool.clone()));
-        self.set_candidate(Candidate { pool, part, stop: CancellationToken::new() });
+        self.beside.put(Candidate { pool, part, stop: CancellationToken::new() });
     }
 
-    /// How what the shadow makes of its copies compares; none if there is no shadow.
+    /// Returns how the shadow's outcomes compare with those of the version that runs, or `None` without a shadow.
     pub(super) fn comparison(&self) -> Option<Comparison> {
-        match &self.candidate.load().as_ref()?.part {
+        match &self.beside.get()?.part {
             Part::Canary { .. } => None,
             Part::Shadow(shadow) => Some(shadow.comparison()),
         }
     }
 
-    /// Whether a canary has a share of the calls.
+    /// Whether the candidate is a canary.
     pub(super) fn has_canary(&self) -> bool {
-        matches!(self.candidate.load().as_deref(), Some(Candidate { part: Part::Canary { .. }, .. }))
+        matches!(self.beside.get().as_deref(), Some(Candidate { part: Part::Canary { .. }, .. }))
     }
 
-    /// Ends the candidate; what it holds goes on. Returns its generation.
+    /// Ends the candidate, and returns its generation. What a canary's guests hold is passed on first.
     pub(super) async fn end_candidate(&self, settle: &dyn Settle) -> Option<Arc<Generation>> {
-        self.has_candidate.store(false, Relaxed);
-        let candidate = self.candidate.swap(None)?;
+        let candidate = self.beside.take()?;
         candidate.stop.cancel();
-        let generation = candidate.pool.current.load_full();
+        let generation = candidate.pool.generation();
         if let Part::Canary { .. } = candidate.part {
             empty(&candidate, settle).await;
         }
         Some(generation)
     }
 
-    fn set_candidate(&self, candidate: Candidate) {
-        self.candidate.store(Some(Arc::new(candidate)));
-        self.has_candidate.store(true, Relaxed);
-    }
-
-    fn beside(&self, next: Generation) -> Arc<Pool> {
+    /// Makes a pool of the same component for another generation. With a probation, that generation is on trial.
+    fn pool_of(&self, next: Generation, probation: Option<Arc<Probation>>) -> Arc<Pool> {
         let (telemetry, plugin) = (self.metrics.telemetry(), self.metrics.plugin());
         let metrics = super::PluginMetrics::new(telemetry, &self.component, plugin);
-        Arc::new(Pool::new(&self.component, self.role, next, metrics))
+        let mut pool = Pool::new(&self.component, self.role, next, metrics);
+        if let Some(probation) = probation {
+            pool.succession.put_on_trial(self.generation(), probation);
+        }
+        Arc::new(pool)
     }
 }
 
-/// Passes on what a canary's guests hold, until no call can come any more.
+/// Flushes a canary's guests until no call can reach them any more.
 async fn empty(candidate: &Arc<Candidate>, settle: &dyn Settle) {
     for _ in 0..EMPTYING_LIMIT {
-        // Each batch that goes there holds the candidate until its calls have ended.
+        // The route of a batch holds the candidate until the calls of the batch have ended.
         let is_last = Arc::strong_count(candidate) == 1;
         let outcomes = candidate.pool.flush().await;
         settle.settle(outcomes).await;
@@ -143,7 +157,7 @@ impl Candidate {
         &self.pool
     }
 
-    /// What a canary is given, 0 to 1.
+    /// Returns a canary's share, 0 to 1.
     pub(super) fn share(&self) -> f64 {
         match &self.part {
             Part::Canary { share, .. } => *share,
@@ -151,8 +165,8 @@ impl Candidate {
         }
     }
 
-    /// Whether it is given something of the next batch. Where whole batches are shared out, it has its share of every so many
-    /// in a row.
+    /// Whether the canary gets something of the next batch. Whole batches are given to the canary at even distances, as many as
+    /// its share says.
     fn is_next(&self, by_trace: bool) -> bool {
         match &self.part {
             Part::Canary { .. } if by_trace => true,

@@ -9,9 +9,10 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header},
 };
+use smallvec::smallvec;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pool, breaker::left_alone, see_through::see_through};
+use super::{Lane, Pool, breaker::left_alone, see_through::see_through};
 use crate::{
     plugin::guest::{
         bindings::exported::http_handler::{Header, Incoming, Outgoing},
@@ -106,10 +107,12 @@ async fn answer(State(pool): State<Arc<Pool>>, request: Request) -> Response<Bod
 /// A call that has begun goes on if whoever asks hangs up: with it the guest and its state would go.
 async fn ask(pool: &Pool, request: Incoming, given_up: &CancellationToken) -> Result<Outgoing, CallError> {
     let route = pool.route().ok_or_else(left_alone)?;
-    let lane = route.whole();
-    let answer = lane.pool.handle(lane.place, request, given_up).await.map_err(|undone| undone.error);
-    route.note([(lane, answer.as_ref().err())]).await;
-    answer
+    let call = async |lane: Lane<'_>, request| {
+        lane.pool.handle(lane.place, request, given_up).await.map_err(|undone| undone.error)
+    };
+    let parts = smallvec![(route.whole(), request)];
+    let answer = route.call(parts, call, |answer| answer.as_ref().err()).await.pop();
+    answer.unwrap_or_else(|| Err(left_alone()))
 }
 
 fn incoming(request: &Request) -> Incoming {

@@ -1,23 +1,24 @@
-//! What becomes of batches whose call failed: they are given to a guest once more.
+//! Gives the batches of a failed call to a guest once more.
 
 use std::collections::VecDeque;
 
-use super::{Pool, Slot, Undone};
+use super::{Pool, Undone, slots::Slot};
 use crate::{
     pipeline::Batch,
     plugin::guest::{custody::Passed, failure::CallError},
 };
 
-/// Of the batches that one guest held, so many may fail again before the others are not tried any more.
+/// After this many batches of one guest have failed again, the guest's other batches are given up.
 const FAILURE_LIMIT: usize = 3;
 
-/// What came of a call, and of those that repeated it.
+/// The outcome of a call, and of the calls that repeated it.
 #[derive(Debug, Default)]
 pub(in crate::plugin) struct Outcome {
     pub(in crate::plugin) passed: Passed,
-    /// Why nothing came of the call, and what it was given. In a box, as it is seldom there and often moved.
+    /// The error, and the batches that the call was given, if the call failed in the end. Boxed, since it is seldom there and often
+    /// moved.
     pub(in crate::plugin) undone: Option<Box<Undone>>,
-    /// What the guest held of earlier calls and no other could make anything of.
+    /// Batches of earlier calls that the guest held, and that no other guest could process.
     pub(in crate::plugin) lost: Option<Box<Undone>>,
 }
 
@@ -30,7 +31,7 @@ impl Outcome {
         self.passed.is_empty() && self.undone.is_none() && self.lost.is_none()
     }
 
-    /// What went wrong last, if anything did.
+    /// Returns why the call failed, or why batches of earlier calls were lost.
     pub(in crate::plugin) fn error(&self) -> Option<&CallError> {
         self.undone.as_ref().or(self.lost.as_ref()).map(|undone| &undone.error)
     }
@@ -42,7 +43,7 @@ impl Outcome {
 }
 
 impl Pool {
-    /// Gives the slot's guest a batch; makes one if there is none.
+    /// Gives the slot's guest a batch. Starts a guest if the slot is empty.
     pub(super) async fn give(&self, slot: &mut Slot, batch: Batch) -> Result<Passed, Undone> {
         match self.ready(slot).await {
             Ok(()) => {
@@ -53,8 +54,7 @@ impl Pool {
         }
     }
 
-    /// Makes up for a call that failed: what the guest held or let go of is processed anew, and after an accident what the
-    /// call was given as well.
+    /// Makes up for a failed call: processes anew what the guest held or let go of, and after an accident what the call was given.
     pub(super) async fn replay(&self, slot: &mut Slot, mut undone: Undone) -> Outcome {
         let mut outcome = Outcome::default();
         let is_accident = undone.error.kind.is_accident();
@@ -77,8 +77,8 @@ impl Pool {
         outcome
     }
 
-    /// Gives a fresh guest a batch; and if its version is on trial and fails again, one of the version before. What guests
-    /// held beside it is processed anew.
+    /// Gives a fresh guest a batch. If a version on trial fails again, a guest of the version before gets the batch. Batches that the
+    /// failed guests held are processed anew.
     async fn give_again(
         &self,
         slot: &mut Slot,
@@ -109,7 +109,8 @@ impl Pool {
         self.metrics.report_replay(&self.plugin(), error);
     }
 
-    /// One batch after another. One that fails is lost to the plugin; what was held beside it is given to the next guest.
+    /// Processes batches one after another. A batch that fails is lost to the plugin; batches that the failed guest held are given to
+    /// the next guest.
     pub(super) async fn feed(&self, slot: &mut Slot, batches: Vec<Batch>, outcome: &mut Outcome) {
         let mut waiting = VecDeque::from(batches);
         let mut failures = 0;

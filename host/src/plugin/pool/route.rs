@@ -1,28 +1,30 @@
-//! Where a batch goes: to the pool that runs or to a canary, if their breakers give leave, and to which of their slots.
+//! Chooses where a batch goes, and makes its calls: to the version that runs or to a canary, if the breaker of that version allows
+//! it, and to which of the slots.
 
 use std::sync::Arc;
 
+use futures::future::join_all;
 use smallvec::{SmallVec, smallvec};
 use wire::SpanBatch;
 
-use super::{Candidate, Place, Pool};
+use super::{Place, Pool, candidate::Candidate};
 use crate::{
     pipeline::Batch,
     plugin::{guest::failure::CallError, load::description::Concurrency, pool::breaker::Admission},
 };
 
-/// Leave for the calls that one batch takes. To be kept until they have been [noted](Route::note).
+/// The permission to make the calls for one batch. It must live until the [calls](Route::call) have ended.
 pub(in crate::plugin) struct Route<'a> {
     main: &'a Pool,
     canary: Option<Diversion>,
-    /// Of both pools, if both are called.
+    /// From the breakers of both pools, if both are called.
     _admissions: [Option<Admission>; 2],
 }
 
-/// A canary that is given the batch, or some of its traces.
+/// A canary that gets the whole batch, or some of its traces.
 struct Diversion {
     candidate: Arc<Candidate>,
-    /// Of the traces, 0 to 1; none if the batch goes there whole.
+    /// The share of the traces, 0 to 1. `None` if the canary gets the whole batch.
     share: Option<f64>,
 }
 
@@ -33,14 +35,21 @@ pub(in crate::plugin) struct Lane<'r> {
     pub(in crate::plugin) place: Place,
 }
 
-/// Rows of a batch that go one way; all of them if none are named.
-type Rows = Option<Vec<u32>>;
+/// The rows of a batch that go to one lane. `None` if all of them do.
+pub(in crate::plugin) type Rows = Option<Vec<u32>>;
+
+/// The parts of a batch, each with its lane. Nearly always there is one.
+pub(in crate::plugin) type Parts<'r, P> = SmallVec<[(Lane<'r>, P); 1]>;
+
+/// The answers to the parts of a batch, in the order of the parts.
+pub(in crate::plugin) type Answers<A> = SmallVec<[A; 1]>;
 
 impl Pool {
-    /// The way of the batch that comes now; `None` while the plugin is left alone. A canary that is left alone is passed over.
+    /// Chooses the version for the next batch. Returns `None` while the plugin's breaker is open. A canary whose breaker is open gets
+    /// nothing.
     pub(in crate::plugin) fn route(&self) -> Option<Route<'_>> {
         let by_trace = self.concurrency == Concurrency::ByTrace;
-        if let Some(candidate) = self.next_canary(by_trace)
+        if let Some(candidate) = self.beside.next_canary(by_trace)
             && let Some(to_canary) = candidate.pool().breaker.admit()
         {
             let share = by_trace.then(|| candidate.share());
@@ -54,7 +63,7 @@ impl Pool {
 }
 
 impl Route<'_> {
-    /// Where what is not divided goes: all of a batch, or a request of HTTP.
+    /// Returns the lane of a batch that is not divided, or of an HTTP request.
     pub(in crate::plugin) fn whole(&self) -> Lane<'_> {
         let pool = match &self.canary {
             Some(Diversion { candidate, share: None }) => candidate.pool(),
@@ -64,23 +73,23 @@ impl Route<'_> {
         Lane { pool, place }
     }
 
-    /// The parts of the batch, each with the way that its traces go.
-    pub(in crate::plugin) fn share_out(&self, mut batch: Batch) -> SmallVec<[(Lane<'_>, Batch); 1]> {
+    /// Divides the batch by trace, if the plugin goes by trace. Each part has the lane of its traces.
+    pub(in crate::plugin) fn share_out(&self, mut batch: Batch) -> Parts<'_, Batch> {
         let parts = match self.divides(&batch.data) {
             Some(spans) => spans.split_by_trace(self.ways(), |trace| self.way_of(trace) as u64),
             None => return smallvec![(self.whole(), batch)],
         };
-        let parts = (parts.into_iter().enumerate())
-            .filter(|(_, part)| !part.is_empty())
-            .map(|(way, part)| (self.lane(way), batch.derive(wire::Batch::Spans(part))))
-            .collect();
+        let parts = parts.into_iter().enumerate().filter(|(_, part)| !part.is_empty());
+        let (ways, parts): (Vec<usize>, Vec<_>) =
+            parts.map(|(way, part)| (way, wire::Batch::Spans(part))).unzip();
+        let parts = batch.divide(parts);
         batch.forget();
-        parts
+        std::iter::zip(ways, parts).map(|(way, part)| (self.lane(way), part)).collect()
     }
 
-    /// As [`Route::share_out`], of data that is shown only: the rows of each part go along.
-    pub(in crate::plugin) fn show(&self, data: &wire::Batch) -> SmallVec<[(Lane<'_>, wire::Batch, Rows); 1]> {
-        let Some(spans) = self.divides(data) else { return smallvec![(self.whole(), data.clone(), None)] };
+    /// Divides data that is only shown to guests, as [`Route::share_out`] does. The rows of each part go along.
+    pub(in crate::plugin) fn show(&self, data: &wire::Batch) -> Parts<'_, (wire::Batch, Rows)> {
+        let Some(spans) = self.divides(data) else { return smallvec![(self.whole(), (data.clone(), None))] };
         let mut rows = vec![Vec::new(); self.ways()];
         for (row, trace) in spans.trace_ids().iter().enumerate() {
             if let Some(rows) = rows.get_mut(self.way_of(trace)) {
@@ -90,15 +99,41 @@ impl Route<'_> {
         let parts = spans.split_by_trace(self.ways(), |trace| self.way_of(trace) as u64);
         (parts.into_iter().zip(rows).enumerate())
             .filter(|(_, (part, _))| !part.is_empty())
-            .map(|(way, (part, rows))| (self.lane(way), wire::Batch::Spans(part), Some(rows)))
+            .map(|(way, (part, rows))| (self.lane(way), (wire::Batch::Spans(part), Some(rows))))
             .collect()
     }
 
-    /// Tells the breakers and the log how the batch fared: of each pool once, however many parts it was given.
-    pub(in crate::plugin) async fn note<'e>(
-        &self,
-        calls: impl IntoIterator<Item = (Lane<'_>, Option<&'e CallError>)>,
-    ) {
+    /// Makes the calls of one batch, a part each and all at a time, and tells the breakers how the batch fared.
+    ///
+    /// `error_of` returns why a call failed, if it did. The answers are in the order of the parts.
+    pub(in crate::plugin) async fn call<'r, P, A, F: Future<Output = A>>(
+        &'r self,
+        parts: Parts<'r, P>,
+        call: impl Fn(Lane<'r>, P) -> F,
+        error_of: impl Fn(&A) -> Option<&CallError>,
+    ) -> Answers<A> {
+        match parts.into_inner() {
+            Ok([(lane, part)]) => {
+                let answer = call(lane, part).await;
+                self.note([(lane, error_of(&answer))]).await;
+                smallvec![answer]
+            }
+            // Boxed, so that the future of a batch with one part stays small.
+            Err(parts) => {
+                Box::pin(async {
+                    let (lanes, parts): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+                    let answers =
+                        join_all(std::iter::zip(&lanes, parts).map(|(lane, part)| call(*lane, part))).await;
+                    self.note(std::iter::zip(lanes, answers.iter().map(&error_of))).await;
+                    answers.into()
+                })
+                .await
+            }
+        }
+    }
+
+    /// Tells each pool once how the batch fared, however many parts it was given.
+    async fn note<'e>(&self, calls: impl IntoIterator<Item = (Lane<'_>, Option<&'e CallError>)>) {
         let (mut main, mut canary) = (None, None);
         for (lane, error) in calls {
             let fared = if std::ptr::eq(lane.pool, self.main) { &mut main } else { &mut canary };
@@ -113,7 +148,7 @@ impl Route<'_> {
         }
     }
 
-    /// The spans, if their traces go different ways.
+    /// Returns the spans of the data, if their traces may go to different lanes.
     fn divides<'d>(&self, data: &'d wire::Batch) -> Option<&'d SpanBatch> {
         match data {
             wire::Batch::Spans(spans) if self.main.concurrency == Concurrency::ByTrace && self.ways() > 1 => {
@@ -123,13 +158,13 @@ impl Route<'_> {
         }
     }
 
-    /// The slots of the pool that runs, and then those of the canary if it has a share of the traces.
+    /// Counts the lanes: the slots of the version that runs, and those of a canary that has a share of the traces.
     fn ways(&self) -> usize {
         let of_canary = self.canary.as_ref().filter(|canary| canary.share.is_some());
         self.main.slots() + of_canary.map_or(0, |canary| canary.candidate.pool().slots())
     }
 
-    /// The same for all spans of a trace, in every batch.
+    /// Returns the number of a trace's lane, which is the same in every batch.
     fn way_of(&self, trace_id: &[u8; 16]) -> usize {
         let hash = hash(trace_id);
         let slot_of = |slots: usize| (hash % slots.max(1) as u64) as usize;
@@ -149,13 +184,13 @@ impl Route<'_> {
     }
 }
 
-/// Trace ids are random, or their last bytes are.
+/// Takes the last bytes of a trace id, which are random in all kinds of trace ids.
 fn hash(trace_id: &[u8; 16]) -> u64 {
     u128::from_be_bytes(*trace_id) as u64
 }
 
-/// Whether a trace is among those of a canary. Of the hash other bits count than for the slot, and those of a sender who
-/// counts its traces up are mixed.
+/// Whether a trace is among the canary's. The hash is mixed first: its bits choose the slot too, and some senders count their
+/// trace ids up.
 fn is_within(share: f64, hash: u64) -> bool {
     let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     (mixed as f64) < share * (1u64 << 32) as f64

@@ -1,11 +1,11 @@
-//! Calls that go on when whoever waits for them goes away.
+//! Calls that go on after their sender has gone away.
 
 use std::{pin::Pin, task::Poll};
 
-/// The call's outcome. If this future is dropped the call goes on all the same, on a task of its own: the guest that it runs in
-/// is not lost, and what comes of it is counted. Most calls wait for nothing, and are done before they need a task.
+/// Makes the call, and returns its outcome. If this future is dropped, the call goes on, on a task of its own: its guest is not
+/// lost, and its outcome is counted. Most calls wait for nothing, and end before they need a task.
 ///
-/// `None` if the call panicked; that is logged.
+/// Returns `None` if the call panicked, which is logged.
 pub(in crate::plugin) async fn see_through<C>(component: &str, mut call: Pin<Box<C>>) -> Option<C::Output>
 where
     C: Future<Output: Send + 'static> + Send + 'static,

@@ -1,5 +1,4 @@
-//! What happens beside the path of a batch: guests are woken when they asked to be, replaced when their time has come,
-//! and asked what others want to know of them.
+//! The task of a component that looks after its guests beside the path of a batch.
 
 use std::{sync::Arc, time::Instant};
 
@@ -8,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, Pool};
 
-/// Takes what came of calls that no sender waits for.
+/// Receives the outcomes of calls that no sender waits for.
 #[async_trait::async_trait]
 pub(in crate::plugin) trait Settle: Send + Sync + 'static {
     async fn settle(&self, outcomes: Vec<Outcome>);
 }
 
-/// The tasks of one component.
+/// The task that tends the guests of one component, and the listener that asks them.
 pub(in crate::plugin) struct Tending {
     pool: Arc<Pool>,
     settle: Arc<dyn Settle>,
@@ -28,19 +27,19 @@ impl Tending {
         settle: Arc<dyn Settle>,
     ) -> anyhow::Result<Tending> {
         pool.listen().await?;
-        // Set once: a pool is tended by one.
+        // Set once, since a pool is tended by one task.
         let _ = pool.settle.set(Arc::downgrade(&settle));
         let stop = CancellationToken::new();
         let task = tokio::spawn(tend(pool.clone(), settle.clone(), stop.clone()));
         Ok(Tending { pool: pool.clone(), settle, stop, task: Mutex::new(Some(task)) })
     }
 
-    /// Called when no batch will follow: settles what the guests still hold.
+    /// Stops the task, flushes the guests and settles what they held. Called when no batch will follow.
     pub(in crate::plugin) async fn shutdown(&self) {
         self.pool.stop_listening().await;
         self.stop.cancel();
         if let Some(task) = self.task.lock().await.take() {
-            // It ends at its next wait. If it ended otherwise there is nothing to wait for.
+            // The task ends at its next wait. If the task has panicked, there is nothing to wait for.
             let _ = task.await;
         }
         self.pool.end_candidate(&*self.settle).await;

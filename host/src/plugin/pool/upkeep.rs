@@ -1,50 +1,53 @@
-//! What is done for the instances beside their calls: replaced when their time has come, woken when they asked for it, and
-//! asked for what they hold at the end.
+//! Looks after guests between their calls: replaces a guest that is old or large, wakes a guest that asked to be woken, and flushes
+//! all guests at the end.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{Outcome, Pool, Resident, Slot, Undone};
+use super::{
+    Outcome, Pool, Undone,
+    slots::{Resident, Slot, wake_at},
+};
 use crate::plugin::guest::failure::{CallError, CallErrorKind};
 
 impl Pool {
-    /// Replaces the guests of former generations, and those whose time has come and who have a state to hand over; wakes
-    /// those that asked for it, and says when the next wants to be.
+    /// Replaces guests of former generations, and guests that are due to be recycled and have a state to hand over; wakes guests that
+    /// asked to be woken. Returns what came of that, and when the next guest wants to be woken.
     pub(super) async fn tend(&self) -> (Vec<Outcome>, Option<Instant>) {
         let mut next = None;
         let mut outcomes = Vec::new();
-        for slot in &self.slots {
+        for slot in self.slots.iter() {
             let mut slot = slot.lock().await;
             if self.is_outdated(&slot) {
                 self.succeed(&mut slot).await;
             }
             outcomes.extend(self.renew(&mut slot).await);
-            if slot.wake_at().is_some_and(|at| at <= Instant::now()) {
+            if wake_at(&slot).is_some_and(|at| at <= Instant::now()) {
                 outcomes.push(match self.attempt(&mut slot, 0, async |guest| guest.wake().await).await {
                     Ok(passed) => Outcome::of(passed),
                     Err(undone) => self.replay(&mut slot, undone).await,
                 });
             }
-            next = [next, slot.wake_at()].into_iter().flatten().min();
+            next = [next, wake_at(&slot)].into_iter().flatten().min();
         }
         let mut all = self.take_late();
         all.append(&mut outcomes);
         (all, next)
     }
 
-    /// Asks every guest for what it still holds; none is used afterwards.
+    /// Flushes every guest. No guest is used afterwards.
     pub(in crate::plugin) async fn flush(&self) -> Vec<Outcome> {
         let mut outcomes = self.take_late();
-        for slot in &self.slots {
+        for slot in self.slots.iter() {
             self.flush_slot(&mut *slot.lock().await, &mut outcomes).await;
         }
         outcomes
     }
 
     async fn flush_slot(&self, slot: &mut Slot, outcomes: &mut Vec<Outcome>) {
-        // Once more for the fresh instance that an accident leaves with what was held.
+        // Twice, since an accident leaves what was held to a fresh instance.
         for _ in 0..2 {
             if slot.is_none() {
                 break;
@@ -65,7 +68,7 @@ impl Pool {
         }
     }
 
-    /// Leaves what came of a call that nobody waits for to who tends the guests.
+    /// Keeps the outcome of a call that no sender waits for, until [`Pool::tend`] takes it.
     pub(super) fn later(&self, outcome: Outcome) {
         if !outcome.is_empty() {
             self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(outcome);
@@ -77,7 +80,8 @@ impl Pool {
         std::mem::take(&mut *self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
-    /// Puts the guest back, unless its time has come. One that has something to hand over stays until it is tended to.
+    /// Puts the guest back into its slot, unless the guest is due to be recycled. A guest with a state to hand over stays until
+    /// [`Pool::tend`] replaces it.
     pub(super) fn keep(&self, slot: &mut Slot, resident: Resident) {
         let guest = &resident.instance;
         match self.is_due(&resident, guest.idle_since) {
@@ -102,7 +106,7 @@ impl Pool {
         }
     }
 
-    /// Puts a new instance with the state of the old one in its place, if its time has come.
+    /// Replaces a guest that is due to be recycled by a new one with the same state.
     async fn renew(&self, slot: &mut Slot) -> Option<Outcome> {
         let old = slot.as_ref().filter(|old| old.instance.hands_over())?;
         let why = self.is_due(old, Instant::now())?;
@@ -118,16 +122,5 @@ impl Pool {
                 None
             }
         }
-    }
-}
-
-/// Of what is in a slot.
-trait Asleep {
-    fn wake_at(&self) -> Option<Instant>;
-}
-
-impl Asleep for Slot {
-    fn wake_at(&self) -> Option<Instant> {
-        self.as_ref().and_then(|resident| resident.instance.wake_at())
     }
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
 use wire::Signal;
 
+use super::call::{InPath, pass};
 use crate::{
     pipeline::{
         Batch, Consumer, Ingest, Refused,
-        fan_out::gather,
         ingest::{Acknowledge, Door},
     },
     plugin::{
@@ -21,10 +20,8 @@ use crate::{
         },
         load::card::Role,
         pool::{
-            GuestUsage, Outcome, Pool,
-            breaker::left_alone,
+            GuestUsage, Lane, Outcome, Pool,
             live::Live,
-            see_through::see_through,
             settings::StageSettings,
             tending::{Settle, Tending},
         },
@@ -79,31 +76,36 @@ impl PluginConnector {
 
 #[async_trait::async_trait]
 impl Consumer for PluginConnector {
-    /// Once the call has been made its outcome goes on, whether the sender is still there or not.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let junction = self.junction.clone();
-        let call = Box::pin(async move { junction.consume(batch).await });
-        see_through(&self.junction.pool.component, call).await.unwrap_or(Ok(()))
+        pass(&self.junction, batch).await
     }
 }
 
-impl Junction {
-    /// Each part of the batch in the instance that its traces belong to.
-    async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let Some(route) = self.pool.route() else {
-            return self.fall_back(batch, &Undone::holding(left_alone(), Vec::new()));
-        };
-        // The guest is given the data; what is owed for it stays here, and is settled by how the call ends.
-        let calls = route.share_out(batch).into_iter().map(async |(lane, part)| {
-            let data = Batch::owed_to_nobody(part.data.clone());
-            (lane, part, lane.pool.process(lane.place, data).await)
-        });
-        let outcomes = join_all(calls).await;
-        route.note(outcomes.iter().map(|(lane, _, outcome)| (*lane, outcome.error()))).await;
-        gather(join_all(outcomes.into_iter().map(|(_, part, outcome)| self.conclude(part, outcome))).await)
+impl InPath for Junction {
+    /// A part of the batch, and what came of its data.
+    type Answer = (Batch, Outcome);
+
+    fn pool(&self) -> &Arc<Pool> {
+        &self.pool
     }
 
-    async fn conclude(&self, batch: Batch, outcome: Outcome) -> Result<(), Box<Refused>> {
+    /// What a connector makes of a batch is owed to nobody: it goes on, whether the sender is still there or not.
+    fn outlives_senders(&self) -> bool {
+        true
+    }
+
+    /// The guest is given the data; what is owed for it stays here, and is settled by how the call ends.
+    async fn call(&self, lane: Lane<'_>, part: Batch) -> (Batch, Outcome) {
+        let data = Batch::owed_to_nobody(part.data.clone());
+        let outcome = lane.pool.process(lane.place, data).await;
+        (part, outcome)
+    }
+
+    fn error((_, outcome): &(Batch, Outcome)) -> Option<&CallError> {
+        outcome.error()
+    }
+
+    async fn conclude(&self, (batch, outcome): (Batch, Outcome)) -> Result<(), Box<Refused>> {
         let Outcome { passed, undone, lost } = outcome;
         let settled = match &undone {
             None => {
@@ -116,6 +118,12 @@ impl Junction {
         settled
     }
 
+    async fn left_alone(&self, batch: Batch, error: CallError) -> Result<(), Box<Refused>> {
+        self.fall_back(batch, &Undone::holding(error, Vec::new()))
+    }
+}
+
+impl Junction {
     /// What `on_failure` says. There is nothing to pass on in the place of what the plugin would have made.
     fn fall_back(&self, batch: Batch, undone: &Undone) -> Result<(), Box<Refused>> {
         let drops = self.pool.on_failure() == OnFailure::Drop;

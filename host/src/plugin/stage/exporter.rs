@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,7 +19,8 @@ use crate::{
         },
         load::card::Role,
         pool::{
-            GuestUsage, Outcome, Pool,
+            GuestUsage, Lane, Outcome, Pool, Rows,
+            breaker::left_alone,
             live::Live,
             see_through::see_through,
             settings::StageSettings,
@@ -104,19 +104,15 @@ impl Exporting {
         given_up: &CancellationToken,
     ) -> Result<Exported, ExportError> {
         let Some(route) = self.0.route() else {
-            let message = "the plugin has failed too often, and is left alone for a while".to_owned();
-            return Err(ExportError::Retryable { message, after: None });
+            return Err(ExportError::Retryable { message: left_alone().to_string(), after: None });
         };
-        let parts = route.show(data).into_iter();
-        let calls = parts.map(async |(lane, data, rows)| {
+        let call = async |lane: Lane<'_>, (data, rows): (wire::Batch, Rows)| {
             let outcome = lane.pool.export(lane.place, &data, given_up).await;
-            (lane, data, rows, outcome)
-        });
-        let outcomes = join_all(calls).await;
-        let errors = outcomes.iter().map(|(lane, .., outcome)| (*lane, error_of(outcome)));
-        route.note(errors).await;
+            (data, rows, outcome)
+        };
+        let answers = route.call(route.show(data), call, |(.., outcome)| error_of(outcome)).await;
         let mut failed = Vec::new();
-        for (_, data, rows, outcome) in outcomes {
+        for (data, rows, outcome) in answers {
             let Err(error) = self.conclude(&data, outcome) else { continue };
             match rows {
                 None => return Err(error),

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
-
-use super::Stage;
+use super::{
+    Stage,
+    call::{InPath, pass},
+};
 use crate::{
-    pipeline::{Batch, Consumer, Refused, fan_out::gather},
+    pipeline::{Batch, Consumer, Refused},
     plugin::{
-        guest::plugin::Plugin,
-        load::{card::Role, description::Concurrency},
+        guest::{failure::CallError, instance::Undone, plugin::Plugin},
+        load::card::Role,
         pool::{
-            GuestUsage, Lane, Outcome, Route,
+            GuestUsage, Lane, Outcome, Pool,
             live::Live,
-            see_through::see_through,
             settings::StageSettings,
             tending::{Settle, Tending},
         },
@@ -60,16 +60,7 @@ impl PluginProcessor {
 impl Consumer for PluginProcessor {
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let takes = self.stage.pool.current().plugin.description.signals.contains(&batch.data.signal());
-        if !takes {
-            return self.stage.next.consume(batch).await;
-        }
-        if self.stage.pool.concurrency == Concurrency::Stateless {
-            return self.stage.process(batch).await;
-        }
-        // Its guests may hold batches of several senders: none of them may end a call by going away.
-        let stage = self.stage.clone();
-        let call = Box::pin(async move { stage.process(batch).await });
-        see_through(&self.stage.pool.component, call).await.unwrap_or(Ok(()))
+        if takes { pass(&self.stage, batch).await } else { self.stage.next.consume(batch).await }
     }
 
     fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
@@ -77,41 +68,25 @@ impl Consumer for PluginProcessor {
     }
 }
 
-impl Stage {
-    /// Each part of the batch in the instance that its traces belong to.
-    async fn process(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let Some(route) = self.pool.route() else {
-            return Box::pin(self.fall_back(Stage::left_alone(batch), true)).await;
-        };
-        let parts = route.share_out(batch);
-        match parts.into_inner() {
-            Ok([(lane, part)]) => {
-                let outcome = Stage::call(lane, part).await;
-                route.note([(lane, outcome.error())]).await;
-                self.conclude(outcome).await
-            }
-            Err(parts) => Box::pin(self.process_parts(&route, parts)).await,
-        }
+/// A processor adds nothing to a [`Stage`].
+impl InPath for Stage {
+    type Answer = Outcome;
+
+    fn pool(&self) -> &Arc<Pool> {
+        &self.pool
     }
 
-    async fn process_parts(
-        &self,
-        route: &Route<'_>,
-        parts: impl IntoIterator<Item = (Lane<'_>, Batch)>,
-    ) -> Result<(), Box<Refused>> {
-        let calls = parts.into_iter().map(async |(lane, part)| (lane, Stage::call(lane, part).await));
-        let outcomes = join_all(calls).await;
-        route.note(outcomes.iter().map(|(lane, outcome)| (*lane, outcome.error()))).await;
-        gather(join_all(outcomes.into_iter().map(|(_, outcome)| self.conclude(outcome))).await)
-    }
-
-    async fn call(Lane { pool, place }: Lane<'_>, batch: Batch) -> Outcome {
+    async fn call(&self, Lane { pool, place }: Lane<'_>, batch: Batch) -> Outcome {
         let copies = pool.copies(&batch.data);
         let outcome = pool.process(place, batch).await;
         if let Some(copies) = copies {
             copies.compare(place, &outcome);
         }
         outcome
+    }
+
+    fn error(outcome: &Outcome) -> Option<&CallError> {
+        outcome.error()
     }
 
     async fn conclude(&self, outcome: Outcome) -> Result<(), Box<Refused>> {
@@ -126,5 +101,9 @@ impl Stage {
                 }
             }
         }
+    }
+
+    async fn left_alone(&self, batch: Batch, error: CallError) -> Result<(), Box<Refused>> {
+        self.fall_back(Undone::holding(error, vec![batch]), true).await
     }
 }

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
-
-use super::Stage;
+use super::{
+    Stage,
+    call::{InPath, pass},
+};
 use crate::{
-    pipeline::{Batch, Consumer, Refused, fan_out::gather},
+    pipeline::{Batch, Consumer, Refused},
     plugin::{
         guest::{
             bindings::exported::sampling::Decision, failure::CallError, instance::Undone, plugin::Plugin,
         },
-        load::{card::Role, description::Concurrency},
-        pool::{
-            GuestUsage, Lane, Place, live::Live, see_through::see_through, settings::StageSettings,
-            tending::Tending,
-        },
+        load::card::Role,
+        pool::{GuestUsage, Lane, Place, Pool, live::Live, settings::StageSettings, tending::Tending},
     },
     receipt::ledger::Account,
     telemetry::{Labels, Scope, Telemetry},
@@ -97,13 +95,7 @@ impl Consumer for PluginSampler {
         if !matches!(batch.data, wire::Batch::Spans(_)) || batch.data.is_empty() {
             return stage.next.consume(batch).await;
         }
-        if stage.pool.concurrency == Concurrency::Stateless {
-            return self.sampling.sample(batch).await;
-        }
-        // What its guests know of traces is not lost because a sender goes away.
-        let sampling = self.sampling.clone();
-        let call = Box::pin(async move { sampling.sample(batch).await });
-        see_through(&stage.pool.component, call).await.unwrap_or(Ok(()))
+        pass(&self.sampling, batch).await
     }
 
     fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
@@ -111,20 +103,23 @@ impl Consumer for PluginSampler {
     }
 }
 
-impl Sampling {
-    /// Each part of the batch by the instance that its traces belong to.
-    async fn sample(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        let Some(route) = self.stage.pool.route() else {
-            return self.stage.fall_back(Stage::left_alone(batch), true).await;
-        };
-        let parts = route.share_out(batch).into_iter();
-        let asked = join_all(parts.map(async |(lane, part)| (lane, Asked::ask(lane, part).await))).await;
-        route.note(asked.iter().map(|(lane, asked)| (*lane, asked.error()))).await;
-        gather(join_all(asked.into_iter().map(|(_, asked)| self.settle(asked))).await)
+impl InPath for Sampling {
+    type Answer = Asked;
+
+    fn pool(&self) -> &Arc<Pool> {
+        &self.stage.pool
+    }
+
+    async fn call(&self, lane: Lane<'_>, part: Batch) -> Asked {
+        Asked::ask(lane, part).await
+    }
+
+    fn error(asked: &Asked) -> Option<&CallError> {
+        asked.decisions.as_ref().err().map(|undone| &undone.error)
     }
 
     /// Hands on what is kept.
-    async fn settle(&self, asked: Asked) -> Result<(), Box<Refused>> {
+    async fn conclude(&self, asked: Asked) -> Result<(), Box<Refused>> {
         let Asked { mut batch, traces, decisions } = asked;
         let decisions = match decisions {
             Ok(decisions) => decisions,
@@ -146,6 +141,12 @@ impl Sampling {
         Ok(())
     }
 
+    async fn left_alone(&self, batch: Batch, error: CallError) -> Result<(), Box<Refused>> {
+        self.stage.left_alone(batch, error).await
+    }
+}
+
+impl Sampling {
     /// Takes out the spans of the traces that are dropped; they are returned as a batch of nothing but what is owed.
     fn decide(&self, batch: &mut Batch, traces: &wire::Traces, decisions: &[Decision]) -> Option<Batch> {
         let (mut kept, mut out, mut undecided, mut represented) = (0, 0, 0, 0.0);
@@ -198,10 +199,6 @@ impl Asked {
             copies.compare_decisions(place, traces.clone(), decisions.clone());
         }
         Asked { batch, traces, decisions }
-    }
-
-    fn error(&self) -> Option<&CallError> {
-        self.decisions.as_ref().err().map(|undone| &undone.error)
     }
 }
 

@@ -239,7 +239,7 @@ impl spans::HostSpanBatch for Guest {
         };
         let whole = self.custody.edit(batch.rep())?;
         whole.data = wire::Batch::empty(wire::Signal::Traces);
-        let made: Vec<Batch> = made.into_iter().map(|part| whole.derive(wire::Batch::Spans(part))).collect();
+        let made = whole.divide(made.into_iter().map(wire::Batch::Spans));
         let mut handles = Vec::with_capacity(made.len());
         for part in made {
             let number = self.custody.add(batch.rep(), part);

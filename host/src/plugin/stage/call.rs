@@ -1,0 +1,82 @@
+//! The one way of a batch through a plugin that stands in its path: a processor, a sampler or a connector.
+//!
+//! 1. If guests may hold what is owed to other senders, the call is made so that it outlives its sender.
+//! 2. The version is chosen, and its breaker is asked.
+//! 3. If the plugin goes by trace, the batch is divided by trace.
+//! 4. Each part is given to a guest. With a shadow, a copy goes to the shadow, and the outcomes are compared.
+//! 5. The breakers are told how the calls ended.
+//! 6. Each part is settled by its outcome: handed on, or treated as `on_failure` says.
+//!
+//! [`InPath`] is what a role does at the steps that differ. Exporters and HTTP requests take steps 2 to 5 too, by `Route::call`.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use crate::{
+    pipeline::{Batch, Refused, fan_out::gather},
+    plugin::{
+        guest::failure::CallError,
+        load::description::Concurrency,
+        pool::{Answers, Lane, Pool, breaker::left_alone, see_through::see_through},
+    },
+};
+
+/// What a role does at the steps that differ.
+pub(super) trait InPath: Send + Sync + 'static {
+    /// The outcome of a call.
+    type Answer: Send + Sync;
+
+    fn pool(&self) -> &Arc<Pool>;
+
+    /// Whether guests may hold batches or state between calls, which other senders would lose with the call.
+    fn outlives_senders(&self) -> bool {
+        self.pool().concurrency != Concurrency::Stateless
+    }
+
+    /// Gives a part of the batch to a guest. All parts are given at the same time.
+    fn call(&self, lane: Lane<'_>, part: Batch) -> impl Future<Output = Self::Answer> + Send;
+
+    /// Returns why the call failed, if it did.
+    fn error(answer: &Self::Answer) -> Option<&CallError>;
+
+    /// Settles a part of the batch by the outcome of its call. Returns what the next stage refuses.
+    fn conclude(&self, answer: Self::Answer) -> impl Future<Output = Result<(), Box<Refused>>> + Send;
+
+    /// Settles a batch that no guest gets, because the breaker is open.
+    fn left_alone(
+        &self,
+        batch: Batch,
+        error: CallError,
+    ) -> impl Future<Output = Result<(), Box<Refused>>> + Send;
+}
+
+/// Takes a batch all the way; see the [module](self).
+pub(super) async fn pass<R: InPath>(role: &Arc<R>, batch: Batch) -> Result<(), Box<Refused>> {
+    if !role.outlives_senders() {
+        return pass_with_sender(&**role, batch).await;
+    }
+    let owned = role.clone();
+    let call = Box::pin(async move { pass_with_sender(&*owned, batch).await });
+    see_through(&role.pool().component, call).await.unwrap_or(Ok(()))
+}
+
+async fn pass_with_sender<R: InPath>(role: &R, batch: Batch) -> Result<(), Box<Refused>> {
+    let Some(route) = role.pool().route() else {
+        return Box::pin(role.left_alone(batch, left_alone())).await;
+    };
+    let parts = route.share_out(batch);
+    let answers = route.call(parts, |lane, part| role.call(lane, part), R::error).await;
+    conclude(role, answers).await
+}
+
+/// Settles all parts. Parts that the next stage refuses come back as one batch.
+async fn conclude<R: InPath>(role: &R, answers: Answers<R::Answer>) -> Result<(), Box<Refused>> {
+    match answers.into_inner() {
+        Ok([answer]) => role.conclude(answer).await,
+        Err(answers) => {
+            let concluded = join_all(answers.into_iter().map(|answer| role.conclude(answer)));
+            gather(Box::pin(concluded).await)
+        }
+    }
+}
