@@ -12,9 +12,11 @@ use crate::{
     extension::{
         auth::{basic::BasicAuthFactory, bearer_token::BearerTokenFactory},
         health_check::HealthCheckFactory,
+        memory_limiter,
     },
     id::Kind,
     plugin::builtin::BUILTINS,
+    processor::memory_limiter::MemoryLimiterFactory,
     receiver::otlp::OtlpFactory,
 };
 
@@ -35,7 +37,7 @@ pub fn registry() -> Registry {
 fn native() -> Registry {
     Registry {
         receivers: vec![Arc::new(OtlpFactory)],
-        processors: Vec::new(),
+        processors: vec![Arc::new(MemoryLimiterFactory)],
         exporters: vec![
             Arc::new(DebugFactory),
             Arc::new(FileFactory),
@@ -48,6 +50,7 @@ fn native() -> Registry {
             Arc::new(BasicAuthFactory),
             Arc::new(BearerTokenFactory),
             Arc::new(HealthCheckFactory),
+            Arc::new(memory_limiter::MemoryLimiterFactory),
         ],
     }
 }

@@ -21,7 +21,7 @@ pub use factory::{
     BuiltExporter, ConnectorFactory, ExporterFactory, ExtensionFactory, Factory, ProcessorFactory,
     ReceiverFactory,
 };
-pub use processor::Processor;
+pub use processor::{Processor, Revise};
 pub use receiver::Receiver;
 pub use registry::Registry;
 pub use sending::{BatchSettings, QueueSettings, RetrySettings, SendingSettings, Sizer};

@@ -17,6 +17,7 @@ pub mod log_line;
 pub mod memory;
 pub mod pipeline;
 pub mod plugin;
+pub mod processor;
 pub mod receipt;
 pub mod receiver;
 pub mod running;

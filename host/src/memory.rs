@@ -106,22 +106,36 @@ pub fn has_room(bytes: usize) -> Result<(), MemoryShort> {
     }
     let usable_bytes = limit_bytes / 100 * USABLE_PERCENT;
     let is_within = |resident: usize| resident.saturating_add(bytes) <= usable_bytes;
-    if is_within(resident_bytes(MEASURED_FOR_MILLIS)) {
+    if is_within(resident_bytes()) {
         return Ok(());
     }
     if is_due(&PURGED_AT_MILLIS, PURGED_FOR_MILLIS)
         && let Some(purge) = PURGE.get()
     {
         purge();
-        if is_within(resident_bytes(0)) {
+        if is_within(resident_bytes_now()) {
             return Ok(());
         }
     }
     Err(MemoryShort { resident_bytes: RESIDENT_BYTES.load(Relaxed), limit_bytes })
 }
 
-/// The resident memory, measured no longer ago than that. Zero where the system does not tell.
-fn resident_bytes(max_age_millis: u64) -> usize {
+/// The resident memory, measured within the last milliseconds. Zero where the system does not tell.
+pub fn resident_bytes() -> usize {
+    measured(MEASURED_FOR_MILLIS)
+}
+
+/// The resident memory at this moment.
+pub fn resident_bytes_now() -> usize {
+    measured(0)
+}
+
+/// What the container that the process runs in may have; `None` if it is in none, or in one without a limit.
+pub fn container_bytes() -> Option<usize> {
+    cgroup::limit_bytes()
+}
+
+fn measured(max_age_millis: u64) -> usize {
     if is_due(&MEASURED_AT_MILLIS, max_age_millis) {
         RESIDENT_BYTES.store(measure().unwrap_or(0), Relaxed);
     }
@@ -129,7 +143,7 @@ fn resident_bytes(max_age_millis: u64) -> usize {
 }
 
 /// Whether so much time has passed since it was last due. Of callers at one moment, one is told so.
-fn is_due(last: &AtomicU64, after_millis: u64) -> bool {
+pub(crate) fn is_due(last: &AtomicU64, after_millis: u64) -> bool {
     static START: OnceLock<Instant> = OnceLock::new();
     // From 1: nothing was ever done at 0.
     let now = START.get_or_init(Instant::now).elapsed().as_millis() as u64 + 1;

@@ -5,6 +5,7 @@ pub mod batch;
 pub mod fan_out;
 pub mod ingest;
 pub mod lead;
+pub mod limiter;
 pub mod metadata;
 
 pub use batch::Batch;
@@ -15,17 +16,29 @@ use std::sync::Arc;
 
 use crate::receipt::{Failure, ledger::Account};
 
-/// A stage that accepts batches: a processor, a fan-out, a sending queue, an exporter.
-///
-/// Any number of tasks may call a stage at once. A call that has not returned yet is backpressure.
+/// A stage of a pipeline that takes batches: a processor, a connector, a fan-out, a sending queue.
 #[async_trait::async_trait]
 pub trait Consumer: Send + Sync {
-    /// Takes over the batch, or returns it unchanged with the reason. After `Ok` the stage is responsible for
-    /// settling every item.
+    /// Takes the batch over, or gives it back with the reason.
+    ///
+    /// Called by any number of tasks at a time, from the moment when the stage was built until it is told to shut down.
+    /// There is no order between calls.
+    ///
+    /// # Backpressure
+    /// A call that has not returned: the sender waits for it, and so do the bytes of its request. A stage that cannot take
+    /// more waits, for a bounded time, or refuses.
+    ///
+    /// # Settling
+    /// After `Ok` every item of the batch is the stage's to settle, or that of the stage which it was handed to. With `Err`
+    /// all that was owed for the batch comes back, whatever became of its data, and nothing of it has been settled.
+    ///
+    /// # Cancellation
+    /// The future is dropped when the sender goes away. A batch that is dropped with it counts as abandoned, and is reported.
+    /// A stage that holds what is owed to other senders must not lose it so.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>>;
 
-    /// Returns the accounts of the destinations behind this stage, or `None` if the stage does not know them.
-    /// Batches that a stage makes itself are entered there.
+    /// Returns the accounts of the destinations that this stage leads to, or `None` if it does not know them. What a stage
+    /// makes itself is entered there.
     fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
         None
     }

@@ -199,6 +199,7 @@ async fn start_extensions(
         let built = factory.build(node).map_err(|error| error.within(node))?;
         extensions.server_auth.extend(built.server_auth.map(|auth| (id.to_string(), auth)));
         extensions.client_auth.extend(built.client_auth.map(|auth| (id.to_string(), auth)));
+        extensions.limiters.extend(built.limiter.map(|limiter| (id.to_string(), limiter)));
         if let Some(endpoint) = built.endpoint {
             endpoint
                 .start(health.clone(), endpoints)

@@ -1,5 +1,38 @@
 //! Configs that most tests share. The harness gives the addresses by environment variable.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+/// A config file that a test rewrites.
+pub struct ConfigFile {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl ConfigFile {
+    pub fn new(text: &str) -> ConfigFile {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = ConfigFile { path: folder.path().join("otel.yaml"), _folder: folder };
+        file.write(text);
+        file
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Replaces the file by renaming, so that a reader never finds a part of it.
+    pub fn write(&self, text: &str) {
+        let whole = self.path.with_extension("new");
+        fs::write(&whole, text).expect("the config is written");
+        fs::rename(&whole, &self.path).expect("the config is in its place");
+    }
+}
+
 /// Returns a config that receives OTLP over both protocols and gives all three signals to the exporters.
 ///
 /// `exporters` is the section's YAML, unindented; its top-level keys are the ids.

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -15,6 +15,7 @@ use std::{
 use rustix::process::Signal as ProcessSignal;
 use spanloom_tests::{
     Sink, Spanloom, command,
+    config::ConfigFile,
     guests::built,
     otlp::{
         self, Signal,
@@ -23,7 +24,6 @@ use spanloom_tests::{
     },
     spanloom::free_address,
 };
-use tempfile::TempDir;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -36,33 +36,11 @@ const SPANS: usize = 20;
 /// The number of requests under way at a time.
 const SENDERS: usize = 4;
 
-/// A config file that a test rewrites.
-struct ConfigFile {
-    _folder: TempDir,
-    path: PathBuf,
-}
-
 /// Clients that share one connection and send until they are told to stop.
 struct Load {
     senders: JoinSet<usize>,
     stop: Arc<AtomicBool>,
     connections: Arc<AtomicUsize>,
-}
-
-impl ConfigFile {
-    fn new(text: &str) -> ConfigFile {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = ConfigFile { path: folder.path().join("otel.yaml"), _folder: folder };
-        file.write(text);
-        file
-    }
-
-    /// Replaces the file by renaming, so that a reader never finds a part of it.
-    fn write(&self, text: &str) {
-        let whole = self.path.with_extension("new");
-        fs::write(&whole, text).expect("the config is written");
-        fs::rename(&whole, &self.path).expect("the config is in its place");
-    }
 }
 
 impl Load {
@@ -148,7 +126,7 @@ async fn a_config_that_changes_under_load_loses_and_doubles_nothing() {
         config(&plugin, [&sink, &second], redactor, processors, exporters)
     };
     let file = ConfigFile::new(&config("tag: one", "redactor", "otlp_grpc"));
-    let spanloom = Spanloom::start_file(&file.path).await;
+    let spanloom = Spanloom::start_file(file.path()).await;
     let load = Load::start(spanloom.grpc).await;
     sink.wait_for_items(Signal::Traces, 10 * SPANS).await;
 
@@ -227,7 +205,7 @@ async fn what_waits_for_an_exporter_that_changes_is_still_sent() {
     };
     let addresses = |text: String| text.replace("\"${env:GRPC}\"", "").replace("\"${env:HTTP}\"", "");
     let file = ConfigFile::new(&addresses(config(&sink)));
-    let spanloom = Spanloom::start_file(&file.path).await;
+    let spanloom = Spanloom::start_file(file.path()).await;
     sink.answer_usually(spanloom_tests::Answer::Unavailable { retry_after: None });
     client::grpc(spanloom.grpc, Signal::Traces, payload::traces(0, 5)).await.unwrap();
     sink.wait_for_requests(1).await;
@@ -260,7 +238,7 @@ async fn the_series_of_a_plugin_that_a_reload_takes_away_go_with_it() {
         "    metrics: {receivers: [service_graph], exporters: [nop]}\n",
     );
     let file = ConfigFile::new(&with);
-    let spanloom = Spanloom::start_file(&file.path).await;
+    let spanloom = Spanloom::start_file(file.path()).await;
     let send = async || client::grpc(spanloom.grpc, Signal::Traces, payload::traces(0, 5)).await.unwrap();
     let calls = "spanloom_plugin_calls{component=\"service_graph\",plugin=\"service_graph\",outcome=\"ok\"}";
     let of_itself = "otelcol_connector_servicegraph_total_edges{component=\"service_graph\"";
@@ -314,7 +292,7 @@ async fn an_exporter_that_listens_can_be_changed() {
         answer.text().await.expect("text")
     };
     let file = ConfigFile::new(&config(&format!("endpoint: \"{address}\"")));
-    let spanloom = Spanloom::start_file(&file.path).await;
+    let spanloom = Spanloom::start_file(file.path()).await;
     let send = async || {
         client::grpc(spanloom.grpc, Signal::Metrics, payload::request(Signal::Metrics, 2)).await.unwrap();
         spanloom.settled().await;
@@ -356,9 +334,9 @@ async fn a_file_of_the_config_that_does_not_answer_is_given_up() {
         sink.address
     );
     let file = ConfigFile::new(&text);
-    let note = file.path.with_file_name("note");
+    let note = file.path().with_file_name("note");
     fs::write(&note, "one").expect("a note");
-    let mut spanloom = Spanloom::start_file(&file.path).await;
+    let mut spanloom = Spanloom::start_file(file.path()).await;
     let admin = spanloom.admin.to_string();
     let reload = ["reload", "--admin", &admin];
     let pipe = || {

@@ -20,14 +20,14 @@ use axum::{Router, http::Method};
 use wire::Signal;
 
 use self::{
-    config::{AuthConfig, GrpcConfig, HttpConfig, OtlpConfig, ProtocolsConfig},
+    config::{AuthConfig, GrpcConfig, HttpConfig, MiddlewareConfig, OtlpConfig, ProtocolsConfig},
     doors::Doors,
-    gate::Gate,
+    gate::{Gate, Guards},
     grpc::Grpc,
     http::Http,
 };
 use crate::{
-    component::{BuildContext, Factory, Receiver, ReceiverFactory, auth::ServerAuth},
+    component::{BuildContext, Factory, Receiver, ReceiverFactory},
     config::{ConfigError, Finding, Node},
     pipeline::Ingest,
     running::Running,
@@ -44,8 +44,8 @@ pub struct OtlpFactory;
 pub struct OtlpReceiver {
     id: String,
     config: OtlpConfig,
-    grpc_auth: Option<Arc<dyn ServerAuth>>,
-    http_auth: Option<Arc<dyn ServerAuth>>,
+    grpc_guards: Guards,
+    http_guards: Guards,
     telemetry: Arc<Telemetry>,
     bound: OnceLock<Bound>,
 }
@@ -100,11 +100,15 @@ impl OtlpReceiver {
     pub fn new(config: OtlpConfig, context: &BuildContext<'_>) -> Result<OtlpReceiver, ConfigError> {
         config.validate()?;
         let ProtocolsConfig { grpc, http } = &config.protocols;
-        let grpc_auth = authenticator("grpc", grpc.as_ref().and_then(|grpc| grpc.auth.as_ref()), context)?;
-        let http_auth = authenticator("http", http.as_ref().and_then(|http| http.auth.as_ref()), context)?;
+        let grpc_guards =
+            grpc.as_ref().map(|grpc| guards("grpc", grpc.auth.as_ref(), &grpc.middlewares, context));
+        let http_guards =
+            http.as_ref().map(|http| guards("http", http.auth.as_ref(), &http.middlewares, context));
+        let grpc_guards = grpc_guards.transpose()?.unwrap_or_default();
+        let http_guards = http_guards.transpose()?.unwrap_or_default();
         let id = context.id.to_string();
         let telemetry = context.telemetry.clone();
-        Ok(OtlpReceiver { id, config, grpc_auth, http_auth, telemetry, bound: OnceLock::new() })
+        Ok(OtlpReceiver { id, config, grpc_guards, http_guards, telemetry, bound: OnceLock::new() })
     }
 
     /// Where it listens, once it was started.
@@ -114,14 +118,14 @@ impl OtlpReceiver {
 
     fn grpc(&self, config: &GrpcConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
         let doors = Doors::open(ingest, "grpc", self.config.acknowledge, self.config.max_request_items);
-        let gate = Gate::new(&self.id, "grpc", self.grpc_auth.clone(), &self.telemetry);
+        let gate = Gate::new(&self.id, "grpc", self.grpc_guards.clone(), &self.telemetry);
         let grpc = Arc::new(Grpc::new(doors, gate, budget, config));
         Router::new().fallback(move |request| grpc.clone().answer(request))
     }
 
     fn http(&self, config: &HttpConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
         let doors = Doors::open(ingest, "http", self.config.acknowledge, self.config.max_request_items);
-        let gate = Gate::new(&self.id, "http", self.http_auth.clone(), &self.telemetry);
+        let gate = Gate::new(&self.id, "http", self.http_guards.clone(), &self.telemetry);
         let http = Arc::new(Http::new(doors, gate, budget, config));
         let mut router = Router::new().fallback(move |request| http.clone().answer(request));
         if let Some(cors) = config.cors.as_ref().and_then(|cors| cors.layer(Method::POST)) {
@@ -178,16 +182,31 @@ impl Port<'_> {
     }
 }
 
-fn authenticator(
+/// The extensions that a protocol's `auth` and `middlewares` name.
+fn guards(
     protocol: &str,
     auth: Option<&AuthConfig>,
+    middlewares: &[MiddlewareConfig],
     context: &BuildContext<'_>,
-) -> Result<Option<Arc<dyn ServerAuth>>, ConfigError> {
-    let Some(AuthConfig { authenticator, .. }) = auth else { return Ok(None) };
-    let known = context.extensions.server_auth.get(authenticator).cloned();
-    known.map(Some).ok_or_else(|| {
-        ConfigError::new(format!(
-            "protocols.{protocol}.auth.authenticator: no extension {authenticator:?} that authenticates requests"
-        ))
-    })
+) -> Result<Guards, ConfigError> {
+    let missing = |key: String, id: &str, does: &str| {
+        ConfigError::on(
+            &format!("protocols::{protocol}::{key}"),
+            format!("no extension {id:?} that {does} is under `service.extensions`"),
+        )
+    };
+    let mut guards = Guards::default();
+    if let Some(AuthConfig { authenticator: id, .. }) = auth {
+        let known = context.extensions.server_auth.get(id);
+        let known =
+            known.ok_or_else(|| missing("auth::authenticator".to_owned(), id, "authenticates requests"))?;
+        guards.auth = Some(known.clone());
+    }
+    for (index, MiddlewareConfig { id }) in middlewares.iter().enumerate() {
+        let known = context.extensions.limiters.get(id);
+        let known =
+            known.ok_or_else(|| missing(format!("middlewares::{index}::id"), id, "limits requests"))?;
+        guards.limiters.push(known.clone());
+    }
+    Ok(guards)
 }

@@ -10,7 +10,7 @@ use std::{
 
 use wire::Signal;
 
-pub(super) use build::{Plan, Revision, plan};
+pub(super) use build::{Change, Plan, plan};
 pub(super) use parts::{Chain, Intake, Junction, Outlet};
 use parts::{MadeOf, Stage};
 

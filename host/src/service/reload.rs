@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{
     Service,
     changes::Changes,
-    graph::{Graph, Intake, Plan, Revision, plan},
+    graph::{Change, Graph, Intake, Plan, plan},
     hold_to_memory_limit,
 };
 use crate::{
@@ -131,7 +131,14 @@ impl Service {
     }
 
     async fn commit(&mut self, plan: Plan) -> Changes {
-        for Revision { live, next, .. } in plan.revisions {
+        for revision in plan.revisions {
+            let (live, next) = match revision.change {
+                Change::Plugin { live, next } => (live, next),
+                Change::Native(revise) => {
+                    revise();
+                    continue;
+                }
+            };
             live.admit(next, None);
             // It was of the config before.
             live.dismiss().await;

@@ -101,8 +101,14 @@ fn base(of: &Type, id: &str, files: &Files) -> Value {
         ("exporters", "file") => json!({"path": files.path(&id.replace('/', "-"))}),
         ("exporters", "awsxray") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1"}),
         ("exporters", "prometheus") | ("extensions", "health_check") => json!({"endpoint": "127.0.0.1:0"}),
+        (_, "memory_limiter") => limits(),
         _ => json!({}),
     }
+}
+
+/// Returns the config of a `memory_limiter` that refuses nothing.
+pub(crate) fn limits() -> Value {
+    json!({"check_interval": "1s", "limit_mib": 1 << 20})
 }
 
 /// Returns the config of a key that needs a particular value or goes with other keys.
@@ -119,6 +125,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         ("otlp", "transport") => this(json!("tcp")),
         ("otlp", "compression_algorithms") => this(json!(["gzip", ""])),
         (_, "authenticator") => this(json!("bearertokenauth")),
+        ("otlp", "id") => this(json!("memory_limiter")),
         (_, "cert_file" | "key_file") => beside(json!({"cert_file": cert, "key_file": cert_key})),
         (_, "cert_pem" | "key_pem") => beside(json!({"cert_pem": files.cert_pem, "key_pem": files.key_pem})),
         (_, "ca_pem") if !is_server => this(json!(files.cert_pem)),

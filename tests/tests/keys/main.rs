@@ -48,7 +48,7 @@ async fn a_start_takes_every_key_of_every_component() {
             cases.iter().filter(|_| of.section == "extensions").map(|case| case.id.as_str()).collect();
         let extensions = format!(
             "service::extensions=[{}]",
-            [&["health_check", "bearertokenauth"], ids.as_slice()].concat().join(", ")
+            [&["health_check", "bearertokenauth", "memory_limiter"], ids.as_slice()].concat().join(", ")
         );
         println!("{} with {} keys", of.name, cases.len());
         Spanloom::start_file_with(&path, &["--set", &extensions], &cases::CREDENTIALS).await.finish().await;
@@ -85,7 +85,7 @@ fn with(cases: &[Case]) -> Value {
     let mut config = json!({
         "receivers": {"otlp": {"protocols": {"grpc": {}, "http": {}}}},
         "exporters": {"nop": {}},
-        "extensions": {"bearertokenauth": {"token": "t"}},
+        "extensions": {"bearertokenauth": {"token": "t"}, "memory_limiter": cases::limits()},
         "service": {"pipelines": {"traces": {"receivers": ["otlp"], "exporters": ["nop"]}}},
     });
     for case in cases {

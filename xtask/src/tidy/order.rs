@@ -26,6 +26,7 @@ const HOST: Order = Order {
         "exporter",
         "extension",
         "connector",
+        "processor",
         "plugin",
         "builtin",
         "service",

@@ -78,7 +78,7 @@ pub struct GrpcConfig {
     pub read_buffer_size: Unused,
     pub write_buffer_size: Unused,
     pub dialer: Unused,
-    pub middlewares: Unused,
+    pub middlewares: Vec<MiddlewareConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -111,8 +111,16 @@ pub struct HttpConfig {
     pub keep_alives_enabled: bool,
     pub write_timeout: Unused,
     pub include_tls_metadata: Unused,
-    pub middlewares: Unused,
+    pub middlewares: Vec<MiddlewareConfig>,
     pub profiles_url_path: Unused,
+}
+
+/// An extension that every request goes through: `memory_limiter`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MiddlewareConfig {
+    /// Of an extension under `service.extensions`.
+    pub id: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -176,7 +184,7 @@ impl Default for GrpcConfig {
             read_buffer_size: Unused,
             write_buffer_size: Unused,
             dialer: Unused,
-            middlewares: Unused,
+            middlewares: Vec::new(),
         }
     }
 }
@@ -205,7 +213,7 @@ impl Default for HttpConfig {
             keep_alives_enabled: true,
             write_timeout: Unused,
             include_tls_metadata: Unused,
-            middlewares: Unused,
+            middlewares: Vec::new(),
             profiles_url_path: Unused,
         }
     }

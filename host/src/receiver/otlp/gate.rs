@@ -9,15 +9,23 @@ use super::rejection::Rejection;
 use crate::{
     component::auth::{self, Denied, ServerAuth},
     log_line::throttle::Throttle,
+    pipeline::limiter::Limiter,
     server::Peer,
     telemetry::Telemetry,
 };
+
+/// The extensions that one protocol of a receiver names.
+#[derive(Clone, Default)]
+pub(super) struct Guards {
+    pub(super) auth: Option<Arc<dyn ServerAuth>>,
+    pub(super) limiters: Vec<Arc<Limiter>>,
+}
 
 /// Before one protocol of a receiver.
 pub(super) struct Gate {
     receiver: String,
     transport: &'static str,
-    auth: Option<Arc<dyn ServerAuth>>,
+    guards: Guards,
     unauthenticated: TurnedAway,
     other_protocol: TurnedAway,
 }
@@ -32,7 +40,7 @@ impl Gate {
     pub(super) fn new(
         receiver: &str,
         transport: &'static str,
-        auth: Option<Arc<dyn ServerAuth>>,
+        guards: Guards,
         telemetry: &Telemetry,
     ) -> Gate {
         let turned_away = |reason| {
@@ -43,15 +51,18 @@ impl Gate {
         Gate {
             receiver: receiver.to_owned(),
             transport,
-            auth,
+            guards,
             unauthenticated: turned_away("unauthenticated"),
             other_protocol: turned_away("other_protocol"),
         }
     }
 
-    /// Lets the request in if its credentials are right, or none are asked for.
+    /// Lets the request in if there is memory for it, and its credentials are right, or none are asked for.
     pub(super) async fn admit(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Rejection> {
-        let Some(auth) = &self.auth else { return Ok(()) };
+        for limiter in &self.guards.limiters {
+            limiter.check().map_err(Rejection::no_room)?;
+        }
+        let Some(auth) = &self.guards.auth else { return Ok(()) };
         match auth::check(&**auth, headers).await {
             Ok(()) => Ok(()),
             Err(Denied::Unauthenticated(why)) => {

@@ -8,7 +8,7 @@ use wire::Signal;
 
 use super::{Chain, Graph, Intake, Junction, MadeOf, Outlet, Stage, Wave};
 use crate::{
-    component::{BuildContext, BuiltExporter, Extensions},
+    component::{BuildContext, BuiltExporter, Extensions, Revise},
     config::{ConfigError, Node, PipelineConfig, PipelineId},
     id::{ComponentId, Kind},
     pipeline::{Consumer, Ingest, fan_out::FanOut, lead::Leads},
@@ -27,24 +27,36 @@ use crate::{
 #[derive(Default)]
 pub(in crate::service) struct Plan {
     pub(in crate::service) graph: Graph,
-    /// Plugins that are changed in place.
+    /// Components that are changed in place.
     pub(in crate::service) revisions: Vec<Revision>,
     /// Plugins that listen no more where a new one does.
     pub(in crate::service) silenced: Vec<Live>,
     pub(in crate::service) changes: Changes,
 }
 
-/// A running plugin, and what it is to be.
+/// A running component, and what it is to be.
 pub(in crate::service) struct Revision {
     kind: Kind,
-    pub(in crate::service) live: Live,
-    pub(in crate::service) next: Prepared,
+    component: String,
+    pub(in crate::service) change: Change,
+}
+
+/// How a component changes in place.
+pub(in crate::service) enum Change {
+    Plugin { live: Live, next: Prepared },
+    Native(Revise),
+}
+
+impl Revision {
+    fn is_of(&self, plugin: &Live) -> bool {
+        matches!(&self.change, Change::Plugin { live, .. } if live.is(plugin))
+    }
 }
 
 impl Plan {
     /// Plugins that are in the graph before, and go on as they are.
     pub(in crate::service) fn untouched(&self, before: &Graph) -> Vec<Live> {
-        let is_revised = |live: &Live| self.revisions.iter().any(|revision| revision.live.is(live));
+        let is_revised = |live: &Live| self.revisions.iter().any(|revision| revision.is_of(live));
         let is_new = |live: &Live| !before.lives().iter().any(|known| known.is(live));
         self.graph.lives().into_iter().filter(|live| !is_revised(live) && !is_new(live)).collect()
     }
@@ -70,8 +82,8 @@ pub(in crate::service) async fn plan(
     let mut builder = Builder { opened, telemetry, extensions, before, plan: Plan::default() };
     let outcome = builder.build().await;
     let mut plan = builder.plan;
-    for Revision { kind, live, .. } in &plan.revisions {
-        plan.changes.note(What::Changed, kind, live.component());
+    for Revision { kind, component, .. } in &plan.revisions {
+        plan.changes.note(What::Changed, kind, component);
     }
     plan.changes.compare(before, &plan.graph);
     (plan, outcome)
@@ -185,7 +197,8 @@ impl<'a> Builder<'a> {
         for stage in &mut chain.stages {
             let node = self.opened.config.processors.get(&stage.id)?;
             let made_of = self.made_of(Kind::Processor, &stage.id, node, <[Vec<Signal>; 2]>::default());
-            if !self.is_had(&stage.made_of, &made_of, stage.live.as_ref()).await {
+            let is_had = self.is_had(&stage.made_of, &made_of, stage.live.as_ref()).await;
+            if !is_had && !self.revises(stage, &made_of) {
                 // Those before it are built anew, too.
                 self.plan.revisions.truncate(revisions);
                 return None;
@@ -282,7 +295,9 @@ impl<'a> Builder<'a> {
         let (Some(live), Some(_), Some(plugin)) = (live, &known.plugin, &next.plugin) else { return false };
         match plugin.prepare(live, &next.node).await {
             Ok(next) => {
-                self.plan.revisions.push(Revision { kind: plugin.kind(), live: live.clone(), next });
+                let (component, live) = (live.component().to_owned(), live.clone());
+                let change = Change::Plugin { live, next };
+                self.plan.revisions.push(Revision { kind: plugin.kind(), component, change });
                 true
             }
             // If it is no better when it is built anew, that is the error.
@@ -291,6 +306,17 @@ impl<'a> Builder<'a> {
                 false
             }
         }
+    }
+
+    /// Whether a native processor can be changed where it is.
+    fn revises(&mut self, stage: &Stage, next: &MadeOf) -> bool {
+        if stage.made_of.plugin.is_some() || next.plugin.is_some() {
+            return false;
+        }
+        let Some(revise) = stage.processor.revise(&next.node) else { return false };
+        let (kind, component) = (Kind::Processor, stage.id.to_string());
+        self.plan.revisions.push(Revision { kind, component, change: Change::Native(revise) });
+        true
     }
 
     /// What the config has no more leaves its address to what may want it.

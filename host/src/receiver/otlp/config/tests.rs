@@ -114,7 +114,7 @@ fn everything_that_is_wrong_is_told_at_once() {
 /// Nothing of the Collector's servers keeps one from starting.
 #[test]
 fn keys_that_change_nothing_are_warned_of() {
-    let yaml = "protocols:\n  grpc:\n    read_buffer_size: 1\n    middlewares: [{ id: a }]\n    keepalive: { enforcement_policy: { min_time: 1s } }\n    \
+    let yaml = "protocols:\n  grpc:\n    read_buffer_size: 1\n    keepalive: { enforcement_policy: { min_time: 1s } }\n    \
                 tls: { cert_file: a, key_file: b, min_version: '1.0', cipher_suites: [A], reload_interval: 1h }\n  \
                 http: { write_timeout: 1s, response_headers: [{ name: x, value: y }], keep_alives_enabled: false }\n";
     let node = Node::parse("config.yaml", yaml).unwrap();
@@ -127,7 +127,6 @@ fn keys_that_change_nothing_are_warned_of() {
         [
             "`cipher_suites` has no effect in Spanloom",
             "`enforcement_policy` has no effect in Spanloom",
-            "`middlewares` has no effect in Spanloom",
             "`min_version` is taken for 1.2: Spanloom has no older TLS",
             "`read_buffer_size` has no effect in Spanloom",
             "`write_timeout` has no effect in Spanloom",

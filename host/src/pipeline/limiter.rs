@@ -1,0 +1,323 @@
+//! The `memory_limiter` of a pipeline or receiver: refuses data above thresholds of its own.
+//!
+//! The keys, their defaults and the order of events are the Collector's. What is compared is the resident memory of the
+//! process, where the Collector compares the heap of Go: nothing that the process holds escapes it.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use crate::{
+    config::{self, ConfigError},
+    memory::{self, give_back, is_due},
+};
+
+/// Of the hard limit, what the soft one is below it where the config does not say.
+const DEFAULT_SPIKE_PERCENT: u64 = 20;
+
+/// The keys of the processor and the extension `memory_limiter`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemoryLimiterConfig {
+    /// How often the memory is measured. Above zero.
+    pub check_interval: config::Duration,
+    /// The hard limit. 0 leaves it to `limit_percentage`.
+    pub limit_mib: u32,
+    /// What is kept free below the hard limit, for what comes in between two checks. 0 is a fifth of the limit.
+    pub spike_limit_mib: u32,
+    /// The hard limit, of the memory of the container or the machine.
+    pub limit_percentage: u32,
+    pub spike_limit_percentage: u32,
+    /// How often, at most, unused memory is given back to the system above the soft limit.
+    pub min_gc_interval_when_soft_limited: config::Duration,
+    pub min_gc_interval_when_hard_limited: config::Duration,
+}
+
+/// Refuses new data from the moment when a check finds the resident memory above the soft limit, until a check finds it below.
+/// Shared by any number of tasks; a check between two intervals is one atomic read.
+pub struct Limiter {
+    thresholds: Mutex<Thresholds>,
+    check_interval_millis: AtomicU64,
+    checked_at_millis: AtomicU64,
+    given_back_at_millis: AtomicU64,
+    is_short: AtomicBool,
+    last: Mutex<Short>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Thresholds {
+    soft_bytes: u64,
+    hard_bytes: u64,
+    soft_give_back: Duration,
+    hard_give_back: Duration,
+}
+
+/// The resident memory is above the soft limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "data refused due to high memory usage: {} MiB are in use, above the soft limit of {} MiB (`memory_limiter`)",
+    resident_bytes >> 20,
+    soft_bytes >> 20
+)]
+pub struct Short {
+    pub resident_bytes: u64,
+    pub soft_bytes: u64,
+}
+
+impl Default for MemoryLimiterConfig {
+    fn default() -> MemoryLimiterConfig {
+        MemoryLimiterConfig {
+            check_interval: config::Duration::from_nanos(0),
+            limit_mib: 0,
+            spike_limit_mib: 0,
+            limit_percentage: 0,
+            spike_limit_percentage: 0,
+            min_gc_interval_when_soft_limited: config::Duration::from_secs(10),
+            min_gc_interval_when_hard_limited: config::Duration::from_nanos(0),
+        }
+    }
+}
+
+impl MemoryLimiterConfig {
+    /// # Errors
+    /// Names each key that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let wrong = |key: &str, message: &str| Err(ConfigError::on(key, format!("{key}: {message}")));
+        let percent = |key: &str, percent: u32| match percent {
+            0..=100 => Ok(()),
+            _ => wrong(key, "a percentage is due, 0 to 100"),
+        };
+        let soft = self.min_gc_interval_when_soft_limited;
+        ConfigError::all([
+            match self.check_interval.0.is_zero() {
+                true => wrong("check_interval", "must be above zero: `1s` suits most"),
+                false => Ok(()),
+            },
+            match (self.limit_mib, self.limit_percentage) {
+                (0, 0) => wrong("limit_mib", "must be above zero, or else `limit_percentage`"),
+                _ => Ok(()),
+            },
+            match self.limit_mib > 0 && self.spike_limit_mib >= self.limit_mib {
+                true => wrong("spike_limit_mib", "must be below `limit_mib`"),
+                false => Ok(()),
+            },
+            percent("limit_percentage", self.limit_percentage),
+            percent("spike_limit_percentage", self.spike_limit_percentage),
+            match self.limit_mib == 0
+                && self.limit_percentage > 0
+                && self.spike_limit_percentage >= self.limit_percentage
+            {
+                true => wrong("spike_limit_percentage", "must be below `limit_percentage`"),
+                false => Ok(()),
+            },
+            match soft < self.min_gc_interval_when_hard_limited {
+                true => wrong(
+                    "min_gc_interval_when_soft_limited",
+                    "must not be below `min_gc_interval_when_hard_limited`",
+                ),
+                false => Ok(()),
+            },
+        ])
+    }
+
+    /// `limit_mib` goes before `limit_percentage`.
+    fn thresholds(&self, total_bytes: u64) -> Thresholds {
+        let (hard_bytes, spike_bytes) = if self.limit_mib > 0 {
+            (u64::from(self.limit_mib) << 20, u64::from(self.spike_limit_mib) << 20)
+        } else {
+            let part = |percent: u32| total_bytes / 100 * u64::from(percent);
+            (part(self.limit_percentage), part(self.spike_limit_percentage))
+        };
+        let spike_bytes =
+            if spike_bytes > 0 { spike_bytes } else { hard_bytes / 100 * DEFAULT_SPIKE_PERCENT };
+        Thresholds {
+            soft_bytes: hard_bytes.saturating_sub(spike_bytes),
+            hard_bytes,
+            soft_give_back: self.min_gc_interval_when_soft_limited.0,
+            hard_give_back: self.min_gc_interval_when_hard_limited.0,
+        }
+    }
+}
+
+impl Limiter {
+    /// # Errors
+    /// When a percentage is asked for and the system does not tell how much memory there is.
+    pub fn new(config: &MemoryLimiterConfig) -> Result<Limiter, ConfigError> {
+        let limiter = Limiter {
+            thresholds: Mutex::new(Thresholds {
+                soft_bytes: u64::MAX,
+                hard_bytes: u64::MAX,
+                soft_give_back: Duration::ZERO,
+                hard_give_back: Duration::ZERO,
+            }),
+            check_interval_millis: AtomicU64::new(0),
+            checked_at_millis: AtomicU64::new(0),
+            given_back_at_millis: AtomicU64::new(0),
+            is_short: AtomicBool::new(false),
+            last: Mutex::default(),
+        };
+        limiter.set(config)?;
+        Ok(limiter)
+    }
+
+    /// Takes other limits, which the next check asks for.
+    ///
+    /// # Errors
+    /// As [`Limiter::new`]; then the limits stay as they are.
+    pub fn set(&self, config: &MemoryLimiterConfig) -> Result<(), ConfigError> {
+        let total_bytes = match (config.limit_mib, total_bytes()) {
+            (0, None) => {
+                let message =
+                    "limit_percentage: the system does not tell how much memory there is; set `limit_mib`";
+                return Err(ConfigError::on("limit_percentage", message));
+            }
+            (_, total) => total.unwrap_or(0),
+        };
+        *self.thresholds.lock().unwrap_or_else(PoisonError::into_inner) = config.thresholds(total_bytes);
+        let millis = u64::try_from(config.check_interval.0.as_millis()).unwrap_or(u64::MAX);
+        self.check_interval_millis.store(millis.max(1), Relaxed);
+        self.checked_at_millis.store(0, Relaxed);
+        Ok(())
+    }
+
+    /// Measures the memory if that is due.
+    ///
+    /// # Errors
+    /// When the last check found the memory above the soft limit.
+    pub fn check(&self) -> Result<(), Short> {
+        if is_due(&self.checked_at_millis, self.check_interval_millis.load(Relaxed)) {
+            self.measure(memory::resident_bytes() as u64, || {
+                give_back();
+                memory::resident_bytes_now() as u64
+            });
+        }
+        if !self.is_short.load(Relaxed) {
+            return Ok(());
+        }
+        Err(*self.last.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// `give_back` returns what is resident once unused memory was given back.
+    fn measure(&self, mut resident_bytes: u64, give_back: impl FnOnce() -> u64) {
+        let thresholds = *self.thresholds.lock().unwrap_or_else(PoisonError::into_inner);
+        if resident_bytes > thresholds.soft_bytes {
+            let interval = if resident_bytes > thresholds.hard_bytes {
+                thresholds.hard_give_back
+            } else {
+                thresholds.soft_give_back
+            };
+            if is_due(&self.given_back_at_millis, u64::try_from(interval.as_millis()).unwrap_or(u64::MAX)) {
+                resident_bytes = give_back();
+            }
+        }
+        let short = Short { resident_bytes, soft_bytes: thresholds.soft_bytes };
+        let is_short = resident_bytes > thresholds.soft_bytes;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = short;
+        let was_short = self.is_short.swap(is_short, Relaxed);
+        let (used_mib, soft_mib) = (resident_bytes >> 20, thresholds.soft_bytes >> 20);
+        match (was_short, is_short) {
+            (false, true) => {
+                tracing::warn!(
+                    used_mib,
+                    soft_mib,
+                    "memory is above the soft limit of `memory_limiter`: data is refused"
+                );
+            }
+            (true, false) => {
+                tracing::info!(
+                    used_mib,
+                    soft_mib,
+                    "memory is below the soft limit of `memory_limiter` again: data is taken"
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The memory of the container, else of the machine.
+fn total_bytes() -> Option<u64> {
+    memory::container_bytes().map(|bytes| bytes as u64).or_else(machine_bytes)
+}
+
+#[cfg(target_os = "linux")]
+fn machine_bytes() -> Option<u64> {
+    use procfs::Current as _;
+    procfs::Meminfo::current().ok().map(|memory| memory.mem_total)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn machine_bytes() -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn config(limit_mib: u32, spike_limit_mib: u32) -> MemoryLimiterConfig {
+        let check_interval = config::Duration::from_secs(1);
+        MemoryLimiterConfig { check_interval, limit_mib, spike_limit_mib, ..MemoryLimiterConfig::default() }
+    }
+
+    /// Scenario: the memory grows above the soft limit, is given back, grows again and falls.
+    /// Guarantees: data is refused from the check that finds it above, until one finds it below.
+    #[test]
+    fn data_is_refused_above_the_soft_limit_until_it_is_below() {
+        let limiter = Limiter::new(&config(100, 20)).unwrap();
+        let refused = || limiter.is_short.load(Relaxed);
+        limiter.measure(80 * MIB, || panic!("nothing is to be given back"));
+        assert!(!refused());
+        limiter.measure(90 * MIB, || 70 * MIB);
+        assert!(!refused(), "what was given back was enough");
+        limiter.measure(90 * MIB, || panic!("it was given back less than ten seconds ago"));
+        assert!(refused());
+        limiter.measure(110 * MIB, || 105 * MIB);
+        assert!(refused(), "above the hard limit it is given back at every check");
+        limiter.measure(80 * MIB, || panic!("nothing is to be given back"));
+        assert!(!refused());
+    }
+
+    /// Scenario: limits in MiB, in percent, with and without a spike limit.
+    /// Guarantees: the thresholds are the Collector's: MiB go before percent, and a fifth is kept free by default.
+    #[test]
+    fn limits_are_read_as_the_collector_reads_them() {
+        let bytes = |config: &MemoryLimiterConfig| {
+            let of = config.thresholds(1000 * MIB);
+            (of.soft_bytes / MIB, of.hard_bytes / MIB)
+        };
+        assert_eq!(bytes(&config(100, 30)), (70, 100));
+        assert_eq!(bytes(&config(100, 0)), (80, 100));
+        let percent = MemoryLimiterConfig { limit_percentage: 50, ..config(0, 0) };
+        assert_eq!(bytes(&percent), (400, 500));
+        assert_eq!(bytes(&MemoryLimiterConfig { spike_limit_percentage: 30, ..percent.clone() }), (200, 500));
+        assert_eq!(bytes(&MemoryLimiterConfig { limit_mib: 100, ..percent }), (80, 100));
+    }
+
+    /// Scenario: each key out of its range.
+    /// Guarantees: the error names the key.
+    #[test]
+    fn what_is_out_of_range_is_refused_by_its_key() {
+        let wrong = |config: MemoryLimiterConfig| config.validate().unwrap_err().to_string();
+        assert!(config(100, 20).validate().is_ok());
+        assert!(wrong(MemoryLimiterConfig::default()).contains("check_interval"));
+        assert!(wrong(config(0, 0)).contains("limit_mib"));
+        assert!(wrong(config(100, 100)).contains("spike_limit_mib"));
+        assert!(
+            wrong(MemoryLimiterConfig { limit_percentage: 101, ..config(0, 0) }).contains("limit_percentage")
+        );
+        let spike = MemoryLimiterConfig { limit_percentage: 50, spike_limit_percentage: 50, ..config(0, 0) };
+        assert!(wrong(spike).contains("spike_limit_percentage"));
+        let hard = config::Duration::from_secs(20);
+        let intervals = MemoryLimiterConfig { min_gc_interval_when_hard_limited: hard, ..config(100, 0) };
+        assert!(wrong(intervals).contains("min_gc_interval_when_soft_limited"));
+    }
+}
