@@ -134,7 +134,7 @@ impl Service {
         join_all(self.graph.exporters.values().map(|exporter| exporter.sending.shutdown(deadline))).await;
         self.draining.exporters.close();
         if timeout_at(deadline, self.draining.exporters.wait()).await.is_err() {
-            tracing::warn!("what an exporter of an earlier config had was not all sent");
+            tracing::warn!("an exporter of an earlier config did not send all that it had");
         }
         let drained = self.drained();
         self.endpoints.stop.cancel();

@@ -154,7 +154,7 @@ async fn a_config_that_changes_under_load_loses_and_doubles_nothing() {
         sink.wait_for_items(Signal::Traces, sink.items(Signal::Traces) + 10 * SPANS).await;
     }
 
-    spanloom.wait_for_output("the config is rejected, what ran runs on").await;
+    spanloom.wait_for_output("the config is rejected, and the running config stays").await;
     file.write(&config("tag: three", "batch, redactor", "otlp_grpc"));
     spanloom.signal(ProcessSignal::HUP);
     spanloom.wait_for_output("the config is read again: nothing has changed").await;

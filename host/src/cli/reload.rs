@@ -31,7 +31,7 @@ pub async fn run(args: &ReloadArgs, terminal: &mut Terminal<'_>) -> anyhow::Resu
         ReloadOutcome::Reloaded => writeln!(terminal.out, "reloaded{why}")?,
         ReloadOutcome::Unchanged => writeln!(terminal.out, "unchanged{why}")?,
         ReloadOutcome::Rejected => {
-            writeln!(terminal.err, "error: rejected, what ran before still does{why}")?;
+            writeln!(terminal.err, "error: rejected, and what ran before still runs{why}")?;
             return Ok(Exit::Failed);
         }
     }

@@ -180,7 +180,7 @@ impl Controller {
             }
             PluginWish::Pause => {
                 self.board.change(name, |entry| entry.paused = true);
-                tracing::info!(plugin = name, "its file is left alone");
+                tracing::info!(plugin = name, "changes of its file are ignored");
                 Some(Attempt::of(&entry.current, Outcome::Unchanged, None))
             }
             PluginWish::Resume => {

@@ -155,7 +155,7 @@ impl Door {
         if let Some(withheld) = self.shortages.admit_about(items) {
             let (receiver, transport) = (self.ingest.receiver.as_str(), self.transport);
             let items = items as u64 + withheld.items;
-            tracing::warn!(receiver, transport, items, "refused, to be sent again: {short}");
+            tracing::warn!(receiver, transport, items, "refused, and the sender is asked to send again: {short}");
         }
         Failure::retryable(Reason::MemoryShort, short.to_string())
     }
@@ -191,7 +191,7 @@ impl Door {
                 receiver,
                 transport,
                 texts,
-                "texts were not UTF-8; U+FFFD stands for what was wrong"
+                "texts were not UTF-8; U+FFFD replaces the wrong bytes"
             );
         }
     }

@@ -354,7 +354,7 @@ impl Processor for PluginSampler {
 
 async fn by(deadline: Instant, shutdown: impl Future<Output = ()>) {
     if tokio::time::timeout_at(deadline, shutdown).await.is_err() {
-        tracing::warn!("a plugin had not let go of what it holds when its time was over");
+        tracing::warn!("a plugin still held batches when its time to shut down was over");
     }
 }
 

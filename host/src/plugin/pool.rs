@@ -255,7 +255,7 @@ impl Pool {
                     component,
                     plugin,
                     withheld,
-                    "the plugin has failed on batches in a row, and works on made-up data: what is wrong is in the batches"
+                    "the plugin has failed on several batches in a row, but works on test data: the batches are at fault"
                 );
             }
             return;
@@ -266,7 +266,7 @@ impl Pool {
                 component,
                 plugin,
                 ?wait,
-                "the plugin keeps failing, on made-up data too, and is left alone for a while: {error}"
+                "the plugin keeps failing, also on test data, and is not called for a while: {error}"
             );
         }
     }

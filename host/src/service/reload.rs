@@ -47,14 +47,14 @@ impl Fixed {
             ("service.admin", before.admin == next.admin),
         ];
         for (key, is_same) in keys {
-            anyhow::ensure!(is_same, "`{key}` is another, which takes a restart");
+            anyhow::ensure!(is_same, "`{key}` changed: restart Spanloom to apply it");
         }
         for (id, known) in std::iter::zip(&before.extensions, extensions) {
             let is_same = match (known, config.extensions.get(id)) {
                 (Some(known), Some(next)) => known.says_as(next),
                 (known, next) => known.is_none() && next.is_none(),
             };
-            anyhow::ensure!(is_same, "`extensions.{id}` is another, which takes a restart");
+            anyhow::ensure!(is_same, "`extensions.{id}` changed: restart Spanloom to apply it");
         }
         Ok(())
     }

@@ -171,7 +171,7 @@ impl NotReady {
         match self {
             NotReady::Ending | NotReady::Unchanged => unchanged,
             NotReady::Refused(sha256) => {
-                let why = "this file has failed before; it is tried again when it is another".to_owned();
+                let why = "this file has failed before, and is tried again once it changes".to_owned();
                 Attempt { sha256: sha256.to_string(), version: None, why: Some(why), ..unchanged }
             }
             NotReady::Rejected { sha256, version, why } => {
@@ -279,7 +279,7 @@ pub(crate) fn note(telemetry: &Telemetry, plugin: &str, attempt: &Attempt) {
         (Outcome::Unchanged, _) => tracing::debug!(plugin, hash, "unchanged"),
         (Outcome::Rejected, why) => {
             let why = why.as_deref().unwrap_or_default();
-            tracing::error!(plugin, version, hash, "rejected, what ran runs on: {why}");
+            tracing::error!(plugin, version, hash, "rejected, and the running version stays: {why}");
         }
         (Outcome::RolledBack, why) => {
             let why = why.as_deref().unwrap_or_default();

@@ -75,7 +75,7 @@ const HELP: &[(&str, &str)] = &[
         "When the config was last read and what runs made what it says.",
     ),
     ("spanloom_plugin_recycled", "Instances that were replaced, by reason: calls, age, memory."),
-    ("spanloom_plugin_breaker_open", "1 while a plugin that keeps failing is left alone, else 0."),
+    ("spanloom_plugin_breaker_open", "1 while a plugin that keeps failing is not called, else 0."),
     (
         "spanloom_plugin_forgotten_items",
         "Items that a plugin let go of without passing on or discarding them.",

@@ -195,7 +195,7 @@ impl Files {
             match Loaded::read(&self.config, &self.provider) {
                 Ok(fresh) => self.current.store(Arc::new(fresh)),
                 Err(error) => {
-                    tracing::warn!("keeping the certificates of before: {}", error.in_a_line());
+                    tracing::warn!("keeping the previous certificates: {}", error.in_a_line());
                 }
             }
         }

@@ -158,7 +158,7 @@ impl ServerTls {
                 tokio::time::sleep(interval).await;
                 match tls.0.config.load() {
                     Ok(fresh) => tls.0.current.store(Arc::new(fresh)),
-                    Err(error) => tracing::warn!("keeping the certificate of before: {error:#}"),
+                    Err(error) => tracing::warn!("keeping the previous certificate: {error:#}"),
                 }
             }
         }));

@@ -96,7 +96,7 @@ async fn a_config_and_the_file_that_it_is_written_for_come_in_together() {
         let spanloom = Spanloom::start_file(&config).await;
         let put_file = async || {
             move_into_place(&file, &fs::read(&sampler).expect("the component"));
-            spanloom.wait_for_output("rejected, what ran runs on: ").await;
+            spanloom.wait_for_output("rejected, and the running version stays: ").await;
         };
         let put_config = || move_into_place(&config, text("share: 0.0").as_bytes());
         if file_is_first {
@@ -104,7 +104,7 @@ async fn a_config_and_the_file_that_it_is_written_for_come_in_together() {
             put_config();
         } else {
             put_config();
-            spanloom.wait_for_output("the config is rejected, what ran runs on: ").await;
+            spanloom.wait_for_output("the config is rejected, and the running config stays: ").await;
             put_file().await;
         }
         spanloom.wait_for_output("the config is reloaded: ").await;

@@ -64,12 +64,12 @@ impl Controller {
         };
         let opened = opened.map_err(|error| {
             // One log line for each line, since a log line cannot hold several.
-            tracing::error!("the config is wrong:");
+            tracing::error!("the config has errors:");
             error.render(false).lines().for_each(|line| tracing::error!("{line}"));
             error.in_a_line()
         })?;
         for warning in &opened.warnings {
-            tracing::warn!("the config is doubtful:");
+            tracing::warn!("the config has warnings:");
             warning.warning(false).lines().for_each(|line| tracing::warn!("{line}"));
         }
         Ok(opened)
@@ -160,7 +160,7 @@ fn note_reload(telemetry: &Telemetry, outcome: ReloadOutcome, what: &str) {
         ReloadOutcome::Reloaded => tracing::info!("the config is reloaded: {what}"),
         ReloadOutcome::Unchanged => tracing::info!("the config is read again: nothing has changed"),
         ReloadOutcome::Rejected => {
-            tracing::error!("the config is rejected, what ran runs on: {what}");
+            tracing::error!("the config is rejected, and the running config stays: {what}");
             return;
         }
     }

@@ -201,7 +201,7 @@ impl FileState {
         }
         match read(path) {
             Ok((tokens, modified)) => (self.tokens, self.modified) = (tokens, modified),
-            Err(error) => tracing::warn!("keeping the tokens of before: {}: {error}", path.display()),
+            Err(error) => tracing::warn!("keeping the previous tokens: {}: {error}", path.display()),
         }
     }
 }

@@ -147,7 +147,7 @@ fn read_whole(path: &Path) -> Option<Vec<u8>> {
     let mut entry = owned::read(path, ENTRY_LIMIT_BYTES).ok()?;
     let (hash, content) = entry.split_at_checked(HASH_BYTES)?;
     if Hasher::digest(content).as_slice() != hash {
-        tracing::warn!("{} is damaged, and made anew", path.display());
+        tracing::warn!("{} is damaged, and is made again", path.display());
         return None;
     }
     // An entry's time of modification is the time of its last use.
@@ -256,7 +256,7 @@ mod tests {
         let other = Component::from_binary(&engine, &exporting("other")).unwrap();
         store(&entry, &other.serialize().unwrap()).unwrap();
         let is_taken = || compile().0.get_export_index(None, "other").is_some();
-        assert!(is_taken(), "what is there is what runs");
+        assert!(is_taken(), "the file is the version that runs");
         for open in [&above, &compiled] {
             set_mode(open, 0o777);
             assert!(!is_taken(), "{}", open.display());

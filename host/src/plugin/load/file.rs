@@ -81,7 +81,7 @@ impl PluginFile {
                 return read;
             }
             if !told {
-                tracing::info!(path = %path.display(), "the plugin's file is being written: its rest is waited for");
+                tracing::info!(path = %path.display(), "the plugin's file is still being written: waiting for the rest");
                 told = true;
             }
             tokio::time::sleep(REST_INTERVAL).await;

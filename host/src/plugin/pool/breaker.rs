@@ -152,7 +152,7 @@ impl Suspicion<'_> {
 pub(in crate::plugin) fn left_alone() -> CallError {
     CallError::new(
         CallErrorKind::Failed { retryable: true },
-        "it has failed too often, and is left alone for a while",
+        "it has failed too often, and is not called for a while",
     )
 }
 

@@ -232,14 +232,14 @@ fn difference(current: &Generation, next: &Generation) -> Option<String> {
         return Some(format!("its concurrency is {new:?}, and that of the one that runs {old:?}"));
     }
     if current.instances() != next.instances() {
-        return Some("`limits.instances` is another".to_owned());
+        return Some("`limits.instances` changed".to_owned());
     }
     if old.emits != new.emits {
         return Some("it emits other signals than the one that runs".to_owned());
     }
     let endpoint =
         |of: &Generation| of.plugin.answers_http().then(|| handler::endpoint(&of.settings.config)).flatten();
-    (endpoint(current) != endpoint(next)).then(|| "it answers HTTP elsewhere".to_owned())
+    (endpoint(current) != endpoint(next)).then(|| "its HTTP endpoint changed".to_owned())
 }
 
 /// Has the new version show on made-up data that it works. An exporter is not asked, nor is what reaches outside: they may not

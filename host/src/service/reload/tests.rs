@@ -399,7 +399,7 @@ async fn what_takes_a_restart_is_named() {
         ("service::extensions=[health_check]", "service.extensions"),
     ] {
         let error = running.reload(&[set, "exporters::out::v=2"]).await.unwrap_err().to_string();
-        assert_eq!(error, format!("`{key}` is another, which takes a restart"));
+        assert_eq!(error, format!("`{key}` changed: restart Spanloom to apply it"));
     }
     assert_eq!(running.drained().await, [""; 0]);
     running.finish().await;

@@ -53,7 +53,7 @@ impl Folders {
         });
         let watcher = watcher.transpose().unwrap_or_else(|error| {
             tracing::warn!(
-                "the system tells of no changes of files ({error}): they are looked at again and again"
+                "the system reports no changes of files ({error}): they are checked at intervals"
             );
             None
         });
@@ -101,12 +101,12 @@ impl Folders {
     fn ask(&mut self, folder: &Path) -> bool {
         let Some(watcher) = &mut self.watcher else { return false };
         if is_remote(folder) {
-            tracing::info!(folder = %folder.display(), "on a network mount: its files are looked at again and again");
+            tracing::info!(folder = %folder.display(), "on a network mount: its files are checked at intervals");
             return false;
         }
         let asked = watcher.watch(folder, RecursiveMode::NonRecursive);
         if let Err(error) = &asked {
-            tracing::warn!(folder = %folder.display(), "cannot be watched ({error}): its files are looked at again and again");
+            tracing::warn!(folder = %folder.display(), "cannot be watched ({error}): its files are checked at intervals");
         }
         asked.is_ok()
     }

@@ -202,9 +202,11 @@ async fn says_who_it_is() {
 /// Returns the identity that a process finds with this environment and nothing else.
 async fn who(config: serde_json::Value, environment: &[(&str, &str)]) -> String {
     let nowhere = tempfile::tempdir().unwrap();
+    // As the test harness names it: without the crate.
+    let (_, test) = concat!(module_path!(), "::says_who_it_is").split_once("::").unwrap();
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command
-        .args(["plugin::http::aws::tests::says_who_it_is", "--exact", "--ignored", "--nocapture"])
+        .args([test, "--exact", "--ignored", "--nocapture"])
         .env_clear()
         .env("HOME", nowhere.path())
         .env("AWS_EC2_METADATA_DISABLED", "true")
