@@ -1,4 +1,5 @@
-//! Clients that are broken or hostile: each gets its documented answer, memory stays bounded, others are served.
+//! Clients that are broken or hostile: each gets its documented answer, memory stays bounded, and others are
+//! served.
 
 #[path = "abuse/connections.rs"]
 mod connections;
@@ -40,7 +41,7 @@ async fn start_with(args: &[&str]) -> Spanloom {
     Spanloom::start_with(&config::relay("nop:"), args).await
 }
 
-/// Another client, over both protocols, at once.
+/// Checks that another client is served over both protocols within five seconds.
 async fn others_are_served(spanloom: &Spanloom) {
     let body = payload::request(Signal::Traces, 10);
     let served = async {
@@ -57,10 +58,12 @@ fn assert_memory_below(spanloom: &Spanloom, limit_mib: u64) {
     assert!(peak < limit_mib * MIB, "it took {} MiB", peak / MIB);
 }
 
+/// Scenario: 10,000 connections are open and idle.
+/// Guarantees: others are served, and memory stays below 128 MiB.
 #[tokio::test]
 async fn ten_thousand_idle_connections_cost_little_and_keep_no_one_out() {
     const CONNECTIONS: usize = 10_000;
-    // Ours and those of the process under test, which inherits the limit.
+    // The limit covers this process's connections; the process under test inherits it.
     let limit = getrlimit(Resource::Nofile);
     let needed = CONNECTIONS as u64 + 500;
     if limit.maximum.is_some_and(|maximum| maximum < needed) {
@@ -81,7 +84,8 @@ async fn ten_thousand_idle_connections_cost_little_and_keep_no_one_out() {
     spanloom.finish().await;
 }
 
-/// The request's time is up long before its body is there.
+/// Scenario: a client sends the body of an HTTP request at one byte a second.
+/// Guarantees: the answer after the time limit is 408, and others are served meanwhile.
 #[tokio::test]
 async fn a_client_that_sends_one_byte_a_second_over_http_is_told_408() {
     let spanloom = start_with(&["--set", "receivers::otlp::protocols::http::read_timeout=2s"]).await;
@@ -102,6 +106,8 @@ async fn a_client_that_sends_one_byte_a_second_over_http_is_told_408() {
     spanloom.finish().await;
 }
 
+/// Scenario: a client sends a gRPC message at one byte a second.
+/// Guarantees: the answer after the time limit is DEADLINE_EXCEEDED, and others are served meanwhile.
 #[tokio::test]
 async fn a_client_that_sends_one_byte_a_second_over_grpc_is_told_deadline_exceeded() {
     let spanloom = start_with(&["--set", "receivers::otlp::protocols::grpc::read_timeout=2s"]).await;
@@ -117,6 +123,8 @@ async fn a_client_that_sends_one_byte_a_second_over_grpc_is_told_deadline_exceed
     spanloom.finish().await;
 }
 
+/// Scenario: a body of 65 MiB comes over each protocol.
+/// Guarantees: the body is refused for good as too large, memory stays bounded, and others are served.
 #[tokio::test]
 async fn a_body_of_65_mib_is_too_large() {
     let spanloom = start().await;
@@ -131,7 +139,8 @@ async fn a_body_of_65_mib_is_too_large() {
     spanloom.finish().await;
 }
 
-/// 128 KiB that would be 128 MiB.
+/// Scenario: a body of 128 KiB decompresses to 128 MiB, over each protocol.
+/// Guarantees: the body is refused as too large, memory stays bounded, and others are served.
 #[tokio::test]
 async fn a_gzip_bomb_is_too_large() {
     let spanloom = start().await;
@@ -152,6 +161,8 @@ async fn a_gzip_bomb_is_too_large() {
     spanloom.finish().await;
 }
 
+/// Scenario: requests come to unknown methods and paths, with an unknown type or with GET.
+/// Guarantees: each answer says what is wrong: UNIMPLEMENTED, 404, 415 or 405.
 #[tokio::test]
 async fn what_does_not_exist_is_named_as_such() {
     let spanloom = start().await;
@@ -173,10 +184,12 @@ async fn what_does_not_exist_is_named_as_such() {
     spanloom.finish().await;
 }
 
+/// Scenario: a truncated protobuf request and a wrong JSON request come.
+/// Guarantees: each is refused as bad data in its own format, and nothing counts as received.
 #[tokio::test]
 async fn malformed_requests_are_refused_as_bad_data() {
     let spanloom = start().await;
-    // A span list that claims more bytes than there are.
+    // The span list claims more bytes than there are.
     let truncated = payload::request(Signal::Traces, 3).slice(..100);
     let over_grpc = client::grpc(spanloom.grpc, Signal::Traces, truncated.clone()).await.unwrap_err();
     assert_eq!(over_grpc.code(), Code::InvalidArgument);
@@ -196,7 +209,8 @@ async fn malformed_requests_are_refused_as_bad_data() {
     assert!(ledger.values().all(|account| account.received == 0), "{ledger:?}");
 }
 
-/// Neither port answers noise with anything but an end, and soon.
+/// Scenario: random bytes come to both ports.
+/// Guarantees: each connection is closed soon, memory stays bounded, and others are served.
 #[tokio::test]
 async fn random_bytes_end_their_connection_and_nothing_else() {
     let spanloom = start().await;
@@ -204,7 +218,7 @@ async fn random_bytes_end_their_connection_and_nothing_else() {
         for to in [spanloom.grpc, spanloom.http] {
             let mut connection = TcpStream::connect(to).await.unwrap();
             let noise: Vec<u8> = noise(seed, 16 << 10);
-            // It may close before it has read all of it.
+            // The receiver may close the connection before it has read everything.
             let _ = connection.write_all(&noise).await;
             let _ = connection.shutdown().await;
             let ended = timeout(Duration::from_secs(5), connection.read_to_end(&mut Vec::new())).await;
@@ -216,7 +230,7 @@ async fn random_bytes_end_their_connection_and_nothing_else() {
     spanloom.finish().await;
 }
 
-/// Bytes that are the same every time (xorshift).
+/// Returns bytes that look random and are always the same for a seed (xorshift).
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ (seed + 1);
     std::iter::repeat_with(|| {

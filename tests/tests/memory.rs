@@ -1,4 +1,5 @@
-//! Memory is bounded by what the config says, whatever is sent. Each test holds the process to its peak.
+//! Memory is bounded by what the config says, whatever is sent. Each test checks the peak memory of the
+//! process.
 
 use std::{
     io::Write,
@@ -31,7 +32,7 @@ fn assert_peak_below(spanloom: &Spanloom, limit_mib: u64) {
     assert!(peak < limit_mib * MIB, "it took {} MiB", peak / MIB);
 }
 
-/// A destination that only counts.
+/// Starts a destination that only counts items.
 async fn counting_sink() -> (Sink, Arc<AtomicUsize>) {
     let items = Arc::new(AtomicUsize::new(0));
     let counted = items.clone();
@@ -41,7 +42,7 @@ async fn counting_sink() -> (Sink, Arc<AtomicUsize>) {
     (sink.await, items)
 }
 
-/// Sends the request so many times, four at a time. Returns how many were accepted.
+/// Sends the request this many times, four at a time. Returns how many were accepted.
 async fn send(spanloom: &Spanloom, request: &Bytes, times: usize) -> usize {
     let client = http_client();
     let url = format!("http://{}/v1/traces", spanloom.http);
@@ -53,8 +54,8 @@ async fn send(spanloom: &Spanloom, request: &Bytes, times: usize) -> usize {
     answers.filter(|accepted| std::future::ready(*accepted)).count().await
 }
 
-/// Requests of 997 spans leave in batches of 8,192: the rest that waits for the next batch once kept every request before it
-/// alive, all 300 MB that pass here.
+/// Scenario: 300 MB pass in requests of 997 spans, and a sending queue makes batches of 8,192 spans.
+/// Guarantees: the rest of a request that waits for the next batch does not keep other requests in memory.
 #[tokio::test]
 async fn what_is_left_of_a_request_in_a_sending_queue_keeps_no_other_alive() {
     let (sink, items) = counting_sink().await;
@@ -71,7 +72,8 @@ async fn what_is_left_of_a_request_in_a_sending_queue_keeps_no_other_alive() {
     assert_eq!(items.load(Relaxed), 997_000);
 }
 
-/// The same by the processor `batch`, a plugin.
+/// Scenario: 300 MB pass in requests of 997 spans, and the plugin `batch` makes batches of 8,192 spans.
+/// Guarantees: the rest of a request that waits for the next batch does not keep other requests in memory.
 #[tokio::test]
 async fn what_is_left_of_a_request_in_a_plugin_keeps_no_other_alive() {
     let (sink, items) = counting_sink().await;

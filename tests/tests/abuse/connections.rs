@@ -24,7 +24,7 @@ async fn idle_connections_beyond_the_limit_of_open_files_keep_no_one_out() {
     let mut idle = Vec::new();
     for number in 0..600 {
         let to = if number % 2 == 0 { spanloom.grpc } else { spanloom.http };
-        // It may be in the kernel's queue alone.
+        // The connection may only be in the kernel's queue.
         let connected = timeout(Duration::from_secs(5), TcpStream::connect(to)).await;
         idle.push(connected.expect("in time").expect("a connection"));
     }
@@ -72,7 +72,8 @@ async fn partial_frames_hold_no_more_than_all_connections_may() {
     spanloom.finish().await;
 }
 
-/// What a peer does wrong is no reason to fill the log.
+/// Scenario: connections flood the receiver with streams that they reset at once.
+/// Guarantees: the connections are closed, others are served, and the log gets at most one warning.
 #[tokio::test]
 async fn connections_that_are_reset_for_their_floods_leave_no_line_each() {
     let spanloom = start().await;

@@ -109,7 +109,8 @@ async fn idle_uploads_of_64_mib_keep_no_one_out() {
     spanloom.finish().await;
 }
 
-/// They are more than may be held at once: some wait for others to end.
+/// Scenario: forty uploads of 60 MiB come at once, more than may be held.
+/// Guarantees: some wait for others, all are accepted, and memory stays below 600 MiB.
 #[tokio::test(flavor = "multi_thread")]
 async fn forty_uploads_of_60_mib_at_once_are_all_taken() {
     let patient = ["grpc", "http"].map(|p| format!("receivers::otlp::protocols::{p}::read_timeout=170s"));
