@@ -8,10 +8,11 @@ use spanloom_tests::{
 };
 use tonic::Code;
 
-/// A process always has more than one MiB, and never a tebibyte.
+/// A limit that every process exceeds: each has more than one MiB.
 const ALWAYS_SHORT: &str = "{check_interval: 10ms, limit_mib: 1}";
-/// Beside the one that tells when the process is ready.
+/// The extensions: `health_check`, which tells when the process is ready, and `memory_limiter`.
 const EXTENSIONS: &str = "service::extensions=[health_check, memory_limiter]";
+/// A limit that no process reaches: a tebibyte.
 const NEVER_SHORT: &str = "{check_interval: 10ms, limit_mib: 1048576}";
 
 fn with_processor(limits: &str) -> String {
@@ -22,8 +23,8 @@ fn with_processor(limits: &str) -> String {
     )
 }
 
-/// Scenario: the processor's limit is below what the process has; then a reload raises it.
-/// Guarantees: senders are told to try again, the items are counted as refused and are not lost; the limit changes in place.
+/// Scenario: the processor's limit is below the memory of the process; then a reload raises it.
+/// Guarantees: senders are told to retry, and refused items count as refused; the limit changes in place.
 #[tokio::test]
 async fn the_processor_refuses_above_its_limit_and_takes_another_by_a_reload() {
     let file = ConfigFile::new(&with_processor(ALWAYS_SHORT));
@@ -51,7 +52,7 @@ async fn the_processor_refuses_above_its_limit_and_takes_another_by_a_reload() {
 }
 
 /// Scenario: a receiver names the extension for one of its protocols.
-/// Guarantees: that protocol's requests are refused before they are read, the other's are taken.
+/// Guarantees: that protocol's requests are refused before they are read; the other's are accepted.
 #[tokio::test]
 async fn a_receiver_refuses_by_the_extension_that_it_names() {
     let config = format!(
