@@ -27,9 +27,11 @@ async fn the_demo_of_swapping_under_load_loses_nothing_and_draws_what_happened()
     let said = String::from_utf8_lossy(&output.stdout);
     let all = || format!("{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}:\n{}", output.status, all());
-    for outcome in
-        ["swapped plugin=\"tag\"", "rolled back to the version before", "rejected, and the running version stays"]
-    {
+    for outcome in [
+        "swapped plugin=\"tag\"",
+        "rolled back to the version before",
+        "rejected, and the running version stays",
+    ] {
         assert!(said.contains(outcome), "no `{outcome}` in\n{}", all());
     }
     let seconds = said.lines().filter(|line| line.contains('#')).count();

@@ -155,7 +155,12 @@ impl Door {
         if let Some(withheld) = self.shortages.admit_about(items) {
             let (receiver, transport) = (self.ingest.receiver.as_str(), self.transport);
             let items = items as u64 + withheld.items;
-            tracing::warn!(receiver, transport, items, "refused, and the sender is asked to send again: {short}");
+            tracing::warn!(
+                receiver,
+                transport,
+                items,
+                "refused, and the sender is asked to send again: {short}"
+            );
         }
         Failure::retryable(Reason::MemoryShort, short.to_string())
     }

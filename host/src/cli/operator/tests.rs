@@ -165,7 +165,10 @@ async fn a_reload_says_what_has_changed_or_what_is_wrong() {
     let cases = [
         (ReloadOutcome::Reloaded, done("reloaded: pipelines: traces\n")),
         (ReloadOutcome::Unchanged, done("unchanged: pipelines: traces\n")),
-        (ReloadOutcome::Rejected, fails("error: rejected, and what ran before still runs: pipelines: traces\n")),
+        (
+            ReloadOutcome::Rejected,
+            fails("error: rejected, and what ran before still runs: pipelines: traces\n"),
+        ),
     ];
     for (outcome, expected) in cases {
         let mut recorded = Recorded::new(None);

@@ -99,7 +99,10 @@ async fn answer(State(pool): State<Arc<Pool>>, request: Request) -> Response<Bod
             pool.metrics.report(&pool.plugin(), &error, "the request is answered with 500");
             plain(StatusCode::INTERNAL_SERVER_ERROR, "the plugin could not answer\n")
         }
-        Some(Err(_)) => plain(StatusCode::SERVICE_UNAVAILABLE, "the plugin keeps failing, and is not called for a while\n"),
+        Some(Err(_)) => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the plugin keeps failing, and is not called for a while\n",
+        ),
         None => plain(StatusCode::INTERNAL_SERVER_ERROR, "the plugin could not answer\n"),
     }
 }

@@ -52,9 +52,7 @@ impl Folders {
             })
         });
         let watcher = watcher.transpose().unwrap_or_else(|error| {
-            tracing::warn!(
-                "the system reports no changes of files ({error}): they are checked at intervals"
-            );
+            tracing::warn!("the system reports no changes of files ({error}): they are checked at intervals");
             None
         });
         Folders { watcher, interest, watched: BTreeMap::new() }
