@@ -44,7 +44,7 @@ impl Guest {
     /// a config with a `!` in it, as being wrong at `keys[1]`.
     pub(crate) fn component(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
-        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/0.1.0");
         resolve.push_dir(wit).unwrap();
         let world = match self.role {
             "processing" => "processor",

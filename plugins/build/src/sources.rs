@@ -99,7 +99,7 @@ mod tests {
             ("plugins/batch/Cargo.toml", "[package]"),
             ("plugins/batch/config.schema.json", "{}"),
             ("plugins/sdk/src/lib.rs", "two"),
-            ("wit/types.wit", "interface"),
+            ("wit/0.1.0/types.wit", "interface"),
             ("wire/src/lib.rs", "mod check;"),
         ] {
             write(root, file, text);

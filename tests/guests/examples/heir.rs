@@ -20,7 +20,7 @@ use spanloom::plugin::{
 };
 
 wit_bindgen::generate!({
-    path: "../../wit",
+    path: "../../wit/0.1.0",
     inline: "
         package spanloom:guests;
         world heir {

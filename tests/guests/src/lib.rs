@@ -21,7 +21,7 @@ use spanloom::plugin::{
 pub use describe::Concurrency;
 
 wit_bindgen::generate!({
-    path: "../../wit",
+    path: "../../wit/0.1.0",
     inline: "
         package spanloom:guests;
         world guest {

@@ -1,4 +1,4 @@
-//! Every field of every span in packed lists: `flat-spans` of the plugin interface (`wit/spans.wit`).
+//! Every field of every span in packed lists: `flat-spans` of the plugin interface (`wit/0.1.0/spans.wit`).
 
 mod pool;
 mod walk;

@@ -1,4 +1,4 @@
-//! Groups the spans of a batch by trace, for samplers (`wit/traces.wit`).
+//! Groups the spans of a batch by trace, for samplers (`wit/0.1.0/traces.wit`).
 
 use std::hash::BuildHasher;
 

@@ -28,7 +28,7 @@ pub(super) fn component_with(role: Role, optional: &str, module: &str) -> Vec<u8
 
 fn interface() -> (Resolve, PackageId) {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")).unwrap();
+    let (package, _) = resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/0.1.0")).unwrap();
     (resolve, package)
 }
 

@@ -1,7 +1,7 @@
 //! What `bindgen!` makes of the interface in `wit/`. Nothing else names the generated modules' paths.
 
 wasmtime::component::bindgen!({
-    path: "../wit",
+    path: "../wit/0.1.0",
     inline: r#"
         package spanloom:host;
 
