@@ -23,6 +23,7 @@ pub use config::OnFailure;
 pub use guest::{
     configure::Refusal,
     failure::{CallError, CallErrorKind},
+    interface::SamplingDecision,
     limits::Limits,
     plugin::{LoadError, Plugin},
     runtime::Runtime,
@@ -42,8 +43,5 @@ pub use pool::{
     shadow::Comparison,
 };
 pub use stage::{
-    connector::PluginConnector,
-    exporter::PluginExporter,
-    processor::PluginProcessor,
-    sampler::{PluginSampler, SamplingDecision},
+    connector::PluginConnector, exporter::PluginExporter, processor::PluginProcessor, sampler::PluginSampler,
 };

@@ -1,19 +1,25 @@
 //! What one guest has besides its memory: its batches, its limits and the host behind its imports.
 
-pub(super) mod bindings;
+pub(super) mod clock;
 pub(super) mod configure;
 pub(super) mod custody;
 mod deadline;
 mod describe;
 mod exports;
 pub(super) mod failure;
-pub(super) mod imports;
 pub(super) mod instance;
+mod instruments;
+pub(super) mod interface;
 mod last_words;
 pub(super) mod limits;
+mod lists;
+mod log;
 pub(super) mod plugin;
 pub(super) mod runtime;
 mod ticker;
+pub(super) mod traces;
+mod v0_1;
+pub(super) mod versions;
 mod wasi;
 
 use std::{sync::Arc, time::Instant};
@@ -24,12 +30,15 @@ use self::{
     custody::Custody,
     deadline::Deadline,
     failure::{CallError, CallErrorKind},
-    imports::{log::GuestLog, metrics::GuestMetrics},
     last_words::LastWords,
     limits::{GuestLimits, Limits},
+    log::GuestLog,
     wasi::{WasiSettings, WasiState},
 };
-use super::outside::{GrantsConfig, Outside};
+use super::outside::{
+    GrantsConfig, Outside,
+    http::{HttpError, HttpRequest, HttpResponse},
+};
 use crate::telemetry::{Labels, Telemetry};
 
 /// Instruments and groups of traces that one guest may have at a time.
@@ -69,6 +78,12 @@ impl Guest {
             deadline,
             wake_at: None,
         }
+    }
+
+    /// Sends a request out, by grant. While the others take their time, the guest's stands still.
+    pub(super) async fn send_out(&mut self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let _standstill = self.deadline.stand_still();
+        self.outside.http.send(request).await
     }
 }
 

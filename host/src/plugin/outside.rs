@@ -10,7 +10,7 @@ pub use grants::GrantsConfig;
 
 use self::{
     http::{Http, HttpClient, HttpLimits},
-    store::{KeyValues, StoreGrantConfig},
+    store::{Full, KeyValues, StoreGrantConfig},
 };
 use crate::{config::ConfigError, telemetry::Telemetry};
 
@@ -25,6 +25,14 @@ pub struct Outside {
     /// The grants; `None` for a trial.
     grants: Option<GrantsConfig>,
     http_requests: usize,
+}
+
+/// Why a value was not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NotKept {
+    Full,
+    /// `store` is not granted; the text says how to grant it.
+    Denied(String),
 }
 
 impl Outside {
@@ -95,5 +103,30 @@ impl Outside {
     /// Returns true if guests can reach anything.
     pub(super) fn is_granted(&self) -> bool {
         self.grants.as_ref().is_none_or(|grants| !grants.http.is_empty() || grants.store.is_some())
+    }
+}
+
+/// The store. Without the grant, reading finds nothing and only writing says why.
+impl Outside {
+    pub(super) fn kept(&self, key: &str) -> Option<Vec<u8>> {
+        self.store.as_ref()?.get(key).map(Into::into)
+    }
+
+    pub(super) fn keep(&self, key: String, value: Vec<u8>) -> Result<(), NotKept> {
+        let Some(store) = &self.store else {
+            let why = "`store` is not granted; to grant it, write `grants: { store: true }`";
+            return Err(NotKept::Denied(why.to_owned()));
+        };
+        store.set(key, value).map_err(|Full| NotKept::Full)
+    }
+
+    pub(super) fn forget(&self, key: &str) {
+        if let Some(store) = &self.store {
+            store.delete(key);
+        }
+    }
+
+    pub(super) fn keys(&self, prefix: &str) -> Vec<String> {
+        self.store.as_ref().map(|store| store.keys(prefix)).unwrap_or_default()
     }
 }

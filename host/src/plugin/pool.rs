@@ -50,15 +50,11 @@ use self::{
 use super::{
     config::OnFailure,
     guest::{
-        bindings::exported::{
-            exporting::ExportError,
-            http_handler::{Incoming, Outgoing},
-            sampling::Decision,
-        },
         failure::{CallError, CallErrorKind},
-        imports::traces::TraceBatch,
         instance::{Instance, Undone},
+        interface::{ExportFailure, Incoming, Outgoing, SamplingDecision},
         plugin::Plugin,
+        traces::TraceBatch,
     },
     load::{card::Role, description::Concurrency},
 };
@@ -159,7 +155,7 @@ impl Pool {
         place: Place,
         data: &wire::Batch,
         given_up: &CancellationToken,
-    ) -> Result<Result<(), ExportError>, Undone> {
+    ) -> Result<Result<(), ExportFailure>, Undone> {
         let slot = self.lease_unless(given_up, place).await?;
         self.twice(slot, data.items(), || {
             let data = data.clone();
@@ -169,7 +165,11 @@ impl Pool {
     }
 
     /// Asks a guest to decide on traces.
-    pub(super) async fn sample(&self, place: Place, traces: &Arc<Traces>) -> Result<Vec<Decision>, Undone> {
+    pub(super) async fn sample(
+        &self,
+        place: Place,
+        traces: &Arc<Traces>,
+    ) -> Result<Vec<SamplingDecision>, Undone> {
         let spans = traces.span_counts().map(|spans| spans as usize).sum();
         self.twice(self.slots.lease(place).await, spans, || {
             let traces = TraceBatch::new(traces.clone());

@@ -2,14 +2,15 @@
 //! recorded for its tests. Each module has the shape of the module that wit-bindgen generates.
 
 pub(crate) mod batches;
-mod flat;
+#[path = "../../../wire/interface/v0_1.rs"]
+mod convert;
 mod metadata;
 pub(crate) mod metrics;
-mod rows;
 pub(crate) mod spans;
 pub(crate) mod traces;
-mod values;
 pub(crate) mod world;
+
+use crate::bindings::spanloom::plugin::spans as records;
 
 pub(crate) mod output {
     pub(crate) fn discard(batch: super::batches::Batch) {

@@ -20,7 +20,6 @@ impl Plugin {
     ) -> Result<Result<(), Refusal>, CallError> {
         let nobody = Shared::of_nobody(component, &self.name, limits)?;
         let mut guest = Instance::start(&self.exports, &nobody).await?;
-        let said = guest.configure(self.role, config).await?;
-        Ok(said.map_err(|refusal| Refusal { path: refusal.path, message: refusal.message }))
+        guest.configure(self.role, config).await
     }
 }

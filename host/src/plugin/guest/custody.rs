@@ -5,13 +5,15 @@
 //! has returned, [`Custody::commit`] makes it so. When it failed, every batch is again as it was: [`Custody::undo`] leaves
 //! the guest what it held before, [`Custody::rollback`] leaves it nothing, since it is gone.
 
+mod batches;
 mod load;
 mod shelf;
 
 use hashbrown::HashMap;
-use wasmtime::{Result, bail, component::Resource};
+use wasmtime::{Result, bail};
 
-use super::bindings::imported::batches::Batch as Handle;
+use super::interface::Handle;
+pub(in crate::plugin) use batches::NotBrought;
 pub(in crate::plugin) use load::HeldExceeded;
 use load::{Load, Memory};
 use shelf::{Held, Shelf};
@@ -113,14 +115,14 @@ impl Custody {
         let signal = batch.data.signal();
         let number = self.put(batch, false, false);
         self.lent.push(number);
-        handle(signal, number)
+        Handle { signal, number }
     }
 
     /// Gives the guest a look at a batch that stays whose it is, until the call ends.
     pub(in crate::plugin) fn show(&mut self, data: wire::Batch) -> Handle {
         let signal = data.signal();
         let number = self.put(Batch::owed_to_nobody(data), true, true);
-        handle(signal, number)
+        Handle { signal, number }
     }
 
     /// Keeps a batch that the guest has made; it is owed to nobody.
@@ -147,20 +149,18 @@ impl Custody {
     }
 
     /// The call has returned these: settles what it let go of, and hands out what goes on.
-    pub(super) fn commit(&mut self, returned: Vec<Handle>) -> Result<Passed> {
+    pub(super) fn commit(&mut self, returned: &[Handle]) -> Result<Passed> {
         // All of them, before any is taken.
-        for number in returned.iter().map(number) {
+        for number in returned.iter().map(|batch| batch.number) {
             match self.held.get(number) {
                 Some(held) if held.look => bail!("batch {number} is to be looked at, not to be passed on"),
                 Some(_) => {}
                 None => bail!("there is no batch {number}"),
             }
         }
-        self.check_merged(&returned)?;
+        self.check_merged(returned)?;
         let mut passed = Passed { onward: std::mem::take(&mut self.emitted), ..Passed::default() };
-        passed
-            .onward
-            .extend(returned.iter().filter_map(|batch| Some(self.held.remove(number(batch))?.batch)));
+        passed.onward.extend(returned.iter().filter_map(|batch| Some(self.held.remove(batch.number)?.batch)));
         self.lent.clear();
         self.end_call();
         // Only these can be other than they were: a guest may hold many that a call does not touch.
@@ -189,7 +189,7 @@ impl Custody {
 
     /// After the last call: what the guest holds, those that it names first, in its order.
     pub(super) fn hand_in(&mut self, named: &[Handle]) -> Vec<Batch> {
-        let named = named.iter().filter_map(|batch| self.held.remove(number(batch)));
+        let named = named.iter().filter_map(|batch| self.held.remove(batch.number));
         let mut batches: Vec<Batch> = named.filter(|held| !held.look).map(|held| held.batch).collect();
         batches.extend(self.rollback().held);
         batches
@@ -330,7 +330,7 @@ impl Custody {
         if !self.merged {
             return Ok(());
         }
-        let numbers = returned.iter().map(number).chain(self.came.iter().copied());
+        let numbers = returned.iter().map(|batch| batch.number).chain(self.came.iter().copied());
         let held = numbers.chain(self.before.keys().copied()).filter_map(|number| self.held.get(number));
         for batch in held.map(|held| &held.batch).chain(&self.emitted) {
             self.load.check(batch.data.encoded_len().saturating_sub(load::weight_bytes(batch)))?;
@@ -354,14 +354,14 @@ impl Custody {
         }
     }
 
-    pub(super) fn emit(&mut self, batch: &Handle) -> Result<()> {
-        let batch = self.take(number(batch))?;
+    pub(super) fn emit(&mut self, batch: Handle) -> Result<()> {
+        let batch = self.take(batch.number)?;
         self.emitted.push(batch);
         Ok(())
     }
 
-    pub(super) fn discard(&mut self, batch: &Handle) -> Result<()> {
-        let batch = self.take(number(batch))?;
+    pub(super) fn discard(&mut self, batch: Handle) -> Result<()> {
+        let batch = self.take(batch.number)?;
         self.discarded.push(batch);
         Ok(())
     }
@@ -397,22 +397,6 @@ impl Custody {
             self.came.push(number);
         }
         number
-    }
-}
-
-fn handle(signal: wire::Signal, number: u32) -> Handle {
-    match signal {
-        wire::Signal::Traces => Handle::Spans(Resource::new_own(number)),
-        wire::Signal::Metrics => Handle::Metrics(Resource::new_own(number)),
-        wire::Signal::Logs => Handle::Logs(Resource::new_own(number)),
-    }
-}
-
-fn number(handle: &Handle) -> u32 {
-    match handle {
-        Handle::Spans(batch) => batch.rep(),
-        Handle::Metrics(batch) => batch.rep(),
-        Handle::Logs(batch) => batch.rep(),
     }
 }
 

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use wasmtime::{Error, Trap, WasmBacktrace};
 
-use super::{
-    bindings::imported::types, custody::HeldExceeded, last_words::LastWords, limits::MemoryExceeded,
-};
+use super::{custody::HeldExceeded, interface::GuestFailure, last_words::LastWords, limits::MemoryExceeded};
 use crate::plugin::load::text::{self, one_line};
 
 /// Of a function, in a backtrace.
@@ -102,15 +100,11 @@ impl CallError {
         CallError { kind, message: text::message(message), backtrace }
     }
 
-    pub(in crate::plugin) fn failed(failure: types::Failure) -> (CallError, Option<Duration>) {
+    pub(in crate::plugin) fn failed(failure: GuestFailure) -> (CallError, Option<Duration>) {
+        let failed = |retryable, message| CallError::new(CallErrorKind::Failed { retryable }, message);
         match failure {
-            types::Failure::Retryable(types::Retryable { message, after_ms }) => (
-                CallError::new(CallErrorKind::Failed { retryable: true }, message),
-                after_ms.map(Duration::from_millis),
-            ),
-            types::Failure::Permanent(message) => {
-                (CallError::new(CallErrorKind::Failed { retryable: false }, message), None)
-            }
+            GuestFailure::Retryable { message, after } => (failed(true, message), after),
+            GuestFailure::Permanent { message } => (failed(false, message), None),
         }
     }
 }

@@ -11,36 +11,33 @@ use wire::Signal;
 
 use super::{
     Guest, Shared,
-    bindings::{
-        exported::{
-            exporting::ExportError,
-            handover::Saved,
-            http_handler::{Incoming, Outgoing},
-            sampling::Decision,
-        },
-        imported::{
-            batches::Batch as Handle,
-            types::{ConfigError, Failure},
-        },
-    },
+    configure::Refusal,
     custody::{Passed, TakenBack},
     deadline::Deadline,
     describe,
-    exports::{Exports, Functions},
+    exports::Exports,
     failure::{CallError, CallErrorKind},
-    imports::traces::TraceBatch,
+    interface::{
+        self, ComponentExports, ExportFailure, GuestFailure, Incoming, InstanceExports, Outgoing, Passing,
+        SamplingDecision, Saved,
+    },
     ticker::Ticker,
+    traces::TraceBatch,
 };
 use crate::{
     pipeline::Batch,
-    plugin::load::{card::Role, description::Description, text},
+    plugin::load::{
+        card::{Optional, Role},
+        description::Description,
+        text,
+    },
 };
 
 /// One guest. Used by one call at a time.
 pub(in crate::plugin) struct Instance {
     store: Store<Guest>,
-    /// In a box, since the instance goes out of its slot and back with each call.
-    functions: Box<Functions>,
+    functions: Box<dyn InstanceExports>,
+    component: Arc<dyn ComponentExports>,
     ticker: Arc<Ticker>,
     deadline: Deadline,
     call_timeout: Duration,
@@ -85,14 +82,15 @@ impl Instance {
         deadline.start(born, call_timeout);
         let instantiated = exports.ticker.run(exports.pre.instantiate_async(&mut store));
         let instance = deadline.limit(pin!(instantiated)).await;
-        let functions = instance.and_then(|instance| exports.load(&mut store, &instance));
+        let functions = instance.and_then(|instance| exports.functions.load(&mut store, &instance));
         let functions = functions.map_err(|error| CallError {
             kind: CallErrorKind::Start,
             ..CallError::of(&error).with_last_words(&last_words)
         })?;
         Ok(Instance {
             store,
-            functions: Box::new(functions),
+            functions,
+            component: exports.functions.clone(),
             ticker: exports.ticker.clone(),
             deadline,
             call_timeout,
@@ -108,16 +106,16 @@ impl Instance {
 impl Instance {
     /// `None` if the plugin has no `describe`.
     pub(in crate::plugin) async fn describe(&mut self) -> Result<Option<Description>, CallError> {
-        let Some(describe) = self.functions.describe.clone() else { return Ok(None) };
-        let said = self.call(async |store| describe.call_describe(store).await).await?;
-        Description::try_from(said).map(Some)
+        if !self.component.has(Optional::Describe) {
+            return Ok(None);
+        }
+        let said = self.call(|functions, store| functions.describe(store)).await?;
+        describe::bounded(said).map(Some)
     }
 
-    /// What a connector emits; nothing if it is none.
+    /// What a connector emits.
     pub(in crate::plugin) async fn emits(&mut self) -> Result<Vec<Signal>, CallError> {
-        let Some(connecting) = self.functions.connecting.clone() else { return Ok(Vec::new()) };
-        let said = self.call(async |store| connecting.call_emits(store).await).await?;
-        Ok(describe::signals(said))
+        Ok(describe::distinct(self.call(|functions, store| functions.emits(store)).await?))
     }
 
     /// The inner error is the guest's: what is wrong with the config.
@@ -125,27 +123,18 @@ impl Instance {
         &mut self,
         role: Role,
         config: &str,
-    ) -> Result<Result<(), ConfigError>, CallError> {
-        let Functions { processing, sampling, exporting, connecting, .. } = &*self.functions;
-        let (processing, sampling) = (processing.clone(), sampling.clone());
-        let (exporting, connecting) = (exporting.clone(), connecting.clone());
-        let configured = self.call(async |store| match role {
-            Role::Processor => of(processing)?.call_configure(store, config).await,
-            Role::Sampler => of(sampling)?.call_configure(store, config).await,
-            Role::Exporter => of(exporting)?.call_configure(store, config).await,
-            Role::Connector => of(connecting)?.call_configure(store, config).await,
-        });
-        let refused = |ConfigError { path, message }| ConfigError {
+    ) -> Result<Result<(), Refusal>, CallError> {
+        let config = config.to_owned();
+        let configured = self.call(|functions, store| functions.configure(store, role, config)).await?;
+        let refused = |Refusal { path, message }| Refusal {
             path: text::message(path),
             message: text::message(message),
         };
-        Ok(configured.await?.map_err(refused))
+        Ok(configured.map_err(refused))
     }
 
     /// Gives a processor or a connector a batch.
     pub(in crate::plugin) async fn process(&mut self, batch: Batch) -> Result<Passed, Undone> {
-        let Functions { processing, connecting, .. } = &*self.functions;
-        let (processing, connecting) = (processing.clone(), connecting.clone());
         let custody = &mut self.store.data_mut().custody;
         if custody.is_full() {
             let full = "it holds as many batches as it may (`limits.held_mib`)";
@@ -154,11 +143,7 @@ impl Instance {
         }
         let held_nothing = custody.is_empty();
         let batch = custody.lend(batch);
-        let outcome = self.call(async |store| match connecting {
-            Some(connecting) => connecting.call_consume(store, batch).await,
-            None => of(processing)?.call_process(store, batch).await,
-        });
-        let outcome = outcome.await;
+        let outcome = self.call(|functions, store| functions.process(store, batch)).await;
         let mut passed = self.conclude(outcome)?;
         passed.mixed = !held_nothing || !self.is_empty();
         Ok(passed)
@@ -167,28 +152,32 @@ impl Instance {
     /// Calls the guest as it asked to be; nothing if it has no `timer`.
     pub(in crate::plugin) async fn wake(&mut self) -> Result<Passed, Undone> {
         self.store.data_mut().wake_at = None;
-        let Some(timer) = self.functions.timer.clone() else { return Ok(Passed::default()) };
-        let outcome = self.call(async |store| timer.call_wake(store).await).await;
+        if !self.component.has(Optional::Timer) {
+            return Ok(Passed::default());
+        }
+        let outcome = self.call(|functions, store| functions.wake(store)).await;
         self.conclude(outcome)
     }
 
     /// What the guest still holds; nothing if it has no `flush`.
     pub(in crate::plugin) async fn flush(&mut self) -> Result<Passed, Undone> {
-        let Some(flush) = self.functions.flush.clone() else { return Ok(Passed::default()) };
-        let outcome = self.call(async |store| flush.call_flush(store).await).await;
+        if !self.component.has(Optional::Flush) {
+            return Ok(Passed::default());
+        }
+        let outcome = self.call(|functions, store| functions.flush(store)).await;
         self.conclude(outcome)
     }
 
     pub(in crate::plugin) fn hands_over(&self) -> bool {
-        self.functions.handover.is_some()
+        self.component.has(Optional::Handover)
     }
 
     /// The guest's state, all that it holds, and what it passes on, as its last call.
     pub(in crate::plugin) async fn save(mut self) -> Result<(Vec<u8>, Vec<Batch>, Passed), Undone> {
-        let Some(handover) = self.functions.handover.clone() else {
+        if !self.hands_over() {
             return Ok((Vec::new(), self.dissolve(), Passed::default()));
-        };
-        let (state, named, answer) = match self.call(async |store| handover.call_save(store).await).await {
+        }
+        let (state, named, answer) = match self.call(|functions, store| functions.save(store)).await {
             Ok(Ok(Saved { state, batches })) => (state, batches, Ok(Ok(Vec::new()))),
             Ok(Err(failure)) => (Vec::new(), Vec::new(), Ok(Err(failure))),
             Err(error) => (Vec::new(), Vec::new(), Err(error)),
@@ -209,25 +198,27 @@ impl Instance {
         state: Vec<u8>,
         batches: Vec<Batch>,
     ) -> Result<Passed, Undone> {
-        let Some(handover) = self.functions.handover.clone() else {
+        if !self.hands_over() {
             let error = CallError::new(CallErrorKind::Start, "it has no `handover`");
             return Err(Undone::holding(error, batches));
-        };
+        }
         let custody = &mut self.store.data_mut().custody;
         let batches = batches.into_iter().map(|batch| custody.lend(batch)).collect();
         let saved = Saved { state, batches };
-        let outcome = self.call(async |store| handover.call_restore(store, &saved).await).await;
+        let outcome = self.call(|functions, store| functions.restore(store, saved)).await;
         self.conclude(outcome.map(|answer| answer.map(|()| Vec::new())))
     }
 
     /// One decision a trace.
-    pub(in crate::plugin) async fn sample(&mut self, traces: TraceBatch) -> Result<Vec<Decision>, Undone> {
+    pub(in crate::plugin) async fn sample(
+        &mut self,
+        traces: TraceBatch,
+    ) -> Result<Vec<SamplingDecision>, Undone> {
         let count = traces.len();
-        let sampling = self.functions.sampling.clone();
         let outcome = match self.store.data_mut().table.push(traces) {
             Ok(traces) => {
                 let number = traces.rep();
-                let outcome = self.call(async |store| of(sampling)?.call_sample(store, traces).await).await;
+                let outcome = self.call(|functions, store| functions.sample(store, traces)).await;
                 let guest = self.store.data_mut();
                 // Gone already, if the guest let go of it as it should.
                 if let Ok(traces) = guest.table.get_mut(&Resource::<TraceBatch>::new_borrow(number)) {
@@ -260,10 +251,9 @@ impl Instance {
     pub(in crate::plugin) async fn export(
         &mut self,
         data: wire::Batch,
-    ) -> Result<Result<(), ExportError>, Undone> {
-        let exporting = self.functions.exporting.clone();
+    ) -> Result<Result<(), ExportFailure>, Undone> {
         let batch = self.store.data_mut().custody.show(data);
-        let outcome = self.call(async |store| of(exporting)?.call_export_batch(store, batch).await).await;
+        let outcome = self.call(|functions, store| functions.export(store, batch)).await;
         self.store.data_mut().custody.end_looks();
         outcome.map_err(|error| Undone::holding(error, Vec::new()))
     }
@@ -273,8 +263,7 @@ impl Instance {
         &mut self,
         request: Incoming,
     ) -> Result<(Outgoing, Passed), Undone> {
-        let handler = self.functions.http_handler.clone();
-        match self.call(async |store| of(handler)?.call_handle(store, &request).await).await {
+        match self.call(|functions, store| functions.handle(store, request)).await {
             Ok(answer) => self.conclude(Ok(Ok(Vec::new()))).map(|passed| (answer, passed)),
             Err(error) => {
                 Err(Undone { error, retry_after: None, batches: self.store.data_mut().custody.rollback() })
@@ -312,14 +301,14 @@ impl Instance {
 
     async fn call<T>(
         &mut self,
-        call: impl AsyncFnOnce(&mut Store<Guest>) -> Result<T>,
+        call: impl for<'a> FnOnce(&'a dyn InstanceExports, &'a mut Store<Guest>) -> interface::Call<'a, T>,
     ) -> Result<T, CallError> {
         self.calls += 1;
         self.store.data().last_words.clear();
         let begun = Instant::now();
         self.deadline.start(begun, self.call_timeout);
         self.store.set_epoch_deadline(1);
-        let call = self.ticker.run(call(&mut self.store));
+        let call = self.ticker.run(call(&*self.functions, &mut self.store));
         let outcome = self.deadline.limit(pin!(call)).await;
         self.idle_since = Instant::now();
         self.busy += self.idle_since - begun;
@@ -327,13 +316,10 @@ impl Instance {
     }
 
     /// Makes what a call did so, or takes it back.
-    fn conclude(
-        &mut self,
-        outcome: Result<Result<Vec<Handle>, Failure>, CallError>,
-    ) -> Result<Passed, Undone> {
+    fn conclude(&mut self, outcome: Result<Passing, CallError>) -> Result<Passed, Undone> {
         let custody = &mut self.store.data_mut().custody;
         let error = match outcome {
-            Ok(Ok(returned)) => match custody.commit(returned) {
+            Ok(Ok(returned)) => match custody.commit(&returned) {
                 Ok(passed) => return Ok(passed),
                 Err(wrong) => CallError::new(CallErrorKind::WrongAnswer, wrong.to_string()),
             },
@@ -348,9 +334,11 @@ impl Instance {
 }
 
 /// A rate is a share of traces.
-fn check_rates(decisions: Vec<Decision>) -> Result<Result<Vec<Decision>, Failure>, CallError> {
+fn check_rates(
+    decisions: Vec<SamplingDecision>,
+) -> Result<Result<Vec<SamplingDecision>, GuestFailure>, CallError> {
     for decision in &decisions {
-        if let Decision::Keep(rate) = decision
+        if let SamplingDecision::Keep { rate } = decision
             && !(*rate > 0.0 && *rate <= 1.0)
         {
             let wrong = format!("{rate} is no share of traces to keep: above 0 and up to 1");
@@ -358,9 +346,4 @@ fn check_rates(decisions: Vec<Decision>) -> Result<Result<Vec<Decision>, Failure
         }
     }
     Ok(Ok(decisions))
-}
-
-/// The card says that it is there.
-fn of<T>(export: Option<T>) -> Result<T> {
-    export.ok_or_else(|| wasmtime::format_err!("the plugin has no such role"))
 }

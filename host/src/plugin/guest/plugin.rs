@@ -13,7 +13,7 @@ use crate::{
     plugin::{
         config::SwapConfig,
         load::{
-            card::{Card, CardError, Role},
+            card::{Card, CardError, Optional, Role},
             description::Description,
             file::PluginFile,
         },
@@ -54,9 +54,9 @@ impl Plugin {
         limits: &Limits,
     ) -> Result<Arc<Plugin>, LoadError> {
         let card = Card::read(&file.bytes)?;
-        let role = card.admit()?;
+        let (role, version) = (card.admit()?, card.version()?.ok_or(CardError::NoRole)?);
         let pre = runtime.compile(name, file).await.map_err(LoadError::Compile)?;
-        let exports = Exports::find(pre, runtime.ticker());
+        let exports = Exports::find(pre, version, runtime.ticker());
         let (description, emits) = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
         let (name, sha256) = (name.to_owned(), file.sha256);
         Ok(Arc::new(Plugin { name, role, card, description, emits, sha256, exports }))
@@ -78,7 +78,7 @@ impl Plugin {
     }
 
     pub(in crate::plugin) fn answers_http(&self) -> bool {
-        self.exports.http_handler.is_some()
+        self.exports.has(Optional::HttpHandler)
     }
 
     /// Enough of the hash to tell two versions apart.

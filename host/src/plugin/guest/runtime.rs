@@ -11,7 +11,7 @@ use wasmtime::{
     component::{InstancePre, Linker},
 };
 
-use super::{Guest, imports, ticker::Ticker};
+use super::{Guest, ticker::Ticker, versions, wasi};
 use crate::plugin::load::{cache::Cache, compilers::Compilers, file::PluginFile};
 
 /// Guests of all plugins at a time.
@@ -44,7 +44,10 @@ impl Runtime {
         config.enable_incremental_compilation(cache.functions().clone())?;
         let engine = Engine::new(&config)?;
         let mut linker = Linker::new(&engine);
-        imports::link(&mut linker)?;
+        for version in versions::SERVED {
+            (version.link)(&mut linker)?;
+        }
+        wasi::add_to_linker(&mut linker)?;
         let ticker = Arc::new(Ticker::start(&engine)?);
         Ok(Runtime(Arc::new(Inner { engine, linker, cache, compilers: Compilers::new()?, ticker })))
     }

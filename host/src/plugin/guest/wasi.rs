@@ -10,6 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use tracing::Level;
 use wasmtime::{
     Result,
     component::{Linker, ResourceTable},
@@ -22,9 +23,7 @@ use self::{
     http::GrantedHttp,
     output::{Lines, OnLine, Output},
 };
-use super::{
-    Guest, bindings::imported::log::Level, deadline::Deadline, imports::log::GuestLog, last_words::LastWords,
-};
+use super::{Guest, deadline::Deadline, last_words::LastWords, log::GuestLog};
 use crate::plugin::outside::http::Http;
 
 /// Streams, pollables, requests and so on that one guest may have at a time.
@@ -58,8 +57,8 @@ impl WasiSettings {
     pub(in crate::plugin) fn new(http: &Arc<dyn Http>, log: &Arc<GuestLog>) -> WasiSettings {
         let log = log.clone();
         let on_line: OnLine = Arc::new(move |output, line| match output {
-            Output::Stdout => log.write(Level::Info, line),
-            Output::Stderr => log.write(Level::Warn, line),
+            Output::Stdout => log.write(Level::INFO, line),
+            Output::Stderr => log.write(Level::WARN, line),
         });
         WasiSettings { http: http.clone(), on_line }
     }

@@ -12,8 +12,6 @@ pub use error::CardError;
 
 /// The package in `wit/`.
 pub const PACKAGE: &str = "spanloom:plugin";
-/// The versions of [`PACKAGE`] that this host serves.
-pub const SERVED_VERSIONS: [&str; 1] = ["0.1.0"];
 /// The size limit of a plugin's file.
 pub const SIZE_LIMIT_BYTES: usize = 256 << 20;
 
@@ -43,6 +41,16 @@ pub enum Role {
     Connector,
 }
 
+/// An export that a plugin may have besides its role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plugin) enum Optional {
+    Describe,
+    Timer,
+    Flush,
+    Handover,
+    HttpHandler,
+}
+
 /// The name of an import or an export. An interface's name is `namespace:package/interface@version`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -58,11 +66,6 @@ pub struct Producer {
     pub version: String,
 }
 
-/// The interfaces that a plugin may import from [`PACKAGE`].
-const HOST_INTERFACES: [&str; 11] =
-    ["types", "spans", "batches", "traces", "output", "log", "metrics", "clock", "schedule", "http", "store"];
-/// The interfaces that a plugin may export besides the one of its role.
-const OPTIONAL_INTERFACES: [&str; 5] = ["describe", "timer", "flush", "handover", "http-handler"];
 /// The WASI packages that a plugin may import, since language runtimes do. They give clocks, random numbers
 /// and granted HTTP, and nothing else.
 const WASI_PACKAGES: [&str; 7] =
@@ -74,22 +77,6 @@ impl Card {
     /// is limited.
     pub fn read(bytes: &[u8]) -> Result<Card, CardError> {
         read::card(bytes)
-    }
-
-    /// Returns the role, if this host can run the component. Grants are not considered. This is decided
-    /// before the component is compiled.
-    pub fn admit(&self) -> Result<Role, CardError> {
-        self.serves_version()?;
-        let unknown: Vec<String> =
-            self.imports.iter().filter(|name| !name.is_served()).map(ExternName::to_string).collect();
-        if !unknown.is_empty() {
-            return Err(CardError::UnknownImports(unknown));
-        }
-        match self.roles().as_slice() {
-            [] => Err(CardError::NoRole),
-            [role] => Ok(*role),
-            roles => Err(CardError::ManyRoles(roles.to_vec())),
-        }
     }
 
     pub fn roles(&self) -> Vec<Role> {
@@ -108,7 +95,11 @@ impl Card {
 
     /// Returns the optional interfaces that the component exports.
     pub fn optional(&self) -> Vec<&'static str> {
-        OPTIONAL_INTERFACES.into_iter().filter(|interface| self.exports(interface)).collect()
+        Optional::ALL
+            .map(Optional::interface)
+            .into_iter()
+            .filter(|interface| self.exports(interface))
+            .collect()
     }
 
     /// Returns true if the component exports this interface of [`PACKAGE`], in any version.
@@ -133,12 +124,6 @@ impl Card {
             .map(|language| format!("{} {}", language.name, language.version).trim_end().to_owned())
             .collect()
     }
-
-    fn serves_version(&self) -> Result<(), CardError> {
-        let built: Vec<String> = self.interface_versions().into_iter().map(str::to_owned).collect();
-        let is_served = |version: &String| SERVED_VERSIONS.contains(&version.as_str());
-        if built.iter().all(is_served) { Ok(()) } else { Err(CardError::Version(built)) }
-    }
 }
 
 impl Role {
@@ -151,6 +136,22 @@ impl Role {
             Role::Sampler => "sampling",
             Role::Exporter => "exporting",
             Role::Connector => "connecting",
+        }
+    }
+}
+
+impl Optional {
+    const ALL: [Optional; 5] =
+        [Optional::Describe, Optional::Timer, Optional::Flush, Optional::Handover, Optional::HttpHandler];
+
+    /// The interface's name, in every version that has it.
+    fn interface(self) -> &'static str {
+        match self {
+            Optional::Describe => "describe",
+            Optional::Timer => "timer",
+            Optional::Flush => "flush",
+            Optional::Handover => "handover",
+            Optional::HttpHandler => "http-handler",
         }
     }
 }
@@ -172,9 +173,10 @@ impl ExternName {
         self.0.split_once('@').map(|(_, version)| version)
     }
 
-    fn is_served(&self) -> bool {
+    /// Whether there is anything behind it for a plugin that may import these interfaces of [`PACKAGE`].
+    pub(in crate::plugin) fn is_served(&self, interfaces: &[&str]) -> bool {
         match self.package() {
-            PACKAGE => HOST_INTERFACES.contains(&self.interface()),
+            PACKAGE => interfaces.contains(&self.interface()),
             wasi => {
                 WASI_PACKAGES.contains(&wasi)
                     && self.version().is_some_and(|version| version.starts_with(WASI_VERSION))

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Lane, Pool, breaker::left_alone, see_through::see_through};
 use crate::{
     plugin::guest::{
-        bindings::exported::http_handler::{Header, Incoming, Outgoing},
         failure::CallError,
+        interface::{Incoming, Outgoing},
     },
     running::Running,
     server::{self, ServerSettings},
@@ -124,9 +124,7 @@ fn incoming(request: &Request) -> Incoming {
         path: request.uri().path().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
         headers: headers
-            .filter_map(|(name, value)| {
-                Some(Header { name: name.as_str().to_owned(), value: value.to_str().ok()?.to_owned() })
-            })
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
             .collect(),
     }
 }
@@ -149,13 +147,13 @@ fn outgoing_response(outgoing: Outgoing, is_head: bool) -> Option<Response<Body>
 }
 
 /// Without those that frame the message, which is the host's to do.
-fn headers(given: Vec<Header>) -> Option<HeaderMap> {
-    let bytes: usize = given.iter().map(|Header { name, value }| name.len() + value.len()).sum();
+fn headers(given: Vec<(String, String)>) -> Option<HeaderMap> {
+    let bytes: usize = given.iter().map(|(name, value)| name.len() + value.len()).sum();
     if given.len() > HEADERS_LIMIT || bytes > HEADERS_LIMIT_BYTES {
         return None;
     }
     let mut headers = HeaderMap::with_capacity(given.len());
-    for Header { name, value } in given {
+    for (name, value) in given {
         let (name, value) = (HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
         let is_framing = matches!(
             name,
@@ -184,12 +182,12 @@ mod tests {
 
     use super::*;
 
-    fn answered(status: u16, headers: Vec<Header>, is_head: bool) -> Option<Response<Body>> {
+    fn answered(status: u16, headers: Vec<(String, String)>, is_head: bool) -> Option<Response<Body>> {
         outgoing_response(Outgoing { status, headers, body: b"a body".to_vec() }, is_head)
     }
 
-    fn header(name: &str, value: &str) -> Header {
-        Header { name: name.to_owned(), value: value.to_owned() }
+    fn header(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
     }
 
     fn check_length(status: u16, is_head: bool, length: Option<&str>, body_bytes: u64) {

@@ -10,7 +10,7 @@ use std::sync::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Outcome, Place, Pool};
-use crate::{pipeline::Batch, plugin::guest::bindings::exported::sampling::Decision};
+use crate::{pipeline::Batch, plugin::guest::interface::SamplingDecision};
 
 /// Copies that are worked on at a time: the others are skipped, so that a slow shadow holds nothing up.
 const AT_A_TIME: usize = 4;
@@ -124,7 +124,7 @@ impl Copies {
         self,
         place: Place,
         traces: Arc<wire::Traces>,
-        expected: Vec<Decision>,
+        expected: Vec<SamplingDecision>,
     ) {
         tokio::spawn(async move {
             let Copies { shadow, room, .. } = self;

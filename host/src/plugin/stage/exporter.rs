@@ -9,12 +9,9 @@ use crate::{
     plugin::{
         config::OnFailure,
         guest::{
-            bindings::{
-                exported::exporting::{ExportError as GuestError, Part},
-                imported::types::Failure,
-            },
             failure::{CallError, CallErrorKind},
             instance::Undone,
+            interface::{ExportFailure, GuestFailure},
             plugin::Plugin,
         },
         load::card::Role,
@@ -125,12 +122,12 @@ impl Exporting {
     fn conclude(
         &self,
         data: &wire::Batch,
-        outcome: Result<Result<(), GuestError>, Undone>,
+        outcome: Result<Result<(), ExportFailure>, Undone>,
     ) -> Result<(), ExportError> {
         match outcome {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(GuestError::Whole(failure))) => Err(export_error(failure)),
-            Ok(Err(GuestError::Parts(parts))) => match failed_parts(parts, data) {
+            Ok(Err(ExportFailure::Whole(failure))) => Err(export_error(failure)),
+            Ok(Err(ExportFailure::Parts(parts))) => match failed_parts(parts, data) {
                 Ok(parts) => Err(ExportError::Partly(parts)),
                 Err(wrong) => Err(self.accident(&CallError::new(CallErrorKind::WrongAnswer, wrong))),
             },
@@ -153,7 +150,7 @@ impl Exporting {
     }
 }
 
-fn error_of(outcome: &Result<Result<(), GuestError>, Undone>) -> Option<&CallError> {
+fn error_of(outcome: &Result<Result<(), ExportFailure>, Undone>) -> Option<&CallError> {
     outcome.as_ref().err().map(|undone| &undone.error)
 }
 
@@ -176,7 +173,7 @@ fn of_rows(error: ExportError, rows: &[u32]) -> Vec<FailedPart> {
     }
 }
 
-fn export_error(failure: Failure) -> ExportError {
+fn export_error(failure: GuestFailure) -> ExportError {
     let (CallError { kind, message, .. }, after): (CallError, Option<Duration>) = CallError::failed(failure);
     match kind {
         CallErrorKind::Failed { retryable: true } => ExportError::Retryable { message, after },
@@ -185,12 +182,12 @@ fn export_error(failure: Failure) -> ExportError {
 }
 
 /// The guest's parts, if they are parts of this batch.
-fn failed_parts(parts: Vec<Part>, data: &wire::Batch) -> Result<Vec<FailedPart>, String> {
+fn failed_parts(parts: Vec<(Vec<u32>, GuestFailure)>, data: &wire::Batch) -> Result<Vec<FailedPart>, String> {
     if data.signal() != wire::Signal::Traces {
         return Err("parts of a batch that holds no spans failed".into());
     }
     let mut named = vec![false; data.items()];
-    for row in parts.iter().flat_map(|part| &part.rows) {
+    for row in parts.iter().flat_map(|(rows, _)| rows) {
         match named.get_mut(*row as usize) {
             Some(named @ false) => *named = true,
             Some(true) => return Err(format!("span {row} failed twice")),
@@ -200,13 +197,13 @@ fn failed_parts(parts: Vec<Part>, data: &wire::Batch) -> Result<Vec<FailedPart>,
     Ok(parts.into_iter().map(failed_part).collect())
 }
 
-fn failed_part(part: Part) -> FailedPart {
-    let (CallError { kind, message, .. }, after) = CallError::failed(part.failure);
+fn failed_part((rows, failure): (Vec<u32>, GuestFailure)) -> FailedPart {
+    let (CallError { kind, message, .. }, after) = CallError::failed(failure);
     let retry = match kind {
         CallErrorKind::Failed { retryable: true } => Retry::After(after),
         _ => Retry::Never,
     };
-    FailedPart { rows: part.rows, message, retry }
+    FailedPart { rows, message, retry }
 }
 
 #[cfg(test)]

@@ -9,9 +9,7 @@ use super::{
 use crate::{
     pipeline::{Batch, Consumer, Refused},
     plugin::{
-        guest::{
-            bindings::exported::sampling::Decision, failure::CallError, instance::Undone, plugin::Plugin,
-        },
+        guest::{failure::CallError, instance::Undone, interface::SamplingDecision, plugin::Plugin},
         load::card::Role,
         pool::{GuestUsage, Lane, Place, Pool, live::Live, settings::StageSettings, tending::Tending},
     },
@@ -28,17 +26,6 @@ pub struct PluginSampler {
 struct Sampling {
     stage: Arc<Stage>,
     metrics: SamplerMetrics,
-}
-
-/// What a sampler says of a trace.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum SamplingDecision {
-    /// `rate` is the share of such traces that go on.
-    Keep {
-        rate: f64,
-    },
-    Drop,
-    Undecided,
 }
 
 /// In spans.
@@ -83,8 +70,7 @@ impl PluginSampler {
     /// What the plugin says of each trace, in their order; nothing becomes of them.
     pub async fn ask(&self, traces: &Arc<wire::Traces>) -> Result<Vec<SamplingDecision>, CallError> {
         let pool = &self.sampling.stage.pool;
-        let decisions = pool.sample(Place::Slot(0), traces).await.map_err(|undone| undone.error)?;
-        Ok(decisions.into_iter().map(SamplingDecision::from).collect())
+        pool.sample(Place::Slot(0), traces).await.map_err(|undone| undone.error)
     }
 }
 
@@ -148,20 +134,25 @@ impl InPath for Sampling {
 
 impl Sampling {
     /// Takes out the spans of the traces that are dropped; they are returned as a batch of nothing but what is owed.
-    fn decide(&self, batch: &mut Batch, traces: &wire::Traces, decisions: &[Decision]) -> Option<Batch> {
+    fn decide(
+        &self,
+        batch: &mut Batch,
+        traces: &wire::Traces,
+        decisions: &[SamplingDecision],
+    ) -> Option<Batch> {
         let (mut kept, mut out, mut undecided, mut represented) = (0, 0, 0, 0.0);
         let keep: Vec<bool> = std::iter::zip(decisions, traces.span_counts())
             .map(|(decision, spans)| match decision {
-                Decision::Keep(rate) => {
+                SamplingDecision::Keep { rate } => {
                     kept += u64::from(spans);
                     represented += f64::from(spans) / rate;
                     true
                 }
-                Decision::Drop => {
+                SamplingDecision::Drop => {
                     out += u64::from(spans);
                     false
                 }
-                Decision::Undecided => {
+                SamplingDecision::Undecided => {
                     undecided += u64::from(spans);
                     true
                 }
@@ -183,7 +174,7 @@ impl Sampling {
 struct Asked {
     batch: Batch,
     traces: Arc<wire::Traces>,
-    decisions: Result<Vec<Decision>, Undone>,
+    decisions: Result<Vec<SamplingDecision>, Undone>,
 }
 
 impl Asked {
@@ -199,16 +190,6 @@ impl Asked {
             copies.compare_decisions(place, traces.clone(), decisions.clone());
         }
         Asked { batch, traces, decisions }
-    }
-}
-
-impl From<Decision> for SamplingDecision {
-    fn from(decision: Decision) -> SamplingDecision {
-        match decision {
-            Decision::Keep(rate) => SamplingDecision::Keep { rate },
-            Decision::Drop => SamplingDecision::Drop,
-            Decision::Undecided => SamplingDecision::Undecided,
-        }
     }
 }
 

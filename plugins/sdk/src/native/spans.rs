@@ -1,9 +1,9 @@
 use std::cell::{Ref, RefCell};
 
-use super::values::{
+use super::convert::{
     edit_error, number_column, text_column, to_number_column, to_text_column, value, with_value,
 };
-use super::{flat, metadata::Metadata, rows};
+use super::{convert, metadata::Metadata};
 use crate::bindings::spanloom::plugin::spans::{
     FlatSpans, Span, SpanResource, SpanScope, Status, WrongLength,
 };
@@ -73,11 +73,11 @@ impl SpanBatch {
     }
 
     pub(crate) fn kinds(&self) -> Vec<u8> {
-        self.get_ref().kinds().iter().map(|kind| u8::try_from(*kind).unwrap_or_default()).collect()
+        self.get_ref().kinds().iter().map(|kind| convert::kind_number(*kind)).collect()
     }
 
     pub(crate) fn status_codes(&self) -> Vec<u8> {
-        self.get_ref().status_codes().iter().map(|code| u8::try_from(*code).unwrap_or_default()).collect()
+        self.get_ref().status_codes().iter().map(|code| convert::status_number(*code)).collect()
     }
 
     pub(crate) fn names(&self) -> TextColumn {
@@ -116,11 +116,11 @@ impl SpanBatch {
     }
 
     pub(crate) fn resource(&self, number: u32) -> Option<SpanResource> {
-        self.get_ref().resource(number as usize).map(|resource| rows::resource(&resource))
+        self.get_ref().resource(number as usize).map(|resource| convert::resource(&resource))
     }
 
     pub(crate) fn scope(&self, number: u32) -> Option<SpanScope> {
-        self.get_ref().scope(number as usize).map(|scope| rows::scope(&scope))
+        self.get_ref().scope(number as usize).map(|scope| convert::scope(&scope))
     }
 
     pub(crate) fn resource_get(&self, number: u32, key: &str) -> Option<Value> {
@@ -141,7 +141,7 @@ impl SpanBatch {
 /// The whole content of a batch.
 impl SpanBatch {
     pub(crate) fn flat(&self) -> FlatSpans {
-        flat::spans(self.get_ref().flat())
+        convert::flat_spans(self.get_ref().flat())
     }
 
     pub(crate) fn otlp(&self) -> Vec<u8> {
@@ -166,17 +166,17 @@ impl SpanBatch {
     }
 
     pub(crate) fn set_text_column(&self, key: &str, column: &TextColumn) -> Edited {
-        let column = to_text_column(column)?;
+        let column = to_text_column(column.clone())?;
         self.edit(|spans| spans.set_text(key, &column))
     }
 
     pub(crate) fn set_number_column(&self, key: &str, column: &NumberColumn) -> Edited {
-        let column = to_number_column(column)?;
+        let column = to_number_column(column.clone())?;
         self.edit(|spans| spans.set_numbers(key, &column))
     }
 
     pub(crate) fn set_names(&self, column: &TextColumn) -> Edited {
-        let column = to_text_column(column)?;
+        let column = to_text_column(column.clone())?;
         self.edit(|spans| spans.set_names(&column))
     }
 
@@ -196,7 +196,7 @@ impl SpanBatch {
 /// One span at a time.
 impl SpanBatch {
     pub(crate) fn span(&self, row: u32) -> Option<Span> {
-        self.get_ref().span(row as usize).map(|span| rows::span(&span))
+        self.get_ref().span(row as usize).map(|span| convert::span(&span))
     }
 
     pub(crate) fn get(&self, row: u32, key: &str) -> Option<Value> {

@@ -1,5 +1,5 @@
+use super::convert::{number_column, text_column};
 use super::spans::SpanBatch;
-use super::values::{number_column, text_column};
 use crate::{NumberColumn, TextColumn};
 
 pub(crate) struct TraceBatch(pub(crate) wire::Traces);

@@ -8,20 +8,12 @@ use opentelemetry_proto::tonic::{
 };
 use proptest::{collection::vec, prelude::*};
 use prost::Message;
-use wasmtime::component::Resource;
 
 use super::*;
 use crate::{
     plugin::{
         config::LimitsConfig,
-        guest::{
-            Guest, Shared,
-            bindings::imported::{
-                output::Host as _,
-                spans::{HostSpanBatch as _, Value},
-            },
-            limits::Limits,
-        },
+        guest::{Guest, Shared, limits::Limits},
     },
     receipt::{
         Failure, Reason, Receipt,
@@ -122,47 +114,44 @@ impl Scene {
     fn act(&mut self, act: &Act) {
         let Some(at) = act.batch().checked_rem(self.handles.len()) else { return };
         let number = self.handles[at];
-        let borrowed = || Resource::new_borrow(number);
-        let len = self.guest.len(borrowed()).unwrap() as usize;
+        let custody = &mut self.guest.custody;
+        let len = custody.data(number).unwrap().items();
         match act {
             Act::Retain(_, keep) => {
-                let keep = keep.iter().copied().cycle().take(len).collect();
-                self.guest.retain(borrowed(), keep).unwrap().unwrap();
+                let keep: Vec<bool> = keep.iter().copied().cycle().take(len).collect();
+                custody.retain(number, &keep).unwrap().unwrap();
             }
             Act::SplitOff(_, count) => {
-                let rest = self.guest.split_off(borrowed(), *count).unwrap();
-                self.handles.push(rest.rep());
+                let rest = custody.split_off(number, *count).unwrap();
+                self.handles.push(rest);
             }
             Act::Merge(_, other) => {
                 let other = other % self.handles.len();
                 if other != at {
-                    let other = self.handles.remove(other);
-                    self.guest.merge(borrowed(), Resource::new_own(other)).unwrap();
+                    custody.merge(number, self.handles.remove(other)).unwrap();
                 }
             }
             Act::Partition(_, parts) => {
-                let parts = parts.iter().copied().cycle().take(len).collect();
-                let made = self.guest.partition(borrowed(), parts).unwrap().unwrap();
-                self.handles.extend(made.iter().map(Resource::rep));
+                let parts: Vec<u32> = parts.iter().copied().cycle().take(len).collect();
+                self.handles.extend(custody.partition(number, &parts).unwrap().unwrap());
             }
             Act::Set(_) => {
-                let edited = self.guest.set(borrowed(), 0, "key".into(), Value::Int(1)).unwrap();
-                assert_eq!(edited.is_ok(), len > 0);
+                let edited = custody.edit_spans(number, |spans| spans.set(0, "key", &wire::Value::Int(1)));
+                assert_eq!(edited.unwrap().is_ok(), len > 0);
             }
             Act::Replace(_, by, times) => {
-                let by = Resource::new_borrow(self.handles[by % self.handles.len()]);
-                let otlp = self.guest.otlp(by).unwrap().repeat(*times);
+                let otlp = custody.otlp(self.handles[by % self.handles.len()]).unwrap().repeat(*times);
                 if otlp.len() < 1 << 16 {
-                    self.guest.replace(borrowed(), otlp).unwrap().unwrap();
+                    custody.replace(number, wire::Signal::Traces, otlp).unwrap().unwrap();
                 }
             }
             Act::Emit(_) => {
                 let batch = self.let_go(at);
-                self.guest.emit(batch).unwrap();
+                self.guest.custody.emit(batch).unwrap();
             }
             Act::Discard(_) => {
                 let batch = self.let_go(at);
-                self.guest.discard(batch).unwrap();
+                self.guest.custody.discard(batch).unwrap();
             }
             Act::Drop(_) => {
                 self.handles.remove(at);
@@ -172,7 +161,7 @@ impl Scene {
     }
 
     fn let_go(&mut self, at: usize) -> Handle {
-        Handle::Spans(Resource::new_own(self.handles.remove(at)))
+        Handle { signal: wire::Signal::Traces, number: self.handles.remove(at) }
     }
 
     /// Every item that was entered is settled or held; a batch is owed what it holds, once its call is over.
@@ -193,7 +182,7 @@ impl Scene {
         let before = self.held();
         let batch = self.batch(*spans);
         let given = content(&batch);
-        let lent = number(&self.guest.custody.lend(batch));
+        let lent = self.guest.custody.lend(batch).number;
         self.handles.push(lent);
         acts.iter().for_each(|act| self.act(act));
         let back = match end {
@@ -222,7 +211,7 @@ impl Scene {
         for at in (0..self.handles.len()).rev().filter(|at| at % every == 0).collect::<Vec<_>>() {
             returned.push(self.let_go(at));
         }
-        let passed = self.guest.custody.commit(returned).unwrap();
+        let passed = self.guest.custody.commit(&returned).unwrap();
         for batch in passed.onward {
             assert_eq!(batch.owed(), batch.items(), "what goes on is owed");
             batch.delivered();
@@ -273,9 +262,8 @@ fn batches_and_bytes_that_a_guest_has_the_host_hold_are_bounded() {
     let shared = Shared::of_nobody("guest", "guest", &Limits::from(&LimitsConfig::default())).unwrap();
     let mut scene = Scene::new(&shared);
     let batch = scene.batch(1);
-    let lent = number(&scene.guest.custody.lend(batch));
-    let made =
-        (0..BATCH_LIMIT + 1).take_while(|_| scene.guest.split_off(Resource::new_borrow(lent), 0).is_ok());
+    let lent = scene.guest.custody.lend(batch).number;
+    let made = (0..BATCH_LIMIT + 1).take_while(|_| scene.guest.custody.split_off(lent, 0).is_ok());
     assert_eq!(made.count(), BATCH_LIMIT - 1);
     assert!(scene.guest.custody.is_full());
     assert!(scene.guest.custody.brings(BROUGHT_LIMIT_BYTES));
@@ -292,19 +280,19 @@ fn what_a_call_makes_the_host_hold_is_bounded() {
     let shared = Shared::of_nobody("guest", "guest", &Limits::from(&limits)).unwrap();
     let mut scene = Scene::new(&shared);
     let batch = scene.batch(40_000);
-    let lent = number(&scene.guest.custody.lend(batch));
-    let borrowed = || Resource::new_borrow(lent);
+    let lent = scene.guest.custody.lend(batch).number;
     for _ in 0..100 {
-        let rest = scene.guest.split_off(borrowed(), 20_000).unwrap();
-        scene.guest.custody.merge(lent, rest.rep()).unwrap();
+        let rest = scene.guest.custody.split_off(lent, 20_000).unwrap();
+        scene.guest.custody.merge(lent, rest).unwrap();
     }
     let mut turns = 0;
     let held = std::iter::repeat_with(|| {
         turns += 1;
-        let part = scene.guest.split_off(borrowed(), 39_999)?;
-        let value = Value::Bytes(vec![7; 100_000]);
-        scene.guest.set(Resource::new_borrow(part.rep()), 0, format!("huge {turns}"), value)?.unwrap();
-        scene.guest.custody.merge(lent, part.rep())
+        let custody = &mut scene.guest.custody;
+        let part = custody.split_off(lent, 39_999)?;
+        let (key, value) = (format!("huge {turns}"), vec![7; 100_000]);
+        custody.edit_spans(part, |spans| spans.set(0, &key, &wire::Value::Bytes(&value)))?.unwrap();
+        custody.merge(lent, part)
     });
     let error = held.take(200).find_map(Result::err).expect("a limit");
     assert!(error.to_string().contains("may 8 MiB (`limits.held_mib`)"), "{error}");
@@ -319,12 +307,12 @@ fn what_a_guest_keeps_of_a_batch_holds_not_all_of_it() {
     let shared = Shared::of_nobody("guest", "guest", &Limits::from(&LimitsConfig::default())).unwrap();
     let mut scene = Scene::new(&shared);
     let batch = scene.batch(10_000);
-    let lent = number(&scene.guest.custody.lend(batch));
+    let lent = scene.guest.custody.lend(batch).number;
     let wire::Batch::Spans(spans) = &mut scene.guest.custody.edit(lent).unwrap().data else {
         panic!("not spans")
     };
     spans.retain(|row| row % 1000 == 0);
-    let passed = scene.guest.custody.commit(Vec::new()).unwrap();
+    let passed = scene.guest.custody.commit(&[]).unwrap();
     let kept = scene.guest.custody.data(lent).unwrap();
     assert!(kept.items() == 10 && kept.held_bytes() <= kept.encoded_len() * 5 / 4);
     passed.filtered.into_iter().for_each(Batch::filtered);

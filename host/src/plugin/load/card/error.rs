@@ -1,6 +1,6 @@
 //! Why this host cannot run a file as a plugin.
 
-use super::{CODE_LIMIT_BYTES, FUNCTIONS_LIMIT, PACKAGE, Role, SERVED_VERSIONS, SIZE_LIMIT_BYTES};
+use super::{CODE_LIMIT_BYTES, FUNCTIONS_LIMIT, PACKAGE, Role, SIZE_LIMIT_BYTES};
 use crate::plugin::load::text::one_line;
 
 /// The length limit of an import's name in a message.
@@ -38,10 +38,10 @@ pub enum CardError {
     TooDeep(usize),
     #[error(
         "built against {}; this Spanloom serves {}",
-        .0.iter().map(|version| versioned(version)).collect::<Vec<_>>().join(" and "),
-        SERVED_VERSIONS.join(" and ")
+        .built.iter().map(|version| versioned(version)).collect::<Vec<_>>().join(" and "),
+        .served.join(" and ")
     )]
-    Version(Vec<String>),
+    Version { built: Vec<String>, served: Vec<&'static str> },
     #[error("it imports what Spanloom does not have: {}", listed(.0))]
     UnknownImports(Vec<String>),
     #[error(

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::plugin::guest::bindings::exported::sampling::Decision;
+use crate::plugin::guest::interface::SamplingDecision;
 
 /// None if they are the same, byte for byte or as OTLP's JSON has them.
 pub(super) fn of_batches(old: &[&wire::Batch], new: &[&wire::Batch]) -> Option<String> {
@@ -12,13 +12,13 @@ pub(super) fn of_batches(old: &[&wire::Batch], new: &[&wire::Batch]) -> Option<S
     std::iter::zip(old, new).find_map(|(old, new)| of_batch(old, new))
 }
 
-pub(super) fn of_decisions(old: &[Decision], new: &[Decision]) -> Option<String> {
-    let shown = |decision: &Decision| match decision {
-        Decision::Keep(rate) => format!("keep ({rate})"),
-        Decision::Drop => "drop".to_owned(),
-        Decision::Undecided => "undecided".to_owned(),
+pub(super) fn of_decisions(old: &[SamplingDecision], new: &[SamplingDecision]) -> Option<String> {
+    let shown = |decision: &SamplingDecision| match decision {
+        SamplingDecision::Keep { rate } => format!("keep ({rate})"),
+        SamplingDecision::Drop => "drop".to_owned(),
+        SamplingDecision::Undecided => "undecided".to_owned(),
     };
-    let differs = |(old, new): &(&Decision, &Decision)| shown(old) != shown(new);
+    let differs = |(old, new): &(&SamplingDecision, &SamplingDecision)| shown(old) != shown(new);
     let (trace, (old, new)) = std::iter::zip(old, new).enumerate().find(|(_, pair)| differs(pair))?;
     Some(format!("trace {trace} of the batch: {}, now {}", shown(old), shown(new)))
 }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn decisions_differ_by_their_rates_too() {
-        let keep = |rate| vec![Decision::Drop, Decision::Keep(rate)];
+        let keep = |rate| vec![SamplingDecision::Drop, SamplingDecision::Keep { rate }];
         assert_eq!(of_decisions(&keep(1.0), &keep(1.0)), None);
         let said = of_decisions(&keep(1.0), &keep(0.5)).unwrap();
         assert_eq!(said, "trace 1 of the batch: keep (1), now keep (0.5)");

@@ -1,4 +1,4 @@
-//! What `bindgen!` makes of the interface in `wit/`. Nothing else names the generated modules' paths.
+//! What `bindgen!` makes of `wit/0.1.0`. Nothing outside this version's room names what it made.
 
 wasmtime::component::bindgen!({
     path: "../wit/0.1.0",
@@ -30,12 +30,12 @@ wasmtime::component::bindgen!({
         "spanloom:plugin/spans.span-batch": crate::plugin::guest::custody::Spans,
         "spanloom:plugin/batches.metrics-batch": crate::plugin::guest::custody::Metrics,
         "spanloom:plugin/batches.logs-batch": crate::plugin::guest::custody::Logs,
-        "spanloom:plugin/traces.trace-batch": crate::plugin::guest::imports::traces::TraceBatch,
-        "spanloom:plugin/metrics.counter": crate::plugin::guest::imports::metrics::Counter,
-        "spanloom:plugin/metrics.gauge": crate::plugin::guest::imports::metrics::Gauge,
-        "spanloom:plugin/metrics.histogram": crate::plugin::guest::imports::metrics::Histogram,
+        "spanloom:plugin/traces.trace-batch": crate::plugin::guest::traces::TraceBatch,
+        "spanloom:plugin/metrics.counter": crate::plugin::guest::instruments::Counter,
+        "spanloom:plugin/metrics.gauge": crate::plugin::guest::instruments::Gauge,
+        "spanloom:plugin/metrics.histogram": crate::plugin::guest::instruments::Histogram,
     },
 });
 
-pub(in crate::plugin) use self::exports::spanloom::plugin as exported;
-pub(in crate::plugin) use self::spanloom::plugin as imported;
+pub(super) use self::exports::spanloom::plugin as exported;
+pub(super) use self::spanloom::plugin as imported;

@@ -5,15 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use wasmtime::{Result, component::Resource};
+use tracing::Level;
 
-use crate::{
-    plugin::guest::{
-        Guest,
-        bindings::imported::{metrics as interface, metrics::Label},
-    },
-    telemetry::Scope,
-};
+use super::Guest;
+use crate::telemetry::Scope;
 
 const LABEL_LIMIT_BYTES: usize = 1024;
 
@@ -58,7 +53,7 @@ impl GuestMetrics {
         &self,
         kind: &'static str,
         name: &str,
-        labels: Vec<Label>,
+        labels: Vec<(String, String)>,
     ) -> Result<Vec<(String, String)>, String> {
         if !is_name(name, ':') {
             return Err(format!("`{name}` is no name of a metric"));
@@ -70,7 +65,7 @@ impl GuestMetrics {
             ("component".to_owned(), self.component.clone()),
             ("plugin".to_owned(), self.plugin.clone()),
         ];
-        for Label { name: label, value } in labels {
+        for (label, value) in labels {
             let is_taken = label.starts_with("__") || admitted.iter().any(|(taken, _)| *taken == label);
             if !is_name(&label, '_') || is_taken || value.len() > LABEL_LIMIT_BYTES {
                 return Err(format!("`{label}` is no label that the metric `{name}` may have"));
@@ -113,7 +108,7 @@ impl Guest {
         kind: &'static str,
         name: &str,
         help: &str,
-        labels: Vec<Label>,
+        labels: Vec<(String, String)>,
         register: impl FnOnce(&Scope, &str, &str, Vec<(String, String)>) -> Option<T>,
     ) -> Option<T> {
         let help = help.get(..help.floor_char_boundary(LABEL_LIMIT_BYTES)).unwrap_or_default();
@@ -124,68 +119,58 @@ impl Guest {
         match admitted {
             Ok(instrument) => Some(instrument),
             Err(why) => {
-                self.log.write(crate::plugin::guest::bindings::imported::log::Level::Warn, &why);
+                self.log.write(Level::WARN, &why);
                 None
             }
         }
     }
 }
 
-impl interface::Host for Guest {}
-
-impl interface::HostCounter for Guest {
-    fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Counter>> {
-        let counter = self.instrument("counter", &name, &help, labels, Scope::plugin_counter);
-        Ok(self.table.push(Counter(counter))?)
+/// Each asks once for an instrument; where the guest may not have it, what it records goes nowhere.
+impl Guest {
+    pub(in crate::plugin) fn counter(
+        &self,
+        name: &str,
+        help: &str,
+        labels: Vec<(String, String)>,
+    ) -> Counter {
+        Counter(self.instrument("counter", name, help, labels, Scope::plugin_counter))
     }
 
-    fn add(&mut self, counter: Resource<Counter>, count: u64) -> Result<()> {
-        if let Counter(Some(counter)) = self.table.get(&counter)? {
+    pub(in crate::plugin) fn gauge(&self, name: &str, help: &str, labels: Vec<(String, String)>) -> Gauge {
+        Gauge(self.instrument("gauge", name, help, labels, Scope::plugin_gauge))
+    }
+
+    pub(in crate::plugin) fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        labels: Vec<(String, String)>,
+    ) -> Histogram {
+        Histogram(self.instrument("histogram", name, help, labels, Scope::plugin_histogram))
+    }
+}
+
+impl Counter {
+    pub(in crate::plugin) fn add(&self, count: u64) {
+        if let Counter(Some(counter)) = self {
             counter.increment(count);
         }
-        Ok(())
-    }
-
-    fn drop(&mut self, counter: Resource<Counter>) -> Result<()> {
-        self.table.delete(counter)?;
-        Ok(())
     }
 }
 
-impl interface::HostGauge for Guest {
-    fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Gauge>> {
-        let gauge = self.instrument("gauge", &name, &help, labels, Scope::plugin_gauge);
-        Ok(self.table.push(Gauge(gauge))?)
-    }
-
-    fn set(&mut self, gauge: Resource<Gauge>, value: f64) -> Result<()> {
-        if let Gauge(Some(gauge)) = self.table.get(&gauge)? {
+impl Gauge {
+    pub(in crate::plugin) fn set(&self, value: f64) {
+        if let Gauge(Some(gauge)) = self {
             gauge.set(value);
         }
-        Ok(())
-    }
-
-    fn drop(&mut self, gauge: Resource<Gauge>) -> Result<()> {
-        self.table.delete(gauge)?;
-        Ok(())
     }
 }
 
-impl interface::HostHistogram for Guest {
-    fn new(&mut self, name: String, help: String, labels: Vec<Label>) -> Result<Resource<Histogram>> {
-        let histogram = self.instrument("histogram", &name, &help, labels, Scope::plugin_histogram);
-        Ok(self.table.push(Histogram(histogram))?)
-    }
-
-    fn record(&mut self, histogram: Resource<Histogram>, value: f64) -> Result<()> {
-        if let Histogram(Some(histogram)) = self.table.get(&histogram)? {
+impl Histogram {
+    pub(in crate::plugin) fn record(&self, value: f64) {
+        if let Histogram(Some(histogram)) = self {
             histogram.record(value);
         }
-        Ok(())
-    }
-
-    fn drop(&mut self, histogram: Resource<Histogram>) -> Result<()> {
-        self.table.delete(histogram)?;
-        Ok(())
     }
 }

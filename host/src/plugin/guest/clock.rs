@@ -5,32 +5,27 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use wasmtime::Result;
-
-use crate::plugin::guest::{
-    Guest,
-    bindings::imported::{clock, schedule},
-};
+use super::Guest;
 
 /// A guest cannot ask for longer, a day, nor for no time at all: it would take the machine.
 const WAKE_LIMIT_MS: u64 = 24 * 60 * 60 * 1000;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-impl clock::Host for Guest {
-    fn now_unix_nano(&mut self) -> Result<u64> {
-        Ok(in_whole_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
-    }
-
-    fn monotonic_nano(&mut self) -> Result<u64> {
-        Ok(in_whole_millis(START.elapsed()))
-    }
+/// The wall clock: nanoseconds since 1970 UTC.
+pub(in crate::plugin) fn now_unix_nano() -> u64 {
+    in_whole_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-impl schedule::Host for Guest {
-    fn wake_after(&mut self, delay_ms: u64) -> Result<()> {
+/// Nanoseconds since the first time that any guest asked.
+pub(in crate::plugin) fn monotonic_nano() -> u64 {
+    in_whole_millis(START.elapsed())
+}
+
+impl Guest {
+    /// Has the guest woken after this long, in the place of what it asked for before.
+    pub(in crate::plugin) fn wake_after(&mut self, delay_ms: u64) {
         self.wake_at = Some(Instant::now() + Duration::from_millis(delay_ms.clamp(1, WAKE_LIMIT_MS)));
-        Ok(())
     }
 }
 

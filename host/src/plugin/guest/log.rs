@@ -6,15 +6,10 @@ use std::{
 };
 
 use metrics::Counter;
-use wasmtime::Result;
+use tracing::Level;
 
-use crate::plugin::{
-    guest::{
-        Guest,
-        bindings::imported::log::{self, Level},
-    },
-    load::text::one_line,
-};
+use super::Guest;
+use crate::plugin::load::text::one_line;
 
 const LINE_LIMIT_BYTES: usize = 8 << 10;
 const SECOND: Duration = Duration::from_secs(1);
@@ -71,22 +66,21 @@ impl GuestLog {
             return;
         }
         match level {
-            Level::Trace => tracing::trace!(component, plugin, left_out, "{message}"),
-            Level::Debug => tracing::debug!(component, plugin, left_out, "{message}"),
-            Level::Info => tracing::info!(component, plugin, left_out, "{message}"),
-            Level::Warn => tracing::warn!(component, plugin, left_out, "{message}"),
-            Level::Error => tracing::error!(component, plugin, left_out, "{message}"),
+            Level::TRACE => tracing::trace!(component, plugin, left_out, "{message}"),
+            Level::DEBUG => tracing::debug!(component, plugin, left_out, "{message}"),
+            Level::INFO => tracing::info!(component, plugin, left_out, "{message}"),
+            Level::WARN => tracing::warn!(component, plugin, left_out, "{message}"),
+            Level::ERROR => tracing::error!(component, plugin, left_out, "{message}"),
         }
     }
 
-    fn is_enabled(&self, level: Level) -> bool {
-        match level {
-            _ if self.is_trial => tracing::enabled!(tracing::Level::DEBUG),
-            Level::Trace => tracing::enabled!(tracing::Level::TRACE),
-            Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
-            Level::Info => tracing::enabled!(tracing::Level::INFO),
-            Level::Warn => tracing::enabled!(tracing::Level::WARN),
-            Level::Error => tracing::enabled!(tracing::Level::ERROR),
+    pub(in crate::plugin) fn is_enabled(&self, level: Level) -> bool {
+        match if self.is_trial { Level::DEBUG } else { level } {
+            Level::TRACE => tracing::enabled!(Level::TRACE),
+            Level::DEBUG => tracing::enabled!(Level::DEBUG),
+            Level::INFO => tracing::enabled!(Level::INFO),
+            Level::WARN => tracing::enabled!(Level::WARN),
+            Level::ERROR => tracing::enabled!(Level::ERROR),
         }
     }
 
@@ -105,16 +99,12 @@ impl GuestLog {
     }
 }
 
-impl log::Host for Guest {
-    fn log(&mut self, level: Level, message: String) -> Result<()> {
-        if level == Level::Error {
-            self.last_words.add(&message);
+impl Guest {
+    /// Writes a line of the guest's into the log; an error is also among its last words.
+    pub(in crate::plugin) fn say(&self, level: Level, message: &str) {
+        if level == Level::ERROR {
+            self.last_words.add(message);
         }
-        self.log.write(level, &message);
-        Ok(())
-    }
-
-    fn enabled(&mut self, level: Level) -> Result<bool> {
-        Ok(self.log.is_enabled(level))
+        self.log.write(level, message);
     }
 }

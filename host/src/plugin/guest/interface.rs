@@ -1,0 +1,138 @@
+//! What crosses between the host and a guest, in types of the host's own.
+//!
+//! Each version of the interface has a room (`v0_1`) which converts between these types and those generated from its WIT. Nothing
+//! outside a room names a generated type, so that the rest of the host knows no versions.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use wasmtime::{
+    Result, Store,
+    component::{Instance, Resource},
+};
+use wire::Signal;
+
+use super::{Guest, configure::Refusal, traces::TraceBatch};
+use crate::plugin::load::{
+    card::{Optional, Role},
+    description::Description,
+};
+
+/// A batch in a guest: the number that it has in the guest's custody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plugin) struct Handle {
+    pub(in crate::plugin) signal: Signal,
+    pub(in crate::plugin) number: u32,
+}
+
+/// Why a guest says that it could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::plugin) enum GuestFailure {
+    /// The same batch may succeed later, after this long if the guest says so.
+    Retryable { message: String, after: Option<Duration> },
+    /// The same batch will fail again.
+    Permanent { message: String },
+}
+
+/// Why an exporter's guest says that it could not send a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::plugin) enum ExportFailure {
+    /// Nothing of the batch was delivered.
+    Whole(GuestFailure),
+    /// These rows of the batch were not delivered, the others were.
+    Parts(Vec<(Vec<u32>, GuestFailure)>),
+}
+
+/// What a sampler says of a trace.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SamplingDecision {
+    /// `rate` is the share of such traces that go on.
+    Keep {
+        rate: f64,
+    },
+    Drop,
+    Undecided,
+}
+
+/// What a guest hands over to the one that follows it.
+#[derive(Clone, Debug)]
+pub(in crate::plugin) struct Saved {
+    pub(in crate::plugin) state: Vec<u8>,
+    pub(in crate::plugin) batches: Vec<Handle>,
+}
+
+/// A request that a guest answers.
+#[derive(Clone, Debug)]
+pub(in crate::plugin) struct Incoming {
+    pub(in crate::plugin) path: String,
+    /// After the `?`; empty if there is none.
+    pub(in crate::plugin) query: String,
+    pub(in crate::plugin) headers: Vec<(String, String)>,
+}
+
+/// A guest's answer to a request.
+#[derive(Clone, Debug)]
+pub(in crate::plugin) struct Outgoing {
+    pub(in crate::plugin) status: u16,
+    pub(in crate::plugin) headers: Vec<(String, String)>,
+    pub(in crate::plugin) body: Vec<u8>,
+}
+
+/// A call into a guest that is under way. The error is wasmtime's: a trap, or a limit.
+pub(in crate::plugin) type Call<'a, T> = BoxFuture<'a, Result<T>>;
+
+/// The functions that a component exports, found once for all of its instances.
+pub(in crate::plugin) trait ComponentExports: Send + Sync {
+    fn has(&self, export: Optional) -> bool;
+
+    /// Finds the functions in an instance of the component.
+    fn load(&self, store: &mut Store<Guest>, instance: &Instance) -> Result<Box<dyn InstanceExports>>;
+}
+
+/// The functions that an instance exports. A call of one that it does not have is an error; [`ComponentExports::has`] tells for the
+/// optional ones, and the card for the role.
+pub(in crate::plugin) trait InstanceExports: Send + Sync {
+    /// Asks the plugin who it is. The answer is as the plugin gave it: `describe::bounded` makes it fit for the host.
+    fn describe<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Description>;
+
+    /// Asks a connector what it emits. Every other role emits nothing.
+    fn emits<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Vec<Signal>>;
+
+    fn configure<'a>(
+        &'a self,
+        store: &'a mut Store<Guest>,
+        role: Role,
+        config: String,
+    ) -> Call<'a, Result<(), Refusal>>;
+
+    /// Gives a processor or a connector a batch.
+    fn process<'a>(&'a self, store: &'a mut Store<Guest>, batch: Handle) -> Call<'a, Passing>;
+
+    fn wake<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Passing>;
+
+    fn flush<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Passing>;
+
+    fn save<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Result<Saved, GuestFailure>>;
+
+    fn restore<'a>(&'a self, store: &'a mut Store<Guest>, saved: Saved)
+    -> Call<'a, Result<(), GuestFailure>>;
+
+    /// Shows a sampler traces, which are in the guest's table.
+    fn sample<'a>(
+        &'a self,
+        store: &'a mut Store<Guest>,
+        traces: Resource<TraceBatch>,
+    ) -> Call<'a, Result<Vec<SamplingDecision>, GuestFailure>>;
+
+    /// Shows an exporter a batch, to send it.
+    fn export<'a>(
+        &'a self,
+        store: &'a mut Store<Guest>,
+        batch: Handle,
+    ) -> Call<'a, Result<(), ExportFailure>>;
+
+    fn handle<'a>(&'a self, store: &'a mut Store<Guest>, request: Incoming) -> Call<'a, Outgoing>;
+}
+
+/// What a guest passes on, or its own word that it failed.
+pub(in crate::plugin) type Passing = Result<Vec<Handle>, GuestFailure>;

@@ -1,0 +1,41 @@
+//! Version 0.1.0 of the interface: conversions between its generated types and the host's own, and nothing else. What a host
+//! function does stands outside, where every version finds it.
+
+mod batches;
+mod bindings;
+#[path = "../../../../wire/interface/v0_1.rs"]
+mod convert;
+mod exports;
+mod host;
+mod spans;
+mod traces;
+
+use std::sync::Arc;
+
+use wasmtime::{
+    Result,
+    component::{HasSelf, Linker},
+};
+
+use super::{Guest, versions::Version};
+use bindings::imported::{self, spans as records};
+
+pub(in crate::plugin) const VERSION: Version = Version {
+    name: "0.1.0",
+    imports: &[
+        "types", "spans", "batches", "traces", "output", "log", "metrics", "clock", "schedule", "http",
+        "store",
+    ],
+    link,
+    exports: |pre| Arc::new(exports::Component::find(pre)),
+};
+
+fn link(linker: &mut Linker<Guest>) -> Result<()> {
+    macro_rules! link {
+        ($($interface:ident),*) => {
+            $(imported::$interface::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;)*
+        };
+    }
+    link!(types, spans, batches, traces, output, log, metrics, clock, schedule, http, store);
+    batches::link_otlp(linker)
+}
