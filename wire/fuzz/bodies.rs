@@ -93,7 +93,7 @@ fn edit(batch: &mut SpanBatch, what: u8, by: u8) -> Result<(), EditError> {
             batch.set_text(key, &column)?;
         }
         9 => batch.set_resource(row, key, &Value::Double(f64::from(by)))?,
-        10 => batch.rename_in_resources(key, to)?,
+        10 => batch.remove_from_resource(row, key)?,
         _ => {
             let rest = batch.split_off_items(row);
             batch.merge(rest);

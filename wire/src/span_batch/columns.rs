@@ -137,11 +137,6 @@ impl SpanBatch {
         self.0.view().layout.scopes.len()
     }
 
-    /// Iterates over the index of each span's scope.
-    pub fn scopes_of_spans(&self) -> impl Iterator<Item = u32> {
-        self.0.view().records.iter().map(|record| record.scope)
-    }
-
     pub fn scope(&self, scope: usize) -> Option<Scope<'_>> {
         (scope < self.scope_count()).then(|| rows::scope(self.0.view(), scope))
     }

@@ -140,17 +140,4 @@ impl SpanBatch {
         let view = self.0.view_mut();
         view.rewrite_resource(resource, |body, patch| OF_RESOURCE.remove(body, patch, key))
     }
-
-    /// Removes an attribute from every resource that has it.
-    pub fn remove_from_resources(&mut self, key: &str) -> Result<(), EditError> {
-        (0..self.resource_count()).try_for_each(|resource| self.remove_from_resource(resource, key))
-    }
-
-    /// Renames attribute `from` to `to` in every resource that has `from`. An existing `to` is replaced.
-    pub fn rename_in_resources(&mut self, from: &str, to: &str) -> Result<(), EditError> {
-        let view = self.0.view_mut();
-        (0..view.layout.resources.len()).try_for_each(|resource| {
-            view.rewrite_resource(resource, |body, patch| OF_RESOURCE.rename(body, patch, from, to))
-        })
-    }
 }
