@@ -8,7 +8,7 @@ use std::{
 use futures::StreamExt;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use prost::Message;
-use rand::{RngCore, SeedableRng, rngs::StdRng};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use spanloom::component::Extensions;
 use tokio::{

@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::{
     },
 };
 use prost::Message;
-use rand::{Rng, rngs::StdRng};
+use rand::{RngExt, rngs::StdRng};
 
 use super::{PayloadSettings, resource, scope};
 use crate::cli::generate::shop::{integer, string};

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::{
         status::StatusCode,
     },
 };
-use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
+use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
 use super::{Language, SERVICES, ShopSpan, convention::string};
 

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::{
     common::v1::KeyValue,
     trace::v1::{Span, span::SpanKind},
 };
-use rand::{Rng, rngs::StdRng};
+use rand::{RngExt, rngs::StdRng};
 
 use super::{
     Entry, HOME, Operation, ShopSettings, Step, VISITS,
