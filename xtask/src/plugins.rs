@@ -1,5 +1,6 @@
 //! `cargo xtask plugins`: builds every plugin of the clone as a component, `target/plugins/NAME.wasm`.
 
+mod c;
 mod guests;
 mod rust;
 mod scripted;

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::folder;
+use super::{c, folder};
 use crate::{
     folders, shell,
     summary::{Outcome, Summary},
@@ -22,20 +22,25 @@ struct Language {
     name: &'static str,
     /// Installs the programs that the script calls, and returns their folder.
     programs: fn() -> Result<PathBuf>,
+    /// Makes what else its script needs for a plugin, and answers in which folder it is: the script's `BINDINGS`.
+    bindings: Option<fn(&str) -> Result<PathBuf>>,
 }
 
 const LANGUAGES: [Language; 3] = [
     Language {
         name: "c",
         programs: || python::environment("plugins-c", "examples/plugins/c/requirements.txt"),
+        bindings: Some(c::bindings),
     },
     Language {
         name: "javascript",
         programs: || Ok(node::modules("plugins-javascript", "examples/plugins/javascript")?.join(".bin")),
+        bindings: None,
     },
     Language {
         name: "python",
         programs: || python::environment("plugins-python", "examples/plugins/python/requirements.txt"),
+        bindings: None,
     },
 ];
 
@@ -47,7 +52,7 @@ pub(super) fn steps(summary: &mut Summary) {
     for language in &LANGUAGES {
         summary.step(&format!("plugins in {}", language.name), || match (language.programs)() {
             Ok(programs) => {
-                PLUGINS.iter().try_for_each(|plugin| build(language.name, plugin, &programs))?;
+                PLUGINS.iter().try_for_each(|plugin| build(language, plugin, &programs))?;
                 Ok(Outcome::READY)
             }
             Err(error) => Ok(Outcome::skipped(format!("{error:#}"))),
@@ -55,10 +60,10 @@ pub(super) fn steps(summary: &mut Summary) {
     }
 }
 
-fn build(language: &str, plugin: &str, programs: &Path) -> Result<()> {
-    let source = folders::root().join("examples/plugins").join(language);
+fn build(language: &Language, plugin: &str, programs: &Path) -> Result<()> {
+    let source = folders::root().join("examples/plugins").join(language.name);
     fs::create_dir_all(folder())?;
-    let component = folder().canonicalize()?.join(format!("{language}-{plugin}.wasm"));
+    let component = folder().canonicalize()?.join(format!("{}-{plugin}.wasm", language.name));
     let stamp = component.with_extension("inputs");
     let inputs = fingerprint(&source)?;
     if component.exists() && fs::read_to_string(&stamp).is_ok_and(|built| built == inputs) {
@@ -68,6 +73,9 @@ fn build(language: &str, plugin: &str, programs: &Path) -> Result<()> {
     let paths = env::var_os("PATH").unwrap_or_default();
     let paths = env::join_paths([programs.to_owned()].into_iter().chain(env::split_paths(&paths)))?;
     let mut script = Command::new(source.join("build.sh"));
+    if let Some(bindings) = language.bindings {
+        script.env("BINDINGS", bindings(plugin)?);
+    }
     shell::run(script.arg(plugin).arg(&component).env("PATH", paths))?;
     Ok(fs::write(stamp, inputs)?)
 }
