@@ -30,6 +30,7 @@ use self::{
     custody::Custody,
     deadline::Deadline,
     failure::{CallError, CallErrorKind},
+    instruments::GuestMetrics,
     last_words::LastWords,
     limits::{GuestLimits, Limits},
     log::GuestLog,

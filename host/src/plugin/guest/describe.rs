@@ -4,7 +4,7 @@ use wire::Signal;
 
 use super::failure::{CallError, CallErrorKind};
 use crate::plugin::load::{
-    description::{Concurrency, Description, Grant},
+    description::{Description, Grant},
     text::{self, one_line},
 };
 
@@ -53,6 +53,7 @@ pub(in crate::plugin) fn distinct(said: Vec<Signal>) -> Vec<Signal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::load::description::Concurrency;
 
     fn said(schema: Option<String>) -> Description {
         Description {

@@ -107,8 +107,8 @@ mod tests {
         })
     }
 
-    /// Reads every folder of the interface that has a list of sums beside it.
-    /// Plugins in the field were built against it: no file of it may change, come or go.
+    /// Scenario: every folder of the interface that has a list of sums beside it is read.
+    /// Guarantees: no file of a released version has changed, come or gone. Plugins in the field were built against it.
     #[test]
     fn a_released_version_of_the_interface_never_changes() {
         let lists = entries(&wit()).into_iter().filter_map(|(name, path)| {
@@ -124,8 +124,8 @@ mod tests {
         }
     }
 
-    /// Compares the folders of the interface with the table of versions.
-    /// A folder without a room would be an interface that no host serves; a room without a folder could not be compiled.
+    /// Scenario: the folders of the interface are compared with the table of versions.
+    /// Guarantees: no folder is without a room, so that the host serves every version that there is.
     #[test]
     fn every_version_of_the_interface_is_served() {
         let folders = entries(&wit()).into_iter().filter(|(_, path)| path.is_dir());
