@@ -3,6 +3,7 @@
 //! A path may lead to a pipe, a device, a file of procfs or a network mount that is gone. Opening or reading such a file
 //! may block its thread for good, and no other thread can end that.
 
+pub(crate) mod kept;
 pub(crate) mod owned;
 
 use std::{

@@ -17,6 +17,9 @@ use std::{
 /// Of the limit, what may be taken before new data is refused. The rest is for what was taken in already: its index, its
 /// edits, and its encoding.
 const USABLE_PERCENT: usize = 75;
+/// Of the limit, what work on it may take: guests that grow, and what they make the host hold; compiling. The rest is for work that
+/// has begun.
+const USABLE_FOR_WORK_PERCENT: usize = 90;
 /// Of a container's limit, what is ours: the rest is the system's, for sockets and page cache.
 const OF_CONTAINER_PERCENT: usize = 90;
 
@@ -27,6 +30,8 @@ const PURGED_FOR_MILLIS: u64 = 500;
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static RESIDENT_BYTES: AtomicUsize = AtomicUsize::new(0);
+/// Granted for work since the last measurement. It may not be resident yet.
+static GRANTED_BYTES: AtomicUsize = AtomicUsize::new(0);
 static MEASURED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
 static PURGED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
 static PURGE: OnceLock<fn()> = OnceLock::new();
@@ -98,14 +103,33 @@ pub fn give_back() {
     }
 }
 
-/// Whether the process may have so many bytes more. Without a limit, or with little to ask for, this costs next to nothing.
+/// Whether new data of so many bytes may be taken in. Without a limit, or with little to ask for, this costs next to nothing.
+///
+/// # Errors
+/// When the process has no room for it.
 pub fn has_room(bytes: usize) -> Result<(), MemoryShort> {
+    within(USABLE_PERCENT, bytes)
+}
+
+/// Whether work on what was taken in may have so many bytes more, which are about to be used.
+///
+/// # Errors
+/// When the process has no room for them: the work is to be given up.
+pub fn has_room_for_work(bytes: usize) -> Result<(), MemoryShort> {
+    within(USABLE_FOR_WORK_PERCENT, bytes)?;
+    GRANTED_BYTES.fetch_add(bytes, Relaxed);
+    Ok(())
+}
+
+fn within(usable_percent: usize, bytes: usize) -> Result<(), MemoryShort> {
     let limit_bytes = LIMIT_BYTES.load(Relaxed);
     if limit_bytes == usize::MAX {
         return Ok(());
     }
-    let usable_bytes = limit_bytes / 100 * USABLE_PERCENT;
-    let is_within = |resident: usize| resident.saturating_add(bytes) <= usable_bytes;
+    let usable_bytes = limit_bytes / 100 * usable_percent;
+    let is_within = |resident: usize| {
+        resident.saturating_add(GRANTED_BYTES.load(Relaxed)).saturating_add(bytes) <= usable_bytes
+    };
     if is_within(resident_bytes()) {
         return Ok(());
     }
@@ -138,6 +162,7 @@ pub fn container_bytes() -> Option<usize> {
 fn measured(max_age_millis: u64) -> usize {
     if is_due(&MEASURED_AT_MILLIS, max_age_millis) {
         RESIDENT_BYTES.store(measure().unwrap_or(0), Relaxed);
+        GRANTED_BYTES.store(0, Relaxed);
     }
     RESIDENT_BYTES.load(Relaxed)
 }

@@ -36,6 +36,7 @@ pub use load::{
 pub use outside::Outside;
 pub use pool::{
     GuestUsage,
+    breaker::Failing,
     generation::Figures,
     live::{Live, PrepareError, Prepared},
     probation::{Probation, ProbationSettings, Verdict},

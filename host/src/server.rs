@@ -150,9 +150,6 @@ pub fn serve(
     settings: ServerSettings,
     running: &Running,
 ) {
-    if let Some(tls) = &tls {
-        tls.keep_fresh(running);
-    }
     let http = http_builder(&settings, running);
     let turns = settings.max_answers.map(Turns::new);
     let server = Server { router, tls, http, turns, settings, running: running.clone() };

@@ -22,7 +22,8 @@ use retire::Draining;
 
 use crate::{
     component::{Extensions, Registry},
-    config::{Config, MemoryLimitMib},
+    config::{Config, ConfigError, MemoryLimitMib},
+    files,
     memory::Limit,
     plugin::{self, Live},
     running::Running,
@@ -192,11 +193,12 @@ async fn start_extensions(
 ) -> anyhow::Result<Extensions> {
     let mut extensions = Extensions::default();
     for id in &config.service.extensions {
-        let (Some(node), Some(factory)) = (config.extensions.get(id), registry.extension(&id.component_type))
-        else {
-            continue;
-        };
-        let built = factory.build(node).map_err(|error| error.within(node))?;
+        let Some(node) = config.extensions.get(id) else { continue };
+        let (registry, component_type, own) = (registry.clone(), id.component_type.clone(), node.clone());
+        let build =
+            move || registry.extension(&component_type).map(|factory| factory.build(&own)).transpose();
+        let built = files::in_time(build).await.map_err(ConfigError::from).flatten();
+        let Some(built) = built.map_err(|error| error.within(node))? else { continue };
         extensions.server_auth.extend(built.server_auth.map(|auth| (id.to_string(), auth)));
         extensions.client_auth.extend(built.client_auth.map(|auth| (id.to_string(), auth)));
         extensions.limiters.extend(built.limiter.map(|limiter| (id.to_string(), limiter)));

@@ -1,6 +1,7 @@
 //! The harness of the end-to-end tests: the `spanloom` binary between real clients and a recording
 //! destination.
 
+pub mod attack;
 pub mod back_ends;
 pub mod chain;
 pub mod clients;

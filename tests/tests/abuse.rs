@@ -6,18 +6,19 @@ mod connections;
 #[path = "abuse/uploads.rs"]
 mod uploads;
 
-use std::{io::Write, net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use futures::stream;
 use http::StatusCode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use spanloom_tests::{
-    Spanloom, config,
+    Spanloom,
+    attack::{bodies, uploads::REQUEST_LIMIT_BYTES},
+    config,
     otlp::{
         Signal,
-        client::{self, GrpcClient, http_client, http_client_builder},
+        client::{self, GrpcClient, http_client},
         payload,
     },
     skip::skip,
@@ -30,8 +31,6 @@ use tokio::{
 use tonic::Code;
 
 const MIB: u64 = 1 << 20;
-/// The largest request that a receiver takes by default.
-const REQUEST_LIMIT_BYTES: usize = 64 << 20;
 
 async fn start() -> Spanloom {
     start_with(&[]).await
@@ -117,9 +116,9 @@ async fn a_client_that_sends_one_byte_a_second_over_grpc_is_told_deadline_exceed
         Some((Ok::<_, std::io::Error>(next), Bytes::from_static(&[0x0A])))
     });
     let body = reqwest::Body::wrap_stream(drip);
-    let answer = timeout(Duration::from_secs(20), post_grpc(spanloom.grpc, "identity", body));
+    let answer = timeout(Duration::from_secs(20), bodies::post_grpc(spanloom.grpc, "identity", body));
     let (answer, ()) = tokio::join!(answer, others_are_served(&spanloom));
-    assert_eq!(answer.expect("an answer in time"), Code::DeadlineExceeded);
+    assert_eq!(answer.expect("an answer in time"), Some(Code::DeadlineExceeded));
     spanloom.finish().await;
 }
 
@@ -144,18 +143,12 @@ async fn a_body_of_65_mib_is_too_large() {
 #[tokio::test]
 async fn a_gzip_bomb_is_too_large() {
     let spanloom = start().await;
-    let bomb = gzip_of_zeros(2 * REQUEST_LIMIT_BYTES);
+    let bomb = bodies::gzip_of_zeros(2 * REQUEST_LIMIT_BYTES);
     assert!(bomb.len() < 1 << 20);
-    let request = http_client()
-        .post(format!("http://{}/v1/traces", spanloom.http))
-        .header("content-type", "application/x-protobuf")
-        .header("content-encoding", "gzip");
-    let over_http = request.body(bomb.clone()).send().await.unwrap();
-    assert_eq!(over_http.status(), StatusCode::PAYLOAD_TOO_LARGE);
-
-    let length = u32::try_from(bomb.len()).unwrap().to_be_bytes();
-    let frame = [&[1], &length[..], &bomb].concat();
-    assert_eq!(post_grpc(spanloom.grpc, "gzip", frame.into()).await, Code::ResourceExhausted);
+    let over_http =
+        bodies::post_gzip(spanloom.http, Signal::Traces, "application/x-protobuf", bomb.clone()).await;
+    assert_eq!(over_http, Some(StatusCode::PAYLOAD_TOO_LARGE));
+    assert_eq!(bodies::grpc_gzip(spanloom.grpc, &bomb).await, Some(Code::ResourceExhausted));
     others_are_served(&spanloom).await;
     assert_memory_below(&spanloom, 160);
     spanloom.finish().await;
@@ -241,27 +234,4 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     })
     .take(len)
     .collect()
-}
-
-fn gzip_of_zeros(len: usize) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    let zeros = vec![0; 1 << 20];
-    for _ in 0..len / zeros.len() {
-        gzip.write_all(&zeros).unwrap();
-    }
-    gzip.finish().unwrap()
-}
-
-/// Sends a gRPC request by hand; the answer's status.
-async fn post_grpc(to: SocketAddr, encoding: &str, body: reqwest::Body) -> Code {
-    let client = http_client_builder().http2_prior_knowledge().build().unwrap();
-    let request = client
-        .post(format!("http://{to}{}", Signal::Traces.grpc_path()))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .header("grpc-encoding", encoding);
-    let answer = request.body(body).send().await.unwrap();
-    let status =
-        answer.headers().get("grpc-status").expect("an answer of trailers alone, which is how errors come");
-    Code::from_bytes(status.as_bytes())
 }

@@ -18,8 +18,8 @@ use crate::{
     control::{
         operator::{OperatorError, SwapRequest},
         status::{
-            ConfigStatus, DestinationStatus, ErrorStatus, Errors, PluginState, PluginStatus, QueueStatus,
-            ReceiverStatus, Reload, ReloadOutcome, ShadowStatus, Status,
+            ConfigStatus, DestinationStatus, ErrorStatus, Errors, FailingStatus, PluginState, PluginStatus,
+            QueueStatus, ReceiverStatus, Reload, ReloadOutcome, ShadowStatus, Status,
         },
     },
     swap::attempt::{Attempt, Outcome},
@@ -104,6 +104,7 @@ pub(crate) fn status() -> Status {
         busy_ns: 75_397_400,
         ns_per_item: Some(61.1),
         errors: Errors { accidents: 1, refusals: 2 },
+        failing: Some(FailingStatus { batches: 12, left_alone: false }),
         last: Some(attempt(Outcome::Rejected, Some("it has no export `processing`"))),
         shadow: None,
     };
@@ -118,6 +119,7 @@ pub(crate) fn status() -> Status {
         items: 0,
         ns_per_item: None,
         errors: Errors::default(),
+        failing: None,
         last: None,
         shadow: Some(ShadowStatus {
             batches: 5,

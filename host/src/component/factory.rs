@@ -104,5 +104,6 @@ pub trait ConnectorFactory: Factory {
 
 /// A type of extension.
 pub trait ExtensionFactory: Factory {
+    /// Called on a thread that may block: it may read files.
     fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError>;
 }

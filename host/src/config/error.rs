@@ -161,6 +161,13 @@ impl ConfigError {
     }
 }
 
+/// Of a file that a config names, where nothing more is known.
+impl From<std::io::Error> for ConfigError {
+    fn from(error: std::io::Error) -> ConfigError {
+        ConfigError::new(format!("a file that this names cannot be read: {error}"))
+    }
+}
+
 impl From<Finding> for ConfigError {
     fn from(finding: Finding) -> ConfigError {
         ConfigError(vec![finding])

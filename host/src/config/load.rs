@@ -3,7 +3,8 @@
 
 use std::{
     collections::HashMap,
-    io::Read as _,
+    fs::File,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,7 +17,7 @@ use super::{
     parse::{SOURCE_LIMIT_BYTES, parse},
     redact::is_secret_path,
 };
-use crate::hash::Sha256;
+use crate::{files, hash::Sha256};
 
 /// A loaded config and the warnings about it.
 #[derive(Clone, Debug)]
@@ -64,7 +65,7 @@ pub fn load(configs: &[String], sets: &[String], env: Env<'_>) -> Result<Loaded,
 }
 
 /// Returns the file that a `--config` value names, or `None` if the value does not name a file.
-fn file(config: &str) -> Option<PathBuf> {
+pub(crate) fn file(config: &str) -> Option<PathBuf> {
     match config.split_once(':') {
         Some(("yaml" | "env" | "http" | "https", _)) => None,
         Some(("file", path)) => Some(path.into()),
@@ -90,16 +91,26 @@ fn source(config: &str, env: Env<'_>) -> Result<Source, ConfigError> {
         }
         _ => config,
     };
-    Source::read(Path::new(path), SOURCE_LIMIT_BYTES).map_err(ConfigError::new)
+    Source::await_whole(Path::new(path), SOURCE_LIMIT_BYTES).map_err(ConfigError::new)
 }
 
 impl Source {
-    /// Reads a file of at most `limit_bytes`. An error names the path and the problem.
+    /// Reads a regular file of at most `limit_bytes`. An error names the path and the problem.
     pub(super) fn read(path: &Path, limit_bytes: usize) -> Result<Source, String> {
+        let open = files::open(path).map(|(file, _)| file);
+        Source::of(open, path, limit_bytes)
+    }
+
+    /// As [`Source::read`], also of a pipe, whose end is waited for.
+    fn await_whole(path: &Path, limit_bytes: usize) -> Result<Source, String> {
+        Source::of(File::open(path), path, limit_bytes)
+    }
+
+    fn of(file: io::Result<File>, path: &Path, limit_bytes: usize) -> Result<Source, String> {
         let name = path.display().to_string();
-        let cannot = |error: std::io::Error| format!("cannot read {name}: {error}");
+        let cannot = |error: io::Error| format!("cannot read {name}: {error}");
         let mut bytes = Vec::new();
-        let file = std::fs::File::open(path).map_err(cannot)?;
+        let file = file.map_err(cannot)?;
         file.take(limit_bytes as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
         if bytes.len() > limit_bytes {
             return Err(format!("{name} is larger than {limit_bytes} bytes"));

@@ -9,7 +9,10 @@ use std::{
 
 use super::{
     flow,
-    status::{ConfigStatus, Errors, PluginState, PluginStatus, Reload, ReloadOutcome, ShadowStatus, Status},
+    status::{
+        ConfigStatus, Errors, FailingStatus, PluginState, PluginStatus, Reload, ReloadOutcome, ShadowStatus,
+        Status,
+    },
 };
 use crate::{
     plugin::{Comparison, Figures, Live, factory::Plugins},
@@ -122,6 +125,12 @@ impl Entry {
         }
     }
 
+    fn failing(&self) -> Option<FailingStatus> {
+        let failing: Vec<_> = self.lives.iter().filter_map(Live::failing).collect();
+        let batches = failing.iter().map(|one| one.batches).max()?;
+        Some(FailingStatus { batches, left_alone: failing.iter().any(|one| one.is_left_alone) })
+    }
+
     fn shadow(&self) -> Option<ShadowStatus> {
         let comparisons: Vec<_> = self.lives.iter().filter_map(Live::comparison).collect();
         let sum = |of: fn(&Comparison) -> u64| comparisons.iter().map(of).sum::<u64>();
@@ -158,6 +167,7 @@ impl Entry {
             busy_ns: figures.busy_ns,
             ns_per_item: figures.ns_per_item(),
             errors: Errors { accidents: figures.accidents, refusals: figures.refusals },
+            failing: self.failing(),
             last: self.last.clone(),
             shadow: self.shadow(),
         }

@@ -160,9 +160,22 @@ pub struct PluginStatus {
     pub busy_ns: u64,
     pub ns_per_item: Option<f64>,
     pub errors: Errors,
+    /// The failures of the latest batches, or `None` unless all of them have failed.
+    #[serde(default)]
+    pub failing: Option<FailingStatus>,
     /// The last attempt to replace the plugin.
     pub last: Option<Attempt>,
     pub shadow: Option<ShadowStatus>,
+}
+
+/// Five batches or more that failed in a row. The log says why they failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailingStatus {
+    /// The number of batches, of the component that has the most.
+    pub batches: u64,
+    /// Whether the plugin fails on made-up data too and is left alone for a while. Otherwise the fault is in the
+    /// batches, or in how the plugin handles them, and the plugin is called for each batch.
+    pub left_alone: bool,
 }
 
 /// The number of failed calls.

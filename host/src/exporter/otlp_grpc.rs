@@ -67,8 +67,9 @@ impl Factory for OtlpGrpcFactory {
 impl ExporterFactory for OtlpGrpcFactory {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config = config.read_valid(OtlpGrpcConfig::validate)?;
+        let channels = channel::connect(&config).await?;
         let exporter = OtlpGrpc {
-            channels: channel::connect(&config)?,
+            channels,
             turn: AtomicUsize::new(0),
             compression: config.compression.read(&Compression::GRPC)?,
             headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,

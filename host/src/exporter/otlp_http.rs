@@ -62,7 +62,7 @@ impl ExporterFactory for OtlpHttpFactory {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config = config.read_valid(OtlpHttpConfig::validate)?;
         let exporter = OtlpHttp {
-            destinations: destination::of(&config)?,
+            destinations: destination::of(&config).await?,
             encoding: config.encoding,
             compression: config.compression.read(&Compression::HTTP)?,
             headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,

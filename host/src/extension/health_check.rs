@@ -54,7 +54,10 @@ impl ExtensionFactory for HealthCheckFactory {
 impl Endpoint for HealthCheck {
     async fn start(&self, health: Arc<Health>, running: &Running) -> anyhow::Result<()> {
         let HealthCheck(config) = self;
-        let tls = config.tls.clone().map(ServerTls::load).transpose().context("health_check")?;
+        let tls = match &config.tls {
+            Some(tls) => Some(ServerTls::load(tls.clone()).await.context("health_check")?),
+            None => None,
+        };
         let listeners = server::listen(&config.endpoint).await.context("health_check: endpoint")?;
         let router = router(config, health)?;
         for listener in listeners {

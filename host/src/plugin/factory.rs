@@ -157,10 +157,14 @@ impl PluginType {
         }
     }
 
-    fn settings(&self, adapted: &Adapted, context: &BuildContext<'_>) -> Result<StageSettings, ConfigError> {
+    async fn settings(
+        &self,
+        adapted: &Adapted,
+        context: &BuildContext<'_>,
+    ) -> Result<StageSettings, ConfigError> {
         let component = context.id.to_string();
-        let outside =
-            Outside::new(&component, &adapted.grants, self.limits.http_requests, context.telemetry)?;
+        let http_requests = self.limits.http_requests;
+        let outside = Outside::open(&component, &adapted.grants, http_requests, context.telemetry).await?;
         Ok(self.settings_with(component, adapted, outside))
     }
 
@@ -183,8 +187,8 @@ impl PluginType {
     pub async fn prepare(&self, live: &Live, config: &Node) -> Result<Prepared, PrepareError> {
         let adapted = self.fully_adapted(config).await?;
         let (grants, telemetry) = (&adapted.grants, live.telemetry());
-        let outside =
-            live.outside().with_grants(live.component(), grants, self.limits.http_requests, telemetry)?;
+        let (outside, http_requests) = (live.outside(), self.limits.http_requests);
+        let outside = outside.with_grants(live.component(), grants, http_requests, telemetry).await?;
         let settings = self.settings_with(live.component().to_owned(), &adapted, outside);
         live.prepare(&self.plugin, settings).await
     }
@@ -200,7 +204,7 @@ impl PluginType {
         context: &BuildContext<'_>,
         next: Arc<dyn Consumer>,
     ) -> Result<(Arc<dyn Processor>, Live), ConfigError> {
-        let settings = self.settings(&self.fully_adapted(config).await?, context)?;
+        let settings = self.settings(&self.fully_adapted(config).await?, context).await?;
         let (plugin, telemetry) = (&self.plugin, context.telemetry);
         if plugin.role == Role::Sampler {
             let sampler = PluginSampler::start(plugin, &settings, telemetry, next).await;
@@ -224,7 +228,7 @@ impl PluginType {
         context: &BuildContext<'_>,
     ) -> Result<(BuiltExporter, Live), ConfigError> {
         let adapted = self.fully_adapted(config).await?;
-        let settings = self.settings(&adapted, context)?;
+        let settings = self.settings(&adapted, context).await?;
         let exporter = PluginExporter::start(&self.plugin, &settings, context.telemetry).await;
         let exporter = Arc::new(exporter.map_err(not_started)?);
         let live = exporter.live();
@@ -241,7 +245,7 @@ impl PluginType {
         context: &BuildContext<'_>,
         ingest: Ingest,
     ) -> Result<(Arc<dyn Connector>, Live), ConfigError> {
-        let settings = self.settings(&self.fully_adapted(config).await?, context)?;
+        let settings = self.settings(&self.fully_adapted(config).await?, context).await?;
         let connector = PluginConnector::start(&self.plugin, &settings, context.telemetry, &ingest).await;
         let connector = Arc::new(connector.map_err(not_started)?);
         let live = connector.live();

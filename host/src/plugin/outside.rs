@@ -12,7 +12,7 @@ use self::{
     http::{Http, HttpClient, HttpLimits},
     store::{Full, KeyValues, StoreGrantConfig},
 };
-use crate::{config::ConfigError, telemetry::Telemetry};
+use crate::{config::ConfigError, files, telemetry::Telemetry};
 
 const TRIAL_STORE_BYTES: usize = 1 << 20;
 
@@ -36,10 +36,27 @@ pub(super) enum NotKept {
 }
 
 impl Outside {
-    /// Creates the ways out of a component.
+    /// Creates the ways out of a component, and reads the files that the grants name on a thread that may block.
     ///
     /// # Errors
     /// A grant cannot be used. The keys of the error are below `grants`.
+    pub async fn open(
+        component: &str,
+        grants: &GrantsConfig,
+        http_requests: usize,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<Outside, ConfigError> {
+        if grants.http.is_empty() {
+            return Outside::new(component, grants, http_requests, telemetry);
+        }
+        let (component, grants, telemetry) = (component.to_owned(), grants.clone(), telemetry.clone());
+        files::in_time(move || Outside::new(&component, &grants, http_requests, &telemetry)).await?
+    }
+
+    /// As [`Outside::open`], but reads files on the calling thread, which may block.
+    ///
+    /// # Errors
+    /// As [`Outside::open`].
     pub fn new(
         component: &str,
         grants: &GrantsConfig,
@@ -74,8 +91,8 @@ impl Outside {
     /// content of the store stays if the store's size does.
     ///
     /// # Errors
-    /// As [`Outside::new`].
-    pub(super) fn with_grants(
+    /// As [`Outside::open`].
+    pub(super) async fn with_grants(
         &self,
         component: &str,
         grants: &GrantsConfig,
@@ -83,12 +100,12 @@ impl Outside {
         telemetry: &Arc<Telemetry>,
     ) -> Result<Outside, ConfigError> {
         let Some(known) = &self.grants else {
-            return Outside::new(component, grants, http_requests, telemetry);
+            return Outside::open(component, grants, http_requests, telemetry).await;
         };
         if known == grants && self.http_requests == http_requests {
             return Ok(self.clone());
         }
-        let mut outside = Outside::new(component, grants, http_requests, telemetry)?;
+        let mut outside = Outside::open(component, grants, http_requests, telemetry).await?;
         if known.store == grants.store {
             outside.store.clone_from(&self.store);
         }

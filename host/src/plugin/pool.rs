@@ -73,7 +73,7 @@ pub(super) struct Pool {
     /// The listener, if the plugin answers HTTP.
     pub(super) handler: tokio::sync::Mutex<Option<Handler>>,
     slots: Slots,
-    breaker: Arc<Breaker>,
+    pub(super) breaker: Arc<Breaker>,
     /// Limits how often the log says what an examination found.
     examinations: Throttle,
     pub(super) metrics: PluginMetrics,

@@ -169,7 +169,10 @@ impl Receiver for OtlpReceiver {
 impl Port<'_> {
     async fn open(self, receiver: &str, running: &Running) -> anyhow::Result<Vec<SocketAddr>> {
         let place = || format!("{receiver}: protocols.{}", self.protocol);
-        let tls = self.tls.map(|tls| ServerTls::load(tls.clone())).transpose().with_context(place)?;
+        let tls = match self.tls {
+            Some(tls) => Some(ServerTls::load(tls.clone()).await.with_context(place)?),
+            None => None,
+        };
         let listeners = server::listen(self.endpoint).await.with_context(place)?;
         let mut addresses = Vec::new();
         for listener in listeners {

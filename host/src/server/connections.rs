@@ -31,6 +31,8 @@ const SILENT_AFTER: Duration = Duration::from_secs(1);
 const SHED_SHARE: usize = 64;
 /// The room for all large frames and heads that have begun. Each connection may hold a little in addition.
 const ROOM_BYTES: usize = 64 << 20;
+/// Large frames and heads get no more than this part of the memory limit.
+const ROOM_SHARE: usize = 8;
 /// While others wait for room, every connection with room has to receive this many bytes in this time.
 const SLOW_BYTES: usize = 32 << 10;
 const SLOW_TIME: Duration = Duration::from_secs(1);
@@ -77,7 +79,7 @@ impl Connections {
             open: Mutex::default(),
             ended: Notify::new(),
             full: Throttle::default(),
-            room: Arc::new(Semaphore::new(ROOM_BYTES)),
+            room: Arc::new(Semaphore::new(room_bytes(memory::limit_bytes()))),
             waiting_for_room: AtomicUsize::new(0),
             is_clearing: AtomicBool::new(false),
         })
@@ -92,13 +94,20 @@ impl Connections {
         RECEIVERS.clone()
     }
 
-    /// Waits until there is room for the connection, and closes silent connections to make room.
+    /// Waits until there is room for the connection, and closes silent connections to make room. Where memory is short,
+    /// silent connections are closed too, since each holds a part of a head or frame.
     pub(super) async fn join(self: &Arc<Connections>, peer: &Arc<Peer>) -> Member {
+        if let Err(short) = memory::has_room(0)
+            && let closed @ 1.. = self.shed()
+            && let Some(withheld) = self.full.admit()
+        {
+            tracing::warn!(withheld, "closed {closed} connections that said nothing: {short}");
+        }
         loop {
             if let Some(member) = self.try_join(peer) {
                 return member;
             }
-            self.shed();
+            self.make_room();
             let _ = timeout(LOOK_AGAIN_AFTER, self.ended.notified()).await;
         }
     }
@@ -114,8 +123,8 @@ impl Connections {
         Some(Member { connections: self.clone(), number })
     }
 
-    /// Closes the connections that have been silent the longest and are not owed an answer.
-    fn shed(&self) {
+    /// Closes the connections that have been silent the longest and are not owed an answer. Returns how many it closed.
+    fn shed(&self) -> usize {
         let mut silent: Vec<(Duration, Arc<Peer>)> = {
             let open = self.open();
             let silent = open.peers.values().filter_map(|peer| Some((peer.silent_for()?, peer.clone())));
@@ -126,9 +135,12 @@ impl Connections {
         for (_, peer) in &silent {
             peer.close();
         }
+        silent.len()
+    }
+
+    fn make_room(&self) {
+        let (limit, closed) = (self.limit, self.shed());
         if let Some(withheld) = self.full.admit() {
-            let limit = self.limit;
-            let closed = silent.len();
             tracing::warn!(
                 "no room for more than {limit} connections: closed {closed} that said nothing, others wait \
                  ({withheld} times more before); a higher limit of open files makes room for more"
@@ -215,6 +227,12 @@ impl Drop for Member {
     }
 }
 
+/// For all large frames and heads of a process that may have so much.
+fn room_bytes(limit_bytes: Option<usize>) -> usize {
+    // The largest alone must fit.
+    limit_bytes.map_or(ROOM_BYTES, |bytes| (bytes / ROOM_SHARE).clamp(2 << 20, ROOM_BYTES))
+}
+
 fn receivers_limit(files: usize) -> usize {
     let rest = (files / 4).max(LEFT_FOR_THE_REST).min(files / 2);
     (files - rest).clamp(1, RECEIVERS_LIMIT)
@@ -239,6 +257,16 @@ mod tests {
             assert_eq!(receivers_limit(files), limit, "{files}");
         }
         assert_eq!(receivers_limit(0), 1);
+    }
+
+    /// Scenario: processes without a limit, with a small one, and with a large one.
+    /// Guarantees: large frames get no more than an eighth of the limit, and room for one at least.
+    #[test]
+    fn large_frames_have_a_share_of_the_memory_limit() {
+        for (limit_mib, room_mib) in [(8, 2), (256, 32), (384, 48), (8192, 64)] {
+            assert_eq!(room_bytes(Some(limit_mib << 20)), room_mib << 20, "{limit_mib}");
+        }
+        assert_eq!(room_bytes(None), 64 << 20);
     }
 
     /// Scenario: connections with large frames wait for room; one frame has much and gets no more, and

@@ -125,7 +125,7 @@ pub(crate) async fn make_former_ready(config: &Config, entry: &Entry) -> Result<
         return Err(rejected(&format!("there is no version before {version} to go back to")));
     };
     let former = match PluginConfig::of(config, &former.plugin().name) {
-        Some(plugin) => Arc::new(former.with(&plugin).map_err(|error| rejected(&error.in_a_line()))?),
+        Some(plugin) => Arc::new(former.with(&plugin).await.map_err(|error| rejected(&error.in_a_line()))?),
         None => former.clone(),
     };
     prepare(config, former, entry).await

@@ -1,28 +1,23 @@
 //! The client's side of TLS: whom an exporter trusts, and what it shows of itself.
 
+mod loaded;
 mod trust;
 
-use std::{
-    fmt,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError, TryLockError},
-};
+use std::{fmt, path::Path, sync::Arc};
 
-use arc_swap::ArcSwap;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
-    client::{
-        ResolvesClientCert, WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
+    ClientConfig, RootCertStore, SupportedProtocolVersion,
+    client::WebPkiServerVerifier,
     crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
     sign::CertifiedKey,
 };
 use serde::Deserialize;
-use tokio::time::Instant;
 
-use self::trust::{Anyone, Trusting};
+use self::{
+    loaded::{Files, Loaded},
+    trust::Trust,
+};
 use super::{
     FILE_LIMIT_BYTES,
     version::{self, Version},
@@ -52,27 +47,12 @@ pub struct ClientTlsConfig {
     server_name_override: Option<String>,
     min_version: Option<Version>,
     max_version: Option<Version>,
-    /// The files are read again at the first handshake after this time; unset or 0 is never.
+    /// The files are read again this often, once a second at the most; unset or 0 is never.
     reload_interval: Option<Duration>,
     cipher_suites: Unused,
     curve_preferences: Unused,
     include_insecure_cipher_suites: Unused,
     tpm: Unused,
-}
-
-/// What the files of a config say, read again when it is time. It is both what rustls asks whether a server is trusted, and
-/// for our own certificate.
-struct Files {
-    config: ClientTlsConfig,
-    provider: Arc<CryptoProvider>,
-    current: ArcSwap<Loaded>,
-    /// When they are to be read next.
-    next: Mutex<Option<Instant>>,
-}
-
-struct Loaded {
-    trust: Arc<dyn ServerCertVerifier>,
-    own: Option<Arc<CertifiedKey>>,
 }
 
 impl ClientTlsConfig {
@@ -110,14 +90,15 @@ impl ClientTlsConfig {
         self.server_name_override.as_deref()
     }
 
-    /// Reads the files and makes what rustls takes; the ALPN protocols are the caller's to add.
+    /// Reads the files, which may block (`files::in_time`), and makes what rustls takes; the ALPN protocols are the caller's
+    /// to add.
     pub fn client_config(&self) -> Result<ClientConfig, ConfigError> {
         self.read_files().map_err(|error| error.below("tls"))
     }
 
     fn read_files(&self) -> Result<ClientConfig, ConfigError> {
         let provider = Arc::new(ring::default_provider());
-        let files = Arc::new(Files::read(self.clone(), provider.clone())?);
+        let files = Arc::new(Files::read(self, provider.clone())?);
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&self.versions()?)
             .map_err(|error| tls_error("min_version", error))?;
@@ -125,9 +106,13 @@ impl ClientTlsConfig {
         Ok(builder.with_client_cert_resolver(files))
     }
 
-    fn trust(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, ConfigError> {
+    fn loaded(&self, provider: &Arc<CryptoProvider>) -> Result<Loaded, ConfigError> {
+        Ok(Loaded { trust: self.trust(provider)?, own: self.own(provider)? })
+    }
+
+    fn trust(&self, provider: &Arc<CryptoProvider>) -> Result<Trust, ConfigError> {
         if self.insecure_skip_verify {
-            return Ok(Arc::new(Anyone(provider.clone())));
+            return Ok(Trust::Anyone);
         }
         let own = read_certs("ca", &self.ca_file, &self.ca_pem)?;
         let roots = Arc::new(self.roots(own.as_deref())?);
@@ -135,7 +120,7 @@ impl ClientTlsConfig {
             .build()
             .map_err(|error| tls_error("ca_file", error))?;
         let name = self.server_name_override.as_deref().map(server_name).transpose()?;
-        Ok(Arc::new(Trusting { by_roots, own: own.unwrap_or_default(), name }))
+        Ok(Trust::Authorities { by_roots, own: own.unwrap_or_default(), name })
     }
 
     fn roots(&self, own: Option<&[CertificateDer<'static>]>) -> Result<RootCertStore, ConfigError> {
@@ -179,101 +164,6 @@ impl ClientTlsConfig {
 
     fn reload_interval(&self) -> Option<std::time::Duration> {
         self.reload_interval.map(|interval| interval.0).filter(|interval| !interval.is_zero())
-    }
-}
-
-impl Files {
-    fn read(config: ClientTlsConfig, provider: Arc<CryptoProvider>) -> Result<Files, ConfigError> {
-        let loaded = Loaded::read(&config, &provider)?;
-        let next = config.reload_interval().map(|interval| Instant::now() + interval);
-        Ok(Files { config, provider, current: ArcSwap::from_pointee(loaded), next: Mutex::new(next) })
-    }
-
-    /// Of the moment. What cannot be read leaves what was read before in its place.
-    fn current(&self) -> Arc<Loaded> {
-        if self.is_due() {
-            match Loaded::read(&self.config, &self.provider) {
-                Ok(fresh) => self.current.store(Arc::new(fresh)),
-                Err(error) => {
-                    tracing::warn!("keeping the previous certificates: {}", error.in_a_line());
-                }
-            }
-        }
-        self.current.load_full()
-    }
-
-    /// Whether the files are to be read now, by this handshake and no other.
-    fn is_due(&self) -> bool {
-        let Some(interval) = self.config.reload_interval() else { return false };
-        let mut next = match self.next.try_lock() {
-            Ok(next) => next,
-            Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
-            Err(TryLockError::WouldBlock) => return false,
-        };
-        let now = Instant::now();
-        let is_due = next.is_some_and(|next| next <= now);
-        if is_due {
-            *next = Some(now + interval);
-        }
-        is_due
-    }
-}
-
-impl Loaded {
-    fn read(config: &ClientTlsConfig, provider: &Arc<CryptoProvider>) -> Result<Loaded, ConfigError> {
-        Ok(Loaded { trust: config.trust(provider)?, own: config.own(provider)? })
-    }
-}
-
-impl fmt::Debug for Files {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Files").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-impl ResolvesClientCert for Files {
-    fn resolve(&self, _authorities: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.current().own.clone()
-    }
-
-    fn has_certs(&self) -> bool {
-        self.current.load().own.is_some()
-    }
-}
-
-impl ServerCertVerifier for Files {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let current = self.current();
-        current.trust.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.current.load().trust.verify_tls12_signature(message, cert, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.current.load().trust.verify_tls13_signature(message, cert, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.current.load().trust.supported_verify_schemes()
     }
 }
 

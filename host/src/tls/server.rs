@@ -8,7 +8,6 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use arc_swap::ArcSwap;
 use rustls::{
     RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::ring,
@@ -25,12 +24,9 @@ use super::{
 };
 use crate::{
     config::{self, ConfigError, Secret, Unused},
-    files,
-    running::Running,
+    files::{self, kept::Kept},
 };
 
-/// More often would be reading files all the time.
-const MIN_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 const CLIENT_CA_RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The `tls` section of a receiver. Certificates are PEM.
@@ -47,7 +43,7 @@ pub struct ServerTlsConfig {
     min_version: Option<Version>,
     /// `1.2` or `1.3` (the default).
     max_version: Option<Version>,
-    /// The files are read again this often; unset or 0 is never.
+    /// The files are read again this often, once a second at the most; unset or 0 is never.
     pub reload_interval: Option<config::Duration>,
     /// The same, every ten seconds, where no interval is given.
     pub client_ca_file_reload: bool,
@@ -62,12 +58,7 @@ pub struct ServerTlsConfig {
 
 /// Takes TLS handshakes with the certificate of the moment. Cheap to clone.
 #[derive(Clone)]
-pub struct ServerTls(Arc<Inner>);
-
-struct Inner {
-    config: ServerTlsConfig,
-    current: ArcSwap<ServerConfig>,
-}
+pub struct ServerTls(Arc<Kept<ServerConfig>>);
 
 impl ServerTlsConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
@@ -93,7 +84,7 @@ impl ServerTlsConfig {
     fn reload_interval(&self) -> Option<Duration> {
         let interval = self.reload_interval.map(|interval| interval.0).filter(|interval| !interval.is_zero());
         let unset = self.client_ca_file_reload.then_some(CLIENT_CA_RELOAD_INTERVAL);
-        interval.map(|interval| interval.max(MIN_RELOAD_INTERVAL)).or(unset)
+        interval.or(unset)
     }
 
     fn load(&self) -> anyhow::Result<ServerConfig> {
@@ -139,29 +130,22 @@ impl ServerTlsConfig {
 }
 
 impl ServerTls {
-    /// Reads the files. An error names the key and the file.
-    pub fn load(config: ServerTlsConfig) -> anyhow::Result<ServerTls> {
-        let current = ArcSwap::from_pointee(config.load()?);
-        Ok(ServerTls(Arc::new(Inner { config, current })))
+    /// Reads the files, and again every `reload_interval`. An error names the key and the file.
+    pub async fn load(config: ServerTlsConfig) -> anyhow::Result<ServerTls> {
+        let read = config.clone();
+        let first = files::in_time(move || read.load()).await.context("tls: files")??;
+        let kept = match config.reload_interval() {
+            None => Kept::fixed(first),
+            Some(interval) => {
+                let read = move || config.load().map_err(|error| format!("{error:#}"));
+                Kept::read_again(first, "a listener's certificate", interval, read)
+            }
+        };
+        Ok(ServerTls(Arc::new(kept)))
     }
 
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        TlsAcceptor::from(self.0.current.load_full()).accept(stream).await
-    }
-
-    /// Reads the files again every `reload_interval`. What cannot be read leaves the certificate of before in place.
-    pub(crate) fn keep_fresh(&self, running: &Running) {
-        let Some(interval) = self.0.config.reload_interval() else { return };
-        let (tls, stop) = (self.clone(), running.stop.clone());
-        running.tasks.spawn(stop.run_until_cancelled_owned(async move {
-            loop {
-                tokio::time::sleep(interval).await;
-                match tls.0.config.load() {
-                    Ok(fresh) => tls.0.current.store(Arc::new(fresh)),
-                    Err(error) => tracing::warn!("keeping the previous certificate: {error:#}"),
-                }
-            }
-        }));
+        TlsAcceptor::from(self.0.current()).accept(stream).await
     }
 }
 

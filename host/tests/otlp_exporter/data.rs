@@ -1,9 +1,8 @@
 //! Requests to send, and exporters to send them with.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use ::http::{HeaderMap, HeaderValue};
-use futures::FutureExt as _;
 use opentelemetry_proto::tonic::{
     collector::{
         logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
@@ -24,6 +23,7 @@ use spanloom::{
     id::ComponentId,
     telemetry::Telemetry,
 };
+use tokio::runtime::Handle;
 use wire::Signal;
 
 pub(crate) struct Token;
@@ -50,8 +50,9 @@ pub(crate) fn build(factory: &dyn ExporterFactory, config: Json) -> Result<Built
     let config = Node::from_json(config);
     factory.check(&config)?;
     let context = BuildContext { id: &id, telemetry: &Telemetry::new(), extensions: &extensions };
-    // Building these exporters does not wait for anything.
-    factory.build(&config, &context).now_or_never().unwrap()
+    // Building these exporters waits only for files, which the runtime's other threads read.
+    let runtime = Handle::current();
+    thread::scope(|scope| scope.spawn(|| runtime.block_on(factory.build(&config, &context))).join().unwrap())
 }
 
 pub(crate) fn batch(signal: Signal, request: &impl Message) -> wire::Batch {

@@ -1,6 +1,6 @@
 //! TLS of the exporters over both protocols, with a certificate authority made for the test.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -13,6 +13,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
@@ -249,17 +250,21 @@ async fn certificates_are_read_again_when_it_is_time() {
     write(&Authority::new().pem(), &Authority::new().issue("spanloom"));
     let files = |interval: &str| json!({"ca_file": path("ca.pem"), "cert_file": path("cert.pem"), "key_file": path("key.pem"), "reload_interval": interval});
     let acceptor = acceptor(&authority, Some(&clients));
-    let reading = exporters(acceptor.clone(), "localhost", files("1ns")).await;
+    let reading = exporters(acceptor.clone(), "localhost", files("1s")).await;
     let staying = exporters(acceptor, "localhost", files("1h")).await;
     for exporter in reading.iter().chain(&staying) {
         exporter.export(&span_batch(1)).await.unwrap_err();
     }
     write(&authority.pem(), &clients.issue("spanloom"));
     for exporter in &reading {
-        assert_eq!(exporter.export(&span_batch(1)).await, Ok(Exported::default()));
+        while exporter.export(&span_batch(1)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
-    // A file that cannot be read leaves the certificate that was read before.
-    std::fs::write(path("ca.pem"), "").unwrap();
+    // A file that cannot be read, here a pipe without a writer, leaves the certificate that was read before.
+    std::fs::remove_file(path("ca.pem")).unwrap();
+    mknodat(CWD, path("ca.pem"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
     for exporter in &reading {
         assert_eq!(exporter.export(&span_batch(1)).await, Ok(Exported::default()));
     }

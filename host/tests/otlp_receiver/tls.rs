@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use prost::Message;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, Issuer, KeyPair};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value as Json, json};
 use spanloom::tls::server::{ServerTls, ServerTlsConfig};
 use tempfile::TempDir;
@@ -149,20 +150,28 @@ async fn versions_below_the_minimum_are_refused() {
     assert!(old.build().unwrap().post(url).send().await.is_err());
 }
 
-fn load(config: Json) -> String {
+async fn load(config: Json) -> String {
     let config: ServerTlsConfig = serde_json::from_value(config).unwrap();
-    let refused = config.validate().err().map(|error| error.to_string());
-    refused.or_else(|| ServerTls::load(config).err().map(|error| format!("{error:#}"))).unwrap_or_default()
+    if let Err(refused) = config.validate() {
+        return refused.to_string();
+    }
+    ServerTls::load(config).await.err().map(|error| format!("{error:#}")).unwrap_or_default()
 }
 
 /// Scenario: the TLS config has missing files, files of the wrong kind, and contradictory values.
 /// Guarantees: each error names the key, and the file if there is one.
-#[test]
-fn what_is_wrong_is_named_with_its_key_and_file() {
+#[tokio::test]
+async fn what_is_wrong_is_named_with_its_key_and_file() {
     let authority = Authority::new();
     let file = |name: &str| authority.path(name).to_str().unwrap().to_owned();
     let nowhere = Path::new("/nowhere/at/all");
+    let pipe = authority.path("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
+    let no_file = |key: &str| format!("tls.{key}: cannot read {}: it is not a file", pipe.display());
     let cases = [
+        (json!({ "cert_file": pipe }), no_file("cert_file")),
+        (json!({ "key_file": pipe }), no_file("key_file")),
+        (json!({ "client_ca_file": pipe }), no_file("client_ca_file")),
         (json!({ "cert_file": nowhere }), "cert_file: cannot read /nowhere/at/all".to_owned()),
         (json!({ "key_file": nowhere }), "key_file: cannot read /nowhere/at/all".to_owned()),
         (json!({ "client_ca_file": nowhere }), "client_ca_file: cannot read /nowhere/at/all".to_owned()),
@@ -182,8 +191,8 @@ fn what_is_wrong_is_named_with_its_key_and_file() {
         (json!({ "key_pem": "x" }), "tls.key_file: give it or key_pem".to_owned()),
     ];
     for (more, expected) in cases {
-        let message = load(authority.config(more.clone()));
+        let message = load(authority.config(more.clone())).await;
         assert!(message.contains(&expected), "{more}: {message:?}");
     }
-    assert_eq!(load(authority.config(json!({}))), "");
+    assert_eq!(load(authority.config(json!({}))).await, "");
 }

@@ -184,6 +184,17 @@ pub fn empty_logs(records: usize) -> Bytes {
     field(1, &field(2, &field(2, b"").repeat(records))).into()
 }
 
+/// Returns a request with spans of one service that have ids, a trace each, and nothing else: 30 bytes each.
+pub fn empty_traces(spans: usize) -> Bytes {
+    let mut all = Vec::with_capacity(spans * 30);
+    for number in 0..spans as u64 {
+        let id = (number + 1).to_be_bytes();
+        all.extend(field(2, &[field(1, &[[7; 8], id].concat()), field(2, &id)].concat()));
+    }
+    let resource = field(1, &resource().expect("a resource").encode_to_vec());
+    field(1, &[resource, field(2, &all)].concat()).into()
+}
+
 /// Encodes a length-delimited field.
 fn field(number: u32, content: &[u8]) -> Vec<u8> {
     let mut field = Vec::new();

@@ -1,21 +1,10 @@
 //! Connections: more than there may be, and such as hold much and send little.
 
-use std::sync::Arc;
-
-use tokio::{sync::Semaphore, task::JoinSet};
+use spanloom_tests::attack::connections::{
+    END_HEADERS, HEADERS, PREFACE, RESET, SETTINGS, frame, with_partial_frames,
+};
 
 use super::*;
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const SETTINGS: u8 = 4;
-const HEADERS: u8 = 1;
-const RESET: u8 = 3;
-const END_HEADERS: u8 = 4;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let [_, length @ ..] = u32::try_from(payload.len()).expect("a small frame").to_be_bytes();
-    [&length[..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
 
 /// More than there are files for: whoever says nothing makes room, for data as for an operator.
 #[tokio::test]
@@ -38,30 +27,8 @@ async fn idle_connections_beyond_the_limit_of_open_files_keep_no_one_out() {
 /// Frames of a MiB that lack their last byte, on many connections: they would hold a GiB.
 #[tokio::test(flavor = "multi_thread")]
 async fn partial_frames_hold_no_more_than_all_connections_may() {
-    const CONNECTIONS: usize = 1000;
     let spanloom = start().await;
-    let at_a_time = Arc::new(Semaphore::new(100));
-    let mut attack = JoinSet::new();
-    for _ in 0..CONNECTIONS {
-        let (to, at_a_time) = (spanloom.grpc, at_a_time.clone());
-        attack.spawn(async move {
-            let mut connection = TcpStream::connect(to).await.expect("a connection");
-            // An unknown kind of frame.
-            let partial =
-                [PREFACE, &frame(SETTINGS, 0, 0, &[]), &frame(0xF0, 0, 0, &vec![0; (1 << 20) - 1])].concat();
-            let (cut, _) = partial.split_at(partial.len() - 1);
-            {
-                let _permit = at_a_time.acquire().await.expect("open");
-                // Where it is not read on, this waits until it is closed, or for its time.
-                let _ = timeout(Duration::from_secs(2), connection.write_all(cut)).await;
-            }
-            connection
-        });
-    }
-    let mut connections = Vec::new();
-    while let Some(connection) = attack.join_next().await {
-        connections.push(connection.expect("a connection"));
-    }
+    let connections = with_partial_frames(spanloom.grpc, 1000).await;
     others_are_served(&spanloom).await;
     // Larger than what a connection may have without room of its own, so it has to wait until those are closed.
     let body = payload::large_traces(200 << 10);

@@ -1,88 +1,11 @@
 //! Large requests: many at once, and such as never end.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
-};
-
+use spanloom_tests::attack::uploads::{IdleUploads, PATIENCE};
 use tokio::task::JoinSet;
 
 use super::*;
 
 const MIB_BYTES: usize = 1 << 20;
-/// For what is only as slow as the machine.
-const PATIENCE: Duration = Duration::from_secs(180);
-
-/// Uploads that announce the largest request and stop before its end, and how many bytes of them were taken.
-#[derive(Default)]
-struct IdleUploads {
-    sent: Arc<AtomicUsize>,
-    running: JoinSet<()>,
-}
-
-impl IdleUploads {
-    fn over_http(&mut self, to: SocketAddr) {
-        let sent = self.sent.clone();
-        self.running.spawn(async move {
-            let mut connection = TcpStream::connect(to).await.expect("a connection");
-            let head = format!(
-                "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: {REQUEST_LIMIT_BYTES}\r\n\r\n"
-            );
-            connection.write_all(head.as_bytes()).await.expect("a head");
-            let piece = vec![0; 64 << 10];
-            for _ in 0..REQUEST_LIMIT_BYTES / piece.len() - 1 {
-                if connection.write_all(&piece).await.is_err() {
-                    return;
-                }
-                sent.fetch_add(piece.len(), Relaxed);
-            }
-            std::future::pending::<()>().await;
-        });
-    }
-
-    fn over_grpc(&mut self, to: SocketAddr) {
-        let sent = self.sent.clone();
-        self.running.spawn(async move {
-            let length = u32::try_from(REQUEST_LIMIT_BYTES).expect("a length").to_be_bytes();
-            let prefix = Bytes::from([&[0][..], &length].concat());
-            let pieces = REQUEST_LIMIT_BYTES / (64 << 10) - 1;
-            let body = stream::unfold(0, move |piece| {
-                let (sent, prefix) = (sent.clone(), prefix.clone());
-                async move {
-                    if piece == pieces {
-                        std::future::pending::<()>().await;
-                    }
-                    sent.fetch_add(64 << 10, Relaxed);
-                    let bytes = if piece == 0 { prefix } else { Bytes::from_static(&[0; 64 << 10]) };
-                    Some((Ok::<_, std::io::Error>(bytes), piece + 1))
-                }
-            });
-            let client = http_client_builder().http2_prior_knowledge().build().unwrap();
-            let request = client
-                .post(format!("http://{to}{}", Signal::Traces.grpc_path()))
-                .header("content-type", "application/grpc")
-                .header("te", "trailers");
-            let _ = request.body(reqwest::Body::wrap_stream(body)).send().await;
-        });
-    }
-
-    /// Waits until they have brought much, and nothing more of them is taken.
-    async fn lie_still(&self) {
-        let still = async {
-            let mut before = 0;
-            loop {
-                sleep(Duration::from_millis(500)).await;
-                let sent = self.sent.load(Relaxed);
-                if sent == before && sent > 64 * MIB_BYTES {
-                    return;
-                }
-                before = sent;
-            }
-        };
-        timeout(PATIENCE, still).await.expect("they come to lie still");
-    }
-}
-
 /// They hold what large requests may hold; small ones are served at once, and a large one once it is seen that they do
 /// not go on.
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +16,7 @@ async fn idle_uploads_of_64_mib_keep_no_one_out() {
         idle.over_http(spanloom.http);
         idle.over_grpc(spanloom.grpc);
     }
-    idle.lie_still().await;
+    idle.lie_still(64 * MIB_BYTES).await;
     for _ in 0..10 {
         others_are_served(&spanloom).await;
     }
@@ -105,7 +28,7 @@ async fn idle_uploads_of_64_mib_keep_no_one_out() {
     over_grpc.expect("an answer in time").expect("taken over gRPC");
     assert_eq!(over_http.expect("an answer in time").status(), StatusCode::OK);
     assert_memory_below(&spanloom, 600);
-    idle.running.shutdown().await;
+    idle.end().await;
     spanloom.finish().await;
 }
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use spanloom_tests::{
     command,
     guests::{Guests, Setup, component, metric},
     ledger::Account,
     otlp::{Signal, payload},
+    swap::Operator,
 };
 use tokio::time::sleep;
 use tonic::Code;
@@ -39,7 +41,7 @@ async fn a_plugin_that_keeps_failing_is_left_alone_and_tried_again() {
 }
 
 /// Scenario: one sender sends 15 batches on which the processor traps; another sends a good batch.
-/// Guarantees: the breaker stays closed, so that the good batch is processed.
+/// Guarantees: the breaker stays closed, so that the good batch is processed, and the status shows the failures until then.
 #[tokio::test]
 async fn one_senders_bad_batches_do_not_take_the_plugin_from_others() {
     let setup =
@@ -50,7 +52,10 @@ async fn one_senders_bad_batches_do_not_take_the_plugin_from_others() {
         let status = guests.send_named(&["poison", &another]).await.unwrap_err();
         assert!(status.message().contains("trap"), "{status:?}");
     }
+    let operator = Operator::of(&guests.spanloom, "misbehave");
+    assert_eq!(operator.status().await["failing"], json!({"batches": 15, "left_alone": false}));
     guests.send_named(&["good"]).await.expect("the plugin is called");
+    assert_eq!(operator.status().await["failing"], json!(null));
     let remains = guests.finish().await;
     assert_eq!(remains.metric("spanloom_plugin_calls", &["outcome=\"ok\""]), 1.0);
     assert_eq!(remains.metric("spanloom_plugin_calls", &["outcome=\"trap\""]), 30.0, "each, and once more");

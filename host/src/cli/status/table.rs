@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cli::aligned,
-    control::status::{PluginState, PluginStatus, ReloadOutcome, Status},
+    control::status::{FailingStatus, PluginState, PluginStatus, ReloadOutcome, Status},
     log_line::clean::{VALUE_LIMIT_BYTES, one_line},
     swap::attempt::{Attempt, Outcome},
 };
@@ -104,7 +104,15 @@ fn notes(plugin: &PluginStatus, now: SystemTime) -> Vec<String> {
             shadow.batches, shadow.same, shadow.different, shadow.failed, shadow.skipped
         )
     });
-    last.into_iter().chain(shadow).collect()
+    let failing = plugin.failing.map(|FailingStatus { batches, left_alone }| match left_alone {
+        true => format!(
+            "{name}: failing: the last {batches} batches, and made-up data: it is left alone for a while"
+        ),
+        false => format!(
+            "{name}: failing: the last {batches} batches, but not made-up data: it is called for each, the log says why it fails"
+        ),
+    });
+    last.into_iter().chain(failing).chain(shadow).collect()
 }
 
 /// Writes the outcome and its time: `rejected 5m ago`.
@@ -173,6 +181,7 @@ traces to otlp_grpc: dropped 30 queue_full, 10 rejected
 traces to otlp_grpc: failing for 5m, last 1m ago: connection refused
 batch: shadow: 5 batches: 3 the same, 1 different, 1 failed; 2 skipped; the first difference: span 3: `url` is gone
 redact: rejected 1m ago: it has no export `processing`
+redact: failing: the last 12 batches, but not made-up data: it is called for each, the log says why it fails
 ";
         let shown = table(&status(), now(), false);
         assert_eq!(shown, expected, "\n{shown}");

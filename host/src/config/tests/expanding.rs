@@ -171,6 +171,18 @@ fn a_file_of_broken_yaml_is_shown_where_it_breaks() {
     assert!(files.strip(&error.to_string()).contains("--> more.yaml:3:1"), "{error}");
 }
 
+/// Scenario: a config refers to a pipe to which nobody writes; opening it would wait for good.
+/// Guarantees: the pipe is refused at once.
+#[test]
+fn a_pipe_is_no_file_to_refer_to() {
+    let files = Files::new(&[("otel.yaml", "token: ${file:pipe}\n")]);
+    let pipe = files.path("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
+    let error = load(&[files.path("otel.yaml")], &[], &env).unwrap_err();
+    assert!(error.to_string().contains(&format!("cannot read {pipe}: it is not a file")), "{error}");
+}
+
 /// Scenario: a file names itself twice, and another config multiplies a large variable.
 /// Guarantees: the limits on nesting and on bytes stop both.
 #[test]

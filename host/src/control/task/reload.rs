@@ -15,7 +15,7 @@ use crate::{
     config::{
         ConfigError,
         expand::process_env,
-        load::{Loaded, load},
+        load::{Loaded, file, load},
     },
     control::status::{Reload, ReloadOutcome},
     files,
@@ -56,7 +56,16 @@ impl Controller {
 
     async fn open(&self) -> Result<Opened, String> {
         let Sources { configs, sets, registry } = self.sources.clone();
-        let loading = files::in_time(move || load(&configs, &sets, &process_env)).await;
+        let loading = files::in_time(move || {
+            // A start waits for the end of a pipe. What came through it is not there any more.
+            configs.iter().filter_map(|config| file(config)).try_for_each(|path| {
+                files::open(&path).map(drop).map_err(|error| {
+                    ConfigError::new(format!("cannot read {} again: {error}", path.display()))
+                })
+            })?;
+            load(&configs, &sets, &process_env)
+        });
+        let loading = loading.await;
         let loaded = loading.map_err(|error| format!("the config cannot be read: {error}"))?;
         let opened = match loaded {
             Ok(loaded) => self.open_loaded(loaded, &registry).await,

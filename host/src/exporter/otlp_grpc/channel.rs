@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
 use super::config::{Address, KeepaliveConfig, OtlpGrpcConfig, Target};
-use crate::config::ConfigError;
+use crate::{config::ConfigError, files};
 
 /// The time limit for the socket and the TLS handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,8 +31,8 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// Returns channels that connect on first use, and again after a break.
-pub(super) fn connect(config: &OtlpGrpcConfig) -> Result<Vec<Channel>, ConfigError> {
-    let connector = Arc::new(Connector::new(config)?);
+pub(super) async fn connect(config: &OtlpGrpcConfig) -> Result<Vec<Channel>, ConfigError> {
+    let connector = Arc::new(Connector::new(config).await?);
     let endpoint = endpoint(config, &connector.target)?;
     let channel = || {
         let connector = connector.clone();
@@ -63,9 +63,9 @@ fn endpoint(config: &OtlpGrpcConfig, target: &Target) -> Result<Endpoint, Config
 }
 
 impl Connector {
-    fn new(config: &OtlpGrpcConfig) -> Result<Connector, ConfigError> {
+    async fn new(config: &OtlpGrpcConfig) -> Result<Connector, ConfigError> {
         let target = config.target()?;
-        let tls = target.tls.then(|| tls(config, &target)).transpose()?;
+        let tls = if target.tls { Some(tls(config, &target).await?) } else { None };
         Ok(Connector { target, tls, wait_for_ready: config.wait_for_ready })
     }
 
@@ -107,8 +107,12 @@ impl Connector {
 
 /// Returns the TLS connector and the server name, which is sent to the server (SNI) and which its certificate
 /// must have.
-fn tls(config: &OtlpGrpcConfig, target: &Target) -> Result<(TlsConnector, ServerName<'static>), ConfigError> {
-    let mut tls = config.tls.client_config()?;
+async fn tls(
+    config: &OtlpGrpcConfig,
+    target: &Target,
+) -> Result<(TlsConnector, ServerName<'static>), ConfigError> {
+    let files = config.tls.clone();
+    let mut tls = files::in_time(move || files.client_config()).await??;
     tls.alpn_protocols = vec![b"h2".to_vec()];
     let host = match &target.address {
         Address::Tcp { host, .. } => host.as_str(),

@@ -11,7 +11,7 @@ use reqwest::{
 use rustls::ClientConfig;
 
 use super::config::{self, OtlpHttpConfig};
-use crate::{config::ConfigError, exporter::otlp::with_causes, tls};
+use crate::{config::ConfigError, exporter::otlp::with_causes, files, tls};
 
 pub(super) struct Destination {
     pub(super) client: Client,
@@ -26,10 +26,13 @@ pub(super) struct Destination {
 struct AddressesOf(String);
 
 /// Returns the destinations of traces, metrics and logs.
-pub(super) fn of(config: &OtlpHttpConfig) -> Result<[Option<Destination>; 3], ConfigError> {
+pub(super) async fn of(config: &OtlpHttpConfig) -> Result<[Option<Destination>; 3], ConfigError> {
     let endpoints = config.endpoints()?;
     let mut tls = match endpoints.iter().flatten().any(|endpoint| endpoint.scheme() == "https") {
-        true => config.tls.client_config()?,
+        true => {
+            let files = config.tls.clone();
+            files::in_time(move || files.client_config()).await??
+        }
         false => tls::client::trust_nobody()?,
     };
     let http1: &[u8] = b"http/1.1";

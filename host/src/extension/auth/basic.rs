@@ -271,4 +271,15 @@ mod tests {
         assert!(build(json!({ "htpasswd": {} })).is_err());
         assert!(build(json!({ "htpasswd": { "file": "/nowhere/at/all" } })).is_err());
     }
+
+    /// Whoever opens a pipe that nobody writes to waits for good.
+    #[test]
+    fn a_pipe_is_no_file_of_passwords() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+            .unwrap();
+        let error = build(json!({ "htpasswd": { "file": pipe } })).err().unwrap().to_string();
+        assert!(error.contains("it is not a file"), "{error}");
+    }
 }

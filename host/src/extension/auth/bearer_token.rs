@@ -1,9 +1,10 @@
 //! `bearertokenauth`: a token in a header, `Authorization: Bearer …` unless configured otherwise.
 
 use std::{
+    io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
-    time::{Duration, Instant, SystemTime},
+    sync::Arc,
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -17,11 +18,11 @@ use crate::{
         auth::{ClientAuth, ServerAuth, Verdict},
     },
     config::{ConfigError, Node, Secret},
-    files,
+    files::{self, kept::Kept},
 };
 
-/// The token file is looked at again at most this often.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The token file is read again this often.
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const FILE_LIMIT_BYTES: usize = 1 << 20;
 
 pub struct BearerTokenFactory;
@@ -36,7 +37,7 @@ pub struct BearerTokenConfig {
     pub token: Option<Secret>,
     /// A receiver takes each of them; an exporter shows the first.
     pub tokens: Vec<Secret>,
-    /// One token a line. Read again when it changes.
+    /// One token a line. Read again every second.
     pub filename: Option<PathBuf>,
 }
 
@@ -44,18 +45,7 @@ pub struct BearerTokenConfig {
 pub struct BearerToken {
     header: HeaderName,
     scheme: String,
-    tokens: Tokens,
-}
-
-enum Tokens {
-    Fixed(Arc<[String]>),
-    File { path: PathBuf, state: Mutex<FileState> },
-}
-
-struct FileState {
-    tokens: Arc<[String]>,
-    modified: Option<SystemTime>,
-    looked: Instant,
+    tokens: Kept<Vec<String>>,
 }
 
 impl Default for BearerTokenConfig {
@@ -113,15 +103,17 @@ impl BearerTokenConfig {
 }
 
 impl BearerToken {
+    /// Reads the file, which may block.
+    ///
     /// # Errors
     /// When a value is out of its range, or the file cannot be read.
     pub fn new(config: &BearerTokenConfig) -> Result<BearerToken, ConfigError> {
         let header = config.validate()?;
         let tokens = match &config.filename {
-            Some(path) => Tokens::open(path.clone())?,
-            None => Tokens::Fixed(
-                config.token.iter().chain(&config.tokens).map(|token| token.0.clone()).collect(),
-            ),
+            Some(path) => keep(path.clone())?,
+            None => {
+                Kept::fixed(config.token.iter().chain(&config.tokens).map(|token| token.0.clone()).collect())
+            }
         };
         Ok(BearerToken { header, scheme: config.scheme.clone(), tokens })
     }
@@ -166,56 +158,25 @@ impl ClientAuth for BearerToken {
     }
 }
 
-impl Tokens {
-    fn open(path: PathBuf) -> Result<Tokens, ConfigError> {
-        match read(&path) {
-            Ok((tokens, modified)) => {
-                let state = Mutex::new(FileState { tokens, modified, looked: Instant::now() });
-                Ok(Tokens::File { path, state })
-            }
-            Err(error) => wrong(&format!("filename: cannot read {}: {error}", path.display())),
+/// What the file holds. One that cannot be read, or is empty for the moment, leaves the tokens of before in place.
+fn keep(path: PathBuf) -> Result<Kept<Vec<String>>, ConfigError> {
+    match read(&path) {
+        Ok(tokens) => {
+            let again = move || read(&path).map_err(|error| format!("{}: {error}", path.display()));
+            Ok(Kept::read_again(tokens, "the tokens", READ_AGAIN_AFTER, again))
         }
-    }
-
-    fn current(&self) -> Arc<[String]> {
-        match self {
-            Tokens::Fixed(tokens) => tokens.clone(),
-            Tokens::File { path, state } => {
-                let mut state = state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                if state.looked.elapsed() >= LOOK_AGAIN_AFTER {
-                    state.refresh(path);
-                }
-                state.tokens.clone()
-            }
-        }
+        Err(error) => wrong(&format!("filename: cannot read {}: {error}", path.display())),
     }
 }
 
-impl FileState {
-    /// A file that cannot be read, or is empty for the moment, leaves the tokens of before in place.
-    fn refresh(&mut self, path: &Path) {
-        self.looked = Instant::now();
-        let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        if modified == self.modified {
-            return;
-        }
-        match read(path) {
-            Ok((tokens, modified)) => (self.tokens, self.modified) = (tokens, modified),
-            Err(error) => tracing::warn!("keeping the previous tokens: {}: {error}", path.display()),
-        }
-    }
-}
-
-fn read(path: &Path) -> std::io::Result<(Arc<[String]>, Option<SystemTime>)> {
-    use std::io::{Error, ErrorKind::InvalidData};
-    let modified = std::fs::metadata(path)?.modified().ok();
+fn read(path: &Path) -> io::Result<Vec<String>> {
     let text = files::read_text(path, FILE_LIMIT_BYTES)?;
-    let tokens: Arc<[String]> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let tokens: Vec<String> = lines.map(str::to_owned).collect();
     if tokens.is_empty() {
-        return Err(Error::new(InvalidData, "it holds no token"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no token"));
     }
-    Ok((tokens, modified))
+    Ok(tokens)
 }
 
 fn wrong<T>(message: &str) -> Result<T, ConfigError> {
@@ -270,22 +231,30 @@ mod tests {
         assert_eq!(auth.authenticate(&headers).decide(), Ok(()));
     }
 
-    /// Rotating a token is writing the file; a file that is gone for a moment locks nobody out.
-    #[test]
-    fn a_changed_file_changes_the_tokens() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "old\n").unwrap();
-        let auth = auth(json!({ "filename": file.path() }));
+    /// Rotating a token is writing the file; a file that is gone, or a pipe, for a moment locks nobody out.
+    #[tokio::test]
+    async fn a_changed_file_changes_the_tokens() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens");
+        std::fs::write(&path, "old\n").unwrap();
+        let auth = auth(json!({ "filename": path }));
+        let becomes = async |value: &str, expected: Result<(), Unauthenticated>| {
+            while auth.authenticate(&with("authorization", value)).decide() != expected {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
         check(&auth, "Bearer old", Ok(()));
-        std::fs::write(file.path(), "new\n\nnewer\n").unwrap();
-        let later = SystemTime::now() + Duration::from_secs(5);
-        std::fs::File::open(file.path()).unwrap().set_modified(later).unwrap();
-        std::thread::sleep(LOOK_AGAIN_AFTER);
+        std::fs::write(&path, "new\n\nnewer\n").unwrap();
+        becomes("Bearer newer", Ok(())).await;
         check(&auth, "Bearer old", Err(WRONG));
-        check(&auth, "Bearer newer", Ok(()));
-        drop(file);
-        std::thread::sleep(LOOK_AGAIN_AFTER);
+        std::fs::remove_file(&path).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+            .unwrap();
+        tokio::time::sleep(READ_AGAIN_AFTER).await;
         check(&auth, "Bearer new", Ok(()));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "last").unwrap();
+        becomes("Bearer last", Ok(())).await;
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Plugins {
         for (name, plugin) in &entries {
             let Some(node) = config.plugin_node(name) else { continue };
             let loaded = match running.of_file(name) {
-                Some(running) => running.with(plugin),
+                Some(running) => running.with(plugin).await,
                 None => PluginType::of_file(name, plugin).await,
             };
             match loaded {
@@ -156,18 +156,19 @@ impl PluginType {
         let wrong = |what: String| {
             ConfigError::on("path", format!("the plugin {} cannot be used: {what}", config.path.display()))
         };
-        PluginType::load(name, &file, &config.limits).await.map_err(wrong)?.with(config)
+        PluginType::load(name, &file, &config.limits).await.map_err(wrong)?.with(config).await
     }
 
     /// Returns the same version with another config.
-    pub fn with(&self, config: &PluginConfig) -> Result<PluginType, ConfigError> {
+    pub async fn with(&self, config: &PluginConfig) -> Result<PluginType, ConfigError> {
         if (self.plugin.role, config.on_failure) == (Role::Connector, OnFailure::Pass) {
             let message = "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`";
             return Err(ConfigError::on("on_failure", message));
         }
         self.plugin.check_swap(&config.swap)?;
         let (name, limits) = (&self.plugin.name, Limits::from(&config.limits));
-        Outside::new(name, &config.grants, limits.http_requests, &Telemetry::new())
+        Outside::open(name, &config.grants, limits.http_requests, &Telemetry::new())
+            .await
             .map_err(|error| error.below("grants"))?;
         let builtin = Builtin::find(name).filter(|builtin| builtin.kind == self.kind());
         Ok(PluginType {

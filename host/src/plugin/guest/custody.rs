@@ -18,7 +18,10 @@ pub(in crate::plugin) use load::HeldExceeded;
 use load::{Load, Memory};
 use shelf::{Held, Shelf};
 
-use crate::pipeline::{Batch, batch::Saved};
+use crate::{
+    memory,
+    pipeline::{Batch, batch::Saved},
+};
 
 /// Types of handles. They have no values: a handle is a number in the guest's [`Custody`].
 #[expect(unreachable_pub, reason = "the generated bindings export it anew")]
@@ -301,6 +304,8 @@ impl Custody {
     }
 
     fn charge_bytes(&mut self, allocated_bytes: usize) -> Result<()> {
+        // What all guests make the host hold together is bounded by what the process may have.
+        memory::has_room_for_work(0)?;
         if self.load.add(allocated_bytes) {
             let grown_bytes = self.grown_bytes();
             self.load.counted(grown_bytes)?;

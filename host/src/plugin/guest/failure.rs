@@ -5,7 +5,10 @@ use std::time::Duration;
 use wasmtime::{Error, Trap, WasmBacktrace};
 
 use super::{custody::HeldExceeded, interface::GuestFailure, last_words::LastWords, limits::MemoryExceeded};
-use crate::plugin::load::text::{self, one_line};
+use crate::{
+    memory::MemoryShort,
+    plugin::load::text::{self, one_line},
+};
 
 /// Of a function, in a backtrace.
 const NAME_LIMIT_BYTES: usize = 200;
@@ -26,7 +29,8 @@ pub enum CallErrorKind {
     Trap,
     /// `limits.call_timeout` passed.
     Overrun,
-    /// It wanted more memory than `limits.memory_mib`, or made the host hold more than `limits.held_mib`.
+    /// It wanted more memory than `limits.memory_mib`, or made the host hold more than `limits.held_mib`; or more than the process
+    /// has.
     Memory,
     /// It answered something that is no answer.
     WrongAnswer,
@@ -92,6 +96,8 @@ impl CallError {
             (CallErrorKind::Memory, memory.to_string())
         } else if let Some(held) = error.downcast_ref::<HeldExceeded>() {
             (CallErrorKind::Memory, held.to_string())
+        } else if let Some(short) = error.downcast_ref::<MemoryShort>() {
+            (CallErrorKind::Memory, short.to_string())
         } else if let Some(trap) = error.downcast_ref::<Trap>() {
             (CallErrorKind::Trap, trap.to_string())
         } else {

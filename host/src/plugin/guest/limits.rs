@@ -2,8 +2,9 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use crate::plugin::config::LimitsConfig;
 use wasmtime::{ResourceLimiter, Result, bail};
+
+use crate::{memory, plugin::config::LimitsConfig};
 
 /// Of one component, for each of its guests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +84,7 @@ impl ResourceLimiter for GuestLimits {
         if wanted_bytes > self.memory_bytes {
             return Err(MemoryExceeded { wanted_bytes, limit_bytes: self.memory_bytes }.into());
         }
+        memory::has_room_for_work(desired.saturating_sub(current))?;
         self.memory_used_bytes = wanted_bytes;
         Ok(true)
     }

@@ -55,7 +55,7 @@ impl Plugin {
     ) -> Result<Arc<Plugin>, LoadError> {
         let card = Card::read(&file.bytes)?;
         let (role, version) = (card.admit()?, card.version()?.ok_or(CardError::NoRole)?);
-        let pre = runtime.compile(name, file).await.map_err(LoadError::Compile)?;
+        let pre = runtime.compile(name, file, card.code).await.map_err(LoadError::Compile)?;
         let exports = Exports::find(pre, version, runtime.ticker());
         let (description, emits) = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
         let (name, sha256) = (name.to_owned(), file.sha256);

@@ -12,7 +12,7 @@ use wasmtime::{
 };
 
 use super::{Guest, ticker::Ticker, versions, wasi};
-use crate::plugin::load::{cache::Cache, compilers::Compilers, file::PluginFile};
+use crate::plugin::load::{cache::Cache, card::Code, compilers::Compilers, file::PluginFile};
 
 /// Guests of all plugins at a time.
 const INSTANCE_LIMIT: u32 = 1024;
@@ -69,15 +69,19 @@ impl Runtime {
 
     /// Compiles the component of the plugin of this name, unless that was done before, and links it. Compiling takes about
     /// 1.1 ms of CPU a KiB, on threads that may block, and a fifth of that where the version before was the same.
+    ///
+    /// # Errors
+    /// Also when the process has no room for what compiling takes.
     pub(in crate::plugin) async fn compile(
         &self,
         name: &str,
         file: &PluginFile,
+        code: Code,
     ) -> Result<InstancePre<Guest>> {
         let (inner, bytes, sha256) = (self.0.clone(), file.bytes.clone(), file.sha256);
         let (name, told) = (name.to_owned(), name.to_owned());
         let compiling = tokio::task::spawn_blocking(move || {
-            let compile = || inner.cache.compile(&inner.engine, &name, &bytes, sha256);
+            let compile = || inner.cache.compile(&inner.engine, &name, &bytes, sha256, code);
             let (component, unkept) = inner.compilers.compile(compile)?;
             let pre = inner.linker.instantiate_pre(&component);
             if let Some(unkept) = unkept {

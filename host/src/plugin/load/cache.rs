@@ -21,7 +21,8 @@ use std::{
 use sha2::{Digest, Sha256 as Hasher};
 use wasmtime::{Engine, Result, component::Component};
 
-use crate::{files::owned, hash::Sha256};
+use super::card::Code;
+use crate::{files::owned, hash::Sha256, memory};
 pub(in crate::plugin) use functions::Functions;
 use functions::Unkept as UnkeptFunctions;
 
@@ -85,12 +86,17 @@ impl Cache {
         name: &str,
         bytes: &[u8],
         hash: Sha256,
+        code: Code,
     ) -> Result<(Component, Option<Unkept>)> {
-        let Some(folder) = self.folder() else { return Ok((Component::from_binary(engine, bytes)?, None)) };
+        let Some(folder) = self.folder() else {
+            memory::has_room_for_work(code.compiling_bytes())?;
+            return Ok((Component::from_binary(engine, bytes)?, None));
+        };
         let path = folder.join(entry_name(engine, hash));
         if let Some(component) = load(engine, &path) {
             return Ok((component, None));
         }
+        memory::has_room_for_work(code.compiling_bytes())?;
         let known = folder.join(functions_name(engine, name));
         let (component, functions) = self.functions.reuse(&known, || Component::from_binary(engine, bytes));
         let component = component?;
@@ -217,7 +223,8 @@ mod tests {
         let engine = Engine::default();
         let cache = Cache::in_folder(Some(folder.path().join("compiled")));
         let compile = || {
-            let (_, unkept) = cache.compile(&engine, "p", &bytes, Sha256::of(&bytes)).unwrap();
+            let (_, unkept) =
+                cache.compile(&engine, "p", &bytes, Sha256::of(&bytes), Code::default()).unwrap();
             unkept.map(Unkept::keep)
         };
         compile();
@@ -250,7 +257,7 @@ mod tests {
         let cache = Cache::in_folder(Some(compiled.clone()));
         let engine = Engine::default();
         let bytes = exporting("own");
-        let compile = || cache.compile(&engine, "p", &bytes, Sha256::of(&bytes)).unwrap();
+        let compile = || cache.compile(&engine, "p", &bytes, Sha256::of(&bytes), Code::default()).unwrap();
         compile().1.unwrap().keep();
         let entry = fs::canonicalize(&compiled).unwrap().join(entry_name(&engine, Sha256::of(&bytes)));
         let other = Component::from_binary(&engine, &exporting("other")).unwrap();
@@ -273,7 +280,8 @@ mod tests {
         let compiled = folder.path().join("compiled");
         let cache = Cache::in_folder(Some(compiled.clone()));
         let bytes = wat::parse_str(COMPONENT).unwrap();
-        let (_, unkept) = cache.compile(&Engine::default(), "p", &bytes, Sha256::of(&bytes)).unwrap();
+        let (_, unkept) =
+            cache.compile(&Engine::default(), "p", &bytes, Sha256::of(&bytes), Code::default()).unwrap();
         set_mode(&compiled, 0o777);
         unkept.unwrap().keep();
         assert_eq!(entries(&compiled), Vec::<PathBuf>::new());

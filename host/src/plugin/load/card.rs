@@ -20,6 +20,10 @@ pub const SIZE_LIMIT_BYTES: usize = 256 << 20;
 pub const FUNCTIONS_LIMIT: usize = 50_000;
 pub const CODE_LIMIT_BYTES: usize = 64 << 20;
 
+/// The memory that compiling takes for each function, and for each of its bytes.
+const COMPILED_FUNCTION_BYTES: usize = 4 << 10;
+const COMPILED_BYTE_BYTES: usize = 8;
+
 /// The imports, exports and producers of a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Card {
@@ -29,6 +33,15 @@ pub struct Card {
     pub exports: Vec<ExternName>,
     /// The tools and languages that made the component, as far as it names them.
     pub producers: Vec<Producer>,
+    #[serde(skip)]
+    pub code: Code,
+}
+
+/// What there is to compile, nested modules and components included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Code {
+    pub functions: usize,
+    pub bytes: usize,
 }
 
 /// The role of a plugin. The interface that the plugin exports decides it.
@@ -123,6 +136,16 @@ impl Card {
         languages
             .map(|language| format!("{} {}", language.name, language.version).trim_end().to_owned())
             .collect()
+    }
+}
+
+impl Code {
+    /// The memory that compiling takes, about: for each function, however small, and for each byte.
+    pub fn compiling_bytes(self) -> usize {
+        let Code { functions, bytes } = self;
+        functions
+            .saturating_mul(COMPILED_FUNCTION_BYTES)
+            .saturating_add(bytes.saturating_mul(COMPILED_BYTE_BYTES))
     }
 }
 

@@ -23,9 +23,20 @@ pub(in crate::plugin) struct Breaker {
     is_troubled: AtomicBool,
 }
 
+/// A plugin that no batch has passed for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failing {
+    /// Batches that failed since the last that did not.
+    pub batches: u64,
+    /// Whether it is left alone: it fails on made-up data too.
+    pub is_left_alone: bool,
+}
+
 #[derive(Debug, Default)]
 struct State {
     failures_in_a_row: u32,
+    /// Batches that failed in a row, also those after which made-up data told that the plugin works.
+    batches: u64,
     /// No call is made before this moment.
     open_until: Option<Instant>,
     wait: Duration,
@@ -100,6 +111,7 @@ impl Breaker {
         let mut state = self.state();
         self.is_troubled.store(true, Relaxed);
         state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
+        state.batches = state.batches.saturating_add(1);
         // Calls that began before the breaker opened do not lengthen the wait.
         let is_tolerated =
             state.failures_in_a_row < TOLERATED || (state.open_until.is_some() && !state.probing);
@@ -114,6 +126,16 @@ impl Breaker {
         self.is_troubled.store(false, Relaxed);
         let is_suspected = state.is_suspected;
         *state = State { is_suspected, ..State::default() };
+    }
+
+    /// Returns how many batches failed in a row, if that is so many that an operator wants to know.
+    pub(super) fn failing(&self) -> Option<Failing> {
+        if !self.is_troubled.load(Relaxed) {
+            return None;
+        }
+        let State { batches, open_until, .. } = &*self.state();
+        let is_left_alone = open_until.is_some();
+        (*batches >= u64::from(TOLERATED)).then_some(Failing { batches: *batches, is_left_alone })
     }
 
     /// Closes the breaker, since another version runs from now on.
@@ -142,8 +164,11 @@ impl Suspicion<'_> {
     /// Closes the breaker, because the plugin works and the batches are wrong. Returns whether the breaker was open.
     pub(super) fn dismiss(self) -> bool {
         let mut state = self.0.state();
-        let was_open = state.open_until.is_some();
+        let (was_open, batches) = (state.open_until.is_some(), state.batches);
         self.0.clear(&mut state);
+        // No batch has passed yet.
+        state.batches = batches;
+        self.0.is_troubled.store(batches > 0, Relaxed);
         was_open
     }
 }
@@ -196,6 +221,21 @@ mod tests {
             fail(&breaker, false);
             assert!(breaker.admit().is_some());
         }
+    }
+
+    /// Whatever made-up data says, it is known how many batches failed since one passed.
+    #[test]
+    fn batches_that_fail_in_a_row_are_counted_until_one_passes() {
+        let breaker = Arc::new(Breaker::default());
+        (0..4).for_each(|_| assert!(matches!(breaker.failed(), Turn::None)));
+        assert_eq!(breaker.failing(), None, "so few may be an accident");
+        examine(&breaker, false);
+        fail(&breaker, false);
+        assert_eq!(breaker.failing(), Some(Failing { batches: 10, is_left_alone: false }));
+        fail(&breaker, true);
+        assert_eq!(breaker.failing(), Some(Failing { batches: 15, is_left_alone: true }));
+        breaker.succeeded();
+        assert_eq!(breaker.failing(), None);
     }
 
     /// While one call looks into it the others go on; if that one is given up, the next failure is looked into.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{
     Pool,
+    breaker::Failing,
     generation::{Figures, Generation},
     handler, made_up,
     probation::{Probation, Verdict},
@@ -93,6 +94,11 @@ impl Live {
             since: current.since,
             figures: current.record.figures(),
         }
+    }
+
+    /// Whether the batches of late have all failed.
+    pub fn failing(&self) -> Option<Failing> {
+        self.0.breaker.failing()
     }
 
     /// Starts and configures what a new generation will need first, and has it show on data made up for it that it works. Nothing

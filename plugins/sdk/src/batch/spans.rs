@@ -250,7 +250,8 @@ impl SpanBatch {
         Ok(self.0.partition(parts)?.into_iter().map(SpanBatch).collect())
     }
 
-    /// Adds the spans of another batch after these.
+    /// Adds the spans of another batch after these. The rows of these stay; resources and scopes of both are numbered anew,
+    /// so that a number that was read before may be another's.
     pub fn merge(&mut self, other: SpanBatch) {
         self.0.merge(other.0);
     }

@@ -5,7 +5,9 @@ use wasmparser::{
     ProducersSectionReader, TypeBounds,
 };
 
-use super::{CODE_LIMIT_BYTES, Card, CardError, ExternName, FUNCTIONS_LIMIT, Producer, SIZE_LIMIT_BYTES};
+use super::{
+    CODE_LIMIT_BYTES, Card, CardError, Code, ExternName, FUNCTIONS_LIMIT, Producer, SIZE_LIMIT_BYTES,
+};
 
 /// The limits of imports, of exports and of modules, each.
 const COUNT_LIMIT: usize = 1000;
@@ -21,8 +23,13 @@ const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 pub(super) fn card(bytes: &[u8]) -> Result<Card, CardError> {
     is_component(bytes)?;
-    let mut card =
-        Card { size_bytes: bytes.len(), imports: Vec::new(), exports: Vec::new(), producers: Vec::new() };
+    let mut card = Card {
+        size_bytes: bytes.len(),
+        imports: Vec::new(),
+        exports: Vec::new(),
+        producers: Vec::new(),
+        code: Code::default(),
+    };
     let mut modules = Vec::new();
     sections(bytes, |payload| {
         match payload {
@@ -55,16 +62,8 @@ pub(super) fn card(bytes: &[u8]) -> Result<Card, CardError> {
     for module in modules {
         note_module(module, &mut card.producers);
     }
-    let mut code = Code::default();
-    code.count(bytes, 0)?;
+    card.code.count(bytes, 0)?;
     Ok(card)
-}
-
-/// The amount of code. Compiling takes memory for each function, however small, and for each byte.
-#[derive(Default)]
-struct Code {
-    functions: usize,
-    bytes: usize,
 }
 
 impl Code {
