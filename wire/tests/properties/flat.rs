@@ -177,7 +177,9 @@ proptest! {
         let mut batch = SpanBatch::decode(request.encode_to_vec().into()).expect("a valid request");
         batch.retain(|row| row % 2 == 0);
         batch.rename("a", "renamed").expect("an edit");
-        batch.rename_in_resources("a", "b").expect("an edit");
+        for resource in 0..batch.resource_count() {
+            batch.remove_from_resource(resource, "a").expect("an edit");
+        }
         let flat = batch.flat();
         let encoded = batch.chunks().concat();
         let model = ExportTraceServiceRequest::decode(&*encoded).expect("a valid request");
