@@ -125,7 +125,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         ("otlp", "transport") => this(json!("tcp")),
         ("otlp", "compression_algorithms") => this(json!(["gzip", ""])),
         (_, "authenticator") => this(json!("bearertokenauth")),
-        ("otlp", "id") => this(json!("memory_limiter")),
+        ("otlp", "middlewares") => this(json!([{"id": "memory_limiter"}])),
         (_, "cert_file" | "key_file") => beside(json!({"cert_file": cert, "key_file": cert_key})),
         (_, "cert_pem" | "key_pem") => beside(json!({"cert_pem": files.cert_pem, "key_pem": files.key_pem})),
         (_, "ca_pem") if !is_server => this(json!(files.cert_pem)),
