@@ -1,4 +1,5 @@
-//! What broken or hostile clients do, bounded in count and in time. The tests say what must hold meanwhile and after it.
+//! The attacks of broken or hostile clients, limited in number and in time. The tests say what must hold
+//! during and after them.
 
 pub mod bodies;
 pub mod connections;

@@ -91,14 +91,14 @@ async fn what_is_left_of_a_request_in_a_plugin_keeps_no_other_alive() {
     let request = payload::request(Signal::Traces, 997);
     let before = spanloom.peak_rss_bytes().unwrap_or_default() / MIB;
     assert_eq!(send(&spanloom, &request, 1000).await, 1000);
-    // Compiling the plugin took memory too.
+    // The limit counts from here, because compiling the plugin took memory too.
     assert_peak_below(&spanloom, before + 120);
     spanloom.finish().await;
     assert_eq!(items.load(Relaxed), 997_000);
 }
 
-/// Log records of two bytes: an index takes eight times what they do. A request of more than a million is refused for good, and
-/// one of fewer is split in one pass, while others are served.
+/// Scenario: log records of two bytes come, whose index takes eight times their size.
+/// Guarantees: more than a million are refused for good; fewer are split in one pass while others are served.
 #[tokio::test]
 async fn very_many_tiny_items_are_split_at_once_or_refused() {
     let (sink, items) = counting_sink().await;

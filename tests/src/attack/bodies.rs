@@ -1,4 +1,4 @@
-//! Requests that are more than they seem, and ways to send them.
+//! Requests that are larger than they look, and ways to send them.
 
 use std::{io::Write, net::SocketAddr};
 
@@ -14,7 +14,7 @@ use crate::otlp::{
 
 const MIB: usize = 1 << 20;
 
-/// A gzip member that says `len` zero bytes; a thousandth as long.
+/// Returns a gzip member that decompresses to `len` zero bytes and is a thousandth as long.
 pub fn gzip_of_zeros(len: usize) -> Bytes {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     let zeros = vec![0; MIB];
@@ -30,7 +30,7 @@ pub fn gzipped(bytes: &[u8]) -> Bytes {
     gzip.finish().expect("into memory").into()
 }
 
-/// OTLP/JSON of so many spans of 400 bytes each.
+/// Returns OTLP/JSON of this many spans of 400 bytes each.
 pub fn json(spans: usize) -> Vec<u8> {
     let span = format!(
         "{{\"traceId\":\"{}\",\"spanId\":\"{}\",\"name\":\"{}\"}}",
@@ -42,14 +42,14 @@ pub fn json(spans: usize) -> Vec<u8> {
     format!("{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{spans}]}}]}}]}}").into_bytes()
 }
 
-/// Sends a body over HTTP. `None` if the connection ended without an answer.
+/// Sends a body over HTTP. Returns `None` if the connection ended without an answer.
 pub async fn post(to: SocketAddr, signal: Signal, body: Bytes) -> Option<StatusCode> {
     let request = http_client().post(format!("http://{to}{}", signal.http_path()));
     let request = request.header("content-type", "application/x-protobuf");
     request.body(body).send().await.ok().map(|answer| answer.status())
 }
 
-/// Sends a gzipped body over HTTP. `None` if the connection ended without an answer.
+/// Sends a gzipped body over HTTP. Returns `None` if the connection ended without an answer.
 pub async fn post_gzip(
     to: SocketAddr,
     signal: Signal,
@@ -63,13 +63,14 @@ pub async fn post_gzip(
     request.body(gzip).send().await.ok().map(|answer| answer.status())
 }
 
-/// Sends a gzipped message over gRPC, likewise.
+/// Sends a gzipped message over gRPC. Returns the status as [`post_grpc`] does.
 pub async fn grpc_gzip(to: SocketAddr, gzip: &Bytes) -> Option<Code> {
     let length = u32::try_from(gzip.len()).expect("a short message").to_be_bytes();
     post_grpc(to, "gzip", [&[1], &length[..], gzip].concat().into()).await
 }
 
-/// Sends a gRPC request of traces by hand; the answer's status, if it is one of headers alone, which is how errors come.
+/// Sends a gRPC request of traces by hand. Returns the status if the answer consists of headers alone, as
+/// errors do.
 pub async fn post_grpc(to: SocketAddr, encoding: &str, body: reqwest::Body) -> Option<Code> {
     let client = http_client_builder().http2_prior_knowledge().build().expect("an HTTP client");
     let request = client

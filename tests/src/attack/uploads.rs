@@ -22,10 +22,11 @@ use crate::otlp::{Signal, client::http_client_builder};
 
 /// The largest request that a receiver takes by default.
 pub const REQUEST_LIMIT_BYTES: usize = 64 << 20;
-/// For what is only as slow as the machine.
+/// The time limit for steps that are as slow as the machine.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Uploads that announce the largest request and stop before its end, and how many bytes of them were taken.
+/// Uploads that announce the largest request and stop before its end. Counts the bytes that were taken of
+/// them.
 #[derive(Default)]
 pub struct IdleUploads {
     sent: Arc<AtomicUsize>,
@@ -78,7 +79,7 @@ impl IdleUploads {
         });
     }
 
-    /// Waits until they have brought so much, and nothing more of them is taken.
+    /// Waits until more than this many bytes were taken, and no more are taken.
     pub async fn lie_still(&self, least_bytes: usize) {
         let still = async {
             let mut before = 0;
@@ -94,7 +95,7 @@ impl IdleUploads {
         timeout(PATIENCE, still).await.expect("they come to lie still");
     }
 
-    /// Hangs up.
+    /// Closes the connections.
     pub async fn end(mut self) {
         self.running.shutdown().await;
     }

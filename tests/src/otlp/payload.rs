@@ -184,7 +184,7 @@ pub fn empty_logs(records: usize) -> Bytes {
     field(1, &field(2, &field(2, b"").repeat(records))).into()
 }
 
-/// Returns a request with spans of one service that have ids, a trace each, and nothing else: 30 bytes each.
+/// Returns a request of one service's spans of 30 bytes each, which have ids, a trace each, and nothing else.
 pub fn empty_traces(spans: usize) -> Bytes {
     let mut all = Vec::with_capacity(spans * 30);
     for number in 0..spans as u64 {

@@ -1,4 +1,4 @@
-//! Connections: more than there may be, and such as hold much and send little.
+//! Connections: more than the limit allows, and connections that hold much and send little.
 
 use spanloom_tests::attack::connections::{
     END_HEADERS, HEADERS, PREFACE, RESET, SETTINGS, frame, with_partial_frames,
@@ -6,7 +6,8 @@ use spanloom_tests::attack::connections::{
 
 use super::*;
 
-/// More than there are files for: whoever says nothing makes room, for data as for an operator.
+/// Scenario: idle connections come until the process may open no more files.
+/// Guarantees: idle connections are closed, so that senders and operators are still served.
 #[tokio::test]
 async fn idle_connections_beyond_the_limit_of_open_files_keep_no_one_out() {
     let spanloom = Spanloom::start_with_files(&config::relay("nop:"), 512).await;
@@ -24,13 +25,14 @@ async fn idle_connections_beyond_the_limit_of_open_files_keep_no_one_out() {
     spanloom.finish().await;
 }
 
-/// Frames of a MiB that lack their last byte, on many connections: they would hold a GiB.
+/// Scenario: 1,000 connections each send a frame of a MiB without its last byte.
+/// Guarantees: memory stays below 256 MiB, and others are served; a large request waits and is accepted.
 #[tokio::test(flavor = "multi_thread")]
 async fn partial_frames_hold_no_more_than_all_connections_may() {
     let spanloom = start().await;
     let connections = with_partial_frames(spanloom.grpc, 1000).await;
     others_are_served(&spanloom).await;
-    // Larger than what a connection may have without room of its own, so it has to wait until those are closed.
+    // The request needs more than a connection's own share, so it waits until those connections are closed.
     let body = payload::large_traces(200 << 10);
     let answer = timeout(Duration::from_secs(120), client::grpc(spanloom.grpc, Signal::Traces, body)).await;
     answer.expect("in time").expect("taken");

@@ -1,4 +1,4 @@
-//! Large requests: many at once, and such as never end.
+//! Large requests: many at once, and requests that never end.
 
 use spanloom_tests::attack::uploads::{IdleUploads, PATIENCE};
 use tokio::task::JoinSet;
@@ -6,8 +6,8 @@ use tokio::task::JoinSet;
 use super::*;
 
 const MIB_BYTES: usize = 1 << 20;
-/// They hold what large requests may hold; small ones are served at once, and a large one once it is seen that they do
-/// not go on.
+/// Scenario: four uploads of 64 MiB stop before their end and hold all the room for large requests.
+/// Guarantees: small requests are served at once, and a large one when the uploads are given up.
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_uploads_of_64_mib_keep_no_one_out() {
     let spanloom = start().await;

@@ -1,5 +1,7 @@
-//! Whatever the attack, the process keeps to `service.memory_limit_mib`: it refuses what it has no room for, and takes an honest
-//! request once the attack is over. Each attack is bounded in count and in time.
+//! Under every attack, the process keeps to `service.memory_limit_mib`. It refuses requests for which it has
+//! no room, and accepts an honest request when the attack is over.
+//!
+//! Each attack is limited in number and in time.
 
 use std::{fs, net::SocketAddr};
 
@@ -22,12 +24,12 @@ use tokio::{
 
 use super::*;
 
-/// How long an honest sender tries again after the attack.
+/// How long an honest sender retries after the attack.
 const HONEST_PATIENCE: Duration = Duration::from_secs(60);
 const MIB_BYTES: usize = 1 << 20;
 const PROTOBUF: &str = "application/x-protobuf";
 
-/// A process that is attacked.
+/// The settings of a process that is attacked.
 struct Target<'a> {
     config: String,
     limit_mib: u64,
@@ -41,8 +43,10 @@ impl Default for Target<'_> {
 }
 
 impl Target<'_> {
-    /// Attacks it. When the attack is over an honest request must be taken; the memory must never have been more than the
-    /// limit, and the ledger must be in balance.
+    /// Attacks the process and checks it.
+    ///
+    /// After the attack, honest requests must be accepted. The peak memory must be below the limit, and the
+    /// ledger must balance.
     async fn holds(self, attack: impl AsyncFnOnce(&Spanloom)) {
         let folder = TempDir::new().expect("a folder");
         let path = folder.path().join("spanloom.yaml");
@@ -59,7 +63,7 @@ impl Target<'_> {
     }
 }
 
-/// One over each protocol, by a sender that tries again when it is told to.
+/// Checks that a request over each protocol is accepted in time, with a sender that retries.
 async fn honest_requests_are_taken(spanloom: &Spanloom) {
     let body = payload::request(Signal::Traces, 100);
     let taken = async {
@@ -74,7 +78,7 @@ async fn honest_requests_are_taken(spanloom: &Spanloom) {
     assert!(in_time.is_ok(), "honest requests are not taken:\n{}", spanloom.output());
 }
 
-/// A config that leads through these processors to nowhere.
+/// Returns a config that leads through these processors to the exporter `nop`.
 fn through(plugins: &str, processors: &str, pipelines: &[&str]) -> String {
     let pipelines: String = pipelines.iter().map(|pipeline| format!("    {pipeline}\n")).collect();
     format!(
@@ -83,12 +87,13 @@ fn through(plugins: &str, processors: &str, pipelines: &[&str]) -> String {
     )
 }
 
-/// Runs so many of them, some at a time.
+/// Runs this many, some at a time.
 async fn times<F: Future>(times: usize, at_a_time: usize, one: impl Fn(usize) -> F) {
     stream::iter(0..times).map(one).buffer_unordered(at_a_time).for_each(|_| std::future::ready(())).await;
 }
 
-/// Some are larger than a request may be, some just as large as it may.
+/// Scenario: many gzip bombs come at once; some exceed the limit of a request, and some just reach it.
+/// Guarantees: memory stays below the limit, and honest requests are accepted afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_gzip_bombs_at_once() {
     let bombs = [bodies::gzip_of_zeros(128 << 20), bodies::gzipped(&payload::large_traces(60 << 20))];
@@ -108,7 +113,8 @@ async fn many_gzip_bombs_at_once() {
         .await;
 }
 
-/// An index takes three times what such a span does. A redactor changes each of them, and a sampler looks at each trace.
+/// Scenario: millions of empty spans, with an index thrice their size, pass a redactor and a sampler.
+/// Guarantees: memory stays below the limit, and honest requests are accepted afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn millions_of_empty_spans_before_a_redactor_and_a_sampler() {
     let (Some(redactor), Some(sampler)) = (built("rust-redactor.wasm"), built("rust-keep-errors.wasm"))
@@ -138,7 +144,8 @@ async fn millions_of_empty_spans_before_a_redactor_and_a_sampler() {
         .await;
 }
 
-/// More than twice what the process may have is on its way at a time.
+/// Scenario: large uploads come at once, in total three times what the process may hold.
+/// Guarantees: memory stays below the limit, and honest requests are accepted afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_large_uploads_at_once() {
     let body = payload::large_traces(40 * MIB_BYTES);
@@ -158,6 +165,8 @@ async fn many_large_uploads_at_once() {
         .await;
 }
 
+/// Scenario: 32 uploads stop before their last byte.
+/// Guarantees: memory stays below the limit, and honest requests are accepted afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_that_stop_before_their_last_byte() {
     Target::default()
@@ -173,6 +182,8 @@ async fn uploads_that_stop_before_their_last_byte() {
         .await;
 }
 
+/// Scenario: a thousand connections send heads and frames that lack their end.
+/// Guarantees: memory stays below the limit, and honest requests are accepted afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_connections_with_heads_and_frames_that_lack_their_end() {
     Target::default()
@@ -184,6 +195,8 @@ async fn a_thousand_connections_with_heads_and_frames_that_lack_their_end() {
         .await;
 }
 
+/// Scenario: large gzipped requests come as JSON.
+/// Guarantees: memory stays below the limit, and honest requests are accepted afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn large_gzipped_json() {
     let large = bodies::gzipped(&bodies::json(100_000));
@@ -197,8 +210,8 @@ async fn large_gzipped_json() {
         .await;
 }
 
-/// It does not answer, its queue takes more than the process may have, and senders do not stop. Once it answers, all that
-/// was taken arrives.
+/// Scenario: a destination hangs, its queue may hold more than the process, and senders do not stop.
+/// Guarantees: memory stays below the limit, and every accepted span arrives later.
 #[tokio::test]
 async fn a_destination_that_hangs_behind_a_large_queue() {
     let (sink, items) = counting_sink().await;
@@ -223,7 +236,8 @@ async fn a_destination_that_hangs_behind_a_large_queue() {
     assert_eq!(items.load(Relaxed), accepted * 10_000 + 200);
 }
 
-/// Each answer is megabytes, and nobody reads it.
+/// Scenario: clients ask for answers of megabytes and never read them.
+/// Guarantees: memory stays below the limit, and honest requests are accepted afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_to_scrapes_that_nobody_reads() {
     let scraped = free_address();
@@ -254,7 +268,8 @@ async fn answers_to_scrapes_that_nobody_reads() {
         .await;
 }
 
-/// Each is told to use up another thing, by several instances at once, and each may have more than the process.
+/// Scenario: plugins, each with a limit above the process's, use up memory in different ways.
+/// Guarantees: memory stays below the limit, and honest requests are accepted afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn guests_that_split_merge_and_allocate_up_to_their_limits() {
     const TASKS: [&str; 5] =
@@ -277,7 +292,8 @@ async fn guests_that_split_merge_and_allocate_up_to_their_limits() {
         .await;
 }
 
-/// Each version is compiled anew, beside the data.
+/// Scenario: large versions of a plugin are compiled and swapped in while requests come.
+/// Guarantees: memory stays below the limit, and honest requests are accepted afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn swaps_of_a_large_plugin_while_requests_come_in() {
     let (Some(marker), Some(other)) = (component("marker"), built("builtin-prometheus.wasm")) else { return };
