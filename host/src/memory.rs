@@ -30,7 +30,7 @@ const PURGED_FOR_MILLIS: u64 = 500;
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static RESIDENT_BYTES: AtomicUsize = AtomicUsize::new(0);
-/// Granted for work since the last measurement. It may not be resident yet.
+/// What all [`Grant`]s come to.
 static GRANTED_BYTES: AtomicUsize = AtomicUsize::new(0);
 static MEASURED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
 static PURGED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
@@ -111,14 +111,47 @@ pub fn has_room(bytes: usize) -> Result<(), MemoryShort> {
     within(USABLE_PERCENT, bytes)
 }
 
-/// Whether work on what was taken in may have so many bytes more, which are about to be used.
+/// Whether work on accepted data may use so many bytes at once.
 ///
 /// # Errors
-/// When the process has no room for them: the work is to be given up.
+/// When the process has no room for them. The caller gives the work up.
 pub fn has_room_for_work(bytes: usize) -> Result<(), MemoryShort> {
-    within(USABLE_FOR_WORK_PERCENT, bytes)?;
-    GRANTED_BYTES.fetch_add(bytes, Relaxed);
-    Ok(())
+    within(USABLE_FOR_WORK_PERCENT, bytes)
+}
+
+/// Memory that work on accepted data may use: a guest's call, or a compilation. A grant counts beside the resident memory
+/// until it ends, because the work may use the memory later. What the work has used by then is counted twice for a while.
+#[derive(Debug, Default)]
+pub struct Grant {
+    bytes: usize,
+}
+
+impl Grant {
+    /// Asks for more memory.
+    ///
+    /// # Errors
+    /// When the process has no room for it. The caller gives the work up.
+    pub fn more(&mut self, bytes: usize) -> Result<(), MemoryShort> {
+        within(USABLE_FOR_WORK_PERCENT, bytes)?;
+        if limit_bytes().is_some() {
+            GRANTED_BYTES.fetch_add(bytes, Relaxed);
+            self.bytes += bytes;
+        }
+        Ok(())
+    }
+
+    /// Ends the grant when the work has ended, so that only resident memory counts.
+    pub fn end(&mut self) {
+        if self.bytes > 0 {
+            GRANTED_BYTES.fetch_sub(std::mem::take(&mut self.bytes), Relaxed);
+        }
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 fn within(usable_percent: usize, bytes: usize) -> Result<(), MemoryShort> {
@@ -162,7 +195,6 @@ pub fn container_bytes() -> Option<usize> {
 fn measured(max_age_millis: u64) -> usize {
     if is_due(&MEASURED_AT_MILLIS, max_age_millis) {
         RESIDENT_BYTES.store(measure().unwrap_or(0), Relaxed);
-        GRANTED_BYTES.store(0, Relaxed);
     }
     RESIDENT_BYTES.load(Relaxed)
 }

@@ -255,7 +255,7 @@ impl Pool {
                     component,
                     plugin,
                     withheld,
-                    "the plugin has failed on several batches in a row, but works on test data: the batches are at fault"
+                    "the plugin has failed on several batches in a row, but works on made-up data: the batches are at fault"
                 );
             }
             return;
@@ -266,7 +266,7 @@ impl Pool {
                 component,
                 plugin,
                 ?wait,
-                "the plugin keeps failing, also on test data, and is not called for a while: {error}"
+                "the plugin keeps failing, also on made-up data, and is not called for a while: {error}"
             );
         }
     }

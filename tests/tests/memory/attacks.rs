@@ -284,7 +284,9 @@ async fn guests_that_split_merge_and_allocate_up_to_their_limits() {
         format!("traces/{task}: {{receivers: [otlp], processors: [bad/{task}], exporters: [nop]}}")
     });
     let config = through(&plugins, &processors, &pipelines.each_ref().map(String::as_str));
-    Target { config, limit_mib: 384, ..Target::default() }
+    // What two guests bring into batches at one moment, 16 MiB each and several times over while it is written, is not asked
+    // for before.
+    Target { config, limit_mib: 512, ..Target::default() }
         .holds(async |spanloom| {
             let request = payload::request(Signal::Traces, 1000);
             times(8, 4, |_| client::http(spanloom.http, Signal::Traces, request.clone())).await;

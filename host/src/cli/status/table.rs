@@ -106,7 +106,7 @@ fn notes(plugin: &PluginStatus, now: SystemTime) -> Vec<String> {
     });
     let failing = plugin.failing.map(|FailingStatus { batches, left_alone }| match left_alone {
         true => format!(
-            "{name}: failing: the last {batches} batches, and made-up data: it is left alone for a while"
+            "{name}: failing: the last {batches} batches, and made-up data: it is not called for a while"
         ),
         false => format!(
             "{name}: failing: the last {batches} batches, but not made-up data: it is called for each, the log says why it fails"

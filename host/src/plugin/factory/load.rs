@@ -116,7 +116,7 @@ impl Plugins {
             let name = &plugin.plugin.name;
             let key = config.plugin_node(name)?.get("on_failure")?;
             let message = format!("what the plugin `{name}` fails on goes on unprocessed");
-            let help = "a batch that it fails on, and every batch while it is left alone because it keeps failing, goes on as \
+            let help = "a batch that it fails on, and every batch while it is not called because it keeps failing, goes on as \
                         it came; where it takes out secrets or personal data write `reject` or `drop`";
             Some(key.finding(message).help(help))
         };

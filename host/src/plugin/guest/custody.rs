@@ -299,8 +299,12 @@ impl Custody {
 
     /// After batch `number` was changed or made: whether the call makes the host hold too much.
     pub(super) fn charge(&mut self, number: u32) -> Result<()> {
-        let weight_bytes = self.held.get(number).map_or(0, |held| load::weight_bytes(&held.batch));
-        self.charge_bytes(weight_bytes)
+        self.charge_bytes(self.weight_bytes(number))
+    }
+
+    /// Returns the memory that the batch keeps alive, or 0 if the guest has no such batch.
+    fn weight_bytes(&self, number: u32) -> usize {
+        self.held.get(number).map_or(0, |held| load::weight_bytes(&held.batch))
     }
 
     fn charge_bytes(&mut self, allocated_bytes: usize) -> Result<()> {

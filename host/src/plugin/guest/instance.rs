@@ -310,6 +310,7 @@ impl Instance {
         self.store.set_epoch_deadline(1);
         let call = self.ticker.run(call(&*self.functions, &mut self.store));
         let outcome = self.deadline.limit(pin!(call)).await;
+        self.store.data_mut().limits.end_call();
         self.idle_since = Instant::now();
         self.busy += self.idle_since - begun;
         outcome.map_err(|error| CallError::of(&error).with_last_words(&self.store.data().last_words))

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use wasmtime::{ResourceLimiter, Result, bail};
 
-use crate::{memory, plugin::config::LimitsConfig};
+use crate::{memory::Grant, plugin::config::LimitsConfig};
 
 /// Of one component, for each of its guests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,14 +56,22 @@ pub(in crate::plugin) struct GuestLimits {
     table_elements: usize,
     /// Guest memory never shrinks, so this is also its high-water mark.
     pub(in crate::plugin) memory_used_bytes: usize,
+    /// The growth in the call that is under way. The guest need not have touched it yet.
+    grant: Grant,
 }
 
 impl GuestLimits {
+    /// A call has ended.
+    pub(in crate::plugin) fn end_call(&mut self) {
+        self.grant.end();
+    }
+
     pub(in crate::plugin) fn new(limits: &Limits) -> GuestLimits {
         GuestLimits {
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
             memory_used_bytes: 0,
+            grant: Grant::default(),
         }
     }
 }
@@ -84,7 +92,7 @@ impl ResourceLimiter for GuestLimits {
         if wanted_bytes > self.memory_bytes {
             return Err(MemoryExceeded { wanted_bytes, limit_bytes: self.memory_bytes }.into());
         }
-        memory::has_room_for_work(desired.saturating_sub(current))?;
+        self.grant.more(desired.saturating_sub(current))?;
         self.memory_used_bytes = wanted_bytes;
         Ok(true)
     }

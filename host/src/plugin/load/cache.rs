@@ -88,15 +88,17 @@ impl Cache {
         hash: Sha256,
         code: Code,
     ) -> Result<(Component, Option<Unkept>)> {
+        // Until the component is compiled.
+        let mut grant = memory::Grant::default();
         let Some(folder) = self.folder() else {
-            memory::has_room_for_work(code.compiling_bytes())?;
+            grant.more(code.compiling_bytes())?;
             return Ok((Component::from_binary(engine, bytes)?, None));
         };
         let path = folder.join(entry_name(engine, hash));
         if let Some(component) = load(engine, &path) {
             return Ok((component, None));
         }
-        memory::has_room_for_work(code.compiling_bytes())?;
+        grant.more(code.compiling_bytes())?;
         let known = folder.join(functions_name(engine, name));
         let (component, functions) = self.functions.reuse(&known, || Component::from_binary(engine, bytes));
         let component = component?;

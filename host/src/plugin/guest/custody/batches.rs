@@ -5,7 +5,7 @@ use wasmtime::{Result, bail};
 use wire::{EditError, Signal, SpanBatch};
 
 use super::Custody;
-use crate::{pipeline::Batch, plugin::guest::runtime::MEMORY_LIMIT_BYTES};
+use crate::{memory, pipeline::Batch, plugin::guest::runtime::MEMORY_LIMIT_BYTES};
 
 /// The longest request that a guest can be given whole: none could have more in its memory.
 const OTLP_LIMIT_BYTES: usize = MEMORY_LIMIT_BYTES;
@@ -110,6 +110,8 @@ impl Custody {
         number: u32,
         edit: impl FnOnce(&mut SpanBatch) -> Result<(), E>,
     ) -> Result<Result<(), E>> {
+        // An edit may copy all that was edited before.
+        memory::has_room_for_work(self.weight_bytes(number))?;
         let edited = match self.edit(number)? {
             Batch { data: wire::Batch::Spans(spans), .. } => edit(spans),
             _ => bail!("batch {number} holds no spans"),
