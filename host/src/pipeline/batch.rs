@@ -8,8 +8,8 @@
 //! The law is suspended in four places, and whoever suspends it restores it before the batch goes on:
 //! - `data` is edited: items were taken out or put in. [`Batch::excess`] restores it.
 //! - [`Batch::derive`] moves shares to a batch of other data; what is left over is in the batch that it was called on, until
-//!   [`Batch::join`] brings it back or [`Batch::forget`] gives it up.
-//! - [`Batch::fan_out`] divides the shares by destination. [`Batch::join`] brings a part back.
+//!   `Batch::join` brings it back or `Batch::forget` gives it up.
+//! - [`Batch::fan_out`] divides the shares by destination. `Batch::join` brings a part back.
 //! - A refused batch may be owed for more than it holds, when a stage gives back what it left out as well ([`Refused`]).
 //!
 //! A batch that is [owed to nobody](Batch::owed_to_nobody) has no shares, and the law does not speak of it.

@@ -392,6 +392,7 @@ impl Custody {
 
     /// Appends the other batch, which is gone.
     pub(super) fn merge(&mut self, number: u32, other: u32) -> Result<()> {
+        self.data(number)?;
         let other = self.take(other)?;
         // The batch that it is merged into was charged when it was made or edited.
         let weight_bytes = load::weight_bytes(&other);

@@ -148,11 +148,11 @@ impl Custody {
         let whole = self.edit(number)?;
         whole.data = wire::Batch::empty(Signal::Traces);
         let made = whole.divide(made.into_iter().map(wire::Batch::Spans));
-        let mut numbers = Vec::with_capacity(made.len());
-        for part in made {
-            let part = self.add(number, part);
-            numbers.push(part);
-            self.charge(part)?;
+        // All of them are there before the first is charged: a part that were dropped would be settled, and again when the
+        // call is taken back.
+        let numbers: Vec<u32> = made.into_iter().map(|part| self.add(number, part)).collect();
+        for part in &numbers {
+            self.charge(*part)?;
         }
         Ok(Ok(numbers))
     }

@@ -318,3 +318,20 @@ fn what_a_guest_keeps_of_a_batch_holds_not_all_of_it() {
     passed.filtered.into_iter().for_each(Batch::filtered);
     scene.guest.custody.rollback().held.into_iter().for_each(Batch::delivered);
 }
+
+/// Scenario: the limit ends a call in the middle of a partition into three batches.
+/// Guarantees: the batch comes back whole, and none of its items has been settled.
+#[test]
+fn a_partition_that_the_limit_ends_settles_nothing() {
+    let limits = Limits { held_bytes: 0, ..Limits::from(&LimitsConfig::default()) };
+    let shared = Shared::of_nobody("guest", "guest", &limits).unwrap();
+    let mut scene = Scene::new(&shared);
+    let batch = scene.batch(3);
+    let lent = scene.guest.custody.lend(batch).number;
+    assert!(scene.guest.custody.partition(lent, &[0, 1, 2]).is_err());
+    let back = scene.guest.custody.rollback();
+    assert_eq!(back.own.iter().map(Batch::items).collect::<Vec<_>>(), [3]);
+    back.own.into_iter().for_each(Batch::delivered);
+    let balance = scene.account.balance();
+    assert!(balance.holds() && balance.in_flight == 0 && balance.delivered == 3, "{balance:?}");
+}
