@@ -2,7 +2,8 @@
 //!
 //! The check accepts what prost's generated types decode, including their limit on nesting, but decodes
 //! nothing: it skips unknown fields and groups, and requires that `string` fields are UTF-8 and that known
-//! fields have their wire type. Beyond prost, it requires that ids have their exact length.
+//! fields have their wire type. Beyond prost, it requires that ids have their exact length, and that scopes are in
+//! today's field.
 
 mod mend;
 mod plain;
@@ -10,7 +11,7 @@ mod skip;
 mod trace;
 mod utf8;
 
-use crate::schema::{ANY_VALUE, Message, Op, SPAN_ID_BYTES, TRACE_ID_BYTES};
+use crate::schema::{ANY_VALUE, FORMER_SCOPES, Kind as Schema, Message, Op, SPAN_ID_BYTES, TRACE_ID_BYTES};
 use crate::{Signal, WireError, WireErrorKind as Kind, varint};
 pub use mend::{Mended, mend};
 use trace::{Silent, Trace, Tracer};
@@ -146,7 +147,10 @@ fn walk<'a>(
                 }
                 summary.items += usize::from(op == Op::Item);
                 summary.entries += usize::from(depth <= RECORD_DEPTH);
-                let child = message.children.get(number as usize).copied().flatten();
+                let child = match message.children.get(number as usize) {
+                    Some(child) => *child,
+                    None => former(message, number, rest, after, trace)?,
+                };
                 let (Some(frame), Some(child)) = (stack.get_mut(depth), child) else {
                     return Err(Fault { kind: Kind::Depth { limit: DEPTH_LIMIT }, at: rest });
                 };
@@ -177,6 +181,22 @@ fn slow_tag<'a>(message: &'static Message, at: &'a [u8]) -> Result<(Op, u32, &'a
     let (number, wire_type, after) = tag(at)?;
     let op = message.field(number).map_or(Op::Unknown, |field| field.op(wire_type));
     Ok((op, number, after))
+}
+
+/// Returns the message type of a field above 15, if the walk goes on in it: [`FORMER_SCOPES`] must be mended.
+#[cold]
+fn former<'a>(
+    message: &'static Message,
+    number: u32,
+    at: &'a [u8],
+    len_at: &'a [u8],
+    trace: &mut impl Trace,
+) -> Result<Option<&'static Message>, Fault<'a>> {
+    let Some(Schema::Message(child)) = message.field(number).map(|field| field.kind) else { return Ok(None) };
+    if number != FORMER_SCOPES || !trace.forgives(Kind::FormerScopes, len_at, at) {
+        return Err(Fault { kind: Kind::FormerScopes, at });
+    }
+    Ok(Some(child))
 }
 
 /// Reads a tag: the field's number (1 to 2^29 - 1), its wire type (0 to 5), and the bytes that follow.

@@ -30,6 +30,8 @@ pub enum WireErrorKind {
     Utf8,
     /// A trace id or span id has `length` bytes instead of `expected`.
     Id { length: usize, expected: usize },
+    /// Scopes lie in the field that held them until OTLP 0.15.
+    FormerScopes,
     /// A group ends without having begun, or never ends.
     Group,
     /// Messages or groups nest deeper than `limit`.
@@ -41,7 +43,7 @@ pub enum WireErrorKind {
 impl WireErrorKind {
     /// Returns whether [`mend`](crate::mend) can keep the rest of the request.
     pub fn is_mendable(self) -> bool {
-        matches!(self, Self::Utf8 | Self::Id { .. })
+        matches!(self, Self::Utf8 | Self::Id { .. } | Self::FormerScopes)
     }
 }
 
@@ -68,6 +70,7 @@ impl fmt::Display for WireErrorKind {
             Self::Id { length, expected } => {
                 write!(f, "an id of {length} bytes, and it should have {expected}")
             }
+            Self::FormerScopes => f.write_str("this field is called scopes since OTLP 0.15"),
             Self::Group => f.write_str("a group does not end as it began"),
             Self::Depth { limit } => write!(f, "nested more than {limit} deep"),
             Self::Size { limit } => write!(f, "a request of more than {limit} bytes"),

@@ -17,7 +17,7 @@ pub struct Message {
     pub name: &'static str,
     pub fields: &'static [Field],
     /// The check's operation for each one-byte tag: one load instead of a search. Every field but
-    /// `Span.flags` has a one-byte tag.
+    /// `Span.flags` and [`FORMER_SCOPES`] has a one-byte tag.
     pub(crate) ops: [Op; 128],
     /// The message types of fields 1 to 15, by number.
     pub(crate) children: [Option<&'static Message>; 16],
@@ -47,7 +47,8 @@ pub enum Kind {
     UInt64,
     SInt32,
     Bool,
-    Enum,
+    /// The names of the values, which readers of OTLP/JSON accept too.
+    Enum(&'static [(&'static str, i32)]),
     Fixed32,
     Fixed64,
     SFixed64,
@@ -96,6 +97,12 @@ pub(crate) const SPAN_ID_BYTES: usize = 8;
 const TRACE_ID: Kind = Kind::Id(TRACE_ID_BYTES);
 const SPAN_ID: Kind = Kind::Id(SPAN_ID_BYTES);
 
+/// The field that held a resource's scopes until OTLP 0.15. Its messages have the fields of today's scopes, under
+/// other names. It is the only field above 15 that is a message.
+pub(crate) const FORMER_SCOPES: u32 = 1000;
+/// The field that holds a resource's scopes.
+pub(crate) const SCOPES: u32 = 2;
+
 pub(crate) const VARINT: u32 = 0;
 pub(crate) const FIXED64: u32 = 1;
 pub(crate) const LEN: u32 = 2;
@@ -109,9 +116,11 @@ impl Message {
         self.fields.iter().rfind(|field| field.number == number)
     }
 
+    /// Finds a field by its name in OTLP/JSON, or by its name in the `.proto` file, which readers of protobuf's
+    /// JSON accept too (protobuf.dev, "ProtoJSON Format").
     #[cfg(feature = "json")]
     pub(crate) fn field_by_json_name(&self, name: &str) -> Option<&'static Field> {
-        self.fields.iter().find(|field| field.json_name == name)
+        self.fields.iter().find(|field| field.json_name == name || field.name == name)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Repairs a request in which some texts are not UTF-8 or some ids have a wrong length.
+//! Repairs a request in which some texts are not UTF-8, some ids have a wrong length, or scopes are in the field of
+//! OTLP before 0.15.
 //!
 //! One more walk notes the changes in the order of the bytes, and one pass copies the bytes and applies them.
 //! Both are linear, whatever is wrong. A change gives the messages around it new lengths, and a longer length
@@ -7,7 +8,8 @@
 use std::ops::Range;
 
 use super::{Kind, locate, trace::Trace, walk, within_size};
-use crate::schema::Message;
+use crate::fields::Fields;
+use crate::schema::{LEN, Message, SCOPES};
 use crate::{Signal, WireError, varint};
 
 /// A request whose faults are repaired.
@@ -27,8 +29,9 @@ pub struct Mended {
 const EDITS_LIMIT: usize = 1 << 20;
 const GROWTH_LIMIT_BYTES: usize = 1 << 20;
 
-/// Replaces bytes that are not UTF-8 by U+FFFD, and leaves out items (spans, data points, log records) that
-/// have an id of a wrong length. Any other fault is an error, as in [`check`](super::check()).
+/// Replaces bytes that are not UTF-8 by U+FFFD, leaves out items (spans, data points, log records) that have an
+/// id of a wrong length, and moves scopes from their former field to today's. As the protocol says, the former
+/// field is left out if the resource has scopes in today's field too. Any other fault is an error, as in [`check`](super::check()).
 pub fn mend(signal: Signal, bytes: &[u8]) -> Result<Mended, WireError> {
     within_size(signal, bytes)?;
     let mut mender = Mender::new(bytes);
@@ -36,12 +39,15 @@ pub fn mend(signal: Signal, bytes: &[u8]) -> Result<Mended, WireError> {
         let forgives = if fault.kind.is_mendable() { |_: Kind| false } else { Kind::is_mendable };
         return Err(locate(signal, bytes, fault.kind, forgives));
     }
-    let is_text = |kind| kind == Kind::Utf8;
+    let is_no_id = |kind| matches!(kind, Kind::Utf8 | Kind::FormerScopes);
     Ok(Mended {
         bytes: mender.write(),
         texts: mender.texts,
         refused: mender.refused,
-        first_refused: mender.first_refused.map(|kind| locate(signal, bytes, kind, is_text)),
+        first_refused: mender
+            .first_refused
+            .filter(|_| mender.refused > 0)
+            .map(|kind| locate(signal, bytes, kind, is_no_id)),
     })
 }
 
@@ -58,6 +64,8 @@ struct Mender<'a> {
     grown_bytes: usize,
     refused: usize,
     first_refused: Option<Kind>,
+    /// Whether the message that the walk enters next is left out, without being refused.
+    skips_next: bool,
 }
 
 struct Level {
@@ -66,11 +74,16 @@ struct Level {
     body: Range<usize>,
     is_item: bool,
     is_refused: bool,
+    /// Whether the message is left out and nobody misses it.
+    is_skipped: bool,
+    /// Whether the message is a resource with scopes in today's field; `None` if nobody has asked.
+    has_scopes: Option<bool>,
     /// The index of the edit that changes the length of this message.
     edit: Option<usize>,
     /// The number of bytes by which the content grows; negative if it shrinks.
     growth: isize,
     texts_before: usize,
+    refused_before: usize,
 }
 
 /// A replacement for the bytes of `old`.
@@ -81,6 +94,8 @@ struct Edit {
 
 enum New {
     Nothing,
+    /// The tag of scopes.
+    Scopes,
     /// The length of a message.
     Length(usize),
     /// A text, with its length before it.
@@ -98,6 +113,7 @@ impl<'a> Mender<'a> {
             grown_bytes: 0,
             refused: 0,
             first_refused: None,
+            skips_next: false,
         }
     }
 
@@ -124,11 +140,24 @@ impl<'a> Mender<'a> {
         }
     }
 
-    fn leave_out(&mut self, item: &Level) {
-        while self.edits.pop_if(|edit| edit.old.start >= item.tag_at).is_some() {}
-        self.texts = item.texts_before;
-        self.refused += 1;
-        self.edit(item.tag_at..item.body.end, New::Nothing);
+    fn leave_out(&mut self, message: &Level) {
+        while self.edits.pop_if(|edit| edit.old.start >= message.tag_at).is_some() {}
+        self.texts = message.texts_before;
+        self.refused = message.refused_before + usize::from(message.is_refused);
+        self.edit(message.tag_at..message.body.end, New::Nothing);
+    }
+
+    /// Moves the scopes that the walk enters next to today's field, or leaves them out.
+    fn move_scopes(&mut self, len_at: &[u8]) {
+        let Some(resource) = self.levels.last_mut() else { return };
+        let body = self.bytes.get(resource.body.clone()).unwrap_or_default();
+        let has_scopes =
+            *resource.has_scopes.get_or_insert_with(|| Fields::of(body).any(|field| field.number == SCOPES));
+        if has_scopes {
+            self.skips_next = true;
+        } else {
+            self.edit(self.field_at..self.offset(len_at), New::Scopes);
+        }
     }
 
     fn write(&self) -> Vec<u8> {
@@ -157,15 +186,18 @@ impl Trace for Mender<'_> {
             body: start..start + body.len(),
             is_item,
             is_refused: false,
+            is_skipped: std::mem::take(&mut self.skips_next),
+            has_scopes: None,
             edit: None,
             growth: 0,
             texts_before: self.texts,
+            refused_before: self.refused,
         });
     }
 
     fn leave(&mut self) {
         let Some(level) = self.levels.pop() else { return };
-        if level.is_refused {
+        if level.is_refused || level.is_skipped {
             return self.leave_out(&level);
         }
         let Some(edit) = level.edit.and_then(|edit| self.edits.get_mut(edit)) else { return };
@@ -195,6 +227,10 @@ impl Trace for Mender<'_> {
                 self.first_refused.get_or_insert(kind);
                 true
             }
+            Kind::FormerScopes => {
+                self.move_scopes(len_at);
+                true
+            }
             _ => false,
         }
     }
@@ -204,6 +240,7 @@ impl New {
     fn len(&self, bytes: &[u8]) -> usize {
         match self {
             New::Nothing => 0,
+            New::Scopes => 1,
             New::Length(len) => varint::encoded_len(*len as u64),
             New::Text(text) => {
                 let len = pieces(bytes, text).map(str::len).sum::<usize>();
@@ -215,6 +252,7 @@ impl New {
     fn write(&self, bytes: &[u8], out: &mut Vec<u8>) {
         match self {
             New::Nothing => {}
+            New::Scopes => out.push((SCOPES << 3 | LEN) as u8),
             New::Length(len) => varint::write(out, *len as u64),
             New::Text(text) => {
                 let len = pieces(bytes, text).map(str::len).sum::<usize>();

@@ -10,16 +10,20 @@ pub(super) enum Number {
 }
 
 impl Number {
-    /// Parses a number that is given as a string, as all kinds but enums allow.
+    /// Parses a number that is given as a string. The value of an enum is given by its name then.
     pub(super) fn parse(text: &str, kind: Kind) -> Option<Number> {
         match kind {
-            Kind::Enum => None,
+            Kind::Enum(names) => {
+                let value = names.iter().find(|(name, _)| *name == text);
+                value.map(|(_, number)| Number::Signed(i64::from(*number)))
+            }
             Kind::Double => match text {
                 "NaN" => Some(Number::Float(f64::NAN)),
                 "Infinity" => Some(Number::Float(f64::INFINITY)),
                 "-Infinity" => Some(Number::Float(f64::NEG_INFINITY)),
                 _ if text.contains(['n', 'N', 'i', 'I']) => None,
-                _ => text.parse().ok().map(Number::Float),
+                // Rust reads a number that is too large as infinity.
+                _ => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Number::Float),
             },
             _ => match (text.parse(), text.parse()) {
                 (Ok(number), _) => Some(Number::Unsigned(number)),
@@ -42,7 +46,7 @@ impl Number {
             Kind::UInt32 | Kind::Fixed32 => {
                 integer.and_then(|number| u32::try_from(number).ok()).map(u64::from)
             }
-            Kind::Int32 | Kind::Enum => {
+            Kind::Int32 | Kind::Enum(_) => {
                 integer.and_then(|number| i32::try_from(number).ok()).map(|n| i64::from(n).cast_unsigned())
             }
             Kind::SInt32 => integer

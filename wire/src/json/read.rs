@@ -368,7 +368,7 @@ impl fmt::Display for Expected {
             Kind::UInt32 | Kind::Fixed32 => "an unsigned 32-bit integer",
             Kind::Int64 | Kind::SFixed64 => "a 64-bit integer, as a string or number",
             Kind::UInt64 | Kind::Fixed64 => "an unsigned 64-bit integer, as a string or number",
-            Kind::Enum => "the integer of an enum",
+            Kind::Enum(_) => "the number or the name of an enum's value",
             Kind::Bool => "true or false",
             Kind::Double => "a number, \"NaN\", \"Infinity\" or \"-Infinity\"",
             Kind::String => "a string",

@@ -149,7 +149,7 @@ impl<'a> Values<'a> {
             Kind::Fixed32 => u64::from(found.fixed32()),
             Kind::Fixed64 | Kind::SFixed64 | Kind::Double => found.fixed64(),
             // Protobuf truncates a varint to the width of its field.
-            Kind::Int32 | Kind::UInt32 | Kind::SInt32 | Kind::Enum => u64::from(found.varint() as u32),
+            Kind::Int32 | Kind::UInt32 | Kind::SInt32 | Kind::Enum(_) => u64::from(found.varint() as u32),
             _ => found.varint(),
         }
     }
@@ -160,7 +160,7 @@ fn push_bits(out: &mut Vec<u8>, kind: Kind, bits: u64) {
         Kind::Bool => push(out, &(bits != 0)),
         Kind::Double => push_double(out, f64::from_bits(bits)),
         Kind::UInt32 | Kind::Fixed32 => push(out, &(bits as u32)),
-        Kind::Int32 | Kind::Enum => push(out, &(bits as u32).cast_signed()),
+        Kind::Int32 | Kind::Enum(_) => push(out, &(bits as u32).cast_signed()),
         Kind::SInt32 => {
             let bits = bits as u32;
             push(out, &((bits >> 1).cast_signed() ^ -(bits & 1).cast_signed()));

@@ -1,7 +1,9 @@
 //! The messages of opentelemetry/proto/metrics/v1/metrics.proto and its collector service.
 
 use super::Kind::{Bool, Double, Enum, Fixed64, Message as Msg, SFixed64, SInt32, String, UInt32, UInt64};
-use super::{INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, SPAN_ID, TRACE_ID, field, message};
+use super::{
+    FORMER_SCOPES, INSTRUMENTATION_SCOPE, KEY_VALUE, Message, RESOURCE, SPAN_ID, TRACE_ID, field, message,
+};
 
 pub static EXPORT_METRICS_SERVICE_REQUEST: Message = message(
     "ExportMetricsServiceRequest",
@@ -14,6 +16,13 @@ static RESOURCE_METRICS: Message = message(
         field(1, "resource", "resource", Msg(&RESOURCE)),
         field(2, "scope_metrics", "scopeMetrics", Msg(&SCOPE_METRICS)).repeated(),
         field(3, "schema_url", "schemaUrl", String),
+        field(
+            FORMER_SCOPES,
+            "instrumentation_library_metrics",
+            "instrumentationLibraryMetrics",
+            Msg(&INSTRUMENTATION_LIBRARY_METRICS),
+        )
+        .repeated(),
     ],
 );
 
@@ -21,6 +30,16 @@ static SCOPE_METRICS: Message = message(
     "ScopeMetrics",
     &[
         field(1, "scope", "scope", Msg(&INSTRUMENTATION_SCOPE)),
+        field(2, "metrics", "metrics", Msg(&METRIC)).repeated(),
+        field(3, "schema_url", "schemaUrl", String),
+    ],
+);
+
+/// What [`SCOPE_METRICS`] was called until OTLP 0.15.
+static INSTRUMENTATION_LIBRARY_METRICS: Message = message(
+    "InstrumentationLibraryMetrics",
+    &[
+        field(1, "instrumentation_library", "instrumentationLibrary", Msg(&INSTRUMENTATION_SCOPE)),
         field(2, "metrics", "metrics", Msg(&METRIC)).repeated(),
         field(3, "schema_url", "schemaUrl", String),
     ],
@@ -48,7 +67,7 @@ static SUM: Message = message(
     "Sum",
     &[
         field(1, "data_points", "dataPoints", Msg(&NUMBER_DATA_POINT)).items(),
-        field(2, "aggregation_temporality", "aggregationTemporality", Enum),
+        field(2, "aggregation_temporality", "aggregationTemporality", Enum(TEMPORALITIES)),
         field(3, "is_monotonic", "isMonotonic", Bool),
     ],
 );
@@ -57,7 +76,7 @@ static HISTOGRAM: Message = message(
     "Histogram",
     &[
         field(1, "data_points", "dataPoints", Msg(&HISTOGRAM_DATA_POINT)).items(),
-        field(2, "aggregation_temporality", "aggregationTemporality", Enum),
+        field(2, "aggregation_temporality", "aggregationTemporality", Enum(TEMPORALITIES)),
     ],
 );
 
@@ -65,7 +84,7 @@ static EXPONENTIAL_HISTOGRAM: Message = message(
     "ExponentialHistogram",
     &[
         field(1, "data_points", "dataPoints", Msg(&EXPONENTIAL_HISTOGRAM_DATA_POINT)).items(),
-        field(2, "aggregation_temporality", "aggregationTemporality", Enum),
+        field(2, "aggregation_temporality", "aggregationTemporality", Enum(TEMPORALITIES)),
     ],
 );
 
@@ -156,3 +175,9 @@ static EXEMPLAR: Message = message(
         field(5, "trace_id", "traceId", TRACE_ID),
     ],
 );
+
+const TEMPORALITIES: &[(&str, i32)] = &[
+    ("AGGREGATION_TEMPORALITY_UNSPECIFIED", 0),
+    ("AGGREGATION_TEMPORALITY_DELTA", 1),
+    ("AGGREGATION_TEMPORALITY_CUMULATIVE", 2),
+];

@@ -1,8 +1,11 @@
-//! Properties of the repair of requests with texts that are not UTF-8 and ids of a wrong length.
+//! Properties of the repair of requests with texts that are not UTF-8, ids of a wrong length, and scopes in their
+//! former field.
 
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use proptest::prelude::*;
+use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 use spanloom_wire::{Mended, WireErrorKind, mend};
 
 use super::*;
@@ -13,7 +16,11 @@ const BAD: [u8; 4] = [0xff; 4];
 
 /// Returns the request in unusual bytes, with each mark of its texts replaced by bytes that are not UTF-8.
 fn damaged<R: Request>(request: &R, seed: u64) -> Vec<u8> {
-    let mut bytes = scramble(R::SIGNAL.request(), &request.encode_to_vec(), &mut Dice::new(seed));
+    spoiled(scramble(R::SIGNAL.request(), &request.encode_to_vec(), &mut Dice::new(seed)))
+}
+
+/// Replaces each mark by bytes that are not UTF-8.
+fn spoiled(mut bytes: Vec<u8>) -> Vec<u8> {
     let mut mark = [0; 4];
     MARK.encode_utf8(&mut mark);
     let places: Vec<usize> =
@@ -51,6 +58,61 @@ fn damage(id: &mut Vec<u8>, dice: &mut Dice) {
     } else if dice.one_in(8) {
         id.truncate(4);
     }
+}
+
+/// Appends a field with a message.
+fn push_message(to: &mut Vec<u8>, number: u32, message: &[u8]) {
+    encode_key(number, WireType::LengthDelimited, to);
+    encode_varint(message.len() as u64, to);
+    to.extend_from_slice(message);
+}
+
+fn in_former_field(request: &ExportTraceServiceRequest) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for resource in &request.resource_spans {
+        let mut body = ResourceSpans { scope_spans: Vec::new(), ..resource.clone() }.encode_to_vec();
+        for scope in &resource.scope_spans {
+            push_message(&mut body, 1000, &scope.encode_to_vec());
+        }
+        push_message(&mut bytes, 1, &body);
+    }
+    bytes
+}
+
+fn with_scope_in_each_resource(bytes: &[u8], scope: &ScopeSpans) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        decode_key(&mut rest).expect("a key");
+        let len = decode_varint(&mut rest).expect("a length") as usize;
+        let (body, after) = rest.split_at(len);
+        let mut body = body.to_vec();
+        push_message(&mut body, 2, &scope.encode_to_vec());
+        push_message(&mut out, 1, &body);
+        rest = after;
+    }
+    out
+}
+
+fn scope_named(name: &str) -> ScopeSpans {
+    let scope = Some(InstrumentationScope { name: name.to_owned(), ..InstrumentationScope::default() });
+    ScopeSpans { scope, ..ScopeSpans::default() }
+}
+
+/// Scenario: JSON has the names of OTLP before 0.15, and the names of the `.proto` files.
+/// Guarantees: nothing is left out.
+#[test]
+fn json_with_former_names_and_names_in_snake_case_is_read() {
+    let span = r#"{"traceId":"5b8efff798038103d269b633813fc60c","span_id":"eee19b7ec3c1b174","name":"a"}"#;
+    let scopes = format!(r#"[{{"instrumentationLibrary":{{"name":"lib"}},"spans":[{span}]}}]"#);
+    let json = format!(r#"{{"resource_spans":[{{"instrumentationLibrarySpans":{scopes}}}]}}"#);
+    let bytes = spanloom_wire::json::from_json(Signal::Traces, json.as_bytes()).expect("a request");
+    let mended = mend(Signal::Traces, &bytes).expect("a request that can be mended");
+    let request = ExportTraceServiceRequest::decode(&*mended.bytes).expect("a request");
+    let [resource] = request.resource_spans.as_slice() else { panic!("{request:?}") };
+    let [scope] = resource.scope_spans.as_slice() else { panic!("{request:?}") };
+    assert_eq!(scope.scope.as_ref().map(|scope| scope.name.as_str()), Some("lib"));
+    assert_eq!((scope.spans.len(), scope.spans[0].span_id.len()), (1, 8));
 }
 
 proptest! {
@@ -110,6 +172,19 @@ proptest! {
             scope.log_records.retain(has_ids);
         }
         assert_mended(&bytes, &request);
+    }
+
+    /// Scopes in their former field are as in today's, unless the resource has both: then today's count.
+    #[test]
+    fn scopes_in_their_former_field_are_moved(mut request in requests::traces(), both in any::<bool>()) {
+        let former = in_former_field(&request);
+        let todays = scope_named("today's");
+        let bytes = if both { with_scope_in_each_resource(&former, &todays) } else { former };
+        if both {
+            request.resource_spans.iter_mut().for_each(|resource| resource.scope_spans = vec![todays.clone()]);
+        }
+        let mended = assert_mended(&spoiled(bytes), &request);
+        prop_assert_eq!((mended.refused, mended.first_refused), (0, None));
     }
 
     /// A request without faults keeps its bytes.
