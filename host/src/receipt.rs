@@ -1,31 +1,39 @@
-//! Receipts: they say which senders a batch came from and tell each sender the outcome.
+//! Receipts: they say who waits for the outcome of a request, and tell each of them.
 //!
 //! A sender hands in one request and holds a [`Verdict`]. Every batch that carries part of the request holds
 //! a clone of the request's [`Receipt`]. When the last clone is dropped, the sender gets its verdict:
 //! delivered everywhere, or the worst failure of any part. The number of items is counted separately, in the
 //! [`ledger`].
+//!
+//! A receipt is a list of releases. The first is the sender's. A stage on the way that waits for the outcome
+//! itself adds its own ([`Receipt::add`]), and need not be known to anyone else.
 
 pub mod ledger;
 mod loss;
 
 use std::{
-    sync::{Arc, Mutex},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 pub use loss::Loss;
 
-/// A share in one sender's request. Cloning takes another share, and dropping releases the share.
+/// A share in one request: one of the holders of each of its releases. Cloning takes another share, and
+/// dropping releases the share.
 #[derive(Clone, Debug, Default)]
-pub struct Receipt(Option<Arc<Request>>);
+pub struct Receipt(SmallVec<[Arc<Release>; 1]>);
 
-#[derive(Debug)]
-struct Request {
+/// Tells one waiter the outcome, once nobody holds it any more.
+struct Release {
     worst: Mutex<Option<Failure>>,
-    verdict: Mutex<Option<oneshot::Sender<Result<(), Failure>>>>,
+    tell: Mutex<Option<Tell>>,
 }
+
+type Tell = Box<dyn FnOnce(Result<(), Failure>) + Send>;
 
 /// The outcome of a request. Resolves when every share of the receipt is released.
 #[derive(Debug)]
@@ -123,45 +131,64 @@ impl Receipt {
     /// Returns the receipt for a sender that is answered as soon as its request is accepted. Nobody waits for
     /// a verdict.
     pub fn unawaited() -> Receipt {
-        Receipt(None)
+        Receipt::default()
     }
 
+    /// Returns a receipt and the verdict that it leads to.
     pub fn awaited() -> (Receipt, Verdict) {
         let (verdict, wait) = oneshot::channel();
-        let request = Request { worst: Mutex::new(None), verdict: Mutex::new(Some(verdict)) };
-        (Receipt(Some(Arc::new(request))), Verdict(wait))
+        // Sending fails if the sender has hung up. Then nobody waits for the answer.
+        let receipt = Receipt::releasing(move |outcome| drop(verdict.send(outcome)));
+        (receipt, Verdict(wait))
     }
 
-    /// Whether a sender waits for the verdict.
+    /// Returns a receipt that tells the outcome when its last clone is dropped. `tell` is called once, wherever
+    /// that happens, and must not block.
+    pub fn releasing(tell: impl FnOnce(Result<(), Failure>) + Send + 'static) -> Receipt {
+        let release = Release { worst: Mutex::default(), tell: Mutex::new(Some(Box::new(tell))) };
+        Receipt(SmallVec::from_buf([Arc::new(release)]))
+    }
+
+    /// Adds the releases of another receipt: the outcome of this share is theirs too.
+    pub fn add(&mut self, other: Receipt) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether anyone waits for the verdict.
     pub(crate) fn is_waited_for(&self) -> bool {
-        self.0.is_some()
+        !self.0.is_empty()
     }
 
-    /// Identifies the request. All shares in a request have the same address, and all unawaited receipts
-    /// share another.
-    pub(crate) fn address(&self) -> usize {
-        self.0.as_ref().map_or(0, |request| Arc::as_ptr(request) as usize)
+    /// Identifies the waiters. All shares in a request have the same identity, and so have all unawaited
+    /// receipts.
+    pub(crate) fn identity(&self) -> SmallVec<[usize; 1]> {
+        self.0.iter().map(|release| Arc::as_ptr(release) as usize).collect()
     }
 
     /// Records that this share was not delivered. A retryable failure replaces a permanent one, because
     /// another attempt may help.
     pub fn fail(&self, failure: &Failure) {
-        let Some(request) = &self.0 else { return };
-        let mut worst = request.worst.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if worst.as_ref().is_none_or(|known| !known.is_retryable() && failure.is_retryable()) {
-            *worst = Some(failure.clone());
+        for release in &self.0 {
+            let mut worst = release.worst.lock().unwrap_or_else(PoisonError::into_inner);
+            if worst.as_ref().is_none_or(|known| !known.is_retryable() && failure.is_retryable()) {
+                *worst = Some(failure.clone());
+            }
         }
     }
 }
 
-impl Drop for Request {
+impl Drop for Release {
     fn drop(&mut self) {
-        let worst = self.worst.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        let verdict = self.verdict.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
-        if let Some(verdict) = verdict {
-            // Sending fails if the sender has hung up. Then nobody waits for the answer.
-            let _ = verdict.send(worst.map_or(Ok(()), Err));
+        let worst = self.worst.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(tell) = self.tell.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            tell(worst.map_or(Ok(()), Err));
         }
+    }
+}
+
+impl fmt::Debug for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Release").field("worst", &self.worst).finish_non_exhaustive()
     }
 }
 
@@ -190,6 +217,24 @@ mod tests {
         assert!(futures::poll!(&mut wait).is_pending());
         drop(other);
         assert_eq!(wait.await, Ok(()));
+    }
+
+    /// Scenario: a stage adds a release of its own to one of two shares; the other share is delivered later.
+    /// Guarantees: the stage is told when its share is settled, and the sender when both are.
+    #[tokio::test]
+    async fn each_release_is_told_when_its_own_shares_are_settled() {
+        let (mut receipt, sender) = Receipt::awaited();
+        let later = receipt.clone();
+        let (own, stage) = Receipt::awaited();
+        receipt.add(own);
+        assert_ne!(receipt.identity(), later.identity());
+        receipt.fail(&Failure::permanent(Reason::Rejected, "bad"));
+        drop(receipt);
+        assert_eq!(stage.wait().await.map_err(|failure| failure.reason), Err(Reason::Rejected));
+        let mut sender = Box::pin(sender.wait());
+        assert!(futures::poll!(&mut sender).is_pending());
+        drop(later);
+        assert_eq!(sender.await.map_err(|failure| failure.reason), Err(Reason::Rejected));
     }
 
     /// Scenario: one destination fails for good, and another could accept the request later.

@@ -44,8 +44,6 @@ pub struct Batch {
 struct Share {
     items: usize,
     receipt: Receipt,
-    /// Of a stage on the way that waits for the outcome itself.
-    watch: Receipt,
     /// One account for each destination the items are still on their way to.
     accounts: Arc<[Arc<Account>]>,
 }
@@ -57,11 +55,7 @@ impl Batch {
         for account in accounts.iter() {
             account.enter(items);
         }
-        Batch {
-            data,
-            shares: SmallVec::from_buf([Share { items, receipt, watch: Receipt::unawaited(), accounts }]),
-            metadata: None,
-        }
+        Batch { data, shares: SmallVec::from_buf([Share { items, receipt, accounts }]), metadata: None }
     }
 
     #[must_use]
@@ -115,7 +109,7 @@ impl Batch {
     pub fn watch(&mut self) -> Verdict {
         let (receipt, verdict) = Receipt::awaited();
         for share in &mut self.shares {
-            share.watch = receipt.clone();
+            share.receipt.add(receipt.clone());
         }
         verdict
     }
@@ -175,7 +169,6 @@ impl Batch {
     fn fail(&self, failure: &Failure) {
         for share in &self.shares {
             share.receipt.fail(failure);
-            share.watch.fail(failure);
         }
     }
 
@@ -232,22 +225,17 @@ impl Saved {
 impl Share {
     /// Whether a sender, or a stage on the way, waits for what becomes of it.
     fn is_waited_for(&self) -> bool {
-        self.receipt.is_waited_for() || self.watch.is_waited_for()
+        self.receipt.is_waited_for()
     }
 
     /// The same for shares that are settled alike.
-    fn owed_to(&self) -> (usize, usize, usize) {
-        (self.receipt.address(), self.watch.address(), Arc::as_ptr(&self.accounts).cast::<()>() as usize)
+    fn owed_to(&self) -> (SmallVec<[usize; 1]>, usize) {
+        (self.receipt.identity(), Arc::as_ptr(&self.accounts).cast::<()>() as usize)
     }
 
     fn split_off(&mut self, items: usize) -> Share {
         self.items -= items;
-        Share {
-            items,
-            receipt: self.receipt.clone(),
-            watch: self.watch.clone(),
-            accounts: self.accounts.clone(),
-        }
+        Share { items, receipt: self.receipt.clone(), accounts: self.accounts.clone() }
     }
 }
 

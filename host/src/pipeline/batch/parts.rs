@@ -126,7 +126,6 @@ impl Batch {
             let shares = shares.iter().filter(is_its).map(|share| Share {
                 items: share.items,
                 receipt: share.receipt.clone(),
-                watch: share.watch.clone(),
                 accounts: [account.clone()].into(),
             });
             Batch { data: data.clone(), shares: shares.collect(), metadata: self.metadata.clone() }
