@@ -1,7 +1,8 @@
 //! Reads nodes with serde, so that every error has its place.
 //!
 //! Reading is as lenient as in the Collector: a number may be read as text, `a,b` as a list of words, and
-//! nothing as an empty map or list. The reverse is an error: quoted text is not a number, and `yes` is not a
+//! nothing as an empty map or list; a key without a value that needs one is as if it were not there; and a word
+//! may be written in any case. The reverse is an error: quoted text is not a number, and `yes` is not a
 //! boolean.
 
 mod access;
@@ -222,7 +223,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _variants: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
         if self.node.original.is_none()
@@ -232,7 +233,12 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             return visitor.visit_enum(Choice { at: self, entry });
         }
         match self.node.text() {
-            Some(text) => visitor.visit_enum(text.into_deserializer()),
+            Some(text) => {
+                // A word may be written in any case.
+                let known = variants.iter().find(|variant| variant.eq_ignore_ascii_case(text));
+                let word = known.map_or_else(|| text.to_ascii_lowercase(), |known| (*known).to_owned());
+                visitor.visit_enum(word.into_deserializer())
+            }
             None => self.expected("a word"),
         }
     }

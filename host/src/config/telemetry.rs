@@ -35,14 +35,13 @@ pub struct LogsConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    #[serde(alias = "DEBUG")]
     Debug,
     #[default]
-    #[serde(alias = "INFO")]
     Info,
-    #[serde(alias = "WARN")]
+    #[serde(alias = "warning")]
     Warn,
-    #[serde(alias = "ERROR")]
+    /// The Collector's higher levels mean the same: Spanloom has nothing more severe to say.
+    #[serde(alias = "dpanic", alias = "panic", alias = "fatal")]
     Error,
 }
 

@@ -68,7 +68,12 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ConfigError> {
         match self.value.take() {
-            Some(node) => read_part(self.at, node, seed),
+            Some(node) => read_part(self.at, node, seed).inspect_err(|_| {
+                // A key without a value means the same as no key, except where nothing is a value.
+                if node.is_null() {
+                    self.at.notes.borrow_mut().has_no_value(node);
+                }
+            }),
             None => Err(ConfigError::new("a value was asked for before its key")),
         }
     }

@@ -68,7 +68,8 @@ pub(super) struct Notes {
     noted: HashSet<usize>,
     /// Values that are wrong.
     broken: HashSet<usize>,
-    /// References that stand for nothing where a value is needed. Their keys are treated as missing.
+    /// Keys without a value, and references that stand for nothing, where a value is needed. They are treated
+    /// as missing.
     absent: HashSet<usize>,
     /// The innermost value that failed in this round, and whether it counts as absent.
     failed: Option<(usize, bool)>,
@@ -102,6 +103,15 @@ impl Notes {
     pub(super) fn failed(&mut self, node: &Node) {
         let is_absent = node.is_null() && node.original.is_some();
         self.failed.get_or_insert((place(node), is_absent));
+    }
+
+    /// Notes that the key of the value that failed counts as missing, if it is this value itself that failed.
+    pub(super) fn has_no_value(&mut self, node: &Node) {
+        if let Some((failed, is_absent)) = &mut self.failed
+            && *failed == place(node)
+        {
+            *is_absent = true;
+        }
     }
 
     /// Notes whether an error without a place follows from a part of the node that was left out.

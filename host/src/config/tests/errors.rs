@@ -98,15 +98,6 @@ error: expected text, found a map
 4 |     endpoint:
   |     ^^^^^^^^",
     );
-    refuses(
-        &exporter("    endpoint:\n    timeout: 5s"),
-        "
-error: expected text, found nothing
- --> otel.yaml:4:5  exporters › otlp › endpoint
-  |
-4 |     endpoint:
-  |     ^^^^^^^^ give it a value, or leave the key out",
-    );
 }
 
 /// Scenario: a duration has a unit that Go does not know, and another is negative.

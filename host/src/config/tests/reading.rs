@@ -110,6 +110,18 @@ enum Choice {
     Sized(u64),
 }
 
+/// Scenario: a key has no value where one is needed, in a struct and in a list, and a word is in capitals.
+/// Guarantees: the key means its default, the item is an error, and the word is known.
+#[test]
+fn a_key_without_a_value_has_its_default() {
+    let parse = |yaml| Node::parse("test.yaml", yaml).unwrap();
+    assert_eq!(parse("size:").read::<Inner>().unwrap(), Inner::default());
+    assert_eq!(parse("None").read::<Choice>().unwrap(), Choice::None);
+    let missing = parse("text: ~").read::<Everything>().unwrap_err().to_string();
+    assert!(missing.contains("the key `text` is missing"), "{missing}");
+    assert!(parse("- 1\n-").read::<Vec<u64>>().is_err());
+}
+
 /// Scenario: a struct of every type is read from YAML that relies on the Collector's leniency.
 /// Guarantees: every field has the value that the Collector reads.
 #[test]

@@ -57,14 +57,17 @@ impl ConfigSchema {
     /// Returns the config as JSON, as the plugin will get it. The error holds everything that is wrong with
     /// the config.
     ///
-    /// This is as lenient as for built-in components: where text is expected, `0123` is text; where a map or
-    /// a list is expected, a key without a value is an empty one. `host_keys` are keys beside the plugin's
-    /// own; the config no longer holds them.
+    /// This is as lenient as for built-in components: where text is expected, `0123` is text; where a list of
+    /// texts is expected, `a,b` is one; where a map or a list is expected, a key without a value is an empty
+    /// one, and elsewhere it is as if it were not there. `host_keys` are keys beside the plugin's own; the
+    /// config no longer holds them.
     pub fn read(&self, config: &Node, host_keys: &[&str]) -> Result<Value, ConfigError> {
         let mut value = json(config)?;
+        let mut absent = Vec::new();
         for error in self.validator.iter_errors(&value.clone()) {
-            self.yield_to(&error, config, &mut value);
+            self.yield_to(&error, config, &mut value, &mut absent);
         }
+        absent.iter().for_each(|path| remove(&mut value, path));
         let mut findings = Vec::new();
         for error in self.validator.iter_errors(&value) {
             findings.extend(violation::findings(&error, &self.schema, config, host_keys));
@@ -90,12 +93,19 @@ impl ConfigSchema {
         outline(&self.schema)
     }
 
-    /// Changes a value to the expected type, where a config may write it so.
-    fn yield_to(&self, error: &ValidationError<'_>, config: &Node, value: &mut Value) {
+    /// Changes a value to the expected type, where a config may write it so. Keys that have no value and need
+    /// one are added to `absent`.
+    fn yield_to(
+        &self,
+        error: &ValidationError<'_>,
+        config: &Node,
+        value: &mut Value,
+        absent: &mut Vec<Location>,
+    ) {
         if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } =
             error.kind()
         {
-            context.iter().flatten().for_each(|error| self.yield_to(error, config, value));
+            context.iter().flatten().for_each(|error| self.yield_to(error, config, value, absent));
             return;
         }
         let ValidationErrorKind::Type { kind } = error.kind() else { return };
@@ -108,8 +118,12 @@ impl ConfigSchema {
         match node.text() {
             // The text may be from a variable whose value is a map or a list.
             Some(text) if due("string") => *place = json!(text),
+            Some(text) if due("array") && place.is_string() => {
+                *place = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+            }
             None if place.is_null() && due("object") => *place = json!({}),
             None if place.is_null() && due("array") => *place = json!([]),
+            None if place.is_null() => absent.push(error.instance_path().clone()),
             _ => {}
         }
     }
@@ -131,6 +145,16 @@ pub fn refusal(config: &Node, path: &str, message: &str) -> Finding {
     let finding =
         place.finding(if message.is_empty() { "the plugin refuses this".to_owned() } else { message });
     if rest.is_empty() { finding } else { finding.help(format!("it is about `{path}`")) }
+}
+
+/// Removes a key of a map. An item of a list stays.
+fn remove(value: &mut Value, path: &Location) {
+    let Some((parent, _)) = path.as_str().rsplit_once('/') else { return };
+    if let Some(LocationSegment::Property(key)) = path.segments().last()
+        && let Some(Value::Object(map)) = value.pointer_mut(parent)
+    {
+        map.remove(key.as_ref());
+    }
 }
 
 /// Returns the node that a violation is about.

@@ -68,8 +68,9 @@ fn a_variable_is_text_where_text_is_due() {
     );
 }
 
-/// Scenario: a config has numbers where text is expected, and keys without values.
-/// Guarantees: they become text and empty maps or lists, as for built-in components.
+/// Scenario: a config has numbers where text is expected, text where a list is expected, and keys without values.
+/// Guarantees: they become text, lists of words and empty maps or lists, or are left out, as for built-in
+/// components.
 #[test]
 fn a_config_is_read_as_leniently_as_any_other() {
     let config = "url: http://a\nkeys: [007, x]\ntoken: 0123\ntls:\nrules:\nauth: 5";
@@ -77,6 +78,9 @@ fn a_config_is_read_as_leniently_as_any_other() {
         read(SCHEMA, config).unwrap(),
         json!({"url": "http://a", "keys": ["007", "x"], "token": "0123", "tls": {}, "rules": [], "auth": "5"})
     );
+    let config = "url: http://a\nkeys: 'card, ssn'\nretries:\nshare: ~\nenabled:\ntls: {insecure: }";
+    assert_eq!(read(SCHEMA, config).unwrap(), json!({"url": "http://a", "keys": ["card", "ssn"], "tls": {}}));
+    assert!(read(SCHEMA, "url:").unwrap_err().contains("`url`"));
 }
 
 /// Scenario: a config has misspelled keys.
