@@ -9,8 +9,8 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 /// Binds `host:port`. A name with several addresses (`localhost` is 127.0.0.1 and usually ::1) is bound on
-/// each address that this machine has, all with the same port. An empty host means every address, and port 0
-/// a free port.
+/// each address that this machine has, all with the same port. An empty host and 0.0.0.0 mean every address of
+/// IPv4 and IPv6, as in Go, and port 0 a free port.
 pub async fn listen(endpoint: &str) -> anyhow::Result<Vec<TcpListener>> {
     let addresses = resolve(endpoint).await.with_context(|| format!("cannot resolve endpoint {endpoint}"))?;
     let mut listeners: Vec<TcpListener> = Vec::new();
@@ -39,7 +39,7 @@ pub async fn listen(endpoint: &str) -> anyhow::Result<Vec<TcpListener>> {
 
 /// Resolves an endpoint. IPv4 comes first: if port 0 picks a free port, an IPv4-only client must find it.
 async fn resolve(endpoint: &str) -> anyhow::Result<Vec<SocketAddr>> {
-    if let Some(port) = endpoint.strip_prefix(':') {
+    if let Some(port) = endpoint.strip_prefix("0.0.0.0:").or_else(|| endpoint.strip_prefix(':')) {
         let port = port.parse().context("the port is not a number below 65536")?;
         // On Linux the IPv6 wildcard accepts IPv4 too, unless the machine has no IPv6 at all.
         let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
@@ -86,11 +86,19 @@ mod tests {
         assert!(format!("{error:#}").contains(&address), "{error:#}");
     }
 
-    /// Scenario: the endpoint has no host.
-    /// Guarantees: the listener has the unspecified address.
+    /// Scenario: the endpoint has no host, or the unspecified address of IPv4.
+    /// Guarantees: IPv4 is answered, and so is IPv6 if the machine has it.
     #[tokio::test]
-    async fn an_empty_host_is_every_address() {
-        let listeners = listen(":0").await.unwrap();
-        assert!(listeners[0].local_addr().unwrap().ip().is_unspecified());
+    async fn every_address_includes_those_of_ipv6() {
+        for endpoint in [":0", "0.0.0.0:0"] {
+            let listeners = listen(endpoint).await.unwrap();
+            let address = listeners[0].local_addr().unwrap();
+            assert!(address.ip().is_unspecified());
+            let port = address.port();
+            tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+            if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+                tokio::net::TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.unwrap();
+            }
+        }
     }
 }
