@@ -9,3 +9,6 @@ pub mod status;
 pub mod task;
 
 pub use task::{Control, Controller, Sources};
+
+#[cfg(test)]
+mod tests;
