@@ -8,7 +8,7 @@ mod cgroup;
 
 use std::{
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Instant,
@@ -25,6 +25,8 @@ const OF_CONTAINER_PERCENT: usize = 90;
 
 /// A measurement costs some microseconds, and is good for this long.
 const MEASURED_FOR_MILLIS: u64 = 5;
+/// Before so much is granted, the memory is measured at that moment.
+const LARGE_BYTES: usize = 1 << 20;
 /// Unused pages are given back to the system, when memory is short, at most this often.
 const PURGED_FOR_MILLIS: u64 = 500;
 
@@ -34,6 +36,8 @@ static RESIDENT_BYTES: AtomicUsize = AtomicUsize::new(0);
 static GRANTED_BYTES: AtomicUsize = AtomicUsize::new(0);
 static MEASURED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
 static PURGED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
+/// Large grants are decided one after another, so that each counts those before it.
+static LARGE_GRANTS: Mutex<()> = Mutex::new(());
 static PURGE: OnceLock<fn()> = OnceLock::new();
 
 /// The process has no room for so many bytes more.
@@ -127,23 +131,44 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Asks for more memory.
+    /// Grants this much memory, until the grant is dropped.
+    ///
+    /// # Errors
+    /// When the process has no room for it. The caller gives the work up.
+    pub fn of(bytes: usize) -> Result<Grant, MemoryShort> {
+        let mut grant = Grant::default();
+        grant.more(bytes)?;
+        Ok(grant)
+    }
+
+    /// Asks for more memory. Costs next to nothing without a limit, and some microseconds for much memory.
     ///
     /// # Errors
     /// When the process has no room for it. The caller gives the work up.
     pub fn more(&mut self, bytes: usize) -> Result<(), MemoryShort> {
-        within(USABLE_FOR_WORK_PERCENT, bytes)?;
-        if limit_bytes().is_some() {
-            GRANTED_BYTES.fetch_add(bytes, Relaxed);
-            self.bytes += bytes;
+        if limit_bytes().is_none() {
+            return Ok(());
         }
+        let _turn = (bytes >= LARGE_BYTES).then(|| {
+            let turn = LARGE_GRANTS.lock().unwrap_or_else(PoisonError::into_inner);
+            MEASURED_AT_MILLIS.store(NEVER, Relaxed);
+            turn
+        });
+        within(USABLE_FOR_WORK_PERCENT, bytes)?;
+        GRANTED_BYTES.fetch_add(bytes, Relaxed);
+        self.bytes += bytes;
         Ok(())
     }
 
     /// Ends the grant when the work has ended, so that only resident memory counts.
     pub fn end(&mut self) {
-        if self.bytes > 0 {
-            GRANTED_BYTES.fetch_sub(std::mem::take(&mut self.bytes), Relaxed);
+        let bytes = std::mem::take(&mut self.bytes);
+        if bytes >= LARGE_BYTES {
+            // What the work has left in memory was not there when the memory was last measured.
+            MEASURED_AT_MILLIS.store(NEVER, Relaxed);
+        }
+        if bytes > 0 {
+            GRANTED_BYTES.fetch_sub(bytes, Relaxed);
         }
     }
 }
@@ -160,9 +185,9 @@ fn within(usable_percent: usize, bytes: usize) -> Result<(), MemoryShort> {
         return Ok(());
     }
     let usable_bytes = limit_bytes / 100 * usable_percent;
-    let is_within = |resident: usize| {
-        resident.saturating_add(GRANTED_BYTES.load(Relaxed)).saturating_add(bytes) <= usable_bytes
-    };
+    // Read before the measurement: work that ends in between is counted twice, and never missed.
+    let wanted_bytes = GRANTED_BYTES.load(Relaxed).saturating_add(bytes);
+    let is_within = |resident: usize| resident.saturating_add(wanted_bytes) <= usable_bytes;
     if is_within(resident_bytes()) {
         return Ok(());
     }
@@ -199,13 +224,16 @@ fn measured(max_age_millis: u64) -> usize {
     RESIDENT_BYTES.load(Relaxed)
 }
 
+/// The time of what has not happened yet.
+const NEVER: u64 = 0;
+
 /// Whether so much time has passed since it was last due. Of callers at one moment, one is told so.
 pub(crate) fn is_due(last: &AtomicU64, after_millis: u64) -> bool {
     static START: OnceLock<Instant> = OnceLock::new();
-    // From 1: nothing was ever done at 0.
+    // From 1: nothing is done at `NEVER`.
     let now = START.get_or_init(Instant::now).elapsed().as_millis() as u64 + 1;
     let before = last.load(Relaxed);
-    let is_due = before == 0 || now.saturating_sub(before) >= after_millis;
+    let is_due = before == NEVER || now.saturating_sub(before) >= after_millis;
     is_due && last.compare_exchange(before, now, Relaxed, Relaxed).is_ok()
 }
 

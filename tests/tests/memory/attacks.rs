@@ -271,7 +271,6 @@ async fn answers_to_scrapes_that_nobody_reads() {
 /// Scenario: plugins, each with a limit above the process's, use up memory in different ways.
 /// Guarantees: memory stays below the limit, and honest requests are accepted afterwards.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "does not hold yet: guests that edit at one moment are not asked for each other's copies"]
 async fn guests_that_split_merge_and_allocate_up_to_their_limits() {
     const TASKS: [&str; 5] =
         ["hoard-bytes", "grow-for-ever", "halve-for-ever", "partition-for-ever", "bomb-memory"];

@@ -393,9 +393,10 @@ impl Custody {
     /// Appends the other batch, which is gone.
     pub(super) fn merge(&mut self, number: u32, other: u32) -> Result<()> {
         self.data(number)?;
-        let other = self.take(other)?;
         // The batch that it is merged into was charged when it was made or edited.
-        let weight_bytes = load::weight_bytes(&other);
+        let weight_bytes = self.weight_bytes(other);
+        let _room = memory::Grant::of(weight_bytes)?;
+        let other = self.take(other)?;
         self.edit(number)?.merge(other);
         self.merged = true;
         self.charge_bytes(weight_bytes)

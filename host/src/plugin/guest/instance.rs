@@ -21,6 +21,7 @@ use super::{
         self, ComponentExports, ExportFailure, GuestFailure, Incoming, InstanceExports, Outgoing, Passing,
         SamplingDecision, Saved,
     },
+    limits,
     ticker::Ticker,
     traces::TraceBatch,
 };
@@ -72,6 +73,7 @@ impl Instance {
         let call_timeout = shared.limits.call_timeout;
         let mut store = Store::new(exports.pre.engine(), Guest::new(shared));
         store.limiter(|guest| &mut guest.limits);
+        store.set_hostcall_fuel(limits::host_call_bytes());
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
             context.data().deadline.check().map(|()| UpdateDeadline::Yield(1))

@@ -4,7 +4,23 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use wasmtime::{ResourceLimiter, Result, bail};
 
-use crate::{memory::Grant, plugin::config::LimitsConfig};
+use crate::{
+    memory::{self, Grant},
+    plugin::config::LimitsConfig,
+};
+
+/// The bytes of texts, lists and values in the arguments of one host call, which are copied before the host function
+/// begins and can ask for room. Requests of `from-otlp` and `replace` do not count: these functions copy them themselves.
+const MAX_HOST_CALL_BYTES: usize = 128 << 20;
+const MIN_HOST_CALL_BYTES: usize = 16 << 20;
+
+/// Returns how much one host call may bring: together, what all threads bring at one moment is a twentieth of the
+/// process's memory, or little.
+pub(in crate::plugin) fn host_call_bytes() -> usize {
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = memory::limit_bytes().map_or(usize::MAX, |bytes| bytes / 20 / threads);
+    share.clamp(MIN_HOST_CALL_BYTES, MAX_HOST_CALL_BYTES)
+}
 
 /// Of one component, for each of its guests.
 #[derive(Clone, Debug, PartialEq, Eq)]

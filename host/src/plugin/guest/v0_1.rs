@@ -37,5 +37,5 @@ fn link(linker: &mut Linker<Guest>) -> Result<()> {
         };
     }
     link!(types, spans, batches, traces, output, log, metrics, clock, schedule, http, store);
-    batches::link_otlp(linker)
+    batches::link_requests(linker)
 }

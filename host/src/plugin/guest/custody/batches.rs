@@ -10,6 +10,9 @@ use crate::{memory, pipeline::Batch, plugin::guest::runtime::MEMORY_LIMIT_BYTES}
 /// The longest request that a guest can be given whole: none could have more in its memory.
 const OTLP_LIMIT_BYTES: usize = MEMORY_LIMIT_BYTES;
 
+/// An edit that writes less than this is not counted in advance to the byte.
+const LARGE_EDIT_BYTES: usize = 1 << 20;
+
 /// Why a guest's bytes did not become a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::plugin) enum NotBrought {
@@ -36,7 +39,10 @@ impl Custody {
         let chunks = data.chunks();
         Ok(match chunks.as_slice() {
             [whole] => whole.clone(),
-            chunks => chunks.concat().into(),
+            chunks => {
+                let _room = memory::Grant::of(len_bytes)?;
+                chunks.concat().into()
+            }
         })
     }
 
@@ -44,7 +50,7 @@ impl Custody {
         &mut self,
         number: u32,
         signal: Signal,
-        otlp: Vec<u8>,
+        otlp: Bytes,
     ) -> Result<Result<(), NotBrought>> {
         Ok(match self.bring(signal, otlp) {
             Ok(data) => {
@@ -57,11 +63,7 @@ impl Custody {
     }
 
     /// A batch that was not there before.
-    pub(in crate::plugin) fn make(
-        &mut self,
-        signal: Signal,
-        otlp: Vec<u8>,
-    ) -> Result<Result<u32, NotBrought>> {
+    pub(in crate::plugin) fn make(&mut self, signal: Signal, otlp: Bytes) -> Result<Result<u32, NotBrought>> {
         self.check_room()?;
         let made = self.bring(signal, otlp).map(|data| self.own(data));
         if let Ok(number) = &made {
@@ -70,15 +72,16 @@ impl Custody {
         Ok(made)
     }
 
-    fn bring(&mut self, signal: Signal, otlp: Vec<u8>) -> Result<wire::Batch, NotBrought> {
+    fn bring(&mut self, signal: Signal, otlp: Bytes) -> Result<wire::Batch, NotBrought> {
         if !self.brings(otlp.len()) {
             return Err(NotBrought::TooLarge);
         }
-        wire::Batch::decode(signal, otlp.into()).map_err(|error| NotBrought::BadOtlp(error.to_string()))
+        wire::Batch::decode(signal, otlp).map_err(|error| NotBrought::BadOtlp(error.to_string()))
     }
 
     pub(in crate::plugin) fn split_off(&mut self, number: u32, count: u32) -> Result<u32> {
         self.check_room()?;
+        let _room = memory::Grant::of(self.weight_bytes(number))?;
         let batch = self.edit(number)?;
         let (count, items) = (count as usize, batch.items());
         // Where one side gets nothing, it keeps the receipts all the same: it may be given spans.
@@ -104,14 +107,18 @@ impl Custody {
         }
     }
 
-    /// Changes spans, and counts what that makes the host hold.
+    /// Changes spans, and counts what that makes the host hold. The edit writes `brought_bytes` from the guest into the
+    /// batch, or less.
     pub(in crate::plugin) fn edit_spans<E>(
         &mut self,
         number: u32,
+        brought_bytes: usize,
         edit: impl FnOnce(&mut SpanBatch) -> Result<(), E>,
     ) -> Result<Result<(), E>> {
-        // An edit may copy all that was edited before.
-        memory::has_room_for_work(self.weight_bytes(number))?;
+        // An edit may copy all that was edited before into a buffer that grows. What the guest brings is written twice
+        // before it is there.
+        let copied_bytes = brought_bytes.saturating_mul(2).saturating_add(self.weight_bytes(number));
+        let _room = memory::Grant::of(copied_bytes.saturating_mul(2))?;
         let edited = match self.edit(number)? {
             Batch { data: wire::Batch::Spans(spans), .. } => edit(spans),
             _ => bail!("batch {number} holds no spans"),
@@ -120,12 +127,29 @@ impl Custody {
         Ok(edited)
     }
 
+    /// Returns how many bytes a text or value of this length comes to if it is written wherever the attribute is.
+    pub(in crate::plugin) fn repeated_bytes(
+        &self,
+        number: u32,
+        key: &str,
+        len_bytes: usize,
+    ) -> Result<usize> {
+        let spans = self.spans(number)?;
+        let at_most = len_bytes.saturating_mul(spans.items());
+        // The exact number takes a look at every span.
+        Ok(if at_most < LARGE_EDIT_BYTES {
+            at_most
+        } else {
+            len_bytes.saturating_mul(spans.values(key).flatten().count())
+        })
+    }
+
     /// Leaves out the spans that are not to be kept.
     pub(in crate::plugin) fn retain(&mut self, number: u32, keep: &[bool]) -> Result<Result<(), EditError>> {
         if keep.iter().all(|keep| *keep) && keep.len() == self.spans(number)?.items() {
             return Ok(Ok(()));
         }
-        self.edit_spans(number, |spans| {
+        self.edit_spans(number, 0, |spans| {
             if keep.len() != spans.items() {
                 return Err(EditError::Length { rows: spans.items(), values: keep.len() });
             }
@@ -141,6 +165,7 @@ impl Custody {
         parts: &[u32],
     ) -> Result<Result<Vec<u32>, EditError>> {
         self.check_room()?;
+        let _room = memory::Grant::of(self.weight_bytes(number))?;
         let made = match self.spans(number)?.partition(parts) {
             Ok(made) => made,
             Err(error) => return Ok(Err(error)),

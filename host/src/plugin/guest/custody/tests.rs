@@ -136,7 +136,7 @@ impl Scene {
                 self.handles.extend(custody.partition(number, &parts).unwrap().unwrap());
             }
             Act::Set(_) => {
-                let edited = custody.edit_spans(number, |spans| spans.set(0, "key", &wire::Value::Int(1)));
+                let edited = custody.edit_spans(number, 0, |spans| spans.set(0, "key", &wire::Value::Int(1)));
                 assert_eq!(edited.unwrap().is_ok(), len > 0);
             }
             Act::Replace(_, by, times) => {
@@ -291,7 +291,7 @@ fn what_a_call_makes_the_host_hold_is_bounded() {
         let custody = &mut scene.guest.custody;
         let part = custody.split_off(lent, 39_999)?;
         let (key, value) = (format!("huge {turns}"), vec![7; 100_000]);
-        custody.edit_spans(part, |spans| spans.set(0, &key, &wire::Value::Bytes(&value)))?.unwrap();
+        custody.edit_spans(part, 0, |spans| spans.set(0, &key, &wire::Value::Bytes(&value)))?.unwrap();
         custody.merge(lent, part)
     });
     let error = held.take(200).find_map(Result::err).expect("a limit");

@@ -1,8 +1,9 @@
 //! Metrics and logs, as encoded OTLP; and where batches go.
 
+use bytes::Bytes;
 use wasmtime::{
-    Result,
-    component::{Linker, Resource},
+    Result, StoreContextMut,
+    component::{Linker, LinkerInstance, Resource, WasmList},
 };
 use wire::Signal;
 
@@ -14,9 +15,12 @@ use super::{
     },
     exports::handle,
 };
-use crate::plugin::guest::{
-    Guest,
-    custody::{Logs, Metrics, NotBrought, Spans},
+use crate::{
+    memory::Grant,
+    plugin::guest::{
+        Guest,
+        custody::{Logs, Metrics, NotBrought, Spans},
+    },
 };
 
 impl output::Host for Guest {
@@ -36,7 +40,7 @@ macro_rules! opaque {
     ($host:ident, $handle:ident, $signal:expr) => {
         impl batches::$host for Guest {
             fn from_otlp(&mut self, otlp: Vec<u8>) -> Result<Result<Resource<$handle>, EditError>> {
-                Ok(self.custody.make($signal, otlp)?.map(Resource::new_own).map_err(not_brought))
+                Ok(self.custody.make($signal, otlp.into())?.map(Resource::new_own).map_err(not_brought))
             }
 
             fn len(&mut self, batch: Resource<$handle>) -> Result<u32> {
@@ -56,7 +60,7 @@ macro_rules! opaque {
             }
 
             fn replace(&mut self, batch: Resource<$handle>, otlp: Vec<u8>) -> Result<Result<(), EditError>> {
-                Ok(self.custody.replace(batch.rep(), $signal, otlp)?.map_err(not_brought))
+                Ok(self.custody.replace(batch.rep(), $signal, otlp.into())?.map_err(not_brought))
             }
 
             fn split_off(&mut self, batch: Resource<$handle>, count: u32) -> Result<Resource<$handle>> {
@@ -84,18 +88,43 @@ pub(super) fn not_brought(why: NotBrought) -> EditError {
     }
 }
 
-/// Links `otlp` with [`bytes::Bytes`], which go into the guest from where they lie. The generated functions, which these take the
-/// place of, know only lists of their own.
-pub(super) fn link_otlp(linker: &mut Linker<Guest>) -> Result<()> {
-    fn link<T: 'static>(linker: &mut Linker<Guest>, interface: &str, method: &str) -> Result<()> {
-        linker.instance(interface)?.func_wrap(method, |store, (batch,): (Resource<T>,)| {
-            Ok((store.data().custody.otlp(batch.rep())?,))
-        })
-    }
+/// Links the methods that take or return a whole request. They take the place of the generated functions, which copy a
+/// request once more, and into memory that nobody was asked for.
+pub(super) fn link_requests(linker: &mut Linker<Guest>) -> Result<()> {
     linker.allow_shadowing(true);
-    link::<Spans>(linker, "spanloom:plugin/spans@0.1.0", "[method]span-batch.otlp")?;
-    link::<Metrics>(linker, "spanloom:plugin/batches@0.1.0", "[method]metrics-batch.otlp")?;
-    link::<Logs>(linker, "spanloom:plugin/batches@0.1.0", "[method]logs-batch.otlp")?;
+    link::<Spans>(&mut linker.instance("spanloom:plugin/spans@0.1.0")?, "span-batch", Signal::Traces)?;
+    let mut batches = linker.instance("spanloom:plugin/batches@0.1.0")?;
+    link::<Metrics>(&mut batches, "metrics-batch", Signal::Metrics)?;
+    link::<Logs>(&mut batches, "logs-batch", Signal::Logs)?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+fn link<T: 'static>(interface: &mut LinkerInstance<'_, Guest>, resource: &str, signal: Signal) -> Result<()> {
+    interface.func_wrap(&format!("[method]{resource}.otlp"), |store, (batch,): (Resource<T>,)| {
+        Ok((store.data().custody.otlp(batch.rep())?,))
+    })?;
+    interface.func_wrap(
+        &format!("[static]{resource}.from-otlp"),
+        move |mut store, (otlp,): (WasmList<u8>,)| {
+            let (otlp, _room) = copied(&store, &otlp)?;
+            let made = store.data_mut().custody.make(signal, otlp)?;
+            Ok((made.map(Resource::<T>::new_own).map_err(not_brought),))
+        },
+    )?;
+    interface.func_wrap(
+        &format!("[method]{resource}.replace"),
+        move |mut store, (batch, otlp): (Resource<T>, WasmList<u8>)| {
+            let (otlp, _room) = copied(&store, &otlp)?;
+            let replaced = store.data_mut().custody.replace(batch.rep(), signal, otlp)?;
+            Ok((replaced.map_err(not_brought),))
+        },
+    )
+}
+
+/// Copies a request out of the guest's memory, if there is room for it.
+fn copied(store: &StoreContextMut<'_, Guest>, otlp: &WasmList<u8>) -> Result<(Bytes, Grant)> {
+    let otlp = otlp.as_le_slice(store);
+    let room = Grant::of(otlp.len())?;
+    Ok((Bytes::copy_from_slice(otlp), room))
 }

@@ -19,7 +19,7 @@ impl spans::Host for Guest {}
 
 impl spans::HostSpanBatch for Guest {
     fn from_otlp(&mut self, otlp: Vec<u8>) -> Result<Result<Handle, EditError>> {
-        Ok(self.custody.make(Signal::Traces, otlp)?.map(Handle::new_own).map_err(not_brought))
+        Ok(self.custody.make(Signal::Traces, otlp.into())?.map(Handle::new_own).map_err(not_brought))
     }
 
     fn len(&mut self, batch: Handle) -> Result<u32> {
@@ -152,7 +152,7 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn replace(&mut self, batch: Handle, otlp: Vec<u8>) -> Edited {
-        Ok(self.custody.replace(batch.rep(), Signal::Traces, otlp)?.map_err(not_brought))
+        Ok(self.custody.replace(batch.rep(), Signal::Traces, otlp.into())?.map_err(not_brought))
     }
 
     fn retain(&mut self, batch: Handle, keep: Vec<bool>) -> Edited {
@@ -160,19 +160,20 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn set_text_column(&mut self, batch: Handle, key: String, column: TextColumn) -> Edited {
-        self.edit(&batch, |spans| {
+        self.edit(&batch, column.arena.len(), |spans| {
             spans.set_text(&key, &convert::to_text_column(column)?).map_err(convert::edit_error)
         })
     }
 
     fn set_number_column(&mut self, batch: Handle, key: String, column: NumberColumn) -> Edited {
-        self.edit(&batch, |spans| {
+        self.edit(&batch, 0, |spans| {
             spans.set_numbers(&key, &convert::to_number_column(column)?).map_err(convert::edit_error)
         })
     }
 
     fn set_texts(&mut self, batch: Handle, key: String, texts: Vec<Option<String>>) -> Edited {
-        self.edit(&batch, |spans| {
+        let brought_bytes = texts.iter().flatten().map(String::len).sum();
+        self.edit(&batch, brought_bytes, |spans| {
             let (rows, values) = (spans.items(), texts.len());
             let texts = if rows == values {
                 lists::from_texts(&texts)
@@ -184,49 +185,57 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn set_names(&mut self, batch: Handle, column: TextColumn) -> Edited {
-        self.edit(&batch, |spans| {
+        self.edit(&batch, column.arena.len(), |spans| {
             spans.set_names(&convert::to_text_column(column)?).map_err(convert::edit_error)
         })
     }
 
     fn replace_all(&mut self, batch: Handle, key: String, value: Value) -> Edited {
-        self.edit(&batch, |spans| convert::with_value(&value, |value| spans.replace_all(&key, value)))
+        let brought_bytes = self.custody.repeated_bytes(batch.rep(), &key, len_bytes(&value))?;
+        self.edit(&batch, brought_bytes, |spans| {
+            convert::with_value(&value, |value| spans.replace_all(&key, value))
+        })
     }
 
     fn remove_all(&mut self, batch: Handle, key: String) -> Edited {
-        self.edit(&batch, |spans| spans.remove_all(&key).map_err(convert::edit_error))
+        self.edit(&batch, 0, |spans| spans.remove_all(&key).map_err(convert::edit_error))
     }
 
     fn rename_all(&mut self, batch: Handle, key: String, to: String) -> Edited {
-        self.edit(&batch, |spans| spans.rename(&key, &to).map_err(convert::edit_error))
+        let brought_bytes = self.custody.repeated_bytes(batch.rep(), &key, to.len())?;
+        self.edit(&batch, brought_bytes, |spans| spans.rename(&key, &to).map_err(convert::edit_error))
     }
 
     fn set(&mut self, batch: Handle, row: u32, key: String, value: Value) -> Edited {
-        self.edit(&batch, |spans| convert::with_value(&value, |value| spans.set(row as usize, &key, value)))
+        self.edit(&batch, len_bytes(&value), |spans| {
+            convert::with_value(&value, |value| spans.set(row as usize, &key, value))
+        })
     }
 
     fn remove(&mut self, batch: Handle, row: u32, key: String) -> Edited {
-        self.edit(&batch, |spans| spans.remove(row as usize, &key).map_err(convert::edit_error))
+        self.edit(&batch, 0, |spans| spans.remove(row as usize, &key).map_err(convert::edit_error))
     }
 
     fn set_name(&mut self, batch: Handle, row: u32, name: String) -> Edited {
-        self.edit(&batch, |spans| spans.set_name(row as usize, &name).map_err(convert::edit_error))
+        self.edit(&batch, name.len(), |spans| {
+            spans.set_name(row as usize, &name).map_err(convert::edit_error)
+        })
     }
 
     fn set_status(&mut self, batch: Handle, row: u32, status: Status) -> Edited {
-        self.edit(&batch, |spans| {
+        self.edit(&batch, status.message.len(), |spans| {
             spans.set_status(row as usize, status.code as i32, &status.message).map_err(convert::edit_error)
         })
     }
 
     fn resource_set(&mut self, batch: Handle, number: u32, key: String, value: Value) -> Edited {
-        self.edit(&batch, |spans| {
+        self.edit(&batch, len_bytes(&value), |spans| {
             convert::with_value(&value, |value| spans.set_resource(number as usize, &key, value))
         })
     }
 
     fn resource_remove(&mut self, batch: Handle, number: u32, key: String) -> Edited {
-        self.edit(&batch, |spans| {
+        self.edit(&batch, 0, |spans| {
             spans.remove_from_resource(number as usize, &key).map_err(convert::edit_error)
         })
     }
@@ -251,7 +260,21 @@ impl spans::HostSpanBatch for Guest {
 }
 
 impl Guest {
-    fn edit(&mut self, batch: &Handle, edit: impl FnOnce(&mut SpanBatch) -> Result<(), EditError>) -> Edited {
-        self.custody.edit_spans(batch.rep(), edit)
+    fn edit(
+        &mut self,
+        batch: &Handle,
+        brought_bytes: usize,
+        edit: impl FnOnce(&mut SpanBatch) -> Result<(), EditError>,
+    ) -> Edited {
+        self.custody.edit_spans(batch.rep(), brought_bytes, edit)
+    }
+}
+
+/// The length of what a value holds beside itself.
+fn len_bytes(value: &Value) -> usize {
+    match value {
+        Value::Text(text) | Value::Json(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Int(_) | Value::Double(_) | Value::Bool(_) => 0,
     }
 }
