@@ -142,7 +142,7 @@ impl Scene {
             Act::Replace(_, by, times) => {
                 let otlp = custody.otlp(self.handles[by % self.handles.len()]).unwrap().repeat(*times);
                 if otlp.len() < 1 << 16 {
-                    custody.replace(number, wire::Signal::Traces, otlp).unwrap().unwrap();
+                    custody.replace(number, wire::Signal::Traces, otlp.into()).unwrap().unwrap();
                 }
             }
             Act::Emit(_) => {
