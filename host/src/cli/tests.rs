@@ -210,7 +210,7 @@ fn a_plugin_is_checked_against_its_part_of_a_config() {
     let (exit, _, err) =
         run(&["plugin", "check", &wasm, "-c", &yaml, "--set", "plugins::redact::path=x.wasm"]);
     assert_eq!(exit, Exit::Wrong);
-    assert!(err.starts_with("error: no plugin of the config is "), "{err}");
+    assert!(err.starts_with("error: no plugin in the config has the file "), "{err}");
 }
 
 /// Scenario: a config with a plugin is given to `components` and `validate`.

@@ -91,7 +91,7 @@ impl Report {
             *items = items.saturating_sub(before.failed.get(reason).copied().unwrap_or_default());
         }
         since.failed.retain(|_, items| *items > 0);
-        // This fails only if `before` has larger counts, which cannot be.
+        // This fails only if `before` has larger counts, which is impossible.
         let _ = since.latency_us.subtract(&before.latency_us);
         since
     }
@@ -213,7 +213,7 @@ latency   p50 2.00 ms  p90 8.00 ms  p99 8.00 ms  max 8.00 ms
     }
 
     /// Scenario: requests are counted before and after a copy of the report.
-    /// Guarantees: the news hold only the later ones.
+    /// Guarantees: the difference holds only the later requests.
     #[test]
     fn news_are_what_was_added_since() {
         let mut report = Report::new(Signal::Traces).unwrap();
@@ -227,7 +227,7 @@ latency   p50 2.00 ms  p90 8.00 ms  p99 8.00 ms  max 8.00 ms
         assert_eq!(news.brief(Duration::from_secs(1)), "20 spans  20/s  p99 2.00 ms  3 failed");
     }
 
-    /// Scenario: each failure has another message.
+    /// Scenario: each failure has a different message.
     /// Guarantees: only ten reasons are kept, and every item is counted.
     #[test]
     fn only_so_many_reasons_are_told_apart() {

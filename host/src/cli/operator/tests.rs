@@ -122,13 +122,13 @@ async fn each_outcome_is_said_in_a_line_and_what_was_not_wanted_exits_with_1() {
         (
             Outcome::Rejected,
             Some("no component"),
-            fails("error: rejected, redact runs what it ran before: no component\n"),
+            fails("error: rejected, redact runs the same version as before: no component\n"),
         ),
         (
             Outcome::RolledBack,
             Some("it traps"),
             fails(
-                "error: rolled back, redact ran 1.3.0 cdcdcdcdcdcd and runs what it ran before: it traps\n",
+                "error: rolled back, redact ran 1.3.0 cdcdcdcdcdcd and runs the previous version again: it traps\n",
             ),
         ),
     ];

@@ -37,10 +37,10 @@ use crate::{
 /// Measure what a plugin costs: nanoseconds a span, and memory.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The plugin is held against no plugin and against one that does nothing, in turns within one run. A figure is the time \
-of a batch from the bytes of a request to the bytes of a request, on one task: checking it, and with a plugin \
-indexing it, the calls, the edits and encoding it anew. Receiving and sending are not in it. An exporter's HTTP \
-requests are answered with 200 at once, and go nowhere.
+The plugin is compared with no plugin and with one that does nothing, in turns within one run. A figure is the time \
+of one batch on one task, from the bytes of a request to the bytes of a request: checking them and, with a plugin, \
+indexing, the calls, the edits and encoding. Receiving and sending are not included. An exporter's HTTP requests are \
+answered with 200 at once, and are not sent.
 
 Exit codes: 0 done, 1 the plugin failed, 2 wrong usage, file or config.
 

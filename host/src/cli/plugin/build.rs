@@ -15,7 +15,7 @@ use crate::plugin::load::card::Card;
 /// Build a plugin written in Rust: compile it for wasm32-unknown-unknown and make a component of it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit code 1: it does not compile, or is no plugin; 2: there is nothing to build, or nothing to build it with.
+Exit code 1: the crate does not compile, or is not a plugin; 2: there is no crate, or no compiler.
 
 Example: into the folder that a running Spanloom takes it from.
   spanloom plugin build redact --output plugins/redact.wasm")]

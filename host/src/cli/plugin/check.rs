@@ -17,7 +17,8 @@ use crate::{
     },
 };
 
-/// Check that a plugin can run: its world, version, imports, size; with a config also its grants and components.
+/// Check that a plugin can run: its world, version, imports, size; with a config also its grants and
+/// components.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit code 2: it is refused; standard error says why.
@@ -67,7 +68,7 @@ pub async fn run(args: &CheckArgs, terminal: &mut Terminal<'_>) -> anyhow::Resul
     Ok(Exit::Done)
 }
 
-/// Returns the config with only those plugins that are this file; `None` if no config is given.
+/// Returns the config with only those plugins that have this file; `None` if no config is given.
 fn entries(args: &CheckArgs) -> Result<Option<Config>, ConfigError> {
     if args.config.config.is_empty() {
         return Ok(None);
@@ -79,7 +80,7 @@ fn entries(args: &CheckArgs) -> Result<Option<Config>, ConfigError> {
     ConfigError::from_findings(findings)?;
     config.plugins.retain(|name, _| entries.get(name).is_some_and(|entry| is_same(&entry.path, &args.file)));
     if config.plugins.is_empty() {
-        let message = format!("no plugin of the config is {}", args.file.display());
+        let message = format!("no plugin in the config has the file {}", args.file.display());
         return Err(Finding::new(message).help("name it: `plugins: { NAME: { path: … } }`").into());
     }
     Ok(Some(config))

@@ -10,7 +10,7 @@ const LIMIT_BYTES: u64 = 64 << 20;
 
 /// Reads an OTLP request. A `.binpb` file is protobuf and has the signal `of_binary`; any other file is JSON.
 pub(super) fn read(path: &Path, of_binary: Signal) -> anyhow::Result<Batch> {
-    let wrong = || format!("{} is no OTLP request", path.display());
+    let wrong = || format!("{} is not an OTLP request", path.display());
     let bytes = read_limited(path)?;
     if path.extension().is_some_and(|end| end == "binpb") {
         return Batch::decode(of_binary, bytes.into()).with_context(wrong);

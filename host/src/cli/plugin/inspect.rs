@@ -1,4 +1,4 @@
-//! `spanloom plugin inspect`: shows what a plugin says of itself.
+//! `spanloom plugin inspect`: shows a plugin's description of itself.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -184,7 +184,7 @@ fn groups(names: &[ExternName]) -> Vec<String> {
 /// Returns the keys of the config as a table.
 fn config(shown: &Shown<'_>) -> Vec<String> {
     if shown.config_schema.is_none() {
-        return vec!["config: it does not say what it takes".to_owned()];
+        return vec!["config: the plugin does not describe its keys".to_owned()];
     }
     if shown.config_keys.is_empty() {
         return vec!["config: no keys".to_owned()];

@@ -59,17 +59,17 @@ pub enum Language {
     Rust,
 }
 
-/// Why nothing was made.
+/// The reason why no plugin was made.
 #[derive(Debug, thiserror::Error)]
 enum NewError {
-    #[error("`{0}` is no name for a plugin: use lower-case letters, digits and hyphens, a letter first")]
+    #[error("`{0}` is not a valid plugin name: use lower-case letters, digits and hyphens, a letter first")]
     Name(String),
-    #[error("{} exists: name a folder that does not with --path", .0.display())]
+    #[error("{} exists: give another folder with --path", .0.display())]
     Exists(PathBuf),
     #[error("no SDK in {}: name the folder `plugins/sdk` of a clone of Spanloom", .0.display())]
     NoSdk(PathBuf),
     #[error(
-        "where is the SDK? It is not on crates.io yet: name the folder `plugins/sdk` of a clone with --sdk"
+        "cannot find the SDK, which is not on crates.io yet: give the folder `plugins/sdk` of a clone with --sdk"
     )]
     WhichSdk,
     #[error("{}: {error}", path.display())]

@@ -1,4 +1,4 @@
-//! Opens a plugin and its configs, without a whole config around them.
+//! Opens a plugin and its configs without a collector's config.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// A plugin that was named to a command.
+/// A plugin whose file was given to a command.
 pub(super) struct OpenPlugin {
     pub(super) plugin: Arc<Plugin>,
     schema: Option<ConfigSchema>,

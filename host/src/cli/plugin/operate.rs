@@ -39,7 +39,7 @@ pub struct SwapArgs {
     pub admin: AdminArgs,
 }
 
-/// Have a running Spanloom go back to the version of a plugin that ran before.
+/// Have a running Spanloom return to the previous version of a plugin.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The file stays as it is, and is left alone until it changes.
@@ -51,7 +51,7 @@ pub struct RollbackArgs {
     pub plugin: PluginOf,
 }
 
-/// Have a running Spanloom leave a plugin's file alone, whatever becomes of it.
+/// Have a running Spanloom ignore changes of a plugin's file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example: copy several files, then use them at once.
@@ -136,7 +136,7 @@ fn report(name: &str, attempt: &Attempt, terminal: &mut Terminal<'_>) -> anyhow:
         Outcome::Unchanged => writeln!(terminal.out, "unchanged: {name} runs{version} already{why}")?,
         Outcome::Canary => writeln!(
             terminal.out,
-            "canary: {name} runs{version} for a share of the batches; the rest follows if it proves itself{why}"
+            "canary: {name} runs{version} for a share of the batches, and for all of them if its trial succeeds{why}"
         )?,
         Outcome::Shadowing => {
             writeln!(
@@ -145,13 +145,13 @@ fn report(name: &str, attempt: &Attempt, terminal: &mut Terminal<'_>) -> anyhow:
             )?;
         }
         Outcome::Rejected => {
-            writeln!(terminal.err, "error: rejected, {name} runs what it ran before{why}")?;
+            writeln!(terminal.err, "error: rejected, {name} runs the same version as before{why}")?;
             return Ok(Exit::Failed);
         }
         Outcome::RolledBack => {
             writeln!(
                 terminal.err,
-                "error: rolled back, {name} ran{version} and runs what it ran before{why}"
+                "error: rolled back, {name} ran{version} and runs the previous version again{why}"
             )?;
             return Ok(Exit::Failed);
         }

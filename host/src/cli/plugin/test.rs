@@ -31,19 +31,19 @@ use self::{
     trial::{Ran, Trial},
 };
 
-/// Run a plugin over requests of your own, and see what it makes of them.
+/// Run a plugin over requests of your own, and see its output.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A case is a request and what lies beside it:
+A case is a request and the files beside it:
   shop.json          an OTLP request, as JSON (or shop.binpb, as protobuf), given to the plugin
   config.json        the plugin's config (or .yaml); shop.config.json is for that case alone
-  shop.golden.json   what must come of it; --update writes it
+  shop.golden.json   the expected outcome; --update writes it
 A folder without requests takes those of the folder above it, so that several plugins can share them.
 
-A golden file holds what a processor passes on, what a sampler decides on each trace, or what an exporter answers and \
-the HTTP requests that it tried to send. Without one, it is shown: for a processor, how it differs from the request. \
-The order of spans and attributes does not count. Each case has a plugin of its own, which is flushed at the end. \
-Nothing leaves this process: every HTTP request is answered by --answer.
+A golden file holds a processor's output, a sampler's decision on each trace, or an exporter's answer and the HTTP \
+requests that it tried to send. Without a golden file, the outcome is shown: for a processor, its difference from the \
+request. The order of spans and attributes does not count. Each case has its own instance of the plugin, which is \
+flushed at the end. Nothing leaves this process: every HTTP request is answered by --answer.
 
 Exit codes: 0 nothing failed, 1 a case did, 2 wrong usage, file or config.
 
@@ -63,7 +63,7 @@ pub struct TestArgs {
     #[arg(short, long, value_name = "CONFIG")]
     pub config: Option<String>,
 
-    /// Write what comes into the golden files.
+    /// Write the outcomes to the golden files.
     #[arg(short, long)]
     pub update: bool,
 
@@ -168,14 +168,14 @@ impl<'a> Tester<'a> {
         report: &mut CaseReport,
     ) -> anyhow::Result<()> {
         if let Some(golden) = case.read_golden()? {
-            let wrong = || format!("{} is not what a golden file holds", case.golden.display());
+            let wrong = || format!("{} is not a valid golden file", case.golden.display());
             let expected =
                 Outcome::from_golden(self.trial.plugin.role, input.signal(), &golden).with_context(wrong)?;
             let difference = Difference::between(&expected.records(), &outcome.records());
             let is_same = difference.is_empty();
             report.status = if is_same { Status::Passed } else { Status::Failed };
             if !is_same {
-                report.note = format!("from {} (-) to what came (+)", case.golden.display());
+                report.note = format!("from {} (-) to the outcome (+)", case.golden.display());
                 report.difference = Some(difference);
             }
             return Ok(());
@@ -184,7 +184,7 @@ impl<'a> Tester<'a> {
         match outcome {
             Outcome::Passed(batch) => {
                 let before = records::of_batch(input);
-                report.note = "from what came in (-) to what went on (+)".to_owned();
+                report.note = "from the input (-) to the output (+)".to_owned();
                 report.difference = Some(Difference::between(&before, &records::of_batch(batch)));
             }
             Outcome::Decided(decisions) => {

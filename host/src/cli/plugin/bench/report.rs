@@ -78,7 +78,7 @@ impl fmt::Display for Report {
             writeln!(f, "\nthe plugin costs {ns:.1} ns a {item}, {us:.1} µs a batch")?;
             if own_ns > 0.0 {
                 let own = format!("{own_ns:.1} ns a {item}, {own_us:.1} µs a batch");
-                writeln!(f, "of that its own {own}; the rest is the call")?;
+                writeln!(f, "of that, {own} is its own cost; the rest is the call")?;
             } else {
                 writeln!(f, "no more than a plugin that does nothing, as far as this run can tell")?;
             }
@@ -122,7 +122,7 @@ identity plugin       21.0        21.0   ±10 %    1.05 ×
 redactor             431.0       431.0   ±10 %   21.55 ×
 
 the plugin costs 411.0 ns a span, 411.0 µs a batch
-of that its own 410.0 ns a span, 410.0 µs a batch; the rest is the call
+of that, 410.0 ns a span, 410.0 µs a batch is its own cost; the rest is the call
 guest memory 1.2 MiB in 1 instance
 ";
         assert_eq!(report.to_string(), expected, "\n{report}");

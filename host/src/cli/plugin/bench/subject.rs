@@ -1,5 +1,5 @@
-//! A subject of a measurement: the way of a batch from the bytes of a request to the bytes of a request, with
-//! or without a plugin.
+//! A subject of a measurement: the path of a batch from the bytes of one request to the bytes of another,
+//! with or without a plugin.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ impl Subject {
         Ok(Subject { name: name.to_owned(), stage })
     }
 
-    /// Passes one request all the way.
+    /// Passes one request through the whole path.
     pub(super) async fn pass(&self, signal: Signal, request: &Bytes) -> anyhow::Result<()> {
         let data = Batch::decode(signal, request.clone())?;
         let refused = match &self.stage {
@@ -72,7 +72,7 @@ impl Subject {
         Ok(())
     }
 
-    /// Returns what the subject's guests use at this moment.
+    /// Returns what the subject's guests use now.
     pub(super) fn usage(&self) -> GuestUsage {
         match &self.stage {
             Stage::None => GuestUsage::default(),

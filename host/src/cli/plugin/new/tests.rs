@@ -53,7 +53,7 @@ fn what_is_there_is_left_alone() {
     fs::create_dir(folder.path().join("mine")).unwrap();
     let (exit, _, err) = make_in(folder.path(), "mine", NewRole::Processor);
     assert_eq!(exit, Exit::Wrong);
-    assert!(err.contains("mine exists: name a folder that does not with --path"), "{err}");
+    assert!(err.contains("mine exists: give another folder with --path"), "{err}");
     assert_eq!(fs::read_dir(folder.path().join("mine")).unwrap().count(), 0);
 }
 
@@ -65,7 +65,10 @@ fn a_name_that_cargo_or_a_config_would_not_take_is_refused() {
     for name in ["", "Tag", "7up", "tag_team", "tag team", "../tag", "é"] {
         let (exit, _, err) = make_in(folder.path(), name, NewRole::Processor);
         assert_eq!(exit, Exit::Wrong, "{name}");
-        assert!(err.starts_with("error:") && !name.is_empty() || err.contains("is no name"), "{name}: {err}");
+        assert!(
+            err.starts_with("error:") && !name.is_empty() || err.contains("is not a valid plugin name"),
+            "{name}: {err}"
+        );
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Case>> {
             cases.extend(of_folder(path)?);
         } else {
             let Some(name) = name_of(path) else {
-                bail!("{} is no request: it must end in .json or .binpb", path.display());
+                bail!("{} is not a request: it must end in .json or .binpb", path.display());
             };
             let folder = path.parent().unwrap_or(Path::new(""));
             cases.push(Case::new(name, path.clone(), folder));

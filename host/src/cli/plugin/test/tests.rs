@@ -89,7 +89,7 @@ async fn a_golden_file_is_written_held_against_and_missed() {
         fs::write(&golden, changed).unwrap();
         let (exit, out, _) = test(folder, &[]).await;
         assert!(exit == Exit::Failed && out.ends_with("1 case, 1 failed\n"), "{out}");
-        assert!(out.contains("FAIL  shop  from ./shop.golden.json (-) to what came (+)\n"), "{out}");
+        assert!(out.contains("FAIL  shop  from ./shop.golden.json (-) to the outcome (+)\n"), "{out}");
     }
 }
 
@@ -159,13 +159,9 @@ async fn a_signal_that_the_plugin_does_not_take_is_skipped() {
 async fn what_cannot_be_read_is_an_error_of_usage() {
     for (files, more, expected) in [
         (&[][..], &[][..], "has no request: put one there"),
-        (&[("a.json", "{")], &[], "./a.json is no OTLP request"),
+        (&[("a.json", "{")], &[], "./a.json is not an OTLP request"),
         (&[("a.json", SPAN), ("config.json", "a: [")], &[], "./config.json:"),
-        (
-            &[("a.json", SPAN), ("a.golden.json", "[]")],
-            &[],
-            "./a.golden.json is not what a golden file holds",
-        ),
+        (&[("a.json", SPAN), ("a.golden.json", "[]")], &[], "./a.golden.json is not a valid golden file"),
         (&[("a.json", SPAN)], &["--config", "{a: }}"], "--> --config:"),
     ] {
         let folder = folder(Role::Processor, PROCESSOR, files);

@@ -49,7 +49,7 @@ const COMPONENT: &str = "test";
 /// How long to wait for a plugin that holds batches, has a timer, and cannot be flushed.
 const WAKE_TIMEOUT: Duration = Duration::from_secs(2);
 const WAKE_INTERVAL: Duration = Duration::from_millis(10);
-/// The requests of one case that are kept.
+/// The maximum number of requests that are kept for one case.
 const REQUEST_LIMIT: usize = 1000;
 
 impl Trial {
