@@ -1,8 +1,9 @@
-//! The guests of one component of one pipeline: which guest takes a call, when a guest is replaced, and what happens when a call
-//! fails.
+//! The guests of one component of one pipeline: which guest takes a call, when a guest is replaced, and what
+//! happens when a call fails.
 //!
-//! A pool is made of [`Slots`] (who may use which guest), a [`Succession`] (which version runs), [`Beside`] (a canary or a shadow), and
-//! a [`Breaker`]. The way of a batch through a pool begins at [`Pool::route`].
+//! A pool is made of [`Slots`] (which call uses which guest), a [`Succession`] (which version runs),
+//! [`Beside`] (a canary or a shadow), and a [`Breaker`]. The path of a batch through a pool begins at
+//! [`Pool::route`].
 
 pub(super) mod breaker;
 mod candidate;
@@ -64,7 +65,7 @@ use crate::{log_line::throttle::Throttle, pipeline::Batch};
 pub(super) struct Pool {
     pub(super) component: String,
     role: Role,
-    /// The same in every generation.
+    /// The concurrency, which is the same in every generation.
     pub(super) concurrency: Concurrency,
     succession: Succession,
     beside: Beside,
@@ -108,12 +109,12 @@ impl Pool {
         self.slots.len()
     }
 
-    /// Returns the generation that runs now. Asked once for each batch.
+    /// Returns the generation that runs now. Called once for each batch.
     pub(super) fn current(&self) -> Guard<Arc<Generation>> {
         self.succession.current()
     }
 
-    /// As [`Pool::current`], to be kept for longer than a moment.
+    /// Does the same as [`Pool::current`], for a value that is kept longer.
     pub(super) fn generation(&self) -> Arc<Generation> {
         Arc::clone(&self.current())
     }
@@ -126,12 +127,12 @@ impl Pool {
         self.current().plugin.clone()
     }
 
-    /// Returns what the guests use at this moment. Guests that are in a call are left out.
+    /// Returns what the guests use now, without guests that are in a call.
     pub(super) fn usage(&self) -> GuestUsage {
         self.slots.usage()
     }
 
-    /// Starts one instance, so that a config which the plugin refuses is found before any batch comes.
+    /// Starts one instance, so that a config that the plugin refuses is found before any batch arrives.
     pub(super) async fn warm_up(&self) -> Result<(), CallError> {
         let mut slot = self.slots.lease(Place::Slot(0)).await;
         let generation = self.generation();
@@ -139,7 +140,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Gives a guest a batch. If the call fails by accident, the batch and all that the guest held go to a fresh guest, once.
+    /// Gives a guest a batch. If the call fails by accident, the batch and all that the guest held go to a
+    /// fresh guest, once.
     pub(super) async fn process(&self, place: Place, batch: Batch) -> Outcome {
         let mut slot = self.slots.lease(place).await;
         match self.give(&mut slot, batch).await {
@@ -149,7 +151,7 @@ impl Pool {
         }
     }
 
-    /// Shows a guest a batch to send. `given_up` ends the wait for a slot; a call that has begun goes on.
+    /// Shows a guest a batch to send. `given_up` ends the wait for a slot; a call that has begun continues.
     pub(super) async fn export(
         &self,
         place: Place,
@@ -178,7 +180,8 @@ impl Pool {
         .await
     }
 
-    /// Has a guest answer an HTTP request. `given_up` ends the wait for a slot; a call that has begun goes on.
+    /// Lets a guest answer an HTTP request. `given_up` ends the wait for a slot; a call that has begun
+    /// continues.
     pub(super) async fn handle(
         &self,
         place: Place,
@@ -210,7 +213,8 @@ impl Pool {
         let not_started = |error| Undone::holding(error, Vec::new());
         self.ready(slot).await.map_err(not_started)?;
         let mut outcome = self.attempt(slot, items, call()).await;
-        // Once more on a fresh instance; and if a version on trial fails again, on an instance of the version before.
+        // The call is repeated on a fresh instance. If a version on trial fails again, it is repeated on an
+        // instance of the previous version.
         for may_repeat in [true, false] {
             match &outcome {
                 Err(undone) if undone.error.kind.is_accident() => {
@@ -227,9 +231,10 @@ impl Pool {
         outcome
     }
 
-    /// Tells the breaker and the log how the calls for a batch ended.
+    /// Reports the outcomes of a batch's calls to the breaker and the log.
     async fn note(&self, error: Option<&CallError>) {
-        // A plugin that refuses a batch works: it may take the batches of other senders.
+        // If the plugin itself refuses a batch, it is not broken, and may accept the batches of other
+        // senders.
         let turn = match error.filter(|error| error.kind.is_accident()) {
             None => self.breaker.succeeded(),
             Some(_) => self.breaker.failed(),
@@ -241,8 +246,8 @@ impl Pool {
         }
     }
 
-    /// Finds out whether the plugin is broken, after several batches in a row have failed: those may all be of one sender, so made-up
-    /// data is tried.
+    /// Examines the plugin with made-up data after several batches in a row have failed, because all of them
+    /// may be from one sender.
     async fn examine(&self, suspicion: Suspicion<'_>) {
         let (component, plugin) = (self.component.as_str(), self.metrics.plugin());
         let generation = self.generation();
@@ -285,8 +290,8 @@ impl Pool {
         })
     }
 
-    /// Calls the slot's instance, which must be [ready](Pool::ready), and records how the call ended. An instance whose call failed
-    /// by accident is dropped.
+    /// Calls the slot's instance, which must be [ready](Pool::ready), and records how the call ended. An
+    /// instance whose call failed by accident is dropped.
     async fn attempt<T>(
         &self,
         slot: &mut Slot,
@@ -294,7 +299,10 @@ impl Pool {
         call: impl AsyncFnOnce(&mut Instance) -> Result<T, Undone>,
     ) -> Result<T, Undone> {
         let Some(mut resident) = slot.take() else {
-            return Err(Undone::holding(CallError::new(CallErrorKind::Start, "it is not there"), Vec::new()));
+            return Err(Undone::holding(
+                CallError::new(CallErrorKind::Start, "the slot has no instance"),
+                Vec::new(),
+            ));
         };
         let guest = &mut resident.instance;
         let wake_at = guest.wake_at();

@@ -10,7 +10,8 @@ use std::{
 
 use crate::plugin::guest::failure::{CallError, CallErrorKind};
 
-/// After this many failures in a row, made-up data tells whether the plugin is broken.
+/// After this many failed batches in a row, the plugin is called with made-up data to find out whether it is
+/// broken.
 const TOLERATED: u32 = 5;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -23,19 +24,19 @@ pub(in crate::plugin) struct Breaker {
     is_troubled: AtomicBool,
 }
 
-/// A plugin that no batch has passed for a while.
+/// The state of a plugin whose last batches have all failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Failing {
-    /// Batches that failed since the last that did not.
+    /// The number of batches that failed since the last success.
     pub batches: u64,
-    /// Whether it is left alone: it fails on made-up data too.
+    /// Whether the breaker is open, because the plugin fails on made-up data too.
     pub is_left_alone: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     failures_in_a_row: u32,
-    /// Batches that failed in a row, also those after which made-up data told that the plugin works.
+    /// The number of batches that failed in a row. A success on made-up data does not reset it.
     batches: u64,
     /// No call is made before this moment.
     open_until: Option<Instant>,
@@ -44,8 +45,8 @@ struct State {
     is_suspected: bool,
 }
 
-/// The permission for the calls of one batch. If a probe is given up because its sender went away, dropping the admission lets
-/// another call probe.
+/// The permission for the calls of one batch. If a probe is given up because its sender went away, dropping
+/// the admission lets another call probe.
 #[must_use]
 #[derive(Debug)]
 pub(in crate::plugin) struct Admission {
@@ -72,7 +73,7 @@ impl Drop for Suspicion<'_> {
     }
 }
 
-/// What follows from the outcome of a call.
+/// What the caller must do after a call.
 #[derive(Debug)]
 pub(in crate::plugin) enum Turn<'a> {
     None,
@@ -81,8 +82,8 @@ pub(in crate::plugin) enum Turn<'a> {
 }
 
 impl Breaker {
-    /// Allows a call, or returns `None` while the breaker is open. When the wait is over, one call may probe, and its outcome
-    /// decides.
+    /// Allows a call, or returns `None` while the breaker is open. When the wait is over, one call may probe,
+    /// and its outcome decides.
     pub(in crate::plugin) fn admit(self: &Arc<Breaker>) -> Option<Admission> {
         if !self.is_troubled.load(Relaxed) {
             return Some(Admission { breaker: None });
@@ -128,7 +129,7 @@ impl Breaker {
         *state = State { is_suspected, ..State::default() };
     }
 
-    /// Returns how many batches failed in a row, if that is so many that an operator wants to know.
+    /// Returns how many batches failed in a row, or `None` if they are too few to be shown in the status.
     pub(super) fn failing(&self) -> Option<Failing> {
         if !self.is_troubled.load(Relaxed) {
             return None;
@@ -138,7 +139,7 @@ impl Breaker {
         (*batches >= u64::from(TOLERATED)).then_some(Failing { batches: *batches, is_left_alone })
     }
 
-    /// Closes the breaker, since another version runs from now on.
+    /// Closes the breaker, because another version runs from now on.
     pub(super) fn reset(&self) {
         self.clear(&mut self.state());
     }
@@ -149,7 +150,8 @@ impl Breaker {
 }
 
 impl Suspicion<'_> {
-    /// Opens the breaker, because the plugin is broken, and returns for how long. Returns `None` if a call has succeeded meanwhile.
+    /// Opens the breaker, because the plugin is broken. Returns how long the breaker stays open, or `None` if
+    /// a call has succeeded meanwhile.
     pub(super) fn confirm(self) -> Option<Duration> {
         let mut state = self.0.state();
         if state.failures_in_a_row < TOLERATED {
@@ -161,19 +163,19 @@ impl Suspicion<'_> {
         Some(state.wait)
     }
 
-    /// Closes the breaker, because the plugin works and the batches are wrong. Returns whether the breaker was open.
+    /// Closes the breaker, because the plugin works on made-up data. Returns whether the breaker was open.
     pub(super) fn dismiss(self) -> bool {
         let mut state = self.0.state();
         let (was_open, batches) = (state.open_until.is_some(), state.batches);
         self.0.clear(&mut state);
-        // No batch has passed yet.
+        // No batch has succeeded yet.
         state.batches = batches;
         self.0.is_troubled.store(batches > 0, Relaxed);
         was_open
     }
 }
 
-/// The error of a plugin that is not called, because it keeps failing.
+/// The error for a batch while the breaker is open.
 pub(in crate::plugin) fn left_alone() -> CallError {
     CallError::new(
         CallErrorKind::Failed { retryable: true },
@@ -185,22 +187,22 @@ pub(in crate::plugin) fn left_alone() -> CallError {
 mod tests {
     use super::*;
 
-    /// Five failures, and what comes of looking into them.
+    /// Lets five batches fail, and then the call on made-up data fail or succeed.
     fn fail(breaker: &Breaker, is_broken: bool) {
         (0..4).for_each(|_| assert!(matches!(breaker.failed(), Turn::None)));
         examine(breaker, is_broken);
     }
 
     fn examine(breaker: &Breaker, is_broken: bool) {
-        let Turn::Suspected(suspicion) = breaker.failed() else { panic!("it is not suspected") };
+        let Turn::Suspected(suspicion) = breaker.failed() else { panic!("the plugin is not examined") };
         if is_broken {
-            suspicion.confirm().expect("it is opened");
+            suspicion.confirm().expect("the breaker opens");
         } else {
             suspicion.dismiss();
         }
     }
 
-    /// Four failures are borne, the fifth is looked into; a success in between starts the count anew.
+    /// The breaker tolerates four failures and examines the plugin at the fifth. A success resets the count.
     #[test]
     fn it_opens_after_five_failures_in_a_row_of_a_broken_plugin() {
         let breaker = Arc::new(Breaker::default());
@@ -213,7 +215,7 @@ mod tests {
         assert_eq!(breaker.state().wait, FIRST_WAIT);
     }
 
-    /// However many bad batches come: a plugin that works otherwise is called for the good ones.
+    /// The breaker stays closed, however many batches fail, while the plugin works on made-up data.
     #[test]
     fn it_stays_closed_as_long_as_it_is_the_data() {
         let breaker = Arc::new(Breaker::default());
@@ -223,12 +225,12 @@ mod tests {
         }
     }
 
-    /// Whatever made-up data says, it is known how many batches failed since one passed.
+    /// Failed batches are counted until one succeeds, whatever the outcome on made-up data.
     #[test]
     fn batches_that_fail_in_a_row_are_counted_until_one_passes() {
         let breaker = Arc::new(Breaker::default());
         (0..4).for_each(|_| assert!(matches!(breaker.failed(), Turn::None)));
-        assert_eq!(breaker.failing(), None, "so few may be an accident");
+        assert_eq!(breaker.failing(), None, "four failures are not shown");
         examine(&breaker, false);
         fail(&breaker, false);
         assert_eq!(breaker.failing(), Some(Failing { batches: 10, is_left_alone: false }));
@@ -238,7 +240,8 @@ mod tests {
         assert_eq!(breaker.failing(), None);
     }
 
-    /// While one call looks into it the others go on; if that one is given up, the next failure is looked into.
+    /// While one call examines the plugin, the others continue. If the examination is given up, the next
+    /// failure starts another.
     #[test]
     fn one_at_a_time_looks_into_it() {
         let breaker = Arc::new(Breaker::default());
@@ -249,18 +252,19 @@ mod tests {
         assert!(matches!(breaker.failed(), Turn::Suspected(_)));
     }
 
-    /// A call that succeeded while it was looked into speaks for the plugin.
+    /// If another call succeeds during the examination, the breaker stays closed.
     #[test]
     fn a_success_meanwhile_keeps_it_closed() {
         let breaker = Arc::new(Breaker::default());
         (0..4).for_each(|_| assert!(matches!(breaker.failed(), Turn::None)));
-        let Turn::Suspected(suspicion) = breaker.failed() else { panic!("it is not suspected") };
+        let Turn::Suspected(suspicion) = breaker.failed() else { panic!("the plugin is not examined") };
         breaker.succeeded();
         assert_eq!(suspicion.confirm(), None);
         assert!(breaker.admit().is_some());
     }
 
-    /// When the wait is over one call may try; if it fails the next wait is longer, if it succeeds all is well.
+    /// After the wait, one call may probe. If it fails, the next wait is longer; if it succeeds, the breaker
+    /// closes.
     #[test]
     fn one_call_at_a_time_probes() {
         let breaker = Arc::new(Breaker::default());
@@ -278,7 +282,7 @@ mod tests {
         assert!(breaker.admit().is_some());
     }
 
-    /// The sender of the probing batch went away: the next one may try.
+    /// If the sender of the probing batch goes away, the next call may probe.
     #[test]
     fn a_probe_that_is_given_up_lets_another_try() {
         let breaker = Arc::new(Breaker::default());

@@ -1,4 +1,4 @@
-//! A second version beside the one that runs: a canary gets a share of the calls, a shadow gets copies.
+//! A second version beside the running one: a canary gets a share of the calls, a shadow gets copies.
 
 use std::{
     sync::{
@@ -19,18 +19,19 @@ use crate::plugin::pool::{
     tending::{self, Settle},
 };
 
-/// How often, and for how long each time, the end of a canary waits for the canary's calls: ten seconds together.
+/// How often, and how long each time, a canary that ends waits for its last calls: ten seconds in total.
 const EMPTYING_LIMIT: usize = 1000;
 const EMPTYING_PAUSE: Duration = Duration::from_millis(10);
 
-/// Holds at most one candidate beside the version that runs. Without a candidate, a batch pays for one atomic load.
+/// Holds at most one candidate beside the running version. Without a candidate, a batch costs one atomic
+/// load.
 #[derive(Default)]
 pub(super) struct Beside {
     candidate: ArcSwapOption<Candidate>,
     is_taken: AtomicBool,
 }
 
-/// A canary or a shadow: a pool of its own.
+/// A canary or a shadow. It has a pool of its own.
 pub(super) struct Candidate {
     pool: Arc<Pool>,
     part: Part,
@@ -40,7 +41,7 @@ pub(super) struct Candidate {
 
 enum Part {
     Canary {
-        /// The share of the batches, or of the traces, 0 to 1.
+        /// The canary's share of the batches or of the traces, from 0 to 1.
         share: f64,
         batches: AtomicU64,
     },
@@ -62,15 +63,15 @@ impl Beside {
         self.candidate.swap(None)
     }
 
-    /// Returns the canary, if the next batch belongs to the canary's share, or some traces of the batch do.
+    /// Returns the canary if it gets the next batch, or some traces of that batch.
     pub(super) fn next_canary(&self, by_trace: bool) -> Option<Arc<Candidate>> {
         self.get().filter(|candidate| candidate.is_next(by_trace))
     }
 }
 
 impl Pool {
-    /// Copies a batch that the version that runs is about to get, if there is a shadow. The shadow's outcome is compared with that
-    /// of the version that runs.
+    /// Copies a batch for the shadow, if there is one, before the running version gets the batch. The
+    /// outcomes of both versions are compared.
     pub(in crate::plugin) fn copies(&self, batch: &wire::Batch) -> Option<Copies> {
         match &self.beside.get()?.part {
             Part::Canary { .. } => None,
@@ -100,7 +101,8 @@ impl Pool {
         self.beside.put(Candidate { pool, part, stop: CancellationToken::new() });
     }
 
-    /// Returns how the shadow's outcomes compare with those of the version that runs, or `None` without a shadow.
+    /// Returns how the shadow's outcomes compare with those of the running version, or `None` without a
+    /// shadow.
     pub(super) fn comparison(&self) -> Option<Comparison> {
         match &self.beside.get()?.part {
             Part::Canary { .. } => None,
@@ -108,12 +110,12 @@ impl Pool {
         }
     }
 
-    /// Whether the candidate is a canary.
+    /// Returns whether the candidate is a canary.
     pub(super) fn has_canary(&self) -> bool {
         matches!(self.beside.get().as_deref(), Some(Candidate { part: Part::Canary { .. }, .. }))
     }
 
-    /// Ends the candidate, and returns its generation. What a canary's guests hold is passed on first.
+    /// Ends the candidate, and returns its generation. First passes on what a canary's guests hold.
     pub(super) async fn end_candidate(&self, settle: &dyn Settle) -> Option<Arc<Generation>> {
         let candidate = self.beside.take()?;
         candidate.stop.cancel();
@@ -124,7 +126,8 @@ impl Pool {
         Some(generation)
     }
 
-    /// Makes a pool of the same component for another generation. With a probation, that generation is on trial.
+    /// Makes a pool of the same component for another generation. With a probation, that generation is on
+    /// trial.
     fn pool_of(&self, next: Generation, probation: Option<Arc<Probation>>) -> Arc<Pool> {
         let (telemetry, plugin) = (self.metrics.telemetry(), self.metrics.plugin());
         let metrics = super::PluginMetrics::new(telemetry, &self.component, plugin);
@@ -157,7 +160,7 @@ impl Candidate {
         &self.pool
     }
 
-    /// Returns a canary's share, 0 to 1.
+    /// Returns a canary's share, from 0 to 1.
     pub(super) fn share(&self) -> f64 {
         match &self.part {
             Part::Canary { share, .. } => *share,
@@ -165,8 +168,8 @@ impl Candidate {
         }
     }
 
-    /// Whether the canary gets something of the next batch. Whole batches are given to the canary at even distances, as many as
-    /// its share says.
+    /// Returns whether the canary gets the next batch, or a part of it. If the canary gets whole batches,
+    /// they are spread evenly according to its share.
     fn is_next(&self, by_trace: bool) -> bool {
         match &self.part {
             Part::Canary { .. } if by_trace => true,

@@ -1,4 +1,5 @@
-//! One version of a component's plugin under one config: what instances are made of, and how their calls fared.
+//! One version of a component's plugin under one config: how its instances are made, and how their calls
+//! ended.
 
 use std::{
     sync::{
@@ -19,7 +20,7 @@ use crate::plugin::{
     load::{card::Role, description::Concurrency},
 };
 
-/// The generations of a component follow one another; each has a number that no other has.
+/// One version and one config of a component. Generations follow one another, and each has a unique number.
 pub(in crate::plugin) struct Generation {
     pub(in crate::plugin) number: u64,
     pub(in crate::plugin) plugin: Arc<Plugin>,
@@ -27,11 +28,11 @@ pub(in crate::plugin) struct Generation {
     pub(in crate::plugin) shared: Arc<Shared>,
     pub(in crate::plugin) since: SystemTime,
     pub(in crate::plugin) record: Record,
-    /// Started before any batch was to be theirs.
+    /// Instances that were started in advance.
     spares: Mutex<Vec<Instance>>,
 }
 
-/// How the calls of one generation fared.
+/// Counts the outcomes of one generation's calls.
 #[derive(Debug, Default)]
 pub(in crate::plugin) struct Record {
     calls: AtomicU64,
@@ -42,16 +43,16 @@ pub(in crate::plugin) struct Record {
     accidents_in_a_row: AtomicU64,
 }
 
-/// What the record of a generation says at one moment.
+/// A copy of the counters of a `Record` at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     pub calls: u64,
-    /// Spans, data points and log records that it was given.
+    /// The spans, data points and log records that were given to the guests.
     pub items: u64,
     pub busy_ns: u64,
-    /// Calls that it did not finish as it should.
+    /// Calls that failed by accident: a trap, a limit or an invalid answer.
     pub accidents: u64,
-    /// Calls that it said have failed.
+    /// Calls that the guest reported as failed.
     pub refusals: u64,
     pub accidents_in_a_row: u64,
 }
@@ -74,17 +75,17 @@ impl Generation {
         }
     }
 
-    /// The same once more, with nothing on record.
+    /// Returns a generation with the same plugin and settings, and empty counters.
     pub(in crate::plugin) fn again(&self, number: u64) -> Generation {
         self.of(number, &self.plugin)
     }
 
-    /// The same settings, another version of the plugin.
+    /// Returns a generation with the same settings and another version of the plugin.
     pub(in crate::plugin) fn of(&self, number: u64, plugin: &Arc<Plugin>) -> Generation {
         Generation::new(number, plugin, self.settings.clone(), self.shared.clone())
     }
 
-    /// How many instances there may be.
+    /// Returns the maximum number of instances.
     pub(in crate::plugin) fn instances(&self) -> usize {
         match self.plugin.description.concurrency {
             Concurrency::Single => 1,
@@ -92,7 +93,7 @@ impl Generation {
         }
     }
 
-    /// Configured: a spare one, if there is one.
+    /// Returns a configured instance: a spare one, if there is one, or a new one.
     pub(in crate::plugin) async fn instance(&self, role: Role) -> Result<Instance, CallError> {
         let spare = self.spares.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
         match spare {
@@ -101,7 +102,7 @@ impl Generation {
         }
     }
 
-    /// Starts so many before they are needed.
+    /// Starts this many instances in advance.
     pub(in crate::plugin) async fn prepare(&self, role: Role, instances: usize) -> Result<(), CallError> {
         for _ in 0..instances {
             let spare = self.start(role).await?;
@@ -110,7 +111,7 @@ impl Generation {
         Ok(())
     }
 
-    /// Lets go of the instances that are not needed.
+    /// Drops the spare instances.
     pub(super) fn drop_spares(&self) {
         let spares =
             std::mem::take(&mut *self.spares.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
@@ -133,7 +134,7 @@ impl Record {
     pub(super) fn succeeded(&self, items: usize, busy: Duration) {
         self.called(busy);
         self.items.fetch_add(items as u64, Relaxed);
-        // Written only if it changes: every call of every slot comes by here.
+        // The counter is written only if it changes, because every call of every slot passes here.
         if self.accidents_in_a_row.load(Relaxed) > 0 {
             self.accidents_in_a_row.store(0, Relaxed);
         }
@@ -167,17 +168,17 @@ impl Record {
 }
 
 impl Figures {
-    /// Both kinds of failed calls, of all calls; 0 to 1.
+    /// Returns the share of all calls that failed in either way, from 0 to 1.
     pub fn error_rate(&self) -> f64 {
         if self.calls == 0 { 0.0 } else { (self.accidents + self.refusals) as f64 / self.calls as f64 }
     }
 
-    /// None if it was given none.
+    /// Returns `None` if no items were given.
     pub fn ns_per_item(&self) -> Option<f64> {
         (self.items > 0).then(|| self.busy_ns as f64 / self.items as f64)
     }
 
-    /// Of several pools of one plugin.
+    /// Adds the figures of another pool of the same plugin.
     pub fn plus(self, other: Figures) -> Figures {
         Figures {
             calls: self.calls + other.calls,

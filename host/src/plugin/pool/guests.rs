@@ -1,7 +1,7 @@
 //! Puts guests into slots, replaces guests of former generations, and hands over what a replaced guest holds.
 //!
-//! A call that finds an instance of another generation in its slot first replaces that instance by one of the current generation.
-//! Recycling, a changed config, a swap and a roll-back are all done this way.
+//! A call that finds an instance of another generation in its slot first replaces that instance with one of
+//! the current generation. Recycling, a changed config, a swap and a roll-back are all done this way.
 
 use std::{
     sync::Arc,
@@ -30,21 +30,22 @@ impl Pool {
         self.current().drop_spares();
     }
 
-    /// Makes sure that the slot has an instance, and that the instance is of the current generation.
+    /// Makes sure that the slot has an instance of the current generation.
     pub(super) async fn ready(&self, slot: &mut Slot) -> Result<(), CallError> {
-        // Boxed, so that the future of every call does not carry what seldom happens.
+        // Boxed, because this branch is rare and would enlarge the future of every call.
         if self.is_outdated(slot) {
             Box::pin(self.succeed(slot)).await;
         }
         if slot.is_some() { Ok(()) } else { Box::pin(self.fill(slot)).await }
     }
 
-    /// Whether the slot has an instance of a former generation.
+    /// Returns whether the slot has an instance of a former generation.
     pub(super) fn is_outdated(&self, slot: &Slot) -> bool {
         slot.as_ref().is_some_and(|resident| !self.succession.is_current(&resident.generation))
     }
 
-    /// Replaces the slot's instance by one of the current generation. The caller has the slot, so no call comes in between.
+    /// Replaces the slot's instance with one of the current generation. The caller holds the slot, so no call
+    /// comes in between.
     pub(super) async fn succeed(&self, slot: &mut Slot) {
         let begun = Instant::now();
         let current = self.generation();
@@ -53,13 +54,14 @@ impl Pool {
                 let outcome = self.hand_over(slot, fresh).await;
                 self.later(outcome);
             }
-            // The new version does not start: the old instance takes the call.
+            // If the new version does not start, the old instance takes the call.
             Err(error) => self.failed(&current, &error, Duration::ZERO),
         }
         self.metrics.paused(begun.elapsed());
     }
 
-    /// Puts an instance into the empty slot. If a version on trial does not start, the version before is tried.
+    /// Puts an instance into the empty slot. If a version on trial does not start, the previous version is
+    /// tried.
     async fn fill(&self, slot: &mut Slot) -> Result<(), CallError> {
         loop {
             let current = self.generation();
@@ -70,7 +72,7 @@ impl Pool {
                 }
                 Err(error) => {
                     self.failed(&current, &error, Duration::ZERO);
-                    // Ends after two tries, since the version that is put back is not on trial.
+                    // The loop ends after two tries, because the restored version is not on trial.
                     if !self.reject(&error) {
                         return Err(error);
                     }
@@ -89,7 +91,7 @@ impl Pool {
         Ok(Resident { instance, generation: generation.clone() })
     }
 
-    /// Replaces the slot's instance by a fresh one, and gives the fresh one what the old one holds.
+    /// Replaces the slot's instance with a fresh one, and gives the fresh one what the old one holds.
     pub(super) async fn hand_over(&self, slot: &mut Slot, fresh: Resident) -> Outcome {
         let takes_over = fresh.instance.hands_over();
         let Some(old) = slot.replace(fresh) else { return Outcome::default() };
@@ -100,7 +102,8 @@ impl Pool {
         }
     }
 
-    /// Takes the old instance's state and batches by `save`, and gives them to the slot's instance by `restore`.
+    /// Takes the old instance's state and batches with `save`, and gives them to the slot's instance with
+    /// `restore`.
     async fn pass_state_on(&self, slot: &mut Slot, old: Resident) -> Outcome {
         let Resident { instance, generation } = old;
         let (state, batches, passed) = match instance.save().await {
@@ -121,8 +124,8 @@ impl Pool {
         outcome
     }
 
-    /// Gives the state back to an instance of the generation before, if the new generation is on trial: the trial has failed.
-    /// Returns the batches that no instance has taken.
+    /// Gives the state back to an instance of the previous generation, if the new generation is on trial: the
+    /// trial has failed. Returns the batches that no instance has taken.
     async fn restore_former(
         &self,
         slot: &mut Slot,
@@ -159,7 +162,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Ends an instance that cannot hand over its state: flushes it, and processes anew the batches that it still holds.
+    /// Ends an instance that cannot hand over its state: flushes it, and processes again the batches that it
+    /// still holds.
     async fn empty_into(&self, slot: &mut Slot, mut old: Instance) -> Outcome {
         let mut outcome = Outcome::default();
         if old.is_empty() {

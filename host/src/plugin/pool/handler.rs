@@ -22,19 +22,19 @@ use crate::{
     server::{self, ServerSettings},
 };
 
-/// For so long an asker that does not read its answer is waited for.
+/// How long a client that does not read its response is waited for.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
-/// What the headers of an answer may be, names and values together.
+/// The maximum number of headers of a response. Another limit holds for their bytes.
 const HEADERS_LIMIT: usize = 128;
 const HEADERS_LIMIT_BYTES: usize = 32 << 10;
 
-/// Answers until it is stopped.
+/// A listener that answers requests until it is stopped.
 pub(in crate::plugin) struct Handler {
     running: Running,
 }
 
 impl Pool {
-    /// Where its config says, if its plugin answers HTTP.
+    /// Listens where the component's config says, if its plugin answers HTTP.
     pub(super) async fn listen(self: &Arc<Pool>) -> anyhow::Result<()> {
         if self.plugin().answers_http() {
             *self.handler.lock().await = Handler::start(self).await?;
@@ -42,7 +42,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Whether it did listen.
+    /// Stops the listener. Returns whether there was one.
     pub(super) async fn stop_listening(&self) -> bool {
         let handler = self.handler.lock().await.take();
         if let Some(handler) = &handler {
@@ -53,7 +53,7 @@ impl Pool {
 }
 
 impl Handler {
-    /// Listens at the key `endpoint` of the component's config; nowhere if there is none.
+    /// Listens on the `endpoint` in the component's config. Without this key, does not listen.
     async fn start(pool: &Arc<Pool>) -> anyhow::Result<Option<Handler>> {
         let Some(endpoint) = endpoint(&pool.current().settings.config) else { return Ok(None) };
         let listeners = server::listen(&endpoint)
@@ -67,7 +67,7 @@ impl Handler {
         Ok(Some(Handler { running }))
     }
 
-    /// Finishes the requests under way, in time.
+    /// Completes the requests under way within the time limit.
     async fn shutdown(&self) {
         self.running.stop.cancel();
         self.running.tasks.close();
@@ -75,7 +75,7 @@ impl Handler {
     }
 }
 
-/// Where a component whose plugin answers HTTP wants to be asked.
+/// Returns the address on which a component with an HTTP plugin listens.
 pub(in crate::plugin) fn endpoint(config: &str) -> Option<String> {
     let config: serde_json::Value = serde_json::from_str(config).ok()?;
     config.get("endpoint")?.as_str().map(str::to_owned)
@@ -107,7 +107,8 @@ async fn answer(State(pool): State<Arc<Pool>>, request: Request) -> Response<Bod
     }
 }
 
-/// A call that has begun goes on if whoever asks hangs up: with it the guest and its state would go.
+/// A call continues after its client has hung up, because cancelling the call would destroy the guest and its
+/// state.
 async fn ask(pool: &Pool, request: Incoming, given_up: &CancellationToken) -> Result<Outgoing, CallError> {
     let route = pool.route().ok_or_else(left_alone)?;
     let call = async |lane: Lane<'_>, request| {
@@ -129,8 +130,8 @@ fn incoming(request: &Request) -> Incoming {
     }
 }
 
-/// `None` if its head is not that of an answer, which is the plugin's mistake. Statuses below 200 are not: they announce
-/// an answer, or another protocol.
+/// Converts the plugin's response. Returns `None` if its head is invalid, which is the plugin's mistake.
+/// Statuses below 200 are invalid: they announce a later response or another protocol.
 fn outgoing_response(outgoing: Outgoing, is_head: bool) -> Option<Response<Body>> {
     let status = StatusCode::from_u16(outgoing.status).ok().filter(|status| !status.is_informational())?;
     let has_no_body =
@@ -146,7 +147,7 @@ fn outgoing_response(outgoing: Outgoing, is_head: bool) -> Option<Response<Body>
     Some(response)
 }
 
-/// Without those that frame the message, which is the host's to do.
+/// Converts the headers, without those that frame the message: the host sets these.
 fn headers(given: Vec<(String, String)>) -> Option<HeaderMap> {
     let bytes: usize = given.iter().map(|(name, value)| name.len() + value.len()).sum();
     if given.len() > HEADERS_LIMIT || bytes > HEADERS_LIMIT_BYTES {
@@ -201,7 +202,7 @@ mod tests {
         check_length(200, false, Some("6"), 6);
         check_length(200, true, Some("6"), 0);
         check_length(503, false, Some("6"), 6);
-        // Of these statuses none has a body.
+        // Responses with these statuses have no body.
         check_length(204, false, None, 0);
         check_length(205, false, None, 0);
         check_length(304, false, None, 0);
@@ -218,7 +219,7 @@ mod tests {
         }
     }
 
-    /// A map of headers panics at 32,768 of them.
+    /// `HeaderMap` panics at 32,768 headers.
     #[test]
     fn an_answer_of_100_000_headers_is_refused() {
         assert!(answered(200, vec![header("name", "value"); 100_000], false).is_none());

@@ -1,4 +1,4 @@
-//! A running component that is a plugin: how its version or its config is replaced while batches pass.
+//! A running plugin component. Its version or config can be replaced while batches pass.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -26,30 +26,31 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// Cheap to clone; all clones are the same component.
+/// A handle to a running plugin component. Clones are cheap, and all refer to the same component.
 #[derive(Clone)]
 pub struct Live(Arc<Pool>);
 
 /// A generation that is ready to take batches.
 pub struct Prepared(Box<Generation>);
 
-/// What runs in a component at one moment.
+/// The running version of a component at one moment.
 #[derive(Clone)]
 pub struct Running {
     pub generation: u64,
     pub plugin: Arc<Plugin>,
     pub since: SystemTime,
-    /// Since then.
+    /// The counts since then.
     pub figures: Figures,
 }
 
-/// Why the running generation stays.
+/// Why a new generation cannot replace the running one.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// It would have to be built anew, with another number of instances, say, or in another section of the config.
+    /// The change requires a new component, because the number of instances or a section of the config
+    /// differs, for example.
     #[error("{0}")]
     OtherShape(String),
-    /// It does not take the config.
+    /// The plugin does not accept the config.
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -63,17 +64,17 @@ impl Pool {
 }
 
 impl Live {
-    /// Whether both are one component, of one pipeline.
+    /// Returns whether both handles refer to the same component of the same pipeline.
     pub fn is(&self, other: &Live) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Its id.
+    /// Returns the component's id.
     pub fn component(&self) -> &str {
         &self.0.component
     }
 
-    /// In the config.
+    /// Returns the plugin's name in the config.
     pub fn plugin_name(&self) -> &str {
         self.0.metrics.plugin()
     }
@@ -96,16 +97,17 @@ impl Live {
         }
     }
 
-    /// Whether the batches of late have all failed.
+    /// Returns the state of the breaker, if the last batches have all failed.
     pub fn failing(&self) -> Option<Failing> {
         self.0.breaker.failing()
     }
 
-    /// Starts and configures what a new generation will need first, and has it show on data made up for it that it works. Nothing
-    /// of what runs is touched.
+    /// Starts and configures the first instances of a new generation, and tries them on made-up data. The
+    /// running generation is not touched.
     ///
     /// # Errors
-    /// When the component would have to be built anew, when an instance does not start, refuses the config, or fails.
+    /// The component would have to be built again, or an instance does not start, refuses the config, or
+    /// fails.
     pub async fn prepare(
         &self,
         plugin: &Arc<Plugin>,
@@ -128,35 +130,37 @@ impl Live {
         Ok(Prepared(Box::new(next)))
     }
 
-    /// The flip: every call that begins from now on is the new generation's. What that one fails on while it is on trial is given
-    /// to the former, which comes back if the verdict is against the new one.
+    /// Makes the new generation the current one for every call that begins from now on (the flip). While it
+    /// is on trial, batches on which it fails are given to the previous generation, which returns if the
+    /// verdict is against the new one.
     pub fn admit(&self, next: Prepared, probation: Option<Arc<Probation>>) {
         self.0.advance(Arc::from(next.0), probation);
     }
 
-    /// Ends what answers HTTP for it, so that another may listen there. Whether there was anything.
+    /// Stops the component's HTTP listener, so that another can use its address. Returns whether there was a
+    /// listener.
     pub async fn stop_listening(&self) -> bool {
         self.0.stop_listening().await
     }
 
-    /// Answers HTTP again.
+    /// Starts the component's HTTP listener again.
     ///
     /// # Errors
-    /// When it cannot listen.
+    /// The listener cannot be started.
     pub async fn listen(&self) -> anyhow::Result<()> {
         self.0.listen().await
     }
 
-    /// Returns when no instance of a former generation is left.
+    /// Waits until no instance of a former generation is left.
     pub async fn turned_over(&self) {
         self.0.turn_over().await;
     }
 
-    /// Gives the new generation a share of the calls, 0 to 1, until it is [promoted](Live::promote) or
+    /// Gives the new generation a share of the calls, from 0 to 1, until it is [promoted](Live::promote) or
     /// [dismissed](Live::dismiss).
     ///
     /// # Errors
-    /// When the component is ending: no call comes any more.
+    /// The component is ending, and gets no more calls.
     pub async fn admit_canary(
         &self,
         next: Prepared,
@@ -170,10 +174,11 @@ impl Live {
         Ok(())
     }
 
-    /// Gives the new generation copies, until it is dismissed. It reaches nothing outside.
+    /// Gives copies of the batches to the new generation until it is dismissed. Its guests cannot reach
+    /// anything outside.
     ///
     /// # Errors
-    /// When there is no nobody to be.
+    /// The shadow's isolated environment cannot be created.
     pub async fn admit_shadow(&self, next: Prepared) -> Result<(), CallError> {
         self.dismiss().await;
         let Generation { number, plugin, settings, .. } = &*next.0;
@@ -182,7 +187,7 @@ impl Live {
         Ok(())
     }
 
-    /// The canary takes over, for all calls. What it holds is passed on first.
+    /// Makes the canary the running version for all calls. First passes on what the canary holds.
     pub async fn promote(&self) {
         let Some(settle) = self.settle() else { return };
         if let Some(canary) = self.0.end_candidate(&*settle).await {
@@ -191,7 +196,7 @@ impl Live {
         }
     }
 
-    /// What runs beside the running generation ends.
+    /// Ends the canary or shadow.
     pub async fn dismiss(&self) {
         if let Some(settle) = self.settle() {
             self.0.end_candidate(&*settle).await;
@@ -202,7 +207,7 @@ impl Live {
         self.0.has_canary()
     }
 
-    /// How what runs on copies compares; none if nothing does.
+    /// Returns how the shadow's outcomes compare, or `None` without a shadow.
     pub fn comparison(&self) -> Option<Comparison> {
         self.0.comparison()
     }
@@ -211,23 +216,23 @@ impl Live {
         self.0.settle.get()?.upgrade()
     }
 
-    /// Puts the former generation back, if the current one is on trial.
+    /// Restores the previous generation, if the current one is on trial.
     pub fn put_back(&self) {
         self.0.put_back();
     }
 
-    /// What speaks against the generation on trial, if there is one.
+    /// Returns why the generation on trial is worse, if there is one and it is.
     pub fn is_worse(&self) -> Option<String> {
         self.0.is_worse()
     }
 
-    /// The current generation is on trial no more.
+    /// Ends the trial and keeps the current generation.
     pub fn keep(&self) {
         self.0.end_trial(&Verdict::Kept);
     }
 }
 
-/// What about a new generation cannot be had in the place of the current one.
+/// Returns the first difference that prevents the new generation from replacing the current one.
 fn difference(current: &Generation, next: &Generation) -> Option<String> {
     let (old, new) = (&current.plugin, &next.plugin);
     if old.role != new.role {
@@ -248,8 +253,8 @@ fn difference(current: &Generation, next: &Generation) -> Option<String> {
     (endpoint(current) != endpoint(next)).then(|| "its HTTP endpoint changed".to_owned())
 }
 
-/// Has the new version show on made-up data that it works. An exporter is not asked, nor is what reaches outside: they may not
-/// work where nothing is to be reached.
+/// Tries the new version on made-up data. Exporters and plugins that reach outside are not tried: without
+/// what they reach, they may fail.
 async fn self_check(next: &Generation) -> Result<(), CallError> {
     if next.plugin.role == Role::Exporter || next.settings.outside.is_granted() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Trying a version of a plugin on data made up for it, where nothing of it is seen.
+//! Tries a version of a plugin on made-up data, without any effect outside.
 
 use std::sync::Arc;
 
@@ -23,10 +23,11 @@ const TRACES: &[u8] = include_bytes!("made_up/traces.json");
 const METRICS: &[u8] = include_bytes!("made_up/metrics.json");
 const LOGS: &[u8] = include_bytes!("made_up/logs.json");
 
-/// Has an instance of its own, which reaches nothing outside, work on some items of each signal that the plugin takes.
+/// Gives a separate instance, which cannot reach anything outside, some items of each signal that the plugin
+/// takes.
 ///
 /// # Errors
-/// When the instance does not start, or fails by accident; it may refuse what was made up.
+/// The instance does not start, or fails by accident. It may refuse the made-up data.
 pub(super) async fn try_on(generation: &Generation) -> Result<(), CallError> {
     let (plugin, settings) = (&generation.plugin, &generation.settings);
     let nobody = Shared::of_nobody(&settings.component, &plugin.name, &settings.limits)?;

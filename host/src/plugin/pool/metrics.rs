@@ -1,4 +1,4 @@
-//! What the host counts of one component's guests.
+//! The host's counters for one component's guests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -68,14 +68,14 @@ impl PluginMetrics {
         self.series.counter("spanloom_plugin_calls", labels).increment(1);
     }
 
-    /// Let go of without a word: a mistake of the plugin.
+    /// Counts items that a guest released without settling them, which is a mistake of the plugin.
     pub(in crate::plugin) fn forgotten(&self, items: usize) {
         if items > 0 {
             self.forgotten_items.increment(items as u64);
         }
     }
 
-    /// An instance of another version or config took the place of one.
+    /// Records how long a call waited for an instance to be replaced.
     pub(super) fn paused(&self, pause: Duration) {
         self.pause.record(pause);
     }
@@ -85,14 +85,15 @@ impl PluginMetrics {
         self.series.counter("spanloom_plugin_recycled", labels).increment(1);
     }
 
-    /// One line in the log, now and then, with what the host does about it.
+    /// Logs a failed call and what the host does about it, at a limited rate.
     pub(in crate::plugin) fn report(&self, plugin: &Plugin, error: &CallError, consequence: &str) {
         if let Some(withheld) = self.failures.admit() {
             self.write(plugin, error, consequence, withheld);
         }
     }
 
-    /// As [`PluginMetrics::report`], of a call that is repeated: so many of them do not hide what came of those that were in vain.
+    /// Does the same as [`PluginMetrics::report`] for a call that is repeated. The limit is separate, so that
+    /// repeated calls do not hide final failures.
     pub(super) fn report_replay(&self, plugin: &Plugin, error: &CallError) {
         if let Some(withheld) = self.repetitions.admit() {
             self.write(plugin, error, "a fresh instance takes over", withheld);

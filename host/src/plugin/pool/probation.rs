@@ -1,4 +1,4 @@
-//! Whether a new version is worse than the one before it.
+//! Decides whether a new version is worse than the previous one.
 
 use std::{
     sync::OnceLock,
@@ -10,26 +10,26 @@ use tokio_util::sync::CancellationToken;
 use super::generation::Figures;
 use crate::plugin::config::SwapConfig;
 
-/// So many failed calls are no accident any more.
+/// Fewer failed calls than this are not compared.
 const ERRORS_THAT_COUNT: u64 = 3;
-/// So many in a row need no comparison.
+/// This many failed calls in a row end a trial without a comparison.
 const ACCIDENTS_IN_A_ROW: u64 = 2;
-/// So many calls tell how long one takes.
+/// After this many calls, the time of a call can be compared.
 const CALLS_THAT_TELL: u64 = 500;
 
-/// What a new version has to keep to.
+/// The limits within which a new version must stay during its trial.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProbationSettings {
-    /// How long it is watched.
+    /// How long the trial lasts.
     pub time: Duration,
-    /// How much larger a share of its calls may fail than of the former version's; 0 to 1.
+    /// By how much the share of failed calls may exceed the previous version's, from 0 to 1.
     pub max_error_rate: f64,
-    /// How many times the former version's time it may take for an item.
+    /// How many times the previous version's time an item may take.
     pub max_slowdown: f64,
 }
 
 impl SwapConfig {
-    /// What a new version of the plugin has to keep to.
+    /// Returns the limits for a new version of the plugin.
     pub fn probation(&self) -> ProbationSettings {
         ProbationSettings {
             time: self.probation.0,
@@ -39,7 +39,7 @@ impl SwapConfig {
     }
 }
 
-/// Of one new version, in all components that use it.
+/// The trial of one new version, in all components that use the plugin.
 #[derive(Debug)]
 pub struct Probation {
     settings: ProbationSettings,
@@ -50,11 +50,11 @@ pub struct Probation {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is no worse.
+    /// The new version is not worse.
     Kept,
-    /// And why.
+    /// The new version is worse, for this reason.
     Worse(String),
-    /// Another version came before this one had proved itself.
+    /// Another version arrived before the trial ended.
     Superseded,
 }
 
@@ -64,12 +64,12 @@ impl Probation {
         Probation { settings, until, verdict: OnceLock::new(), decided: CancellationToken::new() }
     }
 
-    /// When nothing speaks against it by then, it is kept.
+    /// Returns when the trial ends. A version that was not found worse by then is kept.
     pub fn until(&self) -> Instant {
         self.until
     }
 
-    /// Decides, if nothing is decided yet. Returns what is.
+    /// Gives the verdict, unless there is one already. Returns the verdict that holds.
     pub fn decide(&self, verdict: Verdict) -> &Verdict {
         let decided = self.verdict.get_or_init(|| verdict);
         self.decided.cancel();
@@ -80,12 +80,12 @@ impl Probation {
         self.verdict.get()
     }
 
-    /// Returns once it has been decided.
+    /// Waits for the verdict.
     pub async fn decided(&self) {
         self.decided.cancelled().await;
     }
 
-    /// What makes the new version worse than the old one, if anything does.
+    /// Returns why the new version is worse than the old one, if it is.
     pub fn is_worse(&self, new: Figures, old: Figures) -> Option<String> {
         if new.accidents_in_a_row >= ACCIDENTS_IN_A_ROW {
             return Some(format!("{} calls in a row failed", new.accidents_in_a_row));

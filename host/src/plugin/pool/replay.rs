@@ -15,8 +15,8 @@ const FAILURE_LIMIT: usize = 3;
 #[derive(Debug, Default)]
 pub(in crate::plugin) struct Outcome {
     pub(in crate::plugin) passed: Passed,
-    /// The error, and the batches that the call was given, if the call failed in the end. Boxed, since it is seldom there and often
-    /// moved.
+    /// The error, and the batches of the call, if the call failed in the end. Boxed, because failures are
+    /// rare and this value is moved often.
     pub(in crate::plugin) undone: Option<Box<Undone>>,
     /// Batches of earlier calls that the guest held, and that no other guest could process.
     pub(in crate::plugin) lost: Option<Box<Undone>>,
@@ -54,7 +54,8 @@ impl Pool {
         }
     }
 
-    /// Makes up for a failed call: processes anew what the guest held or let go of, and after an accident what the call was given.
+    /// Recovers from a failed call: processes again what the guest held or released and, after an accident,
+    /// what the call was given.
     pub(super) async fn replay(&self, slot: &mut Slot, mut undone: Undone) -> Outcome {
         let mut outcome = Outcome::default();
         let is_accident = undone.error.kind.is_accident();
@@ -77,8 +78,8 @@ impl Pool {
         outcome
     }
 
-    /// Gives a fresh guest a batch. If a version on trial fails again, a guest of the version before gets the batch. Batches that the
-    /// failed guests held are processed anew.
+    /// Gives a fresh guest a batch. If a version on trial fails again, a guest of the previous version gets
+    /// the batch. Batches that the failed guests held are processed again.
     async fn give_again(
         &self,
         slot: &mut Slot,
@@ -109,8 +110,8 @@ impl Pool {
         self.metrics.report_replay(&self.plugin(), error);
     }
 
-    /// Processes batches one after another. A batch that fails is lost to the plugin; batches that the failed guest held are given to
-    /// the next guest.
+    /// Processes batches one after another. A batch that fails is not given to the plugin again; batches that
+    /// the failed guest held are given to the next guest.
     pub(super) async fn feed(&self, slot: &mut Slot, batches: Vec<Batch>, outcome: &mut Outcome) {
         let mut waiting = VecDeque::from(batches);
         let mut failures = 0;

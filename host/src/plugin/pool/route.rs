@@ -1,5 +1,5 @@
-//! Chooses where a batch goes, and makes its calls: to the version that runs or to a canary, if the breaker of that version allows
-//! it, and to which of the slots.
+//! Chooses the version and the slot for a batch, and makes its calls. The version is the running one or a
+//! canary, if its breaker allows calls.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
 pub(in crate::plugin) struct Route<'a> {
     main: &'a Pool,
     canary: Option<Diversion>,
-    /// From the breakers of both pools, if both are called.
+    /// The admissions from the breakers of the pools that are called.
     _admissions: [Option<Admission>; 2],
 }
 
@@ -28,7 +28,7 @@ struct Diversion {
     share: Option<f64>,
 }
 
-/// A slot of a pool, or any.
+/// One slot of a pool, or any slot.
 #[derive(Clone, Copy)]
 pub(in crate::plugin) struct Lane<'r> {
     pub(in crate::plugin) pool: &'r Pool,
@@ -45,8 +45,8 @@ pub(in crate::plugin) type Parts<'r, P> = SmallVec<[(Lane<'r>, P); 1]>;
 pub(in crate::plugin) type Answers<A> = SmallVec<[A; 1]>;
 
 impl Pool {
-    /// Chooses the version for the next batch. Returns `None` while the plugin's breaker is open. A canary whose breaker is open gets
-    /// nothing.
+    /// Chooses the version for the next batch. Returns `None` while the plugin's breaker is open. A canary
+    /// whose breaker is open gets nothing.
     pub(in crate::plugin) fn route(&self) -> Option<Route<'_>> {
         let by_trace = self.concurrency == Concurrency::ByTrace;
         if let Some(candidate) = self.beside.next_canary(by_trace)
@@ -73,7 +73,7 @@ impl Route<'_> {
         Lane { pool, place }
     }
 
-    /// Divides the batch by trace, if the plugin goes by trace. Each part has the lane of its traces.
+    /// Divides the batch by trace, if the plugin is `by-trace`. Each part has the lane of its traces.
     pub(in crate::plugin) fn share_out(&self, mut batch: Batch) -> Parts<'_, Batch> {
         let parts = match self.divides(&batch.data) {
             Some(spans) => spans.split_by_trace(self.ways(), |trace| self.way_of(trace) as u64),
@@ -87,7 +87,8 @@ impl Route<'_> {
         std::iter::zip(ways, parts).map(|(way, part)| (self.lane(way), part)).collect()
     }
 
-    /// Divides data that is only shown to guests, as [`Route::share_out`] does. The rows of each part go along.
+    /// Divides data that is only shown to guests, as [`Route::share_out`] does. The rows of each part go
+    /// along.
     pub(in crate::plugin) fn show(&self, data: &wire::Batch) -> Parts<'_, (wire::Batch, Rows)> {
         let Some(spans) = self.divides(data) else { return smallvec![(self.whole(), (data.clone(), None))] };
         let mut rows = vec![Vec::new(); self.ways()];
@@ -103,7 +104,7 @@ impl Route<'_> {
             .collect()
     }
 
-    /// Makes the calls of one batch, a part each and all at a time, and tells the breakers how the batch fared.
+    /// Makes the calls for the parts of one batch concurrently, and reports the outcome to the breakers.
     ///
     /// `error_of` returns why a call failed, if it did. The answers are in the order of the parts.
     pub(in crate::plugin) async fn call<'r, P, A, F: Future<Output = A>>(
@@ -132,7 +133,7 @@ impl Route<'_> {
         }
     }
 
-    /// Tells each pool once how the batch fared, however many parts it was given.
+    /// Reports the outcome of the batch to each pool once, however many parts the pool was given.
     async fn note<'e>(&self, calls: impl IntoIterator<Item = (Lane<'_>, Option<&'e CallError>)>) {
         let (mut main, mut canary) = (None, None);
         for (lane, error) in calls {
@@ -158,7 +159,8 @@ impl Route<'_> {
         }
     }
 
-    /// Counts the lanes: the slots of the version that runs, and those of a canary that has a share of the traces.
+    /// Returns the number of lanes: the slots of the running version, and those of a canary that has a share
+    /// of the traces.
     fn ways(&self) -> usize {
         let of_canary = self.canary.as_ref().filter(|canary| canary.share.is_some());
         self.main.slots() + of_canary.map_or(0, |canary| canary.candidate.pool().slots())
@@ -189,8 +191,8 @@ fn hash(trace_id: &[u8; 16]) -> u64 {
     u128::from_be_bytes(*trace_id) as u64
 }
 
-/// Whether a trace is among the canary's. The hash is mixed first: its bits choose the slot too, and some senders count their
-/// trace ids up.
+/// Returns whether a trace belongs to the canary's share. The hash is mixed first, because its bits also
+/// choose the slot, and some senders use consecutive trace ids.
 fn is_within(share: f64, hash: u64) -> bool {
     let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     (mixed as f64) < share * (1u64 << 32) as f64

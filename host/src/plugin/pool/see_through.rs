@@ -2,8 +2,9 @@
 
 use std::{pin::Pin, task::Poll};
 
-/// Makes the call, and returns its outcome. If this future is dropped, the call goes on, on a task of its own: its guest is not
-/// lost, and its outcome is counted. Most calls wait for nothing, and end before they need a task.
+/// Makes the call, and returns its outcome. If this future is dropped, the call continues on a separate task,
+/// so that its guest is not lost and its outcome is counted. Most calls never wait, and end before they need
+/// a task.
 ///
 /// Returns `None` if the call panicked, which is logged.
 pub(in crate::plugin) async fn see_through<C>(component: &str, mut call: Pin<Box<C>>) -> Option<C::Output>
@@ -28,7 +29,7 @@ mod tests {
 
     use super::*;
 
-    /// A sender waits for a call that waits for something, and goes away.
+    /// A sender goes away while its call waits.
     #[tokio::test]
     async fn a_call_ends_though_nobody_waits_for_it_any_more() {
         let (go, may_go) = oneshot::channel::<()>();

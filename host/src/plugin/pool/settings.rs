@@ -26,7 +26,8 @@ pub struct StageSettings {
 }
 
 impl StageSettings {
-    /// The component's guests. Fails if the first does not start, or refuses the config.
+    /// Creates the pool of the component's guests. Fails if the first guest does not start, or refuses the
+    /// config.
     pub(in crate::plugin) async fn pool(
         &self,
         plugin: &Arc<Plugin>,
@@ -40,7 +41,7 @@ impl StageSettings {
         Ok(Arc::new(pool))
     }
 
-    /// What the guests of one generation share.
+    /// Creates what the guests of one generation share.
     pub(in crate::plugin) fn shared(&self, plugin: &Plugin, telemetry: &Arc<Telemetry>) -> Arc<Shared> {
         Arc::new(Shared::new(&self.component, &plugin.name, &self.limits, self.outside.clone(), telemetry))
     }

@@ -1,4 +1,5 @@
-//! A new version on copies: what it makes of each is compared with what the version that runs makes of it, and thrown away.
+//! Runs a new version on copies of batches. Its output is compared with the running version's output, and
+//! discarded.
 
 mod difference;
 
@@ -12,10 +13,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{Outcome, Place, Pool};
 use crate::{pipeline::Batch, plugin::guest::interface::SamplingDecision};
 
-/// Copies that are worked on at a time: the others are skipped, so that a slow shadow holds nothing up.
+/// The maximum number of copies that are processed at one time. Further copies are skipped, so that a slow
+/// shadow delays nothing.
 const AT_A_TIME: usize = 4;
 
-/// The version, and how its answers compare.
+/// The new version, and the comparison of its outcomes.
 pub(in crate::plugin) struct Shadow {
     pool: Arc<Pool>,
     room: Arc<Semaphore>,
@@ -31,19 +33,19 @@ struct Tally {
     first_difference: Mutex<Option<String>>,
 }
 
-/// What was counted by one moment, in batches.
+/// The counts at one moment, in batches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
     pub same: u64,
     pub different: u64,
-    /// The new version failed.
+    /// Batches on which the new version failed.
     pub failed: u64,
-    /// It was busy.
+    /// Batches that were skipped because the new version was busy.
     pub skipped: u64,
     pub first_difference: Option<String>,
 }
 
-/// One batch's, until it is known what the version that runs made of it.
+/// The copy of one batch, until the running version has processed that batch.
 pub(in crate::plugin) struct Copies {
     shadow: Arc<Shadow>,
     batch: wire::Batch,
@@ -76,7 +78,7 @@ impl Shadow {
         Some(Copies { shadow: self.clone(), batch: batch.clone(), room })
     }
 
-    /// `None` if they are the same.
+    /// Counts a comparison. `None` means that the outcomes are the same.
     fn note(&self, difference: Option<String>) {
         let Some(difference) = difference else {
             self.tally.same.fetch_add(1, Relaxed);
@@ -100,7 +102,8 @@ impl Shadow {
 }
 
 impl Copies {
-    /// What the version that runs passed on of the batch. On a task of its own: nobody waits for it.
+    /// Compares what the shadow passes on with what the running version passed on. This is done on a separate
+    /// task, which nobody waits for.
     pub(in crate::plugin) fn compare(self, place: Place, outcome: &Outcome) {
         let expected: Vec<wire::Batch> =
             outcome.passed.onward.iter().map(|batch| batch.data.clone()).collect();
@@ -119,7 +122,7 @@ impl Copies {
         });
     }
 
-    /// What the version that runs decided.
+    /// Compares the shadow's decisions with the running version's.
     pub(in crate::plugin) fn compare_decisions(
         self,
         place: Place,

@@ -11,10 +11,10 @@ use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use super::generation::Generation;
 use crate::plugin::guest::instance::Instance;
 
-/// A guest's place: empty before its first call, and after a call that cost the guest.
+/// The slot of a guest. It is empty before the first call, and after a call that destroyed the guest.
 pub(super) type Slot = Option<Resident>;
 
-/// An instance, and the generation that it was made of.
+/// An instance, and the generation that it belongs to.
 pub(super) struct Resident {
     pub(super) instance: Instance,
     pub(super) generation: Arc<Generation>,
@@ -27,27 +27,29 @@ pub(in crate::plugin) enum Place {
     Slot(usize),
 }
 
-/// What the guests of one component use.
+/// The resources that the guests of one component use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GuestUsage {
     pub instances: usize,
-    /// Of all of them. A guest's memory never shrinks.
+    /// The memory of all guests. A guest's memory never shrinks.
     pub memory_bytes: usize,
 }
 
 /// A fixed number of slots, at least one.
 ///
-/// A call for [`Place::Any`] first waits for its turn, then takes the slot that was used last, whose guest is the warmest. Turns
-/// are given in the order in which calls came, so no call waits for ever. A call for one slot waits for that slot alone.
+/// A call for [`Place::Any`] first waits for its turn, then takes the slot that was used last, whose guest is
+/// the warmest. Turns are given in the order in which calls arrive, so no call waits for ever. A call for one
+/// slot waits only for that slot.
 pub(super) struct Slots {
     slots: Box<[Mutex<Slot>]>,
     /// A permit for each slot in `idle`.
     turns: Semaphore,
-    /// Slots that no call for [`Place::Any`] has, by their numbers; the one used last is the last.
+    /// The numbers of the slots that no call for [`Place::Any`] uses. The slot that was used last is at the
+    /// end.
     idle: StdMutex<Vec<usize>>,
 }
 
-/// A slot, for one call; or for whoever looks after the guests.
+/// Exclusive use of a slot by one call, or by the task that tends the guests.
 pub(super) struct Lease<'a> {
     // Fields are dropped in this order: the slot is unlocked before its number is idle again.
     slot: MutexGuard<'a, Slot>,
@@ -75,7 +77,7 @@ impl Slots {
         self.slots.len()
     }
 
-    /// Waits for a slot. Cancelling the wait gives the turn up.
+    /// Waits for a slot. A cancelled wait gives up its turn.
     pub(super) async fn lease(&self, place: Place) -> Lease<'_> {
         match place {
             Place::Any => self.lease_any().await,
@@ -88,21 +90,21 @@ impl Slots {
     async fn lease_any(&self) -> Lease<'_> {
         let permit = match self.turns.try_acquire() {
             Ok(permit) => Some(permit),
-            // Never closed.
+            // The semaphore is never closed.
             Err(_) => self.turns.acquire().await.ok(),
         };
         let number = self.idle().pop().unwrap_or_default();
         let turn = Turn { slots: self, number, _permit: permit };
-        // Free, unless someone looks after its guest.
+        // The slot is free, unless its guest is being tended.
         Lease { slot: self.nth(number).lock().await, _turn: Some(turn) }
     }
 
-    /// One slot after another, each locked when it is asked for.
+    /// Returns the slots. The caller locks each.
     pub(super) fn iter(&self) -> std::slice::Iter<'_, Mutex<Slot>> {
         self.slots.iter()
     }
 
-    /// At this moment; of the guests that are in a call nothing is known.
+    /// Returns the current usage, without guests that are in a call.
     pub(super) fn usage(&self) -> GuestUsage {
         let idle = self.slots.iter().filter_map(|slot| slot.try_lock().ok());
         idle.fold(GuestUsage::default(), |usage, slot| match &*slot {
@@ -144,7 +146,7 @@ impl DerefMut for Lease<'_> {
     }
 }
 
-/// When the guest in the slot wants to be woken.
+/// Returns when the guest in the slot wants to be woken.
 pub(super) fn wake_at(slot: &Slot) -> Option<Instant> {
     slot.as_ref().and_then(|resident| resident.instance.wake_at())
 }
@@ -156,7 +158,8 @@ mod tests {
     use super::*;
 
     /// Scenario: three calls come while both slots are taken, and the slots are given back.
-    /// Guarantees: the calls get them in the order in which they came, and one that is given up is passed over.
+    /// Guarantees: the calls get the slots in the order in which they arrived, and a call that is given up is
+    /// passed over.
     #[tokio::test]
     async fn calls_get_slots_in_the_order_in_which_they_came() {
         let slots = Slots::new(2);
@@ -175,8 +178,8 @@ mod tests {
         assert!(waiting[2].as_mut().unwrap().now_or_never().is_some());
     }
 
-    /// Scenario: of three slots two are used one after the other, while the others are idle.
-    /// Guarantees: the next call has the one that was used last, and calls at a time have different ones.
+    /// Scenario: two of three slots are used one after the other.
+    /// Guarantees: the next call gets the slot that was used last, and concurrent calls get different slots.
     #[tokio::test]
     async fn the_slot_that_was_used_last_is_used_next() {
         let slots = Slots::new(3);
@@ -190,8 +193,10 @@ mod tests {
         assert_eq!(number(&slots.lease(Place::Any).await), a);
     }
 
-    /// Scenario: someone looks after the guest of one slot, while a call is for that slot and another is for any.
-    /// Guarantees: the former waits for that slot and no other; a number beyond the last begins again.
+    /// Scenario: the guest of one slot is being tended, and two calls arrive: one for that slot and one for
+    /// any slot.
+    /// Guarantees: the first call waits for that slot, and the second uses another. A slot number beyond the
+    /// last starts again at 0.
     #[tokio::test]
     async fn a_call_for_one_slot_waits_for_that_one() {
         let slots = Slots::new(2);

@@ -1,4 +1,4 @@
-//! Which version of a plugin runs in one component, and which ran before.
+//! Knows which version of a plugin runs in one component, and which ran before.
 
 use std::{
     sync::{
@@ -17,33 +17,34 @@ use super::{
 };
 use crate::plugin::guest::failure::{CallError, CallErrorKind};
 
-/// The generations of one component, one after another. Changing the generation is one store.
+/// The current generation of a component and, during a trial, the previous one. One store changes the
+/// generation.
 ///
-/// The number of a generation is never given a second time. At most one generation is on trial, and it is the current one; the
-/// generation before it is kept for as long as the trial lasts. What is decided first about a trial stands.
+/// The number of a generation is never reused. At most one generation is on trial, and it is the current one.
+/// The previous generation is kept while the trial lasts. The first verdict of a trial stands.
 pub(super) struct Succession {
     current: ArcSwap<Generation>,
-    /// That of the current generation, for a look at no cost.
+    /// The number of the current generation, which can be read without a lock.
     number: AtomicU64,
     /// The last number that was given.
     last_number: AtomicU64,
     trial: ArcSwapOption<Trial>,
 }
 
-/// A new generation's time of trial. Batches that it fails on are given to the generation before.
+/// The trial of a new generation. Batches on which it fails are given to the previous generation.
 struct Trial {
-    /// Of the generation on trial.
+    /// The number of the generation on trial.
     number: u64,
     previous: Arc<Generation>,
     probation: Arc<Probation>,
 }
 
-/// Whether another generation runs than before.
+/// Whether the current generation has changed.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Flipped,
-    /// The verdict was against a generation on trial already, and the generation before runs again.
+    /// A generation on trial had already been rejected, and the previous generation runs again.
     FlippedBefore,
     None,
 }
@@ -58,13 +59,13 @@ impl Succession {
         }
     }
 
-    /// Puts the first generation on trial, as that of a canary is. The generation before it runs elsewhere.
+    /// Puts the first generation on trial, as for a canary, whose previous generation runs in another pool.
     pub(super) fn put_on_trial(&mut self, previous: Arc<Generation>, probation: Arc<Probation>) {
         let number = self.number.load(Ordering::Relaxed);
         self.trial.store(Some(Arc::new(Trial { number, previous, probation })));
     }
 
-    /// The generation that a call which begins now belongs to.
+    /// Returns the generation for a call that begins now.
     pub(super) fn current(&self) -> Guard<Arc<Generation>> {
         self.current.load()
     }
@@ -77,7 +78,8 @@ impl Succession {
         self.last_number.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Makes `next` the current generation, on trial if there is a probation. A trial that is under way ends as superseded.
+    /// Makes `next` the current generation, on trial if there is a probation. A trial that is under way ends
+    /// as superseded.
     pub(super) fn advance(&self, next: Arc<Generation>, probation: Option<Arc<Probation>>) {
         let (number, previous) = (next.number, self.current.load_full());
         self.end_trial(&Verdict::Superseded);
@@ -85,7 +87,7 @@ impl Succession {
         self.flip(next);
     }
 
-    /// Ends the trial, if there is one, and puts the generation before back.
+    /// Ends the trial, if there is one, and restores the previous generation.
     pub(super) fn put_back(&self) -> Change {
         match self.trial.swap(None) {
             Some(trial) if self.number.load(Ordering::Acquire) == trial.number => {
@@ -103,7 +105,7 @@ impl Succession {
         }
     }
 
-    /// Returns what speaks against the generation on trial, if there is one.
+    /// Returns why the generation on trial is worse, if there is one and it is.
     pub(super) fn is_worse(&self) -> Option<String> {
         let (trial, current) = (self.trial.load_full()?, self.current.load_full());
         if trial.number != current.number {
@@ -112,7 +114,8 @@ impl Succession {
         trial.probation.is_worse(current.record.figures(), trial.previous.record.figures())
     }
 
-    /// Notes that a call failed. If its generation is on trial and that was too much, puts the generation before back.
+    /// Records a failed call. If the call's generation is on trial and has failed too often, restores the
+    /// previous generation.
     pub(super) fn failed(&self, generation: &Generation, error: &CallError, busy: Duration) -> Change {
         generation.record.failed(error, busy);
         let trial = self.trial.load();
@@ -129,7 +132,8 @@ impl Succession {
         }
     }
 
-    /// Puts the generation before back, if the current one is on trial: nothing is left to try with it.
+    /// Restores the previous generation if the current one is on trial, because the new version cannot be
+    /// tried any further.
     pub(super) fn reject(&self, error: &CallError) -> Change {
         match self.trial.load_full() {
             Some(trial) => self.condemn(&trial, error.to_string()),
@@ -154,7 +158,7 @@ impl Succession {
     }
 }
 
-/// What a change of the generation means to the pool.
+/// Applies the changes of the generation to the pool.
 impl Pool {
     pub(super) fn next_number(&self) -> u64 {
         self.succession.next_number()
@@ -166,7 +170,7 @@ impl Pool {
         self.changed(Change::Flipped);
     }
 
-    /// Puts the generation before back, if the current one is on trial.
+    /// Restores the previous generation, if the current one is on trial.
     pub(super) fn put_back(&self) {
         self.changed(self.succession.put_back());
     }
@@ -176,19 +180,20 @@ impl Pool {
         self.succession.end_trial(verdict);
     }
 
-    /// Returns what speaks against the generation on trial, if there is one.
+    /// Returns why the generation on trial is worse, if there is one and it is.
     pub(super) fn is_worse(&self) -> Option<String> {
         self.succession.is_worse()
     }
 
-    /// Counts a failed call. If the call's generation is on trial and has failed too often, the generation before comes back.
+    /// Counts a failed call. If the call's generation is on trial and has failed too often, the previous
+    /// generation is restored.
     pub(super) fn failed(&self, generation: &Generation, error: &CallError, busy: Duration) {
         self.metrics.count(error);
         self.changed(self.succession.failed(generation, error, busy));
     }
 
-    /// Ends a trial because nothing is left to try with the new version. Returns whether there was a trial, so that the version
-    /// before runs again.
+    /// Ends a trial because the new version cannot be tried any further. Returns whether there was a trial,
+    /// so that the previous version runs again.
     pub(super) fn reject(&self, error: &CallError) -> bool {
         let change = self.succession.reject(error);
         self.changed(change);
@@ -199,7 +204,7 @@ impl Pool {
         if change == Change::Flipped {
             self.breaker.reset();
             self.metrics.breaker_open.set(0.0);
-            // `tend` looks at every slot.
+            // Wakes the task that tends every slot.
             self.wakes.notify_one();
         }
     }

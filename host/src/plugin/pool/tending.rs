@@ -1,4 +1,4 @@
-//! The task of a component that looks after its guests beside the path of a batch.
+//! The task that tends a component's guests between their calls.
 
 use std::{sync::Arc, time::Instant};
 
@@ -13,7 +13,7 @@ pub(in crate::plugin) trait Settle: Send + Sync + 'static {
     async fn settle(&self, outcomes: Vec<Outcome>);
 }
 
-/// The task that tends the guests of one component, and the listener that asks them.
+/// The task that tends the guests of one component, and the component's HTTP listener.
 pub(in crate::plugin) struct Tending {
     pool: Arc<Pool>,
     settle: Arc<dyn Settle>,
@@ -27,7 +27,7 @@ impl Tending {
         settle: Arc<dyn Settle>,
     ) -> anyhow::Result<Tending> {
         pool.listen().await?;
-        // Set once, since a pool is tended by one task.
+        // This is set once, because one task tends a pool.
         let _ = pool.settle.set(Arc::downgrade(&settle));
         let stop = CancellationToken::new();
         let task = tokio::spawn(tend(pool.clone(), settle.clone(), stop.clone()));

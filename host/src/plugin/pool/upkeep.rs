@@ -1,5 +1,5 @@
-//! Looks after guests between their calls: replaces a guest that is old or large, wakes a guest that asked to be woken, and flushes
-//! all guests at the end.
+//! Tends guests between their calls: replaces guests that are old or large, wakes guests that asked to be
+//! woken, and flushes all guests at the end.
 
 use std::{
     sync::Arc,
@@ -13,8 +13,9 @@ use super::{
 use crate::plugin::guest::failure::{CallError, CallErrorKind};
 
 impl Pool {
-    /// Replaces guests of former generations, and guests that are due to be recycled and have a state to hand over; wakes guests that
-    /// asked to be woken. Returns what came of that, and when the next guest wants to be woken.
+    /// Replaces guests of former generations, and guests that are due to be recycled and have a state to hand
+    /// over; wakes guests that asked to be woken. Returns the outcomes, and when the next guest wants to be
+    /// woken.
     pub(super) async fn tend(&self) -> (Vec<Outcome>, Option<Instant>) {
         let mut next = None;
         let mut outcomes = Vec::new();
@@ -47,7 +48,7 @@ impl Pool {
     }
 
     async fn flush_slot(&self, slot: &mut Slot, outcomes: &mut Vec<Outcome>) {
-        // Twice, since an accident leaves what was held to a fresh instance.
+        // This is done twice, because after an accident a fresh instance gets what the guest held.
         for _ in 0..2 {
             if slot.is_none() {
                 break;
@@ -80,8 +81,8 @@ impl Pool {
         std::mem::take(&mut *self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
-    /// Puts the guest back into its slot, unless the guest is due to be recycled. A guest with a state to hand over stays until
-    /// [`Pool::tend`] replaces it.
+    /// Puts the guest back into its slot, unless the guest is due to be recycled. A guest with a state to
+    /// hand over stays until [`Pool::tend`] replaces it.
     pub(super) fn keep(&self, slot: &mut Slot, resident: Resident) {
         let guest = &resident.instance;
         match self.is_due(&resident, guest.idle_since) {
@@ -106,7 +107,7 @@ impl Pool {
         }
     }
 
-    /// Replaces a guest that is due to be recycled by a new one with the same state.
+    /// Replaces a guest that is due to be recycled with a new one, which gets the guest's state.
     async fn renew(&self, slot: &mut Slot) -> Option<Outcome> {
         let old = slot.as_ref().filter(|old| old.instance.hands_over())?;
         let why = self.is_due(old, Instant::now())?;

@@ -25,7 +25,7 @@ use crate::{
 
 use wire::Signal;
 
-/// What arrives behind the processor: how many items, and the trace of each span.
+/// The next stage after the processor. Records the number of items, and the trace id of each span.
 #[derive(Default)]
 struct Sink(Mutex<usize>, Mutex<Vec<[u8; 16]>>);
 
@@ -83,7 +83,7 @@ impl Bench {
         self.live.prepare(&plugin(guest).await, settings("{}", self.live.telemetry())).await
     }
 
-    /// Returns how many items of two spans a batch have arrived, of how many.
+    /// Sends batches of two spans. Returns how many items have arrived, and how many were sent.
     async fn send(&self, batches: usize) -> (usize, usize) {
         let before = *self.sink.0.lock().unwrap();
         for _ in 0..batches {
@@ -140,7 +140,7 @@ async fn a_new_generation_takes_over_between_two_batches_under_load() {
     assert_eq!(bench.generation(), 11);
 }
 
-/// Each instance traps on its second batch: the made-up data and one batch it takes.
+/// Each instance traps on its second batch, so it takes the made-up data and one batch.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_fails_too_often_gives_way_to_the_one_before_and_nothing_is_lost() {
     let bench = Bench::of(&Guest::default()).await;
@@ -197,8 +197,8 @@ async fn a_canary_has_its_share_until_it_is_promoted() {
     assert_eq!((bench.generation(), bench.live.running().figures.calls), (3, 2));
 }
 
-/// Where all spans of a trace are to meet they meet in one version: the canary, which swallows them, has the same traces of
-/// each batch.
+/// With `by-trace`, all spans of a trace go to the same version. The canary, which drops everything, gets the
+/// same traces of each batch.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_canary_has_a_share_of_the_traces_where_the_plugin_goes_by_trace() {
     let by_trace = |fails| Guest { concurrency: 1, fails, ..Guest::default() };
@@ -237,7 +237,7 @@ async fn a_canary_that_fails_costs_nothing() {
     assert_eq!(bench.send(2).await, (4, 4));
 }
 
-/// Nobody would give it a batch, and who asked for it would be told that it runs.
+/// A canary of an ending component would get no batch, and the operator would be told that it runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_has_ended_takes_no_canary() {
     let Bench { processor, live, .. } = Bench::of(&Guest::default()).await;

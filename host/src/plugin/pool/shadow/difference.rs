@@ -1,10 +1,10 @@
-//! The first thing that two versions do differently, in one line.
+//! Describes the first difference between two versions' outcomes in one line.
 
 use serde_json::Value;
 
 use crate::plugin::guest::interface::SamplingDecision;
 
-/// None if they are the same, byte for byte or as OTLP's JSON has them.
+/// Returns `None` if the batches are equal byte for byte, or as OTLP's JSON.
 pub(super) fn of_batches(old: &[&wire::Batch], new: &[&wire::Batch]) -> Option<String> {
     if old.len() != new.len() {
         return Some(format!("{} batches were passed on, now {}", old.len(), new.len()));
@@ -31,7 +31,8 @@ fn of_batch(old: &wire::Batch, new: &wire::Batch) -> Option<String> {
     of_values(&value(old), &value(new), &mut String::new())
 }
 
-/// Depth first, in the order of the older one. Depth is bounded by what a batch may be.
+/// Searches depth first, in the order of the old value. The depth is limited by the nesting that a batch may
+/// have.
 fn of_values(old: &Value, new: &Value, path: &mut String) -> Option<String> {
     let (before, len) = (path.clone(), path.len());
     let at = |path: &str| if path.is_empty() { "the whole".to_owned() } else { path.to_owned() };
