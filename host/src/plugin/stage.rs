@@ -1,4 +1,4 @@
-//! What processors and samplers have in common: handing on, and what becomes of a batch whose call failed.
+//! The common parts of processors and samplers: passing batches on, and treating batches whose call failed.
 
 mod call;
 pub(super) mod connector;
@@ -33,12 +33,13 @@ impl Stage {
         Stage { pool, next }
     }
 
-    /// Hands on what a call passed. If nobody would take any of it, all of it comes back, with what the plugin took out.
+    /// Passes on the output of a call. If the next stage would take none of it, all of it is returned, with
+    /// the items that the plugin removed.
     pub(super) async fn hand_on(&self, passed: Passed) -> Result<(), Box<Refused>> {
         let mut refused = Vec::new();
         let mut taken = passed.onward.is_empty();
         for mut batch in passed.onward {
-            // What the plugin has made itself, also before any batch came.
+            // The plugin made this batch itself, perhaps before any batch arrived.
             if batch.is_owed_to_nobody()
                 && let Some(accounts) = self.next.accounts()
             {
@@ -67,7 +68,8 @@ impl Stage {
         Err(batch.refused(failure))
     }
 
-    /// What `on_failure` says of what the call was given. It is one batch, and its sender's, if there is a sender.
+    /// Applies `on_failure` to the batch of a failed call. `has_sender` says whether the batch can still be
+    /// given back to its sender.
     pub(super) async fn fall_back(&self, undone: Undone, has_sender: bool) -> Result<(), Box<Refused>> {
         let Undone { error, retry_after, batches: TakenBack { mut own, mut held } } = undone;
         let metrics = &self.pool.metrics;
@@ -101,7 +103,7 @@ impl Stage {
 
 #[async_trait::async_trait]
 impl Settle for Stage {
-    /// There is no sender to give anything back to.
+    /// There is no sender to give items back to.
     async fn settle(&self, outcomes: Vec<Outcome>) {
         for Outcome { passed, undone, lost } in outcomes {
             if let Err(back) = self.hand_on(passed).await {
@@ -116,7 +118,7 @@ impl Settle for Stage {
     }
 }
 
-/// What the sender is told.
+/// Returns the failure that the sender is told.
 pub(super) fn failure(error: &CallError, retry_after: Option<std::time::Duration>) -> Failure {
     let retry = match error.kind {
         CallErrorKind::Failed { retryable: false } => Retry::Never,

@@ -1,13 +1,14 @@
-//! The one way of a batch through a plugin that stands in its path: a processor, a sampler or a connector.
+//! The steps of a batch through a plugin in its path: a processor, a sampler or a connector.
 //!
-//! 1. If guests may hold what is owed to other senders, the call is made so that it outlives its sender.
+//! 1. If guests may hold batches of other senders, the call continues when its sender goes away.
 //! 2. The version is chosen, and its breaker is asked.
-//! 3. If the plugin goes by trace, the batch is divided by trace.
+//! 3. If the plugin is `by-trace`, the batch is divided by trace.
 //! 4. Each part is given to a guest. With a shadow, a copy goes to the shadow, and the outcomes are compared.
 //! 5. The breakers are told how the calls ended.
-//! 6. Each part is settled by its outcome: handed on, or treated as `on_failure` says.
+//! 6. Each part is settled by its outcome: passed on, or treated as `on_failure` says.
 //!
-//! [`InPath`] is what a role does at the steps that differ. Exporters and HTTP requests take steps 2 to 5 too, by `Route::call`.
+//! [`InPath`] is what a role does at the steps that differ. Exporters and HTTP requests take steps 2 to 5
+//! too, by `Route::call`.
 
 use std::sync::Arc;
 
@@ -22,14 +23,15 @@ use crate::{
     },
 };
 
-/// What a role does at the steps that differ.
+/// The steps that differ by role.
 pub(super) trait InPath: Send + Sync + 'static {
     /// The outcome of a call.
     type Answer: Send + Sync;
 
     fn pool(&self) -> &Arc<Pool>;
 
-    /// Whether guests may hold batches or state between calls, which other senders would lose with the call.
+    /// Returns whether guests may hold batches or state between calls. Cancelling a call would lose them for
+    /// other senders too.
     fn outlives_senders(&self) -> bool {
         self.pool().concurrency != Concurrency::Stateless
     }
@@ -40,10 +42,10 @@ pub(super) trait InPath: Send + Sync + 'static {
     /// Returns why the call failed, if it did.
     fn error(answer: &Self::Answer) -> Option<&CallError>;
 
-    /// Settles a part of the batch by the outcome of its call. Returns what the next stage refuses.
+    /// Settles a part of the batch by the outcome of its call. Returns the items that the next stage refuses.
     fn conclude(&self, answer: Self::Answer) -> impl Future<Output = Result<(), Box<Refused>>> + Send;
 
-    /// Settles a batch that no guest gets, because the breaker is open.
+    /// Settles a batch that is given to no guest, because the breaker is open.
     fn left_alone(
         &self,
         batch: Batch,
@@ -51,7 +53,7 @@ pub(super) trait InPath: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Box<Refused>>> + Send;
 }
 
-/// Takes a batch all the way; see the [module](self).
+/// Performs all steps for a batch; see the [module](self).
 pub(super) async fn pass<R: InPath>(role: &Arc<R>, batch: Batch) -> Result<(), Box<Refused>> {
     if !role.outlives_senders() {
         return pass_with_sender(&**role, batch).await;

@@ -30,21 +30,21 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// Gives each batch to a guest, and takes what comes of it into other pipelines.
+/// Gives each batch to a guest, and passes the guest's output into other pipelines.
 pub struct PluginConnector {
     junction: Arc<Junction>,
     tending: Tending,
 }
 
-/// Where one pipeline ends and others begin.
+/// The calls of one connector, and the pipelines behind it.
 struct Junction {
     pool: Arc<Pool>,
-    /// Into the pipelines of traces, metrics and logs.
+    /// The doors to the pipelines of traces, metrics and logs.
     doors: [Door; 3],
 }
 
 impl PluginConnector {
-    /// What it emits goes into the pipelines that `ingest` leads to.
+    /// Starts the connector. Its output goes into the pipelines that `ingest` leads to.
     pub async fn start(
         plugin: &Arc<Plugin>,
         settings: &StageSettings,
@@ -63,12 +63,12 @@ impl PluginConnector {
         self.junction.pool.live()
     }
 
-    /// What its guests use at this moment.
+    /// Returns what the guests use now.
     pub fn usage(&self) -> GuestUsage {
         self.junction.pool.usage()
     }
 
-    /// Called when no batch will follow: what the guests still have to say goes on.
+    /// Passes on the remaining output of the guests. Called when no batch will follow.
     pub async fn shutdown(&self) {
         self.tending.shutdown().await;
     }
@@ -82,19 +82,20 @@ impl Consumer for PluginConnector {
 }
 
 impl InPath for Junction {
-    /// A part of the batch, and what came of its data.
+    /// A part of the batch, and the outcome of its call.
     type Answer = (Batch, Outcome);
 
     fn pool(&self) -> &Arc<Pool> {
         &self.pool
     }
 
-    /// What a connector makes of a batch is owed to nobody: it goes on, whether the sender is still there or not.
+    /// A connector's output belongs to no sender, so it is passed on whether or not the sender is still
+    /// there.
     fn outlives_senders(&self) -> bool {
         true
     }
 
-    /// The guest is given the data; what is owed for it stays here, and is settled by how the call ends.
+    /// The guest gets only the data. The shares stay here, and are settled by the outcome of the call.
     async fn call(&self, lane: Lane<'_>, part: Batch) -> (Batch, Outcome) {
         let data = Batch::owed_to_nobody(part.data.clone());
         let outcome = lane.pool.process(lane.place, data).await;
@@ -124,7 +125,7 @@ impl InPath for Junction {
 }
 
 impl Junction {
-    /// What `on_failure` says. There is nothing to pass on in the place of what the plugin would have made.
+    /// Applies `on_failure`. Nothing can be passed on in place of the plugin's output.
     fn fall_back(&self, batch: Batch, undone: &Undone) -> Result<(), Box<Refused>> {
         let drops = self.pool.on_failure() == OnFailure::Drop;
         let consequence = if drops { "the batch is dropped" } else { "the batch is rejected" };

@@ -34,7 +34,8 @@ pub struct PluginExporter {
     tending: Tending,
 }
 
-/// An exporter's guests hold nothing that is owed to anybody: there is only to say what went wrong.
+/// Reports the outcomes of detached calls. There is nothing to settle, because an exporter's guests hold no
+/// batches.
 struct Nothing(Arc<Pool>);
 
 #[async_trait::async_trait]
@@ -60,8 +61,8 @@ impl PluginExporter {
 
 #[async_trait::async_trait]
 impl Exporter for PluginExporter {
-    /// A call that has begun goes on if this future is dropped, at a timeout or a shutdown: with the call the guest and its
-    /// state would go. A shutdown waits for the guest when it flushes it.
+    /// A call continues if this future is dropped at a timeout or a shutdown, because cancelling the call
+    /// would destroy the guest and its state. A shutdown waits for the guest when it flushes it.
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
         let given_up = CancellationToken::new();
         let _given_up_with_this = given_up.clone().drop_guard();
@@ -79,12 +80,12 @@ impl Exporter for PluginExporter {
 }
 
 impl PluginExporter {
-    /// What replaces its version.
+    /// Returns the handle by which the version is replaced.
     pub fn live(&self) -> Live {
         self.pool.live()
     }
 
-    /// What its guests use at this moment.
+    /// Returns what the guests use now.
     pub fn usage(&self) -> GuestUsage {
         self.pool.usage()
     }
@@ -94,7 +95,7 @@ impl PluginExporter {
 struct Exporting(Arc<Pool>);
 
 impl Exporting {
-    /// Each part of the batch by the instance that its traces belong to.
+    /// Gives each part of the batch to the instance for its traces.
     async fn export(
         &self,
         data: &wire::Batch,
@@ -154,7 +155,7 @@ fn error_of(outcome: &Result<Result<(), ExportFailure>, Undone>) -> Option<&Call
     outcome.as_ref().err().map(|undone| &undone.error)
 }
 
-/// What went wrong with a part of a batch, by the rows that the part has there.
+/// Converts the error of a part into an error of the batch. `rows` are the part's rows in the batch.
 fn of_rows(error: ExportError, rows: &[u32]) -> Vec<FailedPart> {
     let whole = |message, retry| vec![FailedPart { rows: rows.to_vec(), message, retry }];
     match error {
@@ -181,7 +182,7 @@ fn export_error(failure: GuestFailure) -> ExportError {
     }
 }
 
-/// The guest's parts, if they are parts of this batch.
+/// Checks that the failed parts that the guest named are parts of this batch.
 fn failed_parts(parts: Vec<(Vec<u32>, GuestFailure)>, data: &wire::Batch) -> Result<Vec<FailedPart>, String> {
     if data.signal() != wire::Signal::Traces {
         return Err("parts of a batch that holds no spans failed".into());
@@ -214,7 +215,7 @@ mod tests {
         FailedPart { rows: rows.to_vec(), message: "no".to_owned(), retry }
     }
 
-    /// A guest numbers the spans of its part: what comes again are the batch's.
+    /// A guest numbers the spans of its part. The result numbers those of the batch.
     #[test]
     fn what_failed_of_a_part_is_named_by_the_rows_of_its_batch() {
         let rows = [1, 4, 6];

@@ -22,7 +22,7 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// Gives each batch to a guest and hands on what comes back.
+/// Gives each batch to a guest, and passes on what the guest returns.
 pub struct PluginProcessor {
     stage: Arc<Stage>,
     tending: Tending,
@@ -45,12 +45,12 @@ impl PluginProcessor {
         self.stage.pool.live()
     }
 
-    /// What its guests use at this moment.
+    /// Returns what the guests use now.
     pub fn usage(&self) -> GuestUsage {
         self.stage.pool.usage()
     }
 
-    /// Called when no batch will follow: what the guests still hold goes on.
+    /// Passes on what the guests still hold. Called when no batch will follow.
     pub async fn shutdown(&self) {
         self.tending.shutdown().await;
     }
@@ -92,7 +92,8 @@ impl InPath for Stage {
     async fn conclude(&self, outcome: Outcome) -> Result<(), Box<Refused>> {
         match outcome {
             Outcome { passed, undone: None, lost: None } if !passed.mixed => self.hand_on(passed).await,
-            // Senders whose batches a guest held have had their answer: it can't go back to this one.
+            // Senders whose batches a guest held have been answered, so nothing can be refused to this
+            // sender.
             Outcome { passed, undone, lost } => {
                 self.settle(vec![Outcome { passed, undone: None, lost }]).await;
                 match undone {

@@ -17,7 +17,7 @@ use crate::{
     telemetry::{Labels, Scope, Telemetry},
 };
 
-/// Shows the traces of each batch to a guest and hands on those that it keeps.
+/// Shows the traces of each batch to a guest, and passes on the traces that the guest keeps.
 pub struct PluginSampler {
     sampling: Arc<Sampling>,
     tending: Tending,
@@ -28,14 +28,14 @@ struct Sampling {
     metrics: SamplerMetrics,
 }
 
-/// In spans.
+/// The counters, in spans.
 struct SamplerMetrics {
     kept: metrics::Counter,
     sampled_out: metrics::Counter,
     undecided: metrics::Counter,
-    /// How many spans the kept ones stand for.
+    /// The number of spans that the kept spans represent.
     represented: metrics::Gauge,
-    /// Whose these are.
+    /// Removes the series when the component ends.
     _series: Arc<Scope>,
 }
 
@@ -62,12 +62,12 @@ impl PluginSampler {
         self.tending.shutdown().await;
     }
 
-    /// What its guests use at this moment.
+    /// Returns what the guests use now.
     pub fn usage(&self) -> GuestUsage {
         self.sampling.stage.pool.usage()
     }
 
-    /// What the plugin says of each trace, in their order; nothing becomes of them.
+    /// Returns the plugin's decision for each trace, in order, without applying it.
     pub async fn ask(&self, traces: &Arc<wire::Traces>) -> Result<Vec<SamplingDecision>, CallError> {
         let pool = &self.sampling.stage.pool;
         pool.sample(Place::Slot(0), traces).await.map_err(|undone| undone.error)
@@ -104,7 +104,7 @@ impl InPath for Sampling {
         asked.decisions.as_ref().err().map(|undone| &undone.error)
     }
 
-    /// Hands on what is kept.
+    /// Passes on the traces that are kept.
     async fn conclude(&self, asked: Asked) -> Result<(), Box<Refused>> {
         let Asked { mut batch, traces, decisions } = asked;
         let decisions = match decisions {
@@ -119,7 +119,7 @@ impl InPath for Sampling {
         if batch.items() > 0
             && let Err(mut refused) = self.stage.next.consume(batch).await
         {
-            // The sender will bring them again, and they will be sampled again.
+            // The sender will send these spans again, and they will be sampled again.
             sampled_out.into_iter().for_each(|part| refused.batch.join(part));
             return Err(refused);
         }
@@ -133,7 +133,7 @@ impl InPath for Sampling {
 }
 
 impl Sampling {
-    /// Takes out the spans of the traces that are dropped; they are returned as a batch of nothing but what is owed.
+    /// Removes the spans of the dropped traces. Returns their shares as a batch without data.
     fn decide(
         &self,
         batch: &mut Batch,
@@ -163,14 +163,14 @@ impl Sampling {
         self.metrics.undecided.increment(undecided);
         self.metrics.represented.increment(represented);
         if let wire::Batch::Spans(spans) = &mut batch.data {
-            // There is an entry a trace, and the traces are this batch's: it cannot fail.
+            // This cannot fail: there is one entry for each trace, and the traces are this batch's.
             let _ = spans.retain_traces(traces, &keep);
         }
         batch.excess()
     }
 }
 
-/// A batch, its traces, and what a guest says of them.
+/// A batch, its traces, and the guest's decisions.
 struct Asked {
     batch: Batch,
     traces: Arc<wire::Traces>,
@@ -178,7 +178,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// `batch` holds spans.
+    /// Shows the traces of `batch` to a guest. `batch` must hold spans.
     async fn ask(Lane { pool, place }: Lane<'_>, batch: Batch) -> Asked {
         let traces = match &batch.data {
             wire::Batch::Spans(spans) => Arc::new(spans.traces()),
