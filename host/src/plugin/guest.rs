@@ -1,4 +1,4 @@
-//! What one guest has besides its memory: its batches, its limits and the host behind its imports.
+//! The host's state of one guest: its batches, its limits and the implementation of its imports.
 
 pub(super) mod clock;
 pub(super) mod configure;
@@ -42,7 +42,7 @@ use super::outside::{
 };
 use crate::telemetry::{Labels, Telemetry};
 
-/// Instruments and groups of traces that one guest may have at a time.
+/// The maximum number of instruments and groups of traces of one guest.
 const TABLE_LIMIT: usize = 10_000;
 
 /// The data of a guest's store.
@@ -53,10 +53,10 @@ pub(super) struct Guest {
     pub(super) metrics: Arc<GuestMetrics>,
     pub(super) outside: Outside,
     pub(super) wasi: WasiState,
-    /// Instruments and groups of traces.
+    /// The guest's instruments and groups of traces.
     pub(super) table: ResourceTable,
     pub(super) last_words: LastWords,
-    /// When the call that is under way is ended.
+    /// When the host ends the current call.
     pub(super) deadline: Deadline,
     /// When the guest wants to be woken.
     pub(super) wake_at: Option<Instant>,
@@ -81,14 +81,14 @@ impl Guest {
         }
     }
 
-    /// Sends a request out, by grant. While the others take their time, the guest's stands still.
+    /// Sends an HTTP request, if it is granted. The guest's deadline is suspended during the request.
     pub(super) async fn send_out(&mut self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let _standstill = self.deadline.stand_still();
         self.outside.http.send(request).await
     }
 }
 
-/// What the guests of one component share.
+/// The state that the guests of one component share.
 pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) log: Arc<GuestLog>,
@@ -127,8 +127,8 @@ impl Shared {
         Shared { limits: limits.clone(), log, metrics: Arc::new(metrics), outside, wasi }
     }
 
-    /// For asking a plugin about itself and for trying it: it reaches nothing, its metrics go nowhere, and its log is not that
-    /// of the component.
+    /// Creates the state for describing or trying a plugin: it reaches nothing, its metrics are discarded,
+    /// and its log lines are not the component's.
     pub(super) fn of_nobody(
         component: &str,
         plugin: &str,

@@ -80,7 +80,7 @@ async fn metrics_with_bad_names_are_left_out() {
         }
     }
     assert_eq!(metric(&remains.metrics, "guest_escape_total", &[]), 1.0, "this one is a name");
-    assert!(remains.output.contains("is no name of a metric"), "{}", remains.output);
+    assert!(remains.output.contains("is not a valid metric name"), "{}", remains.output);
 }
 
 /// Scenario: a plugin makes instruments without end.

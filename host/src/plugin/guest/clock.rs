@@ -1,4 +1,4 @@
-//! Time to the millisecond: finer would let a guest watch what runs beside it.
+//! Clocks with a resolution of a millisecond. A finer one would let a guest observe what runs beside it.
 
 use std::{
     sync::LazyLock,
@@ -7,23 +7,24 @@ use std::{
 
 use super::Guest;
 
-/// A guest cannot ask for longer, a day, nor for no time at all: it would take the machine.
+/// The longest wait that a guest can ask for: a day. The shortest is a millisecond, since a guest without a
+/// wait would occupy the machine.
 const WAKE_LIMIT_MS: u64 = 24 * 60 * 60 * 1000;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// The wall clock: nanoseconds since 1970 UTC.
+/// Returns the time of the wall clock, in nanoseconds since 1970 UTC.
 pub(in crate::plugin) fn now_unix_nano() -> u64 {
     in_whole_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// Nanoseconds since the first time that any guest asked.
+/// Returns the nanoseconds since the first call by any guest.
 pub(in crate::plugin) fn monotonic_nano() -> u64 {
     in_whole_millis(START.elapsed())
 }
 
 impl Guest {
-    /// Has the guest woken after this long, in the place of what it asked for before.
+    /// Schedules a wake-up of the guest after this delay. It replaces the previous one.
     pub(in crate::plugin) fn wake_after(&mut self, delay_ms: u64) {
         self.wake_at = Some(Instant::now() + Duration::from_millis(delay_ms.clamp(1, WAKE_LIMIT_MS)));
     }

@@ -1,17 +1,17 @@
-//! Asking a plugin what it says of a config, without a pipeline.
+//! Asks a plugin whether it accepts a config, without a pipeline.
 
 use super::{Shared, failure::CallError, instance::Instance, limits::Limits, plugin::Plugin};
 
-/// What a plugin does not take of a config.
+/// A plugin's refusal of a config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// `keys[2]`, `tls.ca_file`; empty for the whole.
+    /// The place, such as `keys[2]` or `tls.ca_file`; empty for the whole config.
     pub path: String,
     pub message: String,
 }
 
 impl Plugin {
-    /// Has a guest of its own configured, and lets go of it. It reaches nothing outside.
+    /// Configures a separate guest, which cannot reach anything outside, and drops it.
     pub async fn try_configure(
         &self,
         component: &str,

@@ -1,4 +1,4 @@
-//! How long a call may take. Its time stands still while requests of the guest are under way.
+//! Limits the time of a call. The time stands still while HTTP requests of the guest are under way.
 
 use std::{
     future::{Future, poll_fn},
@@ -12,25 +12,26 @@ use wasmtime::Result;
 
 use super::{failure::Overrun, ticker::TICK};
 
-/// In one call time stands still at most so long: a guest that only sends requests ends too.
+/// The longest time that the clock of one call stands still, so that a guest that only sends requests ends
+/// too.
 const STANDSTILL_LIMIT: Duration = Duration::from_secs(5 * 60);
-/// A guest that is running is ended by its epoch, which knows where it was; that goes first.
+/// A running guest should be ended by its epoch first, because the epoch knows where the guest was.
 const GRACE: Duration = TICK.saturating_mul(4);
 
-/// Of the call under way in one guest. Its clones are the same deadline.
+/// The deadline of the current call of one guest. Clones are the same deadline.
 #[derive(Clone)]
 pub(in crate::plugin) struct Deadline(Arc<Mutex<Time>>);
 
 struct Time {
     limit: Duration,
     end: Instant,
-    /// How many requests are under way, and since when there are any.
+    /// The number of requests under way, and since when there has been at least one.
     requests: u32,
     standing_since: Instant,
     standstill_left: Duration,
 }
 
-/// Time stands still as long as this lives.
+/// While this exists, the clock stands still.
 pub(in crate::plugin) struct Standstill(Deadline);
 
 impl Deadline {
@@ -45,7 +46,7 @@ impl Deadline {
         })))
     }
 
-    /// Another call begins.
+    /// Starts the clock of another call.
     pub(in crate::plugin) fn start(&self, now: Instant, limit: Duration) {
         let mut time = self.lock();
         time.limit = limit;
@@ -54,7 +55,7 @@ impl Deadline {
         time.standstill_left = STANDSTILL_LIMIT;
     }
 
-    /// Asked while the guest is running.
+    /// Checks the deadline while the guest is running.
     pub(in crate::plugin) fn check(&self) -> Result<()> {
         let time = self.lock();
         match time.left(Instant::now()) {
@@ -63,8 +64,8 @@ impl Deadline {
         }
     }
 
-    /// The call, unless its time is over while the guest waits for something: it is not running then, so that no epoch
-    /// ends it. Most calls wait for nothing, and need no timer.
+    /// Runs the call, and ends it if its time is over while the guest waits. A waiting guest does not run, so
+    /// no epoch ends it. Most calls never wait, and need no timer.
     pub(in crate::plugin) async fn limit<T>(
         &self,
         mut call: Pin<&mut impl Future<Output = Result<T>>>,
@@ -108,13 +109,14 @@ impl Deadline {
 }
 
 impl Time {
-    /// None if it is over. While time stands still, at least this is left.
+    /// Returns the time that is left, or `None` if the time is over. While the clock stands still, the result
+    /// is a lower bound.
     fn left(&self, now: Instant) -> Option<Duration> {
         let left = (self.end + self.standstill(now)).saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
     }
 
-    /// What is to be added to the end for the requests that are under way.
+    /// Returns the time to add to the end for the requests that are under way.
     fn standstill(&self, now: Instant) -> Duration {
         match self.requests {
             0 => Duration::ZERO,

@@ -1,4 +1,4 @@
-//! What a guest says of itself, as the host keeps it.
+//! Limits a guest's description of itself, which the host keeps.
 
 use wire::Signal;
 
@@ -8,15 +8,15 @@ use crate::plugin::load::{
     text::{self, one_line},
 };
 
-/// Of a name, or a version.
+/// The limit of a name or a version.
 const NAME_LIMIT_BYTES: usize = 128;
 const SCHEMA_LIMIT_BYTES: usize = 1 << 20;
 
-/// Makes what a guest said of itself fit to be kept. Names and texts that are too long are cut: they stand in answers and in the
-/// log. A schema is not.
+/// Limits the description. Names and texts that are too long are cut, because they appear in responses and in
+/// the log. A schema is not cut.
 ///
 /// # Errors
-/// When the schema is too large.
+/// The schema is too large.
 pub(in crate::plugin) fn bounded(said: Description) -> Result<Description, CallError> {
     if let Some(schema) = said.config_schema.as_ref().filter(|schema| schema.len() > SCHEMA_LIMIT_BYTES) {
         let wrong = format!(
@@ -36,10 +36,10 @@ pub(in crate::plugin) fn bounded(said: Description) -> Result<Description, CallE
     })
 }
 
-/// In the order in which they are told.
+/// All grants, in the order in which they are shown.
 const GRANTS: [Grant; 2] = [Grant::Http, Grant::Store];
 
-/// Each signal once, in the order in which they are first said.
+/// Returns each signal once, in the order of first occurrence.
 pub(in crate::plugin) fn distinct(said: Vec<Signal>) -> Vec<Signal> {
     let mut signals = Vec::new();
     for signal in said {
@@ -67,7 +67,7 @@ mod tests {
         }
     }
 
-    /// What stands in answers and in the log is short, and one line.
+    /// Texts for responses and the log are short, and on one line.
     #[test]
     fn what_a_plugin_says_of_itself_is_bounded() {
         let description = bounded(said(None)).unwrap();

@@ -1,4 +1,4 @@
-//! A component that is compiled and linked, with what it exports.
+//! A compiled and linked component, with its exports.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use wasmtime::component::InstancePre;
 use super::{Guest, interface::ComponentExports, ticker::Ticker, versions::Version};
 use crate::plugin::load::card::Optional;
 
-/// What instances of a component are made of.
+/// The parts from which instances of a component are made.
 #[derive(Clone)]
 pub(in crate::plugin) struct Exports {
     pub(in crate::plugin) pre: InstancePre<Guest>,
@@ -17,7 +17,7 @@ pub(in crate::plugin) struct Exports {
 }
 
 impl Exports {
-    /// Finds what the component exports of the version that it was built against.
+    /// Finds the component's exports, in the version that it was built against.
     pub(in crate::plugin) fn find(
         pre: InstancePre<Guest>,
         version: &Version,

@@ -1,4 +1,4 @@
-//! What can go wrong in a call into a guest.
+//! The failures of calls into a guest.
 
 use std::time::Duration;
 
@@ -10,33 +10,33 @@ use crate::{
     plugin::load::text::{self, one_line},
 };
 
-/// Of a function, in a backtrace.
+/// The limit of a function's name in a backtrace.
 const NAME_LIMIT_BYTES: usize = 200;
 
-/// A call that a guest did not finish as it should. It cost that call, and the guest.
+/// The error of a call that failed. After an accident, the guest is lost too.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}", .kind.describe(), .message)]
 pub struct CallError {
     pub kind: CallErrorKind,
     pub message: String,
-    /// The guest's frames, innermost first; empty if it has none to show.
+    /// The guest's frames, innermost first; empty if there are none.
     pub backtrace: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallErrorKind {
-    /// `unreachable`, an index out of bounds, a bad handle: a panic in most languages.
+    /// `unreachable`, an index out of bounds, or an invalid handle: in most languages, a panic.
     Trap,
     /// `limits.call_timeout` passed.
     Overrun,
-    /// It wanted more memory than `limits.memory_mib`, or made the host hold more than `limits.held_mib`; or more than the process
-    /// has.
+    /// The guest exceeded `limits.memory_mib`, made the host hold more than `limits.held_mib`, or needed more
+    /// memory than the process has.
     Memory,
-    /// It answered something that is no answer.
+    /// The guest's answer is invalid.
     WrongAnswer,
-    /// No instance could be made.
+    /// The instance did not start.
     Start,
-    /// The guest itself said that it failed, and that trying again may help or not.
+    /// The guest reported the failure, and whether a retry may succeed.
     Failed { retryable: bool },
 }
 
@@ -46,7 +46,7 @@ pub enum CallErrorKind {
 pub(in crate::plugin) struct Overrun(pub(in crate::plugin) Duration);
 
 impl CallErrorKind {
-    /// The `outcome` label of `spanloom_plugin_calls`.
+    /// Returns the `outcome` label of `spanloom_plugin_calls`.
     pub fn as_str(self) -> &'static str {
         match self {
             CallErrorKind::Trap => "trap",
@@ -68,7 +68,8 @@ impl CallErrorKind {
         }
     }
 
-    /// Whether a fresh instance may do better. What the guest says of itself it will say again.
+    /// Returns whether a fresh instance may succeed. A failure that the guest reports would only be reported
+    /// again.
     pub(in crate::plugin) fn is_accident(self) -> bool {
         !matches!(self, CallErrorKind::Failed { .. })
     }
@@ -79,7 +80,7 @@ impl CallError {
         CallError { kind, message: text::message(message), backtrace: String::new() }
     }
 
-    /// The same with what the guest said before.
+    /// Adds the guest's last words to the error.
     pub(super) fn with_last_words(self, words: &LastWords) -> CallError {
         match words.take() {
             Some(words) => CallError { message: format!("{}; it said: {words}", self.message), ..self },
@@ -87,7 +88,7 @@ impl CallError {
         }
     }
 
-    /// Of what wasmtime says of a call.
+    /// Converts wasmtime's error of a call.
     pub(in crate::plugin) fn of(error: &Error) -> CallError {
         let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
         let (kind, message) = if let Some(overrun) = error.downcast_ref::<Overrun>() {

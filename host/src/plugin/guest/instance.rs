@@ -1,4 +1,4 @@
-//! One guest: a store, an instance in it, and the calls into it.
+//! One guest: a store with an instance, and the calls into it.
 
 use std::{
     pin::pin,
@@ -44,9 +44,10 @@ pub(in crate::plugin) struct Instance {
     call_timeout: Duration,
     pub(in crate::plugin) calls: u64,
     pub(in crate::plugin) born: Instant,
-    /// In calls, since this was last asked.
+    /// The time spent in calls since it was last taken.
     busy: Duration,
-    /// When the last call ended. Reading the clock costs a good part of what an empty call does.
+    /// When the last call ended. The value is kept because reading the clock costs a large part of an empty
+    /// call.
     pub(in crate::plugin) idle_since: Instant,
 }
 
@@ -59,7 +60,7 @@ pub(in crate::plugin) struct Undone {
 }
 
 impl Undone {
-    /// Of a call that was given `own`.
+    /// Returns the failure of a call that was given `own`.
     pub(in crate::plugin) fn holding(error: CallError, own: Vec<Batch>) -> Undone {
         Undone { error, retry_after: None, batches: TakenBack { own, held: Vec::new() } }
     }
@@ -106,7 +107,7 @@ impl Instance {
 
 /// The calls.
 impl Instance {
-    /// `None` if the plugin has no `describe`.
+    /// Returns the plugin's description, or `None` if the plugin has no `describe`.
     pub(in crate::plugin) async fn describe(&mut self) -> Result<Option<Description>, CallError> {
         if !self.component.has(Optional::Describe) {
             return Ok(None);
@@ -115,12 +116,12 @@ impl Instance {
         describe::bounded(said).map(Some)
     }
 
-    /// What a connector emits.
+    /// Returns the signals that a connector emits.
     pub(in crate::plugin) async fn emits(&mut self) -> Result<Vec<Signal>, CallError> {
         Ok(describe::distinct(self.call(|functions, store| functions.emits(store)).await?))
     }
 
-    /// The inner error is the guest's: what is wrong with the config.
+    /// Configures the guest. The inner error is the guest's, and says what is wrong with the config.
     pub(in crate::plugin) async fn configure(
         &mut self,
         role: Role,
@@ -151,7 +152,7 @@ impl Instance {
         Ok(passed)
     }
 
-    /// Calls the guest as it asked to be; nothing if it has no `timer`.
+    /// Wakes the guest as it asked. Does nothing if the guest has no `timer`.
     pub(in crate::plugin) async fn wake(&mut self) -> Result<Passed, Undone> {
         self.store.data_mut().wake_at = None;
         if !self.component.has(Optional::Timer) {
@@ -161,7 +162,7 @@ impl Instance {
         self.conclude(outcome)
     }
 
-    /// What the guest still holds; nothing if it has no `flush`.
+    /// Makes the guest pass on what it still holds. Does nothing if the guest has no `flush`.
     pub(in crate::plugin) async fn flush(&mut self) -> Result<Passed, Undone> {
         if !self.component.has(Optional::Flush) {
             return Ok(Passed::default());
@@ -174,7 +175,7 @@ impl Instance {
         self.component.has(Optional::Handover)
     }
 
-    /// The guest's state, all that it holds, and what it passes on, as its last call.
+    /// Makes the last call of a guest: returns its state, all batches that it holds, and its output.
     pub(in crate::plugin) async fn save(mut self) -> Result<(Vec<u8>, Vec<Batch>, Passed), Undone> {
         if !self.hands_over() {
             return Ok((Vec::new(), self.dissolve(), Passed::default()));
@@ -185,7 +186,7 @@ impl Instance {
             Err(error) => (Vec::new(), Vec::new(), Err(error)),
         };
         match self.conclude(answer) {
-            // What it did not name it has forgotten to name.
+            // The guest also hands over the batches that it did not name.
             Ok(passed) => Ok((state, self.store.data_mut().custody.hand_in(&named), passed)),
             Err(mut undone) => {
                 undone.batches.held.extend(self.dissolve());
@@ -194,7 +195,7 @@ impl Instance {
         }
     }
 
-    /// Gives the guest another one's state, and what that one held.
+    /// Gives the guest the state and the batches of another guest.
     pub(in crate::plugin) async fn restore(
         &mut self,
         state: Vec<u8>,
@@ -211,7 +212,7 @@ impl Instance {
         self.conclude(outcome.map(|answer| answer.map(|()| Vec::new())))
     }
 
-    /// One decision a trace.
+    /// Returns one decision for each trace.
     pub(in crate::plugin) async fn sample(
         &mut self,
         traces: TraceBatch,
@@ -222,7 +223,7 @@ impl Instance {
                 let number = traces.rep();
                 let outcome = self.call(|functions, store| functions.sample(store, traces)).await;
                 let guest = self.store.data_mut();
-                // Gone already, if the guest let go of it as it should.
+                // The guest may have dropped the handle already, as it should.
                 if let Ok(traces) = guest.table.get_mut(&Resource::<TraceBatch>::new_borrow(number)) {
                     traces.end();
                 }
@@ -240,7 +241,7 @@ impl Instance {
             Ok(Err(failure)) => Ok(Err(failure)),
             Err(error) => Err(error),
         };
-        // It was given nothing that it could give back.
+        // The call was given no batch that it could return.
         let (error, retry_after) = match decisions {
             Ok(Ok(decisions)) => return Ok(decisions),
             Ok(Err(failure)) => CallError::failed(failure),
@@ -260,7 +261,7 @@ impl Instance {
         outcome.map_err(|error| Undone::holding(error, Vec::new()))
     }
 
-    /// Answers a request; only of a plugin that has an `http-handler`.
+    /// Lets the guest answer a request. The plugin must have an `http-handler`.
     pub(in crate::plugin) async fn handle(
         &mut self,
         request: Incoming,
@@ -277,7 +278,7 @@ impl Instance {
         self.store.data().wake_at
     }
 
-    /// Whether the guest holds nothing that is owed to anybody.
+    /// Returns whether the guest holds no batch with shares.
     pub(in crate::plugin) fn is_empty(&self) -> bool {
         self.store.data().custody.is_empty()
     }
@@ -286,17 +287,18 @@ impl Instance {
         self.store.data().limits.memory_used_bytes
     }
 
-    /// How long calls took, since this was last asked.
+    /// Returns the time spent in calls since the last call of this function.
     pub(in crate::plugin) fn take_busy(&mut self) -> Duration {
         std::mem::take(&mut self.busy)
     }
 
-    /// How many items the guest let go of without saying so, since this was last asked.
+    /// Returns the number of items that the guest released without settling them since the last call of this
+    /// function.
     pub(in crate::plugin) fn take_items_forgotten(&mut self) -> usize {
         self.store.data_mut().custody.take_items_forgotten()
     }
 
-    /// Every batch that the guest holds; it is to be used no more.
+    /// Ends the guest and returns every batch that it holds.
     pub(in crate::plugin) fn dissolve(mut self) -> Vec<Batch> {
         self.store.data_mut().custody.rollback().held
     }
@@ -318,7 +320,7 @@ impl Instance {
         outcome.map_err(|error| CallError::of(&error).with_last_words(&self.store.data().last_words))
     }
 
-    /// Makes what a call did so, or takes it back.
+    /// Commits the changes of a call, or undoes them.
     fn conclude(&mut self, outcome: Result<Passing, CallError>) -> Result<Passed, Undone> {
         let custody = &mut self.store.data_mut().custody;
         let error = match outcome {
@@ -336,7 +338,7 @@ impl Instance {
     }
 }
 
-/// A rate is a share of traces.
+/// Checks the rates, which are shares of traces.
 fn check_rates(
     decisions: Vec<SamplingDecision>,
 ) -> Result<Result<Vec<SamplingDecision>, GuestFailure>, CallError> {

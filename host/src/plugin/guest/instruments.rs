@@ -12,7 +12,7 @@ use crate::telemetry::Scope;
 
 const LABEL_LIMIT_BYTES: usize = 1024;
 
-/// No instrument where the name is none, or there are too many series.
+/// `None` if the name is invalid, or there are too many series.
 #[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct Counter(Option<::metrics::Counter>);
 #[expect(unreachable_pub, reason = "the generated bindings export it anew")]
@@ -48,7 +48,7 @@ impl GuestMetrics {
         }
     }
 
-    /// The labels of a series, or why there is none.
+    /// Returns the labels of a series, or the reason why the series is not allowed.
     fn admit(
         &self,
         kind: &'static str,
@@ -56,7 +56,7 @@ impl GuestMetrics {
         labels: Vec<(String, String)>,
     ) -> Result<Vec<(String, String)>, String> {
         if !is_name(name, ':') {
-            return Err(format!("`{name}` is no name of a metric"));
+            return Err(format!("`{name}` is not a valid metric name"));
         }
         if self.is_hosts(name) {
             return Err(format!("the metric `{name}` would be one of the host's own"));
@@ -84,8 +84,8 @@ impl GuestMetrics {
         Ok(admitted)
     }
 
-    /// The Collector's `batch` processor has metrics of its own, `otelcol_processor_batch_…`: a plugin may have those of
-    /// its name, with or without its underscores (`otelcol_connector_servicegraph_…`).
+    /// The Collector's `batch` processor has metrics of its own, `otelcol_processor_batch_…`: a plugin may
+    /// use such names with its own name, with or without underscores (`otelcol_connector_servicegraph_…`).
     fn is_hosts(&self, name: &str) -> bool {
         let is_own = |kind| {
             let of_name = |own: &str| name.starts_with(&format!("otelcol_{kind}_{own}_"));
@@ -102,7 +102,7 @@ fn is_name(name: &str, also: char) -> bool {
 }
 
 impl Guest {
-    /// One instrument of the host's registry, unless the guest may not have it.
+    /// Returns an instrument of the host's registry, or `None` if the guest may not have it.
     fn instrument<T>(
         &self,
         kind: &'static str,
@@ -126,7 +126,7 @@ impl Guest {
     }
 }
 
-/// Each asks once for an instrument; where the guest may not have it, what it records goes nowhere.
+/// Each function registers an instrument once. If the guest may not have it, recorded values are discarded.
 impl Guest {
     pub(in crate::plugin) fn counter(
         &self,

@@ -1,7 +1,8 @@
-//! What crosses between the host and a guest, in types of the host's own.
+//! The data that the host and a guest exchange, in the host's own types.
 //!
-//! Each version of the interface has a room (`v0_1`) which converts between these types and those generated from its WIT. Nothing
-//! outside a room names a generated type, so that the rest of the host knows no versions.
+//! Each version of the interface has a room (`v0_1`), which converts between these types and those generated
+//! from its WIT. Nothing outside a room names a generated type, so the rest of the host does not depend on
+//! versions.
 
 use std::time::Duration;
 
@@ -18,14 +19,14 @@ use crate::plugin::load::{
     description::Description,
 };
 
-/// A batch in a guest: the number that it has in the guest's custody.
+/// A batch in a guest, by its number in the guest's custody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::plugin) struct Handle {
     pub(in crate::plugin) signal: Signal,
     pub(in crate::plugin) number: u32,
 }
 
-/// Why a guest says that it could not do what it was asked.
+/// A failure that a guest reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::plugin) enum GuestFailure {
     /// The same batch may succeed later, after this long if the guest says so.
@@ -34,16 +35,16 @@ pub(in crate::plugin) enum GuestFailure {
     Permanent { message: String },
 }
 
-/// Why an exporter's guest says that it could not send a batch.
+/// A failed delivery that an exporter's guest reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::plugin) enum ExportFailure {
     /// Nothing of the batch was delivered.
     Whole(GuestFailure),
-    /// These rows of the batch were not delivered, the others were.
+    /// These rows of the batch were not delivered; the others were.
     Parts(Vec<(Vec<u32>, GuestFailure)>),
 }
 
-/// What a sampler says of a trace.
+/// A sampler's decision on a trace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SamplingDecision {
     /// `rate` is the share of such traces that go on.
@@ -54,7 +55,7 @@ pub enum SamplingDecision {
     Undecided,
 }
 
-/// What a guest hands over to the one that follows it.
+/// The state that a guest hands over to its successor.
 #[derive(Clone, Debug)]
 pub(in crate::plugin) struct Saved {
     pub(in crate::plugin) state: Vec<u8>,
@@ -65,7 +66,7 @@ pub(in crate::plugin) struct Saved {
 #[derive(Clone, Debug)]
 pub(in crate::plugin) struct Incoming {
     pub(in crate::plugin) path: String,
-    /// After the `?`; empty if there is none.
+    /// The text after the `?`, or empty.
     pub(in crate::plugin) query: String,
     pub(in crate::plugin) headers: Vec<(String, String)>,
 }
@@ -89,13 +90,13 @@ pub(in crate::plugin) trait ComponentExports: Send + Sync {
     fn load(&self, store: &mut Store<Guest>, instance: &Instance) -> Result<Box<dyn InstanceExports>>;
 }
 
-/// The functions that an instance exports. A call of one that it does not have is an error; [`ComponentExports::has`] tells for the
-/// optional ones, and the card for the role.
+/// The functions that an instance exports. Calling a missing function is an error. [`ComponentExports::has`]
+/// tells which optional functions exist, and the card tells the role.
 pub(in crate::plugin) trait InstanceExports: Send + Sync {
-    /// Asks the plugin who it is. The answer is as the plugin gave it: `describe::bounded` makes it fit for the host.
+    /// Asks the plugin for its description. The result is unchecked: `describe::bounded` limits it.
     fn describe<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Description>;
 
-    /// Asks a connector what it emits. Every other role emits nothing.
+    /// Asks a connector for the signals that it emits. Every other role emits nothing.
     fn emits<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Vec<Signal>>;
 
     fn configure<'a>(
@@ -134,5 +135,5 @@ pub(in crate::plugin) trait InstanceExports: Send + Sync {
     fn handle<'a>(&'a self, store: &'a mut Store<Guest>, request: Incoming) -> Call<'a, Outgoing>;
 }
 
-/// What a guest passes on, or its own word that it failed.
+/// The batches that a guest passes on, or the failure that it reports.
 pub(in crate::plugin) type Passing = Result<Vec<Handle>, GuestFailure>;

@@ -1,7 +1,9 @@
-//! What a guest said last before its call failed: the text of a panic, an exception with its traceback.
+//! Keeps the last output of a guest before its call failed: the text of a panic, or an exception with its
+//! traceback.
 //!
-//! Errors that it logs and lines of its standard error come here as well as into the log. So a language needs no road of its
-//! own: the SDK's panic hook logs an error, and the runtimes of JavaScript and Python print what they did not catch.
+//! The guest's logged errors and the lines of its standard error are recorded here and in the log. So
+//! languages need no special support: the SDK's panic hook logs an error, and the runtimes of JavaScript and
+//! Python print uncaught exceptions.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -10,18 +12,18 @@ use std::sync::{
 
 use crate::plugin::load::text::one_line;
 
-/// What is kept of the beginning, where JavaScript has its message.
+/// The bytes that are kept of the beginning, where JavaScript has its message.
 const FIRST_BYTES: usize = 192;
-/// What is kept of the end, where Python has its exception.
+/// The bytes that are kept of the end, where Python has its exception.
 const LAST_BYTES: usize = 320;
 
-/// Of one guest. Clones are the same.
+/// The last words of one guest. Clones share them.
 #[derive(Clone, Default)]
 pub(in crate::plugin) struct LastWords(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    /// Whether there are any, so that a call that said nothing need not lock.
+    /// Whether there are any, so that a call without output need not lock.
     is_said: AtomicBool,
     said: Mutex<Said>,
 }
@@ -39,14 +41,14 @@ impl LastWords {
         self.said().add(line);
     }
 
-    /// A call begins.
+    /// Clears the last words before a call.
     pub(in crate::plugin) fn clear(&self) {
         if self.0.is_said.swap(false, Relaxed) {
             *self.said() = Said::default();
         }
     }
 
-    /// In one line; none if the guest said nothing in this call.
+    /// Returns the last words in one line, or `None` if the guest wrote nothing in this call.
     pub(in crate::plugin) fn take(&self) -> Option<String> {
         if !self.0.is_said.swap(false, Relaxed) {
             return None;
@@ -70,7 +72,7 @@ impl Said {
         if !self.first.is_empty() {
             self.push("; ");
         }
-        // Of a long line both ends are enough.
+        // Only the two ends of a long line are kept.
         let tail = line.ceil_char_boundary(line.len().saturating_sub(LAST_BYTES));
         if tail > FIRST_BYTES {
             let head = line.floor_char_boundary(FIRST_BYTES);
@@ -112,7 +114,7 @@ mod tests {
         assert_eq!(words(&["Error: bad", "    at f\u{1b}[31m\r\n"]).unwrap(), "Error: bad; at f\\u{1b}[31m");
     }
 
-    /// A traceback has its beginning and its end; neither is cut within a character.
+    /// The beginning and the end of a traceback are kept, and no character is cut.
     #[test]
     fn of_much_the_beginning_and_the_end_are_kept() {
         let frames: Vec<String> = (0..100).map(|frame| format!("  frame é {frame}")).collect();

@@ -1,4 +1,4 @@
-//! What a guest may use, and how it is held to it.
+//! The limits of a guest's resources, and their enforcement.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -22,26 +22,27 @@ pub(in crate::plugin) fn host_call_bytes() -> usize {
     share.clamp(MIN_HOST_CALL_BYTES, MAX_HOST_CALL_BYTES)
 }
 
-/// Of one component, for each of its guests.
+/// The limits of one component, for each of its guests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub memory_bytes: usize,
-    /// Wall time of one call. Host calls that wait for others (`http`) are not counted.
+    /// The wall time of one call, without the time of HTTP requests.
     pub call_timeout: Duration,
-    /// How many guests may run at a time.
+    /// The maximum number of guests.
     pub instances: NonZeroUsize,
     pub table_elements: usize,
-    /// Of batches that a guest holds from call to call; and, beyond that, what one call may make the host hold.
+    /// The bytes of batches that a guest holds from call to call; also the additional bytes that one call may
+    /// make the host hold.
     pub held_bytes: usize,
-    /// A guest is replaced after so many calls.
+    /// A guest is replaced after this many calls.
     pub max_calls: u64,
     /// A guest is replaced when it is this old.
     pub max_age: Duration,
-    /// A guest is replaced when it has had so much memory: it never gives any back.
+    /// A guest is replaced when it has this much memory, because it never returns any.
     pub recycle_memory_bytes: usize,
     pub log_lines_per_second: u32,
     pub metric_series: usize,
-    /// Under way at a time.
+    /// The number of HTTP requests under way at one time.
     pub http_requests: usize,
 }
 
@@ -65,19 +66,19 @@ impl From<&LimitsConfig> for Limits {
     }
 }
 
-/// Counts what one guest has of memory.
+/// Counts the memory of one guest.
 #[derive(Debug)]
 pub(in crate::plugin) struct GuestLimits {
     memory_bytes: usize,
     table_elements: usize,
     /// Guest memory never shrinks, so this is also its high-water mark.
     pub(in crate::plugin) memory_used_bytes: usize,
-    /// The growth in the call that is under way. The guest need not have touched it yet.
+    /// The growth in the current call. The guest may not have touched this memory yet.
     grant: Grant,
 }
 
 impl GuestLimits {
-    /// A call has ended.
+    /// Ends the grant of a call.
     pub(in crate::plugin) fn end_call(&mut self) {
         self.grant.end();
     }
@@ -92,7 +93,7 @@ impl GuestLimits {
     }
 }
 
-/// The guest wanted more memory than `limits.memory_mib`.
+/// The guest needed more memory than `limits.memory_mib`.
 #[derive(Debug, thiserror::Error)]
 #[error("it wanted {wanted_bytes} bytes of memory, and may have {limit_bytes} (`limits.memory_mib`)")]
 pub(in crate::plugin) struct MemoryExceeded {
@@ -101,8 +102,8 @@ pub(in crate::plugin) struct MemoryExceeded {
 }
 
 impl ResourceLimiter for GuestLimits {
-    /// Ends the call instead of telling the guest: most languages' allocators answer a refusal with a trap that
-    /// says nothing.
+    /// Ends the call instead of refusing the growth, because most languages' allocators then trap without a
+    /// message.
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
         let wanted_bytes = self.memory_used_bytes + desired.saturating_sub(current);
         if wanted_bytes > self.memory_bytes {

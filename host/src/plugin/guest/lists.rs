@@ -1,8 +1,9 @@
-//! Columns as lists with an entry a row, for languages to which offsets into one text are foreign.
+//! Converts columns to lists with an entry for each row, for languages in which offsets into one text are
+//! impractical.
 
 use wire::{EditError, NumberColumn, NumberKind, TextColumn};
 
-/// The texts of a column, with an entry for each row.
+/// Returns the texts of a column, with an entry for each row.
 pub(in crate::plugin) fn texts(column: &TextColumn, rows: usize) -> Vec<Option<String>> {
     let mut texts = vec![None; rows];
     for (row, text) in column.iter() {
@@ -13,7 +14,7 @@ pub(in crate::plugin) fn texts(column: &TextColumn, rows: usize) -> Vec<Option<S
     texts
 }
 
-/// The numbers of a column, with an entry for each row.
+/// Returns the numbers of a column, with an entry for each row.
 pub(in crate::plugin) fn numbers(column: &NumberColumn, rows: usize) -> Vec<Option<f64>> {
     let mut numbers = vec![None; rows];
     for (row, kind, bits) in column.iter() {
@@ -27,7 +28,7 @@ pub(in crate::plugin) fn numbers(column: &NumberColumn, rows: usize) -> Vec<Opti
     numbers
 }
 
-/// The column of the rows that have a text.
+/// Returns a column of the rows that have a text.
 pub(in crate::plugin) fn from_texts(texts: &[Option<String>]) -> Result<TextColumn, EditError> {
     let len = texts.iter().flatten().map(String::len).sum();
     if u32::try_from(len).is_err() {
@@ -42,6 +43,6 @@ pub(in crate::plugin) fn from_texts(texts: &[Option<String>]) -> Result<TextColu
             rows.push(row as u32);
         }
     }
-    // Rows and ends ascend, and each end is that of a text: it cannot fail.
+    // This cannot fail: rows and ends ascend, and each end is the end of a text.
     TextColumn::new(arena, ends, rows).map_err(|_| EditError::Size)
 }

@@ -1,4 +1,4 @@
-//! A guest's lines in the host's log: rate-limited, shortened, under the component's id.
+//! Writes a guest's lines to the host's log: rate-limited, shortened, and under the component's id.
 
 use std::{
     sync::Mutex,
@@ -21,8 +21,8 @@ pub(in crate::plugin) struct GuestLog {
     lines_per_second: u32,
     window: Mutex<Window>,
     left_out: Counter,
-    /// Its guests work on made-up data, or on copies: what they say is not said of traffic, and is of interest only to who
-    /// looks for it.
+    /// Whether the guests work on made-up data or copies. Their lines are not about real traffic, and are
+    /// written at a lower level.
     is_trial: bool,
 }
 
@@ -84,7 +84,7 @@ impl GuestLog {
         }
     }
 
-    /// Whether there is room for a line in this second, and how many were left out before it.
+    /// Returns whether a line may be written in this second, and how many lines were left out before it.
     fn admit(&self) -> Option<u64> {
         let mut window = self.window.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if window.began.elapsed() >= SECOND {
@@ -100,7 +100,7 @@ impl GuestLog {
 }
 
 impl Guest {
-    /// Writes a line of the guest's into the log; an error is also among its last words.
+    /// Writes a guest's line to the log. An error is also added to its last words.
     pub(in crate::plugin) fn say(&self, level: Level, message: &str) {
         if level == Level::ERROR {
             self.last_words.add(message);

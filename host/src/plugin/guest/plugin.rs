@@ -1,4 +1,4 @@
-//! A plugin that is loaded: what all its instances are made from.
+//! A loaded plugin, from which all its instances are made.
 
 use std::sync::Arc;
 
@@ -20,23 +20,23 @@ use crate::{
     },
 };
 
-/// One plugin of a config: a component, compiled, linked and asked who it is.
+/// One plugin of a config: a component that was compiled, linked and asked for its description.
 pub struct Plugin {
-    /// In the config.
+    /// The name in the config.
     pub name: String,
     pub role: Role,
     pub card: Card,
     pub description: Description,
-    /// The signals of what a connector passes on.
+    /// The signals that a connector passes on.
     pub emits: Vec<Signal>,
     pub sha256: Sha256,
     pub(in crate::plugin) exports: Exports,
 }
 
-/// Why a plugin cannot be had.
+/// The reason why a plugin cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// Nothing was compiled.
+    /// The file was refused before it was compiled.
     #[error(transparent)]
     Card(#[from] CardError),
     #[error("the component cannot be compiled or linked: {0:#}")]
@@ -46,7 +46,7 @@ pub enum LoadError {
 }
 
 impl Plugin {
-    /// Compiles a component and asks it who it is. Takes up to seconds.
+    /// Compiles a component and asks for its description. Takes up to seconds.
     pub async fn load(
         runtime: &Runtime,
         name: &str,
@@ -62,7 +62,7 @@ impl Plugin {
         Ok(Arc::new(Plugin { name, role, card, description, emits, sha256, exports }))
     }
 
-    /// Not every plugin can have its batches shared out, or copied.
+    /// Checks whether the plugin can run as a canary or a shadow, if the config asks for it.
     pub(in crate::plugin) fn check_swap(&self, swap: &SwapConfig) -> Result<(), ConfigError> {
         let no = |key, why: &str| Err(ConfigError::on(key, why));
         match self.role {
@@ -81,13 +81,13 @@ impl Plugin {
         self.exports.has(Optional::HttpHandler)
     }
 
-    /// Enough of the hash to tell two versions apart.
+    /// Returns enough of the hash to distinguish two versions.
     pub(in crate::plugin) fn short_hash(&self) -> String {
         self.sha256.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-/// What it says of itself, and what it emits.
+/// Returns the plugin's description, and the signals that it emits.
 async fn describe(
     exports: &Exports,
     name: &str,

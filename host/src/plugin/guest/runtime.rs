@@ -1,4 +1,4 @@
-//! What all plugins share: one engine, one linker, one clock that ends calls.
+//! The state that all plugins share: one engine, one linker, and one clock that ends calls.
 
 use std::{
     pin::pin,
@@ -14,18 +14,19 @@ use wasmtime::{
 use super::{Guest, ticker::Ticker, versions, wasi};
 use crate::plugin::load::{cache::Cache, card::Code, compilers::Compilers, file::PluginFile};
 
-/// Guests of all plugins at a time.
+/// The maximum number of guests of all plugins.
 const INSTANCE_LIMIT: u32 = 1024;
-/// The most that `limits.memory_mib` can be.
+/// The maximum of `limits.memory_mib`.
 pub(super) const MEMORY_LIMIT_BYTES: usize = 1 << 30;
-/// What guests leave behind is kept for others of the same version; of versions that are gone no more than this.
+/// The number of memory slots that are kept for versions that no longer run. Slots of running versions are
+/// reused by their own guests.
 const WARM_SLOTS: u32 = 2;
-/// A plugin that has been compiled for so long is mentioned.
+/// If compiling takes this long, the log says so.
 const SLOW: Duration = Duration::from_secs(10);
-/// A guest's stack.
+/// The size of a guest's stack.
 const STACK_BYTES: usize = 512 << 10;
 
-/// One for the process. Cheap to clone.
+/// The runtime of the process. Clones are cheap.
 #[derive(Clone)]
 pub struct Runtime(Arc<Inner>);
 
@@ -52,7 +53,8 @@ impl Runtime {
         Ok(Runtime(Arc::new(Inner { engine, linker, cache, compilers: Compilers::new()?, ticker })))
     }
 
-    /// The runtime of this process, made when it is first asked for: an engine reserves address space by the terabyte.
+    /// Returns the runtime of this process, which is created at the first call: an engine reserves terabytes
+    /// of address space.
     pub fn shared() -> Result<Runtime> {
         static SHARED: OnceLock<Runtime> = OnceLock::new();
         if let Some(runtime) = SHARED.get() {
@@ -62,16 +64,17 @@ impl Runtime {
         Ok(SHARED.get_or_init(|| runtime).clone())
     }
 
-    /// What ends calls of guests that run.
+    /// Returns the ticker, which interrupts running guests.
     pub(super) fn ticker(&self) -> &Arc<Ticker> {
         &self.0.ticker
     }
 
-    /// Compiles the component of the plugin of this name, unless that was done before, and links it. Compiling takes about
-    /// 1.1 ms of CPU a KiB, on threads that may block, and a fifth of that where the version before was the same.
+    /// Compiles the component of the plugin of this name, unless that was done before, and links it.
+    /// Compiling takes about 1.1 ms of CPU a KiB, on threads that may block, and a fifth of that for
+    /// functions that the previous version already had.
     ///
     /// # Errors
-    /// Also when the process has no room for what compiling takes.
+    /// Also fails if the process has no memory for compiling.
     pub(in crate::plugin) async fn compile(
         &self,
         name: &str,
@@ -123,7 +126,7 @@ fn config() -> Config {
     config
 }
 
-/// What is compiled; each time that it has taken so long once more, the log says so.
+/// Waits for a compilation, and logs each time that another [`SLOW`] has passed.
 async fn told_while_slow<T>(plugin: &str, compiling: impl Future<Output = T>) -> T {
     let mut compiling = pin!(compiling);
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! The clock by which running guests are interrupted. It stands still while none runs.
+//! The clock by which running guests are interrupted. It stands still while no guest runs.
 
 use std::{
     future::poll_fn,
@@ -13,10 +13,10 @@ use std::{
 
 use wasmtime::{Engine, EngineWeak, Result};
 
-/// How often a running guest is asked whether it should yield or end.
+/// The interval at which a running guest checks whether it must yield or end.
 pub(super) const TICK: Duration = Duration::from_millis(5);
 
-/// Moves an engine's epoch on, from a thread of its own, as long as a guest of it runs.
+/// Advances an engine's epoch from a separate thread, while a guest of the engine runs.
 pub(in crate::plugin) struct Ticker {
     state: Arc<State>,
     thread: Thread,
@@ -24,15 +24,15 @@ pub(in crate::plugin) struct Ticker {
 
 #[derive(Default)]
 struct State {
-    /// How many guests run at this moment.
+    /// The number of guests that run now.
     running: AtomicUsize,
-    /// The thread sleeps until it is woken.
+    /// Whether the thread sleeps until it is woken.
     is_parked: AtomicBool,
     ticks: AtomicU64,
     is_over: AtomicBool,
 }
 
-/// A guest runs as long as this lives.
+/// While this exists, a guest counts as running.
 struct Running<'a>(&'a State);
 
 impl Ticker {
@@ -44,7 +44,7 @@ impl Ticker {
         Ok(Ticker { state, thread })
     }
 
-    /// The call; the epoch moves while it is polled, and not while it waits.
+    /// Runs a call. The epoch advances while the call is polled, and not while it waits.
     pub(in crate::plugin) async fn run<T>(&self, call: impl Future<Output = T>) -> T {
         let mut call = pin!(call);
         poll_fn(|context| {
@@ -56,7 +56,7 @@ impl Ticker {
 
     fn running(&self) -> Running<'_> {
         self.state.running.fetch_add(1, SeqCst);
-        // Either this sees that the thread is about to sleep, or the thread sees that a guest runs.
+        // Either this thread sees that the ticker is about to sleep, or the ticker sees that a guest runs.
         if self.state.is_parked.load(SeqCst) {
             self.thread.unpark();
         }
@@ -114,7 +114,7 @@ mod tests {
         }
     }
 
-    /// The epoch moves while a guest runs, and not a single time while none does.
+    /// The epoch advances while a guest runs, and never while none does.
     #[test]
     fn it_ticks_while_a_guest_runs_and_not_otherwise() {
         let engine = Engine::default();

@@ -7,8 +7,8 @@ use wire::Traces;
 
 use super::Guest;
 
-/// The traces of one call; shared, so that a call can be repeated. None when the call is over: languages that collect garbage
-/// let go of their handle late.
+/// The traces of one call. They are shared, so that the call can be repeated. `None` after the call:
+/// languages with garbage collection drop their handle late.
 #[expect(unreachable_pub, reason = "the generated bindings export it anew")]
 pub struct TraceBatch(Option<Arc<Traces>>);
 
@@ -34,7 +34,7 @@ impl Guest {
         }
     }
 
-    /// Shows the guest the spans of traces; the answer is their number in its custody.
+    /// Shows the guest the spans of traces. Returns their number in its custody.
     pub(in crate::plugin) fn show_spans(&mut self, traces: &Resource<TraceBatch>) -> Result<u32> {
         self.custody.check_room()?;
         let spans = self.traces(traces)?.spans().clone();

@@ -1,5 +1,5 @@
-//! Version 0.1.0 of the interface: conversions between its generated types and the host's own, and nothing else. What a host
-//! function does stands outside, where every version finds it.
+//! Version 0.1.0 of the interface: conversions between its generated types and the host's own, and nothing
+//! else. The host functions themselves are outside of this room, and shared by all versions.
 
 mod batches;
 mod bindings;

@@ -1,4 +1,5 @@
-//! The versions of the interface that this host serves: one table, which reading a card, linking and calling go by.
+//! The table of the interface's versions that this host serves. Reading cards, linking and calling all use
+//! it.
 
 use std::sync::Arc;
 
@@ -12,13 +13,13 @@ use crate::plugin::load::card::{Card, CardError, ExternName, Role};
 
 /// A version of the package `spanloom:plugin`, and its room.
 pub(in crate::plugin) struct Version {
-    /// As it stands in the names that a component imports and exports: `0.1.0`.
+    /// The version as in the names that a component imports and exports: `0.1.0`.
     pub(in crate::plugin) name: &'static str,
     /// The interfaces of the package that a plugin may import.
     pub(in crate::plugin) imports: &'static [&'static str],
-    /// Links what a plugin may import.
+    /// Links the functions that a plugin may import.
     pub(in crate::plugin) link: fn(&mut Linker<Guest>) -> Result<()>,
-    /// Finds what a component exports.
+    /// Finds the functions that a component exports.
     pub(in crate::plugin) exports: fn(&InstancePre<Guest>) -> Arc<dyn ComponentExports>,
 }
 
@@ -30,16 +31,16 @@ pub(in crate::plugin) fn find(name: &str) -> Option<&'static Version> {
     SERVED.into_iter().find(|version| version.name == name)
 }
 
-/// The names of all versions that are served.
+/// Returns the names of all versions that are served.
 pub(in crate::plugin) fn names() -> Vec<&'static str> {
     SERVED.iter().map(|version| version.name).collect()
 }
 
 impl Card {
-    /// Whether this host can run it at all, grants aside; decided before it is compiled.
+    /// Returns the role if this host can run the plugin, regardless of grants. Called before compiling.
     ///
     /// # Errors
-    /// When its version is not served, it imports what is not there, or it has no role or several.
+    /// The version is not served, an import does not exist, or the component has no role or several.
     pub fn admit(&self) -> Result<Role, CardError> {
         let interfaces = self.version()?.map(|version| version.imports).unwrap_or_default();
         let is_unknown = |name: &&ExternName| !name.is_served(interfaces);
@@ -55,10 +56,11 @@ impl Card {
         }
     }
 
-    /// The version of the interface that it was built against; none if it names no version.
+    /// Returns the version of the interface that the component was built against, or `None` if it names no
+    /// version.
     ///
     /// # Errors
-    /// When that version is not served, or there are several.
+    /// The version is not served, or there are several.
     pub(in crate::plugin) fn version(&self) -> Result<Option<&'static Version>, CardError> {
         let built: Vec<&str> = self.interface_versions().into_iter().collect();
         let served = match built.as_slice() {
@@ -91,13 +93,13 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")
     }
 
-    /// The files of `wit/` and their names.
+    /// Returns the files of `wit/` by name.
     fn entries(folder: &Path) -> BTreeMap<String, PathBuf> {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
         entries.map(|entry| (entry.file_name().into_string().unwrap(), entry.path())).collect()
     }
 
-    /// The sum of each file of a folder, as `sha256sum` prints them.
+    /// Returns the sum of each file of a folder, as `sha256sum` prints it.
     fn sums(folder: &Path) -> String {
         entries(folder).into_iter().fold(String::new(), |mut sums, (name, path)| {
             for byte in Sha256::digest(fs::read(path).unwrap()) {
@@ -108,7 +110,8 @@ mod tests {
     }
 
     /// Scenario: every folder of the interface that has a list of sums beside it is read.
-    /// Guarantees: no file of a released version has changed, come or gone. Plugins in the field were built against it.
+    /// Guarantees: no file of a released version has been changed, added or removed. Plugins in the field
+    /// were built against it.
     #[test]
     fn a_released_version_of_the_interface_never_changes() {
         let lists = entries(&wit()).into_iter().filter_map(|(name, path)| {

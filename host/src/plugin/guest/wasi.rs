@@ -1,6 +1,6 @@
-//! WASI 0.2 for the language runtimes that import it, with nothing behind it: no arguments, environment, files, input or
-//! sockets. Clocks tell whole milliseconds, output becomes lines of the log, random numbers are random, and `wasi:http`
-//! reaches what `http` reaches.
+//! WASI 0.2 for the language runtimes that import it, with nothing behind it: no arguments, environment,
+//! files, input or sockets. Clocks have a resolution of a millisecond, output is written to the log, random
+//! numbers are random, and `wasi:http` reaches the same origins as `http`.
 
 mod clock;
 mod http;
@@ -26,12 +26,12 @@ use self::{
 use super::{Guest, deadline::Deadline, last_words::LastWords, log::GuestLog};
 use crate::plugin::outside::http::Http;
 
-/// Streams, pollables, requests and so on that one guest may have at a time.
+/// The maximum number of streams, pollables, requests and other resources of one guest.
 const MAX_RESOURCES: usize = 4096;
-/// What a guest may ask of random bytes in one call.
+/// The maximum number of random bytes that a guest gets in one call.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
 
-/// What WASI has of one guest. Made when the guest first uses any of it, since most never do.
+/// The WASI state of one guest. It is created at the first use, because most guests never use it.
 pub(in crate::plugin) struct WasiState {
     settings: WasiSettings,
     deadline: Deadline,
@@ -53,7 +53,7 @@ struct Used {
 }
 
 impl WasiSettings {
-    /// What guests print goes into the log: standard output as `info`, standard error as `warn`.
+    /// Creates the settings. Guests' output is logged: standard output as `info`, standard error as `warn`.
     pub(in crate::plugin) fn new(http: &Arc<dyn Http>, log: &Arc<GuestLog>) -> WasiSettings {
         let log = log.clone();
         let on_line: OnLine = Arc::new(move |output, line| match output {
@@ -65,7 +65,7 @@ impl WasiSettings {
 }
 
 impl WasiState {
-    /// `deadline` and `last_words` are the guest's.
+    /// Creates the state with the guest's `deadline` and `last_words`.
     pub(in crate::plugin) fn new(
         settings: WasiSettings,
         deadline: &Deadline,
@@ -100,7 +100,7 @@ impl Used {
     }
 }
 
-/// As `on_line`; what is said is also among the guest's last words.
+/// Does the same as `on_line`, and adds the line to the guest's last words.
 fn heard(on_line: &OnLine, last_words: &LastWords) -> OnLine {
     let (on_line, last_words) = (on_line.clone(), last_words.clone());
     Arc::new(move |output, line| {

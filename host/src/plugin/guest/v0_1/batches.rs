@@ -1,4 +1,4 @@
-//! Metrics and logs, as encoded OTLP; and where batches go.
+//! Metrics and logs, as encoded OTLP, and the functions that settle batches.
 
 use bytes::Bytes;
 use wasmtime::{
@@ -35,7 +35,7 @@ impl output::Host for Guest {
 
 impl batches::Host for Guest {}
 
-/// The same for both: there is nothing in them yet that only one of them has.
+/// Metrics and logs have the same functions so far.
 macro_rules! opaque {
     ($host:ident, $handle:ident, $signal:expr) => {
         impl batches::$host for Guest {

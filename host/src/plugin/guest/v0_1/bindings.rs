@@ -1,4 +1,4 @@
-//! What `bindgen!` makes of `wit/0.1.0`. Nothing outside this version's room names what it made.
+//! The code that `bindgen!` generates from `wit/0.1.0`. Nothing outside this room names the generated types.
 
 wasmtime::component::bindgen!({
     path: "../wit/0.1.0",

@@ -1,4 +1,4 @@
-//! What a plugin exports: its functions, called with the host's types.
+//! The functions that a plugin exports, called with the host's types.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ struct Functions {
 }
 
 impl Component {
-    /// Finds the functions that there are. Which there must be is the card's to say.
+    /// Finds the functions that exist. The card decides which of them are required.
     pub(super) fn find(pre: &InstancePre<Guest>) -> Component {
         Component {
             processing: exported::processing::GuestIndices::new(pre).ok(),
@@ -206,7 +206,7 @@ impl InstanceExports for Functions {
     }
 }
 
-/// An export that the plugin must have to be called so.
+/// Returns an export that the plugin must have for this call.
 fn of<T>(export: &Option<T>) -> Result<&T> {
     export.as_ref().ok_or_else(|| wasmtime::format_err!("the plugin has no such export"))
 }

@@ -1,4 +1,5 @@
-//! What reaches the host besides batches: log, metrics, clock; by grant http and store.
+//! The host functions other than those on batches: log, metrics and clock; and, if granted, HTTP and the
+//! store.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Time to the millisecond: finer would let a guest watch what runs beside it.
+//! Clocks with a resolution of a millisecond. A finer one would let a guest observe what runs beside it.
 
 use std::{
     sync::LazyLock,
@@ -36,7 +36,7 @@ impl HostMonotonicClock for WholeMillis {
     }
 }
 
-/// In nanoseconds.
+/// Returns the time in nanoseconds, rounded down to a millisecond.
 fn in_whole_millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).saturating_mul(MILLI_NANOS)
 }

@@ -1,4 +1,4 @@
-//! `wasi:http` by way of [`HttpClient::send`]: the same origins, credentials and limits.
+//! `wasi:http` on top of [`HttpClient::send`], with the same origins, credentials and limits.
 
 use std::{
     future::Future,
@@ -19,23 +19,23 @@ use crate::plugin::{
     outside::http::{Http, HttpError, HttpRequest, HttpResponse},
 };
 
-/// Requests of one guest whose bodies, of one or the other way, are in the host's memory at a time.
+/// The maximum number of requests of one guest whose request or response bodies are in the host's memory.
 pub(super) const MAX_REQUESTS: usize = 8;
 
 /// The hooks of one guest.
 pub(super) struct GrantedHttp {
     client: Arc<dyn Http>,
-    /// Is told why a request was denied: `wasi:http` has no words for it.
+    /// Called with the reason why a request was denied, which `wasi:http` cannot express.
     on_line: OnLine,
     slots: Arc<Semaphore>,
-    /// Stands still while a request is under way.
+    /// The guest's deadline, which stands still while a request is under way.
     deadline: Deadline,
 }
 
 type Closing = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sending = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Closing), Error>> + Send>;
 
-/// A body that has come as a whole, and its slot.
+/// A body that has fully arrived, and its slot.
 struct Held {
     body: Full<Bytes>,
     _slot: OwnedSemaphorePermit,
@@ -93,7 +93,8 @@ async fn send(
     }
 }
 
-/// The guest gets the answer when all of it is there, so that what it waits for the first byte is the whole time.
+/// Reads a guest's request. The guest gets a response only when it is complete, so the timeout for the first
+/// byte limits the whole time.
 async fn read(
     request: http::Request<WasiBody>,
     options: Option<RequestOptions>,

@@ -1,4 +1,4 @@
-//! What a guest prints, line by line.
+//! Splits a guest's output into lines.
 
 use std::{
     io,
@@ -15,9 +15,9 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-/// The rest of a longer line is left out.
+/// The limit of a line. The rest is left out.
 const LINE_LIMIT_BYTES: usize = 8 << 10;
-/// Of one write.
+/// The limit of one write.
 const WRITE_LIMIT_BYTES: usize = 64 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Output {
     Stderr,
 }
 
-/// Is given a line without its end.
+/// A function that is called with each line, without its end.
 pub(super) type OnLine = Arc<dyn Fn(Output, &str) + Send + Sync>;
 
 /// A stream that calls `on_line` for each line written. Its clones write to the same line.
@@ -75,7 +75,7 @@ impl Line {
     }
 }
 
-/// The last words of a guest that trapped often have no end of line.
+/// A guest that trapped often leaves its last line without an end.
 impl Drop for Line {
     fn drop(&mut self) {
         self.end();
@@ -139,7 +139,7 @@ impl StdoutStream for Lines {
 mod tests {
     use super::*;
 
-    /// What is heard of these writes.
+    /// Returns the lines that result from these writes.
     fn heard(writes: &[&[u8]]) -> Vec<String> {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let ear = heard.clone();

@@ -1,4 +1,4 @@
-//! A guest that tries WASI (`guest.wat`), and the hook behind `wasi:http`.
+//! Tests WASI with a guest (`guest.wat`), and the hook behind `wasi:http`.
 
 use std::{
     pin::pin,
@@ -28,7 +28,7 @@ struct Probe {
 
 type Heard = Arc<Mutex<Vec<(Output, String)>>>;
 
-/// Hears what is printed.
+/// Records the printed lines.
 fn ear() -> (OnLine, Heard) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ear = heard.clone();
@@ -108,7 +108,7 @@ async fn what_is_printed_is_told_by_lines() {
     assert_eq!(probe.printed.lock().unwrap().last().unwrap().1, "two");
 }
 
-/// A guest that sleeps runs no code that an epoch could end.
+/// A sleeping guest runs no code that an epoch could end.
 #[tokio::test]
 async fn sleeping_is_ended_with_the_calls_time() {
     let mut probe = Probe::start().await;
@@ -176,7 +176,7 @@ mod http {
         );
     }
 
-    /// Bodies are bounded while they stream, and a guest that never ends one does not wait for ever.
+    /// Bodies are limited while they stream, and a guest that never ends a body does not wait for ever.
     #[tokio::test]
     async fn bodies_are_bounded() {
         let origin = echo().await;
@@ -190,7 +190,7 @@ mod http {
         assert!(matches!(late, Err(Error::HttpResponseTimeout)));
     }
 
-    /// Answers that a guest holds on to are counted too.
+    /// Responses that a guest keeps are counted too.
     #[tokio::test]
     async fn a_guest_has_few_requests_at_a_time() {
         let origin = echo().await;
