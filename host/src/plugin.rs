@@ -1,12 +1,13 @@
-//! Plugins: wasm components that process, sample, export and connect what passes.
+//! Plugins: wasm components that process, sample, export and connect telemetry.
 //!
-//! A [`Runtime`] has what all plugins share, a [`Plugin`] is one file, loaded. Each component of a pipeline that uses it
-//! has a `pool` of `instance`s, guests with a memory of their own. What a guest holds is in its `custody`, so that
-//! a call that fails can be taken back.
+//! A [`Runtime`] holds the state that all plugins share, and a [`Plugin`] is one loaded file. Each component
+//! of a pipeline that uses the plugin has a `pool` of `instance`s: guests, each with its own memory. A
+//! guest's batches are in its `custody`, so that a failed call can be undone.
 //!
-//! There are five rooms, and each imports only those before it: `outside` is what a guest may reach, `load` leads from a
-//! file to what can be compiled, `guest` is one guest and its calls, `pool` the guests of a component and the versions
-//! that they run, `stage` the part that a component has in a pipeline.
+//! There are five rooms (modules), and each imports only those before it. `outside` is what a guest may
+//! reach, `load` turns a file into a component that can be compiled, `guest` is one guest and its calls,
+//! `pool` holds the guests of a component and the versions that they run, and `stage` is the role of a
+//! component in a pipeline.
 
 pub mod builtin;
 pub mod config;

@@ -48,8 +48,7 @@ pub struct PluginConfig {
     pub swap: SwapConfig,
 }
 
-/// What becomes of a batch that the plugin failed on. If a second attempt may help, the plugin has failed
-/// twice.
+/// What happens to a batch on which the plugin failed, after a second attempt if one may help.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {

@@ -36,7 +36,8 @@ pub(super) enum NotKept {
 }
 
 impl Outside {
-    /// Creates the ways out of a component, and reads the files that the grants name on a thread that may block.
+    /// Creates the ways out of a component, and reads the files that the grants name on a thread that may
+    /// block.
     ///
     /// # Errors
     /// A grant cannot be used. The keys of the error are below `grants`.
@@ -56,7 +57,7 @@ impl Outside {
     /// As [`Outside::open`], but reads files on the calling thread, which may block.
     ///
     /// # Errors
-    /// As [`Outside::open`].
+    /// As for [`Outside::open`].
     pub fn new(
         component: &str,
         grants: &GrantsConfig,
@@ -91,7 +92,7 @@ impl Outside {
     /// content of the store stays if the store's size does.
     ///
     /// # Errors
-    /// As [`Outside::open`].
+    /// As for [`Outside::open`].
     pub(super) async fn with_grants(
         &self,
         component: &str,

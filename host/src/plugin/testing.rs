@@ -1,29 +1,29 @@
-//! Plugins written as text, for tests: small enough to read, and compiled in no time.
+//! Plugins written as text, for tests. They are small and quick to compile.
 
 use std::path::Path;
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// What a test's plugin is to be.
+/// The settings of a test's plugin.
 pub(crate) struct Guest {
     /// `processing`, `sampling`, `exporting` or `connecting`.
     pub(crate) role: &'static str,
     pub(crate) schema: &'static str,
-    /// Whether it says that it cannot do without `http`.
+    /// Whether the plugin says that it needs the grant `http`.
     pub(crate) needs_http: bool,
-    /// In the order of the interface: stateless, by trace, single.
+    /// The concurrency, as its index in the interface: stateless, by trace, single.
     pub(crate) concurrency: u8,
-    /// What becomes of it when it has processed so many batches, if it processes any.
+    /// How the plugin fails after a number of batches, if it does.
     pub(crate) fails: Option<Fails>,
 }
 
-/// In each instance, after so many batches.
+/// A failure of each instance after this many batches.
 #[derive(Clone, Copy)]
 pub(crate) enum Fails {
     Traps(u32),
     Loops(u32),
-    /// Passes nothing on.
+    /// Drops its batches.
     Swallows(u32),
 }
 
@@ -40,8 +40,8 @@ impl Default for Guest {
 }
 
 impl Guest {
-    /// A component that passes everything on, keeps every trace or sends nothing, is called `tested 1.2.3`, and refuses
-    /// a config with a `!` in it, as being wrong at `keys[1]`.
+    /// Returns a component called `tested 1.2.3` that passes everything on, keeps every trace or sends
+    /// nothing. It refuses a config that contains `!`, with the place `keys[1]`.
     pub(crate) fn component(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
         let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/0.1.0");
@@ -62,7 +62,7 @@ impl Guest {
         ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
     }
 
-    /// Written to a file.
+    /// Writes the component to a file.
     pub(crate) fn write(&self, path: &Path) {
         std::fs::write(path, self.component()).unwrap();
     }
@@ -72,7 +72,7 @@ impl Guest {
             None => return String::new(),
             Some(Fails::Traps(after)) => (after, "(unreachable)"),
             Some(Fails::Loops(after)) => (after, "(loop $ever (br $ever))"),
-            // An empty list, at 1024.
+            // The result is an empty list at address 1024.
             Some(Fails::Swallows(after)) => (
                 after,
                 "(i64.store (i32.const 1024) (i64.const 0)) (i64.store (i32.const 1032) (i64.const 0))
@@ -87,7 +87,7 @@ impl Guest {
 
     fn module(&self) -> String {
         let failing = self.failing();
-        // The batch comes back as a list of one, at 1024.
+        // The result is a list with the batch, at address 1024.
         let process = format!(
             r#"(global $calls (mut i32) (i32.const 0))
             (func (export "spanloom:plugin/processing@0.1.0#process") (param i32 i32) (result i32)
@@ -102,7 +102,7 @@ impl Guest {
             "sampling" => {
                 r#"(func (export "spanloom:plugin/sampling@0.1.0#sample") (param i32) (result i32) (unreachable))"#
             }
-            // Nothing: an empty list, at 1024. It emits metrics.
+            // The result is an empty list at address 1024. The connector emits metrics.
             "connecting" => {
                 r#"(func (export "spanloom:plugin/connecting@0.1.0#consume") (param i32 i32) (result i32)
                 (i64.store (i32.const 1024) (i64.const 0)) (i32.store (i32.const 1032) (i32.const 0))

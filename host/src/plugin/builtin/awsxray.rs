@@ -136,7 +136,7 @@ impl Config {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         url.ok_or_else(|| {
-            let message = format!("`{written}` is no URL: write `https://host`, or leave it out");
+            let message = format!("`{written}` is not a URL: write `https://host`, or leave it out");
             ConfigError::on("endpoint", message)
         })
     }

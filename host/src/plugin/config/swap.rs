@@ -12,17 +12,17 @@ use crate::config::{ConfigError, Duration};
 pub struct SwapConfig {
     /// True to watch the file. Operators' requests are carried out in any case.
     pub watch: bool,
-    /// How long a new version is compared with the one before, which comes back if the new one is worse. 0:
-    /// not at all.
+    /// How long a new version is compared with the previous one, which is restored if the new one is worse.
+    /// 0: not at all.
     pub probation: Duration,
-    /// How much larger the share of failed calls may be than that of the version before.
+    /// How much larger the share of failed calls may be than the previous version's.
     pub max_error_rate: Share,
-    /// How many times as long an item may take as with the version before. At least 1.
+    /// How many times as long an item may take as with the previous version. At least 1.
     pub max_slowdown: f64,
     /// The share of the batches that a new version gets during its probation, if not all.
     pub canary: Option<Share>,
-    /// True to run a new version on copies. Its output is compared and thrown away. The version takes over
-    /// when an operator says so.
+    /// True to run a new version on copies. Its output is compared and discarded. The version takes over when
+    /// an operator asks for it.
     pub shadow: bool,
 }
 

@@ -88,7 +88,7 @@ impl Cache {
         hash: Sha256,
         code: Code,
     ) -> Result<(Component, Option<Unkept>)> {
-        // Until the component is compiled.
+        // The grant lasts until the component is compiled.
         let mut grant = memory::Grant::default();
         let Some(folder) = self.folder() else {
             grant.more(code.compiling_bytes())?;

@@ -37,7 +37,7 @@ pub struct Card {
     pub code: Code,
 }
 
-/// What there is to compile, nested modules and components included.
+/// The amount of code to compile, including nested modules and components.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Code {
     pub functions: usize,
@@ -140,7 +140,8 @@ impl Card {
 }
 
 impl Code {
-    /// The memory that compiling takes, about: for each function, however small, and for each byte.
+    /// Returns the approximate memory that compiling takes: for each function, however small, and for each
+    /// byte.
     pub fn compiling_bytes(self) -> usize {
         let Code { functions, bytes } = self;
         functions
@@ -196,7 +197,8 @@ impl ExternName {
         self.0.split_once('@').map(|(_, version)| version)
     }
 
-    /// Whether there is anything behind it for a plugin that may import these interfaces of [`PACKAGE`].
+    /// Returns whether the host serves this import to a plugin that may import these interfaces of
+    /// [`PACKAGE`].
     pub(in crate::plugin) fn is_served(&self, interfaces: &[&str]) -> bool {
         match self.package() {
             PACKAGE => interfaces.contains(&self.interface()),

@@ -11,8 +11,7 @@ use std::{
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use wasmtime::Result;
 
-/// The niceness of these threads. With it, a thread gets a quarter of a core that another thread has work
-/// for.
+/// The niceness of these threads. Such a thread gets a quarter of a core for which another thread has work.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 

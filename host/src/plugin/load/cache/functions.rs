@@ -7,8 +7,8 @@
 //! included.
 //!
 //! One function in twenty is compiled again although it is the same, even on an engine of its own. A
-//! compilation reuses its contexts from one function to the next, and what Cranelift 0.135 leaves in them
-//! seems to be part of what it hashes.
+//! compilation reuses its contexts from one function to the next, and their remaining content in Cranelift
+//! 0.135 seems to be part of its hash.
 
 use std::{
     borrow::Cow,
@@ -32,7 +32,7 @@ pub(in crate::plugin) struct Functions(Mutex<Option<Session>>);
 
 #[derive(Debug, Default)]
 struct Session {
-    /// The functions of the version before.
+    /// The functions of the previous version.
     known: Compiled,
     /// The functions of this version.
     used: Compiled,
