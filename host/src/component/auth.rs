@@ -1,4 +1,4 @@
-//! Who may send to a receiver, and what an exporter says of itself.
+//! The contracts of authentication: who may send to a receiver, and which credentials an exporter sends.
 
 use std::{
     sync::{
@@ -14,9 +14,10 @@ use tokio::{sync::Semaphore, time::timeout};
 
 use crate::cpu::{self, Work};
 
-/// Checks a request that came in.
+/// Checks an incoming request.
 pub trait ServerAuth: Send + Sync {
-    /// The error is shown to the sender (401 / UNAUTHENTICATED): it must not say what would have been right.
+    /// The error is shown to the sender (401 / UNAUTHENTICATED), so it must not reveal what would have been
+    /// right.
     fn authenticate(&self, headers: &HeaderMap) -> Verdict;
     /// The value for `WWW-Authenticate`.
     fn challenge(&self) -> &str;
@@ -25,11 +26,11 @@ pub trait ServerAuth: Send + Sync {
 /// Whether a request's credentials are right.
 pub enum Verdict {
     Known(Result<(), Unauthenticated>),
-    /// Takes a processor's time to find out.
+    /// The check takes much CPU time, and is made by this function.
     Costly(Box<dyn FnOnce() -> Result<(), Unauthenticated> + Send>),
 }
 
-/// Signs a request that goes out.
+/// Adds credentials to an outgoing request.
 pub trait ClientAuth: Send + Sync {
     fn authorize(&self, headers: &mut HeaderMap);
 }
@@ -38,18 +39,18 @@ pub trait ClientAuth: Send + Sync {
 #[error("{0}")]
 pub struct Unauthenticated(pub &'static str);
 
-/// Why a request is not let in.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
-    /// Others' credentials are being checked, and it took too long.
+    /// The checks of other credentials took too long.
     #[error("too many credentials are being checked")]
     Busy,
 }
 
-/// Costly checks that wait or run, of all receivers, and how long one may wait. Who guesses passwords gets no more than
-/// half of the cores, and everyone else's known credentials are let in meanwhile.
+/// The limits of costly checks of all receivers: how many wait or run, and how long one may wait. A client
+/// that guesses passwords gets at most half of the cores, and meanwhile all known credentials are accepted.
 const CHECKS_LIMIT: usize = 64;
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -59,10 +60,10 @@ static TURN: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
     Arc::new(Semaphore::new((cores / 2).max(1)))
 });
 
-/// One of the costly checks.
+/// A costly check that waits or runs.
 struct Check;
 
-/// Whether the authenticator lets the request in.
+/// Returns whether the authenticator accepts the request.
 pub async fn check(auth: &dyn ServerAuth, headers: &HeaderMap) -> Result<(), Denied> {
     let find_out = match auth.authenticate(headers) {
         Verdict::Known(known) => return Ok(known?),
@@ -70,7 +71,7 @@ pub async fn check(auth: &dyn ServerAuth, headers: &HeaderMap) -> Result<(), Den
     };
     let check = Check::begin().ok_or(Denied::Busy)?;
     let turn = timeout(CHECK_TIMEOUT, TURN.clone().acquire_owned()).await;
-    // Never closed.
+    // The semaphore is never closed.
     let turn = turn.map_err(|_| Denied::Busy)?.ok();
     let found = cpu::run(Work::Long, move || {
         let found = find_out();
@@ -95,7 +96,7 @@ impl Drop for Check {
 
 #[cfg(test)]
 impl Verdict {
-    /// Finds out here and now.
+    /// Makes a costly check at once, on this thread.
     pub(crate) fn decide(self) -> Result<(), Unauthenticated> {
         match self {
             Verdict::Known(known) => known,

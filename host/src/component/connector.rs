@@ -1,26 +1,27 @@
-//! What every connector does.
+//! The contract of connectors.
 
 use tokio::time::Instant;
 
 use crate::pipeline::Consumer;
 
-/// Ends some pipelines and begins others: takes the batches of the former as an exporter does, and hands what it makes of them
-/// to the latter as a receiver does.
+/// Ends some pipelines and begins others. A connector takes batches as an exporter does, and passes its
+/// output on as a receiver does.
 ///
-/// One connector is built for each id, however many pipelines name the id on either side. It implements [`Consumer`] for the
-/// pipelines that it ends; what comes out goes into the [`Ingest`](crate::pipeline::Ingest) that it was built with. In
-/// addition:
-/// - There is no sending queue before it: `consume` is called by as many tasks as there are requests under way, and a call
-///   that has not returned holds its sender.
-/// - A batch is settled by the connector: as delivered once the connector has made of it what it makes, or else refused.
-/// - What it makes is new, owed to nobody, and lost (and counted) if no pipeline takes it. A connector that passes batches on
-///   as they came, with what is owed for them, says so in its own documentation.
-/// - A pipeline never leads to itself through connectors: such a config is refused.
+/// One connector is built for each id, however many pipelines name the id on either side. It implements
+/// [`Consumer`] for the pipelines that it ends. Its output goes into the [`Ingest`](crate::pipeline::Ingest)
+/// that it was built with. In addition:
+/// - There is no sending queue before it: `consume` is called by as many tasks as there are requests under
+///   way, and the sender waits until the call returns.
+/// - The connector settles each batch: as delivered once it has produced its output from the batch, or else
+///   as refused.
+/// - Its output belongs to no sender, and is lost (and counted) if no pipeline takes it. A connector that
+///   passes on batches unchanged, with their shares, says so in its own documentation.
+/// - A pipeline never feeds itself through connectors: such a config is refused.
 #[async_trait::async_trait]
 pub trait Connector: Consumer {
-    /// Hands on what the connector still has to say, and returns by the deadline.
+    /// Passes on the remaining output, and returns by the deadline.
     ///
-    /// Called once, when no call of `consume` is under way and none will follow: the pipelines before it have drained, and
-    /// those behind it still take batches.
+    /// Called once, when no call of `consume` is under way and none will follow: the pipelines before it have
+    /// drained, and those behind it still take batches.
     async fn shutdown(&self, deadline: Instant);
 }

@@ -1,69 +1,70 @@
-//! What every exporter does, and how its sending may end.
+//! The contract of exporters, and the outcomes of sending.
 
 use std::time::Duration;
 
 use crate::receipt::Retry;
 
-/// Sends requests to one destination. The queue, batching, timeout and retry before it are [`sending`](crate::sending)'s, the
-/// same for all exporters.
+/// Sends requests to one destination. The queue, batching, timeout and retry are done by
+/// [`sending`](crate::sending), in the same way for all exporters.
 ///
-/// One exporter is built for each id that a pipeline names, and all pipelines that name the id share it. It settles nothing:
-/// the batch stays with the caller, who settles it by what `export` returns.
+/// One exporter is built for each id that a pipeline names, and all pipelines that name the id share it. An
+/// exporter settles nothing: the caller keeps the batch, and settles it by the result of `export`.
 #[async_trait::async_trait]
 pub trait Exporter: Send + Sync {
-    /// Sends the batch once, and returns when the destination has answered. An exporter neither retries nor waits between
-    /// tries.
+    /// Sends the batch once, and returns when the destination has answered. An exporter neither retries nor
+    /// waits between tries.
     ///
-    /// Called by up to `sending_queue.num_consumers` tasks at a time, or without a queue by every request under way; again
-    /// with the same batch after [`ExportError::Retryable`]; with halves of it after [`ExportError::TooLarge`]; and with the
-    /// failed rows after [`ExportError::Partly`].
+    /// Called by up to `sending_queue.num_consumers` tasks at a time, or without a queue by every request
+    /// under way; again with the same batch after [`ExportError::Retryable`]; with halves of it after
+    /// [`ExportError::TooLarge`]; and with only the failed rows after [`ExportError::Partly`].
     ///
     /// # Cancellation
-    /// The future is dropped when `timeout` has passed, or at the end of a shutdown. The destination may have taken the batch
-    /// by then: what is tried again may arrive twice. An exporter with a state that a dropped call would spoil has to let the
-    /// call end on a task of its own.
+    /// The future is dropped when `timeout` has passed, or at the end of a shutdown. The destination may have
+    /// taken the batch by then, so a retry may deliver it twice. If a dropped call would damage the
+    /// exporter's state, the exporter must complete the call on a separate task.
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError>;
 
     /// Flushes and closes. Called once, when no call of `export` is under way and none will follow.
     async fn shutdown(&self) {}
 }
 
-/// The destination took the batch, but for `rejected` items, which are not sent again (OTLP partial success).
+/// The destination took the batch, except `rejected` items, which are not sent again (OTLP partial success).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
     pub rejected: usize,
-    /// What the destination said of it; empty if nothing.
+    /// The destination's message about the rejected items, or an empty string.
     pub message: String,
 }
 
-/// Why the destination did not take a batch, or not all of it; it decides what the queue does next.
+/// Why the destination did not take all of a batch. The kind decides what the queue does next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
-    /// Worth another try, after this long if the destination said so.
+    /// A retry may succeed. `after` is the wait that the destination asked for.
     #[error("{message}")]
     Retryable { message: String, after: Option<Duration> },
-    /// The same bytes will fail again.
+    /// A retry of the same bytes would fail.
     #[error("{message}")]
     Permanent { message: String },
-    /// These items were not taken, the others were. For batches of spans only.
+    /// The destination took the batch except for these items. Only for batches of spans.
     #[error("{} parts were not delivered", .0.len())]
     Partly(Vec<FailedPart>),
-    /// Less at a time may be taken: a batch of several items is split in two and sent again.
+    /// The destination may accept a smaller request: a batch of several items is split in two and sent again.
     #[error("{message}")]
     TooLarge { message: String },
 }
 
-/// Items of a batch that failed alike.
+/// Items of a batch that failed for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedPart {
-    /// Of the batch; in no other part.
+    /// The items' rows in the batch. Each row is in one part only.
     pub rows: Vec<u32>,
     pub message: String,
     pub retry: Retry,
 }
 
 impl ExportError {
-    /// What is wrong, if the destination took none of the items. One that wants less at a time may take all of them.
+    /// Returns the message if the destination took none of the items. Returns `None` after
+    /// [`ExportError::TooLarge`], because smaller requests may succeed.
     pub fn of_all(&self, items: usize) -> Option<&str> {
         match self {
             ExportError::Retryable { message, .. } | ExportError::Permanent { message } => Some(message),

@@ -1,11 +1,11 @@
-//! What every extension does, and what others may ask of it.
+//! The contract of extensions, and what they provide to other components.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::auth::{ClientAuth, ServerAuth};
 use crate::{pipeline::limiter::Limiter, running::Running, telemetry::Health};
 
-/// What the extensions of a running service do for components, by component id as a config writes it
+/// What the extensions of a running service provide to components, by component id as in the config
 /// (`bearertokenauth/team`).
 #[derive(Default)]
 pub struct Extensions {
@@ -14,7 +14,7 @@ pub struct Extensions {
     pub limiters: BTreeMap<String, Arc<Limiter>>,
 }
 
-/// What an extension turned out to be; most are one of these.
+/// What an extension provides. Most provide only one of these.
 #[derive(Default)]
 pub struct BuiltExtension {
     pub server_auth: Option<Arc<dyn ServerAuth>>,
@@ -25,14 +25,15 @@ pub struct BuiltExtension {
 
 /// An extension that listens, for operators and probes.
 ///
-/// Extensions are built and started before all components, in the order of `service.extensions`, and stopped after them. A
-/// reload leaves them alone: a config that changes one is refused, and says that a restart is due.
+/// Extensions are built and started before all components, in the order of `service.extensions`, and stopped
+/// after them. A reload does not change them: if the config of one changes, the reload is refused, and the
+/// message asks for a restart.
 #[async_trait::async_trait]
 pub trait Endpoint: Send + Sync {
-    /// Binds the sockets, serves them on `running.tasks` until `running.stop` is cancelled, and returns once clients can
-    /// connect. Called once.
+    /// Binds the sockets, serves them on `running.tasks` until `running.stop` is cancelled, and returns once
+    /// clients can connect. Called once.
     ///
     /// # Errors
-    /// When an address cannot be bound; then the service does not start.
+    /// An address cannot be bound. The service then does not start.
     async fn start(&self, health: Arc<Health>, running: &Running) -> anyhow::Result<()>;
 }

@@ -1,4 +1,4 @@
-//! What makes the components of one type.
+//! The factories, each of which builds the components of one type.
 
 use std::sync::Arc;
 
@@ -14,26 +14,27 @@ use crate::{
 
 /// A type of component, as a config names it: the part before the `/` of an id.
 ///
-/// A factory has no state. `check` and `doubts` are called by `spanloom validate`, at a start and at every reload, for each
-/// component of the type that the config defines, used or not; `build` of the traits below is called for those that a
-/// pipeline or `service.extensions` names. `build` may rely on nothing that `check` has found: it reads the config again.
+/// A factory has no state. `check` and `doubts` are called by `spanloom validate`, at a start and at every
+/// reload, for each component of the type that the config defines, used or not; `build` of the traits below
+/// is called only for those that a pipeline or `service.extensions` names. `build` must not rely on `check`:
+/// it reads the config again.
 ///
-/// Errors name the key that is wrong, below the component, and what would be right.
+/// Errors name the key that is wrong, relative to the component's config, and what would be right.
 pub trait Factory: Send + Sync {
-    /// The type, as the Collector spells it today.
+    /// Returns the name of the type, as the Collector spells it today.
     fn name(&self) -> &str;
 
-    /// Older spellings of the name, which configs may use.
+    /// Returns older spellings of the name, which configs may use.
     fn aliases(&self) -> &[&str] {
         &[]
     }
 
-    /// None for extensions; of connectors those that they take.
+    /// Returns the signals that the components take. Extensions take none.
     fn signals(&self) -> &[Signal] {
         &[]
     }
 
-    /// Of connectors: the signals of what they pass on.
+    /// Returns the signals that a connector emits.
     fn emits(&self) -> &[Signal] {
         &[]
     }
@@ -42,7 +43,7 @@ pub trait Factory: Send + Sync {
         Stability::Alpha
     }
 
-    /// What the plugin that it comes from calls itself, with its version: `redact 1.2.0`.
+    /// Returns the name and version of the plugin that provides the type: `redact 1.2.0`.
     fn plugin(&self) -> Option<&str> {
         None
     }
@@ -50,7 +51,7 @@ pub trait Factory: Send + Sync {
     /// Checks the config without building: opens no socket and no file that may block, and starts no task.
     fn check(&self, config: &Node) -> Result<(), ConfigError>;
 
-    /// Returns what a user is warned of though the config is valid: keys that have no effect, settings that are unsafe.
+    /// Returns warnings about a valid config: keys that have no effect, settings that are unsafe.
     fn doubts(&self, _config: &Node) -> Vec<Finding> {
         Vec::new()
     }
@@ -61,10 +62,11 @@ pub trait ReceiverFactory: Factory {
     fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError>;
 }
 
-/// A type of processor; a sampler is one.
+/// A type of processor. Samplers are processors.
 #[async_trait::async_trait]
 pub trait ProcessorFactory: Factory {
-    /// Called once for each pipeline that names the component: each has a processor of its own, before its own `next`.
+    /// Builds a processor. Called once for each pipeline that names the component, with that pipeline's
+    /// `next`.
     async fn build(
         &self,
         config: &Node,
@@ -79,7 +81,7 @@ pub trait ExporterFactory: Factory {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError>;
 }
 
-/// An exporter and how it wants to be fed.
+/// An exporter, and the settings of its queue.
 pub struct BuiltExporter {
     pub exporter: Arc<dyn Exporter>,
     pub sending: SendingSettings,
@@ -88,12 +90,13 @@ pub struct BuiltExporter {
 /// A type of connector.
 #[async_trait::async_trait]
 pub trait ConnectorFactory: Factory {
-    /// Whether it makes the one signal of the other.
+    /// Returns whether the connector makes data of signal `to` from data of signal `from`.
     fn connects(&self, from: Signal, to: Signal) -> bool {
         self.signals().contains(&from) && self.emits().contains(&to)
     }
 
-    /// Called once for each id; `ingest` leads into the pipelines that name it as a receiver.
+    /// Builds a connector. Called once for each id. `ingest` leads into the pipelines that name the id as a
+    /// receiver.
     async fn build(
         &self,
         config: &Node,
@@ -104,6 +107,6 @@ pub trait ConnectorFactory: Factory {
 
 /// A type of extension.
 pub trait ExtensionFactory: Factory {
-    /// Called on a thread that may block: it may read files.
+    /// Builds an extension. Called on a thread that may block, so it may read files.
     fn build(&self, config: &Node) -> Result<BuiltExtension, ConfigError>;
 }

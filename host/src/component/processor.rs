@@ -1,35 +1,38 @@
-//! What every processor does: it changes, adds or leaves out on the way between a receiver and the exporters. Samplers
-//! are processors.
+//! The contract of processors, which change, add or remove data between a receiver and the exporters.
+//! Samplers are processors.
 
 use tokio::time::Instant;
 
 use crate::{config::Node, pipeline::Consumer};
 
-/// Changes, adds or leaves out data on its way through one pipeline, and hands the rest to the `next` that it was built with.
+/// Changes, adds or removes data on its way through one pipeline, and passes the rest to the `next` that it
+/// was built with.
 ///
-/// One processor is built for each pipeline that names its id: two pipelines share none. It implements [`Consumer`], whose
-/// contract holds for every batch. In addition:
-/// - A batch that is handed on within [`consume`](Consumer::consume) is refused if `next` refuses it: the sender keeps it.
-///   A batch that is held after `consume` has returned `Ok` is the processor's to settle; its sender has had the answer.
-/// - What a processor holds is bounded in bytes or in items, by a key of its config.
-/// - What it leaves out is settled as filtered or sampled out, and only once `next` has taken the rest of the batch.
+/// One processor is built for each pipeline that names its id. Pipelines do not share processors. It
+/// implements [`Consumer`], whose contract holds for every batch. In addition:
+/// - A batch that is passed on within [`consume`](Consumer::consume) is refused if `next` refuses it, and its
+///   sender keeps it. If a batch is still held when `consume` returns `Ok`, its sender has been answered, and
+///   the processor must settle the batch.
+/// - The data that a processor holds is bounded in bytes or in items, by a key of its config.
+/// - Removed data is settled as filtered or sampled out, after `next` has taken the rest of the batch.
 #[async_trait::async_trait]
 pub trait Processor: Consumer {
-    /// Hands on what is still held to `next`, and returns by the deadline. What cannot be handed on is dropped with the reason
-    /// `shutdown`.
+    /// Passes on what is still held to `next`, and returns by the deadline. What cannot be passed on is
+    /// dropped with the reason `shutdown`.
     ///
-    /// Called once, when no call of `consume` is under way and none will follow, at the end of the service or when a reload
-    /// has taken the processor out of its pipeline. `next` still takes batches.
+    /// Called once, when no call of `consume` is under way and none will follow, at the end of the service or
+    /// when a reload has taken the processor out of its pipeline. `next` still takes batches.
     async fn shutdown(&self, deadline: Instant);
 
-    /// Prepares a change to another config in place, for a reload. The processor goes on with what it holds.
+    /// Prepares the processor for another config at a reload. The processor keeps what it holds.
     ///
-    /// Returns `None` if the config asks for another processor: then one is built, and this one drains. What is returned
-    /// is called once, if nothing else of the reload fails, while batches pass; else it is dropped. It must not fail.
+    /// Returns `None` if the config requires a new processor; this one then drains. If the rest of the reload
+    /// succeeds, the returned change is called once, while batches pass; otherwise it is dropped. The change
+    /// must not fail.
     fn revise(&self, _config: &Node) -> Option<Revise> {
         None
     }
 }
 
-/// Makes a prepared change.
+/// Applies a prepared change.
 pub type Revise = Box<dyn FnOnce() + Send>;

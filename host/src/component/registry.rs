@@ -1,4 +1,4 @@
-//! Every type of component that a config may name.
+//! The registry of all types of components that a config may name.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
     id::Kind,
 };
 
-/// What this binary has ([`builtin`](crate::builtin)), and the plugins of the config at hand.
+/// The types that this binary has ([`builtin`](crate::builtin)), and those of the config's plugins.
 #[derive(Clone, Default)]
 pub struct Registry {
     pub receivers: Vec<Arc<dyn ReceiverFactory>>,
@@ -21,7 +21,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The types of one kind.
+    /// Returns the types of one kind.
     pub fn types(&self, kind: Kind) -> Vec<&dyn Factory> {
         match kind {
             Kind::Receiver => self.receivers.iter().map(|known| &**known as &dyn Factory).collect(),
@@ -62,32 +62,32 @@ impl Registry {
         named(&self.extensions, name)
     }
 
-    /// Adds a type, in the place of one that has its name.
+    /// Adds a type. It replaces a type with the same name.
     pub fn add_processor(&mut self, factory: Arc<dyn ProcessorFactory>) {
         self.processors.retain(|known| known.name() != factory.name());
         self.processors.push(factory);
     }
 
-    /// Adds a type, in the place of one that has its name.
+    /// Adds a type. It replaces a type with the same name.
     pub fn add_exporter(&mut self, factory: Arc<dyn ExporterFactory>) {
         self.exporters.retain(|known| known.name() != factory.name());
         self.exporters.push(factory);
     }
 
-    /// Adds a type, in the place of one that has its name.
+    /// Adds a type. It replaces a type with the same name.
     pub fn add_connector(&mut self, factory: Arc<dyn ConnectorFactory>) {
         self.connectors.retain(|known| known.name() != factory.name());
         self.connectors.push(factory);
     }
 
-    /// What the type says of a config; nothing if there is no such type.
+    /// Checks a config with its type. Returns no findings if there is no such type.
     pub fn check(&self, kind: Kind, name: &str, config: &Node) -> Result<(), ConfigError> {
         self.find(kind, name)
             .map_or(Ok(()), |known| known.check(config).map_err(|error| error.within(config)))
     }
 }
 
-/// A name goes before another type's older spelling.
+/// A name has precedence over another type's older spelling.
 fn named<'a, F: Factory + ?Sized>(types: &'a [Arc<F>], name: &str) -> Option<&'a F> {
     let by_name = types.iter().find(|known| known.name() == name);
     let found = by_name.or_else(|| types.iter().find(|known| known.aliases().contains(&name)));

@@ -1,20 +1,21 @@
-//! How an exporter wants to be fed: what the queue, the batching and the retry before it are given.
+//! The settings of the queue, the batching and the retry before an exporter.
 
 use std::{fmt, time::Duration};
 
 use serde::Deserialize;
 
-/// How an exporter wants to be fed. The default sends at once, once, and waits as long as it takes.
+/// How an exporter is given its batches. By default each batch is sent at once, in one attempt without a time
+/// limit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendingSettings {
-    /// How long one attempt may take; `None` for as long as it likes.
+    /// How long one attempt may take; `None` means no limit.
     pub timeout: Option<Duration>,
     pub queue: Option<QueueSettings>,
     pub retry: Option<RetrySettings>,
 }
 
 impl SendingSettings {
-    /// For what writes here and now: no queue, no retry, no time limit.
+    /// The settings for an exporter that writes at once: no queue, no retry, no time limit.
     pub fn direct() -> SendingSettings {
         SendingSettings::default()
     }
@@ -22,12 +23,12 @@ impl SendingSettings {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueSettings {
-    /// How many requests are sent at a time.
+    /// The number of requests that are sent at one time.
     pub num_consumers: usize,
-    /// What may wait or be under way, in units of the sizer.
+    /// How much may wait or be under way, in units of the sizer.
     pub queue_size: usize,
     pub sizer: Sizer,
-    /// What may wait or be under way, in bytes.
+    /// How much may wait or be under way, in bytes.
     pub max_bytes: usize,
     /// Whether a full queue makes callers wait, instead of giving their batches back.
     pub block_on_overflow: bool,
@@ -36,13 +37,13 @@ pub struct QueueSettings {
     pub batch: Option<BatchSettings>,
 }
 
-/// Gather small requests into larger ones.
+/// The settings by which small requests are gathered into larger ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchSettings {
     pub flush_timeout: Duration,
-    /// Send as soon as so much is gathered.
+    /// The gathered requests are sent when they reach this size.
     pub min_size: usize,
-    /// Split what is larger; 0 never splits.
+    /// Larger requests are split. 0 means no limit.
     pub max_size: usize,
     pub sizer: Sizer,
 }
@@ -50,27 +51,28 @@ pub struct BatchSettings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetrySettings {
     pub initial_interval: Duration,
-    /// Each wait is multiplied by a random number between one less this and one more this.
+    /// Each wait is multiplied by a random number from `1 - randomization_factor` to
+    /// `1 + randomization_factor`.
     pub randomization_factor: f64,
     pub multiplier: f64,
     pub max_interval: Duration,
-    /// How long a batch is tried; `None` for ever.
+    /// How long a batch is retried; `None` means without limit.
     pub max_elapsed_time: Option<Duration>,
 }
 
-/// What a size counts.
+/// The unit of a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sizer {
     Requests,
     /// Spans, data points, log records.
     Items,
-    /// Encoded as protobuf, uncompressed.
+    /// The bytes of the protobuf encoding, uncompressed.
     Bytes,
 }
 
 impl Sizer {
-    /// The size of one request.
+    /// Returns the size of one request.
     pub(crate) fn size(self, data: &wire::Batch) -> usize {
         match self {
             Sizer::Requests => 1,
