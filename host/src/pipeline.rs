@@ -21,24 +21,24 @@ use crate::receipt::{Failure, ledger::Account};
 pub trait Consumer: Send + Sync {
     /// Takes the batch over, or gives it back with the reason.
     ///
-    /// Called by any number of tasks at a time, from the moment when the stage was built until it is told to shut down.
-    /// There is no order between calls.
+    /// Called by any number of tasks at a time, from the moment when the stage was built until it is told to
+    /// shut down. There is no order between calls.
     ///
     /// # Backpressure
-    /// A call that has not returned: the sender waits for it, and so do the bytes of its request. A stage that cannot take
-    /// more waits, for a bounded time, or refuses.
+    /// While a call has not returned, the sender waits, and the bytes of its request stay in memory. A stage
+    /// that cannot take more waits for a bounded time, or refuses.
     ///
     /// # Settling
-    /// After `Ok` every item of the batch is the stage's to settle, or that of the stage which it was handed to. With `Err`
-    /// all that was owed for the batch comes back, whatever became of its data, and nothing of it has been settled.
+    /// After `Ok`, the stage, or the stage to which it passed the batch, must settle every item. `Err`
+    /// returns all shares of the batch, even if its data was changed, and none of them has been settled.
     ///
     /// # Cancellation
-    /// The future is dropped when the sender goes away. A batch that is dropped with it counts as abandoned, and is reported.
-    /// A stage that holds what is owed to other senders must not lose it so.
+    /// The future is dropped when the sender goes away. A batch that is dropped with it counts as abandoned,
+    /// and is reported. A stage that holds batches of other senders must not lose them in this way.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>>;
 
-    /// Returns the accounts of the destinations that this stage leads to, or `None` if it does not know them. What a stage
-    /// makes itself is entered there.
+    /// Returns the accounts of the destinations that this stage leads to, or `None` if it does not know them.
+    /// Data that a stage makes itself is entered there.
     fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
         None
     }

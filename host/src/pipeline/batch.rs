@@ -1,18 +1,20 @@
-//! A batch on its way: the wire bytes, and for each request in it the receipt and the accounts it is owed to.
+//! A batch on its way: the wire bytes, and a share for each request in it, with the request's receipt and
+//! accounts.
 //!
 //! # The law
-//! **The items of a batch's shares add up to the items of its data**: what is owed is what is there. Every item is settled
-//! once, with each of its accounts, by a method that takes the batch (`delivered`, `dropped`, `filtered`, `sampled_out`,
-//! `refused_to_sender`, `partly_delivered`) or by `Drop`, which counts what is left as abandoned.
+//! **The items of a batch's shares add up to the items of its data.** Every item is settled once, with each
+//! of its accounts, by a method that takes the batch (`delivered`, `dropped`, `filtered`, `sampled_out`,
+//! `refused_to_sender`, `partly_delivered`) or by `Drop`, which counts the remaining items as abandoned.
 //!
-//! The law is suspended in four places, and whoever suspends it restores it before the batch goes on:
-//! - `data` is edited: items were taken out or put in. [`Batch::excess`] restores it.
-//! - [`Batch::derive`] moves shares to a batch of other data; what is left over is in the batch that it was called on, until
-//!   `Batch::join` brings it back or `Batch::forget` gives it up.
-//! - [`Batch::fan_out`] divides the shares by destination. `Batch::join` brings a part back.
-//! - A refused batch may be owed for more than it holds, when a stage gives back what it left out as well ([`Refused`]).
+//! Four operations suspend this law. The caller must restore it before the batch is passed on:
+//! - `data` is edited: items are removed or added. [`Batch::excess`] restores the law.
+//! - [`Batch::derive`] moves shares to a batch of other data. The original batch keeps the rest, until
+//!   `Batch::join` brings the shares back or `Batch::forget` gives them up.
+//! - [`Batch::fan_out`] divides the shares by destination. `Batch::join` joins a part again.
+//! - A refused batch may have shares for more items than its data holds, when a stage also gives back the
+//!   items that it removed ([`Refused`]).
 //!
-//! A batch that is [owed to nobody](Batch::owed_to_nobody) has no shares, and the law does not speak of it.
+//! A batch that is [owed to nobody](Batch::owed_to_nobody) has no shares, and the law does not apply to it.
 //!
 //! [`Refused`]: super::Refused
 
@@ -28,14 +30,16 @@ use crate::receipt::{
     ledger::{Account, Settlement},
 };
 
-/// What moves between stages. It is not `Clone`: each item in it is settled exactly once.
+/// A batch that is passed from stage to stage. It is not `Clone`, because each item in it is settled exactly
+/// once.
 ///
 /// A batch that is dropped unsettled (its task was cancelled) counts as abandoned, so nothing vanishes.
 #[derive(Debug)]
 pub struct Batch {
     pub data: wire::Batch,
     shares: SmallVec<[Share; 1]>,
-    /// Of the sender, if its receiver keeps it; what all senders have in common, after a merge.
+    /// The sender's metadata, if its receiver keeps it. After a merge, the metadata that all senders have in
+    /// common.
     metadata: Option<Arc<Metadata>>,
 }
 
@@ -49,7 +53,7 @@ struct Share {
 }
 
 impl Batch {
-    /// Enters what a receiver took in into the accounts of every destination of its pipeline.
+    /// Enters a receiver's data into the accounts of every destination of its pipeline.
     pub fn enter(data: wire::Batch, receipt: Receipt, accounts: Arc<[Arc<Account>]>) -> Batch {
         let items = data.items();
         for account in accounts.iter() {
@@ -69,22 +73,22 @@ impl Batch {
         self.metadata.as_deref()
     }
 
-    /// A batch that no account knows: for who looks at data, or tries a plugin.
+    /// Creates a batch without accounts, for looking at data or trying a plugin.
     pub fn owed_to_nobody(data: wire::Batch) -> Batch {
         Batch { data, shares: SmallVec::new(), metadata: None }
     }
 
-    /// Whether no account knows it, as what a plugin has made itself.
+    /// Returns whether the batch has no accounts, like data that a plugin made.
     pub fn is_owed_to_nobody(&self) -> bool {
         self.shares.is_empty()
     }
 
-    /// Enters what is owed to nobody into the accounts.
+    /// Enters a batch that is owed to nobody into the accounts.
     pub fn adopt(&mut self, accounts: &Arc<[Arc<Account>]>) {
         *self = Batch::enter(self.take_data(), Receipt::unawaited(), accounts.clone());
     }
 
-    /// The same data as it enters another pipeline too: its senders are owed for that as well.
+    /// Returns a batch of the same data and senders for another pipeline.
     pub fn enter_another(&self, accounts: &Arc<[Arc<Account>]>) -> Batch {
         let shares = self.shares.iter().map(|share| {
             for account in accounts.iter() {
@@ -95,17 +99,18 @@ impl Batch {
         Batch { data: self.data.clone(), shares: shares.collect(), metadata: self.metadata.clone() }
     }
 
-    /// The accounts that it is in, if any; all of a batch is in the same ones.
+    /// Returns the accounts of the batch, if any. All its shares have the same accounts.
     pub fn accounts(&self) -> Option<&Arc<[Arc<Account>]>> {
         self.shares.first().map(|share| &share.accounts)
     }
 
-    /// What is in it. For a batch that is owed to nobody.
+    /// Returns the data of a batch that is owed to nobody.
     pub(crate) fn into_data(mut self) -> wire::Batch {
         self.take_data()
     }
 
-    /// Resolves when every item of this batch is settled, beside the verdicts of its senders. Called by one stage.
+    /// Returns a future that resolves when every item of this batch is settled. It does not affect the
+    /// senders' verdicts. Only one stage may call this.
     pub fn watch(&mut self) -> Verdict {
         let (receipt, verdict) = Receipt::awaited();
         for share in &mut self.shares {
@@ -118,17 +123,19 @@ impl Batch {
         self.data.items()
     }
 
-    /// How many items are owed to the destinations: as many as there are, unless a plugin took some out or put some in.
+    /// Returns the number of items in the shares: as many as the data has, unless a plugin removed or added
+    /// some.
     pub fn owed(&self) -> usize {
         self.shares.iter().map(|share| share.items).sum()
     }
 
-    /// What this batch is at this moment, to go back to.
+    /// Saves the present state of this batch, which can be restored.
     pub(crate) fn save(&self) -> Saved {
         Saved { data: self.data.original(), shares: self.shares.clone(), metadata: self.metadata.clone() }
     }
 
-    /// Gives up the batch for what was [saved](Batch::save) of it, or of those it was made of: nothing is settled.
+    /// Drops the batch without settling anything, because the state that was [saved](Batch::save) takes its
+    /// place.
     pub(crate) fn forget(mut self) {
         self.shares.clear();
     }
@@ -137,31 +144,31 @@ impl Batch {
         self.settle(usize::MAX, Settlement::Delivered);
     }
 
-    /// Delivered but for `rejected` items that the destination would not have.
+    /// Settles all items as delivered, except for `rejected` items that the destination did not accept.
     pub fn partly_delivered(mut self, rejected: usize, failure: &Failure) {
         self.fail(failure);
         self.lose(rejected, failure);
         self.settle(usize::MAX, Settlement::Delivered);
     }
 
-    /// The items are lost. Each account says so in the log.
+    /// Settles the items as lost. Each account logs the loss.
     pub fn dropped(mut self, failure: &Failure) {
         self.fail(failure);
         self.lose(usize::MAX, failure);
     }
 
-    /// What a plugin took out, as it should: the sender is not told of a failure.
+    /// Settles items that a plugin removed as intended. The sender is not told of a failure.
     pub fn filtered(mut self) {
         self.settle(usize::MAX, Settlement::Dropped(Reason::Filtered));
     }
 
-    /// Given back to the sender, who keeps the items.
+    /// Settles the items as given back to the sender, who keeps them.
     pub fn refused_to_sender(mut self, failure: &Failure) {
         self.fail(failure);
         self.settle(usize::MAX, Settlement::Refused);
     }
 
-    /// What a sampler decided not to keep.
+    /// Settles items that a sampler decided not to keep.
     pub fn sampled_out(mut self) {
         self.settle(usize::MAX, Settlement::SampledOut);
     }
@@ -181,7 +188,7 @@ impl Batch {
         self.settle(items, Settlement::Dropped(failure.reason));
     }
 
-    /// Settles up to `items` items, first come first.
+    /// Settles up to `items` items, in the order of the shares.
     fn settle(&mut self, mut items: usize, how: Settlement) {
         for share in &mut self.shares {
             let settled = share.items.min(items);
@@ -193,7 +200,7 @@ impl Batch {
         }
     }
 
-    /// What the shares take in memory, beside the data.
+    /// Returns the memory of the shares, without the data.
     pub(crate) fn shares_bytes(&self) -> usize {
         self.shares.len() * size_of::<Share>()
     }
@@ -204,7 +211,7 @@ impl Batch {
     }
 }
 
-/// A batch as it once was. Not a batch: only one of it and what became of it may be settled.
+/// The saved state of a batch. This is not a batch, because only one of the two may be settled.
 #[derive(Debug)]
 pub(crate) struct Saved {
     data: wire::Batch,
@@ -223,7 +230,7 @@ impl Saved {
 }
 
 impl Share {
-    /// Whether a sender, or a stage on the way, waits for what becomes of it.
+    /// Returns whether a sender or a stage waits for the outcome.
     fn is_waited_for(&self) -> bool {
         self.receipt.is_waited_for()
     }

@@ -232,7 +232,8 @@ impl Door {
     async fn give(&self, batch: impl Fn(&Arc<[Arc<Account>]>) -> Batch) -> Result<(), Failure> {
         let entrances = self.ingest.entrances(self.signal);
         if entrances.is_empty() {
-            // The last pipeline has just gone. When the sender tries again, it learns that there is none.
+            // The last pipeline has just been removed. When the sender tries again, it learns that there is
+            // none.
             let message = format!("no pipeline takes {} from here any more", self.signal);
             return Err(Failure::retryable(Reason::Shutdown, message));
         }

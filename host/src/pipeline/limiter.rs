@@ -1,7 +1,8 @@
-//! The `memory_limiter` of a pipeline or receiver: refuses data above thresholds of its own.
+//! The `memory_limiter` of a pipeline or receiver: refuses data while memory is above configurable
+//! thresholds.
 //!
-//! The keys, their defaults and the order of events are the Collector's. What is compared is the resident memory of the
-//! process, where the Collector compares the heap of Go: nothing that the process holds escapes it.
+//! The keys, their defaults and the order of events are the Collector's. It compares the resident memory of
+//! the process, which includes everything that the process holds. The Collector compares Go's heap.
 
 use std::{
     sync::{
@@ -18,29 +19,30 @@ use crate::{
     memory::{self, give_back, is_due},
 };
 
-/// Of the hard limit, what the soft one is below it where the config does not say.
+/// The default distance of the soft limit below the hard limit, in percent of the hard limit.
 const DEFAULT_SPIKE_PERCENT: u64 = 20;
 
 /// The keys of the processor and the extension `memory_limiter`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MemoryLimiterConfig {
-    /// How often the memory is measured. Above zero.
+    /// How often the memory is measured. Must be above zero.
     pub check_interval: config::Duration,
-    /// The hard limit. 0 leaves it to `limit_percentage`.
+    /// The hard limit. With 0, `limit_percentage` applies.
     pub limit_mib: u32,
-    /// What is kept free below the hard limit, for what comes in between two checks. 0 is a fifth of the limit.
+    /// The distance of the soft limit below the hard limit, for data that arrives between two checks. 0 means
+    /// a fifth of the hard limit.
     pub spike_limit_mib: u32,
-    /// The hard limit, of the memory of the container or the machine.
+    /// The hard limit in percent of the memory of the container or the machine.
     pub limit_percentage: u32,
     pub spike_limit_percentage: u32,
-    /// How often, at most, unused memory is given back to the system above the soft limit.
+    /// The shortest time between two returns of unused memory to the system above the soft limit.
     pub min_gc_interval_when_soft_limited: config::Duration,
     pub min_gc_interval_when_hard_limited: config::Duration,
 }
 
-/// Refuses new data from the moment when a check finds the resident memory above the soft limit, until a check finds it below.
-/// Shared by any number of tasks; a check between two intervals is one atomic read.
+/// Refuses new data after a check has found the resident memory above the soft limit, until a check finds it
+/// below. Any number of tasks may share it. A check between two intervals is one atomic read.
 pub struct Limiter {
     thresholds: Mutex<Thresholds>,
     check_interval_millis: AtomicU64,
@@ -86,7 +88,7 @@ impl Default for MemoryLimiterConfig {
 
 impl MemoryLimiterConfig {
     /// # Errors
-    /// Names each key that is out of its range.
+    /// Returns an error that names each key that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let wrong = |key: &str, message: &str| Err(ConfigError::on(key, format!("{key}: {message}")));
         let percent = |key: &str, percent: u32| match percent {
@@ -126,7 +128,7 @@ impl MemoryLimiterConfig {
         ])
     }
 
-    /// `limit_mib` goes before `limit_percentage`.
+    /// `limit_mib` has precedence over `limit_percentage`.
     fn thresholds(&self, total_bytes: u64) -> Thresholds {
         let (hard_bytes, spike_bytes) = if self.limit_mib > 0 {
             (u64::from(self.limit_mib) << 20, u64::from(self.spike_limit_mib) << 20)
@@ -147,7 +149,7 @@ impl MemoryLimiterConfig {
 
 impl Limiter {
     /// # Errors
-    /// When a percentage is asked for and the system does not tell how much memory there is.
+    /// A percentage is configured, and the system does not tell how much memory there is.
     pub fn new(config: &MemoryLimiterConfig) -> Result<Limiter, ConfigError> {
         let limiter = Limiter {
             thresholds: Mutex::new(Thresholds {
@@ -166,10 +168,10 @@ impl Limiter {
         Ok(limiter)
     }
 
-    /// Takes other limits, which the next check asks for.
+    /// Sets other limits, which the next check uses.
     ///
     /// # Errors
-    /// As [`Limiter::new`]; then the limits stay as they are.
+    /// As for [`Limiter::new`]. The limits then stay as they are.
     pub fn set(&self, config: &MemoryLimiterConfig) -> Result<(), ConfigError> {
         let total_bytes = match (config.limit_mib, total_bytes()) {
             (0, None) => {
@@ -186,10 +188,10 @@ impl Limiter {
         Ok(())
     }
 
-    /// Measures the memory if that is due.
+    /// Measures the memory if the interval is over.
     ///
     /// # Errors
-    /// When the last check found the memory above the soft limit.
+    /// The last check found the memory above the soft limit.
     pub fn check(&self) -> Result<(), Short> {
         if is_due(&self.checked_at_millis, self.check_interval_millis.load(Relaxed)) {
             self.measure(memory::resident_bytes() as u64, || {
@@ -203,7 +205,7 @@ impl Limiter {
         Err(*self.last.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// `give_back` returns what is resident once unused memory was given back.
+    /// `give_back` returns unused memory to the system, and returns the resident memory after that.
     fn measure(&self, mut resident_bytes: u64, give_back: impl FnOnce() -> u64) {
         let thresholds = *self.thresholds.lock().unwrap_or_else(PoisonError::into_inner);
         if resident_bytes > thresholds.soft_bytes {
@@ -241,7 +243,7 @@ impl Limiter {
     }
 }
 
-/// The memory of the container, else of the machine.
+/// Returns the memory of the container or, without a container, of the machine.
 fn total_bytes() -> Option<u64> {
     memory::container_bytes().map(|bytes| bytes as u64).or_else(machine_bytes)
 }
@@ -269,7 +271,8 @@ mod tests {
     }
 
     /// Scenario: the memory grows above the soft limit, is given back, grows again and falls.
-    /// Guarantees: data is refused from the check that finds it above, until one finds it below.
+    /// Guarantees: data is refused from the check that finds the memory above the limit until one that finds
+    /// it below.
     #[test]
     fn data_is_refused_above_the_soft_limit_until_it_is_below() {
         let limiter = Limiter::new(&config(100, 20)).unwrap();
@@ -287,7 +290,8 @@ mod tests {
     }
 
     /// Scenario: limits in MiB, in percent, with and without a spike limit.
-    /// Guarantees: the thresholds are the Collector's: MiB go before percent, and a fifth is kept free by default.
+    /// Guarantees: the thresholds are the Collector's: MiB have precedence over percent, and the spike limit
+    /// is a fifth by default.
     #[test]
     fn limits_are_read_as_the_collector_reads_them() {
         let bytes = |config: &MemoryLimiterConfig| {
@@ -302,7 +306,7 @@ mod tests {
         assert_eq!(bytes(&MemoryLimiterConfig { limit_mib: 100, ..percent }), (80, 100));
     }
 
-    /// Scenario: each key out of its range.
+    /// Scenario: one key at a time is out of its range.
     /// Guarantees: the error names the key.
     #[test]
     fn what_is_out_of_range_is_refused_by_its_key() {

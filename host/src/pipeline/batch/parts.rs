@@ -1,4 +1,4 @@
-//! Batches taken apart and put together: what is owed goes along.
+//! Splits and joins batches together with their shares.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::{
     receipt::{Failure, Reason, ledger::Account},
 };
 
-/// A batch may be owed to so many senders before it is asked whether some of them are the same.
+/// With fewer shares than this, a batch is not searched for shares that can be joined.
 const SHARES_BEFORE_JOINING: usize = 64;
 
-/// Put together.
+/// Joining batches.
 impl Batch {
     /// Appends the other batch's chunks; no byte is copied. Both must be of one signal.
     pub fn merge(&mut self, mut other: Batch) {
@@ -27,9 +27,9 @@ impl Batch {
         Metadata::keep_common(&mut self.metadata, other.metadata.as_deref());
     }
 
-    /// Joins what is owed to the same: a batch that is taken apart and merged again, and again, must not have ever more shares.
-    /// `before` of them were there before the last were appended. Apart from neighbours they are looked through only when they
-    /// have doubled.
+    /// Joins shares of the same request and accounts, so that a batch that is repeatedly split and merged
+    /// does not get more and more shares. `before` is the number of shares before the last ones were
+    /// appended. Neighbours are always compared, and all shares only when their number has doubled.
     fn join_shares(&mut self, before: usize) {
         let is_doubled = |len: usize| len > SHARES_BEFORE_JOINING && len.ilog2() > before.max(1).ilog2();
         if let (Some(last), Some(next)) = (before.checked_sub(1), self.shares.get(before))
@@ -56,7 +56,7 @@ impl Batch {
     }
 }
 
-/// Taken apart.
+/// Splitting batches.
 impl Batch {
     /// Keeps the first `items` items and returns the rest.
     pub fn split_off(&mut self, items: usize) -> Batch {
@@ -75,7 +75,7 @@ impl Batch {
         Batch { data, shares, metadata: self.metadata.clone() }
     }
 
-    /// Splits into batches of at most `max_items` items, in order and in linear time. No batch is without a share.
+    /// Splits into batches of at most `max_items` items, in order and in linear time. Each batch has a share.
     pub fn split_items(mut self, max_items: usize) -> Vec<Batch> {
         let mut shares = std::mem::take(&mut self.shares).into_iter();
         let mut share = shares.next();
@@ -106,7 +106,8 @@ impl Batch {
         parts
     }
 
-    /// Splits into two batches with items in both, the first of at most `items`; `None` if that cannot be.
+    /// Splits into two batches that both have items, the first at most `items`. Returns `None` if that is
+    /// impossible.
     pub fn cut(&mut self, items: usize) -> Option<Batch> {
         let rest = self.split_off(items);
         if self.items() == 0 {
@@ -116,8 +117,8 @@ impl Batch {
         (rest.items() > 0).then_some(rest)
     }
 
-    /// One batch for each destination, by the account that is settled there; the bytes are shared. What is owed to another
-    /// destination is abandoned.
+    /// Returns a batch for each destination, with the share of that destination's account. The bytes are
+    /// shared. Shares of other destinations are abandoned.
     pub fn fan_out<'a>(mut self, destinations: impl IntoIterator<Item = &'a Arc<Account>>) -> Vec<Batch> {
         let data = self.take_data();
         let shares = std::mem::take(&mut self.shares);
@@ -136,25 +137,26 @@ impl Batch {
         parts
     }
 
-    /// Takes over what the other batch is owed to. Undoes [`Batch::fan_out`] for one destination, and [`Batch::derive`].
+    /// Takes over the shares of the other batch. Undoes [`Batch::fan_out`] for one destination, and
+    /// [`Batch::derive`].
     pub(crate) fn join(&mut self, mut other: Batch) {
         self.shares.append(&mut other.shares);
     }
 
-    /// A batch of its own for `data`, which was made of this one's; see [`Batch::divide`].
+    /// Returns a batch for `data`, which was made of this batch's data; see [`Batch::divide`].
     pub fn derive(&mut self, data: wire::Batch) -> Batch {
         self.divide([data])
             .pop()
             .unwrap_or_else(|| Batch::owed_to_nobody(wire::Batch::empty(self.data.signal())))
     }
 
-    /// Batches of their own for `parts`, which were made of this one's data: each takes over what is owed for as many items. What
-    /// is left over stays with this batch.
+    /// Returns a batch for each of `parts`, which were made of this batch's data. Each takes over shares for
+    /// as many items as it has. The remaining shares stay with this batch.
     ///
-    /// Which request an item came in is not known any more. So every part holds the receipt of each sender that waits for
-    /// its answer. But for these receipts, a part has a share without items only if it has no other share: then
-    /// [`Batch::excess`] can enter items that come in later. Time is linear in parts, shares, and parts times senders that
-    /// wait.
+    /// It is not known any more in which request an item arrived. So every part holds the receipt of each
+    /// sender that waits for its answer. Apart from these receipts, a part has a share without items only if
+    /// it has no other share: then [`Batch::excess`] can enter items that are added later. Time is linear in
+    /// parts, shares, and parts times waiting senders.
     pub fn divide(&mut self, parts: impl IntoIterator<Item = wire::Batch>) -> Vec<Batch> {
         let mut waiting: SmallVec<[Share; 1]> = SmallVec::new();
         for share in self.shares.iter_mut().filter(|share| share.is_waited_for()) {
@@ -196,7 +198,7 @@ impl Batch {
         batches
     }
 
-    /// What is owed for items that are not there any more, set apart; and accounts for those that came in addition.
+    /// Returns a batch with the shares of removed items, and enters added items into the accounts.
     pub fn excess(&mut self) -> Option<Batch> {
         let (owed, items) = (self.owed(), self.items());
         if let Some(share) = self.shares.first_mut().filter(|_| items > owed) {
@@ -218,7 +220,7 @@ impl Batch {
     }
 }
 
-/// What of the shares is owed to none of these destinations.
+/// Returns the shares that belong to none of these destinations.
 fn without(shares: &[Share], destinations: &[&Arc<Account>]) -> SmallVec<[Share; 1]> {
     let is_left = |account: &&Arc<Account>| !destinations.iter().any(|known| Arc::ptr_eq(known, account));
     let left = shares.iter().filter(|share| share.accounts.iter().any(|account| is_left(&account)));
@@ -244,7 +246,7 @@ mod tests {
         wire::Batch::decode(Signal::Traces, bytes.into()).unwrap()
     }
 
-    /// Of several requests merged, each of so many items.
+    /// Returns a merged batch of several requests, with these numbers of items.
     fn merged(requests: &[usize], ledger: &Ledger, receipt: impl Fn() -> Receipt) -> Batch {
         let accounts: Arc<[_]> = [ledger.open("traces", "otlp")].into();
         let batches = requests.iter().map(|items| Batch::enter(data(*items), receipt(), accounts.clone()));
@@ -259,8 +261,9 @@ mod tests {
         batch.shares.iter().map(|share| share.items).collect()
     }
 
-    /// Scenario: a batch of requests that nobody waits for is divided into parts that lie across them, one of them empty.
-    /// Guarantees: each part is owed for what it holds, and what is left over stays.
+    /// Scenario: a batch whose senders do not wait is divided into parts across request boundaries. One part
+    /// is empty.
+    /// Guarantees: each part has shares for its items, and the remaining shares stay.
     #[test]
     fn parts_are_owed_for_what_they_hold() {
         let ledger = Ledger::default();
@@ -274,7 +277,8 @@ mod tests {
     }
 
     /// Scenario: senders wait for the outcome, and their batch is divided.
-    /// Guarantees: each of them has its answer when the last part is settled, and hears of a failure in any part.
+    /// Guarantees: each sender is answered when the last part is settled, and is told of a failure of any
+    /// part.
     #[tokio::test]
     async fn senders_that_wait_hear_of_every_part() {
         let ledger = Ledger::default();
