@@ -1,4 +1,4 @@
-//! Extensions that check who may send to a receiver, and say who an exporter is.
+//! Extensions that check a receiver's requests, and add an exporter's credentials.
 
 pub mod basic;
 pub mod bearer_token;

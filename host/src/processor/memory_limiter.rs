@@ -1,6 +1,8 @@
-//! `memory_limiter`: gives data back to its senders while the process is short of memory. The Collector's keys.
+//! `memory_limiter`: gives data back to its senders while the process is short of memory. The Collector's
+//! keys.
 //!
-//! It belongs first in a pipeline: what it refuses has cost nothing yet, and receivers answer with "try again".
+//! It should be the first processor of a pipeline, so that refused data has cost nothing yet. Receivers
+//! answer with "try again".
 
 use std::sync::Arc;
 
@@ -21,11 +23,11 @@ use crate::{
 
 pub struct MemoryLimiterFactory;
 
-/// Of one pipeline. It holds no batch.
+/// The processor of one pipeline. It holds no batch.
 struct MemoryLimiter {
     limiter: Arc<Limiter>,
     next: Arc<dyn Consumer>,
-    /// Items of traces, metrics and logs.
+    /// The accepted items of traces, metrics and logs.
     accepted: [Counter; 3],
     refused: [Counter; 3],
 }

@@ -1,7 +1,7 @@
-//! `basicauth`: user and password (RFC 7617), checked against an htpasswd list, or shown to a destination.
+//! `basicauth`: user and password (RFC 7617), checked against an htpasswd list, or sent to a destination.
 //!
-//! Checking bcrypt costs tens of milliseconds by design. So a keyed hash of the password that a user last got in with is
-//! remembered, and only another one is put to bcrypt, away from the threads that serve connections.
+//! Checking bcrypt costs tens of milliseconds by design. So a keyed hash of each user's last accepted
+//! password is kept, and bcrypt checks only other passwords, away from the threads that serve connections.
 
 mod htpasswd;
 
@@ -23,7 +23,7 @@ use crate::{
 
 pub struct BasicAuthFactory;
 
-/// `htpasswd` for receivers or `client_auth` for exporters, not both.
+/// The config: `htpasswd` for receivers or `client_auth` for exporters, not both.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BasicAuthConfig {
@@ -31,7 +31,8 @@ pub struct BasicAuthConfig {
     pub client_auth: Option<ClientAuthConfig>,
 }
 
-/// Lines of `user:password`, the password plain, `{SHA}` or bcrypt. Inline lines outweigh those of the file.
+/// Lines of `user:password`, the password plain, `{SHA}` or bcrypt. Inline lines have precedence over the
+/// file's.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HtpasswdConfig {
@@ -48,7 +49,7 @@ pub struct ClientAuthConfig {
 
 struct BasicServer(Htpasswd);
 
-/// As a request shows them.
+/// The credentials of a request.
 struct Credentials {
     user: String,
     password: Vec<u8>,
@@ -169,7 +170,8 @@ mod tests {
         assert_eq!(server.authenticate(&headers).decide(), expected, "{credentials}");
     }
 
-    /// The three ways that a password may be written; each is asked twice, since bcrypt's second answer is remembered.
+    /// A password is tested in each of its three forms, and twice, because the second bcrypt check uses the
+    /// kept hash.
     #[test]
     fn only_the_right_password_is_let_in() {
         let bcrypt = bcrypt::hash("secret:3", 4).unwrap();
@@ -191,7 +193,8 @@ mod tests {
         server.authenticate(&headers)
     }
 
-    /// The time of an answer tells neither whether a name exists nor how near a password is; who is known waits for nobody.
+    /// The time of the response reveals neither whether a user exists nor how similar a password is, and
+    /// known credentials never wait.
     #[test]
     fn a_user_that_does_not_exist_is_checked_as_one_that_does() {
         let bcrypt = bcrypt::hash("secret", 4).unwrap();
@@ -202,7 +205,7 @@ mod tests {
         assert_eq!(verdict(&*all_bcrypt, "nobody:secret").decide(), Err(WRONG));
         assert_eq!(verdict(&*all_bcrypt, "one:secret").decide(), Ok(()));
         assert!(matches!(verdict(&*all_bcrypt, "one:secret"), Verdict::Known(Ok(()))));
-        // Of several kinds, each name that does not exist is always of the same one.
+        // With several kinds of passwords, an unknown user is always checked by the same kind.
         let mixed = server(&format!("one:{bcrypt}\ntwo:secret\n"));
         let is_costly = |name: &str| matches!(verdict(&*mixed, &format!("{name}:x")), Verdict::Costly(_));
         let names: Vec<String> = (0..64).map(|number| format!("nobody{number}")).collect();
@@ -210,7 +213,8 @@ mod tests {
         assert!(names.iter().all(|name| is_costly(name) == is_costly(name)));
     }
 
-    /// Twenty that guess keep nobody out whose password was right before, and are all told that theirs is wrong.
+    /// Twenty clients that guess passwords are all refused, and do not delay users whose password was
+    /// accepted before.
     #[tokio::test]
     async fn who_guesses_delays_nobody_who_is_known() {
         let server = server(&format!("user:{}\n", bcrypt::hash("secret", 10).unwrap()));
@@ -272,7 +276,7 @@ mod tests {
         assert!(build(json!({ "htpasswd": { "file": "/nowhere/at/all" } })).is_err());
     }
 
-    /// Whoever opens a pipe that nobody writes to waits for good.
+    /// Opening a pipe without a writer would block for ever.
     #[test]
     fn a_pipe_is_no_file_of_passwords() {
         let folder = tempfile::tempdir().unwrap();

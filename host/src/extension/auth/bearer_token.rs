@@ -21,27 +21,27 @@ use crate::{
     files::{self, kept::Kept},
 };
 
-/// The token file is read again this often.
+/// The interval at which the token file is read again.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const FILE_LIMIT_BYTES: usize = 1 << 20;
 
 pub struct BearerTokenFactory;
 
-/// One of `token`, `tokens` and `filename`; a `filename` outweighs the others.
+/// The config: one of `token`, `tokens` and `filename`. `filename` has precedence.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BearerTokenConfig {
     pub header: String,
-    /// Before the token, with a space; empty is the token alone.
+    /// The text before the token, separated by a space. If it is empty, the header is only the token.
     pub scheme: String,
     pub token: Option<Secret>,
-    /// A receiver takes each of them; an exporter shows the first.
+    /// A receiver accepts each of these tokens. An exporter sends the first.
     pub tokens: Vec<Secret>,
-    /// One token a line. Read again every second.
+    /// A file with one token in each line. It is read again every second.
     pub filename: Option<PathBuf>,
 }
 
-/// Both sides: takes requests with one of the tokens, and gives requests the first.
+/// Accepts requests with one of the tokens, and adds the first token to outgoing requests.
 pub struct BearerToken {
     header: HeaderName,
     scheme: String,
@@ -106,7 +106,7 @@ impl BearerToken {
     /// Reads the file, which may block.
     ///
     /// # Errors
-    /// When a value is out of its range, or the file cannot be read.
+    /// A value is out of its range, or the file cannot be read.
     pub fn new(config: &BearerTokenConfig) -> Result<BearerToken, ConfigError> {
         let header = config.validate()?;
         let tokens = match &config.filename {
@@ -118,7 +118,7 @@ impl BearerToken {
         Ok(BearerToken { header, scheme: config.scheme.clone(), tokens })
     }
 
-    /// What follows the scheme.
+    /// Returns the token of a request, without the scheme.
     fn presented<'a>(&self, headers: &'a HeaderMap) -> Option<&'a [u8]> {
         let value = headers.get(&self.header)?.as_bytes();
         if self.scheme.is_empty() {
@@ -134,7 +134,7 @@ impl ServerAuth for BearerToken {
     fn authenticate(&self, headers: &HeaderMap) -> Verdict {
         let Some(presented) = self.presented(headers) else { return Verdict::Known(Err(MISSING)) };
         let tokens = self.tokens.current();
-        // Every token is compared, in a time that says nothing of where a difference is.
+        // Every token is compared, in a time that does not depend on where they differ.
         let known = tokens
             .iter()
             .fold(subtle::Choice::from(0), |known, token| known | token.as_bytes().ct_eq(presented));
@@ -158,7 +158,7 @@ impl ClientAuth for BearerToken {
     }
 }
 
-/// What the file holds. One that cannot be read, or is empty for the moment, leaves the tokens of before in place.
+/// Keeps the tokens of the file. If the file cannot be read or is empty, the previous tokens stay.
 fn keep(path: PathBuf) -> Result<Kept<Vec<String>>, ConfigError> {
     match read(&path) {
         Ok(tokens) => {
@@ -231,7 +231,8 @@ mod tests {
         assert_eq!(auth.authenticate(&headers).decide(), Ok(()));
     }
 
-    /// Rotating a token is writing the file; a file that is gone, or a pipe, for a moment locks nobody out.
+    /// Writing the file rotates the token. If the file is missing or a pipe for a moment, nobody is locked
+    /// out.
     #[tokio::test]
     async fn a_changed_file_changes_the_tokens() {
         let folder = tempfile::tempdir().unwrap();

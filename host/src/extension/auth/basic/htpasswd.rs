@@ -1,4 +1,4 @@
-//! The lines of Apache's htpasswd.
+//! Reads and checks the lines of Apache's htpasswd.
 
 use std::{
     collections::BTreeMap,
@@ -17,23 +17,23 @@ const FILE_LIMIT_BYTES: usize = 16 << 20;
 
 pub(super) struct Htpasswd {
     users: BTreeMap<String, Arc<Password>>,
-    /// Of this process alone: what is kept of a password tells nothing to who reads its memory later.
+    /// A key of this process only, so that the kept hashes are useless to someone who reads the memory later.
     key: hmac::Key,
 }
 
 enum Password {
-    /// Under the key.
+    /// The keyed hash of the password.
     Plain(hmac::Tag),
     Sha1(Vec<u8>),
     Bcrypt {
         hash: String,
-        /// Under the key, the password that last matched.
+        /// The keyed hash of the password that last matched.
         last: Mutex<Option<hmac::Tag>>,
     },
 }
 
 impl Htpasswd {
-    /// Reads the file, then the inline lines. An error names the line, never what it holds.
+    /// Reads the file, then the inline lines. An error names the line, but never contains its text.
     pub(super) fn load(config: &HtpasswdConfig) -> Result<Htpasswd, ConfigError> {
         let Ok(key) = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()) else {
             return wrong("htpasswd: the system has no random numbers");
@@ -53,8 +53,8 @@ impl Htpasswd {
         Ok(htpasswd)
     }
 
-    /// A user that does not exist is checked as one that does, another for each name but always the same for one: so the
-    /// time that the answer takes does not tell which names exist.
+    /// Checks a password. An unknown user is checked like an existing one, always the same one for each name,
+    /// so that the response time does not reveal which users exist.
     pub(super) fn check(&self, user: &str, password: &[u8]) -> Verdict {
         let known = self.users.get(user);
         let stand_in = self.stand_in(user);
@@ -80,7 +80,8 @@ impl Htpasswd {
         }
     }
 
-    /// Found in the same time for every name.
+    /// Returns the user by whose password an unknown user is checked. This takes the same time for every
+    /// name.
     fn stand_in(&self, user: &str) -> Option<&Arc<Password>> {
         let tag = hmac::sign(&self.key, user.as_bytes());
         let number = tag.as_ref().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -108,7 +109,7 @@ impl Htpasswd {
 }
 
 impl Password {
-    /// `None` for a hash that we cannot check: taken for a plain password, it would be one.
+    /// Returns `None` for a hash of an unsupported kind: as a plain password, its text would be accepted.
     fn parse(text: &str, key: &hmac::Key) -> Option<Password> {
         if let Some(encoded) = text.strip_prefix("{SHA}") {
             return STANDARD.decode(encoded).ok().map(Password::Sha1);
@@ -121,7 +122,7 @@ impl Password {
         (!is_another_hash).then(|| Password::Plain(hmac::sign(key, text.as_bytes())))
     }
 
-    /// Remembers the password that matches.
+    /// Checks the password by bcrypt, and keeps its keyed hash if it matches.
     fn is_bcrypt_of(&self, password: &[u8], tag: hmac::Tag) -> bool {
         let Password::Bcrypt { hash, last } = self else { return false };
         let matches = bcrypt::verify(password, hash).unwrap_or(false);
