@@ -20,7 +20,7 @@ pub struct QueueConfig {
     pub max_mib: usize,
     pub block_on_overflow: bool,
     pub wait_for_result: bool,
-    /// Absent, each request is sent as it came. Empty, requests are gathered with the default sizes.
+    /// If absent, each request is sent as it arrived. If empty, requests are gathered with the default sizes.
     #[serde(deserialize_with = "present")]
     pub batch: Option<BatchConfig>,
     /// Must be absent, because the queue lives in memory only.
@@ -156,7 +156,7 @@ impl QueueConfig {
             must(self.num_consumers > 0, "sending_queue.num_consumers: must be at least 1"),
             must(
                 self.queue_size > 0,
-                "sending_queue.queue_size: must be at least 1; `enabled: false` is to have no queue",
+                "sending_queue.queue_size: must be at least 1; for no queue, set `enabled: false`",
             ),
             must(self.max_mib > 0, "sending_queue.max_mib: must be at least 1"),
         ]);

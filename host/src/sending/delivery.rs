@@ -106,7 +106,7 @@ impl Delivery {
         }
     }
 
-    /// Waits before the next attempt. Fails if there is to be no other attempt.
+    /// Waits before the next attempt. Fails if there must be no further attempt.
     async fn wait<'a>(
         &'a self,
         items: usize,
@@ -206,8 +206,8 @@ impl Delivery {
 const SMALL_BYTES: usize = 64 << 10;
 
 /// Keeps the first half of the items and returns the second. Returns `None` for a single item, and if both
-/// halves are nearly as large as the whole: then the resource is too large, and further halving would send it
-/// once for each item.
+/// halves are nearly as large as the whole. In that case the resource is too large, and more halving would
+/// only send it once for each item.
 fn halve(batch: &mut Batch) -> Option<Batch> {
     let much = batch.data.encoded_len() / 8 * 7;
     let rest = batch.cut(batch.items() / 2)?;

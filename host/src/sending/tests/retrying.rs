@@ -9,7 +9,7 @@ fn retrying(queue: QueueSettings) -> SendingSettings {
 }
 
 /// Scenario: a destination fails three times, and the third time asks for a longer wait.
-/// Guarantees: the waits grow, follow the destination's wish, and the batch is delivered.
+/// Guarantees: the waits grow and are as long as the destination asks, and the batch is delivered.
 #[tokio::test(start_paused = true)]
 async fn what_failed_is_tried_again_with_growing_waits() {
     let script =
