@@ -1,5 +1,5 @@
 //! Replaces a plugin's version while batches pass. The plugin's file is watched, a new version is made ready
-//! beside the running one, takes over, and is compared with the one before.
+//! beside the running one, takes over, and is compared with the previous version.
 
 pub mod attempt;
 pub(crate) mod entry;

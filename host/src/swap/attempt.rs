@@ -29,9 +29,9 @@ pub enum Outcome {
     Unchanged,
     /// The new version gets a share of the batches.
     Canary,
-    /// The new version was refused. The version that ran before still runs.
+    /// The new version was refused. The previous version still runs.
     Rejected,
-    /// The new version ran, and the version before runs again.
+    /// The new version ran, and the previous version runs again.
     RolledBack,
     /// The new version runs on copies of the batches.
     Shadowing,

@@ -13,14 +13,14 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) current: Arc<PluginType>,
-    /// The version that ran before, for an operator who wants to go back to it.
+    /// The previous version, to which an operator may return.
     pub(crate) former: Option<Arc<PluginType>>,
     /// The components that run the plugin.
     pub(crate) lives: Vec<Live>,
     /// The path of the plugin's file; `None` if the plugin is built in.
     pub(crate) path: Option<PathBuf>,
     pub(crate) paused: bool,
-    /// The last trial of a version against the one before. It may have a verdict already.
+    /// The last trial of a version against the previous one. It may have a verdict already.
     pub(crate) probation: Option<Arc<Probation>>,
     /// The hash of a file that has failed. It is not tried again until the file changes.
     pub(crate) refused: Option<Sha256>,
@@ -48,15 +48,15 @@ impl Entry {
         is_tried && self.last.as_ref().is_some_and(|last| last.sha256 == sha256.to_string())
     }
 
-    /// Notes that this version runs now.
+    /// Records that this version runs now.
     pub(crate) fn swapped(&mut self, next: Arc<PluginType>, attempt: Attempt) {
         self.former = Some(std::mem::replace(&mut self.current, next));
         self.refused = None;
         self.last = Some(attempt);
     }
 
-    /// Notes that the version that runs now was gone back to. There is no version to go back to any more. The
-    /// file still holds the version that was left, so it is not tried again.
+    /// Records a return to the previous version. There is no earlier version to return to. The file still
+    /// holds the version that was left, so it is not tried again.
     pub(crate) fn went_back(&mut self) {
         self.refused = self.former.take().map(|left| left.plugin().sha256);
         self.probation = None;

@@ -1,6 +1,6 @@
 //! Exchanges one version of a plugin for another. Every step that can fail is done before the exchange,
-//! beside the running version: read, hash, compile, check, configure, try. The exchange itself is a store.
-//! Then the old instances hand over what they hold.
+//! beside the running version: read, hash, compile, check, configure, try. The exchange itself is one atomic
+//! store. Then the old instances hand over what they hold.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -100,7 +100,7 @@ pub(crate) async fn make_ready(
     let is_asked_for = may_change_role || plugin.sha256 == Some(sha256);
     if let Some(why) = Role::of(&entry.current).difference(&Role::of(&next)).filter(|_| !is_asked_for) {
         let help = format!(
-            "to have it run, ask for that by name (`spanloom plugin swap {name} --allow-role-change`), or pin it by \
+            "to allow this, run `spanloom plugin swap {name} --allow-role-change`, or set the file's hash as \
              `plugins::{name}::sha256`"
         );
         return Err(NotReady::rejected(&next, format!("{why}; {help}")));
@@ -116,7 +116,7 @@ pub(crate) async fn make_ready(
     Ok(ready)
 }
 
-/// Makes the version before the current one ready again.
+/// Makes the previous version ready again.
 pub(crate) async fn make_former_ready(config: &Config, entry: &Entry) -> Result<Ready, NotReady> {
     let rejected = |why: &str| NotReady::Rejected { sha256: None, version: None, why: why.to_owned() };
     let Some(former) = &entry.former else {
@@ -150,7 +150,7 @@ async fn prepare_each(config: &Config, next: &Arc<PluginType>, lives: &[Live]) -
     for live in lives {
         let component = live.component();
         let Some(node) = next.component(config, component) else {
-            return Err(rejected(format!("`{component}` is no component that it can be")));
+            return Err(rejected(format!("it cannot be the component `{component}`")));
         };
         match next.prepare(live, node).await {
             Ok(ready) => prepared.push((live.clone(), ready)),
@@ -193,8 +193,8 @@ impl InPlace {
     /// seconds.
     ///
     /// # Errors
-    /// The version is on probation, and was found worse meanwhile. The error says why, and the version before
-    /// runs again.
+    /// The version is on probation, and was found worse meanwhile. The error says why, and the previous
+    /// version runs again.
     pub(crate) async fn admit(self, probation: Option<&Arc<Probation>>) -> Result<(), String> {
         let lives = self.lives();
         for (live, next) in self.0 {
@@ -210,7 +210,7 @@ impl InPlace {
         }
     }
 
-    /// Gives the version a share of the calls, 0 to 1, in every component. If one component fails, no
+    /// Gives the version a share of the calls, from 0 to 1, in every component. If one component fails, no
     /// component keeps it.
     pub(crate) async fn admit_canary(self, share: f64, probation: &Arc<Probation>) -> Result<(), String> {
         let lives = self.lives();
@@ -242,7 +242,7 @@ impl InPlace {
     }
 }
 
-/// Makes the version before run again.
+/// Makes the previous version run again.
 pub(crate) async fn put_back(lives: &[Live]) {
     lives.iter().for_each(Live::put_back);
     turn_over(lives).await;

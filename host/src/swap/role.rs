@@ -1,4 +1,4 @@
-//! Compares two versions of a plugin: whether the next one has the role and the signals of the one before.
+//! Compares two versions of a plugin: whether the next one has the role and the signals of the previous one.
 
 use std::fmt;
 
@@ -22,9 +22,9 @@ impl Role<'_> {
         Role { kind: plugin.plugin().role, takes: plugin.signals(), emits: plugin.emits() }
     }
 
-    /// Returns a text if data would not pass the next version as it passes this one. This catches a file that
-    /// was put in place by mistake, such as a sampler instead of a redactor. More signals than before are no
-    /// difference.
+    /// Returns a description of the difference if the next version would treat other data than this one. This
+    /// catches a file that was put in place by mistake, such as a sampler instead of a redactor. Additional
+    /// signals are not a difference.
     pub(super) fn difference(&self, next: &Role<'_>) -> Option<String> {
         let keeps = |old: &[Signal], new: &[Signal]| old.iter().all(|signal| new.contains(signal));
         let is_alike =

@@ -1,4 +1,4 @@
-//! Holds the versions on trial: each is compared with the version before until there is a verdict.
+//! Holds the versions on trial: each is compared with the previous version until there is a verdict.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::staged::Staged;
 use crate::plugin::{Live, Probation, Verdict, factory::PluginType};
 
-/// How often a version on trial is compared with the one before.
+/// How often a version on trial is compared with the previous one.
 const COMPARISON: Duration = Duration::from_secs(1);
 
 /// A version on trial.
@@ -65,18 +65,18 @@ impl Trials {
         true
     }
 
-    /// Ends every trial but those whose components all stay as they are. Returns false if one of the trials
-    /// already had a verdict.
+    /// Ends every trial except those whose components all stay as they are. Returns false if one of the
+    /// trials already had a verdict.
     pub(crate) fn supersede_but(&self, untouched: &[Live]) -> bool {
         let goes_on = |live: &Live| untouched.iter().any(|one| one.is(live));
         let touched = self.open.values().filter(|trial| !trial.lives.iter().all(goes_on));
-        // `count` ends each of these trials, also after one that had a verdict.
+        // `count` visits every trial, so each of them ends, even after one that had a verdict.
         touched.filter(|trial| !trial.is_superseded()).count() == 0
     }
 }
 
 impl Trial {
-    /// Ends the trial of a version that stays where it runs. It gets no share of the batches any more.
+    /// Ends the trial, and keeps the version where it runs. A canary gets no more batches.
     pub(crate) async fn end(&self) {
         for live in &self.lives {
             live.keep();

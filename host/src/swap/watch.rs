@@ -1,4 +1,5 @@
-//! Watches files, and reports a file whose content has changed once the content is whole and still.
+//! Watches files, and reports a file whose content has changed once the file is complete and no longer
+//! changes (*still*).
 //!
 //! An event is only a reason to look. The watch decides by the metadata that the file system returns and by
 //! the content's hash, since events may be merged, lost, out of order, or never come.
@@ -32,7 +33,7 @@ pub struct Watch {
 pub struct WatchedFile {
     /// The path as the config has it. Symlinks on the way are followed, and watched too.
     pub path: PathBuf,
-    /// The hash of the content that is in use. Another content is reported, also if it is there already. With
+    /// The hash of the content that is in use. Other content is reported, even if it is already there. With
     /// `None`, the first content that is seen counts as the one in use, and is not reported.
     pub known: Option<Sha256>,
 }
@@ -42,7 +43,7 @@ pub struct WatchedFile {
 pub struct Settled {
     /// The path as it was given.
     pub path: PathBuf,
-    /// The hash; `None` if the file cannot be read or is too large. A reader of the file learns why.
+    /// The hash; `None` if the file cannot be read or is too large. Reading the file gives the reason.
     pub sha256: Option<Sha256>,
 }
 

@@ -223,8 +223,8 @@ async fn a_file_of_another_role_runs_only_if_it_is_asked_for_by_name() {
     let Some(sampler) = built("rust-keep-errors.wasm") else { return };
     let Some(rig) = Rig::start(RigSettings::default()).await else { return };
     let load = Load::start(&rig.ways(1, 0), 1).await;
-    let expected = "it is a sampler of traces, and the one that runs is a processor of traces; to have it run, ask for that \
-                    by name (`spanloom plugin swap marker --allow-role-change`), or pin it by `plugins::marker::sha256`";
+    let expected = "it is a sampler of traces, and the one that runs is a processor of traces; to allow this, run \
+                    `spanloom plugin swap marker --allow-role-change`, or set the file's hash as `plugins::marker::sha256`";
     let attempt = rig.operator().replace(&rig.path(), &fs::read(&sampler).expect("a file"), "rejected").await;
     assert_eq!(attempt["why"], expected, "{attempt}");
     let sampler = sampler.to_str().expect("UTF-8");

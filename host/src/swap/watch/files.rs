@@ -65,7 +65,7 @@ struct Moving {
     told: bool,
 }
 
-/// How often the names are looked up: each look may find another folder on the way.
+/// How many times the names are looked up, because each look may find another folder on the way.
 const LISTEN_ROUNDS: usize = 4;
 
 impl Files {

@@ -1,4 +1,4 @@
-//! Follows the way from a path to its file, and finds every name on it that may come to lead elsewhere.
+//! Follows the way from a path to its file, and finds every name on it that may later lead elsewhere.
 
 use std::{
     collections::VecDeque,
