@@ -88,7 +88,7 @@ impl Board {
         reload
     }
 
-    /// Returns true if the config on disk does not run because it was wrong when it was last read.
+    /// Returns true if the config on disk was rejected when it was last read.
     pub(super) fn has_rejected_config(&self) -> bool {
         self.lock().reload.as_ref().is_some_and(|reload| reload.outcome == ReloadOutcome::Rejected)
     }

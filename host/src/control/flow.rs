@@ -31,7 +31,7 @@ fn destination(telemetry: &Telemetry, account: &Account) -> DestinationStatus {
     let trouble = exporter.as_ref().map(|exporter| exporter.trouble()).unwrap_or_default();
     let loss = account.last_loss();
     let loss = loss.map(|loss| (loss.at, format!("{}: {}", loss.reason.as_str(), loss.message)));
-    // While the destination fails, losses are only a consequence.
+    // While the destination fails, losses are only a result of that.
     let loss = loss.filter(|_| trouble.failing_since.is_none());
     let last_error = loss.into_iter().chain(trouble.last).max_by_key(|(at, _)| *at);
     let queue = exporter.and_then(|exporter| exporter.queue());

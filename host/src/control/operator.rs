@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::status::{Reload, Status};
 use crate::swap::attempt::Attempt;
 
-/// The requests that an operator may make. Any number of tasks may call them. Each call ends by itself. A
-/// call whose caller no longer waits is done in full or not at all.
+/// The requests that an operator may make. Any number of tasks may call them. Each call returns in a limited
+/// time. If the caller no longer waits, the change is made completely or not at all.
 #[async_trait]
 pub trait Operator: Send + Sync {
     async fn status(&self) -> Status;
@@ -17,7 +17,7 @@ pub trait Operator: Send + Sync {
     /// Runs another version of the plugin. If the file is refused, this is an outcome and not an error.
     async fn swap(&self, plugin: &str, request: SwapRequest) -> Result<Attempt, OperatorError>;
 
-    /// Runs the version before the current one again.
+    /// Runs the previous version again.
     async fn rollback(&self, plugin: &str) -> Result<Attempt, OperatorError>;
 
     /// Ignores changes of the plugin's file from now on.
@@ -31,7 +31,7 @@ pub trait Operator: Send + Sync {
     async fn reload(&self) -> Result<Reload, OperatorError>;
 }
 
-/// Why nothing was attempted.
+/// The reason why a request was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OperatorError {
     #[error("no plugin {name}; {}", there_are(known))]

@@ -160,7 +160,7 @@ pub struct PluginStatus {
     pub busy_ns: u64,
     pub ns_per_item: Option<f64>,
     pub errors: Errors,
-    /// The failures of the latest batches, or `None` unless all of them have failed.
+    /// The failures of the last batches, if all of them have failed.
     #[serde(default)]
     pub failing: Option<FailingStatus>,
     /// The last attempt to replace the plugin.
@@ -171,10 +171,10 @@ pub struct PluginStatus {
 /// Five batches or more that failed in a row. The log says why they failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailingStatus {
-    /// The number of batches, of the component that has the most.
+    /// The number of batches in the component that has the most.
     pub batches: u64,
-    /// Whether the plugin fails on made-up data too and is left alone for a while. Otherwise the fault is in the
-    /// batches, or in how the plugin handles them, and the plugin is called for each batch.
+    /// Whether the plugin fails on made-up data too and is left alone for a while. Otherwise the fault is in
+    /// the batches, or in how the plugin handles them, and the plugin is called for each batch.
     pub left_alone: bool,
 }
 
@@ -192,7 +192,7 @@ pub struct Errors {
 pub enum PluginState {
     #[default]
     Serving,
-    /// The version is compared with the version before.
+    /// The version is compared with the previous one.
     Probation,
     /// A new version has a share of the batches.
     Canary,

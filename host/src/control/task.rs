@@ -61,7 +61,7 @@ pub struct Controller {
 enum By {
     File,
     Operator,
-    /// An operator goes back to the version before.
+    /// An operator returns to the previous version.
     Rollback,
 }
 
@@ -231,7 +231,7 @@ impl Controller {
             }
         };
         let swap = next.swap().cloned().unwrap_or_default();
-        // If no component runs the plugin, there is nothing to give a share of or copies to.
+        // If no component runs the plugin, there is nothing for a canary or a shadow to do.
         let is_used = !parts.lives().is_empty();
         if swap.shadow && by == By::File && is_used {
             let rejected = |why| NotReady::rejected(&next, why);
@@ -247,8 +247,8 @@ impl Controller {
         let probation = Arc::new(Probation::new(swap.probation()));
         let mut trial = Trial { next, former, probation, lives, is_canary: false, staged: None };
         match swap.canary {
-            // An operator has decided, and the version ran well before: it takes over at once and without a
-            // trial.
+            // The version ran well before, and an operator asks for it, so it takes over at once and without
+            // a trial.
             _ if by == By::Rollback => self.admit(name, parts, &trial, By::Rollback).await,
             Some(share) if is_used => {
                 trial.lives.iter().for_each(Live::keep);
@@ -293,7 +293,7 @@ impl Controller {
         self.trials.begin(name, trial);
     }
 
-    /// Acts on the verdicts of the trials that have one.
+    /// Carries out the verdicts of the trials that have one.
     async fn conclude(&mut self) {
         for (name, trial) in self.trials.take_decided() {
             match trial.probation.verdict() {
@@ -360,14 +360,12 @@ impl Controller {
     }
 }
 
-/// Replaces the configured file with the file of a version that runs now. If that fails, the version still
-/// runs, and the attempt says why.
+/// Replaces the configured file with the running version's file. If that fails, the version still runs, and
+/// the attempt says why.
 async fn put_in_place(name: &str, staged: Option<Staged>, attempt: &mut Attempt) {
     let Some(staged) = staged else { return };
     if let Err(error) = staged.put_in_place().await {
-        let why = format!(
-            "its file did not take the place of the configured one, which the next start runs: {error}"
-        );
+        let why = format!("cannot replace the configured file, which the next start will run: {error}");
         tracing::warn!(plugin = name, "{why}");
         attempt.why = Some(why);
     }

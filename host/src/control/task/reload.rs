@@ -2,7 +2,8 @@
 //!
 //! A reload by itself changes no plugin's version. First the config is applied with the running versions.
 //! Then each plugin file that has changed takes over as if only the file had changed, with its trial. If the
-//! running versions do not accept the config, it was written for the files, and is tried with their versions.
+//! running versions do not accept the config, it is tried with the versions of the files, for which it may
+//! have been written.
 
 use std::{
     sync::Arc,
@@ -25,7 +26,7 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// How many times the config is read at most, if trials get their verdicts meanwhile.
+/// The maximum number of times that the config is read, if trials get their verdicts meanwhile.
 const ATTEMPTS: usize = 3;
 
 impl Controller {
@@ -57,7 +58,7 @@ impl Controller {
     async fn open(&self) -> Result<Opened, String> {
         let Sources { configs, sets, registry } = self.sources.clone();
         let loading = files::in_time(move || {
-            // A start waits for the end of a pipe. What came through it is not there any more.
+            // A pipe is read to its end at the start, and cannot be read again.
             configs.iter().filter_map(|config| file(config)).try_for_each(|path| {
                 files::open(&path).map(drop).map_err(|error| {
                     ConfigError::new(format!("cannot read {} again: {error}", path.display()))
@@ -102,7 +103,7 @@ impl Controller {
         let trials = &self.trials;
         let may = |untouched: &[Live]| {
             let may = trials.supersede_but(untouched);
-            anyhow::ensure!(may, "a version on trial was decided on in the meantime");
+            anyhow::ensure!(may, "a trial got its verdict in the meantime");
             Ok(())
         };
         let changes = self.service.reload(&opened, may).await.map_err(|error| format!("{error:#}"))?;
