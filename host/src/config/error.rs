@@ -161,7 +161,7 @@ impl ConfigError {
     }
 }
 
-/// Of a file that a config names, where nothing more is known.
+/// Converts the error of reading a file that a config names.
 impl From<std::io::Error> for ConfigError {
     fn from(error: std::io::Error) -> ConfigError {
         ConfigError::new(format!("a file that this names cannot be read: {error}"))

@@ -24,7 +24,7 @@ use super::{
 const NESTING_LIMIT: usize = 16;
 const REFERENCES_LIMIT: usize = 10_000;
 const EXPANDED_LIMIT_BYTES: usize = 16 << 20;
-/// The expansion stops after so many errors.
+/// The number of errors after which the expansion stops.
 const ERRORS_LIMIT: usize = 20;
 
 /// Returns the value of an environment variable, or `None` if the variable is not set.

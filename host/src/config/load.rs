@@ -101,7 +101,7 @@ impl Source {
         Source::of(open, path, limit_bytes)
     }
 
-    /// As [`Source::read`], also of a pipe, whose end is waited for.
+    /// Does the same as [`Source::read`], and also reads a pipe to its end.
     fn await_whole(path: &Path, limit_bytes: usize) -> Result<Source, String> {
         Source::of(File::open(path), path, limit_bytes)
     }

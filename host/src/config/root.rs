@@ -221,7 +221,7 @@ impl FromStr for PluginName {
         match text.parse() {
             Ok(ComponentId { component_type, name: None }) => Ok(PluginName(component_type)),
             _ => Err(format!(
-                "`{text}` is no name for a plugin: it becomes a component type, a word of letters, digits and `_`"
+                "`{text}` is not a valid plugin name: it becomes a component type, a word of letters, digits and `_`"
             )),
         }
     }

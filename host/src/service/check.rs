@@ -47,7 +47,7 @@ impl<'a> Check<'a> {
             if id.component_type == "logging" && kind == Kind::Exporter {
                 self.warnings.push(
                     at_key(entry, section, format!("the {kind} `{id}` is called `debug` today"))
-                        .help("`logging` still works and will go"),
+                        .help("`logging` still works, but will be removed"),
                 );
             }
             let is_used = self.is_used(kind, &id);
@@ -87,7 +87,7 @@ impl<'a> Check<'a> {
                 let plugin =
                     if self.config.plugin_node(&id.component_type).is_some() { "the plugin " } else { "" };
                 at(lacking).help(format!(
-                    "{plugin}`{}` is {}: it stands in `{}`",
+                    "{plugin}`{}` is {}: it belongs in `{}`",
                     id.component_type,
                     is.with_article(),
                     is.section()
@@ -103,7 +103,7 @@ impl<'a> Check<'a> {
             }
             (Some(Component { state, advice }), None) => {
                 let finding = match state {
-                    State::Removed => at(format!("{lacking}, nor has the Collector any more")),
+                    State::Removed => at(format!("{lacking}; the Collector has removed it too")),
                     _ => at(format!("{lacking}, a type of the Collector's")),
                 };
                 finding.help(advice.unwrap_or(match kind {
@@ -120,7 +120,7 @@ impl<'a> Check<'a> {
     fn unheard_of(&self, kind: Kind, id: &ComponentId, mut finding: Finding) -> Finding {
         if let Some(is) = collector::kind_of(&id.component_type) {
             return finding.help(format!(
-                "`{}` is {} of the Collector's, which Spanloom has not",
+                "`{}` is {} of the Collector's, which Spanloom does not have",
                 id.component_type,
                 is.with_article()
             ));
@@ -165,7 +165,7 @@ impl<'a> Check<'a> {
             let name = entry.key.as_str();
             for kind in [Kind::Receiver, Kind::Extension] {
                 if self.registry.find(kind, name).is_some() {
-                    let message = format!("the plugin `{name}` is called like {} is", kind.with_article());
+                    let message = format!("the plugin `{name}` has the name of {}", kind.with_article());
                     self.errors.push(at_key(entry, section, message).label("give it another name"));
                 }
             }

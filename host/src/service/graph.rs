@@ -1,4 +1,4 @@
-//! The graph of a running service: its parts, and how they lead to one another.
+//! The graph of a running service: its parts, and the connections between them.
 
 mod build;
 mod parts;
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Graph {
     pub(super) receivers: BTreeMap<ComponentId, Intake>,
-    /// The waves from the front to the back.
+    /// The waves of pipelines, in the direction in which batches flow.
     pub(super) waves: Vec<Wave>,
     /// Each exporter that a pipeline names.
     pub(super) exporters: BTreeMap<ComponentId, Outlet>,

@@ -42,7 +42,7 @@ pub async fn open(
 /// read.
 ///
 /// # Errors
-/// As [`open`]; also if the config does not suit the versions in `running`.
+/// As for [`open`]. Also fails if the config does not suit the versions in `running`.
 pub async fn open_loaded(
     loaded: Loaded,
     registry: &Registry,

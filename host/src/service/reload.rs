@@ -1,5 +1,5 @@
-//! Another config for a running service. Built first, then led to, then what it replaced drains: until everything that
-//! can fail has been done, what runs runs on.
+//! Changes the config of a running service. New parts are built, then connected, and then the replaced parts
+//! drain. The running parts stay in use until every step that can fail has succeeded.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,10 +20,10 @@ use crate::{
     service::Opened,
 };
 
-/// For so long a receiver that is told to stop may go on listening.
+/// How long a receiver may take to stop listening.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a running service keeps as it was started.
+/// The part of the config that only a restart can change.
 pub(super) struct Fixed {
     service: ServiceConfig,
     extensions: Vec<Option<Node>>,
@@ -37,7 +37,7 @@ impl Fixed {
     }
 
     /// # Errors
-    /// When a key is another; it names the key.
+    /// A key has changed. The error names the key.
     fn check(&self, config: &Config) -> anyhow::Result<()> {
         let Fixed { service: before, extensions } = self;
         let next = &config.service;
@@ -61,13 +61,15 @@ impl Fixed {
 }
 
 impl Service {
-    /// Makes what runs what the config says. What it leaves as it is goes on: receivers keep their connections, exporters their
-    /// queues, processors what they hold. What it replaces drains in the background, within `shutdown_timeout`.
+    /// Makes the service run the config. Unchanged parts continue: receivers keep their connections,
+    /// exporters their queues, and processors what they hold. Replaced parts drain in the background, within
+    /// `shutdown_timeout`.
     ///
-    /// `may` is asked last, and told which plugins stay wholly as they are; what it forbids is not done.
+    /// `may` is called last, with the plugins that stay unchanged. If it fails, the reload fails.
     ///
     /// # Errors
-    /// When something cannot be built or started, or changed without a restart, or may not be; then what ran before still does.
+    /// A part cannot be built or started, a change requires a restart, or `may` fails. The previous config
+    /// then still runs.
     pub async fn reload(
         &mut self,
         opened: &Opened,
@@ -95,7 +97,8 @@ impl Service {
         }
     }
 
-    /// Everything leads where the next graph has it lead, and its receivers listen in the place of those that they replace.
+    /// Connects all parts as the next graph says, and starts its receivers in place of those that they
+    /// replace.
     async fn exchange(&mut self, next: &Graph) -> anyhow::Result<()> {
         next.connect();
         let (replaced, new) = (only_in(&self.graph, next), only_in(next, &self.graph));
@@ -116,13 +119,13 @@ impl Service {
 
     async fn start_again(&mut self, replaced: BTreeMap<ComponentId, Intake>) {
         for (id, before) in replaced {
-            // What it was told to end goes on ending.
+            // The tasks that were told to end continue to end.
             before.running.tasks.close();
             let tasks = before.running.tasks.clone();
             self.draining.stages.spawn(async move { tasks.wait().await });
             let intake = Intake { running: Running::default(), ..before };
             if let Err(error) = start(&id, &intake).await {
-                tracing::error!(receiver = %id, "does not listen any more: {error:#}");
+                tracing::error!(receiver = %id, "no longer listens: {error:#}");
                 self.graph.receivers.remove(&id);
             } else {
                 self.graph.receivers.insert(id, intake);
@@ -140,7 +143,7 @@ impl Service {
                 }
             };
             live.admit(next, None);
-            // It was of the config before.
+            // A canary or shadow belonged to the previous config.
             live.dismiss().await;
             let turnover = timeout(self.shutdown_timeout, async move { live.turned_over().await });
             self.draining.stages.spawn(turnover);
@@ -150,7 +153,7 @@ impl Service {
         plan.changes
     }
 
-    /// What was built for nothing drains too: requests may have come in already.
+    /// The parts that were built also drain, because requests may have arrived already.
     async fn undo(&mut self, plan: Plan) {
         self.graph.connect();
         if !plan.silenced.is_empty() {
@@ -161,14 +164,14 @@ impl Service {
         }
         for live in plan.silenced {
             if let Err(error) = live.listen().await {
-                tracing::error!(component = live.component(), "does not listen any more: {error:#}");
+                tracing::error!(component = live.component(), "no longer listens: {error:#}");
             }
         }
         self.draining.retire(plan.graph, &self.graph, self.shutdown_timeout);
     }
 }
 
-/// The receivers of one graph that are not those of another.
+/// Returns the receivers of one graph that are not in the other.
 fn only_in(one: &Graph, other: &Graph) -> BTreeMap<ComponentId, Intake> {
     let is_other = |(id, intake): &(&ComponentId, &Intake)| {
         !other.receivers.get(*id).is_some_and(|known| known.is(intake))
@@ -181,7 +184,7 @@ pub(super) async fn start(id: &ComponentId, intake: &Intake) -> anyhow::Result<(
     started.with_context(|| format!("receiver {id} did not start"))
 }
 
-/// Requests under way go on.
+/// Stops a receiver's listeners. Requests under way continue.
 async fn stop_listening(intake: &Intake) {
     intake.running.stop.cancel();
     intake.running.listeners.close();

@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 use super::NodeDeserializer;
 use crate::config::{ConfigError, Finding, Node};
 
-/// The reading of one node stops after so many wrong values.
+/// The maximum number of wrong values in a node. After them, reading stops.
 const WRONG_LIMIT: usize = 50;
-/// A node is read at most so many times.
+/// The maximum number of times that a node is read.
 const ROUNDS_LIMIT: usize = 500;
 
-/// The outcome of a reading.
+/// The result of reading a node.
 pub(in crate::config) struct Reading<T> {
     /// The value, if it could be read. A wrong value is replaced by its default.
     pub value: Option<T>,
@@ -73,7 +73,7 @@ pub(super) struct Notes {
     absent: HashSet<usize>,
     /// The innermost value that failed in this round, and whether it counts as absent.
     failed: Option<(usize, bool)>,
-    /// Whether this round's error only says that a value is missing which was left out.
+    /// Whether this round's error only says that a value is missing which an earlier round left out.
     follows: bool,
 }
 

@@ -109,13 +109,13 @@ metrics: { receivers: [forward], exporters: [debug] }";
     refuses(
         &pipelines(lines),
         "
-error: what the connector `forward` makes of traces no pipeline gets: it is a receiver of `metrics` and `logs/2`
+error: no pipeline gets what the connector `forward` makes of traces: it is a receiver of `metrics` and `logs/2`
  --> otel.yaml:6:46  service › pipelines › traces › exporters › [0]
   |
 6 |     traces: { receivers: [otlp], exporters: [forward] }
   |                                              ^^^^^^^
 
-error: the connector `forward` gets nothing that it could make metrics of: it is an exporter of `traces` and `logs`
+error: the connector `forward` gets no data to make metrics of: it is an exporter of `traces` and `logs`
  --> otel.yaml:9:28  service › pipelines › metrics › receivers › [0]
   |
 9 |     metrics: { receivers: [forward], exporters: [debug] }
@@ -158,12 +158,12 @@ error: Spanloom has no connector `debug`
   |
 3 | connectors: { forward: , debug: }
   |                          ^^^^^
-  = `debug` is an exporter: it stands in `exporters`
+  = `debug` is an exporter: it belongs in `exporters`
 
 error: `debug` is a connector and an exporter
  --> otel.yaml:3:26  connectors
   |
 3 | connectors: { forward: , debug: }
-  |                          ^^^^^ which of them a pipeline means cannot be told",
+  |                          ^^^^^ a pipeline that names it could mean either",
     );
 }

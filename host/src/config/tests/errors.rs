@@ -207,7 +207,7 @@ error: Spanloom has no processor `nothing`
   |               ^^^^^^^
   = it has no processors of its own; `plugins` adds some
 
-error: Spanloom has no processor `queued_retry`, nor has the Collector any more
+error: Spanloom has no processor `queued_retry`; the Collector has removed it too
  --> otel.yaml:2:26  processors
   |
 2 | processors: { nothing: , queued_retry: , count: }
@@ -219,9 +219,9 @@ error: Spanloom has no processor `count`
   |
 2 | processors: { nothing: , queued_retry: , count: }
   |                                          ^^^^^
-  = `count` is a connector: it stands in `connectors`
+  = `count` is a connector: it belongs in `connectors`
 
-error: Spanloom has no exporter `loki`, nor has the Collector any more
+error: Spanloom has no exporter `loki`; the Collector has removed it too
  --> otel.yaml:4:3  exporters
   |
 4 |   loki:
@@ -824,7 +824,7 @@ warning: the exporter `logging` is called `debug` today
   |
 2 | exporters: { logging: }
   |              ^^^^^^^
-  = `logging` still works and will go
+  = `logging` still works, but will be removed
 
 warning: `development` has no effect in Spanloom
  --> otel.yaml:5:26  service › telemetry › logs › development

@@ -263,7 +263,7 @@ error: `path` is empty: name the plugin's file, as `./redact.wasm`
 7 |   empty: { path: "" }
   |                  ^^^
 
-error: `a/b` is no name for a plugin: it becomes a component type, a word of letters, digits and `_`
+error: `a/b` is not a valid plugin name: it becomes a component type, a word of letters, digits and `_`
  --> otel.yaml:8:3  plugins
   |
 8 |   a/b: { path: x }
@@ -334,13 +334,13 @@ fn a_plugin_is_of_its_role_its_signals_and_a_name_of_its_own() {
 receivers: { otlp: }\nprocessors:\n  otlp:\n  keeep:\n  keep:\nexporters:\n  debug:\n  keep:
 service:\n  pipelines:\n    metrics: { receivers: [otlp], processors: [keep], exporters: [debug] }",
         "
-error: the plugin `otlp` is called like a receiver is
+error: the plugin `otlp` has the name of a receiver
  --> otel.yaml:2:3  plugins
   |
 2 |   otlp: { path: redact.wasm }
   |   ^^^^ give it another name
 
-error: the plugin `health_check` is called like an extension is
+error: the plugin `health_check` has the name of an extension
  --> otel.yaml:3:3  plugins
   |
 3 |   health_check: { path: redact.wasm }
@@ -358,7 +358,7 @@ error: Spanloom has no exporter `keep`
    |
 12 |   keep:
    |   ^^^^
-   = the plugin `keep` is a processor: it stands in `processors`
+   = the plugin `keep` is a processor: it belongs in `processors`
 
 error: the processor `keep` takes traces, and the pipeline `metrics` carries metrics
   --> otel.yaml:15:48  service › pipelines › metrics › processors › [0]
@@ -432,7 +432,7 @@ fn a_plugin_may_be_a_connector() {
     refuses(
         &connected("", "logs"),
         "
-error: what the connector `count/a` makes of traces no pipeline gets: it is a receiver of `logs`
+error: no pipeline gets what the connector `count/a` makes of traces: it is a receiver of `logs`
  --> otel.yaml:7:46  service › pipelines › traces › exporters › [0]
   |
 7 |     traces: { receivers: [otlp], exporters: [count/a] }

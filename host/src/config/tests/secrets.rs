@@ -101,7 +101,7 @@ proptest! {
         let text = config(&lines, mistake);
         let said = said_of(&[format!("yaml:{text}")], &[], "");
         prop_assert!(!said.contains(&secret), "{}\n{}", text, said);
-        // The same value is given by `--set`, where the value alone is a line.
+        // The same value is given by `--set`, whose source is one line with only the value.
         if let Some((key, value)) = lines[0].split_once(": ") && !key.starts_with('{') {
             let set = format!("exporters::otlp_http::{key}={value}");
             let said = said_of(&[format!("yaml:{}", config(&[], mistake))], &[set.clone(), set.replace('=', ":")], "");
@@ -133,7 +133,7 @@ proptest! {
 }
 
 /// Scenario: a config with secrets has an error and is printed.
-/// Guarantees: the place, the keys and the reference are shown, which the reader needs.
+/// Guarantees: the message shows the place, the keys and the reference.
 #[test]
 fn what_is_left_out_leaves_the_place() {
     let text = config(

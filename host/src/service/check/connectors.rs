@@ -55,7 +55,7 @@ impl<'a> Check<'a> {
             for kind in [Kind::Receiver, Kind::Exporter] {
                 if self.config.components(kind).contains_key(&id) {
                     let message = format!("`{id}` is a connector and {}", kind.with_article());
-                    let label = "which of them a pipeline means cannot be told";
+                    let label = "a pipeline that names it could mean either";
                     self.errors.push(at_key(entry, section, message).label(label));
                 }
             }
@@ -105,7 +105,7 @@ impl<'a> Check<'a> {
                 )));
             } else if !among(&uses.as_receiver, &|to| connector.connects(signal, to)) {
                 self.errors.push(place.finding(format!(
-                    "what the connector `{id}` makes of {signal} no pipeline gets: it is a receiver of {}",
+                    "no pipeline gets what the connector `{id}` makes of {signal}: it is a receiver of {}",
                     names(&uses.as_receiver)
                 )));
             }
@@ -119,7 +119,7 @@ impl<'a> Check<'a> {
                 )));
             } else if !among(&uses.as_exporter, &|from| connector.connects(from, signal)) {
                 self.errors.push(place.finding(format!(
-                    "the connector `{id}` gets nothing that it could make {signal} of: it is an exporter of {}",
+                    "the connector `{id}` gets no data to make {signal} of: it is an exporter of {}",
                     names(&uses.as_exporter)
                 )));
             }

@@ -1,5 +1,6 @@
-//! From a config to a graph: exporters with their queues, then wave by wave from the back connectors, fan-outs and
-//! processors, then receivers. What the graph before has of it goes over into the new one.
+//! Builds a graph from a config: first exporters with their queues, then wave by wave from the back
+//! connectors, fan-outs and processors, and then receivers. Parts of the previous graph that can stay are
+//! reused.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -23,18 +24,18 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// A graph that may take the place of the one before, and what is to be done when it does.
+/// A graph that may replace the previous one, and the changes that are made when it does.
 #[derive(Default)]
 pub(in crate::service) struct Plan {
     pub(in crate::service) graph: Graph,
     /// Components that are changed in place.
     pub(in crate::service) revisions: Vec<Revision>,
-    /// Plugins that listen no more where a new one does.
+    /// Plugins that stopped listening, because a new plugin needs their address.
     pub(in crate::service) silenced: Vec<Live>,
     pub(in crate::service) changes: Changes,
 }
 
-/// A running component, and what it is to be.
+/// A running component, and its prepared change.
 pub(in crate::service) struct Revision {
     kind: Kind,
     component: String,
@@ -54,7 +55,7 @@ impl Revision {
 }
 
 impl Plan {
-    /// Plugins that are in the graph before, and go on as they are.
+    /// Returns the plugins of the previous graph that stay unchanged.
     pub(in crate::service) fn untouched(&self, before: &Graph) -> Vec<Live> {
         let is_revised = |live: &Live| self.revisions.iter().any(|revision| revision.is_of(live));
         let is_new = |live: &Live| !before.lives().iter().any(|known| known.is(live));
@@ -62,7 +63,7 @@ impl Plan {
     }
 }
 
-/// What building takes.
+/// The inputs and the result of building a graph.
 struct Builder<'a> {
     opened: &'a Opened,
     telemetry: &'a Arc<Telemetry>,
@@ -71,8 +72,9 @@ struct Builder<'a> {
     plan: Plan,
 }
 
-/// Builds what the pipelines use and is not there yet; nothing that runs is touched, but that a plugin stops listening
-/// where another is to listen. If something cannot be built, the plan is what has been built so far.
+/// Builds the parts that the pipelines use and that do not exist yet. Running parts are not touched, except
+/// that a plugin stops listening if a new one needs its address. If a part cannot be built, the plan holds
+/// the parts that were built before.
 pub(in crate::service) async fn plan(
     opened: &Opened,
     telemetry: &Arc<Telemetry>,
@@ -184,7 +186,8 @@ impl<'a> Builder<'a> {
         Ok(Some(Junction { id, made_of, connector, live, ingest, leads: Leads::default() }))
     }
 
-    /// The chain that runs, if the pipeline has the same processors and leads to the same places still.
+    /// Returns the running chain, if the pipeline still has the same processors and leads to the same
+    /// destinations.
     async fn kept_chain(&mut self, known: &Chain, pipeline: &PipelineConfig) -> Option<Chain> {
         let destinations = |of: &PipelineConfig| of.exporters.iter().cloned().collect::<BTreeSet<_>>();
         if known.config.processors != pipeline.processors
@@ -199,7 +202,7 @@ impl<'a> Builder<'a> {
             let made_of = self.made_of(Kind::Processor, &stage.id, node, <[Vec<Signal>; 2]>::default());
             let is_had = self.is_had(&stage.made_of, &made_of, stage.live.as_ref()).await;
             if !is_had && !self.revises(stage, &made_of) {
-                // Those before it are built anew, too.
+                // The stages before this one are built again too.
                 self.plan.revisions.truncate(revisions);
                 return None;
             }
@@ -243,7 +246,7 @@ impl<'a> Builder<'a> {
         Ok(chain)
     }
 
-    /// Puts the pipeline's processors before its end, the last first.
+    /// Builds the pipeline's processors from the back to the front.
     async fn stages(
         &mut self,
         pipeline: &PipelineConfig,
@@ -278,7 +281,7 @@ impl<'a> Builder<'a> {
             Some(known) if known.made_of.is_still(&made_of, None) => known.clone(),
             known => {
                 let receiver = factory.build(node, &self.context(id)).map_err(|error| error.within(node))?;
-                // What the old one has under way goes where the new one's requests go.
+                // Requests that the old receiver still has go the same way as the new receiver's.
                 let ingest = known.map_or_else(|| self.ingest(id), |known| known.ingest.clone());
                 Intake { made_of, receiver: receiver.into(), ingest, running: Running::default() }
             }
@@ -287,7 +290,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Whether what runs is what is asked for, or can be changed to it where it is.
+    /// Returns whether the running component matches the config, or can be changed in place to match it.
     async fn is_had(&mut self, known: &MadeOf, next: &MadeOf, live: Option<&Live>) -> bool {
         if known.is_still(next, live) {
             return true;
@@ -300,7 +303,7 @@ impl<'a> Builder<'a> {
                 self.plan.revisions.push(Revision { kind: plugin.kind(), component, change });
                 true
             }
-            // If it is no better when it is built anew, that is the error.
+            // The component is built again. If that fails too, that error is returned.
             Err(why) => {
                 tracing::info!(component = live.component(), "is built anew: {why}");
                 false
@@ -308,7 +311,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Whether a native processor can be changed where it is.
+    /// Returns whether a native processor can be changed in place.
     fn revises(&mut self, stage: &Stage, next: &MadeOf) -> bool {
         if stage.made_of.plugin.is_some() || next.plugin.is_some() {
             return false;
@@ -319,7 +322,8 @@ impl<'a> Builder<'a> {
         true
     }
 
-    /// What the config has no more leaves its address to what may want it.
+    /// Stops the listeners of components that the config no longer has, because others may need their
+    /// addresses.
     async fn silence_what_goes(&mut self) {
         let (opened, before) = (self.opened, self.before);
         let (exporters, processors) =
@@ -336,7 +340,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// One address is listened on by one.
+    /// Stops a plugin's listener, because only one part can listen on an address.
     async fn silence(&mut self, live: Option<Live>) {
         if let Some(live) = live
             && live.stop_listening().await

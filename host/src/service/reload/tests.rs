@@ -230,7 +230,7 @@ impl Subject {
     }
 }
 
-/// Scenario: the config is reloaded with the same content in other words.
+/// Scenario: the config is reloaded with the same content, written differently.
 /// Guarantees: each part is kept, and none is built or drained.
 #[tokio::test(start_paused = true)]
 async fn a_config_that_says_the_same_changes_nothing() {
@@ -322,8 +322,8 @@ async fn what_cannot_be_built_changes_nothing() {
     running.finish().await;
 }
 
-/// Scenario: a receiver's next config finds its port taken.
-/// Guarantees: the reload fails, and the old receiver is started again and leads where it led.
+/// Scenario: a reload gives a receiver a port that is taken.
+/// Guarantees: the reload fails, and the old receiver is started again and leads to the same pipelines.
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_does_not_start_leaves_the_one_before() {
     let mut running = Subject::start(&[]).await;
