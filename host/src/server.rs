@@ -58,7 +58,7 @@ pub struct ServerSettings {
     /// The time limit of a TLS handshake.
     pub handshake_timeout: Duration,
     /// The time limit of a request's head in HTTP/1.1, from the beginning of the request or the end of the
-    /// one before.
+    /// previous one.
     pub read_header_timeout: Duration,
     /// A connection that has not sent one whole request head within this time is closed.
     pub first_request_timeout: Duration,

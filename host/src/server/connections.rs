@@ -94,8 +94,8 @@ impl Connections {
         RECEIVERS.clone()
     }
 
-    /// Waits until there is room for the connection, and closes silent connections to make room. Where memory is short,
-    /// silent connections are closed too, since each holds a part of a head or frame.
+    /// Waits until there is room for the connection, and closes silent connections to make room. Where memory
+    /// is short, silent connections are closed too, since each holds a part of a head or frame.
     pub(super) async fn join(self: &Arc<Connections>, peer: &Arc<Peer>) -> Member {
         if let Err(short) = memory::has_room(0)
             && let closed @ 1.. = self.shed()
@@ -123,7 +123,8 @@ impl Connections {
         Some(Member { connections: self.clone(), number })
     }
 
-    /// Closes the connections that have been silent the longest and are not owed an answer. Returns how many it closed.
+    /// Closes the connections that have been silent the longest and are not owed an answer. Returns how many
+    /// it closed.
     fn shed(&self) -> usize {
         let mut silent: Vec<(Duration, Arc<Peer>)> = {
             let open = self.open();
@@ -227,7 +228,7 @@ impl Drop for Member {
     }
 }
 
-/// For all large frames and heads of a process that may have so much.
+/// Returns the room for all large frames and heads, if the process has this memory limit.
 fn room_bytes(limit_bytes: Option<usize>) -> usize {
     // The largest alone must fit.
     limit_bytes.map_or(ROOM_BYTES, |bytes| (bytes / ROOM_SHARE).clamp(2 << 20, ROOM_BYTES))

@@ -49,8 +49,9 @@ impl Drop for Counted {
     }
 }
 
-/// Scenario: twenty connections ask for large answers and do not read them, and then one asks that reads.
-/// Guarantees: no more answers are in memory than there are turns, and the one that reads gets its answer.
+/// Scenario: twenty connections ask for large answers and do not read them. Then another connection asks for
+/// one and reads it.
+/// Guarantees: there are no more answers in memory than turns, and the last connection gets its answer.
 #[tokio::test]
 async fn answers_that_nobody_reads_are_few_and_keep_no_one_out() {
     const ANSWER_BYTES: usize = 16 << 20;

@@ -1,11 +1,10 @@
 //! Limits what all requests under way hold together, and decides which get room when it is short.
 //!
 //! Every request may hold [`SMALL_REQUEST_BYTES`] as long as there is any room at all. A part of the budget
-//! is kept free of larger requests, so small requests are served while large ones wait or stall. Requests
-//! that need more wait in the order in which they ran short. One of them at a time is *first in line* until
-//! it is answered. The first may also use the room that the others must leave free for it, so it can always
-//! finish, and the line moves on. Otherwise forty uploads that each hold a part could wait for one another
-//! for ever.
+//! is kept free of larger requests, so small requests are served while large ones wait or stall. Larger
+//! requests wait in line, in the order in which they ran out of room. One request at a time is *first in
+//! line* until it is answered. It may use extra room that is kept free for it, so it can always finish, and
+//! the line moves on. Otherwise forty uploads that each hold a part could wait for one another for ever.
 
 use std::{
     collections::VecDeque,
@@ -24,9 +23,8 @@ use crate::server::Peer;
 
 /// The most that a small request holds.
 pub(super) const SMALL_REQUEST_BYTES: usize = 256 << 10;
-/// The most large requests that wait for room at a time, and the most small ones. Each has up to 2 MiB that
-/// no budget counts: the piece that it waits with, and the bytes that its HTTP/2 window lets arrive after
-/// that.
+/// The maximum number of large requests that wait for room, and also of small ones. Each holds up to 2 MiB
+/// that no budget counts: its latest piece, and the bytes that its HTTP/2 window lets arrive after that.
 const WAITING_LIMIT: usize = 64;
 /// The most large requests of one connection that wait, so that its HTTP/2 window has room for requests that
 /// do not wait.
@@ -37,7 +35,7 @@ pub const WAITING_OF_A_PEER_LIMIT: usize = 16;
 #[derive(Debug)]
 pub struct Budget {
     limit_bytes: usize,
-    /// The part of the limit that requests may hold that are not small. The rest is for small requests.
+    /// The part of the limit for requests that are not small. The rest is for small requests.
     large_bytes: usize,
     /// The part of `large_bytes` for requests that are not first in line.
     shared_bytes: usize,
@@ -60,7 +58,7 @@ pub struct Held {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the requests under way hold all of {limit_bytes} bytes that they may")]
+#[error("the requests under way hold all of the {limit_bytes} bytes that they may")]
 pub struct OverBudget {
     pub limit_bytes: usize,
 }
@@ -198,7 +196,7 @@ impl Budget {
 }
 
 impl Held {
-    /// Holds so many bytes more if there is room at once.
+    /// Holds this many more bytes if there is room at once.
     pub fn more(&self, bytes: usize) -> Result<(), OverBudget> {
         match self.budget.take(self, bytes) {
             Outcome::Taken => Ok(()),
@@ -206,11 +204,11 @@ impl Held {
         }
     }
 
-    /// Holds so many bytes more as soon as there is room and it is this request's turn.
+    /// Holds this many more bytes as soon as there is room and it is this request's turn.
     ///
     /// # Errors
-    /// Fails when the time is up, when too many requests wait already, or when there can never be room for so
-    /// much.
+    /// Fails when the time is up, when too many requests wait already, or when there can never be room for
+    /// them.
     pub async fn more_in_turn(self: &Arc<Held>, bytes: usize, until: Instant) -> Result<(), OverBudget> {
         if self.more_at_once(bytes) {
             return Ok(());
@@ -231,12 +229,12 @@ impl Held {
         is_its_turn && self.more(bytes).is_ok()
     }
 
-    /// Makes the request hold at least so many bytes. Fails if there is no room for the difference.
+    /// Makes the request hold at least this many bytes. Fails if there is no room for the difference.
     pub fn at_least(&self, bytes: usize) -> Result<(), OverBudget> {
         self.more(bytes.saturating_sub(self.bytes()))
     }
 
-    /// Gives so many bytes back.
+    /// Gives this many bytes back.
     pub fn less(&self, bytes: usize) {
         let mut given = 0;
         let _ = self.bytes.fetch_update(SeqCst, SeqCst, |held| {

@@ -1,4 +1,4 @@
-//! Decompresses bodies, and never makes more than is allowed.
+//! Decompresses bodies, and stops at the size limit.
 
 use std::{
     io::{self, Read},
@@ -101,9 +101,9 @@ impl Encoding {
     }
 }
 
-/// Decompresses within the limit, whatever the ratio, and stops at the first byte above it. Room is held
-/// before the bytes are made. At the end exactly the decompressed bytes are held, and the compressed ones no
-/// more.
+/// Decompresses within the limit, whatever the ratio, and stops at the first byte above it. Room is reserved
+/// before bytes are produced. At the end exactly the decompressed bytes are held, and the compressed bytes
+/// are released.
 ///
 /// # Errors
 /// Fails if the bytes are not valid, if the content is larger than the limit, or if there is no room in time.
@@ -126,7 +126,7 @@ pub async fn inflate(
             inflating.fill(room_bytes)?
         } else {
             let size = if room_bytes <= SHORT_BYTES { Work::Short } else { Work::Long };
-            // The work counts as held until it ends.
+            // The request's room stays reserved until the work ends, even if the caller gives up.
             let held = held.clone();
             let (further, filled) = cpu::run(size, move || {
                 let filled = inflating.fill(room_bytes);
@@ -171,7 +171,7 @@ fn is_framed(snappy: &[u8]) -> bool {
 fn decompress_block(block: &[u8], room_bytes: usize) -> io::Result<Option<Vec<u8>>> {
     let bytes = snap::raw::decompress_len(block)?;
     if bytes > block.len().saturating_mul(SNAPPY_RATIO) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it says that it is longer than it can be"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its stated length is impossible"));
     }
     if bytes > room_bytes {
         return Ok(None);
@@ -200,7 +200,7 @@ impl Inflating {
         Ok(Inflating { encoding, source: Source::Stream(reader), inflated: Vec::new() })
     }
 
-    /// Decompresses up to this size and one byte more. Returns whether that is all.
+    /// Decompresses up to this size and one byte more. Returns whether the content ends there.
     fn fill(&mut self, room_bytes: usize) -> Result<bool, InflateError> {
         let encoding = self.encoding.as_str();
         let invalid = |source| InflateError::Invalid { encoding, source };

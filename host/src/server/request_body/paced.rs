@@ -74,7 +74,7 @@ impl Paced {
                 && !held.more_at_once(data.len())
             {
                 held.more_in_turn(data.len(), self.until).await?;
-                // The peer could not send anything meanwhile, so the checks start anew.
+                // The peer could not send anything meanwhile, so the checks start again.
                 self.look = None;
             }
             self.fresh_bytes += data.len();
