@@ -39,7 +39,7 @@ struct Readable {
 }
 
 impl Telemetry {
-    /// Returns the health of an exporter and a signal. It stays the same when the exporter is built anew.
+    /// Returns the health of an exporter and a signal. It stays the same when the exporter is built again.
     pub fn exporter(&self, exporter: &str, signal: Signal) -> Arc<ExporterHealth> {
         let mut exporters = self.exporters.lock().unwrap_or_else(PoisonError::into_inner);
         exporters.entry((exporter.to_owned(), signal)).or_default().clone()

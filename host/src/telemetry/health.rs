@@ -1,4 +1,4 @@
-//! Whether the service accepts data, for those who ask from outside.
+//! Reports whether the service accepts data, for checks from outside.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},

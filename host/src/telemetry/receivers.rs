@@ -37,7 +37,7 @@ struct Readable {
 
 impl Telemetry {
     /// Returns the counters of a receiver, a transport and a signal. They stay the same when the receiver is
-    /// built anew.
+    /// built again.
     pub fn receiver(&self, receiver: &str, transport: &'static str, signal: Signal) -> Arc<ReceiverMetrics> {
         let mut receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (receiver.to_owned(), transport, signal);
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     /// Scenario: a receiver is built again, as at a reload.
-    /// Guarantees: its counts go on where they were.
+    /// Guarantees: its counts continue.
     #[test]
     fn a_receiver_has_its_figures_however_often_it_is_built() {
         let telemetry = Telemetry::new();

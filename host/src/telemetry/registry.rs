@@ -218,7 +218,7 @@ mod tests {
     }
 
     /// Scenario: a component with series of its own and of the host goes away, while another stays.
-    /// Guarantees: its series go with it, and another kind may then use the names that it alone had.
+    /// Guarantees: its series disappear with it, and another kind may then use names that only it used.
     #[test]
     fn series_go_with_the_last_one_who_holds_their_scope() {
         let registry = Arc::new(Registry::default());
@@ -243,7 +243,7 @@ mod tests {
     }
 
     /// Scenario: a component's replacement begins before the component has ended.
-    /// Guarantees: the counts go on.
+    /// Guarantees: the counts continue.
     #[test]
     fn the_next_of_the_name_goes_on_with_the_series() {
         let registry = Arc::new(Registry::default());
