@@ -1,7 +1,7 @@
-//! Files that a config or an operator names: read without waiting for a writer, and never for longer than a while.
+//! Reads files that a config or an operator names, without waiting for a writer, and for a limited time.
 //!
-//! A path may lead to a pipe, a device, a file of procfs or a network mount that is gone. Opening or reading such a file
-//! may block its thread for good, and no other thread can end that.
+//! A path may lead to a pipe, a device, a file of procfs or a network mount that is gone. Opening or reading
+//! such a file may block its thread for good, and no other thread can end that.
 
 pub(crate) mod kept;
 pub(crate) mod owned;
@@ -17,18 +17,18 @@ use std::{
 use rustix::fs::{Mode, OFlags};
 use tokio::sync::Semaphore;
 
-/// The longest that [`in_time`] waits.
+/// The longest time that [`in_time`] waits.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Reads that are under way at a time, those included that nobody waits for any more.
+/// The maximum number of concurrent reads, including abandoned ones.
 const READS_LIMIT: usize = 4;
 
-/// Opens a regular file for reading. Returns at once where a pipe or a device would have to be waited for.
+/// Opens a regular file for reading. Returns at once, even for a pipe or device whose opening would block.
 ///
 /// # Errors
-/// When the path leads to anything but a regular file.
+/// The path leads to something other than a regular file.
 pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    // Opening a device may have an effect already, so that the name is looked at first. What the name leads to may change
-    // before it is opened, so that the open file is looked at again.
+    // Opening a device may have an effect, so the path is checked first. The file behind the path may change
+    // before it is opened, so the open file is checked again.
     regular(fs::metadata(path)?)?;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
@@ -39,7 +39,7 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
 /// Reads a regular file of at most `limit_bytes`.
 ///
 /// # Errors
-/// Also when the file is larger, or has nothing to give at the moment, as some files of procfs.
+/// Also fails if the file is larger, or has no data at the moment, like some files of procfs.
 pub(crate) fn read(path: &Path, limit_bytes: usize) -> io::Result<Vec<u8>> {
     read_from(open(path)?.0, limit_bytes)
 }
@@ -53,17 +53,17 @@ fn read_from(file: File, limit_bytes: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// As [`read`], of a file that holds UTF-8.
+/// Does the same as [`read`] for a file that must be UTF-8.
 pub(crate) fn read_text(path: &Path, limit_bytes: usize) -> io::Result<String> {
     let bytes = read(path, limit_bytes)?;
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text"))
 }
 
-/// Runs what reads files on a thread that may block, and gives up waiting after ten seconds. A thread that is given up
-/// stays until its file answers; there are four at the most.
+/// Runs a read on a thread that may block, and gives up after ten seconds. The thread of an abandoned read
+/// stays until its file answers; there are at most four.
 ///
 /// # Errors
-/// When the read takes too long, or four others have not come back.
+/// The read takes too long, or four other reads have not returned.
 pub(crate) async fn in_time<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
     static READS: std::sync::LazyLock<Arc<Semaphore>> =
         std::sync::LazyLock::new(|| Arc::new(Semaphore::new(READS_LIMIT)));
@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    /// Opening a pipe that nobody writes to waits for a writer, unless it is asked not to.
+    /// Opening a pipe without a writer waits for one, unless the open is non-blocking.
     #[test]
     fn what_is_no_regular_file_is_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(read(&path, 3).unwrap_err().to_string(), "larger than 3 bytes");
     }
 
-    /// Reads that do not come back: each is given up, and they do not add up.
+    /// Reads that do not return are given up, and their number is limited.
     #[tokio::test]
     async fn a_read_that_does_not_come_back_is_given_up_and_keeps_its_place() {
         let reads = Arc::new(Semaphore::new(2));

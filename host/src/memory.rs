@@ -1,8 +1,9 @@
-//! How much memory the process may have, and whether there is room for more.
+//! Measures how much memory the process uses, and decides whether it may use more.
 //!
-//! Each queue, budget and guest has a bound of its own. What these come to together, with all that no bound counts
-//! (the allocator's unused pages, compiled plugins, buffers of connections), is measured here: the resident memory, as
-//! the system counts it. Whoever is about to take in data asks [`has_room`] first, and refuses if there is none.
+//! Each queue, budget and guest has a bound of its own. This module measures their sum, and everything that
+//! no bound counts (the allocator's unused pages, compiled plugins, buffers of connections), as the resident
+//! memory that the system reports. Code that accepts data must call [`has_room`] first, and refuse the data
+//! if there is no room.
 
 mod cgroup;
 
@@ -14,16 +15,17 @@ use std::{
     time::Instant,
 };
 
-/// Of the limit, what may be taken before new data is refused. The rest is for what was taken in already: its index, its
-/// edits, and its encoding.
+/// New data is refused above this part of the limit. The rest is for data that was accepted already: its
+/// index, its edits, and its encoding.
 const USABLE_PERCENT: usize = 75;
-/// Of the limit, what work on it may take: guests that grow, and what they make the host hold; compiling. The rest is for work that
-/// has begun.
+/// Work on accepted data is refused above this part of the limit: guests that grow or make the host hold
+/// more, and compiling. The rest is for work that has begun.
 const USABLE_FOR_WORK_PERCENT: usize = 90;
-/// Of a container's limit, what is ours: the rest is the system's, for sockets and page cache.
+/// The part of a container's limit that the process may use. The rest is for the system's sockets and page
+/// cache.
 const OF_CONTAINER_PERCENT: usize = 90;
 
-/// A measurement costs some microseconds, and is good for this long.
+/// A measurement costs some microseconds, and is used for this long.
 const MEASURED_FOR_MILLIS: u64 = 5;
 /// Before so much is granted, the memory is measured at that moment.
 const LARGE_BYTES: usize = 1 << 20;
@@ -32,7 +34,7 @@ const PURGED_FOR_MILLIS: u64 = 500;
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
 static RESIDENT_BYTES: AtomicUsize = AtomicUsize::new(0);
-/// What all [`Grant`]s come to.
+/// The sum of all [`Grant`]s.
 static GRANTED_BYTES: AtomicUsize = AtomicUsize::new(0);
 static MEASURED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
 static PURGED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
@@ -40,7 +42,7 @@ static PURGED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
 static LARGE_GRANTS: Mutex<()> = Mutex::new(());
 static PURGE: OnceLock<fn()> = OnceLock::new();
 
-/// The process has no room for so many bytes more.
+/// The process has no room for this many more bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "memory is short: {} MiB of the {} MiB that the process may have are in use (`service.memory_limit_mib`)",
@@ -52,13 +54,13 @@ pub struct MemoryShort {
     pub limit_bytes: usize,
 }
 
-/// Where the limit comes from.
+/// The source of the memory limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     Configured {
         bytes: usize,
     },
-    /// Nine tenths of what the container may have.
+    /// Nine tenths of the container's limit.
     Container {
         bytes: usize,
     },
@@ -66,7 +68,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// The configured limit, else the container's.
+    /// Returns the configured limit, or else the container's.
     pub fn of(configured_mib: Option<usize>) -> Limit {
         match (configured_mib, cgroup::limit_bytes()) {
             (Some(mib), _) => Limit::Configured { bytes: mib.saturating_mul(1 << 20) },
@@ -82,23 +84,24 @@ impl Limit {
         }
     }
 
-    /// Holds the process to the limit from now on.
+    /// Applies the limit to the process from now on.
     pub fn set(self) {
         LIMIT_BYTES.store(self.bytes().unwrap_or(usize::MAX), Relaxed);
     }
 }
 
-/// The limit in force.
+/// Returns the limit in force.
 pub fn limit_bytes() -> Option<usize> {
     Some(LIMIT_BYTES.load(Relaxed)).filter(|bytes| *bytes != usize::MAX)
 }
 
-/// Says how unused pages are given back to the system. Only the first call counts.
+/// Sets the function that returns unused pages to the system. Only the first call has an effect.
 pub fn purge_by(purge: fn()) {
     let _ = PURGE.set(purge);
 }
 
-/// Gives unused pages back to the system, unless that was done just now: for who frees much that nobody will need soon.
+/// Returns unused pages to the system, unless that was done just now. Call this after freeing much memory
+/// that will not be needed soon.
 pub fn give_back() {
     if is_due(&PURGED_AT_MILLIS, PURGED_FOR_MILLIS)
         && let Some(purge) = PURGE.get()
@@ -107,24 +110,26 @@ pub fn give_back() {
     }
 }
 
-/// Whether new data of so many bytes may be taken in. Without a limit, or with little to ask for, this costs next to nothing.
+/// Returns whether this many bytes of new data may be accepted. Without a limit, or for few bytes, the call
+/// costs almost nothing.
 ///
 /// # Errors
-/// When the process has no room for it.
+/// The process has no room for the bytes.
 pub fn has_room(bytes: usize) -> Result<(), MemoryShort> {
     within(USABLE_PERCENT, bytes)
 }
 
-/// Whether work on accepted data may use so many bytes at once.
+/// Returns whether work on accepted data may use this many bytes at once.
 ///
 /// # Errors
-/// When the process has no room for them. The caller gives the work up.
+/// The process has no room for the bytes.
 pub fn has_room_for_work(bytes: usize) -> Result<(), MemoryShort> {
     within(USABLE_FOR_WORK_PERCENT, bytes)
 }
 
-/// Memory that work on accepted data may use: a guest's call, or a compilation. A grant counts beside the resident memory
-/// until it ends, because the work may use the memory later. What the work has used by then is counted twice for a while.
+/// Memory that work on accepted data may use: a guest's call, or a compilation. A grant is added to the
+/// resident memory until it ends, because the work may use the memory later. Memory that the work already
+/// uses is counted twice until then.
 #[derive(Debug, Default)]
 pub struct Grant {
     bytes: usize,
@@ -144,7 +149,7 @@ impl Grant {
     /// Asks for more memory. Costs next to nothing without a limit, and some microseconds for much memory.
     ///
     /// # Errors
-    /// When the process has no room for it. The caller gives the work up.
+    /// The process has no room for the bytes.
     pub fn more(&mut self, bytes: usize) -> Result<(), MemoryShort> {
         if limit_bytes().is_none() {
             return Ok(());
@@ -202,17 +207,18 @@ fn within(usable_percent: usize, bytes: usize) -> Result<(), MemoryShort> {
     Err(MemoryShort { resident_bytes: RESIDENT_BYTES.load(Relaxed), limit_bytes })
 }
 
-/// The resident memory, measured within the last milliseconds. Zero where the system does not tell.
+/// Returns the resident memory, measured within the last milliseconds, or zero if the system does not report
+/// it.
 pub fn resident_bytes() -> usize {
     measured(MEASURED_FOR_MILLIS)
 }
 
-/// The resident memory at this moment.
+/// Measures and returns the resident memory.
 pub fn resident_bytes_now() -> usize {
     measured(0)
 }
 
-/// What the container that the process runs in may have; `None` if it is in none, or in one without a limit.
+/// Returns the memory limit of the process's container; `None` without a container or a limit.
 pub fn container_bytes() -> Option<usize> {
     cgroup::limit_bytes()
 }

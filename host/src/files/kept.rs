@@ -1,4 +1,4 @@
-//! What files say, kept in memory and read again while they may change.
+//! Keeps the content of files in memory, and reads it again at intervals.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,10 +8,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{PATIENCE, in_time_of};
 
-/// More often would be reading files all the time.
+/// The shortest interval between two reads.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What was read last. It is read again by a task that ends when this is dropped, so that whoever asks for it waits for no
+/// The content that was read last. A task reads it again until this is dropped, so that no caller waits for a
 /// file.
 pub(crate) struct Kept<T> {
     current: Arc<ArcSwap<T>>,
@@ -19,16 +19,16 @@ pub(crate) struct Kept<T> {
 }
 
 impl<T: Send + Sync + 'static> Kept<T> {
-    /// Keeps what was read, for good.
+    /// Keeps the content and never reads it again.
     pub(crate) fn fixed(read: T) -> Kept<T> {
         Kept { current: Arc::new(ArcSwap::from_pointee(read)), _reading: None }
     }
 
-    /// Keeps what was read and reads again after each interval, of a second or more, on a thread that may block. `what` names
-    /// it in the log: if reading fails, what was read before stays.
+    /// Keeps the content, and reads it again after each interval (at least a second) on a thread that may
+    /// block. If a read fails, the previous content stays, and the log names the content by `what`.
     ///
     /// # Panics
-    /// Outside of a runtime.
+    /// Panics outside of a runtime.
     pub(crate) fn read_again(
         first: T,
         what: &'static str,
@@ -40,7 +40,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
         Kept { current, _reading: Some(AbortOnDropHandle::new(tokio::spawn(reading))) }
     }
 
-    /// What was read last.
+    /// Returns the content that was read last.
     pub(crate) fn current(&self) -> Arc<T> {
         self.current.load_full()
     }
@@ -52,7 +52,7 @@ async fn keep_reading<T: Send + Sync + 'static>(
     interval: Duration,
     read: Arc<impl Fn() -> Result<T, String> + Send + Sync + 'static>,
 ) {
-    // A read that does not come back keeps the turn: of one set of files, one thread at the most waits for them.
+    // A read that does not return keeps the permit, so that at most one thread waits for one set of files.
     let turn = Arc::new(Semaphore::new(1));
     let mut said = None;
     loop {
@@ -66,7 +66,7 @@ async fn keep_reading<T: Send + Sync + 'static>(
             }
             Err(why) if said.as_ref() == Some(&why) => {}
             Err(why) => {
-                tracing::warn!("keeping {what} of before: {why}");
+                tracing::warn!("keeping the previous {what}: {why}");
                 said = Some(why);
             }
         }
@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    /// Files change, and are broken for a moment: what was read last stays, and what comes after it is read.
+    /// Files change, and cannot be read for a moment: the last content stays until newer content is read.
     #[tokio::test]
     async fn what_cannot_be_read_leaves_what_was_read_before() {
         let reads = Arc::new(AtomicUsize::new(0));
@@ -106,7 +106,8 @@ mod tests {
         until(|| *kept.current() == 1).await;
     }
 
-    /// A file system that does not answer: asking for what was read before does not wait for it, and ends with it.
+    /// A file system does not answer: callers get the last content without waiting, and the task ends with
+    /// the value.
     #[tokio::test]
     async fn a_read_that_hangs_keeps_nobody_waiting() {
         let (hold, held) = sync_channel::<()>(0);

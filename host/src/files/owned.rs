@@ -1,4 +1,4 @@
-//! Folders that nobody but this user, and root, can change: neither the folder, nor what is on the way to it.
+//! Checks that only this user and root can change a folder and every folder above it.
 
 use std::{
     fs::{self, Metadata},
@@ -7,24 +7,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Who may not write to a folder: its group, and all others.
+/// The permission bits that must not be set: writing by the group and by all others.
 const OTHERS_WRITE: u32 = 0o022;
-/// Where what is in a folder may be renamed and removed by its owner only, as in a folder for temporary files.
+/// With this bit only the owner of a file may rename or remove it, as in a folder for temporary files.
 const STICKY: u32 = 0o1000;
 
-/// Makes the folder, if there is none, so that only this user reads it.
+/// Creates the folder, if there is none, so that only this user can read it.
 pub(crate) fn make(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// The folder without links on the way to it. Ask each time before what is in it is trusted.
+/// Returns the folder's path without links, after checking it. Call this each time before trusting the
+/// folder's files.
 ///
 /// # Errors
-/// When another user could put something there: the folder, or one above it, belongs to that user, or may be written to by
-/// others.
+/// Another user could put a file there, because the folder or one above it belongs to that user, or others
+/// may write to it.
 pub(crate) fn check(folder: &Path) -> io::Result<PathBuf> {
     let folder = fs::canonicalize(folder)?;
-    // From the root: what is in a folder that passes stays what it is while the next is looked at.
+    // The check starts at the root, because the entries of a folder that has passed cannot be replaced during
+    // the next check.
     let mut above: Vec<&Path> = folder.ancestors().collect();
     let own = above.remove(0);
     for folder in above.into_iter().rev() {
@@ -37,7 +39,8 @@ pub(crate) fn check(folder: &Path) -> io::Result<PathBuf> {
 /// Reads a file of a folder that has just been checked.
 ///
 /// # Errors
-/// When the file belongs to another user, or others may write to it: it has been there since the folder could be changed.
+/// The file belongs to another user, or others may write to it, because it was created when they could change
+/// the folder.
 pub(crate) fn read(path: &Path, limit_bytes: usize) -> io::Result<Vec<u8>> {
     let (file, found) = super::open(path)?;
     if !is_trusted(&found) || found.mode() & OTHERS_WRITE != 0 {
@@ -55,7 +58,7 @@ fn check_one(folder: &Path, may_be_shared: bool) -> io::Result<()> {
     };
     let (uid, mode) = (found.uid(), found.mode());
     if !found.is_dir() {
-        return refused("it is no folder".to_owned());
+        return refused("it is not a folder".to_owned());
     }
     if !is_trusted(&found) {
         return refused(format!("it belongs to another user ({uid})"));
@@ -97,7 +100,7 @@ mod tests {
         assert_eq!(check(&folder).unwrap(), fs::canonicalize(&folder).unwrap());
     }
 
-    /// It is asked each time: what was right may be so no longer.
+    /// The check is made each time, because permissions may change.
     #[test]
     fn a_folder_is_not_trusted_while_others_may_write_to_one_above_it() {
         let (_root, middle, folder) = nested();
@@ -121,13 +124,13 @@ mod tests {
             assert_eq!(read(&path, 10).is_ok(), is_read, "{mode:o}");
         }
         set_mode(&path, 0o600);
-        // Only root gives files away.
+        // Only root can change a file's owner.
         if chown(&path, Some(54_321), None).is_ok() {
             assert!(read(&path, 10).is_err());
         }
     }
 
-    /// Where a link leads is what counts, whoever made the link.
+    /// The target of a link is checked, whoever made the link.
     #[test]
     fn a_link_is_followed_to_what_is_checked() {
         let (root, middle, folder) = nested();
@@ -138,11 +141,11 @@ mod tests {
         assert!(check(&link).is_err());
     }
 
-    /// The owner of a folder above could put another one in the place of this one.
+    /// The owner of a folder above could replace this folder.
     #[test]
     fn a_folder_below_one_of_another_user_is_not_trusted() {
         let (_root, middle, folder) = nested();
-        // Only root gives folders away.
+        // Only root can change a folder's owner.
         if chown(&middle, Some(54_321), None).is_err() {
             return;
         }

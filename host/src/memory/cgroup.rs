@@ -9,7 +9,7 @@ use std::{
 /// Version 1 writes "no limit" as the largest number of whole pages.
 const NO_LIMIT_BYTES: usize = 1 << 60;
 
-/// The least of the limits of the group that the process is in, and of those around it.
+/// Returns the lowest limit of the process's group and of the groups above it.
 pub(super) fn limit_bytes() -> Option<usize> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     limit_of(&groups, Path::new("/sys/fs/cgroup"))
@@ -30,7 +30,7 @@ fn limit_in_hierarchy(line: &str, root: &Path) -> Option<usize> {
     } else {
         return None;
     };
-    // In a container the path may be the host's, of which only the end is there to see.
+    // In a container, the path may be the host's, and only its last part may exist here.
     let path = Path::new(path.trim_start_matches('/'));
     let groups = path.ancestors().map(|group| root.join(group));
     groups.filter_map(|group| read(&group.join(file))).min()
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(with_files(&files, "0::/\n"), Some(5000));
     }
 
-    /// A container sees its own group as the root, and may be told the host's path to it.
+    /// A container sees its own group as the root, although its path may be the one on the host.
     #[test]
     fn a_path_that_is_not_there_leads_to_the_root() {
         assert_eq!(with_files(&[("memory.max", "5000\n")], "0::/kubepods/pod1/abc\n"), Some(5000));
