@@ -1,4 +1,4 @@
-//! The client's side of TLS: whom an exporter trusts, and what it shows of itself.
+//! The client's side of TLS: which servers an exporter trusts, and which certificate it shows.
 
 mod loaded;
 mod trust;
@@ -31,23 +31,23 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientTlsConfig {
-    /// No TLS, unless the endpoint says `https://`, or an authority is given to trust.
+    /// No TLS, unless the endpoint begins with `https://`, or an authority is configured.
     insecure: bool,
-    /// TLS, but anyone may be at the other end.
+    /// TLS without checking the server's certificate.
     insecure_skip_verify: bool,
     ca_file: Option<String>,
     ca_pem: Option<String>,
-    /// Trust the system's authorities beside those of `ca_file` or `ca_pem`.
+    /// Trust the system's authorities in addition to those of `ca_file` or `ca_pem`.
     include_system_ca_certs_pool: bool,
     cert_file: Option<String>,
     cert_pem: Option<String>,
     key_file: Option<String>,
     key_pem: Option<Secret>,
-    /// The name that the server is asked for and that its certificate must have, if not the endpoint's host.
+    /// The server name that is requested and that the certificate must have, instead of the endpoint's host.
     server_name_override: Option<String>,
     min_version: Option<Version>,
     max_version: Option<Version>,
-    /// The files are read again this often, once a second at the most; unset or 0 is never.
+    /// The interval at which the files are read again, at least a second. Unset or 0 means never.
     reload_interval: Option<Duration>,
     cipher_suites: Unused,
     curve_preferences: Unused,
@@ -56,7 +56,7 @@ pub struct ClientTlsConfig {
 }
 
 impl ClientTlsConfig {
-    /// What can be checked without reading files.
+    /// Checks what can be checked without reading files.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let either = |name: &str, file: &Option<String>, has_pem: bool| match file.is_some() && has_pem {
             true => wrong(&format!("{name}_file"), &format!("give {name}_file or {name}_pem, not both")),
@@ -79,19 +79,19 @@ impl ClientTlsConfig {
         .map_err(|error| error.below("tls"))
     }
 
-    /// Whether an endpoint that does not say so itself is spoken to in TLS. As in the Collector, one who names the
-    /// authorities to trust wants them asked.
+    /// Returns whether an endpoint without a scheme uses TLS. As in the Collector, a configured authority
+    /// means TLS.
     pub fn is_on(&self) -> bool {
         !self.insecure || self.ca_file.is_some() || self.ca_pem.is_some()
     }
 
-    /// The name that the server is asked for instead of its host's.
+    /// Returns the server name that is requested instead of the host.
     pub fn server_name_override(&self) -> Option<&str> {
         self.server_name_override.as_deref()
     }
 
-    /// Reads the files, which may block (`files::in_time`), and makes what rustls takes; the ALPN protocols are the caller's
-    /// to add.
+    /// Reads the files, which may block (`files::in_time`), and makes the config for rustls. The caller adds
+    /// the ALPN protocols.
     pub fn client_config(&self) -> Result<ClientConfig, ConfigError> {
         self.read_files().map_err(|error| error.below("tls"))
     }
@@ -138,7 +138,7 @@ impl ClientTlsConfig {
         Ok(roots)
     }
 
-    /// The certificate that we show, if there is one.
+    /// Returns the certificate that the client shows, if there is one.
     fn own(&self, provider: &CryptoProvider) -> Result<Option<Arc<CertifiedKey>>, ConfigError> {
         let (Some(certs), Some(key)) = (read_certs("cert", &self.cert_file, &self.cert_pem)?, self.key()?)
         else {
@@ -167,7 +167,8 @@ impl ClientTlsConfig {
     }
 }
 
-/// For a client that is given no `https` address: should one appear, by a proxy say, it is not trusted.
+/// Returns a config that trusts no server, for a client without an `https` address. If one appears, from a
+/// proxy for example, it is not trusted.
 pub fn trust_nobody() -> Result<ClientConfig, ConfigError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -175,7 +176,7 @@ pub fn trust_nobody() -> Result<ClientConfig, ConfigError> {
     Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
-/// `name` is `ca` or `cert`.
+/// Reads certificates. `name` is `ca` or `cert`.
 fn read_certs(
     name: &str,
     file: &Option<String>,
@@ -206,7 +207,7 @@ fn server_name(name: &str) -> Result<ServerName<'static>, ConfigError> {
     ServerName::try_from(name.to_owned()).map_err(|error| tls_error("server_name_override", error))
 }
 
-/// `key` is below `tls`.
+/// Returns an error for a key below `tls`.
 fn tls_error(key: &str, error: impl fmt::Display) -> ConfigError {
     ConfigError::on(key, format!("tls.{key}: {error}"))
 }

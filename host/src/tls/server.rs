@@ -1,4 +1,5 @@
-//! What a listener needs for TLS: `cert_file`, `key_file`, `client_ca_file` and the rest of the Collector's keys.
+//! The TLS settings of a listener: `cert_file`, `key_file`, `client_ca_file` and the rest of the Collector's
+//! keys.
 
 use std::{
     io,
@@ -37,15 +38,15 @@ pub struct ServerTlsConfig {
     pub cert_pem: Option<String>,
     pub key_file: Option<PathBuf>,
     pub key_pem: Option<Secret>,
-    /// Clients must show a certificate that one of these signed.
+    /// Clients must show a certificate that one of these authorities signed.
     pub client_ca_file: Option<PathBuf>,
     /// `1.2` (the default) or `1.3`.
     min_version: Option<Version>,
     /// `1.2` or `1.3` (the default).
     max_version: Option<Version>,
-    /// The files are read again this often, once a second at the most; unset or 0 is never.
+    /// The interval at which the files are read again, at least a second. Unset or 0 means never.
     pub reload_interval: Option<config::Duration>,
-    /// The same, every ten seconds, where no interval is given.
+    /// Reads the files again every ten seconds, if no interval is given.
     pub client_ca_file_reload: bool,
     pub ca_file: Unused,
     pub ca_pem: Unused,
@@ -56,7 +57,7 @@ pub struct ServerTlsConfig {
     pub tpm: Unused,
 }
 
-/// Takes TLS handshakes with the certificate of the moment. Cheap to clone.
+/// Performs TLS handshakes with the current certificate. Clones are cheap.
 #[derive(Clone)]
 pub struct ServerTls(Arc<Kept<ServerConfig>>);
 

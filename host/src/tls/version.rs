@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use crate::config::{ConfigError, Finding, Node};
 
-/// TLS 1.0 and 1.1 may be asked for, as the Collector has them. rustls has neither: 1.2 takes their place.
+/// A version of TLS. The Collector's 1.0 and 1.1 are accepted but replaced by 1.2, because rustls does not
+/// have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(super) enum Version {
     #[serde(rename = "1.2", alias = "1.0", alias = "1.1", alias = "")]
@@ -14,7 +15,7 @@ pub(super) enum Version {
     Tls13,
 }
 
-/// The versions from the one to the other.
+/// Returns the versions from the minimum to the maximum.
 pub(super) fn range(
     min: Option<Version>,
     max: Option<Version>,
@@ -30,7 +31,7 @@ pub(super) fn range(
     }
 }
 
-/// What is asked of a `tls` section and cannot be had.
+/// Returns a warning for each version that is replaced by 1.2.
 pub(crate) fn doubts(tls: &Node) -> Vec<Finding> {
     let old = |key: &str| {
         let node = tls.get(key)?;

@@ -1,4 +1,4 @@
-//! What a client's files say, as rustls asks for it.
+//! Gives rustls the content of a client's files.
 
 use std::{fmt, sync::Arc};
 
@@ -16,7 +16,7 @@ use rustls::{
 use super::{ClientTlsConfig, trust::Trust};
 use crate::{config::ConfigError, files::kept::Kept};
 
-/// Whom we trust and what we show, by the files of a config. rustls asks it for both.
+/// The trusted authorities and the client's certificate, from the files of a config. rustls asks for both.
 pub(super) struct Files {
     provider: Arc<CryptoProvider>,
     kept: Kept<Loaded>,
@@ -28,7 +28,7 @@ pub(super) struct Loaded {
 }
 
 impl Files {
-    /// Reads the files now, and again when the config says so.
+    /// Reads the files now, and again at the configured interval.
     pub(super) fn read(
         config: &ClientTlsConfig,
         provider: Arc<CryptoProvider>,

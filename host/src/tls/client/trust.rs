@@ -1,4 +1,4 @@
-//! Who is trusted to be the server.
+//! Decides whether a server is trusted.
 
 use std::sync::Arc;
 
@@ -11,21 +11,22 @@ use rustls::{
 
 #[derive(Debug)]
 pub(super) enum Trust {
-    /// Anyone who holds the key of the certificate shown.
+    /// Any server that holds the key of its certificate.
     Anyone,
-    /// Those whom an authority vouches for, and the holders of our own authorities' keys themselves: a certificate that signed
-    /// itself is often both, and webpki takes no authority for a server.
+    /// A server with a certificate that an authority signed, or with a configured authority's own
+    /// certificate. A self-signed certificate is often both, and webpki does not accept an authority as a
+    /// server.
     Authorities {
         by_roots: Arc<WebPkiServerVerifier>,
-        /// Of `ca_file` or `ca_pem`.
+        /// The certificates of `ca_file` or `ca_pem`.
         own: Vec<CertificateDer<'static>>,
-        /// Instead of the endpoint's host.
+        /// The server name that is checked instead of the endpoint's host.
         name: Option<ServerName<'static>>,
     },
 }
 
 impl Trust {
-    /// Whether the certificate is trusted to be the server of this name; `verify` asks the authorities.
+    /// Checks that the certificate is trusted for the server of this name. `verify` asks the authorities.
     pub(super) fn check(
         &self,
         server_name: &ServerName<'_>,
@@ -37,7 +38,7 @@ impl Trust {
         };
         let name = name.as_ref().unwrap_or(server_name);
         match verify(by_roots, name) {
-            // Its dates have been found right before that.
+            // The certificate's dates were checked before this error.
             Err(error) if is_authority(&error) && own.iter().any(|own| own.as_ref() == shown.as_ref()) => {
                 verify_server_name(&ParsedCertificate::try_from(shown)?, name)?;
                 Ok(ServerCertVerified::assertion())
@@ -47,7 +48,7 @@ impl Trust {
     }
 }
 
-/// Whether a certificate is refused for being an authority's.
+/// Returns whether a certificate was refused because it is an authority's.
 fn is_authority(error: &rustls::Error) -> bool {
     let rustls::Error::InvalidCertificate(CertificateError::Other(why)) = error else { return false };
     why.0.downcast_ref::<webpki::Error>() == Some(&webpki::Error::CaUsedAsEndEntity)
