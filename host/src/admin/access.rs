@@ -61,7 +61,7 @@ fn refusal(has_token: bool, socket: Option<&PathBuf>) -> String {
              by itself; from anywhere else, {by_token}",
             socket.display()
         ),
-        None => format!("changes are not taken from just anyone: {by_token}"),
+        None => format!("changes need authorization: {by_token}"),
     }
 }
 

@@ -105,7 +105,7 @@ async fn reload(State(operator): Asked) -> Response {
 }
 
 async fn nothing_here() -> Response {
-    let why = "there is nothing here; GET /v1/status tells what runs";
+    let why = "unknown path; GET /v1/status returns the status";
     answer::error(StatusCode::NOT_FOUND, why)
 }
 

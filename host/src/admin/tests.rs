@@ -68,7 +68,8 @@ pub(crate) async fn served(operator: Arc<Recorded>) -> (SocketAddr, Served) {
     (address, served)
 }
 
-/// Returns a config for this address without a socket, since a test must not use this user's own.
+/// Returns a config for this address without a socket, because a test must not use the socket of the user who
+/// runs it.
 fn at(address: &str) -> AdminConfig {
     AdminConfig {
         endpoint: AdminEndpoint::At(address.to_owned()),
@@ -359,7 +360,7 @@ async fn what_cannot_be_understood_is_refused_and_says_what_would_be_right() {
         (swap, "{", 400, "expected {\"file\": \"/path/of/a.wasm\"}: EOF"),
         (swap, &large, 413, "Failed to buffer the request body: length limit exceeded"),
         ("GET /v1/reload", "", 405, "GET reads, POST changes"),
-        ("GET /", "", 404, "there is nothing here; GET /v1/status tells what runs"),
+        ("GET /", "", 404, "unknown path; GET /v1/status returns the status"),
     ];
     for (request, body, expected, why) in cases {
         let (code, answer) = ask(address, &[request, LOCAL], body).await;
@@ -370,7 +371,7 @@ async fn what_cannot_be_understood_is_refused_and_says_what_would_be_right() {
 }
 
 /// Scenario: requests look as if a web page had sent them.
-/// Guarantees: they can neither swap a plugin nor read the status, and requests for this machine's own names
+/// Guarantees: they can neither swap a plugin nor read the status, and requests that name this machine itself
 /// can.
 #[tokio::test]
 async fn requests_that_a_web_page_may_have_sent_are_refused() {
@@ -431,8 +432,8 @@ async fn a_place_that_is_taken_is_an_error_only_if_a_config_asks_for_it() {
     assert_eq!((off.addresses().unwrap(), off.socket()), (vec![], None), "nor is there a socket");
 }
 
-/// Scenario: changes are sent without, with a wrong and with the right authorization. Any user of the machine
-/// reaches the endpoint, and a plugin of one user would get another's grants.
+/// Scenario: changes are sent without, with a wrong and with the right authorization. Every user of the
+/// machine can reach the endpoint, and could otherwise run a plugin with another user's grants.
 /// Guarantees: a change needs the token or the socket; the status needs neither.
 #[tokio::test]
 async fn a_change_takes_the_token_or_the_socket_and_the_status_neither() {
@@ -478,7 +479,7 @@ async fn without_a_token_no_change_is_taken_over_tcp() {
     let address = listening.addresses().unwrap()[0];
     listening.serve(operator.clone(), &running);
     let (code, answer) = ask(address, &["POST /v1/reload", LOCAL], "").await;
-    let expected = "changes are not taken from just anyone: set `service.admin.token_file`, and send that token as \
+    let expected = "changes need authorization: set `service.admin.token_file`, and send that token as \
                     `Authorization: Bearer …`";
     assert_eq!((code, answer), (403, json!({"error": expected})));
     assert_eq!(operator.asked(), [""; 0]);
