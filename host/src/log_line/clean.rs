@@ -55,7 +55,7 @@ impl Write for Clean<'_> {
     }
 }
 
-/// Returns the text on one line of at most so many bytes, with a note of how much was left out.
+/// Returns the text on one line of at most this many bytes, with a note of how much was left out.
 pub fn one_line(text: &str, limit_bytes: usize) -> String {
     let mut line = String::new();
     let mut clean = Clean::new(&mut line, limit_bytes);

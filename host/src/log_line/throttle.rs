@@ -34,7 +34,7 @@ impl Throttle {
         self.admit_about(0).map(|withheld| withheld.messages)
     }
 
-    /// Does the same for a message about so many items.
+    /// Does the same for a message about this many items.
     pub fn admit_about(&self, items: usize) -> Option<Withheld> {
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

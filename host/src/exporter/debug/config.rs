@@ -12,7 +12,7 @@ pub struct DebugConfig {
     pub loglevel: Option<LogLevel>,
     /// The number of batches in each second that are shown before sampling begins.
     pub sampling_initial: u64,
-    /// After those, one of so many batches is shown: 1 shows all, 0 none.
+    /// After those, one batch in this many is shown: 1 shows all, 0 none.
     pub sampling_thereafter: u64,
     /// Accepted for the Collector's configs, without effect: batches are always shown on standard output.
     pub use_internal_logger: bool,

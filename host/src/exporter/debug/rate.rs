@@ -57,7 +57,7 @@ mod tests {
     }
 
     /// Scenario: batches arrive in two seconds.
-    /// Guarantees: each second counts anew.
+    /// Guarantees: each second starts a new count.
     #[test]
     fn each_second_begins_anew() {
         let (rate, now) = (Rate::new(1, 0), Instant::now());

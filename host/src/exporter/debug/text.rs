@@ -21,8 +21,7 @@ pub(super) fn escape_into(out: &mut String, text: &str, limit: usize) -> bool {
     characters.next().is_some()
 }
 
-/// Returns the escaped text. If the text is longer than `limit` characters, this is its beginning and its
-/// length.
+/// Returns the escaped text. A text longer than `limit` characters is cut, and its length is added.
 pub(super) fn escape(text: &str, limit: usize) -> String {
     let mut out = String::new();
     if escape_into(&mut out, text, limit) {

@@ -36,7 +36,7 @@ pub(super) fn order(spans: &[&Span]) -> Vec<(usize, usize)> {
 
     let mut ordered = Vec::with_capacity(spans.len());
     let mut seen = HashSet::with_capacity(spans.len());
-    // Spans that no root leads to form a circle. They are shown from the first of them.
+    // Spans that are not below a root form a circle. They are shown from the first of them.
     for (place, span) in roots.into_iter().chain(sorted) {
         let mut waiting = vec![(place, span, 0)];
         while let Some((place, span, depth)) = waiting.pop() {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Returns a batch of so many empty `ResourceSpans`: two bytes each, valid OTLP.
+/// Returns a batch of this many empty `ResourceSpans`: two bytes each, valid OTLP.
 fn batch(resource_spans: usize) -> wire::Batch {
     wire::Batch::decode(Signal::Traces, Bytes::from([0x0a, 0x00].repeat(resource_spans))).unwrap()
 }
