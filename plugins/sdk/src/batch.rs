@@ -163,7 +163,7 @@ impl MetricsBatch {
         self.0.otlp()
     }
 
-    /// Replaces all metrics by an encoded `ExportMetricsServiceRequest`.
+    /// Replaces all metrics with an encoded `ExportMetricsServiceRequest`.
     pub fn replace(&mut self, otlp: &[u8]) -> Result<(), EditError> {
         self.0.replace(otlp)
     }
@@ -214,7 +214,7 @@ impl LogsBatch {
         self.0.otlp()
     }
 
-    /// Replaces all log records by an encoded `ExportLogsServiceRequest`.
+    /// Replaces all log records with an encoded `ExportLogsServiceRequest`.
     pub fn replace(&mut self, otlp: &[u8]) -> Result<(), EditError> {
         self.0.replace(otlp)
     }

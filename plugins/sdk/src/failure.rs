@@ -65,7 +65,7 @@ impl From<HttpError> for Failure {
             HttpError::Unreachable(why) => Failure::retryable(format!("unreachable: {why}")),
             HttpError::Credentials(why) => Failure::retryable(format!("no credentials: {why}")),
             HttpError::Denied(why) => Failure::permanent(why),
-            HttpError::Invalid(why) => Failure::permanent(format!("no request: {why}")),
+            HttpError::Invalid(why) => Failure::permanent(format!("invalid request: {why}")),
             HttpError::TooLarge => Failure::permanent("the answer is larger than 16 MiB"),
         }
     }
@@ -79,9 +79,9 @@ impl From<EditError> for Failure {
             EditError::WrongLength(length) => {
                 format!("edit refused: {} entries for {} rows", length.given, length.expected)
             }
-            EditError::BadColumn(why) => format!("edit refused: no column: {why}"),
-            EditError::BadValue(why) => format!("edit refused: no value: {why}"),
-            EditError::BadOtlp(why) => format!("edit refused: no OTLP: {why}"),
+            EditError::BadColumn(why) => format!("edit refused: invalid column: {why}"),
+            EditError::BadValue(why) => format!("edit refused: invalid value: {why}"),
+            EditError::BadOtlp(why) => format!("edit refused: invalid OTLP: {why}"),
             EditError::TooLarge => "edit refused: the batch would be too large".to_owned(),
         })
     }

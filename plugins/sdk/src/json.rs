@@ -33,8 +33,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Makes a writer of JSON that will be a string in other JSON, as some services take their documents.
-    /// What it writes can be [embedded](Writer::embed) as it is, without escaping it in a second pass.
+    /// Makes a writer of JSON that will be a string in other JSON, as some services require. The output can
+    /// be [embedded](Writer::embed) without a second pass for escaping.
     ///
     /// ```
     /// # use spanloom_plugin::json::Writer;

@@ -23,8 +23,8 @@ pub trait Processor: DeserializeOwned {
         Ok(())
     }
 
-    /// Called when the config has changed. `new` is already configured; take over from `self` what must not
-    /// be lost. On an error the old config stays.
+    /// Called when the config has changed. `new` is already configured; take from `self` the state that must
+    /// not be lost. On an error the old config stays.
     fn reconfigure(&mut self, new: Self) -> Result<(), ConfigError> {
         *self = new;
         Ok(())

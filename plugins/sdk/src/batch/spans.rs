@@ -164,7 +164,7 @@ impl SpanBatch {
         wire::SpanBatch::decode(self.otlp().into())
     }
 
-    /// Replaces all spans by an encoded `ExportTraceServiceRequest`.
+    /// Replaces all spans with an encoded `ExportTraceServiceRequest`.
     pub fn replace(&mut self, otlp: &[u8]) -> Result<(), EditError> {
         self.0.replace(otlp)
     }
@@ -250,8 +250,8 @@ impl SpanBatch {
         Ok(self.0.partition(parts)?.into_iter().map(SpanBatch).collect())
     }
 
-    /// Adds the spans of another batch after these. The rows of these stay; resources and scopes of both are numbered anew,
-    /// so that a number that was read before may be another's.
+    /// Adds the spans of another batch after these. The rows of these spans stay the same. The resources and
+    /// scopes of both are renumbered, so do not use numbers that were read before.
     pub fn merge(&mut self, other: SpanBatch) {
         self.0.merge(other.0);
     }

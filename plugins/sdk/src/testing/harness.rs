@@ -146,7 +146,7 @@ macro_rules! besides {
                 self.0.restore(saved)
             }
 
-            /// Replaces this instance by another one that takes over its state. The host does so after
+            /// Replaces this instance with another, which takes over its state. The host does so after
             /// `limits.max_calls` calls, for example. The clocks, log and series of the host stay.
             pub fn hand_over(&mut self, config: &str) -> Result<(), Failure>
             where
