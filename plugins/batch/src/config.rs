@@ -16,7 +16,7 @@ pub(crate) struct BatchConfig {
     pub(crate) metadata_cardinality_limit: u32,
 }
 
-/// Headers that the host hides from plugins. As keys, they would not tell senders apart.
+/// Headers that the host hides from plugins. As keys, they could not distinguish senders.
 const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 impl Default for BatchConfig {

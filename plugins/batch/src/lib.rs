@@ -122,7 +122,8 @@ impl Handover for Batcher {
         Ok(Saved { state, batches })
     }
 
-    /// Restores the batches into groups by their metadata. A batch without a saved deadline waits anew.
+    /// Restores the batches into groups by their metadata. A batch without a saved deadline starts a new
+    /// wait.
     fn restore(&mut self, saved: Saved) -> Result<(), Failure> {
         let State { due_nano } = serde_json::from_slice(&saved.state).unwrap_or_default();
         let latest = clock::monotonic() + *self.config.timeout;
@@ -198,7 +199,7 @@ impl Batcher {
         groups.filter_map(|group| Some((group.due, group.into_batch()?))).collect()
     }
 
-    /// Sends the full batches of a group. A remainder below `send_batch_size` stays and waits anew.
+    /// Sends the full batches of a group. A remainder below `send_batch_size` stays and starts a new wait.
     fn send_full(&mut self, key: &Key, out: &mut Output) {
         let Some(batch) = self.take_out(key) else { return };
         let mut pieces = self.cut(batch);
