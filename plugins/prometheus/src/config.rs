@@ -169,10 +169,7 @@ impl PrometheusConfig {
         if let Some(name) =
             self.const_labels.keys().find(|name| ["le", "quantile", "__name__"].contains(&name.as_str()))
         {
-            return Err(ConfigError::new(
-                format!("const_labels.{name}"),
-                "Prometheus keeps this label to itself",
-            ));
+            return Err(ConfigError::new(format!("const_labels.{name}"), "Prometheus reserves this label"));
         }
         let label =
             |(name, value): (&String, &String)| (label_name(name, names.utf8).into_owned(), value.clone());

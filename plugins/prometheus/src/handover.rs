@@ -40,7 +40,7 @@ enum What {
 struct HeadRecord {
     #[prost(uint32, tag = "1")]
     format: u32,
-    /// The shape of the config. Series of another shape would stand beside those of this config.
+    /// The shape of the config. Series of another shape would appear beside those of this config.
     #[prost(string, tag = "2")]
     shape: String,
 }

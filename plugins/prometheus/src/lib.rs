@@ -126,8 +126,8 @@ impl Handover for Prometheus {
         let limits = (now_ms(), running.settings.series_limit);
         match handover::restore(&saved.state, &running.settings.shape, limits) {
             Ok(Some(store)) => running.store = store,
-            Ok(None) => info!("series begin anew: the config, or the version, gives them other names"),
-            Err(error) => return Err(Failure::permanent(format!("no state of this plugin: {error}"))),
+            Ok(None) => info!("the series start again: the new config or version gives them other names"),
+            Err(error) => return Err(Failure::permanent(format!("not a state of this plugin: {error}"))),
         }
         Ok(())
     }

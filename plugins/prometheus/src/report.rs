@@ -59,9 +59,9 @@ impl Dropped {
             Dropped::Temporality => {
                 "it is not cumulative, and its deltas do not add up to anything that Prometheus has"
             }
-            Dropped::Name => "nothing is left of its name, or it is longer than 1 KiB",
+            Dropped::Name => "its name has no valid character, or is longer than 1 KiB",
             Dropped::Labels => "its labels are longer than 16 KiB",
-            Dropped::Invalid => "it is not as OTLP has it",
+            Dropped::Invalid => "it violates the OTLP specification",
             Dropped::Scale => "the scale of an exponential histogram is below -4",
         }
     }

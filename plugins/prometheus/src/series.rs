@@ -56,7 +56,7 @@ pub(crate) enum Value {
     Summary(Box<Summary>),
 }
 
-/// The point from which a data point counts.
+/// The earlier point since which a data point counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Temporality {
     /// The start of the series, or the value is not a count.

@@ -1,9 +1,9 @@
 //! Distinguishes series before their labels are made: by a hash of the bytes that the labels are made from.
 
 /// The hash of a point's attributes, resource and scope: 128 bits of MurmurHash3 (x64). Points with equal
-/// hashes are taken for the same series without comparing the bytes. Bytes with a given hash can be found.
-/// Such bytes cannot collide with another sender's unless they have the same resource, and whoever sends that
-/// resource may write all its series anyway.
+/// hashes are taken for the same series without comparing the bytes. Somebody can construct bytes with a
+/// given hash. They collide with another sender's bytes only if they have the same resource, and a sender of
+/// that resource can write all its series anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity([u64; 2]);
 

@@ -49,8 +49,8 @@ impl Writer {
         });
     }
 
-    /// Writes a message with its length before it. The length is known only after the message. One byte is
-    /// reserved for it, and the message is moved if the length needs more.
+    /// Writes a message with its length before it. The length is known only after the message is written. One
+    /// byte is reserved for it, and the message is moved if the length needs more.
     pub(super) fn delimited(&mut self, fields: impl FnOnce(&mut Writer)) {
         self.0.push(0);
         let begin = self.0.len();
