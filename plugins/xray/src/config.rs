@@ -80,7 +80,7 @@ impl Config {
     /// Checks what types cannot express.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         if !self.endpoint.starts_with("http://") && !self.endpoint.starts_with("https://") {
-            let message = format!("{:?} is no URL: http:// or https:// and a host", self.endpoint);
+            let message = format!("{:?} is not a URL: write http:// or https:// and a host", self.endpoint);
             return Err(ConfigError::new("endpoint", message));
         }
         if self.request_timeout_seconds == 0 {

@@ -66,7 +66,7 @@ impl<'p> Delivery<'p> {
             Refused::TraceIdMissing => "the span has no trace id",
             Refused::SpanIdMissing => "the span has no id",
             Refused::ResourceMissing => "the span has no resource",
-            Refused::TraceIdOld => "the trace id begins with no time of the past 28 days",
+            Refused::TraceIdOld => "the trace id does not begin with a time of the past 28 days",
         };
         self.failures.add(row, &Failure::permanent(message));
     }

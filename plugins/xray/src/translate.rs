@@ -1,7 +1,7 @@
 //! Translates spans to segment documents.
 //!
-//! The rules are those of the Collector's `awsxrayexporter`. If those lose data or make documents that X-Ray
-//! refuses, ours differ, as the README describes.
+//! The rules are those of the Collector's `awsxrayexporter`. They differ where the Collector's rules lose
+//! data or make documents that X-Ray refuses. The README describes the differences.
 
 mod attributes;
 mod aws;

@@ -143,7 +143,8 @@ fn a_span_that_has_no_document_is_counted() {
     testing::advance(Duration::from_secs(1_760_000_000));
     testing::answer(200, &[], b"");
     let spans = testing::spans("shop").span("old").trace(1_760_000_000 << 96).span("recent");
-    let parts = vec![(vec![0], Failure::permanent("the trace id begins with no time of the past 28 days"))];
+    let parts =
+        vec![(vec![0], Failure::permanent("the trace id does not begin with a time of the past 28 days"))];
     assert_eq!(exporter.export(spans), Err(ExportError::Parts(parts)));
     assert_eq!(testing::metric("awsxray_untranslatable_spans{reason=\"trace_id_epoch\"}"), Some(1.0));
     assert_eq!(documents()[0].len(), 1);
