@@ -19,7 +19,8 @@ use crate::{folders, shell};
 /// The environment variables by which the tests find what was installed.
 pub type Ready = Vec<(&'static str, PathBuf)>;
 
-/// Fills `folder` with what `manifest` (a list of exact versions) asks for, unless it is there already.
+/// Fills `folder` with the tools that `manifest` (a list of exact versions) names, unless they are there
+/// already.
 ///
 /// A complete folder holds a copy of the manifest. Any other folder is removed and filled again.
 pub fn once(folder: &Path, manifest: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -40,7 +41,8 @@ pub fn once(folder: &Path, manifest: &str, install: impl FnOnce() -> Result<()>)
 
 /// Returns a cargo subcommand of exactly this version.
 ///
-/// The user's own is taken if it has this version. Otherwise the subcommand is compiled into the cache.
+/// The user's own subcommand is used if it has this version. Otherwise the subcommand is compiled into the
+/// cache.
 pub fn cargo_tool(name: &str, version: &str) -> Result<PathBuf> {
     if shell::ask(Command::new(name).arg("--version")).is_some_and(|said| said.ends_with(version)) {
         return Ok(PathBuf::from(name));

@@ -9,8 +9,9 @@ use wit_bindgen_core::{Files, wit_parser::Resolve};
 use super::folder;
 use crate::folders;
 
-/// Makes the bindings of the world of this name in `examples/plugins/c/wit`: `target/plugins/bindings/c-WORLD`. They are what
-/// `examples/plugins/c/bindings.sh` makes with the program that comes of the same library.
+/// Makes the bindings of the world of this name in `examples/plugins/c/wit`:
+/// `target/plugins/bindings/c-WORLD`. `examples/plugins/c/bindings.sh` makes the same bindings with the
+/// program of the same library.
 pub(super) fn bindings(world: &str) -> Result<PathBuf> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(folders::root().join("examples/plugins/c/wit"))?;

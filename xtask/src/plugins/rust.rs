@@ -24,7 +24,7 @@ pub(super) fn builtins() -> Result<()> {
     // The state is read before the build: a source that changes during the build then counts as not built.
     let state = sources::state(&folders::root())?;
     let noted = folder().join(sources::STATE_FILE);
-    // Until every component is written, no state is noted.
+    // The state is recorded only after every component was written.
     let _ = fs::remove_file(&noted);
     components(&toolchain, &crates_in("plugins", "builtin-")?)?;
     Ok(fs::write(noted, state)?)

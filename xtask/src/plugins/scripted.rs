@@ -22,7 +22,8 @@ struct Language {
     name: &'static str,
     /// Installs the programs that the script calls, and returns their folder.
     programs: fn() -> Result<PathBuf>,
-    /// Makes what else its script needs for a plugin, and answers in which folder it is: the script's `BINDINGS`.
+    /// Makes the other files that its script needs for a plugin, and returns their folder: the script's
+    /// `BINDINGS`.
     bindings: Option<fn(&str) -> Result<PathBuf>>,
 }
 

@@ -22,7 +22,7 @@ pub fn moto() -> Result<Ready> {
 
 /// Finds or installs Prometheus: `SPANLOOM_PROMETHEUS` and `SPANLOOM_PROMTOOL`.
 ///
-/// The user's own programs are taken if both are in the PATH. Otherwise Debian's package is unpacked into the
+/// The user's own programs are used if both are in the PATH. Otherwise Debian's package is unpacked into the
 /// cache; installing the package would start a server.
 pub fn prometheus() -> Result<Ready> {
     let [prometheus, promtool] = ["prometheus", "promtool"].map(in_path);
@@ -39,7 +39,7 @@ fn in_path(program: &str) -> Option<PathBuf> {
 
 fn unpacked() -> Result<(PathBuf, PathBuf)> {
     if shell::ask(Command::new("apt-get").arg("--version")).is_none() {
-        bail!("no prometheus and promtool in the PATH, and no Debian to have them from");
+        bail!("no prometheus and promtool in the PATH, and no Debian to install them from");
     }
     let folder = folders::cache()?.join("prometheus");
     once(&folder, "Debian's package", || {

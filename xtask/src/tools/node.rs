@@ -13,7 +13,8 @@ pub fn install() -> Result<Ready> {
     Ok(vec![("SPANLOOM_NODE_MODULES", modules("node-clients", "tests/clients/node")?)])
 }
 
-/// Returns a `node_modules` in the cache with what the lock file in `source` (a folder of the clone) pins.
+/// Returns a `node_modules` in the cache with the packages that the lock file in `source` (a folder of the
+/// clone) pins.
 pub fn modules(name: &str, source: &str) -> Result<PathBuf> {
     let lock = folders::root().join(source).join("package-lock.json");
     let wanted = fs::read_to_string(&lock).with_context(|| format!("{source}/package-lock.json"))?;

@@ -12,14 +12,14 @@ use anyhow::{Context, Result};
 use super::{Ready, debian, once};
 use crate::{folders, shell};
 
-/// Makes an environment with what `tests/clients/python/requirements.txt` pins; `SPANLOOM_PYTHON` is its
-/// interpreter.
+/// Makes an environment with the packages that `tests/clients/python/requirements.txt` pins;
+/// `SPANLOOM_PYTHON` is its interpreter.
 pub fn install() -> Result<Ready> {
     let programs = environment("python-clients", "tests/clients/python/requirements.txt")?;
     Ok(vec![("SPANLOOM_PYTHON", programs.join("python"))])
 }
 
-/// Makes an environment in the cache with what `requirements` (a path in the clone) pins.
+/// Makes an environment in the cache with the packages that `requirements` (a path in the clone) pins.
 ///
 /// Returns the environment's folder of programs.
 pub fn environment(name: &str, requirements: &str) -> Result<PathBuf> {
