@@ -4,10 +4,10 @@
 //!
 //! X-Ray is measured from a checked batch to answered requests. No request leaves the process.
 //!
-//! Prometheus is measured at two tasks: taking points in, and a scrape of 100,000 series. The figures of "the
-//! call" leave the sending out. The component is asked with `HEAD`: the guest writes the whole body, and the
-//! host copies the body out of the guest and sends none of it. The figures of "a socket" include sending the
-//! body. The native answer is sent over the socket as a bare body without HTTP.
+//! Prometheus is measured at two tasks: accepting points, and a scrape of 100,000 series. The figures of "the
+//! call" do not include sending. The component gets a `HEAD` request: the guest writes the whole body, and
+//! the host copies the body out of the guest but does not send it. The figures of "a socket" include sending
+//! the body. The native answer is sent over the socket as a bare body without HTTP.
 
 mod points;
 

@@ -98,7 +98,7 @@ fn send(
     loop {
         let now: SinkCounts = subject.sink.ask("")?;
         let received = now.since(before);
-        anyhow::ensure!(received.malformed == 0, "the sink received what is not OTLP");
+        anyhow::ensure!(received.malformed == 0, "the sink received requests that are not OTLP");
         if received.spans >= outcome.sent_spans || Instant::now() > deadline {
             return Ok((outcome, received));
         }

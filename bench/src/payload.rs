@@ -18,7 +18,7 @@ const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KH
 /// One encoded `ExportTraceServiceRequest`.
 ///
 /// The request has one resource, one scope and `spans` server spans. A span has eleven attributes and about
-/// 560 bytes. The same count gives the same bytes.
+/// 560 bytes. The bytes depend only on the count.
 #[derive(Clone)]
 pub(crate) struct Payload {
     pub(crate) bytes: Bytes,

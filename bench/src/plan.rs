@@ -80,7 +80,7 @@ impl RunArgs {
 
     /// Lists the subjects that have plugins in their pipeline.
     ///
-    /// Their sampler keeps every trace, because the sink must receive every accepted span.
+    /// The samplers keep every trace, because the sink must receive every accepted span.
     fn with_plugins(&self) -> Vec<SubjectKind> {
         let (Some(spanloom), Some(plugins)) = (&self.spanloom, &self.plugins) else { return Vec::new() };
         [("+ sampler", "[sample]"), ("+ processor", "[redact]"), ("+ both", "[sample, redact]")]

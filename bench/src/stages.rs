@@ -3,8 +3,8 @@
 //! The components of `examples/plugins/rust` run in the host's own stages. The native code works on the same
 //! bytes. Both are measured in one interleaved run within this process.
 //!
-//! A figure is the cost above that of a batch that merely passes. The figure includes index, call, edits and
-//! encoding.
+//! A figure is the cost above that of a batch that merely passes. The figure includes indexing, the call, the
+//! edits and encoding.
 
 mod batch;
 mod native;

@@ -175,7 +175,7 @@ impl Run {
             if let Some(first) = first {
                 return Swap { whole, first };
             }
-            assert!(whole.elapsed() < FIRST_TIMEOUT, "version {} does not come to run", self.mark);
+            assert!(whole.elapsed() < FIRST_TIMEOUT, "version {} was not run in time", self.mark);
             tokio::time::sleep(FIRST_POLL).await;
         }
     }
@@ -235,8 +235,8 @@ impl Requests {
 
     /// Returns how long, in ms, each request took that was under way shortly before `first`.
     ///
-    /// If any request saw the swap, these did. The first span with the new mark arrives a little later than
-    /// it was marked.
+    /// If any request was affected by the swap, it is one of these. The first span with the new mark arrives
+    /// a little after it was marked.
     fn under_way(&self, first: Instant) -> impl Iterator<Item = f64> {
         const BEFORE: Duration = Duration::from_millis(30);
         let first = first - self.begun;
