@@ -4,8 +4,8 @@ use crate::{Sink, Spanloom, config};
 
 /// Two Spanlooms and a sink.
 ///
-/// `first` prints in detail and delivers to `last` over both OTLP protocols, so that each item reaches the
-/// sink twice.
+/// `first` prints in detail, and delivers to `last` over both OTLP protocols, so each item reaches the sink
+/// twice.
 pub struct Chain {
     pub first: Spanloom,
     pub last: Spanloom,

@@ -1,5 +1,6 @@
-//! Plugins that were built against a released version of the interface and are never built anew: what they do today they do for as
-//! long as the version is served. Between them they call every function of it.
+//! Tests plugins that were built against a released version of the interface and are never built again. Their
+//! behaviour must stay the same while the version is served. Together they call every function of the
+//! interface.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ fn kept(version: &str, plugin: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("interface").join(version).join(format!("{plugin}.wasm"))
 }
 
-/// A process whose pipelines `config` describes, in which `PLUGIN` and `SINK` stand for the file and the destination.
+/// Starts a process with the config, in which `PLUGIN` and `SINK` stand for the file and the destination.
 async fn start(version: &str, plugin: &str, config: &str) -> (Spanloom, GrpcClient, Sink) {
     let sink = Sink::start().await;
     let config = config
@@ -32,7 +33,7 @@ async fn start(version: &str, plugin: &str, config: &str) -> (Spanloom, GrpcClie
     (spanloom, client, sink)
 }
 
-/// Ends the process, which must end well, so that what its plugins hold goes on.
+/// Ends the process successfully, so that the plugins pass on what they hold.
 async fn end(mut spanloom: Spanloom) -> Spanloom {
     spanloom.signal(rustix::process::Signal::TERM);
     let status = spanloom.exit().await;
@@ -69,7 +70,8 @@ service:
 "#;
 
 /// Scenario: four batches go through a processor whose instance is replaced after every second call.
-/// Guarantees: what it reads and edits is what it was, and what it holds and has counted survives its instances and the end.
+/// Guarantees: its reads and edits have the same results as at the release, and its batches and counts
+/// survive its instances and the end.
 #[tokio::test]
 async fn a_processor_of_0_1_0_reads_edits_and_hands_over_as_it_did() {
     let endpoint = free_address().to_string();
@@ -84,7 +86,7 @@ async fn a_processor_of_0_1_0_reads_edits_and_hands_over_as_it_did() {
     let metrics = spanloom.metrics().await;
     assert!(metric(&metrics, "spanloom_plugin_recycled", &[]) >= 1.0, "no instance was replaced");
     spanloom.wait_for_output("kept-processor has 2 spans").await;
-    // Of the last batch two spans are still held: they go on when the process ends.
+    // Two spans of the last batch are still held. They are passed on when the process ends.
     let spanloom = end(spanloom).await;
     let says = "traces to otlp_grpc: received 16, delivered 12, dropped 4 (4 filtered)";
     spanloom.wait_for_output(says).await;
@@ -106,7 +108,7 @@ async fn a_processor_of_0_1_0_reads_edits_and_hands_over_as_it_did() {
     }
 }
 
-/// What the processor reads of three spans.
+/// The processor's report on three spans.
 const READ: &str = concat!(
     "3 spans, 96 bytes of ids, 3703701 [1234567, 1234567, 1234567] ns, kinds [2, 2, 2], codes [2, 0, 0], ",
     r#"state ["vendor=value", "vendor=value", "vendor=value"], path ["/cart", "/cart", "/cart"] "#,
@@ -135,7 +137,7 @@ service:
 "#;
 
 /// Scenario: one batch of four traces goes through a sampler.
-/// Guarantees: it sees of them what it did, and its decisions mean what they did.
+/// Guarantees: its reads and decisions have the same results as at the release.
 #[tokio::test]
 async fn a_sampler_of_0_1_0_decides_as_it_did() {
     let (spanloom, client, sink) = start("0.1.0", "sampler", SAMPLER).await;
@@ -157,7 +159,7 @@ async fn a_sampler_of_0_1_0_decides_as_it_did() {
     assert_eq!(read, [SAMPLED]);
 }
 
-/// What the sampler reads of four traces of a span each.
+/// The sampler's report on four traces of one span each.
 const SAMPLED: &str = concat!(
     "4 traces, 64 bytes of ids, spans [1, 1, 1, 1], 4938268 ns, started 1700000000000000000, ",
     r#"path /cart/cart/cart/cart [Some("/cart"), Some("/cart"), Some("/cart"), Some("/cart")], "#,
@@ -180,7 +182,7 @@ service:
 "#;
 
 /// Scenario: an exporter is given batches of all signals, one of them with a span that it refuses.
-/// Guarantees: it sends them over granted HTTP as it did, and only the refused span is dropped.
+/// Guarantees: it sends them over granted HTTP as at the release, and only the refused span is dropped.
 #[tokio::test]
 async fn an_exporter_of_0_1_0_sends_as_it_did() {
     let (spanloom, client, sink) = start("0.1.0", "exporter", EXPORTER).await;
@@ -219,7 +221,8 @@ service:
 "#;
 
 /// Scenario: a connector is given batches of all signals, is woken, and flushed at the end.
-/// Guarantees: what it makes of them enters the pipelines behind it as it did; its store and metrics hold what they did.
+/// Guarantees: its output enters the pipelines behind it, and its store and metrics hold the same values as
+/// at the release.
 #[tokio::test]
 async fn a_connector_of_0_1_0_makes_what_it_did() {
     let (spanloom, client, sink) = start("0.1.0", "connector", CONNECTOR).await;

@@ -222,7 +222,7 @@ async fn what_waits_for_an_exporter_that_changes_is_still_sent() {
 }
 
 /// Scenario: a connector that is a plugin is removed from the config and added again.
-/// Guarantees: its series disappear and begin anew; the series of another plugin stay.
+/// Guarantees: its series disappear and start again; the series of another plugin stay.
 #[tokio::test]
 async fn the_series_of_a_plugin_that_a_reload_takes_away_go_with_it() {
     let config = |connectors: &str, exporters: &str, graphs: &str| {
@@ -322,7 +322,8 @@ async fn an_exporter_that_listens_can_be_changed() {
     spanloom.finish().await;
 }
 
-/// Scenario: a pipe without a writer takes the place of each kind of file that a config names, and then of the config.
+/// Scenario: a pipe without a writer takes the place of each kind of file that a config names, and then of
+/// the config.
 /// Guarantees: each is refused at once, data still passes, the next reload works, and the process can end.
 #[tokio::test]
 async fn a_pipe_in_the_place_of_a_file_is_refused_whatever_names_it() {

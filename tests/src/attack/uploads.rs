@@ -92,7 +92,7 @@ impl IdleUploads {
                 before = sent;
             }
         };
-        timeout(PATIENCE, still).await.expect("they come to lie still");
+        timeout(PATIENCE, still).await.expect("the uploads come to rest");
     }
 
     /// Closes the connections.

@@ -34,7 +34,7 @@ pub fn request(signal: Signal, items: usize) -> Bytes {
 
 /// Returns a request of spans that are numbered from `first`.
 ///
-/// The number is in the span id and in the name, so that each span can be told from every other.
+/// The number is in the span id and in the name, so that every span is distinguishable.
 pub fn traces(first: usize, spans: usize) -> Bytes {
     let spans = (first..first + spans).map(span).collect();
     let scope_spans = ScopeSpans { scope: scope(), spans, ..ScopeSpans::default() };
@@ -53,7 +53,7 @@ pub fn has_failed(number: usize) -> bool {
     number.is_multiple_of(7)
 }
 
-/// Returns a request with a span of each name; in all else the spans are those of [`traces`].
+/// Returns a request with a span of each name; otherwise the spans are those of [`traces`].
 pub fn named_traces(names: &[&str]) -> Bytes {
     let mut request = ExportTraceServiceRequest::decode(traces(0, names.len())).expect("a request of ours");
     let spans = request.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);

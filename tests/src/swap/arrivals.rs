@@ -62,8 +62,8 @@ impl Arrivals {
     ///
     /// 1. Every span of every connection has arrived, exactly once.
     /// 2. One version has marked each span.
-    /// 3. No connection was led back to a version that had been replaced. From request to request, the marks
-    ///    follow `walk`, the marks of the versions in the order in which the versions ran.
+    /// 3. No connection reached a version that had been replaced. From request to request, the marks are in
+    ///    the order of `walk`, which lists the marks of the versions that ran.
     pub fn check(&self, sent: &[usize], request_spans: usize, walk: &[u32]) -> Vec<String> {
         let mut wrong = self.wrong.clone();
         for (connection, sent) in sent.iter().enumerate() {

@@ -44,8 +44,8 @@ pub struct RigSettings<'a> {
     pub args: &'a [&'a str],
     /// More keys of the exporter's queue.
     pub queue: &'a str,
-    /// A component of `target/plugins` and a length. Copies of the component's code make each version at
-    /// least so long.
+    /// A component of `target/plugins` and a length. Each version is made at least so long by copies of the
+    /// component's code.
     pub grown: Option<(&'a str, usize)>,
     pub concurrency: Concurrency,
 }

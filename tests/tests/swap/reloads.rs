@@ -1,4 +1,4 @@
-//! Swaps together with changes of the config, and swaps that need components to be built anew.
+//! Swaps together with changes of the config, and swaps that require components to be built again.
 
 use std::fs;
 
@@ -55,7 +55,7 @@ async fn a_version_that_comes_with_a_config_is_on_trial() {
 }
 
 /// Scenario: under load, each version declares another concurrency than the version before.
-/// Guarantees: the component is built anew while the old one drains; each span arrives once.
+/// Guarantees: the component is built again while the old one drains; each span arrives once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_with_another_concurrency_is_built_anew_under_load() {
     let Some(mut rig) = Rig::start(RigSettings::default()).await else { return };
