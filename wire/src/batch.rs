@@ -83,7 +83,7 @@ impl Batch {
     }
 
     /// Returns the length of all chunks together, in bytes. After an edit or a removal, the length is
-    /// computed anew.
+    /// computed again.
     pub fn encoded_len(&self) -> usize {
         match self {
             Batch::Spans(batch) => batch.encoded_len(),
@@ -151,8 +151,8 @@ impl Batch {
         }
     }
 
-    /// Returns [`held_bytes`](Self::held_bytes), with the index counted even before it is made. Takes constant
-    /// time, unless the batch was edited.
+    /// Returns [`held_bytes`](Self::held_bytes), with the index counted even before it is made. Takes
+    /// constant time, unless the batch was edited.
     pub fn weight_bytes(&self) -> usize {
         match self {
             Batch::Spans(batch) => batch.weight_bytes(),

@@ -49,10 +49,10 @@ pub(crate) struct Envelope {
     pub(crate) frame: Place,
     /// The index of the resource envelope around a scope envelope. Meaningless in a resource envelope.
     pub(crate) parent: u32,
-    /// The number of scopes or records that the envelope arrived with.
+    /// The number of scopes or records in the envelope when it arrived.
     pub(crate) members: u32,
     rests: Range<u32>,
-    /// The fields that replace all `resource` fields that arrived. Present once the resource was edited.
+    /// The fields that replace all original `resource` fields. Present once the resource was edited.
     pub(crate) head: Option<Place>,
 }
 

@@ -56,7 +56,7 @@ impl SpanBatch {
     }
 
     /// Returns the length of all chunks together, in bytes. After an edit or a removal, the length is
-    /// computed anew.
+    /// computed again.
     pub fn encoded_len(&self) -> usize {
         self.0.encoded_len()
     }

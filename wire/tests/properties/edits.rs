@@ -442,7 +442,7 @@ fn assert_edits(batch: &mut SpanBatch, model: &mut ExportTraceServiceRequest, ed
         apply_to_model(model, edit);
         assert_same(batch, model);
         if let Edit::Compact = edit {
-            // Resources are numbered anew, because compacting leaves out resources without spans.
+            // Resources are renumbered, because compacting leaves out resources without spans.
             *model = ExportTraceServiceRequest::decode(&*batch.chunks().concat()).expect("valid");
         }
     }
