@@ -27,9 +27,9 @@ const OF_CONTAINER_PERCENT: usize = 90;
 
 /// A measurement costs some microseconds, and is used for this long.
 const MEASURED_FOR_MILLIS: u64 = 5;
-/// Before so much is granted, the memory is measured at that moment.
+/// Before a grant of at least this size, the memory is measured first.
 const LARGE_BYTES: usize = 1 << 20;
-/// Unused pages are given back to the system, when memory is short, at most this often.
+/// The shortest time between two returns of unused pages to the system.
 const PURGED_FOR_MILLIS: u64 = 500;
 
 static LIMIT_BYTES: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -38,7 +38,7 @@ static RESIDENT_BYTES: AtomicUsize = AtomicUsize::new(0);
 static GRANTED_BYTES: AtomicUsize = AtomicUsize::new(0);
 static MEASURED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
 static PURGED_AT_MILLIS: AtomicU64 = AtomicU64::new(0);
-/// Large grants are decided one after another, so that each counts those before it.
+/// Large grants are decided one after another, so that each takes account of the earlier ones.
 static LARGE_GRANTS: Mutex<()> = Mutex::new(());
 static PURGE: OnceLock<fn()> = OnceLock::new();
 
@@ -139,14 +139,15 @@ impl Grant {
     /// Grants this much memory, until the grant is dropped.
     ///
     /// # Errors
-    /// When the process has no room for it. The caller gives the work up.
+    /// The process has no room for the bytes. The caller gives the work up.
     pub fn of(bytes: usize) -> Result<Grant, MemoryShort> {
         let mut grant = Grant::default();
         grant.more(bytes)?;
         Ok(grant)
     }
 
-    /// Asks for more memory. Costs next to nothing without a limit, and some microseconds for much memory.
+    /// Asks for more memory. Without a limit, this costs almost nothing; a large amount costs some
+    /// microseconds.
     ///
     /// # Errors
     /// The process has no room for the bytes.
@@ -169,7 +170,7 @@ impl Grant {
     pub fn end(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         if bytes >= LARGE_BYTES {
-            // What the work has left in memory was not there when the memory was last measured.
+            // The last measurement does not include the memory that the work has left.
             MEASURED_AT_MILLIS.store(NEVER, Relaxed);
         }
         if bytes > 0 {
@@ -190,7 +191,8 @@ fn within(usable_percent: usize, bytes: usize) -> Result<(), MemoryShort> {
         return Ok(());
     }
     let usable_bytes = limit_bytes / 100 * usable_percent;
-    // Read before the measurement: work that ends in between is counted twice, and never missed.
+    // The grants are read before the measurement. Work that ends in between is counted twice, but never
+    // missed.
     let wanted_bytes = GRANTED_BYTES.load(Relaxed).saturating_add(bytes);
     let is_within = |resident: usize| resident.saturating_add(wanted_bytes) <= usable_bytes;
     if is_within(resident_bytes()) {
@@ -230,13 +232,14 @@ fn measured(max_age_millis: u64) -> usize {
     RESIDENT_BYTES.load(Relaxed)
 }
 
-/// The time of what has not happened yet.
+/// The time of an event that has never happened.
 const NEVER: u64 = 0;
 
-/// Whether so much time has passed since it was last due. Of callers at one moment, one is told so.
+/// Returns whether this much time has passed since the last `true`. Of several concurrent callers, one gets
+/// `true`.
 pub(crate) fn is_due(last: &AtomicU64, after_millis: u64) -> bool {
     static START: OnceLock<Instant> = OnceLock::new();
-    // From 1: nothing is done at `NEVER`.
+    // The clock starts at 1, because 0 is `NEVER`.
     let now = START.get_or_init(Instant::now).elapsed().as_millis() as u64 + 1;
     let before = last.load(Relaxed);
     let is_due = before == NEVER || now.saturating_sub(before) >= after_millis;

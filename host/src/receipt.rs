@@ -1,12 +1,12 @@
-//! Receipts: they say who waits for the outcome of a request, and tell each of them.
+//! Receipts: they record who waits for the outcome of a request, and tell it to each of them.
 //!
 //! A sender hands in one request and holds a [`Verdict`]. Every batch that carries part of the request holds
 //! a clone of the request's [`Receipt`]. When the last clone is dropped, the sender gets its verdict:
 //! delivered everywhere, or the worst failure of any part. The number of items is counted separately, in the
 //! [`ledger`].
 //!
-//! A receipt is a list of releases. The first is the sender's. A stage on the way that waits for the outcome
-//! itself adds its own ([`Receipt::add`]), and need not be known to anyone else.
+//! A receipt is a list of releases. The first is the sender's. A stage that waits for the outcome adds its
+//! own ([`Receipt::add`]), and no other code needs to know of it.
 
 pub mod ledger;
 mod loss;
@@ -27,7 +27,7 @@ pub use loss::Loss;
 #[derive(Clone, Debug, Default)]
 pub struct Receipt(SmallVec<[Arc<Release>; 1]>);
 
-/// Tells one waiter the outcome, once nobody holds it any more.
+/// Tells one waiter the outcome when its last holder drops it.
 struct Release {
     worst: Mutex<Option<Failure>>,
     tell: Mutex<Option<Tell>>,
@@ -149,12 +149,12 @@ impl Receipt {
         Receipt(SmallVec::from_buf([Arc::new(release)]))
     }
 
-    /// Adds the releases of another receipt: the outcome of this share is theirs too.
+    /// Adds the releases of another receipt, which then also get the outcome of this share.
     pub fn add(&mut self, other: Receipt) {
         self.0.extend(other.0);
     }
 
-    /// Whether anyone waits for the verdict.
+    /// Returns whether anyone waits for the verdict.
     pub(crate) fn is_waited_for(&self) -> bool {
         !self.0.is_empty()
     }

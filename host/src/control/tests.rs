@@ -35,7 +35,7 @@ use crate::{
     swap::attempt::{Attempt, Outcome},
 };
 
-/// Limits the waits of the tests. Nothing takes as long on a machine that works.
+/// The limit of the tests' waits, which no step reaches on a working machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A receiver that hands its door to the test.
@@ -150,7 +150,7 @@ impl Subject {
         self.status().await.sha256 == Sha256::of(&guest.component()).to_string()
     }
 
-    /// Waits for the outcome of an attempt that nobody asked for.
+    /// Waits for the outcome of an attempt that no operator asked for.
     async fn until(&self, outcome: Outcome) -> Attempt {
         let wait = async {
             loop {
@@ -183,8 +183,8 @@ impl Subject {
 }
 
 /// Scenario: an operator swaps in another file, goes back, and tries to go back once more.
-/// Guarantees: the other file takes the place of the configured one. Only one version is gone back to, and the
-/// version that was left is not taken again from its file.
+/// Guarantees: the other file takes the place of the configured one. The operator can return to one version
+/// only, and the version that was left is not loaded again from its file.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_swaps_a_version_in_and_goes_back_once() {
     let (first, another) = (version("first"), version("another"));
@@ -246,7 +246,7 @@ async fn a_version_that_cannot_run_is_rejected_and_changes_nothing() {
 }
 
 /// Scenario: an operator allows a version with another role.
-/// Guarantees: the component is built again with it, and the service goes on.
+/// Guarantees: the component is built again with it, and the service continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_with_another_role_runs_if_the_operator_allows_it() {
     let subject = Subject::start("probation: 1h").await;
@@ -259,7 +259,7 @@ async fn a_version_with_another_role_runs_if_the_operator_allows_it() {
 }
 
 /// Scenario: the file changes while its plugin is paused; then the operator resumes.
-/// Guarantees: nothing changes until then, and then the new version takes over.
+/// Guarantees: the new version takes over only after the resume.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_during_a_pause_is_taken_when_the_pause_ends() {
     let (first, another) = (version("first"), version("another"));
@@ -278,7 +278,7 @@ async fn a_change_during_a_pause_is_taken_when_the_pause_ends() {
 }
 
 /// Scenario: the file changes to a version that traps on its second batch.
-/// Guarantees: the version before runs again, nothing is lost, and the file is not tried again by itself.
+/// Guarantees: the previous version runs again, nothing is lost, and the file is not tried again by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_is_worse_gives_way_to_the_one_before() {
     let worse = Guest { fails: Some(Fails::Traps(2)), ..version("another") };

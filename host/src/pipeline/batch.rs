@@ -48,7 +48,7 @@ pub struct Batch {
 struct Share {
     items: usize,
     receipt: Receipt,
-    /// One account for each destination the items are still on their way to.
+    /// The accounts of the destinations that the items have not reached yet.
     accounts: Arc<[Arc<Account>]>,
 }
 
@@ -235,7 +235,7 @@ impl Share {
         self.receipt.is_waited_for()
     }
 
-    /// The same for shares that are settled alike.
+    /// Returns a key that is the same for shares that are settled alike.
     fn owed_to(&self) -> (SmallVec<[usize; 1]>, usize) {
         (self.receipt.identity(), Arc::as_ptr(&self.accounts).cast::<()>() as usize)
     }

@@ -68,8 +68,8 @@ pub(super) struct Notes {
     noted: HashSet<usize>,
     /// Values that are wrong.
     broken: HashSet<usize>,
-    /// Keys without a value, and references that stand for nothing, where a value is needed. They are treated
-    /// as missing.
+    /// Keys without a value, and references to variables without one, where a value is needed. They are
+    /// treated as missing.
     absent: HashSet<usize>,
     /// The innermost value that failed in this round, and whether it counts as absent.
     failed: Option<(usize, bool)>,
@@ -105,7 +105,7 @@ impl Notes {
         self.failed.get_or_insert((place(node), is_absent));
     }
 
-    /// Notes that the key of the value that failed counts as missing, if it is this value itself that failed.
+    /// Records that the key of the failed value counts as missing, if the value itself is what failed.
     pub(super) fn has_no_value(&mut self, node: &Node) {
         if let Some((failed, is_absent)) = &mut self.failed
             && *failed == place(node)
@@ -114,7 +114,7 @@ impl Notes {
         }
     }
 
-    /// Notes whether an error without a place follows from a part of the node that was left out.
+    /// Records whether an error without a location results from a part of the node that was left out.
     pub(super) fn about(&mut self, node: &Node, error: &ConfigError) {
         let mut parts = node.items().iter().chain(node.entries().iter().map(|entry| &entry.node));
         if error.has_no_place() && parts.any(|part| self.broken.contains(&place(part))) {

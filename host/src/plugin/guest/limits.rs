@@ -9,13 +9,14 @@ use crate::{
     plugin::config::LimitsConfig,
 };
 
-/// The bytes of texts, lists and values in the arguments of one host call, which are copied before the host function
-/// begins and can ask for room. Requests of `from-otlp` and `replace` do not count: these functions copy them themselves.
+/// The bytes of texts, lists and values in the arguments of one host call, which are copied before the host
+/// function begins and could ask for room. Requests of `from-otlp` and `replace` do not count, because these
+/// functions make the copy.
 const MAX_HOST_CALL_BYTES: usize = 128 << 20;
 const MIN_HOST_CALL_BYTES: usize = 16 << 20;
 
-/// Returns how much one host call may bring: together, what all threads bring at one moment is a twentieth of the
-/// process's memory, or little.
+/// Returns how many bytes one host call may bring. All threads together can bring a twentieth of the
+/// process's memory at one moment, or a small minimum.
 pub(in crate::plugin) fn host_call_bytes() -> usize {
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = memory::limit_bytes().map_or(usize::MAX, |bytes| bytes / 20 / threads);

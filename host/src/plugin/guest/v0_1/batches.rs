@@ -88,8 +88,8 @@ pub(super) fn not_brought(why: NotBrought) -> EditError {
     }
 }
 
-/// Links the methods that take or return a whole request. They take the place of the generated functions, which copy a
-/// request once more, and into memory that nobody was asked for.
+/// Links the methods that take or return a whole request. They replace the generated functions, which copy a
+/// request once more, into memory for which no room was requested.
 pub(super) fn link_requests(linker: &mut Linker<Guest>) -> Result<()> {
     linker.allow_shadowing(true);
     link::<Spans>(&mut linker.instance("spanloom:plugin/spans@0.1.0")?, "span-batch", Signal::Traces)?;

@@ -270,7 +270,7 @@ impl Guest {
     }
 }
 
-/// The length of what a value holds beside itself.
+/// Returns the length of a value's content.
 fn len_bytes(value: &Value) -> usize {
     match value {
         Value::Text(text) | Value::Json(text) => text.len(),
