@@ -145,7 +145,11 @@ pub(crate) fn framed_len(number: u32, len_bytes: usize) -> usize {
     varint::encoded_len(u64::from(number << 3)) + varint::encoded_len(len_bytes as u64) + len_bytes
 }
 
+#[inline]
 pub(crate) fn open(out: &mut Vec<u8>, number: u32, len_bytes: usize) {
+    if number < 16 && len_bytes < 0x80 {
+        return out.extend_from_slice(&[(number << 3 | LEN) as u8, len_bytes as u8]);
+    }
     varint::write(out, u64::from(number << 3 | LEN));
     varint::write(out, len_bytes as u64);
 }

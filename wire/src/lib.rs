@@ -28,6 +28,7 @@ mod batch;
 mod check;
 mod column;
 mod encode;
+mod encoder;
 mod envelope;
 mod error;
 mod example;

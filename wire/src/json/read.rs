@@ -1,7 +1,5 @@
 //! Reads JSON: a visitor, led by the schema, that writes protobuf while it reads.
 
-pub(super) mod encoder;
-
 use std::fmt::{self, Write as _};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -10,8 +8,8 @@ use super::JsonError;
 use super::number::Number;
 use super::text::{from_base64, from_hex};
 use crate::check::DEPTH_LIMIT;
-use crate::schema::{FIXED32, FIXED64, Field, Kind, LEN, Label, Message, VARINT};
-use encoder::Encoder;
+use crate::encoder::Encoder;
+use crate::schema::{FIXED32, FIXED64, Field, Kind, Label, Message, VARINT};
 
 /// The limit on nested objects and arrays. It is the one that the JSON library has for values that it does
 /// not ignore.
@@ -19,7 +17,7 @@ const NESTING_LIMIT: usize = 127;
 
 pub(super) fn request(root: &'static Message, json: &[u8], limit_bytes: usize) -> Result<Vec<u8>, JsonError> {
     let encoder = Encoder::default();
-    let mut state = State { encoder, limit_bytes, path: Vec::new(), depth: 0, has_ignored: false };
+    let mut state = State { encoder, limit_bytes, path: Vec::new(), has_ignored: false };
     let mut document = serde_json::Deserializer::from_slice(json);
     let read = MessageSeed { state: &mut state, message: root }.deserialize(&mut document);
     match read.and_then(|()| document.end()) {
@@ -39,7 +37,6 @@ struct State {
     limit_bytes: usize,
     /// The place in the document. An error leaves the path as it is, and so the path says where the error is.
     path: Vec<Step>,
-    depth: usize,
     /// Whether the document has a key that is not a field.
     has_ignored: bool,
 }
@@ -255,12 +252,12 @@ impl ValueSeed<'_> {
         };
         let out = &mut self.state.encoder;
         if self.place != Place::Packed {
-            out.varint(u64::from(self.field.number << 3 | wire_type));
+            out.tag(self.field.number, wire_type);
         }
         match wire_type {
-            FIXED32 => out.bytes(&(bits as u32).to_le_bytes()),
-            FIXED64 => out.bytes(&bits.to_le_bytes()),
-            _ => out.varint(bits),
+            FIXED32 => out.raw(&(bits as u32).to_le_bytes()),
+            FIXED64 => out.raw(&bits.to_le_bytes()),
+            _ => out.raw_varint(bits),
         }
     }
 
@@ -268,10 +265,7 @@ impl ValueSeed<'_> {
         if self.is_implied(bytes.is_empty()) {
             return;
         }
-        let out = &mut self.state.encoder;
-        out.varint(u64::from(self.field.number << 3 | LEN));
-        out.varint(bytes.len() as u64);
-        out.bytes(bytes);
+        self.state.encoder.delimited(self.field.number, bytes);
     }
 }
 
@@ -346,14 +340,12 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         let Kind::Message(message) = self.field.kind else {
             return Err(A::Error::invalid_type(serde::de::Unexpected::Map, &self));
         };
-        if self.state.depth >= DEPTH_LIMIT {
+        if self.state.encoder.depth() >= DEPTH_LIMIT {
             return Err(A::Error::custom(format_args!("nested more than {DEPTH_LIMIT} deep")));
         }
-        self.state.depth += 1;
         let open = self.state.encoder.open(self.field.number);
         MessageSeed { state: &mut *self.state, message }.visit_map(map)?;
         self.state.encoder.close(open);
-        self.state.depth -= 1;
         Ok(())
     }
 }

@@ -6,12 +6,11 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::JsonError;
-use super::read::encoder::Encoder;
 use super::text::to_base64;
 use super::write::{push, push_double, push_str};
 use crate::Value;
-use crate::schema::{FIXED64, LEN, VARINT};
-use crate::value::{ARRAY, BOOL, DOUBLE, INT, KV_LIST, KeyValue, STRING, VALUES};
+use crate::encoder::Encoder;
+use crate::value::{ARRAY, KV_LIST, KeyValue, VALUES};
 
 /// A value that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,18 +86,6 @@ fn comma(out: &mut Vec<u8>, at: usize) {
 /// Reads a JSON value into the fields of an open `AnyValue`.
 struct ValueSeed<'e>(&'e mut Encoder);
 
-impl ValueSeed<'_> {
-    fn int(self, value: i64) {
-        self.0.varint(u64::from(INT << 3 | VARINT));
-        self.0.varint(value.cast_unsigned());
-    }
-
-    fn double(self, value: f64) {
-        self.0.varint(u64::from(DOUBLE << 3 | FIXED64));
-        self.0.bytes(&value.to_le_bytes());
-    }
-}
-
 impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = ();
 
@@ -119,31 +106,27 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.0.varint(u64::from(BOOL << 3 | VARINT));
-        self.0.varint(u64::from(value));
+        self.0.value(&Value::Bool(value));
         Ok(())
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.int(value);
+        self.0.value(&Value::Int(value));
         Ok(())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        match i64::try_from(value) {
-            Ok(value) => self.int(value),
-            Err(_) => self.double(value as f64),
-        }
+        self.0.value(&i64::try_from(value).map_or(Value::Double(value as f64), Value::Int));
         Ok(())
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.double(value);
+        self.0.value(&Value::Double(value));
         Ok(())
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        write_text(self.0, STRING, text);
+        self.0.value(&Value::Str(text));
         Ok(())
     }
 
@@ -206,15 +189,9 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<(), E> {
-        write_text(self.0, KeyValue::KEY, key);
+        self.0.delimited(KeyValue::KEY, key.as_bytes());
         Ok(())
     }
-}
-
-fn write_text(encoder: &mut Encoder, number: u32, text: &str) {
-    encoder.varint(u64::from(number << 3 | LEN));
-    encoder.varint(text.len() as u64);
-    encoder.bytes(text.as_bytes());
 }
 
 #[cfg(test)]
