@@ -17,7 +17,8 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, Key
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
-use spanloom_wire::{Signal, SpanBatch, TextColumn, check, json};
+use spanloom_wire::writer::AttributesWriter;
+use spanloom_wire::{RequestWriter, Signal, SpanBatch, TextColumn, Value, check, json};
 
 const SPANS: usize = 1_000;
 const ROUNDS: usize = 300;
@@ -70,11 +71,18 @@ fn indexed(name: &'static str, run: impl Fn(SpanBatch, &Bytes) + 'static) -> Tas
 fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
     let json = json_of(&request);
     let singles = singles(&request);
+    let (cloned, written) = (request.clone(), request.clone());
     vec![
         task("prost decode, drop", |_, bytes| {
             drop(black_box(ExportTraceServiceRequest::decode(bytes.clone())));
         }),
         task("prost encode", move |_, _| drop(black_box(request.encode_to_vec()))),
+        task("prost objects of the request, encode, drop", move |_, _| {
+            drop(black_box(cloned.clone().encode_to_vec()));
+        }),
+        task("writer: the same request", move |_, bytes| {
+            assert_eq!(black_box(write(&written)).len(), bytes.len());
+        }),
         task("copy of the bytes", |_, bytes| drop(black_box(bytes.to_vec()))),
         task("check", |_, bytes| drop(black_box(check(Signal::Traces, bytes)))),
         task("index", |batch, _| assert_eq!(black_box(batch.trace_ids()).len(), SPANS)),
@@ -150,6 +158,51 @@ fn tasks(request: ExportTraceServiceRequest) -> Vec<Task> {
         }),
         task("JSON: read", move |_, _| drop(black_box(json::from_json(Signal::Traces, &json)))),
     ]
+}
+
+/// Writes the request as code would that has the fields elsewhere.
+fn write(request: &ExportTraceServiceRequest) -> Vec<u8> {
+    fn attributes(of: &[KeyValue], out: &mut AttributesWriter<'_>) {
+        for KeyValue { key, value, .. } in of {
+            let Some(value) = value.as_ref().and_then(|value| value.value.as_ref()) else { continue };
+            out.push(
+                key,
+                match value {
+                    ProstValue::StringValue(text) => Value::Str(text),
+                    ProstValue::BoolValue(value) => Value::Bool(*value),
+                    ProstValue::IntValue(value) => Value::Int(*value),
+                    ProstValue::DoubleValue(value) => Value::Double(*value),
+                    _ => Value::Empty,
+                },
+            );
+        }
+    }
+    let mut writer = RequestWriter::traces();
+    let of = &request.resource_spans[0];
+    let resource = of.resource.as_ref().expect("a resource");
+    let mut out = writer.resource(|out| attributes(&resource.attributes, &mut out.attributes()));
+    let of = &of.scope_spans[0];
+    let scope = of.scope.as_ref().expect("a scope");
+    let mut out = out.scope(|out| {
+        out.name(&scope.name);
+    });
+    for span in &of.spans {
+        out.span(|out| {
+            out.trace_id(span.trace_id[..].try_into().expect("an id"));
+            out.span_id(span.span_id[..].try_into().expect("an id"));
+            if let Ok(id) = span.parent_span_id[..].try_into() {
+                out.parent_span_id(id);
+            }
+            out.name(&span.name).kind(span.kind);
+            out.start_time_unix_nano(span.start_time_unix_nano).end_time_unix_nano(span.end_time_unix_nano);
+            attributes(&span.attributes, &mut out.attributes());
+            if let Some(status) = &span.status {
+                out.status(status.code, &status.message);
+            }
+            out.flags(span.flags);
+        });
+    }
+    writer.finish()
 }
 
 /// Does natively what a sampler would: looks at errors and durations, and keeps 3 traces of 10.

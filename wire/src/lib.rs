@@ -49,6 +49,7 @@ mod uniform;
 mod value;
 mod varint;
 mod view;
+pub mod writer;
 
 pub use batch::{Batch, LogsBatch, MetricsBatch, SignalMismatch};
 pub use check::{Mended, Summary, check, mend};
@@ -61,3 +62,4 @@ pub use span_batch::{Event, Link, Span, SpanBatch, Traces};
 #[cfg(feature = "json")]
 pub use span_batch::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans};
 pub use value::{Array, KvList, Value};
+pub use writer::RequestWriter;

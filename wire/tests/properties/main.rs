@@ -12,6 +12,7 @@ mod requests;
 mod scramble;
 mod split;
 mod traces;
+mod writer;
 
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;

@@ -83,7 +83,7 @@ fn known(mut request: ExportMetricsServiceRequest) -> ExportMetricsServiceReques
     request
 }
 
-fn keep_known_data(data: &mut Option<otlp::metric::Data>) {
+pub(crate) fn keep_known_data(data: &mut Option<otlp::metric::Data>) {
     macro_rules! each {
         ($points:expr) => {
             for point in $points {
@@ -104,14 +104,14 @@ fn keep_known_data(data: &mut Option<otlp::metric::Data>) {
     }
 }
 
-fn keep_known(attributes: &mut [KeyValue]) {
+pub(crate) fn keep_known(attributes: &mut [KeyValue]) {
     for attribute in attributes {
         attribute.key_strindex = 0;
         keep_known_value(attribute.value.get_or_insert_default());
     }
 }
 
-fn keep_known_value(value: &mut AnyValue) {
+pub(crate) fn keep_known_value(value: &mut AnyValue) {
     match &mut value.value {
         Some(Value::StringValueStrindex(_)) => value.value = None,
         Some(Value::ArrayValue(array)) => array.values.iter_mut().for_each(keep_known_value),
