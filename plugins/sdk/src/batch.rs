@@ -130,7 +130,8 @@ impl Output {
 }
 
 impl MetricsBatch {
-    /// Makes a batch of new telemetry from an encoded `ExportMetricsServiceRequest`.
+    /// Makes a batch of new telemetry from an encoded `ExportMetricsServiceRequest`, as a [`wire::RequestWriter`]
+    /// writes it.
     pub fn from_otlp(otlp: &[u8]) -> Result<MetricsBatch, EditError> {
         host::batches::MetricsBatch::from_otlp(otlp).map(MetricsBatch)
     }
@@ -182,7 +183,8 @@ impl MetricsBatch {
 }
 
 impl LogsBatch {
-    /// Makes a batch of new telemetry from an encoded `ExportLogsServiceRequest`.
+    /// Makes a batch of new telemetry from an encoded `ExportLogsServiceRequest`, as a [`wire::RequestWriter`]
+    /// writes it.
     pub fn from_otlp(otlp: &[u8]) -> Result<LogsBatch, EditError> {
         host::batches::LogsBatch::from_otlp(otlp).map(LogsBatch)
     }

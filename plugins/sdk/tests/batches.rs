@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use spanloom_plugin::{EditError, prelude::*};
+use spanloom_plugin::{EditError, prelude::*, wire::RequestWriter};
 
 fn shop() -> SpanBatch {
     let spans =
@@ -115,4 +115,33 @@ fn batches_come_apart_and_together() {
     assert_eq!(rest.names().dense(3), [Some("SELECT"), Some("PUT"), Some("GET /")]);
     let parts = rest.partition(&[1, 0, 1]).expect("parts");
     assert_eq!(parts.iter().map(SpanBatch::len).collect::<Vec<_>>(), [1, 2]);
+}
+
+/// Scenario: a plugin writes a request with the SDK's own kinds and codes. Guarantees that the batch reads back
+/// the same.
+#[test]
+fn what_the_writer_makes_is_a_batch() {
+    let kinds = [
+        SpanKind::Unspecified,
+        SpanKind::Internal,
+        SpanKind::Server,
+        SpanKind::Client,
+        SpanKind::Producer,
+        SpanKind::Consumer,
+    ];
+    let codes = [StatusCode::Unset, StatusCode::Ok, StatusCode::Error].repeat(2);
+    let mut request = RequestWriter::traces();
+    let mut resource = request.resource(|resource| {
+        resource.attribute("service.name", "shop");
+    });
+    let mut scope = resource.scope(|_| ());
+    for (kind, code) in kinds.iter().zip(&codes) {
+        scope.span(|span| {
+            span.name("GET /").kind(*kind).status(*code, "");
+        });
+    }
+    let spans = SpanBatch::from_otlp(&request.finish()).expect("a request");
+    assert_eq!(spans.kinds().collect::<Vec<_>>(), kinds);
+    assert_eq!(spans.status_codes().collect::<Vec<_>>(), codes);
+    assert_eq!(spans.resource_text("service.name").get(0), Some("shop"));
 }

@@ -14,7 +14,8 @@ pub struct SpanBatch(pub(crate) host::spans::SpanBatch);
 
 /// Columns of fixed width, with one entry per span.
 impl SpanBatch {
-    /// Makes a batch of new telemetry from an encoded `ExportTraceServiceRequest`.
+    /// Makes a batch of new telemetry from an encoded `ExportTraceServiceRequest`, as a [`wire::RequestWriter`]
+    /// writes it.
     pub fn from_otlp(otlp: &[u8]) -> Result<SpanBatch, EditError> {
         host::spans::SpanBatch::from_otlp(otlp).map(SpanBatch)
     }
@@ -270,6 +271,13 @@ impl SpanKind {
     }
 }
 
+impl From<SpanKind> for i32 {
+    /// Returns the number of the kind in OTLP.
+    fn from(kind: SpanKind) -> i32 {
+        kind as i32
+    }
+}
+
 impl StatusCode {
     pub(crate) fn from_number(number: u8) -> StatusCode {
         match number {
@@ -277,5 +285,12 @@ impl StatusCode {
             2 => StatusCode::Error,
             _ => StatusCode::Unset,
         }
+    }
+}
+
+impl From<StatusCode> for i32 {
+    /// Returns the number of the code in OTLP.
+    fn from(code: StatusCode) -> i32 {
+        code as i32
     }
 }
