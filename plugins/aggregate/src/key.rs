@@ -1,7 +1,7 @@
 //! The key of a series: the values of its dimensions, packed into bytes.
 
-use spanloom_otlp::AnyValue;
 use spanloom_plugin::Number;
+use spanloom_plugin::wire::writer::{IntoValue, ValueWriter};
 
 /// The key of the overflow series, which counts what exceeds the limits: `otel.metric.overflow`.
 pub const OVERFLOW: &[u8] = &[0xff];
@@ -121,14 +121,14 @@ impl From<Number> for Part<'_> {
     }
 }
 
-impl From<Part<'_>> for AnyValue {
-    fn from(part: Part<'_>) -> AnyValue {
-        match part {
-            Part::Text(text) => text.into(),
-            Part::Int(int) => int.into(),
-            Part::Double(double) => double.into(),
-            Part::Bool(bool) => bool.into(),
-            Part::Symbol(symbol) => i64::from(symbol).into(),
+impl IntoValue for Part<'_> {
+    fn write_into(self, out: ValueWriter<'_>) {
+        match self {
+            Part::Text(text) => text.write_into(out),
+            Part::Int(int) => int.write_into(out),
+            Part::Double(double) => double.write_into(out),
+            Part::Bool(bool) => bool.write_into(out),
+            Part::Symbol(symbol) => i64::from(symbol).write_into(out),
         }
     }
 }

@@ -14,5 +14,5 @@ mod table;
 pub use attribute::Attribute;
 pub use histogram::{Buckets, Histogram};
 pub use key::{Key, OVERFLOW, Part, hash, parts};
-pub use points::{Point, Requests, sum};
+pub use points::{Dimensions, Exemplar, Point, Requests, sum};
 pub use table::{Entry, Table};

@@ -1,11 +1,9 @@
-//! Converts series to OTLP metrics.
+//! Writes series as OTLP metrics.
 
 use std::time::Duration;
 
 use spanloom_aggregate::{Buckets, Entry, Histogram, Point, Requests, Table, sum};
-use spanloom_otlp::{
-    AggregationTemporality, InstrumentationScope, Metric, ResourceMetrics, ScopeMetrics, metric::Data,
-};
+use spanloom_plugin::wire::writer::{AggregationTemporality, Metrics, ScopeEnvelope};
 
 use crate::graph::{Graph, Series};
 use crate::shape::{Shape, failed};
@@ -32,12 +30,12 @@ impl Graph {
         let stamp = Stamp { shape: &self.shape, time_unix_nano, offset_nano };
         let mut requests = Requests::new(leave);
         for series in self.requests.entries().chunks(SERIES_AT_A_TIME) {
-            requests.push(of_scope(stamp.requests(series)));
+            stamp.requests(series, &mut scope(&mut requests));
         }
         let losses = [("unpaired_spans_total", &self.unpaired), ("dropped_spans_total", &self.dropped)];
         for (name, table) in losses {
             for series in table.entries().chunks(SERIES_AT_A_TIME) {
-                requests.push(of_scope(stamp.losses(&format!("traces_service_graph_{name}"), series)));
+                stamp.counter(name, series.iter(), &mut scope(&mut requests));
             }
         }
         requests.finish();
@@ -57,66 +55,61 @@ impl Graph {
 }
 
 impl Stamp<'_> {
-    fn requests(self, series: &[Entry<Series>]) -> Vec<Metric> {
-        let count = |entry: &Entry<Series>| (self.point(entry), entry.series.count);
-        let of_failed = series.iter().filter(|entry| failed(&entry.key));
-        let mut metrics = vec![
-            counter("traces_service_graph_request_total", series.iter().map(count)),
-            counter("traces_service_graph_request_failed_total", of_failed.map(count)),
-        ];
+    fn requests(self, series: &[Entry<Series>], out: &mut ScopeEnvelope<'_, Metrics>) {
+        self.counter("request_total", series.iter(), out);
+        self.counter("request_failed_total", series.iter().filter(|entry| failed(&entry.key)), out);
         if let Some(buckets) = &self.shape.buckets {
-            let server = self.durations(series, |series| series.server.as_ref());
-            metrics.push(duration("traces_service_graph_request_server", buckets, server));
-            let client = self.durations(series, |series| series.client.as_ref());
-            metrics.push(duration("traces_service_graph_request_client", buckets, client));
+            self.durations("request_server", buckets, series, |series| series.server.as_ref(), out);
+            self.durations("request_client", buckets, series, |series| series.client.as_ref(), out);
         }
-        metrics
     }
 
-    fn losses(self, name: &str, series: &[Entry<Series>]) -> Vec<Metric> {
-        vec![counter(name, series.iter().map(|entry| (self.point(entry), entry.series.count)))]
+    /// Writes a counter, unless it has no points.
+    fn counter<'a>(
+        self,
+        name: &str,
+        series: impl Iterator<Item = &'a Entry<Series>>,
+        out: &mut ScopeEnvelope<'_, Metrics>,
+    ) {
+        let mut points = series.map(|entry| (self.point(entry), entry.series.count)).peekable();
+        if points.peek().is_some() {
+            sum(out.metric(&metric_name(name), "", ""), CUMULATIVE, self.shape, points);
+        }
     }
 
+    /// Writes a histogram, unless it has no points.
     fn durations<'a>(
         self,
+        name: &str,
+        buckets: &Buckets,
         series: &'a [Entry<Series>],
         side: impl Fn(&'a Series) -> Option<&'a Histogram>,
-    ) -> Vec<(Point, &'a Histogram)> {
-        series.iter().filter_map(|entry| Some((self.point(entry), side(&entry.series)?))).collect()
+        out: &mut ScopeEnvelope<'_, Metrics>,
+    ) {
+        let point = |entry: &'a Entry<Series>| Some((self.point(entry), side(&entry.series)?));
+        let mut points = series.iter().filter_map(point).peekable();
+        if points.peek().is_some() {
+            buckets.write(out.metric(&metric_name(name), "", "s"), CUMULATIVE, self.shape, points);
+        }
     }
 
-    fn point(self, entry: &Entry<Series>) -> Point {
-        let start_time_unix_nano = entry.series.start_unix_nano.saturating_sub(self.offset_nano);
+    fn point(self, entry: &Entry<Series>) -> Point<'_> {
         Point {
-            attributes: self.shape.attributes(&entry.key),
-            start_time_unix_nano,
-            // The wall clock may have jumped back. A point at its own start would mean that the start is
-            // unknown.
-            time_unix_nano: self.time_unix_nano.max(start_time_unix_nano + 1),
-            exemplars: Vec::new(),
+            key: &entry.key,
+            start_time_unix_nano: entry.series.start_unix_nano.saturating_sub(self.offset_nano),
+            now_unix_nano: self.time_unix_nano,
+            exemplars: &[],
         }
     }
 }
 
-fn counter(name: &str, points: impl Iterator<Item = (Point, u64)>) -> Metric {
-    Metric { name: name.to_owned(), data: Some(sum(CUMULATIVE, points)), ..Metric::default() }
+fn metric_name(name: &str) -> String {
+    format!("traces_service_graph_{name}")
 }
 
-fn duration(name: &str, buckets: &Buckets, points: Vec<(Point, &Histogram)>) -> Metric {
-    let data = buckets.data(CUMULATIVE, points.into_iter());
-    Metric { name: name.to_owned(), unit: "s".to_owned(), data: Some(data), ..Metric::default() }
-}
-
-/// Wraps the metrics in a resource and a scope, and leaves out metrics without points.
-fn of_scope(metrics: Vec<Metric>) -> ResourceMetrics {
-    let has_points = |metric: &Metric| match &metric.data {
-        Some(Data::Sum(sum)) => !sum.data_points.is_empty(),
-        Some(Data::Histogram(histogram)) => !histogram.data_points.is_empty(),
-        Some(Data::ExponentialHistogram(histogram)) => !histogram.data_points.is_empty(),
-        _ => false,
-    };
-    let metrics = metrics.into_iter().filter(has_points).collect();
-    let scope = InstrumentationScope { name: "traces_service_graph".to_owned(), ..Default::default() };
-    let scope_metrics = vec![ScopeMetrics { scope: Some(scope), metrics, schema_url: String::new() }];
-    ResourceMetrics { resource: None, scope_metrics, schema_url: String::new() }
+/// Opens the connector's scope, which has no resource.
+fn scope<'r>(requests: &'r mut Requests<'_>) -> ScopeEnvelope<'r, Metrics> {
+    requests.open().scope(|scope| {
+        scope.name("traces_service_graph");
+    })
 }

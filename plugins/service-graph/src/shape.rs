@@ -1,9 +1,11 @@
 //! The shape: which series there are. It is handed over with the series, because the next instance may have
 //! another shape.
 
+use std::borrow::Cow;
+
 use prost::Message;
-use spanloom_aggregate::{Buckets, Key, OVERFLOW, Part, parts};
-use spanloom_otlp::KeyValue;
+use spanloom_aggregate::{Buckets, Dimensions, Key, Part, parts};
+use spanloom_plugin::wire::writer::AttributesWriter;
 
 use crate::edge::{Connection, Edge};
 
@@ -47,24 +49,22 @@ impl Shape {
         key.push(Some(Part::Text(&edge.server.service)));
         key.push(Some(Part::Symbol(edge.connection() as u8)));
     }
+}
 
-    /// Returns the attributes of a data point.
-    pub(crate) fn attributes(&self, key: &[u8]) -> Vec<KeyValue> {
-        if key == OVERFLOW {
-            return vec![KeyValue::new("otel.metric.overflow", true)];
-        }
-        let fixed = ["client", "server", "connection_type", "failed", "virtual_node"].map(str::to_owned);
-        let of = |side: &'static str| self.dimensions.iter().map(move |name| format!("{side}_{name}"));
+impl Dimensions for Shape {
+    fn write(&self, key: &[u8], out: &mut AttributesWriter<'_>) {
+        let fixed = ["client", "server", "connection_type", "failed", "virtual_node"].map(Cow::Borrowed);
+        let of =
+            |side: &'static str| self.dimensions.iter().map(move |name| Cow::Owned(format!("{side}_{name}")));
         let names = fixed.into_iter().chain(of("client")).chain(of("server"));
-        let values = names.zip(parts(key)).enumerate();
-        let attribute = |(place, (name, part)): (usize, (String, Option<Part<'_>>))| {
-            Some(match part? {
-                Part::Symbol(symbol) if place == 2 => KeyValue::new(name, Connection::name(symbol)),
-                Part::Symbol(symbol) => KeyValue::new(name, Virtual::name(symbol)),
-                part => KeyValue::new(name, part),
-            })
-        };
-        values.filter_map(attribute).collect()
+        for (place, (name, part)) in names.zip(parts(key)).enumerate() {
+            match part {
+                None => continue,
+                Some(Part::Symbol(symbol)) if place == 2 => out.push(&name, Connection::name(symbol)),
+                Some(Part::Symbol(symbol)) => out.push(&name, Virtual::name(symbol)),
+                Some(part) => out.push(&name, part),
+            };
+        }
     }
 }
 

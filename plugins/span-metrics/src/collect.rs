@@ -1,7 +1,7 @@
-//! Converts series to OTLP metrics.
+//! Writes series as OTLP metrics.
 
-use spanloom_aggregate::{Point, Requests, Table, sum};
-use spanloom_otlp::{InstrumentationScope, Metric, ResourceMetrics, ScopeMetrics, metric::Data};
+use spanloom_aggregate::{Entry, Point, Requests, Table, sum};
+use spanloom_plugin::wire::writer::{Metrics, ScopeEnvelope};
 
 use crate::aggregator::Aggregator;
 use crate::groups::Group;
@@ -70,58 +70,56 @@ pub(crate) fn group(group: &Group, shape: &Shape, now_unix_nano: u64, requests: 
     let families = || shape.families.iter().zip(&group.tables);
     let longest = families().map(|(_, table)| table.len()).max().unwrap_or_default();
     for start in (0..longest).step_by(SERIES_AT_A_TIME) {
-        let parts = families().flat_map(|(family, table)| {
-            let entries = table.entries().iter().skip(start).take(SERIES_AT_A_TIME);
-            let told: Vec<_> = entries.filter(|entry| entry.series.calls > 0).collect();
-            let series: Vec<_> = told.iter().map(|entry| (entry.key.as_slice(), &entry.series)).collect();
-            metrics(&series, family, shape, now_unix_nano)
-        });
-        let metrics: Vec<Metric> = parts.collect();
-        if metrics.is_empty() {
+        if families().all(|(_, table)| told(table, start).next().is_none()) {
             continue;
         }
-        let scope = InstrumentationScope { name: "spanmetricsconnector".to_owned(), ..Default::default() };
-        requests.push(ResourceMetrics {
-            resource: group.resource.resource.clone(),
-            scope_metrics: vec![ScopeMetrics { scope: Some(scope), metrics, schema_url: String::new() }],
-            schema_url: group.resource.schema_url.clone(),
+        let mut resource = requests.open().resource(|out| group.resource.write(out));
+        let mut scope = resource.scope(|scope| {
+            scope.name("spanmetricsconnector");
         });
+        for (family, table) in families() {
+            metrics(told(table, start), family, shape, now_unix_nano, &mut scope);
+        }
+        resource.schema_url(&group.resource.schema_url);
     }
 }
 
-fn metrics(series: &[(&[u8], &Series)], family: &Family, shape: &Shape, now_unix_nano: u64) -> Vec<Metric> {
-    if series.is_empty() {
-        return Vec::new();
+/// Iterates over the series that counted something, from index `start` on.
+fn told(table: &Table<Series>, start: usize) -> impl Iterator<Item = &Entry<Series>> + Clone {
+    let entries = table.entries().iter().skip(start).take(SERIES_AT_A_TIME);
+    entries.filter(|entry| entry.series.calls > 0)
+}
+
+fn metrics<'a>(
+    told: impl Iterator<Item = &'a Entry<Series>> + Clone,
+    family: &Family,
+    shape: &Shape,
+    now_unix_nano: u64,
+    out: &mut ScopeEnvelope<'_, Metrics>,
+) {
+    if told.clone().next().is_none() {
+        return;
     }
-    let points = || series.iter().map(|(key, series)| (point(key, series, family, now_unix_nano), *series));
-    let metric = |name: &str, unit: &str, data: Data| Metric {
-        name: shape.metric_name(name),
-        unit: unit.to_owned(),
-        data: Some(data),
-        ..Metric::default()
-    };
-    let mut metrics = Vec::new();
+    let points = told.map(|entry| (point(entry, now_unix_nano), &entry.series));
     if family.calls || family.events {
         let name = if family.calls { "calls" } else { "events" };
-        let counts = points().map(|(point, series)| (point, series.calls));
-        metrics.push(metric(name, "", sum(shape.temporality(), counts)));
+        let metric = out.metric(&shape.metric_name(name), "", "");
+        let counts = points.clone().map(|(point, series)| (point, series.calls));
+        sum(metric, shape.temporality(), family, counts);
     }
     if let Some(buckets) = shape.buckets.as_ref().filter(|_| family.durations) {
-        let durations = points().filter_map(|(point, series)| Some((point, series.durations.as_ref()?)));
         let unit = if shape.seconds { "s" } else { "ms" };
-        metrics.push(metric("duration", unit, buckets.data(shape.temporality(), durations)));
+        let metric = out.metric(&shape.metric_name("duration"), "", unit);
+        let durations = points.filter_map(|(point, series)| Some((point, series.durations.as_ref()?)));
+        buckets.write(metric, shape.temporality(), family, durations);
     }
-    metrics
 }
 
-fn point(key: &[u8], series: &Series, family: &Family, now_unix_nano: u64) -> Point {
-    let mut exemplars = series.exemplars.clone();
-    exemplars.iter_mut().for_each(|exemplar| exemplar.time_unix_nano = now_unix_nano);
+fn point(entry: &Entry<Series>, now_unix_nano: u64) -> Point<'_> {
     Point {
-        attributes: family.attributes(key),
-        start_time_unix_nano: series.start_unix_nano,
-        // The wall clock may have jumped back. A point at its own start would mean that the start is unknown.
-        time_unix_nano: now_unix_nano.max(series.start_unix_nano + 1),
-        exemplars,
+        key: &entry.key,
+        start_time_unix_nano: entry.series.start_unix_nano,
+        now_unix_nano,
+        exemplars: &entry.series.exemplars,
     }
 }

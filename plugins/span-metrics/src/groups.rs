@@ -1,8 +1,8 @@
 //! Groups series by the resource of their spans.
 
-use prost::Message;
+use prost::{Message, Oneof};
 use spanloom_aggregate::{Key, Part, Table};
-use spanloom_otlp::{AnyValue, KeyValue, Resource, any_value};
+use spanloom_plugin::wire::writer::{IntoValue, ResourceWriter, ValueWriter};
 use spanloom_plugin::{Attribute, SpanResource, Value};
 
 use crate::series::Series;
@@ -24,11 +24,47 @@ pub(crate) struct KnownResource {
     pub(crate) key: Vec<u8>,
     /// The attributes that all resources with this key have in common.
     #[prost(message, optional, tag = "2")]
-    pub(crate) resource: Option<Resource>,
+    resource: Option<Common>,
     #[prost(string, tag = "3")]
     pub(crate) schema_url: String,
     #[prost(fixed64, tag = "4")]
     pub(crate) last_seen_unix_nano: u64,
+}
+
+/// The attributes of a resource. Here and below, the fields are those of OTLP's messages.
+#[derive(Clone, PartialEq, Message)]
+struct Common {
+    #[prost(message, repeated, tag = "1")]
+    attributes: Vec<KeyValue>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct KeyValue {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(message, optional, tag = "2")]
+    value: Option<AnyValue>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct AnyValue {
+    #[prost(oneof = "Any", tags = "1, 2, 3, 4, 7")]
+    value: Option<Any>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+enum Any {
+    /// A text, or an array or a map, which reaches a guest as JSON text.
+    #[prost(string, tag = "1")]
+    Text(String),
+    #[prost(bool, tag = "2")]
+    Bool(bool),
+    #[prost(int64, tag = "3")]
+    Int(i64),
+    #[prost(double, tag = "4")]
+    Double(f64),
+    #[prost(bytes = "vec", tag = "7")]
+    Bytes(Vec<u8>),
 }
 
 /// Packs the attributes that distinguish a resource: all attributes, or the named ones.
@@ -57,15 +93,22 @@ impl KnownResource {
         let with: Vec<KeyValue> = with.attributes.into_iter().map(key_value).collect();
         resource.attributes.retain(|attribute| with.contains(attribute));
     }
+
+    pub(crate) fn write(&self, out: &mut ResourceWriter<'_>) {
+        for attribute in self.resource.iter().flat_map(|resource| &resource.attributes) {
+            if let Some(value) = attribute.value.as_ref().and_then(|value| value.value.as_ref()) {
+                out.attribute(&attribute.key, value);
+            }
+        }
+    }
 }
 
 impl Group {
     pub(crate) fn new(key: &Key, resource: SpanResource, families: usize) -> Group {
         let attributes = resource.attributes.into_iter().map(key_value).collect();
-        let otlp = Resource { attributes, dropped_attributes_count: 0 };
         let resource = KnownResource {
             key: key.as_bytes().to_vec(),
-            resource: Some(otlp),
+            resource: Some(Common { attributes }),
             schema_url: resource.schema_url,
             last_seen_unix_nano: 0,
         };
@@ -78,17 +121,24 @@ impl Group {
 }
 
 fn key_value(Attribute { key, value }: Attribute) -> KeyValue {
-    KeyValue { key, value: Some(any(value)) }
+    let value = match value {
+        Value::Text(text) | Value::Json(text) => Any::Text(text),
+        Value::Int(int) => Any::Int(int),
+        Value::Double(double) => Any::Double(double),
+        Value::Bool(bool) => Any::Bool(bool),
+        Value::Bytes(bytes) => Any::Bytes(bytes),
+    };
+    KeyValue { key, value: Some(AnyValue { value: Some(value) }) }
 }
 
-fn any(value: Value) -> AnyValue {
-    match value {
-        Value::Text(text) => text.into(),
-        Value::Int(int) => int.into(),
-        Value::Double(double) => double.into(),
-        Value::Bool(bool) => bool.into(),
-        Value::Bytes(bytes) => AnyValue { value: Some(any_value::Value::BytesValue(bytes)) },
-        // An array or a map reaches a guest as JSON text.
-        Value::Json(json) => json.into(),
+impl IntoValue for &Any {
+    fn write_into(self, out: ValueWriter<'_>) {
+        match self {
+            Any::Text(text) => text.write_into(out),
+            Any::Bool(bool) => bool.write_into(out),
+            Any::Int(int) => int.write_into(out),
+            Any::Double(double) => double.write_into(out),
+            Any::Bytes(bytes) => bytes.as_slice().write_into(out),
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! The counts for one combination of dimension values.
 
 use prost::Message;
-use spanloom_aggregate::{Histogram, Key, OVERFLOW, Table};
-use spanloom_otlp::{Exemplar, exemplar};
+use spanloom_aggregate::{Exemplar, Histogram, Key, OVERFLOW, Table};
 
 use crate::shape::{Family, Shape};
 
@@ -128,13 +127,8 @@ impl Series {
         if let Some((trace_id, span_id)) = span.ids
             && self.exemplars.len() < max_exemplars
         {
-            self.exemplars.push(Exemplar {
-                filtered_attributes: Vec::new(),
-                time_unix_nano: 0,
-                value: Some(exemplar::Value::AsDouble(span.duration)),
-                span_id: span_id.to_vec(),
-                trace_id: trace_id.to_vec(),
-            });
+            let (trace_id, span_id) = (trace_id.to_vec(), span_id.to_vec());
+            self.exemplars.push(Exemplar { value: span.duration, span_id, trace_id });
         }
     }
 

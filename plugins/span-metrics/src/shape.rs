@@ -2,8 +2,8 @@
 //! next instance may have another shape.
 
 use prost::{Enumeration, Message};
-use spanloom_aggregate::{Buckets, OVERFLOW, Part, parts};
-use spanloom_otlp::{AggregationTemporality, KeyValue};
+use spanloom_aggregate::{Buckets, Dimensions, Part, parts};
+use spanloom_plugin::wire::writer::{AggregationTemporality, AttributesWriter};
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Shape {
@@ -92,14 +92,13 @@ impl Shape {
     }
 }
 
-impl Family {
-    /// Returns the attributes of a data point.
-    pub(crate) fn attributes(&self, key: &[u8]) -> Vec<KeyValue> {
-        if key == OVERFLOW {
-            return vec![KeyValue::new("otel.metric.overflow", true)];
+impl Dimensions for Family {
+    fn write(&self, key: &[u8], out: &mut AttributesWriter<'_>) {
+        for (dimension, part) in self.dimensions.iter().zip(parts(key)) {
+            if let Some(part) = part {
+                dimension.write(part, out);
+            }
         }
-        let values = self.dimensions.iter().zip(parts(key));
-        values.filter_map(|(dimension, part)| Some(dimension.attribute(part?))).collect()
     }
 }
 
@@ -108,7 +107,7 @@ impl Dimension {
         Dimension { source: source.into(), name: name.to_owned(), default }
     }
 
-    fn attribute(&self, part: Part<'_>) -> KeyValue {
+    fn write(&self, part: Part<'_>, out: &mut AttributesWriter<'_>) {
         let words: &[&str] = match self.source() {
             Source::Kind => &KINDS,
             Source::Status => &STATUSES,
@@ -117,9 +116,9 @@ impl Dimension {
         };
         match part {
             Part::Symbol(symbol) => {
-                KeyValue::new(&self.name, words.get(symbol as usize).copied().unwrap_or_default())
+                out.push(&self.name, words.get(symbol as usize).copied().unwrap_or_default())
             }
-            part => KeyValue::new(&self.name, part),
-        }
+            part => out.push(&self.name, part),
+        };
     }
 }
