@@ -25,8 +25,6 @@ struct Sources {
     library: &'static str,
     tests: &'static str,
     config: &'static str,
-    /// The dependencies besides the SDK.
-    dependencies: &'static str,
 }
 
 const PROCESSOR: Sources = Sources {
@@ -34,7 +32,6 @@ const PROCESSOR: Sources = Sources {
     library: include_str!("../template/rust/processor.rs.in"),
     tests: include_str!("../template/rust/processor_tests.rs.in"),
     config: include_str!("../template/rust/processor.yaml.in"),
-    dependencies: "",
 };
 
 const SAMPLER: Sources = Sources {
@@ -42,7 +39,6 @@ const SAMPLER: Sources = Sources {
     library: include_str!("../template/rust/sampler.rs.in"),
     tests: include_str!("../template/rust/sampler_tests.rs.in"),
     config: include_str!("../template/rust/sampler.yaml.in"),
-    dependencies: "",
 };
 
 const EXPORTER: Sources = Sources {
@@ -50,7 +46,6 @@ const EXPORTER: Sources = Sources {
     library: include_str!("../template/rust/exporter.rs.in"),
     tests: include_str!("../template/rust/exporter_tests.rs.in"),
     config: include_str!("../template/rust/exporter.yaml.in"),
-    dependencies: "",
 };
 
 const CONNECTOR: Sources = Sources {
@@ -58,7 +53,6 @@ const CONNECTOR: Sources = Sources {
     library: include_str!("../template/rust/connector.rs.in"),
     tests: include_str!("../template/rust/connector_tests.rs.in"),
     config: include_str!("../template/rust/connector.yaml.in"),
-    dependencies: "spanloom-otlp = { path = {{otlp}} }\n",
 };
 
 impl Template<'_> {
@@ -85,14 +79,12 @@ impl Template<'_> {
     fn fill(&self, text: &str, sources: &Sources) -> String {
         // The escapes of a TOML string are the same as Rust's.
         let quoted = |path: &Path| format!("{:?}", path.display().to_string());
-        text.replace("{{dependencies}}", sources.dependencies)
-            .replace("{{name}}", self.name)
+        text.replace("{{name}}", self.name)
             .replace("{{id}}", &self.name.replace('-', "_"))
             .replace("{{type}}", &camel_case(self.name))
             .replace("{{role}}", &self.role.to_string())
             .replace("{{summary}}", sources.summary)
             .replace("{{sdk}}", &quoted(self.sdk))
-            .replace("{{otlp}}", &quoted(&self.sdk.with_file_name("otlp")))
     }
 }
 
