@@ -1,5 +1,6 @@
-//! OTLP metrics as types, for plugins that make and encode metrics. A plugin that only reads a `MetricsBatch`
-//! walks its bytes instead (`wire::metrics` of the SDK).
+//! OTLP metrics as types, for tests and benches of plugins, which build and compare whole requests. A plugin
+//! itself writes the bytes (`wire::RequestWriter` of the SDK), or walks those of a `MetricsBatch`
+//! (`wire::metrics`).
 //!
 //! The fields are those of opentelemetry-proto 1.11 (`metrics/v1/metrics.proto`). The crate
 //! `opentelemetry-proto` depends on an SDK that does not compile for `wasm32-unknown-unknown`. The tests
@@ -13,7 +14,6 @@
 //! # Ok::<(), spanloom_otlp::DecodeError>(())
 //! ```
 
-mod build;
 mod common;
 mod metrics;
 
@@ -25,7 +25,3 @@ pub use metrics::{
     exponential_histogram_data_point, metric, number_data_point, summary_data_point,
 };
 pub use prost::{DecodeError, Message};
-
-/// `DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK`: the flag of a point that says that its series
-/// has ended.
-pub const NO_RECORDED_VALUE: u32 = 1;

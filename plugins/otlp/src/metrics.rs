@@ -11,6 +11,15 @@ pub struct ExportMetricsServiceRequest {
     pub resource_metrics: Vec<ResourceMetrics>,
 }
 
+impl ExportMetricsServiceRequest {
+    /// Makes a request of metrics without a resource and a scope.
+    pub fn of(metrics: Vec<Metric>) -> ExportMetricsServiceRequest {
+        let scope = ScopeMetrics { metrics, ..ScopeMetrics::default() };
+        let resource = ResourceMetrics { scope_metrics: vec![scope], ..ResourceMetrics::default() };
+        ExportMetricsServiceRequest { resource_metrics: vec![resource] }
+    }
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub struct ResourceMetrics {
     #[prost(message, optional, tag = "1")]
