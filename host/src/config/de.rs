@@ -7,6 +7,7 @@
 
 mod access;
 mod error;
+mod parts;
 mod reading;
 
 use std::cell::RefCell;
@@ -19,6 +20,7 @@ use serde::{
 pub(super) use self::reading::{Reading, read};
 use self::{
     access::{Choice, Entries, Items},
+    parts::KeysOfParts,
     reading::Notes,
 };
 use super::{
@@ -55,11 +57,13 @@ impl Node {
 struct NodeDeserializer<'a> {
     node: &'a Node,
     notes: &'a RefCell<Notes>,
+    /// Where a struct that is a part of another tells its keys to the other.
+    part_of: Option<&'a KeysOfParts>,
 }
 
 impl<'a> NodeDeserializer<'a> {
     fn of(self, node: &'a Node) -> NodeDeserializer<'a> {
-        NodeDeserializer { node, ..self }
+        NodeDeserializer { node, part_of: None, ..self }
     }
 
     fn expected<T>(self, what: &str) -> Result<T, ConfigError> {
@@ -83,12 +87,16 @@ impl<'a> NodeDeserializer<'a> {
         }
     }
 
-    /// Reads a map. `known` holds the keys of a struct; `None` allows any key.
-    fn map<'de, V: Visitor<'de>>(self, known: Option<&[&str]>, visitor: V) -> Result<V::Value, ConfigError> {
+    /// Reads a map. `fields` holds the fields of a struct; `None` allows any key.
+    fn map<'de, V: Visitor<'de>>(
+        self,
+        fields: Option<&'static [&'static str]>,
+        visitor: V,
+    ) -> Result<V::Value, ConfigError> {
         if !matches!(self.node.value, Value::Map(_)) && !self.node.is_null() {
             return self.expected("a map of keys");
         }
-        visitor.visit_map(Entries::new(self, known))
+        visitor.visit_map(Entries::new(self, fields))
     }
 }
 
@@ -216,7 +224,6 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConfigError> {
-        self.notes.borrow_mut().unknown_keys(self.node, fields);
         self.map(Some(fields), visitor)
     }
 

@@ -74,13 +74,17 @@ impl Node {
     }
 
     /// Reads the node as a `…Config`. An empty node is read as an empty map. The error lists all keys that
-    /// the struct does not have, each with the nearest known key. (Avoid `serde(flatten)`, which loses the
-    /// places below.)
+    /// the struct does not have, each with the nearest known key.
+    ///
+    /// Structs that share keys hold the shared keys as a struct of its own, in a field whose name begins with
+    /// `..`: `#[serde(rename = "..server")] server: HttpServerConfig`. The keys then stand in the same map as
+    /// those of the other fields. (Avoid `serde(flatten)`, which loses the places below.)
     pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
         de::read(self)
     }
 
-    /// Reads only the keys that the struct has. Other code reads the rest of this map.
+    /// Reads only the keys that the struct has, which holds no other struct's keys. Other code reads the rest
+    /// of this map.
     pub(crate) fn read_part<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
         self.only(keys_of::<T>()).read()
     }

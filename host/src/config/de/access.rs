@@ -1,10 +1,11 @@
 //! Serde's access to lists, maps and enums.
 
 use serde::de::{
-    DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+    DeserializeSeed, Deserializer as _, EnumAccess, IntoDeserializer as _, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
 };
 
-use super::{ConfigError, Meaning, Node, NodeDeserializer, Scalar, Value};
+use super::{ConfigError, Meaning, Node, NodeDeserializer, Scalar, Value, parts::Fields};
 use crate::config::node::Entry;
 
 pub(super) struct Items<'a> {
@@ -17,8 +18,16 @@ pub(super) struct Items<'a> {
 pub(super) struct Entries<'a> {
     at: NodeDeserializer<'a>,
     rest: std::slice::Iter<'a, Entry>,
-    known: Option<&'a [&'a str]>,
-    value: Option<&'a Node>,
+    /// The fields of the struct that is read; `None` allows any key.
+    fields: Option<Fields>,
+    next: Option<Next<'a>>,
+}
+
+/// The value that follows a key.
+enum Next<'a> {
+    Value(&'a Node),
+    /// A part of the struct, which is read from the same map.
+    Part,
 }
 
 /// An enum's variant, written as the only key of a map.
@@ -28,8 +37,8 @@ pub(super) struct Choice<'a> {
 }
 
 impl<'a> Entries<'a> {
-    pub(super) fn new(at: NodeDeserializer<'a>, known: Option<&'a [&'a str]>) -> Entries<'a> {
-        Entries { at, rest: at.node.entries().iter(), known, value: None }
+    pub(super) fn new(at: NodeDeserializer<'a>, fields: Option<&'static [&'static str]>) -> Entries<'a> {
+        Entries { at, rest: at.node.entries().iter(), fields: fields.map(Fields::new), next: None }
     }
 }
 
@@ -54,26 +63,37 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = ConfigError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ConfigError> {
+        if let Some(fields) = &mut self.fields {
+            if let Some(part) = fields.next_part() {
+                self.next = Some(Next::Part);
+                return seed.deserialize(part.into_deserializer()).map(Some);
+            }
+            fields.note_keys(self.at);
+        }
         // An unknown key of a struct is already noted.
-        let (known, notes) = (self.known, self.at.notes);
+        let (fields, notes) = (&self.fields, self.at.notes);
         let Some(entry) = self.rest.find(|entry| {
-            known.is_none_or(|known| known.contains(&entry.key.as_str()))
+            fields.as_ref().is_none_or(|fields| fields.has(&entry.key))
                 && !notes.borrow().is_left_out(&entry.node)
         }) else {
             return Ok(None);
         };
-        self.value = Some(&entry.node);
+        self.next = Some(Next::Value(&entry.node));
         read(self.at, &key_node(entry), seed).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ConfigError> {
-        match self.value.take() {
-            Some(node) => read_part(self.at, node, seed).inspect_err(|_| {
+        match self.next.take() {
+            Some(Next::Value(node)) => read_part(self.at, node, seed).inspect_err(|_| {
                 // A key without a value means the same as no key, except where nothing is a value.
                 if node.is_null() {
                     self.at.notes.borrow_mut().has_no_value(node);
                 }
             }),
+            Some(Next::Part) => {
+                let part_of = self.fields.as_ref().map(Fields::keys_of_parts);
+                seed.deserialize(NodeDeserializer { part_of, ..self.at })
+            }
             None => Err(ConfigError::new("a value was asked for before its key")),
         }
     }
@@ -131,7 +151,7 @@ fn read<'de, S: DeserializeSeed<'de>>(
     node: &Node,
     seed: S,
 ) -> Result<S::Value, ConfigError> {
-    seed.deserialize(NodeDeserializer { node, notes: at.notes }).map_err(|error| {
+    seed.deserialize(at.of(node)).map_err(|error| {
         at.notes.borrow_mut().about(node, &error);
         error.within(node)
     })

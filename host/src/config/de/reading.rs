@@ -38,7 +38,7 @@ impl<T: DeserializeOwned> Reading<T> {
         let value = loop {
             rounds += 1;
             notes.borrow_mut().begin();
-            match T::deserialize(NodeDeserializer { node, notes: &notes }) {
+            match T::deserialize(NodeDeserializer { node, notes: &notes, part_of: None }) {
                 Ok(value) => break Some(value),
                 Err(error) => {
                     notes.borrow_mut().about(node, &error);
