@@ -1,4 +1,5 @@
 //! Receivers accept data. They know pipelines only as an [`Ingest`](crate::pipeline::Ingest), and know
 //! nothing of plugins.
 
+pub mod http;
 pub mod otlp;

@@ -3,40 +3,34 @@
 //! A request's bytes go to the pipeline as they came off the transport: checked, never decoded into objects.
 
 pub mod config;
-mod doors;
-mod gate;
 mod grpc;
 mod http;
-mod rejection;
+mod message;
 mod rpc;
+mod status;
 
 use std::{
     net::SocketAddr,
     sync::{Arc, OnceLock},
 };
 
-use anyhow::Context;
-use axum::{Router, http::Method};
+use axum::Router;
 use wire::Signal;
 
 use self::{
-    config::{AuthConfig, GrpcConfig, HttpConfig, MiddlewareConfig, OtlpConfig, ProtocolsConfig},
-    doors::Doors,
-    gate::{Gate, Guards},
+    config::{GrpcConfig, HttpConfig, OtlpConfig, ProtocolsConfig},
     grpc::Grpc,
-    http::Http,
+    http::OtlpHttp,
 };
+use super::http::{Doors, Gate, Guards, HttpService, Port, Protocol};
 use crate::{
     component::{BuildContext, Factory, Receiver, ReceiverFactory},
     config::{ConfigError, Finding, Node},
     pipeline::Ingest,
     running::Running,
-    server::{self, ServerSettings, request_body::Budget},
+    server::request_body::Budget,
     telemetry::Telemetry,
-    tls::{
-        self,
-        server::{ServerTls, ServerTlsConfig},
-    },
+    tls,
 };
 
 pub struct OtlpFactory;
@@ -55,15 +49,6 @@ pub struct OtlpReceiver {
 pub struct Bound {
     pub grpc: Vec<SocketAddr>,
     pub http: Vec<SocketAddr>,
-}
-
-/// One protocol's part of the receiver, ready to be served.
-struct Port<'a> {
-    protocol: &'static str,
-    endpoint: &'a str,
-    tls: Option<&'a ServerTlsConfig>,
-    router: Router,
-    settings: ServerSettings,
 }
 
 impl Factory for OtlpFactory {
@@ -100,10 +85,13 @@ impl OtlpReceiver {
     pub fn new(config: OtlpConfig, context: &BuildContext<'_>) -> Result<OtlpReceiver, ConfigError> {
         config.validate()?;
         let ProtocolsConfig { grpc, http } = &config.protocols;
+        let find = |auth: Option<&_>, middlewares: &[_], keys| {
+            Guards::find(auth, middlewares, context.extensions).map_err(|wrong| wrong.below(keys))
+        };
         let grpc_guards =
-            grpc.as_ref().map(|grpc| guards("grpc", grpc.auth.as_ref(), &grpc.middlewares, context));
-        let http_guards =
-            http.as_ref().map(|http| guards("http", http.auth.as_ref(), &http.middlewares, context));
+            grpc.as_ref().map(|grpc| find(grpc.auth.as_ref(), &grpc.middlewares, "protocols::grpc"));
+        let http = http.as_ref().map(|http| &http.server);
+        let http_guards = http.map(|http| find(http.auth.as_ref(), &http.middlewares, "protocols::http"));
         let grpc_guards = grpc_guards.transpose()?.unwrap_or_default();
         let http_guards = http_guards.transpose()?.unwrap_or_default();
         let id = context.id.to_string();
@@ -117,21 +105,19 @@ impl OtlpReceiver {
     }
 
     fn grpc(&self, config: &GrpcConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
-        let doors = Doors::open(ingest, "grpc", self.config.acknowledge, self.config.max_request_items);
+        let doors = Doors::open(ingest, "grpc", &self.config.requests);
         let gate = Gate::new(&self.id, "grpc", self.grpc_guards.clone(), &self.telemetry);
         let grpc = Arc::new(Grpc::new(doors, gate, budget, config));
         Router::new().fallback(move |request| grpc.clone().answer(request))
     }
 
     fn http(&self, config: &HttpConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
-        let doors = Doors::open(ingest, "http", self.config.acknowledge, self.config.max_request_items);
+        let doors = Doors::open(ingest, "http", &self.config.requests);
         let gate = Gate::new(&self.id, "http", self.http_guards.clone(), &self.telemetry);
-        let http = Arc::new(Http::new(doors, gate, budget, config));
-        let mut router = Router::new().fallback(move |request| http.clone().answer(request));
-        if let Some(cors) = config.cors.as_ref().and_then(|cors| cors.layer(Method::POST)) {
-            router = router.layer(cors);
-        }
-        server::with_headers(router, config.response_headers().unwrap_or_default())
+        let otlp = OtlpHttp::new(config.paths());
+        let service = Arc::new(HttpService::new(otlp, gate, doors, budget, &config.server));
+        let router = Router::new().fallback(move |request| http::answer(service.clone(), request));
+        config.server.around(router)
     }
 }
 
@@ -142,74 +128,31 @@ impl Receiver for OtlpReceiver {
         let mut bound = Bound::default();
         if let Some(config) = &self.config.protocols.grpc {
             let port = Port {
+                receiver: &self.id,
                 protocol: "grpc",
+                keys: "protocols.grpc",
                 endpoint: &config.endpoint,
                 tls: config.tls.as_ref(),
                 router: self.grpc(config, &ingest, budget.clone()),
                 settings: config.server_settings(),
             };
-            bound.grpc = port.open(&self.id, running).await?;
+            bound.grpc = port.open(running).await?;
         }
         if let Some(config) = &self.config.protocols.http {
+            let server = &config.server;
             let port = Port {
+                receiver: &self.id,
                 protocol: "http",
-                endpoint: &config.endpoint,
-                tls: config.tls.as_ref(),
-                router: self.http(config, &ingest, budget.clone()),
-                settings: config.server_settings(),
+                keys: "protocols.http",
+                endpoint: server.endpoint.as_deref().unwrap_or(OtlpHttp::DEFAULT_ENDPOINT),
+                tls: server.tls.as_ref(),
+                router: self.http(config, &ingest, budget),
+                settings: server.server_settings(),
             };
-            bound.http = port.open(&self.id, running).await?;
+            bound.http = port.open(running).await?;
         }
         // Of the first start.
         let _ = self.bound.set(bound);
         Ok(())
     }
-}
-
-impl Port<'_> {
-    async fn open(self, receiver: &str, running: &Running) -> anyhow::Result<Vec<SocketAddr>> {
-        let place = || format!("{receiver}: protocols.{}", self.protocol);
-        let tls = match self.tls {
-            Some(tls) => Some(ServerTls::load(tls.clone()).await.with_context(place)?),
-            None => None,
-        };
-        let listeners = server::listen(self.endpoint).await.with_context(place)?;
-        let mut addresses = Vec::new();
-        for listener in listeners {
-            let address = listener.local_addr().with_context(place)?;
-            tracing::info!(receiver, protocol = self.protocol, %address, tls = tls.is_some(), "listening");
-            addresses.push(address);
-            server::serve(listener, tls.clone(), self.router.clone(), self.settings.clone(), running);
-        }
-        Ok(addresses)
-    }
-}
-
-/// The extensions that a protocol's `auth` and `middlewares` name.
-fn guards(
-    protocol: &str,
-    auth: Option<&AuthConfig>,
-    middlewares: &[MiddlewareConfig],
-    context: &BuildContext<'_>,
-) -> Result<Guards, ConfigError> {
-    let missing = |key: String, id: &str, does: &str| {
-        ConfigError::on(
-            &format!("protocols::{protocol}::{key}"),
-            format!("no extension {id:?} that {does} is under `service.extensions`"),
-        )
-    };
-    let mut guards = Guards::default();
-    if let Some(AuthConfig { authenticator: id, .. }) = auth {
-        let known = context.extensions.server_auth.get(id);
-        let known =
-            known.ok_or_else(|| missing("auth::authenticator".to_owned(), id, "authenticates requests"))?;
-        guards.auth = Some(known.clone());
-    }
-    for (index, MiddlewareConfig { id }) in middlewares.iter().enumerate() {
-        let known = context.extensions.limiters.get(id);
-        let known =
-            known.ok_or_else(|| missing(format!("middlewares::{index}::id"), id, "limits requests"))?;
-        guards.limiters.push(known.clone());
-    }
-    Ok(guards)
 }

@@ -1,6 +1,6 @@
 //! OTLP/gRPC: three services with one method each. Their messages are handed on undecoded.
 
-mod message;
+mod frame;
 
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -12,14 +12,13 @@ use wire::Signal;
 
 use super::{
     config::GrpcConfig,
-    doors::{Door, Doors},
-    gate::Gate,
-    rejection::Rejection,
+    message,
     rpc::{self, Warning},
 };
 use crate::{
     memory,
     pipeline::Metadata,
+    receiver::http::{Door, Doors, Gate, Refusal},
     server::{
         Peer,
         request_body::{Budget, Encoding, Paced},
@@ -54,11 +53,11 @@ impl Grpc {
         }
         match self.take(request).await {
             Ok(warning) => success(&rpc::success(warning)),
-            Err(rejection) => refusal(rejection),
+            Err(refused) => refusal(refused),
         }
     }
 
-    async fn take(&self, request: Request) -> Result<Option<Warning>, Rejection> {
+    async fn take(&self, request: Request) -> Result<Option<Warning>, Refusal> {
         let peer = Peer::of(&request);
         self.gate.admit(request.headers(), &peer).await?;
         let door = self.door(&request)?;
@@ -67,16 +66,16 @@ impl Grpc {
         memory::has_room(0)?;
         let held = self.budget.hold(peer);
         let mut body = Paced::new(request.into_body(), self.read_timeout, held.clone());
-        let message = message::read(&mut body, &held, encoding, self.limit_bytes).await?;
+        let message = frame::read(&mut body, &held, encoding, self.limit_bytes).await?;
         held.at_least(message.len())?;
-        door.take(message, metadata, &held, body.until()).await
+        message::take(door, message, metadata, &held, body.until()).await
     }
 
-    fn door(&self, request: &Request) -> Result<&Door, Rejection> {
+    fn door(&self, request: &Request) -> Result<&Door, Refusal> {
         let path = request.uri().path();
-        let signal = signal(path).ok_or_else(|| Rejection::not_found(format!("no method {path} here")))?;
+        let signal = signal(path).ok_or_else(|| Refusal::not_found(format!("no method {path} here")))?;
         self.doors.of(signal).ok_or_else(|| {
-            Rejection::not_found(format!("{path}: no pipeline takes {signal} from this receiver"))
+            Refusal::not_found(format!("{path}: no pipeline takes {signal} from this receiver"))
         })
     }
 }
@@ -95,13 +94,13 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     content_type.is_some_and(|content_type| content_type.starts_with(b"application/grpc"))
 }
 
-fn encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Rejection> {
+fn encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Refusal> {
     match headers.get(GRPC_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"identity") => Ok(None),
         Some(b"gzip") => Ok(Some(Encoding::Gzip)),
         Some(b"zstd") => Ok(Some(Encoding::Zstd)),
         Some(b"snappy") => Ok(Some(Encoding::Snappy)),
-        Some(_) => Err(Rejection::unsupported_encoding(ACCEPTED_ENCODINGS)),
+        Some(_) => Err(Refusal::unsupported_encoding(ACCEPTED_ENCODINGS)),
     }
 }
 
@@ -115,15 +114,15 @@ fn not_grpc() -> Response {
 
 fn success(message: &[u8]) -> Response {
     let trailers = HeaderMap::from_iter([(Status::GRPC_STATUS, HeaderValue::from_static("0"))]);
-    let body = Full::new(message::frame(message)).with_trailers(ready(Some(Ok(trailers))));
+    let body = Full::new(frame::frame(message)).with_trailers(ready(Some(Ok(trailers))));
     let mut response = Response::new(Body::new(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
 }
 
 /// Answers with headers alone, which end the call.
-pub(super) fn refusal(rejection: Rejection) -> Response {
-    let mut response = Status::from(rejection).into_http::<tonic::body::Body>().map(Body::new);
+pub(super) fn refusal(refusal: Refusal) -> Response {
+    let mut response = Status::from(refusal).into_http::<tonic::body::Body>().map(Body::new);
     response.headers_mut().insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_ENCODINGS));
     response
 }

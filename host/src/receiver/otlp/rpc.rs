@@ -1,12 +1,8 @@
-//! The content of an answer beyond its status: OTLP's responses, and details of
-//! google/rpc/error_details.proto.
-
-use std::time::Duration;
+//! The content of the answer to a request that was accepted: OTLP's responses.
 
 use bytes::Bytes;
 use prost::Message;
-use serde_json::{Value, json};
-use tonic_types::ErrorDetails;
+use serde_json::json;
 use wire::Signal;
 
 /// Any of the three `Export…ServiceResponse`s. They differ only in the name for the number of rejected items.
@@ -30,42 +26,6 @@ pub(super) struct Warning {
     /// The number of items that were left out.
     pub(super) rejected: usize,
     pub(super) message: String,
-}
-
-/// The content of a status beyond its code and message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Detail {
-    Retry(Duration),
-    /// The wrong field (empty for the request itself), and what is wrong with it.
-    BadField {
-        field: String,
-        description: String,
-    },
-}
-
-impl Detail {
-    pub(super) fn to_protobuf(&self) -> ErrorDetails {
-        match self {
-            Detail::Retry(after) => ErrorDetails::with_retry_info(Some(*after)),
-            Detail::BadField { field, description } => {
-                ErrorDetails::with_bad_request_violation(field, description)
-            }
-        }
-    }
-
-    /// Returns the detail as proto3 JSON.
-    pub(super) fn to_json(&self) -> Value {
-        match self {
-            Detail::Retry(after) => json!({
-                "@type": "type.googleapis.com/google.rpc.RetryInfo",
-                "retryDelay": format!("{}s", after.as_secs_f64()),
-            }),
-            Detail::BadField { field, description } => json!({
-                "@type": "type.googleapis.com/google.rpc.BadRequest",
-                "fieldViolations": [{ "field": field, "description": description }],
-            }),
-        }
-    }
 }
 
 /// Returns the answer to an accepted request: empty, or with a warning in `partial_success`.

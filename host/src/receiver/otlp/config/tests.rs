@@ -1,5 +1,16 @@
+use std::time::Duration;
+
 use super::*;
-use crate::{component::Factory, config::Node, receiver::otlp::OtlpFactory};
+use crate::{
+    component::Factory,
+    config::Node,
+    pipeline::ingest::Acknowledge,
+    receiver::{
+        http::{Protocol, READ_TIMEOUT},
+        otlp::{OtlpFactory, http::OtlpHttp},
+    },
+    server::{ServerSettings, request_body::Encoding},
+};
 
 fn read(yaml: &str) -> OtlpConfig {
     let config: OtlpConfig = Node::parse("config.yaml", yaml).unwrap().read().unwrap();
@@ -17,13 +28,14 @@ fn check_refused(yaml: &str, key: &str, message: &str) {
 /// The example that every Collector's documentation begins with.
 #[test]
 fn a_protocol_without_a_value_is_that_protocol_with_its_defaults() {
-    let OtlpConfig { protocols: ProtocolsConfig { grpc, http }, acknowledge, .. } =
+    let OtlpConfig { protocols: ProtocolsConfig { grpc, http }, requests } =
         read("protocols:\n  grpc:\n  http:\n");
-    assert_eq!(acknowledge, Acknowledge::Accepted);
+    assert_eq!(requests.acknowledge, Acknowledge::Accepted);
     let (grpc, http) = (grpc.unwrap(), http.unwrap());
     assert_eq!((&*grpc.endpoint, grpc.limit_bytes()), ("localhost:4317", 64 << 20));
-    assert_eq!((&*http.endpoint, http.limit_bytes()), ("localhost:4318", 64 << 20));
-    assert_eq!(http.encodings(), Encoding::ALL);
+    let endpoint = http.server.endpoint.as_deref().unwrap_or(OtlpHttp::DEFAULT_ENDPOINT);
+    assert_eq!((endpoint, http.server.limit_bytes()), ("localhost:4318", 64 << 20));
+    assert_eq!(http.server.encodings(), Encoding::ALL);
     assert_eq!(
         http.paths(),
         Paths { traces: "/v1/traces".into(), metrics: "/v1/metrics".into(), logs: "/v1/logs".into() }
@@ -42,7 +54,7 @@ fn zero_is_the_default_as_in_the_collector() {
         "protocols:\n  grpc: { max_recv_msg_size_mib: 0, max_concurrent_streams: 0, read_timeout: 0s }\n  \
          http: { max_request_body_size: 0, read_timeout: 0s, idle_timeout: 0s }\n",
     );
-    let (grpc, http) = (config.protocols.grpc.unwrap(), config.protocols.http.unwrap());
+    let (grpc, http) = (config.protocols.grpc.unwrap(), config.protocols.http.unwrap().server);
     assert_eq!((grpc.limit_bytes(), grpc.read_timeout()), (64 << 20, READ_TIMEOUT));
     assert_eq!(
         grpc.server_settings().max_concurrent_streams,

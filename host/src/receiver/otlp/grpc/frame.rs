@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::{
-    receiver::otlp::rejection::Rejection,
+    receiver::http::{Cause, Refusal},
     server::request_body::{self, Encoding, Held, Paced, ReadError, Whole},
 };
 
@@ -27,7 +27,7 @@ pub(super) async fn read(
     held: &Arc<Held>,
     encoding: Option<Encoding>,
     limit_bytes: usize,
-) -> Result<Bytes, Rejection> {
+) -> Result<Bytes, Refusal> {
     let mut first = request_body::next(body).await?.unwrap_or_default();
     while first.len() < PREFIX_BYTES {
         let Some(more) = request_body::next(body).await? else { return Err(broken("it holds no message")) };
@@ -58,7 +58,7 @@ pub(super) fn frame(message: &[u8]) -> Bytes {
 }
 
 /// Reads the message. A message that arrives in one piece is not copied.
-async fn read_message(body: &mut Paced, mut message: Bytes, len: usize) -> Result<Bytes, Rejection> {
+async fn read_message(body: &mut Paced, mut message: Bytes, len: usize) -> Result<Bytes, Refusal> {
     if message.is_empty() && len > 0 {
         message = request_body::next(body).await?.unwrap_or_default();
     }
@@ -80,12 +80,12 @@ async fn read_message(body: &mut Paced, mut message: Bytes, len: usize) -> Resul
     Ok(message)
 }
 
-fn broken(how: &str) -> Rejection {
-    Rejection::bad_frame(format!("the body is not that of a unary call: {how}"))
+fn broken(how: &str) -> Refusal {
+    Refusal::new(Cause::BadFrame, format!("the body is not that of a unary call: {how}"))
 }
 
 impl Prefix {
-    fn take(bytes: &mut Bytes) -> Result<Prefix, Rejection> {
+    fn take(bytes: &mut Bytes) -> Result<Prefix, Refusal> {
         let mut prefix = bytes.split_to(PREFIX_BYTES);
         let compressed = match prefix.get_u8() {
             0 => false,
@@ -108,7 +108,7 @@ mod tests {
 
     const LIMIT_BYTES: usize = 1000;
 
-    async fn read_pieces(pieces: Vec<Bytes>) -> Result<Bytes, Rejection> {
+    async fn read_pieces(pieces: Vec<Bytes>) -> Result<Bytes, Refusal> {
         let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)));
         let held = Budget::new(1 << 20, LIMIT_BYTES).hold(Arc::default());
         let mut body = Paced::new(body, Duration::from_secs(10), held.clone());

@@ -1,28 +1,18 @@
-//! Who is let in, and what an operator is told of those who are not.
-
-use std::sync::Arc;
+//! Decides who is let in, and tells operators of those who are turned away.
 
 use http::HeaderMap;
 use metrics::Counter;
 
-use super::rejection::Rejection;
+use super::{Guards, Refusal};
 use crate::{
-    component::auth::{self, Denied, ServerAuth},
+    component::auth::{self, Denied},
     log_line::throttle::Throttle,
-    pipeline::limiter::Limiter,
     server::Peer,
     telemetry::Telemetry,
 };
 
-/// The extensions that one protocol of a receiver names.
-#[derive(Clone, Default)]
-pub(super) struct Guards {
-    pub(super) auth: Option<Arc<dyn ServerAuth>>,
-    pub(super) limiters: Vec<Arc<Limiter>>,
-}
-
-/// Before one protocol of a receiver.
-pub(super) struct Gate {
+/// The entrance of one port of a receiver. It lets requests in, and counts and logs those that it turns away.
+pub struct Gate {
     receiver: String,
     transport: &'static str,
     guards: Guards,
@@ -30,19 +20,16 @@ pub(super) struct Gate {
     other_protocol: TurnedAway,
 }
 
-/// Requests that were turned away for one reason: all are counted, and one line in a while tells of them.
+/// The requests that were turned away for one reason. Each is counted, and a line of the log tells of them now
+/// and then.
 struct TurnedAway {
     count: Counter,
     throttle: Throttle,
 }
 
 impl Gate {
-    pub(super) fn new(
-        receiver: &str,
-        transport: &'static str,
-        guards: Guards,
-        telemetry: &Telemetry,
-    ) -> Gate {
+    /// Makes the gate of a receiver's port. `transport` (`http`, `grpc`) is a label of its metrics.
+    pub fn new(receiver: &str, transport: &'static str, guards: Guards, telemetry: &Telemetry) -> Gate {
         let turned_away = |reason| {
             let labels = [("receiver", receiver), ("transport", transport), ("reason", reason)];
             let count = telemetry.counter("spanloom_receiver_refused_requests", &labels);
@@ -57,10 +44,11 @@ impl Gate {
         }
     }
 
-    /// Lets the request in if there is memory for it, and its credentials are right, or none are asked for.
-    pub(super) async fn admit(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Rejection> {
+    /// Lets a request in if no limiter refuses it, and its credentials are right or none are asked for. Call
+    /// this before the body is read.
+    pub async fn admit(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), Refusal> {
         for limiter in &self.guards.limiters {
-            limiter.check().map_err(Rejection::no_room)?;
+            limiter.check().map_err(Refusal::no_room)?;
         }
         let Some(auth) = &self.guards.auth else { return Ok(()) };
         match auth::check(&**auth, headers).await {
@@ -74,14 +62,15 @@ impl Gate {
                         "refused requests without valid credentials: {why} ({withheld} more before this one)"
                     );
                 }
-                Err(Rejection::unauthenticated(why, auth.challenge()))
+                Err(Refusal::unauthenticated(why, auth.challenge()))
             }
-            Err(Denied::Busy) => Err(Rejection::no_room(Denied::Busy)),
+            Err(Denied::Busy) => Err(Refusal::no_room(Denied::Busy)),
         }
     }
 
-    /// Notes a request of another protocol, whose sender has probably mistaken the port.
-    pub(super) fn note_other_protocol(&self, peer: &Peer, advice: &str) {
+    /// Notes a request of another protocol, whose sender has probably mistaken the port. `advice` says which
+    /// protocol the port speaks.
+    pub fn note_other_protocol(&self, peer: &Peer, advice: &str) {
         if let Some(withheld) = self.other_protocol.again() {
             tracing::warn!(
                 receiver = self.receiver,
@@ -94,7 +83,7 @@ impl Gate {
 }
 
 impl TurnedAway {
-    /// How many were withheld before, if a line may be written.
+    /// Counts one more. If a line may be logged now, returns how many requests passed without one.
     fn again(&self) -> Option<u64> {
         self.count.increment(1);
         self.throttle.admit()

@@ -1,0 +1,71 @@
+//! Opens the port of a receiver.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use axum::Router;
+
+use super::must;
+use crate::{
+    config::ConfigError,
+    running::Running,
+    server::{self, ServerSettings},
+    tls::server::{ServerTls, ServerTlsConfig},
+};
+
+/// A port of a receiver, ready to be opened.
+pub struct Port<'a> {
+    /// The id of the receiver.
+    pub receiver: &'a str,
+    /// The name of the protocol in the log: `http`, `grpc`.
+    pub protocol: &'a str,
+    /// The keys of the receiver that lead to the port's config, for errors: `protocols.http`. Empty if the
+    /// receiver has one port.
+    pub keys: &'a str,
+    pub endpoint: &'a str,
+    pub tls: Option<&'a ServerTlsConfig>,
+    pub router: Router,
+    pub settings: ServerSettings,
+}
+
+impl Port<'_> {
+    /// Binds each address of the endpoint, logs it, and serves it until `running.stop`. Returns the addresses
+    /// once clients can connect.
+    ///
+    /// # Errors
+    /// A certificate cannot be read, or an address cannot be bound. The error names the receiver and the keys.
+    pub async fn open(self, running: &Running) -> anyhow::Result<Vec<SocketAddr>> {
+        let Port { receiver, protocol, keys, .. } = self;
+        let place = || if keys.is_empty() { receiver.to_owned() } else { format!("{receiver}: {keys}") };
+        let tls = match self.tls {
+            Some(tls) => Some(ServerTls::load(tls.clone()).await.with_context(place)?),
+            None => None,
+        };
+        let listeners = server::listen(self.endpoint).await.with_context(place)?;
+        let mut addresses = Vec::new();
+        for listener in listeners {
+            let address = listener.local_addr().with_context(place)?;
+            tracing::info!(receiver, protocol, %address, tls = tls.is_some(), "listening");
+            addresses.push(address);
+            server::serve(listener, tls.clone(), self.router.clone(), self.settings.clone(), running);
+        }
+        Ok(addresses)
+    }
+}
+
+/// Checks the keys `endpoint` and `transport` of a port. `None` stands for a default endpoint.
+pub fn validate_place(endpoint: Option<&str>, transport: &str) -> Result<(), ConfigError> {
+    let has_port = |endpoint: &str| {
+        let port = endpoint.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+        matches!(port, Some(Ok(_)))
+    };
+    ConfigError::all([
+        must(endpoint.is_none_or(has_port), "endpoint", || {
+            let endpoint = endpoint.unwrap_or_default();
+            format!("endpoint: {endpoint:?} is not host:port")
+        }),
+        must(matches!(transport, "" | "tcp" | "tcp4" | "tcp6"), "transport", || {
+            format!("transport: {transport:?} is not one we have; expected tcp")
+        }),
+    ])
+}

@@ -1,0 +1,82 @@
+//! A receiver with one port.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
+
+use axum::Router;
+
+use super::{Doors, Gate, Guards, HttpServerConfig, HttpService, Port, Protocol, RequestsConfig};
+use crate::{
+    component::{BuildContext, Receiver},
+    config::ConfigError,
+    pipeline::Ingest,
+    running::Running,
+    telemetry::Telemetry,
+};
+
+/// The name of the transport in metrics and in the log.
+const TRANSPORT: &str = "http";
+
+/// A receiver that takes one protocol over HTTP, on one port.
+pub struct HttpReceiver<P> {
+    id: String,
+    protocol: P,
+    server: HttpServerConfig,
+    requests: RequestsConfig,
+    guards: Guards,
+    telemetry: Arc<Telemetry>,
+    bound: OnceLock<Vec<SocketAddr>>,
+}
+
+impl<P: Protocol + Clone> HttpReceiver<P> {
+    /// Builds a receiver of a config that was validated. Each start of the receiver uses a clone of the
+    /// protocol.
+    ///
+    /// # Errors
+    /// An extension that `auth` or `middlewares` names is not there.
+    pub fn new(
+        protocol: P,
+        server: HttpServerConfig,
+        requests: RequestsConfig,
+        context: &BuildContext<'_>,
+    ) -> Result<HttpReceiver<P>, ConfigError> {
+        let guards = Guards::find(server.auth.as_ref(), &server.middlewares, context.extensions)?;
+        let (id, telemetry) = (context.id.to_string(), context.telemetry.clone());
+        Ok(HttpReceiver { id, protocol, server, requests, guards, telemetry, bound: OnceLock::new() })
+    }
+
+    /// Returns the addresses that the receiver listens on since its first start.
+    pub fn bound(&self) -> Option<&[SocketAddr]> {
+        self.bound.get().map(Vec::as_slice)
+    }
+
+    fn router(&self, ingest: &Ingest) -> Router {
+        let gate = Gate::new(&self.id, TRANSPORT, self.guards.clone(), &self.telemetry);
+        let doors = Doors::open(ingest, TRANSPORT, &self.requests);
+        let budget = self.requests.budget(self.server.limit_bytes());
+        let service = HttpService::new(self.protocol.clone(), gate, doors, budget, &self.server);
+        let service = Arc::new(service);
+        self.server.around(Router::new().fallback(move |request| service.clone().answer(request)))
+    }
+}
+
+#[async_trait::async_trait]
+impl<P: Protocol + Clone> Receiver for HttpReceiver<P> {
+    async fn start(&self, ingest: Ingest, running: &Running) -> anyhow::Result<()> {
+        let port = Port {
+            receiver: &self.id,
+            protocol: TRANSPORT,
+            keys: "",
+            endpoint: self.server.endpoint.as_deref().unwrap_or(P::DEFAULT_ENDPOINT),
+            tls: self.server.tls.as_ref(),
+            router: self.router(&ingest),
+            settings: self.server.server_settings(),
+        };
+        let bound = port.open(running).await?;
+        // A later start leaves the addresses of the first.
+        let _ = self.bound.set(bound);
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! Which refusal follows from which error.
+
+use std::time::Duration;
+
+use wire::{WireError, json::JsonError};
+
+use super::{Cause, Detail, Refusal};
+use crate::{
+    memory::MemoryShort,
+    receipt::{Failure, Retry},
+    server::request_body::{InflateError, OverBudget, ReadError},
+};
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Refusal {
+        match failure.retry {
+            Retry::Never => Refusal::new(Cause::NeverAccepted, failure.message),
+            Retry::After(after) => Refusal {
+                detail: after.filter(|after| *after > Duration::ZERO).map(Detail::Retry),
+                ..Refusal::new(Cause::Unavailable, failure.message)
+            },
+        }
+    }
+}
+
+impl From<WireError> for Refusal {
+    fn from(error: WireError) -> Refusal {
+        let description = format!("at byte {}: {}", error.offset, error.kind);
+        Refusal::bad_field(&error, error.path.clone(), description)
+    }
+}
+
+impl From<JsonError> for Refusal {
+    fn from(error: JsonError) -> Refusal {
+        let description = format!("at line {} column {}: {}", error.line, error.column, error.message);
+        Refusal::bad_field(&error, error.path.clone(), description)
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Refusal {
+        match error {
+            ReadError::TooLarge { .. } => Refusal::new(Cause::TooLarge, error),
+            ReadError::TooSlow(_) => Refusal::new(Cause::TooSlow, error),
+            ReadError::OverBudget(error) => error.into(),
+            ReadError::Stalled => Refusal::no_room(error),
+            ReadError::Broken(_) => Refusal::new(Cause::BrokenOff, error),
+        }
+    }
+}
+
+impl From<InflateError> for Refusal {
+    fn from(error: InflateError) -> Refusal {
+        match error {
+            InflateError::TooLarge { .. } => Refusal::new(Cause::TooLarge, error),
+            InflateError::Invalid { .. } => Refusal::new(Cause::Invalid, error),
+            InflateError::OverBudget(error) => error.into(),
+        }
+    }
+}
+
+impl From<OverBudget> for Refusal {
+    fn from(error: OverBudget) -> Refusal {
+        Refusal::no_room(error)
+    }
+}
+
+impl From<MemoryShort> for Refusal {
+    fn from(error: MemoryShort) -> Refusal {
+        Refusal::no_room(error)
+    }
+}

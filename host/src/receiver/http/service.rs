@@ -1,0 +1,123 @@
+//! Answers the requests of one port: lets them in, reads their bodies within the limits, and leaves the rest
+//! to the protocol.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{extract::Request, response::Response};
+use http::{
+    HeaderMap, HeaderValue, Method,
+    header::{CONTENT_ENCODING, EXPECT},
+    request::Parts,
+};
+
+use super::{Doors, Gate, HttpServerConfig, Protocol, Received, Refusal};
+use crate::{
+    memory,
+    pipeline::Metadata,
+    server::{
+        Peer,
+        request_body::{self, Budget, Encoding, Held, Paced},
+    },
+};
+
+/// The service of one port that speaks one protocol.
+pub struct HttpService<P> {
+    protocol: P,
+    gate: Gate,
+    doors: Doors,
+    budget: Arc<Budget>,
+    encodings: Vec<Encoding>,
+    limit_bytes: usize,
+    read_timeout: Duration,
+    include_metadata: bool,
+}
+
+impl<P: Protocol> HttpService<P> {
+    pub fn new(
+        protocol: P,
+        gate: Gate,
+        doors: Doors,
+        budget: Arc<Budget>,
+        config: &HttpServerConfig,
+    ) -> HttpService<P> {
+        HttpService {
+            protocol,
+            gate,
+            doors,
+            budget,
+            encodings: config.encodings(),
+            limit_bytes: config.limit_bytes(),
+            read_timeout: config.read_timeout(),
+            include_metadata: config.include_metadata,
+        }
+    }
+
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Answers a request. Of the body of a request that is refused, up to twice the limit is read and dropped.
+    pub async fn answer(self: Arc<Self>, request: Request) -> Response {
+        let peer = Peer::of(&request);
+        let held = self.budget.hold(peer.clone());
+        let (head, body) = request.into_parts();
+        let mut body = Paced::new(body, self.read_timeout, held.clone());
+        let outcome = self.take(&head, &peer, &mut body, &held).await;
+        // The bytes that are discarded below must not be held.
+        drop(held);
+        match outcome {
+            Ok(accepted) => self.protocol.accepted(&head, accepted),
+            Err(refusal) => {
+                // A client with `Expect` has not sent the body, and need not.
+                if !head.headers.contains_key(EXPECT) {
+                    request_body::discard(&mut body, self.limit_bytes.saturating_mul(2)).await;
+                }
+                self.protocol.refused(&head, &refusal)
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        head: &Parts,
+        peer: &Peer,
+        body: &mut Paced,
+        held: &Arc<Held>,
+    ) -> Result<P::Accepted, Refusal> {
+        let path = head.uri.path();
+        let signal =
+            self.protocol.signal(path).ok_or_else(|| Refusal::not_found(format!("no path {path} here")))?;
+        if head.method != Method::POST {
+            return Err(Refusal::method_not_allowed());
+        }
+        self.gate.admit(&head.headers, peer).await?;
+        let door = self
+            .doors
+            .of(signal)
+            .ok_or_else(|| Refusal::not_found(format!("no pipeline takes {signal} from this receiver")))?;
+        self.protocol.check(head)?;
+        let metadata = self.include_metadata.then(|| Arc::new(Metadata::of(&head.headers)));
+        let encoding = self.encoding(&head.headers)?;
+        memory::has_room(0)?;
+        let limit_bytes = self.limit_bytes;
+        let mut bytes = request_body::read(body, limit_bytes).await?;
+        if let Some(encoding) = encoding {
+            bytes = request_body::inflate(encoding, bytes, limit_bytes, held, body.until()).await?;
+        }
+        let until = body.until();
+        let request = Received { head, door, body: bytes, limit_bytes, metadata, held, until };
+        self.protocol.take(request).await
+    }
+
+    fn encoding(&self, headers: &HeaderMap) -> Result<Option<Encoding>, Refusal> {
+        let name = match headers.get(CONTENT_ENCODING).map(HeaderValue::to_str) {
+            None | Some(Ok("" | "identity")) => return Ok(None),
+            Some(name) => name.unwrap_or_default(),
+        };
+        let known = Encoding::from_name(name).filter(|encoding| self.encodings.contains(encoding));
+        known.map(Some).ok_or_else(|| {
+            let accepted: Vec<&str> = self.encodings.iter().map(|encoding| encoding.as_str()).collect();
+            Refusal::unsupported_encoding(&accepted.join(", "))
+        })
+    }
+}

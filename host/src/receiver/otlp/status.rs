@@ -1,0 +1,85 @@
+//! The refusal of a request as a `google.rpc.Status`: over gRPC, and as the body of an HTTP answer.
+//!
+//! `receiver/http/refusal.rs` decides which cause a refusal has. Each cause has this code:
+//!
+//! | cause | gRPC |
+//! |---|---|
+//! | no room in a pipeline, or a retryable failure | UNAVAILABLE (+ RetryInfo) |
+//! | no room in the budget or in memory | UNAVAILABLE + RetryInfo |
+//! | the destination will never accept it | INTERNAL |
+//! | not a request of its signal, or no valid item in it | INVALID_ARGUMENT + BadRequest |
+//! | not compressed as it says | INVALID_ARGUMENT |
+//! | not one message in gRPC's framing | INTERNAL |
+//! | larger than the limit, before or after decompression | RESOURCE_EXHAUSTED without RetryInfo |
+//! | not arrived in time | DEADLINE_EXCEEDED |
+//! | broken off | CANCELLED |
+//! | not authenticated | UNAUTHENTICATED |
+//! | no such path or service, or no pipeline for the signal | UNIMPLEMENTED |
+//! | another method than POST; another content type or encoding | UNIMPLEMENTED |
+//!
+//! If ids in a request have a wrong length, their items are left out, the rest is accepted, and
+//! `partial_success` reports the items.
+
+use serde_json::{Value, json};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::receiver::http::{Cause, Detail, Refusal};
+
+/// Returns the status as a protobuf message.
+pub(super) fn to_protobuf(refusal: &Refusal) -> Vec<u8> {
+    let details = refusal.detail.as_ref().map(detail_to_protobuf).unwrap_or_default();
+    Status::with_error_details(code(refusal.cause), &refusal.message, details).details().to_vec()
+}
+
+/// Returns the status as proto3 JSON.
+pub(super) fn to_json(refusal: &Refusal) -> String {
+    let mut status = json!({ "code": i32::from(code(refusal.cause)), "message": refusal.message });
+    if let (Some(detail), Some(fields)) = (&refusal.detail, status.as_object_mut()) {
+        fields.insert("details".to_owned(), json!([detail_to_json(detail)]));
+    }
+    status.to_string()
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Status {
+        let details = refusal.detail.as_ref().map(|_| to_protobuf(&refusal).into()).unwrap_or_default();
+        Status::with_details(code(refusal.cause), refusal.message, details)
+    }
+}
+
+fn code(cause: Cause) -> Code {
+    match cause {
+        Cause::Unavailable => Code::Unavailable,
+        Cause::NeverAccepted | Cause::BadFrame => Code::Internal,
+        Cause::Invalid => Code::InvalidArgument,
+        Cause::TooLarge => Code::ResourceExhausted,
+        Cause::TooSlow => Code::DeadlineExceeded,
+        Cause::BrokenOff => Code::Cancelled,
+        Cause::Unauthenticated => Code::Unauthenticated,
+        Cause::NotFound | Cause::MethodNotAllowed | Cause::Unsupported => Code::Unimplemented,
+    }
+}
+
+/// Returns a detail as google/rpc/error_details.proto defines it.
+fn detail_to_protobuf(detail: &Detail) -> ErrorDetails {
+    match detail {
+        Detail::Retry(after) => ErrorDetails::with_retry_info(Some(*after)),
+        Detail::BadField { field, description } => {
+            ErrorDetails::with_bad_request_violation(field, description)
+        }
+    }
+}
+
+fn detail_to_json(detail: &Detail) -> Value {
+    match detail {
+        Detail::Retry(after) => json!({
+            "@type": "type.googleapis.com/google.rpc.RetryInfo",
+            "retryDelay": format!("{}s", after.as_secs_f64()),
+        }),
+        Detail::BadField { field, description } => json!({
+            "@type": "type.googleapis.com/google.rpc.BadRequest",
+            "fieldViolations": [{ "field": field, "description": description }],
+        }),
+    }
+}
