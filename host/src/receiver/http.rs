@@ -20,6 +20,8 @@ mod receiver;
 mod refusal;
 mod requests;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use config::{HttpServerConfig, MAX_REQUEST_BYTES, READ_TIMEOUT, doubts};
 pub(super) use config::{must, nonzero};
