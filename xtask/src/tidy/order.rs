@@ -44,6 +44,9 @@ const PLUGIN: Order = Order {
     modules: &["outside", "config", "load", "guest", "pool", "stage", "builtin", "factory"],
 };
 
+/// The rooms of the receivers: what serves HTTP knows none of the protocols.
+const RECEIVER: Order = Order { inside: &["receiver"], modules: &["http", "otlp"] };
+
 const HOST_FOLDER: &str = "host/src";
 
 /// The order of the modules that are children of one module.
@@ -62,6 +65,11 @@ pub(super) fn host_modules(source: &Source) -> Vec<(usize, String)> {
 /// Returns the imports of a file of the plugin module that do not go to an earlier room.
 pub(super) fn plugin_rooms(source: &Source) -> Vec<(usize, String)> {
     upward(source, &PLUGIN)
+}
+
+/// Returns the imports of a file of the receiver module that do not go to an earlier room.
+pub(super) fn receiver_rooms(source: &Source) -> Vec<(usize, String)> {
+    upward(source, &RECEIVER)
 }
 
 fn upward(source: &Source, order: &Order) -> Vec<(usize, String)> {
@@ -139,8 +147,9 @@ mod tests {
         assert_eq!(wrong("host/src/cellar/wine.rs", "std::fmt").as_deref(), Some(homeless));
     }
 
-    /// Scenario: a room of the plugin module imports an earlier room, a later room, and the module itself.
-    /// Guarantees: only the import from the earlier room is allowed.
+    /// Scenario: a room of the plugin module imports an earlier room, a later room, and the module itself. The
+    /// rooms of the receiver module import each other.
+    /// Guarantees: only an import from an earlier room is allowed.
     #[test]
     fn rooms_have_an_order_of_their_own() {
         let wrong = |import| {
@@ -149,5 +158,11 @@ mod tests {
         };
         assert_eq!((wrong("load::text::one_line"), wrong("pool::Pool")), (0, 1));
         assert_eq!((wrong("Plugin"), wrong("{self}")), (1, 1));
+        let wrong = |path: &str, import| {
+            let text = format!("use crate::receiver::{import};");
+            receiver_rooms(&Source { path: path.to_owned(), text }).len()
+        };
+        assert_eq!(wrong("host/src/receiver/otlp/grpc.rs", "http::Gate"), 0);
+        assert_eq!(wrong("host/src/receiver/http/gate.rs", "otlp::config"), 1);
     }
 }

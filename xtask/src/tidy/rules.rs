@@ -12,6 +12,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule { name: "the host's modules import in one order", check: order::host_modules },
     Rule { name: "the rooms of the plugins import in one order", check: order::plugin_rooms },
+    Rule { name: "the rooms of the receivers import in one order", check: order::receiver_rooms },
     Rule {
         name: "exporters know nothing of receivers",
         check: |source| within(source, "host/src/exporter", |source| words(source, &["crate::receiver"])),
@@ -156,6 +157,7 @@ mod tests {
             ("host/src/pipeline.rs", "use tonic::Status;"),
             ("host/src/pipeline.rs", "use crate::{config::Node, service::Service};"),
             ("host/src/plugin/load/card.rs", "use crate::plugin::{config::Share, pool::Pool};"),
+            ("host/src/receiver/http/gate.rs", "use crate::receiver::otlp::OtlpFactory;"),
             ("host/src/exporter/debug.rs", "use crate::receiver::Receiver;"),
             ("host/src/service.rs", "use wasmtime::Engine;"),
             ("host/src/swap/control.rs", "use notify::Watcher;"),
