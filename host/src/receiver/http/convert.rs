@@ -21,11 +21,10 @@ pub async fn convert<T: Send + 'static>(
     held: &Arc<Held>,
     read: impl FnOnce(&Bytes) -> T + Send + 'static,
 ) -> T {
-    let size = match body.len() {
-        ..=INLINE_BYTES => return read(&body),
-        ..=SHORT_BYTES => Work::Short,
-        _ => Work::Long,
-    };
+    if body.len() <= INLINE_BYTES {
+        return read(&body);
+    }
+    let size = if body.len() <= SHORT_BYTES { Work::Short } else { Work::Long };
     let held = held.clone();
     cpu::run(size, move || {
         let converted = read(&body);
