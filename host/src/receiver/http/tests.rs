@@ -207,7 +207,7 @@ fn a_wrong_config_is_refused_with_its_keys() {
     for part in ["did you mean `path`?", "is not host:port", "otel.yaml:2:", "\"br\"", "below the largest"] {
         assert!(error.contains(part), "{part}: {error}");
     }
-    assert!(check("endpoint:\n").contains("expected text, found nothing"));
+    assert!(check("endpoint: [x]\n").contains("expected text, found a list"));
     let config = Node::parse("otel.yaml", "write_timeout: 1s\ntls: { min_version: '1.0' }\n").unwrap();
     let doubts: Vec<_> = WebhookFactory.doubts(&config).into_iter().map(|doubt| doubt.message).collect();
     assert_eq!(doubts.len(), 2, "{doubts:?}");
