@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod ci;
+pub mod compat;
 pub mod folders;
 pub mod fuzz;
 pub mod libtest;

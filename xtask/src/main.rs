@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, ci, fuzz, plugins, run, test, tidy};
+use xtask::{bench, ci, compat, fuzz, plugins, run, test, tidy};
 
 /// Runs, tests and measures Spanloom.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Task {
     Test(test::TestArgs),
     /// Measures CPU time a span, beside every peer that can be installed here
     Bench(bench::BenchArgs),
+    /// Compares Spanloom with the Collector: same configs, same bytes, same results
+    Compat(compat::CompatArgs),
     /// Fuzzes the wire reader
     Fuzz(fuzz::FuzzArgs),
     /// Builds every plugin that changed, as a component in target/plugins
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Compat(args) => compat::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Plugins(args) => plugins::run(&args),
         Task::Tidy => tidy::run(),
