@@ -26,6 +26,9 @@ const HEADERS: &[&str] = &[
 /// What a status decides, too.
 const CONSEQUENCES: &[&str] = &["body", "content-type", "message", "details", "encoding"];
 
+/// Why a side does not start. Reasons are not compared, but shown.
+pub(crate) const REASON: &str = "reason";
+
 /// Each thing that was seen, by its name: `status`, `body`, `arrived`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Observation(pub(crate) BTreeMap<String, String>);
@@ -116,7 +119,19 @@ impl Case {
             (other_start && aspect != "start")
                 || (other_status && (CONSEQUENCES.contains(&aspect) || aspect == "arrived" && nothing))
         };
-        pairs.filter(|pair| pair.collector != pair.spanloom && !follows(pair)).collect()
+        let differing = pairs.filter(|pair| pair.collector != pair.spanloom && !follows(pair));
+        let reasoned = |mut pair: Difference| {
+            let reason = value(&self.collector, REASON) + &value(&self.spanloom, REASON);
+            if other_start && !reason.is_empty() {
+                for text in [&mut pair.collector, &mut pair.spanloom] {
+                    if text == "refuses" {
+                        text.push_str(&format!(": {reason}"));
+                    }
+                }
+            }
+            pair
+        };
+        differing.filter(|pair| !pair.name.ends_with(": reason")).map(reasoned).collect()
     }
 }
 

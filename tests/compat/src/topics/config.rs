@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt, join, stream};
 use crate::{
     configs,
     http1::{self, Request},
-    observation::{Case, Observation},
+    observation::{Case, Observation, REASON},
     payload::{self, SPAN},
     side::{Binaries, Kind, Refused, Side},
 };
@@ -55,10 +55,9 @@ async fn tried(kind: Kind, binaries: &Binaries, row: &Row) -> Result<Observation
     let mut side = match Side::start(kind, binaries, &row.configs, FILES).await {
         Ok(Ok(side)) => side,
         Ok(Err(Refused { output })) => {
-            if std::env::var_os("COMPAT_SHOW_REFUSALS").is_some() {
-                println!("{kind:?} refuses {}:\n{output}", row.name);
-            }
-            return Ok(Observation::default().with("start", "refuses"));
+            let reason = output.lines().find(|line| line.to_ascii_lowercase().starts_with("error"));
+            let refuses = Observation::default().with("start", "refuses");
+            return Ok(refuses.with(REASON, reason.unwrap_or_default()));
         }
         Err(error) => {
             return Ok(Observation::default().with("start", format!("neither: {}", first_line(&error))));
