@@ -183,7 +183,8 @@ impl Batch {
         }
     }
 
-    /// Splits the batch into batches of at most `max_items` items, in order. The result is that of repeated
+    /// Splits the batch into batches of at most `max_items` items, in order. Batches are larger if smaller ones would
+    /// together exceed four times the request and 1 MiB, because each repeats its resource. The result is that of repeated
     /// calls of `split_off_items`, in one pass.
     pub fn split_items(self, max_items: usize) -> Vec<Batch> {
         match self {

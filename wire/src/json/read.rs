@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 
 use super::JsonError;
 use super::number::Number;
@@ -91,6 +93,10 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
         write!(f, "an object ({})", self.message.name)
     }
 
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        Err(E::invalid_type(Unexpected::Str(beginning(text)), &self))
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         self.state.check_size()?;
         while let Some(field) = map.next_key_seed(KeySeed(self.message))? {
@@ -109,6 +115,12 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns the beginning of a text, for an error message. Senders choose how long the text is.
+fn beginning(text: &str) -> &str {
+    const SHOWN_BYTES: usize = 64;
+    text.get(..text.floor_char_boundary(SHOWN_BYTES)).unwrap_or_default()
 }
 
 /// Returns how deep objects and arrays nest in a well-formed JSON value.
@@ -184,6 +196,10 @@ impl<'de> Visitor<'de> for ListSeed<'_> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        Err(E::invalid_type(Unexpected::Str(beginning(text)), &self))
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
@@ -287,7 +303,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         match self.place {
             Place::Field => Ok(()),
-            Place::Element | Place::Packed => Err(E::invalid_type(serde::de::Unexpected::Unit, &self)),
+            Place::Element | Place::Packed => Err(E::invalid_type(Unexpected::Unit, &self)),
         }
     }
 
@@ -297,7 +313,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
                 self.bits(u64::from(value));
                 Ok(())
             }
-            _ => Err(E::invalid_type(serde::de::Unexpected::Bool(value), &self)),
+            _ => Err(E::invalid_type(Unexpected::Bool(value), &self)),
         }
     }
 
@@ -332,13 +348,13 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
                 self.delimited(&bytes);
                 Ok(())
             }
-            None => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+            None => Err(E::invalid_value(Unexpected::Str(beginning(text)), &self)),
         }
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let Kind::Message(message) = self.field.kind else {
-            return Err(A::Error::invalid_type(serde::de::Unexpected::Map, &self));
+            return Err(A::Error::invalid_type(Unexpected::Map, &self));
         };
         if self.state.encoder.depth() >= DEPTH_LIMIT {
             return Err(A::Error::custom(format_args!("nested more than {DEPTH_LIMIT} deep")));

@@ -218,6 +218,17 @@ fn errors_name_the_key_the_place_and_what_was_expected() {
     assert!(of_span(r#"{"droppedEventsCount":4294967296}"#).contains("unsigned 32-bit integer"));
     assert!(of_span(r#"{"attributes":{}}"#).contains("expected an array"));
     assert!(of_span(r#"{"attributes":[null]}"#).contains("attributes[0]"));
+    // The message of an error does not grow with what the sender wrote, wherever it is wrong.
+    let long = format!("\"{}\"", "\u{7f}é".repeat(1 << 20));
+    for json in [
+        format!(r#"{{"kind":{long}}}"#),
+        format!(r#"{{"events":{long}}}"#),
+        format!(r#"{{"status":{long}}}"#),
+    ] {
+        let error = of_span(&json);
+        assert!(error.len() < 1000 && error.contains("expected"), "{} bytes", error.len());
+    }
+    assert!(error(&long).len() < 1000);
     assert!(error(r#"{"resourceSpans":[]} x"#).contains("trailing characters"));
     // Neither known nor unknown keys overflow the stack if they are opened a hundred thousand times.
     let value = r#"{"arrayValue":{"values":["#.repeat(100_000);
