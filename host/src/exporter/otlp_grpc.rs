@@ -88,13 +88,13 @@ impl Exporter for OtlpGrpc {
         poll_fn(|context| channel.poll_ready(context)).await.map_err(unreachable)?;
         let response = channel.call(request).await.map_err(unreachable)?;
         let (head, body) = response.into_parts();
-        if let Some(status) = Status::from_header_map(&head.headers) {
+        if let Some(status) = status::read(&head.headers) {
             // The answer has only headers. With OK it is empty, which means full success.
             return status::check(&status).map(|()| Exported::default());
         }
         status::check_http(head.status)?;
         let answer = answer::read(body).await?;
-        let status = answer.trailers().and_then(Status::from_header_map);
+        let status = answer.trailers().and_then(status::read);
         status::check(&status.unwrap_or_else(|| Status::unavailable("the answer ended without a status")))?;
         Ok(answer::exported(message(&answer.to_bytes())))
     }
