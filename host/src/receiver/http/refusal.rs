@@ -96,13 +96,13 @@ impl Cause {
 impl Refusal {
     /// Makes a refusal without details. The message is cut to a length that every protocol can send.
     pub fn new(cause: Cause, message: impl fmt::Display) -> Refusal {
-        let mut message = message.to_string();
-        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+        let message = shortened(message.to_string());
         Refusal { cause, message, detail: None, header: None }
     }
 
     /// Refuses a body that is not a message of its protocol, for a wrong field.
     pub fn bad_field(message: impl fmt::Display, field: String, description: String) -> Refusal {
+        let [field, description] = [field, description].map(shortened);
         let detail = Some(Detail::BadField { field, description });
         Refusal { detail, ..Refusal::new(Cause::Invalid, message) }
     }
@@ -168,4 +168,9 @@ impl Refusal {
         self.header = HeaderValue::from_str(value).ok().map(|value| Box::new((name, value)));
         self
     }
+}
+
+fn shortened(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_MESSAGE_BYTES));
+    text
 }

@@ -58,9 +58,15 @@ pub struct Held {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the requests under way hold all of the {limit_bytes} bytes that they may")]
-pub struct OverBudget {
-    pub limit_bytes: usize,
+pub enum OverBudget {
+    /// There is no room now.
+    #[error("the requests under way hold all of the {limit_bytes} bytes that they may")]
+    Now { limit_bytes: usize },
+    /// There will never be room, since the request needs more than all requests may hold.
+    #[error(
+        "the request needs {needed_bytes} bytes of memory, and may need {limit_bytes} (`max_in_flight_mib`)"
+    )]
+    Ever { needed_bytes: usize, limit_bytes: usize },
 }
 
 #[derive(Debug, Default)]
@@ -132,7 +138,7 @@ impl Budget {
     }
 
     fn over(&self) -> OverBudget {
-        OverBudget { limit_bytes: self.limit_bytes }
+        OverBudget::Now { limit_bytes: self.limit_bytes }
     }
 
     fn take(&self, held: &Held, bytes: usize) -> Outcome {
@@ -260,8 +266,10 @@ impl Held {
         let needs = self.bytes().saturating_add(bytes);
         let is_small = needs <= SMALL_REQUEST_BYTES;
         let mut line = budget.line();
-        if needs > budget.large_bytes
-            || budget.waiting(is_small).load(SeqCst) >= WAITING_LIMIT
+        if needs > budget.large_bytes {
+            return Err(OverBudget::Ever { needed_bytes: needs, limit_bytes: budget.large_bytes });
+        }
+        if budget.waiting(is_small).load(SeqCst) >= WAITING_LIMIT
             || !(is_small || self.peer.starts_to_wait(WAITING_OF_A_PEER_LIMIT))
         {
             return Err(budget.over());

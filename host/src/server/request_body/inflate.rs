@@ -102,7 +102,7 @@ impl Encoding {
 }
 
 /// Decompresses within the limit, whatever the ratio, and stops at the first byte above it. Room is reserved
-/// before bytes are produced. At the end exactly the decompressed bytes are held, and the compressed bytes
+/// before bytes are produced, and for the buffers of the decoder. At the end exactly the decompressed bytes are held, and the compressed bytes
 /// are released.
 ///
 /// # Errors
@@ -115,6 +115,8 @@ pub async fn inflate(
     until: Instant,
 ) -> Result<Bytes, InflateError> {
     let compressed_bytes = compressed.len();
+    let buffers_bytes = if encoding == Encoding::Lz4 { lz4_buffers_bytes(&compressed) } else { 0 };
+    held.more_in_turn(buffers_bytes, until).await?;
     let mut room_bytes = 0;
     let mut next_bytes = encoding.expected_bytes(&compressed).max(compressed_bytes);
     let mut inflating = Inflating::new(encoding, compressed)?;
@@ -139,7 +141,8 @@ pub async fn inflate(
         };
         if is_whole {
             let Inflating { inflated, .. } = inflating;
-            held.less(room_bytes.saturating_sub(inflated.len()).saturating_add(compressed_bytes));
+            let inflated_bytes = inflated.len();
+            held.less((room_bytes + compressed_bytes + buffers_bytes).saturating_sub(inflated_bytes));
             return Ok(inflated.into());
         }
         if room_bytes == limit_bytes {
@@ -195,7 +198,7 @@ impl Inflating {
                 Box::new(decoder)
             }
             Encoding::Snappy | Encoding::SnappyFramed => Box::new(snap::read::FrameDecoder::new(source)),
-            Encoding::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(source)),
+            Encoding::Lz4 => Box::new(Lz4Frames::new(source)),
         };
         Ok(Inflating { encoding, source: Source::Stream(reader), inflated: Vec::new() })
     }
@@ -215,6 +218,52 @@ impl Inflating {
         self.inflated.reserve_exact(wanted);
         reader.by_ref().take(wanted as u64).read_to_end(&mut self.inflated).map_err(invalid)?;
         Ok(self.inflated.len() <= room_bytes)
+    }
+}
+
+/// Returns the size of the largest blocks in a frame of lz4, from the frame's header (lz4_Frame_format.md, "BD
+/// byte").
+fn lz4_block_bytes(frame: &[u8]) -> usize {
+    match frame.get(5).map(|descriptor| descriptor >> 4 & 7) {
+        Some(4) => 64 << 10,
+        Some(5) => 256 << 10,
+        Some(6) => 1 << 20,
+        _ => 4 << 20,
+    }
+}
+
+/// Returns what a decoder holds for a frame: a block as it came, and two of content.
+fn lz4_buffers_bytes(frame: &[u8]) -> usize {
+    3 * lz4_block_bytes(frame)
+}
+
+/// Reads all frames of a body. The decoder ends its output after each. No frame may have larger blocks than the
+/// first, for which there is room.
+struct Lz4Frames {
+    decoder: lz4_flex::frame::FrameDecoder<Reader<Bytes>>,
+    block_bytes: usize,
+}
+
+impl Lz4Frames {
+    fn new(source: Reader<Bytes>) -> Lz4Frames {
+        let block_bytes = lz4_block_bytes(source.get_ref());
+        Lz4Frames { decoder: lz4_flex::frame::FrameDecoder::new(source), block_bytes }
+    }
+}
+
+impl Read for Lz4Frames {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.decoder.read(into)?;
+            let rest = self.decoder.get_ref().get_ref();
+            if read > 0 || into.is_empty() || rest.is_empty() {
+                return Ok(read);
+            }
+            if lz4_block_bytes(rest) > self.block_bytes {
+                let message = "a later frame has larger blocks than the first";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
+        }
     }
 }
 
@@ -265,6 +314,19 @@ mod tests {
         let until = Instant::now() + Duration::from_secs(60);
         let inflated = inflate(encoding, compressed.into(), limit_bytes, &held, until).await;
         (inflated, held.bytes())
+    }
+
+    /// Scenario: a body is two frames, with an empty one between them; another ends within its second frame.
+    /// Guarantees: the content of all frames comes back; a frame without its end is an error.
+    #[tokio::test]
+    async fn all_frames_of_a_body_are_read() {
+        for encoding in [Encoding::Gzip, Encoding::Zstd, Encoding::Lz4] {
+            let frames = ["spans", "", " and more"].map(|text| deflate(encoding, text.as_bytes())).concat();
+            let cut = frames[..frames.len() - 8].to_vec();
+            let (inflated, _) = inflate_alone(encoding, frames, 1000).await;
+            assert_eq!(inflated.unwrap(), "spans and more", "{encoding:?}");
+            assert!(inflate_alone(encoding, cut, 1000).await.0.is_err(), "{encoding:?}");
+        }
     }
 
     /// Scenario: texts of several lengths are decompressed, with each encoding.

@@ -33,6 +33,8 @@ pub struct Paced {
     fresh_bytes: usize,
     /// `None` if arriving bytes are not kept.
     held: Option<Arc<Held>>,
+    /// Whether the body has waited for room. Then its lateness may not be the peer's fault.
+    has_waited: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +46,7 @@ impl Paced {
     /// the body.
     pub fn new(body: Body, timeout: Duration, held: Arc<Held>) -> Paced {
         let until = Instant::now() + timeout;
-        Paced { body, timeout, until, look: None, fresh_bytes: 0, held: Some(held) }
+        Paced { body, timeout, until, look: None, fresh_bytes: 0, held: Some(held), has_waited: false }
     }
 
     /// Returns the time by which the request must have arrived.
@@ -73,6 +75,7 @@ impl Paced {
             if let Some(held) = &self.held
                 && !held.more_at_once(data.len())
             {
+                self.has_waited = true;
                 held.more_in_turn(data.len(), self.until).await?;
                 // The peer could not send anything meanwhile, so the checks start again.
                 self.look = None;
@@ -103,7 +106,7 @@ impl Paced {
 
     fn look_at(&mut self) -> Result<(), ReadError> {
         if Instant::now() >= self.until {
-            return Err(TooSlow(self.timeout).into());
+            return Err(if self.has_waited { ReadError::Stalled } else { TooSlow(self.timeout).into() });
         }
         let fresh_bytes = std::mem::take(&mut self.fresh_bytes);
         match &self.held {

@@ -61,7 +61,10 @@ impl From<InflateError> for Refusal {
 
 impl From<OverBudget> for Refusal {
     fn from(error: OverBudget) -> Refusal {
-        Refusal::no_room(error)
+        match error {
+            OverBudget::Now { .. } => Refusal::no_room(error),
+            OverBudget::Ever { .. } => Refusal::new(Cause::TooLarge, error),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ fn what_a_request_held_is_there_for_the_next() {
     let budget = Budget::new(100, 100);
     let (first, second) = (request(&budget), request(&budget));
     assert_eq!(first.more(60), Ok(()));
-    assert_eq!(second.more(41), Err(OverBudget { limit_bytes: 100 }));
+    assert_eq!(second.more(41), Err(OverBudget::Now { limit_bytes: 100 }));
     assert_eq!(second.more(40), Ok(()));
     assert!(second.more(1).is_err());
     drop(first);
