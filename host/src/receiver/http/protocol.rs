@@ -8,11 +8,8 @@ use http::request::Parts;
 use tokio::time::Instant;
 use wire::{Batch, Signal};
 
-use super::{Door, Refusal, convert};
-use crate::{
-    pipeline::Metadata,
-    server::request_body::{Held, ReadError},
-};
+use super::{Cause, Door, Refusal, convert};
+use crate::{pipeline::Metadata, server::request_body::Held};
 
 /// A protocol whose requests are `POST`s to fixed paths. [`HttpService`](super::HttpService) calls the methods
 /// for each request, in the order in which they stand here, from as many tasks as there are requests.
@@ -68,7 +65,8 @@ pub struct Received<'a> {
 impl Received<'_> {
     /// Makes a batch of the body, by `read`, and hands it to the pipelines. `read` returns a batch of the
     /// door's signal. It runs away from the threads that serve connections if the body is large. While it
-    /// runs, the request holds twice the size of the body, so `read` should not need much more.
+    /// runs, the request holds twice the size of the body, so `read` must not need much more: it writes the batch
+    /// while it reads ([`wire::RequestWriter`]), and collects no objects.
     ///
     /// The sender of an empty batch is answered at once. A sender whose items were partly accepted by a
     /// destination is told nothing, since it must not send them again.
@@ -80,8 +78,11 @@ impl Received<'_> {
         let body_bytes = body.len();
         held.more_in_turn(body_bytes, until).await?;
         let batch = convert(body, held, read).await?;
-        if batch.encoded_len() > limit_bytes {
-            return Err(ReadError::TooLarge { limit_bytes }.into());
+        let made_bytes = batch.encoded_len();
+        if made_bytes > limit_bytes {
+            let message =
+                format!("what the body holds takes {made_bytes} bytes in OTLP, and may take {limit_bytes}");
+            return Err(Refusal::new(Cause::TooLarge, message));
         }
         // From here on, the batch is all that the request holds.
         let batch_bytes = batch.weight_bytes();

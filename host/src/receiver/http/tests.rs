@@ -125,9 +125,9 @@ const GUARDED: &str = "endpoint: 127.0.0.1:0\nauth: { authenticator: token }\nma
 #[tokio::test]
 async fn a_post_becomes_a_batch() {
     let started = start(GUARDED, Arrived::default()).await;
-    let answer = started.post(&gzipped(br#"[{"a": 1}, 2]"#), "\r\ncontent-encoding: gzip").await;
+    let answer = started.post(&gzipped(br#"["a", "b"]"#), "\r\ncontent-encoding: gzip").await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("x-from: spanloom\r\n"), "{answer}");
-    assert!(started.post(b"[3]", "").await.starts_with("HTTP/1.1 200 "));
+    assert!(started.post(br#"["c"]"#, "").await.starts_with("HTTP/1.1 200 "));
     assert_eq!(started.items(), [2, 1]);
     let figures = started.telemetry.receivers();
     let accepted = figures.iter().find(|figures| figures.signal == wire::Signal::Logs).unwrap();
@@ -139,29 +139,30 @@ async fn a_post_becomes_a_batch() {
 #[tokio::test]
 async fn each_mistake_has_its_answer() {
     let started = start(GUARDED, Arrived::default()).await;
-    let large = format!("[{}]", ["1"; 1000].join(","));
+    let large = format!("[{}]", [r#""a""#; 1000].join(","));
     let bomb = gzipped(large.as_bytes());
     assert!(bomb.len() < 1000);
     let json = "content-type: application/json";
     let answers = [
         (
-            started.ask("POST /events HTTP/1.1\r\nauthorization: Bearer wrong", b"[1]").await,
+            started.ask("POST /events HTTP/1.1\r\nauthorization: Bearer wrong", br#"["a"]"#).await,
             "401 ",
             "www-authenticate: Bearer",
         ),
-        (started.ask("POST /event HTTP/1.1", b"[1]").await, "404 ", "no path /event here"),
+        (started.ask("POST /event HTTP/1.1", br#"["a"]"#).await, "404 ", "no path /event here"),
         (started.ask("GET /events HTTP/1.1", b"").await, "405 ", "allow: POST"),
         (
             started.ask("POST /events HTTP/1.1\r\nauthorization: Bearer right", b"1").await,
             "415 ",
             "accept: application/json",
         ),
-        (started.post(b"[1]", "\r\ncontent-encoding: br").await, "415 ", "accept-encoding: gzip, "),
+        (started.post(br#"["a"]"#, "\r\ncontent-encoding: br").await, "415 ", "accept-encoding: gzip, "),
         (started.post(large.as_bytes(), "").await, "413 ", "the body is larger than 1000 bytes"),
         (started.post(&bomb, "\r\ncontent-encoding: gzip").await, "413 ", "once decompressed"),
         (started.post(b"not gzip", "\r\ncontent-encoding: gzip").await, "400 ", "not valid gzip"),
-        (started.post(b"[1", "").await, "400 ", "EOF while parsing"),
-        (started.ask(&format!("PUT /events HTTP/1.1\r\n{json}"), b"[1]").await, "405 ", "allow: POST"),
+        (started.post(br#"["a""#, "").await, "400 ", "EOF while parsing"),
+        (started.post(b"[1]", "").await, "400 ", "expected a string"),
+        (started.ask(&format!("PUT /events HTTP/1.1\r\n{json}"), br#"["a"]"#).await, "405 ", "allow: POST"),
     ];
     for (answer, status, content) in answers {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(content), "{answer}");
@@ -177,11 +178,11 @@ async fn a_pipelines_refusal_reaches_the_sender() {
     let refusing = |failure| Arrived { refusal: Some(failure), ..Arrived::default() };
     let full = Failure::retryable(Reason::QueueFull, "the queue is full");
     let started = start(GUARDED, refusing(full)).await;
-    let answer = started.post(b"[1]", "").await;
+    let answer = started.post(br#"["a"]"#, "").await;
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("the queue is full\n"), "{answer}");
     let never = Failure::permanent(Reason::Rejected, "never");
     let started = start(GUARDED, refusing(never)).await;
-    assert!(started.post(b"[1]", "").await.starts_with("HTTP/1.1 500 "));
+    assert!(started.post(br#"["a"]"#, "").await.starts_with("HTTP/1.1 500 "));
 }
 
 /// Scenario: a request has more items than the config permits, though its body is small.
@@ -189,9 +190,9 @@ async fn a_pipelines_refusal_reaches_the_sender() {
 #[tokio::test]
 async fn a_request_of_too_many_items_is_refused() {
     let started = start(&format!("{GUARDED}max_request_items: 2\n"), Arrived::default()).await;
-    let answer = started.post(b"[1,2,3]", "").await;
+    let answer = started.post(br#"["a","b","c"]"#, "").await;
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("`max_request_items`"), "{answer}");
-    assert!(started.post(b"[1,2]", "").await.starts_with("HTTP/1.1 200 "));
+    assert!(started.post(br#"["a","b"]"#, "").await.starts_with("HTTP/1.1 200 "));
 }
 
 /// Scenario: a config has wrong values for the server's keys and an unknown key; another names an extension

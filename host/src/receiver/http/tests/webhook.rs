@@ -1,21 +1,23 @@
-//! A receiver for tests, as small as one can be: each JSON value of a list becomes a log record.
+//! A receiver for tests, as small as one can be: each text of a JSON list becomes a log record.
+
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{header::CONTENT_TYPE, request::Parts};
-use opentelemetry_proto::tonic::{
-    collector::logs::v1::ExportLogsServiceRequest,
-    common::v1::{AnyValue, any_value::Value},
-    logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
+use serde::{
+    Deserialize, Deserializer as _,
+    de::{SeqAccess, Visitor},
 };
-use prost::Message;
-use serde::Deserialize;
-use wire::{Batch, Signal};
+use wire::{
+    Batch, RequestWriter, Signal,
+    writer::{Logs, ScopeEnvelope},
+};
 
 use crate::{
     component::{BuildContext, Factory, Receiver, ReceiverFactory},
     config::{ConfigError, Finding, Node},
     receiver::http::{
-        Cause, HttpReceiver, HttpServerConfig, Protocol, Received, Refusal, RequestsConfig, doubts,
+        Cause, HttpReceiver, HttpServerConfig, Protocol, Received, Refusal, RequestsConfig, doubts, must,
     },
 };
 
@@ -27,6 +29,8 @@ pub(super) struct WebhookConfig {
     #[serde(rename = "..server")]
     server: HttpServerConfig,
     path: String,
+    /// The resource attribute `service.name` of the records.
+    service: String,
     #[serde(rename = "..requests")]
     requests: RequestsConfig,
 }
@@ -34,6 +38,7 @@ pub(super) struct WebhookConfig {
 #[derive(Clone)]
 pub(super) struct Webhook {
     path: String,
+    service: Arc<str>,
 }
 
 impl Default for WebhookConfig {
@@ -41,6 +46,7 @@ impl Default for WebhookConfig {
         WebhookConfig {
             server: HttpServerConfig::default(),
             path: "/events".to_owned(),
+            service: "webhook".to_owned(),
             requests: RequestsConfig::default(),
         }
     }
@@ -48,7 +54,11 @@ impl Default for WebhookConfig {
 
 impl WebhookConfig {
     fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::all([self.server.validate(), self.requests.validate(self.server.limit_bytes())])
+        ConfigError::all([
+            self.server.validate(),
+            must(!self.service.is_empty(), "service", || "service: must not be empty".to_owned()),
+            self.requests.validate(self.server.limit_bytes()),
+        ])
     }
 }
 
@@ -82,8 +92,8 @@ impl WebhookFactory {
         config: &Node,
         context: &BuildContext<'_>,
     ) -> Result<HttpReceiver<Webhook>, ConfigError> {
-        let WebhookConfig { server, path, requests } = config.read_valid(WebhookConfig::validate)?;
-        HttpReceiver::new(Webhook { path }, server, requests, context)
+        let WebhookConfig { server, path, service, requests } = config.read_valid(WebhookConfig::validate)?;
+        HttpReceiver::new(Webhook { path, service: service.into() }, server, requests, context)
     }
 }
 
@@ -103,21 +113,40 @@ impl Protocol for Webhook {
     }
 
     async fn take(&self, request: Received<'_>) -> Result<(), Refusal> {
-        request.submit(read).await
+        let service = self.service.clone();
+        request.submit(move |body| read(body, &service)).await
     }
 }
 
-/// Makes a batch of the body.
-fn read(body: &Bytes) -> Result<Batch, Refusal> {
-    let values: Vec<serde_json::Value> =
-        serde_json::from_slice(body).map_err(|error| Refusal::new(Cause::Invalid, error))?;
-    let record = |value: serde_json::Value| {
-        let body = Some(AnyValue { value: Some(Value::StringValue(value.to_string())) });
-        LogRecord { body, ..LogRecord::default() }
-    };
-    let log_records = values.into_iter().map(record).collect();
-    let scope_logs = vec![ScopeLogs { log_records, ..ScopeLogs::default() }];
-    let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
-    let request = ExportLogsServiceRequest { resource_logs }.encode_to_vec();
-    Ok(Batch::decode(Signal::Logs, request.into())?)
+/// Makes a batch of the body: each text of the list becomes a log record as soon as it is read.
+fn read(body: &Bytes, service: &str) -> Result<Batch, Refusal> {
+    let mut request = RequestWriter::logs();
+    let mut resource = request.resource(|resource| {
+        resource.attribute("service.name", service);
+    });
+    let mut document = serde_json::Deserializer::from_slice(body);
+    let list = Records(resource.scope(|_| ()));
+    let read = document.deserialize_seq(list).and_then(|()| document.end());
+    read.map_err(|error| Refusal::new(Cause::Invalid, error))?;
+    Ok(Batch::decode(Signal::Logs, request.finish().into())?)
+}
+
+/// Writes a log record for each item of a list.
+struct Records<'a>(ScopeEnvelope<'a, Logs>);
+
+impl<'de> Visitor<'de> for Records<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of texts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element::<String>()? {
+            self.0.log(|log| {
+                log.body(item.as_str());
+            });
+        }
+        Ok(())
+    }
 }
