@@ -30,7 +30,8 @@ pub trait Consumer: Send + Sync {
     ///
     /// # Settling
     /// After `Ok`, the stage, or the stage to which it passed the batch, must settle every item. `Err`
-    /// returns all shares of the batch, even if its data was changed, and none of them has been settled.
+    /// returns all shares of the batch, even if its data was changed, and none of them has been settled. One
+    /// exception: a queue with `wait_for_result` has settled them, and returns a batch without shares.
     ///
     /// # Cancellation
     /// The future is dropped when the sender goes away. A batch that is dropped with it counts as abandoned,

@@ -13,6 +13,9 @@ use crate::{config::Node, pipeline::Consumer};
 /// - A batch that is passed on within [`consume`](Consumer::consume) is refused if `next` refuses it, and its
 ///   sender keeps it. If a batch is still held when `consume` returns `Ok`, its sender has been answered, and
 ///   the processor must settle the batch.
+/// - A batch may be passed on in parts. If `next` refuses the first part, the rest is merged to it and all is
+///   refused. Once `next` has taken a part, `consume` returns `Ok`, and parts that are refused later are dropped
+///   with the failure ([`Batch::dropped`](crate::pipeline::Batch::dropped)).
 /// - The data that a processor holds is bounded in bytes or in items, by a key of its config.
 /// - Removed data is settled as filtered or sampled out, after `next` has taken the rest of the batch.
 #[async_trait::async_trait]

@@ -14,6 +14,14 @@
 //! - A refused batch may have shares for more items than its data holds, when a stage also gives back the
 //!   items that it removed ([`Refused`]).
 //!
+//! | to | call |
+//! |---|---|
+//! | split by size, or in two | [`Batch::split_items`], [`Batch::split_off`] |
+//! | divide by any rule, such as by trace | [`Batch::divide`] |
+//! | put a part back behind another | [`Batch::merge`] |
+//! | take items out | edit `data`, then settle [`Batch::excess`] |
+//! | end | `delivered`, `dropped`, `filtered`, `sampled_out`, `refused_to_sender` |
+//!
 //! A batch that is [owed to nobody](Batch::owed_to_nobody) has no shares, and the law does not apply to it.
 //!
 //! [`Refused`]: super::Refused

@@ -75,7 +75,9 @@ impl Batch {
         Batch { data, shares, metadata: self.metadata.clone() }
     }
 
-    /// Splits into batches of at most `max_items` items, in order and in linear time. Each batch has a share.
+    /// Splits into batches of at most `max_items` items, in order and in linear time. Each batch has a share. Batches
+    /// are larger if smaller ones would together exceed four times the request and 1 MiB, because each repeats its
+    /// resource.
     pub fn split_items(mut self, max_items: usize) -> Vec<Batch> {
         let mut shares = std::mem::take(&mut self.shares).into_iter();
         let mut share = shares.next();
