@@ -53,7 +53,7 @@ pub fn check(signal: Signal, bytes: &[u8]) -> Result<Summary, WireError> {
     within_size(signal, bytes)?;
     match walk(signal.request(), 0, bytes, &mut Silent) {
         Ok(summary) => Ok(summary),
-        Err(fault) => Err(locate(signal, bytes, fault.kind, |_| false)),
+        Err(fault) => Err(locate(signal, bytes, fault.kind, offset_in(bytes, fault.at))),
     }
 }
 
@@ -70,16 +70,18 @@ pub(crate) fn skip_unknown(at: &[u8]) -> Option<&[u8]> {
     skip::unknown(at, DEPTH_LIMIT).ok()
 }
 
-/// Finds the first fault that `forgives` does not accept. Its kind is already known; its path and offset are
-/// not.
+/// Finds the path of a fault. Its kind and its offset are already known.
 #[cold]
-fn locate(signal: Signal, bytes: &[u8], kind: Kind, forgives: fn(Kind) -> bool) -> WireError {
-    let mut tracer = Tracer::new(signal.request(), forgives);
-    let offset = match walk(signal.request(), 0, bytes, &mut tracer) {
-        Err(Fault { at, .. }) => at.as_ptr().addr() - bytes.as_ptr().addr(),
-        Ok(_) => 0,
-    };
+fn locate(signal: Signal, bytes: &[u8], kind: Kind, offset: usize) -> WireError {
+    let mut tracer = Tracer::new(signal.request(), bytes, offset);
+    // The walk ends at the fault.
+    let _ = walk(signal.request(), 0, bytes, &mut tracer);
     WireError { signal, kind, path: tracer.path(), offset }
+}
+
+/// Returns the offset of a part of the bytes.
+fn offset_in(bytes: &[u8], part: &[u8]) -> usize {
+    part.as_ptr().addr() - bytes.as_ptr().addr()
 }
 
 /// A fault in the bytes that begin at `at`.

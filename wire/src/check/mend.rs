@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::{Kind, locate, trace::Trace, walk, within_size};
+use super::{Kind, locate, offset_in, trace::Trace, walk, within_size};
 use crate::fields::Fields;
 use crate::schema::{LEN, Message, SCOPES};
 use crate::{Signal, WireError, varint};
@@ -36,18 +36,13 @@ pub fn mend(signal: Signal, bytes: &[u8]) -> Result<Mended, WireError> {
     within_size(signal, bytes)?;
     let mut mender = Mender::new(bytes);
     if let Err(fault) = walk(signal.request(), 0, bytes, &mut mender) {
-        let forgives = if fault.kind.is_mendable() { |_: Kind| false } else { Kind::is_mendable };
-        return Err(locate(signal, bytes, fault.kind, forgives));
+        return Err(locate(signal, bytes, fault.kind, offset_in(bytes, fault.at)));
     }
-    let is_no_id = |kind| matches!(kind, Kind::Utf8 | Kind::FormerScopes);
     Ok(Mended {
         bytes: mender.write(),
         texts: mender.texts,
         refused: mender.refused,
-        first_refused: mender
-            .first_refused
-            .filter(|_| mender.refused > 0)
-            .map(|kind| locate(signal, bytes, kind, is_no_id)),
+        first_refused: mender.first_refused.map(|(kind, at)| locate(signal, bytes, kind, at)),
     })
 }
 
@@ -63,7 +58,8 @@ struct Mender<'a> {
     /// The number of bytes by which texts have grown.
     grown_bytes: usize,
     refused: usize,
-    first_refused: Option<Kind>,
+    /// The fault of the first id for which an item was left out, and its offset.
+    first_refused: Option<(Kind, usize)>,
     /// Whether the message that the walk enters next is left out, without being refused.
     skips_next: bool,
 }
@@ -84,6 +80,7 @@ struct Level {
     growth: isize,
     texts_before: usize,
     refused_before: usize,
+    first_refused_before: Option<(Kind, usize)>,
 }
 
 /// A replacement for the bytes of `old`.
@@ -118,7 +115,7 @@ impl<'a> Mender<'a> {
     }
 
     fn offset(&self, at: &[u8]) -> usize {
-        at.as_ptr().addr() - self.bytes.as_ptr().addr()
+        offset_in(self.bytes, at)
     }
 
     /// Notes a change within the messages that the walk is in.
@@ -144,6 +141,9 @@ impl<'a> Mender<'a> {
         while self.edits.pop_if(|edit| edit.old.start >= message.tag_at).is_some() {}
         self.texts = message.texts_before;
         self.refused = message.refused_before + usize::from(message.is_refused);
+        if message.is_skipped {
+            self.first_refused = message.first_refused_before;
+        }
         self.edit(message.tag_at..message.body.end, New::Nothing);
     }
 
@@ -192,6 +192,7 @@ impl Trace for Mender<'_> {
             growth: 0,
             texts_before: self.texts,
             refused_before: self.refused,
+            first_refused_before: self.first_refused,
         });
     }
 
@@ -224,7 +225,8 @@ impl Trace for Mender<'_> {
             Kind::Id { .. } => {
                 let Some(item) = self.levels.iter_mut().rfind(|level| level.is_item) else { return false };
                 item.is_refused = true;
-                self.first_refused.get_or_insert(kind);
+                let at = self.offset(value);
+                self.first_refused.get_or_insert((kind, at));
                 true
             }
             Kind::FormerScopes => {

@@ -1,5 +1,6 @@
 use std::fmt::Write;
 
+use super::offset_in;
 use crate::schema::{Field, Label, Message};
 use crate::{WireErrorKind as Kind, varint};
 
@@ -33,9 +34,11 @@ impl Trace for Silent {
 }
 
 /// Keeps the path of the walk. The walk's limit on depth bounds its memory.
-pub(super) struct Tracer {
+pub(super) struct Tracer<'a> {
     levels: Vec<Level>,
-    forgives: fn(Kind) -> bool,
+    bytes: &'a [u8],
+    /// The offset of the fault that the walk is to end at.
+    fault_at: usize,
 }
 
 struct Level {
@@ -49,9 +52,9 @@ struct Level {
 /// The most fields of a message. `Span` has the most.
 const MAX_FIELDS: usize = 16;
 
-impl Tracer {
-    pub(super) fn new(root: &'static Message, forgives: fn(Kind) -> bool) -> Tracer {
-        Tracer { levels: vec![Level::new(root)], forgives }
+impl<'a> Tracer<'a> {
+    pub(super) fn new(root: &'static Message, bytes: &'a [u8], fault_at: usize) -> Tracer<'a> {
+        Tracer { levels: vec![Level::new(root)], bytes, fault_at }
     }
 
     /// Returns the path of the current field, like `resource_spans[0].resource.attributes[2].key`.
@@ -72,7 +75,7 @@ impl Tracer {
     }
 }
 
-impl Trace for Tracer {
+impl Trace for Tracer<'_> {
     fn field(&mut self, at: &[u8]) {
         let Some(level) = self.levels.last_mut() else { return };
         let number = varint::read(at).and_then(|(tag, _)| u32::try_from(tag >> 3).ok());
@@ -90,8 +93,8 @@ impl Trace for Tracer {
         self.levels.pop();
     }
 
-    fn forgives(&mut self, kind: Kind, _: &[u8], _: &[u8]) -> bool {
-        (self.forgives)(kind)
+    fn forgives(&mut self, kind: Kind, _: &[u8], value: &[u8]) -> bool {
+        kind.is_mendable() && offset_in(self.bytes, value) != self.fault_at
     }
 }
 

@@ -82,7 +82,8 @@ impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+        // Not `deserialize_map`, whose error repeats what is there instead.
+        deserializer.deserialize_any(self)
     }
 }
 

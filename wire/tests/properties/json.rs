@@ -201,7 +201,7 @@ fn errors_name_the_key_the_place_and_what_was_expected() {
     assert_eq!(error(""), "the request at line 1 column 0: EOF while parsing a value");
     assert_eq!(
         error("[]"),
-        "the request at line 1 column 0: invalid type: sequence, expected an object (ExportTraceServiceRequest)"
+        "the request at line 1 column 2: invalid type: sequence, expected an object (ExportTraceServiceRequest)"
     );
     assert_eq!(
         of_span(r#"{"traceId":"xy"}"#),

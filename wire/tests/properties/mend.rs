@@ -115,6 +115,30 @@ fn json_with_former_names_and_names_in_snake_case_is_read() {
     assert_eq!((scope.spans.len(), scope.spans[0].span_id.len()), (1, 8));
 }
 
+/// Scenario: a request has a bad id in a scope that is left out and another in one that is kept; another request
+/// has a text that would grow too much, after a bad id.
+/// Guarantees: the error names the place of its own fault.
+#[test]
+fn an_error_of_a_mended_request_has_the_place_of_its_own_fault() {
+    let span = |trace_id: &[u8], name: &str| Span {
+        trace_id: trace_id.to_vec(),
+        name: name.to_owned(),
+        ..Span::default()
+    };
+    let scope = |spans| ScopeSpans { spans, ..ScopeSpans::default() };
+    let resource = |scope_spans| ResourceSpans { scope_spans, ..ResourceSpans::default() };
+    let request = |scopes| ExportTraceServiceRequest { resource_spans: vec![resource(scopes)] };
+    let former = in_former_field(&request(vec![scope(vec![span(&[1; 2], "")])]));
+    let both = with_scope_in_each_resource(&former, &scope(vec![span(&[], ""), span(&[1; 3], "")]));
+    let mended = mend(Signal::Traces, &both).expect("a request that can be mended");
+    let first = mended.first_refused.expect("a refused span");
+    assert_eq!((mended.refused, &*first.path), (1, "resource_spans[0].scope_spans[0].spans[1].trace_id"));
+    let growing = MARK.to_string().repeat(150_000);
+    let bytes = spoiled(request(vec![scope(vec![span(&[1; 2], ""), span(&[], &growing)])]).encode_to_vec());
+    let error = mend(Signal::Traces, &bytes).expect_err("a request that cannot be mended");
+    assert_eq!(error.path, "resource_spans[0].scope_spans[0].spans[1].name");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
