@@ -7,6 +7,7 @@ use std::{future::ready, sync::Arc, time::Duration};
 use axum::{body::Body, extract::Request, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
+use tokio::time::timeout;
 use tonic::Status;
 use wire::Signal;
 
@@ -18,13 +19,14 @@ use super::{
 use crate::{
     memory,
     pipeline::Metadata,
-    receiver::http::{Door, Doors, Gate, Refusal},
+    receiver::http::{Cause, Door, Doors, Gate, Refusal},
     server::{
         Peer,
         request_body::{Budget, Encoding, Paced},
     },
 };
 
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const ACCEPTED_ENCODINGS: &str = "gzip,zstd,snappy,identity";
@@ -51,10 +53,19 @@ impl Grpc {
             self.gate.note_other_protocol(&Peer::of(&request), NOT_GRPC);
             return not_grpc();
         }
-        match self.take(request).await {
+        match self.take_in_time(request).await {
             Ok(warning) => success(&rpc::success(warning)),
             Err(refused) => refusal(refused),
         }
+    }
+
+    /// Gives the request up when its client does. What a pipeline has taken by then goes on.
+    async fn take_in_time(&self, request: Request) -> Result<Option<Warning>, Refusal> {
+        let Some(limit) = client_timeout(request.headers())? else { return self.take(request).await };
+        timeout(limit, self.take(request)).await.unwrap_or_else(|_| {
+            let message = format!("no answer within the {limit:?} that the client allows (`grpc-timeout`)");
+            Err(Refusal::new(Cause::TooSlow, message))
+        })
     }
 
     async fn take(&self, request: Request) -> Result<Option<Warning>, Refusal> {
@@ -78,6 +89,26 @@ impl Grpc {
             Refusal::not_found(format!("{path}: no pipeline takes {signal} from this receiver"))
         })
     }
+}
+
+/// Returns how long the client waits for its answer: up to eight digits and a unit (gRPC over HTTP2, "Timeout").
+fn client_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    const DIGITS: std::ops::RangeInclusive<usize> = 1..=8;
+    let Some(value) = headers.get(GRPC_TIMEOUT).map(HeaderValue::as_bytes) else { return Ok(None) };
+    let malformed = || Refusal::new(Cause::BadFrame, "the header `grpc-timeout` is not digits and a unit");
+    let (unit, digits) = value.split_last().ok_or_else(malformed)?;
+    let is_number = DIGITS.contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    let number = digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit & 0xf));
+    Ok(Some(match unit {
+        _ if !is_number => return Err(malformed()),
+        b'H' => Duration::from_secs(number * 3600),
+        b'M' => Duration::from_secs(number * 60),
+        b'S' => Duration::from_secs(number),
+        b'm' => Duration::from_millis(number),
+        b'u' => Duration::from_micros(number),
+        b'n' => Duration::from_nanos(number),
+        _ => return Err(malformed()),
+    }))
 }
 
 fn signal(path: &str) -> Option<Signal> {
@@ -125,4 +156,34 @@ pub(super) fn refusal(refusal: Refusal) -> Response {
     let mut response = Status::from(refusal).into_http::<tonic::body::Body>().map(Body::new);
     response.headers_mut().insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_ENCODINGS));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: clients send timeouts in each unit, and texts that are none.
+    /// Guarantees: each is read, and the rest is refused.
+    #[test]
+    fn a_clients_timeout_is_read_or_refused() {
+        let read = |value: &str| {
+            let headers = HeaderMap::from_iter([(GRPC_TIMEOUT, HeaderValue::from_str(value).unwrap())]);
+            client_timeout(&headers).map_err(|refusal| refusal.cause)
+        };
+        let good = [
+            ("99999999H", Duration::from_secs(99_999_999 * 3600)),
+            ("1M", Duration::from_secs(60)),
+            ("10S", Duration::from_secs(10)),
+            ("5m", Duration::from_millis(5)),
+            ("7u", Duration::from_micros(7)),
+            ("0n", Duration::ZERO),
+        ];
+        for (value, expected) in good {
+            assert_eq!(read(value), Ok(Some(expected)), "{value}");
+        }
+        for value in ["", "S", "5", "5x", "-5S", "100000000S", "1.5S", " 5S"] {
+            assert_eq!(read(value), Err(Cause::BadFrame), "{value:?}");
+        }
+        assert_eq!(client_timeout(&HeaderMap::new()).unwrap(), None);
+    }
 }
