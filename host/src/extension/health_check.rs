@@ -69,8 +69,8 @@ impl Endpoint for HealthCheck {
 
 fn router(config: &HealthCheckConfig, health: Arc<Health>) -> Result<Router, ConfigError> {
     let mut router = Router::new().fallback(answer).with_state((Arc::new(config.clone()), health));
-    if let Some(cors) = config.cors.as_ref().and_then(|cors| cors.layer(Method::GET)) {
-        router = router.layer(cors);
+    if let Some(cors) = &config.cors {
+        router = cors.apply(Method::GET, router);
     }
     Ok(server::with_headers(router, config.response_headers()?))
 }

@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, header};
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{self, Next},
+    response::Response,
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use serde::Deserialize;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -17,11 +23,19 @@ const ALWAYS_ALLOWED: [HeaderName; 4] = [
     HeaderName::from_static("x-requested-with"),
 ];
 
+const ABOUT_ALLOWED_REQUESTS: [HeaderName; 5] = [
+    header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    header::ACCESS_CONTROL_ALLOW_HEADERS,
+    header::ACCESS_CONTROL_ALLOW_METHODS,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+    header::ACCESS_CONTROL_MAX_AGE,
+];
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CorsConfig {
-    /// Origins such as `https://*.example.com`, where `*` stands for any text. If the list is empty, there is
-    /// no CORS.
+    /// Origins such as `https://*.example.com`, where `*` stands for any text. With `*` alone any page may send
+    /// requests, without credentials. If the list is empty, there is no CORS.
     pub allowed_origins: Vec<String>,
     /// Headers in addition to `Accept`, `Content-Type`, `Content-Encoding` and `X-Requested-With`. `*` allows
     /// any header.
@@ -45,25 +59,31 @@ impl CorsConfig {
         Ok(())
     }
 
-    /// Returns the layer for a service with one method, or `None` if no origin is allowed.
-    pub fn layer(&self, method: Method) -> Option<CorsLayer> {
+    /// Adds CORS to a service with one method, if an origin is allowed.
+    pub fn apply(&self, method: Method, router: Router) -> Router {
         if self.allowed_origins.is_empty() {
-            return None;
+            return router;
         }
+        router.layer(self.layer(method)).layer(middleware::from_fn(as_in_the_collector))
+    }
+
+    fn layer(&self, method: Method) -> CorsLayer {
+        // If any page may send requests, none may send them with a user's credentials.
+        let is_any = self.allowed_origins.iter().any(|pattern| pattern == "*");
         let patterns = self.allowed_origins.clone();
-        let origins = AllowOrigin::predicate(move |origin: &HeaderValue, _| {
+        let origins = move |origin: &HeaderValue, _: &Parts| {
             patterns.iter().any(|pattern| matches(pattern.as_bytes(), origin.as_bytes()))
-        });
+        };
         let mut layer = CorsLayer::new()
-            .allow_origin(origins)
-            .allow_credentials(true)
+            .allow_origin(if is_any { AllowOrigin::any() } else { AllowOrigin::predicate(origins) })
+            .allow_credentials(!is_any)
             .allow_methods([method])
             .allow_headers(self.headers())
             .expose_headers(names(&self.exposed_headers));
         if self.max_age > 0 {
             layer = layer.max_age(Duration::from_secs(self.max_age));
         }
-        Some(layer)
+        layer
     }
 
     fn headers(&self) -> AllowHeaders {
@@ -72,6 +92,21 @@ impl CorsConfig {
         }
         AllowHeaders::list(ALWAYS_ALLOWED.into_iter().chain(names(&self.allowed_headers)))
     }
+}
+
+/// Answers a preflight with 204, and tells nothing to a page whose origin is not allowed.
+async fn as_in_the_collector(request: Request, next: Next) -> Response {
+    let asks = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let is_preflight = asks && request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    if is_preflight && response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    let headers = response.headers_mut();
+    if !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        ABOUT_ALLOWED_REQUESTS.iter().for_each(|name| drop(headers.remove(name)));
+    }
+    response
 }
 
 fn names(names: &[String]) -> Vec<HeaderName> {
@@ -109,6 +144,8 @@ fn same((a, b): (&u8, &u8)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tower::ServiceExt as _;
+
     use super::*;
 
     /// Scenario: patterns with and without `*` meet origins.
@@ -130,5 +167,41 @@ mod tests {
         for (pattern, origin, expected) in cases {
             assert_eq!(matches(pattern.as_bytes(), origin.as_bytes()), expected, "{pattern} {origin}");
         }
+    }
+
+    /// Sends a request of a page to a service with CORS. Returns the status, and the names and values of the
+    /// headers about CORS.
+    async fn ask(origins: &[&str], method: Method, origin: &str) -> (u16, Vec<String>) {
+        let allowed_origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        let cors = CorsConfig { allowed_origins, ..CorsConfig::default() };
+        let router = cors.apply(Method::POST, Router::new().fallback(async || "answer"));
+        let request = Request::builder()
+            .method(method.clone())
+            .header(header::ORIGIN, origin)
+            .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST");
+        let response = router.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+        let about_cors = |(name, value): (&HeaderName, &HeaderValue)| {
+            let name = name.as_str().strip_prefix("access-control-allow-")?;
+            (name == "origin" || name == "credentials")
+                .then(|| format!("{name}: {}", value.to_str().unwrap()))
+        };
+        let mut headers: Vec<_> = response.headers().iter().filter_map(about_cors).collect();
+        headers.sort();
+        (response.status().as_u16(), headers)
+    }
+
+    /// Scenario: pages of allowed and other origins ask before they send, and send.
+    /// Guarantees: an allowed page is told so, with credentials only if its origin is named; another is told
+    /// nothing; a preflight has no content.
+    #[tokio::test]
+    async fn a_page_is_told_what_it_may_send() {
+        let (named, any) = (["https://*.example.com"], ["*"]);
+        let page = "https://app.example.com";
+        let allowed = ["credentials: true".to_owned(), format!("origin: {page}")];
+        assert_eq!(ask(&named, Method::OPTIONS, page).await, (204, allowed.to_vec()));
+        assert_eq!(ask(&named, Method::POST, page).await, (200, allowed.to_vec()));
+        assert_eq!(ask(&named, Method::OPTIONS, "https://evil.org").await, (204, Vec::new()));
+        assert_eq!(ask(&named, Method::POST, "https://evil.org").await, (200, Vec::new()));
+        assert_eq!(ask(&any, Method::OPTIONS, "https://evil.org").await, (204, vec!["origin: *".to_owned()]));
     }
 }

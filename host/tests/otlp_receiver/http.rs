@@ -348,7 +348,7 @@ async fn a_page_of_an_allowed_origin_may_send() {
         "allowed_origins": ["https://*.example.com"], "allowed_headers": ["X-Team"], "max_age": 7200,
     });
     let response = preflight(config.clone(), "https://app.example.com").await;
-    assert_eq!(response.status(), 200);
+    assert_eq!(response.status(), 204);
     assert_eq!(response.headers()["access-control-allow-origin"], "https://app.example.com");
     assert_eq!(response.headers()["access-control-allow-methods"], "POST");
     assert_eq!(response.headers()["access-control-max-age"], "7200");
@@ -358,5 +358,6 @@ async fn a_page_of_an_allowed_origin_may_send() {
     assert!(!other.headers().contains_key("access-control-allow-origin"));
     let any =
         preflight(json!({ "allowed_origins": ["*"], "allowed_headers": ["*"] }), "https://evil.org").await;
-    assert_eq!(any.headers()["access-control-allow-origin"], "https://evil.org");
+    assert_eq!(any.headers()["access-control-allow-origin"], "*");
+    assert!(!any.headers().contains_key("access-control-allow-credentials"));
 }

@@ -127,8 +127,8 @@ impl HttpServerConfig {
     /// Adds what the config says of every answer: `cors`, `response_headers` and `keep_alives_enabled`. The
     /// router answers requests of one method, `POST`.
     pub fn around(&self, mut router: Router) -> Router {
-        if let Some(cors) = self.cors.as_ref().and_then(|cors| cors.layer(Method::POST)) {
-            router = router.layer(cors);
+        if let Some(cors) = &self.cors {
+            router = cors.apply(Method::POST, router);
         }
         server::with_headers(router, self.response_headers().unwrap_or_default())
     }
