@@ -15,6 +15,7 @@ mod keys;
 pub mod load;
 
 pub mod location;
+mod merge;
 pub(crate) mod nearest;
 pub mod node;
 mod parse;

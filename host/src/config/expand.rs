@@ -16,6 +16,7 @@ use reference::{Piece, Reference};
 use super::{
     ConfigError, Finding, Location, Node,
     location::Source,
+    merge::unfold,
     node::{DEPTH_LIMIT, NODES_LIMIT, Outside, Value},
     parse::{SOURCE_LIMIT_BYTES, parse},
     scalar::{Meaning, Scalar},
@@ -156,7 +157,7 @@ impl Expander<'_> {
             Found::File(source, written) => {
                 let source = Arc::new(source);
                 let is_yaml = source.name.ends_with(".yaml") || source.name.ends_with(".yml");
-                match parse(&source) {
+                match parse(&source).and_then(unfold) {
                     Ok(node) if !matches!(node.value, Value::Scalar(_)) => {
                         let original = Some(source.text.as_str().into());
                         let mut node = Node { original, ..self.node(node, depth, nesting + 1) };

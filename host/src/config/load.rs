@@ -2,7 +2,6 @@
 //! expands.
 
 use std::{
-    collections::HashMap,
     fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -12,8 +11,9 @@ use std::{
 use super::{
     ConfigError, Finding, KeyPath, Node,
     expand::{Env, expand},
-    location::{Location, Source},
-    node::{DEPTH_LIMIT, Entry, Value},
+    location::Source,
+    merge::{branch, merge, unfold},
+    node::{DEPTH_LIMIT, Value},
     parse::{SOURCE_LIMIT_BYTES, parse},
     redact::is_secret_path,
 };
@@ -52,7 +52,10 @@ pub fn load(configs: &[String], sets: &[String], env: Env<'_>) -> Result<Loaded,
                 .finding("a config is a map of sections (receivers, exporters, service, …)")
                 .into());
         }
-        merge(&mut root, unfold(node)?);
+        // An empty file changes nothing.
+        if !node.is_null() {
+            merge(&mut root, unfold(node)?);
+        }
     }
     for set in sets {
         merge(&mut root, setting(set)?);
@@ -120,31 +123,6 @@ impl Source {
     }
 }
 
-/// Merges the later tree into the earlier one: keys of maps are added, and any other value is replaced.
-fn merge(into: &mut Node, from: Node) {
-    let Value::Map(known) = &mut into.value else {
-        if !from.is_null() || !into.is_null() {
-            *into = from;
-        }
-        return;
-    };
-    let Value::Map(entries) = from.value else {
-        *into = from;
-        return;
-    };
-    let places: HashMap<String, usize> =
-        known.iter().enumerate().map(|(place, entry)| (entry.key.clone(), place)).collect();
-    for entry in entries {
-        match places.get(&entry.key).and_then(|place| known.get_mut(*place)) {
-            Some(known) => {
-                known.key_at = entry.key_at;
-                merge(&mut known.node, entry.node);
-            }
-            None => known.push(entry),
-        }
-    }
-}
-
 /// Parses a `--set` value such as `processors::batch::timeout=2s` to a tree with one branch.
 fn setting(set: &str) -> Result<Node, ConfigError> {
     let usage = "`--set` takes `key=value`, as `processors::batch::timeout=2s`";
@@ -163,30 +141,4 @@ fn setting(set: &str) -> Result<Node, ConfigError> {
     let node = parse(&Arc::new(source))?;
     let at = node.at.clone();
     Ok(branch(&keys, at, node))
-}
-
-/// Builds a tree with one branch. All its keys have the same place.
-fn branch(keys: &[&str], at: Option<Location>, leaf: Node) -> Node {
-    keys.iter().rev().fold(leaf, |node, key| {
-        let entry = Entry { key: (*key).to_owned(), key_at: at.clone(), node };
-        Node { at: at.clone(), ..Value::Map(vec![entry]).into() }
-    })
-}
-
-/// Splits keys such as `a::b::c` at the top level of a config into nested maps, as the Collector does.
-fn unfold(mut node: Node) -> Result<Node, ConfigError> {
-    let Value::Map(entries) = &mut node.value else { return Ok(node) };
-    if !entries.iter().any(|entry| entry.key.contains("::")) {
-        return Ok(node);
-    }
-    let entries = std::mem::take(entries);
-    for Entry { key, key_at, node: value } in entries {
-        let keys: Vec<&str> = key.split("::").collect();
-        if keys.iter().any(|key| key.is_empty()) || keys.len() > DEPTH_LIMIT {
-            let finding = Finding::new(format!("of the keys of `{key}` one is empty"));
-            return Err(finding.at(key_at, KeyPath::default()).into());
-        }
-        merge(&mut node, branch(&keys, key_at, value));
-    }
-    Ok(node)
 }

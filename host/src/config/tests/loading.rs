@@ -23,6 +23,17 @@ fn maps_merge_and_all_else_is_replaced() {
     );
 }
 
+/// Scenario: a later config is empty, a comment, or null; keys within a map and a list are joined by `::`.
+/// Guarantees: the config is as without it, and the keys are nested.
+#[test]
+fn an_empty_config_changes_nothing() {
+    let base = "a: {b::c: 1, b: {d: 2}}\nl: [{x::y: 3}]";
+    let nested = json!({"a": {"b": {"c": 1, "d": 2}}, "l": [{"x": {"y": 3}}]});
+    for later in ["", "# nothing", "null", "~"] {
+        assert_eq!(loaded(&[base, later], &[]), nested, "{later:?}");
+    }
+}
+
 /// Scenario: `--set` changes values of a config, with keys in both notations.
 /// Guarantees: each value is set, with references expanded.
 #[test]

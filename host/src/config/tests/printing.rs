@@ -97,7 +97,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     scalar.prop_recursive(4, 40, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::btree_map("[a-z0-9:. ]{1,5}", inner, 0..5)
+            prop::collection::btree_map("([a-z0-9. ]|:[a-z0-9. ]){1,4}", inner, 0..5)
                 .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
