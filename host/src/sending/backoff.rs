@@ -6,6 +6,9 @@ use tokio::time::Instant;
 
 use crate::component::RetrySettings;
 
+/// The shortest wait, also with an interval of 0: a retry must not become a loop.
+const MIN_WAIT: Duration = Duration::from_millis(1);
+
 /// Exponential waits with jitter, until the batch has been tried for `max_elapsed_time`.
 pub(super) struct Backoff<'a> {
     settings: &'a RetrySettings,
@@ -26,7 +29,7 @@ impl<'a> Backoff<'a> {
         let jitter = 1.0 + spread * rand::random_range(-1.0..=1.0);
         let wait =
             Duration::try_from_secs_f64(self.interval_s * jitter).unwrap_or(self.settings.max_interval);
-        let wait = wait.max(asked.unwrap_or_default());
+        let wait = wait.max(asked.unwrap_or_default()).max(MIN_WAIT);
         self.interval_s =
             (self.interval_s * self.settings.multiplier).min(self.settings.max_interval.as_secs_f64());
         let fits = |limit| self.started.elapsed().saturating_add(wait) <= limit;

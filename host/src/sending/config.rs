@@ -219,12 +219,8 @@ impl RetryConfig {
                 "retry_on_failure.randomization_factor: must be from 0 to 1",
             ),
             must(
-                (1.0..=1000.0).contains(&self.multiplier),
-                "retry_on_failure.multiplier: must be from 1 to 1000",
-            ),
-            must(
-                !self.initial_interval.0.is_zero(),
-                "retry_on_failure.initial_interval: must be more than 0, such as 5s",
+                (0.0..=1000.0).contains(&self.multiplier),
+                "retry_on_failure.multiplier: must be from 0 to 1000",
             ),
             must(
                 max_elapsed_time.is_zero() || max_elapsed_time >= self.initial_interval.0,
@@ -308,7 +304,7 @@ mod tests {
     fn everything_that_is_wrong_is_told_at_once() {
         let queue =
             json!({"queue_size": 0, "num_consumers": 0, "batch": {"sizer": "requests", "max_size": 1}});
-        let error = read(queue, json!({"multiplier": 0.5, "max_elapsed_time": "1s"})).unwrap_err();
+        let error = read(queue, json!({"multiplier": -0.5, "max_elapsed_time": "1s"})).unwrap_err();
         for key in
             ["queue_size", "num_consumers", "batch.sizer", "batch.max_size", "multiplier", "max_elapsed_time"]
         {
@@ -325,6 +321,17 @@ mod tests {
         assert_eq!(settings.retry.unwrap().max_elapsed_time, None);
     }
 
+    /// Scenario: the first wait and its growth are 0, as the Collector accepts them.
+    /// Guarantees: both are accepted.
+    #[test]
+    fn a_first_wait_of_nothing_is_accepted() {
+        let retry = json!({"initial_interval": "0s", "multiplier": 0});
+        assert_eq!(
+            read(json!({}), retry).unwrap().retry.unwrap().initial_interval,
+            std::time::Duration::ZERO
+        );
+    }
+
     /// Scenario: one key at a time has a value that cannot work.
     /// Guarantees: the error names the key.
     #[test]
@@ -337,7 +344,7 @@ mod tests {
             (json!({"batch": {"min_size": 10, "max_size": 9}}), json!({}), "batch.max_size"),
             (json!({"batch": {}, "sizer": "items"}), json!({}), "batch.min_size"),
             (json!({"batch": {"flush_timeout": "0s"}}), json!({}), "flush_timeout"),
-            (json!({}), json!({"multiplier": 0.5}), "multiplier"),
+            (json!({}), json!({"multiplier": -0.5}), "multiplier"),
             (json!({}), json!({"randomization_factor": 2}), "randomization_factor"),
             (json!({}), json!({"max_elapsed_time": "1s"}), "max_elapsed_time"),
             (json!({"queue": 1}), json!({}), "queue"),

@@ -129,9 +129,31 @@ impl ConfigSchema {
     }
 }
 
-/// Returns the config as JSON, for a plugin without a schema.
+/// Returns the config as JSON, for a plugin without a schema. A whole number is written as one, also if the config
+/// writes it as `1e3` or `5.0`, because readers of JSON tell them apart.
 pub fn json(config: &Node) -> Result<Value, ConfigError> {
-    if config.is_null() { Ok(json!({})) } else { config.read() }
+    if config.is_null() {
+        return Ok(json!({}));
+    }
+    let mut value = config.read()?;
+    whole_numbers(&mut value);
+    Ok(value)
+}
+
+fn whole_numbers(value: &mut Value) {
+    // Above this, not every whole number has a float of its own.
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT);
+            if let Some(whole) = whole {
+                *number = (whole as i64).into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(map) => map.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
 }
 
 /// Returns the finding for a plugin's refusal of a config. `path` names the place, such as `keys[2]` or

@@ -78,6 +78,8 @@ fn a_config_is_read_as_leniently_as_any_other() {
         read(SCHEMA, config).unwrap(),
         json!({"url": "http://a", "keys": ["007", "x"], "token": "0123", "tls": {}, "rules": [], "auth": "5"})
     );
+    let whole = read(SCHEMA, "url: http://a\nretries: 1e1\nshare: 1.0").unwrap();
+    assert_eq!((whole["retries"].to_string(), whole["share"].to_string()), ("10".to_owned(), "1".to_owned()));
     let config = "url: http://a\nkeys: 'card, ssn'\nretries:\nshare: ~\nenabled:\ntls: {insecure: }";
     assert_eq!(read(SCHEMA, config).unwrap(), json!({"url": "http://a", "keys": ["card", "ssn"], "tls": {}}));
     assert!(read(SCHEMA, "url:").unwrap_err().contains("`url`"));
