@@ -28,7 +28,7 @@ pub fn run(args: &CompatArgs) -> Result<ExitCode> {
     let rooms = folders::root().join("tests").join("compat");
     let collector = collector(&rooms.join("collector.yaml"))?;
     let spanloom = spanloom()?;
-    shell::run(shell::cargo().args(["build", "--package", "spanloom-compat"]))?;
+    shell::run(shell::cargo().args(["build", "--workspace", "--bin", "spanloom-compat"]))?;
     let mut compat = Command::new(folders::target().join("debug").join("spanloom-compat"));
     compat.arg("--collector").arg(collector).arg("--spanloom").arg(spanloom);
     compat.arg("--differences").arg(rooms.join("DIFFERENCES.md"));
@@ -46,7 +46,7 @@ fn spanloom() -> Result<PathBuf> {
         return Ok(PathBuf::from(given));
     }
     plugins::embedded()?;
-    shell::run(shell::cargo().args(["build", "--package", "spanloom"]))?;
+    shell::run(shell::cargo().args(["build", "--workspace", "--bin", "spanloom"]))?;
     Ok(folders::target().join("debug").join("spanloom"))
 }
 

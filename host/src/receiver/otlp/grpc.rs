@@ -5,7 +5,7 @@ mod frame;
 use std::{future::ready, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
-use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
 use tokio::time::timeout;
 use tonic::Status;
@@ -69,6 +69,9 @@ impl Grpc {
     }
 
     async fn take(&self, request: Request) -> Result<Option<Warning>, Refusal> {
+        if request.method() != Method::POST {
+            return Err(Refusal::method_not_allowed());
+        }
         let peer = Peer::of(&request);
         self.gate.admit(request.headers(), &peer).await?;
         let door = self.door(&request)?;
