@@ -68,10 +68,11 @@ fn other_faults_are_refused_as_before() {
     let bad_text_then_bad_tag = [0x0a, 0x03, 0x1a, 0x01, 0xff, 0x08, 0x01];
     let error = mend(Signal::Traces, &bad_text_then_bad_tag).unwrap_err();
     assert_eq!(error.to_string(), "resource_spans[1] at byte 5: wire type 0 is not that of this field");
-    // The key of each attribute of the resource is not UTF-8. That needs more changes than are allowed.
+    // The key of each attribute of the resource is not UTF-8. That needs more changes than are allowed: one for each
+    // key and one for each attribute.
     let attributes = [0x0a, 0x03, 0x0a, 0x01, 0xff].repeat(600_000);
     let error = mend(Signal::Logs, &framed(0x0a, framed(0x0a, attributes))).unwrap_err();
-    assert_eq!(error.path, "resource_logs[0].resource.attributes[0].key");
+    assert_eq!(error.path, "resource_logs[0].resource.attributes[524286].key");
     // One text consists of invalid bytes only.
     let error = mend(Signal::Logs, &framed(0x0a, framed(0x1a, vec![0xff; 1 << 20]))).unwrap_err();
     assert_eq!(error.path, "resource_logs[0].schema_url");

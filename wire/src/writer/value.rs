@@ -7,8 +7,8 @@ use crate::check::{DEPTH_LIMIT, is_value_at};
 use crate::encoder::Encoder;
 use crate::value::{ARRAY, KV_LIST, KeyValue, VALUES};
 
-/// A value that can be written: text, a bool, an integer, a double, bytes, a [`Value`], an [`array`] or a
-/// [`map`].
+/// A value that can be written: text, a bool, an integer, a double, bytes, a [`Value`], an [`array()`] or a
+/// [`map()`].
 ///
 /// A type with a value of its own implements this by calling one of the methods of [`ValueWriter`], or
 /// `write_into` of another value. If it calls none, the attribute is left out.
@@ -24,13 +24,13 @@ pub struct ValueWriter<'e> {
     key: Option<&'e str>,
 }
 
-/// Takes the attributes of a message, or the entries of a [`map`].
+/// Takes the attributes of a message, or the entries of a [`map()`].
 pub struct AttributesWriter<'e> {
     encoder: &'e mut Encoder,
     number: u32,
 }
 
-/// Takes the values of an [`array`].
+/// Takes the values of an [`array()`].
 pub struct ValuesWriter<'e> {
     encoder: &'e mut Encoder,
 }
