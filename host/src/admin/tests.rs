@@ -136,6 +136,7 @@ pub(crate) fn status() -> Status {
         at: ago(300),
         outcome: ReloadOutcome::Rejected,
         why: Some("unknown key `exporterz`".to_owned()),
+        refused_plugins: Vec::new(),
     };
     Status {
         version: "0.1.0".to_owned(),
@@ -182,6 +183,7 @@ impl Recorded {
             at: ago(0),
             outcome: ReloadOutcome::Reloaded,
             why: Some("pipelines: traces".to_owned()),
+            refused_plugins: Vec::new(),
         };
         Recorded { asked: Mutex::default(), status: status(), attempt, reload }
     }

@@ -12,7 +12,8 @@ use crate::control::status::ReloadOutcome;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 What has not changed goes on as it is: receivers keep their connections, exporters their queues. A config that is wrong \
-changes nothing; the exit code is 1 then, and standard error says why.
+changes nothing; the exit code is 1 then, and standard error says why. So it is if a plugin's changed file is refused: the \
+config is reloaded, and the plugin's previous version still runs.
 
 Example: check a config before it is used.
   spanloom validate -c otel.yaml && spanloom reload")]
@@ -35,5 +36,10 @@ pub async fn run(args: &ReloadArgs, terminal: &mut Terminal<'_>) -> anyhow::Resu
             return Ok(Exit::Failed);
         }
     }
-    Ok(Exit::Done)
+    if reload.refused_plugins.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let plugins = reload.refused_plugins.join(", ");
+    writeln!(terminal.err, "error: refused, and the previous version still runs: plugin {plugins}")?;
+    Ok(Exit::Failed)
 }

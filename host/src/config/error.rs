@@ -65,6 +65,13 @@ impl Finding {
         }
     }
 
+    fn in_a_line(&self) -> String {
+        match &self.at {
+            Some(at) => format!("{at}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     fn has_place(&self) -> bool {
         self.at.is_some() || !self.path.is_empty()
     }
@@ -147,9 +154,9 @@ impl ConfigError {
         self.0
     }
 
-    /// Returns the messages without their places, for one line of a log.
+    /// Returns the messages, each behind its place, for one line of a log: `otel.yaml:12:7: …; otel.yaml:14:3: …`.
     pub fn in_a_line(&self) -> String {
-        let messages: Vec<&str> = self.0.iter().map(|finding| finding.message.as_str()).collect();
+        let messages: Vec<String> = self.0.iter().map(Finding::in_a_line).collect();
         messages.join("; ")
     }
 

@@ -78,10 +78,10 @@ impl Board {
         }
     }
 
-    pub(super) fn reloaded(&self, outcome: ReloadOutcome, why: Option<String>) -> Reload {
-        let reload = Reload { at: SystemTime::now(), outcome, why }.shortened();
+    pub(super) fn reloaded(&self, reload: Reload) -> Reload {
+        let reload = reload.shortened();
         let mut state = self.lock();
-        if outcome == ReloadOutcome::Reloaded {
+        if reload.outcome == ReloadOutcome::Reloaded {
             state.loaded = reload.at;
         }
         state.reload = Some(reload.clone());

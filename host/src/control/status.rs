@@ -114,6 +114,9 @@ pub struct Reload {
     pub outcome: ReloadOutcome,
     /// The changes, or the mistake.
     pub why: Option<String>,
+    /// The plugins whose file has changed but was refused, so that their previous version still runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_plugins: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -362,12 +362,32 @@ async fn a_config_with_a_mistake_is_rejected_and_the_next_one_applied() {
     std::fs::write(&path, good.replace("processors: [tested]", "processors: [tasted]")).unwrap();
     let rejected = reload().await;
     assert_eq!(rejected.outcome, ReloadOutcome::Rejected);
-    assert!(rejected.why.as_ref().is_some_and(|why| why.contains("tasted")), "{rejected:?}");
+    let why = rejected.why.clone().unwrap_or_default();
+    assert!(why.contains("config.yaml:6:") && why.contains("tasted"), "{rejected:?}");
     assert_eq!(subject.control.status().await.config.last.map(|last| last.outcome), Some(rejected.outcome));
     subject.send(1).await;
     std::fs::write(&path, good.replace("processors: [tested], ", "")).unwrap();
     let applied = reload().await;
     assert_eq!(applied.outcome, ReloadOutcome::Reloaded, "{applied:?}");
+    subject.send(1).await;
+    subject.finish().await;
+}
+
+/// Scenario: a plugin's file is gone when the config is read again; then it is no component.
+/// Guarantees: each reload names the plugin whose file was refused, and the running version stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_tells_which_plugins_file_was_refused() {
+    let subject = Subject::start("probation: 1h").await;
+    let before = subject.status().await.sha256;
+    std::fs::remove_file(subject.configured()).unwrap();
+    let gone = subject.control.reload().await.unwrap();
+    std::fs::write(subject.configured(), "no component").unwrap();
+    let broken = subject.control.reload().await.unwrap();
+    for reload in [gone, broken] {
+        assert_eq!(reload.refused_plugins, ["tested"], "{reload:?}");
+        assert_ne!(reload.outcome, ReloadOutcome::Rejected, "{reload:?}");
+    }
+    assert_eq!(subject.status().await.sha256, before);
     subject.send(1).await;
     subject.finish().await;
 }

@@ -158,8 +158,8 @@ async fn a_pause_and_its_end_are_said_with_what_came_of_them() {
     assert_eq!(printed, done("resumed: changes of its file are acted on again\n"));
 }
 
-/// Scenario: a reload is successful, changes nothing, or is rejected.
-/// Guarantees: the output says what changed or what is wrong, and only a rejection exits with 1.
+/// Scenario: a reload is successful, changes nothing, or is rejected; or the changed file of a plugin is refused.
+/// Guarantees: the output says what changed or what is wrong, and what was not wanted exits with 1.
 #[tokio::test]
 async fn a_reload_says_what_has_changed_or_what_is_wrong() {
     let cases = [
@@ -175,6 +175,11 @@ async fn a_reload_says_what_has_changed_or_what_is_wrong() {
         recorded.reload.outcome = outcome;
         assert_eq!(asked(recorded, &["reload"]).await, (expected, vec!["reload".to_owned()]));
     }
+    let mut recorded = Recorded::new(None);
+    recorded.reload.refused_plugins = vec!["redact".to_owned()];
+    let ((exit, out, err), _) = asked(recorded, &["reload"]).await;
+    assert_eq!((exit, out.as_str()), (Exit::Failed, "reloaded: pipelines: traces\n"));
+    assert_eq!(err, "error: refused, and the previous version still runs: plugin redact\n");
 }
 
 const COMMANDS: [&[&str]; 4] =

@@ -32,13 +32,20 @@ const ATTEMPTS: usize = 3;
 impl Controller {
     /// Reads the config again, and makes the service run it. Returns `None` if the process ends first.
     pub(super) async fn reload(&mut self) -> Option<Reload> {
-        let (outcome, what) = match self.reopen().await {
-            Ok(changes) => self.take_files(&changes).await,
-            Err(_) if self.stop.is_cancelled() => return None,
-            Err(why) => (ReloadOutcome::Rejected, Some(why)),
+        let mut reload = Reload {
+            at: SystemTime::now(),
+            outcome: ReloadOutcome::Reloaded,
+            why: None,
+            refused_plugins: Vec::new(),
         };
-        note_reload(&self.service.telemetry, outcome, what.as_deref().unwrap_or_default());
-        Some(self.board.reloaded(outcome, what))
+        match self.reopen().await {
+            Ok(changes) => self.take_files(&changes, &mut reload).await,
+            Err(_) if self.stop.is_cancelled() => return None,
+            Err(why) => (reload.outcome, reload.why) = (ReloadOutcome::Rejected, Some(why)),
+        }
+        note_reload(&self.service.telemetry, reload.outcome, reload.why.as_deref().unwrap_or_default());
+        reload.at = SystemTime::now();
+        Some(self.board.reloaded(reload))
     }
 
     /// Opens the config and replaces the running one. The error says why the running config stays.
@@ -138,13 +145,12 @@ impl Controller {
         Ok(Attempt::of(&next, Outcome::Swapped, Some(format!("built anew: {why}"))))
     }
 
-    /// Makes plugins' files that have changed take over. Returns the outcome of the reload, and what was
-    /// done.
-    async fn take_files(&mut self, changes: &Changes) -> (ReloadOutcome, Option<String>) {
+    /// Makes plugins' files that have changed take over, and notes in `reload` what was done.
+    async fn take_files(&mut self, changes: &Changes, reload: &mut Reload) {
         let is_watched = |entry: &Entry| entry.path.is_some() && !entry.paused;
-        let (mut outcome, mut said) = (ReloadOutcome::Reloaded, Vec::new());
+        let mut said = Vec::new();
         if changes.is_empty() {
-            outcome = ReloadOutcome::Unchanged;
+            reload.outcome = ReloadOutcome::Unchanged;
         } else {
             said.push(changes.to_string());
         }
@@ -153,14 +159,20 @@ impl Controller {
                 continue;
             }
             let Some(attempt) = self.take_file(&name, Instant::now()).await else { continue };
-            if let Outcome::Swapped | Outcome::Canary | Outcome::Shadowing = attempt.outcome {
-                outcome = ReloadOutcome::Reloaded;
+            match attempt.outcome {
+                Outcome::Swapped | Outcome::Canary | Outcome::Shadowing => {
+                    reload.outcome = ReloadOutcome::Reloaded;
+                }
+                Outcome::Rejected | Outcome::RolledBack => reload.refused_plugins.push(name.clone()),
+                // Its file has failed before.
+                Outcome::Unchanged if attempt.why.is_some() => reload.refused_plugins.push(name.clone()),
+                Outcome::Unchanged => {}
             }
             if attempt.outcome != Outcome::Unchanged || attempt.why.is_some() {
                 said.push(attempt.in_a_line(&name));
             }
         }
-        (outcome, Some(said.join("; ")).filter(|said| !said.is_empty()))
+        reload.why = Some(said.join("; ")).filter(|said| !said.is_empty());
     }
 }
 
