@@ -5,6 +5,7 @@
 //! and [`report`] what is printed.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to a terminal")]
 
+mod assembly;
 mod blast;
 mod builtins;
 mod export_service;
@@ -51,6 +52,8 @@ enum Part {
     Relay(relay::RelayArgs),
     /// Measure what plugins cost in the host's stages, beside the same work done natively.
     Stages(stages::StagesArgs),
+    /// Measure what holding spans by trace costs, in time and memory.
+    Assembly(assembly::AssemblyArgs),
     /// Measure what the built-in exporters cost, beside the same crates run natively.
     Builtins(builtins::BuiltinsArgs),
     /// Measure what replacing a plugin costs the senders. $SPANLOOM_BIN names the binary, $SPANLOOM_PLUGINS
@@ -65,6 +68,7 @@ fn main() -> anyhow::Result<()> {
         Some(Part::Sink(args)) => sink::run(args),
         Some(Part::Relay(args)) => relay::run(args),
         Some(Part::Stages(args)) => stages::run(&args),
+        Some(Part::Assembly(args)) => assembly::run(&args),
         Some(Part::Builtins(args)) => builtins::run(&args),
         Some(Part::Swaps(args)) => swaps::run(&args),
         None => plan::run(&cli.run),

@@ -18,6 +18,7 @@ use crate::{
     plugin::builtin::BUILTINS,
     processor::memory_limiter::MemoryLimiterFactory,
     receiver::otlp::OtlpFactory,
+    sampling::group_by_trace::GroupByTraceFactory,
 };
 
 /// Returns a registry with the native components and the built-in plugins.
@@ -37,7 +38,7 @@ pub fn registry() -> Registry {
 fn native() -> Registry {
     Registry {
         receivers: vec![Arc::new(OtlpFactory)],
-        processors: vec![Arc::new(MemoryLimiterFactory)],
+        processors: vec![Arc::new(GroupByTraceFactory), Arc::new(MemoryLimiterFactory)],
         exporters: vec![
             Arc::new(DebugFactory),
             Arc::new(FileFactory),

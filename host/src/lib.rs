@@ -21,6 +21,7 @@ pub mod processor;
 pub mod receipt;
 pub mod receiver;
 pub mod running;
+pub mod sampling;
 pub mod sending;
 pub mod server;
 pub mod service;

@@ -123,7 +123,7 @@ impl Plan<'_> {
 
     /// Visits the fields of the resource envelope other than its scopes. An edited resource replaces the one
     /// that arrived.
-    fn each_of_head(&self, resource: &Envelope, mut each: impl FnMut(Place)) {
+    pub(crate) fn each_of_head(&self, resource: &Envelope, mut each: impl FnMut(Place)) {
         let rests = self.layout.rests(resource).iter();
         let Some(head) = resource.head else { return rests.for_each(|place| each(*place)) };
         each(head);

@@ -58,7 +58,7 @@ pub use envelope::{Resource, Scope};
 pub use error::{EditError, WireError, WireErrorKind};
 pub use example::Example;
 pub use signal::Signal;
-pub use span_batch::{Event, Link, Span, SpanBatch, Traces};
+pub use span_batch::{Event, Frame, Frames, Link, Span, SpanBatch, Traces};
 #[cfg(feature = "json")]
 pub use span_batch::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans};
 pub use value::{Array, KvList, Value};

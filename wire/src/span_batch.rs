@@ -4,6 +4,7 @@ mod envelopes;
 mod fields;
 #[cfg(feature = "json")]
 mod flat;
+mod frames;
 mod partition;
 mod rows;
 mod traces;
@@ -20,6 +21,7 @@ use fields::SpanFields;
 
 #[cfg(feature = "json")]
 pub use flat::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans};
+pub use frames::{Frame, Frames};
 pub use rows::{Event, Link, Span};
 pub use traces::Traces;
 

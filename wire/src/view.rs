@@ -205,7 +205,7 @@ impl<C: Columns> View<C> {
         each(std::ptr::from_ref(self) as usize, self.records.len() * Self::ROW_BYTES);
     }
 
-    fn plan(&self) -> Plan<'_> {
+    pub(crate) fn plan(&self) -> Plan<'_> {
         Plan { sources: &self.sources, layout: &self.layout, records: &self.records, loose: self.loose }
     }
 }

@@ -30,6 +30,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
         bench
     };
     shell::run(bench().args(["stages", "--plugins"]).arg(plugins::folder()))?;
+    shell::run(bench().arg("assembly"))?;
     shell::run(bench().args(["builtins", "--plugins"]).arg(plugins::folder()))?;
     let binary = folders::target().join("release").join("spanloom");
     let mut swaps = bench();

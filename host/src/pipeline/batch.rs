@@ -6,11 +6,12 @@
 //! of its accounts, by a method that takes the batch (`delivered`, `dropped`, `filtered`, `sampled_out`,
 //! `refused_to_sender`, `partly_delivered`) or by `Drop`, which counts the remaining items as abandoned.
 //!
-//! Four operations suspend this law. The caller must restore it before the batch is passed on:
+//! Five operations suspend this law. The caller must restore it before the batch is passed on:
 //! - `data` is edited: items are removed or added. [`Batch::excess`] restores the law.
 //! - [`Batch::derive`] moves shares to a batch of other data. The original batch keeps the rest, until
 //!   `Batch::join` brings the shares back or `Batch::forget` gives them up.
 //! - [`Batch::fan_out`] divides the shares by destination. `Batch::join` joins a part again.
+//! - [`Batch::take_apart`] parts the data from its shares, which an [`Owed`] keeps until a batch is made of it.
 //! - A refused batch may have shares for more items than its data holds, when a stage also gives back the
 //!   items that it removed ([`Refused`]).
 //!
@@ -20,16 +21,19 @@
 //! | divide by any rule, such as by trace | [`Batch::divide`] |
 //! | put a part back behind another | [`Batch::merge`] |
 //! | take items out | edit `data`, then settle [`Batch::excess`] |
+//! | hold items without their batch | [`Batch::take_apart`], and [`Owed::batch`] at the end |
 //! | end | `delivered`, `dropped`, `filtered`, `sampled_out`, `refused_to_sender` |
 //!
 //! A batch that is [owed to nobody](Batch::owed_to_nobody) has no shares, and the law does not apply to it.
 //!
 //! [`Refused`]: super::Refused
 
+mod owed;
 mod parts;
 
 use std::sync::Arc;
 
+pub use owed::{Owed, OwedTo};
 use smallvec::SmallVec;
 
 use super::Metadata;

@@ -33,6 +33,18 @@ const HELP: &[(&str, &str)] = &[
         "Data points that `memory_limiter` gave back to their sender.",
     ),
     ("otelcol_processor_refused_log_records", "Log records that `memory_limiter` gave back to their sender."),
+    (
+        "otelcol_processor_groupbytrace_conf_num_traces",
+        "How many traces `groupbytrace` may hold (`num_traces`).",
+    ),
+    ("otelcol_processor_groupbytrace_num_traces_in_memory", "Traces that `groupbytrace` holds."),
+    ("otelcol_processor_groupbytrace_spans_released", "Spans that `groupbytrace` passed on."),
+    ("otelcol_processor_groupbytrace_traces_released", "Traces that `groupbytrace` passed on."),
+    (
+        "otelcol_processor_groupbytrace_traces_evicted",
+        "Traces that `groupbytrace` passed on before their time, to make room for others.",
+    ),
+    ("spanloom_groupbytrace_held_bytes", "Memory that the traces held by `groupbytrace` take, in bytes."),
     ("otelcol_exporter_sent_spans", "Spans that a destination took."),
     ("otelcol_exporter_sent_metric_points", "Data points that a destination took."),
     ("otelcol_exporter_sent_log_records", "Log records that a destination took."),

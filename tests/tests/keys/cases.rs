@@ -124,6 +124,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         ("otlp", "max_in_flight_mib") => this(json!(64)),
         ("otlp", "transport") => this(json!("tcp")),
         ("otlp", "compression_algorithms") => this(json!(["gzip", ""])),
+        ("groupbytrace", "discard_orphans" | "store_on_disk") => this(json!(false)),
         (_, "authenticator") => this(json!("bearertokenauth")),
         ("otlp", "middlewares") => this(json!([{"id": "memory_limiter"}])),
         (_, "cert_file" | "key_file") => beside(json!({"cert_file": cert, "key_file": cert_key})),

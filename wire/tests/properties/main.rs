@@ -4,6 +4,7 @@
 mod check;
 mod edits;
 mod flat;
+mod frames;
 mod fuzz;
 mod json;
 mod mend;

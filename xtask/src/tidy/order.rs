@@ -27,6 +27,7 @@ const HOST: Order = Order {
         "extension",
         "connector",
         "processor",
+        "sampling",
         "plugin",
         "builtin",
         "service",

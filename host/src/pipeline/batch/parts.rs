@@ -30,7 +30,7 @@ impl Batch {
     /// Joins shares of the same request and accounts, so that a batch that is repeatedly split and merged
     /// does not get more and more shares. `before` is the number of shares before the last ones were
     /// appended. Neighbours are always compared, and all shares only when their number has doubled.
-    fn join_shares(&mut self, before: usize) {
+    pub(super) fn join_shares(&mut self, before: usize) {
         let is_doubled = |len: usize| len > SHARES_BEFORE_JOINING && len.ilog2() > before.max(1).ilog2();
         if let (Some(last), Some(next)) = (before.checked_sub(1), self.shares.get(before))
             && self.shares.get(last).is_some_and(|last| last.owed_to() == next.owed_to())
