@@ -53,9 +53,10 @@ impl Delivery {
     /// items are settled, and the rest is returned with the failure.
     pub(super) async fn deliver(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let mut failed: Option<Box<Refused>> = None;
+        let backoff = self.settings.retry.as_ref().map(Backoff::new);
         // The parts that are still to be sent: halves of a batch that was too large, or the part of a batch
         // that failed.
-        let mut parts = vec![(batch, None)];
+        let mut parts = vec![(batch, backoff)];
         while let Some((mut part, mut backoff)) = parts.pop() {
             let failure = match self.send(&part, &mut backoff).await {
                 Ok(exported) => {
@@ -72,7 +73,7 @@ impl Delivery {
             if failure.reason == Reason::TooLarge
                 && let Some(rest) = halve(&mut part)
             {
-                parts.extend([(rest, None), (part, None)]);
+                parts.extend([(rest, backoff), (part, backoff)]);
                 continue;
             }
             self.send_failed(&part);
@@ -114,12 +115,7 @@ impl Delivery {
         after: Option<Duration>,
         backoff: &mut Option<Backoff<'a>>,
     ) -> Result<(), Failure> {
-        let wait = self
-            .settings
-            .retry
-            .as_ref()
-            .and_then(|settings| backoff.get_or_insert_with(|| Backoff::new(settings)).next(after));
-        let Some(wait) = wait else {
+        let Some(wait) = backoff.as_mut().and_then(|backoff| backoff.next(after)) else {
             return Err(Failure { reason: Reason::RetriesExhausted, message, retry: Retry::After(after) });
         };
         self.log_retry(items, &message, wait);

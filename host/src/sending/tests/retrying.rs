@@ -33,6 +33,19 @@ async fn retries_end_with_the_elapsed_time() {
     assert_eq!(pipeline.metric(r#"otelcol_exporter_send_failed_spans{exporter="fake"}"#), Some(4.0));
 }
 
+/// Scenario: each attempt takes five seconds before it fails.
+/// Guarantees: the elapsed time counts from the first attempt, not from its failure.
+#[tokio::test(start_paused = true)]
+async fn the_elapsed_time_counts_from_the_first_attempt() {
+    let fake = Fake::new((0..100).map(|_| unavailable(None))).taking(5 * SECOND);
+    let settings = SendingSettings { timeout: None, ..retrying(queue(10)) };
+    let pipeline = Pipeline::new(settings, fake);
+    assert_eq!(pipeline.send(4).await, Ok(()));
+    pipeline.shutdown_within(100 * SECOND).await;
+    assert_eq!(pipeline.fake.started_secs(), [0, 6, 13, 22, 35, 50]);
+    assert_eq!(pipeline.final_balance().dropped, [(Reason::RetriesExhausted, 4)]);
+}
+
 /// Scenario: a destination rejects a batch for good.
 /// Guarantees: the batch is sent once and dropped as `rejected`.
 #[tokio::test(start_paused = true)]
