@@ -76,9 +76,8 @@ impl Exporter for OtlpHttp {
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
         check_size(data)?;
         let Destination { client, url, host, origin } = self.destination(data.signal())?;
-        let body = self.compression.compress(self.encode(data)?).await.map_err(|error| {
-            ExportError::Retryable { message: format!("could not compress: {error}"), after: None }
-        })?;
+        let body = self.compression.compress(self.encode(data)?).await;
+        let body = body.map_err(|error| ExportError::retryable(format!("could not compress: {error}")))?;
         let mut headers = self.headers();
         if let Some(host) = host {
             headers.entry(header::HOST).or_insert_with(|| host.clone());
@@ -93,8 +92,9 @@ impl Exporter for OtlpHttp {
 impl OtlpHttp {
     fn destination(&self, signal: Signal) -> Result<&Destination, ExportError> {
         let destination = self.destinations.get(signal as usize).and_then(Option::as_ref);
-        destination.ok_or_else(|| ExportError::Permanent {
-            message: format!("no address for {signal}: set `endpoint` or `{signal}_endpoint`"),
+        destination.ok_or_else(|| {
+            let message = format!("no address for {signal}: set `endpoint` or `{signal}_endpoint`");
+            ExportError::permanent(message)
         })
     }
 
@@ -121,7 +121,7 @@ fn unreachable(origin: &str, error: reqwest::Error) -> ExportError {
     let permanent = error.is_builder();
     let message = format!("{origin}: {}", with_causes(&error.without_url()));
     match permanent {
-        true => ExportError::Permanent { message },
-        false => ExportError::Retryable { message, after: None },
+        true => ExportError::permanent(message),
+        false => ExportError::retryable(message),
     }
 }

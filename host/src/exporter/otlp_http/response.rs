@@ -11,6 +11,7 @@ use serde::{Deserialize, de};
 use crate::{
     component::{ExportError, Exported},
     exporter::otlp::answer::{self, RpcStatus, retry_delay},
+    receipt::Code,
 };
 
 /// The most characters of an answer that are shown if the answer is not OTLP.
@@ -78,22 +79,41 @@ fn error(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) 
         Some(details) => details.message.clone(),
         None => excerpt(body),
     };
-    let message = format!("HTTP {status}{}{explanation}", if explanation.is_empty() { "" } else { ": " });
+    let colon = if explanation.is_empty() { "" } else { ": " };
+    let message = format!("HTTP {status}{colon}{explanation}");
+    let code = code(status);
     match status {
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => {
             let after = retry_after(headers, now).or_else(|| retry_delay(&details?));
-            ExportError::Retryable { message, after }
+            // A delay of 0 means as soon as the sender likes.
+            let after = after.filter(|after| !after.is_zero());
+            ExportError::Retryable { message, code, after }
         }
-        StatusCode::PAYLOAD_TOO_LARGE => ExportError::TooLarge { message },
+        StatusCode::PAYLOAD_TOO_LARGE => ExportError::TooLarge { message, code },
         _ if status.is_redirection() => {
             let message =
                 format!("HTTP {status}: redirects are not followed; set `endpoint` to the new address");
-            ExportError::Permanent { message }
+            ExportError::Permanent { message, code }
         }
-        _ => ExportError::Permanent { message },
+        _ => ExportError::Permanent { message, code },
+    }
+}
+
+/// Returns the gRPC code that means the same as a status that is not a success.
+fn code(status: StatusCode) -> Code {
+    match status {
+        StatusCode::BAD_REQUEST => Code::InvalidArgument,
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::NOT_FOUND => Code::Unimplemented,
+        StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            Code::Unavailable
+        }
+        _ => Code::Unknown,
     }
 }
 
@@ -161,7 +181,8 @@ mod tests {
         let retried: Vec<u16> = (400..600)
             .filter(|code| {
                 let status = StatusCode::from_u16(*code).unwrap();
-                matches!(error(status, &HeaderMap::new(), b"", now()), ExportError::Retryable { .. })
+                let error = error(status, &HeaderMap::new(), b"", now());
+                matches!(error, ExportError::Retryable { .. })
             })
             .collect();
         assert_eq!(retried, [429, 502, 503, 504]);
@@ -195,11 +216,9 @@ mod tests {
         ] {
             let headers = headers(&[(header::CONTENT_TYPE, content_type)]);
             let error = error(StatusCode::BAD_REQUEST, &headers, &body, now());
-            assert_eq!(
-                error,
-                ExportError::Permanent { message: "HTTP 400 Bad Request: no resource".into() },
-                "{content_type}"
-            );
+            let message = "HTTP 400 Bad Request: no resource".to_owned();
+            let expected = ExportError::Permanent { message, code: Code::InvalidArgument };
+            assert_eq!(error, expected, "{content_type}");
         }
     }
 
