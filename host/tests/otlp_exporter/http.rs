@@ -128,20 +128,6 @@ async fn partial_success_is_told_in_either_encoding() {
     }
 }
 
-/// Scenario: the destination answers with redirects.
-/// Guarantees: none is followed, because it could change POST to GET or take the credentials elsewhere.
-#[tokio::test]
-async fn redirects_are_not_followed() {
-    let elsewhere = Destination::start([]).await;
-    let location = elsewhere.endpoint();
-    for status in [301, 302, 307, 308] {
-        let destination = Destination::start([answer(status, &[("location", &location)], "")]).await;
-        let error = http(json!({"endpoint": destination.endpoint()})).export(&span_batch(1)).await;
-        assert!(matches!(error, Err(ExportError::Permanent { .. })), "{error:?}");
-    }
-    assert!(elsewhere.kept().is_empty());
-}
-
 /// Scenario: the destination's answer has 5 MiB.
 /// Guarantees: the exporter does not read the answer, but an error status still counts.
 #[tokio::test]
