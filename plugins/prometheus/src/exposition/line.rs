@@ -93,7 +93,7 @@ impl<'v, D: Dialect> Lines<'v, D> {
         let view = self.view;
         let (name, plain) = (view.target_info.as_str(), is_plain(&view.target_info));
         let (names, mut buffer) = (view.target_label_names(), String::new());
-        for (_, target) in view.store.targets() {
+        for target in view.targets() {
             let labels = names.shown(&target.labels, &mut buffer);
             let of = Of { name, plain, labels, time_unix_nano: None };
             self.sample(&of, &Sample { suffix: "", label: None, value: Number::Int(1), exemplar: None });
