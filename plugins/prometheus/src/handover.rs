@@ -251,7 +251,7 @@ impl SeriesRecord {
         Some(Point {
             start_time_unix_nano: self.start_time_unix_nano,
             time_unix_nano: self.time_unix_nano,
-            value: self.value.as_ref()?.value(bounds),
+            value: self.value.as_ref()?.value(bounds)?,
             exemplars: (!exemplars.is_empty()).then(|| Box::new(Exemplars(exemplars))),
         })
     }
@@ -290,8 +290,9 @@ impl ValueRecord {
         }
     }
 
-    fn value(&self, bounds: &mut Rc<[f64]>) -> Value {
-        match self {
+    /// Returns `None` if Prometheus would reject a scrape with the value.
+    fn value(&self, bounds: &mut Rc<[f64]>) -> Option<Value> {
+        Some(match self {
             ValueRecord::Number(number) => Value::Number(*number),
             ValueRecord::Histogram(histogram) => {
                 if **bounds != *histogram.bounds {
@@ -306,7 +307,7 @@ impl ValueRecord {
             }
             ValueRecord::Exponential(histogram) => {
                 let side = |first, counts: &[u64]| Side { first, counts: counts.into() };
-                Value::Exponential(Box::new(Exponential {
+                let restored = Exponential {
                     schema: histogram.schema,
                     zero_threshold: histogram.zero_threshold,
                     zero_count: histogram.zero_count,
@@ -314,13 +315,14 @@ impl ValueRecord {
                     sum: histogram.sum,
                     positive: side(histogram.positive_first, &histogram.positive),
                     negative: side(histogram.negative_first, &histogram.negative),
-                }))
+                };
+                Value::Exponential(Box::new(restored.whole()?))
             }
             ValueRecord::Summary(summary) => Value::Summary(Box::new(Summary {
                 count: summary.count,
                 sum: summary.sum.unwrap_or_default(),
                 quantiles: summary.quantiles.iter().copied().zip(summary.values.iter().copied()).collect(),
             })),
-        }
+        })
     }
 }

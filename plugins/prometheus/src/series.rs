@@ -86,6 +86,8 @@ pub(crate) enum Dropped {
     Invalid,
     /// The scale of an exponential histogram is below -4.
     Scale,
+    /// The count of an exponential histogram is not that of its buckets.
+    Count,
 }
 
 /// The value of `updated_ms` of a series that has ended.
@@ -113,7 +115,7 @@ impl Kind {
 }
 
 impl Dropped {
-    pub(crate) const ALL: [Dropped; 9] = [
+    pub(crate) const ALL: [Dropped; 10] = [
         Dropped::Conflict,
         Dropped::SeriesLimit,
         Dropped::OutOfOrder,
@@ -124,6 +126,7 @@ impl Dropped {
         Dropped::Invalid,
         Dropped::Scale,
     ];
+        Dropped::Count,
 
     /// Returns the value of the label `reason`.
     pub(crate) fn reason(self) -> &'static str {
@@ -138,6 +141,7 @@ impl Dropped {
             Dropped::Invalid => "invalid",
             Dropped::Scale => "scale",
         }
+            Dropped::Count => "count",
     }
 }
 
@@ -195,7 +199,7 @@ impl Value {
         match self {
             Value::Number(_) => 1,
             Value::Histogram(histogram) => histogram.counts.len() + 2,
-            Value::Exponential(histogram) => histogram.classic_len() + 3,
+            Value::Exponential(_) => 3,
             Value::Summary(summary) => summary.quantiles.len() + 2,
         }
     }
@@ -210,6 +214,7 @@ impl Value {
             (Value::Histogram(histogram), Value::Histogram(before)) => histogram.add(before),
             _ => false,
         }
+            (Value::Exponential(histogram), Value::Exponential(before)) => histogram.add(before),
     }
 }
 

@@ -35,10 +35,9 @@ pub(super) fn shown(metric: &Metric<'_>, data: &Data<'_>) -> Result<Shown, Dropp
         Data::Histogram(histogram) => {
             shown(Kind::Histogram, temporality(histogram.aggregation_temporality())?)
         }
-        Data::ExponentialHistogram(histogram) => match temporality(histogram.aggregation_temporality())? {
-            Temporality::Cumulative => shown(Kind::Histogram, cumulative),
-            Temporality::Delta => Err(Dropped::Temporality),
-        },
+        Data::ExponentialHistogram(histogram) => {
+            shown(Kind::Histogram, temporality(histogram.aggregation_temporality())?)
+        }
         Data::Summary(_) => shown(Kind::Summary, cumulative),
     }
 }
