@@ -19,8 +19,8 @@ use self::{
 };
 use crate::{
     config::Settings,
-    labels,
-    name::{MetricNames, prefix},
+    labels::{self, label_name},
+    name::MetricNames,
     report::Report,
     series::{Dropped, Identities, Kept, Store},
 };
@@ -45,9 +45,14 @@ pub(crate) struct Intake<'a> {
     pub(crate) now_unix_nano: u64,
 }
 
-/// Returns the name of the series with the attributes of targets.
+/// Returns the name of the series with the attributes of targets. Before it, the namespace is escaped as a
+/// label is.
 pub(crate) fn target_info(settings: &Settings) -> String {
-    prefix(&settings.shape.names) + "target_info"
+    let names = &settings.shape.names;
+    match names.namespace.as_str() {
+        "" => "target_info".to_owned(),
+        namespace => format!("{}_target_info", label_name(namespace, names.utf8)),
+    }
 }
 
 impl Translator {
@@ -126,9 +131,9 @@ impl Translator {
         into: &mut Intake<'_>,
     ) -> Result<(), Dropped> {
         let data = metric.data().ok_or(Dropped::Invalid)?;
-        let Shown { kind, temporality } = metric::shown(metric, data)?;
+        let Shown { kind, instrument, temporality } = metric::shown(metric, data)?;
         let names = &into.settings.shape.names;
-        let name = self.names.get(names, metric.name(), metric.unit(), kind).ok_or(Dropped::Name)?;
+        let name = self.names.get(names, metric.name(), metric.unit(), instrument).ok_or(Dropped::Name)?;
         if name.name == self.target_info {
             return Err(Dropped::Conflict);
         }
