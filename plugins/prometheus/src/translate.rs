@@ -22,7 +22,7 @@ use crate::{
     labels::{self, label_name},
     name::MetricNames,
     report::Report,
-    series::{Dropped, Identities, Kept, Store},
+    series::{Dropped, Identities, InUse, Kept, Store},
 };
 
 /// The longest help text. Longer descriptions are cut.
@@ -75,9 +75,10 @@ impl Translator {
     fn take_resource(&mut self, metrics: &ResourceMetrics<'_>, into: &mut Intake<'_>) {
         let resource = metrics.resource();
         let target = Target::of(&resource);
-        if let Err(reason) = self.take_target(&target, &resource, into) {
+        let in_use = self.take_target(&target, &resource, into).unwrap_or_else(|reason| {
             into.report.drop(reason, &self.target_info, 1);
-        }
+            None
+        });
         let identities = Identities::ALL.of(resource.encoded().iter().copied());
         for metrics in metrics.scope_metrics() {
             let scope = metrics.scope();
@@ -91,28 +92,30 @@ impl Translator {
                 resource: &resource,
                 scope: &scope,
                 target: &target,
+                in_use: in_use.as_ref(),
                 reserved: OnceCell::new(),
             };
             self.take_scope(&metrics, &source, into);
         }
     }
 
+    /// Keeps the attributes of a target. Returns `None` for a resource without both `job` and `instance`,
+    /// whose attributes could not be assigned to its series.
     fn take_target(
         &mut self,
         target: &Target,
         resource: &Resource<'_>,
         into: &mut Intake<'_>,
-    ) -> Result<(), Dropped> {
+    ) -> Result<Option<InUse>, Dropped> {
+        if !target.is_whole() {
+            return Ok(None);
+        }
         let reserved = target.reserved();
         let utf8 = into.settings.shape.names.utf8;
         let key = self.writer.write(&reserved, "", [].into_iter(), utf8).ok_or(Dropped::Labels)?.to_owned();
-        if key.is_empty() {
-            // Without `job` and `instance`, the attributes could not be assigned to a target.
-            return Ok(());
-        }
         let others = resource.attributes().filter(|(key, _)| !resource::is_of_target(key));
         let labels = self.writer.write(&reserved, "", others, utf8).ok_or(Dropped::Labels)?;
-        into.store.target(&key, labels, (into.now_ms, into.settings.series_limit))
+        into.store.target(&key, labels, into.settings.series_limit).map(Some)
     }
 
     fn take_scope<'r>(&mut self, metrics: &ScopeMetrics<'r>, source: &Source<'_, 'r>, into: &mut Intake<'_>) {
