@@ -5,6 +5,7 @@
 //! idle.
 
 mod answers;
+pub mod compressed;
 mod connection;
 mod connections;
 pub mod cors;

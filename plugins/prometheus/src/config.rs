@@ -1,11 +1,14 @@
 //! The config that users write, and the settings that the code uses.
 
+mod resource_labels;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, de::IgnoredAny};
 use spanloom_plugin::{ConfigError, Duration};
 
-use crate::labels::label_name;
+use self::resource_labels::{ConversionConfig, PatternsConfig, ResourceLabels, resource_labels};
+use crate::labels::{is_plain_label, label_name};
 
 /// The Collector's keys and defaults. `series_limit` is our own.
 #[derive(Deserialize)]
@@ -17,9 +20,8 @@ pub(crate) struct PrometheusConfig {
     metric_expiration: Duration,
     enable_open_metrics: bool,
     without_scope_info: bool,
-    add_metric_suffixes: bool,
-    translation_strategy: Option<TranslationStrategy>,
-    resource_constant_labels: Option<PatternsConfig>,
+    translation_strategy: TranslationStrategy,
+    resource_constant_labels: PatternsConfig,
     resource_to_telemetry_conversion: ConversionConfig,
     series_limit: u32,
     response_headers: BTreeMap<String, String>,
@@ -27,6 +29,10 @@ pub(crate) struct PrometheusConfig {
     // Refused, because the listener does neither TLS nor authentication.
     tls: Option<IgnoredAny>,
     auth: Option<IgnoredAny>,
+
+    // The strategy decides, as in the Collector.
+    #[serde(rename = "add_metric_suffixes")]
+    _add_metric_suffixes: IgnoredAny,
 
     /// The address of the host's listener.
     #[serde(rename = "endpoint")]
@@ -57,28 +63,14 @@ pub(crate) struct PrometheusConfig {
 }
 
 /// How OTLP names become Prometheus names.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize)]
 enum TranslationStrategy {
+    #[default]
     UnderscoreEscapingWithSuffixes,
     UnderscoreEscapingWithoutSuffixes,
     #[serde(rename = "NoUTF8EscapingWithSuffixes")]
     NoUtf8EscapingWithSuffixes,
     NoTranslation,
-}
-
-/// Patterns with `*` and `?` for the keys of resource attributes.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct PatternsConfig {
-    included: Vec<String>,
-    excluded: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ConversionConfig {
-    enabled: bool,
-    exclude_service_attributes: bool,
 }
 
 /// The settings that the code uses.
@@ -112,13 +104,6 @@ pub(crate) struct NameSettings {
     pub(crate) utf8: bool,
 }
 
-/// Selects the resource attributes that become labels of every series.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ResourceLabels {
-    included: Vec<String>,
-    excluded: Vec<String>,
-}
-
 impl Default for PrometheusConfig {
     fn default() -> PrometheusConfig {
         PrometheusConfig {
@@ -128,14 +113,14 @@ impl Default for PrometheusConfig {
             metric_expiration: Duration::from_secs(5 * 60),
             enable_open_metrics: false,
             without_scope_info: false,
-            add_metric_suffixes: true,
-            translation_strategy: None,
-            resource_constant_labels: None,
+            translation_strategy: TranslationStrategy::default(),
+            resource_constant_labels: PatternsConfig::default(),
             resource_to_telemetry_conversion: ConversionConfig::default(),
             series_limit: 1_000_000,
             response_headers: BTreeMap::new(),
             tls: None,
             auth: None,
+            _add_metric_suffixes: IgnoredAny,
             _endpoint: IgnoredAny,
             _transport: IgnoredAny,
             _cors: IgnoredAny,
@@ -171,14 +156,16 @@ impl PrometheusConfig {
         {
             return Err(ConfigError::new(format!("const_labels.{name}"), "Prometheus reserves this label"));
         }
-        let label =
-            |(name, value): (&String, &String)| (label_name(name, names.utf8).into_owned(), value.clone());
+        let label = |(name, value): (&String, &String)| (const_label_name(name, names.utf8), value.clone());
         let expiration_ms = u64::try_from(self.metric_expiration.as_millis()).unwrap_or(u64::MAX);
         Ok(Settings {
             shape: Shape {
                 const_labels: self.const_labels.iter().map(label).collect(),
                 scope_labels: !self.without_scope_info,
-                resource_labels: self.resource_labels(),
+                resource_labels: resource_labels(
+                    &self.resource_constant_labels,
+                    &self.resource_to_telemetry_conversion,
+                )?,
                 names,
             },
             send_timestamps: self.send_timestamps,
@@ -190,11 +177,7 @@ impl PrometheusConfig {
     }
 
     fn names(&self) -> NameSettings {
-        let old = match self.add_metric_suffixes {
-            true => TranslationStrategy::UnderscoreEscapingWithSuffixes,
-            false => TranslationStrategy::UnderscoreEscapingWithoutSuffixes,
-        };
-        let (suffixes, utf8) = match self.translation_strategy.unwrap_or(old) {
+        let (suffixes, utf8) = match self.translation_strategy {
             TranslationStrategy::UnderscoreEscapingWithSuffixes => (true, false),
             TranslationStrategy::UnderscoreEscapingWithoutSuffixes => (false, false),
             TranslationStrategy::NoUtf8EscapingWithSuffixes => (true, true),
@@ -202,52 +185,14 @@ impl PrometheusConfig {
         };
         NameSettings { namespace: self.namespace.clone(), suffixes, utf8 }
     }
-
-    fn resource_labels(&self) -> ResourceLabels {
-        if let Some(PatternsConfig { included, excluded }) = self.resource_constant_labels.clone() {
-            let everything = included.is_empty() && !excluded.is_empty();
-            return ResourceLabels {
-                included: if everything { vec!["*".into()] } else { included },
-                excluded,
-            };
-        }
-        let ConversionConfig { enabled, exclude_service_attributes } = self.resource_to_telemetry_conversion;
-        let service = ["service.name", "service.instance.id", "service.namespace"].map(String::from);
-        ResourceLabels {
-            included: if enabled { vec!["*".into()] } else { Vec::new() },
-            excluded: if exclude_service_attributes { service.into() } else { Vec::new() },
-        }
-    }
 }
 
-impl ResourceLabels {
-    pub(crate) fn takes(&self, key: &str) -> bool {
-        let any =
-            |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern.as_bytes(), key.as_bytes()));
-        any(&self.included) && !any(&self.excluded)
-    }
-}
-
-/// Returns whether the text matches the pattern. `*` matches anything, and `?` matches one byte. Only the
-/// last `*` is retried, which avoids exponential time.
-fn matches(mut pattern: &[u8], mut text: &[u8]) -> bool {
-    let mut again: Option<(&[u8], &[u8])> = None;
-    loop {
-        match (pattern.split_first(), text.split_first()) {
-            (None, None) => return true,
-            (Some((b'*', after)), _) => {
-                again = Some((after, text));
-                pattern = after;
-            }
-            (Some((expected, after)), Some((byte, rest))) if *expected == b'?' || expected == byte => {
-                (pattern, text) = (after, rest);
-            }
-            _ => {
-                let Some((after, [_, rest @ ..])) = again else { return false };
-                again = Some((after, rest));
-                (pattern, text) = (after, rest);
-            }
-        }
+/// Returns the name of a constant label, which may begin with `_` and have several in a row. Prometheus
+/// removes labels that begin with two.
+fn const_label_name(name: &str, utf8: bool) -> String {
+    match is_plain_label(name) && !name.starts_with("__") {
+        true => name.to_owned(),
+        false => label_name(name, utf8).into_owned(),
     }
 }
 
@@ -270,32 +215,53 @@ mod tests {
     }
 
     #[test]
-    fn the_strategy_wins_over_the_old_key() {
+    fn only_the_strategy_decides_about_names() {
         let names = |json| {
             let names = settings(json).unwrap().shape.names;
             (names.suffixes, names.utf8)
         };
-        assert_eq!(names(r#"{"add_metric_suffixes": false}"#), (false, false));
+        assert_eq!(names(r#"{"add_metric_suffixes": false}"#), (true, false));
         let both = r#"{"add_metric_suffixes": false, "translation_strategy": "NoUTF8EscapingWithSuffixes"}"#;
         assert_eq!(names(both), (true, true));
         assert_eq!(names(r#"{"translation_strategy": "NoTranslation"}"#), (false, true));
     }
 
     #[test]
-    fn resource_attributes_are_chosen_by_patterns_or_all_by_the_old_key() {
-        let takes = |json, keys: &[&str]| {
+    fn resource_attributes_are_chosen_by_patterns_or_by_switches() {
+        let takes = |json: &str, keys: &[&str]| {
             let labels = settings(json).unwrap().shape.resource_labels;
             keys.iter().map(|key| labels.takes(key)).collect::<Vec<_>>()
         };
         let keys = ["service.name", "k8s.pod.name", "k8s.pod.uid", "host.name"];
-        let included =
-            r#"{"resource_constant_labels": {"included": ["k8s.*", "h?st*"], "excluded": ["*.uid"]}}"#;
-        assert_eq!(takes(included, &keys), [false, true, false, true]);
-        let excluded = r#"{"resource_constant_labels": {"excluded": ["k8s.*"]}}"#;
-        assert_eq!(takes(excluded, &keys), [true, false, false, true]);
-        let old =
-            r#"{"resource_to_telemetry_conversion": {"enabled": true, "exclude_service_attributes": true}}"#;
-        assert_eq!(takes(old, &keys), [false, true, true, true]);
+        for section in ["resource_constant_labels", "resource_to_telemetry_conversion"] {
+            let of = |keys: &str| format!(r#"{{"{section}": {{{keys}}}}}"#);
+            let included = of(r#""included": ["k8s.*", "h?st*"], "excluded": ["*.uid"]"#);
+            assert_eq!(takes(&included, &keys), [false, true, false, true]);
+            assert_eq!(takes(&of(r#""excluded": ["k8s.*"]"#), &keys), [true, false, false, true]);
+            assert_eq!(takes(&of(r#""included": []"#), &keys), [false; 4]);
+        }
+        let old = |keys: &str| {
+            format!(r#"{{"resource_constant_labels": {{}}, "resource_to_telemetry_conversion": {{{keys}}}}}"#)
+        };
+        let but_service = old(r#""enabled": true, "exclude_service_attributes": true"#);
+        assert_eq!(takes(&but_service, &keys), [false, true, true, true]);
+        assert_eq!(takes(&old(r#""exclude_service_attributes": true"#), &keys), [false; 4]);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let path = |json: &str| settings(json).unwrap_err().path;
+        let both = r#"{"resource_to_telemetry_conversion": {"exclude_service_attributes": true, "included": ["a"]}}"#;
+        assert_eq!(path(both), "resource_to_telemetry_conversion.exclude_service_attributes");
+        let twice = r#"{"resource_constant_labels": {"included": ["a"]}, "resource_to_telemetry_conversion": {"enabled": true}}"#;
+        assert_eq!(path(twice), "resource_to_telemetry_conversion");
+    }
+
+    #[test]
+    fn constant_labels_keep_their_underscores() {
+        let json = r#"{"const_labels": {"_a__b": "1", "c d": "2", "__e": "3", "f.g": "4"}}"#;
+        let names = settings(json).unwrap().shape.const_labels.into_iter().map(|(name, _)| name);
+        assert_eq!(names.collect::<Vec<_>>(), ["key_e", "_a__b", "c_d", "f_g"]);
     }
 
     #[test]
@@ -330,12 +296,5 @@ mod tests {
             let json = format!(r#"{{"{key}": {{"?": 0}}}}"#);
             assert_eq!(read(&json), named(&format!("/properties/{key}/properties")));
         }
-    }
-
-    #[test]
-    fn a_pattern_with_many_stars_ends() {
-        assert!(matches(b"*a*b*c", b"xxaxxbxxc"));
-        assert!(!matches("a*".repeat(50).as_bytes(), format!("{}b", "a".repeat(49)).as_bytes()));
-        assert!(matches(b"", b"") && matches(b"*", b"") && !matches(b"?", b""));
     }
 }

@@ -1,6 +1,7 @@
 //! Writes scrapes in three formats.
 
 mod escaping;
+mod filter;
 mod labels;
 mod line;
 mod negotiate;
@@ -10,9 +11,11 @@ mod protobuf;
 mod text;
 mod view;
 
+pub(crate) use filter::Filter;
+pub(crate) use negotiate::{Wanted, negotiate};
+
 use escaping::Escaping;
 use negotiate::Format;
-pub(crate) use negotiate::{Wanted, negotiate};
 
 use crate::{config::Settings, series::Store};
 use view::View;
@@ -34,21 +37,34 @@ const ROOM: usize = 32;
 
 impl Renderer {
     /// Returns the body of the response.
-    pub(crate) fn render(&mut self, settings: &Settings, store: &Store, wanted: Wanted) -> Vec<u8> {
-        let view = View::new(settings, store, wanted.escaping);
+    pub(crate) fn render(
+        &mut self,
+        settings: &Settings,
+        store: &Store,
+        wanted: Wanted,
+        filter: &Filter,
+    ) -> Vec<u8> {
+        let view = View::new(settings, store, wanted.escaping, filter);
+        if !filter.is_none() {
+            return write(&view, wanted.format, view.expected_bytes());
+        }
         let series = store.len();
         // A growing buffer is in memory twice while it is copied, and the memory of a guest never shrinks.
         let expected_bytes = match &self.last {
             Some(last) if last.wanted == wanted && last.series == series => last.bytes + last.bytes / ROOM,
             _ => view.expected_bytes(),
         };
-        let out = Vec::with_capacity(expected_bytes);
-        let out = match wanted.format {
-            Format::Text => text::write(&view, out),
-            Format::OpenMetrics => openmetrics::write(&view, out),
-            Format::Protobuf => protobuf::write(&view, out),
-        };
+        let out = write(&view, wanted.format, expected_bytes);
         self.last = Some(Rendered { wanted, series, bytes: out.len() });
         out
+    }
+}
+
+fn write(view: &View<'_>, format: Format, expected_bytes: usize) -> Vec<u8> {
+    let out = Vec::with_capacity(expected_bytes);
+    match format {
+        Format::Text => text::write(view, out),
+        Format::OpenMetrics => openmetrics::write(view, out),
+        Format::Protobuf => protobuf::write(view, out),
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     config::Shape,
     name::MetricName,
     series::{
-        Exemplar, Exemplars, Exponential, Histogram, Kept, Kind, Point, Side, Store, Summary, Temporality,
+        Exemplar, Exemplars, Exponential, Histogram, InUse, Kept, Kind, Point, Series, Side, Store, Summary,
         Value,
     },
 };
@@ -72,6 +72,9 @@ struct SeriesRecord {
     exemplars: Vec<ExemplarRecord>,
     #[prost(oneof = "ValueRecord", tags = "6, 7, 8, 9")]
     value: Option<ValueRecord>,
+    /// The place of its target among the targets, counted from 1. 0: it has none.
+    #[prost(uint32, tag = "10")]
+    target: u32,
 }
 
 #[derive(Clone, PartialEq, Oneof)]
@@ -150,8 +153,7 @@ struct TargetRecord {
     key: String,
     #[prost(string, tag = "2")]
     labels: String,
-    #[prost(uint64, tag = "3")]
-    age_ms: u64,
+    // Tag 3 was the age, which is that of the series now.
 }
 
 const KINDS: [Kind; 5] = [Kind::Unknown, Kind::Gauge, Kind::Counter, Kind::Histogram, Kind::Summary];
@@ -164,17 +166,16 @@ pub(crate) fn save(store: &Store, shape: &Shape, now_ms: u64) -> Vec<u8> {
         let _ = Record { what: Some(what) }.encode_length_delimited(&mut state);
     };
     push(What::Head(HeadRecord { format: FORMAT, shape: format!("{shape:?}") }));
-    for (key, target) in store.targets() {
-        let age_ms = now_ms.saturating_sub(target.updated_ms);
-        push(What::Target(TargetRecord { key: key.into(), labels: (&*target.labels).into(), age_ms }));
+    for ((key, target), number) in store.targets().zip(1..) {
+        target.in_use.set_number(number);
+        push(What::Target(TargetRecord { key: key.into(), labels: (&*target.labels).into() }));
     }
     for (name, family) in store.families() {
         let kind = KINDS.iter().position(|kind| *kind == family.kind).unwrap_or_default() as u32;
         let (help, unit) = ((&*family.help).into(), (&*family.unit).into());
         push(What::Family(FamilyRecord { name: name.into(), kind, help, unit }));
         for series in family.series() {
-            let age_ms = now_ms.saturating_sub(series.updated_ms);
-            push(What::Series(SeriesRecord::of(&series.labels, &series.point, age_ms)));
+            push(What::Series(SeriesRecord::of(series, now_ms)));
         }
     }
     state
@@ -188,6 +189,7 @@ pub(crate) fn restore(
 ) -> Result<Option<Store>, DecodeError> {
     let mut store = Store::default();
     let mut family = None;
+    let mut targets: Vec<Option<InUse>> = Vec::new();
     let mut bounds: Rc<[f64]> = Rc::default();
     let mut is_ours = false;
     while !state.is_empty() {
@@ -197,9 +199,8 @@ pub(crate) fn restore(
             }
             _ if !is_ours => return Ok(None),
             Some(What::Target(target)) => {
-                let updated_ms = now_ms.saturating_sub(target.age_ms);
                 // If the limit has shrunk, surplus targets are dropped.
-                let _ = store.target(&target.key, &target.labels, (updated_ms, limit));
+                targets.push(store.target(&target.key, &target.labels, limit).ok());
             }
             Some(What::Family(of)) => {
                 let kind = KINDS.get(of.kind as usize).copied();
@@ -209,13 +210,9 @@ pub(crate) fn restore(
                 let updated_ms = now_ms.saturating_sub(series.age_ms);
                 if let (Some((name, help, kind)), Some(point)) = (&family, series.point(&mut bounds)) {
                     let kept = Kept { name, help, kind: *kind };
-                    let _ = store.take(
-                        &kept,
-                        &series.labels,
-                        point,
-                        Temporality::Cumulative,
-                        (updated_ms, limit),
-                    );
+                    let target = targets.get((series.target as usize).wrapping_sub(1));
+                    let target = target.and_then(Option::as_ref);
+                    let _ = store.take(&kept, &series.labels, point, target, (updated_ms, limit));
                 }
             }
             None => {}
@@ -225,19 +222,21 @@ pub(crate) fn restore(
 }
 
 impl SeriesRecord {
-    fn of(labels: &str, point: &Point, age_ms: u64) -> SeriesRecord {
+    fn of(series: &Series, now_ms: u64) -> SeriesRecord {
+        let point = &series.point;
         let exemplar = |exemplar: &Exemplar| ExemplarRecord {
             labels: (&*exemplar.labels).into(),
             value: Some(exemplar.value),
             time_unix_nano: exemplar.time_unix_nano,
         };
         SeriesRecord {
-            labels: labels.into(),
+            labels: (&*series.labels).into(),
             start_time_unix_nano: point.start_time_unix_nano,
             time_unix_nano: point.time_unix_nano,
-            age_ms,
+            age_ms: now_ms.saturating_sub(series.updated_ms),
             exemplars: point.exemplars.iter().flat_map(|exemplars| &exemplars.0).map(exemplar).collect(),
             value: Some(ValueRecord::of(&point.value)),
+            target: series.target.as_ref().map_or(0, InUse::number),
         }
     }
 
@@ -251,7 +250,7 @@ impl SeriesRecord {
         Some(Point {
             start_time_unix_nano: self.start_time_unix_nano,
             time_unix_nano: self.time_unix_nano,
-            value: self.value.as_ref()?.value(bounds),
+            value: self.value.as_ref()?.value(bounds)?,
             exemplars: (!exemplars.is_empty()).then(|| Box::new(Exemplars(exemplars))),
         })
     }
@@ -290,8 +289,9 @@ impl ValueRecord {
         }
     }
 
-    fn value(&self, bounds: &mut Rc<[f64]>) -> Value {
-        match self {
+    /// Returns `None` if Prometheus would reject a scrape with the value.
+    fn value(&self, bounds: &mut Rc<[f64]>) -> Option<Value> {
+        Some(match self {
             ValueRecord::Number(number) => Value::Number(*number),
             ValueRecord::Histogram(histogram) => {
                 if **bounds != *histogram.bounds {
@@ -306,7 +306,7 @@ impl ValueRecord {
             }
             ValueRecord::Exponential(histogram) => {
                 let side = |first, counts: &[u64]| Side { first, counts: counts.into() };
-                Value::Exponential(Box::new(Exponential {
+                let restored = Exponential {
                     schema: histogram.schema,
                     zero_threshold: histogram.zero_threshold,
                     zero_count: histogram.zero_count,
@@ -314,13 +314,14 @@ impl ValueRecord {
                     sum: histogram.sum,
                     positive: side(histogram.positive_first, &histogram.positive),
                     negative: side(histogram.negative_first, &histogram.negative),
-                }))
+                };
+                Value::Exponential(Box::new(restored.whole()?))
             }
             ValueRecord::Summary(summary) => Value::Summary(Box::new(Summary {
                 count: summary.count,
                 sum: summary.sum.unwrap_or_default(),
                 quantiles: summary.quantiles.iter().copied().zip(summary.values.iter().copied()).collect(),
             })),
-        }
+        })
     }
 }

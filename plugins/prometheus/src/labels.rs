@@ -61,7 +61,7 @@ impl Writer {
     ///
     /// An attribute with a reserved name, or with the name `structural` (`le`, `quantile`), becomes
     /// `exported_…`, as Prometheus does with labels of targets. The values of attributes whose names become
-    /// one are joined by `;`.
+    /// one are joined by `;`. Of several attributes with one key the first counts.
     pub(crate) fn write<'a>(
         &mut self,
         reserved: &Reserved,
@@ -78,7 +78,7 @@ impl Writer {
             .filter(|label| !label.value.is_empty())
             .collect();
         labels.sort_by(|a, b| (&a.name, a.key).cmp(&(&b.name, b.key)));
-        labels.dedup_by(|b, a| a.key == b.key && a.value == b.value);
+        labels.dedup_by(|b, a| a.key == b.key);
         self.text.clear();
         self.merge(reserved, &labels);
         (self.text.len() <= LIMIT_BYTES).then_some(self.text.as_str())
@@ -131,7 +131,7 @@ mod tests {
     fn attributes_whose_names_become_one_are_joined_in_the_order_of_their_keys() {
         assert_eq!(written(&[], &[("a_b", "3"), ("a.b", "2"), ("a-b", "1")], false), r#"a_b="1;2;3""#);
         assert_eq!(written(&[], &[("a.b", "2"), ("a_b", "3")], true), r#""a.b"="2",a_b="3""#);
-        assert_eq!(written(&[], &[("a", "same"), ("a", "same")], false), r#"a="same""#);
+        assert_eq!(written(&[], &[("a", "first"), ("a", "second")], false), r#"a="first""#);
     }
 
     #[test]

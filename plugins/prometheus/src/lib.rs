@@ -21,7 +21,7 @@ use spanloom_plugin::{HttpHandler, Incoming, Outgoing, clock, info, metrics::Gau
 
 use crate::{
     config::{PrometheusConfig, Settings},
-    exposition::{Renderer, negotiate},
+    exposition::{Filter, Renderer, negotiate},
     report::Report,
     series::Store,
     translate::{Intake, Translator},
@@ -165,7 +165,8 @@ impl Running {
         let accepts = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("accept"));
         let accept = accepts.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(",");
         let wanted = negotiate(&accept, self.settings.open_metrics);
-        let body = self.renderer.render(&self.settings, &self.store, wanted);
+        let filter = Filter::of(&request.query);
+        let body = self.renderer.render(&self.settings, &self.store, wanted, &filter);
         let mut headers = self.settings.response_headers.clone();
         headers.push(("content-type".into(), wanted.content_type()));
         Outgoing { status: 200, headers, body }

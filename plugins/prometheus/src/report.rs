@@ -62,6 +62,9 @@ impl Dropped {
             Dropped::Name => "its name has no valid character, or is longer than 1 KiB",
             Dropped::Labels => "its labels are longer than 16 KiB",
             Dropped::Invalid => "it violates the OTLP specification",
+            Dropped::Count => {
+                "the count of an exponential histogram is not that of its buckets: Prometheus would reject the scrape"
+            }
             Dropped::Scale => "the scale of an exponential histogram is below -4",
         }
     }

@@ -13,7 +13,7 @@ pub(crate) use exponential::{Exponential, Side};
 pub(crate) use family::{Family, Place};
 pub(crate) use histogram::{Bounds, Histogram};
 pub(crate) use identity::{Identities, Identity};
-pub(crate) use store::{Kept, Opened, Store, Target};
+pub(crate) use store::{InUse, Kept, Opened, Store, Target};
 pub(crate) use summary::Summary;
 
 /// The type of a metric in Prometheus.
@@ -35,6 +35,8 @@ pub(crate) struct Series {
     pub(crate) point: Point,
     /// When the last point arrived, on the host's monotonic clock. [`ENDED`] if the series has ended.
     pub(crate) updated_ms: u64,
+    /// Keeps the target of the series in the scrapes.
+    pub(crate) target: Option<InUse>,
 }
 
 /// The last point of a series, or the sum of its deltas.
@@ -84,6 +86,8 @@ pub(crate) enum Dropped {
     Labels,
     /// The point violates the OTLP specification.
     Invalid,
+    /// The count of an exponential histogram is not that of its buckets.
+    Count,
     /// The scale of an exponential histogram is below -4.
     Scale,
 }
@@ -113,7 +117,7 @@ impl Kind {
 }
 
 impl Dropped {
-    pub(crate) const ALL: [Dropped; 9] = [
+    pub(crate) const ALL: [Dropped; 10] = [
         Dropped::Conflict,
         Dropped::SeriesLimit,
         Dropped::OutOfOrder,
@@ -122,6 +126,7 @@ impl Dropped {
         Dropped::Name,
         Dropped::Labels,
         Dropped::Invalid,
+        Dropped::Count,
         Dropped::Scale,
     ];
 
@@ -136,6 +141,7 @@ impl Dropped {
             Dropped::Name => "name",
             Dropped::Labels => "labels",
             Dropped::Invalid => "invalid",
+            Dropped::Count => "count",
             Dropped::Scale => "scale",
         }
     }
@@ -195,7 +201,7 @@ impl Value {
         match self {
             Value::Number(_) => 1,
             Value::Histogram(histogram) => histogram.counts.len() + 2,
-            Value::Exponential(histogram) => histogram.classic_len() + 3,
+            Value::Exponential(_) => 3,
             Value::Summary(summary) => summary.quantiles.len() + 2,
         }
     }
@@ -208,6 +214,7 @@ impl Value {
                 true
             }
             (Value::Histogram(histogram), Value::Histogram(before)) => histogram.add(before),
+            (Value::Exponential(histogram), Value::Exponential(before)) => histogram.add(before),
             _ => false,
         }
     }
@@ -227,7 +234,8 @@ mod tests {
     }
 
     fn after(points: &[(u64, u64, f64)], temporality: Temporality) -> (Point, Vec<Result<(), Dropped>>) {
-        let mut series = Series { labels: "".into(), point: point(0, 0, 0.0), updated_ms: ENDED };
+        let mut series =
+            Series { labels: "".into(), point: point(0, 0, 0.0), updated_ms: ENDED, target: None };
         let took = points
             .iter()
             .map(|(start, time, value)| series.take(point(*start, *time, *value), temporality, 1));

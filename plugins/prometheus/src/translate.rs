@@ -19,10 +19,10 @@ use self::{
 };
 use crate::{
     config::Settings,
-    labels,
-    name::{MetricNames, prefix},
+    labels::{self, label_name},
+    name::MetricNames,
     report::Report,
-    series::{Dropped, Identities, Kept, Store},
+    series::{Dropped, Identities, InUse, Kept, Store},
 };
 
 /// The longest help text. Longer descriptions are cut.
@@ -45,9 +45,14 @@ pub(crate) struct Intake<'a> {
     pub(crate) now_unix_nano: u64,
 }
 
-/// Returns the name of the series with the attributes of targets.
+/// Returns the name of the series with the attributes of targets. Before it, the namespace is escaped as a
+/// label is.
 pub(crate) fn target_info(settings: &Settings) -> String {
-    prefix(&settings.shape.names) + "target_info"
+    let names = &settings.shape.names;
+    match names.namespace.as_str() {
+        "" => "target_info".to_owned(),
+        namespace => format!("{}_target_info", label_name(namespace, names.utf8)),
+    }
 }
 
 impl Translator {
@@ -70,9 +75,10 @@ impl Translator {
     fn take_resource(&mut self, metrics: &ResourceMetrics<'_>, into: &mut Intake<'_>) {
         let resource = metrics.resource();
         let target = Target::of(&resource);
-        if let Err(reason) = self.take_target(&target, &resource, into) {
+        let in_use = self.take_target(&target, &resource, into).unwrap_or_else(|reason| {
             into.report.drop(reason, &self.target_info, 1);
-        }
+            None
+        });
         let identities = Identities::ALL.of(resource.encoded().iter().copied());
         for metrics in metrics.scope_metrics() {
             let scope = metrics.scope();
@@ -86,28 +92,30 @@ impl Translator {
                 resource: &resource,
                 scope: &scope,
                 target: &target,
+                in_use: in_use.as_ref(),
                 reserved: OnceCell::new(),
             };
             self.take_scope(&metrics, &source, into);
         }
     }
 
+    /// Keeps the attributes of a target. Returns `None` for a resource without both `job` and `instance`,
+    /// whose attributes could not be assigned to its series.
     fn take_target(
         &mut self,
         target: &Target,
         resource: &Resource<'_>,
         into: &mut Intake<'_>,
-    ) -> Result<(), Dropped> {
+    ) -> Result<Option<InUse>, Dropped> {
+        if !target.is_whole() {
+            return Ok(None);
+        }
         let reserved = target.reserved();
         let utf8 = into.settings.shape.names.utf8;
         let key = self.writer.write(&reserved, "", [].into_iter(), utf8).ok_or(Dropped::Labels)?.to_owned();
-        if key.is_empty() {
-            // Without `job` and `instance`, the attributes could not be assigned to a target.
-            return Ok(());
-        }
         let others = resource.attributes().filter(|(key, _)| !resource::is_of_target(key));
         let labels = self.writer.write(&reserved, "", others, utf8).ok_or(Dropped::Labels)?;
-        into.store.target(&key, labels, (into.now_ms, into.settings.series_limit))
+        into.store.target(&key, labels, into.settings.series_limit).map(Some)
     }
 
     fn take_scope<'r>(&mut self, metrics: &ScopeMetrics<'r>, source: &Source<'_, 'r>, into: &mut Intake<'_>) {
@@ -126,9 +134,9 @@ impl Translator {
         into: &mut Intake<'_>,
     ) -> Result<(), Dropped> {
         let data = metric.data().ok_or(Dropped::Invalid)?;
-        let Shown { kind, temporality } = metric::shown(metric, data)?;
+        let Shown { kind, instrument, temporality } = metric::shown(metric, data)?;
         let names = &into.settings.shape.names;
-        let name = self.names.get(names, metric.name(), metric.unit(), kind).ok_or(Dropped::Name)?;
+        let name = self.names.get(names, metric.name(), metric.unit(), instrument).ok_or(Dropped::Name)?;
         if name.name == self.target_info {
             return Err(Dropped::Conflict);
         }

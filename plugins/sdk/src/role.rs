@@ -188,7 +188,8 @@ pub struct Saved {
 }
 
 /// Answers GET requests on a listener of the host. Its address is the key `endpoint` in the component's
-/// config.
+/// config. The host compresses the answer for a client that accepts gzip, unless the answer has the header
+/// `content-encoding`.
 pub trait HttpHandler {
     fn handle(&mut self, request: Incoming) -> Outgoing;
 }

@@ -19,7 +19,7 @@ use crate::{
         interface::{Incoming, Outgoing},
     },
     running::Running,
-    server::{self, ServerSettings},
+    server::{self, ServerSettings, compressed},
 };
 
 /// How long a client that does not read its response is waited for.
@@ -88,12 +88,13 @@ async fn answer(State(pool): State<Arc<Pool>>, request: Request) -> Response<Bod
         return response;
     }
     let is_head = *request.method() == Method::HEAD;
+    let accepts_gzip = compressed::accepts_gzip(request.headers());
     let given_up = CancellationToken::new();
     let _given_up_with_this = given_up.clone().drop_guard();
     let (asked, incoming) = (pool.clone(), incoming(&request));
     let call = Box::pin(async move { ask(&asked, incoming, &given_up).await });
     match see_through(&pool.component, call).await {
-        Some(Ok(outgoing)) => outgoing_response(outgoing, is_head)
+        Some(Ok(outgoing)) => outgoing_response(encoded(outgoing, accepts_gzip).await, is_head)
             .unwrap_or_else(|| plain(StatusCode::BAD_GATEWAY, "the plugin's answer is no HTTP\n")),
         Some(Err(error)) if error.kind.is_accident() => {
             pool.metrics.report(&pool.plugin(), &error, "the request is answered with 500");
@@ -128,6 +129,22 @@ fn incoming(request: &Request) -> Incoming {
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
             .collect(),
     }
+}
+
+/// Compresses the body for a client that accepts gzip, unless the plugin has encoded the body itself.
+async fn encoded(mut outgoing: Outgoing, accepts_gzip: bool) -> Outgoing {
+    let is_encoded =
+        outgoing.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header::CONTENT_ENCODING.as_str()));
+    if accepts_gzip && !is_encoded && !outgoing.body.is_empty() {
+        outgoing.body = match compressed::gzip(outgoing.body).await {
+            Ok(body) => {
+                outgoing.headers.push((header::CONTENT_ENCODING.to_string(), "gzip".to_owned()));
+                body
+            }
+            Err(body) => body,
+        };
+    }
+    outgoing
 }
 
 /// Converts the plugin's response. Returns `None` if its head is invalid, which is the plugin's mistake.
@@ -206,6 +223,21 @@ mod tests {
         check_length(204, false, None, 0);
         check_length(205, false, None, 0);
         check_length(304, false, None, 0);
+    }
+
+    #[tokio::test]
+    async fn only_a_body_that_is_not_encoded_is_compressed() {
+        let encoding = async |headers: Vec<(String, String)>, body: &[u8], accepts_gzip| {
+            let outgoing = Outgoing { status: 200, headers, body: body.to_vec() };
+            let encoded = encoded(outgoing, accepts_gzip).await;
+            let is_gzip = encoded.body.starts_with(&[0x1f, 0x8b]);
+            assert_eq!(encoded.headers.contains(&header("content-encoding", "gzip")), is_gzip);
+            is_gzip
+        };
+        assert!(encoding(Vec::new(), b"a body", true).await);
+        assert!(!encoding(Vec::new(), b"a body", false).await);
+        assert!(!encoding(Vec::new(), b"", true).await);
+        assert!(!encoding(vec![header("Content-Encoding", "br")], b"a body", true).await);
     }
 
     #[test]

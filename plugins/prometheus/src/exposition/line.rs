@@ -93,7 +93,7 @@ impl<'v, D: Dialect> Lines<'v, D> {
         let view = self.view;
         let (name, plain) = (view.target_info.as_str(), is_plain(&view.target_info));
         let (names, mut buffer) = (view.target_label_names(), String::new());
-        for (_, target) in view.store.targets() {
+        for target in view.targets() {
             let labels = names.shown(&target.labels, &mut buffer);
             let of = Of { name, plain, labels, time_unix_nano: None };
             self.sample(&of, &Sample { suffix: "", label: None, value: Number::Int(1), exemplar: None });
@@ -114,7 +114,7 @@ impl<'v, D: Dialect> Lines<'v, D> {
                     self.sample(&of, &Sample { suffix: "", label: None, value, exemplar });
                 }
                 Value::Histogram(histogram) => self.histogram(&of, histogram, exemplars),
-                Value::Exponential(histogram) => self.exponential(&of, histogram, exemplars),
+                Value::Exponential(histogram) => self.exponential(&of, histogram),
                 Value::Summary(summary) => self.summary(&of, summary),
             }
         }
@@ -132,13 +132,9 @@ impl<'v, D: Dialect> Lines<'v, D> {
         self.sum_and_count(of, histogram.sum, histogram.count, negative);
     }
 
-    fn exponential(&mut self, of: &Of<'_>, histogram: &Exponential, exemplars: Option<&Exemplars>) {
-        let mut last = f64::NEG_INFINITY;
-        for bucket in histogram.classic() {
-            self.bucket(of, (last, bucket.bound), bucket.cumulative, exemplars);
-            last = bucket.bound;
-        }
-        self.bucket(of, (last, f64::INFINITY), histogram.count, exemplars);
+    /// Writes one bucket for all measurements, because the text formats have no native histograms.
+    fn exponential(&mut self, of: &Of<'_>, histogram: &Exponential) {
+        self.bucket(of, (f64::NEG_INFINITY, f64::INFINITY), histogram.count, None);
         self.sum_and_count(of, histogram.sum, histogram.count, !histogram.negative.counts.is_empty());
     }
 

@@ -12,7 +12,7 @@ struct OpenMetrics;
 
 pub(super) fn write(view: &View<'_>, out: Vec<u8>) -> Vec<u8> {
     let mut lines = Lines::<OpenMetrics>::new(view, out);
-    if view.store.targets().next().is_some() {
+    if view.targets().next().is_some() {
         let (name, kind) = match view.info_family() {
             Some(family) => (family, "info"),
             None => (view.target_info.as_str(), "gauge"),

@@ -17,11 +17,11 @@ use crate::{
 pub(super) fn write(view: &View<'_>, out: Vec<u8>) -> Vec<u8> {
     let mut writer = Writer::new(out);
     let mut buffer = String::new();
-    if view.store.targets().next().is_some() {
+    if view.targets().next().is_some() {
         let names = view.target_label_names();
         writer.delimited(|family| {
             head(family, &view.target_info, "Target metadata", Kind::Gauge);
-            for (_, target) in view.store.targets() {
+            for target in view.targets() {
                 family.message(4, |metric| {
                     labels(metric, names.shown(&target.labels, &mut buffer));
                     metric.message(2, |gauge| gauge.double(1, 1.0));

@@ -12,7 +12,7 @@ struct Text;
 
 pub(super) fn write(view: &View<'_>, out: Vec<u8>) -> Vec<u8> {
     let mut lines = Lines::<Text>::new(view, out);
-    if view.store.targets().next().is_some() {
+    if view.targets().next().is_some() {
         lines.help(&view.target_info, "Target metadata");
         lines.metadata("TYPE", &view.target_info, "gauge");
         lines.targets();

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use super::{Escaping, labels::LabelNames};
+use super::{Escaping, filter::Filter, labels::LabelNames};
 use crate::{
     config::Settings,
     name::is_plain,
@@ -15,10 +15,12 @@ const SAMPLE_BYTES: usize = 32;
 
 pub(super) struct View<'a> {
     pub(super) settings: &'a Settings,
-    pub(super) store: &'a Store,
+    store: &'a Store,
     pub(super) families: Vec<Shown<'a>>,
     /// The name of the `target_info` series.
     pub(super) target_info: String,
+    /// Whether the scrape asks for the targets.
+    has_targets: bool,
     /// `None`: labels are shown as they are stored.
     escaping: Option<Escaping>,
     /// The names of all samples, if they differ from those in the store.
@@ -32,13 +34,20 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(settings: &'a Settings, store: &'a Store, escaping: Escaping) -> View<'a> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        store: &'a Store,
+        escaping: Escaping,
+        filter: &Filter,
+    ) -> View<'a> {
         let families = store.families().filter(|(_, family)| family.series().next().is_some());
         let target_info = target_info(settings);
+        let has_targets = filter.takes(&target_info);
         if escaping.is_idle(settings.shape.names.utf8) {
             let shown = |(name, family): (&'a str, &'a Family)| Shown { name: name.into(), family };
-            let families = families.map(shown).collect();
-            return View { settings, store, families, target_info, escaping: None, names: None };
+            let families = families.filter(|(name, _)| filter.takes(name)).map(shown).collect();
+            let (escaping, names) = (None, None);
+            return View { settings, store, families, target_info, has_targets, escaping, names };
         }
         let mut names = BTreeSet::new();
         let target_info = escaping.metric(&target_info);
@@ -46,12 +55,14 @@ impl<'a> View<'a> {
         // Names that stay as they are go first, so that no other name takes their place.
         let mut families: Vec<(&'a str, &'a Family)> = families.collect();
         families.sort_by_key(|(name, _)| !is_plain(name));
-        let families = families.into_iter().map(|(name, family)| {
-            let name = claim(&mut names, name, family.kind, escaping);
-            Shown { name: name.into(), family }
+        // A family has the same name in every scrape, so all claim theirs.
+        let families = families.into_iter().filter_map(|(name, family)| {
+            let shown = claim(&mut names, name, family.kind, escaping);
+            filter.takes(name).then_some(Shown { name: shown.into(), family })
         });
         let families = families.collect();
-        View { settings, store, families, target_info, escaping: Some(escaping), names: Some(names) }
+        let (escaping, names) = (Some(escaping), Some(names));
+        View { settings, store, families, target_info, has_targets, escaping, names }
     }
 
     /// Estimates the length of a scrape. The scrape is usually a little shorter.
@@ -63,10 +74,14 @@ impl<'a> View<'a> {
             };
             head + shown.family.series().map(samples).sum::<usize>()
         };
-        let of_target =
-            |(_, target): (&str, &Target)| self.target_info.len() + target.labels.len() + SAMPLE_BYTES;
-        let targets: usize = self.store.targets().map(of_target).sum();
+        let of_target = |target: &Target| self.target_info.len() + target.labels.len() + SAMPLE_BYTES;
+        let targets: usize = self.targets().map(of_target).sum();
         128 + targets + self.families.iter().map(of_family).sum::<usize>()
+    }
+
+    /// Iterates over the targets that the scrape asks for.
+    pub(super) fn targets(&self) -> impl Iterator<Item = &'a Target> {
+        self.store.targets().map(|(_, target)| target).take(if self.has_targets { usize::MAX } else { 0 })
     }
 
     /// Returns the time of the last point, if the config asks for timestamps.
@@ -82,7 +97,7 @@ impl<'a> View<'a> {
 
     /// Does the same as [`label_names`](View::label_names) for the series of `target_info`.
     pub(super) fn target_label_names(&self) -> LabelNames {
-        LabelNames::new(self.escaping, self.store.targets().map(|(_, target)| &*target.labels), "")
+        LabelNames::new(self.escaping, self.targets().map(|target| &*target.labels), "")
     }
 
     /// Returns the name of a counter's family in OpenMetrics, which is the name without `_total`. Returns

@@ -1,6 +1,6 @@
 //! Converts attribute values to text, as the Collector does.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use spanloom_plugin::{json, wire::Value};
@@ -8,7 +8,7 @@ use spanloom_plugin::{json, wire::Value};
 /// The deepest nesting. A value nested deeper is `null`.
 const DEPTH_LIMIT: usize = 32;
 
-/// Returns the text of a value. Lists and maps are JSON, and bytes are base64.
+/// Returns the text of a value. Lists and maps are JSON, with sorted keys, and bytes are base64.
 pub(crate) fn value_text(value: Value<'_>) -> Cow<'_, str> {
     match value {
         Value::Empty => Cow::Borrowed(""),
@@ -32,7 +32,7 @@ fn double_text(double: f64) -> String {
     if double.is_nan() {
         "NaN".to_owned()
     } else if double.is_infinite() {
-        (if double > 0.0 { "+Inf" } else { "-Inf" }).to_owned()
+        (if double > 0.0 { "Infinity" } else { "-Infinity" }).to_owned()
     } else if size == 0.0 || (1e-6..1e21).contains(&size) {
         double.to_string()
     } else {
@@ -56,7 +56,9 @@ fn write_json(json: &mut json::Writer, value: Value<'_>, depth: usize) {
             array.values().for_each(|value| write_json(json, value, depth - 1));
         }),
         Value::KvList(list) => json.object(|json| {
-            for (key, value) in list.entries() {
+            // Of entries with one key, the last counts.
+            let entries: BTreeMap<&str, Value<'_>> = list.entries().collect();
+            for (key, value) in entries {
                 json.key(key);
                 write_json(json, value, depth - 1);
             }
@@ -81,7 +83,8 @@ mod tests {
         {
             assert_eq!(value_text(Value::Double(double)), expected);
         }
-        assert_eq!(value_text(Value::Double(f64::NEG_INFINITY)), "-Inf");
+        assert_eq!(value_text(Value::Double(f64::INFINITY)), "Infinity");
+        assert_eq!(value_text(Value::Double(f64::NEG_INFINITY)), "-Infinity");
         assert_eq!(value_text(Value::Bytes(&[255, 0])), "/wA=");
         assert_eq!(value_text(Value::Empty), "");
     }
@@ -90,8 +93,9 @@ mod tests {
     fn lists_and_maps_become_json() {
         let list = ArrayValue { values: vec!["x".into(), 1_i64.into(), AnyValue { value: None }] };
         let list = AnyValue { value: Some(any_value::Value::ArrayValue(list)) };
-        let map = KeyValueList { values: vec![KeyValue::new("list", list)] };
+        let entries = vec![KeyValue::new("z", 1_i64), KeyValue::new("list", list), KeyValue::new("z", "<2>")];
+        let map = KeyValueList { values: entries };
         let map = AnyValue { value: Some(any_value::Value::KvlistValue(map)) };
-        assert_eq!(value_text(encoded::value(map)), r#"{"list":["x",1,null]}"#);
+        assert_eq!(value_text(encoded::value(map)), r#"{"list":["x",1,null],"z":"<2>"}"#);
     }
 }

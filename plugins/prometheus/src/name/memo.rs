@@ -2,8 +2,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{MetricName, metric_name};
-use crate::{config::NameSettings, series::Kind};
+use super::{Instrument, MetricName, metric_name};
+use crate::config::NameSettings;
 
 /// Remembers the names of metrics, because the same metrics arrive again and again. Only valid for one
 /// config.
@@ -17,7 +17,7 @@ pub(crate) struct MetricNames {
 struct Entry {
     name: Box<str>,
     unit: Box<str>,
-    kind: Kind,
+    instrument: Instrument,
     shown: Option<MetricName>,
 }
 
@@ -31,18 +31,19 @@ impl MetricNames {
         settings: &NameSettings,
         name: &str,
         unit: &str,
-        kind: Kind,
+        instrument: Instrument,
     ) -> Option<&MetricName> {
         if self.names.len() >= LIMIT {
             self.names.clear();
         }
         let hasher = &self.hasher;
-        let hash = hasher.hash_one((name, unit, kind));
-        let is_it = |entry: &Entry| *entry.name == *name && *entry.unit == *unit && entry.kind == kind;
-        let rehash = |entry: &Entry| hasher.hash_one((&*entry.name, &*entry.unit, entry.kind));
+        let hash = hasher.hash_one((name, unit, instrument));
+        let is_it =
+            |entry: &Entry| *entry.name == *name && *entry.unit == *unit && entry.instrument == instrument;
+        let rehash = |entry: &Entry| hasher.hash_one((&*entry.name, &*entry.unit, entry.instrument));
         let new = || {
-            let shown = metric_name(settings, name, unit, kind);
-            Entry { name: name.into(), unit: unit.into(), kind, shown }
+            let shown = metric_name(settings, name, unit, instrument);
+            Entry { name: name.into(), unit: unit.into(), instrument, shown }
         };
         self.names.entry(hash, is_it, rehash).or_insert_with(new).into_mut().shown.as_ref()
     }
@@ -57,11 +58,13 @@ mod tests {
         let settings = NameSettings { namespace: String::new(), suffixes: true, utf8: false };
         let mut names = MetricNames::default();
         for _ in 0..2 {
-            let mut get = |name, unit, kind| names.get(&settings, name, unit, kind).map(|it| it.name.clone());
-            assert_eq!(get("a", "s", Kind::Gauge).as_deref(), Some("a_seconds"));
-            assert_eq!(get("a", "By", Kind::Gauge).as_deref(), Some("a_bytes"));
-            assert_eq!(get("a", "s", Kind::Counter).as_deref(), Some("a_seconds_total"));
-            assert_eq!(get("", "s", Kind::Gauge), None);
+            let mut get = |name, unit, instrument| {
+                names.get(&settings, name, unit, instrument).map(|it| it.name.clone())
+            };
+            assert_eq!(get("a", "s", Instrument::Gauge).as_deref(), Some("a_seconds"));
+            assert_eq!(get("a", "By", Instrument::Gauge).as_deref(), Some("a_bytes"));
+            assert_eq!(get("a", "s", Instrument::Counter).as_deref(), Some("a_seconds_total"));
+            assert_eq!(get("", "s", Instrument::Gauge), None);
         }
     }
 
@@ -70,7 +73,7 @@ mod tests {
         let settings = NameSettings { namespace: String::new(), suffixes: true, utf8: false };
         let mut names = MetricNames::default();
         for number in 0..LIMIT * 2 {
-            names.get(&settings, &format!("a{number}"), "", Kind::Gauge);
+            names.get(&settings, &format!("a{number}"), "", Instrument::Gauge);
             assert!(names.names.len() <= LIMIT);
         }
     }

@@ -1,21 +1,18 @@
-//! Exponential histograms in the form of Prometheus's native histograms, and as classic ones for formats
-//! without native histograms.
+//! Exponential histograms in the form of Prometheus's native histograms.
 
-use spanloom_plugin::wire::metrics::{Buckets, ExponentialHistogramDataPoint};
+mod side;
+
+use spanloom_plugin::wire::metrics::ExponentialHistogramDataPoint;
 
 use super::Dropped;
+
+pub(crate) use side::Side;
 
 /// The schemas that a native histogram may have.
 const SCHEMAS: std::ops::RangeInclusive<i32> = -4..=8;
 
 /// The threshold if the sender gives none.
 const ZERO_THRESHOLD: f64 = 1e-128;
-
-/// The most buckets on one side of a point.
-const BUCKETS_LIMIT: usize = 100_000;
-
-/// The most classic buckets per side. Neighbours are joined until the side fits.
-const CLASSIC_LIMIT: usize = 40;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Exponential {
@@ -30,21 +27,6 @@ pub(crate) struct Exponential {
     pub(crate) negative: Side,
 }
 
-/// The buckets of the positive or of the negative values. The first and the last bucket are not empty.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Side {
-    /// The index of the first bucket. Bucket `i` of `counts` ends at base^(first + i), inclusive.
-    pub(crate) first: i32,
-    pub(crate) counts: Box<[u64]>,
-}
-
-/// An upper bound with the count of all values up to it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Classic {
-    pub(crate) bound: f64,
-    pub(crate) cumulative: u64,
-}
-
 impl Exponential {
     pub(crate) fn of(point: &ExponentialHistogramDataPoint<'_>) -> Result<Exponential, Dropped> {
         if point.scale < *SCHEMAS.start() {
@@ -57,123 +39,84 @@ impl Exponential {
         if !(point.zero_threshold >= 0.0 && point.zero_threshold.is_finite()) {
             return Err(Dropped::Invalid);
         }
-        let in_buckets = positive.sum().saturating_add(negative.sum()).saturating_add(point.zero_count);
-        Ok(Exponential {
+        let exponential = Exponential {
             schema,
             zero_threshold: if point.zero_threshold == 0.0 { ZERO_THRESHOLD } else { point.zero_threshold },
             zero_count: point.zero_count,
-            count: in_buckets.max(point.count),
+            count: point.count,
             sum: point.sum,
             positive,
             negative,
-        })
+        };
+        exponential.whole().ok_or(Dropped::Count)
     }
 
-    /// Returns the most [`classic`](Exponential::classic) buckets that there can be.
-    pub(crate) fn classic_len(&self) -> usize {
-        [&self.positive, &self.negative]
-            .iter()
-            .map(|side| side.counts.len().min(CLASSIC_LIMIT))
-            .sum::<usize>()
-            + 2
+    /// Returns the histogram if its buckets hold all that it counts. Otherwise Prometheus would reject the
+    /// whole scrape. A measurement that is not a number is in no bucket, and makes the sum one.
+    pub(crate) fn whole(self) -> Option<Exponential> {
+        let in_buckets = u128::from(self.zero_count) + self.positive.sum() + self.negative.sum();
+        let count = u128::from(self.count);
+        let holds_all = match self.sum {
+            Some(sum) if sum.is_nan() => in_buckets <= count,
+            _ => in_buckets == count,
+        };
+        // Prometheus reads differences between buckets as signed numbers.
+        (holds_all && i64::try_from(self.count).is_ok()).then_some(self)
     }
 
-    /// Returns classic buckets in ascending order, without `+Inf`. When the scale of a series shrinks, bounds
-    /// disappear, but no new bounds appear between the others.
-    pub(crate) fn classic(&self) -> Vec<Classic> {
-        let (negative, negative_schema) = self.negative.narrowed(self.schema);
-        let (positive, positive_schema) = self.positive.narrowed(self.schema);
-        let mut cumulative: u64 = 0;
-        let mut buckets = Vec::with_capacity(self.classic_len());
-        let mut negative_bucket = negative.first.saturating_add(negative.counts.len() as i32 - 1);
-        for count in negative.counts.iter().rev() {
-            cumulative = cumulative.saturating_add(*count);
-            negative_bucket = negative_bucket.saturating_sub(1);
-            push(&mut buckets, -bound(negative_schema, negative_bucket), cumulative);
+    /// Adds an earlier histogram. Returns false if the two cannot be added; the histogram then stays as it
+    /// is.
+    pub(crate) fn add(&mut self, before: &Exponential) -> bool {
+        let added = self.plus(before);
+        let can_be = added.is_some();
+        if let Some(added) = added {
+            *self = added;
         }
-        if self.zero_count > 0 || !negative.counts.is_empty() {
-            cumulative = cumulative.saturating_add(self.zero_count);
-            push(&mut buckets, self.zero_threshold, cumulative);
-        }
-        if !positive.counts.is_empty() {
-            push(&mut buckets, bound(positive_schema, positive.first.saturating_sub(1)), cumulative);
-        }
-        for (bucket, count) in (positive.first..).zip(&positive.counts) {
-            cumulative = cumulative.saturating_add(*count);
-            push(&mut buckets, bound(positive_schema, bucket), cumulative);
-        }
-        buckets
-    }
-}
-
-impl Side {
-    /// Reads one side, and joins 2^`by` neighbours into one bucket.
-    fn of(buckets: Option<&Buckets<'_>>, by: u32) -> Result<Side, Dropped> {
-        let Some(buckets) = buckets else { return Ok(Side::default()) };
-        let counts: Vec<u64> = buckets.bucket_counts().take(BUCKETS_LIMIT + 1).collect();
-        if counts.len() > BUCKETS_LIMIT {
-            return Err(Dropped::Invalid);
-        }
-        // OTLP counts buckets by their lower bounds.
-        let first = buckets.offset().checked_add(1).ok_or(Dropped::Invalid)?;
-        first.checked_add_unsigned(counts.len() as u32).ok_or(Dropped::Invalid)?;
-        Ok(Side { first, counts: counts.into() }.trimmed().joined(by))
+        can_be
     }
 
-    fn sum(&self) -> u64 {
-        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    /// Adds two histograms with the larger threshold of the two, and with the finest scale in which their
+    /// buckets are few enough.
+    fn plus(&self, before: &Exponential) -> Option<Exponential> {
+        let zero_threshold = self.zero_threshold.max(before.zero_threshold);
+        let finest = self.schema.min(before.schema);
+        let (schema, positive, negative, zero_counts) =
+            (*SCHEMAS.start()..=finest).rev().find_map(|schema| {
+                let (new, old) = (self.wide(schema, zero_threshold), before.wide(schema, zero_threshold));
+                let (positive, negative) =
+                    (new.positive.plus(&old.positive)?, new.negative.plus(&old.negative)?);
+                Some((schema, positive, negative, (new.zero_count, old.zero_count)))
+            })?;
+        let added = Exponential {
+            schema,
+            zero_threshold,
+            zero_count: zero_counts.0.checked_add(zero_counts.1)?,
+            count: self.count.checked_add(before.count)?,
+            sum: self.sum.zip(before.sum).map(|(sum, before)| sum + before),
+            positive,
+            negative,
+        };
+        added.whole()
     }
 
-    /// Removes the empty buckets at both ends.
-    fn trimmed(self) -> Side {
-        let filled = |count: &u64| *count > 0;
-        let begin = self.counts.iter().position(filled).unwrap_or(self.counts.len());
-        let end = self.counts.iter().rposition(filled).map_or(begin, |last| last + 1);
-        let counts = self.counts.get(begin..end).unwrap_or_default();
-        Side { first: if counts.is_empty() { 0 } else { self.first + begin as i32 }, counts: counts.into() }
-    }
-
-    /// Joins 2^`by` neighbours into one bucket. The new bounds are a subset of the old ones.
-    fn joined(&self, by: u32) -> Side {
-        let wide = |bucket: i32| ((i64::from(bucket) - 1) >> by.min(40)) as i32 + 1;
-        let first = wide(self.first);
-        let last = wide(self.first.saturating_add(self.counts.len() as i32 - 1));
-        if by == 0 || self.counts.is_empty() {
-            return self.clone();
-        }
-        let mut counts = vec![0_u64; (last - first) as usize + 1];
-        for (bucket, count) in (self.first..).zip(&self.counts) {
-            if let Some(joined) = counts.get_mut((wide(bucket) - first) as usize) {
-                *joined = joined.saturating_add(*count);
+    /// Returns the histogram with a coarser scale and a larger threshold. The buckets that lie below the
+    /// threshold are counted with the zeros.
+    fn wide(&self, schema: i32, zero_threshold: f64) -> Exponential {
+        let by = self.schema.saturating_sub(schema).unsigned_abs();
+        let mut wide = Exponential {
+            schema,
+            zero_threshold,
+            positive: self.positive.joined(by),
+            negative: self.negative.joined(by),
+            ..*self
+        };
+        if zero_threshold > self.zero_threshold {
+            for side in [&mut wide.positive, &mut wide.negative] {
+                let small = side.remove_up_to(zero_threshold, schema);
+                wide.zero_count = wide.zero_count.saturating_add(small);
             }
         }
-        Side { first, counts: counts.into() }
-    }
-
-    /// Joins buckets until there are few enough, and returns them with their schema.
-    fn narrowed(&self, schema: i32) -> (Side, i32) {
-        let mut by = 0;
-        let mut side = self.clone();
-        while side.counts.len() > CLASSIC_LIMIT {
-            by += 1;
-            side = self.joined(by as u32);
-        }
-        (side, schema - by)
-    }
-}
-
-/// Returns the upper bound of a bucket, or 0 or infinity if the bound is out of range.
-fn bound(schema: i32, bucket: i32) -> f64 {
-    let exponent = f64::from(bucket) * f64::from(-schema).exp2();
-    exponent.exp2()
-}
-
-/// Adds a bucket. Different bounds may round to one number, and an infinite bound is left out.
-fn push(buckets: &mut Vec<Classic>, bound: f64, cumulative: u64) {
-    match buckets.last_mut() {
-        Some(last) if bound <= last.bound => last.cumulative = cumulative,
-        _ if bound.is_finite() => buckets.push(Classic { bound, cumulative }),
-        _ => {}
+        wide
     }
 }
 
@@ -190,12 +133,23 @@ mod tests {
 
     fn point(scale: i32, offset: i32, counts: &[u64]) -> ExponentialHistogramDataPoint {
         let positive = Some(Buckets { offset, bucket_counts: counts.into() });
-        ExponentialHistogramDataPoint { scale, positive, ..ExponentialHistogramDataPoint::default() }
+        let count = counts.iter().fold(0, |sum: u64, count| sum.wrapping_add(*count));
+        ExponentialHistogramDataPoint { scale, positive, count, ..ExponentialHistogramDataPoint::default() }
     }
 
-    fn classic(point: ExponentialHistogramDataPoint) -> Vec<(f64, u64)> {
-        let buckets = of(point).unwrap().classic();
-        buckets.iter().map(|bucket| (bucket.bound, bucket.cumulative)).collect()
+    fn sum(
+        first: ExponentialHistogramDataPoint,
+        second: ExponentialHistogramDataPoint,
+    ) -> Option<Exponential> {
+        let (first, mut second) = (of(first).unwrap(), of(second).unwrap());
+        let alone = second.clone();
+        match second.add(&first) {
+            true => Some(second),
+            false => {
+                assert_eq!(second, alone, "what cannot be added stays");
+                None
+            }
+        }
     }
 
     #[test]
@@ -203,7 +157,6 @@ mod tests {
         let exponential = of(point(0, -1, &[0, 2, 3, 0])).unwrap();
         assert_eq!(exponential.positive, Side { first: 1, counts: [2, 3].into() });
         assert_eq!((exponential.count, exponential.zero_threshold), (5, ZERO_THRESHOLD));
-        assert_eq!(classic(point(0, -1, &[0, 2, 3, 0])), [(1.0, 0), (2.0, 2), (4.0, 5)]);
     }
 
     #[test]
@@ -223,31 +176,53 @@ mod tests {
     }
 
     #[test]
-    fn negative_values_and_zeros_come_first() {
-        let negative = Some(Buckets { offset: 0, bucket_counts: vec![1, 2] });
-        let point = ExponentialHistogramDataPoint {
-            negative,
-            zero_count: 4,
-            zero_threshold: 0.25,
-            ..point(0, 1, &[8])
+    fn the_buckets_must_hold_all_that_is_counted() {
+        let counted = |count, sum| of(ExponentialHistogramDataPoint { count, sum, ..point(0, 0, &[1, 2]) });
+        assert!(counted(3, None).is_ok());
+        assert_eq!(counted(4, Some(1.0)), Err(Dropped::Count));
+        assert_eq!(counted(2, None), Err(Dropped::Count));
+        assert!(counted(4, Some(f64::NAN)).is_ok(), "one of them was not a number");
+        assert_eq!(counted(2, Some(f64::NAN)), Err(Dropped::Count));
+        let huge = ExponentialHistogramDataPoint { count: u64::MAX, ..point(0, 0, &[u64::MAX]) };
+        assert_eq!(of(huge), Err(Dropped::Count));
+        assert_eq!(of(point(0, 0, &[u64::MAX, 5])), Err(Dropped::Count));
+    }
+
+    #[test]
+    fn deltas_are_added_bucket_by_bucket() {
+        let delta = |sum| ExponentialHistogramDataPoint {
+            count: 5,
+            sum: Some(sum),
+            zero_count: 1,
+            ..point(1, 2, &[1, 3])
         };
-        // The buckets are (-4, -2], (-2, -1], around zero, (2, 4].
-        assert_eq!(classic(point), [(-2.0, 2), (-1.0, 3), (0.25, 7), (2.0, 7), (4.0, 15)]);
+        let added = sum(delta(9.0), delta(1.5)).unwrap();
+        assert_eq!((added.count, added.zero_count, added.sum), (10, 2, Some(10.5)));
+        assert_eq!(added.positive, Side { first: 3, counts: [2, 6].into() });
     }
 
     #[test]
-    fn many_buckets_are_shown_as_fewer_and_bounds_are_among_those_of_a_coarser_scale() {
-        let fine = classic(point(3, 0, &[1; 160]));
-        assert!(fine.len() <= of(point(3, 0, &[1; 160])).unwrap().classic_len(), "{}", fine.len());
-        assert_eq!(fine.last().unwrap().1, 160);
-        let coarse = classic(point(0, 0, &[8; 20]));
-        assert!(coarse.iter().all(|(bound, count)| fine.iter().all(|(b, c)| b != bound || c == count)));
+    fn the_coarser_scale_of_two_counts() {
+        // The buckets of scale 1 that end at 2^0.5 and 2^1 are in that of scale 0 which ends at 2.
+        let added = sum(point(1, 0, &[1, 2]), point(0, 1, &[4])).unwrap();
+        assert_eq!((added.schema, added.count), (0, 7));
+        assert_eq!(added.positive, Side { first: 1, counts: [3, 4].into() });
     }
 
     #[test]
-    fn bounds_that_no_number_can_tell_are_left_out() {
-        assert_eq!(classic(point(-4, 1_000_000, &[1])), [] as [(f64, u64); 0]);
-        let tiny = classic(point(-4, -1_000_000, &[1, 2]));
-        assert_eq!(tiny, [(0.0, 3)]);
+    fn the_larger_threshold_of_two_counts() {
+        let wide = ExponentialHistogramDataPoint { zero_threshold: 2.0, ..point(0, 3, &[5]) };
+        // These buckets end at 1, 2 and 4.
+        let added = sum(point(0, -1, &[1, 2, 4]), wide).unwrap();
+        assert_eq!((added.zero_threshold, added.zero_count, added.count), (2.0, 3, 12));
+        assert_eq!(added.positive, Side { first: 2, counts: [4, 0, 5].into() });
+    }
+
+    #[test]
+    fn buckets_far_apart_make_the_scale_coarser_and_never_take_much_memory() {
+        let added = sum(point(8, -2_000, &[1]), point(8, 2_000, &[1])).unwrap();
+        assert!(added.schema < 8 && added.schema > 0, "{}", added.schema);
+        assert_eq!(added.positive.sum(), 2);
+        assert_eq!(sum(point(-4, -1_000_000_000, &[1]), point(-4, 1_000_000_000, &[1])), None);
     }
 }

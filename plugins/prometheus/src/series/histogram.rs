@@ -1,6 +1,6 @@
 //! Histograms with explicit bounds.
 
-use std::rc::Rc;
+use std::{cmp::Ordering, rc::Rc};
 
 use spanloom_plugin::wire::metrics::HistogramDataPoint;
 
@@ -64,6 +64,12 @@ fn bounds(point: &HistogramDataPoint<'_>, counts: &mut Vec<u64>) -> Result<Vec<f
     if counts.len() != bounds.len() + 1 || counts.len() > BUCKETS_LIMIT {
         return Err(Dropped::Invalid);
     }
+    if bounds.iter().any(|bound| bound.is_nan() || *bound == f64::NEG_INFINITY) {
+        return Err(Dropped::Invalid);
+    }
+    if !bounds.is_sorted_by(|a, b| a < b) {
+        sort(&mut bounds, counts);
+    }
     // The last bucket reaches to infinity in any case.
     if bounds.pop_if(|last| *last == f64::INFINITY).is_some() {
         let beyond = counts.pop().unwrap_or_default();
@@ -71,10 +77,24 @@ fn bounds(point: &HistogramDataPoint<'_>, counts: &mut Vec<u64>) -> Result<Vec<f
             *last = last.saturating_add(beyond);
         }
     }
-    if !bounds.iter().all(|bound| bound.is_finite()) || !bounds.is_sorted_by(|a, b| a < b) {
-        return Err(Dropped::Invalid);
-    }
     Ok(bounds)
+}
+
+/// Sorts the buckets by their bounds. Of several buckets with one bound the first stays, and what the others
+/// count is in none but the last, as in the Collector.
+fn sort(bounds: &mut Vec<f64>, counts: &mut Vec<u64>) {
+    let mut last = counts.pop().unwrap_or_default();
+    let mut buckets: Vec<(f64, u64)> = bounds.iter().copied().zip(counts.iter().copied()).collect();
+    buckets.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal));
+    buckets.dedup_by(|again, first| {
+        let is_again = again.0 == first.0;
+        if is_again {
+            last = last.saturating_add(again.1);
+        }
+        is_again
+    });
+    (*bounds, *counts) = buckets.into_iter().unzip();
+    counts.push(last);
 }
 
 #[cfg(test)]
@@ -113,15 +133,21 @@ mod tests {
     }
 
     #[test]
+    fn buckets_are_sorted_by_their_bounds() {
+        let sorted = |bounds: &[f64], counts: &[u64]| {
+            let histogram = of(bounds, counts, 6).unwrap();
+            (histogram.bounds.to_vec(), histogram.counts.to_vec())
+        };
+        assert_eq!(sorted(&[5.0, 1.0], &[1, 2, 3]), (vec![1.0, 5.0], vec![2, 1, 3]));
+        assert_eq!(sorted(&[1.0, 1.0], &[1, 2, 3]), (vec![1.0], vec![1, 5]));
+        assert_eq!(sorted(&[f64::INFINITY, 1.0], &[1, 2, 3]), (vec![1.0], vec![2, 4]));
+    }
+
+    #[test]
     fn what_is_no_histogram_is_refused() {
-        for (bounds, counts) in [
-            (&[1.0, 1.0][..], &[1, 2, 3][..]),
-            (&[2.0, 1.0], &[1, 2, 3]),
-            (&[f64::NAN], &[1, 2]),
-            (&[f64::NEG_INFINITY], &[1, 2]),
-            (&[1.0], &[1]),
-            (&[], &[1, 2]),
-        ] {
+        for (bounds, counts) in
+            [(&[f64::NAN][..], &[1, 2][..]), (&[f64::NEG_INFINITY], &[1, 2]), (&[1.0], &[1]), (&[], &[1, 2])]
+        {
             assert_eq!(of(bounds, counts, 3), Err(Dropped::Invalid), "{bounds:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! The store of all families, and of the targets that they come from.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{cell::Cell, collections::BTreeMap, rc::Rc};
 
 use super::{Bounds, Dropped, Family, Identity, Kind, Place, Point, Series, Temporality};
 use crate::name::MetricName;
@@ -9,18 +9,22 @@ use crate::name::MetricName;
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     families: BTreeMap<Box<str>, Family>,
-    /// By the text of `job` and `instance`.
+    /// By the text of `job` and `instance`. A target without series goes with the next sweep.
     targets: BTreeMap<Box<str>, Target>,
     /// The number of series, including those that ended and were not swept.
     series: usize,
 }
 
 /// A resource, for `target_info`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) labels: Box<str>,
-    pub(crate) updated_ms: u64,
+    pub(crate) in_use: InUse,
 }
+
+/// A target's mark, of which each of its series has a clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InUse(Rc<Cell<u32>>);
 
 /// A family that is open for points.
 pub(crate) struct Opened<'s> {
@@ -37,6 +41,22 @@ pub(crate) struct Kept<'a> {
     pub(crate) name: &'a MetricName,
     pub(crate) help: &'a str,
     pub(crate) kind: Kind,
+}
+
+impl InUse {
+    /// Returns the number that the last handover gave to the target.
+    pub(crate) fn number(&self) -> u32 {
+        self.0.get()
+    }
+
+    pub(crate) fn set_number(&self, number: u32) {
+        self.0.set(number);
+    }
+
+    /// Returns whether any series has a clone.
+    fn is_shared(&self) -> bool {
+        Rc::strong_count(&self.0) > 1
+    }
 }
 
 impl Store {
@@ -101,51 +121,47 @@ impl Store {
         Ok(taken)
     }
 
-    /// Adds one point to the family of its metric, by the labels of its series.
+    /// Adds one cumulative point to the family of its metric, by the labels of its series.
     pub(crate) fn take(
         &mut self,
         kept: &Kept<'_>,
         labels: &str,
         point: Point,
-        temporality: Temporality,
+        target: Option<&InUse>,
         limits: (u64, usize),
     ) -> Result<(), Dropped> {
         self.open(kept, limits, |family| match family.find(labels) {
-            Some(place) => family.update(place, point, temporality),
-            None => family.add(labels, point).map(|_| ()),
+            Some(place) => family.update(place, point, Temporality::Cumulative),
+            None => family.add(labels, point, target).map(|_| ()),
         })?
     }
 
-    /// Sets the target of `job` and `instance` to the latest resource.
-    pub(crate) fn target(
-        &mut self,
-        key: &str,
-        labels: &str,
-        (now_ms, limit): (u64, usize),
-    ) -> Result<(), Dropped> {
+    /// Sets the target of `job` and `instance` to the latest resource, and returns its mark.
+    pub(crate) fn target(&mut self, key: &str, labels: &str, limit: usize) -> Result<InUse, Dropped> {
         let len = self.len();
         match self.targets.get_mut(key) {
             Some(target) => {
                 if *target.labels != *labels {
                     target.labels = labels.into();
                 }
-                target.updated_ms = now_ms;
+                Ok(target.in_use.clone())
             }
             None if len < limit => {
-                self.targets.insert(key.into(), Target { labels: labels.into(), updated_ms: now_ms });
+                let in_use = InUse::default();
+                self.targets.insert(key.into(), Target { labels: labels.into(), in_use: in_use.clone() });
+                Ok(in_use)
             }
-            None => return Err(Dropped::SeriesLimit),
+            None => Err(Dropped::SeriesLimit),
         }
-        Ok(())
     }
 
-    /// Removes the targets and series that were not updated since `since_ms`.
+    /// Removes the series that were not updated since `since_ms`, and the targets that have no series left.
     pub(crate) fn sweep(&mut self, since_ms: u64) {
-        self.targets.retain(|_, target| target.updated_ms >= since_ms);
         self.families.retain(|_, family| {
             family.sweep(since_ms);
             family.len() > 0
         });
+        self.targets.retain(|_, target| target.in_use.is_shared());
         self.series = self.families.values().map(Family::len).sum();
     }
 }
@@ -190,11 +206,25 @@ impl Opened<'_> {
     }
 
     /// Adds a series, which must be new.
-    pub(crate) fn add(&mut self, labels: &str, point: Point) -> Result<Place, Dropped> {
+    pub(crate) fn add(
+        &mut self,
+        labels: &str,
+        point: Point,
+        target: Option<&InUse>,
+    ) -> Result<Place, Dropped> {
         if self.family.len() >= self.series_limit {
             return Err(Dropped::SeriesLimit);
         }
-        Ok(self.family.add(Series { labels: labels.into(), point, updated_ms: self.now_ms }))
+        let target = target.cloned();
+        Ok(self.family.add(Series { labels: labels.into(), point, updated_ms: self.now_ms, target }))
+    }
+
+    /// Assigns the series to a target. Two targets share a series if a constant label hides what tells them
+    /// apart.
+    pub(crate) fn assign(&mut self, place: Place, target: Option<&InUse>) {
+        if let Some(series) = self.family.get_mut(place) {
+            series.target = target.cloned();
+        }
     }
 
     /// Ends the series.
@@ -213,7 +243,7 @@ mod tests {
         let kept = Kept { name: &name, help: "", kind };
         let value = Value::Number(now_ms as f64);
         let point = Point { start_time_unix_nano: 0, time_unix_nano: now_ms, value, exemplars: None };
-        store.take(&kept, labels, point, Temporality::Cumulative, (now_ms, 5))
+        store.take(&kept, labels, point, None, (now_ms, 5))
     }
 
     fn shown(store: &Store) -> Vec<String> {
@@ -269,9 +299,33 @@ mod tests {
     }
 
     #[test]
+    fn a_target_goes_with_its_last_series() {
+        let mut store = Store::default();
+        let unused = store.target("instance=\"0\"", "", 5).unwrap();
+        let target = store.target("instance=\"1\"", "", 5).unwrap();
+        let name = MetricName { name: "a".into(), unit: String::new() };
+        let kept = Kept { name: &name, help: "", kind: Kind::Gauge };
+        let point = |time_unix_nano| Point {
+            start_time_unix_nano: 0,
+            time_unix_nano,
+            value: Value::Number(1.0),
+            exemplars: None,
+        };
+        for (labels, now_ms) in [("x=\"1\"", 1), ("x=\"2\"", 2)] {
+            store.take(&kept, labels, point(now_ms), Some(&target), (now_ms, 5)).unwrap();
+        }
+        drop((unused, target));
+        let mut left_at = |since_ms| {
+            store.sweep(since_ms);
+            (store.targets().count(), store.len())
+        };
+        assert_eq!([left_at(1), left_at(2), left_at(3)], [(1, 3), (1, 2), (0, 0)]);
+    }
+
+    #[test]
     fn there_are_no_more_series_than_may_be() {
         let mut store = Store::default();
-        store.target("job=\"a\"", "", (1, 5)).unwrap();
+        store.target("job=\"a\"", "", 5).unwrap();
         for (labels, taken) in
             [("1", Ok(())), ("2", Ok(())), ("3", Ok(())), ("4", Ok(())), ("5", Err(Dropped::SeriesLimit))]
         {

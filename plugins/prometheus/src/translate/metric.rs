@@ -9,11 +9,15 @@ use spanloom_plugin::wire::{
     },
 };
 
-use crate::series::{Bounds, Dropped, Exponential, Histogram, Kind, Summary, Temporality, Value};
+use crate::{
+    name::Instrument,
+    series::{Bounds, Dropped, Exponential, Histogram, Kind, Summary, Temporality, Value},
+};
 
-/// The type and temporality that a metric is shown with.
+/// The type and temporality that a metric is shown with, and the type that its name depends on.
 pub(super) struct Shown {
     pub(super) kind: Kind,
+    pub(super) instrument: Instrument,
     pub(super) temporality: Temporality,
 }
 
@@ -21,26 +25,26 @@ pub(super) struct Shown {
 const DELTA: i32 = 1;
 const CUMULATIVE: i32 = 2;
 
-/// Prometheus has no deltas. Those of counters and histograms are added up, and others are refused.
+/// Prometheus has no deltas. Those of counters and histograms are added up. Those of other sums are refused.
 pub(super) fn shown(metric: &Metric<'_>, data: &Data<'_>) -> Result<Shown, Dropped> {
-    let shown = |kind, temporality| Ok(Shown { kind, temporality });
     let cumulative = Temporality::Cumulative;
-    match data {
-        Data::Gauge(_) => shown(if is_unknown(metric) { Kind::Unknown } else { Kind::Gauge }, cumulative),
+    let (kind, instrument, temporality) = match data {
+        Data::Gauge(_) if is_unknown(metric) => (Kind::Unknown, Instrument::Gauge, cumulative),
+        Data::Gauge(_) => (Kind::Gauge, Instrument::Gauge, cumulative),
         Data::Sum(sum) => match (temporality(sum.aggregation_temporality())?, sum.is_monotonic()) {
-            (temporality, true) => shown(Kind::Counter, temporality),
-            (Temporality::Cumulative, false) => shown(Kind::Gauge, cumulative),
-            (Temporality::Delta, false) => Err(Dropped::Temporality),
+            (temporality, true) => (Kind::Counter, Instrument::Counter, temporality),
+            (Temporality::Cumulative, false) => (Kind::Gauge, Instrument::Other, cumulative),
+            (Temporality::Delta, false) => return Err(Dropped::Temporality),
         },
         Data::Histogram(histogram) => {
-            shown(Kind::Histogram, temporality(histogram.aggregation_temporality())?)
+            (Kind::Histogram, Instrument::Other, temporality(histogram.aggregation_temporality())?)
         }
-        Data::ExponentialHistogram(histogram) => match temporality(histogram.aggregation_temporality())? {
-            Temporality::Cumulative => shown(Kind::Histogram, cumulative),
-            Temporality::Delta => Err(Dropped::Temporality),
-        },
-        Data::Summary(_) => shown(Kind::Summary, cumulative),
-    }
+        Data::ExponentialHistogram(histogram) => {
+            (Kind::Histogram, Instrument::Other, temporality(histogram.aggregation_temporality())?)
+        }
+        Data::Summary(_) => (Kind::Summary, Instrument::Other, cumulative),
+    };
+    Ok(Shown { kind, instrument, temporality })
 }
 
 /// Converts a number. A counter must not be negative.

@@ -18,7 +18,8 @@ use crate::{
     config::Shape,
     labels::{Reserved, Writer},
     series::{
-        Bounds, Dropped, Exemplars, Identities, Identity, Kind, Opened, Place, Point, Temporality, Value,
+        Bounds, Dropped, Exemplars, Identities, Identity, InUse, Kind, Opened, Place, Point, Temporality,
+        Value,
     },
 };
 
@@ -33,6 +34,8 @@ pub(super) struct Source<'a, 'r> {
     pub(super) resource: &'a Resource<'r>,
     pub(super) scope: &'a Scope<'r>,
     pub(super) target: &'a Target,
+    /// Keeps the target in the scrapes.
+    pub(super) in_use: Option<&'a InUse>,
     /// Computed for the first new point.
     pub(super) reserved: OnceCell<Reserved>,
 }
@@ -137,13 +140,15 @@ impl<'r> Points<'_, '_, 'r> {
         let labels = self.source.labels(self.writer, self.kind, &common.attributes).ok_or(Dropped::Labels)?;
         if let Some(place) = self.family.find(labels) {
             self.family.remember(identity, place);
+            self.family.assign(place, self.source.in_use);
             return self.update(place, common, value);
         }
         if common.has_ended() {
             return Ok(());
         }
         let value = value(self.family.bounds())?;
-        let place = self.family.add(labels, common.point(value, self.kind, self.now_unix_nano))?;
+        let point = common.point(value, self.kind, self.now_unix_nano);
+        let place = self.family.add(labels, point, self.source.in_use)?;
         self.family.remember(identity, place);
         Ok(())
     }

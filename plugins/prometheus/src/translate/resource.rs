@@ -17,6 +17,9 @@ const NAME: &str = "service.name";
 const NAMESPACE: &str = "service.namespace";
 const INSTANCE: &str = "service.instance.id";
 
+/// The attributes of a scope for which OTLP has fields, which are labels already.
+const FIELDS_OF_SCOPE: [&str; 3] = ["name", "version", "schema_url"];
+
 /// Returns whether `job` or `instance` contains the attribute.
 pub(super) fn is_of_target(key: &str) -> bool {
     [NAME, NAMESPACE, INSTANCE].contains(&key)
@@ -31,6 +34,11 @@ impl Target {
             false => format!("{namespace}/{name}"),
         };
         Target { job, instance: text(INSTANCE).into_owned() }
+    }
+
+    /// Returns whether both texts are known.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.job.is_empty() && !self.instance.is_empty()
     }
 
     pub(super) fn reserved(&self) -> Reserved {
@@ -59,7 +67,7 @@ fn add_scope(reserved: &mut Reserved, scope: &Scope<'_>, utf8: bool) {
     reserved.add("otel_scope_schema_url", scope.schema_url());
     reserved.add("otel_scope_name", scope.name());
     reserved.add("otel_scope_version", scope.version());
-    for (key, value) in scope.attributes() {
+    for (key, value) in scope.attributes().filter(|(key, _)| !FIELDS_OF_SCOPE.contains(key)) {
         let key = format!("otel_scope_{key}");
         reserved.add_beside(&label_name(&key, utf8), &value_text(value));
     }

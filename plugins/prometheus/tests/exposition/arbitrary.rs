@@ -197,9 +197,15 @@ fn exponential() -> impl Strategy<Value = ExponentialHistogramDataPoint> {
         )
     };
     let shape = (prop_oneof![-6..12_i32, any::<i32>()], buckets(), buckets(), count(), any_double());
-    (attributes(), times(), shape, count(), option::of(any_double()), exemplars(), flags()).prop_map(
-        |(attributes, (start_time_unix_nano, time_unix_nano), shape, count, sum, exemplars, flags)| {
+    // Mostly the count is that of the buckets.
+    let other_count = option::weighted(0.2, count());
+    (attributes(), times(), shape, other_count, option::of(any_double()), exemplars(), flags()).prop_map(
+        |(attributes, (start_time_unix_nano, time_unix_nano), shape, other_count, sum, exemplars, flags)| {
             let (scale, positive, negative, zero_count, zero_threshold) = shape;
+            let buckets = [&positive, &negative].into_iter().flatten();
+            let counts = buckets.flat_map(|buckets| &buckets.bucket_counts);
+            let in_buckets = counts.fold(zero_count, |sum, count| sum.wrapping_add(*count));
+            let count = other_count.unwrap_or(in_buckets);
             ExponentialHistogramDataPoint {
                 attributes,
                 start_time_unix_nano,

@@ -95,7 +95,7 @@ pub(crate) struct Histogram {
     #[prost(uint64, optional, tag = "1")]
     pub(crate) sample_count: Option<u64>,
     #[prost(double, optional, tag = "2")]
-    sample_sum: Option<f64>,
+    pub(crate) sample_sum: Option<f64>,
     #[prost(message, repeated, tag = "3")]
     pub(crate) bucket: Vec<Bucket>,
     #[prost(sint32, optional, tag = "5")]

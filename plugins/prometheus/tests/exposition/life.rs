@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use spanloom_otlp::{
-    ExportMetricsServiceRequest, KeyValue, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
-    metric::Data, number_data_point,
+    ExportMetricsServiceRequest, Gauge, KeyValue, Metric, NumberDataPoint, Resource, ResourceMetrics,
+    ScopeMetrics, Sum, metric::Data, number_data_point,
 };
 use spanloom_plugin::{HttpHandler, Incoming, prelude::*};
+use spanloom_prometheus::Prometheus;
 
 use crate::scrape::{TEXT, export, exporter, text};
 
@@ -44,6 +45,78 @@ fn series_without_new_points_expire() {
     assert_eq!(testing::metric("prometheus_exporter_series"), Some(1.0));
 }
 
+/// Returns a gauge of a service with an instance, and of one without. With `flags` 1 the series end.
+fn gauges(flags: u32) -> ExportMetricsServiceRequest {
+    let point = || NumberDataPoint {
+        time_unix_nano: 2,
+        value: Some(number_data_point::Value::AsInt(1)),
+        flags,
+        ..NumberDataPoint::default()
+    };
+    let service = |attributes: Vec<KeyValue>| {
+        let data = Some(Data::Gauge(Gauge { data_points: vec![point()] }));
+        let metric = Metric { name: "g".into(), data, ..Metric::default() };
+        ResourceMetrics {
+            resource: Some(Resource { attributes, ..Resource::default() }),
+            scope_metrics: vec![ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() }],
+            ..ResourceMetrics::default()
+        }
+    };
+    let whole = vec![
+        KeyValue::new("service.name", "shop"),
+        KeyValue::new("service.instance.id", "1"),
+        KeyValue::new("host.name", "h"),
+    ];
+    let resource_metrics = vec![service(whole), service(vec![KeyValue::new("service.name", "shop")])];
+    ExportMetricsServiceRequest { resource_metrics }
+}
+
+/// Scenario: the series of a target expire, come again, and end. Guarantees that `target_info` is shown as
+/// long as there are series, also after a handover, and only for a target with both `job` and `instance`.
+#[test]
+fn a_target_is_shown_as_long_as_its_series() {
+    let targets = |exporter: &mut testing::Exporter<Prometheus>| {
+        let shown = text(exporter, TEXT);
+        let lines = samples(&shown).into_iter().filter(|line| line.starts_with("target_info"));
+        lines.map(String::from).collect::<Vec<_>>()
+    };
+    let whole = [r#"target_info{host_name="h",instance="1",job="shop"} 1"#];
+    let mut first = exporter(r#"{"metric_expiration": "1m"}"#);
+    export(&mut first, &gauges(0));
+    assert_eq!(targets(&mut first), whole);
+    testing::advance(Duration::from_secs(61));
+    assert_eq!(targets(&mut first), [""; 0]);
+    export(&mut first, &gauges(0));
+    assert_eq!(targets(&mut first), whole);
+    let mut second = exporter("{}");
+    second.plugin().restore(first.plugin().save().expect("saved")).expect("restored");
+    assert_eq!(targets(&mut second), whole);
+    export(&mut second, &gauges(1));
+    assert_eq!(targets(&mut second), [""; 0]);
+}
+
+/// Guarantees that a scrape shows the metrics that it asks for, and its next one all.
+#[test]
+fn a_scrape_may_ask_for_some_names() {
+    let mut exporter = exporter("{}");
+    export(&mut exporter, &gauges(0));
+    export(&mut exporter, &deltas(&["a"], 1, 2));
+    let mut asked = |query: &str| {
+        let answer = exporter.plugin().handle(Incoming {
+            path: "/metrics".into(),
+            query: query.into(),
+            headers: Vec::new(),
+        });
+        let text = String::from_utf8(answer.body).expect("UTF-8");
+        let names = samples(&text).into_iter().filter_map(|line| line.split(['{', ' ']).next());
+        names.map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(asked("name[]=a_total"), ["a_total"]);
+    assert_eq!(asked("name%5B%5D=g&name[]=target_info&x=y"), ["target_info", "g", "g"]);
+    assert_eq!(asked("name[]=a"), [""; 0]);
+    assert_eq!(asked(""), ["target_info", "a_total", "g", "g"]);
+}
+
 /// Guarantees that expired series free their memory even if nobody scrapes.
 #[test]
 fn the_timer_sweeps_where_nobody_scrapes() {
@@ -56,7 +129,7 @@ fn the_timer_sweeps_where_nobody_scrapes() {
     assert_eq!(testing::metric("prometheus_exporter_series"), Some(0.0));
 }
 
-fn wake(exporter: &mut testing::Exporter<spanloom_prometheus::Prometheus>) {
+fn wake(exporter: &mut testing::Exporter<Prometheus>) {
     exporter.plugin().wake(&mut Output::default()).expect("woken");
 }
 
@@ -119,7 +192,7 @@ fn series_stay_where_a_new_config_gives_them_the_same_names() {
     let mut plugin = exporter("{}");
     export(&mut plugin, &deltas(&["a"], 1, 2));
     let mut reconfigure = |config: &str| {
-        let mut new: spanloom_prometheus::Prometheus = serde_json::from_str(config).expect("a config");
+        let mut new: Prometheus = serde_json::from_str(config).expect("a config");
         new.configure().expect("a config");
         plugin.plugin().reconfigure(new).expect("a config");
         text(&mut plugin, TEXT)

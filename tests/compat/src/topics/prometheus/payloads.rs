@@ -179,6 +179,42 @@ const DATA: &[Row] = &[
             json!({"count": "4", "sum": 9, "scale": 1, "positive": {"offset": 2, "bucketCounts": ["1", "3"]}}),
         )
     }),
+    ("data-exponential-negative", "d27", "", || {
+        exponential(
+            2,
+            json!({"count": "3", "sum": 1, "scale": 0, "negative": {"offset": 0, "bucketCounts": ["1"]}, "positive": {"offset": 0, "bucketCounts": ["2"]}}),
+        )
+    }),
+    ("data-exponential-count-below", "d28", "", || {
+        exponential(
+            2,
+            json!({"count": "3", "sum": 9, "scale": 1, "positive": {"offset": 2, "bucketCounts": ["1", "3"]}}),
+        )
+    }),
+    ("data-exponential-fine", "d29", "", || {
+        exponential(
+            2,
+            json!({"count": "3", "sum": 9, "scale": 12, "positive": {"offset": 2, "bucketCounts": ["1", "2"]}}),
+        )
+    }),
+    ("data-exponential-coarse", "d30", "", || {
+        exponential(
+            2,
+            json!({"count": "3", "sum": 9, "scale": -5, "positive": {"offset": 2, "bucketCounts": ["1", "2"]}}),
+        )
+    }),
+    ("data-histogram-bound-twice", "d31", "", || {
+        histogram(
+            2,
+            json!({"count": "6", "sum": 1, "bucketCounts": ["1", "2", "3"], "explicitBounds": [5, 5]}),
+        )
+    }),
+    ("data-histogram-negative", "d32", "", || {
+        histogram(
+            2,
+            json!({"count": "10", "sum": 1, "bucketCounts": ["1", "2", "3", "4"], "explicitBounds": [-0.00001, 0.1, 1e21]}),
+        )
+    }),
     (
         "data-summary",
         "d25",
@@ -227,6 +263,7 @@ const DATA: &[Row] = &[
             text("otel_scope_name", "s")
         ]))
     }),
+    ("labels-of-resource", "l10", "", || labels(json!([text("host.name", "other")]))),
     ("labels-escapes", "l8", "", || labels(json!([text("a", "back\\slash \"quote\" new\nline")]))),
     ("labels-large-double", "l9", "", || {
         labels(
@@ -296,6 +333,7 @@ fn resources() -> Vec<(String, String)> {
 /// Several requests on the same series: the inputs' names are the same, only the last one is looked at.
 fn sequences() -> Vec<(String, String)> {
     let delta = |from: &str, to: &str| json!({"name": "q1", "sum": {"aggregationTemporality": 1, "isMonotonic": true, "dataPoints": [{"startTimeUnixNano": from, "timeUnixNano": to, "asInt": "3"}]}});
+    let exponential = |from: &str, to: &str| json!({"name": "q3", "exponentialHistogram": {"aggregationTemporality": 1, "dataPoints": [{"startTimeUnixNano": from, "timeUnixNano": to, "count": "4", "sum": 9, "scale": 1, "positive": {"offset": 2, "bucketCounts": ["1", "3"]}}]}});
     let typed = |data: &str| json!({"name": "q2", data: {"aggregationTemporality": 2, "isMonotonic": true, "dataPoints": [{"startTimeUnixNano": START, "timeUnixNano": TIME, "asInt": "3"}]}});
     let (a, b, c) = (START, "1699999500000000000", TIME);
     let of = |input: &str, metrics: Vec<Value>| {
@@ -304,6 +342,7 @@ fn sequences() -> Vec<(String, String)> {
     };
     vec![
         of("sequence-deltas", vec![delta(a, b), delta(b, c)]),
+        of("sequence-exponential-deltas", vec![exponential(a, b), exponential(b, c)]),
         of("sequence-type-changes", vec![typed("sum"), typed("gauge")]),
     ]
 }
