@@ -8,6 +8,7 @@
 //! A receipt is a list of releases. The first is the sender's. A stage that waits for the outcome adds its
 //! own ([`Receipt::add`]), and no other code needs to know of it.
 
+mod code;
 pub mod ledger;
 mod loss;
 
@@ -20,6 +21,7 @@ use std::{
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+pub use code::Code;
 pub use loss::Loss;
 
 /// A share in one request: one of the holders of each of its releases. Cloning takes another share, and
@@ -39,11 +41,13 @@ type Tell = Box<dyn FnOnce(Result<(), Failure>) + Send>;
 #[derive(Debug)]
 pub struct Verdict(oneshot::Receiver<Result<(), Failure>>);
 
-/// The reason why items were not delivered, and whether another attempt may help.
+/// The reason why items were not delivered, what their sender is told, and whether another attempt may help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     pub reason: Reason,
+    /// See [`Failure::code_for_sender`].
+    pub code: Code,
     pub message: String,
     pub retry: Retry,
 }
@@ -114,16 +118,50 @@ impl Reason {
 }
 
 impl Failure {
+    /// Returns a failure for which no destination gave a code. It is told as [`Code::Internal`].
     pub fn permanent(reason: Reason, message: impl Into<String>) -> Failure {
-        Failure { reason, message: message.into(), retry: Retry::Never }
+        Failure { reason, code: Code::Internal, message: message.into(), retry: Retry::Never }
     }
 
+    /// Returns a failure for which no destination gave a code. It is told as [`Code::Unavailable`].
     pub fn retryable(reason: Reason, message: impl Into<String>) -> Failure {
-        Failure { reason, message: message.into(), retry: Retry::After(None) }
+        Failure { reason, code: Code::Unavailable, message: message.into(), retry: Retry::After(None) }
+    }
+
+    #[must_use]
+    pub fn with_code(self, code: Code) -> Failure {
+        Failure { code, ..self }
     }
 
     pub fn is_retryable(&self) -> bool {
         matches!(self.retry, Retry::After(_))
+    }
+
+    /// Returns the code, unless it says the opposite of `retry`: a sender must neither repeat for ever what can
+    /// never succeed, nor give up what may succeed later.
+    pub fn code_for_sender(&self) -> Code {
+        match self.code {
+            Code::ResourceExhausted => Code::ResourceExhausted,
+            code if code.is_retryable() == self.is_retryable() => code,
+            _ if self.is_retryable() => Code::Unavailable,
+            _ => Code::Internal,
+        }
+    }
+
+    /// Returns whether a sender that can be told of one failure is told of this one and not of the other.
+    ///
+    /// A retryable failure outweighs a permanent one, so that nothing is lost that could be delivered. Of two
+    /// retryable failures the one with the longer delay counts, so that no destination is asked too soon. A
+    /// failure of all items outweighs a partial success. Otherwise the failure that was met first counts.
+    pub fn outweighs(&self, other: &Failure) -> bool {
+        self.weight() > other.weight()
+    }
+
+    fn weight(&self) -> (u8, Duration) {
+        match self.retry {
+            Retry::After(delay) => (2, delay.unwrap_or_default()),
+            Retry::Never => (u8::from(self.reason != Reason::PartiallyRejected), Duration::ZERO),
+        }
     }
 }
 
@@ -165,12 +203,12 @@ impl Receipt {
         self.0.iter().map(|release| Arc::as_ptr(release) as usize).collect()
     }
 
-    /// Records that this share was not delivered. A retryable failure replaces a permanent one, because
-    /// another attempt may help.
+    /// Records that this share was not delivered. The sender is told of the failure that
+    /// [outweighs](Failure::outweighs) the others.
     pub fn fail(&self, failure: &Failure) {
         for release in &self.0 {
             let mut worst = release.worst.lock().unwrap_or_else(PoisonError::into_inner);
-            if worst.as_ref().is_none_or(|known| !known.is_retryable() && failure.is_retryable()) {
+            if worst.as_ref().is_none_or(|known| failure.outweighs(known)) {
                 *worst = Some(failure.clone());
             }
         }
@@ -246,5 +284,48 @@ mod tests {
         receipt.fail(&Failure::retryable(Reason::QueueFull, "full"));
         drop(receipt);
         assert_eq!(verdict.wait().await.map_err(|failure| failure.reason), Err(Reason::QueueFull));
+    }
+
+    /// Scenario: destinations fail in different ways, in either order.
+    /// Guarantees: retryable failures win, then longer delays, then failures of all items, then the first.
+    #[test]
+    fn one_failure_of_several_is_told() {
+        let again = |delay| Failure {
+            retry: Retry::After(delay),
+            ..Failure::permanent(Reason::RetriesExhausted, "busy")
+        };
+        let second = Duration::from_secs(1);
+        let rising = [
+            Failure::permanent(Reason::PartiallyRejected, "some"),
+            Failure::permanent(Reason::Rejected, "bad").with_code(Code::InvalidArgument),
+            again(None),
+            again(Some(second)),
+            again(Some(2 * second)),
+        ];
+        for (at, lighter) in rising.iter().enumerate() {
+            assert!(!lighter.outweighs(lighter));
+            for heavier in &rising[at + 1..] {
+                assert!(heavier.outweighs(lighter) && !lighter.outweighs(heavier), "{heavier:?}");
+            }
+        }
+    }
+
+    /// Scenario: a failure has each code, and is retryable or not.
+    /// Guarantees: its code is told unless the code says the opposite.
+    #[test]
+    fn a_code_that_says_the_opposite_is_not_told() {
+        let retried = [1, 4, 10, 11, 14, 15];
+        for code in Code::ALL {
+            assert_eq!(Code::from_number(code.number()), code);
+            let number = code.number();
+            let permanent = Failure::permanent(Reason::Rejected, "no").with_code(code);
+            let expected = if retried.contains(&number) { Code::Internal } else { code };
+            assert_eq!(permanent.code_for_sender(), expected, "{code:?}");
+            let retryable = Failure::retryable(Reason::RetriesExhausted, "busy").with_code(code);
+            let keeps = retried.contains(&number) || number == 8;
+            let expected = if keeps { code } else { Code::Unavailable };
+            assert_eq!(retryable.code_for_sender(), expected, "{code:?}");
+        }
+        assert_eq!([0, 17, -1].map(Code::from_number), [Code::Unknown; 3]);
     }
 }

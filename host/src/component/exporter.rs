@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::receipt::Retry;
+use crate::receipt::{Code, Retry};
 
 /// Sends requests to one destination. The queue, batching, timeout and retry are done by
 /// [`sending`](crate::sending), in the same way for all exporters.
@@ -36,21 +36,22 @@ pub struct Exported {
     pub message: String,
 }
 
-/// Why the destination did not take all of a batch. The kind decides what the queue does next.
+/// Why the destination did not take all of a batch. The kind decides what the queue does next. The code is what
+/// the sender of the batch is told, if it still waits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
     /// A retry may succeed. `after` is the wait that the destination asked for.
     #[error("{message}")]
-    Retryable { message: String, after: Option<Duration> },
+    Retryable { message: String, code: Code, after: Option<Duration> },
     /// A retry of the same bytes would fail.
     #[error("{message}")]
-    Permanent { message: String },
+    Permanent { message: String, code: Code },
     /// The destination took the batch except for these items. Only for batches of spans.
     #[error("{} parts were not delivered", .0.len())]
     Partly(Vec<FailedPart>),
     /// The destination may accept a smaller request: a batch of several items is split in two and sent again.
     #[error("{message}")]
-    TooLarge { message: String },
+    TooLarge { message: String, code: Code },
 }
 
 /// Items of a batch that failed for the same reason.
@@ -63,11 +64,26 @@ pub struct FailedPart {
 }
 
 impl ExportError {
+    /// Returns an error for which the destination gave no code, such as a connection that broke.
+    pub fn retryable(message: impl Into<String>) -> ExportError {
+        ExportError::Retryable { message: message.into(), code: Code::Unavailable, after: None }
+    }
+
+    /// Returns an error for which the destination gave no code.
+    pub fn permanent(message: impl Into<String>) -> ExportError {
+        ExportError::Permanent { message: message.into(), code: Code::Internal }
+    }
+
+    /// Returns an error for a request above a limit.
+    pub fn too_large(message: impl Into<String>) -> ExportError {
+        ExportError::TooLarge { message: message.into(), code: Code::ResourceExhausted }
+    }
+
     /// Returns the message if the destination took none of the items. Returns `None` after
     /// [`ExportError::TooLarge`], because smaller requests may succeed.
     pub fn of_all(&self, items: usize) -> Option<&str> {
         match self {
-            ExportError::Retryable { message, .. } | ExportError::Permanent { message } => Some(message),
+            ExportError::Retryable { message, .. } | ExportError::Permanent { message, .. } => Some(message),
             ExportError::Partly(parts) => {
                 let failed: usize = parts.iter().map(|part| part.rows.len()).sum();
                 parts.first().filter(|_| failed >= items).map(|part| part.message.as_str())

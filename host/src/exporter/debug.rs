@@ -125,8 +125,8 @@ impl Exporter for DebugExporter {
         if !self.rate.allows(Instant::now()) {
             return Ok(Exported::default());
         }
-        let permanent = |message: String| ExportError::Permanent { message };
-        let text = self.render(batch).map_err(|error| permanent(format!("cannot be shown: {error}")))?;
+        let text = self.render(batch);
+        let text = text.map_err(|error| ExportError::permanent(format!("cannot be shown: {error}")))?;
         let mut out = self.out.clone().lock_owned().await;
         // Writing blocks while a terminal is paused or a pipe is not read, so it must not run on an async
         // worker.
@@ -134,7 +134,7 @@ impl Exporter for DebugExporter {
         match tokio::task::spawn_blocking(write).await.map_err(io::Error::other) {
             Ok(Ok(())) => Ok(Exported::default()),
             Ok(Err(error)) | Err(error) => {
-                Err(permanent(format!("cannot write to standard output: {error}")))
+                Err(ExportError::permanent(format!("cannot write to standard output: {error}")))
             }
         }
     }

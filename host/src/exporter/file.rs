@@ -89,10 +89,7 @@ impl Exporter for FileExporter {
         self.with_output(move |output| output.write(&record::encode(&data, format, compression)?))
             .await
             .map(|()| Exported::default())
-            .map_err(|error| ExportError::Retryable {
-                message: format!("cannot write {}: {error}", self.path),
-                after: None,
-            })
+            .map_err(|error| ExportError::retryable(format!("cannot write {}: {error}", self.path)))
     }
 
     async fn shutdown(&self) {

@@ -19,7 +19,7 @@ pub fn check_size(data: &wire::Batch) -> Result<(), ExportError> {
         return Ok(());
     }
     let message = format!("{size} bytes are more than an OTLP request may have ({REQUEST_LIMIT_BYTES})");
-    Err(ExportError::TooLarge { message })
+    Err(ExportError::too_large(message))
 }
 
 /// Returns an error and its causes on one line. Most libraries put the important part into the last cause.

@@ -92,7 +92,7 @@ impl Exporter for OtlpGrpc {
             // The answer has only headers. With OK it is empty, which means full success.
             return status::check(&status).map(|()| Exported::default());
         }
-        status::check_http(head.status)?;
+        status::check_http(head.status, &head.headers)?;
         let answer = answer::read(body).await?;
         let status = answer.trailers().and_then(status::read);
         status::check(&status.unwrap_or_else(|| Status::unavailable("the answer ended without a status")))?;
@@ -102,14 +102,14 @@ impl Exporter for OtlpGrpc {
 
 impl OtlpGrpc {
     async fn request(&self, data: &wire::Batch) -> Result<Request<Body>, ExportError> {
-        let chunks = self.compression.compress(data.chunks()).await.map_err(|error| {
-            ExportError::Retryable { message: format!("could not compress: {error}"), after: None }
-        })?;
+        let chunks = self.compression.compress(data.chunks()).await;
+        let chunks =
+            chunks.map_err(|error| ExportError::retryable(format!("could not compress: {error}")))?;
         let prefix = prefix(self.compression != Compression::None, chunks.iter().map(Bytes::len).sum())?;
         let body = Chunks::new(std::iter::once(prefix).chain(chunks));
         let mut request = Request::post(path(data.signal()))
             .body(Body::new(body))
-            .map_err(|error| ExportError::Permanent { message: error.to_string() })?;
+            .map_err(|error| ExportError::permanent(error.to_string()))?;
         self.fill(request.headers_mut());
         Ok(request)
     }
@@ -129,13 +129,13 @@ impl OtlpGrpc {
     fn channel(&self) -> Result<Channel, ExportError> {
         let turn = self.turn.fetch_add(1, Relaxed).checked_rem(self.channels.len());
         let channel = turn.and_then(|turn| self.channels.get(turn)).cloned();
-        channel.ok_or_else(|| ExportError::Permanent { message: "there is no connection".to_owned() })
+        channel.ok_or_else(|| ExportError::permanent("there is no connection"))
     }
 }
 
 /// Converts an error without an answer: the connection could not be made, or broke.
 fn unreachable(error: tonic::transport::Error) -> ExportError {
-    ExportError::Retryable { message: with_causes(&error), after: None }
+    ExportError::retryable(with_causes(&error))
 }
 
 fn path(signal: Signal) -> Uri {
@@ -149,7 +149,7 @@ fn path(signal: Signal) -> Uri {
 /// Returns the prefix of a message (gRPC over HTTP/2, `Length-Prefixed-Message`).
 fn prefix(compressed: bool, len: usize) -> Result<Bytes, ExportError> {
     let Ok(len) = u32::try_from(len) else {
-        return Err(ExportError::TooLarge { message: format!("{len} bytes do not fit a gRPC message") });
+        return Err(ExportError::too_large(format!("{len} bytes do not fit a gRPC message")));
     };
     let mut prefix = BytesMut::with_capacity(5);
     prefix.put_u8(u8::from(compressed));

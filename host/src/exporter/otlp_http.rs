@@ -2,6 +2,7 @@
 
 mod config;
 mod destination;
+mod redirect;
 mod response;
 
 use std::sync::Arc;
@@ -13,9 +14,12 @@ use wire::Signal;
 
 use self::{
     config::{Encoding, OtlpHttpConfig},
-    destination::Destination,
+    destination::{Destination, Way},
+    redirect::{Hop, MAX_REQUESTS},
 };
-use super::otlp::{body::Chunks, check_size, compression::Compression, headers::Headers, with_causes};
+use super::otlp::{
+    answer, body::Chunks, check_size, compression::Compression, headers::Headers, with_causes,
+};
 use crate::{
     component::{BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory},
     config::{ConfigError, Finding, Node},
@@ -75,27 +79,52 @@ impl ExporterFactory for OtlpHttpFactory {
 impl Exporter for OtlpHttp {
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
         check_size(data)?;
-        let Destination { client, url, host, origin } = self.destination(data.signal())?;
-        let body = self.compression.compress(self.encode(data)?).await.map_err(|error| {
-            ExportError::Retryable { message: format!("could not compress: {error}"), after: None }
-        })?;
-        let mut headers = self.headers();
-        if let Some(host) = host {
-            headers.entry(header::HOST).or_insert_with(|| host.clone());
+        let destination = self.destination(data.signal())?;
+        let chunks = self.compression.compress(self.encode(data)?).await;
+        let chunks =
+            chunks.map_err(|error| ExportError::retryable(format!("could not compress: {error}")))?;
+        let mut hop = Hop::first(&destination.url);
+        for _ in 0..MAX_REQUESTS {
+            let way = destination.way_to(&hop.url).await?;
+            let answer = self.post(way, &hop, &chunks).await?;
+            match hop.next(&destination.url, answer.status(), answer.headers())? {
+                None => return response::read(answer, &hop.prefix()).await,
+                Some(next) => {
+                    // A connection whose answer was read can be used again.
+                    let _ = answer::read(answer.into_body()).await;
+                    hop = next;
+                }
+            }
         }
-        let body = reqwest::Body::wrap(Chunks::new(body));
-        let request = client.post(url.clone()).headers(headers).body(body);
-        let answer = request.send().await.map_err(|error| unreachable(origin, error))?;
-        response::read(answer).await
+        let origin = hop.origin();
+        Err(ExportError::retryable(format!("{MAX_REQUESTS} redirects in a row, the last to {origin}")))
     }
 }
 
 impl OtlpHttp {
     fn destination(&self, signal: Signal) -> Result<&Destination, ExportError> {
         let destination = self.destinations.get(signal as usize).and_then(Option::as_ref);
-        destination.ok_or_else(|| ExportError::Permanent {
-            message: format!("no address for {signal}: set `endpoint` or `{signal}_endpoint`"),
+        destination.ok_or_else(|| {
+            let message = format!("no address for {signal}: set `endpoint` or `{signal}_endpoint`");
+            ExportError::permanent(message)
         })
+    }
+
+    /// Sends the chunks, which are shared and not copied.
+    async fn post(
+        &self,
+        way: Way,
+        hop: &Hop,
+        chunks: &[Bytes],
+    ) -> Result<http::Response<reqwest::Body>, ExportError> {
+        let Way { client, url, host } = way;
+        let mut headers = self.headers(hop.with_credentials);
+        if let Some(host) = host {
+            headers.entry(header::HOST).or_insert(host);
+        }
+        let body = reqwest::Body::wrap(Chunks::new(chunks.iter().cloned()));
+        let answer = client.post(url).headers(headers).body(body).send().await;
+        answer.map(http::Response::from).map_err(|error| unreachable(&hop.origin(), error))
     }
 
     fn encode(&self, data: &wire::Batch) -> Result<SmallVec<[Bytes; 1]>, ExportError> {
@@ -105,13 +134,15 @@ impl OtlpHttp {
         }
     }
 
-    fn headers(&self) -> HeaderMap {
+    fn headers(&self, with_credentials: bool) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.encoding.content_type()));
         if let Some(encoding) = self.compression.name() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
-        self.headers.apply(&mut headers);
+        if with_credentials {
+            self.headers.apply(&mut headers);
+        }
         headers
     }
 }
@@ -121,7 +152,7 @@ fn unreachable(origin: &str, error: reqwest::Error) -> ExportError {
     let permanent = error.is_builder();
     let message = format!("{origin}: {}", with_causes(&error.without_url()));
     match permanent {
-        true => ExportError::Permanent { message },
-        false => ExportError::Retryable { message, after: None },
+        true => ExportError::permanent(message),
+        false => ExportError::retryable(message),
     }
 }

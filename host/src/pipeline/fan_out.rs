@@ -79,12 +79,13 @@ pub(crate) fn gather(outcomes: Vec<Result<(), Box<Refused>>>) -> Result<(), Box<
     Ok(())
 }
 
-/// Joins the refused parts to one batch, so that the stage before gets back what it handed in.
+/// Joins the refused parts to one batch, so that the stage before gets back what it handed in. The failure is
+/// that which [outweighs](Failure::outweighs) the others.
 fn rejoin(refused: impl Iterator<Item = Refused>) -> Result<(), Box<Refused>> {
     let mut failure: Option<Failure> = None;
     let mut whole: Option<Batch> = None;
     for Refused { batch: part, failure: why } in refused {
-        if failure.as_ref().is_none_or(|known| !known.is_retryable()) {
+        if failure.as_ref().is_none_or(|known| why.outweighs(known)) {
             failure = Some(why);
         }
         match &mut whole {

@@ -128,7 +128,8 @@ impl Door {
     }
 
     /// Hands a checked request to every pipeline and waits until the sender may be answered. An error means
-    /// that no pipeline accepted the request: the sender keeps every item.
+    /// that no pipeline accepted the request: the sender keeps every item. Of the pipelines' failures it is the
+    /// one that [outweighs](Failure::outweighs) the others.
     pub async fn submit(&self, data: wire::Batch) -> Result<(), Failure> {
         self.submit_from(data, None).await
     }
@@ -240,17 +241,19 @@ impl Door {
         let calls = entrances.iter().map(|entrance| entrance.first.consume(batch(&entrance.accounts)));
         let outcomes = join_all(calls).await;
         let all_refused = outcomes.iter().all(Result::is_err);
-        let mut answer = Ok(());
+        let mut answer: Option<Failure> = None;
         for Refused { batch, failure } in outcomes.into_iter().filter_map(Result::err).map(|refused| *refused)
         {
-            if all_refused {
-                batch.refused_to_sender(&failure);
-                answer = Err(failure);
-            } else {
+            if !all_refused {
                 batch.dropped(&failure);
+                continue;
+            }
+            batch.refused_to_sender(&failure);
+            if answer.as_ref().is_none_or(|known| failure.outweighs(known)) {
+                answer = Some(failure);
             }
         }
-        answer
+        answer.map_or(Ok(()), Err)
     }
 }
 

@@ -120,11 +120,13 @@ impl Settle for Stage {
 
 /// Returns the failure that the sender is told.
 pub(super) fn failure(error: &CallError, retry_after: Option<std::time::Duration>) -> Failure {
-    let retry = match error.kind {
-        CallErrorKind::Failed { retryable: false } => Retry::Never,
-        _ => Retry::After(retry_after),
-    };
-    Failure { reason: Reason::PluginFailed, message: error.to_string(), retry }
+    let message = error.to_string();
+    match error.kind {
+        CallErrorKind::Failed { retryable: false } => Failure::permanent(Reason::PluginFailed, message),
+        _ => {
+            Failure { retry: Retry::After(retry_after), ..Failure::retryable(Reason::PluginFailed, message) }
+        }
+    }
 }
 
 fn drop_refused(Refused { batch, failure }: Refused) {

@@ -9,7 +9,8 @@ use crate::component::RetrySettings;
 /// The shortest wait, also with an interval of 0: a retry must not become a loop.
 const MIN_WAIT: Duration = Duration::from_millis(1);
 
-/// Exponential waits with jitter, until the batch has been tried for `max_elapsed_time`.
+/// Exponential waits with jitter, until `max_elapsed_time` has passed since the first attempt.
+#[derive(Clone, Copy)]
 pub(super) struct Backoff<'a> {
     settings: &'a RetrySettings,
     started: Instant,
@@ -17,6 +18,7 @@ pub(super) struct Backoff<'a> {
 }
 
 impl<'a> Backoff<'a> {
+    /// Called before the first attempt.
     pub(super) fn new(settings: &'a RetrySettings) -> Backoff<'a> {
         let interval_s = settings.initial_interval.as_secs_f64();
         Backoff { settings, started: Instant::now(), interval_s }

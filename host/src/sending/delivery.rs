@@ -53,9 +53,10 @@ impl Delivery {
     /// items are settled, and the rest is returned with the failure.
     pub(super) async fn deliver(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let mut failed: Option<Box<Refused>> = None;
+        let backoff = self.settings.retry.as_ref().map(Backoff::new);
         // The parts that are still to be sent: halves of a batch that was too large, or the part of a batch
         // that failed.
-        let mut parts = vec![(batch, None)];
+        let mut parts = vec![(batch, backoff)];
         while let Some((mut part, mut backoff)) = parts.pop() {
             let failure = match self.send(&part, &mut backoff).await {
                 Ok(exported) => {
@@ -72,12 +73,17 @@ impl Delivery {
             if failure.reason == Reason::TooLarge
                 && let Some(rest) = halve(&mut part)
             {
-                parts.extend([(rest, None), (part, None)]);
+                parts.extend([(rest, backoff), (part, backoff)]);
                 continue;
             }
             self.send_failed(&part);
             match &mut failed {
-                Some(failed) => failed.batch.merge(part),
+                Some(failed) => {
+                    failed.batch.merge(part);
+                    if failure.outweighs(&failed.failure) {
+                        failed.failure = failure;
+                    }
+                }
                 None => failed = Some(part.refused(failure)),
             }
         }
@@ -85,44 +91,42 @@ impl Delivery {
     }
 
     /// Attempts to send, with waits between, until an attempt succeeds or no further attempt makes sense.
-    async fn send<'a>(
-        &'a self,
-        batch: &Batch,
-        backoff: &mut Option<Backoff<'a>>,
-    ) -> Result<Exported, Unsent> {
+    async fn send(&self, batch: &Batch, backoff: &mut Option<Backoff<'_>>) -> Result<Exported, Unsent> {
         loop {
-            let (message, after) = match self.attempt(&batch.data).await.map_err(Unsent::Whole)? {
+            let again = match self.attempt(&batch.data).await.map_err(Unsent::Whole)? {
                 Ok(exported) => return Ok(exported),
                 Err(ExportError::Partly(parts)) => return Err(Unsent::Parts(parts)),
-                Err(ExportError::Permanent { message }) => {
-                    return Err(Unsent::Whole(Failure::permanent(Reason::Rejected, message)));
+                Err(ExportError::Permanent { message, code }) => {
+                    return Err(Unsent::Whole(Failure::permanent(Reason::Rejected, message).with_code(code)));
                 }
-                Err(ExportError::TooLarge { message }) => {
-                    return Err(Unsent::Whole(Failure::permanent(Reason::TooLarge, message)));
+                Err(ExportError::TooLarge { message, code }) => {
+                    return Err(Unsent::Whole(Failure::permanent(Reason::TooLarge, message).with_code(code)));
                 }
-                Err(ExportError::Retryable { message, after }) => (message, after),
+                Err(ExportError::Retryable { message, code, after }) => Failure {
+                    retry: Retry::After(after),
+                    ..Failure::retryable(Reason::RetriesExhausted, message).with_code(code)
+                },
             };
-            self.wait(batch.items(), message, after, backoff).await.map_err(Unsent::Whole)?;
+            self.wait(batch.items(), again, backoff).await.map_err(Unsent::Whole)?;
         }
     }
 
-    /// Waits before the next attempt. Fails if there must be no further attempt.
-    async fn wait<'a>(
-        &'a self,
+    /// Waits before the next attempt. If there must be no further attempt, this returns the failure of the last
+    /// one, or that of a shutdown.
+    async fn wait(
+        &self,
         items: usize,
-        message: String,
-        after: Option<Duration>,
-        backoff: &mut Option<Backoff<'a>>,
+        failure: Failure,
+        backoff: &mut Option<Backoff<'_>>,
     ) -> Result<(), Failure> {
-        let wait = self
-            .settings
-            .retry
-            .as_ref()
-            .and_then(|settings| backoff.get_or_insert_with(|| Backoff::new(settings)).next(after));
-        let Some(wait) = wait else {
-            return Err(Failure { reason: Reason::RetriesExhausted, message, retry: Retry::After(after) });
+        let after = match failure.retry {
+            Retry::After(after) => after,
+            Retry::Never => return Err(failure),
         };
-        self.log_retry(items, &message, wait);
+        let Some(wait) = backoff.as_mut().and_then(|backoff| backoff.next(after)) else {
+            return Err(failure);
+        };
+        self.log_retry(items, &failure.message, wait);
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(closed()),
@@ -231,6 +235,6 @@ async fn within(
     let Some(limit) = limit else { return export.await };
     timeout(limit, export).await.unwrap_or_else(|_| {
         let limit = humantime::format_duration(limit);
-        Err(ExportError::Retryable { message: format!("no answer within {limit} (`timeout`)"), after: None })
+        Err(ExportError::retryable(format!("no answer within {limit} (`timeout`)")))
     })
 }

@@ -10,7 +10,7 @@ use spanloom::{
     component::{ExportError, Exported},
     exporter::otlp_grpc,
     pipeline::{Batch, Consumer as _},
-    receipt::Receipt,
+    receipt::{self, Receipt},
     sending::Sending,
     telemetry::Telemetry,
 };
@@ -107,16 +107,17 @@ async fn what_the_destination_answers_decides_whether_to_try_again() {
         let exporter = grpc(json!({"endpoint": destination.endpoint()}));
         let plain = exporter.export(&span_batch(1)).await.unwrap_err();
         let message = format!("{code:?}: no");
+        let told = receipt::Code::from_number(code.into());
         let expected = match RETRIED.contains(&code) {
-            true => ExportError::Retryable { message, after: None },
-            false => ExportError::Permanent { message },
+            true => ExportError::Retryable { message, code: told, after: None },
+            false => ExportError::Permanent { message, code: told },
         };
         assert_eq!(plain, expected);
         let with_delay = exporter.export(&span_batch(1)).await.unwrap_err();
         let message = format!("{code:?}: busy");
         let expected = match RETRIED.contains(&code) || code == Code::ResourceExhausted {
-            true => ExportError::Retryable { message, after: Some(Duration::from_secs(3)) },
-            false => ExportError::Permanent { message },
+            true => ExportError::Retryable { message, code: told, after: Some(Duration::from_secs(3)) },
+            false => ExportError::Permanent { message, code: told },
         };
         assert_eq!(with_delay, expected);
     }

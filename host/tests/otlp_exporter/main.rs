@@ -11,4 +11,5 @@ mod grpc;
 mod grpc_destination;
 mod http;
 mod http_destination;
+mod redirects;
 mod tls;

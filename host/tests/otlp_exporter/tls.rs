@@ -29,6 +29,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use crate::{
     data::{grpc, http, span_batch},
     grpc_destination::{Destination, Service},
+    http_destination::{self, answer},
 };
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -123,7 +124,14 @@ async fn http_server(acceptor: TlsAcceptor) -> SocketAddr {
             false => StatusCode::MISDIRECTED_REQUEST,
         }
     };
-    let router = Router::new().route("/v1/traces", post(told));
+    let to = |location: String| {
+        post(move || async move { (StatusCode::TEMPORARY_REDIRECT, [("location", location)]) })
+    };
+    let router = Router::new()
+        .route("/v1/traces", post(told))
+        .route("/moved", to("/v1/traces".to_owned()))
+        .route("/to-localhost", to(format!("https://localhost:{}/v1/traces", address.port())))
+        .route("/to-plain", to(format!("http://localhost:{}/v1/traces", address.port())));
     tokio::spawn(async move {
         loop {
             let stream = TokioIo::new(next(&listener, &acceptor).await);
@@ -270,6 +278,48 @@ async fn certificates_are_read_again_when_it_is_time() {
     }
     for exporter in &staying {
         exporter.export(&span_batch(1)).await.unwrap_err();
+    }
+}
+
+/// Scenario: a destination without TLS redirects to one with TLS.
+/// Guarantees: the redirect is followed, and the certificate is checked as `tls` says.
+#[tokio::test]
+async fn a_redirect_to_tls_is_followed_to_a_server_that_is_trusted() {
+    let authority = Authority::new();
+    let port = http_server(acceptor(&authority, None)).await.port();
+    let location = format!("https://localhost:{port}/v1/traces");
+    let script = (0..2).map(|_| answer(307, &[("location", &location)], ""));
+    let plain = http_destination::Destination::start(script).await;
+    let exporter = |authority: &Authority| {
+        http(json!({"endpoint": plain.endpoint(), "tls": {"ca_pem": authority.pem()}}))
+    };
+    assert_eq!(exporter(&authority).export(&span_batch(1)).await, Ok(Exported::default()));
+    let error = exporter(&Authority::new()).export(&span_batch(1)).await.unwrap_err();
+    assert!(matches!(error, ExportError::Retryable { .. }), "{error:?}");
+}
+
+/// Scenario: a destination with TLS redirects to a path of its own, to another name, and to an address without
+/// TLS; with and without a name that its certificate must have.
+/// Guarantees: no redirect leads out of TLS, or past the name.
+#[tokio::test]
+async fn no_redirect_leads_past_what_tls_demands() {
+    let authority = Authority::new();
+    let port = http_server(acceptor(&authority, None)).await.port();
+    let by_host = json!({"ca_pem": authority.pem()});
+    let by_name = json!({"ca_pem": authority.pem(), "server_name_override": "localhost"});
+    for (host, path, tls, expected) in [
+        ("localhost", "moved", &by_host, "ok"),
+        ("localhost", "to-localhost", &by_host, "ok"),
+        ("localhost", "to-plain", &by_host, "not encrypted"),
+        ("127.0.0.1", "moved", &by_name, "ok"),
+        ("127.0.0.1", "to-localhost", &by_name, "server_name_override"),
+    ] {
+        let exporter = http(json!({"traces_endpoint": format!("https://{host}:{port}/{path}"), "tls": tls}));
+        match exporter.export(&span_batch(1)).await {
+            Ok(_) => assert_eq!(expected, "ok", "{path}"),
+            Err(ExportError::Permanent { message, .. }) => assert!(message.contains(expected), "{message}"),
+            Err(error) => panic!("{path}: {error:?}"),
+        }
     }
 }
 

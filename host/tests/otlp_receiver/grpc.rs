@@ -11,7 +11,7 @@ use prost::Message;
 use serde_json::json;
 use spanloom::{
     component::Extensions,
-    receipt::{Failure, Reason, Retry},
+    receipt::{self, Failure, Reason, Retry},
 };
 use tokio::{sync::Semaphore, time::timeout};
 use tonic::{Code, Status, codec::CompressionEncoding, transport::Channel};
@@ -132,6 +132,25 @@ async fn a_known_delay_is_told_in_retry_info() {
 async fn what_will_never_succeed_is_internal() {
     let status = refusal(Failure::permanent(Reason::Rejected, "bad destination")).await;
     assert_eq!((status.code(), status.message()), (Code::Internal, "bad destination"));
+}
+
+/// Scenario: a destination has answered with each code, for good or for the moment.
+/// Guarantees: the sender is told the code, and a delay with RESOURCE_EXHAUSTED if it may try again.
+#[tokio::test]
+async fn what_a_destination_answered_is_told() {
+    for code in receipt::Code::ALL {
+        let failure = match code.is_retryable() {
+            true => Failure::retryable(Reason::RetriesExhausted, "no"),
+            false => Failure::permanent(Reason::Rejected, "no"),
+        };
+        let status = refusal(failure.with_code(code)).await;
+        assert_eq!(i32::from(status.code()), code.number());
+        assert!(status.get_details_retry_info().is_none(), "{code:?}");
+    }
+    let exhausted = Failure::retryable(Reason::RetriesExhausted, "busy");
+    let status = refusal(exhausted.with_code(receipt::Code::ResourceExhausted)).await;
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(Duration::ZERO));
 }
 
 /// Scenario: a request is malformed.

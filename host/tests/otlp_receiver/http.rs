@@ -10,7 +10,7 @@ use reqwest::{Method, RequestBuilder, Response, header::CONTENT_TYPE};
 use serde_json::{Value as Json, json};
 use spanloom::{
     component::Extensions,
-    receipt::{Failure, Reason, Retry},
+    receipt::{Code, Failure, Reason, Retry},
 };
 use wire::Signal;
 
@@ -222,6 +222,33 @@ async fn what_will_never_succeed_is_500() {
     let failure = Failure::permanent(Reason::Rejected, "bad destination");
     let subject = before(Pipeline { refuses_with: Some(failure), ..Pipeline::default() }).await;
     check_refused(post(&subject, PROTOBUF, traces().encode_to_vec()).await, 500, 13).await;
+}
+
+/// Scenario: a destination has answered with each code, for good or for the moment.
+/// Guarantees: the sender is told the status that the Collector has for the code, and the code in the body.
+#[tokio::test]
+async fn what_a_destination_answered_is_told() {
+    let told = async |failure: Failure, status: u16| {
+        let code = failure.code.number();
+        let subject = before(Pipeline { refuses_with: Some(failure), ..Pipeline::default() }).await;
+        let response = post(&subject, PROTOBUF, traces().encode_to_vec()).await;
+        assert!(!response.headers().contains_key("retry-after"));
+        check_refused(response, status, code).await;
+    };
+    for code in Code::ALL {
+        let (failure, status) = match code {
+            _ if code.is_retryable() => (Failure::retryable(Reason::RetriesExhausted, "no"), 503),
+            Code::InvalidArgument => (Failure::permanent(Reason::Rejected, "no"), 400),
+            Code::Unauthenticated => (Failure::permanent(Reason::Rejected, "no"), 401),
+            Code::PermissionDenied => (Failure::permanent(Reason::Rejected, "no"), 403),
+            Code::Unimplemented => (Failure::permanent(Reason::Rejected, "no"), 404),
+            Code::ResourceExhausted => (Failure::retryable(Reason::RetriesExhausted, "no"), 429),
+            _ => (Failure::permanent(Reason::Rejected, "no"), 500),
+        };
+        told(failure.with_code(code), status).await;
+    }
+    let too_large = Failure::permanent(Reason::TooLarge, "no").with_code(Code::ResourceExhausted);
+    told(too_large, 413).await;
 }
 
 /// Scenario: the destination rejects a part of the batch.

@@ -26,10 +26,9 @@ where
     Limited::new(body, RESPONSE_LIMIT_BYTES).collect().await.map_err(|error| {
         if error.is::<LengthLimitError>() {
             let message = format!("the answer is longer than {RESPONSE_LIMIT_BYTES} bytes");
-            return ExportError::Permanent { message };
+            return ExportError::permanent(message);
         }
-        let message = format!("the answer broke off: {}", with_causes(&*error));
-        ExportError::Retryable { message, after: None }
+        ExportError::retryable(format!("the answer broke off: {}", with_causes(&*error)))
     })
 }
 

@@ -9,17 +9,41 @@ use reqwest::{
     redirect,
 };
 use rustls::ClientConfig;
+use tokio::sync::OnceCell;
 
 use super::config::{self, OtlpHttpConfig};
-use crate::{config::ConfigError, exporter::otlp::with_causes, files, tls};
+use crate::{component::ExportError, config::ConfigError, exporter::otlp::with_causes, files, tls};
 
 pub(super) struct Destination {
+    pub(super) url: Url,
+    clients: Arc<Clients>,
+    /// Set if the server is asked for under a name that is not the address's host.
+    alias: Option<Alias>,
+}
+
+/// The connections that the destinations of an exporter share.
+struct Clients {
+    config: OtlpHttpConfig,
+    /// The client for the addresses of the config. If none of them is `https`, it trusts no server.
+    configured: Client,
+    /// The client for `https` addresses. It is made on first use if only redirects lead to such addresses.
+    encrypted: OnceCell<Client>,
+}
+
+/// How a server is reached by a name that is not its host (`tls.server_name_override`).
+struct Alias {
+    client: Client,
+    name: String,
+    /// The value of the `Host` header.
+    host: HeaderValue,
+}
+
+/// What is needed to send to one address.
+pub(super) struct Way {
     pub(super) client: Client,
     pub(super) url: Url,
     /// The value of the `Host` header, if it differs from the address's host.
     pub(super) host: Option<HeaderValue>,
-    /// The address in errors: without its path and query, which may hold a key.
-    pub(super) origin: String,
 }
 
 /// A resolver that returns the addresses of one host for any name.
@@ -28,56 +52,94 @@ struct AddressesOf(String);
 /// Returns the destinations of traces, metrics and logs.
 pub(super) async fn of(config: &OtlpHttpConfig) -> Result<[Option<Destination>; 3], ConfigError> {
     let endpoints = config.endpoints()?;
-    let mut tls = match endpoints.iter().flatten().any(|endpoint| endpoint.scheme() == "https") {
-        true => {
-            let files = config.tls.clone();
-            files::in_time(move || files.client_config()).await??
-        }
-        false => tls::client::trust_nobody()?,
+    let is_encrypted = endpoints.iter().flatten().any(|endpoint| endpoint.scheme() == "https");
+    let tls = match is_encrypted {
+        true => tls_config(config).await?,
+        false => with_alpn(config, tls::client::trust_nobody()?),
     };
-    let http1: &[u8] = b"http/1.1";
-    tls.alpn_protocols = match config.force_attempt_http2 && config.server_name().is_none() {
-        true => vec![b"h2".to_vec(), http1.to_vec()],
-        false => vec![http1.to_vec()],
-    };
-    let shared = client(config, tls.clone(), None)?;
+    let configured = client(config, tls.clone(), None)?;
+    let encrypted = OnceCell::new_with(is_encrypted.then(|| configured.clone()));
+    let clients = Arc::new(Clients { config: config.clone(), configured, encrypted });
     let [traces, metrics, logs] = endpoints.map(|endpoint| {
-        let destination = |url: Url| match config.server_name() {
-            Some(name) if url.scheme() == "https" => under_name(config, tls.clone(), url, name),
-            _ => {
-                let origin = url.origin().ascii_serialization();
-                Ok(Destination { client: shared.clone(), url, host: None, origin })
-            }
+        let destination = |url: Url| -> Result<Destination, ConfigError> {
+            let name = config.server_name().filter(|_| url.scheme() == "https");
+            let alias = name.map(|name| Alias::new(config, tls.clone(), &url, name)).transpose()?;
+            Ok(Destination { url, clients: clients.clone(), alias })
         };
         endpoint.map(destination).transpose()
     });
     Ok([traces?, metrics?, logs?])
 }
 
-/// Returns a destination whose server name (SNI) differs from its host. reqwest takes the server name from
-/// the address. So the address gets the name, and a resolver maps the name to the addresses of the host. The
-/// destination learns its host from the `Host` header, which may differ from the address in HTTP/1.1 only.
-fn under_name(
-    config: &OtlpHttpConfig,
-    tls: ClientConfig,
-    mut url: Url,
-    name: &str,
-) -> Result<Destination, ConfigError> {
-    let origin = url.origin().ascii_serialization();
-    let wrong = |why: &str| ConfigError::on("tls::server_name_override", why.to_owned());
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
-    let told = match url.port() {
-        Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
-        None => url.host_str().unwrap_or_default().to_owned(),
-    };
-    let told = HeaderValue::try_from(told).map_err(|_| wrong("the endpoint's host cannot be told"))?;
-    url.set_host(Some(name)).map_err(|error| wrong(&error.to_string()))?;
-    let client = client(config, tls, Some(AddressesOf(host)))?;
-    Ok(Destination { client, url, host: Some(told), origin })
+impl Destination {
+    /// Returns the way to the destination's address, or to one to which it has redirected a request.
+    pub(super) async fn way_to(&self, url: &Url) -> Result<Way, ExportError> {
+        if let Some(alias) = &self.alias {
+            return if url.origin() == self.url.origin() {
+                alias.way_to(url)
+            } else {
+                Err(other_server(url))
+            };
+        }
+        let client = match url.scheme() {
+            "https" => self.clients.encrypted().await?,
+            _ => &self.clients.configured,
+        };
+        Ok(Way { client: client.clone(), url: url.clone(), host: None })
+    }
 }
 
-/// Creates a client that follows no redirect: a POST would become a GET, and the credentials could reach
-/// another server.
+impl Clients {
+    async fn encrypted(&self) -> Result<&Client, ExportError> {
+        let make = || async { client(&self.config, tls_config(&self.config).await?, None) };
+        let made = self.encrypted.get_or_try_init(make).await;
+        made.map_err(|error| ExportError::retryable(format!("redirected to an https:// address: {error}")))
+    }
+}
+
+/// reqwest takes the server name (SNI) from the address. So the address gets the name, and a resolver maps the
+/// name to the addresses of the host. The destination learns its host from the `Host` header, which may differ
+/// from the address in HTTP/1.1 only.
+impl Alias {
+    fn new(config: &OtlpHttpConfig, tls: ClientConfig, url: &Url, name: &str) -> Result<Alias, ConfigError> {
+        let wrong = |why: &str| ConfigError::on("tls::server_name_override", why.to_owned());
+        let host = url.host_str().unwrap_or_default();
+        let told = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let told = HeaderValue::try_from(told).map_err(|_| wrong("the endpoint's host cannot be told"))?;
+        url.clone().set_host(Some(name)).map_err(|error| wrong(&error.to_string()))?;
+        let addresses = AddressesOf(host.trim_start_matches('[').trim_end_matches(']').to_owned());
+        Ok(Alias { client: client(config, tls, Some(addresses))?, name: name.to_owned(), host: told })
+    }
+
+    fn way_to(&self, url: &Url) -> Result<Way, ExportError> {
+        let mut url = url.clone();
+        url.set_host(Some(&self.name)).map_err(|error| ExportError::permanent(error.to_string()))?;
+        Ok(Way { client: self.client.clone(), url, host: Some(self.host.clone()) })
+    }
+}
+
+/// The name that the config demands belongs to one server.
+fn other_server(url: &Url) -> ExportError {
+    let origin = url.origin().ascii_serialization();
+    let why = "not followed, because `tls.server_name_override` names the server of `endpoint`";
+    ExportError::permanent(format!("redirected to {origin}: {why}"))
+}
+
+async fn tls_config(config: &OtlpHttpConfig) -> Result<ClientConfig, ConfigError> {
+    let files = config.tls.clone();
+    Ok(with_alpn(config, files::in_time(move || files.client_config()).await??))
+}
+
+fn with_alpn(config: &OtlpHttpConfig, mut tls: ClientConfig) -> ClientConfig {
+    let http1: &[u8] = b"http/1.1";
+    tls.alpn_protocols = match config.force_attempt_http2 && config.server_name().is_none() {
+        true => vec![b"h2".to_vec(), http1.to_vec()],
+        false => vec![http1.to_vec()],
+    };
+    tls
+}
+
+/// Creates a client that follows no redirect by itself: `redirect` decides which are followed.
 fn client(
     config: &OtlpHttpConfig,
     tls: ClientConfig,

@@ -8,9 +8,11 @@ use http::{HeaderMap, StatusCode, header};
 use prost::Message as _;
 use serde::{Deserialize, de};
 
+use super::redirect::not_followed;
 use crate::{
     component::{ExportError, Exported},
     exporter::otlp::answer::{self, RpcStatus, retry_delay},
+    receipt::Code,
 };
 
 /// The most characters of an answer that are shown if the answer is not OTLP.
@@ -44,8 +46,12 @@ struct JsonPartialSuccess {
     error_message: String,
 }
 
-pub(super) async fn read(response: reqwest::Response) -> Result<Exported, ExportError> {
-    let (head, body) = http::Response::<reqwest::Body>::from(response).into_parts();
+/// Reads an answer. `prefix` is put before the message of an error.
+pub(super) async fn read(
+    answer: http::Response<reqwest::Body>,
+    prefix: &str,
+) -> Result<Exported, ExportError> {
+    let (head, body) = answer.into_parts();
     let body = match answer::read(body).await {
         Ok(body) => body.to_bytes(),
         // The status is known and says more than the failure to read its explanation.
@@ -55,7 +61,7 @@ pub(super) async fn read(response: reqwest::Response) -> Result<Exported, Export
     if head.status.is_success() {
         return Ok(exported(is_json(&head.headers), &body));
     }
-    Err(error(head.status, &head.headers, &body, SystemTime::now()))
+    Err(error(prefix, head.status, &head.headers, &body, SystemTime::now()))
 }
 
 fn exported(json: bool, body: &[u8]) -> Exported {
@@ -67,7 +73,7 @@ fn exported(json: bool, body: &[u8]) -> Exported {
     Exported { rejected: usize::try_from(partial.rejected).unwrap_or(0), message: partial.error_message }
 }
 
-fn error(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> ExportError {
+fn error(prefix: &str, status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> ExportError {
     let details = if is_json(headers) {
         let status = serde_json::from_slice::<JsonStatus>(body).ok();
         status.map(|JsonStatus { message }| RpcStatus { message, ..RpcStatus::default() })
@@ -78,22 +84,37 @@ fn error(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) 
         Some(details) => details.message.clone(),
         None => excerpt(body),
     };
-    let message = format!("HTTP {status}{}{explanation}", if explanation.is_empty() { "" } else { ": " });
+    let colon = if explanation.is_empty() { "" } else { ": " };
+    let message = format!("{prefix}HTTP {status}{colon}{explanation}");
+    let code = code(status);
     match status {
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => {
             let after = retry_after(headers, now).or_else(|| retry_delay(&details?));
-            ExportError::Retryable { message, after }
+            // A delay of 0 means as soon as the sender likes.
+            let after = after.filter(|after| !after.is_zero());
+            ExportError::Retryable { message, code, after }
         }
-        StatusCode::PAYLOAD_TOO_LARGE => ExportError::TooLarge { message },
-        _ if status.is_redirection() => {
-            let message =
-                format!("HTTP {status}: redirects are not followed; set `endpoint` to the new address");
-            ExportError::Permanent { message }
+        StatusCode::PAYLOAD_TOO_LARGE => ExportError::TooLarge { message, code },
+        _ if status.is_redirection() => not_followed(status, headers, "would be sent a GET without the data"),
+        _ => ExportError::Permanent { message, code },
+    }
+}
+
+/// Returns the gRPC code that means the same as a status that is not a success.
+fn code(status: StatusCode) -> Code {
+    match status {
+        StatusCode::BAD_REQUEST => Code::InvalidArgument,
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::NOT_FOUND => Code::Unimplemented,
+        StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            Code::Unavailable
         }
-        _ => ExportError::Permanent { message },
+        _ => Code::Unknown,
     }
 }
 
@@ -161,10 +182,21 @@ mod tests {
         let retried: Vec<u16> = (400..600)
             .filter(|code| {
                 let status = StatusCode::from_u16(*code).unwrap();
-                matches!(error(status, &HeaderMap::new(), b"", now()), ExportError::Retryable { .. })
+                let error = error("", status, &HeaderMap::new(), b"", now());
+                matches!(error, ExportError::Retryable { .. })
             })
             .collect();
         assert_eq!(retried, [429, 502, 503, 504]);
+    }
+
+    /// Scenario: a destination asks for no delay, and a proxy that was redirected to answers.
+    /// Guarantees: a delay of 0 is none, and the message says who answered.
+    #[test]
+    fn an_error_says_who_answered_and_no_delay_of_zero() {
+        let headers = headers(&[(header::RETRY_AFTER, "0")]);
+        let error = error("redirected to https://b: ", StatusCode::TOO_MANY_REQUESTS, &headers, b"", now());
+        let message = "redirected to https://b: HTTP 429 Too Many Requests".to_owned();
+        assert_eq!(error, ExportError::Retryable { message, code: Code::ResourceExhausted, after: None });
     }
 
     /// Scenario: `Retry-After` is a number, a date in the future or the past, or anything else.
@@ -194,12 +226,10 @@ mod tests {
             ("text/html", b"no\n  resource".to_vec()),
         ] {
             let headers = headers(&[(header::CONTENT_TYPE, content_type)]);
-            let error = error(StatusCode::BAD_REQUEST, &headers, &body, now());
-            assert_eq!(
-                error,
-                ExportError::Permanent { message: "HTTP 400 Bad Request: no resource".into() },
-                "{content_type}"
-            );
+            let error = error("", StatusCode::BAD_REQUEST, &headers, &body, now());
+            let message = "HTTP 400 Bad Request: no resource".to_owned();
+            let expected = ExportError::Permanent { message, code: Code::InvalidArgument };
+            assert_eq!(error, expected, "{content_type}");
         }
     }
 

@@ -24,7 +24,7 @@ use crate::{
             tending::{Settle, Tending},
         },
     },
-    receipt::Retry,
+    receipt::{Code, Retry},
     telemetry::Telemetry,
 };
 
@@ -68,10 +68,9 @@ impl Exporter for PluginExporter {
         let _given_up_with_this = given_up.clone().drop_guard();
         let (exporting, data) = (Exporting(self.pool.clone()), data.clone());
         let call = Box::pin(async move { exporting.export(&data, &given_up).await });
-        see_through(&self.pool.component, call).await.unwrap_or_else(|| {
-            let message = "the call was given up".to_owned();
-            Err(ExportError::Retryable { message, after: None })
-        })
+        see_through(&self.pool.component, call)
+            .await
+            .unwrap_or_else(|| Err(ExportError::retryable("the call was given up")))
     }
 
     async fn shutdown(&self) {
@@ -102,7 +101,7 @@ impl Exporting {
         given_up: &CancellationToken,
     ) -> Result<Exported, ExportError> {
         let Some(route) = self.0.route() else {
-            return Err(ExportError::Retryable { message: left_alone().to_string(), after: None });
+            return Err(ExportError::retryable(left_alone().to_string()));
         };
         let call = async |lane: Lane<'_>, (data, rows): (wire::Batch, Rows)| {
             let outcome = lane.pool.export(lane.place, &data, given_up).await;
@@ -145,8 +144,8 @@ impl Exporting {
         };
         self.0.metrics.report(&self.0.plugin(), error, consequence);
         match on_failure {
-            OnFailure::Drop => ExportError::Permanent { message },
-            OnFailure::Reject | OnFailure::Pass => ExportError::Retryable { message, after: None },
+            OnFailure::Drop => ExportError::permanent(message),
+            OnFailure::Reject | OnFailure::Pass => ExportError::retryable(message),
         }
     }
 }
@@ -159,8 +158,8 @@ fn error_of(outcome: &Result<Result<(), ExportFailure>, Undone>) -> Option<&Call
 fn of_rows(error: ExportError, rows: &[u32]) -> Vec<FailedPart> {
     let whole = |message, retry| vec![FailedPart { rows: rows.to_vec(), message, retry }];
     match error {
-        ExportError::Retryable { message, after } => whole(message, Retry::After(after)),
-        ExportError::Permanent { message } | ExportError::TooLarge { message } => {
+        ExportError::Retryable { message, after, .. } => whole(message, Retry::After(after)),
+        ExportError::Permanent { message, .. } | ExportError::TooLarge { message, .. } => {
             whole(message, Retry::Never)
         }
         ExportError::Partly(parts) => {
@@ -177,8 +176,10 @@ fn of_rows(error: ExportError, rows: &[u32]) -> Vec<FailedPart> {
 fn export_error(failure: GuestFailure) -> ExportError {
     let (CallError { kind, message, .. }, after): (CallError, Option<Duration>) = CallError::failed(failure);
     match kind {
-        CallErrorKind::Failed { retryable: true } => ExportError::Retryable { message, after },
-        _ => ExportError::Permanent { message },
+        CallErrorKind::Failed { retryable: true } => {
+            ExportError::Retryable { message, code: Code::Unavailable, after }
+        }
+        _ => ExportError::permanent(message),
     }
 }
 
@@ -219,9 +220,9 @@ mod tests {
     #[test]
     fn what_failed_of_a_part_is_named_by_the_rows_of_its_batch() {
         let rows = [1, 4, 6];
-        let whole = ExportError::Retryable { message: "no".to_owned(), after: None };
+        let whole = ExportError::retryable("no");
         assert_eq!(of_rows(whole, &rows), [part(&rows, Retry::After(None))]);
-        let whole = ExportError::Permanent { message: "no".to_owned() };
+        let whole = ExportError::permanent("no");
         assert_eq!(of_rows(whole, &rows), [part(&rows, Retry::Never)]);
         let some = ExportError::Partly(vec![part(&[2, 0], Retry::After(None)), part(&[1], Retry::Never)]);
         assert_eq!(of_rows(some, &rows), [part(&[6, 1], Retry::After(None)), part(&[4], Retry::Never)]);

@@ -2,9 +2,8 @@
 //!
 //! | cause | HTTP |
 //! |---|---|
-//! | no room in a pipeline, or a retryable failure | 503 (+ Retry-After) |
+//! | a pipeline or a destination did not take it | by its code, as below (+ Retry-After) |
 //! | no room in the budget (below) or in memory | 503 + Retry-After |
-//! | the destination will never accept it | 500 |
 //! | not a request of its protocol and signal, or no valid item in it | 400 |
 //! | not compressed as it says | 400 |
 //! | not in the framing of its protocol | 400 |
@@ -15,6 +14,20 @@
 //! | no such path, or no pipeline for the signal | 404 |
 //! | another method than POST | 405 + Allow |
 //! | another content type or encoding | 415 + Accept, Accept-Encoding |
+//!
+//! What a destination answered reaches the sender as a gRPC code
+//! ([`Failure::code_for_sender`](crate::receipt::Failure::code_for_sender)), and over HTTP as the Collector's
+//! receiver says it:
+//!
+//! | code | HTTP |
+//! |---|---|
+//! | CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS | 503 |
+//! | RESOURCE_EXHAUSTED | 429; 413 if the destination found a single item too large |
+//! | INVALID_ARGUMENT | 400 |
+//! | UNAUTHENTICATED | 401 |
+//! | PERMISSION_DENIED | 403 |
+//! | UNIMPLEMENTED | 404 |
+//! | any other | 500 |
 //!
 //! A request has no room in the budget if the requests under way hold all that they may, and this request
 //! could not wait or arrived too slowly while others waited.
@@ -29,7 +42,7 @@ use http::{
     header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::component::auth::Unauthenticated;
+use crate::{component::auth::Unauthenticated, receipt::Code};
 
 /// The longest message. gRPC sends the message in a header, and this is far below what peers allow.
 const MAX_MESSAGE_BYTES: usize = 1024;
@@ -50,10 +63,13 @@ pub struct Refusal {
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The request may succeed when it is sent again.
+    /// There is no room for the request at the moment.
     Unavailable,
-    /// A destination will never accept the request.
-    NeverAccepted,
+    /// No pipeline took the request, or no destination accepted it.
+    NotTaken {
+        code: Code,
+        retryable: bool,
+    },
     /// The body is not a request of its protocol and signal.
     Invalid,
     /// The body is not in the framing of its protocol.
@@ -81,7 +97,7 @@ impl Cause {
     pub fn status(self) -> StatusCode {
         match self {
             Cause::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Cause::NeverAccepted => StatusCode::INTERNAL_SERVER_ERROR,
+            Cause::NotTaken { code, .. } => status_of(code),
             Cause::Invalid | Cause::BadFrame | Cause::BrokenOff => StatusCode::BAD_REQUEST,
             Cause::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Cause::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -167,6 +183,18 @@ impl Refusal {
     fn with_header(mut self, name: HeaderName, value: &str) -> Refusal {
         self.header = HeaderValue::from_str(value).ok().map(|value| Box::new((name, value)));
         self
+    }
+}
+
+fn status_of(code: Code) -> StatusCode {
+    match code {
+        code if code.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::InvalidArgument => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::Unimplemented => StatusCode::NOT_FOUND,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -4,9 +4,8 @@
 //!
 //! | cause | gRPC |
 //! |---|---|
-//! | no room in a pipeline, or a retryable failure | UNAVAILABLE (+ RetryInfo) |
+//! | a pipeline or a destination did not take it | its code (+ RetryInfo) |
 //! | no room in the budget or in memory | UNAVAILABLE + RetryInfo |
-//! | the destination will never accept it | INTERNAL |
 //! | not a request of its signal, or no valid item in it | INVALID_ARGUMENT + BadRequest |
 //! | not compressed as it says | INVALID_ARGUMENT |
 //! | not one message in gRPC's framing | INTERNAL |
@@ -20,11 +19,20 @@
 //! If ids in a request have a wrong length, their items are left out, the rest is accepted, and
 //! `partial_success` reports the items.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::receiver::http::{Cause, Detail, Refusal};
+use crate::{
+    receipt,
+    receiver::http::{Cause, Detail, Refusal},
+};
+
+/// OTLP's senders over gRPC try again after RESOURCE_EXHAUSTED only if they are told a delay.
+const RETRYABLE_EXHAUSTION: Cause =
+    Cause::NotTaken { code: receipt::Code::ResourceExhausted, retryable: true };
 
 /// Returns the status as a protobuf message.
 pub(super) fn to_protobuf(refusal: &Refusal) -> Vec<u8> {
@@ -42,7 +50,10 @@ pub(super) fn to_json(refusal: &Refusal) -> String {
 }
 
 impl From<Refusal> for Status {
-    fn from(refusal: Refusal) -> Status {
+    fn from(mut refusal: Refusal) -> Status {
+        if refusal.cause == RETRYABLE_EXHAUSTION {
+            refusal.detail.get_or_insert(Detail::Retry(Duration::ZERO));
+        }
         let details = refusal.detail.as_ref().map(|_| to_protobuf(&refusal).into()).unwrap_or_default();
         Status::with_details(code(refusal.cause), refusal.message, details)
     }
@@ -51,7 +62,8 @@ impl From<Refusal> for Status {
 fn code(cause: Cause) -> Code {
     match cause {
         Cause::Unavailable => Code::Unavailable,
-        Cause::NeverAccepted | Cause::BadFrame => Code::Internal,
+        Cause::NotTaken { code, .. } => Code::from_i32(code.number()),
+        Cause::BadFrame => Code::Internal,
         Cause::Invalid => Code::InvalidArgument,
         Cause::TooLarge => Code::ResourceExhausted,
         Cause::TooSlow => Code::DeadlineExceeded,

@@ -12,11 +12,11 @@ use crate::{
 impl Delivery {
     /// Settles the spans that were delivered and those that failed for good. Waits, and returns the spans to
     /// send again.
-    pub(super) async fn settle_partly<'a>(
-        &'a self,
+    pub(super) async fn settle_partly(
+        &self,
         mut batch: Batch,
         failures: Vec<FailedPart>,
-        backoff: &mut Option<Backoff<'a>>,
+        backoff: &mut Option<Backoff<'_>>,
     ) -> Option<Batch> {
         let wire::Batch::Spans(spans) = &batch.data else {
             let failure = Failure::permanent(Reason::Rejected, "parts of a batch that holds no spans failed");
@@ -56,7 +56,9 @@ impl Delivery {
         if again.items() == 0 {
             return None;
         }
-        match self.wait(again.items(), message, after, backoff).await {
+        let failure =
+            Failure { retry: Retry::After(after), ..Failure::retryable(Reason::RetriesExhausted, message) };
+        match self.wait(again.items(), failure, backoff).await {
             Ok(()) => Some(again),
             Err(failure) => {
                 self.send_failed(&again);

@@ -25,7 +25,7 @@ use crate::{
     },
     pipeline::{Batch, Consumer as _, Refused},
     receipt::{
-        Reason, Receipt,
+        Code, Reason, Receipt,
         ledger::{Account, Balance},
     },
     telemetry::Telemetry,
@@ -104,7 +104,7 @@ impl Exporter for Fake {
         sleep(self.takes).await;
         self.under_way.fetch_sub(1, SeqCst);
         if data.items() > self.largest {
-            return Err(ExportError::TooLarge { message: "too much".into() });
+            return Err(ExportError::too_large("too much"));
         }
         self.script.lock().unwrap().pop_front().unwrap_or_else(|| Ok(Exported::default()))
     }
@@ -198,11 +198,11 @@ pub(super) fn retry() -> RetrySettings {
 }
 
 pub(super) fn unavailable(after: Option<Duration>) -> Outcome {
-    Err(ExportError::Retryable { message: "unavailable".into(), after })
+    Err(ExportError::Retryable { message: "unavailable".into(), code: Code::Unavailable, after })
 }
 
 pub(super) fn invalid() -> Outcome {
-    Err(ExportError::Permanent { message: "invalid".into() })
+    Err(ExportError::Permanent { message: "invalid".into(), code: Code::InvalidArgument })
 }
 
 pub(super) fn spans(items: usize) -> wire::Batch {

@@ -30,7 +30,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         2 => Just(unavailable(None)),
         1 => (0_u64..90).prop_map(|seconds| unavailable(Some(Duration::from_secs(seconds)))),
         1 => Just(invalid()),
-        1 => Just(Err(ExportError::TooLarge { message: "large".into() })),
+        1 => Just(Err(ExportError::too_large("large"))),
     ]
 }
 

@@ -1,7 +1,8 @@
 use super::fake::*;
 use crate::{
     component::{Exported, QueueSettings, SendingSettings},
-    receipt::Reason,
+    pipeline::{Consumer as _, Refused},
+    receipt::{Code, Reason, Retry},
 };
 
 fn retrying(queue: QueueSettings) -> SendingSettings {
@@ -31,6 +32,19 @@ async fn retries_end_with_the_elapsed_time() {
     assert_eq!(pipeline.fake.started_secs(), [0, 1, 3, 7, 15, 25, 35, 45, 55]);
     assert_eq!(pipeline.final_balance().dropped, [(Reason::RetriesExhausted, 4)]);
     assert_eq!(pipeline.metric(r#"otelcol_exporter_send_failed_spans{exporter="fake"}"#), Some(4.0));
+}
+
+/// Scenario: each attempt takes five seconds before it fails.
+/// Guarantees: the elapsed time counts from the first attempt, not from its failure.
+#[tokio::test(start_paused = true)]
+async fn the_elapsed_time_counts_from_the_first_attempt() {
+    let fake = Fake::new((0..100).map(|_| unavailable(None))).taking(5 * SECOND);
+    let settings = SendingSettings { timeout: None, ..retrying(queue(10)) };
+    let pipeline = Pipeline::new(settings, fake);
+    assert_eq!(pipeline.send(4).await, Ok(()));
+    pipeline.shutdown_within(100 * SECOND).await;
+    assert_eq!(pipeline.fake.started_secs(), [0, 6, 13, 22, 35, 50]);
+    assert_eq!(pipeline.final_balance().dropped, [(Reason::RetriesExhausted, 4)]);
 }
 
 /// Scenario: a destination rejects a batch for good.
@@ -120,4 +134,31 @@ async fn without_a_queue_only_what_was_not_delivered_comes_back() {
     assert_eq!(pipeline.send(5).await, Err(Reason::Rejected));
     let balance = pipeline.final_balance();
     assert_eq!((balance.received, balance.delivered), (2, 2));
+}
+
+/// Scenario: without a queue, a batch is sent in two parts, and fails once for good and once for the moment.
+/// Guarantees: the sender is told of the failure after which it may try again, with the destination's code and
+/// delay.
+#[tokio::test(start_paused = true)]
+async fn without_a_queue_the_sender_is_told_what_the_destination_answered() {
+    for script in [[invalid(), unavailable(Some(SECOND))], [unavailable(Some(SECOND)), invalid()]] {
+        let pipeline = Pipeline::new(SendingSettings::default(), Fake::new(script).at_most(3));
+        let Refused { batch, failure } = *pipeline.sending.consume(pipeline.batch(5)).await.unwrap_err();
+        assert_eq!((failure.code, failure.retry), (Code::Unavailable, Retry::After(Some(SECOND))));
+        batch.refused_to_sender(&failure);
+    }
+    let pipeline = Pipeline::new(SendingSettings::default(), Fake::new([invalid()]));
+    let Refused { batch, failure } = *pipeline.sending.consume(pipeline.batch(1)).await.unwrap_err();
+    assert_eq!((failure.code, failure.retry), (Code::InvalidArgument, Retry::Never));
+    batch.refused_to_sender(&failure);
+}
+
+/// Scenario: a sender waits until its batch, which is in a queue, is settled; the destination rejects it.
+/// Guarantees: the sender is told the destination's code.
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_waits_for_the_result_is_told_what_the_destination_answered() {
+    let settings = QueueSettings { wait_for_result: true, ..queue(10) };
+    let pipeline = Pipeline::new(retrying(settings), Fake::new([invalid()]));
+    let refused = pipeline.sending.consume(pipeline.batch(1)).await.unwrap_err();
+    assert_eq!((refused.failure.code, refused.failure.retry), (Code::InvalidArgument, Retry::Never));
 }

@@ -150,7 +150,9 @@ fn grpc_answers() -> Answers {
 
 /// Returns a status with a `RetryInfo`, as it stands in a header.
 fn retry_info(code: u32, seconds: u64) -> String {
-    let delay = bytes_field(1, &varint_field(1, seconds));
+    // As everybody writes it: a default value is left out.
+    let seconds = if seconds > 0 { varint_field(1, seconds) } else { Vec::new() };
+    let delay = bytes_field(1, &seconds);
     let any = [bytes_field(1, b"type.googleapis.com/google.rpc.RetryInfo"), bytes_field(2, &delay)].concat();
     let status =
         [varint_field(1, u64::from(code)), bytes_field(2, b"the stub is told to"), bytes_field(3, &any)]

@@ -204,10 +204,10 @@ impl From<Result<Exported, ExportError>> for ExportOutcome {
         };
         match answer {
             Ok(_) => ExportOutcome::Ok,
-            Err(ExportError::Retryable { message, after }) => {
+            Err(ExportError::Retryable { message, after, .. }) => {
                 ExportOutcome::Failed(retryable(message, after))
             }
-            Err(ExportError::Permanent { message } | ExportError::TooLarge { message }) => {
+            Err(ExportError::Permanent { message, .. } | ExportError::TooLarge { message, .. }) => {
                 ExportOutcome::Failed(ExportFailure::Permanent(message))
             }
             Err(ExportError::Partly(parts)) => {
@@ -264,6 +264,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::receipt::Code;
 
     /// Checks the golden file of an outcome, and that it reads back as the same outcome.
     #[track_caller]
@@ -341,6 +342,7 @@ mod tests {
             Role::Exporter,
             &outcome(Err(ExportError::Retryable {
                 message: "503".to_owned(),
+                code: Code::Unavailable,
                 after: Some(Duration::from_secs(2)),
             })),
             r#"{

@@ -1,25 +1,27 @@
 //! Which refusal follows from which error.
 
-use std::time::Duration;
-
 use wire::{WireError, json::JsonError};
 
 use super::{Cause, Detail, Refusal};
 use crate::{
     memory::MemoryShort,
-    receipt::{Failure, Retry},
+    receipt::{Code, Failure, Reason, Retry},
     server::request_body::{InflateError, OverBudget, ReadError},
 };
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Refusal {
-        match failure.retry {
-            Retry::Never => Refusal::new(Cause::NeverAccepted, failure.message),
-            Retry::After(after) => Refusal {
-                detail: after.filter(|after| *after > Duration::ZERO).map(Detail::Retry),
-                ..Refusal::new(Cause::Unavailable, failure.message)
-            },
-        }
+        let code = failure.code_for_sender();
+        let (retryable, delay) = match failure.retry {
+            Retry::Never => (false, None),
+            Retry::After(delay) => (true, delay),
+        };
+        // Over HTTP, RESOURCE_EXHAUSTED would be repeated, and the request stays too large.
+        let cause = match failure.reason {
+            Reason::TooLarge if code == Code::ResourceExhausted => Cause::TooLarge,
+            _ => Cause::NotTaken { code, retryable },
+        };
+        Refusal { detail: delay.map(Detail::Retry), ..Refusal::new(cause, failure.message) }
     }
 }
 
