@@ -15,7 +15,7 @@ use std::{fmt, sync::Arc};
 use serde::Serialize;
 
 pub use connector::Connector;
-pub use exporter::{ExportError, Exported, Exporter, FailedPart};
+pub use exporter::{ExportError, Exported, Exporter, FailedPart, ServerLabels};
 pub use extension::{BuiltExtension, Endpoint, Extensions};
 pub use factory::{
     BuiltExporter, ConnectorFactory, ExporterFactory, ExtensionFactory, Factory, ProcessorFactory,

@@ -25,7 +25,11 @@ use wire::Signal;
 
 pub use config::{BatchConfig, QueueConfig, RetryConfig};
 
-use self::{delivery::Delivery, metrics::SendingMetrics, queue::Queue};
+use self::{
+    delivery::Delivery,
+    metrics::{Of, SendingMetrics},
+    queue::Queue,
+};
 use crate::{
     component::{Exporter, SendingSettings},
     pipeline::{Batch, Consumer, Refused},
@@ -67,12 +71,14 @@ impl Sending {
         signals: &[Signal],
         exporter: Arc<dyn Exporter>,
         settings: &SendingSettings,
-        telemetry: &Telemetry,
+        telemetry: &Arc<Telemetry>,
     ) -> Arc<Sending> {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let lanes = [Signal::Traces, Signal::Metrics, Signal::Logs].map(|signal| {
             signals.contains(&signal).then(|| {
-                let metrics = SendingMetrics::new(telemetry, exporter_id, signal);
+                let server = exporter.server(signal);
+                let of = Of { exporter: exporter_id, signal, server, queue: settings.queue.as_ref() };
+                let metrics = SendingMetrics::new(telemetry, of);
                 let delivery = Delivery::new(exporter_id, exporter.clone(), settings, metrics, stop.clone());
                 match &settings.queue {
                     None => Lane::Direct(Direct::new(delivery, tasks.clone())),

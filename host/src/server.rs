@@ -10,6 +10,7 @@ mod connection;
 mod connections;
 pub mod cors;
 mod listen;
+mod measured;
 mod metered;
 pub mod metrics;
 mod peer;
@@ -25,6 +26,7 @@ use tokio::net::TcpListener;
 
 pub use connections::Connections;
 pub use listen::listen;
+pub use measured::{Measures, measured};
 pub use peer::Peer;
 
 use self::{answers::Turns, request_body::WAITING_OF_A_PEER_LIMIT};

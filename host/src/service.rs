@@ -22,7 +22,7 @@ use retire::Draining;
 
 use crate::{
     component::{Extensions, Registry},
-    config::{Config, ConfigError, MemoryLimitMib},
+    config::{Config, ConfigError, MemoryLimitMib, telemetry::Reader},
     files,
     memory::Limit,
     plugin::{self, Live},
@@ -70,14 +70,14 @@ impl Service {
         // service with a lower limit still works, so a failure is ignored.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         hold_to_memory_limit(config);
-        let telemetry = Telemetry::new();
+        let telemetry = Telemetry::at(config.service.telemetry.metrics.level);
         telemetry.identify(&config.service.telemetry.resource);
         let health = Arc::new(Health::default());
         let endpoints = Running::default();
-        for address in config.service.telemetry.metrics.addresses() {
+        for Reader { address, naming } in config.service.telemetry.metrics.readers() {
             let listeners = server::listen(&address).await.context("service.telemetry.metrics")?;
             for listener in listeners {
-                server::metrics::serve(listener, telemetry.clone(), &endpoints);
+                server::metrics::serve(listener, telemetry.clone(), naming, &endpoints);
             }
         }
         let extensions = start_extensions(config, registry, &health, &endpoints).await?;

@@ -5,9 +5,12 @@ mod health;
 mod help;
 mod ledger;
 pub mod logs;
+mod names;
 pub mod process;
+mod processors;
 mod receivers;
 mod registry;
+pub mod requests;
 pub mod summary;
 
 use std::{
@@ -20,16 +23,22 @@ use wire::Signal;
 
 pub use exporters::{ExporterHealth, Trouble};
 pub use health::Health;
+pub use names::is_hosts;
+pub use processors::ProcessorMetrics;
 pub use receivers::{ReceiverFigures, ReceiverMetrics};
 pub use registry::Scope;
 
 use registry::{Name, Registry};
 
-use crate::receipt::ledger::Ledger;
+use crate::{
+    config::telemetry::{MetricsLevel, Naming},
+    receipt::ledger::Ledger,
+};
 
 /// The metrics registry and the ledger of one service. They are not global, so that a test can run several
 /// services.
 pub struct Telemetry {
+    level: MetricsLevel,
     registry: Arc<Registry>,
     process: process::ProcessMetrics,
     pub ledger: Ledger,
@@ -44,16 +53,30 @@ type ReceiverKey = (String, &'static str, Signal);
 pub type Labels<'a> = &'a [(&'static str, &'a str)];
 
 impl Telemetry {
+    /// Creates the telemetry of the level `normal`.
     pub fn new() -> Arc<Telemetry> {
-        let registry = Arc::new(Registry::default());
-        let process = process::ProcessMetrics::register(|name| gauge(&registry, name, &[]));
+        Telemetry::at(MetricsLevel::default())
+    }
+
+    /// Creates the telemetry of a level. Metrics of higher levels can be recorded, and are not shown. With
+    /// `none`, nobody scrapes, and tests may still look.
+    pub fn at(level: MetricsLevel) -> Arc<Telemetry> {
+        let level = if level == MetricsLevel::None { MetricsLevel::default() } else { level };
+        let registry = Arc::new(Registry::at(level));
+        let process = process::ProcessMetrics::register(&registry);
         Arc::new(Telemetry {
+            level,
             registry,
             process,
             ledger: Ledger::default(),
             receivers: Mutex::default(),
             exporters: Mutex::default(),
         })
+    }
+
+    /// Returns whether single requests are measured. Code that would do so must not take time for it otherwise.
+    pub fn is_detailed(&self) -> bool {
+        self.level >= MetricsLevel::Detailed
     }
 
     /// Returns the scope for a component's series, which exist as long as the scope is held.
@@ -66,7 +89,7 @@ impl Telemetry {
     }
 
     pub fn gauge(&self, name: &'static str, labels: Labels<'_>) -> Gauge {
-        gauge(&self.registry, name, labels)
+        self.registry.gauge(Name::of_host(name, labels), None).unwrap_or_else(Gauge::noop)
     }
 
     pub fn histogram(&self, name: &'static str, labels: Labels<'_>) -> Histogram {
@@ -77,6 +100,7 @@ impl Telemetry {
     /// `service.telemetry.resource`. An attribute without a value removes a default one.
     pub fn identify(&self, resource: &BTreeMap<String, Option<String>>) {
         let mut attributes = BTreeMap::from([
+            ("service.instance.id".to_owned(), Some(instance_id())),
             ("service.name".to_owned(), Some("spanloom".to_owned())),
             ("service.version".to_owned(), Some(env!("CARGO_PKG_VERSION").to_owned())),
         ]);
@@ -86,18 +110,27 @@ impl Telemetry {
         self.registry.info(Name { name: "target_info", help: "", labels });
     }
 
+    /// Renders the metrics for the default reader.
+    pub fn render(&self) -> String {
+        self.render_as(Naming::Plain)
+    }
+
     /// Renders the Prometheus text exposition, format 0.0.4. Each account of the ledger is shown at one
     /// moment.
-    pub fn render(&self) -> String {
+    pub fn render_as(&self, naming: Naming) -> String {
         self.process.refresh();
-        let mut text = self.registry.render();
+        let mut text = self.registry.render(naming);
         ledger::write(&mut text, &self.ledger.balances());
         text
     }
 }
 
-fn gauge(registry: &Registry, name: &'static str, labels: Labels<'_>) -> Gauge {
-    registry.gauge(Name::of_host(name, labels), None).unwrap_or_else(Gauge::noop)
+/// Returns a random UUID, which tells this run of the process from others.
+fn instance_id() -> String {
+    let [high, low] = [rand::random::<u64>(), rand::random::<u64>()];
+    let (low, variant) = (low & 0xffff_ffff_ffff, 0x8000 | (low >> 48 & 0x3fff));
+    let (first, second, third) = (high >> 32, high >> 16 & 0xffff, high & 0xfff);
+    format!("{first:08x}-{second:04x}-4{third:03x}-{variant:04x}-{low:012x}")
 }
 
 /// Returns an attribute's name as Prometheus allows it: `service.name` becomes `service_name`.
@@ -118,17 +151,36 @@ mod tests {
         let telemetry = Telemetry::new();
         telemetry.receiver("otlp", "grpc", Signal::Traces).accepted(3);
         telemetry.ledger.open("traces", "debug").enter(3);
-        let resource = [("team".to_owned(), Some("a".to_owned())), ("service.version".to_owned(), None)];
+        let given = |name: &str, value: Option<&str>| (name.to_owned(), value.map(str::to_owned));
+        let resource = [
+            given("team", Some("a")),
+            given("service.version", None),
+            given("service.instance.id", Some("i")),
+        ];
         telemetry.identify(&BTreeMap::from(resource));
         let text = telemetry.render();
         for line in [
             r#"otelcol_receiver_accepted_spans{receiver="otlp",transport="grpc"} 3"#,
             r#"spanloom_ledger_items{pipeline="traces",destination="debug",state="received"} 3"#,
             r#"spanloom_ledger_items{pipeline="traces",destination="debug",state="in_flight"} 3"#,
-            "# TYPE otelcol_process_uptime gauge",
-            r#"target_info{service_name="spanloom",team="a"} 1"#,
+            r#"otelcol_receiver_failed_spans{receiver="otlp",transport="grpc"} 0"#,
+            "# TYPE otelcol_process_uptime counter",
+            r#"target_info{service_instance_id="i",service_name="spanloom",team="a"} 1"#,
         ] {
             assert!(text.contains(line), "no `{line}` in:\n{text}");
+        }
+    }
+
+    /// Scenario: two instances get an id.
+    /// Guarantees: the ids are random UUIDs, and differ.
+    #[test]
+    fn an_instance_has_a_random_uuid() {
+        let ids = [instance_id(), instance_id()];
+        assert_ne!(ids[0], ids[1]);
+        for id in ids {
+            let lengths: Vec<usize> = id.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{id}");
+            assert!(id[14..].starts_with('4') && "89ab".contains(&id[19..20]), "{id}");
         }
     }
 }

@@ -157,6 +157,7 @@ impl Spanloom {
         // The caller's arguments come last: `service::extensions` may name others beside `health_check`.
         command.arg("run").args(at.service_args()).args(args);
         command.env("GRPC", at.grpc.to_string()).env("HTTP", at.http.to_string()).env("NO_COLOR", "1");
+        command.env("METRICS_PORT", at.metrics.port().to_string());
         command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("the spanloom binary");

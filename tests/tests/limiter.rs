@@ -34,14 +34,14 @@ async fn the_processor_refuses_above_its_limit_and_takes_another_by_a_reload() {
     assert!(refused.message().contains("high memory usage"), "{refused:?}");
     let metrics = spanloom.metrics().await;
     let processor = ["processor=\"memory_limiter\""];
-    assert_eq!(metric(&metrics, "otelcol_processor_refused_spans", &processor), 5.0);
-    assert_eq!(metric(&metrics, "otelcol_processor_accepted_spans", &processor), 0.0);
+    assert_eq!(metric(&metrics, "otelcol_processor_memory_limiter_refused_spans", &processor), 5.0);
+    assert_eq!(metric(&metrics, "otelcol_processor_memory_limiter_accepted_spans", &processor), 0.0);
 
     file.write(&with_processor(NEVER_SHORT));
     spanloom.wait_for_output("changed in place: processor memory_limiter").await;
     client::grpc(spanloom.grpc, Signal::Traces, payload::traces(0, 5)).await.unwrap();
     let metrics = spanloom.metrics().await;
-    assert_eq!(metric(&metrics, "otelcol_processor_accepted_spans", &processor), 5.0);
+    assert_eq!(metric(&metrics, "otelcol_processor_memory_limiter_accepted_spans", &processor), 5.0);
     let ledger = spanloom.finish().await;
     let account = &ledger[&("traces".to_owned(), "nop".to_owned())];
     assert_eq!(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use wire::Signal;
+
 use crate::receipt::{Code, Retry};
 
 /// Sends requests to one destination. The queue, batching, timeout and retry are done by
@@ -24,8 +26,23 @@ pub trait Exporter: Send + Sync {
     /// exporter's state, the exporter must complete the call on a separate task.
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError>;
 
+    /// Returns the server to which batches of the signal are sent, for the labels of the exporter's metrics.
+    /// `None` if it sends to no server.
+    fn server(&self, _signal: Signal) -> Option<ServerLabels> {
+        None
+    }
+
     /// Flushes and closes. Called once, when no call of `export` is under way and none will follow.
     async fn shutdown(&self) {}
+}
+
+/// The server of a destination, as its config names it: `server_address`, `server_port` and `url_path` in the
+/// metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerLabels {
+    pub address: String,
+    pub port: Option<u16>,
+    pub path: Option<String>,
 }
 
 /// The destination took the batch, except `rejected` items, which are not sent again (OTLP partial success).

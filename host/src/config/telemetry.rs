@@ -63,8 +63,9 @@ pub struct MetricsConfig {
     views: Unused,
 }
 
-/// How much is measured. `none` serves no metrics; the other levels are equal in Spanloom.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+/// How much is measured. `none` serves no metrics, `basic` leaves out those of the `batch` processor, and
+/// `detailed` adds those of single requests and of the sizes of batches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MetricsLevel {
     None,
@@ -100,32 +101,54 @@ struct PrometheusConfig {
     port: u16,
     with_resource_constant_labels: Unused,
     without_scope_info: Unused,
-    without_type_suffix: Unused,
-    without_units: Unused,
+    without_type_suffix: Option<bool>,
+    without_units: Option<bool>,
+}
+
+/// Where Prometheus may scrape, and how the names are written there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// `host:port`
+    pub address: String,
+    pub naming: Naming,
+}
+
+/// How a reader writes names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// As they are.
+    #[default]
+    Plain,
+    /// With the unit, and with `_total` on counters. As in the Collector, either key alone asks for both.
+    Suffixed,
 }
 
 impl MetricsConfig {
-    /// Returns the addresses that Prometheus may scrape, as `host:port`. The list is empty if no metrics are
-    /// served.
-    pub fn addresses(&self) -> Vec<String> {
+    /// Returns the readers. The list is empty if no metrics are served.
+    pub fn readers(&self) -> Vec<Reader> {
         match (&self.readers, &self.address) {
             _ if self.level == MetricsLevel::None => Vec::new(),
             (Some(readers), _) => {
                 let pulls = readers.iter().filter_map(|reader| reader.pull.as_ref());
-                pulls.map(|pull| pull.exporter.prometheus.address()).collect()
+                pulls.map(|pull| pull.exporter.prometheus.reader()).collect()
             }
-            (None, Some(address)) => vec![address.clone()],
-            (None, None) => vec![PrometheusConfig::default().address()],
+            (None, Some(address)) => {
+                vec![Reader { address: address.clone(), naming: Naming::Plain }]
+            }
+            (None, None) => vec![PrometheusConfig::default().reader()],
         }
     }
 }
 
 impl PrometheusConfig {
-    fn address(&self) -> String {
-        match self.host.contains(':') && !self.host.starts_with('[') {
+    fn reader(&self) -> Reader {
+        let address = match self.host.contains(':') && !self.host.starts_with('[') {
             true => format!("[{}]:{}", self.host, self.port),
             false => format!("{}:{}", self.host, self.port),
-        }
+        };
+        let is_plain = self.without_type_suffix.unwrap_or(true) && self.without_units.unwrap_or(true);
+        let naming = if is_plain { Naming::Plain } else { Naming::Suffixed };
+        Reader { address, naming }
     }
 }
 
@@ -136,8 +159,8 @@ impl Default for PrometheusConfig {
             port: 8888,
             with_resource_constant_labels: Unused,
             without_scope_info: Unused,
-            without_type_suffix: Unused,
-            without_units: Unused,
+            without_type_suffix: None,
+            without_units: None,
         }
     }
 }

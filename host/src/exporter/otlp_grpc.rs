@@ -13,7 +13,7 @@ use std::{
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Uri, header};
-use tonic::{Status, body::Body, transport::Channel};
+use tonic::{Code, Status, body::Body, transport::Channel};
 use tower::Service as _;
 use wire::Signal;
 
@@ -22,8 +22,11 @@ use super::otlp::{
     answer, body::Chunks, check_size, compression::Compression, headers::Headers, with_causes,
 };
 use crate::{
-    component::{BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory},
+    component::{
+        BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory, ServerLabels,
+    },
     config::{ConfigError, Finding, Node},
+    telemetry::requests::{RpcRequests, rpc_method},
     tls,
 };
 
@@ -37,6 +40,8 @@ struct OtlpGrpc {
     headers: Headers,
     /// Tells the destination how long the exporter waits.
     grpc_timeout: Option<HeaderValue>,
+    server: ServerLabels,
+    calls: RpcRequests,
 }
 
 impl Factory for OtlpGrpcFactory {
@@ -68,12 +73,15 @@ impl ExporterFactory for OtlpGrpcFactory {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config = config.read_valid(OtlpGrpcConfig::validate)?;
         let channels = channel::connect(&config).await?;
+        let server = config.server()?;
         let exporter = OtlpGrpc {
             channels,
             turn: AtomicUsize::new(0),
             compression: config.compression.read(&Compression::GRPC)?,
             headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,
             grpc_timeout: grpc_timeout(config.timeout.0),
+            calls: RpcRequests::client(context.telemetry, &server.address, server.port),
+            server,
         };
         Ok(BuiltExporter { exporter: std::sync::Arc::new(exporter), sending: config.sending()? })
     }
@@ -85,18 +93,29 @@ impl Exporter for OtlpGrpc {
         check_size(data)?;
         let request = self.request(data).await?;
         let mut channel = self.channel()?;
-        poll_fn(|context| channel.poll_ready(context)).await.map_err(unreachable)?;
-        let response = channel.call(request).await.map_err(unreachable)?;
+        let mut call = self.calls.begin(rpc_method(data.signal()));
+        let mut ended = |code: Code| call.ended(code as i32);
+        let ready = poll_fn(|context| channel.poll_ready(context)).await;
+        ready.inspect_err(|_| ended(Code::Unavailable)).map_err(unreachable)?;
+        let response = channel.call(request).await;
+        let response = response.inspect_err(|_| ended(Code::Unavailable)).map_err(unreachable)?;
         let (head, body) = response.into_parts();
         if let Some(status) = status::read(&head.headers) {
+            ended(status.code());
             // The answer has only headers. With OK it is empty, which means full success.
             return status::check(&status).map(|()| Exported::default());
         }
-        status::check_http(head.status, &head.headers)?;
-        let answer = answer::read(body).await?;
+        status::check_http(head.status, &head.headers).inspect_err(|_| ended(Code::Unknown))?;
+        let answer = answer::read(body).await.inspect_err(|_| ended(Code::Unavailable))?;
         let status = answer.trailers().and_then(status::read);
-        status::check(&status.unwrap_or_else(|| Status::unavailable("the answer ended without a status")))?;
+        let status = status.unwrap_or_else(|| Status::unavailable("the answer ended without a status"));
+        ended(status.code());
+        status::check(&status)?;
         Ok(answer::exported(message(&answer.to_bytes())))
+    }
+
+    fn server(&self, _: Signal) -> Option<ServerLabels> {
+        Some(self.server.clone())
     }
 }
 

@@ -8,7 +8,7 @@ mod response;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, Version, header};
 use smallvec::SmallVec;
 use wire::Signal;
 
@@ -21,8 +21,11 @@ use super::otlp::{
     answer, body::Chunks, check_size, compression::Compression, headers::Headers, with_causes,
 };
 use crate::{
-    component::{BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory},
+    component::{
+        BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory, ServerLabels,
+    },
     config::{ConfigError, Finding, Node},
+    telemetry::requests::HttpRequests,
     tls,
 };
 
@@ -66,7 +69,7 @@ impl ExporterFactory for OtlpHttpFactory {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config = config.read_valid(OtlpHttpConfig::validate)?;
         let exporter = OtlpHttp {
-            destinations: destination::of(&config).await?,
+            destinations: destination::of(&config, context.telemetry).await?,
             encoding: config.encoding,
             compression: config.compression.read(&Compression::HTTP)?,
             headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,
@@ -86,7 +89,7 @@ impl Exporter for OtlpHttp {
         let mut hop = Hop::first(&destination.url);
         for _ in 0..MAX_REQUESTS {
             let way = destination.way_to(&hop.url).await?;
-            let answer = self.post(way, &hop, &chunks).await?;
+            let answer = self.post(way, &hop, &chunks, &destination.requests).await?;
             match hop.next(&destination.url, answer.status(), answer.headers())? {
                 None => return response::read(answer, &hop.prefix()).await,
                 Some(next) => {
@@ -98,6 +101,10 @@ impl Exporter for OtlpHttp {
         }
         let origin = hop.origin();
         Err(ExportError::retryable(format!("{MAX_REQUESTS} redirects in a row, the last to {origin}")))
+    }
+
+    fn server(&self, signal: Signal) -> Option<ServerLabels> {
+        Some(self.destination(signal).ok()?.server.clone())
     }
 }
 
@@ -116,14 +123,21 @@ impl OtlpHttp {
         way: Way,
         hop: &Hop,
         chunks: &[Bytes],
+        requests: &HttpRequests,
     ) -> Result<http::Response<reqwest::Body>, ExportError> {
         let Way { client, url, host } = way;
         let mut headers = self.headers(hop.with_credentials);
         if let Some(host) = host {
             headers.entry(header::HOST).or_insert(host);
         }
+        let mut call = requests.begin(&Method::POST, None);
+        call.bytes(chunks.iter().map(|chunk| chunk.len() as u64).sum(), None);
         let body = reqwest::Body::wrap(Chunks::new(chunks.iter().cloned()));
         let answer = client.post(url).headers(headers).body(body).send().await;
+        match &answer {
+            Ok(answer) => call.ended(answer.version(), Ok(answer.status().as_u16())),
+            Err(error) => call.ended(Version::HTTP_11, Err(kind(error))),
+        }
         answer.map(http::Response::from).map_err(|error| unreachable(&hop.origin(), error))
     }
 
@@ -144,6 +158,15 @@ impl OtlpHttp {
             self.headers.apply(&mut headers);
         }
         headers
+    }
+}
+
+/// Returns the kind of an error without an answer, for the metrics.
+fn kind(error: &reqwest::Error) -> &'static str {
+    match error {
+        _ if error.is_timeout() => "timeout",
+        _ if error.is_connect() => "connect",
+        _ => "_OTHER",
     }
 }
 

@@ -20,17 +20,25 @@ use super::{
 use crate::{
     pipeline::{Batch, Consumer, Refused},
     receipt::{Failure, Reason, Retry},
+    telemetry::ProcessorMetrics,
 };
 
 /// A plugin in the path of a batch.
 pub(super) struct Stage {
     pub(super) pool: Arc<Pool>,
     pub(super) next: Arc<dyn Consumer>,
+    pub(super) metrics: ProcessorMetrics,
 }
 
 impl Stage {
-    pub(super) fn new(pool: Arc<Pool>, next: Arc<dyn Consumer>) -> Stage {
-        Stage { pool, next }
+    pub(super) fn new(pool: Arc<Pool>, next: Arc<dyn Consumer>, metrics: ProcessorMetrics) -> Stage {
+        Stage { pool, next, metrics }
+    }
+
+    /// Gives the next stage a batch that has been through the plugin.
+    pub(super) async fn pass_on(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        self.metrics.outgoing(&batch.data);
+        self.next.consume(batch).await
     }
 
     /// Passes on the output of a call. If the next stage would take none of it, all of it is returned, with
@@ -45,7 +53,7 @@ impl Stage {
             {
                 batch.adopt(&accounts);
             }
-            match self.next.consume(batch).await {
+            match self.pass_on(batch).await {
                 Ok(()) => taken = true,
                 Err(back) => refused.push(*back),
             }
@@ -87,14 +95,14 @@ impl Stage {
         for batch in held {
             if on_failure != OnFailure::Pass {
                 batch.dropped(&failure);
-            } else if let Err(back) = self.next.consume(batch).await {
+            } else if let Err(back) = self.pass_on(batch).await {
                 drop_refused(*back);
             }
         }
         let Some(batch) = senders else { return Ok(()) };
         match on_failure {
             OnFailure::Reject => return Err(batch.refused(failure)),
-            OnFailure::Pass => return self.next.consume(batch).await,
+            OnFailure::Pass => return self.pass_on(batch).await,
             OnFailure::Drop => batch.dropped(&failure),
         }
         Ok(())

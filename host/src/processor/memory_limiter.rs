@@ -18,7 +18,7 @@ use crate::{
         limiter::{Limiter, MemoryLimiterConfig},
     },
     receipt::{Failure, Reason, ledger::Account},
-    telemetry::Telemetry,
+    telemetry::{ProcessorMetrics, Telemetry},
 };
 
 pub struct MemoryLimiterFactory;
@@ -27,6 +27,7 @@ pub struct MemoryLimiterFactory;
 struct MemoryLimiter {
     limiter: Arc<Limiter>,
     next: Arc<dyn Consumer>,
+    metrics: ProcessorMetrics,
     /// The accepted items of traces, metrics and logs.
     accepted: [Counter; 3],
     refused: [Counter; 3],
@@ -58,19 +59,20 @@ impl ProcessorFactory for MemoryLimiterFactory {
         let id = context.id.to_string();
         let [accepted, refused] =
             [ACCEPTED, REFUSED].map(|names| names.map(|name| counter(context.telemetry, name, &id)));
-        Ok(Arc::new(MemoryLimiter { limiter, next, accepted, refused }))
+        let metrics = context.telemetry.processor(&id);
+        Ok(Arc::new(MemoryLimiter { limiter, next, metrics, accepted, refused }))
     }
 }
 
 const ACCEPTED: [&str; 3] = [
-    "otelcol_processor_accepted_spans",
-    "otelcol_processor_accepted_metric_points",
-    "otelcol_processor_accepted_log_records",
+    "otelcol_processor_memory_limiter_accepted_spans",
+    "otelcol_processor_memory_limiter_accepted_metric_points",
+    "otelcol_processor_memory_limiter_accepted_log_records",
 ];
 const REFUSED: [&str; 3] = [
-    "otelcol_processor_refused_spans",
-    "otelcol_processor_refused_metric_points",
-    "otelcol_processor_refused_log_records",
+    "otelcol_processor_memory_limiter_refused_spans",
+    "otelcol_processor_memory_limiter_refused_metric_points",
+    "otelcol_processor_memory_limiter_refused_log_records",
 ];
 
 fn counter(telemetry: &Telemetry, name: &'static str, id: &str) -> Counter {
@@ -80,15 +82,23 @@ fn counter(telemetry: &Telemetry, name: &'static str, id: &str) -> Counter {
 #[async_trait::async_trait]
 impl Consumer for MemoryLimiter {
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let begun = self.metrics.is_timed().then(Instant::now);
         let (checked, counters) = match self.limiter.check() {
             Ok(()) => (Ok(()), &self.accepted),
             Err(short) => (Err(short), &self.refused),
         };
+        if let Some(begun) = begun {
+            self.metrics.took(batch.data.signal(), begun.elapsed());
+        }
+        self.metrics.incoming(&batch.data);
         if let Some(counter) = counters.get(batch.data.signal() as usize) {
             counter.increment(batch.items() as u64);
         }
         match checked {
-            Ok(()) => self.next.consume(batch).await,
+            Ok(()) => {
+                self.metrics.outgoing(&batch.data);
+                self.next.consume(batch).await
+            }
             Err(short) => Err(batch.refused(Failure::retryable(Reason::MemoryShort, short.to_string()))),
         }
     }

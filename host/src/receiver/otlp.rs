@@ -28,7 +28,7 @@ use crate::{
     config::{ConfigError, Finding, Node},
     pipeline::Ingest,
     running::Running,
-    server::request_body::Budget,
+    server::{Measures, request_body::Budget},
     telemetry::Telemetry,
     tls,
 };
@@ -135,11 +135,13 @@ impl Receiver for OtlpReceiver {
                 tls: config.tls.as_ref(),
                 router: self.grpc(config, &ingest, budget.clone()),
                 settings: config.server_settings(),
+                telemetry: &self.telemetry,
+                measures: Measures::Grpc,
             };
             bound.grpc = port.open(running).await?;
         }
         if let Some(config) = &self.config.protocols.http {
-            let server = &config.server;
+            let (server, paths) = (&config.server, config.paths());
             let port = Port {
                 receiver: &self.id,
                 protocol: "http",
@@ -148,6 +150,8 @@ impl Receiver for OtlpReceiver {
                 tls: server.tls.as_ref(),
                 router: self.http(config, &ingest, budget),
                 settings: server.server_settings(),
+                telemetry: &self.telemetry,
+                measures: Measures::http(move |path| paths.signal(path).is_some()),
             };
             bound.http = port.open(running).await?;
         }

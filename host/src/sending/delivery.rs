@@ -52,6 +52,7 @@ impl Delivery {
     /// Sends the batch until the destination has accepted it or no further attempt makes sense. Delivered
     /// items are settled, and the rest is returned with the failure.
     pub(super) async fn deliver(&self, batch: Batch) -> Result<(), Box<Refused>> {
+        let _in_flight = self.metrics.sends(&batch.data);
         let mut failed: Option<Box<Refused>> = None;
         let backoff = self.settings.retry.as_ref().map(Backoff::new);
         // The parts that are still to be sent: halves of a batch that was too large, or the part of a batch
@@ -76,7 +77,7 @@ impl Delivery {
                 parts.extend([(rest, backoff), (part, backoff)]);
                 continue;
             }
-            self.send_failed(&part);
+            self.send_failed(&part, &failure);
             match &mut failed {
                 Some(failed) => {
                     failed.batch.merge(part);
@@ -155,21 +156,20 @@ impl Delivery {
         if rejected == 0 && exported.message.is_empty() {
             return batch.delivered();
         }
-        self.metrics.send_failed.increment(rejected as u64);
-        if rejected == 0
-            && let Some(withheld) = self.warnings.admit()
-        {
+        let failure = Failure::permanent(Reason::PartiallyRejected, exported.message.clone());
+        if rejected > 0 {
+            self.metrics.send_failed(rejected, &failure);
+        } else if let Some(withheld) = self.warnings.admit() {
             let (exporter, message) = (&self.exporter_id, &exported.message);
             tracing::warn!(exporter, withheld, "the destination took a request with a warning: {message}");
         }
-        let failure = Failure::permanent(Reason::PartiallyRejected, exported.message.clone());
         batch.partly_delivered(rejected, &failure);
     }
 
     /// Counts items that could not be sent. The items need not be lost: without a queue they go back to their
     /// sender.
-    fn send_failed(&self, batch: &Batch) {
-        self.metrics.send_failed.increment(batch.items() as u64);
+    fn send_failed(&self, batch: &Batch, failure: &Failure) {
+        self.metrics.send_failed(batch.items(), failure);
     }
 
     /// Logs that a batch goes back to its sender.

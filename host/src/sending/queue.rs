@@ -91,6 +91,7 @@ impl Queue {
     pub(super) async fn consume(self: &Arc<Self>, mut batch: Batch) -> Result<(), Box<Refused>> {
         // The batch may wait for long without being read, so memory that only reading needs is freed.
         batch.data.trim();
+        self.delivery.metrics.offered(&batch.data);
         let place = match self.room.take(&batch.data).await {
             Ok(place) => place,
             Err(failure) => return Err(self.refuse(batch, failure)),

@@ -59,14 +59,26 @@ impl ReceiverMetrics {
         transport: &'static str,
         signal: Signal,
     ) -> ReceiverMetrics {
-        let (accepted, refused) = match signal {
-            Signal::Traces => ("otelcol_receiver_accepted_spans", "otelcol_receiver_refused_spans"),
-            Signal::Metrics => {
-                ("otelcol_receiver_accepted_metric_points", "otelcol_receiver_refused_metric_points")
-            }
-            Signal::Logs => ("otelcol_receiver_accepted_log_records", "otelcol_receiver_refused_log_records"),
+        let [accepted, refused, failed] = match signal {
+            Signal::Traces => [
+                "otelcol_receiver_accepted_spans",
+                "otelcol_receiver_refused_spans",
+                "otelcol_receiver_failed_spans",
+            ],
+            Signal::Metrics => [
+                "otelcol_receiver_accepted_metric_points",
+                "otelcol_receiver_refused_metric_points",
+                "otelcol_receiver_failed_metric_points",
+            ],
+            Signal::Logs => [
+                "otelcol_receiver_accepted_log_records",
+                "otelcol_receiver_refused_log_records",
+                "otelcol_receiver_failed_log_records",
+            ],
         };
         let labels: Labels<'_> = &[("receiver", receiver), ("transport", transport)];
+        // It stays at 0, as in the Collector, which counts every failure as refused.
+        drop(telemetry.counter(failed, labels));
         let readable = |name| Readable { shown: telemetry.counter(name, labels), count: AtomicU64::new(0) };
         let receiver = receiver.to_owned();
         ReceiverMetrics {

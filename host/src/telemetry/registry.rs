@@ -17,11 +17,13 @@ use std::{
 use metrics::{Counter, Gauge, Histogram};
 
 use self::histogram::Buckets;
-use super::{Labels, help};
+use super::{Labels, help, names};
+use crate::config::telemetry::{MetricsLevel, Naming};
 
 /// Families of series by name. Registering is cheap, and the handles are shared atomics.
 #[derive(Default)]
 pub(super) struct Registry {
+    level: MetricsLevel,
     families: Mutex<BTreeMap<String, Family>>,
     scopes: Mutex<BTreeMap<String, Weak<Scope>>>,
     next_scope: AtomicU64,
@@ -38,6 +40,8 @@ pub struct Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Counter,
+    /// A counter that is set to a total from elsewhere, which need not be whole.
+    Sum,
     Gauge,
     Histogram,
     /// A gauge of 1 whose labels hold information. It is a kind of its own, so that no plugin can use its
@@ -66,6 +70,16 @@ enum Value {
     Histogram(Arc<Buckets>),
 }
 
+impl Value {
+    fn new(kind: Kind, name: &str) -> Value {
+        match kind {
+            Kind::Counter => Value::Counter(Arc::default()),
+            Kind::Gauge | Kind::Sum | Kind::Info => Value::Gauge(Arc::default()),
+            Kind::Histogram => Value::Histogram(Arc::new(Buckets::of(name))),
+        }
+    }
+}
+
 /// The name, help and labels of a series.
 pub(super) struct Name<'a> {
     pub(super) name: &'a str,
@@ -74,6 +88,10 @@ pub(super) struct Name<'a> {
 }
 
 impl Registry {
+    pub(super) fn at(level: MetricsLevel) -> Registry {
+        Registry { level, ..Registry::default() }
+    }
+
     /// Returns the scope with this name, and creates it if nobody holds it. So a component's replacement
     /// continues its series.
     pub(super) fn scope(self: &Arc<Self>, name: &str) -> Arc<Scope> {
@@ -87,9 +105,12 @@ impl Registry {
         scope
     }
 
-    /// Returns the series with this name and these labels, and creates it if it does not exist. Returns
-    /// `None` if the name has another kind.
+    /// Returns the series with this name and these labels, and creates it if it does not exist. A metric that
+    /// the level does not show is recorded nowhere. Returns `None` if the name has another kind.
     fn series(&self, kind: Kind, name: Name<'_>, scope: Option<u64>) -> Option<Value> {
+        if self.level < names::level(name.name) {
+            return Some(Value::new(kind, name.name));
+        }
         let mut families = lock(&self.families);
         let family = families.entry(name.name.to_owned()).or_insert_with(|| Family {
             kind,
@@ -99,14 +120,10 @@ impl Registry {
         if family.kind != kind {
             return None;
         }
-        let series = family.series.entry(name.labels).or_insert_with(|| {
-            let value = match kind {
-                Kind::Counter => Value::Counter(Arc::default()),
-                Kind::Gauge | Kind::Info => Value::Gauge(Arc::default()),
-                Kind::Histogram => Value::Histogram(Arc::new(Buckets::of(name.name))),
-            };
-            Series { value, scope }
-        });
+        let series = family
+            .series
+            .entry(name.labels)
+            .or_insert_with(|| Series { value: Value::new(kind, name.name), scope });
         // A series whose scope is about to end moves to the new scope.
         series.scope = scope;
         Some(series.value.clone())
@@ -126,6 +143,13 @@ impl Registry {
         }
     }
 
+    pub(super) fn sum(&self, name: Name<'_>) -> Option<Gauge> {
+        match self.series(Kind::Sum, name, None)? {
+            Value::Gauge(bits) => Some(Gauge::from_arc(bits)),
+            _ => None,
+        }
+    }
+
     pub(super) fn info(&self, name: Name<'_>) {
         if let Some(Value::Gauge(bits)) = self.series(Kind::Info, name, None) {
             bits.store(1_f64.to_bits(), Relaxed);
@@ -140,8 +164,8 @@ impl Registry {
     }
 
     /// Renders the Prometheus text exposition, format 0.0.4.
-    pub(super) fn render(&self) -> String {
-        exposition::render(&lock(&self.families))
+    pub(super) fn render(&self, naming: Naming) -> String {
+        exposition::render(&lock(&self.families), naming)
     }
 
     fn end(&self, scope: &Scope) {
@@ -229,16 +253,16 @@ mod tests {
         assert!(stays.plugin_counter("own", "", labels("stays")).is_none(), "a name is of one kind");
         let held = registry.scope("gone");
         drop(gone);
-        assert!(registry.render().contains("own{component=\"gone\"} 1\n"));
+        assert!(registry.render(Naming::Plain).contains("own{component=\"gone\"} 1\n"));
         drop(held);
-        let shown = registry.render();
+        let shown = registry.render(Naming::Plain);
         assert!(
             !shown.contains("gone") && shown.contains("spanloom_plugin_calls{component=\"stays\"} 1\n"),
             "{shown}"
         );
         assert!(stays.plugin_counter("own", "", labels("stays")).is_some());
         drop(stays);
-        assert_eq!(registry.render(), "");
+        assert_eq!(registry.render(Naming::Plain), "");
         assert!(lock(&registry.scopes).is_empty());
     }
 
@@ -253,6 +277,6 @@ mod tests {
         let after = registry.scope("a");
         drop(before);
         count(&after);
-        assert!(registry.render().contains("calls 2\n"), "{}", registry.render());
+        assert!(registry.render(Naming::Plain).contains("calls 2\n"), "{}", registry.render(Naming::Plain));
     }
 }

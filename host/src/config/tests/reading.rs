@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    config::{Config, Duration, Node, Secret, load::load, present},
+    config::{Config, Duration, Node, Secret, load::load, present, telemetry::Naming},
     service::check::check,
 };
 
@@ -303,8 +303,29 @@ service:
         assert!(findings.is_empty(), "{findings:#?}");
         let warnings = check(&config, &super::registry()).unwrap();
         assert!(warnings.is_empty(), "{warnings:#?}");
-        assert_eq!(config.service.telemetry.metrics.addresses(), addresses);
+        let readers = config.service.telemetry.metrics.readers();
+        let served: Vec<String> = readers.into_iter().map(|reader| reader.address).collect();
+        assert_eq!(served, addresses);
     }
+}
+
+/// Scenario: of three readers, one wants suffixes.
+/// Guarantees: that one gets them.
+#[test]
+fn a_reader_says_how_names_are_written() {
+    let yaml = "
+service:
+  telemetry:
+    metrics:
+      readers:
+        - pull: {exporter: {prometheus: {port: 1}}}
+        - pull: {exporter: {prometheus: {port: 2, without_type_suffix: false}}}
+        - pull: {exporter: {prometheus: {port: 3, without_type_suffix: true, without_units: true}}}
+";
+    let root = load(&[format!("yaml:{yaml}")], &[], &|_| None).unwrap().root;
+    let readers = Config::read(&root).0.service.telemetry.metrics.readers();
+    let namings: Vec<Naming> = readers.iter().map(|reader| reader.naming).collect();
+    assert_eq!(namings, [Naming::Plain, Naming::Suffixed, Naming::Plain]);
 }
 
 fn yaml_like() -> impl Strategy<Value = String> {

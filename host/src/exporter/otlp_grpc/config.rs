@@ -6,7 +6,7 @@ use http::uri::{Authority, Uri};
 use serde::Deserialize;
 
 use crate::{
-    component::SendingSettings,
+    component::{SendingSettings, ServerLabels},
     config::{ConfigError, Duration, Unused},
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
@@ -120,6 +120,16 @@ impl OtlpGrpcConfig {
 
     pub(super) fn sending(&self) -> Result<SendingSettings, ConfigError> {
         sending::config::settings(self.timeout, &self.sending_queue, &self.retry_on_failure)
+    }
+
+    /// Returns the server, for the labels of metrics.
+    pub(super) fn server(&self) -> Result<ServerLabels, ConfigError> {
+        Ok(match self.target()?.address {
+            Address::Tcp { host, port } => ServerLabels { address: host, port: Some(port), path: None },
+            Address::Unix(path) => {
+                ServerLabels { address: path.display().to_string(), ..ServerLabels::default() }
+            }
+        })
     }
 
     pub(super) fn target(&self) -> Result<Target, ConfigError> {

@@ -12,13 +12,23 @@ use rustls::ClientConfig;
 use tokio::sync::OnceCell;
 
 use super::config::{self, OtlpHttpConfig};
-use crate::{component::ExportError, config::ConfigError, exporter::otlp::with_causes, files, tls};
+use crate::{
+    component::{ExportError, ServerLabels},
+    config::ConfigError,
+    exporter::otlp::with_causes,
+    files,
+    telemetry::{Telemetry, requests::HttpRequests},
+    tls,
+};
 
 pub(super) struct Destination {
     pub(super) url: Url,
     clients: Arc<Clients>,
     /// Set if the server is asked for under a name that is not the address's host.
     alias: Option<Alias>,
+    pub(super) server: ServerLabels,
+    /// Measures the requests, also those to other addresses after a redirect.
+    pub(super) requests: HttpRequests,
 }
 
 /// The connections that the destinations of an exporter share.
@@ -50,7 +60,10 @@ pub(super) struct Way {
 struct AddressesOf(String);
 
 /// Returns the destinations of traces, metrics and logs.
-pub(super) async fn of(config: &OtlpHttpConfig) -> Result<[Option<Destination>; 3], ConfigError> {
+pub(super) async fn of(
+    config: &OtlpHttpConfig,
+    telemetry: &Arc<Telemetry>,
+) -> Result<[Option<Destination>; 3], ConfigError> {
     let endpoints = config.endpoints()?;
     let is_encrypted = endpoints.iter().flatten().any(|endpoint| endpoint.scheme() == "https");
     let tls = match is_encrypted {
@@ -64,7 +77,10 @@ pub(super) async fn of(config: &OtlpHttpConfig) -> Result<[Option<Destination>; 
         let destination = |url: Url| -> Result<Destination, ConfigError> {
             let name = config.server_name().filter(|_| url.scheme() == "https");
             let alias = name.map(|name| Alias::new(config, tls.clone(), &url, name)).transpose()?;
-            Ok(Destination { url, clients: clients.clone(), alias })
+            let server = labels(&url);
+            let (is_tls, port) = (url.scheme() == "https", url.port_or_known_default().unwrap_or_default());
+            let requests = HttpRequests::client(telemetry, &server.address, port, is_tls);
+            Ok(Destination { url, clients: clients.clone(), alias, server, requests })
         };
         endpoint.map(destination).transpose()
     });
@@ -87,6 +103,24 @@ impl Destination {
         };
         Ok(Way { client: client.clone(), url: url.clone(), host: None })
     }
+}
+
+fn labels(url: &Url) -> ServerLabels {
+    let path = Some(shown_path(url.path())).filter(|path| !path.is_empty());
+    ServerLabels { address: bare_host(url), port: url.port(), path }
+}
+
+/// Returns the host of an address, an IPv6 address without its brackets.
+fn bare_host(url: &Url) -> String {
+    url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned()
+}
+
+/// Returns a path without what may be a key: whatever is long and has a digit.
+fn shown_path(path: &str) -> String {
+    let is_key = |part: &str| part.len() >= 16 && part.contains(|c: char| c.is_ascii_digit());
+    let parts: Vec<&str> =
+        path.split('/').map(|part| if is_key(part) { "[REDACTED]" } else { part }).collect();
+    parts.join("/")
 }
 
 impl Clients {
@@ -174,5 +208,24 @@ impl Resolve for AddressesOf {
             let addresses = tokio::net::lookup_host((host.as_str(), 0)).await?;
             Ok(Box::new(addresses.collect::<Vec<_>>().into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: addresses with and without a port, and one with a key in its path.
+    /// Guarantees: the labels are the Collector's, and the key is not among them.
+    #[test]
+    fn a_destination_is_labelled_by_its_address() {
+        for (url, address, port, path) in [
+            ("http://tempo:4318/v1/traces", "tempo", Some(4318), "/v1/traces"),
+            ("https://[::1]/v1/logs", "::1", None, "/v1/logs"),
+            ("https://a/in/0123456789abcdef0123/v1/traces", "a", None, "/in/[REDACTED]/v1/traces"),
+        ] {
+            let expected = ServerLabels { address: address.to_owned(), port, path: Some(path.to_owned()) };
+            assert_eq!(labels(&url.parse().unwrap()), expected);
+        }
     }
 }

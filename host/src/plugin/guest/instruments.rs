@@ -8,7 +8,7 @@ use std::{
 use tracing::Level;
 
 use super::Guest;
-use crate::telemetry::Scope;
+use crate::telemetry::{self, Scope};
 
 const LABEL_LIMIT_BYTES: usize = 1024;
 
@@ -61,10 +61,12 @@ impl GuestMetrics {
         if self.is_hosts(name) {
             return Err(format!("the metric `{name}` would be one of the host's own"));
         }
-        let mut admitted: Vec<(String, String)> = vec![
-            ("component".to_owned(), self.component.clone()),
-            ("plugin".to_owned(), self.plugin.clone()),
-        ];
+        let component = |label: &str| (label.to_owned(), self.component.clone());
+        let mut admitted = match self.is_collectors(name, "processor") {
+            // The label that the Collector's metrics of processors have.
+            true => vec![component("processor")],
+            false => vec![component("component"), ("plugin".to_owned(), self.plugin.clone())],
+        };
         for (label, value) in labels {
             let is_taken = label.starts_with("__") || admitted.iter().any(|(taken, _)| *taken == label);
             if !is_name(&label, '_') || is_taken || value.len() > LABEL_LIMIT_BYTES {
@@ -87,12 +89,14 @@ impl GuestMetrics {
     /// The Collector's `batch` processor has metrics of its own, `otelcol_processor_batch_…`: a plugin may
     /// use such names with its own name, with or without underscores (`otelcol_connector_servicegraph_…`).
     fn is_hosts(&self, name: &str) -> bool {
-        let is_own = |kind| {
-            let of_name = |own: &str| name.starts_with(&format!("otelcol_{kind}_{own}_"));
-            of_name(&self.plugin) || of_name(&self.plugin.replace('_', ""))
-        };
-        let is_own = ["processor", "connector"].into_iter().any(is_own);
-        !is_own && (name.starts_with("spanloom_") || name.starts_with("otelcol_"))
+        let is_own = ["processor", "connector"].into_iter().any(|kind| self.is_collectors(name, kind));
+        !is_own && telemetry::is_hosts(name)
+    }
+
+    /// Returns whether the Collector's component of the plugin's name and of this kind may have the metric.
+    fn is_collectors(&self, name: &str, kind: &str) -> bool {
+        let of_name = |own: &str| name.starts_with(&format!("otelcol_{kind}_{own}_"));
+        of_name(&self.plugin) || of_name(&self.plugin.replace('_', ""))
     }
 }
 

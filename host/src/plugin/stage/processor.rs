@@ -1,6 +1,6 @@
 //! A processor plugin in the path of a batch.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Stage,
@@ -36,7 +36,7 @@ impl PluginProcessor {
         next: Arc<dyn Consumer>,
     ) -> anyhow::Result<PluginProcessor> {
         let pool = settings.pool(plugin, Role::Processor, telemetry).await?;
-        let stage = Arc::new(Stage::new(pool, next));
+        let stage = Arc::new(Stage::new(pool, next, telemetry.processor(&settings.component)));
         let tending = Tending::start(&stage.pool, stage.clone()).await?;
         Ok(PluginProcessor { stage, tending })
     }
@@ -60,7 +60,11 @@ impl PluginProcessor {
 impl Consumer for PluginProcessor {
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
         let takes = self.stage.pool.current().plugin.description.signals.contains(&batch.data.signal());
-        if takes { pass(&self.stage, batch).await } else { self.stage.next.consume(batch).await }
+        if !takes {
+            return self.stage.next.consume(batch).await;
+        }
+        self.stage.metrics.incoming(&batch.data);
+        pass(&self.stage, batch).await
     }
 
     fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
@@ -78,7 +82,11 @@ impl InPath for Stage {
 
     async fn call(&self, Lane { pool, place }: Lane<'_>, batch: Batch) -> Outcome {
         let copies = pool.copies(&batch.data);
+        let timed = self.metrics.is_timed().then(|| (batch.data.signal(), Instant::now()));
         let outcome = pool.process(place, batch).await;
+        if let Some((signal, begun)) = timed {
+            self.metrics.took(signal, begun.elapsed());
+        }
         if let Some(copies) = copies {
             copies.compare(place, &outcome);
         }

@@ -1,6 +1,6 @@
 //! A sampler plugin in the path of a batch.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Stage,
@@ -47,7 +47,7 @@ impl PluginSampler {
         next: Arc<dyn Consumer>,
     ) -> anyhow::Result<PluginSampler> {
         let pool = settings.pool(plugin, Role::Sampler, telemetry).await?;
-        let stage = Arc::new(Stage::new(pool, next));
+        let stage = Arc::new(Stage::new(pool, next, telemetry.processor(&settings.component)));
         let tending = Tending::start(&stage.pool, stage.clone()).await?;
         let metrics = SamplerMetrics::new(telemetry, &settings.component);
         Ok(PluginSampler { sampling: Arc::new(Sampling { stage, metrics }), tending })
@@ -81,6 +81,7 @@ impl Consumer for PluginSampler {
         if !matches!(batch.data, wire::Batch::Spans(_)) || batch.data.is_empty() {
             return stage.next.consume(batch).await;
         }
+        stage.metrics.incoming(&batch.data);
         pass(&self.sampling, batch).await
     }
 
@@ -97,7 +98,13 @@ impl InPath for Sampling {
     }
 
     async fn call(&self, lane: Lane<'_>, part: Batch) -> Asked {
-        Asked::ask(lane, part).await
+        let metrics = &self.stage.metrics;
+        let timed = metrics.is_timed().then(|| (part.data.signal(), Instant::now()));
+        let asked = Asked::ask(lane, part).await;
+        if let Some((signal, begun)) = timed {
+            metrics.took(signal, begun.elapsed());
+        }
+        asked
     }
 
     fn error(asked: &Asked) -> Option<&CallError> {
@@ -117,7 +124,7 @@ impl InPath for Sampling {
         let sampled_out = self.decide(&mut batch, &traces, &decisions);
         drop(traces);
         if batch.items() > 0
-            && let Err(mut refused) = self.stage.next.consume(batch).await
+            && let Err(mut refused) = self.stage.pass_on(batch).await
         {
             // The sender will send these spans again, and they will be sampled again.
             sampled_out.into_iter().for_each(|part| refused.batch.join(part));

@@ -1,6 +1,6 @@
 //! Opens the port of a receiver.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use axum::Router;
@@ -9,7 +9,8 @@ use super::must;
 use crate::{
     config::ConfigError,
     running::Running,
-    server::{self, ServerSettings},
+    server::{self, Measures, ServerSettings},
+    telemetry::Telemetry,
     tls::server::{ServerTls, ServerTlsConfig},
 };
 
@@ -26,6 +27,8 @@ pub struct Port<'a> {
     pub tls: Option<&'a ServerTlsConfig>,
     pub router: Router,
     pub settings: ServerSettings,
+    pub telemetry: &'a Arc<Telemetry>,
+    pub measures: Measures,
 }
 
 impl Port<'_> {
@@ -47,7 +50,9 @@ impl Port<'_> {
             let address = listener.local_addr().with_context(place)?;
             tracing::info!(receiver, protocol, %address, tls = tls.is_some(), "listening");
             addresses.push(address);
-            server::serve(listener, tls.clone(), self.router.clone(), self.settings.clone(), running);
+            let router =
+                server::measured(self.router.clone(), &self.measures, self.telemetry, address, tls.is_some());
+            server::serve(listener, tls.clone(), router, self.settings.clone(), running);
         }
         Ok(addresses)
     }

@@ -13,6 +13,7 @@ use crate::{
     config::ConfigError,
     pipeline::Ingest,
     running::Running,
+    server::Measures,
     telemetry::Telemetry,
 };
 
@@ -52,6 +53,11 @@ impl<P: Protocol + Clone> HttpReceiver<P> {
         self.bound.get().map(Vec::as_slice)
     }
 
+    fn measures(&self) -> Measures {
+        let protocol = self.protocol.clone();
+        Measures::http(move |path| protocol.signal(path).is_some())
+    }
+
     fn router(&self, ingest: &Ingest) -> Router {
         let gate = Gate::new(&self.id, TRANSPORT, self.guards.clone(), &self.telemetry);
         let doors = Doors::open(ingest, TRANSPORT, &self.requests);
@@ -73,6 +79,8 @@ impl<P: Protocol + Clone> Receiver for HttpReceiver<P> {
             tls: self.server.tls.as_ref(),
             router: self.router(&ingest),
             settings: self.server.server_settings(),
+            telemetry: &self.telemetry,
+            measures: self.measures(),
         };
         let bound = port.open(running).await?;
         // A later start leaves the addresses of the first.

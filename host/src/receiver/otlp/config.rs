@@ -10,6 +10,7 @@ mod tests;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use wire::Signal;
 
 pub use self::grpc::{GrpcConfig, KeepaliveConfig, ServerParametersConfig};
 use crate::{
@@ -115,5 +116,14 @@ impl HttpConfig {
             metrics: rooted(&self.metrics_url_path),
             logs: rooted(&self.logs_url_path),
         }
+    }
+}
+
+impl Paths {
+    /// Returns the signal of the requests to a path.
+    pub(super) fn signal(&self, path: &str) -> Option<Signal> {
+        let Paths { traces, metrics, logs } = self;
+        let paths = [(traces, Signal::Traces), (metrics, Signal::Metrics), (logs, Signal::Logs)];
+        paths.into_iter().find(|(known, _)| *known == path).map(|(_, signal)| signal)
     }
 }

@@ -58,9 +58,7 @@ impl Protocol for OtlpHttp {
     const DEFAULT_ENDPOINT: &'static str = "localhost:4318";
 
     fn signal(&self, path: &str) -> Option<Signal> {
-        let Paths { traces, metrics, logs } = &self.paths;
-        let paths = [(traces, Signal::Traces), (metrics, Signal::Metrics), (logs, Signal::Logs)];
-        paths.into_iter().find(|(known, _)| *known == path).map(|(_, signal)| signal)
+        self.paths.signal(path)
     }
 
     fn check(&self, head: &Parts) -> Result<(), Refusal> {

@@ -20,7 +20,7 @@ impl Delivery {
     ) -> Option<Batch> {
         let wire::Batch::Spans(spans) = &batch.data else {
             let failure = Failure::permanent(Reason::Rejected, "parts of a batch that holds no spans failed");
-            self.send_failed(&batch);
+            self.send_failed(&batch, &failure);
             batch.dropped(&failure);
             return None;
         };
@@ -43,7 +43,7 @@ impl Delivery {
                 Retry::Never => {
                     let lost = batch.derive(wire::Batch::Spans(spans.select(&ascending(part.rows))));
                     let failure = Failure::permanent(Reason::Rejected, part.message);
-                    self.send_failed(&lost);
+                    self.send_failed(&lost, &failure);
                     lost.dropped(&failure);
                 }
             }
@@ -61,7 +61,7 @@ impl Delivery {
         match self.wait(again.items(), failure, backoff).await {
             Ok(()) => Some(again),
             Err(failure) => {
-                self.send_failed(&again);
+                self.send_failed(&again, &failure);
                 again.dropped(&failure);
                 None
             }

@@ -2,13 +2,18 @@
 
 use std::{collections::BTreeMap, fmt::Write, sync::atomic::Ordering::Relaxed};
 
-use super::{Family, Kind, Value};
+use super::{Family, Kind, Value, names};
+use crate::config::telemetry::Naming;
 
 type Labels = [(String, String)];
 
-pub(super) fn render(families: &BTreeMap<String, Family>) -> String {
+pub(super) fn render(families: &BTreeMap<String, Family>, naming: Naming) -> String {
     let mut text = String::new();
     for (name, family) in families {
+        let is_counter = matches!(family.kind, Kind::Counter | Kind::Sum);
+        let written = names::written(name, is_counter, naming);
+        // Two families must not get one name.
+        let name = if families.contains_key(&*written) { name } else { &*written };
         // Writing to a string cannot fail.
         let _ = write_family(&mut text, name, family);
     }
@@ -20,7 +25,7 @@ fn write_family(text: &mut String, name: &str, family: &Family) -> std::fmt::Res
         writeln!(text, "# HELP {name} {}", family.help.replace('\\', "\\\\").replace('\n', "\\n"))?;
     }
     let kind = match family.kind {
-        Kind::Counter => "counter",
+        Kind::Counter | Kind::Sum => "counter",
         Kind::Gauge | Kind::Info => "gauge",
         Kind::Histogram => "histogram",
     };
@@ -83,7 +88,8 @@ fn number(value: f64) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use crate::telemetry::registry::Registry;
+    use super::*;
+    use crate::telemetry::registry::{Name, Registry};
 
     /// Scenario: a series of each kind is shown, with values and texts that need escaping.
     /// Guarantees: the text is what Prometheus reads.
@@ -97,10 +103,12 @@ mod tests {
         let histogram = scope.plugin_histogram("h_seconds", "", Vec::new()).unwrap();
         histogram.record(0.5);
         histogram.record(20.0);
-        let shown = registry.render();
+        registry.sum(Name::of_host("s", &[])).unwrap().set(0.5);
+        let shown = registry.render(Naming::Plain);
         let expected = [
             "# HELP c one\\nline\n# TYPE c counter\nc{say=\"\\\"a\\\\b\\n\"} 2\n\n",
             "# TYPE g gauge\ng +Inf\n\n",
+            "# TYPE s counter\ns 0.5\n\n",
             "# TYPE h_seconds histogram\nh_seconds_bucket{le=\"0.005\"} 0\n",
             "h_seconds_bucket{le=\"0.5\"} 1\n",
             "h_seconds_bucket{le=\"10\"} 1\nh_seconds_bucket{le=\"+Inf\"} 2\nh_seconds_sum 20.5\nh_seconds_count 2\n\n",
@@ -108,5 +116,8 @@ mod tests {
         for part in expected {
             assert!(shown.contains(part), "no\n{part}\nin\n{shown}");
         }
+        let shown = registry.render(Naming::Suffixed);
+        assert!(shown.contains("# TYPE c_total counter\nc_total{say="), "{shown}");
+        assert!(shown.contains("# TYPE h_seconds histogram\nh_seconds_bucket{le="), "{shown}");
     }
 }

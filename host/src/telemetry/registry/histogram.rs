@@ -4,16 +4,29 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use metrics::HistogramFn;
 
+use crate::telemetry::names;
+
 /// The default buckets of Prometheus's client libraries.
 const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Buckets for the pause of a swap, from the usual time to the time with much state to hand over.
 const PAUSE_SECONDS: [f64; 14] =
     [2e-5, 5e-5, 1e-4, 2e-4, 3e-4, 5e-4, 7.5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 1e-1, 1.0, 10.0];
-/// The Collector's buckets, from ten items to a hundred thousand, and from ten bytes to nine megabytes.
+/// The Collector's buckets for how long a request took.
+const REQUEST_SECONDS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// The default buckets of OpenTelemetry's libraries, which the Collector has for some histograms.
+const OPENTELEMETRY: [f64; 15] =
+    [0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2500.0, 5e3, 7500.0, 1e4];
+/// The Collector's buckets for the items and the bytes of batches.
 const BATCH_ITEMS: [f64; 22] = [
     10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
     2e4, 3e4, 5e4, 1e5,
 ];
+const BATCH_BYTES: [f64; 18] = [
+    128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 32768.0, 65536.0, 131072.0, 262144.0,
+    524288.0, 1048576.0, 2097152.0, 4194304.0, 8388608.0, 16777216.0,
+];
+/// Buckets for other bytes, from ten to nine million.
 const BYTES: [f64; 39] = [
     10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
     2e4, 3e4, 5e4, 1e5, 2e5, 3e5, 4e5, 5e5, 6e5, 7e5, 8e5, 9e5, 1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 7e6, 8e6, 9e6,
@@ -38,9 +51,13 @@ impl Buckets {
     /// Chooses the buckets by the end of the metric's name.
     pub(super) fn of(name: &str) -> Buckets {
         let bounds: &[f64] = match name {
+            "otelcol_processor_internal_duration" => &OPENTELEMETRY,
+            name if names::is_of_requests(name) && name.ends_with("_size") => &OPENTELEMETRY,
+            name if names::is_of_requests(name) => &REQUEST_SECONDS,
             name if name.ends_with("_swap_pause_seconds") => &PAUSE_SECONDS,
             name if name.ends_with("_seconds") => &SECONDS,
-            name if name.ends_with("_send_size") => &BATCH_ITEMS,
+            name if name.ends_with("_send_size") || name.ends_with("_enqueue_size") => &BATCH_ITEMS,
+            name if name.ends_with("_size_bytes") => &BATCH_BYTES,
             name if name.ends_with("_bytes") => &BYTES,
             _ => &ANYTHING,
         };

@@ -26,8 +26,14 @@ const COUNTED: &[&str] = &["accepted", "refused", "sent", "failed", "incoming_it
 
 pub(crate) async fn run(binaries: &Binaries) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
-    for level in ["normal", "detailed"] {
-        let pair = Pair::start(binaries, &config(level)).await?;
+    let suffixes = ", without_type_suffix: false, without_units: false";
+    for (run, level, keys) in [
+        ("basic", "basic", ""),
+        ("normal", "normal", ""),
+        ("detailed", "detailed", ""),
+        ("suffixes", "detailed", suffixes),
+    ] {
+        let pair = Pair::start(binaries, &config(level, keys)).await?;
         let (collector, spanloom) = join!(families(&pair.collector), families(&pair.spanloom));
         let (collector, spanloom) = (collector?, spanloom?);
         let names: BTreeSet<&String> = collector.keys().chain(spanloom.keys()).collect();
@@ -41,15 +47,16 @@ pub(crate) async fn run(binaries: &Binaries) -> Result<Vec<Case>> {
                 collector.0.remove("type");
                 spanloom.0.remove("type");
             }
-            cases.push(Case { name: format!("{level}-{name}"), collector, spanloom });
+            cases.push(Case { name: format!("{run}-{name}"), collector, spanloom });
         }
         pair.stop("").await;
     }
     Ok(cases)
 }
 
-fn config(level: &str) -> String {
-    let reader = "{pull: {exporter: {prometheus: {host: 127.0.0.1, port: \"${env:METRICS_PORT}\"}}}}";
+fn config(level: &str, keys: &str) -> String {
+    let prometheus = format!("{{host: 127.0.0.1, port: \"${{env:METRICS_PORT}}\"{keys}}}");
+    let reader = format!("{{pull: {{exporter: {{prometheus: {prometheus}}}}}}}");
     let service =
         format!("telemetry: {{metrics: {{level: {level}, readers: [{reader}]}}, logs: {{level: error}}}}");
     let queued = DIRECT.replace("sending_queue: {enabled: false}", "sending_queue: {queue_size: 50}");
