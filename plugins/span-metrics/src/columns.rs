@@ -1,8 +1,8 @@
 //! Reads a batch in whole columns, with one call to the host each.
 
-use spanloom_aggregate::{Attribute, Key, Part};
+use spanloom_aggregate::{Attribute, Key, Nested, Part};
 use spanloom_plugin::flat::{FlatEvent, FlatSpans};
-use spanloom_plugin::{Ids, SpanBatch, SpanKind, StatusCode, TextColumn, ValueRef};
+use spanloom_plugin::{Ids, SpanBatch, TextColumn};
 
 use crate::shape::{Dimension, Family, Shape, Source};
 
@@ -13,8 +13,8 @@ pub(crate) struct Columns {
     services: TextColumn,
     /// Sorted by key.
     attributes: Vec<(String, Attribute)>,
-    kinds: Vec<SpanKind>,
-    statuses: Vec<StatusCode>,
+    kinds: Vec<u8>,
+    statuses: Vec<u8>,
     durations_nano: Vec<u64>,
     /// Only read if exemplars are enabled.
     ids: Option<(Ids<16>, Ids<8>)>,
@@ -46,7 +46,7 @@ struct Values<'a> {
 }
 
 impl Columns {
-    pub(crate) fn read(spans: &SpanBatch, shape: &Shape, with_ids: bool) -> Columns {
+    pub(crate) fn read(spans: &SpanBatch, shape: &Shape, with_ids: bool, nested: &mut Nested) -> Columns {
         let dimensions = shape.families.iter().flat_map(|family| &family.dimensions);
         let mut keys: Vec<&str> = dimensions
             .filter(|dimension| dimension.source() == Source::Attribute)
@@ -54,14 +54,15 @@ impl Columns {
             .collect();
         keys.sort_unstable();
         keys.dedup();
+        let read = |key: &str| (key.to_owned(), Attribute::read(spans, key, nested));
         let with_flat = !shape.scopes.is_empty() || shape.families.iter().any(|family| family.events);
         Columns {
             names: spans.names(),
             trace_states: spans.trace_states(),
             services: spans.resource_text("service.name"),
-            attributes: keys.into_iter().map(|key| (key.to_owned(), Attribute::read(spans, key))).collect(),
-            kinds: spans.kinds().collect(),
-            statuses: spans.status_codes().collect(),
+            attributes: keys.into_iter().map(read).collect(),
+            kinds: spans.kind_numbers(),
+            statuses: spans.status_numbers(),
             durations_nano: spans.durations_nano(),
             ids: with_ids.then(|| (spans.trace_ids(), spans.span_ids())),
             resources: spans.resources_of_spans(),
@@ -139,8 +140,23 @@ impl Rows<'_> {
     ) {
         key.clear();
         for values in self.values.get(family).into_iter().flatten() {
+            key.push_text(self.value(values, row, adjusted, event));
+        }
+    }
+
+    /// Packs the same values with their types.
+    pub(crate) fn pack_typed(
+        &self,
+        family: usize,
+        row: usize,
+        adjusted: bool,
+        event: Option<&FlatEvent<'_>>,
+    ) -> Vec<u8> {
+        let mut key = Key::default();
+        for values in self.values.get(family).into_iter().flatten() {
             key.push(self.value(values, row, adjusted, event));
         }
+        key.as_bytes().to_vec()
     }
 
     #[inline]
@@ -159,8 +175,8 @@ impl Rows<'_> {
         let resource = || self.columns.resources.get(row).map_or(0, |resource| *resource as usize);
         match values.source {
             Source::Name => self.names.get(row).copied().flatten().map(Part::Text),
-            Source::Kind => self.columns.kinds.get(row).map(|kind| Part::Symbol(*kind as u8)),
-            Source::Status => self.columns.statuses.get(row).map(|status| Part::Symbol(*status as u8)),
+            Source::Kind => self.columns.kinds.get(row).map(|kind| Part::Symbol(*kind)),
+            Source::Status => self.columns.statuses.get(row).map(|status| Part::Symbol(*status)),
             Source::Service => {
                 let service = self.services.get(resource()).copied().flatten();
                 Some(Part::Text(service.unwrap_or("unknown_service")))
@@ -173,7 +189,8 @@ impl Rows<'_> {
             }
             Source::Attribute => {
                 let of_span = values.of_spans.get(row).copied().flatten();
-                let of_event = || event.and_then(|event| part(event.attributes().find_key(values.name)?));
+                let of_event =
+                    || event.and_then(|event| event.attributes().find_key(values.name)).map(Part::from);
                 let of_resource = || values.of_resources.get(resource()).copied().flatten();
                 of_span.or_else(of_event).or_else(of_resource).or(values.default)
             }
@@ -187,15 +204,5 @@ impl Rows<'_> {
         let (name, version) = (*flat.scope_table.names.get(number)?, *flat.scope_table.versions.get(number)?);
         let known = |name: &str| !name.is_empty() && self.scopes.iter().any(|scope| scope == name);
         Some((flat.text(name), flat.text(version))).filter(|(name, _)| known(name))
-    }
-}
-
-fn part(value: ValueRef<'_>) -> Option<Part<'_>> {
-    match value {
-        ValueRef::Text(text) => Some(Part::Text(text)),
-        ValueRef::Int(int) => Some(Part::Int(int)),
-        ValueRef::Double(double) => Some(Part::Double(double)),
-        ValueRef::Bool(bool) => Some(Part::Bool(bool)),
-        ValueRef::Bytes(_) | ValueRef::Json(_) => None,
     }
 }

@@ -9,6 +9,7 @@ mod aggregator;
 mod collect;
 mod columns;
 mod config;
+mod ends;
 mod groups;
 mod series;
 mod shape;

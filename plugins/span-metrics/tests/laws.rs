@@ -245,8 +245,8 @@ fn what_is_wrong_in_a_config_is_named() {
             "`span.kind` is there without being named",
         ),
         (
-            r#"{"dimensions": [{"name": "a"}], "calls_dimensions": [{"name": "b"}, {"name": "a"}]}"#,
-            "calls_dimensions[1].name",
+            r#"{"calls_dimensions": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}"#,
+            "calls_dimensions[2].name",
             "`a` is named twice",
         ),
         (
