@@ -11,6 +11,7 @@ use crate::collect;
 use crate::columns::{Columns, Rows};
 use crate::config::Config;
 use crate::ends::Ends;
+use crate::glob::Glob;
 use crate::groups::{self, Group};
 use crate::series::{Limits, Observation, Place, Series};
 use crate::shape::{Family, Shape};
@@ -26,6 +27,8 @@ pub(crate) struct Aggregator {
     /// When the last deltas ended. Empty if points are cumulative.
     pub(crate) ends: Ends,
     pub(crate) nested: Nested,
+    /// The patterns of each family of the shape.
+    globs: Vec<Vec<Glob>>,
     /// The number of batches counted so far.
     batches: u64,
     key: Key,
@@ -70,6 +73,8 @@ impl Aggregator {
         self.limits.series = config.aggregation_cardinality_limit;
         self.limits.exemplars =
             if config.exemplars.enabled { config.exemplars.max_per_data_point } else { 0 };
+        let globs = |family: &Family| family.globs.iter().filter_map(|glob| Glob::new(glob).ok()).collect();
+        self.globs = self.shape.families.iter().map(globs).collect();
         self.recount();
     }
 
@@ -77,7 +82,8 @@ impl Aggregator {
     pub(crate) fn consume(&mut self, spans: &SpanBatch, now_unix_nano: u64, leave: &mut dyn FnMut(Vec<u8>)) {
         let shape = std::mem::take(&mut self.shape);
         let columns = Columns::read(spans, &shape, self.settings.exemplars, &mut self.nested);
-        let rows = columns.rows(&shape);
+        let globs = std::mem::take(&mut self.globs);
+        let rows = columns.rows(&shape, &globs);
         self.batches += 1;
         let mut evicted = Requests::new(leave);
         // The group of each of the batch's resources, known once the first of its spans has been counted.
@@ -96,6 +102,7 @@ impl Aggregator {
         }
         evicted.finish();
         drop(rows);
+        self.globs = globs;
         self.shape = shape;
     }
 

@@ -4,6 +4,7 @@ use spanloom_aggregate::{Attribute, Key, Nested, Part};
 use spanloom_plugin::flat::{FlatEvent, FlatSpans};
 use spanloom_plugin::{Ids, SpanBatch, TextColumn};
 
+use crate::glob::Glob;
 use crate::shape::{Dimension, Family, Shape, Source};
 
 /// The columns of a batch, as the host returned them.
@@ -20,7 +21,7 @@ pub(crate) struct Columns {
     ids: Option<(Ids<16>, Ids<8>)>,
     resources: Vec<u32>,
     resource_count: usize,
-    /// Only read if scopes or events are counted.
+    /// Only read if scopes, events or patterns are counted.
     flat: Option<FlatSpans>,
 }
 
@@ -34,6 +35,8 @@ pub(crate) struct Rows<'a> {
     services: Vec<Option<&'a str>>,
     /// The values of each dimension of each family.
     values: Vec<Vec<Values<'a>>>,
+    /// The keys in the batch that match the patterns of each family, sorted.
+    matched: Vec<Vec<&'a str>>,
 }
 
 /// The values of one dimension. Both lists are empty if the dimension is not an attribute.
@@ -55,7 +58,8 @@ impl Columns {
         keys.sort_unstable();
         keys.dedup();
         let read = |key: &str| (key.to_owned(), Attribute::read(spans, key, nested));
-        let with_flat = !shape.scopes.is_empty() || shape.families.iter().any(|family| family.events);
+        let by_flat = |family: &Family| family.events || !family.globs.is_empty();
+        let with_flat = !shape.scopes.is_empty() || shape.families.iter().any(by_flat);
         Columns {
             names: spans.names(),
             trace_states: spans.trace_states(),
@@ -71,7 +75,8 @@ impl Columns {
         }
     }
 
-    pub(crate) fn rows<'a>(&'a self, shape: &'a Shape) -> Rows<'a> {
+    /// `globs` are the patterns of each family of the shape.
+    pub(crate) fn rows<'a>(&'a self, shape: &'a Shape, globs: &[Vec<Glob>]) -> Rows<'a> {
         let len = self.resources.len();
         let values = |dimension: &'a Dimension| Values {
             source: dimension.source(),
@@ -92,7 +97,30 @@ impl Columns {
             trace_states: if no_states { Vec::new() } else { self.trace_states.dense(len) },
             services: self.services.dense(self.resource_count),
             values: shape.families.iter().map(family).collect(),
+            matched: shape
+                .families
+                .iter()
+                .zip(globs)
+                .map(|(family, globs)| self.matched(family, globs))
+                .collect(),
         }
+    }
+
+    /// Returns the keys of attributes that match one of the patterns and are not named beside, sorted.
+    fn matched(&self, family: &Family, globs: &[Glob]) -> Vec<&str> {
+        let Some(flat) = self.flat.as_ref().filter(|_| !globs.is_empty()) else { return Vec::new() };
+        let lists =
+            [&flat.attributes.keys, &flat.resource_table.attributes.keys, &flat.events.attributes.keys];
+        let events = if family.events { lists.len() } else { lists.len() - 1 };
+        let mut numbers: Vec<u32> = lists.into_iter().take(events).flatten().copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let is_named = |key: &str| family.dimensions.iter().any(|dimension| dimension.name == key);
+        let mut keys: Vec<&str> = numbers.into_iter().map(|number| flat.text(number)).collect();
+        keys.retain(|key| globs.iter().any(|glob| glob.matches(key)) && !is_named(key));
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 
     pub(crate) fn resources(&self) -> &[u32] {
@@ -142,6 +170,10 @@ impl Rows<'_> {
         for values in self.values.get(family).into_iter().flatten() {
             key.push_text(self.value(values, row, adjusted, event));
         }
+        for (name, value) in self.matches(family, row, event) {
+            key.push(Some(Part::Text(name)));
+            key.push_text(Some(value));
+        }
     }
 
     /// Packs the same values with their types.
@@ -156,7 +188,31 @@ impl Rows<'_> {
         for values in self.values.get(family).into_iter().flatten() {
             key.push(self.value(values, row, adjusted, event));
         }
+        for (name, value) in self.matches(family, row, event) {
+            key.push(Some(Part::Text(name)));
+            key.push(Some(value));
+        }
         key.as_bytes().to_vec()
+    }
+
+    /// Iterates over the attributes that the patterns of a family match: of the span, else of the event, else
+    /// of the resource.
+    fn matches<'s>(
+        &'s self,
+        family: usize,
+        row: usize,
+        event: Option<&FlatEvent<'s>>,
+    ) -> impl Iterator<Item = (&'s str, Part<'s>)> {
+        let matched = self.matched.get(family).filter(|matched| !matched.is_empty());
+        let span = matched.and(self.columns.flat.as_ref()).and_then(|flat| flat.spans().nth(row));
+        let event = event.copied();
+        matched.into_iter().flatten().filter_map(move |name| {
+            let span = span?;
+            let of_event = || event.and_then(|event| event.attributes().find_key(name));
+            let of_resource = || span.resource().attributes().find_key(name);
+            let value = span.attributes().find_key(name).or_else(of_event).or_else(of_resource)?;
+            Some((*name, value.into()))
+        })
     }
 
     #[inline]

@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 use spanloom_aggregate::{Buckets, null_is_default};
 use spanloom_plugin::{ConfigError, Duration};
 
+use crate::glob::Glob;
 use crate::shape::{Dimension, Family, Shape, Source};
 
 /// The default bounds, in milliseconds.
@@ -55,7 +56,12 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DimensionConfig {
+    /// Empty if there is a pattern.
+    #[serde(default)]
     pub(crate) name: String,
+    /// A pattern of attributes that are dimensions, or empty.
+    #[serde(default)]
+    pub(crate) glob: String,
     pub(crate) default: Option<String>,
 }
 
@@ -230,8 +236,12 @@ impl Config {
             dimensions.push(Dimension::new(Source::SamplingMethod, "sampling.method", None));
         }
         let mut family = Family { dimensions, ..Family::default() };
-        for dimension in self.dimensions.iter().chain(more) {
-            family.name(&dimension.name, dimension.default.as_deref());
+        for DimensionConfig { name, glob, default } in self.dimensions.iter().chain(more) {
+            if glob.is_empty() {
+                family.name(name, default.as_deref());
+            } else {
+                family.globs.push(glob.clone());
+            }
         }
         family
     }
@@ -284,14 +294,37 @@ impl HistogramConfig {
 }
 
 /// Checks that no dimension is named twice: in the list, or among the built-in ones. It may be in several
-/// lists.
+/// lists. A pattern must not match a name beside it.
 fn distinct(path: &str, dimensions: &[DimensionConfig]) -> Result<(), ConfigError> {
-    for (at, dimension) in dimensions.iter().enumerate() {
-        let name = dimension.name.as_str();
-        let built_in = BUILT_IN.iter().any(|(built_in, _)| *built_in == name);
-        if built_in || dimensions.iter().take(at).any(|other| other.name == name) {
-            let why = if built_in { "is there without being named" } else { "is named twice" };
-            return Err(ConfigError::new(format!("{path}[{at}].name"), format!("`{name}` {why}")));
+    let built_in = |name: &str| BUILT_IN.iter().any(|(built_in, _)| *built_in == name);
+    for (at, DimensionConfig { name, glob, default }) in dimensions.iter().enumerate() {
+        let error = |key: &str, message: String| Err(ConfigError::new(format!("{path}[{at}]{key}"), message));
+        match (name.is_empty(), glob.is_empty()) {
+            (true, true) => return error("", "needs a `name` or a `glob`".to_owned()),
+            (false, false) => return error("", "has either a `name` or a `glob`, not both".to_owned()),
+            (false, true) => {
+                if built_in(name) || dimensions.iter().take(at).any(|other| other.name == *name) {
+                    let why = if built_in(name) { "is there without being named" } else { "is named twice" };
+                    return error(".name", format!("`{name}` {why}"));
+                }
+            }
+            (true, false) => {
+                let pattern = match Glob::new(glob) {
+                    Ok(pattern) => pattern,
+                    Err(why) => return error(".glob", format!("`{glob}` is no pattern: {why}")),
+                };
+                if default.is_some() {
+                    return error(".default", "a `glob` has no default".to_owned());
+                }
+                let names = BUILT_IN.iter().map(|(name, _)| *name);
+                let mut names = names.chain(dimensions.iter().map(|other| other.name.as_str()));
+                if let Some(name) = names.find(|name| !name.is_empty() && pattern.matches(name)) {
+                    return error(
+                        ".glob",
+                        format!("`{glob}` matches `{name}`, which is a dimension without it"),
+                    );
+                }
+            }
         }
     }
     Ok(())

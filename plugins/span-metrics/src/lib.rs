@@ -10,6 +10,7 @@ mod collect;
 mod columns;
 mod config;
 mod ends;
+mod glob;
 mod groups;
 mod series;
 mod shape;

@@ -42,6 +42,10 @@ pub(crate) struct Family {
     pub(crate) events: bool,
     #[prost(message, repeated, tag = "4")]
     pub(crate) dimensions: Vec<Dimension>,
+    /// The patterns of attributes that are dimensions too. In keys, each of these attributes follows the
+    /// dimensions as its key and its value.
+    #[prost(string, repeated, tag = "5")]
+    pub(crate) globs: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -99,10 +103,14 @@ impl Shape {
 
 impl Dimensions for Family {
     fn write(&self, key: &[u8], out: &mut AttributesWriter<'_>) {
-        for (dimension, part) in self.dimensions.iter().zip(parts(key)) {
+        let mut parts = parts(key);
+        for (dimension, part) in self.dimensions.iter().zip(parts.by_ref()) {
             if let Some(part) = part.filter(|_| !self.is_replaced(dimension, key)) {
                 dimension.write(part, out);
             }
+        }
+        while let (Some(Some(Part::Text(name))), Some(Some(value))) = (parts.next(), parts.next()) {
+            out.push(name, value);
         }
     }
 }

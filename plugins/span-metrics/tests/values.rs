@@ -177,6 +177,34 @@ fn a_dimension_in_two_lists_is_one_dimension() {
 }
 
 #[test]
+fn attributes_that_match_a_pattern_are_dimensions() {
+    let config = r#"{
+        "dimensions": [{"glob": "k8s.*.name"}, {"name": "n", "default": "none"}],
+        "calls_dimensions": [{"glob": "[n-o]"}],
+        "histogram": {"disable": true},
+        "events": {"enabled": true, "dimensions": [{"glob": "exception.**"}]}
+    }"#;
+    let text_of =
+        |key: &str, value: &str| format!(r#"{{"key": "{key}", "value": {{"stringValue": "{value}"}}}}"#);
+    let resource = [text_of("k8s.pod.name", "pod-1"), text_of("k8s.pod.uid", "7")].join(",");
+    let event = format!(r#"{{"name": "exception", "attributes": [{}]}}"#, text_of("exception.type.x", "E"));
+    let spans = [
+        span(&format!(
+            r#""attributes": [{}, {{"key": "n", "value": {{"intValue": "1"}}}}], "events": [{event}]"#,
+            text_of("k8s.pod.name", "of the span")
+        )),
+        span(r#""attributes": [{"key": "k8s.cluster.name", "value": {"intValue": "2"}}]"#),
+    ];
+    let request = metrics(config, &resource, &spans);
+    assert_eq!(points(&request, "calls", "k8s.pod.name"), [(text("of the span"), 1), (text("pod-1"), 1)]);
+    assert_eq!(points(&request, "calls", "k8s.cluster.name"), [(None, 1), (Some(Value::IntValue(2)), 1)]);
+    assert_eq!(points(&request, "calls", "n"), [(Some(Value::IntValue(1)), 1), (text("none"), 1)]);
+    assert_eq!(points(&request, "calls", "exception.type.x"), [(None, 1), (None, 1)]);
+    assert_eq!(points(&request, "calls", "k8s.pod.uid"), [(None, 1), (None, 1)]);
+    assert_eq!(points(&request, "events", "exception.type.x"), [(text("E"), 1)]);
+}
+
+#[test]
 fn a_section_without_a_value_has_the_defaults() {
     let nulls = r#"{"histogram": null, "exemplars": null, "events": null}"#;
     let more = r#"{"histogram": {"explicit": null, "exponential": {"enabled": false}, "unit": "MS"}}"#;

@@ -31,6 +31,7 @@ const CONFIGS: &[(&str, &str)] = &[
         "dimensions-twice",
         "dimensions: [{name: n}]\n    calls_dimensions: [{name: n, default: none}]\n    histogram: {dimensions: [{name: n}]}",
     ),
+    ("glob", "dimensions: [{glob: \"http.*\"}, {glob: \"host.**\"}, {name: n, default: none}]"),
     ("exclude", "exclude_dimensions: [status.code, span.kind]"),
     ("seconds", "histogram: {unit: s, explicit: {buckets: [100ms, 1s]}}"),
     ("exponential", "histogram: {exponential: {max_size: 20}}"),
