@@ -58,7 +58,7 @@ fn check(keys: &str) {
     consume(&mut connector, span("shop", "a"));
     let first = flush(&mut connector);
     for _ in 0..3 {
-        assert_eq!(flush(&mut connector), []);
+        assert!(flush(&mut connector).is_empty());
     }
     consume(&mut connector, span("shop", "a"));
     let begins = flush(&mut connector).into_iter().map(|(start, _)| start);
