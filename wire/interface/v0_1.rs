@@ -149,14 +149,15 @@ fn id<const LEN: usize>(bytes: &[u8]) -> Vec<u8> {
     if bytes.len() == LEN { bytes.to_vec() } else { vec![0; LEN] }
 }
 
-/// The number of a kind; a kind that OTLP does not have is unspecified.
+/// In the columns of kinds and status codes: a number that OTLP does not have.
+const UNKNOWN: u8 = u8::MAX;
+
 pub(super) fn kind_number(kind: i32) -> u8 {
-    u8::try_from(kind).ok().filter(|kind| *kind <= 5).unwrap_or_default()
+    u8::try_from(kind).ok().filter(|kind| *kind <= 5).unwrap_or(UNKNOWN)
 }
 
-/// The number of a status code; a code that OTLP does not have is unset.
 pub(super) fn status_number(code: i32) -> u8 {
-    u8::try_from(code).ok().filter(|code| *code <= 2).unwrap_or_default()
+    u8::try_from(code).ok().filter(|code| *code <= 2).unwrap_or(UNKNOWN)
 }
 
 fn kind(kind: i32) -> SpanKind {

@@ -85,17 +85,6 @@ impl Buckets {
 }
 
 impl Histogram {
-    /// Resets all counts and keeps the memory.
-    pub fn clear(&mut self, buckets: &Buckets) {
-        let mut counts = std::mem::take(&mut self.counts);
-        if buckets.is_exponential() {
-            counts.clear();
-        } else {
-            counts.fill(0);
-        }
-        *self = Histogram { counts, ..Buckets::exponential(2).empty() };
-    }
-
     fn observe_exponential(&mut self, value: f64, times: u64, max_size: u32) {
         self.min = self.min.min(value);
         self.max = self.max.max(value);

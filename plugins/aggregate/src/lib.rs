@@ -4,14 +4,17 @@
 //! is known. The counts of a series are a prost message, so handing a series over means encoding it.
 
 mod attribute;
+mod config;
 #[cfg(not(target_family = "wasm"))]
 pub mod golden;
 mod histogram;
 mod key;
 mod points;
 mod table;
+mod text;
 
-pub use attribute::Attribute;
+pub use attribute::{Attribute, Nested};
+pub use config::null_is_default;
 pub use histogram::{Buckets, Histogram};
 pub use key::{Key, OVERFLOW, Part, hash, parts};
 pub use points::{Dimensions, Exemplar, Point, Requests, sum};

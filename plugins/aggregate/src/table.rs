@@ -62,6 +62,12 @@ impl<S> Table<S> {
         at
     }
 
+    /// Removes all series and keeps the memory of the table.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.index.clear();
+    }
+
     pub fn retain(&mut self, mut keep: impl FnMut(&Entry<S>) -> bool) {
         let before = self.entries.len();
         self.entries.retain(|entry| keep(entry));

@@ -41,6 +41,17 @@ fn trace_states_are_of_the_spans_that_have_one() {
 }
 
 #[test]
+fn kinds_and_codes_that_otlp_does_not_have_are_told_apart_in_columns() {
+    let json = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [
+        {"name": "a", "kind": 2, "status": {"code": 1}}, {"name": "b", "kind": 6, "status": {"code": 3}}, {"name": "c"}]}]}]}"#;
+    let spans = testing::from_json(json).expect("spans");
+    assert_eq!(spans.kind_numbers(), [2, 255, 0]);
+    assert_eq!(spans.status_numbers(), [1, 255, 0]);
+    assert_eq!(spans.kinds().nth(1), Some(SpanKind::Unspecified));
+    assert_eq!(spans.status_codes().nth(1), Some(StatusCode::Unset));
+}
+
+#[test]
 fn flat_spans_tell_what_rows_tell() {
     let spans = shop();
     let flat = spans.flat();

@@ -1,8 +1,6 @@
 //! Reads a batch in whole columns, with one call to the host each.
 
-use std::fmt::Write as _;
-
-use spanloom_aggregate::{Attribute, Key, Part};
+use spanloom_aggregate::{Attribute, Key, Nested, Part};
 use spanloom_plugin::{Ids, SpanBatch, SpanKind, StatusCode, TextColumn};
 
 use crate::edge::{Edge, Id, Side};
@@ -56,10 +54,10 @@ impl Wanted {
     }
 
     /// Reads the attributes. Names of databases and peers are texts and only needed if the batch has clients.
-    fn read(&self, spans: &SpanBatch, with_clients: bool) -> Vec<Option<Attribute>> {
+    fn read(&self, spans: &SpanBatch, with_clients: bool, nested: &mut Nested) -> Vec<Option<Attribute>> {
         let read = |(place, key): (usize, &String)| {
             if self.dimensions.contains(&place) {
-                Some(Attribute::read(spans, key))
+                Some(Attribute::read(spans, key, nested))
             } else {
                 with_clients.then(|| Attribute::read_text(spans, key))
             }
@@ -79,7 +77,7 @@ impl Wanted {
 }
 
 impl Columns {
-    pub(crate) fn read(spans: &SpanBatch, wanted: &Wanted) -> Columns {
+    pub(crate) fn read(spans: &SpanBatch, wanted: &Wanted, nested: &mut Nested) -> Columns {
         let kinds: Vec<SpanKind> = spans.kinds().collect();
         let with_clients = kinds.iter().any(|kind| matches!(kind, SpanKind::Client | SpanKind::Producer));
         Columns {
@@ -92,7 +90,7 @@ impl Columns {
             resources: spans.resources_of_spans(),
             resource_count: spans.resource_count(),
             services: spans.resource_text("service.name"),
-            attributes: wanted.read(spans, with_clients),
+            attributes: wanted.read(spans, with_clients, nested),
         }
     }
 
@@ -140,21 +138,13 @@ impl Rows<'_> {
     }
 
     /// Fills one side of an edge from a span.
-    pub(crate) fn fill(&self, side: &mut Side, row: usize, service: &str, key: &mut Key, text: &mut String) {
+    pub(crate) fn fill(&self, side: &mut Side, row: usize, service: &str, key: &mut Key) {
         side.service.clear();
         side.service.push_str(service);
         side.duration_nano = self.columns.durations_nano.get(row).copied();
         key.clear();
         for place in &self.wanted.dimensions {
-            match self.of_resource(*place, row).or_else(|| self.of_span(*place, row)) {
-                None => key.push(None),
-                Some(Part::Text(value)) => key.push(Some(Part::Text(value))),
-                Some(part) => {
-                    text.clear();
-                    write_text(text, part);
-                    key.push(Some(Part::Text(text)));
-                }
-            }
+            key.push_text(self.of_resource(*place, row).or_else(|| self.of_span(*place, row)));
         }
         side.dimensions.clear();
         side.dimensions.extend_from_slice(key.as_bytes());
@@ -197,20 +187,11 @@ fn id(trace: &[u8; 16], span: &[u8; 8]) -> Id {
     id
 }
 
-/// Writes the value to `text`, and returns whether the text is not empty.
+/// Writes the value to `text` if it is one, and returns whether the text is not empty.
 fn set(text: &mut String, value: Option<Part<'_>>) -> bool {
     text.clear();
-    value.into_iter().for_each(|part| write_text(text, part));
+    if let Some(Part::Text(value)) = value {
+        text.push_str(value);
+    }
     !text.is_empty()
-}
-
-fn write_text(text: &mut String, part: Part<'_>) {
-    // Writing to a string cannot fail.
-    let _ = match part {
-        Part::Text(value) => text.write_str(value),
-        Part::Int(value) => write!(text, "{value}"),
-        Part::Double(value) => write!(text, "{value}"),
-        Part::Bool(value) => write!(text, "{value}"),
-        Part::Symbol(value) => write!(text, "{value}"),
-    };
 }

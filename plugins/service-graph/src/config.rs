@@ -1,8 +1,8 @@
 //! The config that users write. Names and defaults are those of the Collector's `service_graph`.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
-use spanloom_aggregate::Buckets;
+use serde::{Deserialize, Deserializer};
+use spanloom_aggregate::{Buckets, null_is_default};
 use spanloom_plugin::{ConfigError, Duration};
 
 use crate::shape::Shape;
@@ -19,6 +19,7 @@ pub(crate) struct Config {
     /// Above zero: the buckets are exponential.
     exponential_histogram_max_size: u32,
     dimensions: Vec<String>,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) store: StoreConfig,
     /// Zero: a minute.
     cache_loop: Duration,
@@ -26,12 +27,14 @@ pub(crate) struct Config {
     store_expiration_loop: Duration,
     /// The attributes that name a server without a span; the first that the client has counts. Empty: no
     /// virtual nodes.
+    #[serde(deserialize_with = "peers")]
     pub(crate) virtual_node_peer_attributes: Vec<String>,
     virtual_node_extra_label: bool,
     /// Zero: after each batch.
     pub(crate) metrics_flush_interval: Duration,
     pub(crate) metrics_timestamp_offset: Duration,
     database_name_attribute: Option<String>,
+    #[serde(deserialize_with = "null_is_default")]
     database_name_attributes: Vec<String>,
 }
 
@@ -52,7 +55,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             cache_loop: Duration::from_secs(60),
             store_expiration_loop: Duration::from_secs(2),
-            virtual_node_peer_attributes: ["peer.service", "db.name", "db.system"].map(str::to_owned).into(),
+            virtual_node_peer_attributes: default_peers(),
             virtual_node_extra_label: false,
             metrics_flush_interval: Duration::from_secs(60),
             metrics_timestamp_offset: Duration::ZERO,
@@ -60,6 +63,15 @@ impl Default for Config {
             database_name_attributes: Vec::new(),
         }
     }
+}
+
+fn default_peers() -> Vec<String> {
+    ["peer.service", "db.name", "db.system"].map(str::to_owned).into()
+}
+
+/// Reads the attributes of peers. A key without a value has the default, as in the Collector.
+fn peers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_else(default_peers))
 }
 
 impl Default for StoreConfig {

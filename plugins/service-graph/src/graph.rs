@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prost::Message;
-use spanloom_aggregate::{Histogram, Key, OVERFLOW, Table, hash};
+use spanloom_aggregate::{Histogram, Key, Nested, OVERFLOW, Table, hash};
 use spanloom_plugin::{SpanBatch, SpanKind};
 
 use crate::columns::{Columns, Rows, Wanted};
@@ -32,6 +32,7 @@ pub(crate) struct Graph {
     /// The time of the last points. A series that is new since then was at zero at that time.
     pub(crate) since_unix_nano: u64,
     pub(crate) tally: Tally,
+    pub(crate) nested: Nested,
     wanted: Wanted,
     scratch: Scratch,
 }
@@ -104,7 +105,7 @@ impl Graph {
     /// Adds each span that is a side of an edge.
     pub(crate) fn consume(&mut self, spans: &SpanBatch, now_unix_nano: u64) {
         let wanted = std::mem::take(&mut self.wanted);
-        let columns = Columns::read(spans, &wanted);
+        let columns = Columns::read(spans, &wanted, &mut self.nested);
         let rows = columns.rows(&wanted);
         for (row, kind) in columns.kinds().iter().enumerate() {
             let connection = match kind {
@@ -123,7 +124,7 @@ impl Graph {
             edge.connection = connection.into();
             edge.failed |= columns.failed(row);
             let side = if is_client { &mut edge.client } else { &mut edge.server };
-            rows.fill(side, row, service, &mut scratch.key, &mut scratch.text);
+            rows.fill(side, row, service, &mut scratch.key);
             if is_client {
                 name_server(edge, &rows, row, &mut scratch.text);
             }

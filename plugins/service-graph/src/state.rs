@@ -2,7 +2,7 @@
 //! skipped.
 
 use prost::Message;
-use spanloom_aggregate::Table;
+use spanloom_aggregate::{Nested, Table};
 
 use crate::edge::Edge;
 use crate::graph::{Graph, Series};
@@ -34,6 +34,9 @@ pub(crate) struct State {
     /// The encoded last points of removed series, which have not left yet.
     #[prost(bytes = "vec", repeated, tag = "9")]
     pub(crate) parting: Vec<Vec<u8>>,
+    /// The attributes that are lists or maps in spans.
+    #[prost(string, repeated, tag = "10")]
+    nested: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -61,6 +64,7 @@ impl State {
             due_unix_nano,
             parting: Vec::new(),
             since_unix_nano: graph.since_unix_nano,
+            nested: graph.nested.keys().to_vec(),
         }
     }
 
@@ -84,6 +88,7 @@ impl State {
         graph.unpaired = restored(self.unpaired);
         graph.dropped = restored(self.dropped);
         graph.since_unix_nano = self.since_unix_nano;
+        graph.nested = Nested::of(self.nested);
         graph.put_edges(self.edges);
         graph
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use spanloom_otlp::{ExportMetricsServiceRequest, Message, metric::Data, number_data_point};
+use spanloom_otlp::{ExportMetricsServiceRequest, KeyValue, Message, metric::Data, number_data_point};
 use spanloom_plugin::{Batch, SpanBatch, testing};
 use spanloom_service_graph::ServiceGraph;
 
@@ -158,6 +158,50 @@ fn edges_that_wait_expire_in_the_instance_that_takes_over() {
     testing::advance(Duration::from_secs(58));
     let request = decoded(connector.wake().expect("metrics"));
     assert_eq!(of(&sums(&request), "request_total"), 1);
+}
+
+#[test]
+fn a_key_without_a_value_has_the_default() {
+    let config = r#"{"store": null, "virtual_node_peer_attributes": null, "database_name_attributes": null,
+        "latency_histogram_buckets": null, "database_name_attribute": null}"#;
+    let total = |config: &str| {
+        let mut connector = Harness::new(config).expect("a config");
+        connector.consume(spans(&[(1, 1, 9, 3, 0)])).expect("consumed");
+        decoded(connector.flush().expect("metrics"))
+    };
+    let request = total(config);
+    // The client's span has a virtual server.
+    assert_eq!(of(&sums(&request), "request_total"), 1);
+    assert_eq!(request, total("{}"));
+}
+
+#[test]
+fn a_dimension_of_any_type_is_its_text() {
+    let span = |kind: u8, parent: u8, value: &str| {
+        format!(
+            r#"{{"traceId": "{:032x}", "spanId": "{:016x}", "parentSpanId": "{parent:016x}", "name": "a", "kind": {kind},
+                "attributes": [{{"key": "n", "value": {value}}}]}}"#,
+            1,
+            parent + 1
+        )
+    };
+    let spans = [
+        span(3, 0, r#"{"doubleValue": 200.0}"#),
+        span(2, 1, r#"{"arrayValue": {"values": [{"intValue": "1"}, {"stringValue": "x"}]}}"#),
+    ];
+    let resource = r#"{"key": "service.name", "value": {"stringValue": "shop"}}"#;
+    let json = format!(
+        r#"{{"resourceSpans": [{{"resource": {{"attributes": [{resource}]}}, "scopeSpans": [{{"spans": [{}]}}]}}]}}"#,
+        spans.join(",")
+    );
+    let mut connector = Harness::new(r#"{"dimensions": ["n"]}"#).expect("a config");
+    connector.consume(testing::from_json(&json).expect("spans")).expect("consumed");
+    let request = decoded(connector.flush().expect("metrics"));
+    let metric = &request.resource_metrics[0].scope_metrics[0].metrics[0];
+    let Some(Data::Sum(sum)) = &metric.data else { panic!("no counter") };
+    for (key, value) in [("client_n", "200"), ("server_n", r#"[1,"x"]"#)] {
+        assert!(sum.data_points[0].attributes.contains(&KeyValue::new(key, value)), "{key}");
+    }
 }
 
 #[test]

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use spanloom_aggregate::{Key, Requests};
+use spanloom_aggregate::{Key, Nested, Requests, Table};
 use spanloom_plugin::SpanBatch;
+use spanloom_plugin::flat::FlatEvent;
 
 use crate::adjusted::Rounding;
 use crate::collect;
 use crate::columns::{Columns, Rows};
 use crate::config::Config;
+use crate::ends::Ends;
+use crate::glob::Glob;
 use crate::groups::{self, Group};
-use crate::series::{Limits, Observation};
-use crate::shape::Shape;
+use crate::series::{Limits, Observation, Place, Series};
+use crate::shape::{Family, Shape};
 
 /// All series.
 #[derive(Debug, Default)]
@@ -21,6 +24,11 @@ pub(crate) struct Aggregator {
     pub(crate) limits: Limits,
     pub(crate) groups: Vec<Group>,
     pub(crate) rounding: Rounding,
+    /// When the last deltas ended. Empty if points are cumulative.
+    pub(crate) ends: Ends,
+    pub(crate) nested: Nested,
+    /// The patterns of each family of the shape.
+    globs: Vec<Vec<Glob>>,
     /// The number of batches counted so far.
     batches: u64,
     key: Key,
@@ -30,8 +38,8 @@ pub(crate) struct Aggregator {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) max_groups: usize,
-    /// The most idle delta series, which are kept only to remember when their last points ended.
-    pub(crate) max_idle: usize,
+    /// The most delta series whose last ends are remembered.
+    pub(crate) max_ends: usize,
     pub(crate) exemplars: bool,
     /// The expiration of resources. Zero: never.
     pub(crate) resource_expiration: Duration,
@@ -57,7 +65,7 @@ impl Aggregator {
     pub(crate) fn settle(&mut self, config: &Config) {
         self.settings = Settings {
             max_groups: config.resource_metrics_cache_size,
-            max_idle: config.metric_timestamp_cache_size,
+            max_ends: config.metric_timestamp_cache_size,
             exemplars: config.exemplars.enabled,
             resource_expiration: *config.metrics_expiration,
             series_expiration: *config.series_expiration,
@@ -65,14 +73,17 @@ impl Aggregator {
         self.limits.series = config.aggregation_cardinality_limit;
         self.limits.exemplars =
             if config.exemplars.enabled { config.exemplars.max_per_data_point } else { 0 };
+        let globs = |family: &Family| family.globs.iter().filter_map(|glob| Glob::new(glob).ok()).collect();
+        self.globs = self.shape.families.iter().map(globs).collect();
         self.recount();
     }
 
     /// Counts each span. If a resource has to make room for another one, its last points leave at once.
     pub(crate) fn consume(&mut self, spans: &SpanBatch, now_unix_nano: u64, leave: &mut dyn FnMut(Vec<u8>)) {
         let shape = std::mem::take(&mut self.shape);
-        let columns = Columns::read(spans, &shape, self.settings.exemplars);
-        let rows = columns.rows(&shape);
+        let columns = Columns::read(spans, &shape, self.settings.exemplars, &mut self.nested);
+        let globs = std::mem::take(&mut self.globs);
+        let rows = columns.rows(&shape, &globs);
         self.batches += 1;
         let mut evicted = Requests::new(leave);
         // The group of each of the batch's resources, known once the first of its spans has been counted.
@@ -91,13 +102,14 @@ impl Aggregator {
         }
         evicted.finish();
         drop(rows);
+        self.globs = globs;
         self.shape = shape;
     }
 
     #[inline]
     fn count(&mut self, shape: &Shape, at: usize, row: usize, batch: &Batch<'_>) {
-        let Aggregator { groups, limits, settings, rounding, key, .. } = self;
-        let Some(group) = groups.get_mut(at) else { return };
+        let Aggregator { groups, limits, settings, rounding, ends, key, .. } = self;
+        let Some(Group { resource, tables, .. }) = groups.get_mut(at) else { return };
         let trace_state = batch.rows.trace_state(row);
         let adjusted = trace_state.and_then(|trace_state| rounding.count(trace_state));
         let observation = Observation {
@@ -106,21 +118,27 @@ impl Aggregator {
             times: adjusted.unwrap_or(1),
             ids: if settings.exemplars { batch.columns.ids(row) } else { None },
         };
-        let families = shape.families.iter().zip(&mut group.tables).enumerate();
-        for (number, (family, table)) in families {
-            let mut count = |key: &Key| {
-                let series = limits.series(table, family, shape, key, batch.now_unix_nano);
-                let exemplars = if settings.exemplars { limits.exemplars } else { 0 };
-                series.into_iter().for_each(|series| series.count(&observation, shape, exemplars));
+        for (number, (family, table)) in shape.families.iter().zip(tables).enumerate() {
+            let mut count = |event: Option<&FlatEvent<'_>>| {
+                batch.rows.pack(key, number, row, adjusted.is_some(), event);
+                let place = Place {
+                    shape,
+                    family,
+                    number,
+                    resource: &resource.key,
+                    ends,
+                    now_unix_nano: batch.now_unix_nano,
+                    typed_key: &|| batch.rows.pack_typed(number, row, adjusted.is_some(), event),
+                };
+                let Some((series, is_own)) = limits.series(table, key, &place) else { return };
+                // The overflow series has no exemplars, as in the Collector.
+                let exemplars = if settings.exemplars && is_own { limits.exemplars } else { 0 };
+                series.count(&observation, shape, exemplars);
             };
-            if !family.events {
-                batch.rows.pack(key, number, row, adjusted.is_some(), None);
-                count(key);
-                continue;
-            }
-            for event in batch.columns.events(row) {
-                batch.rows.pack(key, number, row, adjusted.is_some(), Some(&event));
-                count(key);
+            if family.events {
+                batch.columns.events(row).for_each(|event| count(Some(&event)));
+            } else {
+                count(None);
             }
         }
     }
@@ -178,21 +196,29 @@ impl Aggregator {
         if let Some(group) = self.groups.get_mut(at) {
             let old = std::mem::replace(group, new);
             collect::group(&old, shape, now_unix_nano, evicted);
-            for (family, table) in shape.families.iter().zip(&old.tables) {
-                table.entries().iter().for_each(|entry| {
-                    self.limits.release(family, shape, &entry.key);
-                });
+            if shape.delta {
+                self.ends.note_all(&old, now_unix_nano);
+                self.ends.limit(self.settings.max_ends);
             }
+            let limits = &mut self.limits;
+            limits.used_bytes = limits.used_bytes.saturating_sub(cost_bytes(limits, shape, &old));
         }
         (at, true)
     }
 
     /// Computes anew how much memory the series may take.
     pub(crate) fn recount(&mut self) {
-        let Aggregator { groups, limits, shape, .. } = self;
-        let tables = groups.iter().flat_map(|group| shape.families.iter().zip(&group.tables));
-        let costs =
-            tables.flat_map(|(family, table)| table.entries().iter().map(move |entry| (family, entry)));
-        limits.used_bytes = costs.map(|(family, entry)| limits.cost_bytes(family, shape, &entry.key)).sum();
+        let cost = |group| cost_bytes(&self.limits, &self.shape, group);
+        self.limits.used_bytes = self.groups.iter().map(cost).sum();
     }
+}
+
+/// Returns how much memory the series of a group may take.
+fn cost_bytes(limits: &Limits, shape: &Shape, group: &Group) -> usize {
+    let families = shape.families.iter().zip(&group.tables);
+    let cost = |(family, table): (&Family, &Table<Series>)| -> usize {
+        let keys_bytes = table.entries().iter().map(|entry| entry.key.len() + entry.series.typed_key.len());
+        keys_bytes.map(|keys_bytes| limits.cost_bytes(family, shape, keys_bytes)).sum()
+    };
+    families.map(cost).sum()
 }

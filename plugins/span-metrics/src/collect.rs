@@ -12,7 +12,7 @@ use crate::shape::{Family, Shape};
 const SERIES_AT_A_TIME: usize = 500;
 
 impl Aggregator {
-    /// Emits a point for each series. Delta series restart, and expired series are removed.
+    /// Emits a point for each series. Delta series end with it, and expired series are removed.
     pub(crate) fn collect(&mut self, now_unix_nano: u64, leave: &mut dyn FnMut(Vec<u8>)) {
         let mut requests = Requests::new(leave);
         for group in &self.groups {
@@ -20,32 +20,20 @@ impl Aggregator {
         }
         requests.finish();
         if self.shape.delta {
-            self.restart(now_unix_nano);
+            self.end(now_unix_nano);
         }
         self.expire(now_unix_nano);
         self.recount();
     }
 
-    fn restart(&mut self, now_unix_nano: u64) {
-        let tables = self.groups.iter_mut().flat_map(|group| &mut group.tables);
-        let mut idle: Vec<u64> = Vec::new();
-        for (_, series) in tables.flat_map(Table::iter_mut) {
-            if series.calls > 0 {
-                series.restart(now_unix_nano, &self.shape);
-            }
-            idle.push(series.start_unix_nano);
+    /// Removes the delta series and remembers when they ended. Resources stay, because their attributes say what
+    /// all of their spans have in common.
+    fn end(&mut self, now_unix_nano: u64) {
+        for group in &mut self.groups {
+            self.ends.note_all(group, now_unix_nano);
+            group.tables.iter_mut().for_each(Table::clear);
         }
-        let Some(surplus) = idle.len().checked_sub(self.settings.max_idle + 1) else { return };
-        let (_, last, _) = idle.select_nth_unstable(surplus);
-        let last = *last;
-        let mut surplus = surplus + 1;
-        for table in self.groups.iter_mut().flat_map(|group| &mut group.tables) {
-            table.retain(|entry| {
-                let goes = surplus > 0 && entry.series.start_unix_nano <= last;
-                surplus -= usize::from(goes);
-                !goes
-            });
-        }
+        self.ends.limit(self.settings.max_ends);
     }
 
     fn expire(&mut self, now_unix_nano: u64) {
@@ -53,14 +41,13 @@ impl Aggregator {
             !after.is_zero()
                 && u128::from(now_unix_nano.saturating_sub(last_seen_unix_nano)) >= after.as_nanos()
         };
-        let (delta, settings) = (self.shape.delta, &self.settings);
+        let settings = &self.settings;
         self.groups.retain_mut(|group| {
             for table in &mut group.tables {
                 table.iter_mut().for_each(|(_, series)| series.exemplars.clear());
                 table.retain(|entry| !expired(entry.series.last_seen_unix_nano, settings.series_expiration));
             }
-            let last_seen = group.resource.last_seen_unix_nano;
-            !(expired(last_seen, settings.resource_expiration) || (delta && group.is_empty()))
+            !expired(group.resource.last_seen_unix_nano, settings.resource_expiration)
         });
     }
 }
@@ -70,37 +57,31 @@ pub(crate) fn group(group: &Group, shape: &Shape, now_unix_nano: u64, requests: 
     let families = || shape.families.iter().zip(&group.tables);
     let longest = families().map(|(_, table)| table.len()).max().unwrap_or_default();
     for start in (0..longest).step_by(SERIES_AT_A_TIME) {
-        if families().all(|(_, table)| told(table, start).next().is_none()) {
-            continue;
-        }
         let mut resource = requests.open().resource(|out| group.resource.write(out));
         let mut scope = resource.scope(|scope| {
             scope.name("spanmetricsconnector");
         });
         for (family, table) in families() {
-            metrics(told(table, start), family, shape, now_unix_nano, &mut scope);
+            metrics(table, start, family, shape, now_unix_nano, &mut scope);
         }
         resource.schema_url(&group.resource.schema_url);
     }
 }
 
-/// Iterates over the series that counted something, from index `start` on.
-fn told(table: &Table<Series>, start: usize) -> impl Iterator<Item = &Entry<Series>> + Clone {
-    let entries = table.entries().iter().skip(start).take(SERIES_AT_A_TIME);
-    entries.filter(|entry| entry.series.calls > 0)
-}
-
-fn metrics<'a>(
-    told: impl Iterator<Item = &'a Entry<Series>> + Clone,
+/// Writes the points of the series from index `start` on, unless there are none.
+fn metrics(
+    table: &Table<Series>,
+    start: usize,
     family: &Family,
     shape: &Shape,
     now_unix_nano: u64,
     out: &mut ScopeEnvelope<'_, Metrics>,
 ) {
-    if told.clone().next().is_none() {
+    let entries = table.entries().iter().skip(start).take(SERIES_AT_A_TIME);
+    if entries.clone().next().is_none() {
         return;
     }
-    let points = told.map(|entry| (point(entry, now_unix_nano), &entry.series));
+    let points = entries.map(|entry| (point(entry, now_unix_nano), &entry.series));
     if family.calls || family.events {
         let name = if family.calls { "calls" } else { "events" };
         let metric = out.metric(&shape.metric_name(name), "", "");
@@ -116,10 +97,11 @@ fn metrics<'a>(
 }
 
 fn point(entry: &Entry<Series>, now_unix_nano: u64) -> Point<'_> {
+    let Entry { key, series, .. } = entry;
     Point {
-        key: &entry.key,
-        start_time_unix_nano: entry.series.start_unix_nano,
+        key: if series.typed_key.is_empty() { key } else { &series.typed_key },
+        start_time_unix_nano: series.start_unix_nano,
         now_unix_nano,
-        exemplars: &entry.series.exemplars,
+        exemplars: &series.exemplars,
     }
 }

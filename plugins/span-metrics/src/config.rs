@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use spanloom_aggregate::Buckets;
+use spanloom_aggregate::{Buckets, null_is_default};
 use spanloom_plugin::{ConfigError, Duration};
 
+use crate::glob::Glob;
 use crate::shape::{Dimension, Family, Shape, Source};
 
 /// The default bounds, in milliseconds.
@@ -30,6 +31,7 @@ pub(crate) struct Config {
     pub(crate) resource_metrics_cache_size: usize,
     pub(crate) resource_metrics_key_attributes: Vec<String>,
     pub(crate) aggregation_temporality: Temporality,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) histogram: HistogramConfig,
     pub(crate) metrics_flush_interval: Duration,
     /// Zero: never.
@@ -38,7 +40,9 @@ pub(crate) struct Config {
     pub(crate) series_expiration: Duration,
     pub(crate) metric_timestamp_cache_size: usize,
     pub(crate) namespace: String,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) exemplars: ExemplarsConfig,
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) events: EventsConfig,
     pub(crate) include_instrumentation_scope: Vec<String>,
     /// Zero: no limit.
@@ -52,7 +56,12 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DimensionConfig {
+    /// Empty if there is a pattern.
+    #[serde(default)]
     pub(crate) name: String,
+    /// A pattern of attributes that are dimensions, or empty.
+    #[serde(default)]
+    pub(crate) glob: String,
     pub(crate) default: Option<String>,
 }
 
@@ -78,22 +87,26 @@ pub(crate) struct HistogramConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(crate) enum Unit {
     #[default]
-    #[serde(rename = "ms")]
+    #[serde(rename = "ms", alias = "Ms", alias = "mS", alias = "MS")]
     Milliseconds,
-    #[serde(rename = "s")]
+    #[serde(rename = "s", alias = "S")]
     Seconds,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ExponentialConfig {
+    /// Whether the section counts.
+    pub(crate) enabled: bool,
     /// Zero: the default of 160.
     pub(crate) max_size: u32,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ExplicitConfig {
+    /// Whether the section counts.
+    pub(crate) enabled: bool,
     pub(crate) buckets: Option<Vec<Duration>>,
 }
 
@@ -138,6 +151,18 @@ impl Default for Config {
     }
 }
 
+impl Default for ExponentialConfig {
+    fn default() -> ExponentialConfig {
+        ExponentialConfig { enabled: true, max_size: 0 }
+    }
+}
+
+impl Default for ExplicitConfig {
+    fn default() -> ExplicitConfig {
+        ExplicitConfig { enabled: true, buckets: None }
+    }
+}
+
 impl Default for ExemplarsConfig {
     fn default() -> ExemplarsConfig {
         ExemplarsConfig { enabled: false, max_per_data_point: 5 }
@@ -154,9 +179,9 @@ impl Config {
         let delta = self.aggregation_temporality == Temporality::Delta;
         above_zero("metric_timestamp_cache_size", !delta || self.metric_timestamp_cache_size > 0)?;
         self.histogram.validate()?;
-        distinct("dimensions", &self.dimensions, &[])?;
-        distinct("calls_dimensions", &self.calls_dimensions, &self.dimensions)?;
-        distinct("histogram.dimensions", &self.histogram.dimensions, &self.dimensions)?;
+        distinct("dimensions", &self.dimensions)?;
+        distinct("calls_dimensions", &self.calls_dimensions)?;
+        distinct("histogram.dimensions", &self.histogram.dimensions)?;
         if !self.events.enabled {
             return Ok(());
         }
@@ -164,7 +189,7 @@ impl Config {
             let message = "events are counted by their dimensions: name one, as `exception.type`";
             return Err(ConfigError::new("events.dimensions", message));
         }
-        distinct("events.dimensions", &self.events.dimensions, &self.dimensions)
+        distinct("events.dimensions", &self.events.dimensions)
     }
 
     /// Returns the part of the config that decides which series there are and what each counts.
@@ -190,6 +215,7 @@ impl Config {
             families,
             resource_keys: self.resource_metrics_key_attributes.clone(),
             scopes: self.include_instrumentation_scope.clone(),
+            text_keys: true,
         }
     }
 
@@ -201,10 +227,6 @@ impl Config {
         let instance = |source| self.collector_instance_id.clone().filter(|_| source == Source::Instance);
         let mut dimensions: Vec<Dimension> =
             built_in.map(|(name, source)| Dimension::new(*source, name, instance(*source))).collect();
-        let named = |dimension: &DimensionConfig| {
-            Dimension::new(Source::Attribute, &dimension.name, dimension.default.clone())
-        };
-        dimensions.extend(self.dimensions.iter().chain(more).map(named));
         if !self.include_instrumentation_scope.is_empty() {
             let names = ["span.instrumentation.scope.name", "span.instrumentation.scope.version"];
             let scope = names.into_iter().zip([Source::ScopeName, Source::ScopeVersion]);
@@ -213,35 +235,51 @@ impl Config {
         if self.enable_metrics_sampling_method {
             dimensions.push(Dimension::new(Source::SamplingMethod, "sampling.method", None));
         }
-        Family { dimensions, ..Family::default() }
+        let mut family = Family { dimensions, ..Family::default() };
+        for DimensionConfig { name, glob, default } in self.dimensions.iter().chain(more) {
+            if glob.is_empty() {
+                family.name(name, default.as_deref());
+            } else {
+                family.globs.push(glob.clone());
+            }
+        }
+        family
     }
 }
 
 impl HistogramConfig {
     fn validate(&self) -> Result<(), ConfigError> {
-        if self.explicit.is_some() && self.exponential.is_some() {
+        if self.explicit().is_some() && self.exponential().is_some() {
             return Err(ConfigError::new(
                 "histogram",
                 "has either `explicit` or `exponential` buckets, not both",
             ));
         }
-        if self.exponential.as_ref().is_some_and(|it| it.max_size == 1 || it.max_size > 16_384) {
+        if self.exponential().is_some_and(|it| it.max_size == 1 || it.max_size > 16_384) {
             return Err(ConfigError::new("histogram.exponential.max_size", "has to be from 2 to 16384"));
         }
-        let buckets = self.explicit.as_ref().and_then(|explicit| explicit.buckets.as_deref());
+        let buckets = self.explicit().and_then(|explicit| explicit.buckets.as_deref());
         if buckets.is_some_and(|buckets| !buckets.is_sorted_by(|a, b| a < b)) {
             return Err(ConfigError::new("histogram.explicit.buckets", "have to ascend"));
         }
         Ok(())
     }
 
+    fn explicit(&self) -> Option<&ExplicitConfig> {
+        self.explicit.as_ref().filter(|explicit| explicit.enabled)
+    }
+
+    fn exponential(&self) -> Option<&ExponentialConfig> {
+        self.exponential.as_ref().filter(|exponential| exponential.enabled)
+    }
+
     fn buckets(&self) -> Buckets {
-        if let Some(exponential) = &self.exponential {
+        if let Some(exponential) = self.exponential() {
             let max_size = if exponential.max_size == 0 { DEFAULT_MAX_SIZE } else { exponential.max_size };
             return Buckets::exponential(max_size);
         }
         let milliseconds = self.unit == Unit::Milliseconds;
-        let explicit = self.explicit.as_ref().and_then(|explicit| explicit.buckets.as_ref());
+        let explicit = self.explicit().and_then(|explicit| explicit.buckets.as_ref());
         Buckets::explicit(match explicit {
             Some(buckets) => {
                 let unit_nano = if milliseconds { 1e6 } else { 1e9 };
@@ -255,15 +293,38 @@ impl HistogramConfig {
     }
 }
 
-/// Checks that no dimension is named twice: in the list, in the list that it extends, or among the built-in
-/// ones.
-fn distinct(path: &str, dimensions: &[DimensionConfig], base: &[DimensionConfig]) -> Result<(), ConfigError> {
-    for (at, dimension) in dimensions.iter().enumerate() {
-        let name = dimension.name.as_str();
-        let built_in = BUILT_IN.iter().any(|(built_in, _)| *built_in == name);
-        if built_in || dimensions.iter().take(at).chain(base).any(|other| other.name == name) {
-            let why = if built_in { "is there without being named" } else { "is named twice" };
-            return Err(ConfigError::new(format!("{path}[{at}].name"), format!("`{name}` {why}")));
+/// Checks that no dimension is named twice: in the list, or among the built-in ones. It may be in several
+/// lists. A pattern must not match a name beside it.
+fn distinct(path: &str, dimensions: &[DimensionConfig]) -> Result<(), ConfigError> {
+    let built_in = |name: &str| BUILT_IN.iter().any(|(built_in, _)| *built_in == name);
+    for (at, DimensionConfig { name, glob, default }) in dimensions.iter().enumerate() {
+        let error = |key: &str, message: String| Err(ConfigError::new(format!("{path}[{at}]{key}"), message));
+        match (name.is_empty(), glob.is_empty()) {
+            (true, true) => return error("", "needs a `name` or a `glob`".to_owned()),
+            (false, false) => return error("", "has either a `name` or a `glob`, not both".to_owned()),
+            (false, true) => {
+                if built_in(name) || dimensions.iter().take(at).any(|other| other.name == *name) {
+                    let why = if built_in(name) { "is there without being named" } else { "is named twice" };
+                    return error(".name", format!("`{name}` {why}"));
+                }
+            }
+            (true, false) => {
+                let pattern = match Glob::new(glob) {
+                    Ok(pattern) => pattern,
+                    Err(why) => return error(".glob", format!("`{glob}` is no pattern: {why}")),
+                };
+                if default.is_some() {
+                    return error(".default", "a `glob` has no default".to_owned());
+                }
+                let names = BUILT_IN.iter().map(|(name, _)| *name);
+                let mut names = names.chain(dimensions.iter().map(|other| other.name.as_str()));
+                if let Some(name) = names.find(|name| !name.is_empty() && pattern.matches(name)) {
+                    return error(
+                        ".glob",
+                        format!("`{glob}` matches `{name}`, which is a dimension without it"),
+                    );
+                }
+            }
         }
     }
     Ok(())

@@ -48,13 +48,12 @@ struct KeyValue {
 
 #[derive(Clone, PartialEq, Message)]
 struct AnyValue {
-    #[prost(oneof = "Any", tags = "1, 2, 3, 4, 7")]
+    #[prost(oneof = "Any", tags = "1, 2, 3, 4, 7, 100")]
     value: Option<Any>,
 }
 
 #[derive(Clone, PartialEq, Oneof)]
 enum Any {
-    /// A text, or an array or a map, which reaches a guest as JSON text.
     #[prost(string, tag = "1")]
     Text(String),
     #[prost(bool, tag = "2")]
@@ -65,6 +64,9 @@ enum Any {
     Double(f64),
     #[prost(bytes = "vec", tag = "7")]
     Bytes(Vec<u8>),
+    /// A list, a map or an empty value, which reaches a guest as JSON. OTLP does not have this field.
+    #[prost(string, tag = "100")]
+    Json(String),
 }
 
 /// Packs the attributes that distinguish a resource: all attributes, or the named ones.
@@ -75,13 +77,7 @@ pub(crate) fn pack(key: &mut Key, resource: &SpanResource, named: &[String]) {
     key.clear();
     for Attribute { key: name, value } in attributes {
         key.push(Some(Part::Text(name)));
-        match value {
-            Value::Text(text) | Value::Json(text) => key.push(Some(Part::Text(text))),
-            Value::Int(int) => key.push(Some(Part::Int(*int))),
-            Value::Double(double) => key.push(Some(Part::Double(*double))),
-            Value::Bool(bool) => key.push(Some(Part::Bool(*bool))),
-            Value::Bytes(bytes) => bytes.iter().for_each(|byte| key.push(Some(Part::Symbol(*byte)))),
-        }
+        key.push(Some(value.into()));
     }
 }
 
@@ -114,15 +110,12 @@ impl Group {
         };
         Group { resource, tables: (0..families).map(|_| Table::default()).collect(), used: 0 }
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.tables.iter().all(Table::is_empty)
-    }
 }
 
 fn key_value(Attribute { key, value }: Attribute) -> KeyValue {
     let value = match value {
-        Value::Text(text) | Value::Json(text) => Any::Text(text),
+        Value::Text(text) => Any::Text(text),
+        Value::Json(json) => Any::Json(json),
         Value::Int(int) => Any::Int(int),
         Value::Double(double) => Any::Double(double),
         Value::Bool(bool) => Any::Bool(bool),
@@ -139,6 +132,7 @@ impl IntoValue for &Any {
             Any::Int(int) => int.write_into(out),
             Any::Double(double) => double.write_into(out),
             Any::Bytes(bytes) => bytes.as_slice().write_into(out),
+            Any::Json(json) => Part::Json(json).write_into(out),
         }
     }
 }

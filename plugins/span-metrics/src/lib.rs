@@ -9,6 +9,8 @@ mod aggregator;
 mod collect;
 mod columns;
 mod config;
+mod ends;
+mod glob;
 mod groups;
 mod series;
 mod shape;

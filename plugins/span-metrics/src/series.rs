@@ -3,6 +3,7 @@
 use prost::Message;
 use spanloom_aggregate::{Exemplar, Histogram, Key, OVERFLOW, Table};
 
+use crate::ends::{self, Ends};
 use crate::shape::{Family, Shape};
 
 /// The most memory that the series of all resources may take. Spans that need more are counted in the
@@ -26,6 +27,23 @@ pub(crate) struct Series {
     /// The exemplars since the last points.
     #[prost(message, repeated, tag = "5")]
     pub(crate) exemplars: Vec<Exemplar>,
+    /// The key with the types of the values that came first, or empty if the key tells them.
+    #[prost(bytes = "vec", tag = "6")]
+    pub(crate) typed_key: Vec<u8>,
+}
+
+/// What a series that may be new needs to know.
+pub(crate) struct Place<'a> {
+    pub(crate) shape: &'a Shape,
+    pub(crate) family: &'a Family,
+    /// The number of the family in the shape.
+    pub(crate) number: usize,
+    /// The key of the resource.
+    pub(crate) resource: &'a [u8],
+    pub(crate) ends: &'a Ends,
+    pub(crate) now_unix_nano: u64,
+    /// Packs the key with types.
+    pub(crate) typed_key: &'a dyn Fn() -> Vec<u8>,
 }
 
 /// One span to count.
@@ -51,63 +69,51 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn cost_bytes(&self, family: &Family, shape: &Shape, key: &[u8]) -> usize {
+    /// Returns how much memory a series takes at most. `keys_bytes` is the length of its keys.
+    pub(crate) fn cost_bytes(&self, family: &Family, shape: &Shape, keys_bytes: usize) -> usize {
         let buckets = shape.buckets.as_ref().filter(|_| family.durations);
         let histogram = buckets.map_or(0, |buckets| buckets.limit_bytes());
-        ENTRY_BYTES + key.len() + histogram + self.exemplars * EXEMPLAR_BYTES
+        ENTRY_BYTES + keys_bytes + histogram + self.exemplars * EXEMPLAR_BYTES
     }
 
-    /// Returns the series with that key. A new key gets a new series if the limits allow one, else the
-    /// overflow series.
+    /// Returns the series with that key. A new key gets a new series if the limits allow one. Otherwise returns
+    /// the overflow series and false.
     #[inline]
     pub(crate) fn series<'t>(
         &mut self,
         table: &'t mut Table<Series>,
-        family: &Family,
-        shape: &Shape,
         key: &Key,
-        now_unix_nano: u64,
-    ) -> Option<&'t mut Series> {
-        let at = match table.find(key.hash(), key.as_bytes()) {
-            Some(at) => at,
-            None => self.add(table, family, shape, key, now_unix_nano),
+        place: &Place<'_>,
+    ) -> Option<(&'t mut Series, bool)> {
+        let (at, is_own) = match table.find(key.hash(), key.as_bytes()) {
+            Some(at) => (at, true),
+            None => self.add(table, key, place),
         };
-        table.get_mut(at)
+        Some((table.get_mut(at)?, is_own))
     }
 
     #[cold]
-    fn add(
-        &mut self,
-        table: &mut Table<Series>,
-        family: &Family,
-        shape: &Shape,
-        key: &Key,
-        now: u64,
-    ) -> usize {
-        let cost = self.cost_bytes(family, shape, key.as_bytes());
-        if shape.delta && !self.has_room(table, cost) {
-            // Idle delta series are kept only to remember when their last points ended, so they make room.
-            table.retain(|entry| entry.series.calls > 0 || !self.release(family, shape, &entry.key));
+    fn add(&mut self, table: &mut Table<Series>, key: &Key, place: &Place<'_>) -> (usize, bool) {
+        let Place { shape, family, .. } = place;
+        let keys = if key.lost_types() { 2 } else { 1 };
+        let is_own = self.has_room(table, self.cost_bytes(family, shape, keys * key.as_bytes().len()));
+        if let Some(at) = overflow(table).filter(|_| !is_own) {
+            return (at, false);
         }
-        let key = if self.has_room(table, cost) { key.as_bytes() } else { OVERFLOW };
-        if let Some(at) = overflow(table).filter(|_| key == OVERFLOW) {
-            return at;
-        }
-        self.used_bytes += self.cost_bytes(family, shape, key);
+        let typed_key = if is_own && key.lost_types() { (place.typed_key)() } else { Vec::new() };
+        let key = if is_own { key.as_bytes() } else { OVERFLOW };
+        self.used_bytes += self.cost_bytes(family, shape, key.len() + typed_key.len());
         let buckets = shape.buckets.as_ref().filter(|_| family.durations);
         let durations = buckets.map(|buckets| buckets.empty());
-        table.insert(key, Series { start_unix_nano: now, durations, ..Series::default() })
+        let last_end = place.ends.get(ends::id(place.resource, place.number, key));
+        let start_unix_nano = last_end.unwrap_or(place.now_unix_nano);
+        let series = Series { start_unix_nano, durations, typed_key, ..Series::default() };
+        (table.insert(key, series), is_own)
     }
 
     fn has_room(&self, table: &Table<Series>, cost_bytes: usize) -> bool {
         let len = || table.len() - usize::from(overflow(table).is_some());
         (self.series == 0 || len() < self.series) && self.used_bytes + cost_bytes <= LIMIT_BYTES
-    }
-
-    /// Releases the memory of a series that is removed. Always returns true.
-    pub(crate) fn release(&mut self, family: &Family, shape: &Shape, key: &[u8]) -> bool {
-        self.used_bytes = self.used_bytes.saturating_sub(self.cost_bytes(family, shape, key));
-        true
     }
 }
 
@@ -116,6 +122,12 @@ fn overflow(table: &Table<Series>) -> Option<usize> {
 }
 
 impl Series {
+    /// Returns the time of a point that is emitted now. It is after the start, even if the wall clock has jumped
+    /// back.
+    pub(crate) fn end_unix_nano(&self, now_unix_nano: u64) -> u64 {
+        now_unix_nano.max(self.start_unix_nano.saturating_add(1))
+    }
+
     #[inline]
     pub(crate) fn count(&mut self, span: &Observation, shape: &Shape, max_exemplars: usize) {
         self.last_seen_unix_nano = span.now_unix_nano;
@@ -129,16 +141,6 @@ impl Series {
         {
             let (trace_id, span_id) = (trace_id.to_vec(), span_id.to_vec());
             self.exemplars.push(Exemplar { value: span.duration, span_id, trace_id });
-        }
-    }
-
-    /// Restarts the series at that time.
-    pub(crate) fn restart(&mut self, now_unix_nano: u64, shape: &Shape) {
-        self.start_unix_nano = now_unix_nano;
-        self.calls = 0;
-        self.exemplars.clear();
-        if let (Some(durations), Some(buckets)) = (&mut self.durations, &shape.buckets) {
-            durations.clear(buckets);
         }
     }
 }

@@ -25,6 +25,10 @@ pub(crate) struct Shape {
     /// The instrumentation scopes that are dimensions.
     #[prost(string, repeated, tag = "7")]
     pub(crate) scopes: Vec<String>,
+    /// Whether keys hold the texts of values, so that 200 and "200" are one series. Instances before this
+    /// field was added had keys with types.
+    #[prost(bool, tag = "8")]
+    pub(crate) text_keys: bool,
 }
 
 /// Metrics whose series have the same dimensions.
@@ -38,6 +42,10 @@ pub(crate) struct Family {
     pub(crate) events: bool,
     #[prost(message, repeated, tag = "4")]
     pub(crate) dimensions: Vec<Dimension>,
+    /// The patterns of attributes that are dimensions too. In keys, each of these attributes follows the
+    /// dimensions as its key and its value.
+    #[prost(string, repeated, tag = "5")]
+    pub(crate) globs: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -67,6 +75,7 @@ pub(crate) enum Source {
     SamplingMethod = 8,
 }
 
+/// Other numbers are empty texts, as in the Collector.
 const KINDS: [&str; 6] = [
     "SPAN_KIND_UNSPECIFIED",
     "SPAN_KIND_INTERNAL",
@@ -94,11 +103,44 @@ impl Shape {
 
 impl Dimensions for Family {
     fn write(&self, key: &[u8], out: &mut AttributesWriter<'_>) {
-        for (dimension, part) in self.dimensions.iter().zip(parts(key)) {
-            if let Some(part) = part {
+        let mut parts = parts(key);
+        for (dimension, part) in self.dimensions.iter().zip(parts.by_ref()) {
+            if let Some(part) = part.filter(|_| !self.is_replaced(dimension, key)) {
                 dimension.write(part, out);
             }
         }
+        while let (Some(Some(Part::Text(name))), Some(Some(value))) = (parts.next(), parts.next()) {
+            out.push(name, value);
+        }
+    }
+}
+
+impl Family {
+    /// Adds a dimension that the config names. If it is named in two lists, it is one, and the default of the
+    /// later list counts.
+    pub(crate) fn name(&mut self, name: &str, default: Option<&str>) {
+        let named =
+            |dimension: &&mut Dimension| dimension.source() == Source::Attribute && dimension.name == name;
+        match self.dimensions.iter_mut().find(named) {
+            Some(named) => {
+                default.into_iter().for_each(|default| named.default = Some(default.to_owned()));
+            }
+            None => {
+                let default = default.map(str::to_owned);
+                self.dimensions.push(Dimension::new(Source::Attribute, name, default));
+            }
+        }
+    }
+
+    /// Returns whether an attribute that the config names takes the place of the scope or of the sampling
+    /// method.
+    fn is_replaced(&self, dimension: &Dimension, key: &[u8]) -> bool {
+        let replaceable =
+            matches!(dimension.source(), Source::ScopeName | Source::ScopeVersion | Source::SamplingMethod);
+        replaceable
+            && self.dimensions.iter().zip(parts(key)).any(|(other, part)| {
+                other.source() == Source::Attribute && other.name == dimension.name && part.is_some()
+            })
     }
 }
 

@@ -2,10 +2,11 @@
 //! skipped.
 
 use prost::Message;
-use spanloom_aggregate::Table;
+use spanloom_aggregate::{Nested, Table};
 
 use crate::adjusted::Rounding;
 use crate::aggregator::Aggregator;
+use crate::ends::Ends;
 use crate::groups::{Group, KnownResource};
 use crate::series::Series;
 use crate::shape::Shape;
@@ -29,6 +30,14 @@ pub(crate) struct State {
     /// The encoded last points of removed series, which have not left yet.
     #[prost(bytes = "vec", repeated, tag = "6")]
     pub(crate) parting: Vec<Vec<u8>>,
+    /// When the last deltas ended, and of which series.
+    #[prost(fixed64, repeated, tag = "7")]
+    end_ids: Vec<u64>,
+    #[prost(fixed64, repeated, tag = "8")]
+    ends_unix_nano: Vec<u64>,
+    /// The attributes that are lists or maps in spans.
+    #[prost(string, repeated, tag = "9")]
+    nested: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -69,6 +78,7 @@ impl State {
             resource: Some(group.resource),
             tables: group.tables.into_iter().map(table).collect(),
         };
+        let (end_ids, ends_unix_nano) = aggregator.ends.pairs().unzip();
         State {
             version: VERSION,
             shape: Some(aggregator.shape.clone()),
@@ -76,6 +86,9 @@ impl State {
             rounding: Some(aggregator.rounding.clone()),
             due_unix_nano,
             parting: Vec::new(),
+            end_ids,
+            ends_unix_nano,
+            nested: aggregator.nested.keys().to_vec(),
         }
     }
 
@@ -105,6 +118,8 @@ impl State {
         aggregator.shape = shape;
         aggregator.groups = groups;
         aggregator.rounding = self.rounding.unwrap_or_default();
+        aggregator.ends = Ends::from_pairs(self.end_ids.into_iter().zip(self.ends_unix_nano));
+        aggregator.nested = Nested::of(self.nested);
         aggregator
     }
 }

@@ -245,9 +245,35 @@ fn what_is_wrong_in_a_config_is_named() {
             "`span.kind` is there without being named",
         ),
         (
-            r#"{"dimensions": [{"name": "a"}], "calls_dimensions": [{"name": "b"}, {"name": "a"}]}"#,
-            "calls_dimensions[1].name",
+            r#"{"calls_dimensions": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}"#,
+            "calls_dimensions[2].name",
             "`a` is named twice",
+        ),
+        (r#"{"dimensions": [{"default": "x"}]}"#, "dimensions[0]", "needs a `name` or a `glob`"),
+        (
+            r#"{"dimensions": [{"name": "a"}, {"name": "b", "glob": "c"}]}"#,
+            "dimensions[1]",
+            "has either a `name` or a `glob`, not both",
+        ),
+        (
+            r#"{"dimensions": [{"glob": "a", "default": "x"}]}"#,
+            "dimensions[0].default",
+            "a `glob` has no default",
+        ),
+        (
+            r#"{"dimensions": [{"glob": "a["}]}"#,
+            "dimensions[0].glob",
+            "`a[` is no pattern: a bracket is not closed",
+        ),
+        (
+            r#"{"histogram": {"dimensions": [{"glob": "service.*"}]}}"#,
+            "histogram.dimensions[0].glob",
+            "`service.*` matches `service.name`, which is a dimension without it",
+        ),
+        (
+            r#"{"dimensions": [{"glob": "a.*"}, {"name": "a.b"}]}"#,
+            "dimensions[0].glob",
+            "`a.*` matches `a.b`, which is a dimension without it",
         ),
         (
             r#"{"events": {"enabled": true}}"#,

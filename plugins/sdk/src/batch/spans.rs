@@ -70,12 +70,24 @@ impl SpanBatch {
         self.0.durations_nano()
     }
 
+    /// Returns the kinds. A kind that OTLP does not have is unspecified.
     pub fn kinds(&self) -> impl Iterator<Item = SpanKind> {
-        self.0.kinds().into_iter().map(SpanKind::from_number)
+        self.kind_numbers().into_iter().map(SpanKind::from_number)
     }
 
+    /// Returns the numbers of the kinds in OTLP, or 255 for a kind that OTLP does not have.
+    pub fn kind_numbers(&self) -> Vec<u8> {
+        self.0.kinds()
+    }
+
+    /// Returns the status codes. A code that OTLP does not have is unset.
     pub fn status_codes(&self) -> impl Iterator<Item = StatusCode> {
-        self.0.status_codes().into_iter().map(StatusCode::from_number)
+        self.status_numbers().into_iter().map(StatusCode::from_number)
+    }
+
+    /// Returns the numbers of the status codes in OTLP, or 255 for a code that OTLP does not have.
+    pub fn status_numbers(&self) -> Vec<u8> {
+        self.0.status_codes()
     }
 }
 

@@ -27,10 +27,17 @@ const CONFIGS: &[(&str, &str)] = &[
         "calls-dimensions",
         "dimensions: [{name: n}]\n    calls_dimensions: [{name: http.method}]\n    histogram: {dimensions: [{name: list}]}",
     ),
+    (
+        "dimensions-twice",
+        "dimensions: [{name: n}]\n    calls_dimensions: [{name: n, default: none}]\n    histogram: {dimensions: [{name: n}]}",
+    ),
+    ("glob", "dimensions: [{glob: \"http.*\"}, {glob: \"host.**\"}, {name: n, default: none}]"),
     ("exclude", "exclude_dimensions: [status.code, span.kind]"),
     ("seconds", "histogram: {unit: s, explicit: {buckets: [100ms, 1s]}}"),
     ("exponential", "histogram: {exponential: {max_size: 20}}"),
     ("histogram-null", "histogram:"),
+    ("histogram-nulls", "histogram: {unit: S, explicit: , exponential: }"),
+    ("nulls", "exemplars:\n    events:\n    namespace:\n    dimensions:\n    aggregation_temporality:"),
     ("histogram-disabled", "histogram: {disable: true}"),
     ("delta", "aggregation_temporality: AGGREGATION_TEMPORALITY_DELTA"),
     ("namespace", "namespace: my.ns"),
@@ -143,6 +150,7 @@ fn requests() -> Vec<(String, String)> {
             )],
         ),
         ("dimension-empty", vec![n(json!({"stringValue": ""})), n(json!({}))]),
+        ("dimension-absent", vec![n(json!({"stringValue": ""})), span(json!({}))]),
         (
             "exception",
             vec![span(
@@ -156,6 +164,16 @@ fn requests() -> Vec<(String, String)> {
                 span(json!({"traceState": "ot=th:zz"})),
                 span(json!({"traceState": "ot=rv:1"})),
                 span(json!({"traceState": "x=y,ot=th:c;p:1"})),
+            ],
+        ),
+        (
+            "sampled-malformed",
+            vec![
+                span(json!({"traceState": "ot=th:8;rv:1"})),
+                span(json!({"traceState": "ot=th:8,x"})),
+                span(json!({"traceState": "ot=th:8;"})),
+                span(json!({"traceState": "ot=p:3;r:5"})),
+                span(json!({"traceState": "ot=th:C"})),
             ],
         ),
     ];
