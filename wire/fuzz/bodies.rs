@@ -9,8 +9,8 @@ use prost::Message;
 use spanloom_wire::{Batch, EditError, Signal, SpanBatch, TextColumn, Value, WireErrorKind, json, mend};
 
 /// Checks any bytes. They are accepted exactly if prost decodes them and their ids have valid lengths.
-/// Accepted bytes go through JSON and splits. Bytes that are refused only for texts and ids are accepted
-/// after `mend`.
+/// Accepted bytes go through JSON and splits. Bytes that are refused only for texts, ids
+/// and values that nest too deep are accepted after `mend`.
 pub(crate) fn check(data: &[u8]) {
     let bytes = Bytes::copy_from_slice(data);
     for signal in Signal::ALL {
@@ -41,8 +41,7 @@ pub(crate) fn check(data: &[u8]) {
 fn split(mut batch: Batch) {
     let (signal, items) = (batch.signal(), batch.items());
     let json = json::to_json(&batch);
-    // Protobuf may nest deeper than the JSON reader allows. If the JSON is read, the result is a valid
-    // request.
+    // Protobuf may nest deeper than the JSON reader keeps. What it reads is a valid request.
     if let Ok(bytes) = json::from_json(signal, &json) {
         let again = Batch::decode(signal, bytes.into()).expect("JSON becomes a valid request");
         assert_eq!(again.encoded_len(), again.chunks().concat().len());

@@ -16,7 +16,9 @@ use crate::{Signal, WireError, WireErrorKind as Kind, varint};
 pub use mend::{Mended, mend};
 use trace::{Silent, Trace, Tracer};
 
-/// How deep messages may nest below the request. The limit is that of prost.
+/// How deep messages may nest below the request. The limit is that of the protobuf libraries for C++, Java, Python
+/// and Rust. A destination that uses one of them refuses a whole batch for one value that nests deeper, and a plugin
+/// may read values by recursion, on a small stack.
 pub(crate) const DEPTH_LIMIT: usize = 100;
 
 /// The depth of the message that holds records: the request has depth 0, a resource envelope 1, a scope
@@ -154,7 +156,12 @@ fn walk<'a>(
                     None => former(message, number, rest, after, trace)?,
                 };
                 let (Some(frame), Some(child)) = (stack.get_mut(depth), child) else {
-                    return Err(Fault { kind: Kind::Depth { limit: DEPTH_LIMIT }, at: rest });
+                    let kind = Kind::Depth { limit: DEPTH_LIMIT };
+                    if !trace.forgives(kind, after, rest) {
+                        return Err(Fault { kind, at: rest });
+                    }
+                    rest = outer;
+                    continue;
                 };
                 *frame = Frame { message, rest: outer };
                 depth += 1;

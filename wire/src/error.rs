@@ -41,9 +41,10 @@ pub enum WireErrorKind {
 }
 
 impl WireErrorKind {
-    /// Returns whether [`mend`](crate::mend) can keep the rest of the request.
+    /// Returns whether [`mend`](crate::mend) can keep the rest of the request. Of what nests too deep it can keep
+    /// the rest of messages, but not of groups.
     pub fn is_mendable(self) -> bool {
-        matches!(self, Self::Utf8 | Self::Id { .. } | Self::FormerScopes)
+        matches!(self, Self::Utf8 | Self::Id { .. } | Self::FormerScopes | Self::Depth { .. })
     }
 }
 

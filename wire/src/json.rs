@@ -19,15 +19,23 @@ use crate::{Batch, Signal};
 pub(crate) use value::write_value;
 pub use value::{OwnedValue, value_from_json, value_to_json};
 
-/// Converts a JSON request to protobuf. JSON may nest 127 arrays and objects deep. Lone surrogates and bytes
-/// that are not UTF-8 become U+FFFD.
+/// A JSON request as protobuf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FromJson {
+    pub bytes: Vec<u8>,
+    /// The number of arrays and objects left out because they nested too deep.
+    pub cuts: usize,
+}
+
+/// Converts a JSON request to protobuf. Lone surrogates and bytes that are not UTF-8 become U+FFFD. What nests more
+/// than 127 arrays and objects deep is left out.
 pub fn from_json(signal: Signal, json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    from_json_within(signal, json, usize::MAX)
+    from_json_within(signal, json, usize::MAX).map(|read| read.bytes)
 }
 
 /// Does the same as [`from_json`], but fails if the conversion takes more than `limit_bytes` of memory. To
 /// read requests up to some size, allow twice that size.
-pub fn from_json_within(signal: Signal, json: &[u8], limit_bytes: usize) -> Result<Vec<u8>, JsonError> {
+pub fn from_json_within(signal: Signal, json: &[u8], limit_bytes: usize) -> Result<FromJson, JsonError> {
     let read = |json: &[u8]| read::request(signal.request(), json, limit_bytes);
     read(json).or_else(|error| match mend::mended(json) {
         Some(mended) => read(&mended),

@@ -1,4 +1,5 @@
-//! `cargo xtask compat`: builds the Collector and Spanloom, and compares what they do with the same inputs.
+//! `cargo xtask compat`: builds the Collector, the judge of scrapes and Spanloom, and compares what the Collector and
+//! Spanloom do with the same inputs.
 
 use std::{
     env, fs,
@@ -27,11 +28,12 @@ pub struct CompatArgs {
 pub fn run(args: &CompatArgs) -> Result<ExitCode> {
     let rooms = folders::root().join("tests").join("compat");
     let collector = collector(&rooms.join("collector.yaml"))?;
+    let promcheck = promcheck(&rooms.join("promcheck"))?;
     let spanloom = spanloom()?;
     shell::run(shell::cargo().args(["build", "--workspace", "--bin", "spanloom-compat"]))?;
     let mut compat = Command::new(folders::target().join("debug").join("spanloom-compat"));
     compat.arg("--collector").arg(collector).arg("--spanloom").arg(spanloom);
-    compat.arg("--differences").arg(rooms.join("DIFFERENCES.md"));
+    compat.arg("--promcheck").arg(promcheck).arg("--differences").arg(rooms.join("DIFFERENCES.md"));
     if args.full {
         compat.arg("--full");
     }
@@ -55,30 +57,59 @@ fn collector(manifest: &Path) -> Result<PathBuf> {
     let text = fs::read_to_string(manifest)?;
     let folder = folders::cache()?.join(format!("collector-{VERSION}"));
     let binary = folder.join("collector");
-    if shell::ask(Command::new("go").arg("version")).is_none() && !binary.exists() {
-        bail!(
-            "no `go` in the PATH: Go 1.25 or newer, with a module proxy that it reaches, builds the Collector \
-             {VERSION} from tests/compat/collector.yaml (once, 10 CPU-minutes)"
-        );
-    }
+    check_go(&binary, "the Collector from tests/compat/collector.yaml (once, 10 CPU-minutes)")?;
     tools::once(&folder, &text, || {
         let work = folder.join("work");
         fs::create_dir_all(&work)?;
         fs::write(work.join("collector.yaml"), &text)?;
-        let go = |arguments: &[&str]| {
-            let mut go = Command::new("go");
-            go.current_dir(&work).args(arguments);
-            go
-        };
-        shell::run(go(&["install", &format!("{BUILDER}@v{VERSION}")]).env("GOBIN", &work))?;
+        shell::run(go(&work).args(["install", &format!("{BUILDER}@v{VERSION}")]).env("GOBIN", &work))?;
         let mut builder = Command::new(work.join("builder"));
         builder.current_dir(&work).args(["--config", "collector.yaml", "--skip-compilation"]);
         shell::run(&mut builder)?;
-        let mut build = go(&["build", "-trimpath", "-ldflags=-s -w", "-o"]);
-        build.current_dir(work.join("build")).arg(&binary).arg(".");
-        shell::run(build.env("CGO_ENABLED", "0"))?;
+        go_build(&work.join("build"), &binary)?;
         fs::remove_dir_all(&work)?;
         Ok(())
     })?;
     Ok(binary)
+}
+
+/// Builds the program that judges scrapes, once for each version of its source, into the cache.
+fn promcheck(source: &Path) -> Result<PathBuf> {
+    let module = fs::read_to_string(source.join("go.mod"))?;
+    let program = fs::read_to_string(source.join("main.go"))?;
+    let folder = folders::cache()?.join("promcheck");
+    let binary = folder.join("promcheck");
+    check_go(&binary, "Prometheus' parsers from tests/compat/promcheck (once, 1 CPU-minute)")?;
+    tools::once(&folder, &(module.clone() + &program), || {
+        let work = folder.join("work");
+        fs::create_dir_all(&work)?;
+        fs::write(work.join("go.mod"), &module)?;
+        fs::write(work.join("main.go"), &program)?;
+        go_build(&work, &binary)?;
+        fs::remove_dir_all(&work)?;
+        Ok(())
+    })?;
+    Ok(binary)
+}
+
+/// Fails if there is neither Go nor what it would build.
+fn check_go(binary: &Path, what: &str) -> Result<()> {
+    if binary.exists() || shell::ask(Command::new("go").arg("version")).is_some() {
+        return Ok(());
+    }
+    bail!("no `go` in the PATH: Go 1.25 or newer, with a module proxy that it reaches, builds {what}")
+}
+
+fn go(folder: &Path) -> Command {
+    let mut go = Command::new("go");
+    go.current_dir(folder);
+    go
+}
+
+/// Builds a program. The modules that its `go.mod` does not name are added to it, at the versions that the named
+/// ones ask for.
+fn go_build(folder: &Path, binary: &Path) -> Result<()> {
+    let mut build = go(folder);
+    build.args(["build", "-mod=mod", "-trimpath", "-ldflags=-s -w", "-o"]).arg(binary).arg(".");
+    shell::run(build.env("CGO_ENABLED", "0"))
 }

@@ -85,6 +85,7 @@ impl Ingest {
             refusals: Throttle::default(),
             shortages: Throttle::default(),
             mends: Throttle::default(),
+            cuts: Throttle::default(),
         };
         if door.is_open() {
             door.metrics();
@@ -114,6 +115,7 @@ pub struct Door {
     refusals: Throttle,
     shortages: Throttle,
     mends: Throttle,
+    cuts: Throttle,
 }
 
 impl Door {
@@ -199,6 +201,18 @@ impl Door {
                 texts,
                 "texts were not UTF-8; U+FFFD replaces the wrong bytes"
             );
+        }
+    }
+
+    /// Records places at which values were cut because they nested too deep.
+    pub fn cut(&self, cuts: usize) {
+        let Inner { receiver, telemetry, .. } = &*self.ingest;
+        let (receiver, transport) = (receiver.as_str(), self.transport);
+        let labels: Labels<'_> = &[("receiver", receiver), ("transport", transport)];
+        telemetry.counter("spanloom_receiver_cut_values", labels).increment(cuts as u64);
+        if let Some(withheld) = self.cuts.admit_about(cuts) {
+            let cuts = cuts as u64 + withheld.items;
+            tracing::warn!(receiver, transport, cuts, "values nested too deep; what lay deeper is left out");
         }
     }
 

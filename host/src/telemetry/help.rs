@@ -24,6 +24,10 @@ const HELP: &[(&str, &str)] = &[
         "Texts that were not UTF-8, in which U+FFFD stands for what was wrong.",
     ),
     (
+        "spanloom_receiver_cut_values",
+        "Lists and maps in values that a receiver left out because they nested too deep.",
+    ),
+    (
         "spanloom_receiver_refused_requests",
         "Requests that a receiver turned away before it read them, by reason: unauthenticated, other_protocol.",
     ),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse},
+    common::v1::{AnyValue, ArrayValue, KeyValue, any_value::Value},
 };
 use prost::Message;
 use reqwest::{Method, RequestBuilder, Response, header::CONTENT_TYPE};
@@ -187,6 +188,41 @@ async fn text_that_is_none_is_mended() {
     assert_eq!(post(&subject, JSON, json(br"GET \ud800")).await.status(), 200);
     assert_eq!(post(&subject, JSON, json(b"GET \xff")).await.status(), 200);
     assert_eq!(subject.pipeline.received(), [named.clone(), named.clone(), named]);
+}
+
+/// Scenario: the attribute of a span nests a hundred lists, in JSON and in protobuf.
+/// Guarantees: the span arrives with the lists that a destination may have, and the sender is told.
+#[tokio::test]
+async fn a_value_that_nests_too_deep_is_cut_and_its_sender_told() {
+    let subject = Subject::start(json!({})).await;
+    let lists = (0..100).fold(AnyValue { value: Some(Value::IntValue(7)) }, |inner, _| AnyValue {
+        value: Some(Value::ArrayValue(ArrayValue { values: vec![inner] })),
+    });
+    let mut request = traces();
+    let attribute = KeyValue { key: "deep".to_owned(), value: Some(lists), ..KeyValue::default() };
+    request.resource_spans[0].scope_spans[0].spans[0].attributes.push(attribute);
+    let answer = post(&subject, PROTOBUF, request.encode_to_vec()).await;
+    assert_eq!(answer.status(), 200);
+    let answer = ExportTraceServiceResponse::decode(answer.bytes().await.unwrap()).unwrap();
+    let told = answer.partial_success.unwrap();
+    let words = "values nested too deep and were cut, at 1 places";
+    assert_eq!((told.rejected_spans, &*told.error_message), (0, words));
+
+    let value = format!("{}{{}}{}", r#"{"arrayValue":{"values":["#.repeat(100), "]}}".repeat(100));
+    let ids = format!(r#""traceId":"{}","spanId":"{}""#, "07".repeat(16), "08".repeat(8));
+    let span = format!(r#"{{{ids},"name":"GET /","attributes":[{{"key":"deep","value":{value}}}]}}"#);
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
+    let answer = post(&subject, JSON, body).await;
+    assert_eq!(answer.status(), 200);
+    let answer: Json = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    assert_eq!(answer, json!({ "partialSuccess": { "errorMessage": words } }));
+
+    assert_eq!(subject.pipeline.received().len(), 2);
+    for (_, received) in subject.pipeline.received() {
+        let mut received = ExportTraceServiceRequest::decode(&*received).unwrap();
+        received.resource_spans[0].scope_spans[0].spans[0].attributes.clear();
+        assert_eq!(received, traces());
+    }
 }
 
 /// Scenario: the pipeline refuses a batch as retryable.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::{Context, Result, bail};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -72,16 +72,26 @@ impl Request {
 ///
 /// `to_head` says that an answer has no body, whatever its headers say.
 pub(crate) async fn exchange(to: SocketAddr, request: &[u8], to_head: bool) -> Result<Answer> {
+    let stream = TcpStream::connect(to).await.context("no connection")?;
+    exchange_on(stream, request, to_head).await
+}
+
+/// Does the same as [`exchange`] on a connection that is open.
+pub(crate) async fn exchange_on(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &[u8],
+    to_head: bool,
+) -> Result<Answer> {
     let exchange = async {
-        let mut stream = TcpStream::connect(to).await.context("no connection")?;
         // A server may answer and close before it has read everything.
         let _ = stream.write_all(request).await;
+        let _ = stream.flush().await;
         read_answer(&mut stream, to_head).await
     };
     timeout(ANSWER_TIMEOUT, exchange).await.context("no answer in time")?
 }
 
-async fn read_answer(stream: &mut TcpStream, to_head: bool) -> Result<Answer> {
+async fn read_answer(stream: &mut (impl AsyncRead + Unpin), to_head: bool) -> Result<Answer> {
     let mut read = Vec::new();
     loop {
         let Some(end) = find(&read, b"\r\n\r\n") else {
@@ -116,7 +126,11 @@ fn parse_head(head: &[u8]) -> Result<(u16, HeaderMap)> {
     Ok((status.with_context(|| format!("the answer begins with `{}`", first.escape_debug()))?, headers))
 }
 
-async fn read_body(stream: &mut TcpStream, headers: &HeaderMap, mut read: Vec<u8>) -> Result<Vec<u8>> {
+async fn read_body(
+    stream: &mut (impl AsyncRead + Unpin),
+    headers: &HeaderMap,
+    mut read: Vec<u8>,
+) -> Result<Vec<u8>> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if text("transfer-encoding").eq_ignore_ascii_case("chunked") {
         return read_chunks(stream, read).await;
@@ -132,7 +146,7 @@ async fn read_body(stream: &mut TcpStream, headers: &HeaderMap, mut read: Vec<u8
     Ok(read)
 }
 
-async fn read_chunks(stream: &mut TcpStream, mut read: Vec<u8>) -> Result<Vec<u8>> {
+async fn read_chunks(stream: &mut (impl AsyncRead + Unpin), mut read: Vec<u8>) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let Some(end) = find(&read, b"\r\n") else {
@@ -152,7 +166,7 @@ async fn read_chunks(stream: &mut TcpStream, mut read: Vec<u8>) -> Result<Vec<u8
     }
 }
 
-async fn more(stream: &mut TcpStream, read: &mut Vec<u8>) -> Result<()> {
+async fn more(stream: &mut (impl AsyncRead + Unpin), read: &mut Vec<u8>) -> Result<()> {
     match stream.read_buf(read).await.context("the connection broke")? {
         0 if read.is_empty() => bail!("the connection was closed without an answer"),
         0 => bail!("the connection was closed in the middle of an answer"),

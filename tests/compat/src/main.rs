@@ -7,24 +7,27 @@ mod configs;
 mod decode;
 mod differences;
 mod encode;
+mod front;
 mod grpc;
 mod http1;
 mod observation;
 mod pair;
 mod payload;
+mod promcheck;
 mod report;
 mod schema;
 mod scrape;
 mod side;
 mod stub;
 mod topics;
+mod trial;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
-use crate::{report::Report, side::Binaries};
+use crate::{promcheck::Promcheck, report::Report, side::Binaries};
 
 /// Compares Spanloom with the Collector.
 #[derive(Parser)]
@@ -35,6 +38,9 @@ struct Args {
     /// Spanloom's binary
     #[arg(long)]
     spanloom: PathBuf,
+    /// The program of `promcheck/`, which judges scrapes
+    #[arg(long)]
+    promcheck: PathBuf,
     /// The differences that are known
     #[arg(long)]
     differences: PathBuf,
@@ -58,6 +64,7 @@ async fn main() -> Result<ExitCode> {
     let binaries = Binaries {
         collector: args.collector.canonicalize().context("no Collector")?,
         spanloom: args.spanloom.canonicalize().context("no Spanloom")?,
+        promcheck: Promcheck::new(args.promcheck.canonicalize().context("no promcheck")?),
     };
     let mut report = Report::new(differences::parse(&known), args.full);
     for name in topics::NAMES {
@@ -69,6 +76,7 @@ async fn main() -> Result<ExitCode> {
             Ok(cases) => report.topic(name, &cases),
             Err(error) => report.failed(name, &error),
         }
+        report.faults(name, &binaries.promcheck.take());
         println!("compared {name} in {:.1} s", started.elapsed().as_secs_f64());
     }
     Ok(if report.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

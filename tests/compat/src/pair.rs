@@ -6,7 +6,7 @@ use futures::join;
 use crate::{
     grpc, http1,
     observation::{Case, Observation},
-    side::{Binaries, Kind, Refused, Side},
+    side::{Binaries, Kind, Refused, Setup, Side},
 };
 
 pub(crate) struct Pair {
@@ -62,8 +62,8 @@ impl Pair {
         binaries: &Binaries,
         config: &str,
     ) -> Result<(Result<Side, Refused>, Result<Side, Refused>)> {
-        let configs = [config.to_owned()];
-        let start = |kind| Side::start(kind, binaries, &configs, &[]);
+        let setup = Setup::of(&[config.to_owned()]);
+        let start = |kind| Side::start(kind, binaries, &setup);
         let (collector, spanloom) = join!(start(Kind::Collector), start(Kind::Spanloom));
         Ok((collector?, spanloom?))
     }
@@ -100,13 +100,17 @@ impl Pair {
 /// Gives one side an input. What arrives at the stub before the answer belongs to the input.
 pub(crate) async fn observe(side: &Side, input: &Input, headers: &[&str]) -> Observation {
     side.stub.take();
-    let seen = match input {
+    answered(side, input).await.and_arrivals(&side.stub.take(), headers)
+}
+
+/// Gives one side an input, and returns the answer.
+pub(crate) async fn answered(side: &Side, input: &Input) -> Observation {
+    match input {
         Input::Http(request) => {
             let to_head = request.method == "HEAD";
             Observation::of_http(http1::exchange(side.at.http, &request.bytes(), to_head).await)
         }
         Input::Raw(bytes) => Observation::of_http(http1::exchange(side.at.http, bytes, false).await),
         Input::Grpc(call) => Observation::of_grpc(grpc::exchange(side.at.grpc, call).await),
-    };
-    seen.and_arrivals(&side.stub.take(), headers)
+    }
 }

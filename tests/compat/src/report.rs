@@ -15,6 +15,8 @@ pub(crate) struct Report {
     /// How often each entry covered a difference.
     used: Vec<usize>,
     topics: Vec<Topic>,
+    /// How many faults there were, which no row of the file excuses.
+    faults: usize,
     full: bool,
 }
 
@@ -29,7 +31,7 @@ struct Topic {
 
 impl Report {
     pub(crate) fn new(entries: Vec<Entry>, full: bool) -> Report {
-        Report { used: vec![0; entries.len()], entries, topics: Vec::new(), full }
+        Report { used: vec![0; entries.len()], entries, topics: Vec::new(), faults: 0, full }
     }
 
     /// Prints the differences of a topic.
@@ -61,7 +63,16 @@ impl Report {
         self.topics.push(Topic { name, inputs: 0, unlisted: 0, open: 0, stays: 0, error: true });
     }
 
-    /// Prints the totals. Returns whether every difference is listed and every entry still differs.
+    /// Prints what is wrong whether or not the Collector does the same.
+    pub(crate) fn faults(&mut self, name: &str, faults: &[String]) {
+        for fault in faults {
+            println!("fault    {name}/{fault}");
+        }
+        self.faults += faults.len();
+    }
+
+    /// Prints the totals. Returns whether every difference is listed, every entry still differs, and there was no
+    /// fault.
     pub(crate) fn finish(&self) -> bool {
         let ran = |entry: &Entry| self.topics.iter().any(|topic| !topic.error && entry.is_of(topic.name));
         let entries = self.entries.iter().zip(&self.used);
@@ -80,11 +91,13 @@ impl Report {
         let (unlisted, open) = (sum(|topic| topic.unlisted), sum(|topic| topic.open));
         let inputs = sum(|topic| topic.inputs);
         println!(
-            "{inputs} inputs; {unlisted} differences unlisted, {open} to be mended, {} stay; {} stale rows",
+            "{inputs} inputs; {unlisted} differences unlisted, {open} to be mended, {} stay; {} stale rows; {} faults",
             sum(|topic| topic.stays),
-            stale.len()
+            stale.len(),
+            self.faults
         );
-        stale.is_empty() && unlisted == 0 && !self.topics.iter().any(|topic| topic.error)
+        let is_known = stale.is_empty() && unlisted == 0 && self.faults == 0;
+        is_known && !self.topics.iter().any(|topic| topic.error)
     }
 
     /// Returns what is known of a difference. The first row that covers it counts.

@@ -1,6 +1,7 @@
 //! One of the two collectors as a child process, with a stub behind it.
 
 use std::{
+    collections::BTreeSet,
     net::{Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Stdio,
@@ -19,7 +20,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::stub::Stub;
+use crate::{
+    front::{self, Front},
+    promcheck::Promcheck,
+    stub::Stub,
+};
 
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,11 +35,35 @@ pub(crate) enum Kind {
     Spanloom,
 }
 
-/// The two programs that are compared.
+/// The two programs that are compared, and the one that judges their scrapes.
 #[derive(Clone)]
 pub(crate) struct Binaries {
     pub(crate) collector: PathBuf,
     pub(crate) spanloom: PathBuf,
+    pub(crate) promcheck: Promcheck,
+}
+
+/// What a side is started with.
+#[derive(Clone, Default)]
+pub(crate) struct Setup {
+    /// The later over the earlier.
+    pub(crate) configs: Vec<Config>,
+    /// Files in the working directory, by their names.
+    pub(crate) files: Vec<(String, String)>,
+    /// Variables, in whose values `{PROXY}` is the address of the proxy.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    pub(crate) fronts: Vec<front::Kind>,
+}
+
+/// An argument that says what the config is.
+#[derive(Clone, Debug)]
+pub(crate) enum Config {
+    /// The text of a file.
+    File(String),
+    /// The value of `--config`.
+    Source(String),
+    /// The value of `--set`.
+    Set(String),
 }
 
 /// The addresses of a side. A config refers to them as `${env:HTTP}` and so on, so that both sides read the
@@ -55,6 +84,7 @@ pub(crate) struct Side {
     pub(crate) kind: Kind,
     pub(crate) at: Addresses,
     pub(crate) stub: Stub,
+    fronts: Vec<Front>,
     /// The working directory of the process.
     pub(crate) folder: TempDir,
     child: Child,
@@ -67,38 +97,61 @@ pub(crate) struct Refused {
     pub(crate) output: String,
 }
 
+impl Setup {
+    /// Returns a setup with configs that are files.
+    pub(crate) fn of(configs: &[String]) -> Setup {
+        Setup { configs: configs.iter().cloned().map(Config::File).collect(), ..Setup::default() }
+    }
+}
+
 /// The lines that a process wrote to one of its streams.
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<String>>);
 
 impl Side {
-    /// Starts one side with the configs, the later over the earlier, and waits until it accepts connections.
-    ///
-    /// `files` are written into the working directory first. The inner error is a process that ended.
+    /// Starts one side, and waits until it accepts connections. The inner error is a process that ended.
     pub(crate) async fn start(
         kind: Kind,
         binaries: &Binaries,
-        configs: &[String],
-        files: &[(&str, &str)],
+        setup: &Setup,
     ) -> Result<Result<Side, Refused>> {
         let at = Addresses::free();
         let folder = tempfile::tempdir()?;
-        for (name, text) in files {
+        for (name, text) in &setup.files {
             std::fs::write(folder.path().join(name), text)?;
         }
         let stub = Stub::start().await?;
+        let fronts = Front::all(&setup.fronts, stub.at, folder.path()).await?;
         let mut command = command(kind, binaries, folder.path());
-        for (number, config) in configs.iter().enumerate() {
-            let path = folder.path().join(format!("config{number}.yaml"));
-            std::fs::write(&path, config)?;
-            command.arg("--config").arg(path);
+        for (number, config) in setup.configs.iter().enumerate() {
+            match config {
+                Config::File(text) => {
+                    let path = folder.path().join(format!("config{number}.yaml"));
+                    std::fs::write(&path, text)?;
+                    command.arg("--config").arg(path);
+                }
+                Config::Source(source) => {
+                    command.args(["--config", source]);
+                }
+                Config::Set(key) => {
+                    command.args(["--set", key]);
+                }
+            }
         }
         at.tell(&mut command, &stub);
+        for (name, address) in fronts.iter().filter_map(Front::address) {
+            command.env(name, address.to_string()).env(format!("{name}_PORT"), address.port().to_string());
+        }
+        let proxy = fronts.iter().filter_map(Front::address).find(|(name, _)| *name == front::PROXY);
+        let proxy = proxy.map(|(_, address)| address.to_string()).unwrap_or_default();
+        for (name, value) in &setup.environment {
+            command.env(name, value.replace("{PROXY}", &proxy));
+        }
         let mut child = command.spawn().with_context(|| format!("cannot start {kind:?}"))?;
         let (stdout, stderr) = (Output::default(), Output::default());
         stdout.follow(child.stdout.take());
         stderr.follow(child.stderr.take());
-        let mut side = Side { kind, at, stub, folder, child, stdout, stderr };
+        let mut side = Side { kind, at, stub, fronts, folder, child, stdout, stderr };
         match side.ready().await? {
             true => Ok(Ok(side)),
             false => Ok(Err(Refused { output: side.output() })),
@@ -112,6 +165,12 @@ impl Side {
 
     pub(crate) fn stdout(&self) -> String {
         self.stdout.text()
+    }
+
+    /// Returns what the fronts have noted, each note once.
+    pub(crate) fn connections(&self) -> String {
+        let notes: BTreeSet<String> = self.fronts.iter().flat_map(Front::notes).collect();
+        notes.into_iter().collect::<Vec<_>>().join(" | ")
     }
 
     pub(crate) fn is_running(&mut self) -> bool {
@@ -152,7 +211,7 @@ impl Side {
 }
 
 /// The name of a socket in the working directory that a config may listen on.
-const SOCKET: &str = "otlp.sock";
+pub(crate) const SOCKET: &str = "otlp.sock";
 
 fn command(kind: Kind, binaries: &Binaries, folder: &Path) -> Command {
     let mut command = match kind {
@@ -164,7 +223,11 @@ fn command(kind: Kind, binaries: &Binaries, folder: &Path) -> Command {
             command
         }
     };
-    command.current_dir(folder).env("NO_COLOR", "1");
+    command.current_dir(folder).env("NO_COLOR", "1").env("FOLDER", folder);
+    // The machine's own proxies would change what both sides do.
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_ascii_lowercase());
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }

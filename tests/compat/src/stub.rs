@@ -21,8 +21,8 @@ use tokio::{
 
 use crate::{compression, decode};
 
-/// Where [`Answer::Redirect`] leads.
-const MOVED: &str = "/moved/v1/traces";
+/// Where [`Answer::Redirect`] leads by default.
+pub(crate) const MOVED: &str = "/moved/v1/traces";
 
 /// A server for OTLP over gRPC and over HTTP, on one port.
 pub(crate) struct Stub {
@@ -35,6 +35,8 @@ pub(crate) struct Stub {
 struct State {
     arrived: Mutex<Vec<Arrival>>,
     answer: Mutex<Answer>,
+    /// Answers to requests whose paths begin so. They come before `answer`.
+    by_path: Mutex<Vec<(&'static str, Answer)>>,
 }
 
 /// A request that came.
@@ -56,8 +58,11 @@ pub(crate) enum Answer {
         headers: Vec<(&'static str, String)>,
         body: Vec<u8>,
     },
-    /// Sends the client to another path, where it is accepted.
-    Redirect(u16),
+    /// Sends the client to another place. What comes to [`MOVED`] is accepted.
+    Redirect {
+        status: u16,
+        to: Option<String>,
+    },
     Grpc {
         code: u32,
         /// The bytes of `grpc-status-details-bin`, in base64.
@@ -82,6 +87,13 @@ impl Stub {
     pub(crate) fn answer(&self, answer: Answer) {
         if let Ok(mut current) = self.state.answer.lock() {
             *current = answer;
+        }
+    }
+
+    pub(crate) fn answer_below(&self, path: &'static str, answer: Answer) {
+        if let Ok(mut answers) = self.state.by_path.lock() {
+            answers.retain(|(known, _)| *known != path);
+            answers.push((path, answer));
         }
     }
 
@@ -130,14 +142,17 @@ async fn take(Shared(state): Shared<Arc<State>>, request: Request<Body>) -> Resp
         head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
     let path = head.uri.path().to_owned();
     let is_moved = path == MOVED;
+    let by_path = state.by_path.lock().ok().and_then(|answers| {
+        answers.iter().find(|(below, _)| path.starts_with(below)).map(|(_, answer)| answer.clone())
+    });
     let arrival =
         Arrival { body: decoded(&path, &head.headers, is_grpc, &bytes), path, headers: head.headers };
     if let Ok(mut arrived) = state.arrived.lock() {
         arrived.push(arrival);
     }
-    let answer = state.answer.lock().map(|answer| answer.clone()).unwrap_or_default();
-    match answer {
-        Answer::Redirect(_) if is_moved => respond(Answer::Accept, is_grpc),
+    let for_all = || state.answer.lock().map(|answer| answer.clone()).unwrap_or_default();
+    match by_path.unwrap_or_else(for_all) {
+        Answer::Redirect { .. } if is_moved => respond(Answer::Accept, is_grpc),
         answer => respond(answer, is_grpc),
     }
 }
@@ -166,8 +181,10 @@ fn decoded(path: &str, headers: &HeaderMap, is_grpc: bool, bytes: &[u8]) -> Valu
 fn respond(answer: Answer, is_grpc: bool) -> Response {
     let built = match (answer, is_grpc) {
         (Answer::Accept, true) => return grpc_message(&[]),
-        (Answer::Redirect(status), _) => {
-            http::Response::builder().status(status).header("location", MOVED).body(Body::empty())
+        (Answer::Redirect { status, to }, _) => {
+            let builder = http::Response::builder().status(status);
+            let with = |builder: http::response::Builder, to: String| builder.header("location", to);
+            to.into_iter().fold(builder, with).body(Body::empty())
         }
         (Answer::Accept, false) => http::Response::builder().body(Body::empty()),
         (Answer::Http { status, headers, body }, _) => {

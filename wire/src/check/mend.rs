@@ -1,5 +1,5 @@
-//! Repairs a request in which some texts are not UTF-8, some ids have a wrong length, or scopes are in the field of
-//! OTLP before 0.15.
+//! Repairs a request in which some texts are not UTF-8, some ids have a wrong length, some values nest too deep, or
+//! scopes are in the field of OTLP before 0.15.
 //!
 //! One more walk notes the changes in the order of the bytes, and one pass copies the bytes and applies them.
 //! Both are linear, whatever is wrong. A change gives the messages around it new lengths, and a longer length
@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::{Kind, locate, offset_in, trace::Trace, walk, within_size};
+use super::{Kind, delimited, locate, offset_in, trace::Trace, walk, within_size};
 use crate::fields::Fields;
 use crate::schema::{LEN, Message, SCOPES};
 use crate::{Signal, WireError, varint};
@@ -18,6 +18,8 @@ pub struct Mended {
     pub bytes: Vec<u8>,
     /// The number of texts in which U+FFFD replaced bytes that were not UTF-8.
     pub texts: usize,
+    /// The number of messages left out because they nested too deep. All are parts of values.
+    pub cuts: usize,
     /// The number of items left out because of an id.
     pub refused: usize,
     /// The fault of the first id for which an item was left out.
@@ -30,8 +32,9 @@ const EDITS_LIMIT: usize = 1 << 20;
 const GROWTH_LIMIT_BYTES: usize = 1 << 20;
 
 /// Replaces bytes that are not UTF-8 by U+FFFD, leaves out items (spans, data points, log records) that have an
-/// id of a wrong length, and moves scopes from their former field to today's. As the protocol says, the former
-/// field is left out if the resource has scopes in today's field too. Any other fault is an error, as in [`check`](super::check()).
+/// id of a wrong length, cuts values where they begin to nest too deep, and moves scopes from their former field to
+/// today's. As the protocol says, the former field is left out if the resource has scopes in today's field too. Any
+/// other fault is an error, as in [`check`](super::check()). What is left out is not checked.
 pub fn mend(signal: Signal, bytes: &[u8]) -> Result<Mended, WireError> {
     within_size(signal, bytes)?;
     let mut mender = Mender::new(bytes);
@@ -41,6 +44,7 @@ pub fn mend(signal: Signal, bytes: &[u8]) -> Result<Mended, WireError> {
     Ok(Mended {
         bytes: mender.write(),
         texts: mender.texts,
+        cuts: mender.cuts,
         refused: mender.refused,
         first_refused: mender.first_refused.map(|(kind, at)| locate(signal, bytes, kind, at)),
     })
@@ -55,6 +59,7 @@ struct Mender<'a> {
     /// Ordered by place; no edit lies within another.
     edits: Vec<Edit>,
     texts: usize,
+    cuts: usize,
     /// The number of bytes by which texts have grown.
     grown_bytes: usize,
     refused: usize,
@@ -79,6 +84,7 @@ struct Level {
     /// The number of bytes by which the content grows; negative if it shrinks.
     growth: isize,
     texts_before: usize,
+    cuts_before: usize,
     refused_before: usize,
     first_refused_before: Option<(Kind, usize)>,
 }
@@ -107,6 +113,7 @@ impl<'a> Mender<'a> {
             levels: Vec::new(),
             edits: Vec::new(),
             texts: 0,
+            cuts: 0,
             grown_bytes: 0,
             refused: 0,
             first_refused: None,
@@ -140,6 +147,7 @@ impl<'a> Mender<'a> {
     fn leave_out(&mut self, message: &Level) {
         while self.edits.pop_if(|edit| edit.old.start >= message.tag_at).is_some() {}
         self.texts = message.texts_before;
+        self.cuts = message.cuts_before;
         self.refused = message.refused_before + usize::from(message.is_refused);
         if message.is_skipped {
             self.first_refused = message.first_refused_before;
@@ -191,6 +199,7 @@ impl Trace for Mender<'_> {
             edit: None,
             growth: 0,
             texts_before: self.texts,
+            cuts_before: self.cuts,
             refused_before: self.refused,
             first_refused_before: self.first_refused,
         });
@@ -231,6 +240,12 @@ impl Trace for Mender<'_> {
             }
             Kind::FormerScopes => {
                 self.move_scopes(len_at);
+                true
+            }
+            Kind::Depth { .. } => {
+                let Ok((_, rest)) = delimited(len_at) else { return false };
+                self.cuts += 1;
+                self.edit(self.field_at..self.offset(rest), New::Nothing);
                 true
             }
             _ => false,

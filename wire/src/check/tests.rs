@@ -62,6 +62,27 @@ fn the_rest_of_a_request_is_kept_and_the_bad_id_is_named() {
     assert_eq!(mend(Signal::Traces, &request(&[&cut])).unwrap().bytes, request(&[]));
 }
 
+/// A value nests one message deeper than it may. Its innermost message is left out; other spans stay as they are.
+#[test]
+fn a_value_is_cut_where_it_nests_too_deep() {
+    // resource_spans[0] { scope_spans[0] { spans[0] { attributes[0] { value: <lists> } } spans[1] {} } }
+    let request = |innermost: Vec<u8>| {
+        let lists = (0..47).fold(innermost, |inner, _| framed(0x2a, framed(0x0a, inner)));
+        let span = framed(0x12, framed(0x4a, framed(0x12, lists)));
+        framed(0x0a, framed(0x12, [span, framed(0x12, Vec::new())].concat()))
+    };
+    let number = || vec![0x18, 7];
+    assert!(check(Signal::Traces, &request(framed(0x2a, Vec::new()))).is_ok());
+    let deep = request(framed(0x2a, [framed(0x0a, number()), framed(0x0a, vec![0xff])].concat()));
+    let error = check(Signal::Traces, &deep).unwrap_err();
+    assert_eq!(error.kind, Kind::Depth { limit: DEPTH_LIMIT });
+    assert!(error.path.ends_with(".array_value.values[0].array_value.values[0]"), "{error}");
+    let mended = mend(Signal::Traces, &deep).unwrap();
+    assert_eq!(mended.bytes, request(framed(0x2a, Vec::new())));
+    assert_eq!((mended.cuts, mended.texts, mended.refused), (2, 0, 0));
+    assert_eq!(check(Signal::Traces, &mended.bytes).map(|summary| summary.items), Ok(2));
+}
+
 /// A fault that cannot be repaired is reported as it is, even if other faults could be repaired.
 #[test]
 fn other_faults_are_refused_as_before() {

@@ -13,8 +13,8 @@ pub(super) trait Trace {
     /// with its length.
     fn enter(&mut self, message: &'static Message, is_item: bool, len_at: &[u8], body: &[u8]);
     fn leave(&mut self);
-    /// Returns whether the walk goes on although the value of the current field is wrong. `len_at` begins
-    /// with its length.
+    /// Returns whether the walk goes on although the current field is wrong. `len_at` begins with its length. `value`
+    /// begins where the fault is: the value, or the tag of a message that lies where none may be.
     fn forgives(&mut self, kind: Kind, len_at: &[u8], value: &[u8]) -> bool;
 }
 

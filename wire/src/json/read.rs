@@ -3,12 +3,12 @@
 use std::fmt::{self, Write as _};
 
 use serde::de::{
-    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
-use super::JsonError;
 use super::number::Number;
 use super::text::{from_base64, from_hex};
+use super::{FromJson, JsonError};
 use crate::check::DEPTH_LIMIT;
 use crate::encoder::Encoder;
 use crate::schema::{FIXED32, FIXED64, Field, Kind, Label, Message, VARINT};
@@ -17,19 +17,16 @@ use crate::schema::{FIXED32, FIXED64, Field, Kind, Label, Message, VARINT};
 /// not ignore.
 const NESTING_LIMIT: usize = 127;
 
-pub(super) fn request(root: &'static Message, json: &[u8], limit_bytes: usize) -> Result<Vec<u8>, JsonError> {
-    let encoder = Encoder::default();
-    let mut state = State { encoder, limit_bytes, path: Vec::new(), has_ignored: false };
+pub(super) fn request(
+    root: &'static Message,
+    json: &[u8],
+    limit_bytes: usize,
+) -> Result<FromJson, JsonError> {
+    let mut state = State { encoder: Encoder::default(), limit_bytes, path: Vec::new(), cuts: 0 };
     let mut document = serde_json::Deserializer::from_slice(json);
     let read = MessageSeed { state: &mut state, message: root }.deserialize(&mut document);
     match read.and_then(|()| document.end()) {
-        // The JSON library skips ignored values without recursion and does not limit their nesting, so it is
-        // checked here.
-        Ok(()) if state.has_ignored && nesting(json) > NESTING_LIMIT => {
-            let error = serde_json::Error::custom(format_args!("nested more than {NESTING_LIMIT} deep"));
-            Err(state.explain(&error))
-        }
-        Ok(()) => Ok(state.encoder.finish()),
+        Ok(()) => Ok(FromJson { bytes: state.encoder.finish(), cuts: state.cuts }),
         Err(error) => Err(state.explain(&error)),
     }
 }
@@ -37,10 +34,11 @@ pub(super) fn request(root: &'static Message, json: &[u8], limit_bytes: usize) -
 struct State {
     encoder: Encoder,
     limit_bytes: usize,
-    /// The place in the document. An error leaves the path as it is, and so the path says where the error is.
+    /// The place in the document: a step for each object and array around it. An error leaves the path as it is, and
+    /// so the path says where the error is.
     path: Vec<Step>,
-    /// Whether the document has a key that is not a field.
-    has_ignored: bool,
+    /// The number of arrays and objects that were left out.
+    cuts: usize,
 }
 
 enum Step {
@@ -49,6 +47,17 @@ enum Step {
 }
 
 impl State {
+    /// Reads an array or an object of which nothing is kept. The JSON library skips it without recursion.
+    fn cut<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        self.cuts += 1;
+        IgnoredAny::deserialize(deserializer).map(|_| ())
+    }
+
+    /// Returns whether an array or an object here would nest too deep.
+    fn is_full(&self) -> bool {
+        self.path.len() >= NESTING_LIMIT
+    }
+
     /// Fails if the message has grown too large. JSON may become several times as large: in a list of
     /// fixed-width numbers, each `1,` becomes eight bytes.
     fn check_size<E: Error>(&self) -> Result<(), E> {
@@ -103,7 +112,6 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
         while let Some(field) = map.next_key_seed(KeySeed(self.message))? {
             let Some(field) = field else {
                 map.next_value::<IgnoredAny>()?;
-                self.state.has_ignored = true;
                 continue;
             };
             self.state.path.push(Step::Key(field.json_name));
@@ -122,37 +130,6 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
 fn beginning(text: &str) -> &str {
     const SHOWN_BYTES: usize = 64;
     text.get(..text.floor_char_boundary(SHOWN_BYTES)).unwrap_or_default()
-}
-
-/// Returns how deep objects and arrays nest in a well-formed JSON value.
-fn nesting(json: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let mut bytes = json.iter().copied();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => skip_text(&mut bytes),
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// Moves from within a text to the byte after it.
-fn skip_text(bytes: &mut impl Iterator<Item = u8>) {
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => return,
-            b'\\' => {
-                bytes.next();
-            }
-            _ => {}
-        }
-    }
 }
 
 /// Reads a key and returns the field that it names.
@@ -188,6 +165,9 @@ impl<'de> DeserializeSeed<'de> for ListSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.state.is_full() {
+            return self.state.cut(deserializer);
+        }
         deserializer.deserialize_any(self)
     }
 }
@@ -290,6 +270,9 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.state.is_full() && matches!(self.field.kind, Kind::Message(_)) {
+            return self.state.cut(deserializer);
+        }
         deserializer.deserialize_any(self)
     }
 }

@@ -5,6 +5,7 @@ use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::check::{mutate, mutations};
+use crate::mend::nested;
 
 #[path = "../../fuzz/bodies.rs"]
 mod bodies;
@@ -20,6 +21,23 @@ fn damaged_requests_pass_the_check_target() {
             bodies::check(&bytes);
             mutate(&mut bytes, &by);
             bodies::check(&bytes);
+        }
+    }
+}
+
+/// The same for values that nest about as deep as they may.
+#[test]
+fn deep_values_pass_the_check_target() {
+    let mut runner = TestRunner::deterministic();
+    for levels in (28..36).chain(44..52) {
+        for in_maps in [false, true] {
+            let whole = nested(levels, in_maps).encode_to_vec();
+            bodies::check(&whole);
+            for _ in 0..10 {
+                let mut bytes = whole.clone();
+                mutate(&mut bytes, &mutations().new_tree(&mut runner).expect("mutations").current());
+                bodies::check(&bytes);
+            }
         }
     }
 }

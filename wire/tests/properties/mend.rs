@@ -1,7 +1,10 @@
-//! Properties of the repair of requests with texts that are not UTF-8, ids of a wrong length, and scopes in their
-//! former field.
+//! Properties of the repair of requests with texts that are not UTF-8, ids of a wrong length, values that nest too
+//! deep, and scopes in their former field.
 
-use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as ProstValue;
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList,
+};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use proptest::prelude::*;
@@ -115,6 +118,85 @@ fn json_with_former_names_and_names_in_snake_case_is_read() {
     assert_eq!((scope.spans.len(), scope.spans[0].span_id.len()), (1, 8));
 }
 
+/// Returns a request with a span whose attribute has this many lists in one another, each with a number before and
+/// after the list in it. In maps, each level takes one message more.
+pub(crate) fn nested(levels: usize, in_maps: bool) -> ExportTraceServiceRequest {
+    let number = |number: usize| AnyValue { value: Some(ProstValue::IntValue(number as i64)) };
+    let entry = |value| KeyValue { key: "k".to_owned(), value: Some(value), ..KeyValue::default() };
+    let value = (0..levels).fold(number(0), |inner, level| {
+        let values = vec![number(level), inner, number(level)];
+        let value = match in_maps {
+            true => ProstValue::KvlistValue(KeyValueList { values: values.into_iter().map(entry).collect() }),
+            false => ProstValue::ArrayValue(ArrayValue { values }),
+        };
+        AnyValue { value: Some(value) }
+    });
+    let span = Span { name: MARK.to_string(), attributes: vec![entry(value)], ..Span::default() };
+    let scope_spans = vec![ScopeSpans { spans: vec![span.clone(), span], ..ScopeSpans::default() }];
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }],
+    }
+}
+
+fn held(value: Option<&AnyValue>) -> Option<&ProstValue> {
+    value?.value.as_ref()
+}
+
+fn is_number(value: Option<&ProstValue>) -> bool {
+    matches!(value, Some(ProstValue::IntValue(_)))
+}
+
+/// Returns the values of a list or a map, unless there are none.
+fn elements(value: Option<&ProstValue>) -> Vec<Option<&ProstValue>> {
+    let values: Vec<Option<&ProstValue>> = match value {
+        Some(ProstValue::ArrayValue(list)) => list.values.iter().map(|value| held(Some(value))).collect(),
+        Some(ProstValue::KvlistValue(list)) => {
+            list.values.iter().map(|entry| held(entry.value.as_ref())).collect()
+        }
+        _ => Vec::new(),
+    };
+    if values.iter().all(Option::is_none) { Vec::new() } else { values }
+}
+
+/// Scenario: lists, and maps, nest deeper than a request may, among texts that are not UTF-8.
+/// Guarantees: a list ends where it would nest too deep, and everything around it stays. Other decoders take the
+/// request.
+#[test]
+fn values_that_nest_too_deep_are_cut() {
+    // A span's value is five messages below the request.
+    for (in_maps, fits) in [(false, 47), (true, 31)] {
+        for levels in [1, fits, fits + 1, fits + 2, 300] {
+            let request = nested(levels, in_maps);
+            let mended = mend(Signal::Traces, &spoiled(request.encode_to_vec())).expect("a request");
+            let read = ExportTraceServiceRequest::decode(&*mended.bytes).expect("what prost takes");
+            let span = &read.resource_spans[0].scope_spans[0].spans[1];
+            let mut value = held(span.attributes[0].value.as_ref());
+            let mut depth = 0;
+            while let [first, inner, last] = elements(value)[..] {
+                assert!(is_number(first) && is_number(last), "{levels} levels, at {depth}");
+                (value, depth) = (inner, depth + 1);
+            }
+            assert_eq!(depth, levels.min(fits), "{levels} levels");
+            assert_eq!(is_number(value), levels <= fits, "{levels} levels");
+            assert_eq!((mended.cuts > 0, mended.texts, mended.refused), (levels > fits, 2, 0), "{levels}");
+            assert_eq!(span.name, "\u{fffd}".repeat(4));
+        }
+    }
+}
+
+/// Scenario: groups nest too deep beside a value that does.
+/// Guarantees: the request is refused, at the place of the group.
+#[test]
+fn groups_that_nest_too_deep_are_refused() {
+    let mut bytes = nested(50, false).encode_to_vec();
+    let at = bytes.len();
+    bytes.extend([0xa3, 0x06].repeat(101));
+    bytes.extend([0xa4, 0x06].repeat(101));
+    let error = mend(Signal::Traces, &bytes).expect_err("a group");
+    assert_eq!(error.kind, WireErrorKind::Depth { limit: 100 });
+    assert_eq!((error.path.as_str(), error.offset), ("", at + 200));
+}
+
 /// Scenario: a request has a bad id in a scope that is left out and another in one that is kept; another request
 /// has a text that would grow too much, after a bad id.
 /// Guarantees: the error names the place of its own fault.
@@ -216,6 +298,6 @@ proptest! {
     fn a_good_request_stays_as_it_is(request in requests::traces(), seed in any::<u64>()) {
         let bytes = scramble(Signal::Traces.request(), &request.encode_to_vec(), &mut Dice::new(seed));
         let mended = mend(Signal::Traces, &bytes).expect("a good request");
-        prop_assert_eq!(mended, Mended { bytes, texts: 0, refused: 0, first_refused: None });
+        prop_assert_eq!(mended, Mended { bytes, texts: 0, cuts: 0, refused: 0, first_refused: None });
     }
 }

@@ -82,7 +82,7 @@ impl Grpc {
         let mut body = Paced::new(request.into_body(), self.read_timeout, held.clone());
         let message = frame::read(&mut body, &held, encoding, self.limit_bytes).await?;
         held.at_least(message.len())?;
-        message::take(door, message, metadata, &held, body.until()).await
+        message::take(door, message, 0, metadata, &held, body.until()).await
     }
 
     fn door(&self, request: &Request) -> Result<&Door, Refusal> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE, request::Parts};
-use wire::Signal;
+use wire::{Signal, json::FromJson};
 
 use super::{
     config::Paths,
@@ -70,12 +70,12 @@ impl Protocol for OtlpHttp {
 
     async fn take(&self, request: Received<'_>) -> Result<Option<Warning>, Refusal> {
         let Received { head, door, body, limit_bytes, metadata, held, until } = request;
-        let mut bytes = body;
+        let (mut bytes, mut cuts) = (body, 0);
         if Format::of(&head.headers) == Some(Format::Json) {
             held.more_in_turn(bytes.len(), until).await?;
-            bytes = from_json(door.signal, bytes, held, limit_bytes).await?;
+            (bytes, cuts) = from_json(door.signal, bytes, held, limit_bytes).await?;
         }
-        message::take(door, bytes, metadata, held, until).await
+        message::take(door, bytes, cuts, metadata, held, until).await
     }
 
     fn accepted(&self, head: &Parts, warning: Option<Warning>) -> Response {
@@ -100,23 +100,23 @@ impl Protocol for OtlpHttp {
     }
 }
 
-/// Converts JSON to protobuf. The caller already holds twice the JSON's bytes. At the end only the protobuf's
-/// bytes are held.
+/// Converts JSON to protobuf, and counts the places at which values were cut. The caller already holds twice the
+/// JSON's bytes. At the end only the protobuf's bytes are held.
 async fn from_json(
     signal: Signal,
     json: Bytes,
     held: &Arc<Held>,
     limit_bytes: usize,
-) -> Result<Bytes, Refusal> {
+) -> Result<(Bytes, usize), Refusal> {
     let json_bytes = json.len();
     let read = move |json: &Bytes| wire::json::from_json_within(signal, json, limit_bytes.saturating_mul(2));
-    let protobuf = convert(json, held, read).await?;
+    let FromJson { bytes: protobuf, cuts } = convert(json, held, read).await?;
     if protobuf.len() > limit_bytes {
         return Err(ReadError::TooLarge { limit_bytes }.into());
     }
     held.less(json_bytes.saturating_mul(2).saturating_sub(protobuf.len()));
     held.at_least(protobuf.len())?;
-    Ok(protobuf.into())
+    Ok((protobuf.into(), cuts))
 }
 
 impl Format {

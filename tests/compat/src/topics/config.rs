@@ -14,7 +14,7 @@ use crate::{
     http1::{self, Request},
     observation::{Case, Observation, REASON},
     payload::{self, SPAN},
-    side::{Binaries, Kind, Refused, Side},
+    side::{Binaries, Kind, Refused, Setup, Side},
 };
 
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(3);
@@ -52,7 +52,9 @@ async fn compared(binaries: &Binaries, row: Row) -> Result<Case> {
 
 /// Starts one side with the config. If it starts, a span is sent over HTTP, to IPv4 and to IPv6.
 async fn tried(kind: Kind, binaries: &Binaries, row: &Row) -> Result<Observation> {
-    let mut side = match Side::start(kind, binaries, &row.configs, FILES).await {
+    let files = FILES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let setup = Setup { files, ..Setup::of(&row.configs) };
+    let mut side = match Side::start(kind, binaries, &setup).await {
         Ok(Ok(side)) => side,
         Ok(Err(Refused { output })) => {
             let reason = output.lines().find(|line| line.to_ascii_lowercase().starts_with("error"));

@@ -17,7 +17,7 @@ use crate::{
     pair::{Input, Pair, observe},
     payload::{self, SPAN},
     side::{Binaries, Side},
-    stub::Answer,
+    stub::{Answer, MOVED},
 };
 
 type Answers = Vec<(String, Answer)>;
@@ -98,7 +98,9 @@ fn http_answers() -> Answers {
     ];
     let mut answers: Answers = statuses.map(|s| (format!("status-{s}"), answer(s, &[], Vec::new()))).to_vec();
     let redirects = [301, 302, 303, 307, 308];
-    answers.extend(redirects.map(|status| (format!("redirect-{status}"), Answer::Redirect(status))));
+    answers.extend(redirects.map(|status| {
+        (format!("redirect-{status}"), Answer::Redirect { status, to: Some(MOVED.to_owned()) })
+    }));
     for delay in ["0", "1", "-1", "x", "", "Wed, 21 Oct 2015 07:28:00 GMT"] {
         let name = format!("retry-after-{}", delay.replace([' ', ',', ':'], "-"));
         answers.push((name, answer(503, &[("retry-after", delay)], Vec::new())));

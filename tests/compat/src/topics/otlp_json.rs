@@ -36,7 +36,20 @@ fn inputs() -> Vec<(String, Input)> {
     let rows = tables.into_iter().flat_map(|(message, group, rows, around)| {
         rows.iter().map(move |(name, text)| (format!("{group}-{name}"), message, around(text)))
     });
-    rows.map(|(name, message, body)| (name, input(message, body))).collect()
+    rows.chain(deep()).map(|(name, message, body)| (name, input(message, body))).collect()
+}
+
+/// Lists in lists, as a value and below a key that nobody knows.
+fn deep() -> Vec<(String, &'static str, String)> {
+    let rows = [39, 40, 200, 3000].into_iter().flat_map(|levels| {
+        let value = format!("{}{{}}{}", r#"{"arrayValue":{"values":["#.repeat(levels), "]}}".repeat(levels));
+        let unknown = format!(r#""x":{}{}"#, "[".repeat(levels), "]".repeat(levels));
+        [
+            (format!("value-deep-{levels}"), "Traces", payload::attribute(&value)),
+            (format!("unknown-deep-{levels}"), "Traces", payload::span_with(&unknown)),
+        ]
+    });
+    rows.collect()
 }
 
 /// The message, the beginning of the inputs' names, the rows, and what is around a row's text.

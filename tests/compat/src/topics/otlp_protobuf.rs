@@ -225,6 +225,7 @@ fn values() -> Vec<Row> {
                 ),
             ),
             ("unknown-field", value(varint_field(9, 1))),
+            ("deep-47", value(deep(47))),
             ("deep-50", value(deep(50))),
             ("deep-200", value(deep(200))),
             ("deep-5000", value(deep(5000))),

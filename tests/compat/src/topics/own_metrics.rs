@@ -36,6 +36,7 @@ pub(crate) async fn run(binaries: &Binaries) -> Result<Vec<Case>> {
         let pair = Pair::start(binaries, &config(level, keys)).await?;
         let (collector, spanloom) = join!(families(&pair.collector), families(&pair.spanloom));
         let (collector, spanloom) = (collector?, spanloom?);
+        binaries.promcheck.check(level, pair.spanloom.at.metrics).await?;
         let names: BTreeSet<&String> = collector.keys().chain(spanloom.keys()).collect();
         for name in names {
             let seen = |families: &BTreeMap<String, Observation>| {

@@ -70,6 +70,7 @@ pub(crate) async fn run(binaries: &Binaries) -> Result<Vec<Case>> {
         if *name == "default" {
             cases.extend(variants(&pair).await?);
         }
+        binaries.promcheck.check(name, pair.spanloom.at.scrape).await?;
         cases.extend(compared(name, requests.iter().map(|(input, _)| input.as_str()), &collector, &spanloom));
         let stopped = pair.stop(&format!("{name}-exit")).await;
         cases.push(stopped);

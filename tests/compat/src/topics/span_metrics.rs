@@ -69,6 +69,7 @@ pub(crate) async fn run(binaries: &Binaries) -> Result<Vec<Case>> {
         sleep(Duration::from_millis(900)).await;
         let collector = scrape::scrape(pair.collector.at.scrape, "text/plain").await?;
         let spanloom = scrape::scrape(pair.spanloom.at.scrape, "text/plain").await?;
+        binaries.promcheck.check(name, pair.spanloom.at.scrape).await?;
         cases.extend(compared(name, requests.iter().map(|(input, _)| input.as_str()), &collector, &spanloom));
         cases.push(pair.stop(&format!("{name}-exit")).await);
     }

@@ -27,8 +27,12 @@ fn of_batch(old: &wire::Batch, new: &wire::Batch) -> Option<String> {
     if old.chunks().into_iter().flatten().eq(new.chunks().into_iter().flatten()) {
         return None;
     }
-    let value = |batch| serde_json::from_slice::<Value>(&wire::json::to_json(batch)).unwrap_or_default();
-    of_values(&value(old), &value(new), &mut String::new())
+    let value = |batch| serde_json::from_slice::<Value>(&wire::json::to_json(batch));
+    match (value(old), value(new)) {
+        (Ok(old), Ok(new)) => of_values(&old, &new, &mut String::new()),
+        // A batch may nest deeper than the JSON library reads.
+        _ => Some("the whole: other bytes, whose values nest too deep to be compared".to_owned()),
+    }
 }
 
 /// Searches depth first, in the order of the old value. The depth is limited by the nesting that a batch may
