@@ -71,7 +71,7 @@ impl Service {
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         hold_to_memory_limit(config);
         let telemetry = Telemetry::new();
-        telemetry.identify(&config.service.telemetry.resource);
+        telemetry.identify(&config.service.telemetry.resource.attributes);
         let health = Arc::new(Health::default());
         let endpoints = Running::default();
         for address in config.service.telemetry.metrics.addresses() {
