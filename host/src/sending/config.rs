@@ -144,7 +144,8 @@ fn must(holds: bool, message: &str) -> Result<(), ConfigError> {
 }
 
 impl QueueConfig {
-    fn settings(&self) -> Result<Option<QueueSettings>, ConfigError> {
+    /// Checks the keys, and returns their settings: `None` if the queue is not enabled.
+    pub(crate) fn settings(&self) -> Result<Option<QueueSettings>, ConfigError> {
         if !self.enabled {
             return Ok(None);
         }
