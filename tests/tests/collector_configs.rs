@@ -429,7 +429,7 @@ const PRINTED: Rows = &[
     encoding: proto
     endpoint: http://backend:4318
     force_attempt_http2: true
-    headers: {}
+    headers: [{name: x-from, value: a}]
     http2_ping_timeout: 0s
     http2_read_idle_timeout: 0s
     idle_conn_timeout: 1m30s
@@ -443,13 +443,37 @@ const PRINTED: Rows = &[
     proxy_url: \"\"
     read_buffer_size: 0
     retry_on_failure: {enabled: true, initial_interval: 5s, max_elapsed_time: 5m0s, max_interval: 30s, multiplier: 1.5, randomization_factor: 0.5}
-    sending_queue: {batch: null, block_on_overflow: false, enabled: true, num_consumers: 10, queue_size: 1000, sizer: requests, storage: null, wait_for_result: false}
+    sending_queue: {batch: null, block_on_overflow: false, num_consumers: 10, queue_size: 1000, sizer: {}, storage: null, wait_for_result: false}
     timeout: 30s
     tls: {ca_file: \"\", ca_pem: \"\", cert_file: \"\", cert_pem: \"\", cipher_suites: [], curve_preferences: [], include_system_ca_certs_pool: false, insecure: false, insecure_skip_verify: false, key_file: \"\", key_pem: \"\", max_version: \"\", min_version: \"\", reload_interval: 0s, server_name_override: \"\", tpm: {auth: \"\", enabled: false, owner_auth: \"\", path: \"\"}}
     traces_endpoint: \"\"
     write_buffer_size: 524288
-  debug: {output_paths: null, sampling_initial: 2, sampling_thereafter: 1, sending_queue: null, use_internal_logger: true, verbosity: Basic}
-service: {pipelines: {metrics: {receivers: [otlp], exporters: [otlp_http, debug]}}}
+  debug: {output_paths: [], sampling_initial: 2, sampling_thereafter: 1, sending_queue: null, use_internal_logger: true, verbosity: Basic}
+  file: {append: false, compression: \"\", compression_params: {}, create_directory: false, directory_permissions: \"\", encoding: null, flush_interval: 1s, format: json, group_by: {enabled: false, max_open_files: 100, resource_attribute: fileexporter.path_segment}, path: /dev/null, rotation: null}
+service: {pipelines: {metrics: {receivers: [otlp], exporters: [otlp_http, debug, file]}}}
+",
+    ),
+    (
+        "service",
+        "service:
+  extensions: []
+  telemetry:
+    logs: {encoding: console, error_output_paths: [stderr], level: info, output_paths: [stderr], sampling: {enabled: true, initial: 10, thereafter: 100, tick: 10s}}
+    resource: {schema_url: \"https://opentelemetry.io/schemas/1.40.0\"}
+  pipelines:
+    metrics: {exporters: [nop], processors: [], receivers: [otlp]}
+",
+    ),
+    (
+        "connectors",
+        "connectors:
+  forward: {}
+  spanmetrics: {add_resource_attributes: false, aggregation_cardinality_limit: 0, aggregation_temporality: AGGREGATION_TEMPORALITY_CUMULATIVE, calls_dimensions: [], dimensions: [], dimensions_cache_size: 0, enable_metrics_sampling_method: false, events: {dimensions: [], enabled: false}, exclude_dimensions: [], exemplars: {enabled: false, max_per_data_point: 5}, histogram: {dimensions: [], disable: false, explicit: null, exponential: null, unit: ms}, include_instrumentation_scope: [], metric_timestamp_cache_size: null, metrics_expiration: 0s, metrics_flush_interval: 1m0s, namespace: traces.span.metrics, resource_metrics_cache_size: 1000, resource_metrics_key_attributes: [], series_expiration: 0s}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [spanmetrics, forward]}
+    traces/behind: {receivers: [forward], exporters: [nop]}
+    metrics: {receivers: [spanmetrics], exporters: [nop]}
 ",
     ),
     (

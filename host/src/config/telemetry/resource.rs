@@ -23,25 +23,13 @@ pub struct ResourceConfig {
 struct AttributeConfig {
     name: String,
     value: AttributeValue,
+    /// A label is a text, whatever the type.
     #[serde(default, rename = "type")]
-    _type: Option<AttributeType>,
+    _type: Option<IgnoredAny>,
 }
 
 /// A value as a label shows it.
 struct AttributeValue(Option<String>);
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum AttributeType {
-    String,
-    Bool,
-    Int,
-    Double,
-    StringArray,
-    BoolArray,
-    IntArray,
-    DoubleArray,
-}
 
 impl<'de> Deserialize<'de> for ResourceConfig {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<ResourceConfig, D::Error> {

@@ -16,8 +16,8 @@ pub struct DebugConfig {
     pub sampling_thereafter: u64,
     /// Whether what is shown is a part of Spanloom's log, where it can be. Otherwise it goes to `output_paths`.
     pub use_internal_logger: bool,
-    /// Paths of files, `stdout` or `stderr`; standard output, if unset.
-    pub output_paths: Option<Vec<String>>,
+    /// Paths of files, `stdout` or `stderr`; standard output, if empty.
+    pub output_paths: Vec<String>,
     /// Without this section there is no queue.
     pub sending_queue: Option<QueueConfig>,
     pub color: ColorMode,
@@ -52,7 +52,7 @@ impl Default for DebugConfig {
             sampling_initial: 2,
             sampling_thereafter: 1,
             use_internal_logger: true,
-            output_paths: None,
+            output_paths: Vec::new(),
             sending_queue: None,
             color: ColorMode::Auto,
         }
@@ -69,15 +69,12 @@ impl DebugConfig {
                 }
                 _ => Ok(()),
             },
-            match (&self.output_paths, self.use_internal_logger) {
-                (Some(_), true) => wrong(
+            match self.use_internal_logger && !self.output_paths.is_empty() {
+                true => wrong(
                     "output_paths",
                     "`output_paths` is for `use_internal_logger: false`: else the output goes where the log goes",
                 ),
-                (Some(paths), false) if paths.is_empty() => {
-                    wrong("output_paths", "`output_paths` must name an output, such as `stdout`")
-                }
-                _ => Ok(()),
+                false => Ok(()),
             },
             self.sending().map(drop),
         ])

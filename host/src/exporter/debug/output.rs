@@ -10,8 +10,8 @@ use crate::files::outputs::Outputs;
 /// # Errors
 /// A file cannot be opened. The error names the path.
 pub(super) fn open(config: &DebugConfig) -> io::Result<Outputs> {
-    match &config.output_paths {
-        Some(paths) => Outputs::open(paths),
-        None => Outputs::open(&["stdout".to_owned()]),
+    match config.output_paths.as_slice() {
+        [] => Outputs::open(&["stdout".to_owned()]),
+        paths => Outputs::open(paths),
     }
 }

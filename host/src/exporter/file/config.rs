@@ -5,7 +5,7 @@ use serde::{
     de::{Error as _, IgnoredAny},
 };
 
-use crate::config::{ConfigError, Duration};
+use crate::config::{ConfigError, Duration, filled};
 
 /// The keys of the Collector's `file` exporter.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,7 +32,7 @@ pub struct FileConfig {
     #[serde(default)]
     pub create_directory: bool,
     /// The mode of the folders that `create_directory` makes, minus the process's umask.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "mode")]
     pub directory_permissions: Option<Mode>,
     #[serde(default)]
     pub group_by: GroupByConfig,
@@ -180,9 +180,9 @@ impl FileConfig {
         Ok(())
     }
 
-    /// Returns the mode of new folders, if folders are to be made. A file that rotates brings its folder.
+    /// Returns the mode of new folders, if folders are to be made.
     pub(super) fn new_folders(&self) -> Option<Mode> {
-        let makes = self.create_directory || self.rotation.is_some() || self.group_by.enabled;
+        let makes = self.create_directory || self.group_by.enabled;
         makes.then(|| self.directory_permissions.unwrap_or(Mode(0o755)))
     }
 
@@ -191,12 +191,11 @@ impl FileConfig {
     }
 }
 
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Mode, D::Error> {
-        let digits = String::deserialize(from)?;
-        match u32::from_str_radix(&digits, 8) {
-            Ok(mode) if mode <= 0o777 => Ok(Mode(mode)),
-            _ => Err(D::Error::custom(format!("`{digits}` is not a mode of folders: write it as `0755`"))),
-        }
+/// Reads a mode. An empty text means the same as no key: so the Collector prints it.
+fn mode<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Mode>, D::Error> {
+    let Some(digits) = filled::<D, String>(from)? else { return Ok(None) };
+    match u32::from_str_radix(&digits, 8) {
+        Ok(mode) if mode <= 0o777 => Ok(Some(Mode(mode))),
+        _ => Err(D::Error::custom(format!("`{digits}` is not a mode of folders: write it as `0755`"))),
     }
 }

@@ -120,6 +120,10 @@ impl ConfigSchema {
         match node.text() {
             // The text may be from a variable whose value is a map or a list.
             Some(text) if due("string") => *place = json!(text),
+            // So the Collector prints a word that nobody set.
+            Some("") if matches!(error.kind(), ValidationErrorKind::Enum { .. }) => {
+                absent.push(error.instance_path().clone());
+            }
             Some(text) if due("array") && place.is_string() => {
                 *place = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
             }

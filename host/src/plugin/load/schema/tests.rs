@@ -86,6 +86,7 @@ fn a_config_is_read_as_leniently_as_any_other() {
     let config = "url: http://a\ntls: [{name: ca_file, value: 007}]";
     assert_eq!(read(SCHEMA, config).unwrap(), json!({"url": "http://a", "tls": {"ca_file": "007"}}));
     assert!(read(SCHEMA, "url: http://a\ntls: [{key: ca_file}]").unwrap_err().contains("found a list"));
+    assert_eq!(read(SCHEMA, "url: http://a\nmode: ''").unwrap(), json!({"url": "http://a"}));
     assert!(read(SCHEMA, "url:").unwrap_err().contains("`url`"));
 }
 
