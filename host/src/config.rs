@@ -35,7 +35,7 @@ pub use location::{KeyPath, Location};
 pub use node::Node;
 
 pub use root::{Config, MemoryLimitMib, PipelineConfig, PipelineId, ServiceConfig};
-pub use types::{Duration, Secret, Unused, present};
+pub use types::{Duration, Secret, Unused, filled, present};
 
 #[cfg(test)]
 pub(crate) mod tests;

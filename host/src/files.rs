@@ -1,9 +1,11 @@
-//! Reads files that a config or an operator names, without waiting for a writer, and for a limited time.
+//! Reads files that a config or an operator names, without waiting for a writer, and for a limited time; and
+//! opens those that lines of text go to.
 //!
 //! A path may lead to a pipe, a device, a file of procfs or a network mount that is gone. Opening or reading
 //! such a file may block its thread for good, and no other thread can end that.
 
 pub(crate) mod kept;
+pub(crate) mod outputs;
 pub(crate) mod owned;
 
 use std::{

@@ -71,7 +71,7 @@ impl Service {
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         hold_to_memory_limit(config);
         let telemetry = Telemetry::at(config.service.telemetry.metrics.level);
-        telemetry.identify(&config.service.telemetry.resource);
+        telemetry.identify(&config.service.telemetry.resource.attributes);
         let health = Arc::new(Health::default());
         let endpoints = Running::default();
         for Reader { address, naming } in config.service.telemetry.metrics.readers() {

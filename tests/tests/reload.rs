@@ -348,7 +348,7 @@ async fn a_pipe_in_the_place_of_a_file_is_refused_whatever_names_it() {
     let reload = async || command::spanloom(&["reload", "--admin", &admin]).await;
     let pipe = pipe.display();
     for (http, exporter) in [
-        ("", "headers: {note: \"${file:./pipe}\"}".to_owned()),
+        ("", format!("headers: {{note: \"${{file:{pipe}}}\"}}")),
         ("", format!("tls: {{ca_file: {pipe}}}")),
         ("", format!("tls: {{cert_file: {pipe}, key_file: {pipe}}}")),
         (&*format!("tls: {{cert_file: {pipe}, key_file: {pipe}}}"), "tls: {insecure: true}".to_owned()),

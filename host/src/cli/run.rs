@@ -13,6 +13,7 @@ use crate::{
     component::Registry,
     config::{ConfigError, expand::process_env, load::load},
     control::{Control, Controller, Sources, operator::Operator as _},
+    files,
     plugin::{self, factory::Plugins},
     running::Running,
     service::{Drained, Opened, Service, open_loaded},
@@ -72,7 +73,9 @@ pub async fn run(args: &RunArgs, registry: &Registry, terminal: &mut Terminal<'_
     for warning in &opened.warnings {
         writeln!(terminal.err, "{}\n", warning.warning(terminal.colour))?;
     }
-    logs::init(&opened.config.service.telemetry.logs);
+    let config = opened.config.service.telemetry.logs.clone();
+    let outputs = files::in_time(move || logs::open(&config)).await.flatten();
+    logs::init(&opened.config.service.telemetry.logs, &outputs.context("service.telemetry.logs")?);
     if opened.plugins.iter().next().is_some() {
         plugin::check_cache();
     }

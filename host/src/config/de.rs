@@ -1,8 +1,8 @@
 //! Reads nodes with serde, so that every error has its place.
 //!
 //! Reading is as lenient as in the Collector: a number may be read as text, `a,b` as a list of words, and
-//! nothing as an empty map or list; a key without a value that needs one is as if it were not there; and a word
-//! may be written in any case. The reverse is an error: quoted text is not a number, and `yes` is not a
+//! nothing as an empty map; a key without a value that needs one is as if it were not there; and a word may be
+//! written in any case. The reverse is an error: quoted text is not a number, and `yes` is not a
 //! boolean.
 
 mod access;
@@ -59,11 +59,18 @@ struct NodeDeserializer<'a> {
     notes: &'a RefCell<Notes>,
     /// Where a struct that is a part of another tells its keys to the other.
     part_of: Option<&'a KeysOfParts>,
+    /// Whether the node is the value of a key. A list without a value then has its default, as everything else
+    /// has.
+    is_value_of_key: bool,
 }
 
 impl<'a> NodeDeserializer<'a> {
     fn of(self, node: &'a Node) -> NodeDeserializer<'a> {
-        NodeDeserializer { node, part_of: None, ..self }
+        NodeDeserializer { node, part_of: None, is_value_of_key: false, ..self }
+    }
+
+    fn of_key(self, node: &'a Node) -> NodeDeserializer<'a> {
+        NodeDeserializer { is_value_of_key: true, ..self.of(node) }
     }
 
     fn expected<T>(self, what: &str) -> Result<T, ConfigError> {
@@ -193,7 +200,8 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             let rest = self.notes.borrow().kept(items);
             return visitor.visit_seq(Items { at: self, rest: rest.into_iter(), are_parts: true });
         }
-        if !matches!(self.node.value, Value::Scalar(_)) {
+        let has_default = self.is_value_of_key && self.node.is_null();
+        if has_default || !matches!(self.node.value, Value::Scalar(_)) {
             return self.expected("a list");
         }
         let words = words(self.node.text().unwrap_or_default(), self.node);

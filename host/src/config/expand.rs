@@ -223,7 +223,7 @@ impl Expander<'_> {
                 Found::Data(Text { written, ..target })
             }
             "file" => {
-                let source = read_file(&target, place).map_err(error)?;
+                let source = read_file(&target).map_err(error)?;
                 Found::File(source, format!("${{file:{}}}", target.written))
             }
             scheme => {
@@ -305,12 +305,11 @@ fn reread(text: String) -> Node {
     Node { original: Some(source.text.as_str().into()), ..value.into() }
 }
 
-/// Reads the file of a `${file:…}`. A relative path is relative to the file that names it. Line ends at the
-/// end of the file are cut off, so a secret can be kept in a file of one line.
-fn read_file(path: &Text, place: &Node) -> Result<Source, String> {
-    let folder = place.at.as_ref().and_then(|at| at.source.folder.as_deref());
-    let found = folder.unwrap_or(Path::new("")).join(&path.text);
-    let mut source = Source::read(&found, SOURCE_LIMIT_BYTES).map_err(|error| match path.has_outside {
+/// Reads the file of a `${file:…}`. A relative path is relative to the working directory, as in the Collector.
+/// Line ends at the end of the file are cut off, so a secret can be kept in a file of one line.
+fn read_file(path: &Text) -> Result<Source, String> {
+    let source = Source::read(Path::new(&path.text), SOURCE_LIMIT_BYTES);
+    let mut source = source.map_err(|error| match path.has_outside {
         true => error.replace(&path.text, &path.written),
         false => error,
     })?;

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, fmt};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 
 use super::{ConfigError, Secret};
 
-/// The value of `headers`: a map, or a list of `name` and `value`.
+/// The value of `headers`: a map, or a list of `name` and `value`. A header without a value is sent empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadersConfig(BTreeMap<String, Secret>);
 
@@ -18,7 +18,8 @@ pub struct HeadersConfig(BTreeMap<String, Secret>);
 #[serde(deny_unknown_fields)]
 struct HeaderConfig {
     name: String,
-    value: Secret,
+    #[serde(default)]
+    value: Option<Secret>,
 }
 
 /// Returns the headers. The error lists every name or value that HTTP does not allow.
@@ -57,8 +58,8 @@ impl<'de> Deserialize<'de> for HeadersConfig {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeadersConfig, A::Error> {
                 let mut headers = BTreeMap::new();
-                while let Some((name, value)) = map.next_entry()? {
-                    headers.insert(name, value);
+                while let Some((name, value)) = map.next_entry::<String, Option<Secret>>()? {
+                    headers.insert(name, value.unwrap_or_default());
                 }
                 Ok(HeadersConfig(headers))
             }
@@ -66,7 +67,9 @@ impl<'de> Deserialize<'de> for HeadersConfig {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<HeadersConfig, A::Error> {
                 let mut headers = BTreeMap::new();
                 while let Some(HeaderConfig { name, value }) = list.next_element()? {
-                    headers.insert(name, value);
+                    if headers.insert(name.clone(), value.unwrap_or_default()).is_some() {
+                        return Err(A::Error::custom(format!("the header `{name}` is there twice")));
+                    }
                 }
                 Ok(HeadersConfig(headers))
             }
@@ -80,17 +83,24 @@ mod tests {
     use super::*;
     use crate::config::Node;
 
-    /// Scenario: the same headers are written as a map and as a list; another list misspells `value`.
-    /// Guarantees: both forms give the same headers, and the error names the unknown key.
+    /// Scenario: the same headers are written as a map and as a list, one of them without a value; other lists
+    /// misspell `value` and have a name twice.
+    /// Guarantees: both forms give the same headers, and the errors name the unknown key and the header.
     #[test]
     fn headers_are_a_map_or_a_list() {
-        for yaml in ["{ x-a: '1', x-b: 2 }", "[{ name: x-a, value: '1' }, { name: x-b, value: 2 }]"] {
+        let map = "{ x-a: '1', x-b: 2, x-c: }";
+        let list = "[{ name: x-a, value: '1' }, { name: x-b, value: 2 }, { name: x-c, value: }]";
+        for yaml in [map, list] {
             let headers: HeadersConfig = Node::parse("otel.yaml", yaml).unwrap().read().unwrap();
             let headers = read(&headers).unwrap();
-            let values: Vec<_> = ["x-a", "x-b"].map(|name| headers[name].to_str().unwrap().to_owned()).into();
-            assert_eq!(values, ["1", "2"], "{yaml}");
+            let values = ["x-a", "x-b", "x-c"].map(|name| headers[name].to_str().unwrap().to_owned());
+            assert_eq!(values, ["1", "2", ""], "{yaml}");
         }
-        let error = Node::parse("otel.yaml", "[{ name: a, valu: b }]").unwrap().read::<HeadersConfig>();
-        assert!(error.unwrap_err().to_string().contains("unknown key `valu`"));
+        let error = |yaml: &str| {
+            let read = Node::parse("otel.yaml", yaml).unwrap().read::<HeadersConfig>();
+            read.unwrap_err().to_string()
+        };
+        assert!(error("[{ name: a, valu: b }]").contains("unknown key `valu`"));
+        assert!(error("[{ name: a, value: b }, { name: a }]").contains("`a` is there twice"));
     }
 }

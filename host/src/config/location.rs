@@ -14,7 +14,7 @@ pub struct Source {
     /// The name as the user gives it: a path, `env:NAME`, or `--set` with its key.
     pub name: String,
     pub text: String,
-    /// The folder that relative paths in `${file:…}` start from.
+    /// The folder that relative paths of plugins start from.
     pub folder: Option<PathBuf>,
     /// Whether messages never quote the lines: true for the content of a `${file:…}` and for a secret's
     /// `--set`.

@@ -135,6 +135,20 @@ impl Node {
         matches!(&self.value, Value::Map(entries) if entries.is_empty())
     }
 
+    /// Returns whether the value is what the Collector writes for a key that nobody set: nothing, an empty text,
+    /// list or map, 0 or `false`.
+    pub(crate) fn asks_for_nothing(&self) -> bool {
+        match &self.value {
+            Value::Scalar(scalar) => match scalar.meaning() {
+                Meaning::Nothing | Meaning::Bool(false) | Meaning::Int(0) => true,
+                Meaning::Text => matches!(scalar.text.as_str(), "" | "0s"),
+                _ => false,
+            },
+            Value::List(items) => items.iter().all(Node::asks_for_nothing),
+            Value::Map(entries) => entries.iter().all(|entry| entry.node.asks_for_nothing()),
+        }
+    }
+
     /// Returns the value of a key, or `None` if this is not a map or lacks the key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.node)
@@ -184,9 +198,11 @@ impl Node {
 
     /// Returns a warning that this key has no effect.
     pub(super) fn no_effect(&self) -> Finding {
-        let key = self.path.keys().last().copied().unwrap_or_default().to_owned();
+        let keys = self.path.keys();
+        let key = keys.last().copied().unwrap_or_default().to_owned();
+        let below = keys.iter().rev().nth(1).map(|above| format!("{above}::{key}"));
         let finding = self.finding(format!("`{key}` has no effect in Spanloom"));
-        match collector::key(&key) {
+        match below.and_then(|below| collector::key(&below)).or_else(|| collector::key(&key)) {
             Some(advice) => finding.help(advice),
             None => finding,
         }
@@ -395,6 +411,20 @@ mod tests {
     fn check(one: &str, other: &str, expected: bool) {
         let [one, other] = [one, other].map(|text| Node::parse("otel.yaml", text).unwrap());
         assert_eq!(one.says_as(&other), expected);
+    }
+
+    /// Scenario: values as the Collector prints them for keys that nobody set, and values that mean something.
+    /// Guarantees: only the latter ask for anything.
+    #[test]
+    fn a_default_that_is_written_out_asks_for_nothing() {
+        for (text, nothing) in [
+            ("a: {b: '', c: 0, d: 0s, e: [], f: {}, g: false, h: null}", true),
+            ("a: [1]", false),
+            ("a: {b: {c: x}}", false),
+            ("a: true", false),
+        ] {
+            assert_eq!(Node::parse("otel.yaml", text).unwrap().asks_for_nothing(), nothing, "{text}");
+        }
     }
 
     /// Scenario: pairs of configs are compared that differ in layout, in order, or in a value.

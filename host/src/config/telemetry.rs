@@ -1,56 +1,26 @@
 //! `service.telemetry`: what Spanloom reports about itself, with the Collector's keys.
 
-use std::collections::BTreeMap;
+mod logs;
+mod resource;
 
 use serde::Deserialize;
 
 use super::Unused;
 
+pub use self::{
+    logs::{LogEncoding, LogLevel, LogsConfig, SamplingConfig},
+    resource::ResourceConfig,
+};
+
 /// The value of `service.telemetry`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     pub logs: LogsConfig,
     pub metrics: MetricsConfig,
     traces: Unused,
-    /// Attributes of this process that its metrics carry. A key without a value removes a default attribute.
-    pub resource: BTreeMap<String, Option<String>>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogsConfig {
-    pub level: LogLevel,
-    pub encoding: LogEncoding,
-    development: Unused,
-    disable_caller: Unused,
-    disable_stacktrace: Unused,
-    error_output_paths: Unused,
-    initial_fields: Unused,
-    output_paths: Unused,
-    processors: Unused,
-    sampling: Unused,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    Debug,
-    #[default]
-    Info,
-    #[serde(alias = "warning")]
-    Warn,
-    /// The Collector's higher levels mean the same: Spanloom has nothing more severe to say.
-    #[serde(alias = "dpanic", alias = "panic", alias = "fatal")]
-    Error,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogEncoding {
-    #[default]
-    Console,
-    Json,
+    /// Attributes of this process that its metrics carry.
+    pub resource: ResourceConfig,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -130,13 +130,15 @@ pub(crate) fn registry() -> Registry {
     }
 }
 
-/// A folder of files. Messages name its files as if the folder were the working folder.
+/// A folder of files. Messages name its files as if the folder were the working folder. In the files, `HERE`
+/// is the folder.
 struct Files(tempfile::TempDir);
 
 impl Files {
     fn new(files: &[(&str, &str)]) -> Files {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
+            let text = text.replace("HERE", &folder.path().display().to_string());
             std::fs::write(folder.path().join(name), text).unwrap();
         }
         Files(folder)

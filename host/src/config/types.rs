@@ -22,6 +22,12 @@ impl fmt::Debug for Secret {
     }
 }
 
+impl From<String> for Secret {
+    fn from(text: String) -> Secret {
+        Secret(text)
+    }
+}
+
 /// A key of the Collector that is read and has no effect in Spanloom. A warning tells the user
 /// ([`Node::unused`]).
 ///
@@ -61,4 +67,16 @@ where
     T: Deserialize<'de> + Default,
 {
     Option::<T>::deserialize(from).map(|value| Some(value.unwrap_or_default()))
+}
+
+/// Reads a text. An empty one means the same as no key: so the Collector writes keys that nobody set.
+///
+/// Use as `#[serde(deserialize_with = "filled")] ca_file: Option<PathBuf>`, in a struct with defaults.
+pub fn filled<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: From<String>,
+{
+    let text = Option::<String>::deserialize(from)?;
+    Ok(text.filter(|text| !text.is_empty()).map(T::from))
 }

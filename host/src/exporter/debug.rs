@@ -1,5 +1,5 @@
-//! The exporter `debug` (once `logging`) shows batches on standard output. It decodes every batch, so it is
-//! meant for looking and not for throughput.
+//! The exporter `debug` (once `logging`) shows batches on standard output, or writes them to files. It decodes
+//! every batch, so it is meant for looking and not for throughput.
 
 mod color;
 mod config;
@@ -7,6 +7,7 @@ mod data;
 mod detailed;
 mod metric;
 mod normal;
+mod output;
 mod rate;
 mod table;
 mod text;
@@ -14,7 +15,7 @@ mod tree;
 mod value;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -33,11 +34,9 @@ use self::{
     text::{bytes, clock},
 };
 use crate::{
-    component::{
-        BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory,
-        SendingSettings,
-    },
-    config::{ConfigError, Node},
+    component::{BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory},
+    config::{ConfigError, Finding, Node},
+    files,
 };
 
 /// Decoding can make two hundred bytes out of two. A batch above these limits is counted and not shown.
@@ -71,6 +70,10 @@ impl Factory for DebugFactory {
     fn check(&self, config: &Node) -> Result<(), ConfigError> {
         read(config).map(|_| ())
     }
+
+    fn doubts(&self, config: &Node) -> Vec<Finding> {
+        config.unused::<DebugConfig>()
+    }
 }
 
 #[async_trait::async_trait]
@@ -81,10 +84,12 @@ impl ExporterFactory for DebugFactory {
             let id = &context.id.component_type;
             tracing::warn!("exporters::{id}: `loglevel` is the old name of `verbosity`");
         }
-        let stdout = io::stdout();
-        let is_terminal = stdout.is_terminal();
-        let exporter = DebugExporter::new(&config, is_terminal, Box::new(stdout));
-        Ok(BuiltExporter { exporter: Arc::new(exporter), sending: SendingSettings::direct() })
+        let sending = config.sending()?;
+        let paths = config.clone();
+        let opened = files::in_time(move || output::open(&paths)).await.flatten();
+        let outputs = opened.map_err(|error| ConfigError::on("output_paths", error.to_string()))?;
+        let exporter = DebugExporter::new(&config, outputs.are_terminals(), Box::new(outputs));
+        Ok(BuiltExporter { exporter: Arc::new(exporter), sending })
     }
 }
 
@@ -134,7 +139,7 @@ impl Exporter for DebugExporter {
         match tokio::task::spawn_blocking(write).await.map_err(io::Error::other) {
             Ok(Ok(())) => Ok(Exported::default()),
             Ok(Err(error)) | Err(error) => {
-                Err(ExportError::permanent(format!("cannot write to standard output: {error}")))
+                Err(ExportError::permanent(format!("cannot write what is shown: {error}")))
             }
         }
     }

@@ -1,10 +1,12 @@
-//! The exporter `file` writes requests as lines of OTLP JSON, or as length-prefixed protobuf, with rotation.
+//! The exporter `file` writes requests as lines of OTLP JSON, or as length-prefixed protobuf, with rotation,
+//! to one file or to one for each value of a resource attribute.
 //!
 //! Each request is written in one write before it counts as delivered. So no request is in a buffer that a
 //! crash would lose, and a write that fails half-way is cut off again.
 
 mod backups;
 mod config;
+mod groups;
 mod output;
 mod record;
 
@@ -13,9 +15,11 @@ use std::{io, sync::Arc};
 use tokio::sync::Mutex;
 use wire::Signal;
 
-pub use config::{Compression, FileConfig, Format, RotationConfig};
+pub use config::{
+    Compression, CompressionParamsConfig, FileConfig, Format, GroupByConfig, Mode, RotationConfig,
+};
 
-use self::output::Output;
+use self::{groups::Groups, output::Output, record::Encoding};
 use crate::{
     component::{
         BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory,
@@ -30,9 +34,12 @@ pub struct FileFactory;
 /// Writes one request at a time, on a thread for blocking work.
 struct FileExporter {
     path: String,
-    format: Format,
-    compression: Option<Compression>,
-    output: Arc<Mutex<Output>>,
+    files: Arc<Mutex<Files>>,
+}
+
+enum Files {
+    One { output: Output, encoding: Encoding },
+    Groups(Box<Groups>),
 }
 
 impl Factory for FileFactory {
@@ -63,37 +70,57 @@ fn read(config: &Node) -> Result<FileConfig, ConfigError> {
 
 impl FileExporter {
     fn open(config: &FileConfig) -> Result<FileExporter, String> {
-        let output = Output::open(config).map_err(|error| format!("cannot open {}: {error}", config.path))?;
-        Ok(FileExporter {
-            path: config.path.clone(),
-            format: config.format,
-            compression: config.compression,
-            output: Arc::new(Mutex::new(output)),
-        })
+        let files = Files::open(config).map_err(|error| format!("cannot open {}: {error}", config.path))?;
+        Ok(FileExporter { path: config.path.clone(), files: Arc::new(Mutex::new(files)) })
     }
 
-    /// Runs `work` on the file, off the async workers. `work` runs to its end even if the caller gives up.
-    async fn with_output(
+    /// Runs `work` on the files, off the async workers. `work` runs to its end even if the caller gives up.
+    async fn with_files<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Output) -> io::Result<()> + Send + 'static,
-    ) -> io::Result<()> {
-        let mut output = self.output.clone().lock_owned().await;
-        tokio::task::spawn_blocking(move || work(&mut output)).await.map_err(io::Error::other)?
+        work: impl FnOnce(&mut Files) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let mut files = self.files.clone().lock_owned().await;
+        tokio::task::spawn_blocking(move || work(&mut files)).await.map_err(io::Error::other)?
+    }
+}
+
+impl Files {
+    fn open(config: &FileConfig) -> io::Result<Files> {
+        if config.group_by.enabled {
+            return Ok(Files::Groups(Box::new(Groups::new(config))));
+        }
+        let output = Output::open(config.path(), config, false)?;
+        Ok(Files::One { output, encoding: Encoding::of(config) })
+    }
+
+    fn write(&mut self, data: &wire::Batch) -> io::Result<Exported> {
+        match self {
+            Files::One { output, encoding } => {
+                output.write(&record::encode(data, *encoding)?).map(|()| Exported::default())
+            }
+            Files::Groups(groups) => groups.write(data),
+        }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        match self {
+            Files::One { output, .. } => output.sync(),
+            Files::Groups(groups) => groups.sync(),
+        }
     }
 }
 
 #[async_trait::async_trait]
 impl Exporter for FileExporter {
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
-        let (data, format, compression) = (data.clone(), self.format, self.compression);
-        self.with_output(move |output| output.write(&record::encode(&data, format, compression)?))
+        let data = data.clone();
+        self.with_files(move |files| files.write(&data))
             .await
-            .map(|()| Exported::default())
             .map_err(|error| ExportError::retryable(format!("cannot write {}: {error}", self.path)))
     }
 
     async fn shutdown(&self) {
-        if let Err(error) = self.with_output(|output| output.sync()).await {
+        if let Err(error) = self.with_files(Files::sync).await {
             tracing::error!(path = self.path, "cannot flush the file at shutdown: {error}");
         }
     }

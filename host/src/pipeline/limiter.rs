@@ -39,6 +39,10 @@ pub struct MemoryLimiterConfig {
     /// The shortest time between two returns of unused memory to the system above the soft limit.
     pub min_gc_interval_when_soft_limited: config::Duration,
     pub min_gc_interval_when_hard_limited: config::Duration,
+    /// The longest such time. While giving memory back does not help, the time is doubled, up to this. A value
+    /// below the shortest time means the shortest time.
+    pub max_gc_interval_when_soft_limited: config::Duration,
+    pub max_gc_interval_when_hard_limited: config::Duration,
 }
 
 /// Refuses new data after a check has found the resident memory above the soft limit, until a check finds it
@@ -48,6 +52,8 @@ pub struct Limiter {
     check_interval_millis: AtomicU64,
     checked_at_millis: AtomicU64,
     given_back_at_millis: AtomicU64,
+    /// The time until memory is given back again, while that does not help. 0 if it has helped.
+    patience_millis: AtomicU64,
     is_short: AtomicBool,
     last: Mutex<Short>,
 }
@@ -56,8 +62,15 @@ pub struct Limiter {
 struct Thresholds {
     soft_bytes: u64,
     hard_bytes: u64,
-    soft_give_back: Duration,
-    hard_give_back: Duration,
+    soft_give_back: Intervals,
+    hard_give_back: Intervals,
+}
+
+/// The shortest and the longest time between two returns of unused memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Intervals {
+    least_millis: u64,
+    most_millis: u64,
 }
 
 /// The resident memory is above the soft limit.
@@ -82,6 +95,8 @@ impl Default for MemoryLimiterConfig {
             spike_limit_percentage: 0,
             min_gc_interval_when_soft_limited: config::Duration::from_secs(10),
             min_gc_interval_when_hard_limited: config::Duration::from_nanos(0),
+            max_gc_interval_when_soft_limited: config::Duration::from_secs(30),
+            max_gc_interval_when_hard_limited: config::Duration::from_secs(30),
         }
     }
 }
@@ -141,8 +156,14 @@ impl MemoryLimiterConfig {
         Thresholds {
             soft_bytes: hard_bytes.saturating_sub(spike_bytes),
             hard_bytes,
-            soft_give_back: self.min_gc_interval_when_soft_limited.0,
-            hard_give_back: self.min_gc_interval_when_hard_limited.0,
+            soft_give_back: Intervals::of(
+                self.min_gc_interval_when_soft_limited,
+                self.max_gc_interval_when_soft_limited,
+            ),
+            hard_give_back: Intervals::of(
+                self.min_gc_interval_when_hard_limited,
+                self.max_gc_interval_when_hard_limited,
+            ),
         }
     }
 }
@@ -155,12 +176,13 @@ impl Limiter {
             thresholds: Mutex::new(Thresholds {
                 soft_bytes: u64::MAX,
                 hard_bytes: u64::MAX,
-                soft_give_back: Duration::ZERO,
-                hard_give_back: Duration::ZERO,
+                soft_give_back: Intervals::default(),
+                hard_give_back: Intervals::default(),
             }),
             check_interval_millis: AtomicU64::new(0),
             checked_at_millis: AtomicU64::new(0),
             given_back_at_millis: AtomicU64::new(0),
+            patience_millis: AtomicU64::new(0),
             is_short: AtomicBool::new(false),
             last: Mutex::default(),
         };
@@ -182,8 +204,7 @@ impl Limiter {
             (_, total) => total.unwrap_or(0),
         };
         *self.thresholds.lock().unwrap_or_else(PoisonError::into_inner) = config.thresholds(total_bytes);
-        let millis = u64::try_from(config.check_interval.0.as_millis()).unwrap_or(u64::MAX);
-        self.check_interval_millis.store(millis.max(1), Relaxed);
+        self.check_interval_millis.store(millis(config.check_interval.0).max(1), Relaxed);
         self.checked_at_millis.store(0, Relaxed);
         Ok(())
     }
@@ -209,14 +230,20 @@ impl Limiter {
     fn measure(&self, mut resident_bytes: u64, give_back: impl FnOnce() -> u64) {
         let thresholds = *self.thresholds.lock().unwrap_or_else(PoisonError::into_inner);
         if resident_bytes > thresholds.soft_bytes {
-            let interval = if resident_bytes > thresholds.hard_bytes {
+            let intervals = if resident_bytes > thresholds.hard_bytes {
                 thresholds.hard_give_back
             } else {
                 thresholds.soft_give_back
             };
-            if is_due(&self.given_back_at_millis, u64::try_from(interval.as_millis()).unwrap_or(u64::MAX)) {
+            let patience_millis = self.patience_millis.load(Relaxed);
+            if is_due(&self.given_back_at_millis, intervals.after(patience_millis)) {
                 resident_bytes = give_back();
+                let least_millis = intervals.least_millis.max(self.check_interval_millis.load(Relaxed));
+                self.patience_millis.store(patience_millis.saturating_mul(2).max(least_millis), Relaxed);
             }
+        }
+        if resident_bytes <= thresholds.soft_bytes {
+            self.patience_millis.store(0, Relaxed);
         }
         let short = Short { resident_bytes, soft_bytes: thresholds.soft_bytes };
         let is_short = resident_bytes > thresholds.soft_bytes;
@@ -241,6 +268,21 @@ impl Limiter {
             _ => {}
         }
     }
+}
+
+impl Intervals {
+    fn of(least: config::Duration, most: config::Duration) -> Intervals {
+        Intervals { least_millis: millis(least.0), most_millis: millis(most.0) }
+    }
+
+    /// Returns the time until memory is given back again, if it should be as long as the patience.
+    fn after(self, patience_millis: u64) -> u64 {
+        patience_millis.min(self.most_millis).max(self.least_millis)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Returns the memory of the container or, without a container, of the machine.
@@ -323,5 +365,26 @@ mod tests {
         let hard = config::Duration::from_secs(20);
         let intervals = MemoryLimiterConfig { min_gc_interval_when_hard_limited: hard, ..config(100, 0) };
         assert!(wrong(intervals).contains("min_gc_interval_when_soft_limited"));
+    }
+
+    /// Scenario: memory is given back several times above the hard limit, without a limit and with one, and
+    /// does not help.
+    /// Guarantees: the time between is doubled from the interval of the checks up to the limit. Once the
+    /// memory is low again, the time is the shortest again.
+    #[test]
+    fn memory_is_given_back_more_and_more_rarely() {
+        let limiter = Limiter::new(&config(100, 20)).unwrap();
+        let mut patience = Vec::new();
+        for _ in 0..7 {
+            limiter.given_back_at_millis.store(0, Relaxed);
+            limiter.measure(110 * MIB, || 110 * MIB);
+            patience.push(limiter.patience_millis.load(Relaxed) / 1_000);
+        }
+        assert_eq!(patience, [1, 2, 4, 8, 16, 32, 64]);
+        let intervals = Intervals { least_millis: 0, most_millis: 30_000 };
+        assert_eq!([0, 4_000, 64_000].map(|patience| intervals.after(patience)), [0, 4_000, 30_000]);
+        assert_eq!(Intervals { least_millis: 10_000, most_millis: 0 }.after(64_000), 10_000);
+        limiter.measure(70 * MIB, || panic!("nothing is to be given back"));
+        assert_eq!(limiter.patience_millis.load(Relaxed), 0);
     }
 }

@@ -1,6 +1,11 @@
 //! `sending_queue` and `retry_on_failure`, with the Collector's names and defaults.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
 
 use crate::{
     component::{BatchSettings, QueueSettings, RetrySettings, SendingSettings, Sizer},
@@ -14,7 +19,9 @@ pub struct QueueConfig {
     pub enabled: bool,
     pub num_consumers: usize,
     pub queue_size: usize,
-    pub sizer: Sizer,
+    /// `requests`, `items` or `bytes`. If unset: `requests`.
+    #[serde(deserialize_with = "sizer")]
+    pub sizer: Option<Sizer>,
     /// The most that the queue may hold in MiB, whatever the sizer. Without effect if the sizer is `bytes`.
     /// This key is Spanloom's.
     pub max_mib: usize,
@@ -36,7 +43,7 @@ pub struct BatchConfig {
     /// 0 means no limit.
     pub max_size: usize,
     /// `items` or `bytes`. If unset: `bytes` if the queue counts bytes, otherwise `items`.
-    #[serde(default)]
+    #[serde(deserialize_with = "sizer")]
     pub sizer: Option<Sizer>,
     pub partition: Unused,
 }
@@ -70,7 +77,7 @@ impl Default for QueueConfig {
             enabled: true,
             num_consumers: 10,
             queue_size: 1000,
-            sizer: Sizer::Requests,
+            sizer: None,
             max_mib: 96,
             block_on_overflow: false,
             wait_for_result: false,
@@ -144,7 +151,12 @@ fn must(holds: bool, message: &str) -> Result<(), ConfigError> {
 }
 
 impl QueueConfig {
-    fn settings(&self) -> Result<Option<QueueSettings>, ConfigError> {
+    fn sizer(&self) -> Sizer {
+        self.sizer.unwrap_or(Sizer::Requests)
+    }
+
+    /// Checks the keys, and returns their settings: `None` if the queue is not enabled.
+    pub(crate) fn settings(&self) -> Result<Option<QueueSettings>, ConfigError> {
         if !self.enabled {
             return Ok(None);
         }
@@ -165,8 +177,8 @@ impl QueueConfig {
         Ok(Some(QueueSettings {
             num_consumers: self.num_consumers,
             queue_size: self.queue_size,
-            sizer: self.sizer,
-            max_bytes: match self.sizer {
+            sizer: self.sizer(),
+            max_bytes: match self.sizer() {
                 Sizer::Bytes => self.queue_size,
                 _ => self.max_mib.saturating_mul(1 << 20),
             },
@@ -179,7 +191,7 @@ impl QueueConfig {
 
 impl BatchConfig {
     fn settings(&self, queue: &QueueConfig) -> Result<BatchSettings, ConfigError> {
-        let sizer = self.sizer.unwrap_or(match queue.sizer {
+        let sizer = self.sizer.unwrap_or(match queue.sizer() {
             Sizer::Bytes => Sizer::Bytes,
             Sizer::Requests | Sizer::Items => Sizer::Items,
         });
@@ -194,7 +206,7 @@ impl BatchConfig {
                 "sending_queue.batch.max_size: must be 0 (no limit) or at least min_size",
             ),
             must(
-                sizer != queue.sizer || self.min_size <= queue.queue_size,
+                sizer != queue.sizer() || self.min_size <= queue.queue_size,
                 "sending_queue.batch.min_size: must not be more than queue_size, or the queue is full first",
             ),
         ])?;
@@ -235,6 +247,40 @@ impl RetryConfig {
             max_elapsed_time: (!max_elapsed_time.is_zero()).then_some(max_elapsed_time),
         }))
     }
+}
+
+/// Reads a sizer. The Collector prints one that nobody set as `{}`.
+fn sizer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Sizer>, D::Error> {
+    const NAMES: [&str; 3] = ["requests", "items", "bytes"];
+    struct Word;
+    impl<'de> Visitor<'de> for Word {
+        type Value = Option<Sizer>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("`requests`, `items` or `bytes`")
+        }
+
+        fn visit_unit<E>(self) -> Result<Option<Sizer>, E> {
+            Ok(None)
+        }
+
+        fn visit_str<E: Error>(self, word: &str) -> Result<Option<Sizer>, E> {
+            match word.to_ascii_lowercase().as_str() {
+                "requests" => Ok(Some(Sizer::Requests)),
+                "items" => Ok(Some(Sizer::Items)),
+                "bytes" => Ok(Some(Sizer::Bytes)),
+                _ => Err(E::unknown_variant(word, &NAMES)),
+            }
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Sizer>, A::Error> {
+            match map.next_key::<String>()? {
+                None => Ok(None),
+                Some(key) => Err(A::Error::unknown_variant(&key, &NAMES)),
+            }
+        }
+    }
+    from.deserialize_any(Word)
 }
 
 fn millis(millis: u64) -> Duration {

@@ -230,9 +230,19 @@ impl<'a> Check<'a> {
                 self.reference(kind, component, place);
                 self.takes_signal(kind, component, id, place);
                 if ids.iter().take(index).any(|earlier| earlier == component) {
-                    self.errors.push(place.finding(format!("the {kind} `{component}` is here twice")));
+                    self.twice(kind, component, place);
                 }
             }
+        }
+    }
+
+    /// Notes that a pipeline names a component for the second time. As in the Collector, a second receiver or
+    /// exporter of the name is the first one, and a processor cannot process what it has processed.
+    fn twice(&mut self, kind: Kind, id: &ComponentId, place: &Node) {
+        let finding = place.finding(format!("the {kind} `{id}` is here twice"));
+        match kind {
+            Kind::Processor => self.errors.push(finding),
+            _ => self.warnings.push(finding.label("it counts once")),
         }
     }
 

@@ -23,7 +23,7 @@ use super::{
     version::{self, Version},
 };
 use crate::{
-    config::{ConfigError, Duration, Secret, Unused},
+    config::{ConfigError, Duration, Secret, Unused, filled},
     files,
 };
 
@@ -35,15 +35,22 @@ pub struct ClientTlsConfig {
     insecure: bool,
     /// TLS without checking the server's certificate.
     insecure_skip_verify: bool,
+    #[serde(deserialize_with = "filled")]
     ca_file: Option<String>,
+    #[serde(deserialize_with = "filled")]
     ca_pem: Option<String>,
     /// Trust the system's authorities in addition to those of `ca_file` or `ca_pem`.
     include_system_ca_certs_pool: bool,
+    #[serde(deserialize_with = "filled")]
     cert_file: Option<String>,
+    #[serde(deserialize_with = "filled")]
     cert_pem: Option<String>,
+    #[serde(deserialize_with = "filled")]
     key_file: Option<String>,
+    #[serde(deserialize_with = "filled")]
     key_pem: Option<Secret>,
     /// The server name that is requested and that the certificate must have, instead of the endpoint's host.
+    #[serde(deserialize_with = "filled")]
     server_name_override: Option<String>,
     min_version: Option<Version>,
     max_version: Option<Version>,

@@ -24,7 +24,7 @@ use super::{
     version::{self, Version},
 };
 use crate::{
-    config::{self, ConfigError, Secret, Unused},
+    config::{self, ConfigError, Secret, Unused, filled},
     files::{self, kept::Kept},
 };
 
@@ -34,11 +34,16 @@ const CLIENT_CA_RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerTlsConfig {
+    #[serde(deserialize_with = "filled")]
     pub cert_file: Option<PathBuf>,
+    #[serde(deserialize_with = "filled")]
     pub cert_pem: Option<String>,
+    #[serde(deserialize_with = "filled")]
     pub key_file: Option<PathBuf>,
+    #[serde(deserialize_with = "filled")]
     pub key_pem: Option<Secret>,
     /// Clients must show a certificate that one of these authorities signed.
+    #[serde(deserialize_with = "filled")]
     pub client_ca_file: Option<PathBuf>,
     /// `1.2` (the default) or `1.3`.
     min_version: Option<Version>,

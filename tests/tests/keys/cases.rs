@@ -14,10 +14,11 @@ pub(crate) const CREDENTIALS: [(&str, &str); 2] = [
 ];
 
 /// Keys that are known but refused, by component type (`*` is any) and the end of the path.
-pub(crate) const REFUSED: [(&str, &str); 5] = [
+pub(crate) const REFUSED: [(&str, &str); 6] = [
     ("*", "sending_queue.storage"),
     ("awsxray", "proxy_address"),
     ("awsxray", "shared_credentials_file"),
+    ("file", "encoding"),
     ("prometheus", "auth"),
     ("prometheus", "tls"),
 ];
@@ -160,6 +161,11 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         (_, "max_size") if above.ends_with("batch") => beside(json!({"min_size": 2, "max_size": 2})),
         (_, "sizer") if above.ends_with("batch") => this(json!("bytes")),
         ("file", "path") => this(json!(files.path("path"))),
+        ("file", "directory_permissions") => beside(json!({"create_directory": true, key: "0755"})),
+        ("file", "enabled") if above == "group_by" => {
+            Some(json!({"path": files.path("by-*"), "group_by": {"enabled": true}}))
+        }
+        ("debug", "output_paths") => beside(json!({"use_internal_logger": false, key: ["stderr"]})),
         ("batch", "send_batch_max_size") => beside(json!({"send_batch_size": 2, "send_batch_max_size": 2})),
         ("awsxray", "region") => this(json!("eu-west-1")),
         ("awsxray", "endpoint") => this(json!("http://127.0.0.1:15001")),
@@ -178,6 +184,8 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         ("basicauth", "file") => this(json!(files.path("users"))),
         ("basicauth", "inline") => this(json!("u:p")),
         ("basicauth", "username" | "password") => beside(json!({"username": "u", "password": "p"})),
+        ("basicauth", "username_file") => this(json!(files.path("token"))),
+        ("basicauth", "password_file") => beside(json!({"username": "u", key: files.path("token")})),
         ("bearertokenauth", "filename") => this(json!(files.path("token"))),
         ("bearertokenauth", "header" | "scheme") => beside(json!({"token": "t", key: "x"})),
         _ => None,

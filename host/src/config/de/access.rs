@@ -50,7 +50,8 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         seed: T,
     ) -> Result<Option<T::Value>, ConfigError> {
         let Some(node) = self.rest.next() else { return Ok(None) };
-        let item = if self.are_parts { read_part(self.at, node, seed) } else { read(self.at, node, seed) };
+        let item = self.at.of(node);
+        let item = if self.are_parts { read_part(item, seed) } else { read(item, seed) };
         item.map(Some)
     }
 
@@ -79,12 +80,12 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Ok(None);
         };
         self.next = Some(Next::Value(&entry.node));
-        read(self.at, &key_node(entry), seed).map(Some)
+        read(self.at.of(&key_node(entry)), seed).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ConfigError> {
         match self.next.take() {
-            Some(Next::Value(node)) => read_part(self.at, node, seed).inspect_err(|_| {
+            Some(Next::Value(node)) => read_part(self.at.of_key(node), seed).inspect_err(|_| {
                 // A key without a value means the same as no key, except where nothing is a value.
                 if node.is_null() {
                     self.at.notes.borrow_mut().has_no_value(node);
@@ -107,7 +108,7 @@ impl<'de, 'a> EnumAccess<'de> for Choice<'a> {
         self,
         seed: V,
     ) -> Result<(V::Value, Self::Variant), ConfigError> {
-        let variant = read(self.at, &key_node(self.entry), seed)?;
+        let variant = read(self.at.of(&key_node(self.entry)), seed)?;
         Ok((variant, self.at.of(&self.entry.node)))
     }
 }
@@ -120,7 +121,7 @@ impl<'de> VariantAccess<'de> for NodeDeserializer<'_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ConfigError> {
-        read(self, self.node, seed)
+        read(self.of(self.node), seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, ConfigError> {
@@ -138,22 +139,17 @@ impl<'de> VariantAccess<'de> for NodeDeserializer<'_> {
 
 /// Reads a value that the rest can be read without. If the value is wrong, the next round leaves it out.
 fn read_part<'de, S: DeserializeSeed<'de>>(
-    at: NodeDeserializer<'_>,
-    node: &Node,
+    from: NodeDeserializer<'_>,
     seed: S,
 ) -> Result<S::Value, ConfigError> {
-    read(at, node, seed).inspect_err(|_| at.notes.borrow_mut().failed(node))
+    read(from, seed).inspect_err(|_| from.notes.borrow_mut().failed(from.node))
 }
 
 /// Reads a value. An error without a place gets the place of the node.
-fn read<'de, S: DeserializeSeed<'de>>(
-    at: NodeDeserializer<'_>,
-    node: &Node,
-    seed: S,
-) -> Result<S::Value, ConfigError> {
-    seed.deserialize(at.of(node)).map_err(|error| {
-        at.notes.borrow_mut().about(node, &error);
-        error.within(node)
+fn read<'de, S: DeserializeSeed<'de>>(from: NodeDeserializer<'_>, seed: S) -> Result<S::Value, ConfigError> {
+    seed.deserialize(from).map_err(|error| {
+        from.notes.borrow_mut().about(from.node, &error);
+        error.within(from.node)
     })
 }
 

@@ -38,7 +38,8 @@ impl<T: DeserializeOwned> Reading<T> {
         let value = loop {
             rounds += 1;
             notes.borrow_mut().begin();
-            match T::deserialize(NodeDeserializer { node, notes: &notes, part_of: None }) {
+            let from = NodeDeserializer { node, notes: &notes, part_of: None, is_value_of_key: false };
+            match T::deserialize(from) {
                 Ok(value) => break Some(value),
                 Err(error) => {
                     notes.borrow_mut().about(node, &error);
@@ -95,7 +96,7 @@ impl Notes {
     }
 
     pub(super) fn unused(&mut self, node: &Node) {
-        if self.noted.insert(place(node)) {
+        if !node.asks_for_nothing() && self.noted.insert(place(node)) {
             self.unused.push(node.no_effect());
         }
     }

@@ -1,6 +1,6 @@
 //! The messages about wrong configs, word for word.
 
-use super::{refuses, warns};
+use super::{open, refuses, warns};
 use crate::config::{ConfigError, Node};
 
 /// Returns a config with these lines as those of the exporter `otlp`, from line 4.
@@ -392,7 +392,7 @@ warning: `$NAME` is plain text
     );
 }
 
-/// Scenario: pipelines name components that are not defined, and one component twice.
+/// Scenario: pipelines name components that are not defined.
 /// Guarantees: each is an error at its place, with the similar id and the defined ids.
 #[test]
 fn a_pipeline_may_name_only_what_is_defined() {
@@ -423,15 +423,32 @@ error: the processor `batch` is not defined in `processors`
   |                                             ^^^^^
   = `processors` defines none",
     );
-    refuses(
-        &pipelines("  traces: { receivers: [otlp], exporters: [debug, debug] }"),
+}
+
+/// Scenario: a pipeline names its receiver, its processor and its exporter twice.
+/// Guarantees: the processor is an error at its place. The others are warnings, because they count once.
+#[test]
+fn a_component_that_is_named_twice_counts_once() {
+    const ENDS: &str = "receivers: { otlp: }\nexporters: { debug: }\nservice:\n  pipelines:\n";
+    warns(
+        &format!("{ENDS}    traces: {{ receivers: [otlp, otlp], exporters: [debug, debug] }}\n"),
         "
-error: the exporter `debug` is here twice
- --> otel.yaml:7:51  service › pipelines › traces › exporters › [1]
+warning: the receiver `otlp` is here twice
+ --> otel.yaml:5:33  service › pipelines › traces › receivers › [1]
   |
-7 |   traces: { receivers: [otlp], exporters: [debug, debug] }
-  |                                                   ^^^^^",
+5 |     traces: { receivers: [otlp, otlp], exporters: [debug, debug] }
+  |                                 ^^^^ it counts once
+
+warning: the exporter `debug` is here twice
+ --> otel.yaml:5:59  service › pipelines › traces › exporters › [1]
+  |
+5 |     traces: { receivers: [otlp, otlp], exporters: [debug, debug] }
+  |                                                           ^^^^^ it counts once",
     );
+    let (_, opened) =
+        open(&pipelines("  traces: { receivers: [otlp], processors: [a, a], exporters: [debug] }"));
+    let error = opened.map(drop).unwrap_err().to_string();
+    assert!(error.contains("error: the processor `a` is here twice"), "{error}");
 }
 
 /// Scenario: pipelines lack a receiver or an exporter, have the wrong signal, or have a wrong name.
@@ -831,12 +848,14 @@ warning: `development` has no effect in Spanloom
   |
 5 |     logs: { development: true }
   |                          ^^^^
+  = it is about stack traces, which no line of the log has
 
 warning: `periodic` has no effect in Spanloom
  --> otel.yaml:6:28  service › telemetry › metrics › readers › [0] › periodic
   |
 6 |     metrics: { readers: [{ periodic: { interval: 5s } }] }
-  |                            ^^^^^^^^",
+  |                            ^^^^^^^^
+  = Spanloom's own metrics are scraped: `readers: [{ pull: … }]`",
     );
     warns(
         &exporter("    endpoint: a${env:MISSING}:4317"),

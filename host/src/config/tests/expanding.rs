@@ -141,17 +141,16 @@ fn keys_are_not_expanded() {
     assert!(root.get("${HOST}").is_some());
 }
 
-/// Scenario: a config names files by relative paths, and one of these names another.
-/// Guarantees: paths are relative to the file that holds them, and values keep their places in their own
-/// files.
+/// Scenario: a config names files, and one of these names another.
+/// Guarantees: each is read, and values keep their places in their own files.
 #[test]
-fn a_file_is_read_beside_the_config_that_names_it() {
+fn a_file_may_name_another() {
     let files = Files::new(&[
         (
             "otel.yaml",
-            "exporters: ${file:exporters.yaml}\ntoken: ${file:token}\nauth: Bearer ${file:token}\n",
+            "exporters: ${file:HERE/exporters.yaml}\ntoken: ${file:HERE/token}\nauth: Bearer ${file:HERE/token}\n",
         ),
-        ("exporters.yaml", "otlp:\n  endpoint: ${env:HOST}:${file:token}\n"),
+        ("exporters.yaml", "otlp:\n  endpoint: ${env:HOST}:${file:HERE/token}\n"),
         ("token", "007$$\n"),
     ]);
     let root = load(&[files.path("otel.yaml")], &[], &env).unwrap().root;
@@ -162,11 +161,22 @@ fn a_file_is_read_beside_the_config_that_names_it() {
     assert_eq!(root.get("auth").unwrap().read::<String>().unwrap(), "Bearer 007$$");
 }
 
+/// Scenario: a config names a file by a relative path. There is one beside the config, and another one in the
+/// working directory, which is the folder of this crate.
+/// Guarantees: the file in the working directory is read, as in the Collector.
+#[test]
+fn a_relative_path_starts_from_the_working_directory() {
+    let files = Files::new(&[("otel.yaml", "text: ${file:Cargo.toml}\n"), ("Cargo.toml", "beside")]);
+    let root = load(&[files.path("otel.yaml")], &[], &env).unwrap().root;
+    assert!(root.get("text").unwrap().read::<String>().unwrap().starts_with("[package]"));
+}
+
 /// Scenario: a config names a file of broken YAML.
 /// Guarantees: the error points into that file.
 #[test]
 fn a_file_of_broken_yaml_is_shown_where_it_breaks() {
-    let files = Files::new(&[("otel.yaml", "exporters: ${file:more.yaml}\n"), ("more.yaml", "a: 1\nb: [\n")]);
+    let files =
+        Files::new(&[("otel.yaml", "exporters: ${file:HERE/more.yaml}\n"), ("more.yaml", "a: 1\nb: [\n")]);
     let error = load(&[files.path("otel.yaml")], &[], &env).unwrap_err();
     assert!(files.strip(&error.to_string()).contains("--> more.yaml:3:1"), "{error}");
 }
@@ -175,7 +185,7 @@ fn a_file_of_broken_yaml_is_shown_where_it_breaks() {
 /// Guarantees: the pipe is refused at once.
 #[test]
 fn a_pipe_is_no_file_to_refer_to() {
-    let files = Files::new(&[("otel.yaml", "token: ${file:pipe}\n")]);
+    let files = Files::new(&[("otel.yaml", "token: ${file:HERE/pipe}\n")]);
     let pipe = files.path("pipe");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
         .unwrap();
@@ -187,7 +197,7 @@ fn a_pipe_is_no_file_to_refer_to() {
 /// Guarantees: the limits on nesting and on bytes stop both.
 #[test]
 fn references_without_end_are_refused() {
-    let files = Files::new(&[("otel.yaml", "a: ${file:otel.yaml}\nb: ${file:otel.yaml}\n")]);
+    let files = Files::new(&[("otel.yaml", "a: ${file:HERE/otel.yaml}\nb: ${file:HERE/otel.yaml}\n")]);
     let error = load(&[files.path("otel.yaml")], &[], &env).unwrap_err();
     assert!(error.to_string().contains("references may nest 16 deep"), "{error}");
     let big = |_: &str| Some("x".repeat(4 << 20));

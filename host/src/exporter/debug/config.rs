@@ -1,7 +1,7 @@
 use serde::Deserialize;
 
 use super::ColorMode;
-use crate::config::ConfigError;
+use crate::{component::SendingSettings, config::ConfigError, sending::QueueConfig};
 
 /// The keys of the Collector's `debug` exporter, and `color`.
 #[derive(Clone, Debug, Deserialize)]
@@ -14,8 +14,12 @@ pub struct DebugConfig {
     pub sampling_initial: u64,
     /// After those, one batch in this many is shown: 1 shows all, 0 none.
     pub sampling_thereafter: u64,
-    /// Accepted for the Collector's configs, without effect: batches are always shown on standard output.
+    /// Whether what is shown is a part of Spanloom's log, where it can be. Otherwise it goes to `output_paths`.
     pub use_internal_logger: bool,
+    /// Paths of files, `stdout` or `stderr`; standard output, if empty.
+    pub output_paths: Vec<String>,
+    /// Without this section there is no queue.
+    pub sending_queue: Option<QueueConfig>,
     pub color: ColorMode,
 }
 
@@ -48,6 +52,8 @@ impl Default for DebugConfig {
             sampling_initial: 2,
             sampling_thereafter: 1,
             use_internal_logger: true,
+            output_paths: Vec::new(),
+            sending_queue: None,
             color: ColorMode::Auto,
         }
     }
@@ -55,12 +61,29 @@ impl Default for DebugConfig {
 
 impl DebugConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
-        match (self.verbosity, self.loglevel) {
-            (Some(_), Some(_)) => {
-                Err(ConfigError::on("loglevel", "`loglevel` is the old name of `verbosity`: remove it"))
-            }
-            _ => Ok(()),
-        }
+        let wrong = |key: &str, message: &str| Err(ConfigError::on(key, message));
+        ConfigError::all([
+            match (self.verbosity, self.loglevel) {
+                (Some(_), Some(_)) => {
+                    wrong("loglevel", "`loglevel` is the old name of `verbosity`: remove it")
+                }
+                _ => Ok(()),
+            },
+            match self.use_internal_logger && !self.output_paths.is_empty() {
+                true => wrong(
+                    "output_paths",
+                    "`output_paths` is for `use_internal_logger: false`: else the output goes where the log goes",
+                ),
+                false => Ok(()),
+            },
+            self.sending().map(drop),
+        ])
+    }
+
+    /// Returns the settings of the queue, which has neither a timeout nor retries.
+    pub fn sending(&self) -> Result<SendingSettings, ConfigError> {
+        let queue = self.sending_queue.as_ref().map(QueueConfig::settings).transpose()?;
+        Ok(SendingSettings { queue: queue.flatten(), ..SendingSettings::direct() })
     }
 
     pub fn verbosity(&self) -> Verbosity {

@@ -1,5 +1,6 @@
-//! Backups of the file: `spans-2026-11-22T13-49-00.123.json` beside `spans.json`, as the Collector names
-//! them.
+//! Backups of the file: `spans-2026-11-22T13-49-00.123-size.json` beside `spans.json`, as the Collector names
+//! them. `size` is why the file was set aside. Backups of Collectors before 0.146 are without it, and are
+//! removed by the same rules.
 
 use std::{
     fs, io,
@@ -12,6 +13,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::RotationConfig;
 
 const TIME_FORMAT: &str = "%Y-%m-%dT%H-%M-%S.%3f";
+const REASON: &str = "-size";
+/// The ends of the names of backups that another program compressed.
+const PACKED: [&str; 2] = [".gz", ".zst"];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// If a name is taken, the next millisecond is tried, up to so many times.
 const NAME_ATTEMPTS: i64 = 1_000;
@@ -80,13 +84,17 @@ impl Backups {
 
     fn name(&self, moment: Timestamp) -> String {
         let moment = moment.to_zoned(self.time_zone()).strftime(TIME_FORMAT);
-        format!("{}{moment}{}", self.prefix, self.extension)
+        format!("{}{moment}{REASON}{}", self.prefix, self.extension)
     }
 
     /// Returns when the backup of this name was made, or `None` if the name is not a backup's.
     fn moment(&self, name: &str) -> Option<Timestamp> {
+        let name = PACKED.iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(name);
         let time = name.strip_prefix(&self.prefix)?.strip_suffix(&self.extension)?;
-        let time = jiff::civil::DateTime::strptime(TIME_FORMAT, time).ok()?;
+        // Another program may have another reason to set a file aside, which is a word too.
+        let before_reason = time.rsplit_once('-').map(|(time, _)| time);
+        let read = |time: &str| jiff::civil::DateTime::strptime(TIME_FORMAT, time).ok();
+        let time = read(time).or_else(|| read(before_reason?))?;
         time.to_zoned(self.time_zone()).ok().map(|zoned| zoned.timestamp())
     }
 

@@ -1,14 +1,19 @@
 //! Writes the file, and rotates it when it is full.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
 
-use super::{FileConfig, RotationConfig, backups::Backups};
+use super::{
+    RotationConfig,
+    backups::Backups,
+    config::{FileConfig, Mode},
+};
 
 pub(super) struct Output {
     path: PathBuf,
@@ -19,14 +24,18 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn open(config: &FileConfig) -> io::Result<Output> {
-        let path = PathBuf::from(&config.path);
-        if let Some(folder) = path.parent().filter(|_| config.create_directory) {
-            fs::create_dir_all(folder)?;
+    /// Opens the file at `path`. `keep` says that an existing file is appended to.
+    pub(super) fn open(path: PathBuf, config: &FileConfig, keep: bool) -> io::Result<Output> {
+        if let (Some(folder), Some(mode)) = (path.parent(), config.new_folders()) {
+            make_folder(folder, mode)?;
         }
-        let keep = config.append || config.rotation.is_some();
-        let (file, length_bytes) = open(&path, keep)?;
-        Ok(Output { path, file: Some(file), length_bytes, rotation: config.rotation })
+        let (file, length_bytes) = open(&path, keep || config.append || config.rotation.is_some())?;
+        let output = Output { path, file: Some(file), length_bytes, rotation: config.rotation };
+        // Of many files, each is looked after when it rotates.
+        if let Some(rotation) = config.rotation.filter(|_| !config.group_by.enabled) {
+            output.prune(&Backups::of(&output.path, rotation), Timestamp::now());
+        }
+        Ok(output)
     }
 
     /// Writes one record in one write. If the file would become too long, it is rotated first. After an error
@@ -34,7 +43,7 @@ impl Output {
     pub(super) fn write(&mut self, record: &[u8]) -> io::Result<()> {
         if let Some(rotation) = self.rotation
             && self.length_bytes > 0
-            && self.length_bytes + record.len() as u64 > rotation.max_megabytes.saturating_mul(1 << 20)
+            && self.length_bytes + record.len() as u64 > rotation.max_bytes()
         {
             self.rotate(rotation)?;
         }
@@ -75,10 +84,14 @@ impl Output {
         fs::rename(&self.path, backups.free_name(now))?;
         self.file = None;
         self.length_bytes = 0;
+        self.prune(&backups, now);
+        self.file().map(|_| ())
+    }
+
+    fn prune(&self, backups: &Backups, now: Timestamp) {
         if let Err(error) = backups.prune(now) {
             tracing::warn!(path = %self.path.display(), "cannot remove old backups: {error}");
         }
-        self.file().map(|_| ())
     }
 }
 
@@ -92,4 +105,13 @@ fn open(path: &Path, keep: bool) -> io::Result<(File, u64)> {
     }
     let length_bytes = if is_file { file.metadata()?.len() } else { 0 };
     Ok((file, length_bytes))
+}
+
+/// Makes the folder and those above it that are missing.
+fn make_folder(folder: &Path, Mode(mode): Mode) -> io::Result<()> {
+    // The folder of a file in the working directory has no name.
+    if folder.as_os_str().is_empty() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(mode).create(folder)
 }

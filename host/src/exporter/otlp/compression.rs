@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use smallvec::SmallVec;
 
 use crate::config::ConfigError;
@@ -16,8 +16,7 @@ const OFF_WORKER_BYTES: usize = 64 << 10;
 const GZIP_LEVEL: flate2::Compression = flate2::Compression::fast();
 
 /// The value of `compression` as it is written. [`CompressionConfig::read`] converts it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug)]
 pub struct CompressionConfig(String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +39,13 @@ pub enum Compression {
 impl Default for CompressionConfig {
     fn default() -> CompressionConfig {
         CompressionConfig("gzip".to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for CompressionConfig {
+    /// A key without a value means no compression, as in the Collector.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<CompressionConfig, D::Error> {
+        Option::<String>::deserialize(from).map(|name| CompressionConfig(name.unwrap_or_default()))
     }
 }
 
@@ -170,6 +176,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Scenario: the key has no value.
+    /// Guarantees: nothing is compressed, as in the Collector.
+    #[test]
+    fn a_key_without_a_value_is_no_compression() {
+        let config: CompressionConfig = serde_json::from_value(serde_json::Value::Null).unwrap();
+        assert_eq!(config.read(&Compression::HTTP).unwrap(), Compression::None);
     }
 
     /// Scenario: the config names a compression that gRPC does not have.

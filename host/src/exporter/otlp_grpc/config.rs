@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     component::{SendingSettings, ServerLabels},
-    config::{ConfigError, Duration, Unused},
+    config::{ConfigError, Duration, Unused, filled},
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
@@ -36,6 +36,7 @@ pub(super) struct OtlpGrpcConfig {
     compression_params: Unused,
     middlewares: Unused,
     /// The `:authority` of requests, if it differs from the endpoint's.
+    #[serde(deserialize_with = "filled")]
     pub(super) authority: Option<String>,
     pub(super) auth: Option<AuthConfig>,
     sending_queue: QueueConfig,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     component::SendingSettings,
-    config::{ConfigError, Duration, Unused},
+    config::{ConfigError, Duration, Unused, filled},
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
@@ -24,10 +24,14 @@ pub(super) const CONNECT_TIMEOUT: StdDuration = StdDuration::from_secs(10);
 #[serde(default, deny_unknown_fields)]
 pub(super) struct OtlpHttpConfig {
     /// The base address, to which `/v1/traces`, `/v1/metrics` or `/v1/logs` is appended.
+    #[serde(deserialize_with = "filled")]
     endpoint: Option<String>,
     /// The address of one signal, used as it is instead of the base address.
+    #[serde(deserialize_with = "filled")]
     traces_endpoint: Option<String>,
+    #[serde(deserialize_with = "filled")]
     metrics_endpoint: Option<String>,
+    #[serde(deserialize_with = "filled")]
     logs_endpoint: Option<String>,
     pub(super) encoding: Encoding,
     pub(super) tls: ClientTlsConfig,
@@ -37,6 +41,7 @@ pub(super) struct OtlpHttpConfig {
     timeout: Duration,
     pub(super) auth: Option<AuthConfig>,
     /// The proxy, instead of the one that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+    #[serde(deserialize_with = "filled")]
     proxy_url: Option<String>,
     /// The number of idle connections that are kept; 0 means no limit.
     max_idle_conns: usize,
@@ -134,7 +139,7 @@ impl OtlpHttpConfig {
     }
 
     pub(super) fn proxy(&self) -> Result<Option<Proxy>, ConfigError> {
-        let proxy = self.proxy_url.as_ref().filter(|url| !url.is_empty()).map(Proxy::all).transpose();
+        let proxy = self.proxy_url.as_ref().map(Proxy::all).transpose();
         proxy.map_err(|error| ConfigError::on("proxy_url", error.to_string()))
     }
 

@@ -3,22 +3,23 @@
 //! Checking bcrypt costs tens of milliseconds by design. So a keyed hash of each user's last accepted
 //! password is kept, and bcrypt checks only other passwords, away from the threads that serve connections.
 
+mod client;
 mod htpasswd;
 
 use std::{path::PathBuf, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderMap, header::AUTHORIZATION};
 use serde::Deserialize;
 
-use self::htpasswd::Htpasswd;
+use self::{client::BasicClient, htpasswd::Htpasswd};
 use super::{MISSING, WRONG};
 use crate::{
     component::{
         BuiltExtension, ExtensionFactory, Factory,
-        auth::{ClientAuth, ServerAuth, Unauthenticated, Verdict},
+        auth::{ServerAuth, Unauthenticated, Verdict},
     },
-    config::{ConfigError, Node, Secret},
+    config::{ConfigError, Node, Secret, filled},
 };
 
 pub struct BasicAuthFactory;
@@ -36,7 +37,9 @@ pub struct BasicAuthConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HtpasswdConfig {
+    #[serde(deserialize_with = "filled")]
     pub file: Option<PathBuf>,
+    #[serde(deserialize_with = "filled")]
     pub inline: Option<Secret>,
 }
 
@@ -45,6 +48,11 @@ pub struct HtpasswdConfig {
 pub struct ClientAuthConfig {
     pub username: String,
     pub password: Secret,
+    /// Files that have precedence over `username` and `password`. They are read again every second.
+    #[serde(deserialize_with = "filled")]
+    pub username_file: Option<PathBuf>,
+    #[serde(deserialize_with = "filled")]
+    pub password_file: Option<PathBuf>,
 }
 
 struct BasicServer(Htpasswd);
@@ -54,8 +62,6 @@ struct Credentials {
     user: String,
     password: Vec<u8>,
 }
-
-struct BasicClient(HeaderValue);
 
 impl Factory for BasicAuthFactory {
     fn name(&self) -> &str {
@@ -92,7 +98,10 @@ impl BasicAuthConfig {
                 wrong("htpasswd: give file, inline or both")
             }
             (Some(_), None) => Ok(()),
-            (None, Some(client)) if client.username.is_empty() || client.username.contains(':') => {
+            (None, Some(client))
+                if client.username_file.is_none()
+                    && (client.username.is_empty() || client.username.contains(':')) =>
+            {
                 wrong("client_auth: username: must have no colon and not be empty")
             }
             (None, Some(_)) => Ok(()),
@@ -128,29 +137,13 @@ impl Credentials {
     }
 }
 
-impl BasicClient {
-    fn new(config: &ClientAuthConfig) -> Result<BasicClient, ConfigError> {
-        let credentials = STANDARD.encode(format!("{}:{}", config.username, config.password.0));
-        let Ok(mut value) = HeaderValue::try_from(format!("Basic {credentials}")) else {
-            return wrong("client_auth: does not fit a header");
-        };
-        value.set_sensitive(true);
-        Ok(BasicClient(value))
-    }
-}
-
-impl ClientAuth for BasicClient {
-    fn authorize(&self, headers: &mut HeaderMap) {
-        headers.insert(AUTHORIZATION, self.0.clone());
-    }
-}
-
 fn wrong<T>(message: &str) -> Result<T, ConfigError> {
     Err(ConfigError::new(message))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use serde_json::json;
 
     use super::*;
@@ -251,6 +244,27 @@ mod tests {
         let mut headers = HeaderMap::new();
         build(client).unwrap().client_auth.unwrap().authorize(&mut headers);
         assert_eq!(server("user:se:cret").authenticate(&headers).decide(), Ok(()));
+    }
+
+    /// Scenario: the user and the password are in files, with the line end of an editor.
+    /// Guarantees: they have precedence over the config's, and a file that is not there is named.
+    #[tokio::test]
+    async fn an_exporter_shows_what_its_files_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let files = json!({
+            "username": "other", "username_file": file("user", "user\n"), "password_file": file("word", "secret\r\n")
+        });
+        let mut headers = HeaderMap::new();
+        build(json!({ "client_auth": files })).unwrap().client_auth.unwrap().authorize(&mut headers);
+        assert_eq!(server("user:secret").authenticate(&headers).decide(), Ok(()));
+        let missing = json!({ "username": "user", "password_file": folder.path().join("nowhere") });
+        let error = build(json!({ "client_auth": missing })).err().unwrap().to_string();
+        assert!(error.contains("password_file: cannot read"), "{error}");
     }
 
     #[test]

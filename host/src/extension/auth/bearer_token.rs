@@ -17,7 +17,7 @@ use crate::{
         BuiltExtension, ExtensionFactory, Factory,
         auth::{ClientAuth, ServerAuth, Verdict},
     },
-    config::{ConfigError, Node, Secret},
+    config::{ConfigError, Node, Secret, filled},
     files::{self, kept::Kept},
 };
 
@@ -34,10 +34,12 @@ pub struct BearerTokenConfig {
     pub header: String,
     /// The text before the token, separated by a space. If it is empty, the header is only the token.
     pub scheme: String,
+    #[serde(deserialize_with = "filled")]
     pub token: Option<Secret>,
     /// A receiver accepts each of these tokens. An exporter sends the first.
     pub tokens: Vec<Secret>,
     /// A file with one token in each line. It is read again every second.
+    #[serde(deserialize_with = "filled")]
     pub filename: Option<PathBuf>,
 }
 

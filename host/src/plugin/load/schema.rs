@@ -58,8 +58,8 @@ impl ConfigSchema {
     /// the config.
     ///
     /// This is as lenient as for built-in components: where text is expected, `0123` is text; where a list of
-    /// texts is expected, `a,b` is one; where a map or a list is expected, a key without a value is an empty
-    /// one, and elsewhere it is as if it were not there. `host_keys` are keys beside the plugin's own; the
+    /// texts is expected, `a,b` is one; where a map is expected, a list of `name` and `value` is one; where a map
+    /// or a list is expected, a key without a value is an empty one, and elsewhere it is as if it were not there. `host_keys` are keys beside the plugin's own; the
     /// config no longer holds them.
     pub fn read(&self, config: &Node, host_keys: &[&str]) -> Result<Value, ConfigError> {
         let mut value = json(config)?;
@@ -108,25 +108,49 @@ impl ConfigSchema {
             context.iter().flatten().for_each(|error| self.yield_to(error, config, value, absent));
             return;
         }
-        let ValidationErrorKind::Type { kind } = error.kind() else { return };
-        let due = |name: &str| match kind {
-            TypeKind::Single(kind) => kind.as_str() == name,
-            TypeKind::Multiple(kinds) => kinds.iter().any(|kind| kind.as_str() == name),
-        };
         let node = at(config, error.instance_path());
         let Some(place) = value.pointer_mut(error.instance_path().as_str()) else { return };
+        let due = |name: &str| match error.kind() {
+            ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => kind.as_str() == name,
+            ValidationErrorKind::Type { kind: TypeKind::Multiple(kinds) } => {
+                kinds.iter().any(|kind| kind.as_str() == name)
+            }
+            _ => false,
+        };
         match node.text() {
             // The text may be from a variable whose value is a map or a list.
             Some(text) if due("string") => *place = json!(text),
+            // So the Collector prints a word that nobody set.
+            Some("") if matches!(error.kind(), ValidationErrorKind::Enum { .. }) => {
+                absent.push(error.instance_path().clone());
+            }
             Some(text) if due("array") && place.is_string() => {
                 *place = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
             }
             None if place.is_null() && due("object") => *place = json!({}),
+            None if place.is_array() && due("object") => {
+                if let Some(map) = named_values(node) {
+                    *place = map;
+                }
+            }
             None if place.is_null() && due("array") => *place = json!([]),
             None if place.is_null() => absent.push(error.instance_path().clone()),
             _ => {}
         }
     }
+}
+
+/// Returns the map that a list of `name` and `value` means, as the Collector writes headers. Returns `None` if it
+/// is another list.
+fn named_values(list: &Node) -> Option<Value> {
+    let entry = |item: &Node| {
+        let is_pair = item.entries().iter().all(|entry| matches!(entry.key.as_str(), "name" | "value"));
+        let value = item.get("value").and_then(Node::text).unwrap_or_default();
+        is_pair.then_some(())?;
+        Some((item.get("name")?.text()?.to_owned(), json!(value)))
+    };
+    let entries: Option<serde_json::Map<String, Value>> = list.items().iter().map(entry).collect();
+    entries.map(Value::Object)
 }
 
 /// Returns the config as JSON, for a plugin without a schema. A whole number is written as one, also if the config

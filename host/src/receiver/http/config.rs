@@ -53,6 +53,7 @@ pub struct HttpServerConfig {
     pub keep_alives_enabled: bool,
     pub write_timeout: Unused,
     pub include_tls_metadata: Unused,
+    pub dialer: Unused,
     pub middlewares: Vec<MiddlewareConfig>,
 }
 
@@ -75,6 +76,7 @@ impl Default for HttpServerConfig {
             keep_alives_enabled: true,
             write_timeout: Unused,
             include_tls_metadata: Unused,
+            dialer: Unused,
             middlewares: Vec::new(),
         }
     }

@@ -1,11 +1,15 @@
-//! Writes a log line as a JSON object: `timestamp`, `level`, the fields, `target`.
+//! Writes a log line as a JSON object: `timestamp`, `level`, the initial fields, the fields, `target`.
 
-use std::fmt::{self, Debug, Write as _};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Debug, Write as _},
+};
 
 use serde::{
     Serializer as _,
     ser::{Serialize, SerializeMap},
 };
+use serde_json::Value;
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
@@ -19,6 +23,15 @@ use crate::log_line::clean::{Clean, VALUE_LIMIT_BYTES};
 
 pub(super) struct Lines<C> {
     pub(super) clock: C,
+    /// Fields of every line.
+    pub(super) initial: BTreeMap<String, Value>,
+}
+
+/// Returns the fields that do not have the name of a line's own key.
+pub(super) fn initial(fields: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    const OWN: [&str; 4] = ["timestamp", "level", "message", "target"];
+    let others = fields.iter().filter(|(name, _)| !OWN.contains(&name.as_str()));
+    others.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 impl<S, N, C> FormatEvent<S, N> for Lines<C>
@@ -35,17 +48,24 @@ where
     ) -> fmt::Result {
         let mut timestamp = String::new();
         self.clock.format_time(&mut Writer::new(&mut timestamp))?;
-        let line = object(&timestamp, event).map_err(|_| fmt::Error)?;
+        let line = object(&timestamp, &self.initial, event).map_err(|_| fmt::Error)?;
         writeln!(writer, "{}", String::from_utf8_lossy(&line))
     }
 }
 
-fn object(timestamp: &str, event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
+fn object(
+    timestamp: &str,
+    initial: &BTreeMap<String, Value>,
+    event: &Event<'_>,
+) -> serde_json::Result<Vec<u8>> {
     let mut line = Vec::new();
     let mut serializer = serde_json::Serializer::new(&mut line);
     let mut map = serializer.serialize_map(None)?;
     map.serialize_entry("timestamp", timestamp)?;
     map.serialize_entry("level", event.metadata().level().as_str())?;
+    for (name, value) in initial {
+        map.serialize_entry(name, value)?;
+    }
     let mut fields = Fields { map, outcome: Ok(()) };
     event.record(&mut fields);
     let Fields { mut map, outcome } = fields;

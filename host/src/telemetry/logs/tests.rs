@@ -8,6 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::*;
+use crate::config::telemetry::SamplingConfig;
 use crate::log_line::clean::VALUE_LIMIT_BYTES;
 
 #[derive(Clone, Default)]
@@ -26,10 +27,13 @@ impl io::Write for Written {
 
 /// Returns what `log` writes.
 fn written(encoding: LogEncoding, colour: bool, log: impl FnOnce()) -> String {
-    let (mut config, written) = (LogsConfig::default(), Written::default());
-    config.encoding = encoding;
+    written_with(&LogsConfig { encoding, ..LogsConfig::default() }, colour, log)
+}
+
+fn written_with(config: &LogsConfig, colour: bool, log: impl FnOnce()) -> String {
+    let written = Written::default();
     let to = written.clone();
-    tracing::dispatcher::with_default(&lines(&config, move || to.clone(), colour), log);
+    tracing::dispatcher::with_default(&lines(config, move || to.clone(), colour), log);
     let bytes = written.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }
@@ -98,4 +102,64 @@ fn a_value_is_cut_where_it_is_too_long() {
         assert!(text.len() < VALUE_LIMIT_BYTES + 200, "{} bytes", text.len());
         assert!(text.contains(&format!("x… ({} bytes more)", (10 << 20) - VALUE_LIMIT_BYTES)), "{text}");
     }
+}
+
+/// Scenario: the config has fields for every line, one of which has the name of a line's own key.
+/// Guarantees: each line has the fields, and its own keys are its own.
+#[test]
+fn every_line_has_the_initial_fields() {
+    let config = |encoding| LogsConfig {
+        encoding,
+        initial_fields: [("team".to_owned(), "a".into()), ("level".to_owned(), 1.into())].into(),
+        ..LogsConfig::default()
+    };
+    let log = || tracing::warn!(number = 7, "said");
+    let text = written_with(&config(LogEncoding::Console), false, log);
+    assert!(text.ends_with("said number=7 level=1 team=\"a\"\n"), "{text}");
+    let text = written_with(&config(LogEncoding::Json), false, log);
+    let line: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&line["team"], &line["level"]), (&Value::from("a"), &Value::from("WARN")));
+}
+
+/// Scenario: with sampling, one place of the code logs ten lines, and another one line.
+/// Guarantees: of the ten, the first two and then every third are written; the other line is written too.
+#[test]
+fn repeated_lines_are_sampled() {
+    let sampling = SamplingConfig { initial: 2, thereafter: 3, ..SamplingConfig::default() };
+    let config = LogsConfig { sampling: Some(sampling), ..LogsConfig::default() };
+    let text = written_with(&config, false, || {
+        for number in 1..=10 {
+            tracing::warn!("repeated {number}.");
+        }
+        tracing::warn!("other");
+    });
+    let shown: Vec<u32> = (1..=10).filter(|number| text.contains(&format!("repeated {number}."))).collect();
+    assert_eq!(shown, [1, 2, 5, 8], "{text}");
+    assert!(text.contains("other"), "{text}");
+}
+
+/// Scenario: the log goes to two files, and then to one that refuses to be written to.
+/// Guarantees: both files have the line, and the output for errors says what went wrong.
+#[cfg(target_os = "linux")]
+#[test]
+fn lines_go_to_the_outputs_of_the_config() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let config = |output_paths| LogsConfig {
+        output_paths,
+        error_output_paths: vec![path("errors")],
+        ..LogsConfig::default()
+    };
+    let log = |config: &LogsConfig| {
+        let outputs = open(config).unwrap();
+        let lines = lines(config, move || outputs.lines(), false);
+        tracing::dispatcher::with_default(&lines, || tracing::warn!("said"));
+    };
+    log(&config(vec![path("a"), path("b")]));
+    for name in ["a", "b"] {
+        assert!(std::fs::read_to_string(path(name)).unwrap().ends_with(" WARN said\n"), "{name}");
+    }
+    log(&config(vec!["/dev/full".to_owned()]));
+    let errors = std::fs::read_to_string(path("errors")).unwrap();
+    assert!(errors.starts_with("cannot write the log to /dev/full: "), "{errors}");
 }

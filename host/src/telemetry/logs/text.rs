@@ -1,22 +1,36 @@
 //! Writes the fields of a text line: `message name=value name="text"`.
 
-use std::fmt::{self, Debug, Write as _};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Debug, Write as _},
+};
 
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::{
     field::RecordFields,
     fmt::{FormatFields, format::Writer},
 };
 
-use crate::log_line::clean::{Clean, VALUE_LIMIT_BYTES};
+use crate::log_line::clean::{Clean, VALUE_LIMIT_BYTES, one_line};
 
-pub(super) struct Fields;
+pub(super) struct Fields {
+    /// The fields of every line, behind its own, with a space before each.
+    pub(super) initial: String,
+}
+
+/// Returns the fields as text.
+pub(super) fn initial(fields: &BTreeMap<String, Value>) -> String {
+    let field = |(name, value): (&String, &Value)| format!(" {name}={value}");
+    fields.iter().map(field).map(|field| one_line(&field, VALUE_LIMIT_BYTES)).collect()
+}
 
 impl<'w> FormatFields<'w> for Fields {
     fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
         let mut line = Line { writer, is_first: true, outcome: Ok(()) };
         fields.record(&mut line);
-        line.outcome
+        line.outcome?;
+        line.writer.write_str(&self.initial)
     }
 }
 

@@ -9,7 +9,8 @@ use crate::config::{Finding, Node};
 /// The depth of the search.
 const DEPTH_LIMIT: usize = 8;
 
-/// Returns a finding for each deprecated key in the config.
+/// Returns a finding for each deprecated key in the config. A default that is written out is not found: it asks
+/// for nothing.
 pub(super) fn findings(schema: &Value, config: &Node) -> Vec<Finding> {
     let mut found = Vec::new();
     look(schema, schema, config, 0, &mut found);
@@ -33,6 +34,9 @@ fn look(schema: &Value, root: &Value, config: &Node, depth: usize, found: &mut V
         let target = resolve(property, root);
         let said = |word: &str| property.get(word).or_else(|| target.get(word));
         if said("deprecated").and_then(Value::as_bool) == Some(true) {
+            if entry.node.asks_for_nothing() {
+                continue;
+            }
             if found.len() == FINDINGS_LIMIT {
                 return;
             }

@@ -68,8 +68,9 @@ fn a_variable_is_text_where_text_is_due() {
     );
 }
 
-/// Scenario: a config has numbers where text is expected, text where a list is expected, and keys without values.
-/// Guarantees: they become text, lists of words and empty maps or lists, or are left out, as for built-in
+/// Scenario: a config has numbers where text is expected, text where a list is expected, a list of `name` and
+/// `value` where a map is expected, and keys without values.
+/// Guarantees: they become text, lists of words, maps, and empty maps or lists, or are left out, as for built-in
 /// components.
 #[test]
 fn a_config_is_read_as_leniently_as_any_other() {
@@ -80,8 +81,12 @@ fn a_config_is_read_as_leniently_as_any_other() {
     );
     let whole = read(SCHEMA, "url: http://a\nretries: 1e1\nshare: 1.0").unwrap();
     assert_eq!((whole["retries"].to_string(), whole["share"].to_string()), ("10".to_owned(), "1".to_owned()));
-    let config = "url: http://a\nkeys: 'card, ssn'\nretries:\nshare: ~\nenabled:\ntls: {insecure: }";
+    let config = "url: http://a\nkeys: 'card, ssn'\nretries:\nshare: ~\nenabled:\nmode:\ntls: {insecure: }";
     assert_eq!(read(SCHEMA, config).unwrap(), json!({"url": "http://a", "keys": ["card", "ssn"], "tls": {}}));
+    let config = "url: http://a\ntls: [{name: ca_file, value: 007}]";
+    assert_eq!(read(SCHEMA, config).unwrap(), json!({"url": "http://a", "tls": {"ca_file": "007"}}));
+    assert!(read(SCHEMA, "url: http://a\ntls: [{key: ca_file}]").unwrap_err().contains("found a list"));
+    assert_eq!(read(SCHEMA, "url: http://a\nmode: ''").unwrap(), json!({"url": "http://a"}));
     assert!(read(SCHEMA, "url:").unwrap_err().contains("`url`"));
 }
 
@@ -289,7 +294,8 @@ fn the_value_of_a_reference_is_not_shown() {
 }
 
 /// Scenario: a config has deprecated keys at the top, below a reference and in a list, and another key.
-/// Guarantees: there is a warning for each deprecated key, with its author's description.
+/// Guarantees: there is a warning for each deprecated key that asks for something, with its author's
+/// description.
 #[test]
 fn deprecated_keys_are_warned_of() {
     let schema = r##"{"properties": {
@@ -312,7 +318,7 @@ fn deprecated_keys_are_warned_of() {
         ("`old` is better left out", "list › [1] › old", "Without TLS."),
     ];
     assert_eq!(found, expected.map(|(message, path, help)| (message, path.to_owned(), Some(help))));
-    let unsaid = Node::parse("otel.yaml", "unsaid:").unwrap();
+    let unsaid = Node::parse("otel.yaml", "unsaid: 1\nold: {}").unwrap();
     assert_eq!(ConfigSchema::new(schema).unwrap().deprecated(&unsaid)[0].help, None);
 }
 

@@ -66,6 +66,8 @@ const OTLP_HTTP: Rows = &[
     ("encoding-unknown", "encoding: xml"),
     ("headers", "headers: {x-from: a}"),
     ("headers-list", "headers: [{name: x-from, value: a}]"),
+    ("headers-list-null", "headers: [{name: x-from, value: }]"),
+    ("headers-list-twice", "headers: [{name: x-from, value: a}, {name: x-from, value: b}]"),
     ("headers-number", "headers: {x-from: 5}"),
     ("headers-null", "headers:"),
     ("headers-host", "headers: {Host: other.example}"),
@@ -73,6 +75,11 @@ const OTLP_HTTP: Rows = &[
     ("timeout-number", "timeout: 1000000000"),
     ("timeout-negative", "timeout: -1s"),
     ("timeout-zero", "timeout: 0"),
+    ("timeout-null", "timeout:"),
+    (
+        "nothings",
+        "traces_endpoint: \"\"\nproxy_url: \"\"\nauth: null\ncookies: null\nmiddlewares: []\ntls: {ca_file: \"\", cert_file: \"\", key_file: \"\", min_version: \"\", server_name_override: \"\"}",
+    ),
     (
         "connections",
         "max_idle_conns: 10\nmax_idle_conns_per_host: 5\nmax_conns_per_host: 10\nidle_conn_timeout: 30s\ndisable_keep_alives: true",

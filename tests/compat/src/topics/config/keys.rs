@@ -88,6 +88,7 @@ const HTTP: Rows = &[
     ("timeouts-number", ", read_timeout: 10"),
     ("timeouts-zero", ", read_timeout: 0"),
     ("keep-alives", ", keep_alives_enabled: false"),
+    ("dialer", ", dialer: {timeout: 1s}"),
     ("cors-null", ", cors: null"),
     ("cors-text", ", cors: {allowed_origins: \"https://a.example\"}"),
     ("cors-max-age-text", ", cors: {allowed_origins: [\"*\"], max_age: \"60\"}"),
@@ -164,6 +165,21 @@ const TELEMETRY: Rows = &[
         "resource-detectors",
         "metrics: {level: none}, resource: {detectors: {attributes: {included: [\"*\"]}}}",
     ),
+    (
+        "resource-detection",
+        "metrics: {level: none}, resource: {detection/development: {detectors: [{host: {}}]}}",
+    ),
+    ("resource-schema-url", "metrics: {level: none}, resource: {schema_url: \"https://example.com\"}"),
+    (
+        "resource-attribute-types",
+        "metrics: {level: none}, resource: {attributes: [{name: a, value: 5}, {name: b, value: true}]}",
+    ),
+    (
+        "resource-both-forms",
+        "metrics: {level: none}, resource: {service.name: a, attributes: [{name: b, value: c}]}",
+    ),
+    ("logs-no-resource", "metrics: {level: none}, logs: {disable_zap_resource: true}"),
+    ("logs-paths-null", "metrics: {level: none}, logs: {output_paths: null, sampling: null}"),
     ("traces", "metrics: {level: none}, traces: {level: none}"),
     (
         "traces-processors",
@@ -212,6 +228,10 @@ const MEMORY_LIMITER: Rows = &[
         "gc-intervals",
         "{check_interval: 1s, limit_mib: 4000, min_gc_interval_when_soft_limited: 10s, min_gc_interval_when_hard_limited: 0s}",
     ),
+    (
+        "gc-backoff",
+        "{check_interval: 1s, limit_mib: 4000, max_gc_interval_when_soft_limited: 1m, max_gc_interval_when_hard_limited: 10s}",
+    ),
 ];
 
 const DEBUG: Rows = &[
@@ -225,6 +245,9 @@ const DEBUG: Rows = &[
     ("internal-logger", "{verbosity: detailed, use_internal_logger: false}"),
     ("output-paths", "{verbosity: detailed, use_internal_logger: false, output_paths: [stdout]}"),
     ("queue", "{sending_queue: {enabled: true}}"),
+    ("output-paths-alone", "{verbosity: detailed, output_paths: [stdout]}"),
+    ("output-paths-file", "{verbosity: detailed, use_internal_logger: false, output_paths: [out.json]}"),
+    ("nulls", "{verbosity: detailed, output_paths: null, sending_queue: null}"),
 ];
 
 const FILE: Rows = &[
@@ -243,6 +266,12 @@ const FILE: Rows = &[
     ("flush-interval", "{path: out.json, flush_interval: 1s}"),
     ("create-directory", "{path: sub/out.json, create_directory: true, directory_permissions: \"0755\"}"),
     ("no-directory", "{path: sub/out.json}"),
+    ("rotation-no-directory", "{path: sub/out.json, rotation: {max_megabytes: 1}}"),
+    ("permissions-alone", "{path: out.json, directory_permissions: \"0755\"}"),
+    ("permissions-bad", "{path: sub/out.json, create_directory: true, directory_permissions: \"0999\"}"),
+    ("compression-params", "{path: out.json, compression: zstd, compression_params: {level: 6}}"),
+    ("flush-interval-zero", "{path: out.json, flush_interval: 0}"),
+    ("group-by-no-star", "{path: out.json, group_by: {enabled: true}}"),
     ("encoding", "{path: out.json, encoding: otlp_json}"),
     (
         "group-by",
