@@ -4,7 +4,7 @@
 mod json;
 mod text;
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::OnceLock};
 
 use tracing::Dispatch;
 use tracing_subscriber::{
@@ -14,11 +14,20 @@ use tracing_subscriber::{
 
 use crate::config::telemetry::{LogEncoding, LogLevel, LogsConfig};
 
+/// The encoding of the process's log.
+static ENCODING: OnceLock<LogEncoding> = OnceLock::new();
+
 /// Installs the process's logger. Only the first call has an effect.
 pub fn init(config: &LogsConfig) {
+    let _ = ENCODING.set(config.encoding);
     let lines = lines(config, std::io::stderr, std::io::stderr().is_terminal());
     // A test may have installed its own logger.
     let _ = tracing::dispatcher::set_global_default(lines);
+}
+
+/// Returns how the process's log is encoded.
+pub fn encoding() -> LogEncoding {
+    ENCODING.get().copied().unwrap_or_default()
 }
 
 fn lines<W>(config: &LogsConfig, writer: W, colour: bool) -> Dispatch

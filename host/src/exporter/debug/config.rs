@@ -3,20 +3,34 @@ use serde::Deserialize;
 use super::ColorMode;
 use crate::config::ConfigError;
 
-/// The keys of the Collector's `debug` exporter, and `color`.
+/// The keys of the Collector's `debug` exporter, and `format` and `color`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DebugConfig {
     verbosity: Option<Verbosity>,
     /// The key that the `logging` exporter had instead of `verbosity`.
     pub loglevel: Option<LogLevel>,
-    /// The number of batches in each second that are shown before sampling begins.
+    /// The number of batches of a signal in each second that are shown before sampling begins.
     pub sampling_initial: u64,
     /// After those, one batch in this many is shown: 1 shows all, 0 none.
     pub sampling_thereafter: u64,
-    /// Accepted for the Collector's configs, without effect: batches are always shown on standard output.
+    /// Whether the output is lines of the log, as `service.telemetry.logs` has them. If not, it goes to standard
+    /// output as it is.
     pub use_internal_logger: bool,
+    pub format: Format,
+    /// When `format: pretty` uses colour.
     pub color: ColorMode,
+}
+
+/// How the output looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// As the Collector prints it.
+    #[default]
+    Collector,
+    /// Tables, trees and colours on standard output, for people at a terminal.
+    Pretty,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -48,6 +62,7 @@ impl Default for DebugConfig {
             sampling_initial: 2,
             sampling_thereafter: 1,
             use_internal_logger: true,
+            format: Format::Collector,
             color: ColorMode::Auto,
         }
     }
@@ -61,6 +76,11 @@ impl DebugConfig {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Returns whether the output is lines of the log.
+    pub fn is_of_log(&self) -> bool {
+        self.use_internal_logger && self.format == Format::Collector
     }
 
     pub fn verbosity(&self) -> Verbosity {
