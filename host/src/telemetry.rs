@@ -19,7 +19,7 @@ use metrics::{Counter, Gauge, Histogram};
 use wire::Signal;
 
 pub use exporters::{ExporterHealth, Trouble};
-pub use health::Health;
+pub use health::{Health, Since};
 pub use receivers::{ReceiverFigures, ReceiverMetrics};
 pub use registry::Scope;
 
