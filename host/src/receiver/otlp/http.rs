@@ -14,7 +14,7 @@ use super::{
     status,
 };
 use crate::{
-    receiver::http::{HttpService, Protocol, Received, Refusal, convert},
+    receiver::http::{HttpService, Protocol, Received, Refusal, convert, unescaped},
     server::{
         Peer,
         request_body::{Held, ReadError},
@@ -59,8 +59,9 @@ impl Protocol for OtlpHttp {
 
     fn signal(&self, path: &str) -> Option<Signal> {
         let Paths { traces, metrics, logs } = &self.paths;
+        let path = unescaped(path);
         let paths = [(traces, Signal::Traces), (metrics, Signal::Metrics), (logs, Signal::Logs)];
-        paths.into_iter().find(|(known, _)| *known == path).map(|(_, signal)| signal)
+        paths.into_iter().find(|(known, _)| known.as_str() == path).map(|(_, signal)| signal)
     }
 
     fn check(&self, head: &Parts) -> Result<(), Refusal> {
