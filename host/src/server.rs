@@ -42,8 +42,14 @@ const CONNECTION_WINDOW_BYTES: u32 = (WAITING_OF_A_PEER_LIMIT as u32 + 8) * STRE
 const MAX_FRAME_BYTES: u32 = 1 << 20;
 /// The send buffer can be small, because answers are small or are sent in pieces.
 const MAX_SEND_BUFFER_BYTES: usize = 64 << 10;
-/// The bytes of a head, or of a body that is not being read, that an HTTP/1.1 connection may hold.
+/// The bytes of a body that is not being read that an HTTP/1.1 connection may hold.
 const HTTP1_BUFFER_BYTES: usize = 128 << 10;
+/// The most bytes of a head that senders of data may send over HTTP/1.1, as in the Collector.
+const LARGEST_HEAD_BYTES: usize = 1 << 20;
+/// The most bytes of the headers of a request over HTTP/2, of which a connection may have many at a time.
+const HTTP2_HEAD_BYTES: u32 = 64 << 10;
+/// The most headers of a request over HTTP/1.1. For each request, memory is taken for so many.
+const MAX_HEADERS: usize = 512;
 
 /// After an error that concerns the whole process, such as a lack of file descriptors, accepting pauses for
 /// this long. The pause doubles each time.
@@ -65,6 +71,8 @@ pub struct ServerSettings {
     pub read_header_timeout: Duration,
     /// A connection that has not sent one whole request head within this time is closed.
     pub first_request_timeout: Duration,
+    /// The most bytes of a head over HTTP/1.1.
+    pub max_head_bytes: usize,
     pub max_concurrent_streams: u32,
     pub keepalive: KeepaliveSettings,
 }
@@ -93,6 +101,7 @@ impl Default for ServerSettings {
             handshake_timeout: Duration::from_secs(10),
             read_header_timeout: Duration::from_secs(60),
             first_request_timeout: Duration::from_secs(120),
+            max_head_bytes: LARGEST_HEAD_BYTES,
             max_concurrent_streams: 128,
             keepalive: KeepaliveSettings::default(),
         }
@@ -108,6 +117,7 @@ impl ServerSettings {
             max_answers: Some(8),
             read_header_timeout: Duration::from_secs(10),
             first_request_timeout: Duration::from_secs(10),
+            max_head_bytes: HTTP1_BUFFER_BYTES,
             max_concurrent_streams: 16,
             ..ServerSettings::default()
         };
@@ -178,13 +188,15 @@ fn http_builder(settings: &ServerSettings, running: &Running) -> auto::Builder<c
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.read_header_timeout)
-        .max_buf_size(HTTP1_BUFFER_BYTES);
+        .max_buf_size(settings.max_head_bytes)
+        .max_headers(MAX_HEADERS);
     http.http2()
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
         .max_send_buf_size(MAX_SEND_BUFFER_BYTES)
+        .max_header_list_size(HTTP2_HEAD_BYTES)
         .max_concurrent_streams(settings.max_concurrent_streams)
         .keep_alive_interval(settings.keepalive.time)
         .keep_alive_timeout(settings.keepalive.timeout);

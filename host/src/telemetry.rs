@@ -22,7 +22,7 @@ use metrics::{Counter, Gauge, Histogram};
 use wire::Signal;
 
 pub use exporters::{ExporterHealth, Trouble};
-pub use health::Health;
+pub use health::{Health, Since};
 pub use names::is_hosts;
 pub use processors::ProcessorMetrics;
 pub use receivers::{ReceiverFigures, ReceiverMetrics};

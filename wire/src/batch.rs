@@ -103,8 +103,7 @@ impl Batch {
     }
 
     /// Returns whole requests, so that a reader can take them one by one.
-    #[cfg(feature = "json")]
-    pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
+    pub fn requests(&self) -> SmallVec<[Bytes; 1]> {
         match self {
             Batch::Spans(batch) => batch.requests(),
             Batch::Metrics(batch) => batch.0.requests(),

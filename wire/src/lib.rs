@@ -36,6 +36,7 @@ mod fields;
 #[cfg(feature = "json")]
 pub mod json;
 mod layout;
+mod message;
 pub mod metrics;
 mod patch;
 mod request;
@@ -57,6 +58,7 @@ pub use column::{ColumnError, NumberColumn, NumberKind, TextColumn};
 pub use envelope::{Resource, Scope};
 pub use error::{EditError, WireError, WireErrorKind};
 pub use example::Example;
+pub use message::MessageView;
 pub use signal::Signal;
 pub use span_batch::{Event, Frame, Frames, Link, Span, SpanBatch, Traces};
 #[cfg(feature = "json")]

@@ -69,7 +69,6 @@ impl SpanBatch {
         self.0.chunks()
     }
 
-    #[cfg(feature = "json")]
     pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
         self.0.requests()
     }

@@ -102,7 +102,6 @@ impl<C: Columns> Store<C> {
     }
 
     /// Returns chunks that are whole requests.
-    #[cfg(feature = "json")]
     pub(crate) fn requests(&self) -> SmallVec<[Bytes; 1]> {
         match self.changed() {
             Some(view) => [Request::of(view).whole()].into(),

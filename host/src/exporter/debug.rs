@@ -1,57 +1,56 @@
-//! The exporter `debug` (once `logging`) shows batches on standard output, or writes them to files. It decodes
-//! every batch, so it is meant for looking and not for throughput.
+//! The exporter `debug` (once `logging`) shows batches: as the Collector prints them, or with `format: pretty`
+//! for people at a terminal. It is meant for looking and not for throughput.
 
-mod color;
 mod config;
-mod data;
 mod detailed;
+mod lines;
 mod metric;
 mod normal;
+mod number;
 mod output;
+mod pieces;
+mod pretty;
 mod rate;
-mod table;
-mod text;
-mod tree;
 mod value;
 
 use std::{
     io::{self, Write},
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::Instant,
 };
 
+use bytes::Bytes;
 use tokio::sync::Mutex;
-use wire::Signal;
+use wire::{MessageView, Signal};
 
 pub use self::{
-    color::ColorMode,
-    config::{DebugConfig, Verbosity},
+    config::{DebugConfig, Format, Verbosity},
+    pretty::ColorMode,
 };
-use self::{
-    color::{Paint, Style},
-    data::Data,
-    rate::Rate,
-    text::{bytes, clock},
-};
+use self::{lines::Lines, pretty::Paint, rate::Rate};
 use crate::{
     component::{BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory},
     config::{ConfigError, Finding, Node},
     files,
+    telemetry::logs,
 };
-
-/// Decoding can make two hundred bytes out of two. A batch above these limits is counted and not shown.
-const BYTES_LIMIT: usize = 8 << 20;
-const ITEMS_LIMIT: usize = 50_000;
 
 #[derive(Debug)]
 pub struct DebugFactory;
 
-/// Renders each batch and writes it in one piece.
-pub struct DebugExporter {
+/// Writes one batch at a time, on a thread for blocking work.
+struct DebugExporter {
     verbosity: Verbosity,
-    paint: Paint,
-    rate: Rate,
+    form: Form,
+    /// One for each signal.
+    rates: [Rate; 3],
     out: Arc<Mutex<Box<dyn Write + Send>>>,
+}
+
+#[derive(Clone)]
+enum Form {
+    Collectors(Lines),
+    Pretty(Paint),
 }
 
 impl Factory for DebugFactory {
@@ -84,11 +83,15 @@ impl ExporterFactory for DebugFactory {
             let id = &context.id.component_type;
             tracing::warn!("exporters::{id}: `loglevel` is the old name of `verbosity`");
         }
-        let sending = config.sending()?;
+        let (sending, id) = (config.sending()?, context.id.to_string());
+        if config.is_of_log() {
+            let exporter = DebugExporter::new(&config, &id, false, Box::new(logs::writer()));
+            return Ok(BuiltExporter { exporter: Arc::new(exporter), sending });
+        }
         let paths = config.clone();
         let opened = files::in_time(move || output::open(&paths)).await.flatten();
         let outputs = opened.map_err(|error| ConfigError::on("output_paths", error.to_string()))?;
-        let exporter = DebugExporter::new(&config, outputs.are_terminals(), Box::new(outputs));
+        let exporter = DebugExporter::new(&config, &id, outputs.are_terminals(), Box::new(outputs));
         Ok(BuiltExporter { exporter: Arc::new(exporter), sending })
     }
 }
@@ -98,59 +101,104 @@ fn read(config: &Node) -> Result<DebugConfig, ConfigError> {
 }
 
 impl DebugExporter {
-    /// Creates an exporter that writes to `out`. Colour is on if `is_terminal`, unless the config or the
-    /// environment decides.
-    pub fn new(config: &DebugConfig, is_terminal: bool, out: Box<dyn Write + Send>) -> DebugExporter {
+    /// Creates an exporter that writes to `out`. With `format: pretty`, colour is on if `out` is a terminal, unless
+    /// the config or the environment decides.
+    fn new(config: &DebugConfig, id: &str, is_terminal: bool, out: Box<dyn Write + Send>) -> DebugExporter {
         let environment = |name: &str| std::env::var(name).ok();
+        let form = match config.format {
+            Format::Pretty => {
+                Form::Pretty(Paint::new(config.color.is_on(is_terminal, environment)))
+            }
+            Format::Collector if config.use_internal_logger => {
+                Form::Collectors(Lines::OfLog { encoding: logs::encoding(), id: id.to_owned() })
+            }
+            Format::Collector => Form::Collectors(Lines::Bare),
+        };
         DebugExporter {
             verbosity: config.verbosity(),
-            paint: Paint::new(config.color.is_on(is_terminal, environment)),
-            rate: Rate::new(config.sampling_initial, config.sampling_thereafter),
+            form,
+            rates: Signal::ALL.map(|_| Rate::new(config.sampling_initial, config.sampling_thereafter)),
             out: Arc::new(Mutex::new(out)),
         }
     }
 
-    fn render(&self, batch: &wire::Batch) -> Result<String, prost::DecodeError> {
-        let line = |counts: &str| basic(batch, counts, SystemTime::now(), self.paint);
-        if batch.encoded_len() > BYTES_LIMIT || batch.items() > ITEMS_LIMIT {
-            return Ok(line(&format!("{:>7} items, too many to show", batch.items())));
-        }
-        let data = Data::decode(batch)?;
-        Ok(match self.verbosity {
-            Verbosity::Basic => line(&data.counts()),
-            Verbosity::Normal => normal::render(&data, self.paint),
-            Verbosity::Detailed => detailed::render(&data, self.paint),
-        })
+    /// Returns whether the next batch is shown: if the log shows what is of interest, and if the sampling does.
+    fn shows(&self, signal: Signal) -> bool {
+        let is_logged = match &self.form {
+            Form::Collectors(Lines::OfLog { .. }) => tracing::enabled!(tracing::Level::INFO),
+            Form::Collectors(Lines::Bare) | Form::Pretty(_) => true,
+        };
+        let rate = std::iter::zip(Signal::ALL, &self.rates).find(|(of, _)| *of == signal);
+        is_logged && rate.is_some_and(|(_, rate)| rate.allows(Instant::now()))
     }
 }
 
 #[async_trait::async_trait]
 impl Exporter for DebugExporter {
     async fn export(&self, batch: &wire::Batch) -> Result<Exported, ExportError> {
-        if !self.rate.allows(Instant::now()) {
+        if !self.shows(batch.signal()) {
             return Ok(Exported::default());
         }
-        let text = self.render(batch);
-        let text = text.map_err(|error| ExportError::permanent(format!("cannot be shown: {error}")))?;
+        let (batch, verbosity, form) = (batch.clone(), self.verbosity, self.form.clone());
         let mut out = self.out.clone().lock_owned().await;
         // Writing blocks while a terminal is paused or a pipe is not read, so it must not run on an async
         // worker.
-        let write = move || out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let write = move || write(&mut **out, &batch, verbosity, &form);
         match tokio::task::spawn_blocking(write).await.map_err(io::Error::other) {
             Ok(Ok(())) => Ok(Exported::default()),
             Ok(Err(error)) | Err(error) => {
-                Err(ExportError::permanent(format!("cannot write what is shown: {error}")))
+                Err(ExportError::permanent(format!("cannot be shown: {error}")))
             }
         }
     }
 }
 
-/// Returns one line: the time, the signal, the counts and the size.
-fn basic(batch: &wire::Batch, counts: &str, now: SystemTime, paint: Paint) -> String {
-    let time = paint.apply(Style::Dim, &clock(now));
-    let signal = paint.apply(Style::Bold, &format!("{:<7}", batch.signal().to_string()));
-    let size = paint.apply(Style::Dim, &format!("{:>10}", bytes(batch.encoded_len() as u64)));
-    format!("{time}  {signal}  {counts}  {size}\n")
+fn write(out: &mut dyn Write, batch: &wire::Batch, verbosity: Verbosity, form: &Form) -> io::Result<()> {
+    match form {
+        Form::Pretty(paint) => {
+            let text = pretty::render(batch, verbosity, *paint).map_err(io::Error::other)?;
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        }
+        Form::Collectors(lines) => write_lines(out, batch, verbosity, lines),
+    }
+}
+
+/// Writes a line with counts, and unless the verbosity is basic another with the content.
+fn write_lines(
+    out: &mut dyn Write,
+    batch: &wire::Batch,
+    verbosity: Verbosity,
+    lines: &Lines,
+) -> io::Result<()> {
+    let (signal, requests) = (batch.signal(), batch.requests());
+    let (resources, items) = (count(&requests, 0), batch.items());
+    let (name, counts) = match signal {
+        Signal::Traces => ("Traces", vec![("resource spans", resources), ("spans", items)]),
+        Signal::Metrics => {
+            let metrics = count(&requests, 2);
+            ("Metrics", vec![("resource metrics", resources), ("metrics", metrics), ("data points", items)])
+        }
+        Signal::Logs => ("Logs", vec![("resource logs", resources), ("log records", items)]),
+    };
+    lines.write(out, signal, &counts, |to| to.plain(name))?;
+    match verbosity {
+        Verbosity::Basic => Ok(()),
+        Verbosity::Normal => lines.write(out, signal, &[], |to| normal::write(to, signal, &requests)),
+        Verbosity::Detailed => lines.write(out, signal, &[], |to| detailed::write(to, signal, &requests)),
+    }
+}
+
+/// Counts the resources of requests, or so many levels below them: 2 for spans, metrics and log records.
+fn count(requests: &[Bytes], levels: usize) -> usize {
+    fn below(message: &MessageView<'_>, levels: usize) -> usize {
+        match levels.checked_sub(1) {
+            None => 1,
+            Some(levels) => message.messages(2).map(|message| below(&message, levels)).sum(),
+        }
+    }
+    let resources = requests.iter().flat_map(|request| MessageView::of(request).messages(1));
+    resources.map(|resource| below(&resource, levels)).sum()
 }
 
 #[cfg(test)]

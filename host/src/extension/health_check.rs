@@ -2,7 +2,7 @@
 
 mod config;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{
@@ -81,17 +81,49 @@ async fn answer(State((config, health)): State<Asked>, uri: Uri) -> Response {
     if !config.answers(uri.path()) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let is_ready = health.is_ready();
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    if let Some(body) = config.body(is_ready) {
+    let since = health.ready_since();
+    let status = if since.is_some() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if let Some(body) = config.body(since.is_some()) {
         return (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body.to_owned())
             .into_response();
     }
-    let body = match is_ready {
-        true => json!({"status": "Server available", "uptime_seconds": health.uptime().as_secs()}),
-        false => json!({"status": "Server not available"}),
+    let body = match since {
+        Some(since) => json!({
+            "status": "Server available",
+            "upSince": humantime::format_rfc3339_nanos(since.time).to_string(),
+            "uptime": in_words(since.instant.elapsed()),
+        }),
+        // The Collector's answer has all keys at all times.
+        None => json!({"status": "Server not available", "upSince": "0001-01-01T00:00:00Z", "uptime": ""}),
     };
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+/// Returns a duration as the Collector writes it: `1h2m3.5s`, `12.5ms`.
+fn in_words(duration: Duration) -> String {
+    let nanos = duration.as_nanos();
+    let decimal = |nanos: u128, unit: u128, name: &str| {
+        let digits = unit.ilog10() as usize;
+        let fraction = format!("{:0digits$}", nanos % unit);
+        let fraction = fraction.trim_end_matches('0');
+        let point = if fraction.is_empty() { "" } else { "." };
+        format!("{}{point}{fraction}{name}", nanos / unit)
+    };
+    match nanos {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{nanos}ns"),
+        1_000..1_000_000 => decimal(nanos, 1_000, "µs"),
+        1_000_000..1_000_000_000 => decimal(nanos, 1_000_000, "ms"),
+        _ => {
+            let (hours, minutes) = (duration.as_secs() / 3600, duration.as_secs() / 60 % 60);
+            let seconds = decimal(nanos % 60_000_000_000, 1_000_000_000, "s");
+            match (hours, minutes) {
+                (0, 0) => seconds,
+                (0, _) => format!("{minutes}m{seconds}"),
+                _ => format!("{hours}h{minutes}m{seconds}"),
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -85,7 +85,9 @@ async fn serve(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>) {
             Ok::<_, Infallible>(answer)
         }
     });
-    let stream = TokioIo::new(Metered::new(stream, peer.clone(), server.settings.connections.clone()));
+    let ServerSettings { connections, max_head_bytes, .. } = &server.settings;
+    let stream = Metered::new(stream, peer.clone(), connections.clone(), *max_head_bytes);
+    let stream = TokioIo::new(stream);
     let connection = server.http.serve_connection(stream, service);
     let lifetime = Lifetime::new(&server.settings);
     let mut connection = pin!(connection);
@@ -105,7 +107,7 @@ async fn serve(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>) {
                 connection.as_mut().graceful_shutdown();
             }
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
-                let is_silent = closing && peer.open() == 0;
+                let is_silent = closing && (peer.open() == 0 || is_stopped_and_stalled(&server, &peer));
                 if is_silent || lifetime.is_over() {
                     return;
                 }
@@ -117,6 +119,12 @@ async fn serve(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>) {
             }
         }
     }
+}
+
+/// Returns whether the server stops and waits only for uploads of which nothing comes. Nobody can say whether more
+/// will, and the senders get no answer and send again.
+fn is_stopped_and_stalled(server: &Server, peer: &Peer) -> bool {
+    server.running.stop.is_cancelled() && peer.silent_for().is_some_and(|silent| silent >= GOODBYE)
 }
 
 /// Returns the router's answer. If turns are limited, the request first waits for its turn.

@@ -1,6 +1,6 @@
 //! The stream of a connection, from which no more is read than there is room for.
 //!
-//! A frame of HTTP/2 may have a MiB, because large frames cost far less CPU, and a head may have some KiB.
+//! A frame of HTTP/2 may have a MiB, because large frames cost far less CPU, and so may a head of HTTP/1.1.
 //! Ten thousand connections could hold ten GiB in this way before any of them has authenticated. So a frame
 //! or head larger than [`FREE_BYTES`] needs room that all connections share, and is not read further without
 //! that room. Connections that hold room while others wait, and receive little, are closed
@@ -33,6 +33,8 @@ pub(super) struct Metered<S> {
     peer: Arc<Peer>,
     connections: Arc<Connections>,
     unfinished: Unfinished,
+    /// The most bytes of a head over HTTP/1.1.
+    max_head_bytes: usize,
     /// The number of requests that had begun at the last read.
     requests: u32,
     room: Room,
@@ -52,9 +54,21 @@ enum Room {
 }
 
 impl<S: AsyncRead> Metered<S> {
-    pub(super) fn new(stream: S, peer: Arc<Peer>, connections: Arc<Connections>) -> Metered<S> {
-        let unfinished = Unfinished::default();
-        Metered { stream: stream.take(0), peer, connections, unfinished, requests: 0, room: Room::None }
+    pub(super) fn new(
+        stream: S,
+        peer: Arc<Peer>,
+        connections: Arc<Connections>,
+        max_head_bytes: usize,
+    ) -> Metered<S> {
+        Metered {
+            stream: stream.take(0),
+            peer,
+            connections,
+            unfinished: Unfinished::default(),
+            max_head_bytes,
+            requests: 0,
+            room: Room::None,
+        }
     }
 
     /// Returns whether the next bytes are a body of HTTP/1.1. A body is read on demand and counts towards its
@@ -70,7 +84,7 @@ impl<S: AsyncRead> Metered<S> {
     /// Returns the room that is needed to read on.
     fn needed_bytes(&self) -> usize {
         if self.unfinished.is_http1() {
-            return if self.unfinished.bytes() < FREE_BYTES { 0 } else { HTTP1_BUFFER_BYTES };
+            return if self.unfinished.bytes() < FREE_BYTES { 0 } else { self.max_head_bytes };
         }
         match self.unfinished.frame_bytes() {
             ..=FREE_BYTES => 0,

@@ -6,7 +6,7 @@ mod sampling;
 mod text;
 mod writer;
 
-use std::io;
+use std::{io, sync::OnceLock};
 
 use tracing::Dispatch;
 use tracing_subscriber::{
@@ -19,6 +19,9 @@ use self::sampling::Sampling;
 pub use self::writer::{LogWriter, writer};
 use crate::config::telemetry::{LogEncoding, LogLevel, LogsConfig};
 
+/// The encoding of the process's log.
+static ENCODING: OnceLock<LogEncoding> = OnceLock::new();
+
 /// Opens the outputs of the log, which may block.
 ///
 /// # Errors
@@ -29,11 +32,17 @@ pub fn open(config: &LogsConfig) -> io::Result<LogWriter> {
 
 /// Installs the process's logger. Only the first call has an effect.
 pub fn init(config: &LogsConfig, outputs: &LogWriter) {
+    let _ = ENCODING.set(config.encoding);
     outputs.install();
     let to = outputs.clone();
     let lines = lines(config, move || to.lines(), outputs.is_terminal());
     // A test may have installed its own logger.
     let _ = tracing::dispatcher::set_global_default(lines);
+}
+
+/// Returns how the process's log is encoded.
+pub fn encoding() -> LogEncoding {
+    ENCODING.get().copied().unwrap_or_default()
 }
 
 fn lines<W>(config: &LogsConfig, writer: W, colour: bool) -> Dispatch

@@ -109,6 +109,8 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         self.state.check_size()?;
+        // The fields that have occurred, by number. Those above 63 are lists.
+        let mut seen = 0_u64;
         while let Some(field) = map.next_key_seed(KeySeed(self.message))? {
             let Some(field) = field else {
                 map.next_value::<IgnoredAny>()?;
@@ -118,7 +120,10 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
             if field.label == Label::Repeated {
                 map.next_value_seed(ListSeed { state: &mut *self.state, field })?;
             } else {
-                map.next_value_seed(ValueSeed { state: &mut *self.state, field, place: Place::Field })?;
+                let bit = 1_u64.checked_shl(field.number).unwrap_or_default();
+                let place = if seen & bit == 0 { Place::Field } else { Place::Again };
+                seen |= bit;
+                map.next_value_seed(ValueSeed { state: &mut *self.state, field, place })?;
             }
             self.state.path.pop();
         }
@@ -217,13 +222,15 @@ struct ValueSeed<'s> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Field,
+    /// The field has occurred before in the same object. The last value counts.
+    Again,
     Element,
     Packed,
 }
 
 impl ValueSeed<'_> {
     /// Returns whether the value is left out because it is the default. In a oneof, an `optional` field or a
-    /// list, a default value is written.
+    /// list, and after an earlier value, a default value is written.
     fn is_implied(&self, is_default: bool) -> bool {
         is_default && self.place == Place::Field && self.field.label == Label::Singular
     }
@@ -286,7 +293,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         match self.place {
-            Place::Field => Ok(()),
+            Place::Field | Place::Again => Ok(()),
             Place::Element | Place::Packed => Err(E::invalid_type(Unexpected::Unit, &self)),
         }
     }

@@ -136,6 +136,10 @@ fn other_spellings_are_read() {
     assert_eq!(span(id).trace_id, [0xab, 0xcd, 0xef, 1, 0x23, 0x45, 0x67, 0x89].repeat(2));
     assert_eq!(span(r#"{"name":null,"status":null,"attributes":null,"kind":null}"#), Default::default());
     assert_eq!(span(r#"{"TraceId":"zz","start-time":{},"new":[{"deep":[1]}]}"#), Default::default());
+    // The last value of a key counts, also if it is the default; null is no value.
+    let twice = span(r#"{"name":"a","kind":2,"traceId":"ab","name":"","kind":0,"traceId":""}"#);
+    assert_eq!((twice.name.as_str(), twice.kind, twice.trace_id), ("", 0, vec![]));
+    assert_eq!(span(r#"{"name":"a","name":null}"#).name, "a");
     // Protobuf's own JSON has these too, and senders that use it are not told that their data is left out.
     assert_eq!(span(r#"{"start_time_unix_nano":"7"}"#).start_time_unix_nano, 7);
     assert_eq!(span(r#"{"kind":"SPAN_KIND_SERVER"}"#).kind, 2);

@@ -3,24 +3,38 @@ use serde::Deserialize;
 use super::ColorMode;
 use crate::{component::SendingSettings, config::ConfigError, sending::QueueConfig};
 
-/// The keys of the Collector's `debug` exporter, and `color`.
+/// The keys of the Collector's `debug` exporter, and `format` and `color`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DebugConfig {
     verbosity: Option<Verbosity>,
     /// The key that the `logging` exporter had instead of `verbosity`.
     pub loglevel: Option<LogLevel>,
-    /// The number of batches in each second that are shown before sampling begins.
+    /// The number of batches of a signal in each second that are shown before sampling begins.
     pub sampling_initial: u64,
     /// After those, one batch in this many is shown: 1 shows all, 0 none.
     pub sampling_thereafter: u64,
-    /// Whether what is shown is a part of Spanloom's log, where it can be. Otherwise it goes to `output_paths`.
+    /// Whether the output is lines of the log, as `service.telemetry.logs` has them. If not, it goes to `output_paths` as
+    /// it is.
     pub use_internal_logger: bool,
     /// Paths of files, `stdout` or `stderr`; standard output, if empty.
     pub output_paths: Vec<String>,
     /// Without this section there is no queue.
     pub sending_queue: Option<QueueConfig>,
+    pub format: Format,
+    /// When `format: pretty` uses colour.
     pub color: ColorMode,
+}
+
+/// How the output looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// As the Collector prints it.
+    #[default]
+    Collector,
+    /// Tables, trees and colours on standard output, for people at a terminal.
+    Pretty,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -54,6 +68,7 @@ impl Default for DebugConfig {
             use_internal_logger: true,
             output_paths: Vec::new(),
             sending_queue: None,
+            format: Format::Collector,
             color: ColorMode::Auto,
         }
     }
@@ -84,6 +99,11 @@ impl DebugConfig {
     pub fn sending(&self) -> Result<SendingSettings, ConfigError> {
         let queue = self.sending_queue.as_ref().map(QueueConfig::settings).transpose()?;
         Ok(SendingSettings { queue: queue.flatten(), ..SendingSettings::direct() })
+    }
+
+    /// Returns whether the output is lines of the log.
+    pub fn is_of_log(&self) -> bool {
+        self.use_internal_logger && self.format == Format::Collector
     }
 
     pub fn verbosity(&self) -> Verbosity {

@@ -1,62 +1,85 @@
-//! `verbosity: detailed`: shows every field.
+//! `verbosity: detailed`: every field, in the Collector's words.
 
 mod logs;
 mod metrics;
-mod outline;
 mod traces;
 
-use opentelemetry_proto::tonic::{
-    common::v1::InstrumentationScope, common::v1::KeyValue, resource::v1::Resource,
-};
+use std::fmt::{self, Write};
 
-use self::outline::{Fields, Outline};
-use super::{color::Paint, data::Data, text::escape};
+use bytes::Bytes;
+use wire::{MessageView, Signal, Value};
 
-/// The most characters of a name or a value that are shown.
-const TEXT_LIMIT: usize = 2_000;
+use super::value::Typed;
 
-pub(super) fn render(data: &Data, paint: Paint) -> String {
-    let mut outline = Outline::new(paint);
-    match data {
-        Data::Traces(resources) => traces::write(resources, &mut outline),
-        Data::Metrics(resources) => metrics::write(resources, &mut outline),
-        Data::Logs(resources) => logs::write(resources, &mut outline),
+/// Writes the content of whole requests. Field numbers are those of OTLP's `.proto` files.
+pub(super) fn write(out: &mut dyn Write, signal: Signal, requests: &[Bytes]) -> fmt::Result {
+    let (of_resource, of_scope, of_record) = match signal {
+        Signal::Traces => ("ResourceSpans", "ScopeSpans", "Span"),
+        Signal::Metrics => ("ResourceMetrics", "ScopeMetrics", "Metric"),
+        Signal::Logs => ("ResourceLog", "ScopeLogs", "LogRecord"),
+    };
+    let resources = requests.iter().flat_map(|request| MessageView::of(request).messages(1));
+    for (at, resource) in resources.enumerate() {
+        writeln!(out, "{of_resource} #{at}")?;
+        writeln!(out, "Resource SchemaURL: {}", resource.text(3))?;
+        write_resource(out, &resource.message(1))?;
+        for (at, scope) in resource.messages(2).enumerate() {
+            writeln!(out, "{of_scope} #{at}")?;
+            writeln!(out, "{of_scope} SchemaURL: {}", scope.text(3))?;
+            write_scope(out, &scope.message(1))?;
+            for (at, record) in scope.messages(2).enumerate() {
+                writeln!(out, "{of_record} #{at}")?;
+                match signal {
+                    Signal::Traces => traces::write(out, &record)?,
+                    Signal::Metrics => metrics::write(out, &record)?,
+                    Signal::Logs => logs::write(out, &record)?,
+                }
+            }
+        }
     }
-    outline.finish()
+    Ok(())
 }
 
-fn resource(out: &mut Outline, resource: Option<&Resource>, schema_url: &str) {
-    let none = Resource::default();
-    let resource = resource.unwrap_or(&none);
-    out.heading(0, "Resource", &escape(schema_url, TEXT_LIMIT));
-    let mut fields = Fields::default();
-    fields.attributes(&resource.attributes);
-    fields.count("dropped attributes", resource.dropped_attributes_count);
-    for entity in &resource.entity_refs {
-        fields.text("entity", &format!("{} {}", entity.r#type, entity.id_keys.join(", ")));
+fn write_resource(out: &mut dyn Write, resource: &MessageView<'_>) -> fmt::Result {
+    attributes(out, "Resource attributes", "", resource.attributes(1))?;
+    for (at, entity) in resource.messages(3).enumerate() {
+        if at == 0 {
+            writeln!(out, "Resource entity refs:")?;
+        }
+        writeln!(out, "     -> Entity ref #{at}:")?;
+        writeln!(out, "          -> Type: {}", entity.text(2))?;
+        if !entity.text(1).is_empty() {
+            writeln!(out, "          -> Schema URL: {}", entity.text(1))?;
+        }
+        for (title, number) in [("ID keys", 3), ("Description keys", 4)] {
+            if entity.has(number) {
+                writeln!(out, "          -> {title}:")?;
+            }
+            for key in entity.texts(number) {
+                writeln!(out, "               -> {key}")?;
+            }
+        }
     }
-    out.fields(1, fields);
+    Ok(())
 }
 
-fn scope(out: &mut Outline, scope: Option<&InstrumentationScope>, schema_url: &str) {
-    let none = InstrumentationScope::default();
-    let scope = scope.unwrap_or(&none);
-    let title = [scope.name.as_str(), &scope.version, schema_url].map(|part| escape(part, TEXT_LIMIT));
-    out.heading(1, "Scope", title.join(" ").trim_end());
-    let mut fields = Fields::default();
-    fields.attributes(&scope.attributes);
-    fields.count("dropped attributes", scope.dropped_attributes_count);
-    out.fields(2, fields);
+fn write_scope(out: &mut dyn Write, scope: &MessageView<'_>) -> fmt::Result {
+    writeln!(out, "InstrumentationScope {} {}", scope.text(1), scope.text(2))?;
+    attributes(out, "InstrumentationScope attributes", "", scope.attributes(3))
 }
 
-/// Writes attributes under their own heading, or nothing if there are none.
-fn attributes(out: &mut Outline, depth: usize, attributes: &[KeyValue], dropped: u32) {
-    if attributes.is_empty() && dropped == 0 {
-        return;
+/// Writes attributes under their title, or nothing if there are none.
+fn attributes<'a>(
+    out: &mut dyn Write,
+    title: &str,
+    indent: &str,
+    attributes: impl Iterator<Item = (&'a str, Value<'a>)>,
+) -> fmt::Result {
+    for (at, (key, value)) in attributes.enumerate() {
+        if at == 0 {
+            writeln!(out, "{title}:")?;
+        }
+        writeln!(out, "{indent}     -> {key}: {}", Typed(&value))?;
     }
-    out.heading(depth, "attributes", "");
-    let mut fields = Fields::default();
-    fields.attributes(attributes);
-    fields.count("dropped attributes", dropped);
-    out.fields(depth + 1, fields);
+    Ok(())
 }

@@ -1,232 +1,8 @@
-use std::{io::Write, sync::Mutex as StdMutex};
+use std::sync::Mutex as StdMutex;
 
-use bytes::Bytes;
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
-    logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
-    metrics::v1::{
-        Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, metric,
-        number_data_point,
-    },
-    resource::v1::Resource,
-    trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span},
-};
-use prost::Message;
 use serde_json::json;
 
 use super::*;
-
-const T0: u64 = 1_800_000_000_000_000_000;
-const MS: u64 = 1_000_000;
-
-fn string(key: &str, value: &str) -> KeyValue {
-    attribute(key, Value::StringValue(value.to_owned()))
-}
-
-fn attribute(key: &str, value: Value) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
-}
-
-fn resource(service: &str) -> Option<Resource> {
-    Some(Resource { attributes: vec![string("service.name", service)], ..Resource::default() })
-}
-
-fn span(id: u8, parent: u8, name: &str, start_ms: u64, duration_ms: u64) -> Span {
-    Span {
-        trace_id: (0xa0..0xb0).collect(),
-        span_id: vec![0, 0, 0, 0, 0, 0, 0, id],
-        parent_span_id: if parent == 0 { vec![] } else { vec![0, 0, 0, 0, 0, 0, 0, parent] },
-        name: name.to_owned(),
-        kind: 2,
-        start_time_unix_nano: T0 + start_ms * MS,
-        end_time_unix_nano: T0 + (start_ms + duration_ms) * MS,
-        ..Span::default()
-    }
-}
-
-fn spans(service: &str, spans: Vec<Span>) -> ResourceSpans {
-    let scope = InstrumentationScope { name: "http".into(), version: "1.2.0".into(), ..Default::default() };
-    let scope_spans = vec![ScopeSpans { scope: Some(scope), spans, ..ScopeSpans::default() }];
-    ResourceSpans { resource: resource(service), scope_spans, schema_url: String::new() }
-}
-
-/// Returns a checkout whose payment fails. The child arrives before its parent.
-fn checkout() -> Vec<ResourceSpans> {
-    let mut charge = span(2, 1, "charge", 5, 31);
-    charge.kind = 3;
-    charge.status = Some(Status { code: 2, message: "card\x1b[31m declined".to_owned() });
-    charge.attributes = vec![string("card.kind", "visa"), string("error.type", "CardError")];
-    charge.events = vec![span::Event {
-        time_unix_nano: T0 + 35 * MS,
-        name: "exception".to_owned(),
-        attributes: vec![
-            string("exception.type", "CardError"),
-            string("exception.stacktrace", "CardError: declined\n  at charge\x07"),
-        ],
-        dropped_attributes_count: 1,
-    }];
-    charge.links =
-        vec![span::Link { trace_id: vec![0xcd; 16], span_id: vec![0xef; 8], ..Default::default() }];
-    let mut root = span(1, 0, "POST /checkout", 0, 40);
-    root.attributes = vec![attribute("http.response.status_code", Value::IntValue(500))];
-    vec![spans("payment", vec![charge]), spans("frontend", vec![root])]
-}
-
-fn check(rendered: &str, expected: &str) {
-    assert_eq!(rendered, expected, "\n{rendered}");
-}
-
-/// Scenario: a trace is shown whose child arrives first and whose data holds an escape sequence.
-/// Guarantees: each span is one line, in the order of the tree, and the escape sequence has no effect.
-#[test]
-fn normal_shows_a_line_a_span_in_the_order_of_the_tree() {
-    check(
-        &normal::render(&Data::Traces(checkout()), Paint::new(false)),
-        "\
-08:00:00.000  frontend      POST /checkout                    SERVER     40.0ms  -      a0a1a2a3  http.response.status_code=500
-08:00:00.005  payment       └ charge                          CLIENT     31.0ms  error  a0a1a2a3  card\\u{1b}[31m declined error.type=CardError card.kind=visa
-",
-    );
-}
-
-/// Scenario: a span with every field is shown.
-/// Guarantees: the fields are aligned, and a text of several lines keeps its lines.
-#[test]
-fn detailed_shows_every_field() {
-    let payment = checkout().swap_remove(0);
-    check(
-        &detailed::render(&Data::Traces(vec![payment]), Paint::new(false)),
-        "\
-Resource
-  service.name  \"payment\"
-  Scope http 1.2.0
-    Span charge
-      trace id   a0a1a2a3a4a5a6a7a8a9aaabacadaeaf
-      span id    0000000000000002
-      parent id  0000000000000001
-      kind       CLIENT
-      start      2027-01-15T08:00:00.005000000Z
-      end        2027-01-15T08:00:00.036000000Z
-      duration   31.0ms
-      status     error: card\\u{1b}[31m declined
-      attributes
-        card.kind   \"visa\"
-        error.type  \"CardError\"
-      event exception +30.0ms
-        exception.type        \"CardError\"
-        exception.stacktrace
-          │ CardError: declined
-          │   at charge\\u{7}
-        dropped attributes    1
-      link
-        trace id  cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd
-        span id   efefefefefefefef
-",
-    );
-}
-
-fn metrics() -> Vec<ResourceMetrics> {
-    let requests = Sum {
-        data_points: vec![NumberDataPoint {
-            attributes: vec![string("http.route", "/cart")],
-            time_unix_nano: T0,
-            value: Some(number_data_point::Value::AsInt(42)),
-            ..NumberDataPoint::default()
-        }],
-        aggregation_temporality: 1,
-        is_monotonic: true,
-    };
-    let latency = Histogram {
-        data_points: vec![HistogramDataPoint {
-            time_unix_nano: T0,
-            count: 3,
-            sum: Some(1.5),
-            bucket_counts: vec![2, 0, 1],
-            explicit_bounds: vec![0.1, 1.0],
-            ..HistogramDataPoint::default()
-        }],
-        aggregation_temporality: 2,
-    };
-    let metric = |name: &str, unit: &str, data| Metric {
-        name: name.to_owned(),
-        unit: unit.to_owned(),
-        data: Some(data),
-        ..Metric::default()
-    };
-    let metrics = vec![
-        metric("shop.requests", "{request}", metric::Data::Sum(requests)),
-        metric("http.server.request.duration", "s", metric::Data::Histogram(latency)),
-    ];
-    let scope_metrics = vec![ScopeMetrics { metrics, ..ScopeMetrics::default() }];
-    vec![ResourceMetrics { resource: resource("cart"), scope_metrics, schema_url: String::new() }]
-}
-
-/// Scenario: a sum and a histogram are shown.
-/// Guarantees: each data point is one line.
-#[test]
-fn normal_shows_a_line_a_data_point() {
-    check(
-        &normal::render(&Data::Metrics(metrics()), Paint::new(false)),
-        "\
-08:00:00.000  cart          shop.requests                     delta counter               42  {request}  http.route=/cart
-08:00:00.000  cart          http.server.request.duration      histogram      count=3 sum=1.5  s
-",
-    );
-}
-
-/// Scenario: a histogram is shown in detail.
-/// Guarantees: only the buckets that are not empty are shown.
-#[test]
-fn detailed_shows_the_filled_buckets() {
-    let rendered = detailed::render(&Data::Metrics(metrics()), Paint::new(false));
-    let (_, histogram) = rendered.split_once("    Metric http").unwrap();
-    check(
-        histogram,
-        ".server.request.duration
-      unit  s
-      type  histogram
-      Data point count=3 sum=1.5
-        time   2027-01-15T08:00:00.000000000Z
-        sum    1.5
-        ≤ 0.1  2
-        > 1    1
-",
-    );
-}
-
-/// Scenario: a log record with a line break in its body is shown.
-/// Guarantees: the record is one line.
-#[test]
-fn normal_shows_a_line_a_log_record() {
-    let record = LogRecord {
-        time_unix_nano: T0,
-        severity_number: 13,
-        body: Some(AnyValue { value: Some(Value::StringValue("stock is\nlow".to_owned())) }),
-        attributes: vec![string("sku", "A 1")],
-        trace_id: vec![0xab; 16],
-        ..LogRecord::default()
-    };
-    let scope_logs = vec![ScopeLogs { log_records: vec![record], ..ScopeLogs::default() }];
-    let logs = vec![ResourceLogs { resource: resource("stock"), scope_logs, schema_url: String::new() }];
-    check(
-        &normal::render(&Data::Logs(logs), Paint::new(false)),
-        "08:00:00.000  stock         WARN   abababab  stock is\\nlow sku=\"A 1\"\n",
-    );
-}
-
-/// Scenario: a trace with an error is shown with colour and without.
-/// Guarantees: errors are red, ids dim, and a service keeps its colour. Without colour no escape sequence is
-/// written.
-#[test]
-fn colour_marks_errors_and_services() {
-    let colored = normal::render(&Data::Traces(checkout()), Paint::new(true));
-    assert!(colored.contains("\x1b[31merror\x1b[0m"), "{colored:?}");
-    assert!(colored.contains("\x1b[2ma0a1a2a3\x1b[0m"), "{colored:?}");
-    let plain = normal::render(&Data::Traces(checkout()), Paint::new(false));
-    assert!(!plain.contains('\x1b'));
-    assert_eq!(Style::service("cart"), Style::service("cart"));
-}
 
 /// The text that the exporter has written.
 #[derive(Clone, Default)]
@@ -242,65 +18,351 @@ impl Write for Shown {
     }
 }
 
-impl Shown {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
+fn batch(signal: Signal, json: &serde_json::Value) -> wire::Batch {
+    let request = wire::json::from_json(signal, json.to_string().as_bytes()).unwrap();
+    wire::Batch::decode(signal, request.into()).unwrap()
 }
 
-async fn export(config: serde_json::Value, batches: usize) -> String {
-    export_spans(config, checkout(), batches).await
-}
-
-async fn export_spans(
-    config: serde_json::Value,
-    resource_spans: Vec<ResourceSpans>,
-    batches: usize,
-) -> String {
+async fn export(config: serde_json::Value, batches: &[wire::Batch]) -> String {
     let config = read(&Node::from_json(config)).unwrap();
     let shown = Shown::default();
-    let exporter = DebugExporter::new(&config, false, Box::new(shown.clone()));
-    let bytes = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
-    let batch = wire::Batch::decode(Signal::Traces, Bytes::from(bytes)).unwrap();
-    for _ in 0..batches {
-        exporter.export(&batch).await.unwrap();
+    let exporter = DebugExporter::new(&config, "debug", false, Box::new(shown.clone()));
+    for batch in batches {
+        exporter.export(batch).await.unwrap();
     }
-    shown.text()
+    let bytes = shown.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
 }
 
-/// Scenario: a batch is shown with the default verbosity.
-/// Guarantees: one line has the signal, the counts and the size.
+/// Returns the text without the lines of the log around it.
+async fn printed(verbosity: &str, batch: wire::Batch) -> String {
+    export(json!({ "verbosity": verbosity, "use_internal_logger": false }), &[batch]).await
+}
+
+fn check(printed: &str, expected: &str) {
+    assert_eq!(printed, expected, "\n{printed}");
+}
+
+fn resource() -> serde_json::Value {
+    json!({
+        "attributes": [{ "key": "service.name", "value": { "stringValue": "shop" } }],
+        "entityRefs": [{ "type": "service", "idKeys": ["service.name"] }],
+    })
+}
+
+fn traces() -> wire::Batch {
+    let span = json!({
+        "traceId": "0af7651916cd43dd8448eb211c80319c",
+        "spanId": "b7ad6b7169203331",
+        "parentSpanId": "c7ad6b7169203332",
+        "traceState": "st=1",
+        "name": "GET /",
+        "kind": 2,
+        "startTimeUnixNano": "1700000000000000000",
+        "endTimeUnixNano": "1700000000250000000",
+        "status": { "code": 2, "message": "broken" },
+        "droppedLinksCount": 3,
+        "attributes": [
+            { "key": "n", "value": { "intValue": "4711" } },
+            { "key": "list", "value": { "arrayValue": { "values": [{ "stringValue": "inner" }] } } },
+        ],
+        "events": [{
+            "timeUnixNano": "1700000000100000000",
+            "name": "happened",
+            "attributes": [{ "key": "ek", "value": { "boolValue": true } }],
+        }],
+        "links": [{ "traceId": "1af7651916cd43dd8448eb211c80319c", "spanId": "d7ad6b7169203333" }],
+    });
+    let scope = json!({ "scope": { "name": "lib", "version": "1.2" }, "spans": [span, { "name": "bare" }] });
+    batch(
+        Signal::Traces,
+        &json!({ "resourceSpans": [{
+        "resource": resource(), "schemaUrl": "https://schema", "scopeSpans": [scope],
+    }] }),
+    )
+}
+
+/// Scenario: spans with every field and with none are printed in detail.
+/// Guarantees: the lines are the Collector's, and ids are whole.
 #[tokio::test]
-async fn basic_shows_a_line_a_batch() {
-    let shown = export(json!({ "color": "never" }), 1).await;
-    let (_, counts) = shown.split_once("  ").unwrap();
-    check(counts, "traces      2 resources       2 spans       486 B\n");
+async fn detailed_prints_every_field_of_spans() {
+    let printed = printed("detailed", traces()).await;
+    check(
+        &printed,
+        "Traces\t{\"resource spans\": 1, \"spans\": 2}
+ResourceSpans #0
+Resource SchemaURL: https://schema
+Resource attributes:
+     -> service.name: Str(shop)
+Resource entity refs:
+     -> Entity ref #0:
+          -> Type: service
+          -> ID keys:
+               -> service.name
+ScopeSpans #0
+ScopeSpans SchemaURL: \nInstrumentationScope lib 1.2
+Span #0
+    Trace ID       : 0af7651916cd43dd8448eb211c80319c
+    Parent ID      : c7ad6b7169203332
+    ID             : b7ad6b7169203331
+    Name           : GET /
+    Kind           : Server
+    TraceState     : st=1
+    Start time     : 2023-11-14 22:13:20 +0000 UTC
+    End time       : 2023-11-14 22:13:20.25 +0000 UTC
+    Status code    : Error
+    Status message : broken
+    DroppedAttributesCount: 0
+    DroppedEventsCount: 0
+    DroppedLinksCount: 3
+Attributes:
+     -> n: Int(4711)
+     -> list: Slice([\"inner\"])
+Events:
+SpanEvent #0
+     -> Name: happened
+     -> Timestamp: 2023-11-14 22:13:20.1 +0000 UTC
+     -> DroppedAttributesCount: 0
+     -> Attributes::
+          -> ek: Bool(true)
+Links:
+SpanLink #0
+     -> Trace ID: 1af7651916cd43dd8448eb211c80319c
+     -> ID: d7ad6b7169203333
+     -> TraceState: \n     -> DroppedAttributesCount: 0
+Span #1
+    Trace ID       : \n    Parent ID      : \n    ID             : \n    Name           : bare
+    Kind           : Unspecified
+    Start time     : 1970-01-01 00:00:00 +0000 UTC
+    End time       : 1970-01-01 00:00:00 +0000 UTC
+    Status code    : Unset
+    Status message : \n    DroppedAttributesCount: 0
+    DroppedEventsCount: 0
+    DroppedLinksCount: 0
+
+",
+    );
 }
 
-/// Scenario: the config has the old key `loglevel: debug`.
-/// Guarantees: every field is shown.
+/// Scenario: the same spans are printed with normal verbosity.
+/// Guarantees: a span is a line, with whole ids.
 #[tokio::test]
-async fn the_old_loglevel_debug_is_detailed() {
-    let shown = export(json!({ "loglevel": "debug", "color": "never" }), 1).await;
-    assert!(shown.starts_with("Resource\n  service.name  \"payment\"\n"), "{shown}");
+async fn normal_prints_a_line_a_span() {
+    let printed = printed("normal", traces()).await;
+    check(
+        &printed,
+        "Traces\t{\"resource spans\": 1, \"spans\": 2}
+ResourceTraces #0 [https://schema] service.name=shop
+ScopeTraces #0 lib@1.2
+GET / 0af7651916cd43dd8448eb211c80319c b7ad6b7169203331 n=4711 list=[\"inner\"]
+bare  \n
+",
+    );
 }
 
-/// Scenario: eight batches arrive within a second.
-/// Guarantees: the first two and every third after them are shown.
+fn metrics() -> wire::Batch {
+    let point = |mut point: serde_json::Value| {
+        point["timeUnixNano"] = json!("1700000000000000000");
+        json!({ "aggregationTemporality": 2, "dataPoints": [point] })
+    };
+    let mut sum = point(json!({ "asInt": "7", "exemplars": [{
+        "timeUnixNano": "1700000000000000000", "asDouble": 15.0, "spanId": "b7ad6b7169203331",
+        "filteredAttributes": [{ "key": "k", "value": { "stringValue": "v" } }],
+    }] }));
+    sum["isMonotonic"] = json!(true);
+    let zone = json!([
+        { "key": "zone", "value": { "stringValue": "east" } },
+        { "key": "n", "value": { "intValue": 1 } },
+    ]);
+    let metrics = json!([
+        { "name": "g", "unit": "1", "description": "d", "gauge": point(json!({ "asDouble": 47.25, "attributes": zone })) },
+        { "name": "s", "sum": sum },
+        { "name": "h", "histogram": point(json!({
+            "count": "55", "sum": 1234.5, "min": 1.25, "max": 99.75,
+            "bucketCounts": ["22", "33"], "explicitBounds": [17.5],
+        })) },
+        { "name": "e", "exponentialHistogram": point(json!({
+            "count": "5", "scale": 1, "zeroCount": "1",
+            "positive": { "offset": 1, "bucketCounts": ["1", "2"] },
+            "negative": { "offset": -1, "bucketCounts": ["3", "4"] },
+        })) },
+        { "name": "q", "summary": point(json!({
+            "count": "3", "sum": 15.0, "quantileValues": [{ "quantile": 0.5, "value": 2500000.0 }],
+        })) },
+        { "name": "none" },
+    ]);
+    let scope = json!({ "metrics": metrics });
+    batch(Signal::Metrics, &json!({ "resourceMetrics": [{ "scopeMetrics": [scope] }] }))
+}
+
+const POINT: &str = "StartTimestamp: 1970-01-01 00:00:00 +0000 UTC
+Timestamp: 2023-11-14 22:13:20 +0000 UTC
+";
+
+/// Scenario: metrics of every type are printed in detail.
+/// Guarantees: the lines are the Collector's.
+#[tokio::test]
+async fn detailed_prints_every_field_of_metrics() {
+    let printed = printed("detailed", metrics()).await;
+    let head = |at: usize, name: &str, kind: &str| {
+        format!(
+            "Metric #{at}\nDescriptor:\n     -> Name: {name}\n     -> Description: \n     -> Unit: \n     -> DataType: {kind}\n"
+        )
+    };
+    let cumulative = "     -> AggregationTemporality: Cumulative\n";
+    let expected = [
+        "Metrics\t{\"resource metrics\": 1, \"metrics\": 6, \"data points\": 5}\nResourceMetrics #0\nResource SchemaURL: \nScopeMetrics #0\nScopeMetrics SchemaURL: \nInstrumentationScope  \n",
+        &head(0, "g", "Gauge").replace("Unit: ", "Unit: 1").replace("Description: ", "Description: d"),
+        "NumberDataPoints #0\nData point attributes:\n     -> zone: Str(east)\n     -> n: Int(1)\n",
+        POINT,
+        "Value: 47.250000\n",
+        &head(1, "s", "Sum"),
+        "     -> IsMonotonic: true\n",
+        cumulative,
+        "NumberDataPoints #0\n",
+        POINT,
+        "Value: 7\nExemplars:\nExemplar #0\n     -> Trace ID: \n     -> Span ID: b7ad6b7169203331\n     -> Timestamp: 2023-11-14 22:13:20 +0000 UTC\n     -> Value: 15.000000\n     -> FilteredAttributes:\n          -> k: Str(v)\n",
+        &head(2, "h", "Histogram"),
+        cumulative,
+        "HistogramDataPoints #0\n",
+        POINT,
+        "Count: 55\nSum: 1234.500000\nMin: 1.250000\nMax: 99.750000\nExplicitBounds #0: 17.500000\nBuckets #0, Count: 22\nBuckets #1, Count: 33\n",
+        &head(3, "e", "ExponentialHistogram"),
+        cumulative,
+        "ExponentialHistogramDataPoints #0\n",
+        POINT,
+        "Count: 5\nBucket [-1.414214, -1.000000), Count: 4\nBucket [-1.000000, -0.707107), Count: 3\nBucket [0, 0], Count: 1\nBucket (1.414214, 2.000000], Count: 1\nBucket (2.000000, 2.828427], Count: 2\n",
+        &head(4, "q", "Summary"),
+        "SummaryDataPoints #0\n",
+        POINT,
+        "Count: 3\nSum: 15.000000\nQuantileValue #0: Quantile 0.500000, Value 2500000.000000\n",
+        &head(5, "none", "Empty"),
+        "\n",
+    ];
+    check(&printed, &expected.concat());
+}
+
+/// Scenario: the same metrics are printed with normal verbosity.
+/// Guarantees: a data point is a line.
+#[tokio::test]
+async fn normal_prints_a_line_a_data_point() {
+    let printed = printed("normal", metrics()).await;
+    let (before, negative) = printed.split_once("e{} count=5").unwrap();
+    check(
+        before,
+        "Metrics\t{\"resource metrics\": 1, \"metrics\": 6, \"data points\": 5}
+ResourceMetrics #0
+ScopeMetrics #0
+g{zone=east,n=1} 47.25
+s{} 7
+h{} count=55 sum=1234.5 min=1.25 max=99.75 le17.5=22 33
+",
+    );
+    assert!(negative.starts_with(" le-1=4 le-0.70710678"), "{negative}");
+    assert!(negative.contains("=3 zero=1 le2=1 le2.82842712"), "{negative}");
+    assert!(negative.ends_with("=2\nq{} count=3 sum=15.000000 q0.5=2.5e+06\n\n"), "{negative}");
+}
+
+fn logs_batch() -> wire::Batch {
+    let record = json!({
+        "timeUnixNano": "1700000000000000000",
+        "severityNumber": 17,
+        "severityText": "ERROR",
+        "eventName": "fault",
+        "body": { "kvlistValue": { "values": [
+            { "key": "b", "value": { "doubleValue": 1.5 } },
+            { "key": "a", "value": { "stringValue": "<x>" } },
+        ] } },
+        "flags": 1,
+        "traceId": "0af7651916cd43dd8448eb211c80319c",
+        "attributes": [{ "key": "lk", "value": { "boolValue": true } }],
+    });
+    let records = json!([record, { "body": { "stringValue": "two\nlines" } }]);
+    let scope = json!({ "scope": { "name": "lib" }, "schemaUrl": "s", "logRecords": records });
+    batch(Signal::Logs, &json!({ "resourceLogs": [{ "scopeLogs": [scope] }] }))
+}
+
+/// Scenario: log records are printed in both verbosities.
+/// Guarantees: the lines are the Collector's.
+#[tokio::test]
+async fn log_records_are_printed_as_the_collector_does() {
+    let counts = "Logs\t{\"resource logs\": 1, \"log records\": 2}\n";
+    let detailed = printed("detailed", logs_batch()).await;
+    check(
+        detailed.strip_prefix(counts).unwrap(),
+        "ResourceLog #0
+Resource SchemaURL: \nScopeLogs #0
+ScopeLogs SchemaURL: s
+InstrumentationScope lib \nLogRecord #0
+ObservedTimestamp: 1970-01-01 00:00:00 +0000 UTC
+Timestamp: 2023-11-14 22:13:20 +0000 UTC
+SeverityText: ERROR
+SeverityNumber: Error(17)
+EventName: fault
+Body: Map({\"a\":\"<x>\",\"b\":1.5})
+Attributes:
+     -> lk: Bool(true)
+Trace ID: 0af7651916cd43dd8448eb211c80319c
+Span ID: \nFlags: 1
+LogRecord #1
+ObservedTimestamp: 1970-01-01 00:00:00 +0000 UTC
+Timestamp: 1970-01-01 00:00:00 +0000 UTC
+SeverityText: \nSeverityNumber: Unspecified(0)
+Body: Str(two
+lines)
+Trace ID: \nSpan ID: \nFlags: 0
+
+",
+    );
+    let normal = printed("normal", logs_batch()).await;
+    check(
+        normal.strip_prefix(counts).unwrap(),
+        "ResourceLog #0\nScopeLog #0 lib [s]\n{\"a\":\"<x>\",\"b\":1.5} lk=true\ntwo\nlines \n\n",
+    );
+}
+
+/// Scenario: a batch is printed by default, and with the old key `loglevel: debug`.
+/// Guarantees: the first is a line of the log with the counts, and the second has every field too.
+#[tokio::test]
+async fn by_default_a_line_of_the_log_has_the_counts() {
+    let log = tracing_subscriber::fmt().with_writer(io::sink).finish();
+    let _log = tracing::subscriber::set_default(log);
+    let basic = export(json!({}), &[traces()]).await;
+    assert_eq!(basic.lines().count(), 1, "{basic}");
+    assert!(basic.contains("\tinfo\tTraces\t{\"resource\": {"), "{basic}");
+    assert!(basic.ends_with("\"resource spans\": 1, \"spans\": 2}\n"), "{basic}");
+    let detailed = export(json!({ "loglevel": "debug" }), &[traces()]).await;
+    assert!(detailed.contains("\tinfo\tResourceSpans #0\n"), "{detailed}");
+}
+
+/// Scenario: the log has errors only.
+/// Guarantees: lines of the log are not printed, and the others are.
+#[tokio::test]
+async fn the_level_of_the_log_counts_for_its_lines() {
+    let errors =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).with_writer(io::sink).finish();
+    let _log = tracing::subscriber::set_default(errors);
+    assert_eq!(export(json!({}), &[traces()]).await, "");
+    assert!(printed("basic", traces()).await.starts_with("Traces\t"));
+}
+
+/// Scenario: eight batches of a signal arrive within a second, and one of another.
+/// Guarantees: the first two of each signal are shown, and every third after them.
 #[tokio::test]
 async fn batches_are_sampled_as_the_config_says() {
-    let shown = export(json!({ "sampling_thereafter": 3 }), 8).await;
-    assert_eq!(shown.lines().count(), 4, "{shown}");
+    let mut batches = vec![traces(); 8];
+    batches.push(logs_batch());
+    let shown = export(json!({ "sampling_thereafter": 3, "use_internal_logger": false }), &batches).await;
+    assert_eq!(shown.lines().count(), 5, "{shown}");
 }
 
-/// Scenario: a batch is small on the wire and large when decoded.
-/// Guarantees: one line shows its number of items instead.
+/// Scenario: the config asks for the format for people.
+/// Guarantees: that is printed.
 #[tokio::test]
-async fn a_batch_of_very_many_spans_is_counted_but_not_shown() {
-    let many = vec![spans("flood", vec![Span::default(); ITEMS_LIMIT + 1])];
-    let shown = export_spans(json!({ "verbosity": "detailed", "color": "never" }), many, 1).await;
-    let (_, counts) = shown.split_once("  ").unwrap();
-    check(counts, "traces     50001 items, too many to show    97.7 KiB\n");
+async fn pretty_prints_for_people() {
+    let shown =
+        export(json!({ "format": "pretty", "color": "never", "verbosity": "detailed" }), &[traces()]).await;
+    assert!(shown.starts_with("Resource https://schema\n  service.name  \"shop\"\n"), "{shown}");
 }
 
 /// Scenario: the config has both `verbosity` and `loglevel`, or an unknown verbosity.

@@ -1,170 +1,194 @@
-//! Attribute values as text.
+//! The values of attributes and bodies in the form that the Collector prints.
 
-use std::fmt::Write;
+use std::fmt::{self, Display, Formatter, Write};
 
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use wire::{KvList, Value};
 
-use super::text::{escape, escape_into, hex, length};
+use super::number::Plain;
 
-/// Lists and maps below this depth are shown as `…`.
-const DEPTH_LIMIT: usize = 16;
+/// The most entries of a map that are sorted. A larger map is printed in the order in which it came.
+const SORTED_LIMIT: usize = 1_000;
 
-/// Returns the value on one line, with strings in quotes. Each string and the whole are cut at about `limit`
-/// characters.
-pub(super) fn quoted(value: Option<&AnyValue>, limit: usize) -> String {
-    let mut out = String::new();
-    write_value(&mut out, value, limit, 0);
-    out
-}
+/// A value with its type: `Str(shop)`.
+pub(super) struct Typed<'v, 'a>(pub(super) &'v Value<'a>);
 
-/// Does the same as [`quoted`], but leaves out the quotes of a string that cannot be mistaken.
-pub(super) fn bare(value: Option<&AnyValue>, limit: usize) -> String {
-    match value.and_then(|value| value.value.as_ref()) {
-        Some(Value::StringValue(text)) if is_plain(text) => escape(text, limit),
-        _ => quoted(value, limit),
+/// A value as text: a text as it is, lists and maps as JSON.
+pub(super) struct Text<'v, 'a>(pub(super) &'v Value<'a>);
+
+impl Display for Typed<'_, '_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let kind = match self.0 {
+            Value::Empty => "Empty",
+            Value::Str(_) => "Str",
+            Value::Bool(_) => "Bool",
+            Value::Int(_) => "Int",
+            Value::Double(_) => "Double",
+            Value::Bytes(_) => "Bytes",
+            Value::Array(_) => "Slice",
+            Value::KvList(_) => "Map",
+        };
+        write!(f, "{kind}({})", Text(self.0))
     }
 }
 
-/// Returns the text of a string value, or `None` for any other value.
-pub(super) fn as_str(value: Option<&AnyValue>) -> Option<&str> {
-    match value?.value.as_ref()? {
-        Value::StringValue(text) => Some(text),
-        _ => None,
+impl Display for Text<'_, '_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Empty => Ok(()),
+            Value::Str(text) => f.write_str(text),
+            Value::Bool(value) => write!(f, "{value}"),
+            Value::Int(value) => write!(f, "{value}"),
+            Value::Double(value) => write!(f, "{}", Plain(*value)),
+            Value::Bytes(bytes) => base64(f, bytes),
+            // JSON has no such numbers, and the Collector prints nothing then.
+            list if !is_finite(list) => Ok(()),
+            list => json(f, list),
+        }
     }
 }
 
-/// Returns the resource's `service.name`, or `-`.
-pub(super) fn service_name(attributes: &[KeyValue]) -> &str {
-    let service = attributes.iter().find(|attribute| attribute.key == "service.name");
-    service.and_then(|attribute| as_str(attribute.value.as_ref())).unwrap_or("-")
-}
-
-fn is_plain(text: &str) -> bool {
-    !text.is_empty() && !text.contains(|character: char| character.is_whitespace() || character == '"')
-}
-
-fn write_value(out: &mut String, value: Option<&AnyValue>, limit: usize, depth: usize) {
-    let written = match value.and_then(|value| value.value.as_ref()) {
-        None => write!(out, "null"),
-        Some(Value::BoolValue(flag)) => write!(out, "{flag}"),
-        Some(Value::IntValue(number)) => write!(out, "{number}"),
-        Some(Value::DoubleValue(number)) => write!(out, "{number:?}"),
-        Some(Value::StringValueStrindex(index)) => write!(out, "string #{index}"),
-        Some(Value::StringValue(text)) => {
-            write_string(out, text, limit);
-            Ok(())
-        }
-        Some(Value::BytesValue(bytes)) => {
-            let shown = bytes.get(..limit / 2).unwrap_or(bytes);
-            let cut = if shown.len() < bytes.len() { "…" } else { "" };
-            write!(out, "0x{}{cut}{}", hex(shown), length(bytes.len()))
-        }
-        Some(Value::ArrayValue(array)) => {
-            write_items(out, ['[', ']'], limit, depth, &array.values, |out, value| {
-                write_value(out, Some(value), limit, depth + 1);
-            });
-            Ok(())
-        }
-        Some(Value::KvlistValue(map)) => {
-            write_items(out, ['{', '}'], limit, depth, &map.values, |out, pair| {
-                escape_into(out, &pair.key, limit);
-                out.push_str(": ");
-                write_value(out, pair.value.as_ref(), limit, depth + 1);
-            });
-            Ok(())
-        }
-    };
-    // Writing to a string cannot fail.
-    let _ = written;
-}
-
-fn write_string(out: &mut String, text: &str, limit: usize) {
-    out.push('"');
-    let cut = escape_into(out, text, limit);
-    out.push_str(if cut { "…\"" } else { "\"" });
-    if cut {
-        out.push_str(&length(text.len()));
+/// Returns whether JSON has a number for every number in the value.
+fn is_finite(value: &Value<'_>) -> bool {
+    match value {
+        Value::Double(value) => value.is_finite(),
+        Value::Array(array) => array.values().all(|value| is_finite(&value)),
+        Value::KvList(list) => list.entries().all(|(_, value)| is_finite(&value)),
+        _ => true,
     }
 }
 
-fn write_items<T>(
-    out: &mut String,
-    [open, close]: [char; 2],
-    limit: usize,
-    depth: usize,
-    items: &[T],
-    write: impl Fn(&mut String, &T),
-) {
-    out.push(open);
-    for (position, item) in items.iter().enumerate() {
-        if position > 0 {
-            out.push_str(", ");
+/// Recurses as deep as the value nests, which the check of requests limits.
+fn json(f: &mut Formatter<'_>, value: &Value<'_>) -> fmt::Result {
+    match value {
+        Value::Empty => f.write_str("null"),
+        Value::Str(text) => quoted(f, text),
+        Value::Bytes(bytes) => {
+            f.write_char('"')?;
+            base64(f, bytes)?;
+            f.write_char('"')
         }
-        if out.len() > limit || depth >= DEPTH_LIMIT {
-            let _ = write!(out, "… ({} in all)", items.len());
-            break;
+        Value::Array(array) => {
+            f.write_char('[')?;
+            for (at, value) in array.values().enumerate() {
+                comma(f, at)?;
+                json(f, &value)?;
+            }
+            f.write_char(']')
         }
-        write(out, item);
+        Value::KvList(list) => {
+            f.write_char('{')?;
+            match sorted(list) {
+                Some(entries) => {
+                    for (at, (key, value)) in entries.iter().enumerate() {
+                        entry(f, at, key, value)?;
+                    }
+                }
+                None => {
+                    for (at, (key, value)) in list.entries().enumerate() {
+                        entry(f, at, key, &value)?;
+                    }
+                }
+            }
+            f.write_char('}')
+        }
+        Value::Bool(_) | Value::Int(_) | Value::Double(_) => write!(f, "{}", Text(value)),
     }
-    out.push(close);
+}
+
+fn entry(f: &mut Formatter<'_>, at: usize, key: &str, value: &Value<'_>) -> fmt::Result {
+    comma(f, at)?;
+    quoted(f, key)?;
+    f.write_char(':')?;
+    json(f, value)
+}
+
+fn comma(f: &mut Formatter<'_>, at: usize) -> fmt::Result {
+    if at > 0 { f.write_char(',') } else { Ok(()) }
+}
+
+/// Returns the entries by key, of which the last of each key counts, or `None` if there are too many.
+fn sorted<'v>(list: &KvList<'v>) -> Option<Vec<(&'v str, Value<'v>)>> {
+    let mut entries: Vec<_> = list.entries().take(SORTED_LIMIT + 1).collect();
+    if entries.len() > SORTED_LIMIT {
+        return None;
+    }
+    // The sort is stable, so that after the reversal the last entry of a key is the first.
+    entries.reverse();
+    entries.sort_by_key(|(key, _)| *key);
+    entries.dedup_by_key(|(key, _)| *key);
+    Some(entries)
+}
+
+/// Writes a text as JSON.
+fn quoted(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_char('"')?;
+    let mut rest = text;
+    while let Some((at, character)) = rest.char_indices().find(|(_, character)| is_escaped(*character)) {
+        let (plain, after) = rest.split_at(at);
+        f.write_str(plain)?;
+        match character {
+            '"' | '\\' => write!(f, "\\{character}")?,
+            '\n' => f.write_str("\\n")?,
+            '\r' => f.write_str("\\r")?,
+            '\t' => f.write_str("\\t")?,
+            '\u{8}' => f.write_str("\\b")?,
+            '\u{c}' => f.write_str("\\f")?,
+            other => write!(f, "\\u{:04x}", u32::from(other))?,
+        }
+        rest = after.get(character.len_utf8()..).unwrap_or_default();
+    }
+    f.write_str(rest)?;
+    f.write_char('"')
+}
+
+fn is_escaped(character: char) -> bool {
+    matches!(character, '"' | '\\' | '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Writes bytes in base64, some at a time.
+fn base64(f: &mut Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    // Three bytes become four characters, so that pieces of such a length join without padding.
+    bytes.chunks(3 << 10).try_for_each(|piece| f.write_str(&BASE64_STANDARD.encode(piece)))
 }
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry_proto::tonic::common::v1::{ArrayValue, KeyValueList};
+    use wire::json::value_from_json;
 
     use super::*;
 
-    fn of(value: Value) -> AnyValue {
-        AnyValue { value: Some(value) }
+    fn check(json: &str, typed: &str) {
+        assert_eq!(Typed(&value_from_json(json).unwrap().get()).to_string(), typed);
     }
 
-    fn string(text: &str) -> AnyValue {
-        of(Value::StringValue(text.to_owned()))
-    }
-
-    fn check(value: AnyValue, limit: usize, expected: &str) {
-        assert_eq!(quoted(Some(&value), limit), expected);
-    }
-
-    /// Scenario: a value of each type is shown.
-    /// Guarantees: each has its own form.
+    /// Scenario: values of each type are printed.
+    /// Guarantees: they look as in the Collector: typed, lists and maps as JSON with sorted keys.
     #[test]
-    fn every_kind_of_value_has_its_own_look() {
-        check(string("a\nb"), 50, r#""a\nb""#);
-        check(of(Value::IntValue(-7)), 50, "-7");
-        check(of(Value::DoubleValue(2.0)), 50, "2.0");
-        check(of(Value::BytesValue(vec![0xde, 0xad])), 50, "0xdead (2 bytes)");
-        let list = of(Value::ArrayValue(ArrayValue { values: vec![string("x"), AnyValue { value: None }] }));
-        let pair = KeyValue { key: "k".to_owned(), value: Some(list), ..KeyValue::default() };
-        check(of(Value::KvlistValue(KeyValueList { values: vec![pair] })), 50, r#"{k: ["x", null]}"#);
+    fn values_look_as_in_the_collector() {
+        check("null", "Empty()");
+        check(r#""a \"text\"""#, r#"Str(a "text")"#);
+        check("true", "Bool(true)");
+        check("-7", "Int(-7)");
+        check("2.0", "Double(2)");
+        check(r#"["<a>\n",1,null,[1e21]]"#, r#"Slice(["<a>\n",1,null,[1e+21]])"#);
+        check(r#"{"b":{"d":1,"c":2},"a":"x"}"#, r#"Map({"a":"x","b":{"c":2,"d":1}})"#);
+        assert_eq!(Typed(&Value::Bytes(&[0xfb, 0xff])).to_string(), "Bytes(+/8=)");
+        assert_eq!(Text(&Value::Double(f64::INFINITY)).to_string(), "Infinity");
     }
 
-    /// Scenario: a string, bytes and a list are longer than the limit.
-    /// Guarantees: each is cut, and its length is shown.
+    /// Scenario: a map has a key twice.
+    /// Guarantees: the last entry counts.
     #[test]
-    fn long_values_are_cut_and_their_length_named() {
-        check(string("abcdef"), 4, r#""abcd…" (6 bytes)"#);
-        check(of(Value::BytesValue(vec![1; 9])), 4, "0x0101… (9 bytes)");
-        let numbers = (0..9).map(|number| of(Value::IntValue(number))).collect();
-        check(of(Value::ArrayValue(ArrayValue { values: numbers })), 8, "[0, 1, 2, … (9 in all)]");
+    fn the_last_entry_of_a_key_counts() {
+        check(r#"{"a":1,"b":2,"a":3}"#, r#"Map({"a":3,"b":2})"#);
     }
 
-    /// Scenario: a hundred lists are nested.
-    /// Guarantees: the text ends at the depth limit.
+    /// Scenario: bytes are longer than a piece.
+    /// Guarantees: they are one text in base64.
     #[test]
-    fn deep_nesting_ends_at_a_bound() {
-        let deep =
-            (0..100).fold(string("x"), |inner, _| of(Value::ArrayValue(ArrayValue { values: vec![inner] })));
-        assert!(quoted(Some(&deep), 1_000).len() < 60);
-    }
-
-    /// Scenario: strings with and without spaces, and an empty one.
-    /// Guarantees: only the one that cannot be mistaken has no quotes.
-    #[test]
-    fn only_a_plain_string_stands_without_quotes() {
-        for (text, expected) in [("GET", "GET"), ("", "\"\""), ("a b", "\"a b\"")] {
-            assert_eq!(bare(Some(&string(text)), 50), expected);
-        }
+    fn long_bytes_are_one_text() {
+        let bytes: Vec<u8> = (0..10_000_u32).map(|number| number as u8).collect();
+        assert_eq!(Text(&Value::Bytes(&bytes)).to_string(), BASE64_STANDARD.encode(&bytes));
     }
 }

@@ -43,10 +43,34 @@ async fn what_is_answered_is_as_the_config_has_it() {
     let body = "response_body: { healthy: fine, unhealthy: not yet }";
     assert_eq!(ask(body, true, "/").await, (200, "fine".to_owned(), None));
     assert_eq!(ask(body, false, "/").await, (503, "not yet".to_owned(), None));
-    assert!(ask("", true, "/").await.1.starts_with("{\"status\":\"Server available\""));
+    let answer: serde_json::Value = serde_json::from_str(&ask("", true, "/").await.1).unwrap();
+    assert_eq!(answer["status"], "Server available");
+    assert!(answer["upSince"].as_str().unwrap().starts_with("20"), "{answer}");
+    assert!(answer["uptime"].as_str().unwrap().ends_with('s'), "{answer}");
+    let expected = r#"{"status":"Server not available","upSince":"0001-01-01T00:00:00Z","uptime":""}"#;
+    assert_eq!(ask("", false, "/").await, (503, expected.to_owned(), None));
     let cors = "cors: { allowed_origins: ['https://*.com'] }";
     assert_eq!(ask(cors, true, "/").await.2.as_deref(), Some("https://a.com"));
     assert_eq!(ask("response_headers: { x-a: b }", true, "/").await.2.as_deref(), Some("b"));
+}
+
+/// Scenario: durations from nothing to days are written.
+/// Guarantees: they look as in the Collector.
+#[test]
+fn a_duration_looks_as_in_the_collector() {
+    for (nanos, expected) in [
+        (0, "0s"),
+        (999, "999ns"),
+        (1_500, "1.5µs"),
+        (12_030_000, "12.03ms"),
+        (1_000_000_000, "1s"),
+        (59_000_000_001, "59.000000001s"),
+        (60_000_000_000, "1m0s"),
+        (3_723_500_000_000, "1h2m3.5s"),
+        (360_000_000_000_000, "100h0m0s"),
+    ] {
+        assert_eq!(in_words(Duration::from_nanos(nanos)), expected);
+    }
 }
 
 /// Scenario: a config has many keys of the Collector, and another has wrong values.

@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{extract::Request, response::Response};
 use http::{
-    HeaderMap, HeaderValue, Method,
-    header::{CONTENT_ENCODING, EXPECT},
+    HeaderMap, HeaderValue, Method, Version,
+    header::{CONTENT_ENCODING, EXPECT, HOST},
     request::Parts,
 };
 
-use super::{Doors, Gate, HttpServerConfig, Protocol, Received, Refusal};
+use super::{Cause, Doors, Gate, HttpServerConfig, Protocol, Received, Refusal, head, path};
 use crate::{
     memory,
     pipeline::Metadata,
@@ -62,28 +62,41 @@ impl<P: Protocol> HttpService<P> {
         let held = self.budget.hold(peer.clone());
         let (head, body) = request.into_parts();
         let mut body = Paced::new(body, self.read_timeout, held.clone());
+        if check_host(&head).is_ok()
+            && self.protocol.signal(head.uri.path()).is_none()
+            && let Some(elsewhere) = path::redirect(&head.uri)
+        {
+            drop(held);
+            self.discard(&head, &mut body).await;
+            return elsewhere;
+        }
         let outcome = self.take(&head, &peer, &mut body, &held).await;
         // The bytes that are discarded below must not be held.
         drop(held);
         match outcome {
             Ok(accepted) => self.protocol.accepted(&head, accepted),
             Err(refusal) => {
-                // A client with `Expect` has not sent the body, and need not.
-                if !head.headers.contains_key(EXPECT) {
-                    request_body::discard(&mut body, self.limit_bytes.saturating_mul(2)).await;
-                }
+                self.discard(&head, &mut body).await;
                 self.protocol.refused(&head, &refusal)
             }
+        }
+    }
+
+    async fn discard(&self, head: &Parts, body: &mut Paced) {
+        // A client with `Expect` has not sent the body, and need not. A large head must not be kept so long.
+        if !head.headers.contains_key(EXPECT) && head::large_bytes(&head.headers) == 0 {
+            request_body::discard(body, self.limit_bytes.saturating_mul(2)).await;
         }
     }
 
     async fn take(
         &self,
         head: &Parts,
-        peer: &Peer,
+        peer: &Arc<Peer>,
         body: &mut Paced,
         held: &Arc<Held>,
     ) -> Result<P::Accepted, Refusal> {
+        check_host(head)?;
         let path = head.uri.path();
         let signal =
             self.protocol.signal(path).ok_or_else(|| Refusal::not_found(format!("no path {path} here")))?;
@@ -99,6 +112,7 @@ impl<P: Protocol> HttpService<P> {
         let metadata = self.include_metadata.then(|| Arc::new(Metadata::of(&head.headers)));
         let encoding = self.encoding(&head.headers)?;
         memory::has_room(0)?;
+        let _head_held = head::hold_large(&head.headers, &self.budget, peer)?;
         let limit_bytes = self.limit_bytes;
         let mut bytes = request_body::read(body, limit_bytes).await?;
         if let Some(encoding) = encoding {
@@ -110,9 +124,12 @@ impl<P: Protocol> HttpService<P> {
     }
 
     fn encoding(&self, headers: &HeaderMap) -> Result<Option<Encoding>, Refusal> {
-        let name = match headers.get(CONTENT_ENCODING).map(HeaderValue::to_str) {
-            None | Some(Ok("" | "identity")) => return Ok(None),
-            Some(name) => name.unwrap_or_default(),
+        let mut lines = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::to_str);
+        let name = match (lines.next(), lines.next()) {
+            (None | Some(Ok("" | "identity")), None) => return Ok(None),
+            (Some(name), None) => name.unwrap_or_default(),
+            // Several lines are a list, and no list is accepted.
+            (_, Some(_)) => "",
         };
         let known = Encoding::from_name(name).filter(|encoding| self.encodings.contains(encoding));
         known.map(Some).ok_or_else(|| {
@@ -120,4 +137,15 @@ impl<P: Protocol> HttpService<P> {
             Refusal::unsupported_encoding(&accepted.join(", "))
         })
     }
+}
+
+/// Refuses a request of HTTP/1 that does not say for which host it is (RFC 9112, section 3.2), or names several:
+/// a proxy might choose another of them.
+fn check_host(head: &Parts) -> Result<(), Refusal> {
+    let why = match (head.version, head.headers.get_all(HOST).iter().count()) {
+        (Version::HTTP_11, 0) => "the header `Host` is missing",
+        (Version::HTTP_10 | Version::HTTP_11, 2..) => "there are several headers `Host`",
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(Cause::Invalid, why))
 }

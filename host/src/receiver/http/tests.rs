@@ -89,9 +89,14 @@ async fn start(yaml: &str, arrived: Arrived) -> Started {
 impl Started {
     /// Sends a request, and returns the whole answer.
     async fn ask(&self, head: &str, body: &[u8]) -> String {
+        self.ask_host(&format!("{head}\r\nhost: x"), body).await
+    }
+
+    /// Does the same for a head that names its host.
+    async fn ask_host(&self, head: &str, body: &[u8]) -> String {
         let mut connection = TcpStream::connect(self.address).await.unwrap();
         let length = body.len();
-        let head = format!("{head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!("{head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
         connection.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
         let mut answer = String::new();
         timeout(PATIENCE, connection.read_to_string(&mut answer)).await.unwrap().unwrap();
@@ -169,6 +174,71 @@ async fn each_mistake_has_its_answer() {
         assert!(answer.contains("x-from: spanloom\r\n"), "{answer}");
     }
     assert_eq!(started.items(), [0; 0]);
+}
+
+/// Scenario: requests name no host, or two; or their encoding in two lines.
+/// Guarantees: each is refused, and a request of HTTP/1.0 needs no host.
+#[tokio::test]
+async fn a_request_names_one_host_and_one_encoding() {
+    let started = start(GUARDED, Arrived::default()).await;
+    let right = "authorization: Bearer right\r\ncontent-type: application/json";
+    for (head, status, content) in [
+        (format!("POST /events HTTP/1.1\r\n{right}"), "400 ", "`Host` is missing"),
+        (format!("POST /events HTTP/1.1\r\nhost: a\r\nhost: b\r\n{right}"), "400 ", "several headers `Host`"),
+        (format!("POST //events HTTP/1.1\r\n{right}"), "400 ", "`Host` is missing"),
+    ] {
+        let answer = started.ask_host(&head, br#"["a"]"#).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(content), "{answer}");
+    }
+    let twice = "\r\ncontent-encoding: identity\r\ncontent-encoding: gzip";
+    let answer = started.post(&gzipped(br#"["a"]"#), twice).await;
+    assert!(answer.starts_with("HTTP/1.1 415 ") && answer.contains("accept-encoding: "), "{answer}");
+    assert_eq!(started.items(), [0; 0]);
+    let old = started.ask_host(&format!("POST /events HTTP/1.0\r\n{right}"), br#"["a"]"#).await;
+    assert!(old.starts_with("HTTP/1.0 200 "), "{old}");
+}
+
+/// Scenario: heads are large, or have many headers.
+/// Guarantees: what the Collector takes is accepted, and there is a limit.
+#[tokio::test]
+async fn a_head_may_be_large() {
+    let started = start(GUARDED, Arrived::default()).await;
+    for (headers, status) in [
+        (format!("\r\nx: {}", "x".repeat(600_000)), "200 "),
+        ("\r\nx: y".repeat(150), "200 "),
+        ("\r\nx: y".repeat(600), "431 "),
+    ] {
+        let answer = started.post(br#"["a"]"#, &headers).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+}
+
+/// Scenario: requests are sent to paths that are spelt in another way than they are served.
+/// Guarantees: they are sent on to the clean path, and refused only if that is not served.
+#[tokio::test]
+async fn a_path_to_be_cleaned_is_sent_on() {
+    let started = start(GUARDED, Arrived::default()).await;
+    let answer = started.ask("POST /x/..//events?a=b HTTP/1.1", br#"["a"]"#).await;
+    assert!(answer.starts_with("HTTP/1.1 307 ") && answer.contains("location: /events?a=b\r\n"), "{answer}");
+    let answer = started.ask("POST /events/ HTTP/1.1", br#"["a"]"#).await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+}
+
+/// Scenario: the receiver stops while a sender has sent half a body, and sends no more.
+/// Guarantees: the connection ends long before the time that a request may take.
+#[tokio::test]
+async fn an_upload_that_stands_still_does_not_hold_up_the_end() {
+    let Started { address, _stop, .. } = start(GUARDED, Arrived::default()).await;
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let head = "POST /events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer right\r\ncontent-type: application/json\r\n\
+                content-length: 100\r\n\r\n[";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(_stop);
+    let mut answer = Vec::new();
+    // Whether the end is orderly does not matter.
+    let _ = timeout(Duration::from_secs(20), connection.read_to_end(&mut answer)).await.unwrap();
+    assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
 }
 
 /// Scenario: a pipeline refuses batches because its queue is full; another refuses them for good.

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     memory,
     pipeline::Metadata,
-    receiver::http::{Cause, Door, Doors, Gate, Refusal},
+    receiver::http::{Cause, Door, Doors, Gate, Refusal, hold_large},
     server::{
         Peer,
         request_body::{Budget, Encoding, Paced},
@@ -78,6 +78,7 @@ impl Grpc {
         let encoding = encoding(request.headers())?;
         let metadata = self.include_metadata.then(|| Arc::new(Metadata::of(request.headers())));
         memory::has_room(0)?;
+        let _head_held = hold_large(request.headers(), &self.budget, &peer)?;
         let held = self.budget.hold(peer);
         let mut body = Paced::new(request.into_body(), self.read_timeout, held.clone());
         let message = frame::read(&mut body, &held, encoding, self.limit_bytes).await?;

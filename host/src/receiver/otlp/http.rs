@@ -14,7 +14,7 @@ use super::{
     status,
 };
 use crate::{
-    receiver::http::{HttpService, Protocol, Received, Refusal, convert},
+    receiver::http::{HttpService, Protocol, Received, Refusal, convert, unescaped},
     server::{
         Peer,
         request_body::{Held, ReadError},
@@ -58,7 +58,7 @@ impl Protocol for OtlpHttp {
     const DEFAULT_ENDPOINT: &'static str = "localhost:4318";
 
     fn signal(&self, path: &str) -> Option<Signal> {
-        self.paths.signal(path)
+        self.paths.signal(&unescaped(path))
     }
 
     fn check(&self, head: &Parts) -> Result<(), Refusal> {

@@ -21,6 +21,8 @@ const DEFLATE_RATIO: usize = 1032;
 const SNAPPY_RATIO: usize = 22;
 /// The usual ratio of compressed OTLP, for a body that does not state its decompressed length.
 const USUAL_RATIO: usize = 5;
+/// A stated length is believed up to this ratio. Room for more is taken only once so much was decompressed.
+const BELIEVED_RATIO: usize = 4 * USUAL_RATIO;
 /// The largest window of the encoders that senders use, as a power of two. (RFC 8878 asks for at least 8
 /// MiB.)
 const ZSTD_WINDOW_LOG: u32 = 25;
@@ -90,11 +92,14 @@ impl Encoding {
                 None => usual,
             },
             Encoding::Zstd => match zstd::zstd_safe::get_frame_content_size(compressed) {
-                Ok(Some(length)) => usize::try_from(length).unwrap_or(usize::MAX),
+                Ok(Some(length)) => usize::try_from(length)
+                    .unwrap_or(usize::MAX)
+                    .min(compressed.len().saturating_mul(BELIEVED_RATIO)),
                 _ => usual,
             },
             Encoding::Snappy if !is_framed(compressed) => {
-                snap::raw::decompress_len(compressed).unwrap_or(usual)
+                let stated = snap::raw::decompress_len(compressed).unwrap_or(usual);
+                stated.min(compressed.len().saturating_mul(SNAPPY_RATIO))
             }
             Encoding::Deflate | Encoding::Snappy | Encoding::SnappyFramed | Encoding::Lz4 => usual,
         }
@@ -400,6 +405,26 @@ mod tests {
         let refused = inflate(Encoding::Gzip, compressed.into(), 6 << 20, &held, until).await;
         assert!(matches!(refused, Err(InflateError::OverBudget(_))), "{refused:?}");
         assert_eq!(held.bytes(), 0);
+    }
+
+    /// Scenario: bodies state lengths that they cannot have, and there is little room.
+    /// Guarantees: they are invalid, and do not wait for room.
+    #[tokio::test(start_paused = true)]
+    async fn a_length_that_lies_is_invalid_and_waits_for_no_room() {
+        let budget = Budget::new(10 << 20, 8 << 20);
+        let others: Vec<_> = (0..7).map(|_| budget.hold(Arc::default())).collect();
+        for other in &others {
+            let _ = other.more(1 << 20);
+        }
+        // Snappy's length is 1 GiB, and that of zstd a TiB, in a frame of one segment.
+        let snappy = b"\x80\x80\x80\x80\x04not so much".to_vec();
+        let zstd = b"\x28\xb5\x2f\xfd\xe0\0\0\0\0\0\x01\0\0\x01\0\0".to_vec();
+        for (encoding, lies) in [(Encoding::Snappy, snappy), (Encoding::Zstd, zstd)] {
+            let held = budget.hold(Arc::default());
+            let until = Instant::now() + Duration::from_secs(10);
+            let refused = inflate(encoding, lies.into(), 8 << 20, &held, until).await;
+            assert!(matches!(refused, Err(InflateError::Invalid { .. })), "{encoding:?}: {refused:?}");
+        }
     }
 
     /// Scenario: the body is not compressed.

@@ -46,7 +46,10 @@ fn paths() -> Inputs {
         "//v1/traces",
         "/v1//traces",
         "/v1/./traces",
+        "/x/../v1/traces?x=1",
+        "/x//y",
         "/v1/%74races",
+        "/v1%2ftraces",
         "/V1/traces",
         "/v1/Traces",
         "/v1/profiles",
@@ -130,7 +133,12 @@ fn encodings() -> Result<Inputs> {
         add(format!("named-{coding}"), coding, gzip.clone());
     }
     add("snappy-framed-as-snappy".to_owned(), "snappy", compression::deflate("x-snappy-framed", &body)?);
-    add("gzip-of-gzip".to_owned(), "gzip, gzip", compression::deflate("gzip", &gzip)?);
+    let twice = compression::deflate("gzip", &gzip)?;
+    add("gzip-of-gzip".to_owned(), "gzip, gzip", twice.clone());
+    let two_lines = Request::post("/v1/traces", PROTOBUF, twice)
+        .header("Content-Encoding", "gzip")
+        .header("Content-Encoding", "gzip");
+    inputs.push(("encoding-gzip-of-gzip-in-two-lines".to_owned(), Input::Http(two_lines)));
     Ok(inputs)
 }
 

@@ -1,34 +1,55 @@
-use opentelemetry_proto::tonic::{
-    common::v1::KeyValue,
-    logs::v1::{LogRecord, ResourceLogs},
+use std::fmt::{self, Write};
+
+use wire::MessageView;
+
+use super::attributes;
+use crate::exporter::debug::{
+    number::{Id, Time},
+    value::Typed,
 };
 
-use super::{Fields, Outline, TEXT_LIMIT, attributes, resource, scope};
-use crate::exporter::debug::{normal::severity, text::escape};
+const LEVELS: [&str; 6] = ["Trace", "Debug", "Info", "Warn", "Error", "Fatal"];
 
-pub(super) fn write(resources: &[ResourceLogs], out: &mut Outline) {
-    for of_resource in resources {
-        resource(out, of_resource.resource.as_ref(), &of_resource.schema_url);
-        for of_scope in &of_resource.scope_logs {
-            scope(out, of_scope.scope.as_ref(), &of_scope.schema_url);
-            for record in &of_scope.log_records {
-                write_record(out, record);
-            }
-        }
+pub(super) fn write(out: &mut dyn Write, record: &MessageView<'_>) -> fmt::Result {
+    let number = record.int32(2);
+    writeln!(out, "ObservedTimestamp: {}", Time(record.fixed64(11)))?;
+    writeln!(out, "Timestamp: {}", Time(record.fixed64(1)))?;
+    writeln!(out, "SeverityText: {}", record.text(3))?;
+    writeln!(out, "SeverityNumber: {}({number})", severity(number))?;
+    if !record.text(12).is_empty() {
+        writeln!(out, "EventName: {}", record.text(12))?;
+    }
+    writeln!(out, "Body: {}", Typed(&record.value(5)))?;
+    attributes(out, "Attributes", "", record.attributes(6))?;
+    writeln!(out, "Trace ID: {}", Id(record.bytes(9)))?;
+    writeln!(out, "Span ID: {}", Id(record.bytes(10)))?;
+    writeln!(out, "Flags: {}", record.fixed32(8))
+}
+
+/// Returns the name of a number: four numbers share a level, and all but the first have theirs behind it.
+fn severity(number: i32) -> String {
+    let Some(at) = number.checked_sub(1).and_then(|at| usize::try_from(at).ok()) else {
+        return if number == 0 { "Unspecified".to_owned() } else { String::new() };
+    };
+    match (LEVELS.get(at / 4), at % 4) {
+        (Some(level), 0) => (*level).to_owned(),
+        (Some(level), further) => format!("{level}{}", further + 1),
+        (None, _) => String::new(),
     }
 }
 
-fn write_record(out: &mut Outline, record: &LogRecord) {
-    out.heading(2, "Log record", &escape(&record.event_name, TEXT_LIMIT));
-    let mut fields = Fields::default();
-    fields.time("time", record.time_unix_nano);
-    fields.time("observed", record.observed_time_unix_nano);
-    fields.text("severity", &format!("{} ({})", severity(record), record.severity_number));
-    fields.id("trace id", &record.trace_id);
-    fields.id("span id", &record.span_id);
-    fields.flags(record.flags);
-    let body = KeyValue { key: "body".to_owned(), value: record.body.clone(), ..KeyValue::default() };
-    fields.attributes(&[body]);
-    out.fields(3, fields);
-    attributes(out, 3, &record.attributes, record.dropped_attributes_count);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: numbers within and outside the range of severities are named.
+    /// Guarantees: the names are the Collector's.
+    #[test]
+    fn a_severity_has_the_collectors_name() {
+        let names = [0, 1, 4, 5, 9, 18, 24, 25, -1, i32::MIN].map(severity);
+        assert_eq!(
+            names,
+            ["Unspecified", "Trace", "Trace4", "Debug", "Info", "Error2", "Fatal4", "", "", ""]
+        );
+    }
 }

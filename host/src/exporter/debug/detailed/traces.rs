@@ -1,92 +1,82 @@
-use opentelemetry_proto::tonic::trace::v1::{
-    ResourceSpans, Span,
-    span::{Event, Link, SpanKind},
-    status::StatusCode,
-};
+use std::fmt::{self, Display, Write};
 
-use super::{Fields, Outline, TEXT_LIMIT, attributes, resource, scope};
-use crate::exporter::debug::{
-    color::Style,
-    text::{duration, escape},
-    tree,
-};
+use wire::MessageView;
 
-pub(super) fn write(resources: &[ResourceSpans], out: &mut Outline) {
-    for of_resource in resources {
-        resource(out, of_resource.resource.as_ref(), &of_resource.schema_url);
-        for of_scope in &of_resource.scope_spans {
-            scope(out, of_scope.scope.as_ref(), &of_scope.schema_url);
-            let spans: Vec<&Span> = of_scope.spans.iter().collect();
-            for span in tree::order(&spans).into_iter().filter_map(|(place, _)| spans.get(place)) {
-                write_span(out, span);
-            }
+use super::attributes;
+use crate::exporter::debug::number::{Id, Time};
+
+pub(super) fn write(out: &mut dyn Write, span: &MessageView<'_>) -> fmt::Result {
+    let status = span.message(15);
+    field(out, "Trace ID", Id(span.bytes(1)))?;
+    field(out, "Parent ID", Id(span.bytes(4)))?;
+    field(out, "ID", Id(span.bytes(2)))?;
+    field(out, "Name", span.text(5))?;
+    field(out, "Kind", kind(span.int32(6)))?;
+    if !span.text(3).is_empty() {
+        field(out, "TraceState", span.text(3))?;
+    }
+    field(out, "Start time", Time(span.fixed64(7)))?;
+    field(out, "End time", Time(span.fixed64(8)))?;
+    field(out, "Status code", status_code(status.int32(3)))?;
+    field(out, "Status message", status.text(2))?;
+    for (title, number) in [("Attributes", 10), ("Events", 12), ("Links", 14)] {
+        writeln!(out, "    Dropped{title}Count: {}", span.varint(number) as u32)?;
+    }
+    attributes(out, "Attributes", "", span.attributes(9))?;
+    for (at, event) in span.messages(11).enumerate() {
+        if at == 0 {
+            writeln!(out, "Events:")?;
         }
+        writeln!(out, "SpanEvent #{at}")?;
+        write_event(out, &event)?;
+    }
+    for (at, link) in span.messages(13).enumerate() {
+        if at == 0 {
+            writeln!(out, "Links:")?;
+        }
+        writeln!(out, "SpanLink #{at}")?;
+        write_link(out, &link)?;
+    }
+    Ok(())
+}
+
+fn write_event(out: &mut dyn Write, event: &MessageView<'_>) -> fmt::Result {
+    writeln!(out, "     -> Name: {}", event.text(2))?;
+    writeln!(out, "     -> Timestamp: {}", Time(event.fixed64(1)))?;
+    writeln!(out, "     -> DroppedAttributesCount: {}", event.varint(4) as u32)?;
+    // The second colon is the Collector's.
+    attributes(out, "     -> Attributes:", "     ", event.attributes(3))
+}
+
+fn write_link(out: &mut dyn Write, link: &MessageView<'_>) -> fmt::Result {
+    writeln!(out, "     -> Trace ID: {}", Id(link.bytes(1)))?;
+    writeln!(out, "     -> ID: {}", Id(link.bytes(2)))?;
+    writeln!(out, "     -> TraceState: {}", link.text(3))?;
+    writeln!(out, "     -> DroppedAttributesCount: {}", link.varint(5) as u32)?;
+    attributes(out, "     -> Attributes:", "     ", link.attributes(4))
+}
+
+fn field(out: &mut dyn Write, title: &str, value: impl Display) -> fmt::Result {
+    writeln!(out, "    {title:<15}: {value}")
+}
+
+fn kind(kind: i32) -> &'static str {
+    match kind {
+        0 => "Unspecified",
+        1 => "Internal",
+        2 => "Server",
+        3 => "Client",
+        4 => "Producer",
+        5 => "Consumer",
+        _ => "",
     }
 }
 
-fn write_span(out: &mut Outline, span: &Span) {
-    out.heading(2, "Span", &escape(&span.name, TEXT_LIMIT));
-    let mut fields = Fields::default();
-    fields.id("trace id", &span.trace_id);
-    fields.id("span id", &span.span_id);
-    fields.id("parent id", &span.parent_span_id);
-    fields.text("trace state", &span.trace_state);
-    fields.flags(span.flags);
-    fields.text("kind", &kind(span.kind));
-    fields.time("start", span.start_time_unix_nano);
-    fields.time("end", span.end_time_unix_nano);
-    fields.text("duration", &duration(span.start_time_unix_nano, span.end_time_unix_nano));
-    status(&mut fields, span);
-    fields.count("dropped events", span.dropped_events_count);
-    fields.count("dropped links", span.dropped_links_count);
-    out.fields(3, fields);
-    attributes(out, 3, &span.attributes, span.dropped_attributes_count);
-    for event in &span.events {
-        write_event(out, span, event);
-    }
-    for link in &span.links {
-        write_link(out, link);
-    }
-}
-
-fn status(fields: &mut Fields, span: &Span) {
-    let Some(status) = &span.status else { return };
-    let (code, style) = match StatusCode::try_from(status.code) {
-        Ok(StatusCode::Unset) => ("unset".to_owned(), Style::Dim),
-        Ok(StatusCode::Ok) => ("ok".to_owned(), Style::Plain),
-        Ok(StatusCode::Error) => ("error".to_owned(), Style::Error),
-        Err(_) => (format!("unknown ({})", status.code), Style::Error),
-    };
-    let separator = if status.message.is_empty() { "" } else { ": " };
-    fields.styled("status", &format!("{code}{separator}{}", status.message), style);
-}
-
-/// Writes an event. Its time is counted from the start of the span.
-fn write_event(out: &mut Outline, span: &Span, event: &Event) {
-    let offset = duration(span.start_time_unix_nano, event.time_unix_nano);
-    let sign = if offset.starts_with('-') { "" } else { "+" };
-    out.heading(3, "event", &format!("{} {sign}{offset}", escape(&event.name, TEXT_LIMIT)));
-    let mut fields = Fields::default();
-    fields.attributes(&event.attributes);
-    fields.count("dropped attributes", event.dropped_attributes_count);
-    out.fields(4, fields);
-}
-
-fn write_link(out: &mut Outline, link: &Link) {
-    out.heading(3, "link", "");
-    let mut fields = Fields::default();
-    fields.id("trace id", &link.trace_id);
-    fields.id("span id", &link.span_id);
-    fields.text("trace state", &link.trace_state);
-    fields.flags(link.flags);
-    fields.attributes(&link.attributes);
-    fields.count("dropped attributes", link.dropped_attributes_count);
-    out.fields(4, fields);
-}
-
-fn kind(kind: i32) -> String {
-    match SpanKind::try_from(kind) {
-        Ok(kind) => kind.as_str_name().trim_start_matches("SPAN_KIND_").to_owned(),
-        Err(_) => format!("unknown ({kind})"),
+fn status_code(code: i32) -> &'static str {
+    match code {
+        0 => "Unset",
+        1 => "Ok",
+        2 => "Error",
+        _ => "",
     }
 }

@@ -1,7 +1,7 @@
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs};
 
 use super::{SERVICE_WIDTH, inline};
-use crate::exporter::debug::{
+use crate::exporter::debug::pretty::{
     color::{Paint, Style},
     table::{Cell, Table, cell, left},
     text::{clock_nano, escape, fit, short_hex},
@@ -43,7 +43,7 @@ fn rest(record: &LogRecord, paint: Paint) -> String {
 }
 
 /// Returns the sender's text, or the name of the number's range.
-pub(in crate::exporter::debug) fn severity(record: &LogRecord) -> String {
+pub(in crate::exporter::debug::pretty) fn severity(record: &LogRecord) -> String {
     if !record.severity_text.is_empty() {
         return record.severity_text.clone();
     }

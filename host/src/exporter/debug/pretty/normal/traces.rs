@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::{
 };
 
 use super::{ATTRIBUTE_LIMIT, NAME_WIDTH, SERVICE_WIDTH, VALUE_WIDTH, inline};
-use crate::exporter::debug::{
+use crate::exporter::debug::pretty::{
     color::{Paint, Style},
     table::{Cell, Table, cell, left, right},
     text::{clock_nano, duration, escape, fit, short_hex},

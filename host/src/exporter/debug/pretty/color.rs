@@ -29,7 +29,7 @@ pub(super) enum Style {
 
 /// Wraps text in escape sequences if colour is on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint {
+pub(in crate::exporter::debug) struct Paint {
     on: bool,
 }
 
@@ -39,7 +39,11 @@ const SERVICE_COLORS: [u8; 12] = [33, 37, 64, 67, 71, 98, 100, 132, 136, 139, 16
 
 impl ColorMode {
     /// Returns whether to use colour, by <https://no-color.org> and <https://bixense.com/clicolors>.
-    pub(super) fn is_on(self, is_terminal: bool, environment: impl Fn(&str) -> Option<String>) -> bool {
+    pub(in crate::exporter::debug) fn is_on(
+        self,
+        is_terminal: bool,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> bool {
         let is_set = |name| environment(name).is_some_and(|value| !value.is_empty());
         match self {
             ColorMode::Always => true,
@@ -66,7 +70,7 @@ impl Style {
 }
 
 impl Paint {
-    pub(super) fn new(on: bool) -> Paint {
+    pub(in crate::exporter::debug) fn new(on: bool) -> Paint {
         Paint { on }
     }
 

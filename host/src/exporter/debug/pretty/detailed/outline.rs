@@ -1,7 +1,7 @@
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 
 use super::TEXT_LIMIT;
-use crate::exporter::debug::{
+use crate::exporter::debug::pretty::{
     color::{Paint, Style},
     table::width,
     text::{self, escape, hex, timestamp},
