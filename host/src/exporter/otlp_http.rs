@@ -1,6 +1,7 @@
 //! The exporter `otlp_http` sends OTLP over HTTP, as protobuf (a batch's chunks, not copied here) or as JSON.
 
 mod config;
+mod connections;
 mod destination;
 mod response;
 
@@ -13,6 +14,7 @@ use wire::Signal;
 
 use self::{
     config::{Encoding, OtlpHttpConfig},
+    connections::Limits,
     destination::Destination,
 };
 use super::otlp::{body::Chunks, check_size, compression::Compression, headers::Headers, with_causes};
@@ -28,6 +30,7 @@ pub struct OtlpHttpFactory;
 struct OtlpHttp {
     /// The destinations by signal.
     destinations: [Option<Destination>; 3],
+    limits: Limits,
     encoding: Encoding,
     compression: Compression,
     headers: Headers,
@@ -63,6 +66,7 @@ impl ExporterFactory for OtlpHttpFactory {
         let config = config.read_valid(OtlpHttpConfig::validate)?;
         let exporter = OtlpHttp {
             destinations: destination::of(&config).await?,
+            limits: Limits::new(config.max_conns_per_host),
             encoding: config.encoding,
             compression: config.compression.read(&Compression::HTTP)?,
             headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,
@@ -85,7 +89,10 @@ impl Exporter for OtlpHttp {
         }
         let body = reqwest::Body::wrap(Chunks::new(body));
         let request = client.post(url.clone()).headers(headers).body(body);
+        let limit = self.limits.of(data.signal());
+        let _connection = limit.wait().await;
         let answer = request.send().await.map_err(|error| unreachable(origin, error))?;
+        limit.note(answer.version());
         response::read(answer).await
     }
 }
