@@ -16,16 +16,16 @@ pub mod metrics;
 mod peer;
 pub mod request_body;
 mod unfinished;
+pub mod unix;
 
 use std::{io, sync::Arc, time::Duration};
 
 use axum::{Router, response::Response};
 use http::HeaderMap;
 use hyper_util::{rt::TokioTimer, server::conn::auto};
-use tokio::net::TcpListener;
 
 pub use connections::Connections;
-pub use listen::listen;
+pub use listen::{Listener, Transport, listen, listen_on};
 pub use measured::{Measures, measured};
 pub use peer::Peer;
 
@@ -157,7 +157,7 @@ struct Server {
 /// Serves the router on the listener until `running.stop`. After that no connection is accepted, and the
 /// tasks end with the requests under way.
 pub fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     tls: Option<ServerTls>,
     router: Router,
     settings: ServerSettings,
@@ -166,7 +166,7 @@ pub fn serve(
     let http = http_builder(&settings, running);
     let turns = settings.max_answers.map(Turns::new);
     let server = Server { router, tls, http, turns, settings, running: running.clone() };
-    let listening = running.listeners.track_future(accept_loop(listener, Arc::new(server)));
+    let listening = running.listeners.track_future(accept_loop(listener.into(), Arc::new(server)));
     running.tasks.spawn(listening);
 }
 
@@ -203,13 +203,13 @@ fn http_builder(settings: &ServerSettings, running: &Running) -> auto::Builder<c
     http
 }
 
-async fn accept_loop(listener: TcpListener, server: Arc<Server>) {
+async fn accept_loop(listener: Listener, server: Arc<Server>) {
     let connections = &server.settings.connections;
     let mut pause = ACCEPT_PAUSE_MIN;
     loop {
         let next = async {
-            let (stream, address) = listener.accept().await?;
-            let peer = Arc::new(Peer::at(address));
+            let (stream, peer) = listener.accept().await?;
+            let peer = Arc::new(peer);
             let member = connections.join(&peer).await;
             Ok::<_, io::Error>((stream, peer, member))
         };

@@ -20,7 +20,7 @@ impl Chain {
                 .await;
         let first = Spanloom::start(&config::relay(&format!(
             "debug: {{verbosity: detailed}}\n\
-             otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+             otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n\
              otlp_http: {{endpoint: \"http://{}\"}}\n",
             last.grpc, last.http
         )))

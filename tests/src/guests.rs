@@ -80,7 +80,10 @@ impl Setup<'_> {
             true => ("[]", format!("  misbehave: {{{task}{exporter}}}")),
             false => (
                 "[misbehave]",
-                format!("  otlp_grpc/bad: {{endpoint: \"http://{}\"{exporter}}}", sink.address),
+                format!(
+                    "  otlp_grpc/bad: {{endpoint: \"http://{}\", tls: {{insecure: true}}{exporter}}}",
+                    sink.address
+                ),
             ),
         };
         let bad_id = if is_exporter { "misbehave" } else { "otlp_grpc/bad" };
@@ -91,7 +94,7 @@ impl Setup<'_> {
              receivers:\n  otlp/bad: {{protocols: {{grpc: {{endpoint: \"${{env:GRPC}}\"}}}}{}}}\n  \
              otlp/healthy: {{protocols: {{http: {{endpoint: \"${{env:HTTP}}\"}}}}}}\n\
              {processor}\
-             exporters:\n{bad_exporter}\n  otlp_grpc/healthy: {{endpoint: \"http://{}\"}}\n\
+             exporters:\n{bad_exporter}\n  otlp_grpc/healthy: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n\
              service:\n  pipelines:\n    \
              traces/bad: {{receivers: [otlp/bad], processors: {processors}, exporters: [{bad_id}]}}\n    \
              traces/healthy: {{receivers: [otlp/healthy], exporters: [otlp_grpc/healthy]}}\n",

@@ -26,7 +26,7 @@ fn config(receiver: &str, batch: &str, sink: &Sink) -> String {
          grpc: {{endpoint: \"${{env:GRPC}}\", include_metadata: true}}\n      \
          http: {{endpoint: \"${{env:HTTP}}\", include_metadata: true}}\n    {receiver}\n\
          processors:\n  batch: {batch}\n\
-         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n\
          service:\n  pipelines:\n{}",
         sink.address,
         pipelines.concat()

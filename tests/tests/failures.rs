@@ -25,7 +25,7 @@ fn account(ledger: &Ledger) -> &Account {
 /// Returns an `otlp_grpc` exporter to the sink, with more keys.
 fn to(sink: impl std::fmt::Display, keys: &[&str]) -> String {
     let keys: String = keys.iter().map(|key| format!("  {key}\n")).collect();
-    format!("otlp_grpc:\n  endpoint: http://{sink}\n{keys}")
+    format!("otlp_grpc:\n  endpoint: http://{sink}\n  tls: {{insecure: true}}\n{keys}")
 }
 
 /// Scenario: the destination starts after 200 spans have been accepted.

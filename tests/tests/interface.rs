@@ -63,7 +63,7 @@ receivers:
 processors:
   kept: {endpoint: "ENDPOINT"}
 exporters:
-  otlp_grpc: {endpoint: "SINK"}
+  otlp_grpc: {endpoint: "SINK", tls: {insecure: true}}
 service:
   pipelines:
     traces: {receivers: [otlp], processors: [kept], exporters: [otlp_grpc]}
@@ -130,7 +130,7 @@ receivers:
 processors:
   kept:
 exporters:
-  otlp_grpc: {endpoint: "SINK"}
+  otlp_grpc: {endpoint: "SINK", tls: {insecure: true}}
 service:
   pipelines:
     traces: {receivers: [otlp], processors: [kept], exporters: [otlp_grpc]}
@@ -210,7 +210,7 @@ receivers:
 connectors:
   kept:
 exporters:
-  otlp_grpc: {endpoint: "SINK"}
+  otlp_grpc: {endpoint: "SINK", tls: {insecure: true}}
 service:
   pipelines:
     traces: {receivers: [otlp], exporters: [kept]}

@@ -79,7 +79,8 @@ async fn what_a_sender_gets_wrong_is_counted_and_the_rest_passes() {
 async fn what_is_lost_is_named_where_an_operator_looks() {
     let sink = Sink::start().await;
     sink.answer_next([Answer::Refuse]);
-    let exporters = format!("otlp_grpc: {{endpoint: \"http://{}\"}}\nnop:\n", sink.address);
+    let exporters =
+        format!("otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\nnop:\n", sink.address);
     let mut spanloom = Spanloom::start(&config::relay(&exporters)).await;
     client::grpc(spanloom.grpc, Signal::Traces, payload::traces(5, 3)).await.unwrap();
     sink.wait_for_requests(1).await;

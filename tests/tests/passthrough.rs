@@ -40,7 +40,11 @@ async fn send(spanloom: &Spanloom, transport: Transport, signal: Signal, body: B
 /// Guarantees: their bytes are unchanged.
 #[tokio::test]
 async fn bytes_pass_untouched_from_grpc_to_grpc() {
-    check(Transport::Grpc, "otlp_grpc: {endpoint: \"http://SINK\", compression: none}").await;
+    check(
+        Transport::Grpc,
+        "otlp_grpc: {endpoint: \"http://SINK\", tls: {insecure: true}, compression: none}",
+    )
+    .await;
 }
 
 /// Scenario: requests come in over HTTP and leave over HTTP.
@@ -61,14 +65,22 @@ async fn bytes_pass_untouched_from_grpc_to_http() {
 /// Guarantees: their bytes are unchanged.
 #[tokio::test]
 async fn bytes_pass_untouched_from_http_to_grpc() {
-    check(Transport::Http, "otlp_grpc: {endpoint: \"http://SINK\", compression: none}").await;
+    check(
+        Transport::Http,
+        "otlp_grpc: {endpoint: \"http://SINK\", tls: {insecure: true}, compression: none}",
+    )
+    .await;
 }
 
 /// Scenario: the exporters compress, with gzip (the Collector's default) and with zstd.
 /// Guarantees: the decompressed bytes are unchanged.
 #[tokio::test]
 async fn bytes_pass_untouched_when_they_are_compressed_on_the_way() {
-    check(Transport::Grpc, "otlp_grpc: {endpoint: \"http://SINK\", compression: gzip}").await;
+    check(
+        Transport::Grpc,
+        "otlp_grpc: {endpoint: \"http://SINK\", tls: {insecure: true}, compression: gzip}",
+    )
+    .await;
     check(Transport::Http, "otlp_http: {endpoint: \"http://SINK\", compression: zstd}").await;
 }
 
@@ -86,7 +98,7 @@ async fn bytes_pass_untouched_under_the_exporters_older_names() {
 async fn every_destination_of_a_fan_out_gets_the_same_bytes() {
     let (one, other) = (Sink::start().await, Sink::start().await);
     let spanloom = Spanloom::start(&config::relay(&format!(
-        "otlp_grpc/one: {{endpoint: \"http://{}\"}}\notlp_http/other: {{endpoint: \"http://{}\"}}\n",
+        "otlp_grpc/one: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\notlp_http/other: {{endpoint: \"http://{}\"}}\n",
         one.address, other.address
     )))
     .await;
@@ -106,9 +118,11 @@ async fn every_destination_of_a_fan_out_gets_the_same_bytes() {
 #[tokio::test]
 async fn fields_that_spanloom_does_not_know_survive() {
     let sink = Sink::start().await;
-    let spanloom =
-        Spanloom::start(&config::relay(&format!("otlp_grpc: {{endpoint: \"http://{}\"}}", sink.address)))
-            .await;
+    let spanloom = Spanloom::start(&config::relay(&format!(
+        "otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}",
+        sink.address
+    )))
+    .await;
     let body = payload::traces_with_unknown_fields();
     client::grpc(spanloom.grpc, Signal::Traces, body.clone()).await.unwrap();
     sink.wait_for_requests(1).await;
@@ -122,7 +136,7 @@ async fn fields_that_spanloom_does_not_know_survive() {
 async fn a_batch_of_several_requests_is_their_concatenation() {
     let sink = Sink::start().await;
     let spanloom = Spanloom::start(&config::relay(&format!(
-        "otlp_grpc:\n  endpoint: http://{}\n  sending_queue: {{batch: {{min_size: 30, flush_timeout: 20s}}}}\n",
+        "otlp_grpc:\n  endpoint: http://{}\n  tls: {{insecure: true}}\n  sending_queue: {{batch: {{min_size: 30, flush_timeout: 20s}}}}\n",
         sink.address
     )))
     .await;

@@ -97,8 +97,8 @@ fn config(plugin: &Path, sinks: [&Sink; 2], redactor: &str, processors: &str, ex
         "plugins:\n  redactor: {{path: \"{}\"}}\n\
          receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n\
          processors:\n  redactor: {{{redactor}}}\n  batch: {{timeout: 20ms}}\n\
-         exporters:\n  otlp_grpc: {{endpoint: \"http://{first}\"}}\n  \
-         otlp_grpc/second: {{endpoint: \"http://{second}\"}}\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"http://{first}\", tls: {{insecure: true}}}}\n  \
+         otlp_grpc/second: {{endpoint: \"http://{second}\", tls: {{insecure: true}}}}\n\
          service:\n  pipelines:\n    \
          traces: {{receivers: [otlp], processors: [{processors}], exporters: [{exporters}]}}\n",
         plugin.display()
@@ -201,7 +201,10 @@ fn check_tags(sink: &Sink) {
 async fn what_waits_for_an_exporter_that_changes_is_still_sent() {
     let (sink, second) = (Sink::start().await, Sink::start().await);
     let config = |to: &Sink| {
-        spanloom_tests::config::relay(&format!("otlp_grpc: {{endpoint: \"http://{}\"}}", to.address))
+        spanloom_tests::config::relay(&format!(
+            "otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}",
+            to.address
+        ))
     };
     let addresses = |text: String| text.replace("\"${env:GRPC}\"", "").replace("\"${env:HTTP}\"", "");
     let file = ConfigFile::new(&addresses(config(&sink)));

@@ -136,9 +136,11 @@ async fn an_application_started_as_the_welcome_says_is_shown() {
 async fn metrics_and_logs_of_the_python_sdk_are_delivered_over_both_protocols() {
     let Some(python) = clients::python() else { return };
     let sink = Sink::start().await;
-    let spanloom =
-        Spanloom::start(&config::relay(&format!("otlp_grpc: {{endpoint: \"http://{}\"}}\n", sink.address)))
-            .await;
+    let spanloom = Spanloom::start(&config::relay(&format!(
+        "otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n",
+        sink.address
+    )))
+    .await;
     python.send(&["grpc", &format!("http://{}", spanloom.grpc), "metrics", "logs"]).await;
     python.send(&["http", &format!("http://{}", spanloom.http), "metrics", "logs"]).await;
     let ledger = spanloom.finish().await;
@@ -156,9 +158,11 @@ async fn metrics_and_logs_of_the_python_sdk_are_delivered_over_both_protocols() 
 async fn json_of_the_node_sdk_arrives_equal_field_by_field_to_its_protobuf() {
     let Some(node) = clients::node() else { return };
     let sink = Sink::start().await;
-    let spanloom =
-        Spanloom::start(&config::relay(&format!("otlp_grpc: {{endpoint: \"http://{}\"}}\n", sink.address)))
-            .await;
+    let spanloom = Spanloom::start(&config::relay(&format!(
+        "otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n",
+        sink.address
+    )))
+    .await;
     let endpoint = format!("http://{}", spanloom.http);
     node.send(&["http/protobuf", &endpoint]).await;
     sink.wait_for_items(Signal::Traces, 3).await;

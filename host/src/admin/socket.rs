@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     fs, io,
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -24,7 +24,11 @@ use tokio::{
 };
 
 use super::{CONNECTIONS_LIMIT, SILENCE_TIMEOUT};
-use crate::{files::owned, running::Running};
+use crate::{
+    files::owned,
+    running::Running,
+    server::unix::{SocketFile, is_left_behind, make_sure_that_it_is_free},
+};
 
 /// The time limit of a connection: one request, which takes at most the guard's time limit, and the reading
 /// of its answer.
@@ -36,8 +40,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Socket {
     listener: UnixListener,
-    path: PathBuf,
-    inode: (u64, u64),
+    file: SocketFile,
 }
 
 /// Returns the path of the socket of a process whose TCP endpoint has this port. The socket is in the first
@@ -93,20 +96,22 @@ impl Socket {
         fs::set_permissions(&bound, fs::Permissions::from_mode(0o600))?;
         let found = fs::symlink_metadata(&bound)?;
         fs::rename(&bound, path)?;
-        Ok(Socket { listener, path: path.to_owned(), inode: (found.dev(), found.ino()) })
+        Ok(Socket { listener, file: SocketFile::new(path.to_owned(), &found) })
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Answers requests until `running.stop`.
     pub(super) fn serve(self, routes: Router, running: &Running) {
         let (stop, tasks) = (running.stop.clone(), running.tasks.clone());
+        let Socket { listener, file } = self;
         let serving = async move {
+            let _file = file;
             let slots = Arc::new(Semaphore::new(CONNECTIONS_LIMIT));
             while let Ok(slot) = slots.clone().acquire_owned().await {
-                let Ok((stream, _)) = self.listener.accept().await else {
+                let Ok((stream, _)) = listener.accept().await else {
                     sleep(ACCEPT_PAUSE).await;
                     continue;
                 };
@@ -118,16 +123,6 @@ impl Socket {
             }
         };
         running.tasks.spawn(running.stop.clone().run_until_cancelled_owned(serving));
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        // Another process may have put its own socket at the path.
-        let found = fs::symlink_metadata(&self.path).map(|found| (found.dev(), found.ino()));
-        if found.is_ok_and(|found| found == self.inode) {
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }
 
@@ -144,12 +139,6 @@ pub(super) async fn sweep(folder: &Path) {
     }
 }
 
-/// Returns true if the process that made the socket has ended.
-async fn is_left_behind(socket: &Path) -> bool {
-    let connected = UnixStream::connect(socket).await;
-    connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-}
-
 async fn answer(stream: UnixStream, routes: Router) {
     let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
     http.http1().timer(TokioTimer::new()).header_read_timeout(SILENCE_TIMEOUT).keep_alive(false);
@@ -159,19 +148,10 @@ async fn answer(stream: UnixStream, routes: Router) {
     }
 }
 
-async fn make_sure_that_it_is_free(path: &Path) -> io::Result<()> {
-    let other = |why: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, why));
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(found) if !found.file_type().is_socket() => other("there is a file that is no socket"),
-        Ok(_) if is_left_behind(path).await => Ok(()),
-        Ok(_) => other("another process listens there"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     /// Scenario: the variables of systemd and of the user are set, empty or absent.

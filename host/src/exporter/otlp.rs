@@ -4,6 +4,7 @@ pub mod answer;
 pub mod body;
 pub mod compression;
 pub mod headers;
+pub mod proxy;
 
 use crate::component::ExportError;
 

@@ -1,25 +1,30 @@
 //! The exporter `otlp_grpc` sends OTLP over gRPC. A batch's chunks become the frames of the request, and
 //! their bytes are not copied here.
 
-mod channel;
+mod balancer;
 mod config;
+mod dial;
 mod status;
+mod target;
+mod tunnel;
 
-use std::{
-    future::poll_fn,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, Uri, header};
-use tonic::{Code, Status, body::Body, transport::Channel};
-use tower::Service as _;
+use futures::future::BoxFuture;
+use http::{HeaderMap, HeaderValue, Request, header};
+use tokio::net::lookup_host;
+use tonic::{Code, Status};
 use wire::Signal;
 
-use self::config::OtlpGrpcConfig;
+use self::{
+    balancer::{Balancer, Settings},
+    config::OtlpGrpcConfig,
+    dial::{Dialer, Place},
+    target::{Address, Target},
+};
 use super::otlp::{
-    answer, body::Chunks, check_size, compression::Compression, headers::Headers, with_causes,
+    answer, body::Chunks, check_size, compression::Compression, headers::Headers, proxy::Proxies,
 };
 use crate::{
     component::{
@@ -34,8 +39,10 @@ pub struct OtlpGrpcFactory;
 
 /// Sends to one endpoint over one or more HTTP/2 connections, which are made on first use.
 struct OtlpGrpc {
-    channels: Vec<Channel>,
-    turn: AtomicUsize,
+    balancer: Balancer,
+    /// The scheme and the authority, which begin the address of each request.
+    origin: String,
+    user_agent: HeaderValue,
     compression: Compression,
     headers: Headers,
     /// Tells the destination how long the exporter waits.
@@ -63,6 +70,7 @@ impl Factory for OtlpGrpcFactory {
 
     fn doubts(&self, config: &Node) -> Vec<Finding> {
         let mut doubts = config.unused::<OtlpGrpcConfig>();
+        doubts.extend(config::doubts(config));
         doubts.extend(config.get("tls").into_iter().flat_map(tls::doubts));
         doubts
     }
@@ -72,11 +80,14 @@ impl Factory for OtlpGrpcFactory {
 impl ExporterFactory for OtlpGrpcFactory {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config = config.read_valid(OtlpGrpcConfig::validate)?;
-        let channels = channel::connect(&config).await?;
         let server = config.server()?;
+        let target = config.target()?;
+        let dialer = Dialer::new(&config, &target, &Proxies::of_environment()).await?;
+        let scheme = if target.tls { "https" } else { "http" };
         let exporter = OtlpGrpc {
-            channels,
-            turn: AtomicUsize::new(0),
+            origin: format!("{scheme}://{}", target.authority),
+            balancer: balancer(&config, target, dialer),
+            user_agent: config.user_agent()?,
             compression: config.compression.read(&Compression::GRPC)?,
             headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,
             grpc_timeout: grpc_timeout(config.timeout.0),
@@ -92,13 +103,9 @@ impl Exporter for OtlpGrpc {
     async fn export(&self, data: &wire::Batch) -> Result<Exported, ExportError> {
         check_size(data)?;
         let request = self.request(data).await?;
-        let mut channel = self.channel()?;
         let mut call = self.calls.begin(rpc_method(data.signal()));
         let mut ended = |code: Code| call.ended(code as i32);
-        let ready = poll_fn(|context| channel.poll_ready(context)).await;
-        ready.inspect_err(|_| ended(Code::Unavailable)).map_err(unreachable)?;
-        let response = channel.call(request).await;
-        let response = response.inspect_err(|_| ended(Code::Unavailable)).map_err(unreachable)?;
+        let response = self.balancer.call(request).await.inspect_err(|_| ended(Code::Unavailable))?;
         let (head, body) = response.into_parts();
         if let Some(status) = status::read(&head.headers) {
             ended(status.code());
@@ -120,14 +127,14 @@ impl Exporter for OtlpGrpc {
 }
 
 impl OtlpGrpc {
-    async fn request(&self, data: &wire::Batch) -> Result<Request<Body>, ExportError> {
+    async fn request(&self, data: &wire::Batch) -> Result<Request<Chunks>, ExportError> {
         let chunks = self.compression.compress(data.chunks()).await;
         let chunks =
             chunks.map_err(|error| ExportError::retryable(format!("could not compress: {error}")))?;
         let prefix = prefix(self.compression != Compression::None, chunks.iter().map(Bytes::len).sum())?;
         let body = Chunks::new(std::iter::once(prefix).chain(chunks));
-        let mut request = Request::post(path(data.signal()))
-            .body(Body::new(body))
+        let mut request = Request::post(format!("{}{}", self.origin, path(data.signal())))
+            .body(body)
             .map_err(|error| ExportError::permanent(error.to_string()))?;
         self.fill(request.headers_mut());
         Ok(request)
@@ -136,6 +143,7 @@ impl OtlpGrpc {
     fn fill(&self, headers: &mut HeaderMap) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.insert(header::USER_AGENT, self.user_agent.clone());
         if let Some(timeout) = &self.grpc_timeout {
             headers.insert("grpc-timeout", timeout.clone());
         }
@@ -144,25 +152,33 @@ impl OtlpGrpc {
         }
         self.headers.apply(headers);
     }
+}
 
-    fn channel(&self) -> Result<Channel, ExportError> {
-        let turn = self.turn.fetch_add(1, Relaxed).checked_rem(self.channels.len());
-        let channel = turn.and_then(|turn| self.channels.get(turn)).cloned();
-        channel.ok_or_else(|| ExportError::permanent("there is no connection"))
+/// Returns the connections to a target. A name is looked up for the addresses that it has, unless the config
+/// asks for the first that answers, or a proxy does the looking up.
+fn balancer(config: &OtlpGrpcConfig, target: Target, dialer: Dialer) -> Balancer {
+    let settings = Settings { connections: config.connections, wait_for_ready: config.wait_for_ready };
+    match target.address {
+        Address::Unix(path) => Balancer::of_place(Place::Unix(path), dialer, settings),
+        Address::Tcp { host, port, is_opaque } if is_opaque || dialer.has_proxy() || !config.is_spread() => {
+            Balancer::of_place(Place::Host { host, port }, dialer, settings)
+        }
+        Address::Tcp { host, port, .. } => {
+            let look_up = move || -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+                let host = host.clone();
+                Box::pin(async move { Ok(lookup_host((host.as_str(), port)).await?.collect()) })
+            };
+            Balancer::of_name(Box::new(look_up), dialer, settings)
+        }
     }
 }
 
-/// Converts an error without an answer: the connection could not be made, or broke.
-fn unreachable(error: tonic::transport::Error) -> ExportError {
-    ExportError::retryable(with_causes(&error))
-}
-
-fn path(signal: Signal) -> Uri {
-    Uri::from_static(match signal {
+fn path(signal: Signal) -> &'static str {
+    match signal {
         Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
         Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
         Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-    })
+    }
 }
 
 /// Returns the prefix of a message (gRPC over HTTP/2, `Length-Prefixed-Message`).

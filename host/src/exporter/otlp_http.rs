@@ -1,6 +1,7 @@
 //! The exporter `otlp_http` sends OTLP over HTTP, as protobuf (a batch's chunks, not copied here) or as JSON.
 
 mod config;
+mod connections;
 mod destination;
 mod redirect;
 mod response;
@@ -14,6 +15,7 @@ use wire::Signal;
 
 use self::{
     config::{Encoding, OtlpHttpConfig},
+    connections::Limits,
     destination::{Destination, Way},
     redirect::{Hop, MAX_REQUESTS},
 };
@@ -35,6 +37,7 @@ pub struct OtlpHttpFactory;
 struct OtlpHttp {
     /// The destinations by signal.
     destinations: [Option<Destination>; 3],
+    limits: Limits,
     encoding: Encoding,
     compression: Compression,
     headers: Headers,
@@ -70,6 +73,7 @@ impl ExporterFactory for OtlpHttpFactory {
         let config = config.read_valid(OtlpHttpConfig::validate)?;
         let exporter = OtlpHttp {
             destinations: destination::of(&config, context.telemetry).await?,
+            limits: Limits::new(config.max_conns_per_host),
             encoding: config.encoding,
             compression: config.compression.read(&Compression::HTTP)?,
             headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,
@@ -86,10 +90,13 @@ impl Exporter for OtlpHttp {
         let chunks = self.compression.compress(self.encode(data)?).await;
         let chunks =
             chunks.map_err(|error| ExportError::retryable(format!("could not compress: {error}")))?;
+        let limit = self.limits.of(data.signal());
+        let _connection = limit.wait().await;
         let mut hop = Hop::first(&destination.url);
         for _ in 0..MAX_REQUESTS {
             let way = destination.way_to(&hop.url).await?;
             let answer = self.post(way, &hop, &chunks, &destination.requests).await?;
+            limit.note(answer.version());
             match hop.next(&destination.url, answer.status(), answer.headers())? {
                 None => return response::read(answer, &hop.prefix()).await,
                 Some(next) => {

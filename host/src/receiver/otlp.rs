@@ -44,7 +44,7 @@ pub struct OtlpReceiver {
     bound: OnceLock<Bound>,
 }
 
-/// Where a started receiver listens; empty where the protocol is off.
+/// Where a started receiver listens; empty where the protocol is off, or listens on a Unix socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bound {
     pub grpc: Vec<SocketAddr>,
@@ -132,6 +132,7 @@ impl Receiver for OtlpReceiver {
                 protocol: "grpc",
                 keys: "protocols.grpc",
                 endpoint: &config.endpoint,
+                transport: &config.transport,
                 tls: config.tls.as_ref(),
                 router: self.grpc(config, &ingest, budget.clone()),
                 settings: config.server_settings(),
@@ -147,6 +148,7 @@ impl Receiver for OtlpReceiver {
                 protocol: "http",
                 keys: "protocols.http",
                 endpoint: server.endpoint.as_deref().unwrap_or(OtlpHttp::DEFAULT_ENDPOINT),
+                transport: &server.transport,
                 tls: server.tls.as_ref(),
                 router: self.http(config, &ingest, budget),
                 settings: server.server_settings(),

@@ -6,14 +6,16 @@ use axum::body::Body;
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::{either::Either, task::TaskTracker};
 use tower::Service;
 
-use super::{Peer, Server, ServerSettings, answers, metered::Metered, peer::Arriving};
+use super::{
+    Peer, Server, ServerSettings, answers,
+    listen::{self, Socket},
+    metered::Metered,
+    peer::Arriving,
+};
 
 /// The time that a peer without a request under way gets to react when the connection ends.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -42,11 +44,11 @@ where
 }
 
 /// Serves the connection until it ends. A silent connection costs little more than its socket.
-pub(super) async fn run(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>) {
+pub(super) async fn run(stream: Socket, peer: Arc<Peer>, server: Arc<Server>) {
     tokio::select! {
         () = server.running.stop.cancelled() => return,
         () = peer.closed() => return,
-        first = timeout(server.settings.silence_timeout(), stream.readable()) => {
+        first = timeout(server.settings.silence_timeout(), listen::readable(&stream)) => {
             if !matches!(first, Ok(Ok(()))) {
                 return;
             }
@@ -60,9 +62,11 @@ pub(super) async fn run(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>)
     }
 }
 
-async fn serve(stream: TcpStream, peer: Arc<Peer>, server: Arc<Server>) {
+async fn serve(stream: Socket, peer: Arc<Peer>, server: Arc<Server>) {
     // An answer is one small write, which must not wait for the peer's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
+    if let Either::Left(stream) = &stream {
+        let _ = stream.set_nodelay(true);
+    }
     let stream = match &server.tls {
         None => Either::Left(stream),
         Some(tls) => {

@@ -1,18 +1,132 @@
 //! Binds an endpoint as a config writes it.
 
 use std::{
-    io,
+    fmt, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
 };
 
 use anyhow::Context;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio_util::either::Either;
+
+use super::{Peer, unix::UnixSocket};
+
+/// What a server listens on.
+#[derive(Debug)]
+pub enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixSocket),
+}
+
+/// The stream of a connection.
+pub(super) type Socket = Either<TcpStream, UnixStream>;
+
+/// A value of the key `transport`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// `tcp`: IPv4 and IPv6.
+    Tcp,
+    /// `tcp4`: IPv4 alone.
+    Tcp4,
+    /// `tcp6`: IPv6 alone.
+    Tcp6,
+    /// `unix`: the endpoint is the path of a socket.
+    Unix,
+}
+
+impl Transport {
+    /// Reads the value of the key. An empty value is `tcp`.
+    pub fn from_name(name: &str) -> Option<Transport> {
+        Some(match name {
+            "" | "tcp" => Transport::Tcp,
+            "tcp4" => Transport::Tcp4,
+            "tcp6" => Transport::Tcp6,
+            "unix" => Transport::Unix,
+            _ => return None,
+        })
+    }
+
+    fn has(self, address: &SocketAddr) -> bool {
+        match self {
+            Transport::Tcp4 => address.is_ipv4(),
+            Transport::Tcp6 => address.is_ipv6(),
+            Transport::Tcp | Transport::Unix => true,
+        }
+    }
+}
+
+impl Listener {
+    /// Returns the address, or `None` for a Unix socket.
+    pub fn address(&self) -> io::Result<Option<SocketAddr>> {
+        match self {
+            Listener::Tcp(listener) => listener.local_addr().map(Some),
+            Listener::Unix(_) => Ok(None),
+        }
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(Socket, Peer)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                Ok((Either::Left(stream), Peer::at(address)))
+            }
+            Listener::Unix(socket) => {
+                let (stream, _) = socket.listener.accept().await?;
+                Ok((Either::Right(stream), Peer::of_this_machine()))
+            }
+        }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Listener {
+        Listener::Tcp(listener)
+    }
+}
+
+/// Writes the address or the path.
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listener::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => write!(f, "{address}"),
+                Err(error) => write!(f, "{error}"),
+            },
+            Listener::Unix(socket) => write!(f, "{}", socket.name().display()),
+        }
+    }
+}
+
+/// Waits until the peer has sent something.
+pub(super) async fn readable(socket: &Socket) -> io::Result<()> {
+    match socket {
+        Either::Left(stream) => stream.readable().await,
+        Either::Right(stream) => stream.readable().await,
+    }
+}
+
+/// Binds the endpoint of a transport: [`listen`], or a Unix socket at the endpoint's path.
+pub async fn listen_on(endpoint: &str, transport: Transport) -> anyhow::Result<Vec<Listener>> {
+    if transport == Transport::Unix {
+        let socket = UnixSocket::bind(Path::new(endpoint)).await;
+        let socket = socket.with_context(|| format!("cannot listen on {endpoint}"))?;
+        return Ok(vec![Listener::Unix(socket)]);
+    }
+    let listeners = listen_by(endpoint, transport).await?;
+    Ok(listeners.into_iter().map(Listener::Tcp).collect())
+}
 
 /// Binds `host:port`. A name with several addresses (`localhost` is 127.0.0.1 and usually ::1) is bound on
 /// each address that this machine has, all with the same port. An empty host and 0.0.0.0 mean every address of
 /// IPv4 and IPv6, as in Go, and port 0 a free port.
 pub async fn listen(endpoint: &str) -> anyhow::Result<Vec<TcpListener>> {
-    let addresses = resolve(endpoint).await.with_context(|| format!("cannot resolve endpoint {endpoint}"))?;
+    listen_by(endpoint, Transport::Tcp).await
+}
+
+async fn listen_by(endpoint: &str, transport: Transport) -> anyhow::Result<Vec<TcpListener>> {
+    let addresses =
+        resolve(endpoint, transport).await.with_context(|| format!("cannot resolve endpoint {endpoint}"))?;
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut missing = None;
     for mut address in addresses {
@@ -38,9 +152,12 @@ pub async fn listen(endpoint: &str) -> anyhow::Result<Vec<TcpListener>> {
 }
 
 /// Resolves an endpoint. IPv4 comes first: if port 0 picks a free port, an IPv4-only client must find it.
-async fn resolve(endpoint: &str) -> anyhow::Result<Vec<SocketAddr>> {
+async fn resolve(endpoint: &str, transport: Transport) -> anyhow::Result<Vec<SocketAddr>> {
     if let Some(port) = endpoint.strip_prefix("0.0.0.0:").or_else(|| endpoint.strip_prefix(':')) {
         let port = port.parse().context("the port is not a number below 65536")?;
+        if transport == Transport::Tcp4 {
+            return Ok(vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))]);
+        }
         // On Linux the IPv6 wildcard accepts IPv4 too, unless the machine has no IPv6 at all.
         let everywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         let probe = std::net::TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)));
@@ -50,9 +167,10 @@ async fn resolve(endpoint: &str) -> anyhow::Result<Vec<SocketAddr>> {
         }]);
     }
     let mut addresses: Vec<SocketAddr> = tokio::net::lookup_host(endpoint).await?.collect();
+    addresses.retain(|address| transport.has(address));
     addresses.sort_by_key(SocketAddr::is_ipv6);
     addresses.dedup();
-    anyhow::ensure!(!addresses.is_empty(), "the name has no address");
+    anyhow::ensure!(!addresses.is_empty(), "the name has no address of this transport");
     Ok(addresses)
 }
 
@@ -74,6 +192,18 @@ mod tests {
         assert!(!ports.is_empty());
         assert!(ports.iter().all(|port| *port == ports[0] && *port != 0), "{ports:?}");
         assert!(listeners[0].local_addr().unwrap().is_ipv4());
+    }
+
+    /// Scenario: `localhost` and no host at all are bound with `tcp4`.
+    /// Guarantees: only IPv4 is listened on.
+    #[tokio::test]
+    async fn tcp4_leaves_ipv6_out() {
+        for endpoint in ["localhost:0", ":0"] {
+            let listeners = listen_on(endpoint, Transport::Tcp4).await.unwrap();
+            let addresses: Vec<_> = listeners.iter().map(|l| l.address().unwrap().unwrap()).collect();
+            assert!(addresses.iter().all(SocketAddr::is_ipv4) && addresses.len() == 1, "{addresses:?}");
+        }
+        assert!(listen_on("127.0.0.1:0", Transport::Tcp6).await.is_err());
     }
 
     /// Scenario: the port is in use.

@@ -1,7 +1,6 @@
 //! Measures the requests of a port, at the level `detailed`: how long they took, and how large they were.
 
 use std::{
-    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -20,6 +19,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use http_body::{Body as _, Frame, SizeHint};
 
+use super::Listener;
 use crate::telemetry::{
     Telemetry,
     requests::{HttpRequests, RpcRequests, rpc_method_of},
@@ -46,7 +46,7 @@ pub fn measured(
     router: Router,
     measures: &Measures,
     telemetry: &Arc<Telemetry>,
-    address: SocketAddr,
+    listener: &Listener,
     is_tls: bool,
 ) -> Router {
     if !telemetry.is_detailed() {
@@ -54,8 +54,12 @@ pub fn measured(
     }
     match measures {
         Measures::Http(is_route) => {
-            let (ip, port) = (address.ip().to_string(), address.port());
-            let requests = Arc::new(HttpRequests::server(telemetry, &ip, port, is_tls));
+            let (address, port) = match listener.address() {
+                Ok(Some(address)) => (address.ip().to_string(), address.port()),
+                // A Unix socket has a path, and no port.
+                _ => (listener.to_string(), 0),
+            };
+            let requests = Arc::new(HttpRequests::server(telemetry, &address, port, is_tls));
             let is_route = is_route.clone();
             router.layer(from_fn(move |request: Request, next: Next| {
                 let (requests, is_route) = (requests.clone(), is_route.clone());

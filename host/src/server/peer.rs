@@ -88,6 +88,11 @@ impl Peer {
         Peer { address: Some(address), ..Peer::default() }
     }
 
+    /// Returns the connection of a Unix socket, whose clients have no address.
+    pub(super) fn of_this_machine() -> Peer {
+        Peer::default()
+    }
+
     /// Returns the address for the log, without the port, which differs for each connection.
     pub fn name(&self) -> String {
         self.address.map_or_else(|| "unknown".to_owned(), |address| address.ip().to_canonical().to_string())

@@ -86,8 +86,8 @@ impl ClientTlsConfig {
         .map_err(|error| error.below("tls"))
     }
 
-    /// Returns whether an endpoint without a scheme uses TLS. As in the Collector, a configured authority
-    /// means TLS.
+    /// Returns whether gRPC to an endpoint without `https://` uses TLS, and whether the files have to be there.
+    /// As in the Collector, a configured authority means TLS.
     pub fn is_on(&self) -> bool {
         !self.insecure || self.ca_file.is_some() || self.ca_pem.is_some()
     }
@@ -101,6 +101,13 @@ impl ClientTlsConfig {
     /// the ALPN protocols.
     pub fn client_config(&self) -> Result<ClientConfig, ConfigError> {
         self.read_files().map_err(|error| error.below("tls"))
+    }
+
+    /// Reads the files, which may block, and checks them, also if no destination needs them.
+    pub fn check_files(&self) -> Result<(), ConfigError> {
+        let ca = read_certs("ca", &self.ca_file, &self.ca_pem);
+        let own = self.own(&ring::default_provider());
+        ConfigError::all([ca.map(drop), own.map(drop)]).map_err(|error| error.below("tls"))
     }
 
     fn read_files(&self) -> Result<ClientConfig, ConfigError> {
@@ -118,10 +125,10 @@ impl ClientTlsConfig {
     }
 
     fn trust(&self, provider: &Arc<CryptoProvider>) -> Result<Trust, ConfigError> {
+        let own = read_certs("ca", &self.ca_file, &self.ca_pem)?;
         if self.insecure_skip_verify {
             return Ok(Trust::Anyone);
         }
-        let own = read_certs("ca", &self.ca_file, &self.ca_pem)?;
         let roots = Arc::new(self.roots(own.as_deref())?);
         let by_roots = WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
             .build()

@@ -16,7 +16,7 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use serde::Deserialize;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
@@ -150,7 +150,10 @@ impl ServerTls {
         Ok(ServerTls(Arc::new(kept)))
     }
 
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<TlsStream<S>> {
         TlsAcceptor::from(self.0.current()).accept(stream).await
     }
 }

@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{ResourceSpans, ScopeSpans, Span},
 };
 use prost::Message;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use spanloom::{
     component::{BuildContext, BuiltExporter, Exporter, ExporterFactory, Extensions, auth::ClientAuth},
     config::{ConfigError, Node},
@@ -34,7 +34,11 @@ impl ClientAuth for Token {
     }
 }
 
-pub(crate) fn grpc(config: Json) -> Arc<dyn Exporter> {
+/// Builds an `otlp_grpc` exporter, without TLS if the config does not say anything of it.
+pub(crate) fn grpc(mut config: Json) -> Arc<dyn Exporter> {
+    if config["tls"].is_null() {
+        config["tls"] = json!({"insecure": true});
+    }
     build(&otlp_grpc::OtlpGrpcFactory, config).unwrap().exporter
 }
 

@@ -264,6 +264,7 @@ async fn behind_the_queue_nothing_is_lost() {
     let destination = Destination::start(Service::answering(script)).await;
     let config = json!({
         "endpoint": destination.endpoint(),
+        "tls": {"insecure": true},
         "connections": 2,
         "retry_on_failure": {"initial_interval": "10ms"},
         "sending_queue": {"batch": {"min_size": 100}},

@@ -7,6 +7,7 @@
 )]
 
 mod data;
+mod dialing;
 mod grpc;
 mod grpc_destination;
 mod http;

@@ -8,3 +8,4 @@ mod http;
 mod lifetime;
 mod support;
 mod tls;
+mod unix;

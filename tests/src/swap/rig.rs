@@ -186,7 +186,7 @@ fn config_of(settings: RigSettings<'_>, sink: &Sink) -> String {
         "plugins:\n  {PLUGIN}: {{path: ./{FILE}{more}}}\n\
          receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n\
          processors:\n  {PLUGIN}:\n\
-         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", sending_queue: {{block_on_overflow: true{queue}}}}}\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}, sending_queue: {{block_on_overflow: true{queue}}}}}\n\
          service:\n  pipelines:\n    traces: {{receivers: [otlp], processors: [{PLUGIN}], exporters: [otlp_grpc]}}\n",
         sink.address,
     )

@@ -28,7 +28,7 @@ impl Connected {
             "plugins:\n  misbehave: {{path: \"{}\"{plugin}}}\n\
              receivers:\n  otlp: {{acknowledge: delivered, protocols: {{grpc: {{endpoint: \"${{env:GRPC}}\"}}}}}}\n\
              connectors:\n  misbehave: {{do: {task}}}\n  forward:\n\
-             exporters:\n  otlp_grpc: {{endpoint: \"http://{}\"}}\n  nop:\n\
+             exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n  nop:\n\
              service:\n  pipelines:\n    \
              traces/in: {{receivers: [otlp], exporters: [misbehave{exporters}]}}\n    \
              metrics: {{receivers: [misbehave], exporters: [forward]}}\n    \

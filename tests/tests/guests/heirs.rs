@@ -31,7 +31,7 @@ impl Heir {
             "plugins:\n  heir: {{path: \"{}\", limits: {{max_calls: 3}}}}\n\
              receivers:\n  otlp: {{protocols: {{grpc: {{endpoint: \"${{env:GRPC}}\"}}}}}}\n\
              processors:\n  heir: {{endpoint: \"{endpoint}\"}}\n\
-             exporters:\n  otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+             exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n\
              service:\n  pipelines:\n    traces: {{receivers: [otlp], processors: [heir], exporters: [otlp_grpc]}}\n",
             component.display(),
             sink.address,

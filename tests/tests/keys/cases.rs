@@ -149,6 +149,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
             }
             beside(keys)
         }
+        ("otlp_grpc", "balancer_name") => this(json!("pick_first")),
         ("otlp_grpc", "endpoint") => this(json!("127.0.0.1:14317")),
         (
             "otlp_http",

@@ -218,7 +218,7 @@ fn config_of(sink: &Sink) -> String {
         "plugins:\n  marker: {{path: ./plugin.wasm, {NOT_FOR_SLOWNESS}}}\n\
          receivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n\
          processors:\n  marker:\n\
-         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n\
          service:\n  pipelines:\n    traces: {{receivers: [otlp], processors: [marker], exporters: [otlp_grpc]}}\n",
         sink.address,
     )

@@ -86,7 +86,7 @@ async fn a_config_and_the_file_that_it_is_written_for_come_in_together() {
         let text = |own: &str| {
             format!(
                 "plugins:\n  mine: {{path: ./plugin.wasm}}\nreceivers:\n  otlp: {{protocols: {{grpc: , http: }}}}\n\
-                 processors:\n  mine: {{{own}}}\nexporters:\n  otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+                 processors:\n  mine: {{{own}}}\nexporters:\n  otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n\
                  service:\n  pipelines:\n    traces: {{receivers: [otlp], processors: [mine], exporters: [otlp_grpc]}}\n",
                 sink.address
             )

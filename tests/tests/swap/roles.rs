@@ -85,7 +85,7 @@ async fn get(url: &str) -> String {
 fn into_sink(name: &str, config: &str, sink: &Sink) -> String {
     format!(
         "processors:\n  {name}: {config}\n\
-         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n\
          service:\n  pipelines:\n    traces: {{receivers: [otlp], processors: [{name}], exporters: [otlp_grpc]}}\n",
         sink.address
     )

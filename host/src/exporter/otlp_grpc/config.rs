@@ -1,13 +1,14 @@
 //! The config of `otlp_grpc`: the keys of the Collector's `configgrpc` client, and `connections`.
 
-use std::path::PathBuf;
+use std::time::Duration as StdDuration;
 
-use http::uri::{Authority, Uri};
+use http::HeaderValue;
 use serde::Deserialize;
 
+use super::target::Target;
 use crate::{
     component::{SendingSettings, ServerLabels},
-    config::{ConfigError, Duration, Unused, filled},
+    config::{ConfigError, Duration, Finding, Node, Unused, filled},
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
@@ -19,8 +20,8 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct OtlpGrpcConfig {
-    /// The address: `host:port`, `http://…`, `https://…`, `dns:///host:port`, `passthrough:///host:port` or
-    /// `unix:///path`.
+    /// The address: `host:port`, `http://…`, `https://…`, `dns:///host:port`, `passthrough:///host:port`,
+    /// `unix:///path` or `unix:path`.
     pub(super) endpoint: String,
     pub(super) tls: ClientTlsConfig,
     pub(super) headers: HeadersConfig,
@@ -30,7 +31,11 @@ pub(super) struct OtlpGrpcConfig {
     pub(super) keepalive: Option<KeepaliveConfig>,
     /// Keeps connecting until the timeout instead of failing at once.
     pub(super) wait_for_ready: bool,
-    balancer_name: Unused,
+    /// `round_robin` spreads requests over all addresses of the endpoint's name. `pick_first`, or an empty
+    /// name, uses the first address that answers.
+    balancer_name: String,
+    /// The `user-agent` of requests.
+    user_agent: Option<String>,
     read_buffer_size: Unused,
     write_buffer_size: Unused,
     compression_params: Unused,
@@ -41,8 +46,8 @@ pub(super) struct OtlpGrpcConfig {
     pub(super) auth: Option<AuthConfig>,
     sending_queue: QueueConfig,
     retry_on_failure: RetryConfig,
-    /// The number of HTTP/2 connections, which are used in turn. One is enough unless a load balancer spreads
-    /// connections.
+    /// The number of HTTP/2 connections to each address, which are used in turn. One is enough unless a load
+    /// balancer spreads connections.
     pub(super) connections: usize,
 }
 
@@ -55,22 +60,11 @@ pub(super) struct KeepaliveConfig {
     pub(super) permit_without_stream: bool,
 }
 
-/// An endpoint in parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) address: Address,
-    pub(super) authority: String,
-    pub(super) tls: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Address {
-    Tcp { host: String, port: u16 },
-    Unix(PathBuf),
-}
-
-const EXPECTED: &str =
-    "endpoint: must be host:port, or begin with http://, https://, dns:///, passthrough:/// or unix://";
+const USER_AGENT: &str = concat!("spanloom/", env!("CARGO_PKG_VERSION"));
+/// Clients of grpc-go do not ping more often, because servers end the connections of those that do.
+const PING_INTERVAL_MIN: StdDuration = StdDuration::from_secs(10);
+/// How long the answer to a ping may take, if the config says 0.
+const PING_TIMEOUT: StdDuration = StdDuration::from_secs(20);
 
 impl Default for OtlpGrpcConfig {
     fn default() -> OtlpGrpcConfig {
@@ -82,7 +76,8 @@ impl Default for OtlpGrpcConfig {
             timeout: seconds(5),
             keepalive: None,
             wait_for_ready: false,
-            balancer_name: Unused,
+            balancer_name: "round_robin".to_owned(),
+            user_agent: None,
             read_buffer_size: Unused,
             write_buffer_size: Unused,
             compression_params: Unused,
@@ -104,7 +99,6 @@ impl Default for KeepaliveConfig {
 
 impl OtlpGrpcConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        let pings = self.keepalive.as_ref().is_none_or(|keepalive| !keepalive.time.0.is_zero());
         ConfigError::all([
             self.target().map(drop),
             self.tls.validate(),
@@ -115,7 +109,7 @@ impl OtlpGrpcConfig {
                 true => Ok(()),
                 false => wrong("connections: must be from 1 to 256"),
             },
-            if pings { Ok(()) } else { wrong("keepalive.time: must be more than 0, such as 10s") },
+            self.user_agent().map(drop),
         ])
     }
 
@@ -126,7 +120,7 @@ impl OtlpGrpcConfig {
     /// Returns the server, for the labels of metrics.
     pub(super) fn server(&self) -> Result<ServerLabels, ConfigError> {
         Ok(match self.target()?.address {
-            Address::Tcp { host, port } => ServerLabels { address: host, port: Some(port), path: None },
+            Address::Tcp { host, port, .. } => ServerLabels { address: host, port: Some(port), path: None },
             Address::Unix(path) => {
                 ServerLabels { address: path.display().to_string(), ..ServerLabels::default() }
             }
@@ -134,59 +128,73 @@ impl OtlpGrpcConfig {
     }
 
     pub(super) fn target(&self) -> Result<Target, ConfigError> {
-        let is_on = self.tls.is_on();
-        if let Some(path) = self.endpoint.strip_prefix("unix:").filter(|path| path.contains('/')) {
-            return self.unix(path.strip_prefix("//").unwrap_or(path), is_on);
-        }
-        let (tls, address) = match self.endpoint.split_once("://") {
-            None => (is_on, self.endpoint.as_str()),
-            Some(("http", address)) => (false, address),
-            Some(("https", address)) => (true, address),
-            // The part before the address names a DNS server. The system's DNS server is used instead.
-            Some(("dns" | "passthrough", address)) => match address.split_once('/') {
-                Some((_, address)) => (is_on, address),
-                None => return wrong(EXPECTED),
-            },
-            Some(_) => return wrong(EXPECTED),
-        };
-        let address = address.strip_suffix('/').unwrap_or(address);
-        let Ok(authority) = address.parse::<Authority>() else {
-            return wrong("endpoint: must be host:port, such as collector:4317");
-        };
-        let Some(port) = authority.port_u16() else {
-            return wrong("endpoint: must be host:port; OTLP over gRPC is usually on 4317");
-        };
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if host.is_empty() {
-            return wrong("endpoint: must be host:port; the host is missing");
-        }
-        let authority = self.authority(authority.as_str())?;
-        Ok(Target { address: Address::Tcp { host, port }, authority, tls })
+        Target::read(&self.endpoint, self.tls.is_on(), self.authority.as_deref())
     }
 
-    fn unix(&self, path: &str, tls: bool) -> Result<Target, ConfigError> {
-        if !path.starts_with('/') {
-            return wrong(
-                "endpoint: a socket is named by its whole path, such as unix:///run/collector.sock",
-            );
-        }
-        Ok(Target { address: Address::Unix(path.into()), authority: self.authority("localhost")?, tls })
+    /// Returns whether requests are spread over the addresses of a name. grpc-go ignores the case of names.
+    pub(super) fn is_spread(&self) -> bool {
+        !["", "pick_first"].iter().any(|name| self.balancer_name.eq_ignore_ascii_case(name))
     }
 
-    fn authority(&self, of_address: &str) -> Result<String, ConfigError> {
-        let authority = self.authority.as_deref().unwrap_or(of_address);
-        match authority.parse::<Uri>() {
-            Ok(_) => Ok(authority.to_owned()),
-            Err(_) => wrong("authority: must be host or host:port"),
-        }
+    pub(super) fn user_agent(&self) -> Result<HeaderValue, ConfigError> {
+        let given = self.user_agent.as_deref().filter(|given| !given.is_empty());
+        HeaderValue::try_from(given.unwrap_or(USER_AGENT))
+            .map_err(|error| ConfigError::on("user_agent", format!("user_agent: {error}")))
     }
+
+    /// Returns how often a silent connection is pinged, how long the answer may take, and whether connections
+    /// without a request are pinged too.
+    pub(super) fn pings(&self) -> (StdDuration, StdDuration, bool) {
+        let KeepaliveConfig { time, timeout, permit_without_stream } =
+            self.keepalive.clone().unwrap_or_default();
+        let timeout = if timeout.0.is_zero() { PING_TIMEOUT } else { timeout.0 };
+        (time.0.max(PING_INTERVAL_MIN), timeout, permit_without_stream)
+    }
+}
+
+/// Returns the warnings about values that are read in another way than they may be meant.
+pub(super) fn doubts(node: &Node) -> Vec<Finding> {
+    let Ok(config) = node.read::<OtlpGrpcConfig>() else { return Vec::new() };
+    let doubt = |holds: bool, key: &str, message: &str, help: &str| {
+        let place = node.get(key).filter(|_| holds)?;
+        Some(place.finding(message.to_owned()).help(help))
+    };
+    let is_unknown = config.is_spread() && !config.balancer_name.eq_ignore_ascii_case("round_robin");
+    let is_often = config.keepalive.as_ref().is_some_and(|keepalive| keepalive.time.0 < PING_INTERVAL_MIN);
+    let doubts = [
+        doubt(
+            config.endpoint.starts_with("http://") && config.tls.is_on(),
+            "endpoint",
+            "`http://` does not turn TLS off here",
+            "for a destination without TLS, set `tls: { insecure: true }`",
+        ),
+        doubt(
+            config.endpoint.starts_with("dns://") && !config.endpoint.starts_with("dns:///"),
+            "endpoint",
+            "the DNS server in `dns://` is not asked; the system's is",
+            "write `dns:///host:port`",
+        ),
+        doubt(
+            is_unknown,
+            "balancer_name",
+            "the balancer is unknown, and `round_robin` is used",
+            "the balancers are `round_robin` and `pick_first`",
+        ),
+        doubt(
+            is_often,
+            "keepalive",
+            "a connection is pinged every 10s at the most",
+            "servers end the connections of clients that ping more often",
+        ),
+    ];
+    doubts.into_iter().flatten().collect()
 }
 
 fn seconds(seconds: u64) -> Duration {
     Duration(std::time::Duration::from_secs(seconds))
 }
 
-fn wrong<T>(message: &str) -> Result<T, ConfigError> {
+pub(super) fn wrong<T>(message: &str) -> Result<T, ConfigError> {
     Err(ConfigError::new(message.to_owned()))
 }
 
@@ -196,47 +204,10 @@ mod tests {
 
     use super::*;
 
-    fn read(config: Value) -> Result<Target, String> {
+    fn read(config: Value) -> Result<OtlpGrpcConfig, String> {
         let config: OtlpGrpcConfig = serde_json::from_value(config).map_err(|error| error.to_string())?;
         config.validate().map_err(|error| error.to_string())?;
-        config.target().map_err(|error| error.to_string())
-    }
-
-    /// Scenario: the endpoint's scheme and `tls.insecure` ask for TLS or against it.
-    /// Guarantees: the scheme outweighs the config, and TLS is on without both.
-    #[test]
-    fn tls_is_on_unless_the_endpoint_or_the_config_says_otherwise() {
-        for (config, tls) in [
-            (json!({"endpoint": "tempo:4317"}), true),
-            (json!({"endpoint": "tempo:4317", "tls": {"insecure": true}}), false),
-            (json!({"endpoint": "http://tempo:4317"}), false),
-            (json!({"endpoint": "https://tempo:4317/", "tls": {"insecure": true}}), true),
-        ] {
-            let target = read(config.clone()).unwrap();
-            assert_eq!((target.address, target.tls), (tcp("tempo", 4317), tls), "{config}");
-        }
-    }
-
-    fn tcp(host: &str, port: u16) -> Address {
-        Address::Tcp { host: host.to_owned(), port }
-    }
-
-    /// Scenario: endpoints are written as gRPC's targets.
-    /// Guarantees: each gives its address and its authority.
-    #[test]
-    fn an_endpoint_may_say_how_it_is_found() {
-        let unix = || Address::Unix("/run/x.sock".into());
-        for (endpoint, address, authority) in [
-            ("dns:///tempo:4317", tcp("tempo", 4317), "tempo:4317"),
-            ("dns://10.0.0.1/tempo:4317", tcp("tempo", 4317), "tempo:4317"),
-            ("passthrough:///tempo:4317", tcp("tempo", 4317), "tempo:4317"),
-            ("unix:///run/x.sock", unix(), "localhost"),
-            ("unix:/run/x.sock", unix(), "localhost"),
-            ("unix:4317", tcp("unix", 4317), "unix:4317"),
-        ] {
-            let target = read(json!({"endpoint": endpoint, "tls": {"insecure": true}})).unwrap();
-            assert_eq!(target, Target { address, authority: authority.to_owned(), tls: false }, "{endpoint}");
-        }
+        Ok(config)
     }
 
     /// Scenario: the config has `insecure` and a `ca_file`.
@@ -244,15 +215,54 @@ mod tests {
     #[test]
     fn insecure_is_overruled_by_an_authority_to_trust() {
         let tls = json!({"insecure": true, "ca_file": "ca.pem"});
-        assert!(read(json!({"endpoint": "a:1", "tls": tls})).unwrap().tls);
+        assert!(read(json!({"endpoint": "a:1", "tls": tls})).unwrap().target().unwrap().tls);
     }
 
-    /// Scenario: the endpoint is an IPv6 address in brackets.
-    /// Guarantees: the socket's address has no brackets, and the authority keeps them.
+    /// Scenario: `keepalive` is missing, empty, or asks for pings that are too frequent.
+    /// Guarantees: pings are as far apart as grpc-go sends them.
     #[test]
-    fn an_ipv6_endpoint_loses_its_brackets_for_the_socket_only() {
-        let target = read(json!({"endpoint": "[::1]:4317"})).unwrap();
-        assert_eq!((target.address, target.authority.as_str()), (tcp("::1", 4317), "[::1]:4317"));
+    fn pings_are_not_sent_more_often_than_servers_allow() {
+        for (keepalive, pings) in [
+            (json!(null), (10, 10, false)),
+            (json!({}), (10, 10, false)),
+            (json!({"time": "0s", "timeout": "0s"}), (10, 20, false)),
+            (json!({"time": "1m", "timeout": "5s", "permit_without_stream": true}), (60, 5, true)),
+        ] {
+            let (interval, timeout, idle) =
+                read(json!({"endpoint": "a:1", "keepalive": keepalive})).unwrap().pings();
+            assert_eq!((interval.as_secs(), timeout.as_secs(), idle), pings, "{keepalive}");
+        }
+    }
+
+    /// Scenario: balancers by their names.
+    /// Guarantees: requests are spread unless the config asks for the first address.
+    #[test]
+    fn requests_are_spread_unless_the_first_address_is_asked_for() {
+        for (balancer, is_spread) in
+            [("round_robin", true), ("pick_first", false), ("Pick_First", false), ("", false), ("else", true)]
+        {
+            let config = read(json!({"endpoint": "a:1", "balancer_name": balancer})).unwrap();
+            assert_eq!(config.is_spread(), is_spread, "{balancer}");
+        }
+        assert!(read(json!({"endpoint": "a:1"})).unwrap().is_spread());
+    }
+
+    /// Scenario: values that mean something else than one could think.
+    /// Guarantees: each has a warning that says so, and others have none.
+    #[test]
+    fn what_could_be_misread_is_warned_of() {
+        for (config, words) in [
+            ("endpoint: http://a:1", "`http://` does not turn TLS off here"),
+            ("endpoint: dns://10.0.0.1/a:1", "the DNS server in `dns://` is not asked; the system's is"),
+            ("endpoint: a:1\nbalancer_name: nobody", "the balancer is unknown, and `round_robin` is used"),
+            ("endpoint: a:1\nkeepalive: { time: 1s }", "a connection is pinged every 10s at the most"),
+        ] {
+            let doubts = doubts(&Node::parse("config.yaml", config).unwrap());
+            let messages: Vec<&str> = doubts.iter().map(|doubt| doubt.message.as_str()).collect();
+            assert_eq!(messages, [words], "{config}");
+        }
+        let plain = "endpoint: http://a:1\ntls: { insecure: true }\nbalancer_name: round_robin";
+        assert!(doubts(&Node::parse("config.yaml", plain).unwrap()).is_empty());
     }
 
     /// Scenario: one key at a time has a value that cannot work.
@@ -261,15 +271,11 @@ mod tests {
     fn what_cannot_work_is_refused_by_its_key() {
         for (config, key) in [
             (json!({}), "endpoint"),
-            (json!({"endpoint": "tempo"}), "4317"),
-            (json!({"endpoint": "unix://run/x"}), "unix:///"),
-            (json!({"endpoint": "xds:///a"}), "dns:///"),
-            (json!({"endpoint": ":4317"}), "endpoint"),
             (json!({"endpoint": "a:1", "compression": "lz4"}), "compression"),
             (json!({"endpoint": "a:1", "connections": 0}), "connections"),
             (json!({"endpoint": "a:1", "headers": {"a b": "c"}}), "a b: invalid"),
             (json!({"endpoint": "a:1", "tls": {"cert_file": "x"}}), "key_file"),
-            (json!({"endpoint": "a:1", "keepalive": {"time": "0s"}}), "keepalive.time"),
+            (json!({"endpoint": "a:1", "user_agent": "a\nb"}), "user_agent"),
             (json!({"endpoint": "a:1", "endpont": "b"}), "endpont"),
         ] {
             let error = read(config).unwrap_err();

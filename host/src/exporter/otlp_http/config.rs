@@ -12,6 +12,7 @@ use crate::{
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
+        proxy::Proxies,
     },
     sending::{self, QueueConfig, RetryConfig},
     tls::client::ClientTlsConfig,
@@ -19,6 +20,9 @@ use crate::{
 
 /// The time limit for the socket and the TLS handshake together.
 pub(super) const CONNECT_TIMEOUT: StdDuration = StdDuration::from_secs(10);
+
+/// The value of `http2_ping_timeout` that 0 stands for.
+const HTTP2_PING_TIMEOUT: StdDuration = StdDuration::from_secs(15);
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -47,6 +51,8 @@ pub(super) struct OtlpHttpConfig {
     max_idle_conns: usize,
     /// The same for one host. The smaller of the two counts.
     max_idle_conns_per_host: usize,
+    /// The number of connections to one host for each signal, unless they are of HTTP/2; 0 means no limit.
+    pub(super) max_conns_per_host: usize,
     idle_conn_timeout: Duration,
     disable_keep_alives: bool,
     /// Whether HTTP/2 may be used. Without it, only HTTP/1.1 is used.
@@ -57,7 +63,6 @@ pub(super) struct OtlpHttpConfig {
     read_buffer_size: Unused,
     write_buffer_size: Unused,
     compression_params: Unused,
-    max_conns_per_host: Unused,
     cookies: Unused,
     middlewares: Unused,
     profiles_endpoint: Unused,
@@ -97,7 +102,7 @@ impl Default for OtlpHttpConfig {
             read_buffer_size: Unused,
             write_buffer_size: Unused,
             compression_params: Unused,
-            max_conns_per_host: Unused,
+            max_conns_per_host: 0,
             cookies: Unused,
             middlewares: Unused,
             profiles_endpoint: Unused,
@@ -147,9 +152,7 @@ impl OtlpHttpConfig {
     /// this is `None`, because a proxy is told a single name: the server is then asked for its host, and its
     /// certificate is checked against the name in the config.
     pub(super) fn server_name(&self) -> Option<&str> {
-        const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-        let by_proxy =
-            self.proxy_url.is_some() || VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
+        let by_proxy = self.proxy_url.is_some() || !Proxies::of_environment().is_empty();
         let name = self.tls.server_name_override().filter(|_| !by_proxy)?;
         // An IP address cannot be a server name.
         name.parse::<std::net::IpAddr>().is_err().then_some(name)
@@ -172,7 +175,7 @@ impl OtlpHttpConfig {
     }
 
     pub(super) fn http2_ping_timeout(&self) -> StdDuration {
-        self.http2_ping_timeout.0
+        some(self.http2_ping_timeout).unwrap_or(HTTP2_PING_TIMEOUT)
     }
 
     fn endpoint_of(&self, signal: &str, own: &Option<String>) -> Result<Option<Url>, ConfigError> {

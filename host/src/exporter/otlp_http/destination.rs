@@ -11,7 +11,10 @@ use reqwest::{
 use rustls::ClientConfig;
 use tokio::sync::OnceCell;
 
-use super::config::{self, OtlpHttpConfig};
+use super::{
+    config::{self, OtlpHttpConfig},
+    connections,
+};
 use crate::{
     component::{ExportError, ServerLabels},
     config::ConfigError,
@@ -65,6 +68,11 @@ pub(super) async fn of(
     telemetry: &Arc<Telemetry>,
 ) -> Result<[Option<Destination>; 3], ConfigError> {
     let endpoints = config.endpoints()?;
+    // As in the Collector, files have to be there also if no endpoint uses them.
+    if config.tls.is_on() {
+        let files = config.tls.clone();
+        files::in_time(move || files.check_files()).await??;
+    }
     let is_encrypted = endpoints.iter().flatten().any(|endpoint| endpoint.scheme() == "https");
     let tls = match is_encrypted {
         true => tls_config(config).await?,
@@ -191,10 +199,10 @@ fn client(
         builder =
             builder.http2_keep_alive_interval(interval).http2_keep_alive_timeout(config.http2_ping_timeout());
     }
+    builder = builder.no_proxy();
     if let Some(addresses) = addresses {
-        builder = builder.no_proxy().dns_resolver(Arc::new(addresses));
-    }
-    if let Some(proxy) = config.proxy()? {
+        builder = builder.dns_resolver(Arc::new(addresses));
+    } else if let Some(proxy) = config.proxy()?.or_else(connections::proxy_of_environment) {
         builder = builder.proxy(proxy);
     }
     builder.build().map_err(|error| ConfigError::new(with_causes(&error)))

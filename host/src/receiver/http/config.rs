@@ -28,10 +28,10 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpServerConfig {
-    /// `host:port`. `None` stands for the default of the receiver.
+    /// `host:port`, or the path of a Unix socket. `None` stands for the default of the receiver.
     #[serde(deserialize_with = "given")]
     pub endpoint: Option<String>,
-    /// `tcp`.
+    /// `tcp`, `tcp4`, `tcp6` or `unix`.
     pub transport: String,
     pub tls: Option<ServerTlsConfig>,
     pub auth: Option<AuthConfig>,
@@ -52,6 +52,7 @@ pub struct HttpServerConfig {
     /// If off, a connection ends with its first answer.
     pub keep_alives_enabled: bool,
     pub write_timeout: Unused,
+    pub dialer: Unused,
     pub include_tls_metadata: Unused,
     pub dialer: Unused,
     pub middlewares: Vec<MiddlewareConfig>,
@@ -75,6 +76,7 @@ impl Default for HttpServerConfig {
             response_headers: HeadersConfig::default(),
             keep_alives_enabled: true,
             write_timeout: Unused,
+            dialer: Unused,
             include_tls_metadata: Unused,
             dialer: Unused,
             middlewares: Vec::new(),

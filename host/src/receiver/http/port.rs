@@ -9,7 +9,7 @@ use super::must;
 use crate::{
     config::ConfigError,
     running::Running,
-    server::{self, Measures, ServerSettings},
+    server::{self, Measures, ServerSettings, Transport},
     telemetry::Telemetry,
     tls::server::{ServerTls, ServerTlsConfig},
 };
@@ -23,7 +23,10 @@ pub struct Port<'a> {
     /// The keys of the receiver that lead to the port's config, for errors: `protocols.http`. Empty if the
     /// receiver has one port.
     pub keys: &'a str,
+    /// `host:port`, or the path of a Unix socket.
     pub endpoint: &'a str,
+    /// The value of the key `transport`.
+    pub transport: &'a str,
     pub tls: Option<&'a ServerTlsConfig>,
     pub router: Router,
     pub settings: ServerSettings,
@@ -33,7 +36,7 @@ pub struct Port<'a> {
 
 impl Port<'_> {
     /// Binds each address of the endpoint, logs it, and serves it until `running.stop`. Returns the addresses
-    /// once clients can connect.
+    /// once clients can connect; a Unix socket has none.
     ///
     /// # Errors
     /// A certificate cannot be read, or an address cannot be bound. The error names the receiver and the keys.
@@ -44,14 +47,14 @@ impl Port<'_> {
             Some(tls) => Some(ServerTls::load(tls.clone()).await.with_context(place)?),
             None => None,
         };
-        let listeners = server::listen(self.endpoint).await.with_context(place)?;
+        let transport = Transport::from_name(self.transport).unwrap_or(Transport::Tcp);
+        let listeners = server::listen_on(self.endpoint, transport).await.with_context(place)?;
         let mut addresses = Vec::new();
         for listener in listeners {
-            let address = listener.local_addr().with_context(place)?;
-            tracing::info!(receiver, protocol, %address, tls = tls.is_some(), "listening");
-            addresses.push(address);
+            tracing::info!(receiver, protocol, address = %listener, tls = tls.is_some(), "listening");
+            addresses.extend(listener.address().with_context(place)?);
             let router =
-                server::measured(self.router.clone(), &self.measures, self.telemetry, address, tls.is_some());
+                server::measured(self.router.clone(), \x26self.measures, self.telemetry, \x26listener, tls.is_some());
             server::serve(listener, tls.clone(), router, self.settings.clone(), running);
         }
         Ok(addresses)
@@ -64,13 +67,19 @@ pub fn validate_place(endpoint: Option<&str>, transport: &str) -> Result<(), Con
         let port = endpoint.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
         matches!(port, Some(Ok(_)))
     };
+    let transport_is = Transport::from_name(transport);
+    if transport_is == Some(Transport::Unix) {
+        return must(endpoint.is_some_and(|path| !path.is_empty()), "endpoint", || {
+            "endpoint: with `transport: unix`, give the socket's path, such as /run/otlp.sock".to_owned()
+        });
+    }
     ConfigError::all([
         must(endpoint.is_none_or(has_port), "endpoint", || {
             let endpoint = endpoint.unwrap_or_default();
             format!("endpoint: {endpoint:?} is not host:port")
         }),
-        must(matches!(transport, "" | "tcp" | "tcp4" | "tcp6"), "transport", || {
-            format!("transport: {transport:?} is not one we have; expected tcp")
+        must(transport_is.is_some(), "transport", || {
+            format!("transport: {transport:?} is not one we have; expected tcp, tcp4, tcp6 or unix")
         }),
     ])
 }

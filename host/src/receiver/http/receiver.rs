@@ -76,6 +76,7 @@ impl<P: Protocol + Clone> Receiver for HttpReceiver<P> {
             protocol: TRANSPORT,
             keys: "",
             endpoint: self.server.endpoint.as_deref().unwrap_or(P::DEFAULT_ENDPOINT),
+            transport: &self.server.transport,
             tls: self.server.tls.as_ref(),
             router: self.router(&ingest),
             settings: self.server.server_settings(),

@@ -16,9 +16,9 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GrpcConfig {
-    /// `host:port`.
+    /// `host:port`, or the path of a Unix socket.
     pub endpoint: String,
-    /// `tcp`.
+    /// `tcp`, `tcp4`, `tcp6` or `unix`.
     pub transport: String,
     pub tls: Option<ServerTlsConfig>,
     pub auth: Option<AuthConfig>,

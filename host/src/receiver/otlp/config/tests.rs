@@ -94,6 +94,8 @@ fn what_is_wrong_is_named_with_its_key() {
         "\"a b\"",
     );
     check_refused("protocols: { grpc: { tls: {} } }", "tls", "cert_file");
+    check_refused("protocols: { grpc: { transport: udp } }", "transport", "tcp6 or unix");
+    check_refused("protocols: { http: { transport: unix } }", "endpoint", "path");
     check_refused("protocols: { grpc: }\nmax_in_flight_mib: 63", "max_in_flight_mib", "64 MiB");
     check_refused("protocols: { grpc: { endpiont: x } }", "endpiont", "endpoint");
     check_refused("protocols: { http: { response_headers: { 'a b': c } } }", "response_headers", "a b: ");
@@ -102,7 +104,7 @@ fn what_is_wrong_is_named_with_its_key() {
 /// A user mends a config once, not once for each mistake.
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
-    let yaml = "protocols:\n  grpc: { endpoint: a, transport: unix, max_concurrent_streams: many, tls: {} }\n  \
+    let yaml = "protocols:\n  grpc: { endpoint: a, transport: udp, max_concurrent_streams: many, tls: {} }\n  \
                 http: { endpoint: b, compression_algorithms: [br] }\nmax_in_flight_mib: 1\nkolour: red\n";
     let node = Node::parse("config.yaml", yaml).unwrap();
     let error = OtlpFactory.check(&node).unwrap_err();

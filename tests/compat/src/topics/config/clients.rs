@@ -96,6 +96,10 @@ const OTLP_HTTP: Rows = &[
     ),
     ("tls-bad-version", "tls: {min_version: \"9\"}"),
     ("tls-no-such-file", "tls: {ca_file: nowhere.pem}"),
+    ("tls-insecure-no-such-file", "tls: {insecure: true, ca_file: nowhere.pem}"),
+    ("tls-insecure-no-such-cert", "tls: {insecure: true, cert_file: nowhere.pem, key_file: nowhere.pem}"),
+    ("proxy-url-nobody", "proxy_url: \"http://127.0.0.1:9\"\ntimeout: 2s"),
+    ("max-conns", "max_conns_per_host: 1"),
     ("auth-unknown", "auth: {authenticator: nobody}"),
     ("profiles-endpoint", "profiles_endpoint: \"http://${env:STUB}/p\""),
     ("unknown-key", "compresion: gzip"),
@@ -134,6 +138,9 @@ const OTLP_GRPC: Rows = &[
     ("balancer", "balancer_name: round_robin"),
     ("balancer-first", "balancer_name: pick_first"),
     ("balancer-unknown", "balancer_name: nobody"),
+    ("balancer-empty", "balancer_name: \"\""),
+    ("keepalive-zero", "keepalive: {time: 0s, timeout: 0s}"),
+    ("keepalive-empty", "keepalive: {}"),
     ("keepalive", "keepalive: {time: 10s, timeout: 5s, permit_without_stream: true}"),
     ("buffers", "read_buffer_size: 1\nwrite_buffer_size: 524288"),
     ("wait-for-ready", "wait_for_ready: true"),
@@ -156,6 +163,7 @@ const GRPC_ENDPOINTS: Rows = &[
     ("no-port", "endpoint: \"127.0.0.1\"\ntls: {insecure: true}"),
     ("path", "endpoint: \"${env:STUB}/x\"\ntls: {insecure: true}"),
     ("plain-with-tls", "endpoint: \"${env:STUB}\""),
+    ("tls-no-such-file", "endpoint: \"${env:STUB}\"\ntls: {insecure: true, ca_file: nowhere.pem}"),
 ];
 
 const QUEUE: Rows = &[

@@ -111,6 +111,10 @@ const LISTEN: Rows = &[
     ("number", "\"${env:HTTP_PORT}\""),
     ("unknown-host", "\"no-such-host.invalid:${env:HTTP_PORT}\""),
     ("unix", "\"otlp.sock\", transport: unix"),
+    ("unix-no-folder", "\"nowhere/otlp.sock\", transport: unix"),
+    ("tcp4", "\"127.0.0.1:${env:HTTP_PORT}\", transport: tcp4"),
+    ("udp", "\"127.0.0.1:${env:HTTP_PORT}\", transport: udp"),
+    ("dialer", "\"127.0.0.1:${env:HTTP_PORT}\", dialer: {timeout: 5s}"),
     ("spaces", "\" ${env:HTTP} \""),
 ];
 
