@@ -95,6 +95,7 @@ async fn start(rows: Rows) {
         let config = whole(sections);
         // The harness asks `health_check` whether the process is ready.
         let ids = config.lines().find_map(|line| line.strip_prefix("  extensions: [")?.strip_suffix(']'));
+        let ids = ids.filter(|ids| !ids.is_empty());
         let ids = ids.map_or_else(|| "health_check".to_owned(), |ids| format!("{ids}, health_check"));
         let extensions = format!("service::extensions=[{ids}]");
         Spanloom::start_with(&config, &["--set", &extensions]).await.finish().await;

@@ -155,7 +155,7 @@ async fn shown_at(level: &str) -> [String; 2] {
          http: {{endpoint: \"${{env:HTTP}}\"}}\n\
          processors:\n  batch: {{timeout: 50ms}}\n  \
          memory_limiter: {{check_interval: 1s, limit_mib: 1048576}}\n\
-         exporters:\n  otlp_grpc: {{endpoint: \"http://{at}\"}}\n  \
+         exporters:\n  otlp_grpc: {{endpoint: \"{at}\", tls: {{insecure: true}}}}\n  \
          otlp_http: {{endpoint: \"http://{at}\", sending_queue: {{batch: {{flush_timeout: 20ms}}}}}}\n\
          service:\n  pipelines:\n{}",
         pipelines.concat(),

@@ -20,7 +20,7 @@ fn config(sink: &Sink, group: &str) -> String {
     format!(
         "receivers:\n  otlp: {{protocols: {{grpc: {{endpoint: \"${{env:GRPC}}\"}}, http: {{endpoint: \"${{env:HTTP}}\"}}}}}}\n\
          processors:\n  groupbytrace: {group}\n\
-         exporters:\n  otlp_grpc: {{endpoint: \"http://{}\"}}\n\
+         exporters:\n  otlp_grpc: {{endpoint: \"{}\", tls: {{insecure: true}}}}\n\
          service:\n  pipelines:\n    \
          traces: {{receivers: [otlp], processors: [groupbytrace], exporters: [otlp_grpc]}}\n",
         sink.address
@@ -95,9 +95,9 @@ async fn a_sampler_behind_it_decides_by_whole_traces() {
     let Some(plugin) = built("rust-keep-errors.wasm") else { return };
     let sink = Sink::start().await;
     let config = config(&sink, "{wait_duration: 3s}")
-        .replace("processors:\n", "processors:\n  keep-errors: {share: 0, slow_ms: 60000}\n")
-        .replace("[groupbytrace]", "[groupbytrace, keep-errors]");
-    let plugins = format!("plugins:\n  keep-errors: {{path: {}}}\n", plugin.display());
+        .replace("processors:\n", "processors:\n  keep_errors: {share: 0, slow_ms: 60000}\n")
+        .replace("[groupbytrace]", "[groupbytrace, keep_errors]");
+    let plugins = format!("plugins:\n  keep_errors: {{path: {}}}\n", plugin.display());
     let spanloom = Spanloom::start(&format!("{plugins}{config}")).await;
     for part in 0..SPANS {
         let client = GrpcClient::connect(spanloom.grpc).await;

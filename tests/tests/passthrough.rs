@@ -163,7 +163,7 @@ async fn what_an_exporter_compresses_a_receiver_takes() {
     let exporters: String = (of_grpc.iter().chain(&of_http))
         .map(|(protocol, to, compression)| {
             format!(
-                "otlp_{protocol}/{compression}: {{endpoint: \"http://{to}\", compression: {compression}}}\n"
+                "otlp_{protocol}/{compression}: {{endpoint: \"http://{to}\", tls: {{insecure: true}}, compression: {compression}}}\n"
             )
         })
         .collect();

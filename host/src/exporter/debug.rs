@@ -106,9 +106,7 @@ impl DebugExporter {
     fn new(config: &DebugConfig, id: &str, is_terminal: bool, out: Box<dyn Write + Send>) -> DebugExporter {
         let environment = |name: &str| std::env::var(name).ok();
         let form = match config.format {
-            Format::Pretty => {
-                Form::Pretty(Paint::new(config.color.is_on(is_terminal, environment)))
-            }
+            Format::Pretty => Form::Pretty(Paint::new(config.color.is_on(is_terminal, environment))),
             Format::Collector if config.use_internal_logger => {
                 Form::Collectors(Lines::OfLog { encoding: logs::encoding(), id: id.to_owned() })
             }
@@ -146,9 +144,7 @@ impl Exporter for DebugExporter {
         let write = move || write(&mut **out, &batch, verbosity, &form);
         match tokio::task::spawn_blocking(write).await.map_err(io::Error::other) {
             Ok(Ok(())) => Ok(Exported::default()),
-            Ok(Err(error)) | Err(error) => {
-                Err(ExportError::permanent(format!("cannot be shown: {error}")))
-            }
+            Ok(Err(error)) | Err(error) => Err(ExportError::permanent(format!("cannot be shown: {error}"))),
         }
     }
 }

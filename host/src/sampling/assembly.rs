@@ -20,7 +20,7 @@ use wire::SpanBatch;
 use super::{
     budget::{Budget, Taken},
     metrics::AssemblyMetrics,
-    shard::{Leaves, Millis, Released, SPAN_OVERHEAD_BYTES, Shard},
+    shard::{Leaves, Millis, ORIGIN_OVERHEAD_BYTES, Released, SPAN_OVERHEAD_BYTES, Shard},
 };
 use crate::{
     cpu::{self, Work},
@@ -115,7 +115,8 @@ impl Assembly {
 
     /// Takes over a batch of spans, or refuses it if there is no room in time.
     pub(super) async fn add(self: &Arc<Self>, batch: Batch) -> Result<(), Box<Refused>> {
-        let bytes = batch.data.encoded_len() + batch.items() * SPAN_OVERHEAD_BYTES;
+        let of_origins = batch.items().min(self.shards.len()) * ORIGIN_OVERHEAD_BYTES;
+        let bytes = batch.data.encoded_len() + batch.items() * SPAN_OVERHEAD_BYTES + of_origins;
         let limit_bytes = self.budget.limit_bytes();
         if bytes > limit_bytes {
             let message =

@@ -9,6 +9,8 @@ use crate::pipeline::batch::{Owed, OwedTo};
 
 /// The memory that an entry takes beside its bytes, about.
 const ENTRY_BYTES: usize = 96;
+/// The same for a new resource, a new scope and a new request.
+pub(super) const OVERHEAD_BYTES: usize = 3 * ENTRY_BYTES;
 
 /// Resources, scopes and senders. Each is held once, as long as a span has it.
 #[derive(Default)]

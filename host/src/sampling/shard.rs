@@ -7,7 +7,7 @@ use wire::{Frame, Frames, SpanBatch};
 
 use super::{
     blocks::{self, Blocks, Held, Place},
-    origins::Origins,
+    origins::{self, Origins},
 };
 use crate::{
     pipeline::{Batch, batch::Owed},
@@ -25,6 +25,8 @@ const MAX_BATCH_BYTES: usize = 64 << 20;
 
 /// An upper bound of the memory that a span takes beside its own bytes, if it is the first of its trace.
 pub(super) const SPAN_OVERHEAD_BYTES: usize = blocks::OVERHEAD_BYTES + TRACE_BYTES;
+/// The same for the first span of a resource, a scope and a request.
+pub(super) const ORIGIN_OVERHEAD_BYTES: usize = origins::OVERHEAD_BYTES;
 
 /// Holds spans by trace, as copies of their wire bytes.
 #[derive(Default)]

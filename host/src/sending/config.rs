@@ -43,7 +43,7 @@ pub struct BatchConfig {
     /// 0 means no limit.
     pub max_size: usize,
     /// `items` or `bytes`. If unset: `bytes` if the queue counts bytes, otherwise `items`.
-    #[serde(deserialize_with = "sizer")]
+    #[serde(default, deserialize_with = "sizer")]
     pub sizer: Option<Sizer>,
     pub partition: Unused,
 }

@@ -200,7 +200,7 @@ fn with_server(own: &[(&'static str, String)], server: Option<ServerLabels>) -> 
     labels
 }
 
-fn borrowed(labels: &[(&'static str, String)]) -> Vec<(&'static str, &str)> {
+fn borrowed<'l>(labels: &'l [(&'static str, String)]) -> Vec<(&'static str, &'l str)> {
     labels.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 

@@ -156,10 +156,11 @@ mod tests {
     async fn requests_are_measured_at_the_highest_level_alone() {
         for level in [MetricsLevel::Normal, MetricsLevel::Detailed] {
             let telemetry = Telemetry::at(level);
-            let address = SocketAddr::from(([127, 0, 0, 1], 4318));
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let listener = Listener::from(listener);
             let http = Measures::http(|path| path == "/known");
             let echo = |body: Bytes| async move { body };
-            let router = measured(Router::new().fallback(echo), &http, &telemetry, address, false);
+            let router = measured(Router::new().fallback(echo), &http, &telemetry, &listener, false);
             for path in ["/known", "/evil"] {
                 let request = Request::post(path).body(Body::from("four")).unwrap();
                 let answer = tower::ServiceExt::oneshot(router.clone(), request).await.unwrap();
@@ -167,7 +168,7 @@ mod tests {
             }
             let refuse = || async { [("grpc-status", "3")] };
             let router =
-                measured(Router::new().fallback(refuse), &Measures::Grpc, &telemetry, address, false);
+                measured(Router::new().fallback(refuse), &Measures::Grpc, &telemetry, &listener, false);
             for content_type in ["application/grpc", "text/plain"] {
                 let request = Request::post("/x").header(CONTENT_TYPE, content_type);
                 let request = request.body(Body::empty()).unwrap();

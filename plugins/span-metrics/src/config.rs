@@ -39,6 +39,8 @@ pub(crate) struct Config {
     /// Zero: never.
     pub(crate) series_expiration: Duration,
     pub(crate) metric_timestamp_cache_size: usize,
+    /// A key without a value is empty, as in the Collector.
+    #[serde(deserialize_with = "null_is_default")]
     pub(crate) namespace: String,
     #[serde(deserialize_with = "null_is_default")]
     pub(crate) exemplars: ExemplarsConfig,

@@ -212,6 +212,8 @@ fn a_section_without_a_value_has_the_defaults() {
     let default = metrics("{}", "", &spans);
     assert_eq!(metrics(nulls, "", &spans), default);
     assert_eq!(metrics(more, "", &spans), default);
+    // As in the Collector, an empty namespace and none are the same.
+    assert_eq!(metrics(r#"{"namespace": null}"#, "", &spans), metrics(r#"{"namespace": ""}"#, "", &spans));
 }
 
 #[test]

@@ -115,10 +115,8 @@ mod tests {
         let (time, rest) = console.split_once('\t').unwrap();
         assert!(time.starts_with("20") && time.contains('T'), "{console}");
         let version = env!("CARGO_PKG_VERSION");
-        let fields = format!(
-            "\"otelcol.component.id\": \"debug/2\", \"otelcol.component.kind\": \"exporter\", \"otelcol.signal\": \
-             \"traces\", \"resource spans\": 1, \"spans\": 2}}\n"
-        );
+        let fields = "\"otelcol.component.id\": \"debug/2\", \"otelcol.component.kind\": \"exporter\", \"otelcol.signal\": \
+             \"traces\", \"resource spans\": 1, \"spans\": 2}\n";
         let resource = format!("{{\"service.name\": \"spanloom\", \"service.version\": \"{version}\"}}");
         assert_eq!(rest, format!("info\ta\n\"b\"\n\t{{\"resource\": {resource}, {fields}"));
 

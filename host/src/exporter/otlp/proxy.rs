@@ -8,6 +8,8 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 /// The values of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, or of their names in lower case.
 pub struct Proxies {
     matcher: Matcher,
+    /// What `NO_PROXY` says of single ports, such as `tempo:4317`.
+    by_port: Vec<(u16, Matcher)>,
     https: String,
     http: String,
 }
@@ -24,8 +26,22 @@ impl Proxies {
             values.find(|value| !value.is_empty()).unwrap_or_default()
         };
         let (https, http) = (read("HTTPS_PROXY"), read("HTTP_PROXY"));
-        let matcher = Matcher::builder().https(&*https).http(&*http).no(read("NO_PROXY")).build();
-        Proxies { matcher, https, http }
+        let (mut anywhere, mut by_port) = (Vec::new(), Vec::<(u16, Vec<String>)>::new());
+        for entry in read("NO_PROXY").split(',').map(str::trim) {
+            let (host, port) = with_port(entry);
+            // A domain and all below it are written as `.domain` here.
+            let host = host.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(host).to_owned();
+            match (port, by_port.iter_mut().find(|(known, _)| Some(*known) == port)) {
+                (None, _) => anywhere.push(host),
+                (Some(_), Some((_, hosts))) => hosts.push(host),
+                (Some(port), None) => by_port.push((port, vec![host])),
+            }
+        }
+        let except =
+            |hosts: &[String]| Matcher::builder().https(&*https).http(&*http).no(hosts.join(",")).build();
+        let matcher = except(&anywhere);
+        let by_port = by_port.iter().map(|(port, hosts)| (*port, except(hosts))).collect();
+        Proxies { matcher, by_port, https, http }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -34,7 +50,16 @@ impl Proxies {
 
     /// Returns the proxy for a destination, if it has one. This machine is reached directly.
     pub fn intercept(&self, destination: &Uri) -> Option<Intercept> {
-        if is_this_machine(destination.host()?) { None } else { self.matcher.intercept(destination) }
+        if is_this_machine(destination.host()?) {
+            return None;
+        }
+        let usual = if destination.scheme_str() == Some("http") { 80 } else { 443 };
+        let port = destination.port_u16().unwrap_or(usual);
+        let mut of_port = self.by_port.iter().filter(|(of, _)| *of == port);
+        match of_port.any(|(_, matcher)| matcher.intercept(destination).is_none()) {
+            true => None,
+            false => self.matcher.intercept(destination),
+        }
     }
 
     /// Returns the address of the proxy for a destination, as the variable has it.
@@ -44,6 +69,15 @@ impl Proxies {
             Some("https") => Some(&self.https),
             _ => Some(&self.http),
         }
+    }
+}
+
+/// Splits an entry of `NO_PROXY` into its host and its port.
+fn with_port(entry: &str) -> (&str, Option<u16>) {
+    let parts = entry.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+    match parts.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
+        Some((host, port)) => (host.trim_start_matches('[').trim_end_matches(']'), Some(port)),
+        None => (entry, None),
     }
 }
 
@@ -67,7 +101,10 @@ mod tests {
         let proxies = Proxies::new(|name| match name {
             "HTTPS_PROXY" => Some("http://user:pw@proxy:3128".to_owned()),
             "http_proxy" => Some("other:3128".to_owned()),
-            "NO_PROXY" => Some("near.example, 10.0.0.0/8".to_owned()),
+            "NO_PROXY" => Some(
+                "near.example, 10.0.0.0/8,*.wild.example, port.example:4317,::1,[2001:db8::1]:4317"
+                    .to_owned(),
+            ),
             _ => None,
         });
         for (destination, expected) in [
@@ -76,6 +113,11 @@ mod tests {
             ("https://near.example:4317", None),
             ("https://a.near.example:4317", None),
             ("https://10.1.2.3:4317", None),
+            ("https://a.wild.example:4317", None),
+            ("https://port.example:4317", None),
+            ("https://port.example:4318", Some("http://user:pw@proxy:3128")),
+            ("https://[2001:db8::1]:4317", None),
+            ("https://[2001:db8::1]:4318", Some("http://user:pw@proxy:3128")),
             ("https://localhost:4317", None),
             ("https://127.0.0.2:4317", None),
             ("https://[::1]:4317", None),

@@ -5,7 +5,7 @@ use std::time::Duration as StdDuration;
 use http::HeaderValue;
 use serde::Deserialize;
 
-use super::target::Target;
+use super::target::{Address, Target};
 use crate::{
     component::{SendingSettings, ServerLabels},
     config::{ConfigError, Duration, Finding, Node, Unused, filled},

@@ -43,11 +43,15 @@ impl Target {
             Some(("http", address)) => (tls, false, address),
             Some(("https", address)) => (true, false, address),
             // The part before the address names a DNS server. The system's DNS server is used instead.
-            Some((scheme @ ("dns" | "passthrough"), address)) => match address.split_once('/') {
-                Some((_, address)) => (tls, scheme == "passthrough", address),
-                None => return wrong(EXPECTED),
-            },
-            Some(_) => return wrong(EXPECTED),
+            Some((scheme, address)) => {
+                let is_opaque = scheme.eq_ignore_ascii_case("passthrough");
+                match address.split_once('/') {
+                    Some((_, address)) if is_opaque || scheme.eq_ignore_ascii_case("dns") => {
+                        (tls, is_opaque, address)
+                    }
+                    _ => return wrong(EXPECTED),
+                }
+            }
         };
         let address = address.strip_suffix('/').unwrap_or(address);
         let Ok(of_address) = address.parse::<Authority>() else {
@@ -56,11 +60,16 @@ impl Target {
         let Some(port) = of_address.port_u16() else {
             return wrong("endpoint: must be host:port; OTLP over gRPC is usually on 4317");
         };
-        let host = of_address.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if host.is_empty() {
-            return wrong("endpoint: must be host:port; the host is missing");
+        let (host, of_address) = match of_address.host() {
+            // As in Go, no host is this machine.
+            "" => ("localhost", format!("localhost:{port}")),
+            host => (host, of_address.to_string()),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        if address.contains('[') && !address.starts_with('[') {
+            return wrong("endpoint: must be host:port, such as collector:4317 or [::1]:4317");
         }
-        let authority = checked(authority.unwrap_or(of_address.as_str()))?;
+        let authority = checked(authority.unwrap_or(&of_address))?;
         Ok(Target { address: Address::Tcp { host, port, is_opaque }, authority, tls })
     }
 }
@@ -133,7 +142,9 @@ mod tests {
             ("unix:run/x.sock", unix("run/x.sock"), "localhost"),
             ("unix:x.sock", unix("x.sock"), "localhost"),
             ("unix:4317", tcp("unix", 4317), "unix:4317"),
+            ("DNS:///tempo:4317", tcp("tempo", 4317), "tempo:4317"),
             ("[::1]:4317", tcp("::1", 4317), "[::1]:4317"),
+            (":4317", tcp("localhost", 4317), "localhost:4317"),
         ] {
             let target = read(endpoint).unwrap();
             assert_eq!(target, Target { address, authority: authority.to_owned(), tls: false }, "{endpoint}");
@@ -147,7 +158,7 @@ mod tests {
         for (endpoint, words) in [
             ("", "host:port"),
             ("tempo", "host:port"),
-            (":4317", "host"),
+            ("ipv6:[::1]:4317", "host:port"),
             ("xds:///a", "dns:///"),
             ("dns://tempo:4317", "dns:///"),
             ("unix://run/x", "unix:///"),

@@ -52,7 +52,6 @@ pub struct HttpServerConfig {
     /// If off, a connection ends with its first answer.
     pub keep_alives_enabled: bool,
     pub write_timeout: Unused,
-    pub dialer: Unused,
     pub include_tls_metadata: Unused,
     pub dialer: Unused,
     pub middlewares: Vec<MiddlewareConfig>,
@@ -76,7 +75,6 @@ impl Default for HttpServerConfig {
             response_headers: HeadersConfig::default(),
             keep_alives_enabled: true,
             write_timeout: Unused,
-            dialer: Unused,
             include_tls_metadata: Unused,
             dialer: Unused,
             middlewares: Vec::new(),

@@ -53,8 +53,13 @@ impl Port<'_> {
         for listener in listeners {
             tracing::info!(receiver, protocol, address = %listener, tls = tls.is_some(), "listening");
             addresses.extend(listener.address().with_context(place)?);
-            let router =
-                server::measured(self.router.clone(), \x26self.measures, self.telemetry, \x26listener, tls.is_some());
+            let router = server::measured(
+                self.router.clone(),
+                &self.measures,
+                self.telemetry,
+                &listener,
+                tls.is_some(),
+            );
             server::serve(listener, tls.clone(), router, self.settings.clone(), running);
         }
         Ok(addresses)

@@ -170,6 +170,6 @@ mod tests {
             turns_of_others += 1;
         }
         assert!(turns_of_others > 1);
-        assert_eq!(reading.await.unwrap().unwrap().len(), held.bytes());
+        assert_eq!(reading.await.unwrap().unwrap().0.len(), held.bytes());
     }
 }

@@ -222,7 +222,6 @@ fn transports() -> Vec<(&'static str, String)> {
         ("http-tcp6", tcp.0, "endpoint: \"localhost:${env:HTTP_PORT}\", transport: tcp6"),
         ("http-upper-case", tcp.0, "endpoint: \"${env:HTTP}\", transport: TCP"),
         ("http-unknown", tcp.0, "endpoint: \"${env:HTTP}\", transport: nobody"),
-        ("http-unixpacket", tcp.0, "endpoint: otlp.sock, transport: unixpacket"),
         ("http-udp", tcp.0, "endpoint: \"${env:HTTP}\", transport: udp"),
         ("http-empty", tcp.0, "endpoint: \"${env:HTTP}\", transport: \"\""),
         ("grpc-unix", "endpoint: grpc.sock, transport: unix", tcp.1),

@@ -195,7 +195,6 @@ fn of_lists_and_nulls() -> Rows {
         over("null-section", vec![file("exporters:\n")]),
         over("null-section-then-all", vec![file("exporters:\n"), file(base())]),
         over("null-receiver", vec![file("receivers: {otlp: }\n")]),
-        over("null-protocol", vec![file("receivers: {otlp: {protocols: {grpc: }}}\n")]),
         over("null-pipeline", vec![file("service: {pipelines: {metrics: }}\n")]),
         over("null-service", vec![file("service:\n")]),
         over("null-scalar", vec![file("exporters: {otlp_http: {compression: }}\n")]),

@@ -13,6 +13,8 @@ use crate::{
     tls::server::ServerTlsConfig,
 };
 
+const DEFAULT_ENDPOINT: &str = "localhost:4317";
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GrpcConfig {
@@ -59,7 +61,7 @@ pub struct ServerParametersConfig {
 impl Default for GrpcConfig {
     fn default() -> GrpcConfig {
         GrpcConfig {
-            endpoint: "localhost:4317".to_owned(),
+            endpoint: DEFAULT_ENDPOINT.to_owned(),
             transport: "tcp".to_owned(),
             tls: None,
             auth: None,
@@ -79,7 +81,10 @@ impl Default for GrpcConfig {
 impl GrpcConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::all([
-            validate_place(Some(&self.endpoint), &self.transport),
+            validate_place(
+                Some(&*self.endpoint).filter(|endpoint| *endpoint != DEFAULT_ENDPOINT),
+                &self.transport,
+            ),
             self.tls.as_ref().map_or(Ok(()), ServerTlsConfig::validate),
         ])
     }

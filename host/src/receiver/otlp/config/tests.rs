@@ -81,7 +81,7 @@ fn what_is_wrong_is_named_with_its_key() {
     check_refused("protocols: {}", "protocols", "name grpc, http or both");
     check_refused("protocols: { grpc: { endpoint: localhost } }", "endpoint", "is not host:port");
     check_refused("protocols: { http: { endpoint: 'localhost:http' } }", "endpoint", "is not host:port");
-    check_refused("protocols: { grpc: { transport: unix } }", "transport", "expected tcp");
+    check_refused("protocols: { grpc: { transport: unix } }", "endpoint", "path");
     check_refused(
         "protocols: { http: { compression_algorithms: [br] } }",
         "compression_algorithms",
