@@ -167,6 +167,7 @@ impl Assembly {
             }
         }
         drop(taken);
+        self.metrics.held_bytes.set(self.budget.used_bytes() as f64);
     }
 
     /// Changes a shard, and notes what it holds then.

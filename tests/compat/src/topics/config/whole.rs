@@ -128,7 +128,6 @@ fn merges() -> Vec<Row> {
         ("section-null", "exporters:\n"),
         ("component-null", "exporters:\n  otlp_http:\n"),
         ("separator", "exporters::otlp_http::headers::x-from: d\n"),
-        ("separator-half", "exporters:\n  otlp_http::headers: {x-from: e}\n"),
         (
             "new-pipeline",
             "service:\n  pipelines:\n    traces/b: {receivers: [otlp], exporters: [nop]}\nexporters: {nop: }\n",
