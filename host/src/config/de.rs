@@ -59,8 +59,8 @@ struct NodeDeserializer<'a> {
     notes: &'a RefCell<Notes>,
     /// Where a struct that is a part of another tells its keys to the other.
     part_of: Option<&'a KeysOfParts>,
-    /// Whether the node is the value of a key. A list without a value then has its default, as everything else
-    /// has.
+    /// True if the node is the value of a key. Then a list without a value has its default, like any other
+    /// value.
     is_value_of_key: bool,
 }
 

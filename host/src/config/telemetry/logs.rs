@@ -27,8 +27,8 @@ pub struct LogsConfig {
     pub disable_zap_resource: bool,
 }
 
-/// Of the lines that one place of the code logs within a tick, the first `initial` are written, and then every
-/// `thereafter`-th; 0 means none.
+/// Thins the log out. Within a tick, the first `initial` lines of one place of the code are written, and then
+/// every `thereafter`-th; with 0, none of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplingConfig {

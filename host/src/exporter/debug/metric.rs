@@ -1,4 +1,4 @@
-//! What all verbosities read of a metric. Field numbers are those of OTLP's `metrics.proto`.
+//! Reads the fields of a metric that every verbosity prints. Field numbers are those of OTLP's `metrics.proto`.
 
 use std::f64::consts::LN_2;
 

@@ -1,4 +1,4 @@
-//! One file for each value of a resource attribute (`group_by`).
+//! Writes one file for each value of a resource attribute (`group_by`).
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
