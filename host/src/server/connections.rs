@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_util::sync::PollSemaphore;
@@ -49,6 +49,7 @@ pub struct Connections {
     full: Throttle,
     /// The room for large frames and heads that have begun.
     room: Arc<Semaphore>,
+    room_bytes: usize,
     waiting_for_room: AtomicUsize,
     /// Whether a task is making room.
     is_clearing: AtomicBool,
@@ -74,12 +75,14 @@ pub(super) struct Member {
 
 impl Connections {
     pub fn new(limit: usize) -> Arc<Connections> {
+        let room_bytes = room_bytes(memory::limit_bytes());
         Arc::new(Connections {
             limit,
             open: Mutex::default(),
             ended: Notify::new(),
             full: Throttle::default(),
-            room: Arc::new(Semaphore::new(room_bytes(memory::limit_bytes()))),
+            room: Arc::new(Semaphore::new(room_bytes)),
+            room_bytes,
             waiting_for_room: AtomicUsize::new(0),
             is_clearing: AtomicBool::new(false),
         })
@@ -153,6 +156,15 @@ impl Connections {
     pub(super) fn room(self: &Arc<Connections>) -> (PollSemaphore, WaitsForRoom) {
         self.waiting_for_room.fetch_add(1, SeqCst);
         (PollSemaphore::new(self.room.clone()), WaitsForRoom(self.clone()))
+    }
+
+    /// Returns room that nobody needs: at least half of all stays free for large frames and heads, and those
+    /// that wait go first.
+    pub(super) fn spare_room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        if self.is_waited_for() || self.room.available_permits() < self.room_bytes / 2 + bytes {
+            return None;
+        }
+        self.room.clone().try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
     }
 
     /// Starts a task, unless it already runs, that closes slow connections for as long as others wait for
