@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use wire::Traces;
 
 pub(super) use replay::Outcome;
-pub(super) use route::{Answers, Lane, Rows};
+pub(super) use route::{Answers, Lane, Shown};
 pub use slots::GuestUsage;
 pub(super) use slots::Place;
 
@@ -142,7 +142,7 @@ impl Pool {
 
     /// Gives a guest a batch. If the call fails by accident, the batch and all that the guest held go to a
     /// fresh guest, once.
-    pub(super) async fn process(&self, place: Place, batch: Batch) -> Outcome {
+    pub(super) async fn process(&self, place: Place, batch: Box<Batch>) -> Outcome {
         let mut slot = self.slots.lease(place).await;
         match self.give(&mut slot, batch).await {
             Ok(passed) => Outcome::of(passed),
@@ -159,11 +159,7 @@ impl Pool {
         given_up: &CancellationToken,
     ) -> Result<Result<(), ExportFailure>, Undone> {
         let slot = self.lease_unless(given_up, place).await?;
-        self.twice(slot, data.items(), || {
-            let data = data.clone();
-            async move |guest: &mut Instance| guest.export(data).await
-        })
-        .await
+        self.twice(slot, data.items(), || async |guest: &mut Instance| guest.export(data).await).await
     }
 
     /// Asks a guest to decide on traces.
@@ -231,8 +227,9 @@ impl Pool {
         outcome
     }
 
-    /// Reports the outcomes of a batch's calls to the breaker and the log.
-    async fn note(&self, error: Option<&CallError>) {
+    /// Reports the outcomes of a batch's calls to the breaker and the log. Returns a suspicion, which the caller
+    /// [examines](Pool::examine).
+    fn note(&self, error: Option<&CallError>) -> Option<Suspicion<'_>> {
         // If the plugin itself refuses a batch, it is not broken, and may accept the batches of other
         // senders.
         let turn = match error.filter(|error| error.kind.is_accident()) {
@@ -240,9 +237,12 @@ impl Pool {
             Some(_) => self.breaker.failed(),
         };
         match turn {
-            Turn::None => {}
-            Turn::Closed => self.works_again(),
-            Turn::Suspected(suspicion) => Box::pin(self.examine(suspicion)).await,
+            Turn::None => None,
+            Turn::Closed => {
+                self.works_again();
+                None
+            }
+            Turn::Suspected(suspicion) => Some(suspicion),
         }
     }
 

@@ -8,6 +8,8 @@ pub(super) mod sampler;
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 use super::{
     config::OnFailure,
     guest::{
@@ -36,23 +38,30 @@ impl Stage {
     }
 
     /// Gives the next stage a batch that has been through the plugin.
-    pub(super) async fn pass_on(&self, batch: Batch) -> Result<(), Box<Refused>> {
+    pub(super) fn pass_on(&self, batch: Batch) -> BoxFuture<'_, Result<(), Box<Refused>>> {
         self.metrics.outgoing(&batch.data);
-        self.next.consume(batch).await
+        self.next.consume(batch)
     }
 
     /// Passes on the output of a call. If the next stage would take none of it, all of it is returned, with
     /// the items that the plugin removed.
-    pub(super) async fn hand_on(&self, passed: Passed) -> Result<(), Box<Refused>> {
+    pub(super) async fn hand_on(&self, mut passed: Passed) -> Result<(), Box<Refused>> {
+        if let [batch] = &mut *passed.onward
+            && passed.filtered.is_empty()
+        {
+            self.adopt(batch);
+            let Some(batch) = passed.onward.pop() else { return Ok(()) };
+            return self.pass_on(batch).await;
+        }
+        // Boxed, so that the future of a call with one batch stays small.
+        Box::pin(self.hand_on_all(passed)).await
+    }
+
+    async fn hand_on_all(&self, passed: Passed) -> Result<(), Box<Refused>> {
         let mut refused = Vec::new();
         let mut taken = passed.onward.is_empty();
         for mut batch in passed.onward {
-            // The plugin made this batch itself, perhaps before any batch arrived.
-            if batch.is_owed_to_nobody()
-                && let Some(accounts) = self.next.accounts()
-            {
-                batch.adopt(&accounts);
-            }
+            self.adopt(&mut batch);
             match self.pass_on(batch).await {
                 Ok(()) => taken = true,
                 Err(back) => refused.push(*back),
@@ -74,6 +83,15 @@ impl Stage {
         }
         filtered.into_iter().for_each(|part| batch.join(part));
         Err(batch.refused(failure))
+    }
+
+    /// Enters a batch into the accounts behind this stage, if the plugin made it itself.
+    fn adopt(&self, batch: &mut Batch) {
+        if batch.is_owed_to_nobody()
+            && let Some(accounts) = self.next.accounts()
+        {
+            batch.adopt(&accounts);
+        }
     }
 
     /// Applies `on_failure` to the batch of a failed call. `has_sender` says whether the batch can still be

@@ -137,15 +137,15 @@ impl Instance {
     }
 
     /// Gives a processor or a connector a batch.
-    pub(in crate::plugin) async fn process(&mut self, batch: Batch) -> Result<Passed, Undone> {
+    pub(in crate::plugin) async fn process(&mut self, batch: Box<Batch>) -> Result<Passed, Undone> {
         let custody = &mut self.store.data_mut().custody;
         if custody.is_full() {
             let full = "it holds as many batches as it may (`limits.held_mib`)";
             let kind = CallErrorKind::Failed { retryable: true };
-            return Err(Undone::holding(CallError::new(kind, full), vec![batch]));
+            return Err(Undone::holding(CallError::new(kind, full), vec![*batch]));
         }
         let held_nothing = custody.is_empty();
-        let batch = custody.lend(batch);
+        let batch = custody.lend(*batch);
         let outcome = self.call(|functions, store| functions.process(store, batch)).await;
         let mut passed = self.conclude(outcome)?;
         passed.mixed = !held_nothing || !self.is_empty();
@@ -253,9 +253,9 @@ impl Instance {
     /// Shows the guest a batch, to send it.
     pub(in crate::plugin) async fn export(
         &mut self,
-        data: wire::Batch,
+        data: &wire::Batch,
     ) -> Result<Result<(), ExportFailure>, Undone> {
-        let batch = self.store.data_mut().custody.show(data);
+        let batch = self.store.data_mut().custody.show(data.clone());
         let outcome = self.call(|functions, store| functions.export(store, batch)).await;
         self.store.data_mut().custody.end_looks();
         outcome.map_err(|error| Undone::holding(error, Vec::new()))

@@ -82,17 +82,17 @@ impl Pool {
     }
 
     /// Starts an instance of a generation.
-    pub(super) async fn resident(&self, generation: &Arc<Generation>) -> Result<Resident, CallError> {
+    pub(super) async fn resident(&self, generation: &Arc<Generation>) -> Result<Box<Resident>, CallError> {
         let instance = generation.instance(self.role).await?;
         // The guest may have asked to be woken while it was configured.
         if instance.wake_at().is_some() {
             self.wakes.notify_one();
         }
-        Ok(Resident { instance, generation: generation.clone() })
+        Ok(Box::new(Resident { instance, generation: generation.clone() }))
     }
 
     /// Replaces the slot's instance with a fresh one, and gives the fresh one what the old one holds.
-    pub(super) async fn hand_over(&self, slot: &mut Slot, fresh: Resident) -> Outcome {
+    pub(super) async fn hand_over(&self, slot: &mut Slot, fresh: Box<Resident>) -> Outcome {
         let takes_over = fresh.instance.hands_over();
         let Some(old) = slot.replace(fresh) else { return Outcome::default() };
         if takes_over && old.instance.hands_over() {
@@ -104,8 +104,8 @@ impl Pool {
 
     /// Takes the old instance's state and batches with `save`, and gives them to the slot's instance with
     /// `restore`.
-    async fn pass_state_on(&self, slot: &mut Slot, old: Resident) -> Outcome {
-        let Resident { instance, generation } = old;
+    async fn pass_state_on(&self, slot: &mut Slot, old: Box<Resident>) -> Outcome {
+        let Resident { instance, generation } = *old;
         let (state, batches, passed) = match instance.save().await {
             Ok(saved) => saved,
             Err(Undone { error, batches, .. }) => {

@@ -39,9 +39,9 @@ pub(super) async fn try_on(generation: &Generation) -> Result<(), CallError> {
     for signal in &plugin.description.signals {
         let outcome = match plugin.role {
             Role::Sampler => sample(&mut guest).await,
-            Role::Exporter => guest.export(batch(*signal)?).await.map(drop),
+            Role::Exporter => guest.export(&batch(*signal)?).await.map(drop),
             Role::Processor | Role::Connector => {
-                guest.process(Batch::owed_to_nobody(batch(*signal)?)).await.map(drop)
+                guest.process(Box::new(Batch::owed_to_nobody(batch(*signal)?))).await.map(drop)
             }
         };
         match outcome {

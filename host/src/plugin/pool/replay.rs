@@ -44,13 +44,13 @@ impl Outcome {
 
 impl Pool {
     /// Gives the slot's guest a batch. Starts a guest if the slot is empty.
-    pub(super) async fn give(&self, slot: &mut Slot, batch: Batch) -> Result<Passed, Undone> {
+    pub(super) async fn give(&self, slot: &mut Slot, batch: Box<Batch>) -> Result<Passed, Undone> {
         match self.ready(slot).await {
             Ok(()) => {
                 let items = batch.items();
                 self.attempt(slot, items, async |guest| guest.process(batch).await).await
             }
-            Err(error) => Err(Undone::holding(error, vec![batch])),
+            Err(error) => Err(Undone::holding(error, vec![*batch])),
         }
     }
 
@@ -86,7 +86,7 @@ impl Pool {
         batch: Batch,
         outcome: &mut Outcome,
     ) -> Result<Passed, Undone> {
-        let mut again = match self.give(slot, batch).await {
+        let mut again = match self.give(slot, Box::new(batch)).await {
             Err(undone) => undone,
             passed => return passed,
         };
@@ -96,7 +96,7 @@ impl Pool {
         match again.batches.own.pop() {
             Some(batch) if is_rejected => {
                 self.replaying(&again.error);
-                self.give(slot, batch).await
+                self.give(slot, Box::new(batch)).await
             }
             own => {
                 again.batches.own.extend(own);
@@ -116,7 +116,7 @@ impl Pool {
         let mut waiting = VecDeque::from(batches);
         let mut failures = 0;
         while let Some(batch) = waiting.pop_front() {
-            match self.give(slot, batch).await {
+            match self.give(slot, Box::new(batch)).await {
                 Ok(passed) => outcome.passed.append(passed),
                 Err(Undone { error, batches, .. }) => {
                     failures += 1;

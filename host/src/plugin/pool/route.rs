@@ -35,8 +35,12 @@ pub(in crate::plugin) struct Lane<'r> {
     pub(in crate::plugin) place: Place,
 }
 
-/// The rows of a batch that go to one lane. `None` if all of them do.
-pub(in crate::plugin) type Rows = Option<Vec<u32>>;
+/// Data that is shown to one lane.
+pub(in crate::plugin) struct Shown {
+    pub(in crate::plugin) data: wire::Batch,
+    /// The rows of the data in the batch. `None` if the data is the whole batch.
+    pub(in crate::plugin) rows: Option<Vec<u32>>,
+}
 
 /// The parts of a batch, each with its lane. Nearly always there is one.
 pub(in crate::plugin) type Parts<'r, P> = SmallVec<[(Lane<'r>, P); 1]>;
@@ -74,7 +78,7 @@ impl Route<'_> {
     }
 
     /// Divides the batch by trace, if the plugin is `by-trace`. Each part has the lane of its traces.
-    pub(in crate::plugin) fn share_out(&self, mut batch: Batch) -> Parts<'_, Batch> {
+    pub(in crate::plugin) fn share_out(&self, mut batch: Box<Batch>) -> Parts<'_, Box<Batch>> {
         let parts = match self.divides(&batch.data) {
             Some(spans) => spans.split_by_trace(self.ways(), |trace| self.way_of(trace) as u64),
             None => return smallvec![(self.whole(), batch)],
@@ -84,13 +88,14 @@ impl Route<'_> {
             parts.map(|(way, part)| (way, wire::Batch::Spans(part))).unzip();
         let parts = batch.divide(parts);
         batch.forget();
-        std::iter::zip(ways, parts).map(|(way, part)| (self.lane(way), part)).collect()
+        std::iter::zip(ways, parts).map(|(way, part)| (self.lane(way), Box::new(part))).collect()
     }
 
-    /// Divides data that is only shown to guests, as [`Route::share_out`] does. The rows of each part go
-    /// along.
-    pub(in crate::plugin) fn show(&self, data: &wire::Batch) -> Parts<'_, (wire::Batch, Rows)> {
-        let Some(spans) = self.divides(data) else { return smallvec![(self.whole(), (data.clone(), None))] };
+    /// Divides data that is only shown to guests, as [`Route::share_out`] does.
+    pub(in crate::plugin) fn show(&self, data: &wire::Batch) -> Parts<'_, Box<Shown>> {
+        let Some(spans) = self.divides(data) else {
+            return smallvec![(self.whole(), Box::new(Shown { data: data.clone(), rows: None }))];
+        };
         let mut rows = vec![Vec::new(); self.ways()];
         for (row, trace) in spans.trace_ids().iter().enumerate() {
             if let Some(rows) = rows.get_mut(self.way_of(trace)) {
@@ -100,7 +105,10 @@ impl Route<'_> {
         let parts = spans.split_by_trace(self.ways(), |trace| self.way_of(trace) as u64);
         (parts.into_iter().zip(rows).enumerate())
             .filter(|(_, (part, _))| !part.is_empty())
-            .map(|(way, (part, rows))| (self.lane(way), (wire::Batch::Spans(part), Some(rows))))
+            .map(|(way, (part, rows))| {
+                let shown = Shown { data: wire::Batch::Spans(part), rows: Some(rows) };
+                (self.lane(way), Box::new(shown))
+            })
             .collect()
     }
 
@@ -116,7 +124,9 @@ impl Route<'_> {
         match parts.into_inner() {
             Ok([(lane, part)]) => {
                 let answer = call(lane, part).await;
-                self.note([(lane, error_of(&answer))]).await;
+                if let Some(suspicion) = lane.pool.note(error_of(&answer)) {
+                    Box::pin(lane.pool.examine(suspicion)).await;
+                }
                 smallvec![answer]
             }
             // Boxed, so that the future of a batch with one part stays small.
@@ -141,11 +151,13 @@ impl Route<'_> {
             let known: &mut Option<&CallError> = fared.get_or_insert_default();
             *known = known.or(error);
         }
-        if let Some(error) = main {
-            self.main.note(error).await;
-        }
-        if let (Some(error), Some(diversion)) = (canary, &self.canary) {
-            diversion.candidate.pool().note(error).await;
+        let canary_pool = self.canary.as_ref().map(|canary| canary.candidate.pool());
+        for (pool, error) in [(Some(self.main), main), (canary_pool, canary)] {
+            if let (Some(pool), Some(error)) = (pool, error)
+                && let Some(suspicion) = pool.note(error)
+            {
+                Box::pin(pool.examine(suspicion)).await;
+            }
         }
     }
 

@@ -109,7 +109,7 @@ impl Copies {
             outcome.passed.onward.iter().map(|batch| batch.data.clone()).collect();
         tokio::spawn(async move {
             let Copies { shadow, batch, room } = self;
-            let outcome = shadow.pool.process(place, Batch::owed_to_nobody(batch)).await;
+            let outcome = shadow.pool.process(place, Box::new(Batch::owed_to_nobody(batch))).await;
             match outcome.error() {
                 Some(error) => shadow.failed(error),
                 None => {

@@ -12,7 +12,9 @@ use super::generation::Generation;
 use crate::plugin::guest::instance::Instance;
 
 /// The slot of a guest. It is empty before the first call, and after a call that destroyed the guest.
-pub(super) type Slot = Option<Resident>;
+///
+/// Boxed, because each call takes the guest out of its slot and puts it back.
+pub(super) type Slot = Option<Box<Resident>>;
 
 /// An instance, and the generation that it belongs to.
 pub(super) struct Resident {
@@ -96,7 +98,11 @@ impl Slots {
         let number = self.idle().pop().unwrap_or_default();
         let turn = Turn { slots: self, number, _permit: permit };
         // The slot is free, unless its guest is being tended.
-        Lease { slot: self.nth(number).lock().await, _turn: Some(turn) }
+        let slot = match self.nth(number).try_lock() {
+            Ok(slot) => slot,
+            Err(_) => self.nth(number).lock().await,
+        };
+        Lease { slot, _turn: Some(turn) }
     }
 
     /// Returns the slots. The caller locks each.

@@ -83,7 +83,7 @@ impl Pool {
 
     /// Puts the guest back into its slot, unless the guest is due to be recycled. A guest with a state to
     /// hand over stays until [`Pool::tend`] replaces it.
-    pub(super) fn keep(&self, slot: &mut Slot, resident: Resident) {
+    pub(super) fn keep(&self, slot: &mut Slot, resident: Box<Resident>) {
         let guest = &resident.instance;
         match self.is_due(&resident, guest.idle_since) {
             Some(why) if guest.is_empty() && !guest.hands_over() => self.metrics.recycled(why),

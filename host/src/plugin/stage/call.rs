@@ -37,7 +37,7 @@ pub(super) trait InPath: Send + Sync + 'static {
     }
 
     /// Gives a part of the batch to a guest. All parts are given at the same time.
-    fn call(&self, lane: Lane<'_>, part: Batch) -> impl Future<Output = Self::Answer> + Send;
+    fn call(&self, lane: Lane<'_>, part: Box<Batch>) -> impl Future<Output = Self::Answer> + Send;
 
     /// Returns why the call failed, if it did.
     fn error(answer: &Self::Answer) -> Option<&CallError>;
@@ -48,13 +48,15 @@ pub(super) trait InPath: Send + Sync + 'static {
     /// Settles a batch that is given to no guest, because the breaker is open.
     fn left_alone(
         &self,
-        batch: Batch,
+        batch: Box<Batch>,
         error: CallError,
     ) -> impl Future<Output = Result<(), Box<Refused>>> + Send;
 }
 
 /// Performs all steps for a batch; see the [module](self).
-pub(super) async fn pass<R: InPath>(role: &Arc<R>, batch: Batch) -> Result<(), Box<Refused>> {
+///
+/// The batch is boxed: the futures of all steps hold it, and are moved when they are made.
+pub(super) async fn pass<R: InPath>(role: &Arc<R>, batch: Box<Batch>) -> Result<(), Box<Refused>> {
     if !role.outlives_senders() {
         return pass_with_sender(&**role, batch).await;
     }
@@ -63,7 +65,7 @@ pub(super) async fn pass<R: InPath>(role: &Arc<R>, batch: Batch) -> Result<(), B
     see_through(&role.pool().component, call).await.unwrap_or(Ok(()))
 }
 
-async fn pass_with_sender<R: InPath>(role: &R, batch: Batch) -> Result<(), Box<Refused>> {
+async fn pass_with_sender<R: InPath>(role: &R, batch: Box<Batch>) -> Result<(), Box<Refused>> {
     let Some(route) = role.pool().route() else {
         return Box::pin(role.left_alone(batch, left_alone())).await;
     };

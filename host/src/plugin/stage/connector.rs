@@ -77,13 +77,13 @@ impl PluginConnector {
 #[async_trait::async_trait]
 impl Consumer for PluginConnector {
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
-        pass(&self.junction, batch).await
+        pass(&self.junction, Box::new(batch)).await
     }
 }
 
 impl InPath for Junction {
     /// A part of the batch, and the outcome of its call.
-    type Answer = (Batch, Outcome);
+    type Answer = (Box<Batch>, Outcome);
 
     fn pool(&self) -> &Arc<Pool> {
         &self.pool
@@ -96,17 +96,17 @@ impl InPath for Junction {
     }
 
     /// The guest gets only the data. The shares stay here, and are settled by the outcome of the call.
-    async fn call(&self, lane: Lane<'_>, part: Batch) -> (Batch, Outcome) {
-        let data = Batch::owed_to_nobody(part.data.clone());
+    async fn call(&self, lane: Lane<'_>, part: Box<Batch>) -> (Box<Batch>, Outcome) {
+        let data = Box::new(Batch::owed_to_nobody(part.data.clone()));
         let outcome = lane.pool.process(lane.place, data).await;
         (part, outcome)
     }
 
-    fn error((_, outcome): &(Batch, Outcome)) -> Option<&CallError> {
+    fn error((_, outcome): &(Box<Batch>, Outcome)) -> Option<&CallError> {
         outcome.error()
     }
 
-    async fn conclude(&self, (batch, outcome): (Batch, Outcome)) -> Result<(), Box<Refused>> {
+    async fn conclude(&self, (batch, outcome): (Box<Batch>, Outcome)) -> Result<(), Box<Refused>> {
         let Outcome { passed, undone, lost } = outcome;
         let settled = match &undone {
             None => {
@@ -119,14 +119,14 @@ impl InPath for Junction {
         settled
     }
 
-    async fn left_alone(&self, batch: Batch, error: CallError) -> Result<(), Box<Refused>> {
+    async fn left_alone(&self, batch: Box<Batch>, error: CallError) -> Result<(), Box<Refused>> {
         self.fall_back(batch, &Undone::holding(error, Vec::new()))
     }
 }
 
 impl Junction {
     /// Applies `on_failure`. Nothing can be passed on in place of the plugin's output.
-    fn fall_back(&self, batch: Batch, undone: &Undone) -> Result<(), Box<Refused>> {
+    fn fall_back(&self, batch: Box<Batch>, undone: &Undone) -> Result<(), Box<Refused>> {
         let drops = self.pool.on_failure() == OnFailure::Drop;
         let consequence = if drops { "the batch is dropped" } else { "the batch is rejected" };
         self.pool.metrics.report(&self.pool.plugin(), &undone.error, consequence);

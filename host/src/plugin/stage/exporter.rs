@@ -16,7 +16,7 @@ use crate::{
         },
         load::card::Role,
         pool::{
-            GuestUsage, Lane, Outcome, Pool, Rows,
+            GuestUsage, Lane, Outcome, Pool, Shown,
             breaker::left_alone,
             live::Live,
             see_through::see_through,
@@ -103,15 +103,15 @@ impl Exporting {
         let Some(route) = self.0.route() else {
             return Err(ExportError::retryable(left_alone().to_string()));
         };
-        let call = async |lane: Lane<'_>, (data, rows): (wire::Batch, Rows)| {
-            let outcome = lane.pool.export(lane.place, &data, given_up).await;
-            (data, rows, outcome)
+        let call = async |lane: Lane<'_>, part: Box<Shown>| {
+            let outcome = lane.pool.export(lane.place, &part.data, given_up).await;
+            (part, outcome)
         };
-        let answers = route.call(route.show(data), call, |(.., outcome)| error_of(outcome)).await;
+        let answers = route.call(route.show(data), call, |(_, outcome)| error_of(outcome)).await;
         let mut failed = Vec::new();
-        for (data, rows, outcome) in answers {
-            let Err(error) = self.conclude(&data, outcome) else { continue };
-            match rows {
+        for (part, outcome) in answers {
+            let Err(error) = self.conclude(&part.data, outcome) else { continue };
+            match part.rows {
                 None => return Err(error),
                 Some(rows) => failed.extend(of_rows(error, &rows)),
             }

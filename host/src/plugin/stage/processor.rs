@@ -64,7 +64,7 @@ impl Consumer for PluginProcessor {
             return self.stage.next.consume(batch).await;
         }
         self.stage.metrics.incoming(&batch.data);
-        pass(&self.stage, batch).await
+        pass(&self.stage, Box::new(batch)).await
     }
 
     fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
@@ -80,7 +80,7 @@ impl InPath for Stage {
         &self.pool
     }
 
-    async fn call(&self, Lane { pool, place }: Lane<'_>, batch: Batch) -> Outcome {
+    async fn call(&self, Lane { pool, place }: Lane<'_>, batch: Box<Batch>) -> Outcome {
         let copies = pool.copies(&batch.data);
         let timed = self.metrics.is_timed().then(|| (batch.data.signal(), Instant::now()));
         let outcome = pool.process(place, batch).await;
@@ -112,7 +112,7 @@ impl InPath for Stage {
         }
     }
 
-    async fn left_alone(&self, batch: Batch, error: CallError) -> Result<(), Box<Refused>> {
-        self.fall_back(Undone::holding(error, vec![batch]), true).await
+    async fn left_alone(&self, batch: Box<Batch>, error: CallError) -> Result<(), Box<Refused>> {
+        self.fall_back(Undone::holding(error, vec![*batch]), true).await
     }
 }

@@ -82,7 +82,7 @@ impl Consumer for PluginSampler {
             return stage.next.consume(batch).await;
         }
         stage.metrics.incoming(&batch.data);
-        pass(&self.sampling, batch).await
+        pass(&self.sampling, Box::new(batch)).await
     }
 
     fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
@@ -97,7 +97,7 @@ impl InPath for Sampling {
         &self.stage.pool
     }
 
-    async fn call(&self, lane: Lane<'_>, part: Batch) -> Asked {
+    async fn call(&self, lane: Lane<'_>, part: Box<Batch>) -> Asked {
         let metrics = &self.stage.metrics;
         let timed = metrics.is_timed().then(|| (part.data.signal(), Instant::now()));
         let asked = Asked::ask(lane, part).await;
@@ -117,14 +117,14 @@ impl InPath for Sampling {
         let decisions = match decisions {
             Ok(decisions) => decisions,
             Err(Undone { error, retry_after, .. }) => {
-                let undone = Undone { retry_after, ..Undone::holding(error, vec![batch]) };
+                let undone = Undone { retry_after, ..Undone::holding(error, vec![*batch]) };
                 return self.stage.fall_back(undone, true).await;
             }
         };
         let sampled_out = self.decide(&mut batch, &traces, &decisions);
         drop(traces);
         if batch.items() > 0
-            && let Err(mut refused) = self.stage.pass_on(batch).await
+            && let Err(mut refused) = self.stage.pass_on(*batch).await
         {
             // The sender will send these spans again, and they will be sampled again.
             sampled_out.into_iter().for_each(|part| refused.batch.join(part));
@@ -134,7 +134,7 @@ impl InPath for Sampling {
         Ok(())
     }
 
-    async fn left_alone(&self, batch: Batch, error: CallError) -> Result<(), Box<Refused>> {
+    async fn left_alone(&self, batch: Box<Batch>, error: CallError) -> Result<(), Box<Refused>> {
         self.stage.left_alone(batch, error).await
     }
 }
@@ -179,14 +179,14 @@ impl Sampling {
 
 /// A batch, its traces, and the guest's decisions.
 struct Asked {
-    batch: Batch,
+    batch: Box<Batch>,
     traces: Arc<wire::Traces>,
     decisions: Result<Vec<SamplingDecision>, Undone>,
 }
 
 impl Asked {
     /// Shows the traces of `batch` to a guest. `batch` must hold spans.
-    async fn ask(Lane { pool, place }: Lane<'_>, batch: Batch) -> Asked {
+    async fn ask(Lane { pool, place }: Lane<'_>, batch: Box<Batch>) -> Asked {
         let traces = match &batch.data {
             wire::Batch::Spans(spans) => Arc::new(spans.traces()),
             _ => Arc::default(),
