@@ -20,17 +20,19 @@ fn block_bytes(frame: &[u8]) -> usize {
     }
 }
 
-/// Reads all frames of a body. The decoder ends its output after each. No frame may have larger blocks than the
-/// first, for which there is room.
+/// Reads all frames of a body. The decoder ends its output after each, and its buffers fit frames with blocks of one
+/// size. No frame may have larger blocks than the first, for which there is room.
 pub(super) struct Frames {
     decoder: FrameDecoder<Reader<Bytes>>,
+    /// The size of the blocks of the first frame, and of the current one.
+    first_bytes: usize,
     block_bytes: usize,
 }
 
 impl Frames {
     pub(super) fn new(body: Bytes) -> Frames {
         let block_bytes = block_bytes(&body);
-        Frames { decoder: FrameDecoder::new(body.reader()), block_bytes }
+        Frames { decoder: FrameDecoder::new(body.reader()), first_bytes: block_bytes, block_bytes }
     }
 }
 
@@ -42,9 +44,14 @@ impl Read for Frames {
             if read > 0 || into.is_empty() || rest.is_empty() {
                 return Ok(read);
             }
-            if block_bytes(rest) > self.block_bytes {
+            let next_bytes = block_bytes(rest);
+            if next_bytes > self.first_bytes {
                 let message = "a later frame has larger blocks than the first";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
+            if next_bytes != self.block_bytes {
+                self.decoder = FrameDecoder::new(rest.clone().reader());
+                self.block_bytes = next_bytes;
             }
         }
     }
