@@ -7,6 +7,7 @@
 mod backoff;
 pub mod config;
 mod delivery;
+mod gather;
 mod metrics;
 mod queue;
 mod room;

@@ -59,9 +59,9 @@ exporters:
 ";
     let keys = [
         "    profiles_endpoint: http://localhost/profiles",
-        "    cookies: {enabled: true}",
+        "    middlewares: [{id: x}]",
         "    compression_params: {level: 1}",
-        "    sending_queue: {batch: {partition: {metadata_keys: [tenant]}}}",
+        "    tls: {tpm: {enabled: true}}",
     ];
     for key in keys {
         let ended = validate(&whole(&format!("{exporter}{key}\n"))).await;

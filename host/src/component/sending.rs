@@ -46,6 +46,8 @@ pub struct BatchSettings {
     /// Larger requests are split. 0 means no limit.
     pub max_size: usize,
     pub sizer: Sizer,
+    /// The names of headers. Requests with different values of one of them are not gathered together.
+    pub partition: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

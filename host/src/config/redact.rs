@@ -292,6 +292,7 @@ mod tests {
             "traces",
             "metadata_keys",
             "hash_seed",
+            "cookies",
             "",
         ];
         for key in harmless {

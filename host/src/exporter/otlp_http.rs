@@ -2,6 +2,7 @@
 
 mod config;
 mod connections;
+mod cookies;
 mod destination;
 mod redirect;
 mod response;
@@ -16,6 +17,7 @@ use wire::Signal;
 use self::{
     config::{Encoding, OtlpHttpConfig},
     connections::Limits,
+    cookies::Cookies,
     destination::{Destination, Way},
     redirect::{Hop, MAX_REQUESTS},
 };
@@ -41,6 +43,8 @@ struct OtlpHttp {
     encoding: Encoding,
     compression: Compression,
     headers: Headers,
+    /// `None` if cookies are ignored.
+    cookies: Option<Cookies>,
 }
 
 impl Factory for OtlpHttpFactory {
@@ -63,6 +67,7 @@ impl Factory for OtlpHttpFactory {
     fn doubts(&self, config: &Node) -> Vec<Finding> {
         let mut doubts = config.unused::<OtlpHttpConfig>();
         doubts.extend(config.get("tls").into_iter().flat_map(tls::doubts));
+        doubts.extend(config::doubts(config));
         doubts
     }
 }
@@ -77,6 +82,7 @@ impl ExporterFactory for OtlpHttpFactory {
             encoding: config.encoding,
             compression: config.compression.read(&Compression::HTTP)?,
             headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,
+            cookies: config.keeps_cookies().then(Cookies::default),
         };
         Ok(BuiltExporter { exporter: Arc::new(exporter), sending: config.sending()? })
     }
@@ -133,7 +139,7 @@ impl OtlpHttp {
         requests: &HttpRequests,
     ) -> Result<http::Response<reqwest::Body>, ExportError> {
         let Way { client, url, host } = way;
-        let mut headers = self.headers(hop.with_credentials);
+        let mut headers = self.headers(hop);
         if let Some(host) = host {
             headers.entry(header::HOST).or_insert(host);
         }
@@ -141,6 +147,11 @@ impl OtlpHttp {
         call.bytes(chunks.iter().map(|chunk| chunk.len() as u64).sum(), None);
         let body = reqwest::Body::wrap(Chunks::new(chunks.iter().cloned()));
         let answer = client.post(url).headers(headers).body(body).send().await;
+        if let (Some(cookies), Ok(answer)) = (&self.cookies, &answer)
+            && hop.with_credentials
+        {
+            cookies.note(&hop.url, answer.headers());
+        }
         match &answer {
             Ok(answer) => call.ended(answer.version(), Ok(answer.status().as_u16())),
             Err(error) => call.ended(Version::HTTP_11, Err(kind(error))),
@@ -155,13 +166,17 @@ impl OtlpHttp {
         }
     }
 
-    fn headers(&self, with_credentials: bool) -> HeaderMap {
+    /// Returns the headers of a request. The config's replace cookies.
+    fn headers(&self, hop: &Hop) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.encoding.content_type()));
         if let Some(encoding) = self.compression.name() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
-        if with_credentials {
+        if hop.with_credentials {
+            if let Some(cookies) = &self.cookies {
+                cookies.apply(&hop.url, &mut headers);
+            }
             self.headers.apply(&mut headers);
         }
         headers

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION},
 };
 
@@ -35,10 +35,19 @@ impl Metadata {
         }
     }
 
+    /// Returns whether a header carries a secret, and so is never kept. The name may have any case.
+    pub(crate) fn is_secret(name: &str) -> bool {
+        SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_str()))
+    }
+
+    /// Returns the values of a header, whose name may have any case.
+    pub(crate) fn bytes_of(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.0.get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+
     /// Returns the values of a header, whose name may have any case. Values that are not UTF-8 are left out.
     pub fn values(&self, name: &str) -> Vec<String> {
-        let values =
-            self.0.get_all(name).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
+        let values = self.bytes_of(name).filter_map(|value| std::str::from_utf8(value).ok());
         values.map(str::to_owned).collect()
     }
 }

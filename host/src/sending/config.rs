@@ -1,15 +1,14 @@
 //! `sending_queue` and `retry_on_failure`, with the Collector's names and defaults.
 
-use std::fmt;
+mod partition;
+mod sizer;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
-};
+use serde::Deserialize;
 
+use self::{partition::PartitionConfig, sizer::sizer};
 use crate::{
     component::{BatchSettings, QueueSettings, RetrySettings, SendingSettings, Sizer},
-    config::{ConfigError, Duration, Unused, present},
+    config::{ConfigError, Duration, present},
 };
 
 /// The value of `sending_queue`.
@@ -45,7 +44,8 @@ pub struct BatchConfig {
     /// `items` or `bytes`. If unset: `bytes` if the queue counts bytes, otherwise `items`.
     #[serde(default, deserialize_with = "sizer")]
     pub sizer: Option<Sizer>,
-    pub partition: Unused,
+    /// Which requests are not gathered together.
+    partition: PartitionConfig,
 }
 
 /// The value of `retry_on_failure`.
@@ -91,7 +91,13 @@ impl Default for BatchConfig {
     fn default() -> BatchConfig {
         // This default is for `batch:` without a value, which counts items whatever the queue counts.
         let sizer = Some(Sizer::Items);
-        BatchConfig { flush_timeout: millis(200), min_size: 8192, max_size: 0, sizer, partition: Unused }
+        BatchConfig {
+            flush_timeout: millis(200),
+            min_size: 8192,
+            max_size: 0,
+            sizer,
+            partition: PartitionConfig::default(),
+        }
     }
 }
 
@@ -209,12 +215,14 @@ impl BatchConfig {
                 sizer != queue.sizer() || self.min_size <= queue.queue_size,
                 "sending_queue.batch.min_size: must not be more than queue_size, or the queue is full first",
             ),
+            self.partition.check(),
         ])?;
         Ok(BatchSettings {
             flush_timeout: self.flush_timeout.0,
             min_size: self.min_size,
             max_size: self.max_size,
             sizer,
+            partition: self.partition.metadata_keys.clone(),
         })
     }
 }
@@ -247,40 +255,6 @@ impl RetryConfig {
             max_elapsed_time: (!max_elapsed_time.is_zero()).then_some(max_elapsed_time),
         }))
     }
-}
-
-/// Reads a sizer. The Collector prints one that nobody set as `{}`.
-fn sizer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Sizer>, D::Error> {
-    const NAMES: [&str; 3] = ["requests", "items", "bytes"];
-    struct Word;
-    impl<'de> Visitor<'de> for Word {
-        type Value = Option<Sizer>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("`requests`, `items` or `bytes`")
-        }
-
-        fn visit_unit<E>(self) -> Result<Option<Sizer>, E> {
-            Ok(None)
-        }
-
-        fn visit_str<E: Error>(self, word: &str) -> Result<Option<Sizer>, E> {
-            match word.to_ascii_lowercase().as_str() {
-                "requests" => Ok(Some(Sizer::Requests)),
-                "items" => Ok(Some(Sizer::Items)),
-                "bytes" => Ok(Some(Sizer::Bytes)),
-                _ => Err(E::unknown_variant(word, &NAMES)),
-            }
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Sizer>, A::Error> {
-            match map.next_key::<String>()? {
-                None => Ok(None),
-                Some(key) => Err(A::Error::unknown_variant(&key, &NAMES)),
-            }
-        }
-    }
-    from.deserialize_any(Word)
 }
 
 fn millis(millis: u64) -> Duration {
@@ -390,6 +364,12 @@ mod tests {
             (json!({"batch": {"min_size": 10, "max_size": 9}}), json!({}), "batch.max_size"),
             (json!({"batch": {}, "sizer": "items"}), json!({}), "batch.min_size"),
             (json!({"batch": {"flush_timeout": "0s"}}), json!({}), "flush_timeout"),
+            (json!({"batch": {"partition": {"metadata_keys": ["a", "A"]}}}), json!({}), "`A` is there twice"),
+            (
+                json!({"batch": {"partition": {"metadata_keys": ["Authorization"]}}}),
+                json!({}),
+                "sending_queue.batch.partition.metadata_keys: `Authorization` carries a secret",
+            ),
             (json!({}), json!({"multiplier": -0.5}), "multiplier"),
             (json!({}), json!({"randomization_factor": 2}), "randomization_factor"),
             (json!({}), json!({"max_elapsed_time": "1s"}), "max_elapsed_time"),

@@ -222,6 +222,7 @@ mod tests {
             min_size: 0,
             max_size: 0,
             sizer: Sizer::Items,
+            partition: Vec::new(),
         });
         let queue = QueueSettings {
             num_consumers: 1,

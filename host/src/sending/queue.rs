@@ -18,7 +18,8 @@ use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use super::{
     closed,
     delivery::Delivery,
-    room::{Place, Room},
+    gather::{Gatherings, Partition, Waiting},
+    room::Room,
 };
 use crate::{
     component::{BatchSettings, QueueSettings},
@@ -39,24 +40,12 @@ struct State {
     open: bool,
     /// The batches that are ready to be sent. Their number is bounded by the room that they take.
     ready: VecDeque<Waiting>,
-    gathering: Option<Gathering>,
-    /// The task that flushes the gathered batch after `flush_timeout`.
+    gatherings: Gatherings,
+    /// The task that flushes what is gathered after `flush_timeout`.
     timer: Option<AbortHandle>,
     consumers: usize,
     /// The number of consumers that have not looked for work yet.
     starting: usize,
-}
-
-/// A batch with the room that it takes.
-struct Waiting {
-    batch: Batch,
-    place: Place,
-}
-
-/// The batch that is still smaller than `min_size`.
-struct Gathering {
-    waiting: Waiting,
-    deadline: Instant,
 }
 
 /// A task that sends ready batches. When it is dropped, even in a panic, another may start.
@@ -71,7 +60,7 @@ impl Queue {
         let state = State {
             open: true,
             ready: VecDeque::new(),
-            gathering: None,
+            gatherings: Gatherings::default(),
             timer: None,
             consumers: 0,
             starting: 0,
@@ -113,7 +102,7 @@ impl Queue {
         state.open.then(|| self.tasks.token())
     }
 
-    /// Accepts nothing more, and makes the gathered batch ready.
+    /// Accepts nothing more, and makes ready what is gathered.
     pub(super) fn close(self: &Arc<Self>) {
         self.room.close();
         let mut state = self.lock();
@@ -121,8 +110,8 @@ impl Queue {
         if let Some(timer) = state.timer.take() {
             timer.abort();
         }
-        let gathered = state.gathering.take();
-        state.ready.extend(gathered.map(|gathering| gathering.waiting));
+        let gathered = state.gatherings.take_all();
+        state.ready.extend(gathered);
         self.wake(&mut state);
     }
 
@@ -133,8 +122,9 @@ impl Queue {
 
     fn push(self: &Arc<Self>, waiting: Waiting) {
         let Some(batching) = &self.settings.batch else { return self.make_ready(waiting) };
+        let partition = Partition::of(&batching.partition, waiting.batch.metadata());
         for part in waiting.split(batching) {
-            self.gather(batching, part);
+            self.gather(batching, partition, part);
         }
     }
 
@@ -144,10 +134,10 @@ impl Queue {
         self.wake(&mut state);
     }
 
-    /// Adds the batch to the gathered one. A batch that is then too large is split outside of the lock, and
-    /// other calls start to gather a new one meanwhile.
-    fn gather(self: &Arc<Self>, batching: &BatchSettings, mut waiting: Waiting) {
-        while let Some(mut full) = self.merge(batching, waiting) {
+    /// Adds the batch to what is gathered of its partition. A batch that is then too large is split outside of the
+    /// lock, and other calls start to gather a new one meanwhile.
+    fn gather(self: &Arc<Self>, batching: &BatchSettings, partition: Partition, mut waiting: Waiting) {
+        while let Some(mut full) = self.merge(batching, partition, waiting) {
             let rest = full.split_above(batching);
             self.make_ready(full);
             let Some(rest) = rest else { return };
@@ -155,43 +145,45 @@ impl Queue {
         }
     }
 
-    /// Adds the batch to the gathered one, and returns the result once it is large enough to be sent.
-    fn merge(self: &Arc<Self>, batching: &BatchSettings, waiting: Waiting) -> Option<Waiting> {
+    /// Adds the batch to what is gathered of its partition, and returns both once they are large enough to be sent.
+    fn merge(
+        self: &Arc<Self>,
+        batching: &BatchSettings,
+        partition: Partition,
+        waiting: Waiting,
+    ) -> Option<Waiting> {
         let mut state = self.lock();
-        let gathered = match state.gathering.take() {
-            Some(mut gathering) => {
-                gathering.waiting.merge(waiting);
-                gathering
-            }
-            None => Gathering { waiting, deadline: Instant::now() + batching.flush_timeout },
-        };
-        if !state.open || gathered.is_full(batching) {
-            return Some(gathered.waiting);
+        if !state.open {
+            // Nothing is gathered any more.
+            return Some(waiting);
         }
-        state.gathering = Some(gathered);
-        if state.timer.is_none() {
+        let full = state.gatherings.add(batching, partition, waiting);
+        if let Some(oldest) = state.gatherings.take_excess() {
+            state.ready.push_back(oldest);
+            self.wake(&mut state);
+        }
+        if state.timer.is_none() && state.gatherings.deadline().is_some() {
             let timer = self.tasks.spawn_on(self.clone().flush_in_time(), &self.runtime);
             state.timer = Some(timer.abort_handle());
         }
-        None
+        full
     }
 
     async fn flush_in_time(self: Arc<Self>) {
-        while let Some(deadline) = self.flush_if_due() {
+        while let Some(deadline) = self.next_flush() {
             sleep_until(deadline).await;
         }
     }
 
-    /// Flushes the gathered batch if its time has come. Returns when to look again, or `None` if nothing is
-    /// gathered.
-    fn flush_if_due(self: &Arc<Self>) -> Option<Instant> {
+    /// Flushes what is due. Returns when to look again, or `None` if nothing is gathered.
+    fn next_flush(self: &Arc<Self>) -> Option<Instant> {
         let mut state = self.lock();
         let now = Instant::now();
-        if let Some(due) = state.gathering.take_if(|gathering| gathering.deadline <= now) {
-            state.ready.push_back(due.waiting);
-            self.wake(&mut state);
+        while let Some(due) = state.gatherings.take_due(now) {
+            state.ready.push_back(due);
         }
-        let deadline = state.gathering.as_ref().map(|gathering| gathering.deadline);
+        self.wake(&mut state);
+        let deadline = state.gatherings.deadline();
         if deadline.is_none() {
             state.timer = None;
         }
@@ -238,51 +230,5 @@ impl Drop for Consumer {
         state.consumers -= 1;
         // A batch may have become ready since this consumer found none.
         self.queue.wake(&mut state);
-    }
-}
-
-impl Gathering {
-    fn is_full(&self, batching: &BatchSettings) -> bool {
-        batching.sizer.size(&self.waiting.batch.data) >= batching.min_size
-    }
-}
-
-impl Waiting {
-    fn merge(&mut self, other: Waiting) {
-        self.batch.merge(other.batch);
-        self.place.merge(other.place);
-    }
-
-    /// Splits the batch into parts of at most `max_size` each.
-    fn split(mut self, batching: &BatchSettings) -> Vec<Waiting> {
-        let Some(max_items) = self.max_items(batching) else { return vec![self] };
-        let mut items = self.batch.items();
-        let parts = self.batch.split_items(max_items).into_iter();
-        let waiting = parts.map(|batch| {
-            let place = self.place.split_off(batch.items(), items);
-            items -= batch.items();
-            Waiting { batch, place }
-        });
-        waiting.collect()
-    }
-
-    /// Keeps at most `max_size` (but at least one item) and returns the rest.
-    fn split_above(&mut self, batching: &BatchSettings) -> Option<Waiting> {
-        let max_items = self.max_items(batching)?;
-        let items = self.batch.items();
-        let rest = self.batch.cut(max_items)?;
-        let place = self.place.split_off(rest.items(), items);
-        Some(Waiting { batch: rest, place })
-    }
-
-    /// Returns the number of items that fit in `max_size`, or `None` if the batch is not larger. In bytes
-    /// this assumes that all items have the same size, so a part may come out larger.
-    fn max_items(&self, batching: &BatchSettings) -> Option<usize> {
-        let size = batching.sizer.size(&self.batch.data);
-        if batching.max_size == 0 || size <= batching.max_size {
-            return None;
-        }
-        let share = batching.max_size as f64 / size as f64;
-        Some(((self.batch.items() as f64 * share) as usize).max(1))
     }
 }

@@ -17,8 +17,13 @@ use super::{
     peer::Arriving,
 };
 
-/// The time that a peer without a request under way gets to react when the connection ends.
+/// The time that a peer without a request under way gets to react when the connection ends. While the server stops,
+/// an upload has to make progress in each such time.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// While the server stops, an upload goes on as long as this much of it comes within [`GOODBYE`]: a KiB a second, which
+/// is less than the slowest lines have. A request of 20 KiB is then whole within the default `shutdown_timeout`; of a
+/// slower one nothing would become, and its sender sends it again.
+const PROGRESS_BYTES: u64 = 2 << 10;
 
 /// An executor that runs HTTP/2 streams as tasks of the server, so that a drain waits for them.
 #[derive(Clone, Debug)]
@@ -97,6 +102,8 @@ async fn serve(stream: Socket, peer: Arc<Peer>, server: Arc<Server>) {
     let mut connection = pin!(connection);
     let mut wake = lifetime.next(&peer);
     let mut closing = false;
+    // What had come when the connection was last looked at.
+    let mut seen_bytes = 0;
     loop {
         tokio::select! {
             ended = connection.as_mut() => {
@@ -107,11 +114,14 @@ async fn serve(stream: Socket, peer: Arc<Peer>, server: Arc<Server>) {
             }
             () = server.running.stop.cancelled(), if !closing => {
                 closing = true;
+                seen_bytes = peer.heard_bytes();
                 wake = lifetime.close();
                 connection.as_mut().graceful_shutdown();
             }
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
-                let is_silent = closing && (peer.open() == 0 || is_stopped_and_stalled(&server, &peer));
+                let fresh_bytes = peer.heard_bytes() - seen_bytes;
+                seen_bytes += fresh_bytes;
+                let is_silent = closing && (peer.open() == 0 || is_in_the_way(&server, &peer, fresh_bytes));
                 if is_silent || lifetime.is_over() {
                     return;
                 }
@@ -125,10 +135,10 @@ async fn serve(stream: Socket, peer: Arc<Peer>, server: Arc<Server>) {
     }
 }
 
-/// Returns whether the server stops and waits only for uploads of which nothing comes. Nobody can say whether more
-/// will, and the senders get no answer and send again.
-fn is_stopped_and_stalled(server: &Server, peer: &Peer) -> bool {
-    server.running.stop.is_cancelled() && peer.silent_for().is_some_and(|silent| silent >= GOODBYE)
+/// Returns whether the server stops and waits only for uploads that do not come, or drip. Nobody can say whether they
+/// will ever be whole, and the senders get no answer and send again.
+fn is_in_the_way(server: &Server, peer: &Peer, fresh_bytes: u64) -> bool {
+    server.running.stop.is_cancelled() && peer.is_waited_for() && fresh_bytes < PROGRESS_BYTES
 }
 
 /// Returns the router's answer. If turns are limited, the request first waits for its turn.

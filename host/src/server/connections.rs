@@ -320,7 +320,7 @@ mod tests {
         let [silent, busy, speaking] = &peers;
         let _open = busy.begin();
         tokio::time::advance(SILENT_AFTER * 2).await;
-        speaking.hears();
+        speaking.hears(1);
         let silent_member = members.remove(0);
         let ends = tokio::spawn({
             let silent = silent.clone();

@@ -175,7 +175,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         let come = buffer.filled().get(before..).unwrap_or_default();
         if !come.is_empty() {
-            self.peer.hears();
+            self.peer.hears(come.len());
         }
         if !is_body {
             self.note(come);

@@ -32,6 +32,8 @@ pub struct Peer {
     last: Mutex<Option<Instant>>,
     /// When the last bytes arrived, in milliseconds of this process's clock.
     heard_ms: AtomicU64,
+    /// All bytes that have arrived.
+    heard_bytes: AtomicU64,
     /// The bytes that have arrived of a large frame or head.
     frame_bytes: AtomicUsize,
     /// When these bytes were last checked, or when the frame or head began, in milliseconds of this process's
@@ -66,6 +68,7 @@ impl Default for Peer {
             arriving: AtomicU32::new(0),
             last: Mutex::new(None),
             heard_ms: AtomicU64::new(now_ms()),
+            heard_bytes: AtomicU64::new(0),
             frame_bytes: AtomicUsize::new(0),
             frame_looked_ms: AtomicU64::new(0),
             frame_looked_bytes: AtomicUsize::new(0),
@@ -120,16 +123,25 @@ impl Peer {
     }
 
     /// Records that bytes have arrived.
-    pub(super) fn hears(&self) {
+    pub(super) fn hears(&self, bytes: usize) {
         self.heard_ms.store(now_ms(), SeqCst);
+        self.heard_bytes.fetch_add(bytes as u64, SeqCst);
+    }
+
+    pub(super) fn heard_bytes(&self) -> u64 {
+        self.heard_bytes.load(SeqCst)
+    }
+
+    /// Returns whether it is the peer's turn: it waits neither for an answer nor for room.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.open() <= self.arriving.load(SeqCst) && self.waiting.load(SeqCst) == 0
     }
 
     /// Returns how long the peer has kept the server waiting. Returns `None` while the peer waits for an
     /// answer or for room, and after the connection is closed.
     pub(super) fn silent_for(&self) -> Option<Duration> {
-        let is_owed = self.open() > self.arriving.load(SeqCst) || self.waiting.load(SeqCst) > 0;
         let silent_ms = now_ms().saturating_sub(self.heard_ms.load(SeqCst));
-        (!is_owed && !self.is_closed()).then(|| Duration::from_millis(silent_ms))
+        (self.is_waited_for() && !self.is_closed()).then(|| Duration::from_millis(silent_ms))
     }
 
     pub(super) fn begins_frame(&self) {

@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::*;
@@ -106,4 +106,52 @@ async fn a_large_answer_arrives_whole() {
     let request = Request::get(format!("http://{address}/")).body(Empty::<Bytes>::new()).unwrap();
     let answer = timeout(PATIENCE, client.send_request(request)).await.unwrap().unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), body);
+}
+
+/// Sends an upload in pieces. Returns the answer, or an empty text if the connection ends without one.
+async fn uploaded(to: SocketAddr, piece_bytes: usize, every: Duration) -> String {
+    const UPLOAD_BYTES: usize = 20_000;
+    let mut connection = TcpStream::connect(to).await.unwrap();
+    let head = format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {UPLOAD_BYTES}\r\n\r\n");
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let (mut reader, mut writer) = connection.split();
+    let writes = async {
+        for _ in 0..UPLOAD_BYTES / piece_bytes {
+            sleep(every).await;
+            if writer.write_all(&vec![7; piece_bytes]).await.is_err() {
+                break;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut answer = Vec::new();
+    tokio::select! {
+        () = writes => {}
+        _ = reader.read_to_end(&mut answer) => {}
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Scenario: the server stops while an upload drips, and another comes slowly.
+/// Guarantees: the first ends soon, without an answer; the second is waited for, and answered.
+#[tokio::test]
+async fn a_stop_waits_for_slow_uploads_and_not_for_dripping_ones() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let router = Router::new().fallback({
+        let begun = begun.clone();
+        move |request: Request<Body>| {
+            begun.fetch_add(1, SeqCst);
+            async move { request.into_body().collect().await.map(|_| "whole").unwrap_or("broken") }
+        }
+    });
+    let (address, running) = served(router, ServerSettings::default()).await;
+    let dripping = tokio::spawn(uploaded(address, 1, Duration::from_millis(50)));
+    let slow = tokio::spawn(uploaded(address, 2_000, Duration::from_millis(300)));
+    while begun.load(SeqCst) < 2 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    drop(running);
+    assert_eq!(timeout(PATIENCE, dripping).await.unwrap().unwrap(), "");
+    let answer = timeout(PATIENCE, slow).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("whole"), "{answer}");
 }

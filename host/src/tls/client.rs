@@ -20,6 +20,7 @@ use self::{
 };
 use super::{
     FILE_LIMIT_BYTES,
+    algorithms::AlgorithmsConfig,
     version::{self, Version},
 };
 use crate::{
@@ -31,7 +32,8 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientTlsConfig {
-    /// No TLS, unless the endpoint begins with `https://`, or an authority is configured.
+    /// No TLS, unless the endpoint begins with `https://`, or an authority is configured. Without an authority,
+    /// the other keys have no effect then, as in the Collector.
     insecure: bool,
     /// TLS without checking the server's certificate.
     insecure_skip_verify: bool,
@@ -52,13 +54,14 @@ pub struct ClientTlsConfig {
     /// The server name that is requested and that the certificate must have, instead of the endpoint's host.
     #[serde(deserialize_with = "filled")]
     server_name_override: Option<String>,
+    #[serde(deserialize_with = "version::version")]
     min_version: Option<Version>,
+    #[serde(deserialize_with = "version::version")]
     max_version: Option<Version>,
     /// The interval at which the files are read again, at least a second. Unset or 0 means never.
     reload_interval: Option<Duration>,
-    cipher_suites: Unused,
-    curve_preferences: Unused,
-    include_insecure_cipher_suites: Unused,
+    #[serde(rename = "..algorithms")]
+    algorithms: AlgorithmsConfig,
     tpm: Unused,
 }
 
@@ -80,7 +83,7 @@ impl ClientTlsConfig {
                 (false, true) => wrong("cert_file", "is missing: cert_file and key_file go together"),
                 _ => Ok(()),
             },
-            self.versions().map(drop),
+            self.algorithms(),
             self.server_name_override.as_deref().map_or(Ok(()), |name| server_name(name).map(drop)),
         ])
         .map_err(|error| error.below("tls"))
@@ -92,15 +95,22 @@ impl ClientTlsConfig {
         !self.insecure || self.ca_file.is_some() || self.ca_pem.is_some()
     }
 
+    /// Returns whether a server would be trusted without a check of its certificate, if `insecure` did not turn the
+    /// other keys off.
+    pub fn skips_in_vain(&self) -> bool {
+        self.insecure_skip_verify && !self.is_on()
+    }
+
     /// Returns the server name that is requested instead of the host.
     pub fn server_name_override(&self) -> Option<&str> {
-        self.server_name_override.as_deref()
+        self.server_name_override.as_deref().filter(|_| self.is_on())
     }
 
     /// Reads the files, which may block (`files::in_time`), and makes the config for rustls. The caller adds
     /// the ALPN protocols.
     pub fn client_config(&self) -> Result<ClientConfig, ConfigError> {
-        self.read_files().map_err(|error| error.below("tls"))
+        let config = if self.is_on() { self.read_files() } else { ClientTlsConfig::default().read_files() };
+        config.map_err(|error| error.below("tls"))
     }
 
     /// Reads the files, which may block, and checks them, also if no destination needs them.
@@ -111,10 +121,11 @@ impl ClientTlsConfig {
     }
 
     fn read_files(&self) -> Result<ClientConfig, ConfigError> {
-        let provider = Arc::new(ring::default_provider());
+        let versions = self.versions()?;
+        let provider = Arc::new(self.algorithms.provider(&versions)?);
         let files = Arc::new(Files::read(self, provider.clone())?);
         let builder = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&self.versions()?)
+            .with_protocol_versions(&versions)
             .map_err(|error| tls_error("min_version", error))?;
         let builder = builder.dangerous().with_custom_certificate_verifier(files.clone());
         Ok(builder.with_client_cert_resolver(files))
@@ -170,6 +181,12 @@ impl ClientTlsConfig {
             (None, None) => return Ok(None),
         };
         key.map(Some).map_err(|error| tls_error("key_file", error))
+    }
+
+    /// Checks the versions, and the algorithms unless nothing comes of them.
+    fn algorithms(&self) -> Result<(), ConfigError> {
+        let versions = self.versions()?;
+        if self.is_on() { self.algorithms.provider(&versions).map(drop) } else { Ok(()) }
     }
 
     fn versions(&self) -> Result<Vec<&'static SupportedProtocolVersion>, ConfigError> {

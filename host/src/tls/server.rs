@@ -11,7 +11,6 @@ use std::{
 use anyhow::{Context, ensure};
 use rustls::{
     RootCertStore, ServerConfig, SupportedProtocolVersion,
-    crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
@@ -21,6 +20,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
     FILE_LIMIT_BYTES,
+    algorithms::AlgorithmsConfig,
     version::{self, Version},
 };
 use crate::{
@@ -46,8 +46,10 @@ pub struct ServerTlsConfig {
     #[serde(deserialize_with = "filled")]
     pub client_ca_file: Option<PathBuf>,
     /// `1.2` (the default) or `1.3`.
+    #[serde(deserialize_with = "version::version")]
     min_version: Option<Version>,
     /// `1.2` or `1.3` (the default).
+    #[serde(deserialize_with = "version::version")]
     max_version: Option<Version>,
     /// The interval at which the files are read again, at least a second. Unset or 0 means never.
     pub reload_interval: Option<config::Duration>,
@@ -56,9 +58,8 @@ pub struct ServerTlsConfig {
     pub ca_file: Unused,
     pub ca_pem: Unused,
     pub include_system_ca_certs_pool: Unused,
-    pub cipher_suites: Unused,
-    pub curve_preferences: Unused,
-    pub include_insecure_cipher_suites: Unused,
+    #[serde(rename = "..algorithms")]
+    algorithms: AlgorithmsConfig,
     pub tpm: Unused,
 }
 
@@ -78,7 +79,7 @@ impl ServerTlsConfig {
         ConfigError::all([
             one("cert", self.cert_file.is_some(), self.cert_pem.is_some()),
             one("key", self.key_file.is_some(), self.key_pem.is_some()),
-            self.versions().map(drop),
+            self.versions().and_then(|versions| self.algorithms.provider(&versions).map(drop)),
         ])
         .map_err(|error| error.below("tls"))
     }
@@ -94,9 +95,10 @@ impl ServerTlsConfig {
     }
 
     fn load(&self) -> anyhow::Result<ServerConfig> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(&self.versions()?)?;
+        let versions = self.versions()?;
+        let provider = Arc::new(self.algorithms.provider(&versions)?);
+        let builder =
+            ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&versions)?;
         let builder = match &self.client_ca_file {
             None => builder.with_no_client_auth(),
             Some(path) => {

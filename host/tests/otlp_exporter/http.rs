@@ -105,6 +105,30 @@ async fn what_the_destination_answers_decides_whether_to_try_again() {
     }
 }
 
+/// Scenario: a destination sets a cookie with an error and with a success; the exporter keeps cookies or does not,
+/// or has a `cookie` among its `headers`.
+/// Guarantees: the next request has the cookie, unless the config says otherwise.
+#[tokio::test]
+async fn a_destinations_cookies_come_back_to_it() {
+    let sets = |cookie: &str| answer(503, &[("set-cookie", cookie)], "");
+    for (more, expected) in [
+        (json!({"cookies": {"enabled": true}}), [None, Some("lb=1"), Some("lb=2")]),
+        (json!({}), [None; 3]),
+        (json!({"cookies": {}, "headers": {"cookie": "own"}}), [Some("own"); 3]),
+    ] {
+        let destination = Destination::start([sets("lb=1"), sets("lb=2; Path=/v1")]).await;
+        let mut config = more.clone();
+        config["endpoint"] = json!(destination.endpoint());
+        let exporter = http(config);
+        for _ in 0..3 {
+            let _ = exporter.export(&span_batch(1)).await;
+        }
+        let cookies: Vec<Option<String>> =
+            destination.kept().iter().map(|kept| kept.header("cookie").map(str::to_owned)).collect();
+        assert_eq!(cookies.iter().map(Option::as_deref).collect::<Vec<_>>(), expected, "{more}");
+    }
+}
+
 /// Scenario: the destination rejects two of five spans, once in protobuf and once in JSON.
 /// Guarantees: the exporter reports the number and the destination's message.
 #[tokio::test]

@@ -40,6 +40,25 @@ async fn the_whole_request_follows_a_redirect() {
     }
 }
 
+/// Scenario: a destination sets a cookie and redirects to another host, which sets one too.
+/// Guarantees: the other host gets no cookie, and its own is not kept.
+#[tokio::test]
+async fn cookies_stay_with_the_host_of_the_config() {
+    let elsewhere = Destination::start([answer(200, &[("set-cookie", "theirs=1; Path=/")], "")]).await;
+    let location = format!("http://localhost:{}/in", elsewhere.address.port());
+    let headers = [("location", location.as_str()), ("set-cookie", "ours=1; Path=/")];
+    let destination = Destination::start((0..2).map(|_| answer(307, &headers, ""))).await;
+    let exporter = http(json!({"endpoint": destination.endpoint(), "cookies": {}}));
+    for _ in 0..2 {
+        assert_eq!(exporter.export(&span_batch(1)).await, Ok(Exported::default()));
+    }
+    let sent = |destination: &Destination| -> Vec<Option<String>> {
+        destination.kept().iter().map(|kept| kept.header("cookie").map(str::to_owned)).collect()
+    };
+    assert_eq!(sent(&destination), [None, Some("ours=1".to_owned())]);
+    assert_eq!(sent(&elsewhere), [None, None]);
+}
+
 /// Scenario: a redirect leads to another host, which first wants credentials.
 /// Guarantees: the host gets the data and its type, and neither `headers` nor `auth`; the error says so.
 #[tokio::test]

@@ -22,12 +22,15 @@ use rustls::{
     sign::CertifiedKey,
 };
 use serde_json::{Value, json};
-use spanloom::component::{ExportError, Exported, Exporter};
+use spanloom::{
+    component::{ExportError, Exported, Exporter},
+    exporter::otlp_http::OtlpHttpFactory,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{
-    data::{grpc, http, span_batch},
+    data::{build, grpc, http, span_batch},
     grpc_destination::{Destination, Service},
     http_destination::{self, answer},
 };
@@ -197,6 +200,38 @@ async fn the_servers_certificate_must_be_of_an_authority_that_is_trusted() {
     std::fs::write(&file, authority.pem()).unwrap();
     succeeds(acceptor.clone(), "localhost", json!({"ca_file": file, "min_version": "1.3"})).await;
     succeeds(acceptor, "localhost", json!({"insecure_skip_verify": true})).await;
+}
+
+/// Scenario: a client without an authority has `insecure`, and other keys that would let it trust the server.
+/// Guarantees: the other keys have no effect, as in the Collector: an `https` server is not trusted.
+#[tokio::test]
+async fn beside_insecure_no_other_key_has_an_effect() {
+    let port = http_server(acceptor(&Authority::new(), None)).await.port();
+    let tls = json!({"insecure": true, "insecure_skip_verify": true, "cipher_suites": ["NOBODY"]});
+    let config = json!({"endpoint": format!("https://localhost:{port}"), "tls": tls});
+    match build(&OtlpHttpFactory, config) {
+        Ok(built) => assert!(built.exporter.export(&span_batch(1)).await.is_err()),
+        // The machine that runs this test may trust nobody.
+        Err(error) => assert!(error.to_string().contains("no certificate authorities"), "{error}"),
+    }
+}
+
+/// Scenario: a client allows suites and curves that the server does not have in common with it, or has.
+/// Guarantees: they reach each other only if both have one.
+#[tokio::test]
+async fn only_the_suites_and_curves_of_the_config_are_offered() {
+    let authority = Authority::new();
+    let acceptor = acceptor(&authority, None);
+    let with = |more: Value| {
+        let mut tls = json!({"ca_pem": authority.pem(), "max_version": "1.2"});
+        tls.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        tls
+    };
+    let suites =
+        |of: &str| with(json!({"cipher_suites": [format!("TLS_ECDHE_{of}_WITH_AES_128_GCM_SHA256")]}));
+    succeeds(acceptor.clone(), "localhost", suites("ECDSA")).await;
+    fails(acceptor.clone(), "localhost", suites("RSA")).await;
+    succeeds(acceptor, "localhost", with(json!({"curve_preferences": ["P384"]}))).await;
 }
 
 /// Scenario: the server's certificate has the name that the client asks for, or another name.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, de::IgnoredAny};
 use spanloom_plugin::{ConfigError, Duration};
 
-use self::resource_labels::{ConversionConfig, PatternsConfig, ResourceLabels, resource_labels};
+use self::resource_labels::{ConversionConfig, ResourceLabels, resource_labels};
 use crate::labels::{is_plain_label, label_name};
 
 /// The Collector's keys and defaults. `series_limit` is our own.
@@ -21,7 +21,7 @@ pub(crate) struct PrometheusConfig {
     enable_open_metrics: bool,
     without_scope_info: bool,
     translation_strategy: TranslationStrategy,
-    resource_constant_labels: PatternsConfig,
+    resource_constant_labels: ConversionConfig,
     resource_to_telemetry_conversion: ConversionConfig,
     series_limit: u32,
     response_headers: BTreeMap<String, String>,
@@ -65,7 +65,9 @@ pub(crate) struct PrometheusConfig {
 /// How OTLP names become Prometheus names.
 #[derive(Clone, Copy, Default, Deserialize)]
 enum TranslationStrategy {
+    // The Collector prints an empty text for a key that nobody set.
     #[default]
+    #[serde(alias = "")]
     UnderscoreEscapingWithSuffixes,
     UnderscoreEscapingWithoutSuffixes,
     #[serde(rename = "NoUTF8EscapingWithSuffixes")]
@@ -114,7 +116,7 @@ impl Default for PrometheusConfig {
             enable_open_metrics: false,
             without_scope_info: false,
             translation_strategy: TranslationStrategy::default(),
-            resource_constant_labels: PatternsConfig::default(),
+            resource_constant_labels: ConversionConfig::default(),
             resource_to_telemetry_conversion: ConversionConfig::default(),
             series_limit: 1_000_000,
             response_headers: BTreeMap::new(),
@@ -224,6 +226,7 @@ mod tests {
         let both = r#"{"add_metric_suffixes": false, "translation_strategy": "NoUTF8EscapingWithSuffixes"}"#;
         assert_eq!(names(both), (true, true));
         assert_eq!(names(r#"{"translation_strategy": "NoTranslation"}"#), (false, true));
+        assert_eq!(names(r#"{"translation_strategy": ""}"#), (true, false));
     }
 
     #[test]
@@ -243,6 +246,12 @@ mod tests {
         let old = |keys: &str| {
             format!(r#"{{"resource_constant_labels": {{}}, "resource_to_telemetry_conversion": {{{keys}}}}}"#)
         };
+        let off = r#""enabled": false, "exclude_service_attributes": false, "excluded": []"#;
+        let printed = format!(
+            r#"{{"resource_constant_labels": {{{off}, "included": ["host.*"]}},
+                "resource_to_telemetry_conversion": {{{off}, "included": []}}}}"#
+        );
+        assert_eq!(takes(&printed, &keys), [false, false, false, true]);
         let but_service = old(r#""enabled": true, "exclude_service_attributes": true"#);
         assert_eq!(takes(&but_service, &keys), [false, true, true, true]);
         assert_eq!(takes(&old(r#""exclude_service_attributes": true"#), &keys), [false; 4]);
@@ -255,6 +264,10 @@ mod tests {
         assert_eq!(path(both), "resource_to_telemetry_conversion.exclude_service_attributes");
         let twice = r#"{"resource_constant_labels": {"included": ["a"]}, "resource_to_telemetry_conversion": {"enabled": true}}"#;
         assert_eq!(path(twice), "resource_to_telemetry_conversion");
+        for switch in ["enabled", "exclude_service_attributes"] {
+            let json = format!(r#"{{"resource_constant_labels": {{"{switch}": true, "included": ["a"]}}}}"#);
+            assert_eq!(path(&json), format!("resource_constant_labels.{switch}"));
+        }
     }
 
     #[test]

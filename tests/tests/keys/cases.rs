@@ -137,9 +137,11 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
             let value = match key {
                 "client_ca_file" => json!(cert),
                 "min_version" | "max_version" => json!("1.3"),
+                "cipher_suites" => json!(["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]),
+                "curve_preferences" => json!(["P256"]),
                 "reload_interval" => json!("1m"),
                 "server_name_override" => json!("localhost"),
-                "client_ca_file_reload" => json!(true),
+                "client_ca_file_reload" | "include_insecure_cipher_suites" => json!(true),
                 _ if is_server => json!("x"),
                 _ => return None,
             };
@@ -172,6 +174,9 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         ("awsxray", "endpoint") => this(json!("http://127.0.0.1:15001")),
         ("awsxray", "role_arn" | "external_id") => {
             beside(json!({"role_arn": "arn:aws:iam::123456789012:role/x", "external_id": "x"}))
+        }
+        ("prometheus", "enabled" | "exclude_service_attributes") if above == "resource_constant_labels" => {
+            this(json!(false))
         }
         ("prometheus", "endpoint") => this(json!("127.0.0.1:0")),
         ("span_metrics", "exclude_dimensions") => this(json!(["span.name"])),

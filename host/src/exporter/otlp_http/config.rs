@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     component::SendingSettings,
-    config::{ConfigError, Duration, Unused, filled},
+    config::{ConfigError, Duration, Finding, Node, Unused, filled},
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
@@ -63,11 +63,18 @@ pub(super) struct OtlpHttpConfig {
     read_buffer_size: Unused,
     write_buffer_size: Unused,
     compression_params: Unused,
-    cookies: Unused,
+    cookies: Option<CookiesConfig>,
     middlewares: Unused,
     profiles_endpoint: Unused,
     sending_queue: QueueConfig,
     retry_on_failure: RetryConfig,
+}
+
+/// The value of `cookies`: whether the destination's cookies are kept, and sent with later requests.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CookiesConfig {
+    enabled: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -103,12 +110,18 @@ impl Default for OtlpHttpConfig {
             write_buffer_size: Unused,
             compression_params: Unused,
             max_conns_per_host: 0,
-            cookies: Unused,
+            cookies: None,
             middlewares: Unused,
             profiles_endpoint: Unused,
             sending_queue: QueueConfig::default(),
             retry_on_failure: RetryConfig::default(),
         }
+    }
+}
+
+impl Default for CookiesConfig {
+    fn default() -> CookiesConfig {
+        CookiesConfig { enabled: true }
     }
 }
 
@@ -141,6 +154,11 @@ impl OtlpHttpConfig {
             );
         }
         Ok(endpoints)
+    }
+
+    /// Returns whether cookies are kept. As in the Collector, an empty section is enough.
+    pub(super) fn keeps_cookies(&self) -> bool {
+        self.cookies.as_ref().is_some_and(|cookies| cookies.enabled)
     }
 
     pub(super) fn proxy(&self) -> Result<Option<Proxy>, ConfigError> {
@@ -198,7 +216,23 @@ impl Encoding {
     }
 }
 
+/// Returns the warning about `insecure_skip_verify`, if `insecure` turns it off for an `https` endpoint.
+pub(super) fn doubts(node: &Node) -> Option<Finding> {
+    let config: OtlpHttpConfig = node.read().ok()?;
+    let mut endpoints = config.endpoints().ok()?.into_iter().flatten();
+    let is_in_vain = config.tls.skips_in_vain() && endpoints.any(|endpoint| endpoint.scheme() == "https");
+    let place = node.get("tls")?.get("insecure_skip_verify").filter(|_| is_in_vain)?;
+    let finding = place.finding("`insecure_skip_verify` has no effect beside `insecure`");
+    Some(finding.help("without `insecure: true`, the server's certificate is not checked"))
+}
+
 fn url(key: &str, text: &str) -> Result<Url, ConfigError> {
+    // As in Go, no host is this machine. Without a port too, the beginning of the path would be read as the host.
+    let text = match text.split_once("://") {
+        Some((scheme, rest)) if rest.starts_with(':') => &format!("{scheme}://localhost{rest}"),
+        Some((_, rest)) if !rest.starts_with('/') => text,
+        _ => "",
+    };
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => wrong(&format!("{key}: must be an http:// or https:// address, such as http://collector:4318")),
@@ -241,6 +275,33 @@ mod tests {
         );
         let own = read(json!({"traces_endpoint": "https://tempo/in?key=1"})).unwrap();
         assert_eq!(own, ["https://tempo/in?key=1", "-", "-"]);
+        let here = read(json!({"traces_endpoint": "HTTP://:4318/in"})).unwrap();
+        assert_eq!(here, ["http://localhost:4318/in", "-", "-"]);
+    }
+
+    /// Scenario: `cookies` is missing, without a value, empty, or has its switch.
+    /// Guarantees: an empty section means the same as the switch, as in the Collector.
+    #[test]
+    fn an_empty_section_of_cookies_is_enough() {
+        let keeps = |config: Value| serde_json::from_value::<OtlpHttpConfig>(config).unwrap().keeps_cookies();
+        assert!(!keeps(json!({})) && !keeps(json!({"cookies": null})));
+        assert!(keeps(json!({"cookies": {}})) && keeps(json!({"cookies": {"enabled": true}})));
+        assert!(!keeps(json!({"cookies": {"enabled": false}})));
+    }
+
+    /// Scenario: `insecure` stands beside `insecure_skip_verify`, for endpoints with and without TLS, and with an
+    /// authority.
+    /// Guarantees: there is a warning where the server would be checked although the config says otherwise.
+    #[test]
+    fn a_check_that_is_not_left_out_is_warned_of() {
+        let doubt =
+            |yaml: &str| doubts(&Node::parse("config.yaml", yaml).unwrap()).map(|doubt| doubt.message);
+        let both = "tls: { insecure: true, insecure_skip_verify: true";
+        let expected = "`insecure_skip_verify` has no effect beside `insecure`";
+        assert_eq!(doubt(&format!("endpoint: https://a\n{both} }}")).unwrap(), expected);
+        assert_eq!(doubt(&format!("endpoint: http://a\n{both} }}")), None);
+        assert_eq!(doubt(&format!("endpoint: https://a\n{both}, ca_file: ca.pem }}")), None);
+        assert_eq!(doubt("endpoint: https://a\ntls: { insecure_skip_verify: true }"), None);
     }
 
     /// Scenario: one key at a time has a value that cannot work.
@@ -250,6 +311,8 @@ mod tests {
         for (config, key) in [
             (json!({}), "endpoint"),
             (json!({"endpoint": "tempo:4318"}), "http://"),
+            (json!({"endpoint": "http:///tempo"}), "endpoint: must be"),
+            (json!({"endpoint": "http://"}), "endpoint: must be"),
             (json!({"logs_endpoint": "ftp://tempo"}), "logs_endpoint"),
             (json!({"endpoint": "http://a", "encoding": "xml"}), "xml"),
             (json!({"endpoint": "http://a", "compression": "br"}), "x-snappy-framed"),

@@ -22,7 +22,7 @@ const SHOWN_CHARS: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hop {
     pub(super) url: Url,
-    /// Whether `headers` and `auth` go along: to the host of the config and to names below it. Once the chain
+    /// Whether `headers`, `auth` and cookies go along: to the host of the config and to names below it. Once the chain
     /// has led elsewhere, they are left out for the rest of it.
     pub(super) with_credentials: bool,
     is_redirected: bool,

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use http::{HeaderMap, HeaderName};
 use opentelemetry_proto::tonic as otlp;
 use otlp::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -23,7 +24,7 @@ use crate::{
     component::{
         BatchSettings, ExportError, Exported, Exporter, QueueSettings, RetrySettings, SendingSettings, Sizer,
     },
-    pipeline::{Batch, Consumer as _, Refused},
+    pipeline::{Batch, Consumer as _, Metadata, Refused},
     receipt::{
         Code, Reason, Receipt,
         ledger::{Account, Balance},
@@ -130,8 +131,18 @@ impl Pipeline {
         Batch::enter(spans(items), receipt, self.accounts.clone())
     }
 
+    /// Sends a batch whose request had the header `x-tenant`.
+    pub(super) async fn send_of(&self, tenant: &str, items: usize) -> Result<(), Reason> {
+        let headers = HeaderMap::from_iter([(HeaderName::from_static("x-tenant"), tenant.parse().unwrap())]);
+        self.send_batch(self.batch(items).with_metadata(Some(Arc::new(Metadata::of(&headers))))).await
+    }
+
     pub(super) async fn send(&self, items: usize) -> Result<(), Reason> {
-        let outcome = self.sending.consume(self.batch(items)).await;
+        self.send_batch(self.batch(items)).await
+    }
+
+    async fn send_batch(&self, batch: Batch) -> Result<(), Reason> {
+        let outcome = self.sending.consume(batch).await;
         outcome.map_err(|refused| {
             let Refused { batch, failure } = *refused;
             batch.refused_to_sender(&failure);
@@ -178,8 +189,16 @@ pub(super) fn queue(queue_size: usize) -> QueueSettings {
 
 pub(super) fn batching(min_size: usize, max_size: usize) -> QueueSettings {
     let flush_timeout = Duration::from_millis(200);
-    let batch = BatchSettings { flush_timeout, min_size, max_size, sizer: Sizer::Items };
+    let (sizer, partition) = (Sizer::Items, Vec::new());
+    let batch = BatchSettings { flush_timeout, min_size, max_size, sizer, partition };
     QueueSettings { batch: Some(batch), ..queue(1000) }
+}
+
+/// Batching that keeps apart what has different values of `x-tenant`.
+pub(super) fn partitioned(min_size: usize) -> QueueSettings {
+    let mut queue = batching(min_size, 0);
+    queue.batch.as_mut().unwrap().partition = vec!["X-Tenant".to_owned()];
+    QueueSettings { queue_size: 20_000, ..queue }
 }
 
 pub(super) fn queued(queue: QueueSettings) -> SendingSettings {

@@ -132,6 +132,44 @@ async fn what_was_gathered_is_flushed_in_time() {
     assert!((200..=202).contains(&millis[0]) && (1300..=1303).contains(&millis[1]), "{millis:?}");
 }
 
+/// Scenario: requests of two tenants, and some without a tenant, arrive at a queue that keeps tenants apart.
+/// Guarantees: only requests of one tenant are sent together, each after its own wait.
+#[tokio::test(start_paused = true)]
+async fn what_has_other_values_of_a_header_is_gathered_apart() {
+    let pipeline = Pipeline::new(queued(partitioned(5)), Fake::new([]));
+    for (tenant, items) in [("a", 2), ("b", 3), ("a", 4), ("b", 1), ("c", 7)] {
+        assert_eq!(pipeline.send_of(tenant, items).await, Ok(()));
+    }
+    assert_eq!(pipeline.send(1).await, Ok(()));
+    settle_down().await;
+    assert_eq!(pipeline.fake.items(), [6, 7]);
+    tokio::time::sleep(SECOND / 10).await;
+    assert_eq!(pipeline.send_of("a", 2).await, Ok(()));
+    tokio::time::sleep(SECOND / 8).await;
+    assert_eq!(pipeline.fake.items(), [6, 7, 4, 1]);
+    pipeline.shutdown_within(SECOND).await;
+    assert_eq!(pipeline.fake.items(), [6, 7, 4, 1, 2]);
+    assert_eq!(pipeline.final_balance().delivered, 20);
+}
+
+/// Scenario: more tenants send than are gathered at a time.
+/// Guarantees: the oldest is sent at once, and all are delivered.
+#[tokio::test(start_paused = true)]
+async fn with_too_many_partitions_the_oldest_does_not_wait() {
+    let pipeline = Pipeline::new(queued(partitioned(5)), Fake::new([]));
+    assert_eq!(pipeline.send_of("first", 2).await, Ok(()));
+    for tenant in 1..10_000 {
+        assert_eq!(pipeline.send_of(&tenant.to_string(), 1).await, Ok(()));
+    }
+    settle_down().await;
+    assert!(pipeline.fake.items().is_empty());
+    assert_eq!(pipeline.send_of("last", 1).await, Ok(()));
+    settle_down().await;
+    assert_eq!(pipeline.fake.items(), [2]);
+    pipeline.shutdown_within(SECOND).await;
+    assert_eq!(pipeline.final_balance().delivered, 10_002);
+}
+
 /// Scenario: a request has more items than `max_size`.
 /// Guarantees: it is sent in parts of at most `max_size`.
 #[tokio::test(start_paused = true)]

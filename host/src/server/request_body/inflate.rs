@@ -1,11 +1,13 @@
 //! Decompresses bodies, and stops at the size limit.
 
+mod lz4;
+
 use std::{
     io::{self, Read},
     sync::Arc,
 };
 
-use bytes::{Buf, Bytes, buf::Reader};
+use bytes::{Buf as _, Bytes};
 use tokio::time::Instant;
 
 use super::{Held, OverBudget};
@@ -107,8 +109,8 @@ impl Encoding {
 }
 
 /// Decompresses within the limit, whatever the ratio, and stops at the first byte above it. Room is reserved
-/// before bytes are produced, and for the buffers of the decoder. At the end exactly the decompressed bytes are held, and the compressed bytes
-/// are released.
+/// before bytes are produced, and for the buffers of the decoder. At the end exactly the decompressed bytes are
+/// held, and the compressed bytes are released.
 ///
 /// # Errors
 /// Fails if the bytes are not valid, if the content is larger than the limit, or if there is no room in time.
@@ -120,7 +122,7 @@ pub async fn inflate(
     until: Instant,
 ) -> Result<Bytes, InflateError> {
     let compressed_bytes = compressed.len();
-    let buffers_bytes = if encoding == Encoding::Lz4 { lz4_buffers_bytes(&compressed) } else { 0 };
+    let buffers_bytes = if encoding == Encoding::Lz4 { lz4::buffers_bytes(&compressed) } else { 0 };
     held.more_in_turn(buffers_bytes, until).await?;
     let mut room_bytes = 0;
     let mut next_bytes = encoding.expected_bytes(&compressed).max(compressed_bytes);
@@ -192,18 +194,19 @@ impl Inflating {
         if encoding == Encoding::Snappy && !is_framed(&compressed) {
             return Ok(Inflating { encoding, source: Source::Block(compressed), inflated: Vec::new() });
         }
-        let source: Reader<Bytes> = compressed.reader();
         let reader: Box<dyn Read + Send> = match encoding {
-            Encoding::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(source)),
-            Encoding::Deflate => Box::new(flate2::bufread::ZlibDecoder::new(source)),
+            Encoding::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(compressed.reader())),
+            Encoding::Deflate => Box::new(flate2::bufread::ZlibDecoder::new(compressed.reader())),
             Encoding::Zstd => {
                 let invalid = |source| InflateError::Invalid { encoding: encoding.as_str(), source };
-                let mut decoder = zstd::Decoder::with_buffer(source).map_err(invalid)?;
+                let mut decoder = zstd::Decoder::with_buffer(compressed.reader()).map_err(invalid)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(invalid)?;
                 Box::new(decoder)
             }
-            Encoding::Snappy | Encoding::SnappyFramed => Box::new(snap::read::FrameDecoder::new(source)),
-            Encoding::Lz4 => Box::new(Lz4Frames::new(source)),
+            Encoding::Snappy | Encoding::SnappyFramed => {
+                Box::new(snap::read::FrameDecoder::new(compressed.reader()))
+            }
+            Encoding::Lz4 => Box::new(lz4::Frames::new(compressed)),
         };
         Ok(Inflating { encoding, source: Source::Stream(reader), inflated: Vec::new() })
     }
@@ -223,52 +226,6 @@ impl Inflating {
         self.inflated.reserve_exact(wanted);
         reader.by_ref().take(wanted as u64).read_to_end(&mut self.inflated).map_err(invalid)?;
         Ok(self.inflated.len() <= room_bytes)
-    }
-}
-
-/// Returns the size of the largest blocks in a frame of lz4, from the frame's header (lz4_Frame_format.md, "BD
-/// byte").
-fn lz4_block_bytes(frame: &[u8]) -> usize {
-    match frame.get(5).map(|descriptor| descriptor >> 4 & 7) {
-        Some(4) => 64 << 10,
-        Some(5) => 256 << 10,
-        Some(6) => 1 << 20,
-        _ => 4 << 20,
-    }
-}
-
-/// Returns what a decoder holds for a frame: a block as it came, and two of content.
-fn lz4_buffers_bytes(frame: &[u8]) -> usize {
-    3 * lz4_block_bytes(frame)
-}
-
-/// Reads all frames of a body. The decoder ends its output after each. No frame may have larger blocks than the
-/// first, for which there is room.
-struct Lz4Frames {
-    decoder: lz4_flex::frame::FrameDecoder<Reader<Bytes>>,
-    block_bytes: usize,
-}
-
-impl Lz4Frames {
-    fn new(source: Reader<Bytes>) -> Lz4Frames {
-        let block_bytes = lz4_block_bytes(source.get_ref());
-        Lz4Frames { decoder: lz4_flex::frame::FrameDecoder::new(source), block_bytes }
-    }
-}
-
-impl Read for Lz4Frames {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = self.decoder.read(into)?;
-            let rest = self.decoder.get_ref().get_ref();
-            if read > 0 || into.is_empty() || rest.is_empty() {
-                return Ok(read);
-            }
-            if lz4_block_bytes(rest) > self.block_bytes {
-                let message = "a later frame has larger blocks than the first";
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-            }
-        }
     }
 }
 

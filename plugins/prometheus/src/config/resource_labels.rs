@@ -5,15 +5,8 @@ use std::str::Chars;
 use serde::Deserialize;
 use spanloom_plugin::ConfigError;
 
-/// Patterns with `*` and `?` for the keys of resource attributes.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct PatternsConfig {
-    included: Vec<String>,
-    excluded: Vec<String>,
-}
-
-/// The older section, with switches beside the patterns.
+/// A section that selects resource attributes, by patterns with `*` and `?` for their keys. The older section also
+/// has switches. In the newer one they may only be off, as the Collector prints them.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ConversionConfig {
@@ -34,14 +27,19 @@ const OF_SERVICE: &[&str] = &["service.name", "service.instance.id", "service.na
 
 /// Returns what `resource_constant_labels` selects, or else the older section.
 pub(super) fn resource_labels(
-    new: &PatternsConfig,
+    new: &ConversionConfig,
     old: &ConversionConfig,
 ) -> Result<ResourceLabels, ConfigError> {
+    if let Some(key) = new.switch() {
+        return Err(ConfigError::new(
+            format!("resource_constant_labels.{key}"),
+            "belongs to `resource_to_telemetry_conversion`; use `included` and `excluded` here",
+        ));
+    }
     let (new, patterns) =
         (ResourceLabels::of(&new.included, &new.excluded), ResourceLabels::of(&old.included, &old.excluded));
-    let switches = [("enabled", old.enabled), ("exclude_service_attributes", old.exclude_service_attributes)];
-    let switch = switches.into_iter().find(|(_, on)| *on);
-    if let Some((key, _)) = switch.filter(|_| !patterns.is_none()) {
+    let switch = old.switch();
+    if let Some(key) = switch.filter(|_| !patterns.is_none()) {
         return Err(ConfigError::new(
             format!("resource_to_telemetry_conversion.{key}"),
             "cannot be set beside `included` and `excluded`",
@@ -58,6 +56,15 @@ pub(super) fn resource_labels(
         false if new.is_none() => patterns,
         false => new,
     })
+}
+
+impl ConversionConfig {
+    /// Returns the key of a switch that is on.
+    fn switch(&self) -> Option<&'static str> {
+        let switches =
+            [("enabled", self.enabled), ("exclude_service_attributes", self.exclude_service_attributes)];
+        switches.into_iter().find(|(_, on)| *on).map(|(key, _)| key)
+    }
 }
 
 impl ResourceLabels {

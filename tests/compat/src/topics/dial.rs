@@ -101,6 +101,8 @@ const HTTP_ENDPOINTS: Rows = &[
     ("unix", "unix://${env:FOLDER}/stub.sock"),
     ("http-unix", "http+unix://stub.sock"),
     ("no-host", "http://:${env:STUB_PORT}"),
+    ("no-host-path", "http://:${env:STUB_PORT}/base"),
+    ("no-host-no-port", "http:///base"),
     ("ipv6", "http://[::1]:${env:STUB_PORT}"),
     ("zone", "http://[::1%25lo]:${env:STUB_PORT}"),
     ("fragment", "http://${env:STUB}/#x"),

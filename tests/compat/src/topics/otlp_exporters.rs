@@ -33,7 +33,55 @@ const RETRYING: &str = "    sending_queue: {enabled: false}
 
 pub(crate) async fn http(binaries: &Binaries) -> Result<Vec<Case>> {
     let retrying = format!("otlp_http:\n    endpoint: \"http://${{env:STUB}}\"\n{RETRYING}");
-    by_each_answer(binaries, configs::DIRECT, &retrying, &http_answers()).await
+    let mut cases = by_each_answer(binaries, configs::DIRECT, &retrying, &http_answers()).await?;
+    for (name, keys) in COOKIE_KEYS {
+        let pair =
+            Pair::start(binaries, &configs::relay_with("", "", &format!("{}\n    {keys}", configs::DIRECT)))
+                .await?;
+        let (collector, spanloom) = join!(cookies(&pair.collector), cookies(&pair.spanloom));
+        pair.stop("").await;
+        cases.push(Case { name: format!("cookies-{name}"), collector, spanloom });
+    }
+    Ok(cases)
+}
+
+const COOKIE_KEYS: &[(&str, &str)] = &[
+    ("unset", ""),
+    ("null", "cookies:"),
+    ("off", "cookies: {enabled: false}"),
+    ("on", "cookies: {enabled: true}"),
+    ("empty", "cookies: {}"),
+    ("and-header", "cookies: {}\n    headers: {cookie: own=1}"),
+];
+
+/// Lets the destination set cookies with a success and with a refusal, and returns what it is sent afterwards.
+async fn cookies(side: &Side) -> Observation {
+    let sets = |status: u16, cookies: &[&str]| Answer::Http {
+        status,
+        headers: cookies.iter().map(|cookie| ("set-cookie", (*cookie).to_owned())).collect(),
+        body: Vec::new(),
+    };
+    let post = Input::Http(Request::post("/v1/traces", "application/json", payload::span(SPAN)));
+    let first = [
+        "a=b",
+        "c=d; Path=/",
+        "logs=1; Path=/v1/logs",
+        "g=h; Secure",
+        "gone=1; Max-Age=0",
+        "old=1; Expires=Wed, 21 Oct 2015 07:28:00 GMT",
+        "m=\"x y\"",
+        "n=",
+        "o=p; HttpOnly; SameSite=Strict",
+        "other=1; Domain=elsewhere.test",
+        "no cookie",
+        "a=longer; Path=/v1/traces",
+    ];
+    for answer in [sets(200, &first), sets(503, &["c=changed; Path=/", "z=1", "n=; Max-Age=-1"])] {
+        side.stub.answer(answer);
+        observe(side, &post, &[]).await;
+    }
+    side.stub.answer(Answer::Accept);
+    observe(side, &post, &["cookie"]).await
 }
 
 pub(crate) async fn grpc(binaries: &Binaries) -> Result<Vec<Case>> {

@@ -9,10 +9,11 @@ use anyhow::Result;
 use futures::join;
 use tokio::time::sleep;
 
+use super::prometheus;
 use crate::{
     configs::{self, DIRECT},
     grpc::Call,
-    http1::Request,
+    http1::{self, Request},
     observation::{Case, Observation},
     pair::{Input, Pair, observe},
     payload::{self, SPAN},
@@ -50,7 +51,36 @@ pub(crate) async fn run(binaries: &Binaries) -> Result<Vec<Case>> {
             }
             cases.push(Case { name: format!("{run}-{name}"), collector, spanloom });
         }
+        if run == "normal" {
+            cases.extend(encodings(&pair).await?);
+        }
         pair.stop("").await;
+    }
+    Ok(cases)
+}
+
+/// Returns a case for each way to ask for an encoding.
+async fn encodings(pair: &Pair) -> Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for (name, accepts) in [
+        ("gzip", "gzip"),
+        ("gzip-of-several", "deflate, gzip;q=0.5"),
+        ("gzip-refused", "gzip;q=0"),
+        ("gzip-and-identity", "identity, gzip"),
+        ("any", "*"),
+        ("zstd", "zstd"),
+        ("nothing", ""),
+    ] {
+        let request = Request::new("GET", "/metrics").header("Accept-Encoding", accepts).bytes();
+        let (collector, spanloom) = (
+            http1::exchange(pair.collector.at.metrics, &request, false).await?,
+            http1::exchange(pair.spanloom.at.metrics, &request, false).await?,
+        );
+        cases.push(Case {
+            name: format!("encoding-{name}"),
+            collector: prometheus::seen(&collector, false)?,
+            spanloom: prometheus::seen(&spanloom, false)?,
+        });
     }
     Ok(cases)
 }

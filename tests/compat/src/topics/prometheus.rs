@@ -37,6 +37,11 @@ const CONFIGS: &[(&str, &str)] = &[
         "resource-labels",
         "resource_constant_labels: {included: [\"h?st*\", service.*], excluded: [service.name]}",
     ),
+    (
+        "resource-labels-printed",
+        "resource_constant_labels: {enabled: false, exclude_service_attributes: false, included: [host.*], excluded: []}",
+    ),
+    ("strategy-empty", "translation_strategy: \"\""),
     ("underscore-suffixes", "translation_strategy: UnderscoreEscapingWithSuffixes"),
     ("underscore", "translation_strategy: UnderscoreEscapingWithoutSuffixes"),
     ("utf8-suffixes", "translation_strategy: NoUTF8EscapingWithSuffixes"),
@@ -108,7 +113,7 @@ async fn variants(pair: &Pair) -> Result<Vec<Case>> {
 }
 
 /// Returns the encoding of an answer, and the names of its series, of which others than `names` may differ.
-fn seen(answer: &http1::Answer, with_names: bool) -> Result<Observation> {
+pub(super) fn seen(answer: &http1::Answer, with_names: bool) -> Result<Observation> {
     let coding = answer.headers.get("content-encoding").and_then(|value| value.to_str().ok());
     let coding = coding.unwrap_or_default();
     let body = compression::inflate(coding, &answer.body)?;

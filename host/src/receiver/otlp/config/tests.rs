@@ -129,7 +129,8 @@ fn everything_that_is_wrong_is_told_at_once() {
 #[test]
 fn keys_that_change_nothing_are_warned_of() {
     let yaml = "protocols:\n  grpc:\n    read_buffer_size: 1\n    keepalive: { enforcement_policy: { min_time: 1s } }\n    \
-                tls: { cert_file: a, key_file: b, min_version: '1.0', cipher_suites: [A], reload_interval: 1h }\n  \
+                tls: { cert_file: a, key_file: b, min_version: '1.0', tpm: { enabled: true }, \
+                cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA], reload_interval: 1h }\n  \
                 http: { write_timeout: 1s, response_headers: [{ name: x, value: y }], keep_alives_enabled: false }\n";
     let node = Node::parse("config.yaml", yaml).unwrap();
     OtlpFactory.check(&node).unwrap();
@@ -139,10 +140,11 @@ fn keys_that_change_nothing_are_warned_of() {
     assert_eq!(
         messages,
         [
-            "`cipher_suites` has no effect in Spanloom",
+            "`TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA` is left out: Spanloom does not have it",
             "`enforcement_policy` has no effect in Spanloom",
             "`min_version` is taken for 1.2: Spanloom has no older TLS",
             "`read_buffer_size` has no effect in Spanloom",
+            "`tpm` has no effect in Spanloom",
             "`write_timeout` has no effect in Spanloom",
         ]
     );

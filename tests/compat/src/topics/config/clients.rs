@@ -14,6 +14,11 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         table("otlp-grpc-endpoint", GRPC_ENDPOINTS, |keys| grpc_exporter(&format!("{direct}\n{keys}"))),
         table("queue", QUEUE, |keys| http_exporter(&format!("{endpoint}\nsending_queue: {keys}"))),
+        table("prometheus", PROMETHEUS, |keys| {
+            let keys = keys.replace('\n', "\n    ");
+            let exporter = format!("prometheus:\n    endpoint: \"${{env:SCRAPE}}\"\n    {keys}");
+            configs::of_signals(&["metrics"], &exporter)
+        }),
         table("retry", RETRY, |keys| {
             http_exporter(&format!("{endpoint}\nsending_queue: {{enabled: false}}\nretry_on_failure: {keys}"))
         }),
@@ -87,6 +92,9 @@ const OTLP_HTTP: Rows = &[
     ("http2", "http2_read_idle_timeout: 10s\nhttp2_ping_timeout: 5s\nforce_attempt_http2: false"),
     ("buffers", "read_buffer_size: 1\nwrite_buffer_size: 524288"),
     ("cookies", "cookies: {enabled: true}"),
+    ("cookies-empty", "cookies: {}"),
+    ("cookies-off", "cookies: {enabled: false}"),
+    ("cookies-switch", "cookies: true"),
     ("middlewares", "middlewares: []"),
     ("proxy-url", "proxy_url: \"\""),
     ("tls-insecure", "tls: {insecure: true}"),
@@ -191,10 +199,55 @@ const QUEUE: Rows = &[
     ("batch-max-below-min", "{batch: {min_size: 10, max_size: 5}}"),
     ("batch-above-queue", "{queue_size: 5, sizer: items, batch: {min_size: 10}}"),
     ("batch-partition", "{batch: {flush_timeout: 50ms, partition: {metadata_keys: [x-tenant]}}}"),
+    ("batch-partition-text", "{batch: {flush_timeout: 50ms, partition: {metadata_keys: x-tenant}}}"),
+    ("batch-partition-null", "{batch: {flush_timeout: 50ms, partition: }}"),
+    ("batch-partition-twice", "{batch: {partition: {metadata_keys: [a, A]}}}"),
+    (
+        "batch-partition-odd-names",
+        "{batch: {flush_timeout: 50ms, partition: {metadata_keys: [\":authority\", \"a b\", \"\"]}}}",
+    ),
+    ("batch-partition-secret", "{batch: {flush_timeout: 50ms, partition: {metadata_keys: [authorization]}}}"),
+    ("batch-partition-unknown-key", "{batch: {partition: {cache_size: 5}}}"),
+    ("batch-partition-disabled", "{enabled: false, batch: {partition: {metadata_keys: [a, a]}}}"),
     ("blocking", "{blocking: true}"),
     ("storage-missing", "{storage: file_storage}"),
     ("storage-null", "{storage:}"),
 ];
+
+/// The exporter `prometheus`, as the Collector prints it, and what its sections do not take together.
+const PROMETHEUS: Rows = &[
+    ("printed", PRINTED_PROMETHEUS),
+    ("labels-off", "resource_constant_labels: {enabled: false, exclude_service_attributes: false}"),
+    ("labels-enabled", "resource_constant_labels: {enabled: true}"),
+    ("labels-but-service", "resource_constant_labels: {exclude_service_attributes: true}"),
+    ("labels-enabled-included", "resource_constant_labels: {enabled: true, included: [host.*]}"),
+    ("conversion-enabled-included", "resource_to_telemetry_conversion: {enabled: true, included: [host.*]}"),
+    (
+        "labels-and-conversion",
+        "resource_constant_labels: {included: [host.*]}\nresource_to_telemetry_conversion: {enabled: true}",
+    ),
+    ("strategy-empty", "translation_strategy: \"\""),
+    ("strategy-unknown", "translation_strategy: nobody"),
+];
+
+const PRINTED_PROMETHEUS: &str = "add_metric_suffixes: true
+const_labels: {}
+cors: null
+enable_open_metrics: false
+idle_timeout: 1m0s
+keep_alives_enabled: true
+metric_expiration: 5m0s
+namespace: \"\"
+read_header_timeout: 1m0s
+resource_constant_labels: {enabled: false, exclude_service_attributes: false, excluded: [], included: []}
+resource_to_telemetry_conversion: {enabled: false, exclude_service_attributes: false, excluded: [], included: []}
+send_timestamps: false
+sending_queue: null
+tls: null
+translation_strategy: \"\"
+transport: tcp
+without_scope_info: false
+write_timeout: 30s";
 
 const RETRY: Rows = &[
     ("null", ""),

@@ -182,6 +182,11 @@ const ROWS: &[(&str, &str)] = &[
     ("min-1.0", "{cert_file: cert.pem, key_file: key.pem, min_version: \"1.0\"}"),
     ("min-bad", "{cert_file: cert.pem, key_file: key.pem, min_version: \"2\"}"),
     ("max-1.2", "{cert_file: cert.pem, key_file: key.pem, max_version: \"1.2\"}"),
+    ("max-1.1", "{cert_file: cert.pem, key_file: key.pem, max_version: \"1.1\"}"),
+    (
+        "max-1.1-min-1.0",
+        "{cert_file: cert.pem, key_file: key.pem, min_version: \"1.0\", max_version: \"1.1\"}",
+    ),
     ("max-below-min", "{cert_file: cert.pem, key_file: key.pem, min_version: \"1.3\", max_version: \"1.2\"}"),
     (
         "cipher-suites",
@@ -191,8 +196,17 @@ const ROWS: &[(&str, &str)] = &[
         "cipher-suites-cbc",
         "{cert_file: cert.pem, key_file: key.pem, cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA]}",
     ),
+    (
+        "cipher-suites-rsa",
+        "{cert_file: cert.pem, key_file: key.pem, cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}",
+    ),
+    (
+        "cipher-suites-chacha",
+        "{cert_file: cert.pem, key_file: key.pem, cipher_suites: [TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256]}",
+    ),
     ("cipher-suites-unknown", "{cert_file: cert.pem, key_file: key.pem, cipher_suites: [NOBODY]}"),
     ("curves", "{cert_file: cert.pem, key_file: key.pem, curve_preferences: [P256]}"),
+    ("curves-p521", "{cert_file: cert.pem, key_file: key.pem, curve_preferences: [P521]}"),
     ("curves-unknown", "{cert_file: cert.pem, key_file: key.pem, curve_preferences: [NOBODY]}"),
     ("reload", "{cert_file: cert.pem, key_file: key.pem, reload_interval: 1s}"),
     ("reload-off", "{cert_file: cert.pem, key_file: key.pem}"),
