@@ -52,26 +52,45 @@ podman logs "$name" 2>&1 | grep -q 'traces to span_metrics: received 300, delive
 podman rm --volumes "$name" >/dev/null
 echo "ran read-only, without capabilities, as 10001; took 300 spans, reloaded by its socket, drained"
 
-# Nothing at all can be written, as in Kubernetes; a mounted config folder, which changes while it runs.
-mkdir "$work/config"
-cp "$here/../kubernetes/agent/spanloom.yaml" "$work/config/"
-chmod -R a+rX "$work" "$work/config"
-run --memory 256m --env XDG_CACHE_HOME=none --volume "$work/config:/etc/spanloom:ro"
+# Nothing at all can be written, as in Kubernetes; the config and a plugin are in folders made and changed as the kubelet does
+# it with a ConfigMap: the files are links through one link, `..data`, which is replaced.
+mounted() { # mounted FOLDER VERSION FILE: makes or replaces the content of the mounted folder
+    mkdir -p "$1/..$2"
+    cp "$3" "$1/..$2/"
+    ln -sfn "..$2" "$1/..data_tmp"
+    mv -T "$1/..data_tmp" "$1/..data"
+    ln -sfn "..data/$(basename "$3")" "$1/$(basename "$3")"
+    chmod -R a+rX "$1"
+}
+chmod a+rx "$work"
+mkdir "$work/config" "$work/plugins" "$work/new"
+cp "$here/../../tests/interface/0.1.0/redactor.wasm" "$work/new/redact.wasm"
+cp "$here/../kubernetes/plugin/spanloom.yaml" "$work/new/"
+mounted "$work/config" 1 "$work/new/spanloom.yaml"
+mounted "$work/plugins" 1 "$work/new/redact.wasm"
+run --memory 512m --env XDG_CACHE_HOME=none --volume "$work/config:/etc/spanloom:ro" --volume "$work/plugins:/etc/spanloom-plugins:ro"
 ready
 [ -z "$(podman logs "$name" 2>&1 | grep -E ' (WARN|ERROR) ')" ] || fail "it warns"
-sed 's/flush_timeout: 200ms/flush_timeout: 300ms/' "$work/config/spanloom.yaml" >"$work/config/new"
-mv "$work/config/new" "$work/config/spanloom.yaml"
-for _ in $(seq 50); do
-    podman logs "$name" 2>&1 | grep -qi 'reloaded' && break
-    sleep 0.2
-done
-podman logs "$name" 2>&1 | grep -qi 'reloaded' || fail "it did not follow its config"
+says() { # says TEXT: waits until the log has it
+    for _ in $(seq 100); do
+        podman logs "$name" 2>&1 | grep -q "$1" && return
+        sleep 0.2
+    done
+    fail "it does not say: $1"
+}
+sed -i 's/flush_timeout: 200ms/flush_timeout: 300ms/' "$work/new/spanloom.yaml"
+mounted "$work/config" 2 "$work/new/spanloom.yaml"
+says 'the config is reloaded'
+# The same plugin with a custom section of the name `note`: another file that does the same.
+printf '\0\5\4note' >>"$work/new/redact.wasm"
+mounted "$work/plugins" 2 "$work/new/redact.wasm"
+says ' swapped plugin="redact"'
 podman stop "$name" >/dev/null
-echo "ran with nothing that can be written; followed a changed config in a mounted folder"
 podman rm --volumes "$name" >/dev/null
+echo "ran with nothing that can be written; followed a changed config and a changed plugin in folders like ConfigMaps"
 
 # The limit is the container's: of 64 MiB it takes 57.
-run --memory 64m --env XDG_CACHE_HOME=none --volume "$work/config:/etc/spanloom:ro"
+run --memory 64m --env XDG_CACHE_HOME=none --volume "$(readlink -f "$here/../kubernetes/agent"):/etc/spanloom:ro"
 ready
 podman logs "$name" 2>&1 | grep -q "nine tenths of the container's memory mib=57" || fail "it does not find its memory limit"
 echo "took nine tenths of the container's memory for its own"
