@@ -193,6 +193,11 @@ impl Spanloom {
         }
     }
 
+    /// Returns the address that shows the process's own metrics.
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.metrics
+    }
+
     /// Returns the Prometheus text of the process's own metrics.
     pub async fn metrics(&self) -> String {
         let answer = http_client()

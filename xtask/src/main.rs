@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, ci, compat, fuzz, plugins, run, test, tidy};
+use xtask::{bench, ci, compat, deploy, fuzz, plugins, run, test, tidy};
 
 /// Runs, tests and measures Spanloom.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Task {
     Bench(bench::BenchArgs),
     /// Compares Spanloom with the Collector: same configs, same bytes, same results
     Compat(compat::CompatArgs),
+    /// Checks what `deploy/` has with podman, Kubernetes, helm, systemd and others, as far as they are here
+    Deploy(deploy::DeployArgs),
     /// Fuzzes the wire reader
     Fuzz(fuzz::FuzzArgs),
     /// Builds every plugin that changed, as a component in target/plugins
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Compat(args) => compat::run(&args),
+        Task::Deploy(args) => deploy::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Plugins(args) => plugins::run(&args),
         Task::Tidy => tidy::run(),

@@ -1,6 +1,7 @@
 //! Installs the tools that the tests need beyond cargo, once, into folders of the project's own.
 
 pub mod back_ends;
+pub mod cluster;
 pub mod node;
 pub mod peers;
 pub mod python;
