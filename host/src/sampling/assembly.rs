@@ -3,7 +3,6 @@
 mod adding;
 
 use std::{
-    hash::BuildHasher,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -17,7 +16,6 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use wire::SpanBatch;
 
 use super::{
     budget::{Budget, Taken},
@@ -25,11 +23,10 @@ use super::{
     metrics::AssemblyMetrics,
     offer::offer,
     order::{Rule, Waits},
-    shard::{Added, Asks, Millis, ORIGIN_OVERHEAD_BYTES, Released, SPAN_OVERHEAD_BYTES, Shard},
+    shard::{Millis, Released, Shard},
 };
 use crate::{
-    cpu::{self, Work},
-    pipeline::{Batch, Consumer, Refused, batch::Owed},
+    pipeline::{Consumer, batch::Owed},
     receipt::{Failure, Reason},
 };
 
@@ -206,8 +203,7 @@ impl Assembly {
         };
         let decisions = self.deciding().map(|deciding| &*deciding.decisions);
         let released = self.change(worker, None, |shard| shard.release(rule, decisions))?;
-        let Released { spans, traces, early, ages, .. } = &released;
-        self.metrics.released(*spans, *traces, *early, ages);
+        self.metrics.released(&released);
         Some(released)
     }
 

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     fn id(number: u32) -> TraceId {
-        (u128::from(number) * 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes()
+        u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes()
     }
 
     fn remembered(decisions: &Decisions, numbers: std::ops::Range<u32>) -> usize {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram};
 
-use super::shard::Millis;
+use super::shard::Released;
 use crate::telemetry::Telemetry;
 
 /// What both processors show. Each has names of its own.
@@ -17,6 +17,9 @@ pub(super) struct AssemblyMetrics {
     pub(super) spans_released: Counter,
     /// Traces that left before their time, for lack of room.
     pub(super) traces_evicted: Counter,
+    /// The same by reason.
+    pub(super) too_many: Counter,
+    pub(super) short: Counter,
     pub(super) traces_too_large: Counter,
     pub(super) ages: Histogram,
 }
@@ -42,6 +45,8 @@ impl AssemblyMetrics {
             traces_released: telemetry.counter("otelcol_processor_groupbytrace_traces_released", &labels),
             spans_released: telemetry.counter("otelcol_processor_groupbytrace_spans_released", &labels),
             traces_evicted: telemetry.counter("otelcol_processor_groupbytrace_traces_evicted", &labels),
+            too_many: Counter::noop(),
+            short: Counter::noop(),
             traces_too_large: Counter::noop(),
             ages: Histogram::noop(),
         }
@@ -50,6 +55,10 @@ impl AssemblyMetrics {
     pub(super) fn of_tail_sampling(telemetry: &Arc<Telemetry>, processor: &str) -> AssemblyMetrics {
         let labels = [("processor", processor)];
         let of = "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early";
+        let early = |reason| {
+            let labels = [("processor", processor), ("reason", reason)];
+            telemetry.counter("spanloom_tail_sampling_early_traces", &labels)
+        };
         AssemblyMetrics {
             traces_limit: telemetry.gauge("spanloom_tail_sampling_num_traces_limit", &labels),
             traces: telemetry.gauge("otelcol_processor_tail_sampling_sampling_traces_on_memory", &labels),
@@ -58,16 +67,21 @@ impl AssemblyMetrics {
             traces_released: Counter::noop(),
             spans_released: Counter::noop(),
             traces_evicted: telemetry.counter(of, &labels),
+            too_many: early("num_traces"),
+            short: early("max_mib"),
             traces_too_large: telemetry
                 .counter("otelcol_processor_tail_sampling_traces_dropped_too_large", &labels),
             ages: telemetry.histogram("otelcol_processor_tail_sampling_sampling_trace_removal_age", &labels),
         }
     }
 
-    pub(super) fn released(&self, spans: usize, traces: usize, early: usize, ages: &[Millis]) {
-        self.traces_released.increment(traces as u64);
-        self.spans_released.increment(spans as u64);
-        self.traces_evicted.increment(early as u64);
+    pub(super) fn released(&self, released: &Released) {
+        let Released { spans, traces, too_many, short, ages, .. } = released;
+        self.traces_released.increment(*traces as u64);
+        self.spans_released.increment(*spans as u64);
+        self.traces_evicted.increment((too_many + short) as u64);
+        self.too_many.increment(*too_many as u64);
+        self.short.increment(*short as u64);
         ages.iter().for_each(|age| self.ages.record((age / 1000) as f64));
     }
 }

@@ -45,8 +45,10 @@ pub(super) struct Rule {
 pub(super) enum Leaves {
     /// It was held for as long as it should be.
     Due,
-    /// There is no room for others.
-    Early,
+    /// There are too many traces.
+    TooMany,
+    /// Others need its memory.
+    Short,
 }
 
 /// Two queues with the traces' ids: in the order of their first spans, and in the order of their roots. An entry
@@ -94,8 +96,11 @@ impl Order {
         {
             return Some((*id, Leaves::Due));
         }
-        let is_early = rule.is_short || traces.len() > rule.max_traces;
-        first.filter(|_| is_early).map(|(_, id)| (*id, Leaves::Early))
+        let early = match traces.len() > rule.max_traces {
+            true => Some(Leaves::TooMany),
+            false => rule.is_short.then_some(Leaves::Short),
+        };
+        first.map(|(_, id)| *id).zip(early)
     }
 
     /// Removes stale entries, if they are more than the others.

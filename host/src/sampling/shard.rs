@@ -97,8 +97,9 @@ pub(super) struct Released {
     pub(super) not_sampled: Option<Owed>,
     pub(super) traces: usize,
     pub(super) spans: usize,
-    /// How many of the traces leave before their time, for lack of room.
-    pub(super) early: usize,
+    /// How many of the traces leave before their time: because there are too many, and for their memory.
+    pub(super) too_many: usize,
+    pub(super) short: usize,
     /// How long each trace was held.
     pub(super) ages: Vec<Millis>,
 }
@@ -229,7 +230,8 @@ impl Shard {
                 break;
             }
             released.traces += 1;
-            released.early += usize::from(leaves == Leaves::Early);
+            released.too_many += usize::from(leaves == Leaves::TooMany);
+            released.short += usize::from(leaves == Leaves::Short);
             released.ages.push(trace.age(rule.now));
             self.traces.remove(&id);
         }

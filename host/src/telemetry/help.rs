@@ -91,6 +91,10 @@ const HELP: &[(&str, &str)] = &[
         "otelcol_processor_tail_sampling_sampling_late_span_age",
         "How long after the decision a late span came, in seconds.",
     ),
+    (
+        "spanloom_tail_sampling_early_traces",
+        "Traces that were decided before their time, by the limit that was reached.",
+    ),
     ("spanloom_tail_sampling_num_traces_limit", "How many traces `tail_sampling` may hold (`num_traces`)."),
     ("spanloom_tail_sampling_held_bytes", "Memory that the traces held by `tail_sampling` take, in bytes."),
     ("otelcol_exporter_sent_spans", "Spans that a destination took."),

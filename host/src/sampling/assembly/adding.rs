@@ -35,7 +35,7 @@ struct Late {
 
 impl Assembly {
     /// Takes over a batch of spans, or refuses it if there is no room in time.
-    pub(super) async fn add(self: &Arc<Self>, batch: Batch) -> Result<(), Box<Refused>> {
+    pub(in crate::sampling) async fn add(self: &Arc<Self>, batch: Batch) -> Result<(), Box<Refused>> {
         let of_origins = batch.items().min(self.shards.len()) * ORIGIN_OVERHEAD_BYTES;
         let bytes = batch.data.encoded_len() + batch.items() * SPAN_OVERHEAD_BYTES + of_origins;
         let limit_bytes = self.budget.limit_bytes();

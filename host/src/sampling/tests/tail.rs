@@ -265,3 +265,31 @@ async fn traces_that_are_held_at_the_end_are_decided_or_dropped() {
         assert_eq!(tail.subject.balance().in_flight, 0);
     }
 }
+
+/// Scenario: more traces come than may be held, and then more bytes; each trace has more spans later.
+/// Guarantees: the oldest are decided early, counted by the limit that was reached, and their later spans obey.
+#[tokio::test(start_paused = true)]
+async fn the_oldest_are_decided_early_and_counted_by_reason() {
+    let hour = Settings { wait: 3600 * SECOND, ..LARGE };
+    for (settings, reason) in [
+        (Settings { max_traces: 20, ..hour }, "num_traces"),
+        (Settings { max_bytes: 1 << 20, ..hour }, "max_mib"),
+    ] {
+        let tail = Tail::start(settings);
+        for trace in 1..=200 {
+            tail.send(&[trace], &"x".repeat(10_000)).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        let early = tail.asked().len();
+        assert!((50..200).contains(&early), "{early}");
+        tail.shows(&format!(
+            "spanloom_tail_sampling_early_traces{{processor=\"tail_sampling\",reason=\"{reason}\"}} {early}"
+        ));
+        for trace in 1..=200 {
+            tail.send(&[trace], "late").await.unwrap();
+        }
+        tail.subject.assembly.shutdown(Instant::now() + SECOND).await;
+        assert_eq!((tail.asked().len(), tail.left().len()), (200, 200));
+        assert_eq!((tail.subject.balance().in_flight, tail.subject.dropped()), (0, 0));
+    }
+}
