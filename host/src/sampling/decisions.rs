@@ -106,7 +106,7 @@ impl Decisions {
             Decision::Kept => &mut stripe.kept,
             Decision::NotSampled => &mut stripe.not_sampled,
         };
-        table.insert(hash, key << 16 | u128::from(time));
+        table.insert(hash, (key << 16) | u128::from(time));
     }
 
     fn hash(&self, key: u128) -> u64 {
@@ -153,7 +153,7 @@ impl Table {
     }
 
     fn set(&mut self, hash: u64) -> Option<&mut [u128; WAYS]> {
-        let number = (u128::from(hash) * self.0.len() as u128 >> 64) as usize;
+        let number = ((u128::from(hash) * self.0.len() as u128) >> 64) as usize;
         self.0.get_mut(number)
     }
 

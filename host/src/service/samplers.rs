@@ -10,7 +10,9 @@ use crate::{
 /// loaded, checked and changed like every component.
 pub(super) fn add(config: &mut Config, registry: &Registry) {
     let of_processors = config.processors.keys().filter_map(|id| behind(config, registry, id));
-    let own = of_processors.filter(|sampler| registry.processor(&sampler.id.component_type).is_some());
+    let own = of_processors.filter(|Sampler { id, .. }| {
+        registry.processor(&id.component_type).is_some() || config.plugins.contains_key(&id.component_type)
+    });
     let own: Vec<_> = own.filter_map(|sampler| Some((sampler.id, sampler.config?))).collect();
     for (id, node) in own {
         config.processors.entry(id).or_insert(node);

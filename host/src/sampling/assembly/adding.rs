@@ -11,7 +11,7 @@ use wire::SpanBatch;
 use super::{Assembly, waits};
 use crate::{
     cpu::{self, Work},
-    pipeline::{Batch, Consumer as _, Refused, batch::Owed},
+    pipeline::{Batch, Refused, batch::Owed},
     receipt::{Failure, Reason},
     sampling::{
         budget::{Budget, Taken},
