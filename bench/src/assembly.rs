@@ -84,7 +84,7 @@ async fn group(config: &str) -> anyhow::Result<Arc<dyn Processor>> {
     let telemetry = Telemetry::new();
     let id = "groupbytrace".parse().map_err(anyhow::Error::msg)?;
     let extensions = Extensions::default();
-    let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &extensions };
+    let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &extensions, former: None };
     Ok(GroupByTraceFactory.build(&node, &context, Arc::new(End)).await?)
 }
 

@@ -18,7 +18,7 @@ use crate::{
     plugin::builtin::BUILTINS,
     processor::memory_limiter::MemoryLimiterFactory,
     receiver::otlp::OtlpFactory,
-    sampling::group_by_trace::GroupByTraceFactory,
+    sampling::{group_by_trace::GroupByTraceFactory, tail_sampling::TailSamplingFactory},
 };
 
 /// Returns a registry with the native components and the built-in plugins.
@@ -38,7 +38,11 @@ pub fn registry() -> Registry {
 fn native() -> Registry {
     Registry {
         receivers: vec![Arc::new(OtlpFactory)],
-        processors: vec![Arc::new(GroupByTraceFactory), Arc::new(MemoryLimiterFactory)],
+        processors: vec![
+            Arc::new(GroupByTraceFactory),
+            Arc::new(MemoryLimiterFactory),
+            Arc::new(TailSamplingFactory),
+        ],
         exporters: vec![
             Arc::new(DebugFactory),
             Arc::new(FileFactory),

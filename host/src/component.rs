@@ -10,7 +10,7 @@ mod receiver;
 mod registry;
 mod sending;
 
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub use factory::{
     BuiltExporter, ConnectorFactory, ExporterFactory, ExtensionFactory, Factory, ProcessorFactory,
     ReceiverFactory,
 };
-pub use processor::{Processor, Revise};
+pub use processor::{Gathers, Processor, Revise, Sampler};
 pub use receiver::Receiver;
 pub use registry::Registry;
 pub use sending::{BatchSettings, QueueSettings, RetrySettings, SendingSettings, Sizer};
@@ -33,6 +33,9 @@ pub struct BuildContext<'a> {
     pub id: &'a ComponentId,
     pub telemetry: &'a Arc<Telemetry>,
     pub extensions: &'a Extensions,
+    /// The [legacy](Processor::legacy) of the processor of this id that the pipeline had before, if this is a
+    /// processor that takes its place.
+    pub former: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// How much may still change for the users of a type of component; the Collector's levels.

@@ -7,6 +7,7 @@ mod graph;
 mod open;
 mod reload;
 mod retire;
+mod samplers;
 
 use std::{sync::Arc, time::Duration};
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use wire::Signal;
 
 use super::{
-    BuildContext, BuiltExtension, Connector, Exporter, Processor, Receiver, SendingSettings, Stability,
+    BuildContext, BuiltExtension, Connector, Exporter, Processor, Receiver, Sampler, SendingSettings,
+    Stability,
 };
 use crate::{
     config::{ConfigError, Finding, Node},
+    id::ComponentId,
     pipeline::{Consumer, Ingest},
 };
 
@@ -65,6 +67,18 @@ pub trait ReceiverFactory: Factory {
 /// A type of processor. Samplers are processors.
 #[async_trait::async_trait]
 pub trait ProcessorFactory: Factory {
+    /// Returns whether the processors are samplers: each decides which of the traces that it is given together go
+    /// on, and changes nothing else.
+    fn samples(&self) -> bool {
+        false
+    }
+
+    /// Returns the sampler that stands behind the processor, if the config names one. Processors of this type then
+    /// [gather](Processor::gathers) data for it.
+    fn sampler(&self, _id: &ComponentId, _config: &Node) -> Option<Sampler> {
+        None
+    }
+
     /// Builds a processor. Called once for each pipeline that names the component, with that pipeline's
     /// `next`.
     async fn build(

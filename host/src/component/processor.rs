@@ -1,9 +1,11 @@
 //! The contract of processors, which change, add or remove data between a receiver and the exporters.
 //! Samplers are processors.
 
+use std::{any::Any, sync::Arc};
+
 use tokio::time::Instant;
 
-use crate::{config::Node, pipeline::Consumer};
+use crate::{config::Node, id::ComponentId, pipeline::Consumer};
 
 /// Changes, adds or removes data on its way through one pipeline, and passes the rest to the `next` that it
 /// was built with.
@@ -35,6 +37,38 @@ pub trait Processor: Consumer {
     fn revise(&self, _config: &Node) -> Option<Revise> {
         None
     }
+
+    /// Returns the processor as one that a sampler stands behind, if its factory names a sampler
+    /// ([`ProcessorFactory::sampler`](super::ProcessorFactory::sampler)).
+    fn gathers(&self) -> Option<&dyn Gathers> {
+        None
+    }
+
+    /// Returns what the processor that takes this one's place at a reload goes on with
+    /// ([`BuildContext::former`](super::BuildContext::former)). Both may use it while this one drains.
+    fn legacy(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        None
+    }
+}
+
+/// A processor that gathers data for a sampler. The sampler is a component of its own, which stands between this
+/// processor and `next`.
+pub trait Gathers: Send + Sync {
+    /// Returns the stage that the sampler is built with as its `next`. It leads to the processor's `next`.
+    fn behind_sampler(&self) -> Arc<dyn Consumer>;
+
+    /// Makes the processor lead to its sampler. Called once, before the first batch.
+    fn lead_to(&self, sampler: Arc<dyn Consumer>);
+}
+
+/// The sampler behind a processor, as the processor's config names it.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    /// The key that names it.
+    pub key: &'static str,
+    pub id: ComponentId,
+    /// The sampler's config, if it is a part of the processor's. Otherwise the sampler is in `processors`.
+    pub config: Option<Node>,
 }
 
 /// Applies a prepared change.

@@ -254,7 +254,7 @@ impl Node {
     }
 
     /// Returns this map with only some of its keys.
-    fn only(&self, keys: &[&str]) -> Node {
+    pub(crate) fn only(&self, keys: &[&str]) -> Node {
         self.filtered(|key| keys.contains(&key))
     }
 

@@ -306,6 +306,10 @@ impl Factory for PluginType {
 
 #[async_trait::async_trait]
 impl ProcessorFactory for PluginType {
+    fn samples(&self) -> bool {
+        self.plugin.role == Role::Sampler
+    }
+
     async fn build(
         &self,
         config: &Node,

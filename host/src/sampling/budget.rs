@@ -35,10 +35,6 @@ impl Budget {
         self.freed.notify_waiters();
     }
 
-    pub(super) fn used_bytes(&self) -> usize {
-        self.used_bytes.load(SeqCst)
-    }
-
     /// Returns whether someone waits for bytes, so that those who hold some should give them back.
     pub(super) fn is_short(&self) -> bool {
         self.waiting.load(SeqCst) > 0
@@ -76,14 +72,35 @@ impl Budget {
         self.used_bytes.fetch_update(SeqCst, SeqCst, more).is_ok()
     }
 
-    /// Replaces bytes that were used by those that are used now.
-    pub(super) fn change(&self, from_bytes: usize, to_bytes: usize) {
-        if to_bytes >= from_bytes {
-            self.used_bytes.fetch_add(to_bytes - from_bytes, SeqCst);
+    /// Replaces bytes that were used by those that are used now. If there are more, the rest is used of those that
+    /// were taken for this.
+    pub(super) fn change(&self, from_bytes: usize, to_bytes: usize, taken: Option<&mut Taken>) {
+        if to_bytes < from_bytes {
+            self.used_bytes.fetch_sub(from_bytes - to_bytes, SeqCst);
+            self.freed.notify_waiters();
             return;
         }
-        self.used_bytes.fetch_sub(from_bytes - to_bytes, SeqCst);
-        self.freed.notify_waiters();
+        let mut more_bytes = to_bytes - from_bytes;
+        if let Some(taken) = taken {
+            let of_taken = more_bytes.min(taken.bytes);
+            taken.bytes -= of_taken;
+            more_bytes -= of_taken;
+        }
+        self.used_bytes.fetch_add(more_bytes, SeqCst);
+    }
+
+    /// Waits for something that comes true when bytes are given back. Returns whether it did in time.
+    pub(super) async fn wait_until(&self, patience: Duration, is_so: impl Fn() -> bool) -> bool {
+        let waiting = async {
+            loop {
+                let freed = self.freed.notified();
+                if is_so() {
+                    return;
+                }
+                freed.await;
+            }
+        };
+        timeout(patience, waiting).await.is_ok()
     }
 }
 
@@ -95,7 +112,7 @@ pub(super) struct Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.budget.change(self.bytes, 0);
+        self.budget.change(self.bytes, 0, None);
     }
 }
 
@@ -124,16 +141,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn those_who_need_more_wait_for_what_comes_back() {
         let budget = Arc::new(Budget::new(10));
+        let used_bytes = || budget.used_bytes.load(SeqCst);
         let minute = Duration::from_secs(60);
         let first = Budget::take(&budget, 8, minute, || panic!("there is enough")).await.unwrap();
         let (second, ()) = tokio::join!(Budget::take(&budget, 4, minute, || {}), async {
             assert!(budget.is_short());
             drop(first);
         });
-        assert_eq!((second.is_some(), budget.is_short(), budget.used_bytes()), (true, false, 4));
+        assert_eq!((second.is_some(), budget.is_short(), used_bytes()), (true, false, 4));
         assert!(Budget::take(&budget, 11, minute, || {}).await.is_none());
         assert!(!budget.is_short());
         drop(second);
-        assert_eq!(budget.used_bytes(), 0);
+        assert_eq!(used_bytes(), 0);
     }
 }

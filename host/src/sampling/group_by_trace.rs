@@ -1,14 +1,16 @@
 //! `groupbytrace`: passes the spans of a trace on together. The Collector's keys, and a bound in bytes.
 
-use std::{sync::Arc, thread::available_parallelism};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use wire::Signal;
 
 use super::{
-    assembly::{Assembly, Settings},
+    assembly::{Assembly, Settings, To},
     metrics::AssemblyMetrics,
+    workers,
 };
 use crate::{
     component::{BuildContext, Factory, Processor, ProcessorFactory, Revise},
@@ -16,10 +18,6 @@ use crate::{
     pipeline::{Batch, Consumer, Refused},
     receipt::ledger::Account,
 };
-
-/// The most shards that are used unless `num_workers` asks for more.
-const USUAL_WORKERS: usize = 8;
-const MAX_WORKERS: usize = 256;
 
 pub struct GroupByTraceFactory;
 
@@ -61,11 +59,10 @@ impl GroupByTraceConfig {
             true => Ok(()),
             false => Err(ConfigError::on(key, format!("{key}: {message}"))),
         };
-        let workers = self.num_workers.unwrap_or(1);
         ConfigError::all([
             must(self.num_traces > 0, "num_traces", "must be at least 1"),
             must(self.max_mib > 0, "max_mib", "must be at least 1"),
-            must((1..=MAX_WORKERS).contains(&workers), "num_workers", "must be from 1 to 256"),
+            must(workers::are_possible(self.num_workers), "num_workers", workers::POSSIBLE),
             must(
                 !self.discard_orphans,
                 "discard_orphans",
@@ -82,14 +79,17 @@ impl GroupByTraceConfig {
     fn settings(&self) -> Settings {
         Settings {
             wait: self.wait_duration.0,
+            wait_after_root: None,
             max_traces: self.num_traces,
             max_bytes: self.max_mib.saturating_mul(1 << 20),
+            max_trace_bytes: None,
+            blocks: false,
+            drops_at_end: false,
         }
     }
 
     fn workers(&self) -> usize {
-        let usual = || available_parallelism().map_or(1, usize::from).min(USUAL_WORKERS);
-        self.num_workers.unwrap_or_else(usual)
+        workers::count(self.num_workers)
     }
 }
 
@@ -116,8 +116,9 @@ impl ProcessorFactory for GroupByTraceFactory {
         next: Arc<dyn Consumer>,
     ) -> Result<Arc<dyn Processor>, ConfigError> {
         let config = config.read_valid(GroupByTraceConfig::validate)?;
-        let metrics = AssemblyMetrics::register(context.telemetry, &context.id.to_string());
-        let assembly = Assembly::start(config.settings(), config.workers(), next.clone(), metrics);
+        let metrics = AssemblyMetrics::of_group_by_trace(context.telemetry, &context.id.to_string());
+        let (to, given_up) = (To::Next(next.clone()), CancellationToken::new());
+        let assembly = Assembly::start(config.settings(), config.workers(), to, metrics, given_up);
         Ok(Arc::new(GroupByTrace { assembly, next, workers: config.workers() }))
     }
 }

@@ -1,12 +1,12 @@
 //! The traces of one shard.
 
-use std::collections::VecDeque;
-
-use hashbrown::HashMap;
+use hashbrown::{HashMap, hash_map::Entry};
 use wire::{Frame, Frames, SpanBatch};
 
 use super::{
     blocks::{self, Blocks, Held, Place},
+    decisions::{Decision, Decisions},
+    order::{self, Leaves, Order, Rule, Stamp, Waits, stamp},
     origins::{self, Origins},
 };
 use crate::{
@@ -17,14 +17,14 @@ use crate::{
 pub(super) type TraceId = [u8; 16];
 
 /// The memory that a trace takes beside its spans, about: its entries in the map and in the order.
-const TRACE_BYTES: usize = 80;
+const TRACE_BYTES: usize = 60 + order::ENTRY_BYTES;
 /// Traces leave together, up to this size.
 const BATCH_BYTES: usize = 1 << 20;
 /// A trace that is larger than this leaves in several batches.
 const MAX_BATCH_BYTES: usize = 64 << 20;
 
 /// An upper bound of the memory that a span takes beside its own bytes, if it is the first of its trace.
-pub(super) const SPAN_OVERHEAD_BYTES: usize = blocks::OVERHEAD_BYTES + TRACE_BYTES;
+pub(super) const SPAN_OVERHEAD_BYTES: usize = blocks::OVERHEAD_BYTES + TRACE_BYTES + order::ENTRY_BYTES;
 /// The same for the first span of a resource, a scope and a request.
 pub(super) const ORIGIN_OVERHEAD_BYTES: usize = origins::OVERHEAD_BYTES;
 
@@ -34,34 +34,74 @@ pub(super) struct Shard {
     blocks: Blocks,
     origins: Origins,
     traces: HashMap<TraceId, Trace>,
-    /// The traces in the order in which their first spans came, with the time of that.
-    order: VecDeque<(Millis, TraceId)>,
+    order: Order,
 }
 
 /// Milliseconds since the start of the assembly.
 pub(super) type Millis = u64;
 
-struct Trace {
+pub(super) struct Trace {
     last: Place,
     /// The length of its spans, with their part of the envelopes.
-    bytes: usize,
+    bytes: u32,
+    /// When its first span came.
+    pub(super) since: Stamp,
+    /// When its root came.
+    pub(super) root: Option<Stamp>,
 }
 
-/// Traces that leave.
+/// What an assembly asks of its shards.
+#[derive(Clone, Copy)]
+pub(super) struct Asks<'a> {
+    /// The decisions that were made, if a sampler makes any.
+    pub(super) decisions: Option<&'a Decisions>,
+    /// The parents of the spans, if roots matter.
+    pub(super) parents: Option<&'a [[u8; 8]]>,
+    pub(super) max_trace_bytes: Option<usize>,
+    pub(super) now: Millis,
+}
+
+/// A span that is to be held.
+#[derive(Clone, Copy)]
+struct Arriving<'a> {
+    row: usize,
+    origin: u32,
+    /// The field `spans` that holds it, with tag and length.
+    bytes: &'a [u8],
+    /// Its part of the envelopes.
+    fields_bytes: usize,
+}
+
+/// What became of spans that were not held.
+#[derive(Default)]
+pub(super) struct Added {
+    pub(super) new_traces: usize,
+    /// The rows of spans whose trace was kept.
+    pub(super) kept: Vec<u32>,
+    /// How many spans are of traces that were not sampled.
+    pub(super) not_sampled: usize,
+    /// The ages of the decisions that spans came too late for.
+    pub(super) ages_secs: Vec<u64>,
+    /// Traces that are too large. They are to be dropped.
+    pub(super) too_large: Vec<Batch>,
+}
+
+/// Traces that leave, in parts by what is known of them.
+#[derive(Default)]
 pub(super) struct Released {
-    pub(super) batch: Batch,
+    pub(super) undecided: Option<Batch>,
+    /// The traces of `undecided`.
+    pub(super) ids: Vec<TraceId>,
+    /// Spans of traces that were decided while these spans came.
+    pub(super) kept: Option<Batch>,
+    pub(super) not_sampled: Option<Owed>,
     pub(super) traces: usize,
-    /// How many of them leave before their time.
-    pub(super) early: usize,
-}
-
-/// Why a trace leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leaves {
-    /// It was held for as long as it should be.
-    Due,
-    /// There is no room for others.
-    Early,
+    pub(super) spans: usize,
+    /// How many of the traces leave before their time: because there are too many, and for their memory.
+    pub(super) too_many: usize,
+    pub(super) short: usize,
+    /// How long each trace was held.
+    pub(super) ages: Vec<Millis>,
 }
 
 impl Shard {
@@ -71,17 +111,26 @@ impl Shard {
 
     /// Returns how much memory the shard takes, in bytes, about.
     pub(super) fn held_bytes(&self) -> usize {
-        self.blocks.held_bytes() + self.origins.held_bytes() + self.traces.len() * TRACE_BYTES
+        let of_traces = self.traces.len() * TRACE_BYTES + self.order.extra_bytes(self.traces.len());
+        self.blocks.held_bytes() + self.origins.held_bytes() + of_traces
     }
 
-    /// Returns when the first span of the oldest trace came.
-    pub(super) fn oldest(&self) -> Option<Millis> {
-        self.order.front().map(|(since, _)| *since)
+    /// Returns when the next trace leaves.
+    pub(super) fn due(&self, waits: Waits) -> Option<Millis> {
+        self.order.due(waits)
     }
 
-    /// Copies spans. Takes from `owed` what is owed for them.
-    pub(super) fn add(&mut self, frames: &Frames<'_>, rows: &[u32], owed: &mut Owed, now: Millis) {
+    /// Copies spans, except those of traces that were decided. Takes from `owed` what is owed for the spans that it
+    /// holds.
+    pub(super) fn add(
+        &mut self,
+        frames: &Frames<'_>,
+        rows: &[u32],
+        owed: &mut Owed,
+        asks: Asks<'_>,
+    ) -> Added {
         let (mut resource_fields, mut scope_fields) = (Vec::new(), Vec::new());
+        let mut added = Added::default();
         let scope = |row: &u32| frames.scope(*row as usize);
         for run in rows.chunk_by(|one, next| scope(one) == scope(next)) {
             resource_fields.clear();
@@ -89,76 +138,159 @@ impl Shard {
             let scope = run.first().map_or(usize::MAX, scope);
             frames.write_resource(scope, &mut resource_fields);
             frames.write_scope(scope, &mut scope_fields);
-            let owed = owed.split_off(run.len());
-            let origin = self.origins.enter(run.len(), &resource_fields, &scope_fields, owed);
+            let of_run = owed.split_off(run.len());
+            let origin = self.origins.enter(run.len(), &resource_fields, &scope_fields, of_run);
             let fields_bytes = (resource_fields.len() + scope_fields.len()) / run.len().max(1);
+            let mut late = 0;
             for row in run {
-                let id = frames.trace_ids().get(*row as usize).copied().unwrap_or_default();
-                self.push(id, origin, frames.span(*row as usize), fields_bytes, now);
+                let span =
+                    Arriving { row: *row as usize, origin, bytes: frames.span(*row as usize), fields_bytes };
+                let id = frames.trace_ids().get(span.row).copied().unwrap_or_default();
+                match self.push(id, span, asks, &mut added) {
+                    None => continue,
+                    Some(Decision::Kept) => added.kept.push(*row),
+                    Some(Decision::NotSampled) => added.not_sampled += 1,
+                }
+                late += 1;
+            }
+            if late > 0
+                && let Some(back) = self.origins.leave(origin, late)
+            {
+                owed.join(back);
             }
         }
+        self.order.compact(&self.traces);
+        added
     }
 
-    fn push(&mut self, id: TraceId, origin: u32, span: &[u8], fields_bytes: usize, now: Millis) {
-        let bytes = span.len() + fields_bytes;
-        match self.traces.get_mut(&id) {
-            Some(trace) => {
+    /// Holds a span, or returns what was decided about its trace.
+    fn push(
+        &mut self,
+        id: TraceId,
+        span: Arriving<'_>,
+        asks: Asks<'_>,
+        added: &mut Added,
+    ) -> Option<Decision> {
+        let Arriving { row, origin, bytes: span, fields_bytes } = span;
+        let bytes = u32::try_from(span.len() + fields_bytes).unwrap_or(u32::MAX);
+        let is_root = asks.parents.is_some_and(|parents| parents.get(row) == Some(&[0; 8]));
+        let trace = match self.traces.entry(id) {
+            Entry::Occupied(trace) => {
+                let trace = trace.into_mut();
                 trace.last = self.blocks.push(Held { before: Some(trace.last), origin, span });
-                trace.bytes += bytes;
+                trace.bytes = trace.bytes.saturating_add(bytes);
+                trace
             }
-            None => {
+            Entry::Vacant(entry) => {
+                if let Some(known) = asks.decisions.and_then(|decisions| decisions.get(&id)) {
+                    added.ages_secs.push(known.age_secs);
+                    return Some(known.decision);
+                }
+                added.new_traces += 1;
+                self.order.push(id, asks.now);
                 let last = self.blocks.push(Held { before: None, origin, span });
-                self.traces.insert(id, Trace { last, bytes });
-                self.order.push_back((now, id));
+                entry.insert(Trace { last, bytes, since: stamp(asks.now), root: None })
             }
+        };
+        if is_root && trace.root.is_none() {
+            trace.root = Some(stamp(asks.now));
+            self.order.push_root(id, asks.now);
         }
+        if asks.max_trace_bytes.is_some_and(|max_bytes| trace.bytes as usize > max_bytes) {
+            if let Some(decisions) = asks.decisions {
+                decisions.note(&id, Decision::NotSampled);
+            }
+            added.too_large.extend(self.take_trace(id));
+        }
+        None
     }
 
-    /// Takes out the oldest traces that leave by `leaves`, as many as fit into a batch. `leaves` is given the time
-    /// of a trace's first span, and how many traces there are.
-    pub(super) fn release(&mut self, leaves: impl Fn(Millis, usize) -> Option<Leaves>) -> Option<Released> {
-        let (mut places, mut bytes, mut traces, mut early) = (Vec::new(), 0, 0, 0);
-        while let Some((since, id)) = self.order.front().copied()
-            && let Some(leaves) = leaves(since, self.traces.len())
-        {
-            let Some(trace) = self.traces.get_mut(&id) else {
-                self.order.pop_front();
-                continue;
-            };
-            if !places.is_empty() && bytes + trace.bytes > BATCH_BYTES {
+    /// Takes out the traces that leave by `rule`, as many as fit into a batch. Returns `None` if none leaves.
+    pub(super) fn release(&mut self, rule: Rule, decisions: Option<&Decisions>) -> Option<Released> {
+        let (mut undecided, mut kept, mut not_sampled) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut released, mut bytes) = (Released::default(), 0);
+        while let Some((id, leaves)) = self.order.next(rule, &self.traces) {
+            let Some(trace) = self.traces.get_mut(&id) else { break };
+            if bytes > 0 && bytes + trace.bytes as usize > BATCH_BYTES {
                 break;
             }
-            bytes += trace.bytes;
-            match take(&self.blocks, trace, &mut places) {
-                // The rest of a trace that is too large for a batch.
-                Some(rest) => {
-                    *trace = rest;
-                    break;
-                }
-                None => {
-                    self.order.pop_front();
-                    self.traces.remove(&id);
-                    traces += 1;
-                    early += usize::from(leaves == Leaves::Early);
-                }
+            bytes += (trace.bytes as usize).max(1);
+            let known = decisions.and_then(|decisions| decisions.get(&id));
+            let places = match known.map(|known| known.decision) {
+                None => &mut undecided,
+                Some(Decision::Kept) => &mut kept,
+                Some(Decision::NotSampled) => &mut not_sampled,
+            };
+            if known.is_none() {
+                released.ids.push(id);
             }
+            // The rest of a trace that is too large for a batch.
+            if let Some((last, left_bytes)) = take(&self.blocks, trace, places) {
+                (trace.last, trace.bytes) = (last, left_bytes);
+                break;
+            }
+            released.traces += 1;
+            released.too_many += usize::from(leaves == Leaves::TooMany);
+            released.short += usize::from(leaves == Leaves::Short);
+            released.ages.push(trace.age(rule.now));
+            self.traces.remove(&id);
         }
-        let batch = self.take_out(&places)?;
-        Some(Released { batch, traces, early })
+        if bytes == 0 {
+            return None;
+        }
+        released.spans = undecided.len() + kept.len() + not_sampled.len();
+        released.undecided = self.take_out(&undecided);
+        released.kept = self.take_out(&kept);
+        let origins = self.with_origins(&not_sampled);
+        released.not_sampled = self.forget(&origins);
+        Some(released)
     }
 
-    /// Makes a batch of spans, and forgets them.
-    fn take_out(&mut self, places: &[Place]) -> Option<Batch> {
+    /// Takes out a whole trace.
+    fn take_trace(&mut self, id: TraceId) -> Vec<Batch> {
+        let mut batches = Vec::new();
+        let Some(mut trace) = self.traces.remove(&id) else { return batches };
+        loop {
+            let mut places = Vec::new();
+            let rest = take(&self.blocks, &trace, &mut places);
+            batches.extend(self.take_out(&places));
+            match rest {
+                Some((last, bytes)) => (trace.last, trace.bytes) = (last, bytes),
+                None => return batches,
+            }
+        }
+    }
+
+    /// Returns spans with their resources and origins, sorted by these.
+    fn with_origins(&self, places: &[Place]) -> Vec<(u32, u32, Place)> {
         let origin_of = |place: &Place| {
             let origin = self.blocks.get(*place)?.origin;
             Some((self.origins.get(origin)?.resource, origin, *place))
         };
         let mut origins: Vec<(u32, u32, Place)> = places.iter().filter_map(origin_of).collect();
-        // Spans of one resource and scope share their envelopes.
         origins.sort_by_key(|(resource, origin, _)| (*resource, *origin));
+        origins
+    }
+
+    /// Makes a batch of spans, and forgets them.
+    fn take_out(&mut self, places: &[Place]) -> Option<Batch> {
+        // Spans of one resource and scope share their envelopes.
+        let origins = self.with_origins(places);
         let frames: Vec<Frame<'_>> =
             origins.iter().filter_map(|(_, origin, place)| self.frame(*origin, *place)).collect();
         let spans = SpanBatch::of_frames(&frames);
+        let owed = self.forget(&origins)?;
+        match spans {
+            Ok(spans) => Some(owed.batch(wire::Batch::Spans(spans))),
+            Err(error) => {
+                owed.dropped(&Failure::permanent(Reason::TooLarge, error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// Forgets spans. Returns what is owed for them.
+    fn forget(&mut self, origins: &[(u32, u32, Place)]) -> Option<Owed> {
         let mut owed: Option<Owed> = None;
         for run in origins.chunk_by(|one, next| one.1 == next.1) {
             let of_run = run.first().and_then(|(_, origin, _)| self.origins.leave(*origin, run.len()));
@@ -169,13 +301,7 @@ impl Shard {
             }
         }
         origins.iter().for_each(|(_, _, place)| self.blocks.remove(*place));
-        match spans {
-            Ok(spans) => Some(owed?.batch(wire::Batch::Spans(spans))),
-            Err(error) => {
-                owed?.dropped(&Failure::permanent(Reason::TooLarge, error.to_string()));
-                None
-            }
-        }
+        owed
     }
 
     fn frame(&self, origin: u32, place: Place) -> Option<Frame<'_>> {
@@ -190,9 +316,15 @@ impl Shard {
     }
 }
 
+impl Trace {
+    fn age(&self, now: Millis) -> Millis {
+        Millis::from(stamp(now).wrapping_sub(self.since))
+    }
+}
+
 /// Adds the places of a trace's spans in their order. Of a trace that is too large for a batch, it adds the last
-/// ones, and returns the rest.
-fn take(blocks: &Blocks, trace: &Trace, places: &mut Vec<Place>) -> Option<Trace> {
+/// ones, and returns the last place and the length of the rest.
+fn take(blocks: &Blocks, trace: &Trace, places: &mut Vec<Place>) -> Option<(Place, u32)> {
     let first = places.len();
     let (mut bytes, mut next) = (0, Some(trace.last));
     while let Some(place) = next {
@@ -205,5 +337,5 @@ fn take(blocks: &Blocks, trace: &Trace, places: &mut Vec<Place>) -> Option<Trace
         next = held.before;
     }
     places.get_mut(first..).unwrap_or_default().reverse();
-    next.map(|last| Trace { last, bytes: trace.bytes.saturating_sub(bytes) })
+    next.map(|last| (last, trace.bytes.saturating_sub(bytes as u32)))
 }

@@ -1,5 +1,7 @@
 //! Tests the assembly of traces: what comes in by requests leaves by traces, and is settled once.
 
+mod tail;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
@@ -14,10 +16,11 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message as _;
 use tokio::time::{Instant, advance, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use wire::Signal;
 
 use super::{
-    assembly::{Assembly, Settings},
+    assembly::{Assembly, Settings, To},
     metrics::AssemblyMetrics,
 };
 use crate::{
@@ -30,7 +33,15 @@ use crate::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-const LARGE: Settings = Settings { wait: SECOND, max_traces: 1_000_000, max_bytes: 1 << 30 };
+const LARGE: Settings = Settings {
+    wait: SECOND,
+    wait_after_root: None,
+    max_traces: 1_000_000,
+    max_bytes: 1 << 30,
+    max_trace_bytes: None,
+    blocks: false,
+    drops_at_end: false,
+};
 
 /// The next stage: delivers what it takes, and refuses as often as it is told to.
 #[derive(Default)]
@@ -70,14 +81,23 @@ type Flat = (u8, String, String, String);
 impl Subject {
     fn start(settings: Settings, shards: usize, next: Next) -> Subject {
         let (telemetry, next) = (Telemetry::new(), Arc::new(next));
-        let metrics = AssemblyMetrics::register(&telemetry, "groupbytrace");
+        let metrics = AssemblyMetrics::of_group_by_trace(&telemetry, "groupbytrace");
         let accounts = [telemetry.ledger.open("traces", "to")].into();
-        let assembly = Assembly::start(settings, shards, next.clone(), metrics);
+        let (to, given_up) = (To::Next(next.clone()), CancellationToken::new());
+        let assembly = Assembly::start(settings, shards, to, metrics, given_up);
         Subject { assembly, next, telemetry, accounts }
     }
 
     async fn send(&self, spans: &[Flat], receipt: Receipt) -> Result<(), Failure> {
-        let bytes = request(spans).encode_to_vec();
+        self.send_request(&request(spans), receipt).await
+    }
+
+    async fn send_request(
+        &self,
+        request: &ExportTraceServiceRequest,
+        receipt: Receipt,
+    ) -> Result<(), Failure> {
+        let bytes = request.encode_to_vec();
         let data = wire::Batch::decode(Signal::Traces, bytes.into()).unwrap();
         let batch = Batch::enter(data, receipt, self.accounts.clone());
         match self.assembly.add(batch).await {

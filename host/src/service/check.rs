@@ -1,6 +1,7 @@
 //! Checks a config against the components that this binary has, and reports all mistakes, not only the first.
 
 mod connectors;
+mod deciding;
 
 use crate::{
     component::Registry,
@@ -12,6 +13,7 @@ use crate::{
         telemetry::TelemetryConfig,
     },
     id::{ComponentId, Kind},
+    service::samplers,
 };
 
 /// Checks a config. `Ok` holds warnings: components that are defined and not used, keys without effect, names
@@ -24,6 +26,7 @@ pub fn check(config: &Config, registry: &Registry) -> Result<Vec<Finding>, Confi
     check.plugins();
     check.service();
     check.connectors();
+    check.samplers();
     let Check { errors, warnings, .. } = check;
     ConfigError::from_findings(errors).map(|()| warnings)
 }
@@ -148,7 +151,10 @@ impl<'a> Check<'a> {
         };
         match kind {
             Kind::Receiver => in_any(|pipeline| &pipeline.receivers),
-            Kind::Processor => in_any(|pipeline| &pipeline.processors),
+            Kind::Processor => {
+                let mut pipelines = service.pipelines.values();
+                pipelines.any(|pipeline| samplers::all(self.config, self.registry, pipeline).contains(id))
+            }
             Kind::Exporter => in_any(|pipeline| &pipeline.exporters),
             Kind::Connector => {
                 in_any(|pipeline| &pipeline.receivers) || in_any(|pipeline| &pipeline.exporters)

@@ -1,6 +1,6 @@
 //! Opens the config that the command line names: reads it, loads its plugins, and checks everything.
 
-use super::check::check;
+use super::{check::check, samplers};
 use crate::{
     component::Registry,
     config::{
@@ -49,7 +49,8 @@ pub async fn open_loaded(
     running: &Plugins,
 ) -> Result<Opened, ConfigError> {
     let Loaded { root, mut warnings, files } = loaded;
-    let (config, mut findings) = Config::read(&root);
+    let (mut config, mut findings) = Config::read(&root);
+    samplers::add(&mut config, registry);
     let mut registry = registry.clone();
     let (plugins, wrong) = Plugins::load(&config, running).await;
     findings.extend(wrong);

@@ -64,6 +64,39 @@ const HELP: &[(&str, &str)] = &[
         "Traces that `groupbytrace` passed on before their time, to make room for others.",
     ),
     ("spanloom_groupbytrace_held_bytes", "Memory that the traces held by `groupbytrace` take, in bytes."),
+    ("otelcol_processor_tail_sampling_new_trace_id_received", "Traces that `tail_sampling` began to hold."),
+    ("otelcol_processor_tail_sampling_sampling_traces_on_memory", "Traces that `tail_sampling` holds."),
+    (
+        "otelcol_processor_tail_sampling_sampling_trace_dropped_too_early",
+        "Traces that were decided before their time, to make room for others. They are not dropped.",
+    ),
+    (
+        "otelcol_processor_tail_sampling_traces_dropped_too_large",
+        "Traces that were dropped because they grew larger than `maximum_trace_size_bytes`.",
+    ),
+    (
+        "otelcol_processor_tail_sampling_sampling_trace_removal_age",
+        "How long `tail_sampling` held a trace, in seconds.",
+    ),
+    (
+        "otelcol_processor_tail_sampling_sampling_decision_timer_latency",
+        "How long it took to decide about traces that left together, and to pass them on, in milliseconds.",
+    ),
+    ("otelcol_processor_tail_sampling_global_count_traces_sampled", "Traces that were decided, by decision."),
+    (
+        "otelcol_processor_tail_sampling_early_releases_from_cache_decision",
+        "Spans that came after their trace was decided, and obeyed the decision.",
+    ),
+    (
+        "otelcol_processor_tail_sampling_sampling_late_span_age",
+        "How long after the decision a late span came, in seconds.",
+    ),
+    (
+        "spanloom_tail_sampling_early_traces",
+        "Traces that were decided before their time, by the limit that was reached.",
+    ),
+    ("spanloom_tail_sampling_num_traces_limit", "How many traces `tail_sampling` may hold (`num_traces`)."),
+    ("spanloom_tail_sampling_held_bytes", "Memory that the traces held by `tail_sampling` take, in bytes."),
     ("otelcol_exporter_sent_spans", "Spans that a destination took."),
     ("otelcol_exporter_sent_metric_points", "Data points that a destination took."),
     ("otelcol_exporter_sent_log_records", "Log records that a destination took."),

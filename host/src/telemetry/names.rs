@@ -66,6 +66,9 @@ fn unit(name: &str) -> Option<&'static str> {
     match name {
         "otelcol_process_uptime" | "otelcol_processor_internal_duration" => Some("seconds"),
         "otelcol_process_memory_rss" => Some("bytes"),
+        "otelcol_processor_tail_sampling_sampling_decision_timer_latency" => Some("milliseconds"),
+        "otelcol_processor_tail_sampling_sampling_late_span_age"
+        | "otelcol_processor_tail_sampling_sampling_trace_removal_age" => Some("seconds"),
         _ if is_of_requests(name) => Some(if name.ends_with("_size") { "bytes" } else { "seconds" }),
         _ => None,
     }

@@ -53,7 +53,8 @@ pub(crate) fn build(factory: &dyn ExporterFactory, config: Json) -> Result<Built
     extensions.client_auth.insert("token".to_owned(), Arc::new(Token));
     let config = Node::from_json(config);
     factory.check(&config)?;
-    let context = BuildContext { id: &id, telemetry: &Telemetry::new(), extensions: &extensions };
+    let context =
+        BuildContext { id: &id, telemetry: &Telemetry::new(), extensions: &extensions, former: None };
     // Building these exporters waits only for files, which the runtime's other threads read.
     let runtime = Handle::current();
     thread::scope(|scope| scope.spawn(|| runtime.block_on(factory.build(&config, &context))).join().unwrap())

@@ -102,7 +102,7 @@ fn an_authenticator_that_is_not_there_is_named() {
     let config = json!({ "protocols": { "grpc": { "auth": { "authenticator": "oidc" } } } });
     let id = ComponentId { component_type: "otlp".to_owned(), name: None };
     let (telemetry, extensions) = (Telemetry::new(), Extensions::default());
-    let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &extensions };
+    let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &extensions, former: None };
     let refused = OtlpReceiver::new(Node::from_json(config).read().unwrap(), &context).err().unwrap();
     assert!(refused.to_string().contains("\"oidc\""), "{refused}");
 }

@@ -101,7 +101,7 @@ impl Subject {
         };
         let ingest = Ingest::new("otlp", telemetry.clone(), Signal::ALL_OF_THEM.map(entrance));
         let id = ComponentId { component_type: "otlp".to_owned(), name: None };
-        let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &extensions };
+        let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &extensions, former: None };
         let config: OtlpConfig = Node::from_json(on_free_ports(config)).read().unwrap();
         let receiver = OtlpReceiver::new(config, &context).unwrap();
         let running = Running::default();

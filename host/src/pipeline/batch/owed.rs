@@ -89,6 +89,16 @@ impl Owed {
         self.0.dropped(failure);
     }
 
+    /// Settles the items as ones that a sampler did not keep; see [`Batch::sampled_out`].
+    pub fn sampled_out(self) {
+        self.0.sampled_out();
+    }
+
+    /// Returns the shares as a batch without data, to be [joined](Batch::join) to one that is given back.
+    pub fn without_data(self) -> Batch {
+        self.0
+    }
+
     /// Puts the data and what is owed for it together.
     pub fn batch(self, data: wire::Batch) -> Batch {
         debug_assert!(self.0.is_owed_to_nobody() || self.items() == data.items(), "the law of a batch");

@@ -78,7 +78,7 @@ async fn start(yaml: &str, arrived: Arrived) -> Started {
     let mut extensions = Extensions::default();
     extensions.server_auth.insert("token".to_owned(), Arc::new(Token));
     let id = "webhook".parse().unwrap();
-    let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &extensions };
+    let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &extensions, former: None };
     let config = Node::parse("otel.yaml", yaml).unwrap();
     let receiver = WebhookFactory.open(&config, &context).unwrap();
     receiver.start(Ingest::of_one("webhook", &telemetry, arrived.clone()), &running).await.unwrap();
@@ -284,7 +284,8 @@ fn a_wrong_config_is_refused_with_its_keys() {
     assert_eq!(doubts.len(), 2, "{doubts:?}");
 
     let (telemetry, id) = (Telemetry::new(), "webhook".parse().unwrap());
-    let context = BuildContext { id: &id, telemetry: &telemetry, extensions: &Extensions::default() };
+    let context =
+        BuildContext { id: &id, telemetry: &telemetry, extensions: &Extensions::default(), former: None };
     let config = Node::parse("otel.yaml", "auth: { authenticator: nobody }").unwrap();
     let Err(error) = WebhookFactory.open(&config, &context) else { panic!("it was built") };
     let shown = error.within(&config).to_string();

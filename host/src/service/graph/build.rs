@@ -20,6 +20,7 @@ use crate::{
         Opened,
         changes::{Changes, What},
         flow::{self, Wave as WaveConfig},
+        samplers,
     },
     telemetry::Telemetry,
 };
@@ -195,6 +196,10 @@ impl<'a> Builder<'a> {
         {
             return None;
         }
+        let all = samplers::all(&self.opened.config, &self.opened.registry, pipeline);
+        if !all.iter().eq(known.stages.iter().map(|stage| &stage.id)) {
+            return None;
+        }
         let revisions = self.plan.revisions.len();
         let mut chain = Chain { config: pipeline.clone(), ..known.clone() };
         for stage in &mut chain.stages {
@@ -231,7 +236,9 @@ impl<'a> Builder<'a> {
         let destinations = self.plan.graph.destinations(&pipeline.exporters, &accounts);
         let end = Arc::new(FanOut::new(destinations));
         let mut stages = Vec::new();
-        let outcome = self.stages(pipeline, end.clone(), &mut stages).await;
+        let before = self.before;
+        let known = before.chains().find(|chain| chain.id == *id);
+        let outcome = self.stages(pipeline, known, end.clone(), &mut stages).await;
         stages.reverse();
         let first = stages.first().map(|stage| stage.processor.clone() as Arc<dyn Consumer>);
         let first = first.unwrap_or_else(|| end.clone());
@@ -246,30 +253,63 @@ impl<'a> Builder<'a> {
         Ok(chain)
     }
 
-    /// Builds the pipeline's processors from the back to the front.
+    /// Builds the pipeline's processors from the back to the front, each with the sampler behind it. `known` is the
+    /// chain that the pipeline had before.
     async fn stages(
         &mut self,
         pipeline: &PipelineConfig,
+        known: Option<&Chain>,
         end: Arc<FanOut>,
         stages: &mut Vec<Stage>,
     ) -> Result<(), ConfigError> {
         let mut next: Arc<dyn Consumer> = end;
         for id in pipeline.processors.iter().rev() {
-            let Some(node) = self.opened.config.processors.get(id) else { continue };
-            let Some(factory) = self.opened.registry.processor(&id.component_type) else { continue };
-            let made_of = self.made_of(Kind::Processor, id, node, <[Vec<Signal>; 2]>::default());
-            let context = self.context(id);
-            let built = match &made_of.plugin {
-                Some(plugin) => {
-                    plugin.processor(node, &context, next).await.map(|(built, live)| (built, Some(live)))
-                }
-                None => factory.build(node, &context, next).await.map(|built| (built, None)),
-            };
-            let (processor, live) = built.map_err(|error| error.within(node))?;
-            next = processor.clone();
-            stages.push(Stage { id: id.clone(), made_of, processor, live });
+            let Some(stage) = self.stage(id, known, next.clone()).await? else { continue };
+            next = stage.processor.clone();
+            let sampler = self.sampler_behind(&stage, known).await;
+            let outcome = sampler.map(|sampler| stages.extend(sampler));
+            stages.push(stage);
+            outcome?;
         }
         Ok(())
+    }
+
+    async fn stage(
+        &mut self,
+        id: &ComponentId,
+        known: Option<&Chain>,
+        next: Arc<dyn Consumer>,
+    ) -> Result<Option<Stage>, ConfigError> {
+        let Some(node) = self.opened.config.processors.get(id) else { return Ok(None) };
+        let Some(factory) = self.opened.registry.processor(&id.component_type) else { return Ok(None) };
+        let made_of = self.made_of(Kind::Processor, id, node, <[Vec<Signal>; 2]>::default());
+        let known = known.and_then(|chain| chain.stages.iter().find(|stage| stage.id == *id));
+        let former = known.and_then(|stage| stage.processor.legacy());
+        let context = BuildContext { former, ..self.context(id) };
+        let built = match &made_of.plugin {
+            Some(plugin) => {
+                plugin.processor(node, &context, next).await.map(|(built, live)| (built, Some(live)))
+            }
+            None => factory.build(node, &context, next).await.map(|built| (built, None)),
+        };
+        let (processor, live) = built.map_err(|error| error.within(node))?;
+        Ok(Some(Stage { id: id.clone(), made_of, processor, live }))
+    }
+
+    /// Builds the sampler behind a processor, and makes the processor lead to it.
+    async fn sampler_behind(
+        &mut self,
+        stage: &Stage,
+        known: Option<&Chain>,
+    ) -> Result<Option<Stage>, ConfigError> {
+        let Some(gathers) = stage.processor.gathers() else { return Ok(None) };
+        let sampler = samplers::behind(&self.opened.config, &self.opened.registry, &stage.id);
+        let Some(sampler) = sampler else { return Ok(None) };
+        let built = self.stage(&sampler.id, known, gathers.behind_sampler()).await?;
+        if let Some(built) = &built {
+            gathers.lead_to(built.processor.clone());
+        }
+        Ok(built)
     }
 
     fn receiver(&mut self, id: &ComponentId) -> Result<(), ConfigError> {
@@ -326,8 +366,10 @@ impl<'a> Builder<'a> {
     /// addresses.
     async fn silence_what_goes(&mut self) {
         let (opened, before) = (self.opened, self.before);
-        let (exporters, processors) =
-            (used(opened, |one| &one.exporters), used(opened, |one| &one.processors));
+        let exporters = used(opened, |one| &one.exporters);
+        let pipelines = opened.config.service.pipelines.values();
+        let processors = pipelines.flat_map(|one| samplers::all(&opened.config, &opened.registry, one));
+        let processors: BTreeSet<ComponentId> = processors.collect();
         let of_exporters = before.exporters.iter().filter(|(id, _)| !exporters.contains(id));
         let of_connectors = before.connectors().filter(|one| !exporters.contains(&one.id));
         let stages = before.chains().flat_map(|chain| &chain.stages);
@@ -361,7 +403,7 @@ impl<'a> Builder<'a> {
     where
         'a: 'b,
     {
-        BuildContext { id, telemetry: self.telemetry, extensions: self.extensions }
+        BuildContext { id, telemetry: self.telemetry, extensions: self.extensions, former: None }
     }
 
     fn ingest(&self, id: &ComponentId) -> Ingest {

@@ -17,6 +17,11 @@ const REQUEST_SECONDS: [f64; 14] =
 /// The default buckets of OpenTelemetry's libraries, which the Collector has for some histograms.
 const OPENTELEMETRY: [f64; 15] =
     [0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2500.0, 5e3, 7500.0, 1e4];
+/// The Collector's buckets for how long `tail_sampling` decided.
+const DECISION_MILLIS: [f64; 23] = [
+    1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 400.0, 500.0, 750.0, 1e3, 2e3, 3e3,
+    4e3, 5e3, 1e4, 2e4, 3e4, 5e4,
+];
 /// The Collector's buckets for the items and the bytes of batches.
 const BATCH_ITEMS: [f64; 22] = [
     10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2e3, 3e3, 4e3, 5e3, 6e3, 7e3, 8e3, 9e3, 1e4,
@@ -51,7 +56,10 @@ impl Buckets {
     /// Chooses the buckets by the end of the metric's name.
     pub(super) fn of(name: &str) -> Buckets {
         let bounds: &[f64] = match name {
-            "otelcol_processor_internal_duration" => &OPENTELEMETRY,
+            "otelcol_processor_internal_duration"
+            | "otelcol_processor_tail_sampling_sampling_late_span_age"
+            | "otelcol_processor_tail_sampling_sampling_trace_removal_age" => &OPENTELEMETRY,
+            "otelcol_processor_tail_sampling_sampling_decision_timer_latency" => &DECISION_MILLIS,
             name if names::is_of_requests(name) && name.ends_with("_size") => &OPENTELEMETRY,
             name if names::is_of_requests(name) => &REQUEST_SECONDS,
             name if name.ends_with("_swap_pause_seconds") => &PAUSE_SECONDS,

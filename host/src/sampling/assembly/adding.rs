@@ -1,0 +1,168 @@
+//! Takes spans over into the shards.
+
+use std::{
+    hash::BuildHasher,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use wire::SpanBatch;
+
+use super::{Assembly, waits};
+use crate::{
+    cpu::{self, Work},
+    pipeline::{Batch, Refused, batch::Owed},
+    receipt::{Failure, Reason},
+    sampling::{
+        budget::{Budget, Taken},
+        shard::{Added, Asks, ORIGIN_OVERHEAD_BYTES, SPAN_OVERHEAD_BYTES},
+    },
+};
+
+/// How long a sender waits for room before its batch is refused.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Batches of more spans than this are copied away from the threads that serve.
+const INLINE_SPANS: usize = 10_000;
+
+/// What is left of a batch whose other spans are held.
+#[derive(Default)]
+struct Late {
+    /// The spans of traces that were kept.
+    kept: Option<Batch>,
+    not_sampled: Option<Owed>,
+    is_all: bool,
+}
+
+impl Assembly {
+    /// Takes over a batch of spans, or refuses it if there is no room in time.
+    pub(in crate::sampling) async fn add(self: &Arc<Self>, batch: Batch) -> Result<(), Box<Refused>> {
+        let of_origins = batch.items().min(self.shards.len()) * ORIGIN_OVERHEAD_BYTES;
+        let bytes = batch.data.encoded_len() + batch.items() * SPAN_OVERHEAD_BYTES + of_origins;
+        let limit_bytes = self.budget.limit_bytes();
+        if bytes > limit_bytes {
+            let message =
+                format!("a request of {bytes} bytes is larger than all that may be held (`max_mib`)");
+            return Err(batch.refused(Failure::permanent(Reason::TooLarge, message)));
+        }
+        let full = |what: String| Failure::retryable(Reason::QueueFull, what);
+        let Some(taken) = Budget::take(&self.budget, bytes, PATIENCE, || self.wake_all()).await else {
+            let message =
+                format!("{} MiB of traces are held, and no more may be (`max_mib`)", limit_bytes >> 20);
+            return Err(batch.refused(full(message)));
+        };
+        if !self.budget.wait_until(PATIENCE, || self.has_room_for_traces()).await {
+            let limit = self.settings().max_traces;
+            let message = format!("{limit} traces are held, and no more may be (`num_traces`)");
+            return Err(batch.refused(full(message)));
+        }
+        let late = match batch.take_apart() {
+            (wire::Batch::Spans(spans), owed) if spans.items() <= INLINE_SPANS => {
+                self.hold(spans, owed, taken)
+            }
+            (wire::Batch::Spans(spans), owed) => {
+                let assembly = self.clone();
+                cpu::run(Work::Short, move || assembly.hold(spans, owed, taken)).await
+            }
+            (other, owed) => {
+                let failure = Failure::permanent(Reason::Rejected, "only spans belong to traces");
+                return Err(owed.batch(other).refused(failure));
+            }
+        };
+        self.pass_late(late).await
+    }
+
+    /// Returns whether senders need not wait for traces to leave.
+    fn has_room_for_traces(&self) -> bool {
+        let settings = self.settings();
+        !settings.blocks || self.traces.load(Relaxed) < settings.max_traces
+    }
+
+    /// Copies the spans into their shards, and replaces what was taken of the budget for that by what it took. Returns
+    /// what is left of spans that came too late.
+    fn hold(&self, mut spans: SpanBatch, mut owed: Owed, mut taken: Taken) -> Late {
+        let settings = self.settings();
+        let parents = settings.wait_after_root.map(|_| spans.parent_span_ids());
+        let decisions = self.deciding().map(|deciding| &*deciding.decisions);
+        let asks = Asks { decisions, parents, max_trace_bytes: settings.max_trace_bytes, now: self.now() };
+        let frames = spans.frames();
+        let (mut kept, mut not_sampled) = (Vec::new(), 0);
+        for (worker, rows) in self.shards.iter().zip(&self.rows(frames.trace_ids())) {
+            if rows.is_empty() {
+                continue;
+            }
+            let (mut added, must_wake) = self.change(worker, Some(&mut taken), |shard| {
+                let due = shard.due(waits(settings));
+                let added = shard.add(&frames, rows, &mut owed, asks);
+                let is_earlier = shard.due(waits(settings)) != due;
+                (added, is_earlier || shard.traces() > self.max_traces(settings))
+            });
+            if must_wake {
+                worker.wake.notify_one();
+            }
+            self.metrics.new_traces.increment(added.new_traces as u64);
+            self.drop_too_large(&mut added);
+            if let Some(deciding) = self.deciding() {
+                deciding.metrics.late(added.kept.len(), added.not_sampled, &added.ages_secs);
+            }
+            kept.append(&mut added.kept);
+            not_sampled += added.not_sampled;
+        }
+        drop(taken);
+        if kept.is_empty() && not_sampled == 0 {
+            return Late::default();
+        }
+        let is_all = kept.len() + not_sampled == spans.items();
+        let not_sampled = (not_sampled > 0).then(|| owed.split_off(not_sampled));
+        let kept = (!kept.is_empty()).then(|| {
+            kept.sort_unstable();
+            spans.retain(|row| kept.binary_search(&(row as u32)).is_ok());
+            owed.batch(wire::Batch::Spans(spans))
+        });
+        Late { kept, not_sampled, is_all }
+    }
+
+    /// Returns the rows of each shard.
+    fn rows(&self, ids: &[[u8; 16]]) -> Vec<Vec<u32>> {
+        let count = self.shards.len();
+        let mut rows: Vec<Vec<u32>> = vec![Vec::with_capacity(ids.len() / count + 1); count];
+        for (row, id) in ids.iter().enumerate() {
+            let shard = self.hasher.hash_one(u128::from_ne_bytes(*id)) as usize % count;
+            if let Some(rows) = rows.get_mut(shard) {
+                rows.push(row as u32);
+            }
+        }
+        rows
+    }
+
+    fn drop_too_large(&self, added: &mut Added) {
+        for batch in added.too_large.drain(..) {
+            self.metrics.traces_too_large.increment(1);
+            let message = "a trace is larger than `maximum_trace_size_bytes`";
+            batch.dropped(&Failure::permanent(Reason::TooLarge, message));
+        }
+    }
+
+    /// Passes on the spans of traces that were kept. They are refused if that is all there is of the request.
+    async fn pass_late(&self, late: Late) -> Result<(), Box<Refused>> {
+        let Late { kept, not_sampled, is_all } = late;
+        if let (Some(batch), Some(deciding)) = (kept, self.deciding()) {
+            match deciding.behind.next.consume(batch).await {
+                Err(mut refused) if is_all => {
+                    if let Some(owed) = not_sampled {
+                        refused.batch.join(owed.without_data());
+                    }
+                    return Err(refused);
+                }
+                Err(refused) if refused.failure.is_retryable() => {
+                    deciding.behind.pass_on(refused.batch).await
+                }
+                Err(refused) => refused.batch.dropped(&refused.failure),
+                Ok(()) => {}
+            }
+        }
+        if let Some(owed) = not_sampled {
+            owed.sampled_out();
+        }
+        Ok(())
+    }
+}
