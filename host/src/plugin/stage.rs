@@ -58,9 +58,10 @@ impl Stage {
                 Err(back) => refused.push(*back),
             }
         }
-        let filtered = passed.filtered;
+        let (filtered, sampled_out) = (passed.filtered, passed.sampled_out);
         if taken {
             filtered.into_iter().for_each(Batch::filtered);
+            sampled_out.into_iter().for_each(Batch::sampled_out);
             refused.into_iter().for_each(drop_refused);
             return Ok(());
         }
@@ -72,7 +73,7 @@ impl Stage {
                 failure = other.failure;
             }
         }
-        filtered.into_iter().for_each(|part| batch.join(part));
+        filtered.into_iter().chain(sampled_out).for_each(|part| batch.join(part));
         Err(batch.refused(failure))
     }
 
