@@ -8,7 +8,7 @@ use std::{
 use hashbrown::HashMap;
 
 use super::{
-    Stage,
+    Stage, adjusted,
     call::{InPath, pass},
 };
 use crate::{
@@ -187,6 +187,14 @@ impl Sampling {
         if let wire::Batch::Spans(spans) = &mut batch.data {
             // This cannot fail: there is one entry for each trace, and the traces are this batch's.
             let _ = spans.retain_traces(traces, &keep);
+            if adjusted::is_written(&decisions.each) {
+                let of_row = |trace: &u32| decisions.each.get(*trace as usize);
+                let is_kept = |trace: &&u32| keep.get(**trace as usize).copied().unwrap_or_default();
+                let of_kept = traces.of_spans().iter().filter(is_kept).filter_map(of_row);
+                let states = adjusted::trace_states(spans, of_kept);
+                // This fails only above 4 GiB, and the trace states that are left say nothing wrong.
+                let _ = spans.set_trace_states(&states);
+            }
         }
         batch.excess()
     }
