@@ -131,10 +131,10 @@ mod tests {
     fn adjusted_counts_add_up_to_what_came_in() {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut next = move || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ (mixed >> 31)
         };
         let (mut first, mut second) = (0.0, 0.0);
         for _ in 0..10_000 {

@@ -89,7 +89,6 @@ impl TraceBatch {
         self.0.thresholds().into_iter().map(|threshold| threshold.map(wire::Threshold::bits)).collect()
     }
 
-    #[expect(clippy::unused_self, reason = "as the generated function")]
     pub(crate) fn incoming(&self) -> IncomingRates {
         let (traces, spans) = super::world::with(|world| world.incoming);
         IncomingRates { traces, spans }
