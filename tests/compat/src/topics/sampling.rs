@@ -132,7 +132,9 @@ async fn sampled(
         for (resources, scopes, items) in
             [("resourceSpans", "scopeSpans", "spans"), ("resourceLogs", "scopeLogs", "logRecords")]
         {
-            let below = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
+            let below = |value: &Value, key: &str| {
+                value.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
+            };
             let scopes = below(&arrival.body, resources).into_iter().flat_map(|of| below(&of, scopes));
             for item in scopes.flat_map(|of| below(&of, items)) {
                 let (name, seen) = described(&item);
@@ -145,12 +147,12 @@ async fn sampled(
 
 /// Returns an item's name, and its trace state and attributes. The order of attributes means nothing.
 fn described(item: &Value) -> (String, String) {
-    let body = item["body"]["stringValue"].as_str();
-    let name = item["name"].as_str().or(body).unwrap_or_default().to_owned();
-    let attributes = item["attributes"].as_array().cloned().unwrap_or_default();
+    let text = |path| item.pointer(path).and_then(Value::as_str);
+    let name = text("/name").or(text("/body/stringValue")).unwrap_or_default().to_owned();
+    let attributes = item.get("attributes").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut attributes: Vec<String> = attributes.iter().map(Value::to_string).collect();
     attributes.sort();
-    (name, format!("{} {}", item["traceState"], attributes.join(" ")))
+    (name, format!("{} {}", text("/traceState").unwrap_or_default(), attributes.join(" ")))
 }
 
 fn attribute(key: &str, value: Value) -> Value {
@@ -281,8 +283,8 @@ fn records() -> BTreeMap<String, Value> {
     let mut records = BTreeMap::new();
     let mut add = |name: String, id: &str, attributes: Vec<Value>| {
         let mut record = json!({"body": {"stringValue": name}, "attributes": attributes});
-        if !id.is_empty() {
-            record["traceId"] = json!(id);
+        if let Some(record) = record.as_object_mut().filter(|_| !id.is_empty()) {
+            record.insert("traceId".to_owned(), json!(id));
         }
         records.insert(name, record);
     };
