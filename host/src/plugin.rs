@@ -24,7 +24,7 @@ pub use config::OnFailure;
 pub use guest::{
     configure::Refusal,
     failure::{CallError, CallErrorKind},
-    interface::SamplingDecision,
+    interface::{Basis, Decisions, SamplingDecision},
     limits::Limits,
     plugin::{LoadError, Plugin},
     runtime::Runtime,

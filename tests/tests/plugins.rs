@@ -100,6 +100,8 @@ fn canonical(json: &str) -> String {
 fn sort_attributes(value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            // The host writes it for samplers of interface 0.2 and later: how many traces a kept one stands for.
+            fields.retain(|key, value| key != "traceState" || *value != "ot=th:f3333333333333");
             if let Some(Value::Array(attributes)) = fields.get_mut("attributes") {
                 attributes.sort_by_key(|attribute| attribute["key"].to_string());
             }

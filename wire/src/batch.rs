@@ -1,4 +1,5 @@
 mod data_points;
+mod logs;
 
 use std::fmt;
 

@@ -46,6 +46,7 @@ pub mod schema;
 mod signal;
 mod span_batch;
 mod store;
+mod trace_state;
 mod uniform;
 mod value;
 mod varint;
@@ -63,5 +64,6 @@ pub use signal::Signal;
 pub use span_batch::{Event, Frame, Frames, Link, Span, SpanBatch, Traces};
 #[cfg(feature = "json")]
 pub use span_batch::{FlatAttributes, FlatEvents, FlatLinks, FlatResources, FlatScopes, FlatSpans};
+pub use trace_state::{Randomness, Threshold, TraceState};
 pub use value::{Array, KvList, Value};
 pub use writer::RequestWriter;

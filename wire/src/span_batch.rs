@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use crate::store::Store;
 use crate::{Signal, WireError};
+pub(crate) use edits::Attributes;
 use fields::SpanFields;
 
 #[cfg(feature = "json")]

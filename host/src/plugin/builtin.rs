@@ -54,6 +54,7 @@ impl Adapted {
 
 const TRACES: &[Signal] = &[Signal::Traces];
 const METRICS: &[Signal] = &[Signal::Metrics];
+const TRACES_AND_LOGS: &[Signal] = &[Signal::Traces, Signal::Logs];
 const ALL_SIGNALS: &[Signal] = &[Signal::Traces, Signal::Metrics, Signal::Logs];
 
 macro_rules! component {
@@ -62,7 +63,7 @@ macro_rules! component {
     };
 }
 
-pub static BUILTINS: [Builtin; 5] = [
+pub static BUILTINS: [Builtin; 6] = [
     Builtin {
         kind: Kind::Processor,
         name: "batch",
@@ -72,6 +73,17 @@ pub static BUILTINS: [Builtin; 5] = [
         component: component!("batch"),
         memory_mib: 64,
         held_mib: 1024,
+        adapt: None,
+    },
+    Builtin {
+        kind: Kind::Processor,
+        name: "probabilistic_sampler",
+        aliases: &[],
+        signals: TRACES_AND_LOGS,
+        emits: &[],
+        component: component!("probabilistic-sampler"),
+        memory_mib: 256,
+        held_mib: 256,
         adapt: None,
     },
     Builtin {

@@ -19,6 +19,7 @@ pub(super) mod runtime;
 mod ticker;
 pub(super) mod traces;
 mod v0_1;
+mod v0_2;
 pub(super) mod versions;
 mod wasi;
 

@@ -12,6 +12,7 @@ mod guests;
 mod handler;
 pub(super) mod live;
 mod made_up;
+mod meter;
 pub(super) mod metrics;
 pub(super) mod probation;
 mod replay;
@@ -45,6 +46,7 @@ use self::{
     breaker::{Breaker, Suspicion, Turn},
     generation::Generation,
     handler::Handler,
+    meter::Meter,
     metrics::PluginMetrics,
     tending::Settle,
 };
@@ -53,7 +55,7 @@ use super::{
     guest::{
         failure::{CallError, CallErrorKind},
         instance::{Instance, Undone},
-        interface::{ExportFailure, Incoming, Outgoing, SamplingDecision},
+        interface::{Decisions, ExportFailure, Incoming, Outgoing},
         plugin::Plugin,
         traces::TraceBatch,
     },
@@ -80,6 +82,8 @@ pub(super) struct Pool {
     pub(super) metrics: PluginMetrics,
     /// Outcomes of calls that no sender waits for, until they are settled.
     late: Mutex<Vec<Outcome>>,
+    /// Measures the traces that a sampler is shown.
+    incoming: Meter,
     /// Notified when [`Pool::tend`] has something to do: a guest has asked to be woken, or is to be replaced.
     pub(super) wakes: Notify,
 }
@@ -101,6 +105,7 @@ impl Pool {
             examinations: Throttle::default(),
             metrics,
             late: Mutex::default(),
+            incoming: Meter::default(),
             wakes: Notify::new(),
         }
     }
@@ -163,14 +168,11 @@ impl Pool {
     }
 
     /// Asks a guest to decide on traces.
-    pub(super) async fn sample(
-        &self,
-        place: Place,
-        traces: &Arc<Traces>,
-    ) -> Result<Vec<SamplingDecision>, Undone> {
+    pub(super) async fn sample(&self, place: Place, traces: &Arc<Traces>) -> Result<Decisions, Undone> {
         let spans = traces.span_counts().map(|spans| spans as usize).sum();
+        let incoming = self.incoming.add(traces.len(), spans);
         self.twice(self.slots.lease(place).await, spans, || {
-            let traces = TraceBatch::new(traces.clone());
+            let traces = TraceBatch::new(traces.clone(), incoming);
             async move |guest: &mut Instance| guest.sample(traces).await
         })
         .await

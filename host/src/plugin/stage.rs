@@ -1,5 +1,6 @@
 //! The common parts of processors and samplers: passing batches on, and treating batches whose call failed.
 
+mod adjusted;
 mod call;
 pub(super) mod connector;
 pub(super) mod exporter;
@@ -67,9 +68,10 @@ impl Stage {
                 Err(back) => refused.push(*back),
             }
         }
-        let filtered = passed.filtered;
+        let (filtered, sampled_out) = (passed.filtered, passed.sampled_out);
         if taken {
             filtered.into_iter().for_each(Batch::filtered);
+            sampled_out.into_iter().for_each(Batch::sampled_out);
             refused.into_iter().for_each(drop_refused);
             return Ok(());
         }
@@ -81,7 +83,7 @@ impl Stage {
                 failure = other.failure;
             }
         }
-        filtered.into_iter().for_each(|part| batch.join(part));
+        filtered.into_iter().chain(sampled_out).for_each(|part| batch.join(part));
         Err(batch.refused(failure))
     }
 

@@ -19,3 +19,4 @@ pub use histogram::{Buckets, Histogram};
 pub use key::{Key, OVERFLOW, Part, hash, parts};
 pub use points::{Dimensions, Exemplar, Point, Requests, sum};
 pub use table::{Entry, Table};
+pub use text::write_text;

@@ -8,7 +8,7 @@ use spanloom_plugin::wire::json::{value_from_json, value_to_json};
 use crate::Part;
 
 /// Appends the text of a value. An empty value has none.
-pub(crate) fn write_text(out: &mut Vec<u8>, part: Part<'_>) {
+pub fn write_text(out: &mut Vec<u8>, part: Part<'_>) {
     match part {
         Part::Text(text) => out.extend_from_slice(text.as_bytes()),
         Part::Int(int) => write_display(out, int),

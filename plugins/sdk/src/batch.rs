@@ -176,6 +176,12 @@ impl MetricsBatch {
         MetricsBatch(self.0.split_off(count))
     }
 
+    /// Makes what this call leaves out of the batch count as sampled out; see
+    /// [`SpanBatch::count_as_sampled_out`].
+    pub fn count_as_sampled_out(&mut self) {
+        self.0.count_as_sampled_out();
+    }
+
     /// Adds the metrics of another batch after these.
     pub fn merge(&mut self, other: MetricsBatch) {
         self.0.merge(other.0);
@@ -225,6 +231,12 @@ impl LogsBatch {
     #[must_use]
     pub fn split_off(&mut self, count: u32) -> LogsBatch {
         LogsBatch(self.0.split_off(count))
+    }
+
+    /// Makes what this call leaves out of the batch count as sampled out; see
+    /// [`SpanBatch::count_as_sampled_out`].
+    pub fn count_as_sampled_out(&mut self) {
+        self.0.count_as_sampled_out();
     }
 
     /// Adds the log records of another batch after these.

@@ -17,7 +17,7 @@
 wit_bindgen::generate!({
     path: "wit",
     inline: "package spanloom:sdk;
-        world all { include spanloom:plugin/imports@0.1.0; import spanloom:plugin/traces@0.1.0; }",
+        world all { include spanloom:plugin/imports@0.2.0; import spanloom:plugin/traces@0.2.0; }",
     world: "spanloom:sdk/all",
     additional_derives: [PartialEq],
     additional_derives_ignore: ["batch"],
@@ -29,13 +29,13 @@ pub mod exports {
     pub mod processor {
         wit_bindgen::generate!({
             path: "wit",
-            inline: "package spanloom:sdk; world processor { export spanloom:plugin/processing@0.1.0; }",
+            inline: "package spanloom:sdk; world processor { export spanloom:plugin/processing@0.2.0; }",
             world: "spanloom:sdk/processor",
             with: {
-                "spanloom:plugin/types@0.1.0": crate::bindings::spanloom::plugin::types,
-                "spanloom:plugin/spans@0.1.0": crate::bindings::spanloom::plugin::spans,
-                "spanloom:plugin/batches@0.1.0": crate::bindings::spanloom::plugin::batches,
-                "spanloom:plugin/processing@0.1.0": generate,
+                "spanloom:plugin/types@0.2.0": crate::bindings::spanloom::plugin::types,
+                "spanloom:plugin/spans@0.2.0": crate::bindings::spanloom::plugin::spans,
+                "spanloom:plugin/batches@0.2.0": crate::bindings::spanloom::plugin::batches,
+                "spanloom:plugin/processing@0.2.0": generate,
             },
             pub_export_macro: true,
             export_macro_name: "export_processor",
@@ -46,13 +46,13 @@ pub mod exports {
     pub mod sampler {
         wit_bindgen::generate!({
             path: "wit",
-            inline: "package spanloom:sdk; world sampler { export spanloom:plugin/sampling@0.1.0; }",
+            inline: "package spanloom:sdk; world sampler { export spanloom:plugin/sampling@0.2.0; }",
             world: "spanloom:sdk/sampler",
             with: {
-                "spanloom:plugin/types@0.1.0": crate::bindings::spanloom::plugin::types,
-                "spanloom:plugin/spans@0.1.0": crate::bindings::spanloom::plugin::spans,
-                "spanloom:plugin/traces@0.1.0": crate::bindings::spanloom::plugin::traces,
-                "spanloom:plugin/sampling@0.1.0": generate,
+                "spanloom:plugin/types@0.2.0": crate::bindings::spanloom::plugin::types,
+                "spanloom:plugin/spans@0.2.0": crate::bindings::spanloom::plugin::spans,
+                "spanloom:plugin/traces@0.2.0": crate::bindings::spanloom::plugin::traces,
+                "spanloom:plugin/sampling@0.2.0": generate,
             },
             pub_export_macro: true,
             export_macro_name: "export_sampler",
@@ -63,13 +63,13 @@ pub mod exports {
     pub mod exporter {
         wit_bindgen::generate!({
             path: "wit",
-            inline: "package spanloom:sdk; world exporter { export spanloom:plugin/exporting@0.1.0; }",
+            inline: "package spanloom:sdk; world exporter { export spanloom:plugin/exporting@0.2.0; }",
             world: "spanloom:sdk/exporter",
             with: {
-                "spanloom:plugin/types@0.1.0": crate::bindings::spanloom::plugin::types,
-                "spanloom:plugin/spans@0.1.0": crate::bindings::spanloom::plugin::spans,
-                "spanloom:plugin/batches@0.1.0": crate::bindings::spanloom::plugin::batches,
-                "spanloom:plugin/exporting@0.1.0": generate,
+                "spanloom:plugin/types@0.2.0": crate::bindings::spanloom::plugin::types,
+                "spanloom:plugin/spans@0.2.0": crate::bindings::spanloom::plugin::spans,
+                "spanloom:plugin/batches@0.2.0": crate::bindings::spanloom::plugin::batches,
+                "spanloom:plugin/exporting@0.2.0": generate,
             },
             pub_export_macro: true,
             export_macro_name: "export_exporter",
@@ -80,13 +80,13 @@ pub mod exports {
     pub mod connector {
         wit_bindgen::generate!({
             path: "wit",
-            inline: "package spanloom:sdk; world connector { export spanloom:plugin/connecting@0.1.0; }",
+            inline: "package spanloom:sdk; world connector { export spanloom:plugin/connecting@0.2.0; }",
             world: "spanloom:sdk/connector",
             with: {
-                "spanloom:plugin/types@0.1.0": crate::bindings::spanloom::plugin::types,
-                "spanloom:plugin/spans@0.1.0": crate::bindings::spanloom::plugin::spans,
-                "spanloom:plugin/batches@0.1.0": crate::bindings::spanloom::plugin::batches,
-                "spanloom:plugin/connecting@0.1.0": generate,
+                "spanloom:plugin/types@0.2.0": crate::bindings::spanloom::plugin::types,
+                "spanloom:plugin/spans@0.2.0": crate::bindings::spanloom::plugin::spans,
+                "spanloom:plugin/batches@0.2.0": crate::bindings::spanloom::plugin::batches,
+                "spanloom:plugin/connecting@0.2.0": generate,
             },
             pub_export_macro: true,
             export_macro_name: "export_connector",
@@ -97,11 +97,11 @@ pub mod exports {
     pub mod described {
         wit_bindgen::generate!({
             path: "wit",
-            inline: "package spanloom:sdk; world described { export spanloom:plugin/describe@0.1.0; }",
+            inline: "package spanloom:sdk; world described { export spanloom:plugin/describe@0.2.0; }",
             world: "spanloom:sdk/described",
             with: {
-                "spanloom:plugin/types@0.1.0": crate::bindings::spanloom::plugin::types,
-                "spanloom:plugin/describe@0.1.0": generate,
+                "spanloom:plugin/types@0.2.0": crate::bindings::spanloom::plugin::types,
+                "spanloom:plugin/describe@0.2.0": generate,
             },
             pub_export_macro: true,
             export_macro_name: "export_described",
@@ -112,13 +112,13 @@ pub mod exports {
     pub mod timed {
         wit_bindgen::generate!({
             path: "wit",
-            inline: "package spanloom:sdk; world timed { export spanloom:plugin/timer@0.1.0; }",
+            inline: "package spanloom:sdk; world timed { export spanloom:plugin/timer@0.2.0; }",
             world: "spanloom:sdk/timed",
             with: {
-                "spanloom:plugin/types@0.1.0": crate::bindings::spanloom::plugin::types,
-                "spanloom:plugin/spans@0.1.0": crate::bindings::spanloom::plugin::spans,
-                "spanloom:plugin/batches@0.1.0": crate::bindings::spanloom::plugin::batches,
-                "spanloom:plugin/timer@0.1.0": generate,
+                "spanloom:plugin/types@0.2.0": crate::bindings::spanloom::plugin::types,
+                "spanloom:plugin/spans@0.2.0": crate::bindings::spanloom::plugin::spans,
+                "spanloom:plugin/batches@0.2.0": crate::bindings::spanloom::plugin::batches,
+                "spanloom:plugin/timer@0.2.0": generate,
             },
             pub_export_macro: true,
             export_macro_name: "export_timed",
@@ -129,13 +129,13 @@ pub mod exports {
     pub mod flushed {
         wit_bindgen::generate!({
             path: "wit",
-            inline: "package spanloom:sdk; world flushed { export spanloom:plugin/flush@0.1.0; }",
+            inline: "package spanloom:sdk; world flushed { export spanloom:plugin/flush@0.2.0; }",
             world: "spanloom:sdk/flushed",
             with: {
-                "spanloom:plugin/types@0.1.0": crate::bindings::spanloom::plugin::types,
-                "spanloom:plugin/spans@0.1.0": crate::bindings::spanloom::plugin::spans,
-                "spanloom:plugin/batches@0.1.0": crate::bindings::spanloom::plugin::batches,
-                "spanloom:plugin/flush@0.1.0": generate,
+                "spanloom:plugin/types@0.2.0": crate::bindings::spanloom::plugin::types,
+                "spanloom:plugin/spans@0.2.0": crate::bindings::spanloom::plugin::spans,
+                "spanloom:plugin/batches@0.2.0": crate::bindings::spanloom::plugin::batches,
+                "spanloom:plugin/flush@0.2.0": generate,
             },
             pub_export_macro: true,
             export_macro_name: "export_flushed",
@@ -146,13 +146,13 @@ pub mod exports {
     pub mod handed_over {
         wit_bindgen::generate!({
             path: "wit",
-            inline: "package spanloom:sdk; world handed-over { export spanloom:plugin/handover@0.1.0; }",
+            inline: "package spanloom:sdk; world handed-over { export spanloom:plugin/handover@0.2.0; }",
             world: "spanloom:sdk/handed-over",
             with: {
-                "spanloom:plugin/types@0.1.0": crate::bindings::spanloom::plugin::types,
-                "spanloom:plugin/spans@0.1.0": crate::bindings::spanloom::plugin::spans,
-                "spanloom:plugin/batches@0.1.0": crate::bindings::spanloom::plugin::batches,
-                "spanloom:plugin/handover@0.1.0": generate,
+                "spanloom:plugin/types@0.2.0": crate::bindings::spanloom::plugin::types,
+                "spanloom:plugin/spans@0.2.0": crate::bindings::spanloom::plugin::spans,
+                "spanloom:plugin/batches@0.2.0": crate::bindings::spanloom::plugin::batches,
+                "spanloom:plugin/handover@0.2.0": generate,
             },
             pub_export_macro: true,
             export_macro_name: "export_handed_over",
@@ -163,10 +163,10 @@ pub mod exports {
     pub mod http_handling {
         wit_bindgen::generate!({
             path: "wit",
-            inline: "package spanloom:sdk; world http-handling { export spanloom:plugin/http-handler@0.1.0; }",
+            inline: "package spanloom:sdk; world http-handling { export spanloom:plugin/http-handler@0.2.0; }",
             world: "spanloom:sdk/http-handling",
             with: {
-                "spanloom:plugin/http-handler@0.1.0": generate,
+                "spanloom:plugin/http-handler@0.2.0": generate,
             },
             pub_export_macro: true,
             export_macro_name: "export_http_handling",

@@ -41,6 +41,7 @@ pub mod bindings;
 pub mod clock;
 mod column;
 mod config;
+mod decision;
 mod description;
 mod duration;
 mod failure;
@@ -69,15 +70,17 @@ pub use batch::{Batch, LogsBatch, MetricsBatch, Output, SpanBatch, TraceBatch};
 pub use bindings::spanloom::plugin::spans::{
     Attribute, Event, Link, Span, SpanKind, SpanResource, SpanScope, Status, StatusCode,
 };
+pub use bindings::spanloom::plugin::traces::IncomingRates;
 pub use column::{Ids, Number, NumberColumn, TextColumn};
+pub use decision::{Decision, Decisions};
 pub use description::{Concurrency, Description, Grant, Signal};
 pub use duration::{Duration, NotADuration};
 pub use failure::{ConfigError, EditError, ExportError, Failure};
 pub use role::{
-    Connector, Decision, Exporter, Flush, Handover, HttpHandler, Incoming, Outgoing, Processor, Sampler,
-    Saved, Timer,
+    Connector, Exporter, Flush, Handover, HttpHandler, Incoming, Outgoing, Processor, Sampler, Saved, Timer,
 };
 pub use value::{Value, ValueRef};
+pub use wire::{Randomness, Threshold, TraceState};
 pub use {serde, serde_json, wire};
 
 /// Items that the macros expand to.

@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Batch, ConfigError, Description, ExportError, Failure, LogsBatch, MetricsBatch, Output, Signal,
-    SpanBatch, TraceBatch,
+    Batch, ConfigError, Decision, Decisions, Description, ExportError, Failure, LogsBatch, MetricsBatch,
+    Output, Signal, SpanBatch, TraceBatch,
 };
 
 /// Changes, adds, splits, merges or drops the batches that pass.
@@ -70,17 +70,12 @@ pub trait Sampler: DeserializeOwned {
     /// Returns exactly one decision for each trace, in their order. A call may be repeated, and should then
     /// decide the same.
     fn sample(&mut self, traces: &TraceBatch) -> Result<Vec<Decision>, Failure>;
-}
 
-/// The decision on a trace.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Decision {
-    /// The trace goes on. The number is the share of such traces that go on, above 0 and up to 1.
-    Keep(f64),
-    /// The trace is sampled out.
-    Drop,
-    /// The sampler needs more of the trace. If the host does not wait for more, the trace goes on.
-    Undecided,
+    /// Does the same as `sample`, with reasons. The host calls this function, so a sampler that gives reasons
+    /// implements it, and `sample` by it: `Ok(self.sample_with_reasons(traces)?.into())`.
+    fn sample_with_reasons(&mut self, traces: &TraceBatch) -> Result<Decisions, Failure> {
+        Ok(self.sample(traces)?.into())
+    }
 }
 
 /// Sends batches to another system. The host does queueing, retries, back-off and time limits.

@@ -104,6 +104,16 @@ pub fn discarded() -> Vec<Batch> {
     world::with(|world| world.discarded.drain(..).map(Into::into).collect())
 }
 
+/// Returns whether the plugin has said that what it leaves out of a batch counts as sampled out.
+pub fn samples_out() -> bool {
+    world::with(|world| world.samples_out)
+}
+
+/// Sets how many traces and spans a second come in at the component.
+pub fn set_incoming(traces: f64, spans: f64) {
+    world::with(|world| world.incoming = (traces, spans));
+}
+
 /// Returns the delay after which the plugin asked to be woken.
 pub fn wake_after() -> Option<Duration> {
     world::with(|world| world.wake_after_ms.map(Duration::from_millis))

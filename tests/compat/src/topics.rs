@@ -18,6 +18,7 @@ mod otlp_protobuf;
 mod own_metrics;
 mod prometheus;
 mod redirect;
+mod sampling;
 mod span_metrics;
 mod tls;
 
@@ -45,6 +46,7 @@ pub(crate) const NAMES: &[&str] = &[
     "file",
     "prometheus",
     "span_metrics",
+    "sampling",
     "own_metrics",
     "fuzz",
 ];
@@ -71,6 +73,7 @@ pub(crate) async fn run(topic: &str, binaries: &Binaries) -> Result<Vec<Case>> {
         "file" => file::run(binaries).await,
         "prometheus" => prometheus::run(binaries).await,
         "span_metrics" => span_metrics::run(binaries).await,
+        "sampling" => sampling::run(binaries).await,
         "own_metrics" => own_metrics::run(binaries).await,
         "fuzz" => fuzz::run(binaries).await,
         other => bail!("no topic {other}"),

@@ -1,6 +1,6 @@
 //! The edits of one message's bytes.
 
-use super::fields::{NAME, STATUS, STATUS_CODE, STATUS_MESSAGE};
+use super::fields::{NAME, STATUS, STATUS_CODE, STATUS_MESSAGE, TRACE_STATE};
 use crate::Value;
 use crate::encode::{framed_len, open};
 use crate::fields::{Field, Fields, Occurrences};
@@ -11,17 +11,17 @@ use crate::varint;
 
 /// Says where the attributes of a message are.
 #[derive(Clone, Copy)]
-pub(super) struct Attributes {
+pub(crate) struct Attributes {
     /// The number of the field that holds them.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// No attribute lies before this offset.
-    pub(super) start: usize,
+    pub(crate) start: usize,
 }
 
 impl Attributes {
     /// Replaces the first attribute with this key and removes the others. If there is none, adds the
     /// attribute at the end.
-    pub(super) fn set(self, message: &[u8], patch: &mut Patch, key: &str, value: &Value<'_>) {
+    pub(crate) fn set(self, message: &[u8], patch: &mut Patch, key: &str, value: &Value<'_>) {
         let mut write = Some(|out: &mut Vec<u8>| KeyValue::write(out, self.number, key, value));
         for (field, _) in self.of_key(message, key) {
             match write.take() {
@@ -94,6 +94,25 @@ pub(super) fn set_status(span: &[u8], patch: &mut Patch, code: i32, message: &st
 /// Replaces all names by one.
 pub(super) fn set_name(span: &[u8], patch: &mut Patch, name: &str) {
     replace_all(span, patch, NAME, |out| write_delimited(out, NAME, name.as_bytes()));
+}
+
+/// Replaces all trace states by one, which stands where senders write it. An empty text leaves none.
+pub(super) fn set_trace_state(span: &[u8], patch: &mut Patch, state: &str) {
+    let write = |out: &mut Vec<u8>| write_delimited(out, TRACE_STATE, state.as_bytes());
+    let mut write = (!state.is_empty()).then_some(write);
+    let mut place = 0;
+    for field in Fields::of(span) {
+        match (field.number, write.take_if(|_| field.number >= TRACE_STATE)) {
+            (TRACE_STATE, Some(write)) => patch.replace(field.start..field.end, write),
+            (TRACE_STATE, None) => patch.remove(field.start..field.end),
+            (_, Some(write)) => patch.replace(field.start..field.start, write),
+            (_, None) => {}
+        }
+        place = field.end;
+    }
+    if let Some(write) = write {
+        patch.replace(place..place, write);
+    }
 }
 
 fn replace_all(message: &[u8], patch: &mut Patch, number: u32, write: impl FnOnce(&mut Vec<u8>)) {

@@ -1,14 +1,18 @@
-//! Groups the spans of a batch by trace, for samplers (`wit/0.1.0/traces.wit`).
+//! Groups the spans of a batch by trace, for samplers (`traces.wit` of the plugin interface).
 
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
+use super::fields::{EVENTS, TRACE_STATE};
 use super::{SpanBatch, rows};
 use crate::column::{NumberColumn, NumberKind, TextColumn, present};
-use crate::{EditError, Value};
+use crate::value::{fields_in, last_field, text};
+use crate::{EditError, Randomness, Threshold, TraceState, Value};
 
 const ERROR: i32 = 2;
+const EVENT_NAME: u32 = 2;
+const SERVICE: &str = "service.name";
 
 /// The traces that the spans of a batch belong to. Rows are traces, in the order of their first spans.
 ///
@@ -123,6 +127,17 @@ impl Traces {
         self.totals.iter().map(|totals| totals.root)
     }
 
+    /// Iterates over the length of each trace's spans in their encoding, without their resources and scopes.
+    pub fn encoded_lens(&self) -> impl Iterator<Item = u64> {
+        let mut lens = vec![0; self.len()];
+        for (record, trace) in self.spans.0.view().records.iter().zip(&self.of_spans) {
+            if let Some(len) = lens.get_mut(*trace as usize) {
+                *len += record.place.len() as u64;
+            }
+        }
+        lens.into_iter()
+    }
+
     /// Returns the trace of each span.
     pub fn of_spans(&self) -> &[u32] {
         &self.of_spans
@@ -171,6 +186,110 @@ impl Traces {
         let of_resource = |resource| rows::resource(view, resource).attribute(key).and_then(Value::as_text);
         let of_resources: Vec<Option<&str>> = (0..view.layout.resources.len()).map(of_resource).collect();
         self.first_of(|row| of_resources.get(view.resource_of(row)).copied().flatten())
+    }
+
+    /// Returns the text attribute `key` of the traces whose root has it.
+    pub fn root_text(&self, key: &str) -> TextColumn {
+        let view = self.spans.0.view();
+        TextColumn::of(self.roots().map(|root| view.value(root as usize, key).and_then(Value::as_text)))
+    }
+
+    /// Returns the number or bool attribute `key` of the traces whose root has it.
+    pub fn root_numbers(&self, key: &str) -> NumberColumn {
+        let view = self.spans.0.view();
+        let number = |root: u32| view.value(root as usize, key).and_then(NumberKind::of);
+        NumberColumn::collect(present(self.roots().map(number)))
+    }
+
+    /// Returns the service of each root.
+    pub fn root_services(&self) -> TextColumn {
+        let view = self.spans.0.view();
+        let service = |root: u32| rows::resource(view, view.resource_of(root as usize)).attribute(SERVICE);
+        TextColumn::of(self.roots().map(|root| service(root).and_then(Value::as_text)))
+    }
+
+    /// Returns the text attribute `key` of every span that has it. Rows are traces, one after another: a trace
+    /// with several values has several rows.
+    pub fn any_text(&self, key: &str) -> TextColumn {
+        let view = self.spans.0.view();
+        let text = |row| view.value(row, key).and_then(Value::as_text);
+        TextColumn::collect(self.each_of(text).map(|(trace, text)| (trace, text.as_bytes())))
+    }
+
+    /// Returns the number or bool attribute `key` of every span that has it, in the same way.
+    pub fn any_numbers(&self, key: &str) -> NumberColumn {
+        let view = self.spans.0.view();
+        NumberColumn::collect(self.each_of(|row| view.value(row, key).and_then(NumberKind::of)))
+    }
+
+    /// Returns the different values of the text attribute `key` that the resources of a trace's spans have, in
+    /// the same way.
+    pub fn any_resource_text(&self, key: &str) -> TextColumn {
+        let texts = self.different_in_resources(key);
+        TextColumn::collect(texts.into_iter().map(|(trace, text)| (trace, text.as_bytes())))
+    }
+
+    /// Returns how many different services each trace's spans are of.
+    pub fn service_counts(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.len()];
+        for (trace, _) in self.different_in_resources(SERVICE) {
+            if let Some(count) = counts.get_mut(trace) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
+    /// Returns whether any span of the trace has an event with the name `exception`.
+    pub fn exceptions(&self) -> Vec<bool> {
+        let view = self.spans.0.view();
+        let mut seen = vec![false; self.len()];
+        for (row, trace) in self.of_spans.iter().enumerate() {
+            let Some(seen @ false) = seen.get_mut(*trace as usize) else { continue };
+            let name = |event| last_field(event, EVENT_NAME).map(|name| name.value);
+            *seen = fields_in(view.record(row), EVENTS).any(|event| name(event) == Some(b"exception"));
+        }
+        seen
+    }
+
+    /// Returns the randomness of each trace: the explicit one of the root, else of the first span that has one,
+    /// else that of the trace id.
+    pub fn randomness(&self) -> Vec<Randomness> {
+        let explicit = self.sampling(|state| state.randomness());
+        let of_ids = self.ids.iter().map(Randomness::of_trace_id);
+        explicit.into_iter().zip(of_ids).map(|(explicit, of_id)| explicit.unwrap_or(of_id)).collect()
+    }
+
+    /// Returns the threshold of the root, else of the first span that has one.
+    pub fn thresholds(&self) -> Vec<Option<Threshold>> {
+        self.sampling(|state| state.threshold())
+    }
+
+    fn sampling<T: Clone>(&self, read: impl Fn(TraceState<'_>) -> Option<T>) -> Vec<Option<T>> {
+        let view = self.spans.0.view();
+        if !view.columns.any_trace_state {
+            return vec![None; self.len()];
+        }
+        let state = |row| last_field(view.record(row), TRACE_STATE).map(|field| text(field.value));
+        self.first_of(|row| read(TraceState::parse(state(row)?)))
+    }
+
+    /// Returns what `of_span` finds in any span, with the span's trace, trace by trace.
+    fn each_of<T>(&self, of_span: impl Fn(usize) -> Option<T>) -> impl Iterator<Item = (usize, T)> {
+        let of_rows = self.of_spans.iter().enumerate();
+        let mut found: Vec<(usize, T)> =
+            of_rows.filter_map(|(row, trace)| Some((*trace as usize, of_span(row)?))).collect();
+        found.sort_by_key(|(trace, _)| *trace);
+        found.into_iter()
+    }
+
+    fn different_in_resources(&self, key: &str) -> Vec<(usize, &str)> {
+        let view = self.spans.0.view();
+        let of_resource = |resource| rows::resource(view, resource).attribute(key).and_then(Value::as_text);
+        let of_resources: Vec<Option<&str>> = (0..view.layout.resources.len()).map(of_resource).collect();
+        let mut known = HashSet::new();
+        let texts = self.each_of(|row| of_resources.get(view.resource_of(row)).copied().flatten());
+        texts.filter(|text| known.insert(*text)).collect()
     }
 
     fn pick<'a, T: Clone>(&'a self, key: &str, read: impl Fn(Value<'a>) -> Option<T>) -> Vec<Option<T>> {

@@ -1,7 +1,7 @@
 //! Edits spans. Every later read sees an edit. Bytes that are not edited stay as they arrived.
 
 use super::SpanBatch;
-use super::edits::{Attributes, set_name, set_status};
+use super::edits::{Attributes, set_name, set_status, set_trace_state};
 use crate::column::{NumberColumn, TextColumn, check_last};
 use crate::{EditError, Value};
 
@@ -54,6 +54,20 @@ impl SpanBatch {
         for row in column.rows() {
             view.refresh(*row as usize);
         }
+        outcome
+    }
+
+    /// Sets the trace states of the spans in the column. An empty text removes the trace state.
+    pub fn set_trace_states(&mut self, column: &TextColumn) -> Result<(), EditError> {
+        check_last(column.rows(), self.items())?;
+        let mut states = column.iter().peekable();
+        let view = self.0.view_mut();
+        let outcome = view.rewrite_all(|row, _, span, patch| {
+            if let Some((_, state)) = states.next_if(|(of, _)| *of as usize == row) {
+                set_trace_state(span, patch, state);
+            }
+        });
+        view.columns.any_trace_state = true;
         outcome
     }
 

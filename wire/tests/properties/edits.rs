@@ -20,6 +20,7 @@ enum Edit {
     SetText(String, Vec<Option<String>>),
     SetNumbers(String, Vec<Option<AnyValue>>),
     SetNames(Vec<Option<String>>),
+    SetTraceStates(Vec<Option<String>>),
     ReplaceAll(String, AnyValue),
     RemoveAll(String),
     Rename(String, String),
@@ -55,6 +56,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         (requests::key(), texts()).prop_map(|(key, texts)| Edit::SetText(key, texts)),
         (requests::key(), numbers).prop_map(|(key, numbers)| Edit::SetNumbers(key, numbers)),
         texts().prop_map(Edit::SetNames),
+        texts().prop_map(Edit::SetTraceStates),
         (requests::key(), value()).prop_map(|(key, value)| Edit::ReplaceAll(key, value)),
         requests::key().prop_map(Edit::RemoveAll),
         (requests::key(), requests::key()).prop_map(|(from, to)| Edit::Rename(from, to)),
@@ -124,6 +126,13 @@ fn apply_to_model(model: &mut ExportTraceServiceRequest, edit: &Edit) {
             for (span, name) in spans_mut(model).into_iter().zip(names) {
                 if let Some(name) = name {
                     span.name.clone_from(name);
+                }
+            }
+        }
+        Edit::SetTraceStates(states) => {
+            for (span, state) in spans_mut(model).into_iter().zip(states) {
+                if let Some(state) = state {
+                    span.trace_state.clone_from(state);
                 }
             }
         }
@@ -226,6 +235,7 @@ fn apply(batch: &mut SpanBatch, edit: &Edit) -> Result<(), EditError> {
         Edit::SetText(key, texts) => batch.set_text(key, &text_column(texts, rows))?,
         Edit::SetNumbers(key, numbers) => batch.set_numbers(key, &number_column(numbers, rows))?,
         Edit::SetNames(names) => batch.set_names(&text_column(names, rows))?,
+        Edit::SetTraceStates(states) => batch.set_trace_states(&text_column(states, rows))?,
         Edit::ReplaceAll(key, value) => with_value(value, |value| batch.replace_all(key, value))?,
         Edit::RemoveAll(key) => batch.remove_all(key)?,
         Edit::Rename(from, to) => batch.rename(from, to)?,

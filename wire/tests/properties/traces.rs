@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as ProstValue;
 use proptest::prelude::*;
@@ -94,6 +96,24 @@ fn assert_same(traces: &Traces, spans: &[Flat<Span>]) {
         let numbers = expected.iter().map(|rows| first_of(spans, rows, number)).enumerate();
         let numbers = numbers.filter_map(|(at, bits)| Some((at as u32, bits?)));
         assert!(traces.numbers(key).iter().map(|(row, _, bits)| (row, bits)).eq(numbers));
+        let any_of = |value: &dyn Fn(&Flat<Span>) -> Option<String>| {
+            let of_trace = |(trace, rows): (usize, &Vec<usize>)| {
+                let found = rows.iter().filter_map(|row| Some((trace as u32, value(&spans[*row])?)));
+                found.collect::<Vec<_>>()
+            };
+            expected.iter().enumerate().flat_map(of_trace).collect::<Vec<_>>()
+        };
+        let found = |column: spanloom_wire::TextColumn| {
+            column.iter().map(|(row, text)| (row, text.to_owned())).collect::<Vec<_>>()
+        };
+        assert_eq!(found(traces.any_text(key)), any_of(&of_span));
+        let mut different = any_of(&of_resource);
+        let mut known = HashSet::new();
+        different.retain(|value| known.insert(value.clone()));
+        assert_eq!(found(traces.any_resource_text(key)), different);
+        let roots = expected.iter().map(|rows| of_span(&spans[root(spans, rows)])).enumerate();
+        let roots = roots.filter_map(|(trace, text)| Some((trace as u32, text?)));
+        assert!(found(traces.root_text(key)).into_iter().eq(roots));
     }
 }
 
@@ -170,4 +190,36 @@ fn a_list_that_is_not_one_a_trace_is_refused() {
     batch.retain(|row| row == 0);
     assert_eq!(batch.retain_traces(&traces, &[false]), Err(EditError::Length { rows: 1, values: 3 }));
     assert_eq!(batch.items(), 1);
+}
+
+/// Scenario: a trace of three spans of two services, one of which saw an exception, and a trace without any of it.
+/// Guarantees: services, exceptions, lengths and what trace states say of sampling are those of the trace.
+#[test]
+fn services_exceptions_and_sampling_are_seen_by_trace() {
+    let json = r#"{"resourceSpans": [
+        {"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}, "scopeSpans": [{"spans": [
+            {"traceId": "00000000000000000000000000000001", "spanId": "0000000000000001", "parentSpanId": "0000000000000009"},
+            {"traceId": "00000000000000000000000000000002", "spanId": "0000000000000002", "traceState": "a=b"},
+            {"traceId": "00000000000000000000000000000001", "spanId": "0000000000000003", "traceState": "ot=rv:c0000000000000",
+             "events": [{"name": "x"}, {"name": "exception"}]}]}]},
+        {"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "bank"}}]}, "scopeSpans": [{"spans": [
+            {"traceId": "00000000000000000000000000000001", "spanId": "0000000000000004",
+             "traceState": "ot=th:8"}]}]}]}"#;
+    let request =
+        spanloom_wire::json::from_json(spanloom_wire::Signal::Traces, json.as_bytes()).expect("JSON");
+    let batch = SpanBatch::decode(request.into()).expect("a request");
+    let traces = batch.traces();
+    // The root is the first span without a parent.
+    let services = traces.root_services();
+    assert_eq!(services.iter().collect::<Vec<_>>(), [(0, "shop"), (1, "shop")]);
+    assert_eq!(traces.service_counts(), [2, 1]);
+    assert_eq!(traces.exceptions(), [true, false]);
+    let randomness: Vec<u64> = traces.randomness().into_iter().map(|randomness| randomness.bits()).collect();
+    assert_eq!(randomness, [0xc0_0000_0000_0000, 2]);
+    let thresholds: Vec<_> =
+        traces.thresholds().into_iter().map(|found| found.map(|found| found.bits())).collect();
+    assert_eq!(thresholds, [Some(1 << 55), None]);
+    let lens: u64 = traces.encoded_lens().sum();
+    let spans: usize = batch.spans().map(|span| span.encoded().len() + 2).sum();
+    assert_eq!(lens, spans as u64);
 }

@@ -189,7 +189,11 @@ impl<'a> Tester<'a> {
             }
             Outcome::Decided(decisions) => {
                 let line = |decision: &outcome::TraceDecision| {
-                    format!("{:10}  {}  {}", decision.shown(), decision.trace_id, decision.root)
+                    let line = format!("{:10}  {}  {}", decision.shown(), decision.trace_id, decision.root);
+                    match &decision.reason {
+                        Some(reason) => format!("{line}  ({reason})"),
+                        None => line,
+                    }
                 };
                 report.outcome = Some(decisions.iter().map(line).collect::<Vec<_>>().join("\n"));
             }

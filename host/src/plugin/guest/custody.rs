@@ -42,6 +42,10 @@ pub(in crate::plugin) struct Custody {
     emitted: Vec<Batch>,
     discarded: Vec<Batch>,
     forgotten: Vec<Batch>,
+    /// What was left out of batches, or discarded, and is to count as sampled out.
+    sampled_out: Vec<Batch>,
+    /// The batches of which that is so, in the call that is under way.
+    sampled: Vec<u32>,
     /// What the call that is under way was given.
     lent: Vec<u32>,
     /// What has come in the call that is under way.
@@ -78,6 +82,8 @@ pub(in crate::plugin) struct Passed {
     pub(in crate::plugin) onward: Vec<Batch>,
     /// What the plugin took out. To be settled once what goes on has been taken.
     pub(in crate::plugin) filtered: Vec<Batch>,
+    /// The same for what the plugin has sampled out.
+    pub(in crate::plugin) sampled_out: Vec<Batch>,
     /// It is not what the call was given, whole: something of earlier calls is in it, or something was held back. Then it
     /// can't be given back to a sender.
     pub(in crate::plugin) mixed: bool,
@@ -85,12 +91,13 @@ pub(in crate::plugin) struct Passed {
 
 impl Passed {
     pub(in crate::plugin) fn is_empty(&self) -> bool {
-        self.onward.is_empty() && self.filtered.is_empty()
+        self.onward.is_empty() && self.filtered.is_empty() && self.sampled_out.is_empty()
     }
 
     pub(in crate::plugin) fn append(&mut self, mut other: Passed) {
         self.onward.append(&mut other.onward);
         self.filtered.append(&mut other.filtered);
+        self.sampled_out.append(&mut other.sampled_out);
         self.mixed |= other.mixed;
     }
 }
@@ -104,6 +111,8 @@ impl Custody {
             emitted: Vec::new(),
             discarded: Vec::new(),
             forgotten: Vec::new(),
+            sampled_out: Vec::new(),
+            sampled: Vec::new(),
             lent: Vec::new(),
             came: Vec::new(),
             brought_bytes: 0,
@@ -163,7 +172,15 @@ impl Custody {
         }
         self.check_merged(returned)?;
         let mut passed = Passed { onward: std::mem::take(&mut self.emitted), ..Passed::default() };
-        passed.onward.extend(returned.iter().filter_map(|batch| Some(self.held.remove(batch.number)?.batch)));
+        for number in returned.iter().map(|batch| batch.number) {
+            let Some(Held { mut batch, .. }) = self.held.remove(number) else { continue };
+            if self.sampled.contains(&number) {
+                self.sampled_out.extend(batch.excess());
+            }
+            passed.onward.push(batch);
+        }
+        passed.sampled_out = std::mem::take(&mut self.sampled_out);
+        let sampled = std::mem::take(&mut self.sampled);
         self.lent.clear();
         self.end_call();
         // Only these can be other than they were: a guest may hold many that a call does not touch.
@@ -171,7 +188,12 @@ impl Custody {
             let Some(held) = self.held.measure(number) else { continue };
             held.new = false;
             // What it still holds may be less than it was.
-            passed.filtered.extend(held.batch.excess());
+            let left_out = held.batch.excess();
+            if sampled.contains(&number) {
+                passed.sampled_out.extend(left_out);
+            } else {
+                passed.filtered.extend(left_out);
+            }
         }
         for batch in &mut passed.onward {
             passed.filtered.extend(batch.excess());
@@ -217,6 +239,7 @@ impl Custody {
         let mut made = std::mem::take(&mut self.emitted);
         made.append(&mut self.discarded);
         made.append(&mut self.forgotten);
+        made.append(&mut self.sampled_out);
         for (number, mut held) in self.held.take_all() {
             if held.new || held.look {
                 made.push(held.batch);
@@ -241,6 +264,7 @@ impl Custody {
     fn end_call(&mut self) {
         self.brought_bytes = 0;
         self.merged = false;
+        self.sampled.clear();
         self.load.end_call();
     }
 }
@@ -326,7 +350,8 @@ impl Custody {
             memory.know(&held.batch.data);
         }
         let kept = self.held.iter().filter(|(number, held)| is_of_call(number, held));
-        let let_go = [&self.emitted, &self.discarded, &self.forgotten].into_iter().flatten();
+        let let_go =
+            [&self.emitted, &self.discarded, &self.forgotten, &self.sampled_out].into_iter().flatten();
         for batch in kept.map(|(_, held)| &held.batch).chain(let_go) {
             memory.count(batch);
         }
@@ -364,14 +389,30 @@ impl Custody {
     }
 
     pub(super) fn emit(&mut self, batch: Handle) -> Result<()> {
-        let batch = self.take(batch.number)?;
+        let number = batch.number;
+        let mut batch = self.take(number)?;
+        // What the plugin added is entered when the call has succeeded.
+        if self.sampled.contains(&number) && batch.owed() > batch.items() {
+            self.sampled_out.extend(batch.excess());
+        }
         self.emitted.push(batch);
         Ok(())
     }
 
     pub(super) fn discard(&mut self, batch: Handle) -> Result<()> {
-        let batch = self.take(batch.number)?;
-        self.discarded.push(batch);
+        let number = batch.number;
+        let batch = self.take(number)?;
+        let list = if self.sampled.contains(&number) { &mut self.sampled_out } else { &mut self.discarded };
+        list.push(batch);
+        Ok(())
+    }
+
+    /// Makes what the call that is under way leaves out of the batch count as sampled out.
+    pub(super) fn count_as_sampled_out(&mut self, number: u32) -> Result<()> {
+        self.data(number)?;
+        if !self.sampled.contains(&number) {
+            self.sampled.push(number);
+        }
         Ok(())
     }
 
@@ -381,6 +422,10 @@ impl Custody {
             None => {}
             Some(held) if held.look || (held.new && held.batch.is_owed_to_nobody()) => {
                 self.held.remove(number);
+            }
+            Some(_) if self.sampled.contains(&number) => {
+                let batch = self.take(number)?;
+                self.sampled_out.push(batch);
             }
             Some(_) => {
                 let batch = self.take(number)?;

@@ -18,7 +18,7 @@ use super::{
     exports::Exports,
     failure::{CallError, CallErrorKind},
     interface::{
-        self, ComponentExports, ExportFailure, GuestFailure, Incoming, InstanceExports, Outgoing, Passing,
+        self, ComponentExports, Decisions, ExportFailure, Incoming, InstanceExports, Outgoing, Passing,
         SamplingDecision, Saved,
     },
     limits,
@@ -213,10 +213,7 @@ impl Instance {
     }
 
     /// Returns one decision for each trace.
-    pub(in crate::plugin) async fn sample(
-        &mut self,
-        traces: TraceBatch,
-    ) -> Result<Vec<SamplingDecision>, Undone> {
+    pub(in crate::plugin) async fn sample(&mut self, traces: TraceBatch) -> Result<Decisions, Undone> {
         let count = traces.len();
         let outcome = match self.store.data_mut().table.push(traces) {
             Ok(traces) => {
@@ -233,11 +230,7 @@ impl Instance {
             Err(full) => Err(CallError::new(CallErrorKind::Start, full.to_string())),
         };
         let decisions = match outcome {
-            Ok(Ok(decisions)) if decisions.len() == count => check_rates(decisions),
-            Ok(Ok(decisions)) => Err(CallError::new(
-                CallErrorKind::WrongAnswer,
-                format!("{} decisions for {count} traces", decisions.len()),
-            )),
+            Ok(Ok(decisions)) => checked(decisions, count).map(Ok),
             Ok(Err(failure)) => Ok(Err(failure)),
             Err(error) => Err(error),
         };
@@ -338,17 +331,31 @@ impl Instance {
     }
 }
 
-/// Checks the rates, which are shares of traces.
-fn check_rates(
-    decisions: Vec<SamplingDecision>,
-) -> Result<Result<Vec<SamplingDecision>, GuestFailure>, CallError> {
-    for decision in &decisions {
-        if let SamplingDecision::Keep { rate } = decision
+/// The longest reason, in bytes.
+const REASON_LIMIT_BYTES: usize = 256;
+
+/// Checks the decisions on `count` traces, and shortens their reasons.
+fn checked(mut decisions: Decisions, count: usize) -> Result<Decisions, CallError> {
+    let wrong = |what: String| Err(CallError::new(CallErrorKind::WrongAnswer, what));
+    let Decisions { each, reasons, texts } = &mut decisions;
+    if each.len() != count {
+        return wrong(format!("{} decisions for {count} traces", each.len()));
+    }
+    for decision in &*each {
+        if let SamplingDecision::Keep { rate, .. } = decision
             && !(*rate > 0.0 && *rate <= 1.0)
         {
-            let wrong = format!("{rate} is no share of traces to keep: above 0 and up to 1");
-            return Err(CallError::new(CallErrorKind::WrongAnswer, wrong));
+            return wrong(format!("{rate} is no share of traces to keep: above 0 and up to 1"));
         }
     }
-    Ok(Ok(decisions))
+    if !reasons.is_empty() && reasons.len() != count {
+        return wrong(format!("{} reasons for {count} traces", reasons.len()));
+    }
+    if let Some(reason) = reasons.iter().find(|reason| **reason as usize > texts.len()) {
+        return wrong(format!("reason {reason} of {} texts", texts.len()));
+    }
+    for text in texts {
+        text.truncate(text.floor_char_boundary(REASON_LIMIT_BYTES));
+    }
+    Ok(decisions)
 }

@@ -44,15 +44,45 @@ pub(in crate::plugin) enum ExportFailure {
     Parts(Vec<(Vec<u32>, GuestFailure)>),
 }
 
+/// A sampler's answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decisions {
+    /// One for each trace, in order.
+    pub each: Vec<SamplingDecision>,
+    /// The number of each decision's reason: 0 is no reason, 1 the first of `texts`. Empty if there are none.
+    pub reasons: Vec<u32>,
+    pub texts: Vec<String>,
+}
+
 /// A sampler's decision on a trace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SamplingDecision {
     /// `rate` is the share of such traces that go on.
     Keep {
         rate: f64,
+        basis: Basis,
     },
     Drop,
     Undecided,
+}
+
+/// How a sampler came to keep a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// By the trace's randomness: of several samplers, the lowest rate counts.
+    Consistent,
+    /// By anything else: the rates of several samplers multiply.
+    Independent,
+    /// The plugin is of a version of the interface that cannot say it.
+    Unknown,
+}
+
+impl Decisions {
+    /// Returns the reason for the decision on a trace.
+    pub fn reason(&self, trace: usize) -> Option<&str> {
+        let number = *self.reasons.get(trace)? as usize;
+        self.texts.get(number.checked_sub(1)?).map(String::as_str)
+    }
 }
 
 /// The state that a guest hands over to its successor.
@@ -123,7 +153,7 @@ pub(in crate::plugin) trait InstanceExports: Send + Sync {
         &'a self,
         store: &'a mut Store<Guest>,
         traces: Resource<TraceBatch>,
-    ) -> Call<'a, Result<Vec<SamplingDecision>, GuestFailure>>;
+    ) -> Call<'a, Result<Decisions, GuestFailure>>;
 
     /// Shows an exporter a batch, to send it.
     fn export<'a>(

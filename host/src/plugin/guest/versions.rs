@@ -8,7 +8,7 @@ use wasmtime::{
     component::{InstancePre, Linker},
 };
 
-use super::{Guest, interface::ComponentExports, v0_1};
+use super::{Guest, interface::ComponentExports, v0_1, v0_2};
 use crate::plugin::load::card::{Card, CardError, ExternName, Role};
 
 /// A version of the package `spanloom:plugin`, and its room.
@@ -24,7 +24,7 @@ pub(in crate::plugin) struct Version {
 }
 
 /// Every version that is served, the oldest first.
-pub(in crate::plugin) static SERVED: [&Version; 1] = [&v0_1::VERSION];
+pub(in crate::plugin) static SERVED: [&Version; 2] = [&v0_1::VERSION, &v0_2::VERSION];
 
 /// Finds a version by its name.
 pub(in crate::plugin) fn find(name: &str) -> Option<&'static Version> {

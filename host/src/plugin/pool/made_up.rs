@@ -13,7 +13,7 @@ use crate::{
             custody::TakenBack,
             failure::{CallError, CallErrorKind},
             instance::{Instance, Undone},
-            traces::TraceBatch,
+            traces::{IncomingRates, TraceBatch},
         },
         load::card::Role,
     },
@@ -55,7 +55,8 @@ pub(super) async fn try_on(generation: &Generation) -> Result<(), CallError> {
 async fn sample(guest: &mut Instance) -> Result<(), Undone> {
     let not_made = |error| Undone { error, retry_after: None, batches: TakenBack::default() };
     let wire::Batch::Spans(spans) = batch(Signal::Traces).map_err(not_made)? else { return Ok(()) };
-    guest.sample(TraceBatch::new(Arc::new(spans.traces()))).await.map(drop)
+    let traces = TraceBatch::new(Arc::new(spans.traces()), IncomingRates::default());
+    guest.sample(traces).await.map(drop)
 }
 
 pub(in crate::plugin) fn batch(signal: Signal) -> Result<wire::Batch, CallError> {

@@ -132,7 +132,7 @@ impl Copies {
         tokio::spawn(async move {
             let Copies { shadow, room, .. } = self;
             match shadow.pool.sample(place, &traces).await {
-                Ok(found) => shadow.note(difference::of_decisions(&expected, &found)),
+                Ok(found) => shadow.note(difference::of_decisions(&expected, &found.each)),
                 Err(undone) => shadow.failed(&undone.error),
             }
             drop(room);

@@ -1,15 +1,25 @@
 //! A sampler plugin in the path of a batch.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use hashbrown::HashMap;
 
 use super::{
-    Stage,
+    Stage, adjusted,
     call::{InPath, pass},
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
     plugin::{
-        guest::{failure::CallError, instance::Undone, interface::SamplingDecision, plugin::Plugin},
+        guest::{
+            failure::CallError,
+            instance::Undone,
+            interface::{Decisions, SamplingDecision},
+            plugin::Plugin,
+        },
         load::card::Role,
         pool::{GuestUsage, Lane, Place, Pool, live::Live, settings::StageSettings, tending::Tending},
     },
@@ -35,9 +45,18 @@ struct SamplerMetrics {
     undecided: metrics::Counter,
     /// The number of spans that the kept spans represent.
     represented: metrics::Gauge,
+    /// Traces by decision and reason, for plugins that give reasons.
+    reasons: Mutex<HashMap<(Word, String), metrics::Counter>>,
+    component: String,
     /// Removes the series when the component ends.
-    _series: Arc<Scope>,
+    series: Arc<Scope>,
 }
+
+/// A decision without its rate, as the label of a metric.
+type Word = &'static str;
+
+/// The most reasons that are counted each by itself. Further ones count as `other`.
+const REASONS_LIMIT: usize = 100;
 
 impl PluginSampler {
     pub async fn start(
@@ -68,7 +87,7 @@ impl PluginSampler {
     }
 
     /// Returns the plugin's decision for each trace, in order, without applying it.
-    pub async fn ask(&self, traces: &Arc<wire::Traces>) -> Result<Vec<SamplingDecision>, CallError> {
+    pub async fn ask(&self, traces: &Arc<wire::Traces>) -> Result<Decisions, CallError> {
         let pool = &self.sampling.stage.pool;
         pool.sample(Place::Slot(0), traces).await.map_err(|undone| undone.error)
     }
@@ -141,16 +160,11 @@ impl InPath for Sampling {
 
 impl Sampling {
     /// Removes the spans of the dropped traces. Returns their shares as a batch without data.
-    fn decide(
-        &self,
-        batch: &mut Batch,
-        traces: &wire::Traces,
-        decisions: &[SamplingDecision],
-    ) -> Option<Batch> {
+    fn decide(&self, batch: &mut Batch, traces: &wire::Traces, decisions: &Decisions) -> Option<Batch> {
         let (mut kept, mut out, mut undecided, mut represented) = (0, 0, 0, 0.0);
-        let keep: Vec<bool> = std::iter::zip(decisions, traces.span_counts())
+        let keep: Vec<bool> = std::iter::zip(&decisions.each, traces.span_counts())
             .map(|(decision, spans)| match decision {
-                SamplingDecision::Keep { rate } => {
+                SamplingDecision::Keep { rate, .. } => {
                     kept += u64::from(spans);
                     represented += f64::from(spans) / rate;
                     true
@@ -169,9 +183,18 @@ impl Sampling {
         self.metrics.sampled_out.increment(out);
         self.metrics.undecided.increment(undecided);
         self.metrics.represented.increment(represented);
+        self.metrics.count_reasons(decisions);
         if let wire::Batch::Spans(spans) = &mut batch.data {
             // This cannot fail: there is one entry for each trace, and the traces are this batch's.
             let _ = spans.retain_traces(traces, &keep);
+            if adjusted::is_written(&decisions.each) {
+                let of_row = |trace: &u32| decisions.each.get(*trace as usize);
+                let is_kept = |trace: &&u32| keep.get(**trace as usize).copied().unwrap_or_default();
+                let of_kept = traces.of_spans().iter().filter(is_kept).filter_map(of_row);
+                let states = adjusted::trace_states(spans, of_kept);
+                // This fails only above 4 GiB, and the trace states that are left say nothing wrong.
+                let _ = spans.set_trace_states(&states);
+            }
         }
         batch.excess()
     }
@@ -181,7 +204,7 @@ impl Sampling {
 struct Asked {
     batch: Box<Batch>,
     traces: Arc<wire::Traces>,
-    decisions: Result<Vec<SamplingDecision>, Undone>,
+    decisions: Result<Decisions, Undone>,
 }
 
 impl Asked {
@@ -194,7 +217,7 @@ impl Asked {
         let copies = pool.copies(&batch.data);
         let decisions = pool.sample(place, &traces).await;
         if let (Some(copies), Ok(decisions)) = (copies, &decisions) {
-            copies.compare_decisions(place, traces.clone(), decisions.clone());
+            copies.compare_decisions(place, traces.clone(), decisions.each.clone());
         }
         Asked { batch, traces, decisions }
     }
@@ -212,7 +235,45 @@ impl SamplerMetrics {
             sampled_out: counter("drop"),
             undecided: counter("undecided"),
             represented: series.gauge("spanloom_sampler_represented_spans", &[("component", component)]),
-            _series: series,
+            reasons: Mutex::default(),
+            component: component.to_owned(),
+            series,
         }
+    }
+
+    /// Counts the traces that were decided on for a reason.
+    fn count_reasons(&self, decisions: &Decisions) {
+        if decisions.reasons.is_empty() {
+            return;
+        }
+        let mut counts: HashMap<(Word, u32), u64> = HashMap::new();
+        let reasoned = std::iter::zip(&decisions.each, &decisions.reasons).filter(|(_, reason)| **reason > 0);
+        for (decision, reason) in reasoned {
+            *counts.entry((word(decision), *reason)).or_default() += 1;
+        }
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((decision, number), count) in counts {
+            let Some(text) = decisions.texts.get(number as usize - 1) else { continue };
+            let is_full = reasons.len() >= REASONS_LIMIT;
+            // A look-up by a borrowed text would need a type of its own, and reasons are few.
+            let mut key = (decision, text.clone());
+            if is_full && !reasons.contains_key(&key) {
+                key.1 = "other".to_owned();
+            }
+            let counter = reasons.entry(key).or_insert_with_key(|(decision, reason)| {
+                let labels: Labels<'_> =
+                    &[("component", &self.component), ("decision", decision), ("reason", reason)];
+                self.series.counter("spanloom_sampler_traces", labels)
+            });
+            counter.increment(count);
+        }
+    }
+}
+
+fn word(decision: &SamplingDecision) -> Word {
+    match decision {
+        SamplingDecision::Keep { .. } => "keep",
+        SamplingDecision::Drop => "drop",
+        SamplingDecision::Undecided => "undecided",
     }
 }

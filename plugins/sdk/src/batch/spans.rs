@@ -185,7 +185,8 @@ impl SpanBatch {
 
 /// Edits of all spans at once.
 impl SpanBatch {
-    /// Keeps the spans whose entry is true. The others count as dropped with the reason `filtered`.
+    /// Keeps the spans whose entry is true. The others count as dropped with the reason `filtered`, or as sampled
+    /// out after [`count_as_sampled_out`](SpanBatch::count_as_sampled_out).
     pub fn retain(&mut self, keep: &[bool]) -> Result<(), EditError> {
         self.0.retain(keep)
     }
@@ -203,6 +204,11 @@ impl SpanBatch {
     /// Sets the names of the column's rows.
     pub fn set_names(&mut self, column: &TextColumn) -> Result<(), EditError> {
         if column.is_empty() { Ok(()) } else { self.0.set_names(column) }
+    }
+
+    /// Sets the W3C trace states of the column's rows. An empty text removes the trace state.
+    pub fn set_trace_states(&mut self, column: &TextColumn) -> Result<(), EditError> {
+        if column.is_empty() { Ok(()) } else { self.0.set_trace_states(column) }
     }
 
     /// Sets the attribute `key` of the spans that have it, whatever its type.
@@ -251,6 +257,12 @@ impl SpanBatch {
 
 /// Operations on whole batches, which copy no span.
 impl SpanBatch {
+    /// Makes what this call leaves out of the batch, or discards of it, count as sampled out, and not as dropped
+    /// with the reason `filtered`.
+    pub fn count_as_sampled_out(&mut self) {
+        self.0.count_as_sampled_out();
+    }
+
     /// Keeps the first `count` spans and returns the rest.
     #[must_use]
     pub fn split_off(&mut self, count: u32) -> SpanBatch {

@@ -5,7 +5,8 @@ use crate::bindings::exports::{
 };
 use crate::bindings::spanloom::plugin::{batches, traces, types};
 use crate::{
-    Batch, ConfigError, Connector, Decision, ExportError, Exporter, Failure, Processor, Sampler, TraceBatch,
+    Batch, ConfigError, Connector, Decision, Decisions, ExportError, Exporter, Failure, Processor, Sampler,
+    TraceBatch,
 };
 
 impl<G: Guest<Plugin: Processor>> processing::Guest for G {
@@ -27,9 +28,10 @@ impl<G: Guest<Plugin: Sampler>> sampling::Guest for G {
         configure::<G>(&config, Sampler::configure, Sampler::reconfigure)
     }
 
-    fn sample(traces: traces::TraceBatch) -> Result<Vec<sampling::Decision>, Failure> {
-        let decisions = call::<G, _, _>(|plugin| plugin.sample(&TraceBatch(traces)))?;
-        Ok(decisions.into_iter().map(Into::into).collect())
+    fn sample(traces: traces::TraceBatch) -> Result<sampling::Decisions, Failure> {
+        let Decisions { each, reasons, texts } =
+            call::<G, _, _>(|plugin| plugin.sample_with_reasons(&TraceBatch(traces)))?;
+        Ok(sampling::Decisions { each: each.into_iter().map(Into::into).collect(), reasons, texts })
     }
 }
 
@@ -68,8 +70,10 @@ impl<G: Guest<Plugin: Connector>> connecting::Guest for G {
 
 impl From<Decision> for sampling::Decision {
     fn from(decision: Decision) -> sampling::Decision {
+        let keep = |rate, basis| sampling::Decision::Keep(sampling::Kept { rate, basis });
         match decision {
-            Decision::Keep(share) => sampling::Decision::Keep(share),
+            Decision::Keep(rate) => keep(rate, sampling::Basis::Independent),
+            Decision::KeepConsistently(rate) => keep(rate, sampling::Basis::Consistent),
             Decision::Drop => sampling::Decision::Drop,
             Decision::Undecided => sampling::Decision::Undecided,
         }

@@ -55,6 +55,10 @@ macro_rules! delegate {
                 Ok(())
             }
 
+            pub(crate) fn count_as_sampled_out(&self) {
+                super::world::with(|world| world.samples_out = true);
+            }
+
             pub(crate) fn split_off(&self, count: u32) -> $batch {
                 let rest = self.0.0.borrow_mut().split_off_items(count as usize);
                 $batch(Opaque(RefCell::new(rest)), self.1.share())

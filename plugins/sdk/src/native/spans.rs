@@ -180,6 +180,11 @@ impl SpanBatch {
         self.edit(|spans| spans.set_names(&column))
     }
 
+    pub(crate) fn set_trace_states(&self, column: &TextColumn) -> Edited {
+        let column = to_text_column(column.clone())?;
+        self.edit(|spans| spans.set_trace_states(&column))
+    }
+
     pub(crate) fn replace_all(&self, key: &str, value: &Value) -> Edited {
         with_value(value, |value| self.0.borrow_mut().replace_all(key, value))
     }
@@ -222,6 +227,10 @@ impl SpanBatch {
 
 /// Operations on whole batches.
 impl SpanBatch {
+    pub(crate) fn count_as_sampled_out(&self) {
+        super::world::with(|world| world.samples_out = true);
+    }
+
     pub(crate) fn split_off(&self, count: u32) -> SpanBatch {
         self.part(self.0.borrow_mut().split_off_items(count as usize))
     }

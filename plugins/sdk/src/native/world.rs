@@ -17,6 +17,10 @@ pub(crate) struct World {
     pub(crate) series: BTreeMap<String, f64>,
     pub(crate) store: BTreeMap<String, Vec<u8>>,
     pub(crate) discarded: Vec<Batch>,
+    /// Whether what is left out of batches was said to count as sampled out.
+    pub(crate) samples_out: bool,
+    /// The traces and spans a second that come in.
+    pub(crate) incoming: (f64, f64),
     pub(crate) now_unix_nano: u64,
     pub(crate) monotonic_nano: u64,
     pub(crate) wake_after_ms: Option<u64>,

@@ -3,8 +3,8 @@ use std::fmt;
 use crate::native::traces::TraceBatch as NativeTraces;
 use crate::native::world;
 use crate::{
-    Batch, ConfigError, Decision, ExportError, Failure, Flush, Handover, HttpHandler, Incoming, Outgoing,
-    Output, Saved, SpanBatch, Timer, TraceBatch, config,
+    Batch, ConfigError, Decision, Decisions, ExportError, Failure, Flush, Handover, HttpHandler, Incoming,
+    Outgoing, Output, Saved, SpanBatch, Timer, TraceBatch, config,
 };
 
 /// A processor with its config.
@@ -56,8 +56,13 @@ impl<P: crate::Sampler> Sampler<P> {
 
     /// Returns one decision per trace, in the order of the traces' first spans.
     pub fn sample(&mut self, spans: impl Into<SpanBatch>) -> Result<Vec<Decision>, Failure> {
+        Ok(self.sample_with_reasons(spans)?.into())
+    }
+
+    /// Does the same, with reasons.
+    pub fn sample_with_reasons(&mut self, spans: impl Into<SpanBatch>) -> Result<Decisions, Failure> {
         let traces = spans.into().0.get_ref().traces();
-        self.0.sample(&TraceBatch(NativeTraces(traces)))
+        self.0.sample_with_reasons(&TraceBatch(NativeTraces(traces)))
     }
 }
 

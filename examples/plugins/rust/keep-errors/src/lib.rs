@@ -1,4 +1,4 @@
-//! Keeps every trace that failed or was slow, and a share of the others, chosen by trace id.
+//! Keeps every trace that failed or was slow, and a share of the others, chosen by their randomness.
 
 use spanloom_plugin::prelude::*;
 
@@ -30,11 +30,12 @@ impl Sampler for KeepErrors {
     }
 
     fn sample(&mut self, traces: &TraceBatch) -> Result<Vec<Decision>, Failure> {
-        let (ids, errors, durations) = (traces.ids(), traces.errors(), traces.durations_nano());
-        let traces = ids.iter().zip(errors).zip(durations);
-        let decisions = traces.map(|((id, error), duration_nano)| match id {
+        let threshold = self.threshold();
+        let (randomness, errors, durations) = (traces.randomness(), traces.errors(), traces.durations_nano());
+        let traces = randomness.into_iter().zip(errors).zip(durations);
+        let decisions = traces.map(|((randomness, error), duration_nano)| match randomness {
             _ if error || duration_nano as f64 > self.slow_ms * 1e6 => Decision::Keep(1.0),
-            id if randomness(id) >= self.threshold() => Decision::Keep(self.share),
+            randomness if threshold.keeps(randomness) => Decision::KeepConsistently(self.share),
             _ => Decision::Drop,
         });
         Ok(decisions.collect())
@@ -44,14 +45,10 @@ impl Sampler for KeepErrors {
 impl KeepErrors {
     /// Returns the threshold of OpenTelemetry's consistent sampling. A sampler with a smaller share keeps a
     /// part of these traces.
-    fn threshold(&self) -> u64 {
-        ((1.0 - self.share) * (1_u64 << 56) as f64).ceil() as u64
+    fn threshold(&self) -> Threshold {
+        let bits = ((1.0 - self.share) * (1_u64 << 56) as f64).ceil() as u64;
+        Threshold::from_bits(bits).unwrap_or(Threshold::NEVER)
     }
-}
-
-/// Returns the last 56 bits of a trace id, which should be random by W3C trace context.
-fn randomness(id: &[u8; 16]) -> u64 {
-    u128::from_be_bytes(*id) as u64 & ((1 << 56) - 1)
 }
 
 spanloom_plugin::sampler!(KeepErrors);

@@ -18,11 +18,11 @@ fn errors_and_slow_traces_are_kept_and_stand_for_themselves() {
 fn a_share_of_the_others_is_kept_by_the_end_of_their_ids() {
     let spans = |id| testing::spans("shop").trace(id).span("a");
     let high = 0x01_00ff_ffff_ffff_ffff;
-    assert_eq!(sampled(r#"{"share": 0.05}"#, spans(high)), [Decision::Keep(0.05)]);
+    assert_eq!(sampled(r#"{"share": 0.05}"#, spans(high)), [Decision::KeepConsistently(0.05)]);
     assert_eq!(sampled(r#"{"share": 0.05}"#, spans(high - (1 << 55))), [Decision::Drop]);
-    assert_eq!(sampled(r#"{"share": 0.5}"#, spans(high - (1 << 55) + 1)), [Decision::Keep(0.5)]);
+    assert_eq!(sampled(r#"{"share": 0.5}"#, spans(high - (1 << 55) + 1)), [Decision::KeepConsistently(0.5)]);
     assert_eq!(sampled(r#"{"share": 0}"#, spans(high)), [Decision::Drop]);
-    assert_eq!(sampled(r#"{"share": 1}"#, spans(0x0100_0000_0000_0000)), [Decision::Keep(1.0)]);
+    assert_eq!(sampled(r#"{"share": 1}"#, spans(0x0100_0000_0000_0000)), [Decision::KeepConsistently(1.0)]);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn every_language_keeps_the_same_of_the_fixture() {
         serde_json::from_str(&file("keep-errors/shop.golden.json")).expect("decisions");
     assert_eq!(decisions.len(), golden.len());
     for (golden, decision) in golden.iter().zip(decisions) {
-        assert_eq!(decision, golden["rate"].as_f64().map_or(Decision::Drop, Decision::Keep), "{golden}");
+        assert_eq!(decision.rate(), golden["rate"].as_f64(), "{golden}");
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     component::{ExportError, Exported, FailedPart},
-    plugin::{Role, SamplingDecision, outside::http::HttpRequest},
+    plugin::{Decisions, Role, SamplingDecision, outside::http::HttpRequest},
     receipt::Retry,
 };
 
@@ -42,6 +42,9 @@ pub(super) struct TraceDecision {
     /// The rate of a kept trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) rate: Option<f64>,
+    /// Shown, but in no golden file: it explains the decision.
+    #[serde(skip)]
+    pub(super) reason: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,20 +159,21 @@ impl Outcome {
 }
 
 impl TraceDecision {
-    pub(super) fn of(traces: &wire::Traces, decisions: &[SamplingDecision]) -> Vec<TraceDecision> {
+    pub(super) fn of(traces: &wire::Traces, decisions: &Decisions) -> Vec<TraceDecision> {
         let names = traces.root_names();
         let mut names = names.iter().peekable();
-        let decided = std::iter::zip(traces.ids(), decisions).enumerate();
+        let decided = std::iter::zip(traces.ids(), &decisions.each).enumerate();
         decided
             .map(|(row, (id, decision))| {
                 let (decision, rate) = match decision {
-                    SamplingDecision::Keep { rate } => (Word::Keep, Some(*rate)),
+                    SamplingDecision::Keep { rate, .. } => (Word::Keep, Some(*rate)),
                     SamplingDecision::Drop => (Word::Drop, None),
                     SamplingDecision::Undecided => (Word::Undecided, None),
                 };
                 let root = names.next_if(|(named, _)| *named as usize == row).map_or("", |(_, name)| name);
                 let trace_id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-                TraceDecision { trace_id, root: root.to_owned(), decision, rate }
+                let reason = decisions.reason(row).map(str::to_owned);
+                TraceDecision { trace_id, root: root.to_owned(), decision, rate, reason }
             })
             .collect()
     }
@@ -284,6 +288,7 @@ mod tests {
             root: "GET /".to_owned(),
             decision,
             rate,
+            reason: None,
         };
         check(
             Role::Sampler,

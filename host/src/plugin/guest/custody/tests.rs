@@ -33,6 +33,7 @@ enum Act {
     Replace(usize, usize, usize),
     Emit(usize),
     Discard(usize),
+    SampleOut(usize),
     Drop(usize),
 }
 
@@ -60,6 +61,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(batch, by, times)| Act::Replace(batch, by, times)),
         batch.clone().prop_map(Act::Emit),
         batch.clone().prop_map(Act::Discard),
+        batch.clone().prop_map(Act::SampleOut),
         batch.prop_map(Act::Drop),
     ]
 }
@@ -153,6 +155,7 @@ impl Scene {
                 let batch = self.let_go(at);
                 self.guest.custody.discard(batch).unwrap();
             }
+            Act::SampleOut(_) => custody.count_as_sampled_out(number).unwrap(),
             Act::Drop(_) => {
                 self.handles.remove(at);
                 self.guest.custody.drop(number).unwrap();
@@ -217,6 +220,7 @@ impl Scene {
             batch.delivered();
         }
         passed.filtered.into_iter().for_each(Batch::filtered);
+        passed.sampled_out.into_iter().for_each(Batch::sampled_out);
     }
 }
 
@@ -231,6 +235,7 @@ impl Act {
             | Act::Replace(batch, _, _)
             | Act::Emit(batch)
             | Act::Discard(batch)
+            | Act::SampleOut(batch)
             | Act::Drop(batch) => *batch,
         }
     }
@@ -254,6 +259,36 @@ proptest! {
         let balance = scene.account.balance();
         prop_assert!(balance.holds() && balance.in_flight == 0, "{balance:?}");
     }
+}
+
+/// Scenario: of seven spans, a guest samples one out of a batch that it returns, one out of another that it emits,
+/// discards one as sampled out, and leaves one out without saying so.
+/// Guarantees: each is counted as the guest said, and what a later call leaves out counts as filtered again.
+#[test]
+fn what_a_guest_samples_out_is_not_dropped() {
+    let shared = Shared::of_nobody("guest", "guest", &Limits::from(&LimitsConfig::default())).unwrap();
+    let mut scene = Scene::new(&shared);
+    let batches = [2, 2, 1, 2].map(|spans| scene.batch(spans));
+    let custody = &mut scene.guest.custody;
+    let lent = batches.map(|batch| custody.lend(batch));
+    let [returned, emitted, discarded, kept] = lent;
+    for batch in [returned, emitted, kept] {
+        custody.retain(batch.number, &[true, false]).unwrap().unwrap();
+    }
+    for batch in [returned, emitted, discarded] {
+        custody.count_as_sampled_out(batch.number).unwrap();
+    }
+    custody.emit(emitted).unwrap();
+    custody.discard(discarded).unwrap();
+    scene.handles = vec![returned.number];
+    scene.commit(1);
+    let balance = scene.account.balance();
+    assert_eq!((balance.delivered, balance.sampled_out, balance.dropped_total()), (2, 3, 1), "{balance:?}");
+    scene.guest.custody.retain(kept.number, &[false]).unwrap().unwrap();
+    scene.handles = vec![kept.number];
+    scene.commit(1);
+    let balance = scene.account.balance();
+    assert_eq!((balance.sampled_out, balance.dropped_total(), balance.in_flight), (3, 2, 0), "{balance:?}");
 }
 
 /// A guest may be given only so many batches, and bring in only so many bytes: they are in the host's memory.

@@ -8,6 +8,7 @@ use wasmtime::{
 use wire::Signal;
 
 use super::{
+    VERSION,
     bindings::imported::{
         batches::{self, Batch},
         output,
@@ -71,6 +72,8 @@ macro_rules! opaque {
                 self.custody.merge(batch.rep(), other.rep())
             }
 
+            newer_of_batches!($handle);
+
             fn drop(&mut self, batch: Resource<$handle>) -> Result<()> {
                 self.custody.drop(batch.rep())
             }
@@ -92,8 +95,9 @@ pub(super) fn not_brought(why: NotBrought) -> EditError {
 /// request once more, into memory for which no room was requested.
 pub(super) fn link_requests(linker: &mut Linker<Guest>) -> Result<()> {
     linker.allow_shadowing(true);
-    link::<Spans>(&mut linker.instance("spanloom:plugin/spans@0.1.0")?, "span-batch", Signal::Traces)?;
-    let mut batches = linker.instance("spanloom:plugin/batches@0.1.0")?;
+    let interface = |name| format!("spanloom:plugin/{name}@{}", VERSION.name);
+    link::<Spans>(&mut linker.instance(&interface("spans"))?, "span-batch", Signal::Traces)?;
+    let mut batches = linker.instance(&interface("batches"))?;
     link::<Metrics>(&mut batches, "metrics-batch", Signal::Metrics)?;
     link::<Logs>(&mut batches, "logs-batch", Signal::Logs)?;
     linker.allow_shadowing(false);

@@ -8,17 +8,20 @@ use wasmtime::{
 };
 use wire::Signal;
 
-use super::bindings::{
-    exported::{self, exporting, http_handler, sampling},
-    imported::{batches::Batch, types},
+use super::{
+    bindings::{
+        exported::{self, exporting, http_handler, sampling},
+        imported::{batches::Batch, types},
+    },
+    decisions::decisions,
 };
 use crate::plugin::{
     guest::{
         Guest,
         configure::Refusal,
         interface::{
-            Call, ComponentExports, ExportFailure, GuestFailure, Handle, Incoming, InstanceExports, Outgoing,
-            Passing, SamplingDecision, Saved,
+            Call, ComponentExports, Decisions, ExportFailure, GuestFailure, Handle, Incoming,
+            InstanceExports, Outgoing, Passing, Saved,
         },
         traces::TraceBatch,
     },
@@ -175,10 +178,10 @@ impl InstanceExports for Functions {
         &'a self,
         store: &'a mut Store<Guest>,
         traces: Resource<TraceBatch>,
-    ) -> Call<'a, Result<Vec<SamplingDecision>, GuestFailure>> {
+    ) -> Call<'a, Result<Decisions, GuestFailure>> {
         Box::pin(async move {
             let said = of(&self.sampling)?.call_sample(store, traces).await?;
-            Ok(said.map(|decisions| decisions.into_iter().map(decision).collect()).map_err(failure))
+            Ok(said.map(decisions).map_err(failure))
         })
     }
 
@@ -251,14 +254,6 @@ fn export_failure(said: exporting::ExportError) -> ExportFailure {
             let parts = parts.into_iter().map(|part| (part.rows, failure(part.failure)));
             ExportFailure::Parts(parts.collect())
         }
-    }
-}
-
-fn decision(decision: sampling::Decision) -> SamplingDecision {
-    match decision {
-        sampling::Decision::Keep(rate) => SamplingDecision::Keep { rate },
-        sampling::Decision::Drop => SamplingDecision::Drop,
-        sampling::Decision::Undecided => SamplingDecision::Undecided,
     }
 }
 

@@ -160,20 +160,20 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn set_text_column(&mut self, batch: Handle, key: String, column: TextColumn) -> Edited {
-        self.edit(&batch, column.arena.len(), |spans| {
+        edit(self, &batch, column.arena.len(), |spans| {
             spans.set_text(&key, &convert::to_text_column(column)?).map_err(convert::edit_error)
         })
     }
 
     fn set_number_column(&mut self, batch: Handle, key: String, column: NumberColumn) -> Edited {
-        self.edit(&batch, 0, |spans| {
+        edit(self, &batch, 0, |spans| {
             spans.set_numbers(&key, &convert::to_number_column(column)?).map_err(convert::edit_error)
         })
     }
 
     fn set_texts(&mut self, batch: Handle, key: String, texts: Vec<Option<String>>) -> Edited {
         let brought_bytes = texts.iter().flatten().map(String::len).sum();
-        self.edit(&batch, brought_bytes, |spans| {
+        edit(self, &batch, brought_bytes, |spans| {
             let (rows, values) = (spans.items(), texts.len());
             let texts = if rows == values {
                 lists::from_texts(&texts)
@@ -185,57 +185,57 @@ impl spans::HostSpanBatch for Guest {
     }
 
     fn set_names(&mut self, batch: Handle, column: TextColumn) -> Edited {
-        self.edit(&batch, column.arena.len(), |spans| {
+        edit(self, &batch, column.arena.len(), |spans| {
             spans.set_names(&convert::to_text_column(column)?).map_err(convert::edit_error)
         })
     }
 
     fn replace_all(&mut self, batch: Handle, key: String, value: Value) -> Edited {
         let brought_bytes = self.custody.repeated_bytes(batch.rep(), &key, len_bytes(&value))?;
-        self.edit(&batch, brought_bytes, |spans| {
+        edit(self, &batch, brought_bytes, |spans| {
             convert::with_value(&value, |value| spans.replace_all(&key, value))
         })
     }
 
     fn remove_all(&mut self, batch: Handle, key: String) -> Edited {
-        self.edit(&batch, 0, |spans| spans.remove_all(&key).map_err(convert::edit_error))
+        edit(self, &batch, 0, |spans| spans.remove_all(&key).map_err(convert::edit_error))
     }
 
     fn rename_all(&mut self, batch: Handle, key: String, to: String) -> Edited {
         let brought_bytes = self.custody.repeated_bytes(batch.rep(), &key, to.len())?;
-        self.edit(&batch, brought_bytes, |spans| spans.rename(&key, &to).map_err(convert::edit_error))
+        edit(self, &batch, brought_bytes, |spans| spans.rename(&key, &to).map_err(convert::edit_error))
     }
 
     fn set(&mut self, batch: Handle, row: u32, key: String, value: Value) -> Edited {
-        self.edit(&batch, len_bytes(&value), |spans| {
+        edit(self, &batch, len_bytes(&value), |spans| {
             convert::with_value(&value, |value| spans.set(row as usize, &key, value))
         })
     }
 
     fn remove(&mut self, batch: Handle, row: u32, key: String) -> Edited {
-        self.edit(&batch, 0, |spans| spans.remove(row as usize, &key).map_err(convert::edit_error))
+        edit(self, &batch, 0, |spans| spans.remove(row as usize, &key).map_err(convert::edit_error))
     }
 
     fn set_name(&mut self, batch: Handle, row: u32, name: String) -> Edited {
-        self.edit(&batch, name.len(), |spans| {
+        edit(self, &batch, name.len(), |spans| {
             spans.set_name(row as usize, &name).map_err(convert::edit_error)
         })
     }
 
     fn set_status(&mut self, batch: Handle, row: u32, status: Status) -> Edited {
-        self.edit(&batch, status.message.len(), |spans| {
+        edit(self, &batch, status.message.len(), |spans| {
             spans.set_status(row as usize, status.code as i32, &status.message).map_err(convert::edit_error)
         })
     }
 
     fn resource_set(&mut self, batch: Handle, number: u32, key: String, value: Value) -> Edited {
-        self.edit(&batch, len_bytes(&value), |spans| {
+        edit(self, &batch, len_bytes(&value), |spans| {
             convert::with_value(&value, |value| spans.set_resource(number as usize, &key, value))
         })
     }
 
     fn resource_remove(&mut self, batch: Handle, number: u32, key: String) -> Edited {
-        self.edit(&batch, 0, |spans| {
+        edit(self, &batch, 0, |spans| {
             spans.remove_from_resource(number as usize, &key).map_err(convert::edit_error)
         })
     }
@@ -254,20 +254,20 @@ impl spans::HostSpanBatch for Guest {
         self.custody.merge(batch.rep(), other.rep())
     }
 
+    newer_of_spans!();
+
     fn drop(&mut self, batch: Handle) -> Result<()> {
         self.custody.drop(batch.rep())
     }
 }
 
-impl Guest {
-    fn edit(
-        &mut self,
-        batch: &Handle,
-        brought_bytes: usize,
-        edit: impl FnOnce(&mut SpanBatch) -> Result<(), EditError>,
-    ) -> Edited {
-        self.custody.edit_spans(batch.rep(), brought_bytes, edit)
-    }
+fn edit(
+    guest: &mut Guest,
+    batch: &Handle,
+    brought_bytes: usize,
+    edit: impl FnOnce(&mut SpanBatch) -> Result<(), EditError>,
+) -> Edited {
+    guest.custody.edit_spans(batch.rep(), brought_bytes, edit)
 }
 
 /// Returns the length of a value's content.

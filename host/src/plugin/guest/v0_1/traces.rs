@@ -75,6 +75,8 @@ impl traces::HostTraceBatch for Guest {
         Ok(Resource::new_own(self.show_spans(&traces)?))
     }
 
+    newer_of_traces!();
+
     fn drop(&mut self, traces: Handle) -> Result<()> {
         self.table.delete(traces)?;
         Ok(())

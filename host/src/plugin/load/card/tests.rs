@@ -104,19 +104,19 @@ fn a_component_that_is_cut_short_is_refused() {
 #[test]
 fn a_version_that_is_not_served_is_refused_with_those_that_are() {
     refused(
-        &exporting("", "spanloom:plugin/processing@0.2.0"),
-        "built against spanloom:plugin@0.2.0; this Spanloom serves 0.1.0",
+        &exporting("", "spanloom:plugin/processing@0.9.0"),
+        "built against spanloom:plugin@0.9.0; this Spanloom serves 0.1.0 and 0.2.0",
     );
     refused(
         &exporting(
             r#"(import "spanloom:plugin/spans@0.3.0" (instance))"#,
             "spanloom:plugin/processing@0.1.0",
         ),
-        "built against spanloom:plugin@0.1.0 and spanloom:plugin@0.3.0; this Spanloom serves 0.1.0",
+        "built against spanloom:plugin@0.1.0 and spanloom:plugin@0.3.0; this Spanloom serves 0.1.0 and 0.2.0",
     );
     refused(
         &exporting("", "spanloom:plugin/processing"),
-        "built against spanloom:plugin without a version; this Spanloom serves 0.1.0",
+        "built against spanloom:plugin without a version; this Spanloom serves 0.1.0 and 0.2.0",
     );
 }
 

@@ -14,7 +14,7 @@ pub(super) fn of_batches(old: &[&wire::Batch], new: &[&wire::Batch]) -> Option<S
 
 pub(super) fn of_decisions(old: &[SamplingDecision], new: &[SamplingDecision]) -> Option<String> {
     let shown = |decision: &SamplingDecision| match decision {
-        SamplingDecision::Keep { rate } => format!("keep ({rate})"),
+        SamplingDecision::Keep { rate, .. } => format!("keep ({rate})"),
         SamplingDecision::Drop => "drop".to_owned(),
         SamplingDecision::Undecided => "undecided".to_owned(),
     };
@@ -78,6 +78,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::plugin::guest::interface::Basis;
 
     #[test]
     fn the_first_difference_is_named_by_its_path() {
@@ -92,7 +93,8 @@ mod tests {
 
     #[test]
     fn decisions_differ_by_their_rates_too() {
-        let keep = |rate| vec![SamplingDecision::Drop, SamplingDecision::Keep { rate }];
+        let keep =
+            |rate| vec![SamplingDecision::Drop, SamplingDecision::Keep { rate, basis: Basis::Independent }];
         assert_eq!(of_decisions(&keep(1.0), &keep(1.0)), None);
         let said = of_decisions(&keep(1.0), &keep(0.5)).unwrap();
         assert_eq!(said, "trace 1 of the batch: keep (1), now keep (0.5)");
