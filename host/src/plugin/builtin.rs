@@ -62,7 +62,7 @@ macro_rules! component {
     };
 }
 
-pub static BUILTINS: [Builtin; 5] = [
+pub static BUILTINS: [Builtin; 7] = [
     Builtin {
         kind: Kind::Processor,
         name: "batch",
@@ -72,6 +72,28 @@ pub static BUILTINS: [Builtin; 5] = [
         component: component!("batch"),
         memory_mib: 64,
         held_mib: 1024,
+        adapt: None,
+    },
+    Builtin {
+        kind: Kind::Processor,
+        name: "tail_sampling_policies",
+        aliases: &[],
+        signals: TRACES,
+        emits: &[],
+        component: component!("tail-policies"),
+        memory_mib: 256,
+        held_mib: 256,
+        adapt: None,
+    },
+    Builtin {
+        kind: Kind::Processor,
+        name: "adaptive_sampler",
+        aliases: &[],
+        signals: TRACES,
+        emits: &[],
+        component: component!("adaptive-sampler"),
+        memory_mib: 128,
+        held_mib: 256,
         adapt: None,
     },
     Builtin {
