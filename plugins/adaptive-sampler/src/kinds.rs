@@ -39,13 +39,14 @@ impl Kinds {
             return;
         }
         self.began = Some(now);
-        // Only the first of several intervals that went by had traces.
-        let idle = (1.0 - config.weight).powf(passed.floor() - 1.0);
-        // The interval was as long as it was: its counts are those of an interval of the right length.
-        let scale = 1.0 / (passed - passed.floor() + 1.0);
-        let first = !self.is_known;
+        // Whole intervals without a batch had no traces. The counts are of the rest of the time, which is up to two
+        // intervals.
+        let silent = passed.floor() - 1.0;
+        let (scale, idle) = (1.0 / (passed - silent), (1.0 - config.weight).powf(silent));
         for kind in self.kinds.values_mut().chain([&mut self.others]) {
-            kind.turn(scale, idle, if first { 1.0 } else { config.weight });
+            // A kind that is new has no average yet.
+            let weight = if kind.share.is_none() { 1.0 } else { config.weight };
+            kind.turn(scale, idle, weight);
         }
         self.kinds.retain(|_, kind| kind.average >= RARE);
         self.is_known = true;
