@@ -45,6 +45,7 @@ fn span(number: u64) -> String {
 
 fn main() {
     for (what, policies) in [
+        ("all: what the harness costs", r#"{"name": "a", "type": "always_sample"}"#),
         (
             "errors, slow, a share",
             r#"{"name": "a", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}},
