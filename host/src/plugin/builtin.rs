@@ -63,7 +63,7 @@ macro_rules! component {
     };
 }
 
-pub static BUILTINS: [Builtin; 6] = [
+pub static BUILTINS: [Builtin; 8] = [
     Builtin {
         kind: Kind::Processor,
         name: "batch",
@@ -83,6 +83,28 @@ pub static BUILTINS: [Builtin; 6] = [
         emits: &[],
         component: component!("probabilistic-sampler"),
         memory_mib: 256,
+        held_mib: 256,
+        adapt: None,
+    },
+    Builtin {
+        kind: Kind::Processor,
+        name: "tail_sampling_policies",
+        aliases: &[],
+        signals: TRACES,
+        emits: &[],
+        component: component!("tail-policies"),
+        memory_mib: 256,
+        held_mib: 256,
+        adapt: None,
+    },
+    Builtin {
+        kind: Kind::Processor,
+        name: "adaptive_sampler",
+        aliases: &[],
+        signals: TRACES,
+        emits: &[],
+        component: component!("adaptive-sampler"),
+        memory_mib: 128,
         held_mib: 256,
         adapt: None,
     },

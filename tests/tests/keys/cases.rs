@@ -84,6 +84,7 @@ pub(crate) fn of(of: &Type, keys: &[Key], files: &Files) -> Vec<Case> {
             let id = format!("{}/{}-{number}", of.name, key.path.replace("[]", ""));
             let mut config = base(of, &id, files);
             merge(&mut config, part);
+            name_policies(&mut config);
             let is_refused =
                 REFUSED.iter().any(|(name, end)| ["*", &of.name].contains(name) && is_end(&key.path, end));
             cases.push(Case { of: of.clone(), id, config, is_refused });
@@ -107,6 +108,16 @@ fn base(of: &Type, id: &str, files: &Files) -> Value {
         (_, "memory_limiter") => limits(),
         (_, "tail_sampling") => json!({"sampler": "keep_errors"}),
         _ => json!({}),
+    }
+}
+
+/// Gives each policy the name and the type that it needs beside its section.
+fn name_policies(config: &mut Value) {
+    let policies = config.get_mut("policies").and_then(Value::as_array_mut);
+    for policy in policies.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let section = policy.keys().find(|key| !["name", "type"].contains(&key.as_str())).cloned();
+        policy.entry("type").or_insert_with(|| json!(section.as_deref().unwrap_or("always_sample")));
+        policy.entry("name").or_insert_with(|| json!("x"));
     }
 }
 
@@ -190,6 +201,20 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         ("span_metrics", "default") => beside(json!({"name": "x", "default": "y"})),
         ("span_metrics", "enabled") if above == "events" => {
             beside(json!({"enabled": true, "dimensions": [{"name": "x"}]}))
+        }
+        ("tail_sampling_policies", "type") => this(json!("always_sample")),
+        ("tail_sampling_policies", "status_codes") => this(json!(["ERROR"])),
+        ("tail_sampling_policies", "span" | "spanevent") => this(json!(["true"])),
+        ("tail_sampling_policies", "error_mode") => beside(json!({"span": ["true"], key: "ignore"})),
+        ("tail_sampling_policies", "key") if above.ends_with("numeric_attribute") => {
+            beside(json!({"min_value": 2, key: "x"}))
+        }
+        ("tail_sampling_policies", "invert_match") if above.ends_with("numeric_attribute") => {
+            beside(json!({"min_value": 2, key: true}))
+        }
+        ("tail_sampling_policies", "not_sub_policy") => this(json!({"type": "always_sample"})),
+        ("tail_sampling_policies", "and_sub_policy" | "drop_sub_policy" | "composite_sub_policy") => {
+            this(json!([{"type": "always_sample"}]))
         }
         ("basicauth", "file") => this(json!(files.path("users"))),
         ("basicauth", "inline") => this(json!("u:p")),

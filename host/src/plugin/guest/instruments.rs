@@ -93,10 +93,12 @@ impl GuestMetrics {
         !is_own && telemetry::is_hosts(name)
     }
 
-    /// Returns whether the Collector's component of the plugin's name and of this kind may have the metric.
+    /// Returns whether the Collector's component of the plugin's name and of this kind may have the metric. A plugin
+    /// that is called `tail_sampling_policies` is a part of `tail_sampling`.
     fn is_collectors(&self, name: &str, kind: &str) -> bool {
         let of_name = |own: &str| name.starts_with(&format!("otelcol_{kind}_{own}_"));
-        of_name(&self.plugin) || of_name(&self.plugin.replace('_', ""))
+        let plugin = self.plugin.strip_suffix("_policies").unwrap_or(&self.plugin);
+        of_name(plugin) || of_name(&plugin.replace('_', ""))
     }
 }
 
