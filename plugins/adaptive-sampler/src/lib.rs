@@ -29,6 +29,8 @@ struct State {
     kinds: Kinds,
 }
 
+/// The hex digits of a threshold.
+const PRECISION: u32 = 4;
 /// Separates the values in the name of a kind.
 const SEPARATOR: char = '\u{1f}';
 
@@ -64,21 +66,24 @@ impl Sampler for AdaptiveSampler {
     }
 
     fn sample(&mut self, traces: &TraceBatch) -> Result<Vec<Decision>, Failure> {
+        Ok(self.sample_with_reasons(traces)?.into())
+    }
+
+    fn sample_with_reasons(&mut self, traces: &TraceBatch) -> Result<Decisions, Failure> {
         self.kinds.turn(clock::monotonic(), &self.config);
         if let Some(known_kinds) = &self.known_kinds {
             known_kinds.set(self.kinds.len() as f64);
         }
         let columns: Vec<Vec<String>> = self.config.keys.iter().map(|key| column(traces, key)).collect();
         let exempt = self.exempt(traces);
-        let ids = traces.ids();
-        let traces = ids.iter().zip(exempt).enumerate();
-        Ok(traces
-            .map(
-                |(row, (id, exempt))| {
-                    if exempt { Decision::Keep(1.0) } else { self.decide(id, row, &columns) }
-                },
-            )
-            .collect())
+        let mut decisions = Decisions::with_capacity(traces.len());
+        for (row, (randomness, exempt)) in traces.randomness().into_iter().zip(exempt).enumerate() {
+            match exempt {
+                Some(reason) => decisions.push_because(Decision::Keep(1.0), reason),
+                None => decisions.push(self.decide(randomness, row, &columns)),
+            }
+        }
+        Ok(decisions)
     }
 }
 
@@ -105,26 +110,38 @@ impl Handover for AdaptiveSampler {
 }
 
 impl AdaptiveSampler {
-    /// Returns which traces are kept in any case.
-    fn exempt(&self, traces: &TraceBatch) -> Vec<bool> {
-        let mut exempt = if self.config.keep_errors { traces.errors() } else { vec![false; traces.len()] };
+    /// Returns why traces are kept in any case.
+    fn exempt(&self, traces: &TraceBatch) -> Vec<Option<&'static str>> {
+        let mut exempt = vec![None; traces.len()];
         let slow = *self.config.keep_slower_than;
         if !slow.is_zero() {
             let slow_nano = u64::try_from(slow.as_nanos()).unwrap_or(u64::MAX);
-            let durations = traces.durations_nano();
-            exempt.iter_mut().zip(durations).for_each(|(exempt, nano)| *exempt |= nano > slow_nano);
+            let slow = traces.durations_nano().into_iter().map(|nano| nano > slow_nano);
+            exempt.iter_mut().zip(slow).filter(|(_, slow)| *slow).for_each(|(why, _)| *why = Some("slow"));
+        }
+        if self.config.keep_errors {
+            let failed = traces.errors();
+            exempt
+                .iter_mut()
+                .zip(failed)
+                .filter(|(_, failed)| *failed)
+                .for_each(|(why, _)| *why = Some("error"));
         }
         exempt
     }
 
-    fn decide(&mut self, id: &[u8; 16], row: usize, columns: &[Vec<String>]) -> Decision {
+    fn decide(&mut self, randomness: Randomness, row: usize, columns: &[Vec<String>]) -> Decision {
         self.name.clear();
         for column in columns {
             self.name.push_str(column.get(row).map_or("", String::as_str));
             self.name.push(SEPARATOR);
         }
         let share = self.kinds.count(&self.name, &self.config);
-        if randomness(id) >= threshold(share) { Decision::Keep(share) } else { Decision::Drop }
+        match Threshold::of_share(share, PRECISION) {
+            // The share is that of the rounded threshold, so that what the kept traces stand for is exact.
+            Some(threshold) if threshold.keeps(randomness) => Decision::KeepConsistently(threshold.share()),
+            _ => Decision::Drop,
+        }
     }
 }
 
@@ -146,17 +163,6 @@ fn column(traces: &TraceBatch, key: &str) -> Vec<String> {
         traces.numbers(key).iter().for_each(|(row, number)| set(row, number.as_f64().to_string()));
     }
     values
-}
-
-/// Returns the threshold of OpenTelemetry's consistent sampling. A sampler with a smaller share keeps a part of these
-/// traces.
-fn threshold(share: f64) -> u64 {
-    ((1.0 - share) * (1_u64 << 56) as f64).ceil() as u64
-}
-
-/// Returns the last 56 bits of a trace id, which should be random by W3C trace context.
-fn randomness(id: &[u8; 16]) -> u64 {
-    u128::from_be_bytes(*id) as u64 & ((1 << 56) - 1)
 }
 
 spanloom_plugin::sampler!(AdaptiveSampler: Handover);

@@ -13,7 +13,7 @@ fn traces(spans: Spans, first: u128, count: u128, name: &str) -> Spans {
 }
 
 fn kept(decisions: &[Decision]) -> usize {
-    decisions.iter().filter(|decision| matches!(decision, Decision::Keep(_))).count()
+    decisions.iter().filter(|decision| decision.rate().is_some()).count()
 }
 
 /// Scenario: a service sends 2,000 health checks and 20 orders an interval.

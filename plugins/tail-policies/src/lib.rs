@@ -76,6 +76,11 @@ impl Sampler for TailPolicies {
     }
 
     fn sample(&mut self, traces: &TraceBatch) -> Result<Vec<Decision>, Failure> {
+        Ok(self.sample_with_reasons(traces)?.into())
+    }
+
+    /// The reason for a decision is the name of the policy that made it, with that of its part if it has parts.
+    fn sample_with_reasons(&mut self, traces: &TraceBatch) -> Result<Decisions, Failure> {
         let Some(policies) = &mut self.policies else {
             return Err(Failure::permanent("called before it was configured"));
         };
@@ -86,9 +91,19 @@ impl Sampler for TailPolicies {
         };
         let host = Host::new(traces);
         let mut tally = Tally::default();
-        let decisions = policies.decide(&Batch::new(&host, now, self.batches), &mut tally);
+        let decided = policies.decide(&Batch::new(&host, now, self.batches), &mut tally);
         self.metrics.add(&tally);
-        Ok(decisions.into_iter().map(|decision| decision.verdict.into()).collect())
+        let mut decisions = Decisions::with_capacity(decided.len());
+        for policies::Decision { verdict, reason } in decided {
+            match reason.and_then(|reason| policies.name(reason)) {
+                None => decisions.push(verdict.into()),
+                Some((policy, None)) => decisions.push_because(verdict.into(), policy),
+                Some((policy, Some(part))) => {
+                    decisions.push_because(verdict.into(), &format!("{policy}/{part}"));
+                }
+            }
+        }
+        Ok(decisions)
     }
 }
 
