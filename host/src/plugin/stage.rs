@@ -47,11 +47,8 @@ impl Stage {
     /// Passes on the output of a call. If the next stage would take none of it, all of it is returned, with
     /// the items that the plugin removed.
     pub(super) async fn hand_on(&self, mut passed: Passed) -> Result<(), Box<Refused>> {
-        if let [batch] = &mut *passed.onward
-            && passed.filtered.is_empty()
-        {
-            self.adopt(batch);
-            let Some(batch) = passed.onward.pop() else { return Ok(()) };
+        if let Some(mut batch) = passed.take_single() {
+            self.adopt(&mut batch);
             return self.pass_on(batch).await;
         }
         // Boxed, so that the future of a call with one batch stays small.

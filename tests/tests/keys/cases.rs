@@ -14,15 +14,13 @@ pub(crate) const CREDENTIALS: [(&str, &str); 2] = [
 ];
 
 /// Keys that are known but refused, by component type (`*` is any) and the end of the path.
-pub(crate) const REFUSED: [(&str, &str); 7] = [
+pub(crate) const REFUSED: [(&str, &str); 6] = [
     ("*", "sending_queue.storage"),
     ("awsxray", "proxy_address"),
     ("awsxray", "shared_credentials_file"),
     ("file", "encoding"),
     ("prometheus", "auth"),
     ("prometheus", "tls"),
-    // Each case has a `sampler`, which decides.
-    ("tail_sampling", "policies"),
 ];
 
 /// A component whose config sets one key.
@@ -106,6 +104,7 @@ fn base(of: &Type, id: &str, files: &Files) -> Value {
         ("exporters", "awsxray") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1"}),
         ("exporters", "prometheus") | ("extensions", "health_check") => json!({"endpoint": "127.0.0.1:0"}),
         (_, "memory_limiter") => limits(),
+        (_, "tail_sampling") if id.starts_with("tail_sampling/policies") => json!({}),
         (_, "tail_sampling") => json!({"sampler": "keep_errors"}),
         _ => json!({}),
     }
@@ -142,6 +141,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         ("groupbytrace", "discard_orphans" | "store_on_disk") => this(json!(false)),
         (_, "authenticator") => this(json!("bearertokenauth")),
         ("tail_sampling", "sampler") => this(json!("keep_errors")),
+        ("tail_sampling", "policies") => this(json!([{"name": "x", "type": "always_sample"}])),
         ("otlp", "middlewares") => this(json!([{"id": "memory_limiter"}])),
         (_, "cert_file" | "key_file") => beside(json!({"cert_file": cert, "key_file": cert_key})),
         (_, "cert_pem" | "key_pem") => beside(json!({"cert_pem": files.cert_pem, "key_pem": files.key_pem})),

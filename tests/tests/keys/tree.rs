@@ -63,8 +63,9 @@ pub(crate) async fn keys(types: &[Type]) -> BTreeMap<Type, Vec<Key>> {
         let asked = ask(&places).await;
         let mut below = Vec::new();
         for ((of, path), findings) in places.iter().zip(asked) {
-            // The parts of a policy have the keys of a policy.
-            if path.ends_with("_sub_policy") {
+            // The parts of a policy have the keys of a policy, and `tail_sampling` has those of its built-in sampler.
+            let is_sampler = of.name == "tail_sampling" && path == "policies";
+            if path.ends_with("_sub_policy") || is_sampler {
                 keys.entry(of.clone()).or_default().push(Key { path: path.clone(), takes: String::new() });
                 continue;
             }

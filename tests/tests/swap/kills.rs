@@ -19,7 +19,7 @@ use spanloom_tests::{
 use tempfile::TempDir;
 
 const ROUNDS: u32 = 6;
-/// The time between kills, as a share of the time that a swap takes.
+/// The time by which each kill comes later, as a share of the time that a swap takes.
 const STEP: f64 = 0.15;
 
 /// A config that takes no port from another process.
@@ -75,7 +75,12 @@ async fn a_process_that_is_killed_while_it_swaps_starts_again_with_a_whole_versi
         }
         spanloom.signal(Kill::KILL);
         spanloom.exit().await;
-        met += u32::from(!spanloom.output().contains(SWAPPED));
+        if spanloom.output().contains(SWAPPED) {
+            // The swap that was measured may have been slow, on a busy machine.
+            took = took.map(|took| took / 2);
+        } else {
+            met += 1;
+        }
     }
     assert!(met > 0, "every swap was over before its process was killed");
     let spanloom = Spanloom::start_file_with(&config, &[], &cache).await;

@@ -94,6 +94,12 @@ impl Passed {
         self.onward.is_empty() && self.filtered.is_empty() && self.sampled_out.is_empty()
     }
 
+    /// Takes the batch, if there is one, and nothing else.
+    pub(in crate::plugin) fn take_single(&mut self) -> Option<Batch> {
+        let is_single = self.onward.len() == 1 && self.filtered.is_empty() && self.sampled_out.is_empty();
+        is_single.then(|| self.onward.pop()).flatten()
+    }
+
     pub(in crate::plugin) fn append(&mut self, mut other: Passed) {
         self.onward.append(&mut other.onward);
         self.filtered.append(&mut other.filtered);
