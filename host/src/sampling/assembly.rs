@@ -218,8 +218,8 @@ impl Assembly {
         }
         let Some(batch) = undecided else { return };
         if self.stop.is_cancelled() && self.settings().drops_at_end {
-            let message = "its trace was held at the end (`drop_pending_traces_on_shutdown`)";
-            return batch.dropped(&Failure::permanent(Reason::Shutdown, message));
+            // The config asks for it, so nothing has failed.
+            return batch.filtered();
         }
         let outcome = match &self.to {
             To::Next(next) => offer(&**next, batch, &self.given_up).await,

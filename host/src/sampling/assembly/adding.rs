@@ -12,7 +12,7 @@ use super::{Assembly, waits};
 use crate::{
     cpu::{self, Work},
     pipeline::{Batch, Refused, batch::Owed},
-    receipt::{Failure, Reason},
+    receipt::{Code, Failure, Reason},
     sampling::{
         budget::{Budget, Taken},
         shard::{Added, Asks, ORIGIN_OVERHEAD_BYTES, SPAN_OVERHEAD_BYTES},
@@ -40,9 +40,11 @@ impl Assembly {
         let bytes = batch.data.encoded_len() + batch.items() * SPAN_OVERHEAD_BYTES + of_origins;
         let limit_bytes = self.budget.limit_bytes();
         if bytes > limit_bytes {
-            let message =
-                format!("a request of {bytes} bytes is larger than all that may be held (`max_mib`)");
-            return Err(batch.refused(Failure::permanent(Reason::TooLarge, message)));
+            let message = format!(
+                "a request that takes {bytes} bytes when it is held, more than may be held in all (`max_mib`)"
+            );
+            let failure = Failure::permanent(Reason::TooLarge, message).with_code(Code::InvalidArgument);
+            return Err(batch.refused(failure));
         }
         let full = |what: String| Failure::retryable(Reason::QueueFull, what);
         let Some(taken) = Budget::take(&self.budget, bytes, PATIENCE, || self.wake_all()).await else {
