@@ -47,6 +47,11 @@ impl Check<'_> {
         // A plugin that could not be loaded has been reported already.
         let samples = self.registry.processor(&id.component_type).map(|known| known.samples());
         let message = match (is_defined, samples) {
+            (false, Some(true)) => {
+                let finding = node.nearest([*key]).finding(format!("{key}: `processors` has no `{id}`"));
+                self.errors.push(finding.help(format!("add `{id}: {{}}` to `processors`")));
+                return;
+            }
             (false, _) => format!("{key}: no processor `{id}` is defined in `processors`"),
             (true, Some(false)) => format!("{key}: the processor `{id}` is not a sampler"),
             (true, Some(true) | None) => return,
