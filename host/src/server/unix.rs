@@ -8,9 +8,13 @@ use std::{
         fs::{FileTypeExt as _, MetadataExt as _},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tokio::net::{UnixListener, UnixStream};
+
+/// The time that a process may take from binding a socket to listening on it.
+const BOUND_TO_LISTENING: Duration = Duration::from_millis(50);
 
 /// A Unix socket that listens.
 #[derive(Debug)]
@@ -95,7 +99,16 @@ pub async fn make_sure_that_it_is_free(path: &Path) -> io::Result<bool> {
 }
 
 /// Returns true if the process that made the socket has ended.
+///
+/// A socket that was bound a moment ago, and does not listen yet, refuses connections too. So it is asked twice.
 pub async fn is_left_behind(socket: &Path) -> bool {
+    refuses(socket).await && {
+        tokio::time::sleep(BOUND_TO_LISTENING).await;
+        refuses(socket).await
+    }
+}
+
+async fn refuses(socket: &Path) -> bool {
     let connected = UnixStream::connect(socket).await;
     connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
