@@ -10,7 +10,7 @@ use super::{
     decisions::{Decision, Decisions},
     metrics::DecisionMetrics,
     offer::offer,
-    shard::TraceId,
+    shard::{MAX_BATCH_BYTES, TraceId},
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
@@ -89,10 +89,21 @@ impl Behind {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes on spans of kept traces. If `next` does not take them, they are dropped.
+    /// Passes on spans of kept traces, in batches that a destination may take. If `next` does not take them, they are
+    /// dropped.
     pub(super) async fn pass_on(&self, batch: Batch) {
-        if let Err(refused) = offer(&*self.next, batch, &self.given_up).await {
-            refused.batch.dropped(&refused.failure);
+        let parts = batch.data.encoded_len().div_ceil(MAX_BATCH_BYTES).max(1);
+        let parts = match parts {
+            1 => vec![batch],
+            _ => {
+                let max_items = batch.items().div_ceil(parts).max(1);
+                batch.split_items(max_items)
+            }
+        };
+        for part in parts {
+            if let Err(refused) = offer(&*self.next, part, &self.given_up).await {
+                refused.batch.dropped(&refused.failure);
+            }
         }
     }
 }

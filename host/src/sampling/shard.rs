@@ -20,8 +20,9 @@ pub(super) type TraceId = [u8; 16];
 const TRACE_BYTES: usize = 60 + order::ENTRY_BYTES;
 /// Traces leave together, up to this size.
 const BATCH_BYTES: usize = 1 << 20;
-/// A trace that is larger than this leaves in several batches.
-const MAX_BATCH_BYTES: usize = 64 << 20;
+/// A trace that is larger than this leaves in several batches, since a destination would not take it in one. A sampler
+/// is given the whole of it.
+pub(super) const MAX_BATCH_BYTES: usize = 64 << 20;
 
 /// An upper bound of the memory that a span takes beside its own bytes, if it is the first of its trace.
 pub(super) const SPAN_OVERHEAD_BYTES: usize = blocks::OVERHEAD_BYTES + TRACE_BYTES + order::ENTRY_BYTES;
@@ -216,16 +217,17 @@ impl Shard {
             }
             bytes += (trace.bytes as usize).max(1);
             let known = decisions.and_then(|decisions| decisions.get(&id));
-            let places = match known.map(|known| known.decision) {
-                None => &mut undecided,
-                Some(Decision::Kept) => &mut kept,
-                Some(Decision::NotSampled) => &mut not_sampled,
+            let whole_for_sampler = if decisions.is_some() { usize::MAX } else { MAX_BATCH_BYTES };
+            let (places, max_bytes) = match known.map(|known| known.decision) {
+                None => (&mut undecided, whole_for_sampler),
+                Some(Decision::Kept) => (&mut kept, MAX_BATCH_BYTES),
+                Some(Decision::NotSampled) => (&mut not_sampled, MAX_BATCH_BYTES),
             };
             if known.is_none() {
                 released.ids.push(id);
             }
             // The rest of a trace that is too large for a batch.
-            if let Some((last, left_bytes)) = take(&self.blocks, trace, places) {
+            if let Some((last, left_bytes)) = take(&self.blocks, trace, places, max_bytes) {
                 (trace.last, trace.bytes) = (last, left_bytes);
                 break;
             }
@@ -252,7 +254,7 @@ impl Shard {
         let Some(mut trace) = self.traces.remove(&id) else { return batches };
         loop {
             let mut places = Vec::new();
-            let rest = take(&self.blocks, &trace, &mut places);
+            let rest = take(&self.blocks, &trace, &mut places, MAX_BATCH_BYTES);
             batches.extend(self.take_out(&places));
             match rest {
                 Some((last, bytes)) => (trace.last, trace.bytes) = (last, bytes),
@@ -322,14 +324,14 @@ impl Trace {
     }
 }
 
-/// Adds the places of a trace's spans in their order. Of a trace that is too large for a batch, it adds the last
+/// Adds the places of a trace's spans in their order. Of a trace that is larger than a batch may be, it adds the last
 /// ones, and returns the last place and the length of the rest.
-fn take(blocks: &Blocks, trace: &Trace, places: &mut Vec<Place>) -> Option<(Place, u32)> {
+fn take(blocks: &Blocks, trace: &Trace, places: &mut Vec<Place>, max_bytes: usize) -> Option<(Place, u32)> {
     let first = places.len();
     let (mut bytes, mut next) = (0, Some(trace.last));
     while let Some(place) = next {
         let Some(held) = blocks.get(place) else { break };
-        if bytes > 0 && bytes + held.span.len() > MAX_BATCH_BYTES {
+        if bytes > 0 && bytes + held.span.len() > max_bytes {
             break;
         }
         bytes += held.span.len();

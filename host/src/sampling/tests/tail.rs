@@ -293,3 +293,19 @@ async fn the_oldest_are_decided_early_and_counted_by_reason() {
         assert_eq!((tail.subject.balance().in_flight, tail.subject.dropped()), (0, 0));
     }
 }
+
+/// Scenario: a trace is larger than a destination takes at once.
+/// Guarantees: the sampler is asked once, about the whole of it; what is kept leaves in several batches.
+#[tokio::test(start_paused = true)]
+async fn a_large_trace_is_decided_as_a_whole() {
+    let tail = Tail::start(LARGE);
+    let name = "x".repeat(8 << 20);
+    for _ in 0..9 {
+        tail.send(&[2], &name).await.unwrap();
+    }
+    sleep(2 * SECOND).await;
+    assert_eq!(tail.asked(), [2]);
+    let left: Vec<usize> = tail.subject.left().iter().map(Vec::len).collect();
+    assert_eq!(left, [5, 4]);
+    assert_eq!((tail.subject.balance().delivered, tail.subject.balance().in_flight), (9, 0));
+}
