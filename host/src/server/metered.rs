@@ -273,7 +273,7 @@ mod tests {
         let mut buffer = vec![0; HTTP1_BUFFER_BYTES];
         let all = free(&connections);
         client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-        metered.read(&mut buffer).await.unwrap();
+        assert_eq!(metered.read(&mut buffer).await.unwrap(), 16);
         client.write_all(&[b'x'; 2 * FREE_BYTES]).await.unwrap();
         assert_eq!(metered.read(&mut buffer).await.unwrap(), 2 * FREE_BYTES);
         assert_eq!(free(&connections), all - AHEAD_BYTES);

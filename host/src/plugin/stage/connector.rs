@@ -113,20 +113,20 @@ impl InPath for Junction {
                 batch.delivered();
                 Ok(())
             }
-            Some(undone) => self.fall_back(batch, undone),
+            Some(undone) => self.fall_back(*batch, undone),
         };
         self.settle(vec![Outcome { passed, undone: None, lost }]).await;
         settled
     }
 
     async fn left_alone(&self, batch: Box<Batch>, error: CallError) -> Result<(), Box<Refused>> {
-        self.fall_back(batch, &Undone::holding(error, Vec::new()))
+        self.fall_back(*batch, &Undone::holding(error, Vec::new()))
     }
 }
 
 impl Junction {
     /// Applies `on_failure`. Nothing can be passed on in place of the plugin's output.
-    fn fall_back(&self, batch: Box<Batch>, undone: &Undone) -> Result<(), Box<Refused>> {
+    fn fall_back(&self, batch: Batch, undone: &Undone) -> Result<(), Box<Refused>> {
         let drops = self.pool.on_failure() == OnFailure::Drop;
         let consequence = if drops { "the batch is dropped" } else { "the batch is rejected" };
         self.pool.metrics.report(&self.pool.plugin(), &undone.error, consequence);
