@@ -14,14 +14,17 @@ const ITEMS: usize = 300;
 /// The trace state with which the payload's spans come.
 const CAME: &str = "vendor=value";
 
-fn config(sink: &Sink, processor: &str, keys: &str) -> String {
+/// Returns a config in which the processor is in a pipeline of each of the signals.
+fn config(sink: &Sink, processor: &str, keys: &str, signals: &[&str]) -> String {
+    let pipeline = |signal: &&str| {
+        format!("    {signal}: {{receivers: [otlp], processors: [{processor}], exporters: [otlp_grpc]}}\n")
+    };
+    let pipelines: String = signals.iter().map(pipeline).collect();
     format!(
         "receivers:\n  otlp: {{protocols: {{grpc: {{endpoint: \"${{env:GRPC}}\"}}}}}}\n\
          processors:\n  {processor}: {keys}\n\
          exporters:\n  otlp_grpc: {{endpoint: \"{}\", tls: {{insecure: true}}}}\n\
-         service:\n  pipelines:\n    \
-         traces: {{receivers: [otlp], processors: [{processor}], exporters: [otlp_grpc]}}\n    \
-         logs: {{receivers: [otlp], processors: [{processor}], exporters: [otlp_grpc]}}\n",
+         service:\n  pipelines:\n{pipelines}",
         sink.address
     )
 }
@@ -56,8 +59,9 @@ fn sampled_out(account: &Account) -> u64 {
 #[tokio::test]
 async fn the_probabilistic_sampler_keeps_a_part_and_counts_the_rest_as_sampled_out() {
     let sink = Sink::start().await;
-    let spanloom =
-        Spanloom::start(&config(&sink, "probabilistic_sampler", "{sampling_percentage: 50}")).await;
+    let keys = "{sampling_percentage: 50}";
+    let config = config(&sink, "probabilistic_sampler", keys, &["traces", "logs"]);
+    let spanloom = Spanloom::start(&config).await;
     let client = GrpcClient::connect(spanloom.grpc).await;
     client.send(Signal::Traces, traces()).await.expect("taken");
     client.send(Signal::Logs, payload::request(Signal::Logs, ITEMS)).await.expect("taken");
@@ -90,7 +94,7 @@ async fn kept_spans_say_how_many_they_stand_for() {
     let Some(plugin) = built("rust-keep-errors.wasm") else { return };
     let sink = Sink::start().await;
     let plugins = format!("plugins:\n  keep_errors: {{path: {}}}\n", plugin.display());
-    let config = config(&sink, "keep_errors", "{share: 0.5, slow_ms: 60000}");
+    let config = config(&sink, "keep_errors", "{share: 0.5, slow_ms: 60000}", &["traces"]);
     let spanloom = Spanloom::start(&format!("{plugins}{config}")).await;
     let client = GrpcClient::connect(spanloom.grpc).await;
     client.send(Signal::Traces, traces()).await.expect("taken");

@@ -94,7 +94,7 @@ impl Owed {
         self.0.sampled_out();
     }
 
-    /// Returns the shares as a batch without data, to be [joined](Batch::join) to one that is given back.
+    /// Returns the shares as a batch without data, to be joined to one that is given back.
     pub fn without_data(self) -> Batch {
         self.0
     }
