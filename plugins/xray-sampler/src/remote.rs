@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     metrics::Metrics,
     rule::{Counts, Rule},
-    rules::{Rules, SavedRule},
+    rules::Rules,
     service::{Api, MAX_DOCUMENTS, Statistics, Target, Targets},
 };
 
@@ -35,7 +35,7 @@ pub(crate) struct Remote {
 }
 
 /// What another instance goes on with. Times are by the clock that never jumps, which all instances share.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct State {
     rules: Rules,
     /// `None` until the first answer.
@@ -52,13 +52,7 @@ struct State {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Saved {
     endpoint: String,
-    rules: Vec<SavedRule>,
-    fetched_at: Option<Duration>,
-    client_id: Option<String>,
-    last_modification: Option<f64>,
-    rules_due: Duration,
-    targets_due: Duration,
-    failures_in_a_row: u32,
+    state: State,
 }
 
 impl Remote {
@@ -75,13 +69,13 @@ impl Remote {
     /// Asks for the first rules as soon as this instance may send requests.
     pub(crate) fn start(&mut self) {
         self.state.targets_due = clock::monotonic() + self.targets_interval;
-        schedule::wake_after(Duration::ZERO);
+        self.schedule();
     }
 
     /// Returns the rules, unless there are none that are valid.
     pub(crate) fn rules(&mut self, now: Duration) -> Option<&mut Rules> {
         let fetched_at = self.state.fetched_at?;
-        (now < fetched_at + RULES_LIFETIME).then_some(&mut self.state.rules)
+        (now.saturating_sub(fetched_at) < RULES_LIFETIME).then_some(&mut self.state.rules)
     }
 
     /// Makes the id of this client, if there is none yet.
@@ -102,8 +96,7 @@ impl Remote {
             Err(why) => self.not_answered(now, &why),
         }
         metrics.in_use(self.rules(now).map_or(0, |rules| rules.len()));
-        let due = self.state.rules_due.min(self.state.targets_due);
-        schedule::wake_after(due.saturating_sub(clock::monotonic()));
+        self.schedule();
     }
 
     fn poll_at(&mut self, now: Duration, metrics: &Metrics) -> Result<(), String> {
@@ -210,33 +203,18 @@ impl Remote {
     }
 
     pub(crate) fn save(&self) -> Saved {
-        let state = &self.state;
-        Saved {
-            endpoint: self.api.endpoint.clone(),
-            rules: state.rules.save(),
-            fetched_at: state.fetched_at,
-            client_id: state.client_id.clone(),
-            last_modification: state.last_modification,
-            rules_due: state.rules_due,
-            targets_due: state.targets_due,
-            failures_in_a_row: state.failures_in_a_row,
-        }
+        Saved { endpoint: self.api.endpoint.clone(), state: self.state.clone() }
     }
 
     /// Goes on with what another instance has left, unless that one asked another service.
     pub(crate) fn restore(&mut self, saved: Saved) {
-        if saved.endpoint != self.api.endpoint {
-            return;
+        if saved.endpoint == self.api.endpoint {
+            self.state = saved.state;
+            self.schedule();
         }
-        self.state = State {
-            rules: Rules::restore(saved.rules),
-            fetched_at: saved.fetched_at,
-            client_id: saved.client_id,
-            last_modification: saved.last_modification,
-            rules_due: saved.rules_due,
-            targets_due: saved.targets_due,
-            failures_in_a_row: saved.failures_in_a_row,
-        };
+    }
+
+    fn schedule(&self) {
         let due = self.state.rules_due.min(self.state.targets_due);
         schedule::wake_after(due.saturating_sub(clock::monotonic()));
     }

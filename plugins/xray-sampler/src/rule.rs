@@ -36,7 +36,8 @@ pub(crate) struct Spec {
 }
 
 /// A rule in use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "SavedRule", into = "SavedRule")]
 pub(crate) struct Rule {
     pub(crate) spec: Spec,
     /// Without the conditions that everything satisfies.
@@ -47,6 +48,16 @@ pub(crate) struct Rule {
     pub(crate) counts: Counts,
     /// When the counts may be reported, by the clock that never jumps.
     pub(crate) report_at: Duration,
+}
+
+/// A rule as one instance leaves it to another. Its conditions follow from its spec.
+#[derive(Serialize, Deserialize)]
+struct SavedRule {
+    spec: Spec,
+    reservoir: Reservoir,
+    rate: f64,
+    counts: Counts,
+    report_at: Duration,
 }
 
 /// What a rule has done since the last report.
@@ -134,10 +145,6 @@ impl Rule {
         self.conditions.iter().all(satisfied)
     }
 
-    pub(crate) fn rate(&self) -> f64 {
-        self.threshold.map_or(0.0, Threshold::share)
-    }
-
     /// Sets the share of the traces beyond the reservoir that are kept.
     pub(crate) fn set_rate(&mut self, rate: f64) {
         self.threshold = threshold(rate);
@@ -162,6 +169,20 @@ impl Rule {
         self.counts.sampled += 1;
         self.counts.borrowed += u64::from(why == Why::Borrowed);
         (decision, Some(why))
+    }
+}
+
+impl From<SavedRule> for Rule {
+    fn from(SavedRule { spec, reservoir, rate, counts, report_at }: SavedRule) -> Rule {
+        Rule { threshold: threshold(rate), counts, report_at, ..Rule::new(spec, reservoir) }
+    }
+}
+
+impl From<Rule> for SavedRule {
+    fn from(rule: Rule) -> SavedRule {
+        let rate = rule.threshold.map_or(0.0, Threshold::share);
+        let Rule { spec, reservoir, counts, report_at, .. } = rule;
+        SavedRule { spec, reservoir, rate, counts, report_at }
     }
 }
 

@@ -9,22 +9,12 @@ use crate::{
     facts::Facts,
     local::{self, Document},
     reservoir::Reservoir,
-    rule::{Counts, Rule, Spec, Why},
+    rule::{Rule, Spec, Why},
 };
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Rules {
     rules: Vec<Rule>,
-}
-
-/// What is left to another instance of a rule.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SavedRule {
-    spec: Spec,
-    reservoir: Reservoir,
-    counts: Counts,
-    rate: f64,
-    report_at: Duration,
 }
 
 /// A decision, and what made it.
@@ -109,27 +99,6 @@ impl Rules {
         let rule = self.rules.iter_mut().find(|rule| rule.matches(facts, row))?;
         let (decision, why) = rule.decide(randomness, now);
         Some(Decided { decision, rule: rule.name(), why })
-    }
-
-    pub(crate) fn save(&self) -> Vec<SavedRule> {
-        let saved = |rule: &Rule| SavedRule {
-            spec: rule.spec.clone(),
-            reservoir: rule.reservoir.clone(),
-            counts: rule.counts,
-            rate: rule.rate(),
-            report_at: rule.report_at,
-        };
-        self.rules.iter().map(saved).collect()
-    }
-
-    pub(crate) fn restore(saved: Vec<SavedRule>) -> Rules {
-        let rule = |SavedRule { spec, reservoir, counts, rate, report_at }| {
-            let mut rule = Rule::new(spec, reservoir);
-            (rule.counts, rule.report_at) = (counts, report_at);
-            rule.set_rate(rate);
-            rule
-        };
-        Rules { rules: saved.into_iter().map(rule).collect() }
     }
 }
 
