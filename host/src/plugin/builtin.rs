@@ -3,6 +3,7 @@
 
 mod awsxray;
 mod span_metrics;
+mod xray_sampler;
 
 use serde_json::Value;
 use tokio::time::Duration;
@@ -63,7 +64,7 @@ macro_rules! component {
     };
 }
 
-pub static BUILTINS: [Builtin; 8] = [
+pub static BUILTINS: [Builtin; 9] = [
     Builtin {
         kind: Kind::Processor,
         name: "batch",
@@ -107,6 +108,17 @@ pub static BUILTINS: [Builtin; 8] = [
         memory_mib: 128,
         held_mib: 256,
         adapt: None,
+    },
+    Builtin {
+        kind: Kind::Processor,
+        name: "xray_sampler",
+        aliases: &[],
+        signals: TRACES,
+        emits: &[],
+        component: component!("xray-sampler"),
+        memory_mib: 128,
+        held_mib: 256,
+        adapt: Some(xray_sampler::adapt),
     },
     Builtin {
         kind: Kind::Exporter,

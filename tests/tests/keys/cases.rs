@@ -102,6 +102,8 @@ fn base(of: &Type, id: &str, files: &Files) -> Value {
         ("exporters", "otlp_http") => json!({"endpoint": "http://127.0.0.1:14318"}),
         ("exporters", "file") => json!({"path": files.path(&id.replace('/', "-"))}),
         ("exporters", "awsxray") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1"}),
+        (_, "xray_sampler") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1",
+            "rules": {"version": 2, "default": {"fixed_target": 1, "rate": 0.05}}}),
         ("exporters", "prometheus") | ("extensions", "health_check") => json!({"endpoint": "127.0.0.1:0"}),
         (_, "memory_limiter") => limits(),
         (_, "tail_sampling") if id.starts_with("tail_sampling/policies") => json!({}),
@@ -185,10 +187,17 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         }
         ("debug", "output_paths") => beside(json!({"use_internal_logger": false, key: ["stderr"]})),
         ("batch", "send_batch_max_size") => beside(json!({"send_batch_size": 2, "send_batch_max_size": 2})),
-        ("awsxray", "region") => this(json!("eu-west-1")),
-        ("awsxray", "endpoint") => this(json!("http://127.0.0.1:15001")),
-        ("awsxray", "role_arn" | "external_id") => {
+        ("awsxray" | "xray_sampler", "region") => this(json!("eu-west-1")),
+        ("awsxray" | "xray_sampler", "endpoint") => this(json!("http://127.0.0.1:15001")),
+        ("awsxray" | "xray_sampler", "role_arn" | "external_id") => {
             beside(json!({"role_arn": "arn:aws:iam::123456789012:role/x", "external_id": "x"}))
+        }
+        ("xray_sampler", "rate") if above == "rules.default" => this(json!(0.25)),
+        ("xray_sampler", key) if above == "rules.rules[]" => {
+            let value = if key == "fixed_target" { json!(2) } else { json!("x") };
+            let mut rule = json!({ "fixed_target": 1, key: value });
+            merge(&mut rule, json!({"rate": 0.25}));
+            beside(rule)
         }
         ("prometheus", "enabled" | "exclude_service_attributes") if above == "resource_constant_labels" => {
             this(json!(false))

@@ -178,6 +178,7 @@ macro_rules! besides {
 }
 
 besides!(Processor);
+besides!(Sampler);
 besides!(Exporter);
 besides!(Connector);
 
