@@ -100,6 +100,11 @@ impl Spanloom {
         Self::launch(&[&["--config", &config], args].concat(), &[]).await
     }
 
+    /// Starts the process like [`Spanloom::start`], with more variables.
+    pub async fn start_in(config: &str, environment: &[(&str, &str)]) -> Spanloom {
+        Self::launch(&["--config", &format!("yaml:{config}")], environment).await
+    }
+
     /// Starts the process like [`Spanloom::start`], and lets it open at most this many files.
     pub async fn start_with_files(config: &str, files: u64) -> Spanloom {
         let config = format!("yaml:{config}");
