@@ -45,6 +45,11 @@ pub fn of_service(service: &str, region: &str) -> Result<Url, ConfigError> {
         .ok_or_else(|| ConfigError::on("region", format!("`{region}` is no region, as `us-east-1` is one")))
 }
 
+/// Returns whether a text may be the name of a region or a service.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
 /// Reads the address of an endpoint. Without a scheme, `https` is meant.
 ///
 /// # Errors

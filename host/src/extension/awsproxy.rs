@@ -107,15 +107,16 @@ impl AwsProxyConfig {
             self.transport().map(drop),
             self.proxy_address.as_ref().map_or(Ok(()), |address| match reqwest::Proxy::all(address) {
                 Ok(_) => Ok(()),
-                Err(error) => wrong("proxy_address", &error.to_string()),
+                Err(_) => wrong("proxy_address", "must be an address, such as http://proxy:3128"),
             }),
             self.tls.validate(),
             if is_arn { Ok(()) } else { wrong("role_arn", "must begin with `arn:`") },
             self.aws_endpoint().map(drop),
-            // A service's name is a part of its host.
-            endpoint::of_service(&self.service_name, "us-east-1")
-                .map(drop)
-                .or_else(|_| wrong("service_name", "must be the service's signing name, such as `xray`")),
+            // The name is a part of the service's host.
+            match endpoint::is_name(&self.service_name) {
+                true => Ok(()),
+                false => wrong("service_name", "must be the service's signing name, such as `xray`"),
+            },
             self.region.as_ref().map_or(Ok(()), |region| endpoint::of_service("xray", region).map(drop)),
         ])
     }

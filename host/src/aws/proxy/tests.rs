@@ -39,7 +39,8 @@ async fn proxy_to(endpoint: &str) -> String {
 }
 
 fn post(url: &str) -> reqwest::RequestBuilder {
-    reqwest::Client::builder().no_proxy().build().unwrap().post(url)
+    let tls = crate::tls::client::trust_nobody().unwrap();
+    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap().post(url)
 }
 
 /// Scenario: an SDK sends a request with headers of its connection and fields that the proxy does not know.
