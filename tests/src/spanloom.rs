@@ -100,9 +100,10 @@ impl Spanloom {
         Self::launch(&[&["--config", &config], args].concat(), &[]).await
     }
 
-    /// Starts the process like [`Spanloom::start`], with more variables.
-    pub async fn start_in(config: &str, environment: &[(&str, &str)]) -> Spanloom {
-        Self::launch(&["--config", &format!("yaml:{config}")], environment).await
+    /// Starts the process like [`Spanloom::start`], with more arguments and variables.
+    pub async fn start_in(config: &str, args: &[&str], environment: &[(&str, &str)]) -> Spanloom {
+        let config = format!("yaml:{config}");
+        Self::launch(&[&["--config", &config], args].concat(), environment).await
     }
 
     /// Starts the process like [`Spanloom::start`], and lets it open at most this many files.

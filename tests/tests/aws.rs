@@ -39,7 +39,6 @@ exporters:
     limits: {limits}
     retry_on_failure: {{enabled: false}}
 service:
-  extensions: [sigv4auth]
   pipelines:
     traces: {{receivers: [otlp], exporters: [otlp_http/aws]}}
     logs: {{receivers: [otlp], exporters: [otlp_http/aws]}}
@@ -47,9 +46,10 @@ service:
     )
 }
 
-async fn start(config: &str) -> Spanloom {
+async fn start(config: &str, extensions: &str) -> Spanloom {
     let environment = [&CREDENTIALS[..], &[("AWS_REGION", "us-west-2")]].concat();
-    Spanloom::start_in(config, &environment).await
+    let extensions = format!("service::extensions=[health_check, {extensions}]");
+    Spanloom::start_in(config, &["--set", &extensions], &environment).await
 }
 
 /// Returns a time so long from now, in nanoseconds.
@@ -127,7 +127,7 @@ fn dropped(account: &Account) -> Vec<(&str, u64)> {
 #[tokio::test]
 async fn one_span_that_aws_would_not_take_costs_no_other() {
     let aws = Aws::start().await;
-    let spanloom = start(&config(aws.address, "aws_xray", "xray", "")).await;
+    let spanloom = start(&config(aws.address, "aws_xray", "xray", ""), "sigv4auth").await;
     let mixed = vec![
         span("now", ago(Duration::ZERO), 0),
         span("large", ago(Duration::ZERO), 200_000),
@@ -171,8 +171,8 @@ async fn one_span_that_aws_would_not_take_costs_no_other() {
 async fn log_records_arrive_in_requests_of_a_megabyte() {
     let aws = Aws::start().await;
     let headers = "x-aws-log-group: shop, x-aws-log-stream: default";
-    let spanloom =
-        start(&config(aws.address, "{preset: aws_logs, request_items: 15}", "logs", headers)).await;
+    let limits = "{preset: aws_logs, request_items: 15}";
+    let spanloom = start(&config(aws.address, limits, "logs", headers), "sigv4auth").await;
     let record = |time: u64, bytes: usize| LogRecord {
         time_unix_nano: time,
         observed_time_unix_nano: ago(Duration::ZERO),
@@ -213,12 +213,11 @@ extensions:
   awsproxy/nobody: {{endpoint: '{listens_too}', aws_endpoint: 'http://{nobody}', region: eu-west-1}}
 exporters: {{nop: }}
 service:
-  extensions: [awsproxy, awsproxy/nobody]
   pipelines: {{traces: {{receivers: [otlp], exporters: [nop]}}}}
 ",
         aws.address
     );
-    let spanloom = start(&config).await;
+    let spanloom = start(&config, "awsproxy, awsproxy/nobody").await;
     let body = json!({"SamplingStatisticsDocuments": [], "SamplingBoostStatistics": [{"New": [null, 1.5]}]})
         .to_string();
     let ask = |to: SocketAddr| {

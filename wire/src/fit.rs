@@ -157,7 +157,12 @@ impl<C: Columns> Store<C> {
                 None => packer.finish(),
             }
         }
-        let requests = view.split(packer.requests.iter().map(Vec::as_slice)).map(Store::from_view).collect();
+        let requests = view.split(packer.requests.iter().map(Vec::as_slice)).map(|mut part| {
+            // Also a request with all records is encoded, without the envelopes that have none.
+            part.changed = true;
+            Store::from_view(part)
+        });
+        let requests = requests.collect();
         let unfit = unfit.into_iter().map(|(why, mut rows)| {
             rows.sort_unstable();
             (why, Store::from_view(view.select(&rows)))
