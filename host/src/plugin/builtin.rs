@@ -2,8 +2,10 @@
 //! `plugins: NAME: path: …` replaces one by a file.
 
 mod awsxray;
+mod entry;
 mod span_metrics;
 
+pub(super) use entry::BuiltinConfig;
 use serde_json::Value;
 use tokio::time::Duration;
 use wire::Signal;
@@ -162,6 +164,11 @@ impl Builtin {
     /// Returns older spellings of the name.
     pub fn aliases(&self) -> &'static [&'static str] {
         self.aliases
+    }
+
+    /// Returns whether there is a built-in plugin of this name or older spelling.
+    pub fn is_known(name: &str) -> bool {
+        Builtin::find(name).is_some()
     }
 
     /// Returns the built-in plugin of this name or older spelling.
