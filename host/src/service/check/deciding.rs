@@ -17,7 +17,9 @@ impl Check<'_> {
                 Some(own) => self.own_sampler(node, &sampler, own),
                 None => self.named_sampler(id, node, &sampler),
             }
-            self.decides_once(id, &sampler);
+            if sampler.id != *id {
+                self.decides_once(id, &sampler);
+            }
         }
     }
 
