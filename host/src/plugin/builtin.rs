@@ -2,9 +2,11 @@
 //! `plugins: NAME: path: …` replaces one by a file.
 
 mod awsxray;
+mod entry;
 mod span_metrics;
 mod xray_sampler;
 
+pub(super) use entry::BuiltinConfig;
 use serde_json::Value;
 use tokio::time::Duration;
 use wire::Signal;
@@ -174,6 +176,11 @@ impl Builtin {
     /// Returns older spellings of the name.
     pub fn aliases(&self) -> &'static [&'static str] {
         self.aliases
+    }
+
+    /// Returns whether there is a built-in plugin of this name or older spelling.
+    pub fn is_known(name: &str) -> bool {
+        Builtin::find(name).is_some()
     }
 
     /// Returns the built-in plugin of this name or older spelling.

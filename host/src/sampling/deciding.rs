@@ -10,6 +10,7 @@ use super::{
     decisions::{Decision, Decisions},
     metrics::DecisionMetrics,
     offer::offer,
+    relief::Relief,
     shard::{MAX_BATCH_BYTES, TraceId},
 };
 use crate::{
@@ -23,6 +24,7 @@ pub(super) struct Deciding {
     sampler: OnceLock<Arc<dyn Consumer>>,
     pub(super) behind: Arc<Behind>,
     pub(super) decisions: Arc<Decisions>,
+    pub(super) relief: Relief,
     pub(super) metrics: DecisionMetrics,
 }
 
@@ -39,11 +41,12 @@ impl Deciding {
     pub(super) fn new(
         next: Arc<dyn Consumer>,
         decisions: Arc<Decisions>,
+        relief: Relief,
         metrics: DecisionMetrics,
         given_up: CancellationToken,
     ) -> Deciding {
         let behind = Arc::new(Behind { next, kept: Mutex::default(), given_up });
-        Deciding { sampler: OnceLock::new(), behind, decisions, metrics }
+        Deciding { sampler: OnceLock::new(), behind, decisions, relief, metrics }
     }
 
     pub(super) fn lead_to(&self, sampler: Arc<dyn Consumer>) {
@@ -77,10 +80,20 @@ impl Deciding {
 
     fn note(&self, id: &TraceId, decision: Decision) {
         self.decisions.note(id, decision);
+        self.count(decision);
+    }
+
+    fn count(&self, decision: Decision) {
         match decision {
-            Decision::Kept => self.metrics.kept.increment(1),
+            Decision::Kept | Decision::KeptAsShare(_) => self.metrics.kept.increment(1),
             Decision::NotSampled => self.metrics.not_sampled.increment(1),
         }
+    }
+
+    /// Counts a decision that was made without the sampler.
+    pub(super) fn count_at_once(&self, decision: Decision) {
+        self.count(decision);
+        self.relief.count(decision);
     }
 }
 

@@ -2,6 +2,7 @@
 //! keys, and a bound in bytes.
 
 mod config;
+mod doubts;
 
 use std::{any::Any, sync::Arc};
 
@@ -16,6 +17,7 @@ use super::{
     deciding::Deciding,
     decisions::Decisions,
     metrics::{AssemblyMetrics, DecisionMetrics},
+    relief::{Relief, ReliefMetrics},
 };
 use crate::{
     component::{BuildContext, Factory, Gathers, Processor, ProcessorFactory, Revise, Sampler},
@@ -51,6 +53,9 @@ impl Factory for TailSamplingFactory {
         if let Ok(read) = config.read::<TailSamplingConfig>() {
             doubts.extend(read.doubts(config));
         }
+        if let Some(policies) = config.get("policies") {
+            doubts.extend(self::doubts::of_policies(policies));
+        }
         doubts
     }
 }
@@ -82,9 +87,10 @@ impl ProcessorFactory for TailSamplingFactory {
             }
             None => Arc::new(Decisions::new(config.sizes())),
         };
+        let relief = Relief::new(&id, ReliefMetrics::register(context.telemetry, &id));
         let metrics = DecisionMetrics::register(context.telemetry, &id);
         let given_up = CancellationToken::new();
-        let deciding = Arc::new(Deciding::new(next, decisions, metrics, given_up.clone()));
+        let deciding = Arc::new(Deciding::new(next, decisions, relief, metrics, given_up.clone()));
         let metrics = AssemblyMetrics::of_tail_sampling(context.telemetry, &id);
         let to = To::Sampler(deciding.clone());
         let assembly = Assembly::start(config.settings(), config.workers(), to, metrics, given_up);

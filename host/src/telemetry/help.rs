@@ -95,6 +95,15 @@ const HELP: &[(&str, &str)] = &[
         "spanloom_tail_sampling_early_traces",
         "Traces that were decided before their time, by the limit that was reached.",
     ),
+    (
+        "spanloom_tail_sampling_stress_level",
+        "How near `tail_sampling` is to its limits, in percent, if `stress_relief` is configured.",
+    ),
+    (
+        "spanloom_tail_sampling_stress_relief",
+        "1 while new traces are decided by their ids, without being held.",
+    ),
+    ("spanloom_tail_sampling_stress_relief_traces", "Traces that stress relief decided, by decision."),
     ("spanloom_tail_sampling_num_traces_limit", "How many traces `tail_sampling` may hold (`num_traces`)."),
     ("spanloom_tail_sampling_held_bytes", "Memory that the traces held by `tail_sampling` take, in bytes."),
     ("otelcol_exporter_sent_spans", "Spans that a destination took."),

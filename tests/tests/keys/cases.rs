@@ -145,6 +145,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         (_, "authenticator") => this(json!("bearertokenauth")),
         ("tail_sampling", "sampler") => this(json!("keep_errors")),
         ("tail_sampling", "policies") => this(json!([{"name": "x", "type": "always_sample"}])),
+        ("tail_sampling", "activation_level") => beside(json!({"deactivation_level": 2, key: 2})),
         ("otlp", "middlewares") => this(json!([{"id": "memory_limiter"}])),
         (_, "cert_file" | "key_file") => beside(json!({"cert_file": cert, "key_file": cert_key})),
         (_, "cert_pem" | "key_pem") => beside(json!({"cert_pem": files.cert_pem, "key_pem": files.key_pem})),

@@ -1,6 +1,10 @@
 //! The keys of `tail_sampling`: the Collector's, and a few of ours.
 
+mod stress_relief;
+
 use serde::{Deserialize, de::IgnoredAny};
+
+use stress_relief::StressReliefConfig;
 
 use crate::{
     config::{self, ConfigError, Finding, Node, Unused},
@@ -40,6 +44,8 @@ pub struct TailSamplingConfig {
     /// Traces that grow larger are dropped. 0 means that no trace is too large.
     maximum_trace_size_bytes: usize,
     decision_cache: DecisionCacheConfig,
+    /// When new traces are decided by their ids instead of being held. Without it they never are.
+    stress_relief: Option<StressReliefConfig>,
     /// Whether traces that are held at the end are dropped instead of decided.
     drop_pending_traces_on_shutdown: bool,
     /// How many tasks decide. The default is one for each core, and at most 8.
@@ -79,6 +85,7 @@ impl Default for TailSamplingConfig {
             block_on_overflow: false,
             maximum_trace_size_bytes: 0,
             decision_cache: DecisionCacheConfig::default(),
+            stress_relief: None,
             drop_pending_traces_on_shutdown: false,
             num_workers: None,
             num_shards: 1,
@@ -109,6 +116,7 @@ impl TailSamplingConfig {
             must(self.num_traces > 0, "num_traces", "must be at least 1"),
             must(self.max_mib > 0, "max_mib", "must be at least 1"),
             must(workers::are_possible(self.num_workers), "num_workers", workers::POSSIBLE),
+            self.stress_relief.as_ref().map_or(Ok(()), StressReliefConfig::validate),
             must(self.num_shards <= MAX_WORKERS, "num_shards", "must be at most 256"),
             must(fits(cache.sampled_cache_size), "decision_cache::sampled_cache_size", "is too large"),
             must(
@@ -147,6 +155,7 @@ impl TailSamplingConfig {
             max_trace_bytes: (self.maximum_trace_size_bytes > 0).then_some(self.maximum_trace_size_bytes),
             blocks: self.block_on_overflow,
             drops_at_end: self.drop_pending_traces_on_shutdown,
+            relief: self.stress_relief.as_ref().map(StressReliefConfig::settings),
         }
     }
 
