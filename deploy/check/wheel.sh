@@ -4,6 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/package.sh"
+command -v python3 >/dev/null || { echo "no python3 in the PATH" >&2; exit 3; }
 python3 -m venv --without-pip "$work/environment" 2>"$work/log" || { echo "python3 makes no environments: $(tail -n 1 "$work/log")" >&2; exit 3; }
 pip() { alone "$PATH" python3 -m pip --python "$work/environment/bin/python" --disable-pip-version-check "$@"; }
 pip --version >"$work/log" 2>&1 || { echo "no pip that fills another environment: $(tail -n 1 "$work/log")" >&2; exit 3; }
