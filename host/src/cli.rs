@@ -16,11 +16,14 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{builtin, config::ConfigError};
 
+/// The version, the target that the binary is compiled for, and the commit of a release.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SPANLOOM_BUILD"), ")");
+
 /// An OpenTelemetry collector whose processing is done by WebAssembly plugins.
 #[derive(Debug, Parser)]
 #[command(
     name = "spanloom",
-    version,
+    version = VERSION,
     arg_required_else_help = true,
     after_help = "\
 Exit codes: 0 done, 1 failed while running, 2 wrong usage or config.
