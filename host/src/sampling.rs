@@ -24,6 +24,7 @@ mod metrics;
 mod offer;
 mod order;
 mod origins;
+pub mod recording;
 mod shard;
 pub mod tail_sampling;
 mod workers;
