@@ -7,6 +7,7 @@ pub mod plugin;
 pub mod print_config;
 pub mod reload;
 pub mod run;
+pub mod sampling;
 pub mod status;
 pub mod validate;
 
@@ -46,6 +47,7 @@ pub enum Command {
     Components(components::ComponentsArgs),
     PrintConfig(print_config::PrintConfigArgs),
     Plugin(plugin::PluginArgs),
+    Sampling(sampling::SamplingArgs),
     Generate(Box<generate::GenerateArgs>),
 }
 
@@ -106,6 +108,7 @@ impl Cli {
             Command::Components(args) => components::run(&args, &registry, terminal).await,
             Command::PrintConfig(args) => print_config::run(&args, terminal),
             Command::Plugin(args) => plugin::run(&args, terminal).await,
+            Command::Sampling(args) => sampling::run(&args, &registry, terminal).await,
             Command::Generate(args) => generate::run(*args, terminal).await,
         }
     }

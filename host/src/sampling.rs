@@ -30,6 +30,7 @@ mod metrics;
 mod offer;
 mod order;
 mod origins;
+pub mod recording;
 mod relief;
 mod shard;
 pub mod tail_sampling;

@@ -7,6 +7,7 @@ mod flat;
 mod frames;
 mod partition;
 mod rows;
+mod scopes;
 mod traces;
 mod write;
 

@@ -233,7 +233,7 @@ impl Assembly {
             owed.sampled_out();
         }
         if let (Some(batch), Some(deciding)) = (kept, self.deciding()) {
-            deciding.behind.pass_on(batch).await;
+            deciding.behind.pass_on(deciding.behind.marked_late(batch)).await;
         }
         let Some(batch) = undecided else { return };
         if self.stop.is_cancelled() && self.settings().drops_at_end {

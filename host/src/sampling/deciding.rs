@@ -10,6 +10,7 @@ use super::{
     decisions::{Decision, Decisions},
     metrics::DecisionMetrics,
     offer::offer,
+    recording::RecordReason,
     relief::Relief,
     shard::{MAX_BATCH_BYTES, TraceId},
 };
@@ -34,6 +35,8 @@ pub(super) struct Behind {
     /// The traces that came here by calls of the sampler that are under way.
     kept: Mutex<HashSet<TraceId>>,
     given_up: CancellationToken,
+    /// Where late spans are marked as such.
+    record_reason: Mutex<Option<RecordReason>>,
 }
 
 impl Deciding {
@@ -45,7 +48,8 @@ impl Deciding {
         metrics: DecisionMetrics,
         given_up: CancellationToken,
     ) -> Deciding {
-        let behind = Arc::new(Behind { next, kept: Mutex::default(), given_up });
+        let behind =
+            Arc::new(Behind { next, kept: Mutex::default(), given_up, record_reason: Mutex::default() });
         Deciding { sampler: OnceLock::new(), behind, decisions, relief, metrics }
     }
 
@@ -98,6 +102,19 @@ impl Deciding {
 }
 
 impl Behind {
+    pub(super) fn record(&self, place: Option<RecordReason>) {
+        *self.record_reason.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    /// Marks spans that came after the decision to keep their trace, if the config asks for it.
+    pub(super) fn marked_late(&self, mut batch: Batch) -> Batch {
+        let place = *self.record_reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = place {
+            place.mark_late(&mut batch.data);
+        }
+        batch
+    }
+
     fn kept(&self) -> MutexGuard<'_, HashSet<TraceId>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -31,7 +31,7 @@ use crate::{
 const POLICIES: &str = "tail_sampling_policies";
 /// The keys that are the built-in sampler's. `sampling_strategy` is not: the sampler is only asked about whole traces,
 /// so it must not leave a trace undecided until more of it comes.
-const OF_POLICIES: [&str; 2] = ["policies", "sample_on_first_match"];
+const OF_POLICIES: [&str; 3] = ["policies", "sample_on_first_match", "record_reason"];
 
 pub struct TailSamplingFactory;
 
@@ -91,6 +91,7 @@ impl ProcessorFactory for TailSamplingFactory {
         let metrics = DecisionMetrics::register(context.telemetry, &id);
         let given_up = CancellationToken::new();
         let deciding = Arc::new(Deciding::new(next, decisions, relief, metrics, given_up.clone()));
+        deciding.behind.record(config.record_reason);
         let metrics = AssemblyMetrics::of_tail_sampling(context.telemetry, &id);
         let to = To::Sampler(deciding.clone());
         let assembly = Assembly::start(config.settings(), config.workers(), to, metrics, given_up);
@@ -127,10 +128,11 @@ impl Processor for TailSampling {
         if config.workers() != self.workers {
             return None;
         }
-        let (assembly, decisions) = (self.assembly.clone(), self.deciding.decisions.clone());
+        let (assembly, deciding) = (self.assembly.clone(), self.deciding.clone());
         Some(Box::new(move || {
             assembly.set(config.settings());
-            decisions.set(config.sizes());
+            deciding.decisions.set(config.sizes());
+            deciding.behind.record(config.record_reason);
         }))
     }
 

@@ -183,7 +183,10 @@ const HELP: &[(&str, &str)] = &[
     ("spanloom_plugin_log_lines_left_out", "A plugin's log lines above limits.log_lines_per_second."),
     ("spanloom_plugin_series_left_out", "A plugin's series above limits.metric_series."),
     ("spanloom_sampler_spans", "Spans by what a sampler decided: keep, drop, undecided."),
-    ("spanloom_sampler_traces", "Traces by what a sampler decided, and why: for plugins that give reasons."),
+    (
+        "spanloom_sampler_traces",
+        "Traces by what a sampler decided, and why. The reason is empty if it gave none.",
+    ),
     (
         "spanloom_sampler_represented_spans",
         "How many spans the kept ones stand for, by the rates of their decisions.",

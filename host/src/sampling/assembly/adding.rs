@@ -173,7 +173,7 @@ impl Assembly {
     async fn pass_late(&self, late: Late) -> Result<(), Box<Refused>> {
         let Late { kept, not_sampled, is_all } = late;
         if let (Some(batch), Some(deciding)) = (kept, self.deciding()) {
-            match deciding.behind.next.consume(batch).await {
+            match deciding.behind.next.consume(deciding.behind.marked_late(batch)).await {
                 Err(mut refused) if is_all => {
                     if let Some(owed) = not_sampled {
                         refused.batch.join(owed.without_data());

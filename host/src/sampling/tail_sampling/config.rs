@@ -2,6 +2,8 @@
 
 mod stress_relief;
 
+use std::time::Duration;
+
 use serde::{Deserialize, de::IgnoredAny};
 
 use stress_relief::StressReliefConfig;
@@ -12,6 +14,7 @@ use crate::{
     sampling::{
         assembly::Settings,
         decisions::Sizes,
+        recording::RecordReason,
         workers::{self, MAX_WORKERS},
     },
 };
@@ -48,6 +51,9 @@ pub struct TailSamplingConfig {
     stress_relief: Option<StressReliefConfig>,
     /// Whether traces that are held at the end are dropped instead of decided.
     drop_pending_traces_on_shutdown: bool,
+    /// Where the reason for keeping a trace is recorded: by the built-in sampler, and here for spans that come after the
+    /// decision.
+    pub(super) record_reason: Option<RecordReason>,
     /// How many tasks decide. The default is one for each core, and at most 8.
     num_workers: Option<usize>,
     /// The Collector's key for the same. Its default, 1, asks for nothing.
@@ -87,6 +93,7 @@ impl Default for TailSamplingConfig {
             decision_cache: DecisionCacheConfig::default(),
             stress_relief: None,
             drop_pending_traces_on_shutdown: false,
+            record_reason: None,
             num_workers: None,
             num_shards: 1,
             expected_new_traces_per_sec: Unused,
@@ -142,6 +149,12 @@ impl TailSamplingConfig {
             let place = node.nearest(["sample_on_first_match"]);
             doubts.push(place.finding("`sample_on_first_match` has no effect with `sampler`"));
         }
+        if self.sampler.is_some() && self.record_reason.is_some() {
+            let place = node.nearest(["record_reason"]);
+            let message = "with `sampler`, `record_reason` marks only the spans that come after the decision";
+            doubts
+                .push(place.finding(message).label("give the sampler the key too, which records the reason"));
+        }
         doubts
     }
 
@@ -157,6 +170,12 @@ impl TailSamplingConfig {
             drops_at_end: self.drop_pending_traces_on_shutdown,
             relief: self.stress_relief.as_ref().map(StressReliefConfig::settings),
         }
+    }
+
+    /// Returns how long a trace is held from its first span on and, if that is less, from its root on.
+    pub fn waits(&self) -> (Duration, Option<Duration>) {
+        let Settings { wait, wait_after_root, .. } = self.settings();
+        (wait, wait_after_root)
     }
 
     pub(super) fn sizes(&self) -> Sizes {

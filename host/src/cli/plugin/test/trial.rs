@@ -73,6 +73,7 @@ impl Trial {
             limits: self.limits.clone(),
             outside: Outside::of_trial(sent.clone()),
             on_failure: OnFailure::Reject,
+            recording: None,
         };
         let outcome = match self.plugin.role {
             Role::Processor => self.process(input, &settings, &telemetry).await?,
