@@ -134,11 +134,9 @@ impl Exchange {
         self.pool.metrics.report(&self.pool.plugin(), error, "the requests are refused");
         match error.kind {
             CallErrorKind::Failed { retryable: true } => {
-                let refusal = Refusal::no_room(error);
-                match retry_after {
-                    Some(after) => Refusal { detail: Some(Detail::Retry(*after)), ..refusal },
-                    None => refusal,
-                }
+                let mut refusal = Refusal::no_room(error);
+                refusal.detail = retry_after.map(Detail::Retry).or(refusal.detail);
+                refusal
             }
             _ => internal(&error.to_string()),
         }
