@@ -16,7 +16,8 @@ pub struct Builtin {
     pub kind: Kind,
     name: &'static str,
     aliases: &'static [&'static str],
-    /// The signals that its `describe` and `emits` return, known without compiling it.
+    /// The signals that its `describe` and `emits` return, known without compiling it. Of a receiver, `signals` are
+    /// those that it makes, and `emits` is empty.
     pub(super) signals: &'static [Signal],
     pub(super) emits: &'static [Signal],
     pub(super) component: &'static [u8],
@@ -164,9 +165,10 @@ impl Builtin {
         self.aliases
     }
 
-    /// Returns the built-in plugin of this name or older spelling.
-    pub fn find(name: &str) -> Option<&'static Builtin> {
-        BUILTINS.iter().find(|known| known.is_called(name))
+    /// Returns the built-in plugin of this kind, and of this name or older spelling. Two of different kinds may have
+    /// one name.
+    pub fn find(kind: Kind, name: &str) -> Option<&'static Builtin> {
+        BUILTINS.iter().find(|known| known.kind == kind && known.is_called(name))
     }
 
     pub fn is_called(&self, name: &str) -> bool {

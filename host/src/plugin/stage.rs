@@ -5,6 +5,7 @@ mod call;
 pub(super) mod connector;
 pub(super) mod exporter;
 pub(super) mod processor;
+pub(super) mod receiver;
 pub(super) mod sampler;
 
 use std::sync::Arc;
