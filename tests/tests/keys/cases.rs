@@ -103,6 +103,7 @@ fn base(of: &Type, id: &str, files: &Files) -> Value {
         ("exporters", "file") => json!({"path": files.path(&id.replace('/', "-"))}),
         ("exporters", "awsxray") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1"}),
         ("exporters", "prometheus") | ("extensions", "health_check") => json!({"endpoint": "127.0.0.1:0"}),
+        ("extensions", "awsproxy") => json!({"endpoint": "127.0.0.1:0", "region": "us-east-1"}),
         (_, "memory_limiter") => limits(),
         (_, "tail_sampling") if id.starts_with("tail_sampling/policies") => json!({}),
         (_, "tail_sampling") => json!({"sampler": "keep_errors"}),
@@ -185,7 +186,16 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         }
         ("debug", "output_paths") => beside(json!({"use_internal_logger": false, key: ["stderr"]})),
         ("batch", "send_batch_max_size") => beside(json!({"send_batch_size": 2, "send_batch_max_size": 2})),
-        ("awsxray", "region") => this(json!("eu-west-1")),
+        ("awsxray" | "awsproxy", "region") => this(json!("eu-west-1")),
+        ("awsproxy", "endpoint") => this(json!("127.0.0.1:0")),
+        ("awsproxy", "transport") => this(json!("tcp4")),
+        ("awsproxy", "proxy_address" | "aws_endpoint") => this(json!("http://127.0.0.1:15001")),
+        ("awsproxy", "role_arn") => this(json!("arn:aws:iam::123456789012:role/x")),
+        ("sigv4auth", key) if above == "assume_role" => {
+            let value = if key == "session_duration" { "1h" } else { "1s" };
+            let role = json!({key: value, "arn": "arn:aws:iam::123456789012:role/x"});
+            beside(role)
+        }
         ("awsxray", "endpoint") => this(json!("http://127.0.0.1:15001")),
         ("awsxray", "role_arn" | "external_id") => {
             beside(json!({"role_arn": "arn:aws:iam::123456789012:role/x", "external_id": "x"}))
