@@ -64,7 +64,18 @@ macro_rules! component {
     };
 }
 
-pub static BUILTINS: [Builtin; 8] = [
+pub static BUILTINS: [Builtin; 9] = [
+    Builtin {
+        kind: Kind::Receiver,
+        name: "awsxray",
+        aliases: &["aws_xray"],
+        signals: TRACES,
+        emits: &[],
+        component: component!("xray-receiver"),
+        memory_mib: 256,
+        held_mib: 256,
+        adapt: None,
+    },
     Builtin {
         kind: Kind::Processor,
         name: "batch",

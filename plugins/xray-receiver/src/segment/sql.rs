@@ -62,7 +62,7 @@ mod tests {
         check("jdbc:mysql://db/orders?ssl=1/2", Some(("jdbc:mysql://db", "orders")));
         check("mysql://db.example:3306", None);
         check("mysql://db.example/", None);
-        check("sqlite:///tmp/a.db", Some(("sqlite:///tmp", "a.db")));
+        check("sqlite:///data/a.db", Some(("sqlite:///data", "a.db")));
         check("db.example:3306/orders", Some(("db.example:3306", "orders")));
         check("orders", None);
         check("", None);
