@@ -9,6 +9,7 @@ pub mod reload;
 pub mod run;
 pub mod status;
 pub mod validate;
+pub mod xray_daemon;
 
 use std::{io::Write, process::ExitCode};
 
@@ -44,6 +45,7 @@ pub enum Command {
     PrintConfig(print_config::PrintConfigArgs),
     Plugin(plugin::PluginArgs),
     Generate(Box<generate::GenerateArgs>),
+    XrayDaemon(Box<xray_daemon::XrayDaemonArgs>),
 }
 
 /// The config that runs without `--config`: it receives OTLP and shows all data.
@@ -104,6 +106,7 @@ impl Cli {
             Command::PrintConfig(args) => print_config::run(&args, terminal),
             Command::Plugin(args) => plugin::run(&args, terminal).await,
             Command::Generate(args) => generate::run(*args, terminal).await,
+            Command::XrayDaemon(args) => xray_daemon::run(&args, &registry, terminal).await,
         }
     }
 }
