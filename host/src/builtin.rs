@@ -30,7 +30,8 @@ pub fn registry() -> Registry {
             Kind::Processor => registry.add_processor(Arc::new(builtin)),
             Kind::Exporter => registry.add_exporter(Arc::new(builtin)),
             Kind::Connector => registry.add_connector(Arc::new(builtin)),
-            Kind::Receiver | Kind::Extension => {}
+            Kind::Receiver => registry.add_receiver(Arc::new(builtin)),
+            Kind::Extension => {}
         }
     }
     registry

@@ -10,6 +10,7 @@ pub mod run;
 pub mod sampling;
 pub mod status;
 pub mod validate;
+pub mod xray_daemon;
 
 use std::{io::Write, process::ExitCode};
 
@@ -49,6 +50,7 @@ pub enum Command {
     Plugin(plugin::PluginArgs),
     Sampling(sampling::SamplingArgs),
     Generate(Box<generate::GenerateArgs>),
+    XrayDaemon(Box<xray_daemon::XrayDaemonArgs>),
 }
 
 /// The config that runs without `--config`: it receives OTLP and shows all data.
@@ -110,6 +112,7 @@ impl Cli {
             Command::Plugin(args) => plugin::run(&args, terminal).await,
             Command::Sampling(args) => sampling::run(&args, &registry, terminal).await,
             Command::Generate(args) => generate::run(*args, terminal).await,
+            Command::XrayDaemon(args) => xray_daemon::run(&args, &registry, terminal).await,
         }
     }
 }

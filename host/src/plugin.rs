@@ -1,4 +1,4 @@
-//! Plugins: wasm components that process, sample, export and connect telemetry.
+//! Plugins: wasm components that receive, process, sample, export and connect telemetry.
 //!
 //! A [`Runtime`] holds the state that all plugins share, and a [`Plugin`] is one loaded file. Each component
 //! of a pipeline that uses the plugin has a `pool` of `instance`s: guests, each with its own memory. A
@@ -25,7 +25,7 @@ pub use guest::{
     clock::advance as advance_clocks,
     configure::Refusal,
     failure::{CallError, CallErrorKind},
-    interface::{Basis, Decisions, SamplingDecision},
+    interface::{Basis, Decisions, Listener, Route, SamplingDecision, Takes},
     limits::Limits,
     plugin::{LoadError, Plugin},
     runtime::Runtime,
@@ -46,5 +46,9 @@ pub use pool::{
     shadow::Comparison,
 };
 pub use stage::{
-    connector::PluginConnector, exporter::PluginExporter, processor::PluginProcessor, sampler::PluginSampler,
+    connector::PluginConnector,
+    exporter::PluginExporter,
+    processor::PluginProcessor,
+    receiver::{PluginReceiver, ReceiverConfig},
+    sampler::PluginSampler,
 };

@@ -16,6 +16,7 @@ mod metered;
 pub mod metrics;
 mod peer;
 pub mod request_body;
+pub mod streams;
 mod unfinished;
 pub mod unix;
 
@@ -26,11 +27,13 @@ use http::HeaderMap;
 use hyper_util::{rt::TokioTimer, server::conn::auto};
 
 pub use connections::Connections;
-pub use listen::{Listener, Transport, listen, listen_on};
+pub use listen::{Listener, Transport, bind_each, listen, listen_on};
 pub use measured::{Measures, measured};
 pub use peer::Peer;
 
-use self::{answers::Turns, request_body::WAITING_OF_A_PEER_LIMIT};
+use self::{
+    answers::Turns, connections::Member, listen::Socket, request_body::WAITING_OF_A_PEER_LIMIT,
+};
 use crate::{running::Running, tls::server::ServerTls};
 
 /// Flow-control windows: the bytes that a peer may send before they are read. A request that waits for room
@@ -167,8 +170,16 @@ pub fn serve(
     let http = http_builder(&settings, running);
     let turns = settings.max_answers.map(Turns::new);
     let server = Server { router, tls, http, turns, settings, running: running.clone() };
-    let listening = running.listeners.track_future(accept_loop(listener.into(), Arc::new(server)));
-    running.tasks.spawn(listening);
+    let (server, tasks) = (Arc::new(server), running.tasks.clone());
+    let connections = server.settings.connections.clone();
+    let accepting = accept_each(listener.into(), connections, running.clone(), move |stream, peer, member| {
+        let connection = connection::run(stream, peer, server.clone());
+        tasks.spawn(async move {
+            connection.await;
+            drop(member);
+        });
+    });
+    running.tasks.spawn(running.listeners.track_future(accepting));
 }
 
 /// Adds these headers to every answer of the router.
@@ -204,8 +215,13 @@ fn http_builder(settings: &ServerSettings, running: &Running) -> auto::Builder<c
     http
 }
 
-async fn accept_loop(listener: Listener, server: Arc<Server>) {
-    let connections = &server.settings.connections;
+/// Accepts connections until `running.stop`, and hands each to `connected`, with its membership.
+async fn accept_each(
+    listener: Listener,
+    connections: Arc<Connections>,
+    running: Running,
+    connected: impl Fn(Socket, Arc<Peer>, Member),
+) {
     let mut pause = ACCEPT_PAUSE_MIN;
     loop {
         let next = async {
@@ -216,17 +232,13 @@ async fn accept_loop(listener: Listener, server: Arc<Server>) {
         };
         let accepted = tokio::select! {
             biased;
-            () = server.running.stop.cancelled() => return,
+            () = running.stop.cancelled() => return,
             next = next => next,
         };
         match accepted {
             Ok((stream, peer, member)) => {
                 pause = ACCEPT_PAUSE_MIN;
-                let connection = connection::run(stream, peer, server.clone());
-                server.running.tasks.spawn(async move {
-                    connection.await;
-                    drop(member);
-                });
+                connected(stream, peer, member);
             }
             Err(error) if concerns_one_peer(&error) => {}
             Err(error) => {

@@ -21,7 +21,11 @@ async fn run_with(registry: &Registry, arguments: &[&str]) -> (Exit, String, Str
         Command::PrintConfig(args) => print_config::run(&args, &mut terminal),
         Command::Plugin(args) => plugin::run(&args, &mut terminal).await,
         Command::Sampling(args) => sampling::run(&args, registry, &mut terminal).await,
-        Command::Run(_) | Command::Status(_) | Command::Reload(_) | Command::Generate(_) => {
+        Command::Run(_)
+        | Command::Status(_)
+        | Command::Reload(_)
+        | Command::Generate(_)
+        | Command::XrayDaemon(_) => {
             unreachable!("not a command about configs")
         }
     };

@@ -31,7 +31,7 @@ pub trait Factory: Send + Sync {
         &[]
     }
 
-    /// Returns the signals that the components take. Extensions take none.
+    /// Returns the signals that the components take; for receivers, those that they make. Extensions take none.
     fn signals(&self) -> &[Signal] {
         &[]
     }
@@ -60,8 +60,14 @@ pub trait Factory: Send + Sync {
 }
 
 /// A type of receiver.
+#[async_trait::async_trait]
 pub trait ReceiverFactory: Factory {
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError>;
+    /// Builds a receiver. Called once for each id.
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+    ) -> Result<Arc<dyn Receiver>, ConfigError>;
 }
 
 /// A type of processor. Samplers are processors.

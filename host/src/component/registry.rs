@@ -63,6 +63,12 @@ impl Registry {
     }
 
     /// Adds a type. It replaces a type with the same name.
+    pub fn add_receiver(&mut self, factory: Arc<dyn ReceiverFactory>) {
+        self.receivers.retain(|known| known.name() != factory.name());
+        self.receivers.push(factory);
+    }
+
+    /// Adds a type. It replaces a type with the same name.
     pub fn add_processor(&mut self, factory: Arc<dyn ProcessorFactory>) {
         self.processors.retain(|known| known.name() != factory.name());
         self.processors.push(factory);

@@ -79,8 +79,9 @@ impl Factory for Fake {
     }
 }
 
+#[async_trait::async_trait]
 impl ReceiverFactory for Fake {
-    fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
+    async fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<Arc<dyn Receiver>, ConfigError> {
         Err(ConfigError::new("a fake is not built"))
     }
 }

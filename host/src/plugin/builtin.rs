@@ -19,7 +19,8 @@ pub struct Builtin {
     pub kind: Kind,
     name: &'static str,
     aliases: &'static [&'static str],
-    /// The signals that its `describe` and `emits` return, known without compiling it.
+    /// The signals that its `describe` and `emits` return, known without compiling it. Of a receiver, `signals` are
+    /// those that it makes, and `emits` is empty.
     pub(super) signals: &'static [Signal],
     pub(super) emits: &'static [Signal],
     pub(super) component: &'static [u8],
@@ -66,7 +67,18 @@ macro_rules! component {
     };
 }
 
-pub static BUILTINS: [Builtin; 9] = [
+pub static BUILTINS: [Builtin; 10] = [
+    Builtin {
+        kind: Kind::Receiver,
+        name: "awsxray",
+        aliases: &["aws_xray"],
+        signals: TRACES,
+        emits: &[],
+        component: component!("xray-receiver"),
+        memory_mib: 256,
+        held_mib: 256,
+        adapt: None,
+    },
     Builtin {
         kind: Kind::Processor,
         name: "batch",
@@ -180,12 +192,13 @@ impl Builtin {
 
     /// Returns whether there is a built-in plugin of this name or older spelling.
     pub fn is_known(name: &str) -> bool {
-        Builtin::find(name).is_some()
+        BUILTINS.iter().any(|known| known.is_called(name))
     }
 
-    /// Returns the built-in plugin of this name or older spelling.
-    pub fn find(name: &str) -> Option<&'static Builtin> {
-        BUILTINS.iter().find(|known| known.is_called(name))
+    /// Returns the built-in plugin of this kind, and of this name or older spelling. Two of different kinds may have
+    /// one name.
+    pub fn find(kind: Kind, name: &str) -> Option<&'static Builtin> {
+        BUILTINS.iter().find(|known| known.kind == kind && known.is_called(name))
     }
 
     pub fn is_called(&self, name: &str) -> bool {

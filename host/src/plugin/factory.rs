@@ -25,14 +25,17 @@ use super::{
         settings::StageSettings,
     },
     stage::{
-        connector::PluginConnector, exporter::PluginExporter, processor::PluginProcessor,
+        connector::PluginConnector,
+        exporter::PluginExporter,
+        processor::PluginProcessor,
+        receiver::{PluginReceiver, ReceiverConfig},
         sampler::PluginSampler,
     },
 };
 use crate::{
     component::{
         BuildContext, BuiltExporter, Connector, ConnectorFactory, ExporterFactory, Factory, Processor,
-        ProcessorFactory, SendingSettings,
+        ProcessorFactory, Receiver, ReceiverFactory, SendingSettings,
     },
     config::{ConfigError, Finding, Node, keys_of},
     id::{ComponentId, Kind},
@@ -52,6 +55,8 @@ pub struct PluginType {
     label: String,
     signals: Vec<Signal>,
     schema: Option<Arc<ConfigSchema>>,
+    /// The keys of a component's config that the host reads.
+    host_keys: Vec<&'static str>,
     limits: Limits,
     grants: GrantsConfig,
     on_failure: OnFailure,
@@ -63,7 +68,7 @@ pub struct PluginType {
 
 impl PluginType {
     /// The kinds of components that a plugin may be.
-    pub const KINDS: [Kind; 3] = [Kind::Processor, Kind::Exporter, Kind::Connector];
+    pub const KINDS: [Kind; 4] = [Kind::Receiver, Kind::Processor, Kind::Exporter, Kind::Connector];
 
     /// Returns the kind of the plugin's components, which decides their section in a config.
     pub fn kind(&self) -> Kind {
@@ -71,15 +76,22 @@ impl PluginType {
             Role::Processor | Role::Sampler => Kind::Processor,
             Role::Exporter => Kind::Exporter,
             Role::Connector => Kind::Connector,
+            Role::Receiver => Kind::Receiver,
         }
     }
 
     /// Returns the keys of a component's config that the host reads.
-    fn host_keys(&self) -> &'static [&'static str] {
-        match self.plugin.role {
-            Role::Processor | Role::Connector => &[],
-            Role::Sampler => keys_of::<RecordingConfig>(),
-            Role::Exporter => keys_of::<SendingConfig>(),
+    fn host_keys(&self) -> &[&'static str] {
+        &self.host_keys
+    }
+
+    /// Returns these keys for a plugin.
+    fn host_keys_of(plugin: &Plugin) -> Vec<&'static str> {
+        match plugin.role {
+            Role::Processor | Role::Connector => Vec::new(),
+            Role::Sampler => keys_of::<RecordingConfig>().to_vec(),
+            Role::Exporter => keys_of::<SendingConfig>().to_vec(),
+            Role::Receiver => ReceiverConfig::keys(&plugin.listens),
         }
     }
 
@@ -291,6 +303,33 @@ impl PluginType {
         Ok((connector, live))
     }
 
+    /// Builds a receiver, as [`ReceiverFactory::build`] does, with its [`Live`].
+    ///
+    /// # Errors
+    /// As [`PluginType::processor`].
+    pub async fn receiver(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+    ) -> Result<(Arc<dyn Receiver>, Live), ConfigError> {
+        let settings = self.settings(&self.fully_adapted(config).await?, context).await?;
+        let listening = self.listening(config)?;
+        let guards = listening.guards(context.extensions)?;
+        let receiver = PluginReceiver::build(&self.plugin, &settings, listening, guards, context).await;
+        let receiver = Arc::new(receiver.map_err(not_started)?);
+        let live = receiver.live();
+        Ok((receiver, live))
+    }
+
+    fn listening(&self, config: &Node) -> Result<ReceiverConfig, ConfigError> {
+        ReceiverConfig::read(config, &self.plugin.listens, self.limits.memory_bytes)
+    }
+
+    /// Returns whether two configs of a receiver have the same keys for the host, so that its listeners can stay.
+    pub fn listens_alike(&self, one: &Node, other: &Node) -> bool {
+        one.only(&self.host_keys).says_as(&other.only(&self.host_keys))
+    }
+
     pub fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
     }
@@ -314,7 +353,8 @@ impl Factory for PluginType {
     }
 
     fn emits(&self) -> &[Signal] {
-        &self.plugin.emits
+        // What a receiver makes are its signals.
+        if self.kind() == Kind::Connector { &self.plugin.emits } else { &[] }
     }
 
     fn plugin(&self) -> Option<&str> {
@@ -324,8 +364,10 @@ impl Factory for PluginType {
     fn doubts(&self, config: &Node) -> Vec<Finding> {
         let own = config.without(self.host_keys());
         let mut doubts = self.schema.as_ref().map(|schema| schema.deprecated(&own)).unwrap_or_default();
-        if self.kind() == Kind::Exporter {
-            doubts.extend(config.unused::<SendingConfig>());
+        match self.kind() {
+            Kind::Exporter => doubts.extend(config.unused::<SendingConfig>()),
+            Kind::Receiver => doubts.extend(ReceiverConfig::doubts(config, &self.plugin.listens)),
+            _ => {}
         }
         doubts
     }
@@ -337,6 +379,7 @@ impl Factory for PluginType {
         };
         let hosts = match self.kind() {
             Kind::Exporter => self.sending(config, &adapted).map(drop),
+            Kind::Receiver => self.listening(config).map(drop),
             _ => self.recording(config, &Value::Null).map(drop),
         };
         ConfigError::all([own, hosts])
@@ -363,6 +406,17 @@ impl ProcessorFactory for PluginType {
 impl ExporterFactory for PluginType {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         self.exporter(config, context).await.map(|(exporter, _)| exporter)
+    }
+}
+
+#[async_trait::async_trait]
+impl ReceiverFactory for PluginType {
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+    ) -> Result<Arc<dyn Receiver>, ConfigError> {
+        self.receiver(config, context).await.map(|(receiver, _)| receiver)
     }
 }
 

@@ -7,6 +7,7 @@ mod counted;
 pub(super) mod exporter;
 pub(super) mod processor;
 mod reasons;
+pub(super) mod receiver;
 pub(super) mod sampler;
 
 use std::sync::Arc;

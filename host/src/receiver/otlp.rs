@@ -22,7 +22,7 @@ use self::{
     grpc::Grpc,
     http::OtlpHttp,
 };
-use super::http::{Doors, Gate, Guards, HttpService, Port, Protocol};
+use super::http::{Doors, Gate, Guards, HttpService, Port};
 use crate::{
     component::{BuildContext, Factory, Receiver, ReceiverFactory},
     config::{ConfigError, Finding, Node},
@@ -73,9 +73,10 @@ impl Factory for OtlpFactory {
     }
 }
 
+#[async_trait::async_trait]
 impl ReceiverFactory for OtlpFactory {
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
-        Ok(Box::new(OtlpReceiver::new(config.read_valid(OtlpConfig::validate)?, context)?))
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Arc<dyn Receiver>, ConfigError> {
+        Ok(Arc::new(OtlpReceiver::new(config.read_valid(OtlpConfig::validate)?, context)?))
     }
 }
 

@@ -125,17 +125,28 @@ pub async fn listen(endpoint: &str) -> anyhow::Result<Vec<TcpListener>> {
 }
 
 async fn listen_by(endpoint: &str, transport: Transport) -> anyhow::Result<Vec<TcpListener>> {
+    bind_each(endpoint, transport, TcpListener::bind, TcpListener::local_addr).await
+}
+
+/// Binds a socket on each address of the endpoint, as [`listen`] does. `bind` makes a socket, and `address_of`
+/// returns where it is bound.
+pub async fn bind_each<S>(
+    endpoint: &str,
+    transport: Transport,
+    bind: impl AsyncFn(SocketAddr) -> io::Result<S>,
+    address_of: impl Fn(&S) -> io::Result<SocketAddr>,
+) -> anyhow::Result<Vec<S>> {
     let addresses =
         resolve(endpoint, transport).await.with_context(|| format!("cannot resolve endpoint {endpoint}"))?;
-    let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut listeners: Vec<S> = Vec::new();
     let mut missing = None;
     for mut address in addresses {
         if let Some(first) = listeners.first()
             && address.port() == 0
         {
-            address.set_port(first.local_addr()?.port());
+            address.set_port(address_of(first)?.port());
         }
-        match TcpListener::bind(address).await {
+        match bind(address).await {
             Ok(listener) => listeners.push(listener),
             Err(error) if is_not_ours(&error) => missing = Some(error),
             Err(error) => {

@@ -1,7 +1,7 @@
 //! A connection as its requests see it.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
@@ -98,7 +98,12 @@ impl Peer {
 
     /// Returns the address for the log, without the port, which differs for each connection.
     pub fn name(&self) -> String {
-        self.address.map_or_else(|| "unknown".to_owned(), |address| address.ip().to_canonical().to_string())
+        self.ip().map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
+    }
+
+    /// Returns the address, or `None` for a Unix socket.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.address.map(|address| address.ip().to_canonical())
     }
 
     pub(super) fn begin(self: &Arc<Peer>) -> OpenRequest {

@@ -75,7 +75,7 @@ impl Changes {
                 Some(known) if known.is(one) && leads_elsewhere(before, next, id) => What::Rewired,
                 known => fate(known.map(|known| known.is(one))),
             };
-            self.note(what, Kind::Receiver, id);
+            self.note_unless_changed(what, Kind::Receiver, id);
         }
         self.closed(before, next);
     }

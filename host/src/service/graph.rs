@@ -97,7 +97,8 @@ impl Graph {
         let processors = stages.filter_map(|stage| stage.live.clone());
         let connectors = self.connectors().filter_map(|connector| connector.live.clone());
         let exporters = self.exporters.values().filter_map(|exporter| exporter.live.clone());
-        processors.chain(connectors).chain(exporters).collect()
+        let receivers = self.receivers.values().filter_map(|receiver| receiver.live.clone());
+        processors.chain(connectors).chain(exporters).chain(receivers).collect()
     }
 }
 

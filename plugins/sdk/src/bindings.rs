@@ -94,6 +94,23 @@ pub mod exports {
         });
     }
 
+    pub mod receiver {
+        wit_bindgen::generate!({
+            path: "wit",
+            inline: "package spanloom:sdk; world receiver { export spanloom:plugin/receiving@0.2.0; }",
+            world: "spanloom:sdk/receiver",
+            with: {
+                "spanloom:plugin/types@0.2.0": crate::bindings::spanloom::plugin::types,
+                "spanloom:plugin/spans@0.2.0": crate::bindings::spanloom::plugin::spans,
+                "spanloom:plugin/batches@0.2.0": crate::bindings::spanloom::plugin::batches,
+                "spanloom:plugin/receiving@0.2.0": generate,
+            },
+            pub_export_macro: true,
+            export_macro_name: "export_receiver",
+            runtime_path: "::spanloom_plugin::__private::rt",
+        });
+    }
+
     pub mod described {
         wit_bindgen::generate!({
             path: "wit",

@@ -5,6 +5,7 @@
 mod memory;
 mod optional;
 mod panics;
+mod receiver;
 mod roles;
 
 use crate::bindings::exports::described::exports::spanloom::plugin::describe;

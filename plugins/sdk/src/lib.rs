@@ -59,6 +59,7 @@ pub mod metrics;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 pub mod prelude;
+mod receiving;
 mod role;
 pub mod schedule;
 pub mod store;
@@ -76,8 +77,10 @@ pub use decision::{Decision, Decisions};
 pub use description::{Concurrency, Description, Grant, Signal};
 pub use duration::{Duration, NotADuration};
 pub use failure::{ConfigError, EditError, ExportError, Failure};
+pub use receiving::{Answer, Framing, Head, Listener, ReceivedRequest, Reply, Route, Takes};
 pub use role::{
-    Connector, Exporter, Flush, Handover, HttpHandler, Incoming, Outgoing, Processor, Sampler, Saved, Timer,
+    Connector, Exporter, Flush, Handover, HttpHandler, Incoming, Outgoing, Processor, Receiver, Sampler,
+    Saved, Timer,
 };
 pub use value::{Value, ValueRef};
 pub use wire::{Randomness, Threshold, TraceState};

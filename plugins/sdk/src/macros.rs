@@ -35,6 +35,13 @@ macro_rules! connector {
     ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Connector $($(, $more)+)?); };
 }
 
+/// Makes a type that implements [`Receiver`](crate::Receiver) the component's plugin. See
+/// [`processor!`](crate::processor).
+#[macro_export]
+macro_rules! receiver {
+    ($plugin:ty $(: $($more:ident),+ $(,)?)?) => { $crate::__plugin!($plugin: Receiver $($(, $more)+)?); };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __plugin {
@@ -95,6 +102,9 @@ macro_rules! __export {
     };
     (Connector $guest:ident) => {
         $crate::__private::exports::connector::export_connector!($guest with_types_in $crate::__private::exports::connector);
+    };
+    (Receiver $guest:ident) => {
+        $crate::__private::exports::receiver::export_receiver!($guest with_types_in $crate::__private::exports::receiver);
     };
     (Timer $guest:ident) => {
         $crate::__private::exports::timed::export_timed!($guest with_types_in $crate::__private::exports::timed);

@@ -1,10 +1,10 @@
-//! The four roles of a plugin, and the optional traits.
+//! The roles of a plugin, and the optional traits.
 
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Batch, ConfigError, Decision, Decisions, Description, ExportError, Failure, LogsBatch, MetricsBatch,
-    Output, Signal, SpanBatch, TraceBatch,
+    Batch, ConfigError, Decision, Decisions, Description, ExportError, Failure, Listener, LogsBatch,
+    MetricsBatch, Output, ReceivedRequest, Reply, Signal, SpanBatch, TraceBatch,
 };
 
 /// Changes, adds, splits, merges or drops the batches that pass.
@@ -149,6 +149,44 @@ pub trait Connector: DeserializeOwned {
     /// Consumes one batch. Only called if `describe` names logs.
     fn consume_logs(&mut self, _logs: LogsBatch, _out: &mut Output) -> Result<(), Failure> {
         Err(Failure::permanent("logs are not taken"))
+    }
+}
+
+/// Takes requests from a listener of the host, and makes telemetry of them. Or fetches telemetry: then it has no
+/// listeners, and implements [`Timer`].
+///
+/// The host owns the sockets. It reads addresses, TLS, authentication, compression and limits from the component's
+/// config, and the plugin is given whole requests.
+pub trait Receiver: DeserializeOwned {
+    /// See [`Processor::describe`]. The signals do not count.
+    fn describe(of_crate: Description) -> Description {
+        of_crate
+    }
+
+    /// Returns what the host listens to for the plugin. The answer must always be the same.
+    fn listens() -> Vec<Listener>;
+
+    /// Returns the signals that the receiver makes. The answer must always be the same.
+    fn emits() -> Vec<Signal>;
+
+    /// See [`Processor::configure`]. The config holds no keys of the listeners.
+    fn configure(&mut self) -> Result<(), ConfigError> {
+        Ok(())
+    }
+
+    /// See [`Processor::reconfigure`].
+    fn reconfigure(&mut self, new: Self) -> Result<(), ConfigError> {
+        *self = new;
+        Ok(())
+    }
+
+    /// Takes one request. Calls do not overlap. If a call failed, it may be repeated with the same request.
+    fn receive(&mut self, request: ReceivedRequest) -> Result<Reply, Failure>;
+
+    /// Takes several requests, and returns one reply for each, in their order. The host calls this function. A
+    /// receiver of datagrams implements it to put the telemetry of many into one batch, in the first reply, say.
+    fn receive_all(&mut self, requests: Vec<ReceivedRequest>) -> Result<Vec<Reply>, Failure> {
+        requests.into_iter().map(|request| self.receive(request)).collect()
     }
 }
 

@@ -26,7 +26,7 @@ use crate::log::Level;
 use crate::native::{batches, spans as host, world};
 use crate::{Batch, LogsBatch, MetricsBatch, SpanBatch, bindings::spanloom::plugin::http};
 
-pub use harness::{Connector, Exporter, Processor, Sampler};
+pub use harness::{Connector, Exporter, Processor, Receiver, Sampler};
 pub use spans::{Spans, spans};
 
 /// Returns the spans of an OTLP/JSON request, for example of a fixture file.

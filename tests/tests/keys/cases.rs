@@ -14,9 +14,10 @@ pub(crate) const CREDENTIALS: [(&str, &str); 2] = [
 ];
 
 /// Keys that are known but refused, by component type (`*` is any) and the end of the path.
-pub(crate) const REFUSED: [(&str, &str); 6] = [
+pub(crate) const REFUSED: [(&str, &str); 7] = [
     ("*", "sending_queue.storage"),
     ("awsxray", "proxy_address"),
+    ("awsxray", "proxy_server"),
     ("awsxray", "shared_credentials_file"),
     ("file", "encoding"),
     ("prometheus", "auth"),
@@ -101,6 +102,7 @@ fn base(of: &Type, id: &str, files: &Files) -> Value {
         ("exporters", "otlp_grpc") => json!({"endpoint": "127.0.0.1:14317"}),
         ("exporters", "otlp_http") => json!({"endpoint": "http://127.0.0.1:14318"}),
         ("exporters", "file") => json!({"path": files.path(&id.replace('/', "-"))}),
+        ("receivers", "awsxray") => json!({"endpoint": "127.0.0.1:0"}),
         ("exporters", "awsxray") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1"}),
         (_, "xray_sampler") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1",
             "rules": {"version": 2, "default": {"fixed_target": 1, "rate": 0.05}}}),
@@ -189,6 +191,8 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         }
         ("debug", "output_paths") => beside(json!({"use_internal_logger": false, key: ["stderr"]})),
         ("batch", "send_batch_max_size") => beside(json!({"send_batch_size": 2, "send_batch_max_size": 2})),
+        ("awsxray", "endpoint") if of.section == "receivers" => this(json!("127.0.0.1:0")),
+        ("awsxray", "transport") => this(json!("udp4")),
         ("awsxray" | "xray_sampler" | "awsproxy", "region") => this(json!("eu-west-1")),
         ("awsproxy", "endpoint") => this(json!("127.0.0.1:0")),
         ("awsproxy", "transport") => this(json!("tcp4")),

@@ -46,8 +46,8 @@ const PLUGIN: Order = Order {
     modules: &["outside", "config", "load", "guest", "pool", "stage", "builtin", "factory"],
 };
 
-/// The rooms of the receivers: what serves HTTP knows none of the protocols.
-const RECEIVER: Order = Order { inside: &["receiver"], modules: &["http", "otlp"] };
+/// The rooms of the receivers: what serves HTTP and datagrams knows none of the protocols.
+const RECEIVER: Order = Order { inside: &["receiver"], modules: &["http", "datagrams", "frames", "otlp"] };
 
 const HOST_FOLDER: &str = "host/src";
 

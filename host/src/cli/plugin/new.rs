@@ -52,6 +52,8 @@ pub enum NewRole {
     Exporter,
     /// Makes metrics of spans, for other pipelines.
     Connector,
+    /// Makes logs of what senders send.
+    Receiver,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -151,6 +153,7 @@ impl From<NewRole> for Role {
             NewRole::Sampler => Role::Sampler,
             NewRole::Exporter => Role::Exporter,
             NewRole::Connector => Role::Connector,
+            NewRole::Receiver => Role::Receiver,
         }
     }
 }

@@ -47,6 +47,8 @@ impl OpenPlugin {
     pub(super) fn does_not_take(&self, signal: Signal) -> Option<String> {
         let taken = match self.plugin.role {
             Role::Sampler => &[Signal::Traces][..],
+            // A receiver is given requests.
+            Role::Receiver => &[],
             Role::Processor | Role::Exporter | Role::Connector => &self.plugin.description.signals,
         };
         let words: Vec<&str> = taken.iter().map(|signal| signal.name()).collect();

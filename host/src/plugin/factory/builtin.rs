@@ -8,7 +8,7 @@ use super::PluginType;
 use crate::{
     component::{
         BuildContext, BuiltExporter, Connector, ConnectorFactory, ExporterFactory, Factory, Processor,
-        ProcessorFactory,
+        ProcessorFactory, Receiver, ReceiverFactory,
     },
     config::{ConfigError, Node},
     pipeline::{Consumer, Ingest},
@@ -42,6 +42,17 @@ impl Factory for &'static Builtin {
     /// elsewhere.
     fn check(&self, _: &Node) -> Result<(), ConfigError> {
         Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl ReceiverFactory for &'static Builtin {
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+    ) -> Result<Arc<dyn Receiver>, ConfigError> {
+        ReceiverFactory::build(&PluginType::of_builtin(self).await?, config, context).await
     }
 }
 

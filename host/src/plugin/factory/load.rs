@@ -55,7 +55,7 @@ impl Plugins {
         for builtin in &BUILTINS {
             let mut names = config.components(builtin.kind).keys().map(|id| &id.component_type);
             let is_used = names.any(|name| builtin.is_called(name));
-            if !is_used || entries.keys().any(|name| builtin.is_called(name)) {
+            if !is_used || plugins.replaces(builtin, entries.keys()) {
                 continue;
             }
             match PluginType::of_used(builtin, config, running).await {
@@ -71,7 +71,19 @@ impl Plugins {
     }
 
     fn of_builtin(&self, builtin: &Builtin) -> Option<&Arc<PluginType>> {
-        self.types.iter().find(|plugin| plugin.plugin.name == builtin.name() && plugin.swap.is_none())
+        let is_it = |plugin: &&Arc<PluginType>| {
+            plugin.swap.is_none() && plugin.kind() == builtin.kind && plugin.plugin.name == builtin.name()
+        };
+        self.types.iter().find(is_it)
+    }
+
+    /// Returns whether one of the config's own plugins, which have these names, takes the place of a built-in one. A
+    /// plugin that could not be loaded counts too: nobody knows its kind.
+    fn replaces<'a>(&self, builtin: &Builtin, mut names: impl Iterator<Item = &'a String>) -> bool {
+        names.any(|name| {
+            let loaded = self.of_file(name);
+            builtin.is_called(name) && loaded.is_none_or(|plugin| plugin.kind() == builtin.kind)
+        })
     }
 
     /// Returns the plugins.
@@ -84,9 +96,12 @@ impl Plugins {
         self.types.iter().find(|plugin| plugin.kind() == kind && plugin.is_called(name))
     }
 
-    /// Replaces the plugin of the same name.
+    /// Replaces the config's own plugin of the same name.
     pub fn put(&mut self, plugin: Arc<PluginType>) {
-        for known in self.types.iter_mut().filter(|known| known.plugin.name == plugin.plugin.name) {
+        let is_it = |known: &&mut Arc<PluginType>| {
+            known.swap.is_some() && known.plugin.name == plugin.plugin.name
+        };
+        for known in self.types.iter_mut().filter(is_it) {
             known.clone_from(&plugin);
         }
     }
@@ -96,6 +111,7 @@ impl Plugins {
             match plugin.kind() {
                 Kind::Exporter => registry.add_exporter(plugin.clone()),
                 Kind::Connector => registry.add_connector(plugin.clone()),
+                Kind::Receiver => registry.add_receiver(plugin.clone()),
                 _ => registry.add_processor(plugin.clone()),
             }
         }
@@ -163,7 +179,7 @@ impl PluginType {
         Outside::open(name, &config.grants, limits.http_requests, &Telemetry::new())
             .await
             .map_err(|error| error.below("grants"))?;
-        let builtin = Builtin::find(name).filter(|builtin| builtin.kind == self.kind());
+        let builtin = Builtin::find(self.kind(), name);
         Ok(PluginType {
             limits,
             grants: config.grants.clone(),
@@ -175,11 +191,15 @@ impl PluginType {
     }
 
     fn check_on_failure(&self, on_failure: OnFailure) -> Result<(), ConfigError> {
-        if (self.plugin.role, on_failure) != (Role::Connector, OnFailure::Pass) {
-            return Ok(());
-        }
-        let message =
-            "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`";
+        let message = match (self.plugin.role, on_failure) {
+            (Role::Receiver, OnFailure::Pass | OnFailure::Drop) => {
+                "a receiver answers senders whose requests it fails on: write `reject`, or leave it out"
+            }
+            (Role::Connector, OnFailure::Pass) => {
+                "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`"
+            }
+            _ => return Ok(()),
+        };
         Err(ConfigError::on("on_failure", message))
     }
 
@@ -246,10 +266,13 @@ impl PluginType {
         let signals = match plugin.role {
             Role::Sampler => vec![Signal::Traces],
             Role::Processor | Role::Exporter | Role::Connector => said.signals.clone(),
+            Role::Receiver => plugin.emits.clone(),
         };
         let label = format!("{} {}", said.name, said.version).trim().to_owned();
+        let host_keys = PluginType::host_keys_of(&plugin);
         Ok(PluginType {
             plugin,
+            host_keys,
             label,
             signals,
             schema,

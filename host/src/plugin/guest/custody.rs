@@ -213,6 +213,23 @@ impl Custody {
         Ok(passed)
     }
 
+    /// Does the same as [`Custody::commit`] for a receiver, whose call returned batches for several requests. Returns
+    /// them as they were returned, and what else the call let go.
+    pub(super) fn commit_each(&mut self, returned: &[Vec<Handle>]) -> Result<(Vec<Vec<wire::Batch>>, Passed)> {
+        let all: Vec<Handle> = returned.iter().flatten().copied().collect();
+        for number in all.iter().map(|batch| batch.number) {
+            match self.held.get(number) {
+                Some(held) if held.batch.is_owed_to_nobody() => {}
+                Some(_) => bail!("batch {number} is not the receiver's own"),
+                None => bail!("there is no batch {number}"),
+            }
+        }
+        self.check_merged(&all)?;
+        let mut take = |batch: &Handle| self.held.remove(batch.number).map(|held| held.batch.into_data());
+        let each = returned.iter().map(|batches| batches.iter().filter_map(&mut take).collect()).collect();
+        Ok((each, self.commit(&[])?))
+    }
+
     /// Nothing is shown any more.
     pub(super) fn end_looks(&mut self) {
         self.held.end_looks();

@@ -12,14 +12,14 @@ use wire::Signal;
 use super::{
     Guest, Shared,
     configure::Refusal,
-    custody::{Passed, TakenBack},
+    custody::{Custody, Passed, TakenBack},
     deadline::Deadline,
     describe,
     exports::Exports,
     failure::{CallError, CallErrorKind},
     interface::{
-        self, ComponentExports, Decisions, ExportFailure, Incoming, InstanceExports, Outgoing, Passing,
-        SamplingDecision, Saved,
+        self, ComponentExports, Decisions, ExportFailure, Incoming, InstanceExports, Listener, Outgoing,
+        Passing, Reply, Request, SamplingDecision, Saved, Taken,
     },
     limits,
     ticker::Ticker,
@@ -116,9 +116,14 @@ impl Instance {
         describe::bounded(said).map(Some)
     }
 
-    /// Returns the signals that a connector emits.
+    /// Returns the signals that a connector or a receiver emits.
     pub(in crate::plugin) async fn emits(&mut self) -> Result<Vec<Signal>, CallError> {
         Ok(describe::distinct(self.call(|functions, store| functions.emits(store)).await?))
+    }
+
+    /// Returns the listeners of a receiver.
+    pub(in crate::plugin) async fn listens(&mut self) -> Result<Vec<Listener>, CallError> {
+        describe::listeners(self.call(|functions, store| functions.listens(store)).await?)
     }
 
     /// Configures the guest. The inner error is the guest's, and says what is wrong with the config.
@@ -254,6 +259,32 @@ impl Instance {
         outcome.map_err(|error| Undone::holding(error, Vec::new()))
     }
 
+    /// Gives a receiver requests. Returns one reply for each, and what else it passed on.
+    pub(in crate::plugin) async fn receive(
+        &mut self,
+        requests: Arc<[Request]>,
+    ) -> Result<(Vec<Reply<wire::Batch>>, Passed), Undone> {
+        let count = requests.len();
+        let outcome = self.call(|functions, store| functions.receive(store, requests)).await;
+        let custody = &mut self.store.data_mut().custody;
+        let error = match outcome {
+            Ok(Ok(replies)) if replies.len() != count => {
+                let wrong = format!("{} replies to {count} requests", replies.len());
+                CallError::new(CallErrorKind::WrongAnswer, wrong)
+            }
+            Ok(Ok(replies)) => match committed(custody, replies) {
+                Ok(committed) => return Ok(committed),
+                Err(wrong) => CallError::new(CallErrorKind::WrongAnswer, wrong.to_string()),
+            },
+            Ok(Err(failure)) => {
+                let (error, retry_after) = CallError::failed(failure);
+                return Err(Undone { error, retry_after, batches: custody.undo() });
+            }
+            Err(error) => error,
+        };
+        Err(Undone { error, retry_after: None, batches: custody.rollback() })
+    }
+
     /// Lets the guest answer a request. The plugin must have an `http-handler`.
     pub(in crate::plugin) async fn handle(
         &mut self,
@@ -329,6 +360,24 @@ impl Instance {
         };
         Err(Undone { error, retry_after: None, batches: custody.rollback() })
     }
+}
+
+/// Takes the batches of all replies out of the guest's custody.
+fn committed(
+    custody: &mut Custody,
+    mut replies: Vec<Reply>,
+) -> Result<(Vec<Reply<wire::Batch>>, Passed)> {
+    let batches = |reply: &mut Reply| match reply {
+        Reply::Taken(taken) => std::mem::take(&mut taken.batches),
+        Reply::Rejected { .. } => Vec::new(),
+    };
+    let named: Vec<_> = replies.iter_mut().map(batches).collect();
+    let (each, passed) = custody.commit_each(&named)?;
+    let with = |(reply, batches)| match reply {
+        Reply::Taken(Taken { answer, refused, .. }) => Reply::Taken(Taken { batches, answer, refused }),
+        Reply::Rejected { answer, reason } => Reply::Rejected { answer, reason },
+    };
+    Ok((std::iter::zip(replies, each).map(with).collect(), passed))
 }
 
 /// The longest reason, in bytes.

@@ -4,19 +4,23 @@
 //! from its WIT. Nothing outside a room names a generated type, so the rest of the host does not depend on
 //! versions.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use wasmtime::{
     Result, Store,
-    component::{Instance, Resource},
+    component::{ComponentType, Instance, Lower, Resource},
 };
 use wire::Signal;
 
 use super::{Guest, configure::Refusal, traces::TraceBatch};
-use crate::plugin::load::{
-    card::{Optional, Role},
-    description::Description,
+use crate::{
+    plugin::load::{
+        card::{Optional, Role},
+        description::Description,
+    },
+    receiver::frames::Framing,
 };
 
 /// A batch in a guest, by its number in the guest's custody.
@@ -109,6 +113,90 @@ pub(in crate::plugin) struct Outgoing {
     pub(in crate::plugin) body: Vec<u8>,
 }
 
+/// A listener that a receiver asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The name under `protocols` in the component's config. Empty for the only listener of a plugin.
+    pub name: String,
+    /// The address, unless the config says another.
+    pub endpoint: String,
+    pub takes: Takes,
+}
+
+/// What a listener takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Takes {
+    Http(Vec<Route>),
+    Datagrams,
+    Frames(Framing),
+    /// The paths of unary methods.
+    Grpc(Vec<String>),
+}
+
+/// A route of HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Empty for every method.
+    pub method: String,
+    /// A path, or `/below/*`.
+    pub path: String,
+}
+
+/// A request that a receiver is given. The names are those of the interface: a list of requests is written into a
+/// guest's memory as it is, so that the body is copied once.
+#[derive(Clone, Debug, ComponentType, Lower)]
+#[component(record)]
+pub(in crate::plugin) struct Request {
+    pub(in crate::plugin) listener: u32,
+    pub(in crate::plugin) peer: String,
+    pub(in crate::plugin) head: Option<Head>,
+    pub(in crate::plugin) body: Bytes,
+}
+
+/// The head of a request over HTTP or gRPC.
+#[derive(Clone, Debug, ComponentType, Lower)]
+#[component(record)]
+pub(in crate::plugin) struct Head {
+    pub(in crate::plugin) method: String,
+    pub(in crate::plugin) path: String,
+    /// The text after the `?`, or empty.
+    pub(in crate::plugin) query: String,
+    pub(in crate::plugin) headers: Vec<Header>,
+}
+
+#[derive(Clone, Debug, ComponentType, Lower)]
+#[component(record)]
+pub(in crate::plugin) struct Header {
+    pub(in crate::plugin) name: String,
+    pub(in crate::plugin) value: String,
+}
+
+/// A receiver's answer to a sender.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::plugin) struct Answer {
+    /// The HTTP status or the gRPC code.
+    pub(in crate::plugin) status: u16,
+    pub(in crate::plugin) headers: Vec<(String, String)>,
+    pub(in crate::plugin) body: Vec<u8>,
+}
+
+/// A receiver's reply to one request. `B` is how its batches are named.
+#[derive(Clone, Debug)]
+pub(in crate::plugin) enum Reply<B = Handle> {
+    Taken(Taken<B>),
+    Rejected { answer: Answer, reason: String },
+}
+
+/// A request that became telemetry.
+#[derive(Clone, Debug)]
+pub(in crate::plugin) struct Taken<B = Handle> {
+    pub(in crate::plugin) batches: Vec<B>,
+    /// The answer once all batches are acknowledged.
+    pub(in crate::plugin) answer: Answer,
+    /// The answer if a pipeline refuses a batch for the moment.
+    pub(in crate::plugin) refused: Option<Answer>,
+}
+
 /// A call into a guest that is under way. The error is wasmtime's: a trap, or a limit.
 pub(in crate::plugin) type Call<'a, T> = BoxFuture<'a, Result<T>>;
 
@@ -126,8 +214,11 @@ pub(in crate::plugin) trait InstanceExports: Send + Sync {
     /// Asks the plugin for its description. The result is unchecked: `describe::bounded` limits it.
     fn describe<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Description>;
 
-    /// Asks a connector for the signals that it emits. Every other role emits nothing.
+    /// Asks a connector or a receiver for the signals that it emits. Every other role emits nothing.
     fn emits<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Vec<Signal>>;
+
+    /// Asks a receiver for its listeners. No other role has any.
+    fn listens<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Vec<Listener>>;
 
     fn configure<'a>(
         &'a self,
@@ -161,6 +252,13 @@ pub(in crate::plugin) trait InstanceExports: Send + Sync {
         store: &'a mut Store<Guest>,
         batch: Handle,
     ) -> Call<'a, Result<(), ExportFailure>>;
+
+    /// Gives a receiver requests. The replies are unchecked.
+    fn receive<'a>(
+        &'a self,
+        store: &'a mut Store<Guest>,
+        requests: Arc<[Request]>,
+    ) -> Call<'a, Result<Vec<Reply>, GuestFailure>>;
 
     fn handle<'a>(&'a self, store: &'a mut Store<Guest>, request: Incoming) -> Call<'a, Outgoing>;
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use wire::Signal;
 
 use super::{
-    Shared, exports::Exports, failure::CallError, instance::Instance, limits::Limits, runtime::Runtime,
+    Shared, exports::Exports, failure::CallError, instance::Instance, interface::Listener, limits::Limits,
+    runtime::Runtime,
 };
 use crate::{
     config::ConfigError,
@@ -27,8 +28,10 @@ pub struct Plugin {
     pub role: Role,
     pub card: Card,
     pub description: Description,
-    /// The signals that a connector passes on.
+    /// The signals that a connector or a receiver passes on.
     pub emits: Vec<Signal>,
+    /// The listeners of a receiver.
+    pub listens: Vec<Listener>,
     pub sha256: Sha256,
     pub(in crate::plugin) exports: Exports,
 }
@@ -57,16 +60,17 @@ impl Plugin {
         let (role, version) = (card.admit()?, card.version()?.ok_or(CardError::NoRole)?);
         let pre = runtime.compile(name, file, card.code).await.map_err(LoadError::Compile)?;
         let exports = Exports::find(pre, version, runtime.ticker());
-        let (description, emits) = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
+        let said = describe(&exports, name, limits).await.map_err(LoadError::Describe)?;
+        let Said { description, emits, listens } = said;
         let (name, sha256) = (name.to_owned(), file.sha256);
-        Ok(Arc::new(Plugin { name, role, card, description, emits, sha256, exports }))
+        Ok(Arc::new(Plugin { name, role, card, description, emits, listens, sha256, exports }))
     }
 
     /// Checks whether the plugin can run as a canary or a shadow, if the config asks for it.
     pub(in crate::plugin) fn check_swap(&self, swap: &SwapConfig) -> Result<(), ConfigError> {
         let no = |key, why: &str| Err(ConfigError::on(key, why));
         match self.role {
-            Role::Exporter | Role::Connector if swap.shadow => no(
+            Role::Exporter | Role::Connector | Role::Receiver if swap.shadow => no(
                 "swap::shadow",
                 "only processors and samplers run on copies: what others make of them would be seen",
             ),
@@ -87,13 +91,15 @@ impl Plugin {
     }
 }
 
-/// Returns the plugin's description, and the signals that it emits.
-async fn describe(
-    exports: &Exports,
-    name: &str,
-    limits: &Limits,
-) -> Result<(Description, Vec<Signal>), CallError> {
+/// What a plugin says of itself before it is configured.
+struct Said {
+    description: Description,
+    emits: Vec<Signal>,
+    listens: Vec<Listener>,
+}
+
+async fn describe(exports: &Exports, name: &str, limits: &Limits) -> Result<Said, CallError> {
     let mut guest = Instance::start(exports, &Shared::of_nobody("", name, limits)?).await?;
     let description = guest.describe().await?.unwrap_or_else(|| Description::assumed(name));
-    Ok((description, guest.emits().await?))
+    Ok(Said { description, emits: guest.emits().await?, listens: guest.listens().await? })
 }

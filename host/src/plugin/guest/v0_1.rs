@@ -22,6 +22,7 @@ mod convert;
 mod decisions;
 mod exports;
 mod host;
+mod receiving;
 mod spans;
 mod traces;
 

@@ -91,6 +91,7 @@ mod exports;
 #[path = "v0_1/host.rs"]
 #[expect(clippy::duplicate_mod, reason = "the same over other generated types")]
 mod host;
+mod receiving;
 #[path = "v0_1/spans.rs"]
 #[expect(clippy::duplicate_mod, reason = "the same over other generated types")]
 mod spans;

@@ -52,6 +52,7 @@ pub enum Role {
     Sampler,
     Exporter,
     Connector,
+    Receiver,
 }
 
 /// An export that a plugin may have besides its role.
@@ -151,7 +152,8 @@ impl Code {
 }
 
 impl Role {
-    pub const ALL: [Role; 4] = [Role::Processor, Role::Sampler, Role::Exporter, Role::Connector];
+    pub const ALL: [Role; 5] =
+        [Role::Processor, Role::Sampler, Role::Exporter, Role::Connector, Role::Receiver];
 
     /// Returns the interface of [`PACKAGE`] that a plugin of this role exports.
     pub fn interface(self) -> &'static str {
@@ -160,6 +162,7 @@ impl Role {
             Role::Sampler => "sampling",
             Role::Exporter => "exporting",
             Role::Connector => "connecting",
+            Role::Receiver => "receiving",
         }
     }
 }
@@ -217,6 +220,7 @@ impl fmt::Display for Role {
             Role::Sampler => "sampler",
             Role::Exporter => "exporter",
             Role::Connector => "connector",
+            Role::Receiver => "receiver",
         })
     }
 }

@@ -149,7 +149,7 @@ async fn encoded(mut outgoing: Outgoing, accepts_gzip: bool) -> Outgoing {
 
 /// Converts the plugin's response. Returns `None` if its head is invalid, which is the plugin's mistake.
 /// Statuses below 200 are invalid: they announce a later response or another protocol.
-fn outgoing_response(outgoing: Outgoing, is_head: bool) -> Option<Response<Body>> {
+pub(in crate::plugin) fn outgoing_response(outgoing: Outgoing, is_head: bool) -> Option<Response<Body>> {
     let status = StatusCode::from_u16(outgoing.status).ok().filter(|status| !status.is_informational())?;
     let has_no_body =
         matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);

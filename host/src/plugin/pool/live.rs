@@ -248,6 +248,9 @@ fn difference(current: &Generation, next: &Generation) -> Option<String> {
     if old.emits != new.emits {
         return Some("it emits other signals than the one that runs".to_owned());
     }
+    if old.listens != new.listens {
+        return Some("it listens to other things than the one that runs".to_owned());
+    }
     let endpoint =
         |of: &Generation| of.plugin.answers_http().then(|| handler::endpoint(&of.settings.config)).flatten();
     (endpoint(current) != endpoint(next)).then(|| "its HTTP endpoint changed".to_owned())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use wire::Signal;
 
 use super::generation::Generation;
@@ -13,6 +14,7 @@ use crate::{
             custody::TakenBack,
             failure::{CallError, CallErrorKind},
             instance::{Instance, Undone},
+            interface::{Head, Listener, Request, Takes},
             traces::{IncomingRates, TraceBatch},
         },
         load::card::Role,
@@ -36,15 +38,41 @@ pub(super) async fn try_on(generation: &Generation) -> Result<(), CallError> {
         let refused = format!("it refuses its config: {}: {}", refusal.path, refusal.message);
         return Err(CallError::new(CallErrorKind::Start, refused));
     }
+    if plugin.role == Role::Receiver {
+        return receive(&mut guest, &plugin.listens).await;
+    }
     for signal in &plugin.description.signals {
         let outcome = match plugin.role {
             Role::Sampler => sample(&mut guest).await,
             Role::Exporter => guest.export(&batch(*signal)?).await.map(drop),
-            Role::Processor | Role::Connector => {
+            Role::Processor | Role::Connector | Role::Receiver => {
                 guest.process(Box::new(Batch::owed_to_nobody(batch(*signal)?))).await.map(drop)
             }
         };
         match outcome {
+            Err(undone) if undone.error.kind.is_accident() => return Err(undone.error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Gives a receiver an empty request on each of its listeners.
+async fn receive(guest: &mut Instance, listens: &[Listener]) -> Result<(), CallError> {
+    for (number, listener) in (0..).zip(listens) {
+        let head = match &listener.takes {
+            Takes::Http(routes) => routes.first().map(|route| (route.method.as_str(), route.path.as_str())),
+            Takes::Grpc(methods) => methods.first().map(|path| ("POST", path.as_str())),
+            Takes::Datagrams | Takes::Frames(_) => None,
+        };
+        let head = head.map(|(method, path)| Head {
+            method: if method.is_empty() { "POST" } else { method }.to_owned(),
+            path: path.trim_end_matches('*').to_owned(),
+            query: String::new(),
+            headers: Vec::new(),
+        });
+        let request = Request { listener: number, peer: "127.0.0.1".to_owned(), head, body: Bytes::new() };
+        match guest.receive([request].into()).await {
             Err(undone) if undone.error.kind.is_accident() => return Err(undone.error),
             _ => {}
         }

@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use super::{Pool, Undone, slots::Slot};
 use crate::{
     pipeline::Batch,
-    plugin::guest::{custody::Passed, failure::CallError},
+    plugin::{
+        guest::{custody::Passed, failure::CallError},
+        load::card::Role,
+    },
 };
 
 /// After this many batches of one guest have failed again, the guest's other batches are given up.
@@ -113,6 +116,11 @@ impl Pool {
     /// Processes batches one after another. A batch that fails is not given to the plugin again; batches that
     /// the failed guest held are given to the next guest.
     pub(super) async fn feed(&self, slot: &mut Slot, batches: Vec<Batch>, outcome: &mut Outcome) {
+        if self.role == Role::Receiver {
+            // A receiver is given no batches: these are its own.
+            outcome.passed.onward.extend(batches);
+            return;
+        }
         let mut waiting = VecDeque::from(batches);
         let mut failures = 0;
         while let Some(batch) = waiting.pop_front() {

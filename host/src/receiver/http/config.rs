@@ -155,7 +155,7 @@ pub fn doubts<C: DeserializeOwned>(config: &Node) -> Vec<Finding> {
 }
 
 /// Returns an error about a key unless the condition holds.
-pub(in crate::receiver) fn must(
+pub(crate) fn must(
     holds: bool,
     key: &str,
     message: impl FnOnce() -> String,
@@ -164,7 +164,7 @@ pub(in crate::receiver) fn must(
 }
 
 /// Returns the duration, or `None` if it is absent or zero.
-pub(in crate::receiver) fn nonzero(duration: Option<config::Duration>) -> Option<Duration> {
+pub(crate) fn nonzero(duration: Option<config::Duration>) -> Option<Duration> {
     duration.map(|duration| duration.0).filter(|duration| !duration.is_zero())
 }
 

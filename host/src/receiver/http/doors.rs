@@ -30,6 +30,15 @@ impl Doors {
         }))
     }
 
+    /// Returns the signal's door.
+    ///
+    /// # Errors
+    /// No pipeline takes the signal from this receiver.
+    pub fn open_for(&self, signal: Signal) -> Result<&Door, Refusal> {
+        self.of(signal)
+            .ok_or_else(|| Refusal::not_found(format!("no pipeline takes {signal} from this receiver")))
+    }
+
     /// Returns the signal's door, or `None` if no pipeline takes the signal from this receiver.
     pub fn of(&self, signal: Signal) -> Option<&Door> {
         self.0.iter().find(|door| door.signal == signal && door.ingest.is_open())

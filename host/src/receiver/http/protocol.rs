@@ -4,26 +4,38 @@ use std::sync::Arc;
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
-use http::request::Parts;
+use http::{Method, request::Parts};
 use tokio::time::Instant;
-use wire::{Batch, Signal};
+use wire::Batch;
 
-use super::{Cause, Door, Refusal, convert};
-use crate::{pipeline::Metadata, server::request_body::Held};
+use super::{Cause, Door, Doors, Refusal, convert};
+use crate::{
+    pipeline::Metadata,
+    server::{Peer, request_body::Held},
+};
 
-/// A protocol whose requests are `POST`s to fixed paths. [`HttpService`](super::HttpService) calls the methods
-/// for each request, in the order in which they stand here, from as many tasks as there are requests.
+/// A protocol over HTTP. [`HttpService`](super::HttpService) calls the methods for each request, in the order
+/// in which they stand here, from as many tasks as there are requests.
 #[async_trait::async_trait]
 pub trait Protocol: Send + Sync + 'static {
     /// What a request that was accepted leaves for its answer.
     type Accepted: Send;
+    /// Where a request enters the pipelines: a [`Door`], or all [`Doors`] if only its content tells the signal.
+    type Entrance<'a>: Copy + Send + Sync;
 
-    /// The endpoint, if the config has none: `localhost:4318`.
-    const DEFAULT_ENDPOINT: &'static str;
+    /// Returns whether requests to a path are answered, by any method. The sender is not yet known to be let in.
+    fn serves(&self, path: &str) -> bool;
 
-    /// Returns the signal of the requests to a path, or `None` if there is no such path. The sender is not
-    /// yet known to be let in.
-    fn signal(&self, path: &str) -> Option<Signal>;
+    /// Refuses a request by its method. By default, only `POST` is accepted.
+    fn check_method(&self, method: &Method, _path: &str) -> Result<(), Refusal> {
+        if *method == Method::POST { Ok(()) } else { Err(Refusal::method_not_allowed("POST")) }
+    }
+
+    /// Finds the entrance of the requests to a path that is served. The sender is let in.
+    ///
+    /// # Errors
+    /// No pipeline takes such requests.
+    fn entrance<'a>(&self, doors: &'a Doors, path: &str) -> Result<Self::Entrance<'a>, Refusal>;
 
     /// Refuses a request by its head, for instance because of its content type. The sender is let in, and a
     /// pipeline takes the signal; nothing of the body is read.
@@ -33,7 +45,10 @@ pub trait Protocol: Send + Sync + 'static {
 
     /// Takes the request into the pipelines, usually by [`Received::submit`]. If the sender goes away, the
     /// call is dropped where it waits.
-    async fn take(&self, request: Received<'_>) -> Result<Self::Accepted, Refusal>;
+    async fn take<'a>(
+        &self,
+        request: Received<'a, Self::Entrance<'a>>,
+    ) -> Result<Self::Accepted, Refusal>;
 
     /// Answers a request that was accepted. By default, with 200 and an empty body.
     fn accepted(&self, _head: &Parts, _accepted: Self::Accepted) -> Response {
@@ -48,9 +63,10 @@ pub trait Protocol: Send + Sync + 'static {
 }
 
 /// A request of a sender that was let in, with its whole body.
-pub struct Received<'a> {
+pub struct Received<'a, E = &'a Door> {
     pub head: &'a Parts,
-    pub door: &'a Door,
+    pub peer: &'a Arc<Peer>,
+    pub entrance: E,
     /// The body, decompressed, of up to `limit_bytes`.
     pub body: Bytes,
     pub limit_bytes: usize,
@@ -62,7 +78,7 @@ pub struct Received<'a> {
     pub until: Instant,
 }
 
-impl Received<'_> {
+impl Received<'_, &Door> {
     /// Makes a batch of the body, by `read`, and hands it to the pipelines. `read` returns a batch of the
     /// door's signal. It runs away from the threads that serve connections if the body is large. While it
     /// runs, the request holds twice the size of the body, so `read` must not need much more: it writes the batch
@@ -74,7 +90,7 @@ impl Received<'_> {
         self,
         read: impl FnOnce(&Bytes) -> Result<Batch, Refusal> + Send + 'static,
     ) -> Result<(), Refusal> {
-        let Received { door, body, limit_bytes, metadata, held, until, .. } = self;
+        let Received { entrance: door, body, limit_bytes, metadata, held, until, .. } = self;
         let body_bytes = body.len();
         held.more_in_turn(body_bytes, until).await?;
         let batch = convert(body, held, read).await?;

@@ -24,6 +24,8 @@ const TRANSPORT: &str = "http";
 pub struct HttpReceiver<P> {
     id: String,
     protocol: P,
+    /// The endpoint, if the config has none: `localhost:4318`.
+    default_endpoint: &'static str,
     server: HttpServerConfig,
     requests: RequestsConfig,
     guards: Guards,
@@ -39,13 +41,15 @@ impl<P: Protocol + Clone> HttpReceiver<P> {
     /// An extension that `auth` or `middlewares` names is not there.
     pub fn new(
         protocol: P,
+        default_endpoint: &'static str,
         server: HttpServerConfig,
         requests: RequestsConfig,
         context: &BuildContext<'_>,
     ) -> Result<HttpReceiver<P>, ConfigError> {
         let guards = Guards::find(server.auth.as_ref(), &server.middlewares, context.extensions)?;
         let (id, telemetry) = (context.id.to_string(), context.telemetry.clone());
-        Ok(HttpReceiver { id, protocol, server, requests, guards, telemetry, bound: OnceLock::new() })
+        let bound = OnceLock::new();
+        Ok(HttpReceiver { id, protocol, default_endpoint, server, requests, guards, telemetry, bound })
     }
 
     /// Returns the addresses that the receiver listens on since its first start.
@@ -55,7 +59,7 @@ impl<P: Protocol + Clone> HttpReceiver<P> {
 
     fn measures(&self) -> Measures {
         let protocol = self.protocol.clone();
-        Measures::http(move |path| protocol.signal(path).is_some())
+        Measures::http(move |path| protocol.serves(path))
     }
 
     fn router(&self, ingest: &Ingest) -> Router {
@@ -75,7 +79,7 @@ impl<P: Protocol + Clone> Receiver for HttpReceiver<P> {
             receiver: &self.id,
             protocol: TRANSPORT,
             keys: "",
-            endpoint: self.server.endpoint.as_deref().unwrap_or(P::DEFAULT_ENDPOINT),
+            endpoint: self.server.endpoint.as_deref().unwrap_or(self.default_endpoint),
             transport: &self.server.transport,
             tls: self.server.tls.as_ref(),
             router: self.router(&ingest),

@@ -12,7 +12,7 @@
 //! | broken off | 400 |
 //! | not authenticated | 401 + WWW-Authenticate |
 //! | no such path, or no pipeline for the signal | 404 |
-//! | another method than POST | 405 + Allow |
+//! | another method than those of the path, mostly POST | 405 + Allow |
 //! | another content type or encoding | 415 + Accept, Accept-Encoding |
 //!
 //! What a destination answered reaches the sender as a gRPC code
@@ -137,8 +137,9 @@ impl Refusal {
         Refusal::new(Cause::NotFound, message)
     }
 
-    pub fn method_not_allowed() -> Refusal {
-        Refusal::new(Cause::MethodNotAllowed, "the method is POST").with_header(ALLOW, "POST")
+    /// `allowed` lists the methods: `GET, POST`.
+    pub fn method_not_allowed(allowed: &str) -> Refusal {
+        Refusal::new(Cause::MethodNotAllowed, format!("the method is {allowed}")).with_header(ALLOW, allowed)
     }
 
     pub fn unsupported_type(accepted: &str) -> Refusal {
@@ -149,6 +150,11 @@ impl Refusal {
     pub fn unsupported_encoding(accepted: &str) -> Refusal {
         let message = format!("the content encodings accepted are {accepted}");
         Refusal::new(Cause::Unsupported, message).with_header(ACCEPT_ENCODING, accepted)
+    }
+
+    /// Returns whether the sender should send the request again.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.cause, Cause::Unavailable | Cause::NotTaken { retryable: true, .. })
     }
 
     /// Returns the HTTP answer with this body: its status, and the headers that belong to the cause.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{extract::Request, response::Response};
 use http::{
-    HeaderMap, HeaderValue, Method, Version,
+    HeaderMap, HeaderValue, Version,
     header::{CONTENT_ENCODING, EXPECT, HOST},
     request::Parts,
 };
@@ -63,7 +63,7 @@ impl<P: Protocol> HttpService<P> {
         let (head, body) = request.into_parts();
         let mut body = Paced::new(body, self.read_timeout, held.clone());
         if check_host(&head).is_ok()
-            && self.protocol.signal(head.uri.path()).is_none()
+            && !self.protocol.serves(head.uri.path())
             && let Some(elsewhere) = path::redirect(&head.uri)
         {
             drop(held);
@@ -98,16 +98,12 @@ impl<P: Protocol> HttpService<P> {
     ) -> Result<P::Accepted, Refusal> {
         check_host(head)?;
         let path = head.uri.path();
-        let signal =
-            self.protocol.signal(path).ok_or_else(|| Refusal::not_found(format!("no path {path} here")))?;
-        if head.method != Method::POST {
-            return Err(Refusal::method_not_allowed());
+        if !self.protocol.serves(path) {
+            return Err(Refusal::not_found(format!("no path {path} here")));
         }
+        self.protocol.check_method(&head.method, path)?;
         self.gate.admit(&head.headers, peer).await?;
-        let door = self
-            .doors
-            .of(signal)
-            .ok_or_else(|| Refusal::not_found(format!("no pipeline takes {signal} from this receiver")))?;
+        let entrance = self.protocol.entrance(&self.doors, path)?;
         self.protocol.check(head)?;
         let metadata = self.include_metadata.then(|| Arc::new(Metadata::of(&head.headers)));
         let encoding = self.encoding(&head.headers)?;
@@ -119,7 +115,7 @@ impl<P: Protocol> HttpService<P> {
             bytes = request_body::inflate(encoding, bytes, limit_bytes, held, body.until()).await?;
         }
         let until = body.until();
-        let request = Received { head, door, body: bytes, limit_bytes, metadata, held, until };
+        let request = Received { head, peer, entrance, body: bytes, limit_bytes, metadata, held, until };
         self.protocol.take(request).await
     }
 

@@ -70,7 +70,7 @@ impl Grpc {
 
     async fn take(&self, request: Request) -> Result<Option<Warning>, Refusal> {
         if request.method() != Method::POST {
-            return Err(Refusal::method_not_allowed());
+            return Err(Refusal::method_not_allowed("POST"));
         }
         let peer = Peer::of(&request);
         self.gate.admit(request.headers(), &peer).await?;

@@ -14,7 +14,7 @@ use super::{
     status,
 };
 use crate::{
-    receiver::http::{HttpService, Protocol, Received, Refusal, convert, unescaped},
+    receiver::http::{Door, Doors, HttpService, Protocol, Received, Refusal, convert, unescaped},
     server::{
         Peer,
         request_body::{Held, ReadError},
@@ -46,19 +46,29 @@ pub(super) async fn answer(service: Arc<HttpService<OtlpHttp>>, request: Request
 }
 
 impl OtlpHttp {
+    pub(super) const DEFAULT_ENDPOINT: &str = "localhost:4318";
+
     pub(super) fn new(paths: Paths) -> OtlpHttp {
         OtlpHttp { paths }
+    }
+
+    fn signal(&self, path: &str) -> Option<Signal> {
+        self.paths.signal(&unescaped(path))
     }
 }
 
 #[async_trait::async_trait]
 impl Protocol for OtlpHttp {
     type Accepted = Option<Warning>;
+    type Entrance<'a> = &'a Door;
 
-    const DEFAULT_ENDPOINT: &'static str = "localhost:4318";
+    fn serves(&self, path: &str) -> bool {
+        self.signal(path).is_some()
+    }
 
-    fn signal(&self, path: &str) -> Option<Signal> {
-        self.paths.signal(&unescaped(path))
+    fn entrance<'a>(&self, doors: &'a Doors, path: &str) -> Result<&'a Door, Refusal> {
+        let signal = self.signal(path).ok_or_else(|| Refusal::not_found(format!("no path {path} here")))?;
+        doors.open_for(signal)
     }
 
     fn check(&self, head: &Parts) -> Result<(), Refusal> {
@@ -68,8 +78,8 @@ impl Protocol for OtlpHttp {
         }
     }
 
-    async fn take(&self, request: Received<'_>) -> Result<Option<Warning>, Refusal> {
-        let Received { head, door, body, limit_bytes, metadata, held, until } = request;
+    async fn take<'a>(&self, request: Received<'a, &'a Door>) -> Result<Option<Warning>, Refusal> {
+        let Received { head, entrance: door, body, limit_bytes, metadata, held, until, .. } = request;
         let (mut bytes, mut cuts) = (body, 0);
         if Format::of(&head.headers) == Some(Format::Json) {
             held.more_in_turn(bytes.len(), until).await?;

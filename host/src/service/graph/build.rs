@@ -104,7 +104,7 @@ impl<'a> Builder<'a> {
             self.wave(wave).await?;
         }
         for id in used(opened, |pipeline| &pipeline.receivers) {
-            self.receiver(id)?;
+            self.receiver(id).await?;
         }
         Ok(())
     }
@@ -312,20 +312,28 @@ impl<'a> Builder<'a> {
         Ok(built)
     }
 
-    fn receiver(&mut self, id: &ComponentId) -> Result<(), ConfigError> {
+    async fn receiver(&mut self, id: &ComponentId) -> Result<(), ConfigError> {
         let Some(node) = self.opened.config.receivers.get(id) else { return Ok(()) };
         let Some(factory) = self.opened.registry.receiver(&id.component_type) else { return Ok(()) };
         let made_of = self.made_of(Kind::Receiver, id, node, <[Vec<Signal>; 2]>::default());
         let known = self.before.receivers.get(id);
-        let intake = match known {
-            Some(known) if known.made_of.is_still(&made_of, None) => known.clone(),
-            known => {
-                let receiver = factory.build(node, &self.context(id)).map_err(|error| error.within(node))?;
-                // Requests that the old receiver still has go the same way as the new receiver's.
-                let ingest = known.map_or_else(|| self.ingest(id), |known| known.ingest.clone());
-                Intake { made_of, receiver: receiver.into(), ingest, running: Running::default() }
+        if let Some(known) = known {
+            let plugin = made_of.plugin.as_ref();
+            let listens_alike = plugin.is_none_or(|plugin| plugin.listens_alike(&known.made_of.node, node));
+            if listens_alike && self.is_had(&known.made_of, &made_of, known.live.as_ref()).await {
+                self.plan.graph.receivers.insert(id.clone(), Intake { made_of, ..known.clone() });
+                return Ok(());
             }
+        }
+        let context = self.context(id);
+        let built = match &made_of.plugin {
+            Some(plugin) => plugin.receiver(node, &context).await.map(|(built, live)| (built, Some(live))),
+            None => factory.build(node, &context).await.map(|built| (built, None)),
         };
+        let (receiver, live) = built.map_err(|error| error.within(node))?;
+        // Requests that the old receiver still has go the same way as the new receiver's.
+        let ingest = known.map_or_else(|| self.ingest(id), |known| known.ingest.clone());
+        let intake = Intake { made_of, receiver, live, ingest, running: Running::default() };
         self.plan.graph.receivers.insert(id.clone(), intake);
         Ok(())
     }

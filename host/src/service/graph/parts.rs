@@ -36,6 +36,8 @@ pub(in crate::service) struct MadeOf {
 pub(in crate::service) struct Intake {
     pub(in crate::service) made_of: MadeOf,
     pub(in crate::service) receiver: Arc<dyn Receiver>,
+    /// The plugin, if the receiver is one.
+    pub(in crate::service) live: Option<Live>,
     pub(in crate::service) ingest: Ingest,
     pub(in crate::service) running: Running,
 }

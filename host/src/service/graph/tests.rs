@@ -58,9 +58,10 @@ impl Factory for Noting {
     }
 }
 
+#[async_trait::async_trait]
 impl ReceiverFactory for Noting {
-    fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
-        Ok(Box::new(self.clone()))
+    async fn build(&self, _: &Node, _: &BuildContext<'_>) -> Result<Arc<dyn Receiver>, ConfigError> {
+        Ok(Arc::new(self.clone()))
     }
 }
 

@@ -81,9 +81,10 @@ impl Factory for Part {
     }
 }
 
+#[async_trait::async_trait]
 impl ReceiverFactory for Part {
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
-        Ok(Box::new(self.built(config, context)?))
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Arc<dyn Receiver>, ConfigError> {
+        Ok(Arc::new(self.built(config, context)?))
     }
 }
 

@@ -3,8 +3,9 @@ use std::fmt;
 use crate::native::traces::TraceBatch as NativeTraces;
 use crate::native::world;
 use crate::{
-    Batch, ConfigError, Decision, Decisions, ExportError, Failure, Flush, Handover, HttpHandler, Incoming,
-    Outgoing, Output, Saved, SpanBatch, Timer, TraceBatch, config,
+    Batch, ConfigError, Decision, Decisions, ExportError, Failure, Flush, Handover, Head, HttpHandler,
+    Incoming, Takes,
+    Outgoing, Output, ReceivedRequest, Reply, Saved, SpanBatch, Timer, TraceBatch, config,
 };
 
 /// A processor with its config.
@@ -119,6 +120,45 @@ impl<P: crate::Connector> Connector<P> {
     }
 }
 
+/// A receiver with its config.
+pub struct Receiver<P>(P);
+
+impl<P: crate::Receiver> Receiver<P> {
+    /// Makes a receiver from a JSON config without the keys of its listeners, as the host does.
+    pub fn new(config: &str) -> Result<Receiver<P>, ConfigError> {
+        world::reset();
+        Ok(Receiver(configured(config, P::configure)?))
+    }
+
+    /// Changes the config.
+    pub fn reconfigure(&mut self, config: &str) -> Result<(), ConfigError> {
+        self.0.reconfigure(configured(config, P::configure)?)
+    }
+
+    /// Gives the receiver a body, as from its first listener. For a receiver over HTTP, it comes with the method and
+    /// path of its first route.
+    pub fn receive(&mut self, body: impl Into<Vec<u8>>) -> Result<Reply, Failure> {
+        let head = match P::listens().into_iter().next().map(|listener| listener.takes) {
+            Some(Takes::Http(routes)) => routes.into_iter().next().map(|route| (route.method, route.path)),
+            Some(Takes::Grpc(methods)) => methods.into_iter().next().map(|path| ("POST".to_owned(), path)),
+            _ => None,
+        };
+        let head = head.map(|(method, path)| Head { method, path, ..Head::default() });
+        self.receive_request(ReceivedRequest { head, body: body.into(), ..ReceivedRequest::default() })
+    }
+
+    /// Gives the receiver a request.
+    pub fn receive_request(&mut self, request: ReceivedRequest) -> Result<Reply, Failure> {
+        let missing = || Failure::permanent("there is no reply to the request");
+        self.0.receive_all(vec![request])?.pop().ok_or_else(missing)
+    }
+
+    /// Gives the receiver several requests, such as datagrams.
+    pub fn receive_all(&mut self, requests: Vec<ReceivedRequest>) -> Result<Vec<Reply>, Failure> {
+        self.0.receive_all(requests)
+    }
+}
+
 /// Adds the calls of the optional traits to the harness of a role.
 macro_rules! besides {
     ($role:ident) => {
@@ -181,6 +221,7 @@ besides!(Processor);
 besides!(Sampler);
 besides!(Exporter);
 besides!(Connector);
+besides!(Receiver);
 
 macro_rules! any_role {
     ($($role:ident),*) => {
@@ -201,7 +242,7 @@ macro_rules! any_role {
     };
 }
 
-any_role!(Processor, Sampler, Exporter, Connector);
+any_role!(Processor, Sampler, Exporter, Connector, Receiver);
 
 fn configured<P: serde::de::DeserializeOwned>(
     json: &str,

@@ -52,6 +52,7 @@ impl Subject {
                 let ingest = Ingest::of_one(name, &telemetry, next);
                 Stage::Connector(PluginConnector::start(plugin, settings, &telemetry, &ingest).await?)
             }
+            Role::Receiver => bail!("receivers are not measured: they are given requests, and no batches"),
         };
         Ok(Subject { name: name.to_owned(), stage })
     }

@@ -17,7 +17,9 @@ const CARGO: &str = include_str!("../template/rust/Cargo.toml.in");
 const README: &str = include_str!("../template/rust/README.md.in");
 const IGNORED: &str = "/target\n/*.wasm\n";
 /// The spans of two requests, to test with.
-const FIXTURE: &str = include_str!("../template/shop.json");
+const SPANS: (&str, &str) = ("fixtures/shop.json", include_str!("../template/shop.json"));
+/// The body of a request, to test a receiver with.
+const EVENTS: (&str, &str) = ("fixtures/events.json", include_str!("../template/events.json"));
 
 /// The texts that differ by role.
 struct Sources {
@@ -25,6 +27,8 @@ struct Sources {
     library: &'static str,
     tests: &'static str,
     config: &'static str,
+    /// The path and the content of the file to test with.
+    fixture: (&'static str, &'static str),
 }
 
 const PROCESSOR: Sources = Sources {
@@ -32,6 +36,7 @@ const PROCESSOR: Sources = Sources {
     library: include_str!("../template/rust/processor.rs.in"),
     tests: include_str!("../template/rust/processor_tests.rs.in"),
     config: include_str!("../template/rust/processor.yaml.in"),
+    fixture: SPANS,
 };
 
 const SAMPLER: Sources = Sources {
@@ -39,6 +44,7 @@ const SAMPLER: Sources = Sources {
     library: include_str!("../template/rust/sampler.rs.in"),
     tests: include_str!("../template/rust/sampler_tests.rs.in"),
     config: include_str!("../template/rust/sampler.yaml.in"),
+    fixture: SPANS,
 };
 
 const EXPORTER: Sources = Sources {
@@ -46,6 +52,7 @@ const EXPORTER: Sources = Sources {
     library: include_str!("../template/rust/exporter.rs.in"),
     tests: include_str!("../template/rust/exporter_tests.rs.in"),
     config: include_str!("../template/rust/exporter.yaml.in"),
+    fixture: SPANS,
 };
 
 const CONNECTOR: Sources = Sources {
@@ -53,6 +60,15 @@ const CONNECTOR: Sources = Sources {
     library: include_str!("../template/rust/connector.rs.in"),
     tests: include_str!("../template/rust/connector_tests.rs.in"),
     config: include_str!("../template/rust/connector.yaml.in"),
+    fixture: SPANS,
+};
+
+const RECEIVER: Sources = Sources {
+    summary: "Takes JSON events over HTTP, each as a log record",
+    library: include_str!("../template/rust/receiver.rs.in"),
+    tests: include_str!("../template/rust/receiver_tests.rs.in"),
+    config: include_str!("../template/rust/receiver.yaml.in"),
+    fixture: EVENTS,
 };
 
 impl Template<'_> {
@@ -63,7 +79,9 @@ impl Template<'_> {
             Role::Sampler => SAMPLER,
             Role::Exporter => EXPORTER,
             Role::Connector => CONNECTOR,
+            Role::Receiver => RECEIVER,
         };
+        let (fixture, content) = sources.fixture;
         let fill = |text: &str| self.fill(text, &sources);
         vec![
             ("Cargo.toml", fill(CARGO)),
@@ -72,7 +90,7 @@ impl Template<'_> {
             ("spanloom.yaml", fill(sources.config)),
             ("src/lib.rs", fill(sources.library)),
             ("src/tests.rs", fill(sources.tests)),
-            ("fixtures/shop.json", FIXTURE.to_owned()),
+            (fixture, content.to_owned()),
         ]
     }
 

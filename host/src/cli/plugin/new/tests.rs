@@ -25,7 +25,7 @@ fn make_in(folder: &Path, name: &str, role: NewRole) -> (Exit, String, String) {
 #[test]
 fn every_role_gets_a_folder_whose_config_names_its_plugin() {
     let folder = tempfile::tempdir().unwrap();
-    for role in [NewRole::Processor, NewRole::Sampler, NewRole::Exporter, NewRole::Connector] {
+    for role in NewRole::value_variants().iter().copied() {
         let name = format!("my-{}", Role::from(role));
         let (exit, out, err) = make_in(folder.path(), &name, role);
         assert_eq!((exit, err.as_str()), (Exit::Done, ""), "{out}");

@@ -129,7 +129,7 @@ impl Outcome {
                 let exported = serde_json::from_slice(golden);
                 exported.map(Outcome::Exported).context("an exporter's has `outcome` and `requests`")
             }
-            Role::Connector => emitted::from_golden(golden).map(Outcome::Emitted),
+            Role::Connector | Role::Receiver => emitted::from_golden(golden).map(Outcome::Emitted),
         }
     }
 

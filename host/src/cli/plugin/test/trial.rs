@@ -80,6 +80,7 @@ impl Trial {
             Role::Sampler => self.sample(input, &settings, &telemetry).await?,
             Role::Exporter => self.export(input, &settings, &telemetry, &sent).await?,
             Role::Connector => self.connect(input, &settings, &telemetry).await?,
+            Role::Receiver => anyhow::bail!("a receiver is given requests, and no batches"),
         };
         let mut faults = accidents(&telemetry);
         let outcome = outcome.map_err(|fault| faults.push(fault)).ok();

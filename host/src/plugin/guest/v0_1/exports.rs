@@ -1,6 +1,6 @@
 //! The functions that a plugin exports, called with the host's types.
 
-use std::time::Duration;
+use std::{future::ready, sync::Arc, time::Duration};
 
 use wasmtime::{
     Result, Store,
@@ -14,6 +14,7 @@ use super::{
         imported::{batches::Batch, types},
     },
     decisions::decisions,
+    receiving,
 };
 use crate::plugin::{
     guest::{
@@ -21,7 +22,7 @@ use crate::plugin::{
         configure::Refusal,
         interface::{
             Call, ComponentExports, Decisions, ExportFailure, GuestFailure, Handle, Incoming,
-            InstanceExports, Outgoing, Passing, Saved,
+            InstanceExports, Listener, Outgoing, Passing, Reply, Request, Saved,
         },
         traces::TraceBatch,
     },
@@ -37,6 +38,7 @@ pub(super) struct Component {
     sampling: Option<sampling::GuestIndices>,
     exporting: Option<exporting::GuestIndices>,
     connecting: Option<exported::connecting::GuestIndices>,
+    receiving: Option<receiving::Indices>,
     describe: Option<exported::describe::GuestIndices>,
     timer: Option<exported::timer::GuestIndices>,
     flush: Option<exported::flush::GuestIndices>,
@@ -50,6 +52,7 @@ struct Functions {
     sampling: Option<sampling::Guest>,
     exporting: Option<exporting::Guest>,
     connecting: Option<exported::connecting::Guest>,
+    receiving: Option<receiving::Functions>,
     describe: Option<exported::describe::Guest>,
     timer: Option<exported::timer::Guest>,
     flush: Option<exported::flush::Guest>,
@@ -65,6 +68,7 @@ impl Component {
             sampling: sampling::GuestIndices::new(pre).ok(),
             exporting: exporting::GuestIndices::new(pre).ok(),
             connecting: exported::connecting::GuestIndices::new(pre).ok(),
+            receiving: receiving::Indices::find(pre),
             describe: exported::describe::GuestIndices::new(pre).ok(),
             timer: exported::timer::GuestIndices::new(pre).ok(),
             flush: exported::flush::GuestIndices::new(pre).ok(),
@@ -96,6 +100,7 @@ impl ComponentExports for Component {
             sampling: load!(sampling),
             exporting: load!(exporting),
             connecting: load!(connecting),
+            receiving: load!(receiving),
             describe: load!(describe),
             timer: load!(timer),
             flush: load!(flush),
@@ -112,10 +117,20 @@ impl InstanceExports for Functions {
 
     fn emits<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Vec<Signal>> {
         Box::pin(async move {
-            Ok(match &self.connecting {
-                Some(connecting) => signals(connecting.call_emits(store).await?),
-                None => Vec::new(),
+            Ok(match (&self.connecting, &self.receiving) {
+                (Some(connecting), _) => signals(connecting.call_emits(store).await?),
+                (None, Some(receiving)) => receiving.emits(store).await?,
+                (None, None) => Vec::new(),
             })
+        })
+    }
+
+    fn listens<'a>(&'a self, store: &'a mut Store<Guest>) -> Call<'a, Vec<Listener>> {
+        Box::pin(async move {
+            match &self.receiving {
+                Some(receiving) => receiving.listens(store).await,
+                None => Ok(Vec::new()),
+            }
         })
     }
 
@@ -131,6 +146,7 @@ impl InstanceExports for Functions {
                 Role::Sampler => of(&self.sampling)?.call_configure(store, &config).await?,
                 Role::Exporter => of(&self.exporting)?.call_configure(store, &config).await?,
                 Role::Connector => of(&self.connecting)?.call_configure(store, &config).await?,
+                Role::Receiver => of(&self.receiving)?.configure(store, &config).await?,
             };
             Ok(said.map_err(|types::ConfigError { path, message }| Refusal { path, message }))
         })
@@ -196,6 +212,17 @@ impl InstanceExports for Functions {
         })
     }
 
+    fn receive<'a>(
+        &'a self,
+        store: &'a mut Store<Guest>,
+        requests: Arc<[Request]>,
+    ) -> Call<'a, Result<Vec<Reply>, GuestFailure>> {
+        match of(&self.receiving) {
+            Ok(receiving) => receiving.receive(store, requests),
+            Err(missing) => Box::pin(ready(Err(missing))),
+        }
+    }
+
     fn handle<'a>(&'a self, store: &'a mut Store<Guest>, request: Incoming) -> Call<'a, Outgoing> {
         Box::pin(async move {
             let headers = request.headers.into_iter();
@@ -222,7 +249,7 @@ pub(super) fn handle(batch: &Batch) -> Handle {
     }
 }
 
-fn handles(batches: &[Batch]) -> Vec<Handle> {
+pub(super) fn handles(batches: &[Batch]) -> Vec<Handle> {
     batches.iter().map(handle).collect()
 }
 
@@ -238,7 +265,7 @@ fn passing(said: Result<Vec<Batch>, types::Failure>) -> Passing {
     said.map(|batches| handles(&batches)).map_err(failure)
 }
 
-fn failure(failure: types::Failure) -> GuestFailure {
+pub(super) fn failure(failure: types::Failure) -> GuestFailure {
     match failure {
         types::Failure::Retryable(types::Retryable { message, after_ms }) => {
             GuestFailure::Retryable { message, after: after_ms.map(Duration::from_millis) }
@@ -280,7 +307,7 @@ fn description(said: exported::describe::Description) -> Description {
     }
 }
 
-fn signals(said: Vec<types::Signal>) -> Vec<Signal> {
+pub(super) fn signals(said: Vec<types::Signal>) -> Vec<Signal> {
     let signal = |signal| match signal {
         types::Signal::Traces => Signal::Traces,
         types::Signal::Metrics => Signal::Metrics,

@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
             export spanloom:plugin/sampling@0.2.0;
             export spanloom:plugin/exporting@0.2.0;
             export spanloom:plugin/connecting@0.2.0;
+            export spanloom:plugin/receiving@0.2.0;
             export spanloom:plugin/describe@0.2.0;
             export spanloom:plugin/timer@0.2.0;
             export spanloom:plugin/flush@0.2.0;

@@ -45,7 +45,8 @@ pub enum CardError {
     #[error("it imports what Spanloom does not have: {}", listed(.0))]
     UnknownImports(Vec<String>),
     #[error(
-        "it exports none of {}: a plugin is built for one of the worlds processor, sampler, exporter and connector",
+        "it exports none of {}: a plugin is built for one of the worlds processor, sampler, exporter, connector and \
+         receiver",
         Role::ALL.map(|role| format!("{PACKAGE}/{}", role.interface())).join(", ")
     )]
     NoRole,

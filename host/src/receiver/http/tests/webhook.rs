@@ -17,7 +17,7 @@ use crate::{
     component::{BuildContext, Factory, Receiver, ReceiverFactory},
     config::{ConfigError, Finding, Node},
     receiver::http::{
-        Cause, HttpReceiver, HttpServerConfig, Protocol, Received, Refusal, RequestsConfig, doubts, must,
+        Cause, Door, Doors, HttpReceiver, HttpServerConfig, Protocol, Received, Refusal, RequestsConfig, doubts, must,
     },
 };
 
@@ -80,9 +80,10 @@ impl Factory for WebhookFactory {
     }
 }
 
+#[async_trait::async_trait]
 impl ReceiverFactory for WebhookFactory {
-    fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Box<dyn Receiver>, ConfigError> {
-        WebhookFactory.open(config, context).map(|receiver| Box::new(receiver) as Box<dyn Receiver>)
+    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Arc<dyn Receiver>, ConfigError> {
+        WebhookFactory.open(config, context).map(|receiver| Arc::new(receiver) as Arc<dyn Receiver>)
     }
 }
 
@@ -93,18 +94,22 @@ impl WebhookFactory {
         context: &BuildContext<'_>,
     ) -> Result<HttpReceiver<Webhook>, ConfigError> {
         let WebhookConfig { server, path, service, requests } = config.read_valid(WebhookConfig::validate)?;
-        HttpReceiver::new(Webhook { path, service: service.into() }, server, requests, context)
+        let webhook = Webhook { path, service: service.into() };
+        HttpReceiver::new(webhook, "localhost:8088", server, requests, context)
     }
 }
 
 #[async_trait::async_trait]
 impl Protocol for Webhook {
     type Accepted = ();
+    type Entrance<'a> = &'a Door;
 
-    const DEFAULT_ENDPOINT: &'static str = "localhost:8088";
+    fn serves(&self, path: &str) -> bool {
+        path == self.path
+    }
 
-    fn signal(&self, path: &str) -> Option<Signal> {
-        (path == self.path).then_some(Signal::Logs)
+    fn entrance<'a>(&self, doors: &'a Doors, _: &str) -> Result<&'a Door, Refusal> {
+        doors.open_for(Signal::Logs)
     }
 
     fn check(&self, head: &Parts) -> Result<(), Refusal> {
@@ -112,7 +117,7 @@ impl Protocol for Webhook {
         if is_json { Ok(()) } else { Err(Refusal::unsupported_type("application/json")) }
     }
 
-    async fn take(&self, request: Received<'_>) -> Result<(), Refusal> {
+    async fn take<'a>(&self, request: Received<'a, &'a Door>) -> Result<(), Refusal> {
         let service = self.service.clone();
         request.submit(move |body| read(body, &service)).await
     }

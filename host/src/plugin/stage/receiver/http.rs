@@ -1,0 +1,134 @@
+//! Requests over HTTP.
+
+use std::sync::Arc;
+
+use axum::{body::Body, response::Response};
+use http::{Method, StatusCode, request::Parts};
+
+use super::{exchange::Exchange, rejections::Rejections};
+use crate::{
+    pipeline::Metadata,
+    plugin::{
+        guest::interface::{Answer, Head, Header, Listener, Outgoing, Reply, Request, Route, Takes},
+        pool::handler::outgoing_response,
+    },
+    receiver::http::{Doors, Protocol, Received, Refusal, unescaped},
+    telemetry::Telemetry,
+};
+
+/// The name of the transport in metrics and in the log.
+pub(super) const TRANSPORT: &str = "http";
+
+/// The protocol of a plugin's listener.
+pub(super) struct PluginHttp {
+    listener: u32,
+    routes: Vec<Route>,
+    exchange: Arc<Exchange>,
+    rejections: Rejections,
+}
+
+impl PluginHttp {
+    pub(super) fn new(
+        number: usize,
+        listener: &Listener,
+        exchange: Arc<Exchange>,
+        telemetry: &Arc<Telemetry>,
+    ) -> PluginHttp {
+        let routes = match &listener.takes {
+            Takes::Http(routes) => routes.clone(),
+            _ => Vec::new(),
+        };
+        let rejections = Rejections::new(&exchange.pool().component, TRANSPORT, telemetry);
+        PluginHttp { listener: number as u32, routes, exchange, rejections }
+    }
+
+    /// Returns whether a path is a route of its own, and so one of a fixed set.
+    pub(super) fn fixed_paths(&self) -> impl Fn(&str) -> bool + Send + Sync + use<> {
+        let paths: Vec<String> = self.routes.iter().map(|route| route.path.clone()).collect();
+        move |path| paths.iter().any(|known| known == path)
+    }
+
+    /// Returns the routes of a path.
+    fn routes<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Route> {
+        self.routes.iter().filter(|route| is_at(&route.path, &unescaped(path)))
+    }
+}
+
+#[async_trait::async_trait]
+impl Protocol for PluginHttp {
+    type Accepted = Answer;
+    type Entrance<'a> = &'a Doors;
+
+    fn serves(&self, path: &str) -> bool {
+        self.routes(path).next().is_some()
+    }
+
+    fn check_method(&self, method: &Method, path: &str) -> Result<(), Refusal> {
+        let takes = |route: &Route| route.method.is_empty() || route.method == method.as_str();
+        if self.routes(path).any(takes) {
+            return Ok(());
+        }
+        let allowed: Vec<&str> = self.routes(path).map(|route| route.method.as_str()).collect();
+        Err(Refusal::method_not_allowed(&allowed.join(", ")))
+    }
+
+    fn entrance<'a>(&self, doors: &'a Doors, _: &str) -> Result<&'a Doors, Refusal> {
+        Ok(doors)
+    }
+
+    async fn take<'a>(&self, request: Received<'a, &'a Doors>) -> Result<Answer, Refusal> {
+        let Received { head, peer, entrance: doors, body, metadata, held, until, .. } = request;
+        let peer = peer.ip().map(|ip| ip.to_string()).unwrap_or_default();
+        let body_bytes = body.len();
+        // The guest has a copy of the body.
+        held.more_in_turn(body_bytes, until).await?;
+        let request = Request { listener: self.listener, peer: peer.clone(), head: Some(head_of(head)), body };
+        let replies = self.exchange.ask([request].into()).await?;
+        let taken = match replies.into_iter().next() {
+            Some(Reply::Taken(taken)) => taken,
+            Some(Reply::Rejected { answer, reason }) => {
+                self.rejections.add(&reason, &peer);
+                return Ok(answer);
+            }
+            // There is one reply for each request.
+            None => return Ok(Answer::default()),
+        };
+        // From here on, the batches are all that the request holds.
+        let batch_bytes = taken.batches.iter().map(wire::Batch::weight_bytes).sum::<usize>();
+        held.less(body_bytes.saturating_mul(2).saturating_sub(batch_bytes));
+        held.more_in_turn(batch_bytes.saturating_sub(held.bytes()), until).await?;
+        self.exchange.enter(taken, doors, metadata.as_ref()).await
+    }
+
+    fn accepted(&self, _: &Parts, answer: Answer) -> Response {
+        let Answer { status, headers, body } = answer;
+        outgoing_response(Outgoing { status, headers, body }, false).unwrap_or_else(|| {
+            let mut response = Response::new(Body::from("the plugin's answer is no HTTP\n"));
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        })
+    }
+}
+
+/// Returns whether a route leads to a path.
+fn is_at(route: &str, path: &str) -> bool {
+    match route.strip_suffix('*') {
+        Some(above) => path.starts_with(above),
+        None => route == path,
+    }
+}
+
+/// Returns the head for a guest, which sees no secrets.
+fn head_of(head: &Parts) -> Head {
+    let headers = head.headers.iter().filter(|(name, _)| !Metadata::is_secret(name.as_str()));
+    Head {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: headers
+            .filter_map(|(name, value)| {
+                Some(Header { name: name.as_str().to_owned(), value: value.to_str().ok()?.to_owned() })
+            })
+            .collect(),
+    }
+}

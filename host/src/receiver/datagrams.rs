@@ -1,0 +1,122 @@
+//! The parts of receivers that take UDP datagrams.
+//!
+//! A task for each socket reads datagrams into one bounded queue. Workers take many at a time from it, and hand
+//! them to [`Datagrams`]. While all workers are busy, the queue fills. A datagram that finds it full is dropped
+//! and counted: UDP has no way to tell its sender to slow down.
+
+mod config;
+mod queue;
+mod socket;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use metrics::Counter;
+
+pub use config::DatagramsConfig;
+
+use self::{queue::Queue, socket::DroppedBySocket};
+use crate::{
+    log_line::throttle::Throttle,
+    running::Running,
+    telemetry::{Labels, Telemetry},
+};
+
+/// The name of the transport in metrics and in the log.
+pub const TRANSPORT: &str = "udp";
+
+/// One datagram.
+#[derive(Clone, Debug)]
+pub struct Datagram {
+    pub from: IpAddr,
+    pub bytes: Bytes,
+}
+
+/// Takes the datagrams of one port. Called from as many tasks as the port has workers. Each call is given up to
+/// a thousand datagrams, and is not cancelled.
+#[async_trait::async_trait]
+pub trait Datagrams: Send + Sync + 'static {
+    async fn take(&self, datagrams: Vec<Datagram>);
+}
+
+/// A port of a receiver, ready to be opened.
+pub struct DatagramPort<'a> {
+    /// The id of the receiver.
+    pub receiver: &'a str,
+    /// The keys of the receiver that lead to the port's config. Empty if the receiver has one port.
+    pub keys: &'a str,
+    /// The endpoint, unless the config has one: `localhost:2000`.
+    pub default_endpoint: &'a str,
+    pub config: &'a DatagramsConfig,
+    /// The number of workers.
+    pub workers: usize,
+    pub telemetry: &'a Telemetry,
+}
+
+/// Counts datagrams that are dropped, and logs some of them.
+pub struct Dropped {
+    receiver: String,
+    count: Counter,
+    reason: &'static str,
+    throttle: Throttle,
+}
+
+impl DatagramPort<'_> {
+    /// Binds each address of the endpoint, and reads until `running.stop`. Then the port takes what is in the
+    /// queue, and its tasks end. Returns the addresses.
+    ///
+    /// # Errors
+    /// An address cannot be bound. The error names the receiver and the keys.
+    pub async fn open(self, to: Arc<dyn Datagrams>, running: &Running) -> anyhow::Result<Vec<SocketAddr>> {
+        let sockets = socket::bind(&self).await?;
+        let queue = Arc::new(Queue::new(self.config.queue_bytes(), sockets.len()));
+        let mut addresses = Vec::new();
+        for socket in sockets {
+            let address = socket.local_addr()?;
+            let (receiver, protocol) = (self.receiver, TRANSPORT);
+            tracing::info!(receiver, protocol, %address, "listening");
+            addresses.push(address);
+            let dropped = DroppedBySocket {
+                queue_full: Dropped::new(self.receiver, "queue_full", self.telemetry),
+                too_large: Dropped::new(self.receiver, "too_large", self.telemetry),
+            };
+            let (max_datagram, stop) = (self.config.max_datagram, running.stop.clone());
+            let reading = socket::read(socket, max_datagram, queue.clone(), dropped, stop);
+            running.tasks.spawn(running.listeners.track_future(reading));
+        }
+        for _ in 0..self.workers.max(1) {
+            running.tasks.spawn(work(queue.clone(), to.clone()));
+        }
+        Ok(addresses)
+    }
+}
+
+async fn work(queue: Arc<Queue>, to: Arc<dyn Datagrams>) {
+    while let Some(datagrams) = queue.next().await {
+        to.take(datagrams).await;
+    }
+}
+
+impl Dropped {
+    /// `reason` is a label of the counter.
+    pub fn new(receiver: &str, reason: &'static str, telemetry: &Telemetry) -> Dropped {
+        let labels: Labels<'_> = &[("receiver", receiver), ("transport", TRANSPORT), ("reason", reason)];
+        let count = telemetry.counter("spanloom_receiver_dropped_datagrams", labels);
+        Dropped { receiver: receiver.to_owned(), count, reason, throttle: Throttle::default() }
+    }
+
+    pub fn add(&self, datagrams: usize) {
+        if datagrams == 0 {
+            return;
+        }
+        self.count.increment(datagrams as u64);
+        if let Some(withheld) = self.throttle.admit_about(datagrams) {
+            let (receiver, reason) = (self.receiver.as_str(), self.reason);
+            let datagrams = datagrams as u64 + withheld.items;
+            tracing::warn!(receiver, datagrams, reason, "dropped datagrams");
+        }
+    }
+}

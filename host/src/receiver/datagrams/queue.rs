@@ -1,0 +1,103 @@
+//! The datagrams that wait.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use super::Datagram;
+
+/// The most datagrams and bytes that one worker takes at a time.
+const TAKEN_LIMIT: usize = 1000;
+const TAKEN_BYTES: usize = 1 << 20;
+/// The memory that a waiting datagram takes beside its bytes.
+const ENTRY_BYTES: usize = 64;
+
+/// A queue that is bounded in bytes, from several readers to several workers.
+pub(super) struct Queue {
+    limit_bytes: usize,
+    waiting: Mutex<Waiting>,
+    filled: Notify,
+}
+
+struct Waiting {
+    datagrams: VecDeque<Datagram>,
+    bytes: usize,
+    /// The number of sockets that are still read.
+    readers: usize,
+}
+
+impl Queue {
+    pub(super) fn new(limit_bytes: usize, readers: usize) -> Queue {
+        let waiting = Waiting { datagrams: VecDeque::new(), bytes: 0, readers };
+        Queue { limit_bytes, waiting: Mutex::new(waiting), filled: Notify::new() }
+    }
+
+    /// Adds datagrams as long as there is room, and wakes a worker. Returns how many found no room.
+    pub(super) fn push(&self, datagrams: impl IntoIterator<Item = Datagram>) -> usize {
+        let mut dropped = 0;
+        let mut waiting = self.waiting();
+        for datagram in datagrams {
+            let bytes = weight_bytes(&datagram);
+            if waiting.bytes.saturating_add(bytes) > self.limit_bytes {
+                dropped += 1;
+                continue;
+            }
+            waiting.bytes += bytes;
+            waiting.datagrams.push_back(datagram);
+        }
+        drop(waiting);
+        self.filled.notify_one();
+        dropped
+    }
+
+    /// Waits for datagrams, and takes many. Returns `None` once nothing waits and no socket is read any more.
+    pub(super) async fn next(&self) -> Option<Vec<Datagram>> {
+        loop {
+            let (taken, is_over) = self.take();
+            if !taken.is_empty() {
+                return Some(taken);
+            }
+            if is_over {
+                // The other workers learn it too.
+                self.filled.notify_one();
+                return None;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    /// One socket is read no more.
+    pub(super) fn end_reader(&self) {
+        self.waiting().readers -= 1;
+        self.filled.notify_one();
+    }
+
+    fn take(&self) -> (Vec<Datagram>, bool) {
+        let mut waiting = self.waiting();
+        let (mut count, mut bytes) = (0, 0);
+        for datagram in waiting.datagrams.iter().take(TAKEN_LIMIT) {
+            if count > 0 && bytes + datagram.bytes.len() > TAKEN_BYTES {
+                break;
+            }
+            count += 1;
+            bytes += datagram.bytes.len();
+        }
+        let taken: Vec<Datagram> = waiting.datagrams.drain(..count).collect();
+        waiting.bytes -= taken.iter().map(weight_bytes).sum::<usize>();
+        if !waiting.datagrams.is_empty() {
+            self.filled.notify_one();
+        }
+        (taken, waiting.readers == 0 && waiting.datagrams.is_empty())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn weight_bytes(datagram: &Datagram) -> usize {
+    ENTRY_BYTES + datagram.bytes.len()
+}
