@@ -312,7 +312,7 @@ impl PluginType {
         config: &Node,
         context: &BuildContext<'_>,
     ) -> Result<(Arc<dyn Receiver>, Live), ConfigError> {
-        let settings = self.settings(&self.fully_adapted(config).await?, context).await?;
+        let settings = self.settings(config, &self.fully_adapted(config).await?, context).await?;
         let listening = self.listening(config)?;
         let guards = listening.guards(context.extensions)?;
         let receiver = PluginReceiver::build(&self.plugin, &settings, listening, guards, context).await;
