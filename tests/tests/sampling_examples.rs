@@ -363,7 +363,7 @@ async fn rules_of_x_ray_keep_some_a_second_and_a_share_of_the_rest() {
     // The first and the last second may be begun.
     let seconds = begun.elapsed().as_secs() as usize + 2;
 
-    assert_eq!(kept.of(&checks), []);
+    assert_eq!(kept.of(&checks), Vec::<usize>::new());
     let is_upper = |trace: &usize| randomness(*trace) >= 0.5;
     let (upper, lower): (Vec<usize>, Vec<usize>) = orders.iter().copied().partition(is_upper);
     assert_eq!(kept.of(&upper), upper);
