@@ -6,7 +6,7 @@ use tokio::{process::Command, time::timeout};
 
 use crate::spanloom::binary;
 
-const END_TIMEOUT: Duration = Duration::from_secs(60);
+const END_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The output of a command and its exit code.
 #[derive(Debug)]

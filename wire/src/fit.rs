@@ -42,8 +42,8 @@ pub enum Unfit {
     ItemTooLarge,
     /// Its resource and scope are.
     ResourceTooLarge,
-    /// Together with its resource and scope, the record is larger than a request; or so many repetitions of its
-    /// resource would be sent that they would be several times as large as the batch.
+    /// Together with its resource and scope, the record is larger than a request; or its resource leaves so little room
+    /// for records that the requests together would be several times as large as the batch.
     RequestTooLarge,
     TooOld,
     TooNew,
@@ -77,7 +77,7 @@ struct Packer<'a, C> {
     items: usize,
     /// The scope of the last row.
     scope: Option<u32>,
-    /// The bytes that all requests may still have.
+    /// The bytes that requests may still have which begin because the one before was full of bytes.
     room_bytes: usize,
 }
 
@@ -277,12 +277,14 @@ impl<'a, C: Columns> Packer<'a, C> {
             Some(scope) if parent(scope) == parent(record.scope) => record.place.len() + rests + FRAME_BYTES,
             _ => alone,
         };
-        let is_full = !self.rows.is_empty()
-            && (self.bytes + bytes > self.limits.request_bytes
-                || self.items + items > self.limits.request_items);
+        let is_too_large = !self.rows.is_empty() && self.bytes + bytes > self.limits.request_bytes;
+        let is_full = is_too_large || !self.rows.is_empty() && self.items + items > self.limits.request_items;
         let bytes = if is_full { alone } else { bytes };
         let before = if is_full { 0 } else { self.bytes };
-        if before + bytes > self.limits.request_bytes || bytes > self.room_bytes {
+        // A limit of items or times says itself how often resources are repeated. A resource that nearly fills a request
+        // would be repeated for every few records.
+        let charged = if is_too_large { bytes } else { record.place.len() };
+        if before + bytes > self.limits.request_bytes || charged > self.room_bytes {
             return false;
         }
         if is_full {
@@ -291,7 +293,7 @@ impl<'a, C: Columns> Packer<'a, C> {
         self.rows.push(row);
         self.scope = Some(record.scope);
         (self.bytes, self.items) = (self.bytes + bytes, self.items + items);
-        self.room_bytes -= bytes;
+        self.room_bytes -= charged;
         true
     }
 

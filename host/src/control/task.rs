@@ -340,9 +340,17 @@ impl Controller {
     fn show(&self) {
         let lives = self.service.lives();
         let entries = self.plugins.iter().map(|plugin| {
-            let name = plugin.name().to_owned();
-            let path = PluginConfig::of(&self.config, &name).map(|config| config.path);
-            let lives = lives.iter().filter(|live| live.plugin_name() == name).cloned().collect();
+            let (name, role) = (plugin.name(), plugin.plugin().role);
+            let config = plugin.swap().and_then(|_| PluginConfig::of(&self.config, name));
+            let path = config.map(|config| config.path);
+            let is_its = |live: &&Live| live.plugin_name() == name && live.running().plugin.role == role;
+            let lives = lives.iter().filter(is_its).cloned().collect();
+            // A file's plugin has its name to itself. Built-in plugins of different kinds may share one.
+            let is_shared = self.plugins.iter().any(|other| other.name() == name && other.plugin().role != role);
+            let name = match plugin.swap() {
+                None if is_shared => format!("{name} ({role})"),
+                _ => name.to_owned(),
+            };
             (name, Entry::new(plugin, path, lives))
         });
         self.board.set(entries);

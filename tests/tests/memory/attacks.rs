@@ -334,7 +334,7 @@ async fn swaps_of_a_large_plugin_while_requests_come_in() {
                 }
             };
             tokio::select! {
-                in_time = timeout(Duration::from_secs(120), swaps) => in_time.expect("swapped in time"),
+                in_time = timeout(Duration::from_secs(400), swaps) => in_time.expect("swapped in time"),
                 () = load => {}
             }
         })

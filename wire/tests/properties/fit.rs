@@ -129,22 +129,35 @@ fn a_log_record_without_a_time_goes_with_others() {
     assert_eq!(fitted.requests.iter().map(Batch::items).collect::<Vec<_>>(), [1, 2]);
 }
 
-/// Scenario: small spans have a resource that nearly fills a request.
-/// Guarantees: the resource is not sent hundreds of times; the spans above the limit of repetition are set aside.
-#[test]
-fn a_large_resource_is_not_repeated_for_ever() {
-    let attribute = KeyValue { key: "x".repeat(1_000_000), ..KeyValue::default() };
-    let scope_spans = ScopeSpans { spans: vec![Span::default(); 1000], ..ScopeSpans::default() };
+/// Returns a request of this many empty spans, whose resource has this many bytes.
+fn with_resource(spans: usize, bytes: usize) -> ExportTraceServiceRequest {
+    let attribute = KeyValue { key: "x".repeat(bytes), ..KeyValue::default() };
+    let scope_spans = ScopeSpans { spans: vec![Span::default(); spans], ..ScopeSpans::default() };
     let resource_spans = ResourceSpans {
         resource: Some(Resource { attributes: vec![attribute], ..Resource::default() }),
         scope_spans: vec![scope_spans],
         ..ResourceSpans::default()
     };
-    let request = ExportTraceServiceRequest { resource_spans: vec![resource_spans] };
-    let limits = Limits { request_items: 10, ..Limits::default() };
-    let Fitted { requests, unfit } = request.batch().fit(&limits).expect("parts");
+    ExportTraceServiceRequest { resource_spans: vec![resource_spans] }
+}
+
+/// Scenario: small spans have a resource that nearly fills a request.
+/// Guarantees: the resource is not sent hundreds of times; the spans above the limit of repetition are set aside.
+#[test]
+fn a_resource_that_nearly_fills_a_request_is_not_repeated_for_ever() {
+    let limits = Limits { request_bytes: 1_000_100, ..Limits::default() };
+    let Fitted { requests, unfit } = with_resource(1000, 1_000_000).batch().fit(&limits).expect("parts");
     let sent: usize = requests.iter().map(Batch::encoded_len).sum();
-    assert!(requests.len() >= 4 && sent < 6_000_000, "{} requests of {sent} bytes", requests.len());
+    assert!(requests.len() >= 4 && sent < 7_000_000, "{} requests of {sent} bytes", requests.len());
     let [(Unfit::RequestTooLarge, rest)] = unfit.as_slice() else { panic!("{unfit:?}") };
     assert_eq!(requests.iter().map(Batch::items).sum::<usize>() + rest.items(), 1000);
+}
+
+/// Scenario: many spans have a resource of some size, and the destination takes few spans at a time.
+/// Guarantees: every span is sent.
+#[test]
+fn a_limit_of_items_sets_nothing_aside() {
+    let limits = Limits { request_items: 10, ..Limits::default() };
+    let Fitted { requests, unfit } = with_resource(8000, 15_000).batch().fit(&limits).expect("parts");
+    assert_eq!((requests.len(), unfit.len()), (800, 0));
 }

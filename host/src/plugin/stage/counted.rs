@@ -123,7 +123,7 @@ impl SamplerMetrics {
             let labels: Labels<'_> =
                 &[("component", &self.component), ("decision", decision), ("reason", reason)];
             let kind =
-                Kind { component: self.component.clone(), decision: *decision, reason: reason.clone() };
+                Kind { component: self.component.clone(), decision: decision, reason: reason.clone() };
             Counted {
                 traces: self.series.counter("spanloom_sampler_traces", labels),
                 recent: self.telemetry.recent_decisions(kind),

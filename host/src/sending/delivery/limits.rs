@@ -71,7 +71,8 @@ impl RequestLimits {
             Unfit::RequestTooLarge => (
                 Reason::TooLarge,
                 format!(
-                    "with its resource, larger than a request of {} bytes (`limits.request_bytes`)",
+                    "with its resource, larger than a request of {} bytes (`limits.request_bytes`), or nearly, so that \
+                     few spans would be sent at a time",
                     bytes(self.request_bytes)
                 ),
             ),

@@ -320,10 +320,13 @@ impl Asked {
     }
 }
 
-/// Returns the traces in the order of their first spans, with the request and the row of each of their spans.
-pub(super) fn traces(requests: &[SpanBatch]) -> Vec<([u8; 16], Vec<(usize, u32)>)> {
+/// The id of a trace, and the request and the row of each of its spans.
+pub(super) type TraceRows = ([u8; 16], Vec<(usize, u32)>);
+
+/// Returns the traces in the order of their first spans.
+pub(super) fn traces(requests: &[SpanBatch]) -> Vec<TraceRows> {
     let mut known: HashMap<[u8; 16], usize> = HashMap::new();
-    let mut traces: Vec<([u8; 16], Vec<(usize, u32)>)> = Vec::new();
+    let mut traces: Vec<TraceRows> = Vec::new();
     for (number, request) in requests.iter().enumerate() {
         for (row, id) in request.trace_ids().iter().enumerate() {
             let at = *known.entry(*id).or_insert(traces.len());
