@@ -55,3 +55,10 @@ pub(crate) async fn run<T: Send + 'static>(size: Work, work: impl FnOnce() -> T 
         Err(_) => std::future::pending().await,
     }
 }
+
+/// Keeps all work waiting until the permit is dropped.
+#[cfg(test)]
+pub(crate) async fn keep_waiting() -> tokio::sync::OwnedSemaphorePermit {
+    let cores = available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap());
+    CORES.all.clone().acquire_many_owned(cores).await.unwrap()
+}

@@ -48,6 +48,6 @@ pub use stage::{
     connector::PluginConnector,
     exporter::PluginExporter,
     processor::PluginProcessor,
-    receiver::{PluginReceiver, ReceiverConfig},
+    receiver::{PluginReceiver, ReceiverConfig, Tried},
     sampler::PluginSampler,
 };

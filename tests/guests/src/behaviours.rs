@@ -24,6 +24,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
     ("overflow-stack", outside::overflow_stack),
     ("call-ungranted", outside::call_ungranted),
     ("call-slow-http", outside::call_slow_http),
+    ("call-patient-http", outside::call_patient_http),
     ("bomb-memory", floods::memory),
     ("flood-log", floods::log),
     ("write-huge-line", floods::huge_line),

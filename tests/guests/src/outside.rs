@@ -112,10 +112,20 @@ pub(crate) fn call_ungranted(spans: SpanBatch) -> Processed {
     one(spans)
 }
 
-/// Asks a server that never answers, at the URL in the first span's name.
+/// Asks for the URL that the first span's name is, for half a second.
 pub(crate) fn call_slow_http(spans: SpanBatch) -> Processed {
+    call_http(spans, Some(500))
+}
+
+/// Asks for the URL that the first span's name is, for as long as the host permits.
+pub(crate) fn call_patient_http(spans: SpanBatch) -> Processed {
+    call_http(spans, None)
+}
+
+fn call_http(spans: SpanBatch, timeout_ms: Option<u32>) -> Processed {
     let url = spans.span(0).expect("a span").name;
-    tell(&spans, "guest.http", &format!("{:?}", http::send(&get(&url)).map(|response| response.status)));
+    let request = Request { timeout_ms, ..get(&url) };
+    tell(&spans, "guest.http", &format!("{:?}", http::send(&request).map(|response| response.status)));
     one(spans)
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{Router, extract::State, http::HeaderMap, routing::post};
 use spanloom_tests::guests::{Guests, Remains, Setup};
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
 /// Scenario: a plugin sends an HTTP request and uses the store without grants.
 /// Guarantees: both are denied, and the error tells what to write in the config.
@@ -46,33 +46,32 @@ async fn a_server_that_never_answers_costs_the_request_and_not_the_call() {
     let begun = Instant::now();
     guests.send_named(&[&format!("{origin}/")]).await.unwrap();
     let elapsed = begun.elapsed();
-    assert!(elapsed >= Duration::from_millis(450) && elapsed < Duration::from_secs(3), "after {elapsed:?}");
+    assert!(elapsed >= Duration::from_millis(450) && elapsed < Duration::from_secs(20), "after {elapsed:?}");
     let remains = guests.finish().await;
     assert_eq!(remains.told("guest.http").into_keys().collect::<Vec<_>>(), ["Err(HttpError::Timeout)"]);
     assert_eq!(remains.metric("spanloom_plugin_calls", &["outcome=\"ok\""]), 1.0);
     server.abort();
 }
 
-/// Scenario: one call waits for a server while another call comes.
-/// Guarantees: the other call is answered at once.
+/// Scenario: one call waits for a server, which answers once another call has been answered.
+/// Guarantees: both calls get their answers.
 #[tokio::test]
 async fn a_call_that_waits_for_a_server_does_not_keep_others_waiting() {
-    let (origin, server) = silent_server().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("its address"));
     let plugin = format!("grants: {{http: [\"{origin}\"]}}, limits: {{instances: 2}}");
-    let setup = Setup { guest: "processor", task: "call-slow-http", plugin: &plugin, ..Setup::default() };
+    let setup = Setup { guest: "processor", task: "call-patient-http", plugin: &plugin, ..Setup::default() };
     let Some(guests) = Guests::start(setup).await else { return };
     let (waiting, denied) = (format!("{origin}/"), "http://127.0.0.1:1/".to_owned());
     let (waits, quick) = ([waiting.as_str()], [denied.as_str()]);
-    let begun = Instant::now();
-    let (slow, fast) = tokio::join!(guests.send_named(&waits), async {
-        sleep(Duration::from_millis(50)).await;
-        guests.send_named(&quick).await.map(|_| begun.elapsed())
+    let (slow, ()) = tokio::join!(guests.send_named(&waits), async {
+        let (mut connection, _) = listener.accept().await.expect("the request");
+        guests.send_named(&quick).await.expect("the quick call");
+        connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("the answer");
     });
     slow.unwrap();
-    let fast = fast.unwrap();
-    assert!(fast < Duration::from_millis(400), "after {fast:?}");
-    guests.finish().await;
-    server.abort();
+    let told = guests.finish().await.told("guest.http");
+    assert!(told.keys().any(|answer| answer == "Ok(204)"), "{told:?}");
 }
 
 const SECRET: &str = "hunter2-is-a-token";

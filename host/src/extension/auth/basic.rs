@@ -216,6 +216,7 @@ mod tests {
             HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(&value).unwrap())])
         };
         check_auth(&*server, &headers("secret")).await.unwrap();
+        let no_core = crate::cpu::keep_waiting().await;
         let guesses: Vec<_> = (0..20)
             .map(|number| {
                 let (server, headers) = (server.clone(), headers(&number.to_string()));
@@ -223,8 +224,11 @@ mod tests {
             })
             .collect();
         tokio::task::yield_now().await;
-        check_auth(&*server, &headers("secret")).await.unwrap();
-        assert!(guesses.iter().any(|guess| !guess.is_finished()), "all were checked before it");
+        let (known, patience) = (headers("secret"), std::time::Duration::from_secs(60));
+        let known = tokio::time::timeout(patience, check_auth(&*server, &known)).await;
+        known.expect("it waits for no guess").unwrap();
+        assert!(guesses.iter().all(|guess| !guess.is_finished()), "there was no core for a guess");
+        drop(no_core);
         for guess in guesses {
             assert_eq!(guess.await.unwrap(), Err(Denied::Unauthenticated(WRONG)));
         }

@@ -102,9 +102,8 @@ impl Plugins {
 
     /// Replaces the config's own plugin of the same name.
     pub fn put(&mut self, plugin: Arc<PluginType>) {
-        let is_it = |known: &&mut Arc<PluginType>| {
-            known.swap.is_some() && known.plugin.name == plugin.plugin.name
-        };
+        let is_it =
+            |known: &&mut Arc<PluginType>| known.swap.is_some() && known.plugin.name == plugin.plugin.name;
         for known in self.types.iter_mut().filter(is_it) {
             known.clone_from(&plugin);
         }
@@ -178,7 +177,8 @@ impl PluginType {
     /// Returns the same version with another config.
     pub async fn with(&self, config: &PluginConfig) -> Result<PluginType, ConfigError> {
         if self.plugin.role == Role::Receiver && config.on_failure != OnFailure::Reject {
-            let message = "a receiver answers senders whose requests it fails on: write `reject`, or leave it out";
+            let message =
+                "a receiver answers senders whose requests it fails on: write `reject`, or leave it out";
             return Err(ConfigError::on("on_failure", message));
         }
         if (self.plugin.role, config.on_failure) == (Role::Connector, OnFailure::Pass) {

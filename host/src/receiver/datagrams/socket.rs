@@ -35,9 +35,7 @@ pub(super) async fn bind(port: &DatagramPort<'_>) -> anyhow::Result<Vec<UdpSocke
         Some(Family::V6) => server::Transport::Tcp6,
         Some(Family::Any) | None => server::Transport::Tcp,
     };
-    server::bind_each(endpoint, transport, UdpSocket::bind, UdpSocket::local_addr)
-        .await
-        .with_context(place)
+    server::bind_each(endpoint, transport, UdpSocket::bind, UdpSocket::local_addr).await.with_context(place)
 }
 
 /// Reads the socket until `stop`.

@@ -153,8 +153,8 @@ fn a_plugin_has_one_role() {
     refused(
         &exporting("", "wasi:cli/run@0.2.0"),
         "it exports none of spanloom:plugin/processing, spanloom:plugin/sampling, spanloom:plugin/exporting, \
-         spanloom:plugin/connecting: \
-         a plugin is built for one of the worlds processor, sampler, exporter and connector",
+         spanloom:plugin/connecting, spanloom:plugin/receiving: \
+         a plugin is built for one of the worlds processor, sampler, exporter, connector and receiver",
     );
     let both = r#"
         (component (instance $i)

@@ -1,8 +1,4 @@
-use std::{
-    path::Path,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{path::Path, sync::Mutex, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -18,10 +14,7 @@ use crate::{
     config::Node,
     pipeline::{Batch, Consumer, Refused},
     plugin::{
-        OnFailure, Outside, Runtime,
-        config::LimitsConfig,
-        guest::limits::Limits,
-        load::file::PluginFile,
+        OnFailure, Outside, Runtime, config::LimitsConfig, guest::limits::Limits, load::file::PluginFile,
         outside::GrantsConfig,
     },
     receipt::{Failure, Reason},
@@ -58,8 +51,7 @@ impl Consumer for Arrived {
 
 fn component() -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let (package, _) =
-        resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/0.2.0")).unwrap();
+    let (package, _) = resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/0.2.0")).unwrap();
     let world = resolve.select_world(&[package], Some("receiver")).unwrap();
     let mut module = wat::parse_str(include_str!("tested.wat")).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
@@ -106,7 +98,8 @@ impl Started {
     async fn ask(&self, line: &str, body: &[u8]) -> String {
         let mut connection = TcpStream::connect(self.address(0)).await.unwrap();
         let length = body.len();
-        let head = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+        let head =
+            format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
         connection.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
         let mut answer = String::new();
         timeout(PATIENCE, connection.read_to_string(&mut answer)).await.unwrap().unwrap();
@@ -184,7 +177,8 @@ async fn a_datagram_that_the_plugin_traps_on_takes_no_other_with_it() {
         sender.send_to(datagram, started.address(0)).await.unwrap();
     }
     started.wait_for(r#"otelcol_receiver_accepted_log_records{receiver="tested",transport="udp"} 99"#).await;
-    let dropped = r#"spanloom_receiver_dropped_datagrams{receiver="tested",transport="udp",reason="plugin_failed"} 1"#;
+    let dropped =
+        r#"spanloom_receiver_dropped_datagrams{receiver="tested",transport="udp",reason="plugin_failed"} 1"#;
     started.wait_for(dropped).await;
     assert_eq!(*started.arrived.items.lock().unwrap(), 99);
 }
@@ -207,16 +201,90 @@ async fn datagrams_of_any_size_are_taken_or_counted() {
     }
 }
 
+/// Scenario: a connection sends messages in pieces, one of which the plugin rejects, and a last line without an end.
+/// Guarantees: each is taken, and answered in order.
+#[tokio::test]
+async fn messages_over_tcp_are_answered_in_order() {
+    let started = start("protocols: { tcp: }", Arrived::default()).await;
+    let mut connection = TcpStream::connect(started.address(0)).await.unwrap();
+    for piece in ["one\ntw", "o\n?", "\nthr", "ee"] {
+        connection.write_all(piece.as_bytes()).await.unwrap();
+    }
+    connection.shutdown().await.unwrap();
+    let mut answers = String::new();
+    timeout(PATIENCE, connection.read_to_string(&mut answers)).await.unwrap().unwrap();
+    assert_eq!(answers, "ok\nok\nok\n");
+    assert_eq!(*started.arrived.items.lock().unwrap(), 3);
+    for line in [
+        r#"otelcol_receiver_accepted_log_records{receiver="tested",transport="tcp"} 3"#,
+        r#"spanloom_receiver_rejected_requests{receiver="tested",transport="tcp",reason="bad"} 1"#,
+    ] {
+        started.wait_for(line).await;
+    }
+}
+
+/// Scenario: connections send a message that is too large, a message that never ends, and nothing.
+/// Guarantees: they are closed and counted, and another connection is served.
+#[tokio::test]
+async fn connections_that_send_no_message_are_closed() {
+    let config = "protocols: { tcp: { max_frame_size: 100, read_timeout: 100ms, idle_timeout: 100ms } }";
+    let started = start(config, Arrived::default()).await;
+    for sent in [&[b'a'; 200][..], b"a", b""] {
+        let mut connection = TcpStream::connect(started.address(0)).await.unwrap();
+        connection.write_all(sent).await.unwrap();
+        let mut answers = Vec::new();
+        // A connection that is closed with bytes unread is reset.
+        let _ = timeout(PATIENCE, connection.read_to_end(&mut answers)).await.unwrap();
+        assert_eq!(answers, b"");
+    }
+    for reason in ["malformed_frame", "slow"] {
+        let labels = format!(r#"{{receiver="tested",transport="tcp",reason="{reason}"}}"#);
+        started.wait_for(&format!("spanloom_receiver_refused_requests{labels} 1")).await;
+    }
+    let mut connection = TcpStream::connect(started.address(0)).await.unwrap();
+    connection.write_all(b"one\n").await.unwrap();
+    let mut answer = [0; 3];
+    timeout(PATIENCE, connection.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"ok\n");
+}
+
+/// Scenario: while requests come, new versions take over one after the other.
+/// Guarantees: each request is answered once, as taken, and its record is there.
+#[tokio::test]
+async fn no_request_is_lost_while_versions_change() {
+    const REQUESTS: usize = 200;
+    let started = start(HTTP, Arrived::default()).await;
+    let (live, settings) =
+        (started.receiver.live(), started.receiver.exchange.pool().current().settings.clone());
+    let swaps = async {
+        for _ in 0..10 {
+            let plugin = live.running().plugin;
+            live.admit(live.prepare(&plugin, settings.clone()).await.unwrap(), None);
+            live.turned_over().await;
+        }
+    };
+    let requests = async {
+        for _ in 0..REQUESTS / 4 {
+            let four = [(); 4].map(|()| started.status("POST /events", b"an event"));
+            assert_eq!(futures::future::join_all(four).await, [202; 4]);
+        }
+    };
+    tokio::join!(swaps, requests);
+    assert_eq!(*started.arrived.items.lock().unwrap(), REQUESTS);
+    assert_eq!(live.running().generation, 11);
+}
+
 /// Scenario: a receiver stops.
 /// Guarantees: its tasks end, and its ports are free.
 #[tokio::test]
 async fn a_receiver_that_stops_frees_its_ports() {
-    let started = start("protocols: { http: , udp: }", Arrived::default()).await;
-    let (http, udp) = (started.address(0), started.address(1));
+    let started = start("protocols: { http: , udp: , tcp: }", Arrived::default()).await;
+    let (http, udp, tcp) = (started.address(0), started.address(1), started.address(2));
     started.running.stop.cancel();
     started.running.tasks.close();
     timeout(PATIENCE, started.running.tasks.wait()).await.unwrap();
     tokio::net::TcpListener::bind(http).await.unwrap();
+    tokio::net::TcpListener::bind(tcp).await.unwrap();
     UdpSocket::bind(udp).await.unwrap();
 }
 
@@ -228,7 +296,7 @@ async fn mistakes_in_the_hosts_keys_are_named() {
     let file = PluginFile::of_bytes(component());
     let plugin = Plugin::load(&Runtime::shared().unwrap(), "tested", &file, &limits).await.unwrap();
     for (yaml, expected) in [
-        ("", "protocols: name one or several of http, udp"),
+        ("", "protocols: name one or several of http, udp, tcp"),
         ("protocols: { htp: }", "htp"),
         ("protocols: { udp: { queue_mib: 0 } }", "queue_mib: must be from 1 to 4096"),
         ("protocols: { http: { endpoint: here } }", "endpoint: \"here\" is not host:port"),
