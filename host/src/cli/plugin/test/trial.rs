@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     component::{BuildContext, Exporter as _, Extensions},
+    id::ComponentId,
     pipeline::{self, Consumer, Ingest, Refused},
     plugin::{
         Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginReceiver,
@@ -105,7 +106,8 @@ impl Trial {
         telemetry: &Arc<Telemetry>,
     ) -> anyhow::Result<Result<Outcome, String>> {
         let begun_unix_nano = now_unix_nano()?;
-        let (id, extensions) = (COMPONENT.parse()?, Extensions::default());
+        let id: ComponentId = COMPONENT.parse().map_err(anyhow::Error::msg)?;
+        let extensions = Extensions::default();
         let context = BuildContext { id: &id, telemetry, extensions: &extensions, former: None };
         let closed = ReceiverConfig::closed();
         let receiver = PluginReceiver::build(&self.plugin, settings, closed, Vec::new(), &context).await?;
