@@ -21,12 +21,24 @@ fn main() -> ExitCode {
         Ok(folder) => {
             println!("cargo::rerun-if-changed={}", folder.display());
             println!("cargo::rustc-env=SPANLOOM_BUILTINS={}", folder.display());
+            println!("cargo::rerun-if-env-changed=SPANLOOM_COMMIT");
+            println!("cargo::rustc-env=SPANLOOM_BUILD={}", described());
             ExitCode::SUCCESS
         }
         Err(why) => {
             println!("cargo::error={why}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Returns what `spanloom --version` says of the build: the target, and the commit if `$SPANLOOM_COMMIT` names
+/// it. Git is not asked, so that a commit alone compiles nothing anew.
+fn described() -> String {
+    let target = env::var("TARGET").unwrap_or_default();
+    match env::var("SPANLOOM_COMMIT") {
+        Ok(commit) if !commit.is_empty() => format!("{target}, {commit}"),
+        _ => target,
     }
 }
 

@@ -202,6 +202,7 @@ async fn exporter(folder: &Path, name: &str, config: &str) -> anyhow::Result<Plu
         limits,
         outside: Outside::of_trial(Arc::new(Answer(HttpLimits::default()))),
         on_failure: OnFailure::Reject,
+        recording: None,
     };
     PluginExporter::start(&plugin, &settings, &telemetry).await
 }

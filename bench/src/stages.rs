@@ -209,5 +209,6 @@ fn settings(config: &str, telemetry: &Arc<Telemetry>) -> anyhow::Result<StageSet
         limits: limits(),
         outside: Outside::new("bench", &GrantsConfig::default(), limits().http_requests, telemetry)?,
         on_failure: OnFailure::Reject,
+        recording: None,
     })
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # image.sh BINARY: builds the image with podman, and runs it as docs/containers.md says: read-only, without capabilities, as
-# a user of its own, within a memory limit. Ends with 3, and the reason, where this machine cannot.
+# a user of its own, within a memory limit; and from its archive. Ends with 3, and the reason, where this machine cannot.
 set -euo pipefail
 binary=${1:?usage: image.sh BINARY}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -94,3 +94,15 @@ run --memory 64m --env XDG_CACHE_HOME=none --volume "$(readlink -f "$here/../kub
 ready
 podman logs "$name" 2>&1 | grep -q "nine tenths of the container's memory mib=57" || fail "it does not find its memory limit"
 echo "took nine tenths of the container's memory for its own"
+podman stop "$name" >/dev/null
+podman rm --volumes "$name" >/dev/null
+
+for folder in one other; do
+    "$here/../image/archive.sh" "$binary" 0.1.0 "$work/$folder" >/dev/null 2>"$work/build" || { cat "$work/build" >&2; exit 1; }
+done
+cmp "$work"/one/*.oci.tar "$work"/other/*.oci.tar || fail "the same input gave another archive"
+podman rmi --force "$image" >/dev/null
+image=$(podman pull --quiet "oci-archive:$(echo "$work"/one/*.oci.tar)")
+run --memory 256m --volume /run/spanloom --volume /var/cache/spanloom
+ready
+echo "archived, reproducibly: $(stat -c %s "$work"/one/*.oci.tar) bytes; ran from the archive"

@@ -10,7 +10,8 @@ use crate::{
         otlp_http::OtlpHttpFactory,
     },
     extension::{
-        auth::{basic::BasicAuthFactory, bearer_token::BearerTokenFactory},
+        auth::{basic::BasicAuthFactory, bearer_token::BearerTokenFactory, sigv4::Sigv4AuthFactory},
+        awsproxy::AwsProxyFactory,
         health_check::HealthCheckFactory,
         memory_limiter,
     },
@@ -53,10 +54,12 @@ fn native() -> Registry {
         ],
         connectors: vec![Arc::new(ForwardFactory)],
         extensions: vec![
+            Arc::new(AwsProxyFactory),
             Arc::new(BasicAuthFactory),
             Arc::new(BearerTokenFactory),
             Arc::new(HealthCheckFactory),
             Arc::new(memory_limiter::MemoryLimiterFactory),
+            Arc::new(Sigv4AuthFactory),
         ],
     }
 }

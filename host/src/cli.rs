@@ -7,8 +7,10 @@ pub mod plugin;
 pub mod print_config;
 pub mod reload;
 pub mod run;
+pub mod sampling;
 pub mod status;
 pub mod validate;
+pub mod xray_daemon;
 
 use std::{io::Write, process::ExitCode};
 
@@ -16,11 +18,14 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{builtin, config::ConfigError};
 
+/// The version, the target that the binary is compiled for, and the commit of a release.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SPANLOOM_BUILD"), ")");
+
 /// An OpenTelemetry collector whose processing is done by WebAssembly plugins.
 #[derive(Debug, Parser)]
 #[command(
     name = "spanloom",
-    version,
+    version = VERSION,
     arg_required_else_help = true,
     after_help = "\
 Exit codes: 0 done, 1 failed while running, 2 wrong usage or config.
@@ -43,7 +48,9 @@ pub enum Command {
     Components(components::ComponentsArgs),
     PrintConfig(print_config::PrintConfigArgs),
     Plugin(plugin::PluginArgs),
+    Sampling(sampling::SamplingArgs),
     Generate(Box<generate::GenerateArgs>),
+    XrayDaemon(Box<xray_daemon::XrayDaemonArgs>),
 }
 
 /// The config that runs without `--config`: it receives OTLP and shows all data.
@@ -103,7 +110,9 @@ impl Cli {
             Command::Components(args) => components::run(&args, &registry, terminal).await,
             Command::PrintConfig(args) => print_config::run(&args, terminal),
             Command::Plugin(args) => plugin::run(&args, terminal).await,
+            Command::Sampling(args) => sampling::run(&args, &registry, terminal).await,
             Command::Generate(args) => generate::run(*args, terminal).await,
+            Command::XrayDaemon(args) => xray_daemon::run(&args, &registry, terminal).await,
         }
     }
 }

@@ -24,7 +24,9 @@ pub use factory::{
 pub use processor::{Gathers, Processor, Revise, Sampler};
 pub use receiver::Receiver;
 pub use registry::Registry;
-pub use sending::{BatchSettings, QueueSettings, RetrySettings, SendingSettings, Sizer};
+pub use sending::{
+    BatchSettings, QueueSettings, RequestLimits, RetrySettings, SendingSettings, Sizer, TimeWindow,
+};
 
 use crate::{id::ComponentId, telemetry::Telemetry};
 

@@ -3,6 +3,7 @@
 //! ask for.
 
 mod board;
+pub mod decisions;
 mod flow;
 pub mod operator;
 pub mod status;

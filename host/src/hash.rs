@@ -21,6 +21,13 @@ impl Sha256 {
         Sha256(sha2::Sha256::digest(bytes).into())
     }
 
+    /// Returns the hash of bytes in pieces.
+    pub fn of_pieces(pieces: &[impl AsRef<[u8]>]) -> Sha256 {
+        let mut hasher = sha2::Sha256::new();
+        pieces.iter().for_each(|piece| hasher.update(piece));
+        Sha256(hasher.finalize().into())
+    }
+
     /// Returns the hash of a file of at most this size, without keeping the file's bytes. Blocks.
     pub fn of_file(path: &Path, limit_bytes: u64) -> io::Result<Sha256> {
         let (file, metadata) = files::open(path)?;

@@ -63,6 +63,9 @@ impl FromStr for ComponentId {
         let is_word = component_type.len() <= 63
             && component_type.starts_with(|c: char| c.is_ascii_alphabetic())
             && component_type.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if text.trim().is_empty() {
+            return Err("the id is empty: write `type` or `type/name`".to_owned());
+        }
         if component_type.contains('-') {
             let right = component_type.replace('-', "_");
             return Err(format!("`{text}` is not an id: a type has no `-`; is it `{right}`?"));

@@ -1,6 +1,7 @@
 //! Spanloom: an OpenTelemetry collector. The path of a batch is `receiver` → `pipeline` → `sending` → `exporter`.
 
 pub mod admin;
+pub mod aws;
 pub mod builtin;
 pub mod cli;
 pub mod component;

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Parser as _;
 use spanloom::{
-    cli::{Cli, Exit, Terminal},
+    cli::{Cli, Exit, Terminal, xray_daemon::in_the_form_of_clap},
     memory,
 };
 
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 async fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(in_the_form_of_clap(std::env::args_os())) {
         Ok(cli) => cli,
         Err(shown) => {
             // If even this text cannot be printed, there is nothing left to do.

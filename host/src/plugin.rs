@@ -22,6 +22,7 @@ pub(crate) mod testing;
 
 pub use config::OnFailure;
 pub use guest::{
+    clock::advance as advance_clocks,
     configure::Refusal,
     failure::{CallError, CallErrorKind},
     interface::{Basis, Decisions, Listener, Route, SamplingDecision, Takes},

@@ -74,6 +74,10 @@ pub enum Reason {
     PartiallyRejected,
     /// A single item is larger than the destination accepts.
     TooLarge,
+    /// The item's time is before the times that the destination accepts.
+    TooOld,
+    /// The item's time is after the times that the destination accepts.
+    TooNew,
     /// `shutdown_timeout` passed before the destination accepted the items.
     Shutdown,
     /// The sender hung up while its request waited for room, or the task that held the batch ended without
@@ -88,12 +92,14 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 10] = [
+    pub const ALL: [Reason; 12] = [
         Reason::QueueFull,
         Reason::RetriesExhausted,
         Reason::Rejected,
         Reason::PartiallyRejected,
         Reason::TooLarge,
+        Reason::TooOld,
+        Reason::TooNew,
         Reason::Shutdown,
         Reason::Abandoned,
         Reason::Filtered,
@@ -108,6 +114,8 @@ impl Reason {
             Reason::Rejected => "rejected",
             Reason::PartiallyRejected => "partially_rejected",
             Reason::TooLarge => "too_large",
+            Reason::TooOld => "too_old",
+            Reason::TooNew => "too_new",
             Reason::Shutdown => "shutdown",
             Reason::Abandoned => "abandoned",
             Reason::Filtered => "filtered",

@@ -9,6 +9,7 @@ pub mod compressed;
 mod connection;
 mod connections;
 pub mod cors;
+pub mod hop;
 mod listen;
 mod measured;
 mod metered;

@@ -202,6 +202,7 @@ async fn start_extensions(
         let Some(built) = built.map_err(|error| error.within(node))? else { continue };
         extensions.server_auth.extend(built.server_auth.map(|auth| (id.to_string(), auth)));
         extensions.client_auth.extend(built.client_auth.map(|auth| (id.to_string(), auth)));
+        extensions.signers.extend(built.signer.map(|signer| (id.to_string(), signer)));
         extensions.limiters.extend(built.limiter.map(|limiter| (id.to_string(), limiter)));
         if let Some(endpoint) = built.endpoint {
             endpoint

@@ -1,5 +1,6 @@
 //! Spanloom's own metrics (with the Collector's names), logs and ledger.
 
+pub mod decisions;
 mod exporters;
 mod health;
 mod help;
@@ -44,6 +45,7 @@ pub struct Telemetry {
     pub ledger: Ledger,
     receivers: Mutex<BTreeMap<ReceiverKey, Arc<ReceiverMetrics>>>,
     exporters: Mutex<BTreeMap<(String, Signal), Arc<ExporterHealth>>>,
+    decisions: decisions::DecisionLog,
 }
 
 /// A receiver's id, its transport, and its signal.
@@ -71,6 +73,7 @@ impl Telemetry {
             ledger: Ledger::default(),
             receivers: Mutex::default(),
             exporters: Mutex::default(),
+            decisions: decisions::DecisionLog::default(),
         })
     }
 
@@ -108,6 +111,11 @@ impl Telemetry {
         let label = |(name, value): (String, Option<String>)| Some((label_name(&name), value?));
         let labels = attributes.into_iter().filter_map(label).collect();
         self.registry.info(Name { name: "target_info", help: "", labels });
+    }
+
+    /// Returns the labels and the count of each series of a counter.
+    pub fn counts(&self, name: &str) -> Vec<(Vec<(String, String)>, u64)> {
+        self.registry.counts(name)
     }
 
     /// Renders the metrics for the default reader.

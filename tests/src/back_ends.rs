@@ -43,7 +43,7 @@ pub struct Shop {
 impl Moto {
     /// Starts moto. Returns `None` and notes the test as skipped if moto is not installed.
     pub async fn start() -> Option<Moto> {
-        let program = installed("SPANLOOM_MOTO", "moto")?;
+        let program = moto_program()?;
         let address = free_address();
         let port = address.port().to_string();
         let child = start(Command::new(program).args(["-H", "127.0.0.1", "-p", &port]));
@@ -181,6 +181,11 @@ impl Shop {
             child.kill().await.expect("it ran");
         }
     }
+}
+
+/// Returns moto's server. The interpreter that it is installed for, with botocore, is the `python` beside it.
+pub(crate) fn moto_program() -> Option<PathBuf> {
+    installed("SPANLOOM_MOTO", "moto")
 }
 
 fn start(command: &mut Command) -> Child {

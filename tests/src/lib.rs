@@ -2,6 +2,7 @@
 //! destination.
 
 pub mod attack;
+pub mod aws;
 pub mod back_ends;
 pub mod chain;
 pub mod clients;

@@ -100,6 +100,12 @@ impl Spanloom {
         Self::launch(&[&["--config", &config], args].concat(), &[]).await
     }
 
+    /// Starts the process like [`Spanloom::start`], with more arguments and variables.
+    pub async fn start_in(config: &str, args: &[&str], environment: &[(&str, &str)]) -> Spanloom {
+        let config = format!("yaml:{config}");
+        Self::launch(&[&["--config", &config], args].concat(), environment).await
+    }
+
     /// Starts the process like [`Spanloom::start`], and lets it open at most this many files.
     pub async fn start_with_files(config: &str, files: u64) -> Spanloom {
         let config = format!("yaml:{config}");

@@ -24,8 +24,18 @@ async fn every_command_explains_itself() {
     let of_plugins =
         ["new", "build", "inspect", "check", "test", "bench", "swap", "rollback", "pause", "resume"]
             .map(|name| format!("plugin {name}"));
-    let commands =
-        ["", "run", "status", "reload", "validate", "components", "print-config", "generate", "plugin"];
+    let commands = [
+        "",
+        "run",
+        "status",
+        "reload",
+        "validate",
+        "components",
+        "print-config",
+        "generate",
+        "plugin",
+        "xray-daemon",
+    ];
     for command in commands.into_iter().chain(of_plugins.iter().map(String::as_str)) {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let ended = spanloom(&args).await;

@@ -43,9 +43,11 @@ struct Kind {
     root: &'static str,
     spans: usize,
     trace_state: &'static str,
+    /// The method and the path of the root's request; empty if it is none.
+    request: [&'static str; 2],
 }
 
-const PLAIN: Kind = Kind { service: "shop", root: "GET /", spans: 4, trace_state: "" };
+const PLAIN: Kind = Kind { service: "shop", root: "GET /", spans: 4, trace_state: "", request: ["", ""] };
 
 /// A running example and its destination.
 struct Example {
@@ -98,6 +100,8 @@ fn span(trace: usize, part: usize, kind: Kind) -> Span {
     let is_root = part == 0;
     let millis = if is_root && is_slow(trace) { 3_000 } else { 10 };
     let failed = has_failed(trace) && part + 1 == kind.spans;
+    let of_request = std::iter::zip(["http.request.method", "url.path"], kind.request);
+    let of_request = of_request.filter(|(_, value)| is_root && !value.is_empty());
     Span {
         trace_id: trace_id(trace),
         span_id: id(part),
@@ -107,15 +111,19 @@ fn span(trace: usize, part: usize, kind: Kind) -> Span {
         start_time_unix_nano: START_UNIX_NANO,
         end_time_unix_nano: START_UNIX_NANO + millis * 1_000_000,
         status: failed.then(|| Status { code: 2, message: String::new() }),
+        attributes: of_request.map(|(key, value)| text(key, value)).collect(),
         ..Span::default()
     }
 }
 
+fn text(key: &str, text: &str) -> KeyValue {
+    let value = Some(AnyValue { value: Some(Value::StringValue(text.to_owned())) });
+    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+}
+
 /// Returns a request with one span of each trace: the root if `part` is 0.
 fn request(traces: &[usize], part: usize, kind: Kind) -> Bytes {
-    let service = if part == 0 { kind.service } else { "store" }.to_owned();
-    let value = Some(AnyValue { value: Some(Value::StringValue(service)) });
-    let attribute = KeyValue { key: "service.name".to_owned(), value, ..KeyValue::default() };
+    let attribute = text("service.name", if part == 0 { kind.service } else { "store" });
     let spans = traces.iter().map(|trace| span(*trace, part, kind)).collect();
     let of_resource = ResourceSpans {
         resource: Some(Resource { attributes: vec![attribute], ..Resource::default() }),
@@ -335,6 +343,41 @@ async fn each_service_has_so_many_traces_a_second() {
     assert_eq!(kept.of(&of_quiet), of_quiet);
     assert!(of_loud.iter().chain(&of_quiet).all(|trace| kept.weight(*trace) == 1.0));
     assert_eq!(kept.because("so-many"), kept.traces.len());
+}
+
+/// Scenario: health checks, orders and other requests come, of each kind hundreds.
+/// Guarantees: no health check is kept. Of the orders, those of the upper half of the randomness are, and stand for two; the
+/// others only within ten a second, and stand for themselves. Of the rest about 5 % are kept, and one a second. The kept
+/// orders stand for all of them.
+#[tokio::test]
+async fn rules_of_x_ray_keep_some_a_second_and_a_share_of_the_rest() {
+    let example = Example::start("xray-rules.yaml", &[], &[]).await;
+    let (health, order) = (["GET", "/health"], ["POST", "/api/orders/7"]);
+    let (checks, orders, others): (Vec<usize>, Vec<usize>, Vec<usize>) =
+        ((0..500).collect(), (500..2000).collect(), (2000..TRACES).collect());
+    let begun = Instant::now();
+    example.send(&checks, Kind { request: health, ..PLAIN }).await;
+    example.send(&orders, Kind { request: order, ..PLAIN }).await;
+    example.send(&others, PLAIN).await;
+    let kept = example.finish(PLAIN.spans).await;
+    // The first and the last second may be begun.
+    let seconds = begun.elapsed().as_secs() as usize + 2;
+
+    assert_eq!(kept.of(&checks), Vec::<usize>::new());
+    let is_upper = |trace: &usize| randomness(*trace) >= 0.5;
+    let (upper, lower): (Vec<usize>, Vec<usize>) = orders.iter().copied().partition(is_upper);
+    assert_eq!(kept.of(&upper), upper);
+    assert!(upper.iter().all(|trace| [1.0, 2.0].contains(&kept.weight(*trace))));
+    let of_reservoir = kept.of(&lower);
+    assert!(of_reservoir.len() <= 10 * seconds, "{} in {seconds} s", of_reservoir.len());
+    assert!(of_reservoir.iter().all(|trace| kept.weight(*trace) == 1.0));
+    kept.check_count(&orders, orders.len(), SIGMAS_IN_TIME);
+    let whole = |traces: &[usize]| kept.of(traces).iter().filter(|trace| kept.weight(**trace) == 1.0).count();
+    assert!((1..=seconds).contains(&whole(&others)), "{} in {seconds} s", whole(&others));
+    check_share(kept.of(&others).len() - whole(&others), others.len() - whole(&others), 0.05);
+    let reasons = [("orders", &orders), ("default", &others)]
+        .map(|(reason, of)| kept.because(reason) == kept.of(of).len());
+    assert_eq!(reasons, [true; 2]);
 }
 
 /// Scenario: for five seconds, a service sends 500 health checks a second and ten orders. The shares are calculated every

@@ -23,7 +23,10 @@ use spanloom_tests::{
     otlp::{self, Signal, client::GrpcClient, payload},
     swap::{Operator, padded},
 };
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
 const TRACES: usize = 140;
 
@@ -211,6 +214,66 @@ async fn swaps_and_reloads_under_load_lose_nothing_and_decide_nothing_twice() {
     assert_eq!((arrived.len(), arrived.values().all(|spans| *spans == 4)), (kept, true));
 }
 
+/// Waits until a gauge of stress relief has this value.
+async fn wait_for_relief(spanloom: &Spanloom, is_on: bool) {
+    let line =
+        format!("spanloom_tail_sampling_stress_relief{{processor=\"tail_sampling\"}} {}", u8::from(is_on));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !spanloom.metrics().await.lines().any(|shown| shown == line) {
+        assert!(Instant::now() < deadline, "no `{line}` in\n{}", spanloom.metrics().await);
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Scenario: many traces come while the level of `stress_relief` is reached, and again when the held ones have left.
+/// Guarantees: the many are decided at once and counted; the held ones, and those that come later, are decided by the
+/// sampler; relief ends, the log says when, and everything is settled.
+#[tokio::test]
+async fn stress_relief_begins_and_ends() {
+    let Some(plugin) = built("rust-keep-errors.wasm") else { return };
+    let sink = Sink::start().await;
+    let relief = "{activation_level: 14, deactivation_level: 5, minimum_activation_duration: 1s}";
+    let tail = format!(
+        "{{sampler: keep_errors, decision_wait: 6s, num_traces: {}, stress_relief: {relief}}}",
+        TRACES * 7
+    );
+    let spanloom = Spanloom::start(&config(&sink, &plugin, &tail)).await;
+    let client = GrpcClient::connect(spanloom.grpc).await;
+    let send = async |first, traces| {
+        client.send(Signal::Traces, request(first, traces, true)).await.expect("it is taken");
+    };
+    send(0, TRACES).await;
+    wait_for_relief(&spanloom, true).await;
+    send(TRACES, 5 * TRACES).await;
+    wait_for_relief(&spanloom, false).await;
+    send(6 * TRACES, 10).await;
+    spanloom.settled().await;
+    assert_eq!(counter(&spanloom, "new_trace_id_received", "").await, TRACES + 10);
+    let metrics = spanloom.metrics().await;
+    let decided = "spanloom_tail_sampling_stress_relief_traces{";
+    let decided = metrics.lines().filter(|line| line.starts_with(decided));
+    let decided: usize = decided.filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok()).sum();
+    assert_eq!(decided, 5 * TRACES);
+    let output = spanloom.output();
+    for line in ["stress relief begins", "stress relief ends"] {
+        assert_eq!(output.matches(line).count(), 1, "{output}");
+    }
+    for account in spanloom.finish().await.values() {
+        assert_eq!(account.received, (6 * TRACES + 10) as u64);
+        assert_eq!(account.settled(), account.delivered + account.sampled_out, "{account:?}");
+    }
+    let arrived = arrived(&sink);
+    let is_there = |number: usize| {
+        let ids = otlp::spans(&payload::traces(number, 1));
+        ids.first().is_some_and(|span| arrived.contains_key(&span.trace_id))
+    };
+    assert!(
+        (0..TRACES)
+            .chain(6 * TRACES..6 * TRACES + 10)
+            .all(|number| is_there(number) == payload::has_failed(number))
+    );
+}
+
 /// Scenario: the end comes while traces are held.
 /// Guarantees: they are decided, and nothing is lost.
 #[tokio::test]
@@ -261,6 +324,27 @@ async fn a_wrong_config_is_refused_with_its_key() {
         ("{sampler: keep_errors, max_mib: 0}", tail, &["max_mib: must be at least 1"]),
         ("{sampler: keep_errors, num_shards: 257}", tail, &["num_shards: must be at most 256"]),
         ("{sampler: keep_errors, num_workers: 0}", tail, &["num_workers: must be from 1 to 256"]),
+        ("{sampler: tail_sampling}", tail, &["`tail_sampling` names itself", "keep_errors"]),
+        (
+            "{sampler: keep_errors, stress_relief: {activation_level: 50, deactivation_level: 51}}",
+            tail,
+            &["stress_relief.deactivation_level: must be from 1 to `activation_level`"],
+        ),
+        (
+            "{sampler: keep_errors, stress_relief: {activation_level: 0}}",
+            tail,
+            &["stress_relief.activation_level: must be from 1 to 100"],
+        ),
+        (
+            "{sampler: keep_errors, stress_relief: {sampling_percentage: -1}}",
+            tail,
+            &["stress_relief.sampling_percentage: must be from 0 to 100"],
+        ),
+        (
+            "{sampler: keep_errors, stress_relief: {minimum_activation_duration: 1ms}}",
+            tail,
+            &["stress_relief.minimum_activation_duration: must be at least 1s"],
+        ),
         ("{sampler: keep_errors, sampling_strategy: x}", tail, &["sampling_strategy", "span-ingest"]),
         ("{sampler: keep_errors, nothing: x}", tail, &["unknown key `nothing`", "decision_wait"]),
     ] {

@@ -22,11 +22,11 @@ pub enum Batch {
 
 /// Metrics in the bytes they arrived in.
 #[derive(Clone)]
-pub struct MetricsBatch(Store<DataPoints>);
+pub struct MetricsBatch(pub(crate) Store<DataPoints>);
 
 /// Log records in the bytes they arrived in.
 #[derive(Clone)]
-pub struct LogsBatch(Store<Uniform>);
+pub struct LogsBatch(pub(crate) Store<Uniform>);
 
 /// The error of merging batches of two different signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

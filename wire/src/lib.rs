@@ -33,6 +33,7 @@ mod envelope;
 mod error;
 mod example;
 mod fields;
+mod fit;
 #[cfg(feature = "json")]
 pub mod json;
 mod layout;
@@ -59,6 +60,7 @@ pub use column::{ColumnError, NumberColumn, NumberKind, TextColumn};
 pub use envelope::{Resource, Scope};
 pub use error::{EditError, WireError, WireErrorKind};
 pub use example::Example;
+pub use fit::{Fitted, Limits, Unfit, Window};
 pub use message::MessageView;
 pub use signal::Signal;
 pub use span_batch::{Event, Frame, Frames, Link, Span, SpanBatch, Traces};

@@ -7,6 +7,7 @@ mod flat;
 mod frames;
 mod partition;
 mod rows;
+mod scopes;
 mod traces;
 mod write;
 
@@ -32,7 +33,7 @@ pub use traces::Traces;
 /// spans renumbers the rest. Every read sees all edits before it. Clones share bytes and index until one of
 /// them is edited.
 #[derive(Clone, Default)]
-pub struct SpanBatch(Store<SpanFields>);
+pub struct SpanBatch(pub(crate) Store<SpanFields>);
 
 impl SpanBatch {
     /// Checks an `ExportTraceServiceRequest` and keeps its bytes as they are.

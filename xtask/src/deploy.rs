@@ -1,5 +1,5 @@
 //! `cargo xtask deploy`: checks the files of `deploy/` with the programs that read them: podman, a Kubernetes API server,
-//! helm, compose, systemd, dpkg, promtool and AWS's own model.
+//! helm, compose, systemd, dpkg, pip, npm, promtool and AWS's own model.
 //!
 //! Each check is a script in `deploy/check/`, which is given the binary. It ends with 3 where this machine lacks a
 //! program; its last line names the program.
@@ -20,14 +20,15 @@ use crate::{
 };
 
 /// The checks, in the order in which they run.
-const CHECKS: [&str; 7] = ["image", "compose", "systemd", "debian", "aws", "kubernetes", "helm"];
+const CHECKS: [&str; 10] =
+    ["tarball", "debian", "wheel", "npm", "image", "compose", "systemd", "aws", "kubernetes", "helm"];
 
 /// The exit code of a script that cannot run here.
 const LACKS_A_PROGRAM: i32 = 3;
 
 #[derive(Args)]
 pub struct DeployArgs {
-    /// Run only these: image, compose, systemd, debian, aws, kubernetes, helm
+    /// Run only these: tarball, debian, wheel, npm, image, compose, systemd, aws, kubernetes, helm
     checks: Vec<String>,
 }
 

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod ci;
 pub mod compat;
 pub mod deploy;
+pub mod dist;
 pub mod folders;
 pub mod fuzz;
 pub mod libtest;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, ci, compat, deploy, fuzz, plugins, run, test, tidy};
+use xtask::{bench, ci, compat, deploy, dist, fuzz, plugins, run, test, tidy};
 
 /// Runs, tests and measures Spanloom.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Task {
     Compat(compat::CompatArgs),
     /// Checks what `deploy/` has with podman, Kubernetes, helm, systemd and others, as far as they are here
     Deploy(deploy::DeployArgs),
+    /// Makes the files of a release: tarball, Debian package, wheel, npm packages, image, SBOM, checksums
+    Dist(dist::DistArgs),
     /// Fuzzes the wire reader
     Fuzz(fuzz::FuzzArgs),
     /// Builds every plugin that changed, as a component in target/plugins
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Compat(args) => compat::run(&args),
         Task::Deploy(args) => deploy::run(&args),
+        Task::Dist(args) => dist::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Plugins(args) => plugins::run(&args),
         Task::Tidy => tidy::run(),

@@ -2,6 +2,7 @@
 
 pub mod back_ends;
 pub mod cluster;
+pub mod cross;
 pub mod node;
 pub mod peers;
 pub mod python;

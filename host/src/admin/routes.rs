@@ -40,6 +40,7 @@ pub(super) fn routes(
     let ways = ways.clone();
     Router::new()
         .route("/v1/status", get(status))
+        .route("/v1/sampling", get(decisions))
         .route("/v1/admin", get(move || async move { answer::json(StatusCode::OK, &ways) }))
         .route("/v1/plugins/{name}/swap", post(swap))
         .route("/v1/plugins/{name}/rollback", post(rollback))
@@ -55,6 +56,10 @@ pub(super) fn routes(
 
 async fn status(State(operator): Asked) -> Response {
     answer::json(StatusCode::OK, &operator.status().await)
+}
+
+async fn decisions(State(operator): Asked) -> Response {
+    answer::json(StatusCode::OK, &operator.decisions().await)
 }
 
 async fn swap(

@@ -16,6 +16,7 @@ use tokio::{
 use super::*;
 use crate::{
     control::{
+        decisions::{DecisionsOfKind, RecentDecision, SamplingDecisions},
         operator::{OperatorError, SwapRequest},
         status::{
             ConfigStatus, DestinationStatus, ErrorStatus, Errors, FailingStatus, PluginState, PluginStatus,
@@ -88,6 +89,29 @@ pub(crate) fn attempt(outcome: Outcome, why: Option<&str>) -> Attempt {
 }
 
 /// Returns a status with the plugin `redact` from a file and the built-in plugin `batch`.
+/// Returns the decisions of a sampler that kept a trace for its error, and dropped 20 for no reason.
+pub(crate) fn decisions() -> SamplingDecisions {
+    let at = SystemTime::now() - Duration::from_secs(90);
+    let kind = |decision: &str, reason: &str, traces, root: &str, rate, trace: u128| DecisionsOfKind {
+        component: "tail_sampling_policies".to_owned(),
+        decision: decision.to_owned(),
+        reason: reason.to_owned(),
+        traces,
+        recent: vec![RecentDecision {
+            at,
+            trace_id: format!("{trace:032x}"),
+            rate,
+            spans: 12,
+            root: root.to_owned(),
+        }],
+    };
+    let kinds = [
+        kind("drop", "", 20, "GET /", None, 2),
+        kind("keep", "errors", 1, "POST /cart\u{1b}[31m", Some(1.0), 1),
+    ];
+    SamplingDecisions { decisions: kinds.into() }
+}
+
 pub(crate) fn status() -> Status {
     let redact = PluginStatus {
         name: "redact".to_owned(),
@@ -214,6 +238,10 @@ impl Operator for Recorded {
         self.status.clone()
     }
 
+    async fn decisions(&self) -> SamplingDecisions {
+        decisions()
+    }
+
     async fn swap(&self, plugin: &str, request: SwapRequest) -> Result<Attempt, OperatorError> {
         self.know(plugin)?;
         let SwapRequest { file, allow } = request;
@@ -285,6 +313,24 @@ async fn the_status_is_told_as_the_contract_has_it() {
     assert_eq!(shown["plugins"][1]["last"]["outcome"], "rejected");
     assert_eq!(shown["plugins"][0]["path"], Value::Null);
     let read: Status = serde_json::from_value(shown.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), shown);
+}
+
+/// Scenario: a client asks for the last decisions of samplers.
+/// Guarantees: the answer has the documented fields, and can be read back unchanged.
+#[tokio::test]
+async fn the_last_decisions_are_told_as_the_contract_has_it() {
+    let (address, _running) = served(Arc::new(Recorded::new(None))).await;
+    let (code, shown) = ask(address, &["GET /v1/sampling", LOCAL], "").await;
+    assert_eq!(code, 200);
+    let kept = &shown["decisions"][1];
+    assert_eq!(
+        (&kept["decision"], &kept["reason"], &kept["traces"]),
+        (&json!("keep"), &json!("errors"), &json!(1))
+    );
+    assert_eq!(kept["recent"][0]["trace_id"], "00000000000000000000000000000001");
+    assert_eq!(shown["decisions"][0]["recent"][0]["rate"], Value::Null);
+    let read: SamplingDecisions = serde_json::from_value(shown.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), shown);
 }
 

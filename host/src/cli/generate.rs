@@ -28,9 +28,9 @@ pub(super) use self::progress::progress_bar;
 use self::{
     client::Client,
     pace::{Pace, PaceSettings},
-    payload::{PayloadSettings, Payloads},
+    payload::{Arrival, PayloadSettings, Payloads, SharedTraces},
     report::{Report, Summary},
-    shop::{SERVICES, ShopSettings},
+    shop::ShopSettings,
 };
 
 /// Sends until the time is over, the total is reached, or Ctrl-C; then writes the summary. Returns
@@ -55,15 +55,20 @@ pub async fn run(args: GenerateArgs, terminal: &mut Terminal<'_>) -> anyhow::Res
 
 async fn generate(args: &GenerateArgs, stop: CancellationToken) -> anyhow::Result<(Report, Duration)> {
     // Every setting is checked before the first connection is made.
+    if args.signal != SignalArg::Traces && (args.shuffle || args.late.0 > 0.0) {
+        bail!("--shuffle and --late are about spans: `spanloom generate traces` has them");
+    }
     let clients: Vec<Client> = (0..args.connections).map(|_| Client::new(args)).collect::<Result<_, _>>()?;
     probe(&args.endpoint(), args.timeout).await?;
     let report = Arc::new(Mutex::new(Report::new(args.signal.into())?));
     let pace = Arc::new(Pace::start(pace_settings(args), stop));
     let seed = args.seed.unwrap_or_else(rand::random);
+    let shared = args.shuffle.then(SharedTraces::default);
     let mut workers = JoinSet::new();
     let each = clients.iter().flat_map(|client| std::iter::repeat_n(client, args.concurrency));
     for (instance, client) in each.enumerate() {
-        let payloads = Payloads::new(payload_settings(args, instance), seed.wrapping_add(instance as u64));
+        let seed = seed.wrapping_add(instance as u64);
+        let payloads = Payloads::new(payload_settings(args, instance), seed).sharing(shared.as_ref());
         workers.spawn(work(client.clone(), payloads, pace.clone(), report.clone()));
     }
     let done = CancellationToken::new();
@@ -84,11 +89,12 @@ async fn generate(args: &GenerateArgs, stop: CancellationToken) -> anyhow::Resul
 
 /// Returns a request with this number of spans. The same seed gives the same spans, except for their times.
 pub(super) fn traces(spans: usize, seed: u64) -> anyhow::Result<Bytes> {
-    let shop = ShopSettings { services: SERVICES.len(), depth: 8, errors: 0.05, slow: 0.02 };
+    let shop = ShopSettings { errors: 0.05, slow: 0.02, ..ShopSettings::default() };
     let settings = PayloadSettings {
         signal: Signal::Traces,
         json: false,
         shop,
+        arrival: Arrival::default(),
         attributes: Vec::new(),
         resource_attributes: Vec::new(),
         instance: 0,
@@ -140,7 +146,11 @@ fn payload_settings(args: &GenerateArgs, instance: usize) -> PayloadSettings {
             depth: args.depth,
             errors: args.errors.0,
             slow: args.slow.0,
+            slow_by: args.slow_by,
+            giants: args.giants.0,
+            giant_spans: args.giant_spans,
         },
+        arrival: Arrival { late: args.late.0, late_by: args.late_by, is_shuffled: args.shuffle },
         attributes: args.attributes.clone(),
         resource_attributes: args.resource_attributes.clone(),
         instance,

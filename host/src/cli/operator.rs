@@ -16,6 +16,7 @@ use crate::{
     admin::{AdminWays, ErrorAnswer},
     config::AdminEndpoint,
     control::{
+        decisions::SamplingDecisions,
         operator::SwapRequest,
         status::{Reload, Status},
     },
@@ -137,6 +138,10 @@ impl Client {
 
     pub(super) async fn status(&self) -> Result<Status, ClientError> {
         self.ask(Method::GET, &["status"], None::<&()>, STATUS_TIMEOUT).await
+    }
+
+    pub(super) async fn decisions(&self) -> Result<SamplingDecisions, ClientError> {
+        self.ask(Method::GET, &["sampling"], None::<&()>, STATUS_TIMEOUT).await
     }
 
     pub(super) async fn swap(&self, plugin: &str, request: &SwapRequest) -> Result<Attempt, ClientError> {

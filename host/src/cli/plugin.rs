@@ -3,7 +3,7 @@
 pub mod bench;
 pub mod build;
 pub mod check;
-mod fixture;
+pub(super) mod fixture;
 pub mod inspect;
 pub mod new;
 mod open;

@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::Args;
+pub(super) use times::ago;
 use tokio::time::MissedTickBehavior;
 
 use super::{

@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory as _, Parser as _};
 
-use super::{Cli, Command, Exit, Terminal, components, plugin, print_config, validate};
+use super::{Cli, Command, Exit, Terminal, components, plugin, print_config, sampling, validate};
 use crate::{component::Registry, config::tests::registry, hash::Sha256, plugin::testing::Guest};
 
 /// Runs a command, and returns its exit, output and error output.
@@ -20,7 +20,12 @@ async fn run_with(registry: &Registry, arguments: &[&str]) -> (Exit, String, Str
         Command::Components(args) => components::run(&args, registry, &mut terminal).await,
         Command::PrintConfig(args) => print_config::run(&args, &mut terminal),
         Command::Plugin(args) => plugin::run(&args, &mut terminal).await,
-        Command::Run(_) | Command::Status(_) | Command::Reload(_) | Command::Generate(_) => {
+        Command::Sampling(args) => sampling::run(&args, registry, &mut terminal).await,
+        Command::Run(_)
+        | Command::Status(_)
+        | Command::Reload(_)
+        | Command::Generate(_)
+        | Command::XrayDaemon(_) => {
             unreachable!("not a command about configs")
         }
     };

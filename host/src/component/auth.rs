@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use http::HeaderMap;
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use reqwest::Url;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::cpu::{self, Work};
@@ -33,6 +35,37 @@ pub enum Verdict {
 /// Adds credentials to an outgoing request.
 pub trait ClientAuth: Send + Sync {
     fn authorize(&self, headers: &mut HeaderMap);
+}
+
+/// Signs outgoing requests over HTTP. Unlike the headers of [`ClientAuth`], a signature covers the method, the
+/// address, the other headers and the body.
+#[async_trait::async_trait]
+pub trait RequestSigner: Send + Sync {
+    /// Adds the signature's headers. Called for each request that is sent, also if it repeats an earlier one,
+    /// when nothing of it changes any more.
+    async fn sign(&self, request: UnsignedRequest<'_>) -> Result<(), SignError>;
+}
+
+/// A request that is about to be sent.
+pub struct UnsignedRequest<'a> {
+    pub method: &'a Method,
+    /// A signer changes no more than the spelling of the address.
+    pub url: &'a mut Url,
+    /// With `Host` only if it is not the host of the address.
+    pub headers: &'a mut HeaderMap,
+    /// The body in pieces, as it is sent.
+    pub body: &'a [Bytes],
+}
+
+/// Why a request could not be signed. The text is for the operator, and holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// There are no credentials at present.
+    #[error("{0}")]
+    NoCredentials(String),
+    /// This request can never be signed.
+    #[error("{0}")]
+    Invalid(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::auth::{ClientAuth, ServerAuth};
+use super::auth::{ClientAuth, RequestSigner, ServerAuth};
 use crate::{pipeline::limiter::Limiter, running::Running, telemetry::Health};
 
 /// What the extensions of a running service provide to components, by component id as in the config
@@ -11,6 +11,7 @@ use crate::{pipeline::limiter::Limiter, running::Running, telemetry::Health};
 pub struct Extensions {
     pub server_auth: BTreeMap<String, Arc<dyn ServerAuth>>,
     pub client_auth: BTreeMap<String, Arc<dyn ClientAuth>>,
+    pub signers: BTreeMap<String, Arc<dyn RequestSigner>>,
     pub limiters: BTreeMap<String, Arc<Limiter>>,
 }
 
@@ -19,6 +20,7 @@ pub struct Extensions {
 pub struct BuiltExtension {
     pub server_auth: Option<Arc<dyn ServerAuth>>,
     pub client_auth: Option<Arc<dyn ClientAuth>>,
+    pub signer: Option<Arc<dyn RequestSigner>>,
     pub limiter: Option<Arc<Limiter>>,
     pub endpoint: Option<Box<dyn Endpoint>>,
 }

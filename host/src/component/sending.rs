@@ -12,6 +12,8 @@ pub struct SendingSettings {
     pub timeout: Option<Duration>,
     pub queue: Option<QueueSettings>,
     pub retry: Option<RetrySettings>,
+    /// What the destination takes in one request; `None` if nothing is known of it.
+    pub limits: Option<RequestLimits>,
 }
 
 impl SendingSettings {
@@ -60,6 +62,37 @@ pub struct RetrySettings {
     pub max_interval: Duration,
     /// How long a batch is retried; `None` means without limit.
     pub max_elapsed_time: Option<Duration>,
+}
+
+/// What a destination takes in one request. Requests are split to stay within the limits, and an item that no request
+/// could have is dropped and counted, so that it does not cost the others. `None` means no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestLimits {
+    pub request_bytes: Option<usize>,
+    pub request_items: Option<usize>,
+    /// The size of one span or log record.
+    pub item_bytes: Option<usize>,
+    /// The size of a resource and its scope.
+    pub resource_bytes: Option<usize>,
+    pub window: Option<TimeWindow>,
+}
+
+impl RequestLimits {
+    /// Returns whether any limit is one of bytes.
+    pub fn counts_bytes(&self) -> bool {
+        self.request_bytes.or(self.item_bytes).or(self.resource_bytes).is_some()
+    }
+}
+
+/// The times of spans and log records that a destination takes; `None` means no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimeWindow {
+    /// How long ago.
+    pub past: Option<Duration>,
+    /// How far ahead.
+    pub future: Option<Duration>,
+    /// How far apart in one request.
+    pub spread: Option<Duration>,
 }
 
 /// The unit of a size.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    decisions::SamplingDecisions,
     flow,
     status::{
         ConfigStatus, Errors, FailingStatus, PluginState, PluginStatus, Reload, ReloadOutcome, ShadowStatus,
@@ -104,6 +105,10 @@ impl Board {
             plugins: state.plugins.iter().map(|(name, entry)| entry.status(name)).collect(),
         };
         status.shortened()
+    }
+
+    pub(super) fn decisions(&self) -> SamplingDecisions {
+        SamplingDecisions::of(&self.telemetry)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::status::{Reload, Status};
+use super::{
+    decisions::SamplingDecisions,
+    status::{Reload, Status},
+};
 use crate::swap::attempt::Attempt;
 
 /// The requests that an operator may make. Any number of tasks may call them. Each call returns in a limited
@@ -13,6 +16,9 @@ use crate::swap::attempt::Attempt;
 #[async_trait]
 pub trait Operator: Send + Sync {
     async fn status(&self) -> Status;
+
+    /// Returns the last decisions of the samplers.
+    async fn decisions(&self) -> SamplingDecisions;
 
     /// Runs another version of the plugin. If the file is refused, this is an outcome and not an error.
     async fn swap(&self, plugin: &str, request: SwapRequest) -> Result<Attempt, OperatorError>;

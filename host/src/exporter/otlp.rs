@@ -7,6 +7,7 @@ pub mod headers;
 pub mod proxy;
 
 use crate::component::ExportError;
+pub use crate::log_line::with_causes;
 
 /// The largest request that is sent, before compression, as the destination's limit counts.
 pub const REQUEST_LIMIT_BYTES: usize = 64 << 20;
@@ -21,19 +22,4 @@ pub fn check_size(data: &wire::Batch) -> Result<(), ExportError> {
     }
     let message = format!("{size} bytes are more than an OTLP request may have ({REQUEST_LIMIT_BYTES})");
     Err(ExportError::too_large(message))
-}
-
-/// Returns an error and its causes on one line. Most libraries put the important part into the last cause.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !message.ends_with(&text) {
-            message.push_str(": ");
-            message.push_str(&text);
-        }
-        cause = error.source();
-    }
-    message
 }

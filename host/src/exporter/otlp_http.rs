@@ -27,6 +27,7 @@ use super::otlp::{
 use crate::{
     component::{
         BuildContext, BuiltExporter, ExportError, Exported, Exporter, ExporterFactory, Factory, ServerLabels,
+        auth::{RequestSigner, SignError, UnsignedRequest},
     },
     config::{ConfigError, Finding, Node},
     telemetry::requests::HttpRequests,
@@ -43,6 +44,8 @@ struct OtlpHttp {
     encoding: Encoding,
     compression: Compression,
     headers: Headers,
+    /// Signs each request, if the authenticator is of that kind.
+    signer: Option<Arc<dyn RequestSigner>>,
     /// `None` if cookies are ignored.
     cookies: Option<Cookies>,
 }
@@ -76,12 +79,15 @@ impl Factory for OtlpHttpFactory {
 impl ExporterFactory for OtlpHttpFactory {
     async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<BuiltExporter, ConfigError> {
         let config = config.read_valid(OtlpHttpConfig::validate)?;
+        let signer = config.auth.as_ref().and_then(|auth| auth.signer(context.extensions));
+        let auth = config.auth.as_ref().filter(|_| signer.is_none());
         let exporter = OtlpHttp {
             destinations: destination::of(&config, context.telemetry).await?,
             limits: Limits::new(config.max_conns_per_host),
             encoding: config.encoding,
             compression: config.compression.read(&Compression::HTTP)?,
-            headers: Headers::new(&config.headers, config.auth.as_ref(), context.extensions)?,
+            headers: Headers::new(&config.headers, auth, context.extensions)?,
+            signer,
             cookies: config.keeps_cookies().then(Cookies::default),
         };
         Ok(BuiltExporter { exporter: Arc::new(exporter), sending: config.sending()? })
@@ -138,10 +144,15 @@ impl OtlpHttp {
         chunks: &[Bytes],
         requests: &HttpRequests,
     ) -> Result<http::Response<reqwest::Body>, ExportError> {
-        let Way { client, url, host } = way;
+        let Way { client, mut url, host } = way;
         let mut headers = self.headers(hop);
         if let Some(host) = host {
             headers.entry(header::HOST).or_insert(host);
+        }
+        if let Some(signer) = self.signer.as_ref().filter(|_| hop.with_credentials) {
+            let (url, headers) = (&mut url, &mut headers);
+            let unsigned = UnsignedRequest { method: &Method::POST, url, headers, body: chunks };
+            signer.sign(unsigned).await.map_err(unsigned_error)?;
         }
         let mut call = requests.begin(&Method::POST, None);
         call.bytes(chunks.iter().map(|chunk| chunk.len() as u64).sum(), None);
@@ -189,6 +200,14 @@ fn kind(error: &reqwest::Error) -> &'static str {
         _ if error.is_timeout() => "timeout",
         _ if error.is_connect() => "connect",
         _ => "_OTHER",
+    }
+}
+
+/// Converts the error of a request that could not be signed.
+fn unsigned_error(error: SignError) -> ExportError {
+    match error {
+        SignError::NoCredentials(message) => ExportError::retryable(format!("not signed: {message}")),
+        SignError::Invalid(message) => ExportError::permanent(message),
     }
 }
 

@@ -1,7 +1,8 @@
-//! Extensions that check a receiver's requests, and add an exporter's credentials.
+//! Extensions that check a receiver's requests, and add an exporter's credentials, or sign its requests.
 
 pub mod basic;
 pub mod bearer_token;
+pub mod sigv4;
 
 use crate::component::auth::Unauthenticated;
 

@@ -2,8 +2,11 @@
 //! `plugins: NAME: path: …` replaces one by a file.
 
 mod awsxray;
+mod entry;
 mod span_metrics;
+mod xray_sampler;
 
+pub(super) use entry::BuiltinConfig;
 use serde_json::Value;
 use tokio::time::Duration;
 use wire::Signal;
@@ -64,7 +67,18 @@ macro_rules! component {
     };
 }
 
-pub static BUILTINS: [Builtin; 8] = [
+pub static BUILTINS: [Builtin; 10] = [
+    Builtin {
+        kind: Kind::Receiver,
+        name: "awsxray",
+        aliases: &["aws_xray"],
+        signals: TRACES,
+        emits: &[],
+        component: component!("xray-receiver"),
+        memory_mib: 256,
+        held_mib: 256,
+        adapt: None,
+    },
     Builtin {
         kind: Kind::Processor,
         name: "batch",
@@ -108,6 +122,17 @@ pub static BUILTINS: [Builtin; 8] = [
         memory_mib: 128,
         held_mib: 256,
         adapt: None,
+    },
+    Builtin {
+        kind: Kind::Processor,
+        name: "xray_sampler",
+        aliases: &[],
+        signals: TRACES,
+        emits: &[],
+        component: component!("xray-sampler"),
+        memory_mib: 128,
+        held_mib: 256,
+        adapt: Some(xray_sampler::adapt),
     },
     Builtin {
         kind: Kind::Exporter,
@@ -163,6 +188,11 @@ impl Builtin {
     /// Returns older spellings of the name.
     pub fn aliases(&self) -> &'static [&'static str] {
         self.aliases
+    }
+
+    /// Returns whether there is a built-in plugin of this name or older spelling.
+    pub fn is_known(name: &str) -> bool {
+        BUILTINS.iter().any(|known| known.is_called(name))
     }
 
     /// Returns the built-in plugin of this kind, and of this name or older spelling. Two of different kinds may have

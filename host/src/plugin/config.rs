@@ -62,10 +62,17 @@ pub enum OnFailure {
 }
 
 impl PluginConfig {
-    /// Reads every entry of the section. Returns the valid entries, and what is wrong with the others.
-    pub fn read_all(config: &Config) -> (BTreeMap<String, PluginConfig>, Vec<Finding>) {
+    /// Reads every entry of the section. Returns the valid entries, and what is wrong with the others. An entry without
+    /// `path` is left out if a plugin of its name is built in.
+    pub fn read_all(
+        config: &Config,
+        is_built_in: impl Fn(&str) -> bool,
+    ) -> (BTreeMap<String, PluginConfig>, Vec<Finding>) {
         let (mut entries, mut findings) = (BTreeMap::new(), Vec::new());
-        for (name, node) in &config.plugins {
+        let is_of_file = |node: &Node| !node.is_map() || node.get("path").is_some();
+        for (name, node) in
+            config.plugins.iter().filter(|(name, node)| is_of_file(node) || !is_built_in(name))
+        {
             match PluginConfig::read(node) {
                 Ok(entry) => {
                     entries.insert(name.clone(), entry);
@@ -76,7 +83,7 @@ impl PluginConfig {
         (entries, findings)
     }
 
-    /// Returns a plugin's entry in a config that has been checked; `None` if there is none.
+    /// Returns a plugin's entry in a config that has been checked; `None` if there is none, or none with a file.
     pub fn of(config: &Config, name: &str) -> Option<PluginConfig> {
         PluginConfig::read(config.plugins.get(name)?).ok()
     }

@@ -40,8 +40,12 @@ use crate::{
     config::{ConfigError, Finding, Node, keys_of},
     id::{ComponentId, Kind},
     pipeline::{Consumer, Ingest},
+    sampling::recording::{Recording, RecordingConfig},
     sending::config::SendingConfig,
 };
+
+/// The built-in sampler whose reasons are the names of policies.
+const POLICIES: &str = "tail_sampling_policies";
 
 /// A plugin of a config, as a type of component.
 #[derive(Clone)]
@@ -84,7 +88,8 @@ impl PluginType {
     /// Returns these keys for a plugin.
     fn host_keys_of(plugin: &Plugin) -> Vec<&'static str> {
         match plugin.role {
-            Role::Processor | Role::Sampler | Role::Connector => Vec::new(),
+            Role::Processor | Role::Connector => Vec::new(),
+            Role::Sampler => keys_of::<RecordingConfig>().to_vec(),
             Role::Exporter => keys_of::<SendingConfig>().to_vec(),
             Role::Receiver => ReceiverConfig::keys(&plugin.listens),
         }
@@ -169,25 +174,46 @@ impl PluginType {
         }
     }
 
+    /// Returns how a sampler's reasons are recorded, if the config asks for it.
+    fn recording(&self, config: &Node, own: &Value) -> Result<Option<Recording>, ConfigError> {
+        if self.plugin.role != Role::Sampler {
+            return Ok(None);
+        }
+        let RecordingConfig { record_reason } = config.read_part()?;
+        let of_policies = self.builtin.is_some_and(|builtin| builtin.name() == POLICIES);
+        Ok(record_reason.map(|place| match of_policies {
+            true => Recording::of_policies(place, own),
+            false => Recording::of_sampler(place),
+        }))
+    }
+
     async fn settings(
         &self,
+        config: &Node,
         adapted: &Adapted,
         context: &BuildContext<'_>,
     ) -> Result<StageSettings, ConfigError> {
         let component = context.id.to_string();
         let http_requests = self.limits.http_requests;
         let outside = Outside::open(&component, &adapted.grants, http_requests, context.telemetry).await?;
-        Ok(self.settings_with(component, adapted, outside))
+        self.settings_with(component, config, adapted, outside)
     }
 
-    fn settings_with(&self, component: String, adapted: &Adapted, outside: Outside) -> StageSettings {
-        StageSettings {
+    fn settings_with(
+        &self,
+        component: String,
+        config: &Node,
+        adapted: &Adapted,
+        outside: Outside,
+    ) -> Result<StageSettings, ConfigError> {
+        Ok(StageSettings {
             component,
             config: adapted.config.to_string(),
             limits: self.limits.clone(),
             outside,
             on_failure: self.on_failure,
-        }
+            recording: self.recording(config, &adapted.config)?.map(Arc::new),
+        })
     }
 
     /// Prepares this plugin and this config for a running component. The component keeps its ways out, unless
@@ -201,7 +227,7 @@ impl PluginType {
         let (grants, telemetry) = (&adapted.grants, live.telemetry());
         let (outside, http_requests) = (live.outside(), self.limits.http_requests);
         let outside = outside.with_grants(live.component(), grants, http_requests, telemetry).await?;
-        let settings = self.settings_with(live.component().to_owned(), &adapted, outside);
+        let settings = self.settings_with(live.component().to_owned(), config, &adapted, outside)?;
         live.prepare(&self.plugin, settings).await
     }
 
@@ -216,18 +242,31 @@ impl PluginType {
         context: &BuildContext<'_>,
         next: Arc<dyn Consumer>,
     ) -> Result<(Arc<dyn Processor>, Live), ConfigError> {
-        let settings = self.settings(&self.fully_adapted(config).await?, context).await?;
-        let (plugin, telemetry) = (&self.plugin, context.telemetry);
-        if plugin.role == Role::Sampler {
-            let sampler = PluginSampler::start(plugin, &settings, telemetry, next).await;
-            let sampler = Arc::new(sampler.map_err(not_started)?);
+        if self.plugin.role == Role::Sampler {
+            let sampler = Arc::new(self.sampler(config, context, next).await?);
             let live = sampler.live();
             return Ok((sampler, live));
         }
+        let settings = self.settings(config, &self.fully_adapted(config).await?, context).await?;
+        let (plugin, telemetry) = (&self.plugin, context.telemetry);
         let processor = PluginProcessor::start(plugin, &settings, telemetry, next).await;
         let processor = Arc::new(processor.map_err(not_started)?);
         let live = processor.live();
         Ok((processor, live))
+    }
+
+    /// Builds a sampler.
+    ///
+    /// # Errors
+    /// As [`PluginType::processor`].
+    pub async fn sampler(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+        next: Arc<dyn Consumer>,
+    ) -> Result<PluginSampler, ConfigError> {
+        let settings = self.settings(config, &self.fully_adapted(config).await?, context).await?;
+        PluginSampler::start(&self.plugin, &settings, context.telemetry, next).await.map_err(not_started)
     }
 
     /// Builds an exporter, as [`ExporterFactory::build`] does, with its [`Live`].
@@ -240,7 +279,7 @@ impl PluginType {
         context: &BuildContext<'_>,
     ) -> Result<(BuiltExporter, Live), ConfigError> {
         let adapted = self.fully_adapted(config).await?;
-        let settings = self.settings(&adapted, context).await?;
+        let settings = self.settings(config, &adapted, context).await?;
         let exporter = PluginExporter::start(&self.plugin, &settings, context.telemetry).await;
         let exporter = Arc::new(exporter.map_err(not_started)?);
         let live = exporter.live();
@@ -257,7 +296,7 @@ impl PluginType {
         context: &BuildContext<'_>,
         ingest: Ingest,
     ) -> Result<(Arc<dyn Connector>, Live), ConfigError> {
-        let settings = self.settings(&self.fully_adapted(config).await?, context).await?;
+        let settings = self.settings(config, &self.fully_adapted(config).await?, context).await?;
         let connector = PluginConnector::start(&self.plugin, &settings, context.telemetry, &ingest).await;
         let connector = Arc::new(connector.map_err(not_started)?);
         let live = connector.live();
@@ -273,7 +312,7 @@ impl PluginType {
         config: &Node,
         context: &BuildContext<'_>,
     ) -> Result<(Arc<dyn Receiver>, Live), ConfigError> {
-        let settings = self.settings(&self.fully_adapted(config).await?, context).await?;
+        let settings = self.settings(config, &self.fully_adapted(config).await?, context).await?;
         let listening = self.listening(config)?;
         let guards = listening.guards(context.extensions)?;
         let receiver = PluginReceiver::build(&self.plugin, &settings, listening, guards, context).await;
@@ -341,7 +380,7 @@ impl Factory for PluginType {
         let hosts = match self.kind() {
             Kind::Exporter => self.sending(config, &adapted).map(drop),
             Kind::Receiver => self.listening(config).map(drop),
-            _ => Ok(()),
+            _ => self.recording(config, &Value::Null).map(drop),
         };
         ConfigError::all([own, hosts])
     }

@@ -62,7 +62,7 @@ use super::{
     },
     load::{card::Role, description::Concurrency},
 };
-use crate::{log_line::throttle::Throttle, pipeline::Batch};
+use crate::{log_line::throttle::Throttle, pipeline::Batch, sampling::recording::Recording};
 
 /// The guests of one component of one pipeline.
 pub(super) struct Pool {
@@ -127,6 +127,10 @@ impl Pool {
 
     pub(super) fn on_failure(&self) -> OnFailure {
         self.current().settings.on_failure
+    }
+
+    pub(super) fn recording(&self) -> Option<Arc<Recording>> {
+        self.current().settings.recording.clone()
     }
 
     pub(super) fn plugin(&self) -> Arc<Plugin> {

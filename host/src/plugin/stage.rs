@@ -3,8 +3,10 @@
 mod adjusted;
 mod call;
 pub(super) mod connector;
+mod counted;
 pub(super) mod exporter;
 pub(super) mod processor;
+mod reasons;
 pub(super) mod receiver;
 pub(super) mod sampler;
 

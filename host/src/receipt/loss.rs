@@ -80,6 +80,9 @@ impl Reason {
             Reason::RetriesExhausted => {
                 "; see whether the destination is up, or raise retry_on_failure.max_elapsed_time to wait longer"
             }
+            Reason::TooOld | Reason::TooNew => {
+                "; look for a wrong clock, or for data that waited for too long"
+            }
             Reason::TooLarge => "; raise the limit named, or make the senders send less at a time",
             Reason::Shutdown => "; raise shutdown_timeout to give the destination longer",
             _ => "",

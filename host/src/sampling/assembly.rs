@@ -1,11 +1,12 @@
 //! The traces of one processor, in shards, and the tasks that let them go.
 
 mod adding;
+mod stress;
 
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -23,9 +24,11 @@ use super::{
     metrics::AssemblyMetrics,
     offer::offer,
     order::{Rule, Waits},
+    relief::ReliefSettings,
     shard::{Millis, Released, Shard},
 };
 use crate::{
+    log_line::throttle::Throttle,
     pipeline::{Consumer, batch::Owed},
     receipt::{Failure, Reason},
 };
@@ -47,6 +50,8 @@ pub(super) struct Settings {
     pub(super) blocks: bool,
     /// Whether traces that are held at the end are dropped.
     pub(super) drops_at_end: bool,
+    /// When new traces are decided at once. This needs a sampler.
+    pub(super) relief: Option<ReliefSettings>,
 }
 
 /// Where the traces of an assembly go.
@@ -63,6 +68,10 @@ pub(super) struct Assembly {
     shards: Vec<Worker>,
     budget: Arc<Budget>,
     settings: RwLock<Settings>,
+    /// Wakes the task that looks at the stress.
+    changed: Notify,
+    /// By how much the decisions are late.
+    late_ms: AtomicU64,
     /// The traces and the bytes of all shards.
     traces: AtomicUsize,
     held_bytes: AtomicUsize,
@@ -71,6 +80,8 @@ pub(super) struct Assembly {
     started: Instant,
     to: To,
     metrics: AssemblyMetrics,
+    /// Limits the lines about requests that can never be held.
+    too_large: Throttle,
     /// All traces are to leave.
     stop: CancellationToken,
     /// The time to leave is up.
@@ -99,12 +110,15 @@ impl Assembly {
             shards: std::iter::repeat_with(worker).take(shards.max(1)).collect(),
             budget: Arc::new(Budget::new(0)),
             settings: RwLock::new(settings),
+            changed: Notify::new(),
+            late_ms: AtomicU64::new(0),
             traces: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
             hasher: DefaultHashBuilder::default(),
             started: Instant::now(),
             to,
             metrics,
+            too_large: Throttle::default(),
             stop: CancellationToken::new(),
             given_up,
             tasks: TaskTracker::new(),
@@ -113,6 +127,10 @@ impl Assembly {
         for at in 0..assembly.shards.len() {
             let assembly = assembly.clone();
             assembly.tasks.clone().spawn(async move { assembly.let_go(at).await });
+        }
+        if let Some(deciding) = assembly.deciding().cloned() {
+            let watching = assembly.clone();
+            assembly.tasks.spawn(async move { watching.watch_stress(&deciding.relief).await });
         }
         assembly.tasks.close();
         assembly
@@ -123,6 +141,7 @@ impl Assembly {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
         self.metrics.traces_limit.set(settings.max_traces as f64);
         self.budget.set_limit(settings.max_bytes);
+        self.changed.notify_one();
         self.wake_all();
     }
 
@@ -214,7 +233,7 @@ impl Assembly {
             owed.sampled_out();
         }
         if let (Some(batch), Some(deciding)) = (kept, self.deciding()) {
-            deciding.behind.pass_on(batch).await;
+            deciding.behind.pass_on(deciding.behind.marked_late(batch)).await;
         }
         let Some(batch) = undecided else { return };
         if self.stop.is_cancelled() && self.settings().drops_at_end {

@@ -10,6 +10,8 @@ use super::{
     decisions::{Decision, Decisions},
     metrics::DecisionMetrics,
     offer::offer,
+    recording::RecordReason,
+    relief::Relief,
     shard::{MAX_BATCH_BYTES, TraceId},
 };
 use crate::{
@@ -23,6 +25,7 @@ pub(super) struct Deciding {
     sampler: OnceLock<Arc<dyn Consumer>>,
     pub(super) behind: Arc<Behind>,
     pub(super) decisions: Arc<Decisions>,
+    pub(super) relief: Relief,
     pub(super) metrics: DecisionMetrics,
 }
 
@@ -32,6 +35,8 @@ pub(super) struct Behind {
     /// The traces that came here by calls of the sampler that are under way.
     kept: Mutex<HashSet<TraceId>>,
     given_up: CancellationToken,
+    /// Where late spans are marked as such.
+    record_reason: Mutex<Option<RecordReason>>,
 }
 
 impl Deciding {
@@ -39,11 +44,13 @@ impl Deciding {
     pub(super) fn new(
         next: Arc<dyn Consumer>,
         decisions: Arc<Decisions>,
+        relief: Relief,
         metrics: DecisionMetrics,
         given_up: CancellationToken,
     ) -> Deciding {
-        let behind = Arc::new(Behind { next, kept: Mutex::default(), given_up });
-        Deciding { sampler: OnceLock::new(), behind, decisions, metrics }
+        let behind =
+            Arc::new(Behind { next, kept: Mutex::default(), given_up, record_reason: Mutex::default() });
+        Deciding { sampler: OnceLock::new(), behind, decisions, relief, metrics }
     }
 
     pub(super) fn lead_to(&self, sampler: Arc<dyn Consumer>) {
@@ -77,14 +84,37 @@ impl Deciding {
 
     fn note(&self, id: &TraceId, decision: Decision) {
         self.decisions.note(id, decision);
+        self.count(decision);
+    }
+
+    fn count(&self, decision: Decision) {
         match decision {
-            Decision::Kept => self.metrics.kept.increment(1),
+            Decision::Kept | Decision::KeptAsShare(_) => self.metrics.kept.increment(1),
             Decision::NotSampled => self.metrics.not_sampled.increment(1),
         }
+    }
+
+    /// Counts a decision that was made without the sampler.
+    pub(super) fn count_at_once(&self, decision: Decision) {
+        self.count(decision);
+        self.relief.count(decision);
     }
 }
 
 impl Behind {
+    pub(super) fn record(&self, place: Option<RecordReason>) {
+        *self.record_reason.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    /// Marks spans that came after the decision to keep their trace, if the config asks for it.
+    pub(super) fn marked_late(&self, mut batch: Batch) -> Batch {
+        let place = *self.record_reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = place {
+            place.mark_late(&mut batch.data);
+        }
+        batch
+    }
+
     fn kept(&self) -> MutexGuard<'_, HashSet<TraceId>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,7 +8,7 @@ use std::{
 use hashbrown::DefaultHashBuilder;
 use tokio::time::Instant;
 
-use super::shard::TraceId;
+use super::{relief::Share, shard::TraceId};
 
 /// How many decisions share a set of a table. A new decision replaces the one of its set that was not used for
 /// the longest time.
@@ -16,19 +16,24 @@ const WAYS: usize = 16;
 /// How many locks share the decisions.
 const STRIPES: usize = 16;
 /// Times are kept in seconds, modulo this.
-const TURN: u64 = 65_535;
+const TURN: u64 = 1 << 16;
+/// How many sets make a page.
+const PAGE: usize = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     Kept,
     NotSampled,
+    /// It was kept by its id, as one of a share, and its spans say so.
+    KeptAsShare(Share),
 }
 
 /// A decision that was made before, and how long ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) decision: Decision,
-    pub(super) age_secs: u64,
+    /// It is not known of traces that were kept as one of a share.
+    pub(super) age_secs: Option<u64>,
 }
 
 /// How many decisions of each kind are remembered, about: the sets are filled unevenly.
@@ -53,10 +58,18 @@ pub(super) struct Decisions {
 struct Stripe {
     kept: Table,
     not_sampled: Table,
+    /// The traces that were kept as one of a share, as many as the other kept ones. It is empty until there is one.
+    of_share: Table,
 }
 
-/// Sets of entries. An entry is an id, shifted by 16 bits, and a time from 1 on. Zero is a free entry.
-struct Table(Vec<[u128; WAYS]>);
+/// Sets of entries. An entry is an id, shifted by 16 bits, and what is known of the decision: its time, or its share.
+/// Zero is a free entry; no id is zero.
+#[derive(Default)]
+struct Table {
+    sets: Vec<[u128; WAYS]>,
+    /// A bit for each page of sets that was written to.
+    pages: Vec<u64>,
+}
 
 impl Decisions {
     pub(super) fn new(sizes: Sizes) -> Decisions {
@@ -75,9 +88,14 @@ impl Decisions {
             if stripe.is_of(sizes) {
                 continue;
             }
-            let Stripe { kept, not_sampled } = std::mem::replace(&mut *stripe, Stripe::new(sizes));
-            kept.move_to(&mut stripe.kept, |key| self.hash(key));
-            not_sampled.move_to(&mut stripe.not_sampled, |key| self.hash(key));
+            let hash = |key| self.hash(key);
+            let Stripe { kept, not_sampled, of_share } = std::mem::replace(&mut *stripe, Stripe::new(sizes));
+            kept.move_to(&mut stripe.kept, hash);
+            not_sampled.move_to(&mut stripe.not_sampled, hash);
+            if !of_share.is_empty() {
+                stripe.of_share = Table::new(stripe.kept.sets.len());
+                of_share.move_to(&mut stripe.of_share, hash);
+            }
         }
     }
 
@@ -86,11 +104,16 @@ impl Decisions {
         let key = key(id)?;
         let hash = self.hash(key);
         let mut stripe = lock(self.stripe(hash)?);
+        if let Some(bits) = stripe.of_share.get(hash, key) {
+            let decision = Decision::KeptAsShare(Share::from_bits(bits));
+            return Some(Known { decision, age_secs: None });
+        }
         let (decision, time) = match stripe.kept.get(hash, key) {
             Some(time) => (Decision::Kept, time),
             None => (Decision::NotSampled, stripe.not_sampled.get(hash, key)?),
         };
-        Some(Known { decision, age_secs: (TURN + self.time() - time) % TURN })
+        let age_secs = (TURN + u64::from(self.time()) - u64::from(time)) % TURN;
+        Some(Known { decision, age_secs: Some(age_secs) })
     }
 
     /// Remembers a decision, unless one about this trace is known already.
@@ -99,14 +122,24 @@ impl Decisions {
         let (hash, time) = (self.hash(key), self.time());
         let Some(stripe) = self.stripe(hash) else { return };
         let mut stripe = lock(stripe);
-        if stripe.kept.get(hash, key).is_some() || stripe.not_sampled.get(hash, key).is_some() {
+        let Stripe { kept, not_sampled, of_share } = &mut *stripe;
+        if [&mut *kept, &mut *not_sampled, &mut *of_share]
+            .into_iter()
+            .any(|table| table.get(hash, key).is_some())
+        {
             return;
         }
-        let table = match decision {
-            Decision::Kept => &mut stripe.kept,
-            Decision::NotSampled => &mut stripe.not_sampled,
+        let (table, bits) = match decision {
+            Decision::Kept => (kept, time),
+            Decision::NotSampled => (not_sampled, time),
+            Decision::KeptAsShare(share) => {
+                if of_share.is_empty() {
+                    *of_share = Table::new(kept.sets.len());
+                }
+                (of_share, share.to_bits())
+            }
         };
-        table.insert(hash, (key << 16) | u128::from(time));
+        table.insert(hash, (key << 16) | u128::from(bits));
     }
 
     fn hash(&self, key: u128) -> u64 {
@@ -118,8 +151,8 @@ impl Decisions {
     }
 
     /// Returns a time for an entry.
-    fn time(&self) -> u64 {
-        self.started.elapsed().as_secs() % TURN + 1
+    fn time(&self) -> u16 {
+        (self.started.elapsed().as_secs() % TURN) as u16
     }
 }
 
@@ -132,12 +165,13 @@ fn key(id: &TraceId) -> Option<u128> {
 
 impl Stripe {
     fn new(sizes: Sizes) -> Stripe {
-        Stripe { kept: Table::new(sizes.kept), not_sampled: Table::new(sizes.not_sampled) }
+        let [kept, not_sampled] = [sizes.kept, sizes.not_sampled].map(|size| Table::new(sets(size)));
+        Stripe { kept, not_sampled, of_share: Table::default() }
     }
 
     fn is_of(&self, sizes: Sizes) -> bool {
-        let Stripe { kept, not_sampled } = self;
-        (kept.0.len(), not_sampled.0.len()) == (sets(sizes.kept), sets(sizes.not_sampled))
+        let Stripe { kept, not_sampled, .. } = self;
+        (kept.sets.len(), not_sampled.sets.len()) == (sets(sizes.kept), sets(sizes.not_sampled))
     }
 }
 
@@ -148,35 +182,48 @@ fn sets(size: usize) -> usize {
 
 impl Table {
     /// Memory that was never written to is not taken from the system.
-    fn new(size: usize) -> Table {
-        Table(vec![[0; WAYS]; sets(size)])
+    fn new(sets: usize) -> Table {
+        Table { sets: vec![[0; WAYS]; sets], pages: vec![0; sets.div_ceil(PAGE * 64)] }
     }
 
-    fn set(&mut self, hash: u64) -> Option<&mut [u128; WAYS]> {
-        let number = ((u128::from(hash) * self.0.len() as u128) >> 64) as usize;
-        self.0.get_mut(number)
+    fn is_empty(&self) -> bool {
+        self.sets.is_empty()
     }
 
-    /// Returns the time of a decision, which becomes the one of its set that was used last.
-    fn get(&mut self, hash: u64, key: u128) -> Option<u64> {
-        let set = self.set(hash)?;
+    fn number(&self, hash: u64) -> usize {
+        ((u128::from(hash) * self.sets.len() as u128) >> 64) as usize
+    }
+
+    /// Returns what is known of a decision, which becomes the one of its set that was used last.
+    fn get(&mut self, hash: u64, key: u128) -> Option<u16> {
+        let number = self.number(hash);
+        let set = self.sets.get_mut(number)?;
         let at = set.iter().position(|entry| entry >> 16 == key)?;
         set.get_mut(..=at)?.rotate_right(1);
-        set.first().map(|entry| *entry as u64 & 0xffff)
+        set.first().map(|entry| *entry as u16)
     }
 
     fn insert(&mut self, hash: u64, entry: u128) {
-        let Some(set) = self.set(hash) else { return };
+        let number = self.number(hash);
+        let Some(set) = self.sets.get_mut(number) else { return };
         set.rotate_right(1);
         if let Some(first) = set.first_mut() {
             *first = entry;
         }
+        let page = number / PAGE;
+        if let Some(bits) = self.pages.get_mut(page / 64) {
+            *bits |= 1 << (page % 64);
+        }
     }
 
+    /// Moves the entries, in a time that depends on their number, not on the size of the table.
     fn move_to(self, other: &mut Table, hash: impl Fn(u128) -> u64) {
-        for set in self.0 {
-            for entry in set.into_iter().rev().filter(|entry| *entry != 0) {
-                other.insert(hash(entry >> 16), entry);
+        let is_written =
+            |page: usize| self.pages.get(page / 64).is_some_and(|bits| bits >> (page % 64) & 1 == 1);
+        let written = self.sets.chunks(PAGE).enumerate().filter(|(page, _)| is_written(*page));
+        for set in written.flat_map(|(_, sets)| sets) {
+            for entry in set.iter().rev().filter(|entry| **entry != 0) {
+                other.insert(hash(entry >> 16), *entry);
             }
         }
     }
@@ -215,13 +262,39 @@ mod tests {
         assert!(newest > 2_450 && (9_000..=10_240).contains(&all), "{newest} {all}");
         assert_eq!(remembered(&decisions, 50_001..150_000), 0);
         tokio::time::advance(Duration::from_secs(70)).await;
-        let known = Known { decision: Decision::NotSampled, age_secs: 70 };
+        let known = Known { decision: Decision::NotSampled, age_secs: Some(70) };
         assert_eq!(decisions.get(&id(50_000)), Some(known));
         decisions.set(Sizes { kept: 1_000, not_sampled: 2_000 });
         let fewer = remembered(&decisions, 1..50_001);
         assert!((1_800..=2_048).contains(&fewer), "{fewer}");
         decisions.set(Sizes { kept: 1_000, not_sampled: 20_000 });
         assert_eq!(remembered(&decisions, 1..50_001), fewer);
+    }
+
+    /// Scenario: traces are kept as one of a share, and otherwise; the size changes.
+    /// Guarantees: the share is remembered with the trace.
+    #[tokio::test]
+    async fn a_share_is_remembered_with_its_trace() {
+        let decisions = Decisions::new(Sizes { kept: 1_000, not_sampled: 1_000 });
+        let share = Decision::KeptAsShare(Share::of_percent(7.0));
+        let decided = |number| decisions.get(&id(number)).map(|known| known.decision);
+        decisions.note(&id(1), Decision::Kept);
+        for number in 1..=20 {
+            decisions.note(&id(number), share);
+        }
+        decisions.note(&id(20), Decision::NotSampled);
+        decisions.set(Sizes { kept: 3_000, not_sampled: 1_000 });
+        assert_eq!([1, 2, 20, 21].map(decided), [Some(Decision::Kept), Some(share), Some(share), None]);
+    }
+
+    /// Scenario: a table for 2^26 decisions has one, and is made smaller.
+    /// Guarantees: the decision is still known.
+    #[tokio::test]
+    async fn a_large_table_that_is_nearly_empty_is_made_smaller() {
+        let decisions = Decisions::new(Sizes { kept: 1 << 26, not_sampled: 1 });
+        decisions.note(&id(7), Decision::Kept);
+        decisions.set(Sizes { kept: 10, not_sampled: 1 });
+        assert_eq!(decisions.get(&id(7)).map(|known| known.decision), Some(Decision::Kept));
     }
 
     /// Scenario: an id of zeros is decided.

@@ -85,6 +85,7 @@ impl GroupByTraceConfig {
             max_trace_bytes: None,
             blocks: false,
             drops_at_end: false,
+            relief: None,
         }
     }
 

@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram};
 
-use super::shard::Released;
+use super::{
+    decisions::Decision,
+    relief::ReliefMetrics,
+    shard::{Added, Released},
+};
 use crate::telemetry::Telemetry;
 
 /// What both processors show. Each has names of its own.
 pub(super) struct AssemblyMetrics {
+    /// The id of the processor.
+    pub(super) processor: String,
     pub(super) traces_limit: Gauge,
     pub(super) traces: Gauge,
     pub(super) held_bytes: Gauge,
@@ -38,6 +44,7 @@ impl AssemblyMetrics {
     pub(super) fn of_group_by_trace(telemetry: &Arc<Telemetry>, processor: &str) -> AssemblyMetrics {
         let labels = [("processor", processor)];
         AssemblyMetrics {
+            processor: processor.to_owned(),
             traces_limit: telemetry.gauge("otelcol_processor_groupbytrace_conf_num_traces", &labels),
             traces: telemetry.gauge("otelcol_processor_groupbytrace_num_traces_in_memory", &labels),
             held_bytes: telemetry.gauge("spanloom_groupbytrace_held_bytes", &labels),
@@ -60,6 +67,7 @@ impl AssemblyMetrics {
             telemetry.counter("spanloom_tail_sampling_early_traces", &labels)
         };
         AssemblyMetrics {
+            processor: processor.to_owned(),
             traces_limit: telemetry.gauge("spanloom_tail_sampling_num_traces_limit", &labels),
             traces: telemetry.gauge("otelcol_processor_tail_sampling_sampling_traces_on_memory", &labels),
             held_bytes: telemetry.gauge("spanloom_tail_sampling_held_bytes", &labels),
@@ -86,6 +94,22 @@ impl AssemblyMetrics {
     }
 }
 
+impl ReliefMetrics {
+    pub(super) fn register(telemetry: &Arc<Telemetry>, processor: &str) -> ReliefMetrics {
+        let labels = [("processor", processor)];
+        let counter = |decision| {
+            let labels = [("processor", processor), ("decision", decision)];
+            telemetry.counter("spanloom_tail_sampling_stress_relief_traces", &labels)
+        };
+        ReliefMetrics {
+            stress_percent: telemetry.gauge("spanloom_tail_sampling_stress_level", &labels),
+            is_on: telemetry.gauge("spanloom_tail_sampling_stress_relief", &labels),
+            kept: counter("sampled"),
+            not_sampled: counter("not_sampled"),
+        }
+    }
+}
+
 impl DecisionMetrics {
     pub(super) fn register(telemetry: &Arc<Telemetry>, processor: &str) -> DecisionMetrics {
         let labels = [("processor", processor)];
@@ -107,9 +131,13 @@ impl DecisionMetrics {
         }
     }
 
-    pub(super) fn late(&self, kept: usize, not_sampled: usize, ages_secs: &[u64]) {
-        self.late_kept.increment(kept as u64);
-        self.late_not_sampled.increment(not_sampled as u64);
-        ages_secs.iter().for_each(|age| self.late_ages.record(*age as f64));
+    /// Counts the spans whose trace was decided before they came.
+    pub(super) fn late(&self, added: &Added) {
+        let is_kept = |decision: &&Decision| **decision != Decision::NotSampled;
+        let kept_at_once = added.at_once.iter().filter(is_kept).count();
+        let not_sampled_at_once = added.at_once.len() - kept_at_once;
+        self.late_kept.increment(added.kept.len().saturating_sub(kept_at_once) as u64);
+        self.late_not_sampled.increment(added.not_sampled.saturating_sub(not_sampled_at_once) as u64);
+        added.ages_secs.iter().for_each(|age| self.late_ages.record(*age as f64));
     }
 }

@@ -84,8 +84,7 @@ impl Order {
     /// Returns the next trace that leaves by `rule`, if there is one. The trace stays until it is removed from
     /// `traces`.
     pub(super) fn next(&mut self, rule: Rule, traces: &HashMap<TraceId, Trace>) -> Option<(TraceId, Leaves)> {
-        drop_while(&mut self.firsts, |entry| !is_first(entry, traces));
-        drop_while(&mut self.roots, |entry| !is_root(entry, traces));
+        self.drop_stale(traces);
         let is_due = |entry: &&(Millis, TraceId), wait: Millis| rule.now.saturating_sub(entry.0) >= wait;
         let first = self.firsts.front();
         if let Some((_, id)) = first.filter(|entry| rule.is_stopping || is_due(entry, rule.waits.wait)) {
@@ -101,6 +100,12 @@ impl Order {
             false => rule.is_short.then_some(Leaves::Short),
         };
         first.map(|(_, id)| *id).zip(early)
+    }
+
+    /// Removes stale entries in front of the others.
+    pub(super) fn drop_stale(&mut self, traces: &HashMap<TraceId, Trace>) {
+        drop_while(&mut self.firsts, |entry| !is_first(entry, traces));
+        drop_while(&mut self.roots, |entry| !is_root(entry, traces));
     }
 
     /// Removes stale entries, if they are more than the others.

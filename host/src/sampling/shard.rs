@@ -1,6 +1,6 @@
 //! The traces of one shard.
 
-use hashbrown::{HashMap, hash_map::Entry};
+use hashbrown::{HashMap, HashSet, hash_map::Entry};
 use wire::{Frame, Frames, SpanBatch};
 
 use super::{
@@ -8,6 +8,7 @@ use super::{
     decisions::{Decision, Decisions},
     order::{self, Leaves, Order, Rule, Stamp, Waits, stamp},
     origins::{self, Origins},
+    relief::Share,
 };
 use crate::{
     pipeline::{Batch, batch::Owed},
@@ -36,6 +37,8 @@ pub(super) struct Shard {
     origins: Origins,
     traces: HashMap<TraceId, Trace>,
     order: Order,
+    /// The traces that left last, about which the sampler may be asked at this moment.
+    leaving: HashSet<TraceId>,
 }
 
 /// Milliseconds since the start of the assembly.
@@ -59,7 +62,17 @@ pub(super) struct Asks<'a> {
     /// The parents of the spans, if roots matter.
     pub(super) parents: Option<&'a [[u8; 8]]>,
     pub(super) max_trace_bytes: Option<usize>,
+    /// How new traces are decided if they are not to be held.
+    pub(super) relief: Option<AtOnce<'a>>,
     pub(super) now: Millis,
+}
+
+/// Decides new traces by their ids.
+#[derive(Clone, Copy)]
+pub(super) struct AtOnce<'a> {
+    pub(super) share: Share,
+    /// The trace states of the spans that have one, in the order of their rows.
+    pub(super) states: &'a [(u32, &'a str)],
 }
 
 /// A span that is to be held.
@@ -79,8 +92,12 @@ pub(super) struct Added {
     pub(super) new_traces: usize,
     /// The rows of spans whose trace was kept.
     pub(super) kept: Vec<u32>,
+    /// The shares as one of which traces were kept, with the rows of their spans.
+    pub(super) shares: Vec<(u32, Share)>,
     /// How many spans are of traces that were not sampled.
     pub(super) not_sampled: usize,
+    /// The decisions about new traces that were not held.
+    pub(super) at_once: Vec<Decision>,
     /// The ages of the decisions that spans came too late for.
     pub(super) ages_secs: Vec<u64>,
     /// Traces that are too large. They are to be dropped.
@@ -114,6 +131,12 @@ impl Shard {
     pub(super) fn held_bytes(&self) -> usize {
         let of_traces = self.traces.len() * TRACE_BYTES + self.order.extra_bytes(self.traces.len());
         self.blocks.held_bytes() + self.origins.held_bytes() + of_traces
+    }
+
+    /// Returns for how long a trace has been due that has not left yet.
+    pub(super) fn overdue(&mut self, now: Millis, waits: Waits) -> Millis {
+        self.order.drop_stale(&self.traces);
+        self.order.due(waits).map_or(0, |due| now.saturating_sub(due))
     }
 
     /// Returns when the next trace leaves.
@@ -151,6 +174,10 @@ impl Shard {
                     None => continue,
                     Some(Decision::Kept) => added.kept.push(*row),
                     Some(Decision::NotSampled) => added.not_sampled += 1,
+                    Some(Decision::KeptAsShare(share)) => {
+                        added.kept.push(*row);
+                        added.shares.push((*row, share));
+                    }
                 }
                 late += 1;
             }
@@ -184,10 +211,21 @@ impl Shard {
             }
             Entry::Vacant(entry) => {
                 if let Some(known) = asks.decisions.and_then(|decisions| decisions.get(&id)) {
-                    added.ages_secs.push(known.age_secs);
+                    added.ages_secs.extend(known.age_secs);
                     return Some(known.decision);
                 }
-                added.new_traces += 1;
+                if let Some(relief) = asks.relief
+                    && !self.leaving.contains(&id)
+                {
+                    let decision = relief.decide(row, &id);
+                    added.at_once.push(decision);
+                    if let Some(decisions) = asks.decisions {
+                        decisions.note(&id, decision);
+                    }
+                    return Some(decision);
+                }
+                // More of a trace that the sampler is asked about is no new trace.
+                added.new_traces += usize::from(!self.leaving.contains(&id));
                 self.order.push(id, asks.now);
                 let last = self.blocks.push(Held { before: None, origin, span });
                 entry.insert(Trace { last, bytes, since: stamp(asks.now), root: None })
@@ -210,6 +248,7 @@ impl Shard {
     pub(super) fn release(&mut self, rule: Rule, decisions: Option<&Decisions>) -> Option<Released> {
         let (mut undecided, mut kept, mut not_sampled) = (Vec::new(), Vec::new(), Vec::new());
         let (mut released, mut bytes) = (Released::default(), 0);
+        self.leaving.clear();
         while let Some((id, leaves)) = self.order.next(rule, &self.traces) {
             let Some(trace) = self.traces.get_mut(&id) else { break };
             if bytes > 0 && bytes + trace.bytes as usize > BATCH_BYTES {
@@ -220,7 +259,7 @@ impl Shard {
             let whole_for_sampler = if decisions.is_some() { usize::MAX } else { MAX_BATCH_BYTES };
             let (places, max_bytes) = match known.map(|known| known.decision) {
                 None => (&mut undecided, whole_for_sampler),
-                Some(Decision::Kept) => (&mut kept, MAX_BATCH_BYTES),
+                Some(Decision::Kept | Decision::KeptAsShare(_)) => (&mut kept, MAX_BATCH_BYTES),
                 Some(Decision::NotSampled) => (&mut not_sampled, MAX_BATCH_BYTES),
             };
             if known.is_none() {
@@ -232,13 +271,18 @@ impl Shard {
                 break;
             }
             released.traces += 1;
-            released.too_many += usize::from(leaves == Leaves::TooMany);
-            released.short += usize::from(leaves == Leaves::Short);
+            // Spans that came while their trace was decided do not leave before their time.
+            let is_early = |early: Leaves| usize::from(known.is_none() && leaves == early);
+            released.too_many += is_early(Leaves::TooMany);
+            released.short += is_early(Leaves::Short);
             released.ages.push(trace.age(rule.now));
             self.traces.remove(&id);
         }
         if bytes == 0 {
             return None;
+        }
+        if decisions.is_some() {
+            self.leaving.extend(&released.ids);
         }
         released.spans = undecided.len() + kept.len() + not_sampled.len();
         released.undecided = self.take_out(&undecided);
@@ -315,6 +359,17 @@ impl Shard {
             scope_fields: envelopes.scope_fields,
             span: self.blocks.get(place)?.span,
         })
+    }
+}
+
+impl AtOnce<'_> {
+    fn decide(&self, row: usize, id: &TraceId) -> Decision {
+        let state = self.states.binary_search_by_key(&(row as u32), |(of, _)| *of);
+        let state = state.ok().and_then(|at| self.states.get(at)).map_or("", |(_, state)| *state);
+        match self.share.keeps(id, state) {
+            true => Decision::KeptAsShare(self.share),
+            false => Decision::NotSampled,
+        }
     }
 }
 

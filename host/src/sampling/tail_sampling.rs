@@ -2,6 +2,7 @@
 //! keys, and a bound in bytes.
 
 mod config;
+mod doubts;
 
 use std::{any::Any, sync::Arc};
 
@@ -16,6 +17,7 @@ use super::{
     deciding::Deciding,
     decisions::Decisions,
     metrics::{AssemblyMetrics, DecisionMetrics},
+    relief::{Relief, ReliefMetrics},
 };
 use crate::{
     component::{BuildContext, Factory, Gathers, Processor, ProcessorFactory, Revise, Sampler},
@@ -29,7 +31,7 @@ use crate::{
 const POLICIES: &str = "tail_sampling_policies";
 /// The keys that are the built-in sampler's. `sampling_strategy` is not: the sampler is only asked about whole traces,
 /// so it must not leave a trace undecided until more of it comes.
-const OF_POLICIES: [&str; 2] = ["policies", "sample_on_first_match"];
+const OF_POLICIES: [&str; 3] = ["policies", "sample_on_first_match", "record_reason"];
 
 pub struct TailSamplingFactory;
 
@@ -50,6 +52,9 @@ impl Factory for TailSamplingFactory {
         let mut doubts = config.unused::<TailSamplingConfig>();
         if let Ok(read) = config.read::<TailSamplingConfig>() {
             doubts.extend(read.doubts(config));
+        }
+        if let Some(policies) = config.get("policies") {
+            doubts.extend(self::doubts::of_policies(policies));
         }
         doubts
     }
@@ -82,9 +87,11 @@ impl ProcessorFactory for TailSamplingFactory {
             }
             None => Arc::new(Decisions::new(config.sizes())),
         };
+        let relief = Relief::new(&id, ReliefMetrics::register(context.telemetry, &id));
         let metrics = DecisionMetrics::register(context.telemetry, &id);
         let given_up = CancellationToken::new();
-        let deciding = Arc::new(Deciding::new(next, decisions, metrics, given_up.clone()));
+        let deciding = Arc::new(Deciding::new(next, decisions, relief, metrics, given_up.clone()));
+        deciding.behind.record(config.record_reason);
         let metrics = AssemblyMetrics::of_tail_sampling(context.telemetry, &id);
         let to = To::Sampler(deciding.clone());
         let assembly = Assembly::start(config.settings(), config.workers(), to, metrics, given_up);
@@ -121,10 +128,11 @@ impl Processor for TailSampling {
         if config.workers() != self.workers {
             return None;
         }
-        let (assembly, decisions) = (self.assembly.clone(), self.deciding.decisions.clone());
+        let (assembly, deciding) = (self.assembly.clone(), self.deciding.clone());
         Some(Box::new(move || {
             assembly.set(config.settings());
-            decisions.set(config.sizes());
+            deciding.decisions.set(config.sizes());
+            deciding.behind.record(config.record_reason);
         }))
     }
 

@@ -41,6 +41,7 @@ const LARGE: Settings = Settings {
     max_trace_bytes: None,
     blocks: false,
     drops_at_end: false,
+    relief: None,
 };
 
 /// The next stage: delivers what it takes, and refuses as often as it is told to.

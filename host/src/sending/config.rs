@@ -1,5 +1,6 @@
 //! `sending_queue` and `retry_on_failure`, with the Collector's names and defaults.
 
+pub mod limits;
 mod partition;
 mod sizer;
 
@@ -138,7 +139,7 @@ pub fn settings(
     retry: &RetryConfig,
 ) -> Result<SendingSettings, ConfigError> {
     let (queue, retry) = both(queue.settings(), retry.settings())?;
-    Ok(SendingSettings { timeout: (!timeout.0.is_zero()).then_some(timeout.0), queue, retry })
+    Ok(SendingSettings { timeout: (!timeout.0.is_zero()).then_some(timeout.0), queue, retry, limits: None })
 }
 
 /// Returns both values, or the errors of both.

@@ -1,6 +1,7 @@
 //! Delivers one batch to one destination: attempts, waits between attempts, and splits a batch that is too
 //! large.
 
+mod limits;
 mod parts;
 
 use std::{sync::Arc, time::Duration};
@@ -55,9 +56,10 @@ impl Delivery {
         let _in_flight = self.metrics.sends(&batch.data);
         let mut failed: Option<Box<Refused>> = None;
         let backoff = self.settings.retry.as_ref().map(Backoff::new);
-        // The parts that are still to be sent: halves of a batch that was too large, or the part of a batch
-        // that failed.
-        let mut parts = vec![(batch, backoff)];
+        // The parts that are still to be sent: requests within the destination's limits, halves of a batch that was
+        // too large, or the part of a batch that failed.
+        let within = self.within_limits(batch).into_iter().rev();
+        let mut parts: Vec<_> = within.map(|part| (part, backoff)).collect();
         while let Some((mut part, mut backoff)) = parts.pop() {
             let failure = match self.send(&part, &mut backoff).await {
                 Ok(exported) => {

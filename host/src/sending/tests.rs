@@ -2,6 +2,7 @@
 //! advances when every task waits.
 
 mod fake;
+mod limiting;
 mod property;
 mod queueing;
 mod retrying;

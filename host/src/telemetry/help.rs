@@ -103,6 +103,15 @@ const HELP: &[(&str, &str)] = &[
         "spanloom_tail_sampling_early_traces",
         "Traces that were decided before their time, by the limit that was reached.",
     ),
+    (
+        "spanloom_tail_sampling_stress_level",
+        "How near `tail_sampling` is to its limits, in percent, if `stress_relief` is configured.",
+    ),
+    (
+        "spanloom_tail_sampling_stress_relief",
+        "1 while new traces are decided by their ids, without being held.",
+    ),
+    ("spanloom_tail_sampling_stress_relief_traces", "Traces that stress relief decided, by decision."),
     ("spanloom_tail_sampling_num_traces_limit", "How many traces `tail_sampling` may hold (`num_traces`)."),
     ("spanloom_tail_sampling_held_bytes", "Memory that the traces held by `tail_sampling` take, in bytes."),
     ("otelcol_exporter_sent_spans", "Spans that a destination took."),
@@ -182,7 +191,10 @@ const HELP: &[(&str, &str)] = &[
     ("spanloom_plugin_log_lines_left_out", "A plugin's log lines above limits.log_lines_per_second."),
     ("spanloom_plugin_series_left_out", "A plugin's series above limits.metric_series."),
     ("spanloom_sampler_spans", "Spans by what a sampler decided: keep, drop, undecided."),
-    ("spanloom_sampler_traces", "Traces by what a sampler decided, and why: for plugins that give reasons."),
+    (
+        "spanloom_sampler_traces",
+        "Traces by what a sampler decided, and why. The reason is empty if it gave none.",
+    ),
     (
         "spanloom_sampler_represented_spans",
         "How many spans the kept ones stand for, by the rates of their decisions.",

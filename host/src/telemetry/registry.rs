@@ -163,6 +163,17 @@ impl Registry {
         }
     }
 
+    /// Returns the labels and the count of each series of a counter.
+    pub(super) fn counts(&self, name: &str) -> Vec<(Vec<(String, String)>, u64)> {
+        let families = lock(&self.families);
+        let series = families.get(name).into_iter().flat_map(|family| &family.series);
+        let count = |(labels, series): (&Vec<(String, String)>, &Series)| match &series.value {
+            Value::Counter(count) => Some((labels.clone(), count.load(Relaxed))),
+            Value::Gauge(_) | Value::Histogram(_) => None,
+        };
+        series.filter_map(count).collect()
+    }
+
     /// Renders the Prometheus text exposition, format 0.0.4.
     pub(super) fn render(&self, naming: Naming) -> String {
         exposition::render(&lock(&self.families), naming)

@@ -89,6 +89,13 @@ impl ClientTlsConfig {
         .map_err(|error| error.below("tls"))
     }
 
+    /// Reads `insecure` as the Collector's components for AWS do: TLS without checking the server's certificate.
+    #[must_use]
+    pub fn unverified_if_insecure(mut self) -> ClientTlsConfig {
+        self.insecure_skip_verify |= std::mem::take(&mut self.insecure);
+        self
+    }
+
     /// Returns whether gRPC to an endpoint without `https://` uses TLS, and whether the files have to be there.
     /// As in the Collector, a configured authority means TLS.
     pub fn is_on(&self) -> bool {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, process::Stdio};
 
 pub use error::BuildError;
-pub use toolchain::{TARGET, Toolchain};
+pub use toolchain::{TARGET, Toolchain, cargo_home};
 
 /// A component with the package that it was made from.
 #[derive(Clone, Debug)]
@@ -41,6 +41,7 @@ pub fn build(toolchain: &Toolchain, folder: &Path, packages: &[&str]) -> Result<
     let mut cargo = toolchain.cargo("build");
     cargo.current_dir(folder).args(["--profile", "plugin", "--message-format", "json-render-diagnostics"]);
     cargo.args(PROFILE.iter().flat_map(|setting| ["--config", setting]));
+    cargo.args(remapped().iter().flat_map(|setting| ["--config", setting]));
     cargo.args(packages.iter().flat_map(|package| ["--package", package]));
     let built = cargo.stderr(Stdio::inherit()).output().map_err(BuildError::no_cargo)?;
     if !built.status.success() {
@@ -51,6 +52,14 @@ pub fn build(toolchain: &Toolchain, folder: &Path, packages: &[&str]) -> Result<
         return Err(BuildError::NoModule);
     }
     modules.into_iter().map(|(package, module)| component(package, &module)).collect()
+}
+
+/// Returns the setting that replaces the path of cargo's folder in the messages of panics: the same sources give the same
+/// bytes for every author.
+fn remapped() -> Option<String> {
+    let flag = format!("--remap-path-prefix={}=/cargo", cargo_home()?.display());
+    // A string of JSON is a string of TOML.
+    Some(format!("target.{TARGET}.rustflags=[{}]", serde_json::Value::from(flag)))
 }
 
 /// Makes a component of a core module.

@@ -58,6 +58,13 @@ impl Toolchain {
     }
 }
 
+/// Returns the folder in which cargo keeps the sources of other crates: `$CARGO_HOME`, else `.cargo` in the user's home.
+/// Returns `None` if neither is known.
+pub fn cargo_home() -> Option<PathBuf> {
+    let given = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    given("CARGO_HOME").or_else(|| Some(given("HOME")?.join(".cargo")))
+}
+
 fn is_installed() -> bool {
     let folder = ask(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]));
     folder.is_some_and(|folder| Path::new(&folder).is_dir())

@@ -14,9 +14,10 @@ pub(crate) const CREDENTIALS: [(&str, &str); 2] = [
 ];
 
 /// Keys that are known but refused, by component type (`*` is any) and the end of the path.
-pub(crate) const REFUSED: [(&str, &str); 6] = [
+pub(crate) const REFUSED: [(&str, &str); 7] = [
     ("*", "sending_queue.storage"),
     ("awsxray", "proxy_address"),
+    ("awsxray", "proxy_server"),
     ("awsxray", "shared_credentials_file"),
     ("file", "encoding"),
     ("prometheus", "auth"),
@@ -101,8 +102,12 @@ fn base(of: &Type, id: &str, files: &Files) -> Value {
         ("exporters", "otlp_grpc") => json!({"endpoint": "127.0.0.1:14317"}),
         ("exporters", "otlp_http") => json!({"endpoint": "http://127.0.0.1:14318"}),
         ("exporters", "file") => json!({"path": files.path(&id.replace('/', "-"))}),
+        ("receivers", "awsxray") => json!({"endpoint": "127.0.0.1:0"}),
         ("exporters", "awsxray") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1"}),
+        (_, "xray_sampler") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1",
+            "rules": {"version": 2, "default": {"fixed_target": 1, "rate": 0.05}}}),
         ("exporters", "prometheus") | ("extensions", "health_check") => json!({"endpoint": "127.0.0.1:0"}),
+        ("extensions", "awsproxy") => json!({"endpoint": "127.0.0.1:0", "region": "us-east-1"}),
         (_, "memory_limiter") => limits(),
         (_, "tail_sampling") if id.starts_with("tail_sampling/policies") => json!({}),
         (_, "tail_sampling") => json!({"sampler": "keep_errors"}),
@@ -142,6 +147,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         (_, "authenticator") => this(json!("bearertokenauth")),
         ("tail_sampling", "sampler") => this(json!("keep_errors")),
         ("tail_sampling", "policies") => this(json!([{"name": "x", "type": "always_sample"}])),
+        ("tail_sampling", "activation_level") => beside(json!({"deactivation_level": 2, key: 2})),
         ("otlp", "middlewares") => this(json!([{"id": "memory_limiter"}])),
         (_, "cert_file" | "key_file") => beside(json!({"cert_file": cert, "key_file": cert_key})),
         (_, "cert_pem" | "key_pem") => beside(json!({"cert_pem": files.cert_pem, "key_pem": files.key_pem})),
@@ -185,10 +191,28 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         }
         ("debug", "output_paths") => beside(json!({"use_internal_logger": false, key: ["stderr"]})),
         ("batch", "send_batch_max_size") => beside(json!({"send_batch_size": 2, "send_batch_max_size": 2})),
-        ("awsxray", "region") => this(json!("eu-west-1")),
-        ("awsxray", "endpoint") => this(json!("http://127.0.0.1:15001")),
-        ("awsxray", "role_arn" | "external_id") => {
+        ("awsxray", "endpoint") if of.section == "receivers" => this(json!("127.0.0.1:0")),
+        ("awsxray", "transport") => this(json!("udp4")),
+        ("awsxray" | "xray_sampler" | "awsproxy", "region") => this(json!("eu-west-1")),
+        ("awsproxy", "endpoint") => this(json!("127.0.0.1:0")),
+        ("awsproxy", "transport") => this(json!("tcp4")),
+        ("awsproxy", "proxy_address" | "aws_endpoint") => this(json!("http://127.0.0.1:15001")),
+        ("awsproxy", "role_arn") => this(json!("arn:aws:iam::123456789012:role/x")),
+        ("sigv4auth", key) if above == "assume_role" => {
+            let value = if key == "session_duration" { "1h" } else { "1s" };
+            let role = json!({key: value, "arn": "arn:aws:iam::123456789012:role/x"});
+            beside(role)
+        }
+        ("awsxray" | "xray_sampler", "endpoint") => this(json!("http://127.0.0.1:15001")),
+        ("awsxray" | "xray_sampler", "role_arn" | "external_id") => {
             beside(json!({"role_arn": "arn:aws:iam::123456789012:role/x", "external_id": "x"}))
+        }
+        ("xray_sampler", "rate") if above == "rules.default" => this(json!(0.25)),
+        ("xray_sampler", key) if above == "rules.rules[]" => {
+            let value = if key == "fixed_target" { json!(2) } else { json!("x") };
+            let mut rule = json!({ "fixed_target": 1, key: value });
+            merge(&mut rule, json!({"rate": 0.25}));
+            beside(rule)
         }
         ("prometheus", "enabled" | "exclude_service_attributes") if above == "resource_constant_labels" => {
             this(json!(false))

@@ -59,6 +59,14 @@ fn keys(cell: &str) -> Vec<String> {
 }
 
 impl Readme {
+    /// Returns whether the first sentence says that the component is of this section, such as `exporters`.
+    pub(crate) fn is_of(&self, section: &str) -> bool {
+        let first =
+            self.text.lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+        let kind = section.trim_end_matches('s');
+        first.split(|c: char| !c.is_alphabetic()).take(3).any(|word| word.eq_ignore_ascii_case(kind))
+    }
+
     /// Returns whether the key, or a key above it, is named in a table or between backticks in the text.
     pub(crate) fn mentions(&self, path: &str) -> bool {
         super::tree::prefixes(path).any(|path| {

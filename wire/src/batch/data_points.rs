@@ -4,7 +4,7 @@ use crate::view::Columns;
 
 /// Holds the number of data points of each metric.
 #[derive(Clone, Default)]
-pub(super) struct DataPoints {
+pub(crate) struct DataPoints {
     counts: Vec<u32>,
 }
 

@@ -75,4 +75,37 @@ proptest! {
         prop_assert_eq!(decoded.items(), expected.len());
         prop_assert_eq!(spans(&ExportTraceServiceRequest::of(&decoded)), expected);
     }
+
+    /// Scopes get attributes by a set of each span. Every span keeps its place, its bytes, its resource and the rest
+    /// of its scope, and its scope has the attributes of the span's set and of no other.
+    #[test]
+    fn each_span_is_in_a_scope_with_the_attributes_of_its_set(
+        request in requests::traces(),
+        set_of in proptest::collection::vec(proptest::option::of(0..2usize), 1..8),
+    ) {
+        const KEYS: [&str; 2] = ["spanloom.test.a", "spanloom.test.b"];
+        let Batch::Spans(mut batch) = request.batch() else { panic!("spans") };
+        let before = batch.clone();
+        let sets = [vec![(KEYS[0], Value::Str("x"))], vec![(KEYS[0], Value::Str("y")), (KEYS[1], Value::Bool(true))]];
+        let set_of = |row: usize| set_of[row % set_of.len()];
+        batch.set_scope_attributes(&sets, set_of).unwrap();
+        let whole: Vec<u8> = batch.chunks().concat();
+        let batch = SpanBatch::decode(whole.into()).unwrap();
+        prop_assert_eq!(batch.items(), before.items());
+        for row in 0..batch.items() {
+            let (old, new) = (before.span(row).unwrap(), batch.span(row).unwrap());
+            prop_assert_eq!(old.encoded(), new.encoded());
+            prop_assert!(old.resource().attributes().eq(new.resource().attributes()));
+            prop_assert_eq!((old.scope().name(), old.scope().version()), (new.scope().name(), new.scope().version()));
+            let others = new.scope().attributes().filter(|(key, _)| !KEYS.contains(key));
+            prop_assert!(old.scope().attributes().eq(others));
+            let expected = match set_of(row) {
+                None => [None, None],
+                Some(0) => [Some(Value::Str("x")), None],
+                Some(_) => [Some(Value::Str("y")), Some(Value::Bool(true))],
+            };
+            let of = |key| new.scope().attributes().find(|(known, _)| *known == key).map(|(_, value)| value);
+            prop_assert_eq!(KEYS.map(of), expected);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod check;
 mod edits;
+mod fit;
 mod flat;
 mod frames;
 mod fuzz;

@@ -22,6 +22,7 @@ const HOST: Order = Order {
         "sending",
         "tls",
         "server",
+        "aws",
         "receiver",
         "exporter",
         "extension",

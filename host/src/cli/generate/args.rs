@@ -63,6 +63,25 @@ pub struct GenerateArgs {
     /// Share of traces in which a service is slow
     #[arg(long, value_name = "SHARE", default_value = "2%")]
     pub slow: Share,
+    /// How much longer the slow service takes, in every slow trace [default: 10 to 40 times as long as usual, if the
+    /// trace comes to it]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub slow_by: Option<Duration>,
+    /// Share of traces with very many spans
+    #[arg(long, value_name = "SHARE", default_value = "0%")]
+    pub giants: Share,
+    /// How many spans those have, about
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = count::<1_000_000>)]
+    pub giant_spans: usize,
+    /// Share of spans that come late, roots excepted
+    #[arg(long, value_name = "SHARE", default_value = "0%")]
+    pub late: Share,
+    /// How much later they come; those that are due after the end are not sent
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub late_by: Duration,
+    /// The spans of each trace come over all connections, in random order
+    #[arg(long)]
+    pub shuffle: bool,
     /// Added to every span, data point or log record; numbers and true/false are sent as such
     #[arg(long = "attribute", visible_alias = "attributes", value_name = "KEY=VALUE", value_parser = attribute)]
     pub attributes: Vec<KeyValue>,
@@ -94,6 +113,7 @@ const EXAMPLES: &str = "\
 Examples:
   spanloom generate traces
   spanloom generate traces --rate 10000 --duration 1m --connections 4 --errors 10%
+  spanloom generate traces --slow 1% --slow-by 3s --giants 0.1% --late 1% --late-by 30s --shuffle --connections 8
   spanloom generate metrics --protocol http --total 5000 --attribute team=cart
   spanloom generate logs --endpoint https://otlp.example.com --header authorization='Bearer …'
 

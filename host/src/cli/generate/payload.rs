@@ -4,7 +4,10 @@ mod logs;
 mod metrics;
 mod traces;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use opentelemetry_proto::tonic::{
@@ -28,11 +31,26 @@ pub(super) struct PayloadSettings {
     /// True for JSON, false for protobuf.
     pub(super) json: bool,
     pub(super) shop: ShopSettings,
+    pub(super) arrival: Arrival,
     pub(super) attributes: Vec<KeyValue>,
     pub(super) resource_attributes: Vec<KeyValue>,
     /// The number that distinguishes instances of the shop's services.
     pub(super) instance: usize,
 }
+
+/// In which order spans come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Arrival {
+    /// The share of spans that come late, 0 to 1. Roots are in time.
+    pub(super) late: f64,
+    pub(super) late_by: Duration,
+    /// Whether the spans of a trace come in random order.
+    pub(super) is_shuffled: bool,
+}
+
+/// Spans that several connections send, so that each sends a part of every trace.
+#[derive(Clone, Default)]
+pub(super) struct SharedTraces(Arc<Mutex<traces::Traces>>);
 
 /// Makes any number of payloads. The same seed gives the same payloads, except for the times.
 pub(super) struct Payloads {
@@ -42,7 +60,7 @@ pub(super) struct Payloads {
 }
 
 enum Source {
-    Traces(traces::Traces),
+    Traces(SharedTraces),
     Metrics(metrics::Metrics),
     Logs(logs::Logs),
 }
@@ -50,11 +68,19 @@ enum Source {
 impl Payloads {
     pub(super) fn new(settings: PayloadSettings, seed: u64) -> Payloads {
         let source = match settings.signal {
-            Signal::Traces => Source::Traces(traces::Traces::default()),
+            Signal::Traces => Source::Traces(SharedTraces::default()),
             Signal::Metrics => Source::Metrics(metrics::Metrics::new(settings.shop.services)),
             Signal::Logs => Source::Logs(logs::Logs::default()),
         };
         Payloads { settings, rng: StdRng::seed_from_u64(seed), source }
+    }
+
+    /// Takes spans from those that others take from too. Without them, the payloads' own are used.
+    pub(super) fn sharing(mut self, shared: Option<&SharedTraces>) -> Payloads {
+        if let (Source::Traces(own), Some(shared)) = (&mut self.source, shared) {
+            *own = shared.clone();
+        }
+        self
     }
 
     /// Returns a payload with this number of spans, data points or log records.
@@ -62,7 +88,11 @@ impl Payloads {
         let now = unix_nano(SystemTime::now());
         let (settings, rng) = (&self.settings, &mut self.rng);
         let body = match &mut self.source {
-            Source::Traces(traces) => traces.next(items, settings, rng, now),
+            Source::Traces(SharedTraces(traces)) => {
+                let spans =
+                    traces.lock().unwrap_or_else(PoisonError::into_inner).draw(items, settings, rng, now);
+                traces::encode(spans, settings)
+            }
             Source::Metrics(metrics) => metrics.next(items, settings, rng, now),
             Source::Logs(logs) => logs.next(items, settings, rng, now),
         };

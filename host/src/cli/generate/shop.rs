@@ -5,6 +5,8 @@ mod convention;
 mod fault;
 mod trace;
 
+use std::time::Duration;
+
 pub(super) use self::{
     convention::{integer, string},
     trace::{ShopSpan, new_trace},
@@ -21,6 +23,27 @@ pub(super) struct ShopSettings {
     pub(super) errors: f64,
     /// The share of traces in which a service is slow, 0 to 1.
     pub(super) slow: f64,
+    /// How much longer the slow service takes. If this is set, every slow trace comes to it.
+    pub(super) slow_by: Option<Duration>,
+    /// The share of traces with very many spans, 0 to 1.
+    pub(super) giants: f64,
+    /// How many spans those have at least, if there are any below their roots.
+    pub(super) giant_spans: usize,
+}
+
+impl Default for ShopSettings {
+    /// The whole shop, in which all is well.
+    fn default() -> ShopSettings {
+        ShopSettings {
+            services: SERVICES.len(),
+            depth: 8,
+            errors: 0.0,
+            slow: 0.0,
+            slow_by: None,
+            giants: 0.0,
+            giant_spans: 0,
+        }
+    }
 }
 
 pub(super) struct Service {

@@ -131,6 +131,7 @@ impl Bench {
             limits: limits.clone(),
             outside: Outside::of_trial(Arc::new(Answer::default())),
             on_failure: OnFailure::Reject,
+            recording: None,
         };
         let runtime = Runtime::shared().map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let identity = identity::load(opened.plugin.role, &runtime, &limits).await?;

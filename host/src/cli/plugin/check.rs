@@ -11,6 +11,7 @@ use crate::{
     config::{Config, ConfigError, Finding, expand::process_env, load as loading},
     plugin::{
         Plugin,
+        builtin::Builtin,
         config::{LimitsConfig, PluginConfig},
         factory::{PluginType, Plugins},
         load::{card::PACKAGE, file::PluginFile, schema::ConfigSchema},
@@ -42,7 +43,9 @@ pub async fn run(args: &CheckArgs, terminal: &mut Terminal<'_>) -> anyhow::Resul
         Ok(entries) => entries,
         Err(error) => return terminal.wrong(&error),
     };
-    let limits = entries.as_ref().and_then(|config| PluginConfig::read_all(config).0.into_values().next());
+    let limits = entries
+        .as_ref()
+        .and_then(|config| PluginConfig::read_all(config, Builtin::is_known).0.into_values().next());
     let limits = limits.map_or_else(LimitsConfig::default, |plugin| plugin.limits);
     let plugin = match load(&args.file, &file, &limits).await? {
         Ok(plugin) => plugin,
@@ -57,7 +60,7 @@ pub async fn run(args: &CheckArgs, terminal: &mut Terminal<'_>) -> anyhow::Resul
         if let Err(error) = in_config(config).await {
             return terminal.wrong(&error);
         }
-        for (name, entry) in PluginConfig::read_all(config).0 {
+        for (name, entry) in PluginConfig::read_all(config, Builtin::is_known).0 {
             notes.extend(denied(&name, &plugin, &entry));
         }
     }
@@ -75,7 +78,7 @@ fn entries(args: &CheckArgs) -> Result<Option<Config>, ConfigError> {
     }
     let root = loading::load(&args.config.config, &args.config.set, &process_env)?.root;
     let (mut config, mut findings) = Config::read(&root);
-    let (entries, wrong) = PluginConfig::read_all(&config);
+    let (entries, wrong) = PluginConfig::read_all(&config, Builtin::is_known);
     findings.extend(wrong);
     ConfigError::from_findings(findings)?;
     config.plugins.retain(|name, _| entries.get(name).is_some_and(|entry| is_same(&entry.path, &args.file)));

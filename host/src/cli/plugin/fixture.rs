@@ -19,7 +19,7 @@ pub(super) fn read(path: &Path, of_binary: Signal) -> anyhow::Result<Batch> {
 }
 
 /// Reads an OTLP/JSON request of any signal.
-pub(super) fn from_json(json: &[u8]) -> anyhow::Result<Batch> {
+pub(in crate::cli) fn from_json(json: &[u8]) -> anyhow::Result<Batch> {
     let document: Value = serde_json::from_slice(json)?;
     let of = |key: &str| document.get(key).is_some();
     let signal = match document {
@@ -33,7 +33,7 @@ pub(super) fn from_json(json: &[u8]) -> anyhow::Result<Batch> {
 }
 
 /// Reads a whole file, up to a limit.
-pub(super) fn read_limited(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(in crate::cli) fn read_limited(path: &Path) -> anyhow::Result<Vec<u8>> {
     let cannot = || format!("cannot read {}", path.display());
     let file = fs::File::open(path).with_context(cannot)?;
     let mut bytes = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-pub(super) fn ago(time: SystemTime, now: SystemTime) -> String {
+pub(in crate::cli) fn ago(time: SystemTime, now: SystemTime) -> String {
     format!("{} ago", span(since(time, now)))
 }
 

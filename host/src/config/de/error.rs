@@ -24,7 +24,9 @@ impl Error for ConfigError {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> ConfigError {
-        let choices: Vec<String> = expected.iter().map(|choice| format!("`{choice}`")).collect();
+        // An empty text means the default, and is no choice to be named.
+        let named = expected.iter().filter(|choice| !choice.is_empty());
+        let choices: Vec<String> = named.map(|choice| format!("`{choice}`")).collect();
         let mut finding = Finding::new(format!("expected one of {}", choices.join(", ")));
         finding.label = did_you_mean(variant, expected.iter().copied());
         finding.into()

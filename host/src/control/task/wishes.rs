@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     control::{
         board::Board,
+        decisions::SamplingDecisions,
         operator::{Operator, OperatorError, SwapRequest},
         status::{Reload, Status},
     },
@@ -73,6 +74,10 @@ fn ending() -> OperatorError {
 impl Operator for Control {
     async fn status(&self) -> Status {
         self.board.status()
+    }
+
+    async fn decisions(&self) -> SamplingDecisions {
+        self.board.decisions()
     }
 
     async fn swap(&self, plugin: &str, request: SwapRequest) -> Result<Attempt, OperatorError> {

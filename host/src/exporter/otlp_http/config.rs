@@ -7,14 +7,14 @@ use reqwest::{Proxy, Url};
 use serde::Deserialize;
 
 use crate::{
-    component::SendingSettings,
+    component::{RequestLimits, SendingSettings},
     config::{ConfigError, Duration, Finding, Node, Unused, filled},
     exporter::otlp::{
         compression::{Compression, CompressionConfig},
         headers::{self, AuthConfig, HeadersConfig},
         proxy::Proxies,
     },
-    sending::{self, QueueConfig, RetryConfig},
+    sending::{self, QueueConfig, RetryConfig, config::limits::LimitsConfig},
     tls::client::ClientTlsConfig,
 };
 
@@ -66,6 +66,8 @@ pub(super) struct OtlpHttpConfig {
     cookies: Option<CookiesConfig>,
     middlewares: Unused,
     profiles_endpoint: Unused,
+    /// What the destination takes in one request. This key is Spanloom's.
+    limits: Option<LimitsConfig>,
     sending_queue: QueueConfig,
     retry_on_failure: RetryConfig,
 }
@@ -113,6 +115,7 @@ impl Default for OtlpHttpConfig {
             cookies: None,
             middlewares: Unused,
             profiles_endpoint: Unused,
+            limits: None,
             sending_queue: QueueConfig::default(),
             retry_on_failure: RetryConfig::default(),
         }
@@ -138,7 +141,21 @@ impl OtlpHttpConfig {
     }
 
     pub(super) fn sending(&self) -> Result<SendingSettings, ConfigError> {
-        sending::config::settings(self.timeout, &self.sending_queue, &self.retry_on_failure)
+        let settings = sending::config::settings(self.timeout, &self.sending_queue, &self.retry_on_failure)?;
+        Ok(SendingSettings { limits: self.limits()?, ..settings })
+    }
+
+    fn limits(&self) -> Result<Option<RequestLimits>, ConfigError> {
+        let limits = self.limits.as_ref().map(LimitsConfig::settings).transpose();
+        let limits = limits.map_err(|error| error.below("limits"))?;
+        match (&limits, self.encoding) {
+            (Some(limits), Encoding::Json) if limits.counts_bytes() => {
+                let message =
+                    "counts the bytes of protobuf: leave `encoding: json` out, or the limits of bytes";
+                Err(ConfigError::on("limits", message))
+            }
+            _ => Ok(limits),
+        }
     }
 
     /// Returns the endpoints of traces, metrics and logs. At least one of them exists.
@@ -317,6 +334,8 @@ mod tests {
             (json!({"endpoint": "http://a", "encoding": "xml"}), "xml"),
             (json!({"endpoint": "http://a", "compression": "br"}), "x-snappy-framed"),
             (json!({"endpoint": "http://a", "proxy_url": "::"}), "proxy_url"),
+            (json!({"endpoint": "http://a", "limits": {"item_bytes": 0}}), "must be above zero"),
+            (json!({"endpoint": "http://a", "limits": "aws_xray", "encoding": "json"}), "`encoding: json`"),
         ] {
             let error = read(config).unwrap_err();
             assert!(error.contains(key), "{error} names {key}");

@@ -1,17 +1,16 @@
 //! `awsxray`: finds X-Ray's endpoint, and makes the host sign requests to it.
 
-use std::env;
-
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Adapted;
 use crate::{
+    aws::{self, endpoint},
     config::{ConfigError, Duration, Node},
     plugin::outside::{
         GrantsConfig,
-        http::{HttpGrantConfig, Origin, aws::AwsConfig, grant::AuthConfig, region},
+        http::{HttpGrantConfig, Origin, aws::AwsConfig, grant::AuthConfig},
     },
     tls::client::ClientTlsConfig,
 };
@@ -72,18 +71,15 @@ impl LacksRegion {
     /// # Errors
     /// There is none.
     pub(in crate::plugin) async fn ask(&self) -> Result<String, ConfigError> {
-        let found = if self.local_mode { None } else { region(self.profile.as_deref()).await };
-        found.ok_or_else(|| {
-            let message = "no AWS region is known: write `region: us-east-1`, or set AWS_REGION";
-            ConfigError::on("region", message)
-        })
+        let found = if self.local_mode { None } else { aws::region(self.profile.as_deref()).await };
+        found.ok_or_else(|| ConfigError::on("region", aws::NO_REGION))
     }
 }
 
 pub(super) fn adapt(mut own: Value, of_machine: Option<&str>) -> Result<Adapted, ConfigError> {
     let config: Config = Node::from_json(own.clone()).read_part()?;
     config.refuse_what_is_not_supported()?;
-    let named = filled(config.region.as_deref()).map(str::to_owned).or_else(of_environment);
+    let named = filled(config.region.as_deref()).map(str::to_owned).or_else(endpoint::region_of_environment);
     let lacks_region = (named.is_none() && of_machine.is_none()).then(|| LacksRegion {
         profile: filled(Some(&config.profile)).map(str::to_owned),
         local_mode: config.local_mode,
@@ -120,25 +116,10 @@ impl Config {
 
     /// Returns the endpoint of the config, or else that of the region.
     fn endpoint(&self, region: &str) -> Result<Url, ConfigError> {
-        let is_region = !region.is_empty() && region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        let written = match filled(self.endpoint.as_deref()) {
-            Some(written) if written.contains("://") => written.to_owned(),
-            Some(host) => format!("https://{host}"),
-            None if is_region => format!("https://xray.{region}.{}", domain(region)),
-            None => {
-                return Err(ConfigError::on(
-                    "region",
-                    format!("`{region}` is no region, as `us-east-1` is one"),
-                ));
-            }
-        };
-        let url = Url::parse(&written)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        url.ok_or_else(|| {
-            let message = format!("`{written}` is not a URL: write `https://host`, or leave it out");
-            ConfigError::on("endpoint", message)
-        })
+        match filled(self.endpoint.as_deref()) {
+            Some(written) => endpoint::parse("endpoint", written),
+            None => endpoint::of_service("xray", region),
+        }
     }
 
     fn grant(&self, endpoint: &Url, region: String) -> Result<HttpGrantConfig, ConfigError> {
@@ -166,28 +147,8 @@ impl Config {
     }
 }
 
-fn of_environment() -> Option<String> {
-    let variables = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
-    variables.filter_map(|name| env::var(name).ok()).find(|region| !region.is_empty())
-}
-
 fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
-}
-
-/// Returns the domain of a region's partition.
-/// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
-fn domain(region: &str) -> &'static str {
-    const OF_PARTITIONS: [(&str, &str); 6] = [
-        ("cn-", "amazonaws.com.cn"),
-        ("us-isob-", "sc2s.sgov.gov"),
-        ("us-isof-", "csp.hci.ic.gov"),
-        ("eu-isoe-", "cloud.adc-e.uk"),
-        ("us-iso-", "c2s.ic.gov"),
-        ("eusc-", "amazonaws.eu"),
-    ];
-    let known = OF_PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix));
-    known.map_or("amazonaws.com", |(_, domain)| domain)
 }
 
 #[cfg(test)]
@@ -238,7 +199,7 @@ mod tests {
     /// Guarantees: the machine is asked, and its region is used.
     #[test]
     fn a_region_that_only_the_machine_knows_is_asked_for() {
-        if of_environment().is_some() {
+        if endpoint::region_of_environment().is_some() {
             return;
         }
         assert!(adapted(json!({}), None).unwrap().lacks_region.is_some());

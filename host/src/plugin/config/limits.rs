@@ -37,7 +37,7 @@ pub struct LimitsConfig {
 }
 
 impl LimitsConfig {
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+    pub(in crate::plugin) fn validate(&self) -> Result<(), ConfigError> {
         let wrong = [
             outside("memory_mib", self.memory_mib, 1..=1024),
             outside("instances", self.instances, 0..=1000),

@@ -10,7 +10,7 @@ use crate::{
     config::{Config, ConfigError, Finding, Node},
     id::Kind,
     plugin::{
-        builtin::{BUILTINS, Builtin},
+        builtin::{BUILTINS, Builtin, BuiltinConfig},
         config::{LimitsConfig, OnFailure, PluginConfig},
         guest::{limits::Limits, plugin::Plugin, runtime::Runtime},
         load::{
@@ -36,7 +36,7 @@ impl Plugins {
     /// The findings say what is wrong with plugins that are not loaded, and which grants a loaded plugin
     /// lacks.
     pub async fn load(config: &Config, running: &Plugins) -> (Plugins, Vec<Finding>) {
-        let (entries, mut findings) = PluginConfig::read_all(config);
+        let (entries, mut findings) = PluginConfig::read_all(config, Builtin::is_known);
         let mut plugins = Plugins::default();
         for (name, plugin) in &entries {
             let Some(node) = config.plugin_node(name) else { continue };
@@ -58,12 +58,8 @@ impl Plugins {
             if !is_used || plugins.replaces(builtin, entries.keys()) {
                 continue;
             }
-            let loaded = match running.of_builtin(builtin) {
-                Some(running) => Ok(running.clone()),
-                None => PluginType::of_builtin(builtin).await.map(Arc::new),
-            };
-            match loaded {
-                Ok(loaded) => plugins.types.push(loaded),
+            match PluginType::of_used(builtin, config, running).await {
+                Ok(loaded) => plugins.types.push(Arc::new(loaded)),
                 Err(error) => findings.extend(error.into_findings()),
             }
         }
@@ -176,15 +172,7 @@ impl PluginType {
 
     /// Returns the same version with another config.
     pub async fn with(&self, config: &PluginConfig) -> Result<PluginType, ConfigError> {
-        if self.plugin.role == Role::Receiver && config.on_failure != OnFailure::Reject {
-            let message =
-                "a receiver answers senders whose requests it fails on: write `reject`, or leave it out";
-            return Err(ConfigError::on("on_failure", message));
-        }
-        if (self.plugin.role, config.on_failure) == (Role::Connector, OnFailure::Pass) {
-            let message = "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`";
-            return Err(ConfigError::on("on_failure", message));
-        }
+        self.check_on_failure(config.on_failure)?;
         self.plugin.check_swap(&config.swap)?;
         let (name, limits) = (&self.plugin.name, Limits::from(&config.limits));
         Outside::open(name, &config.grants, limits.http_requests, &Telemetry::new())
@@ -199,6 +187,19 @@ impl PluginType {
             builtin,
             ..self.clone()
         })
+    }
+
+    fn check_on_failure(&self, on_failure: OnFailure) -> Result<(), ConfigError> {
+        let message = match (self.plugin.role, on_failure) {
+            (Role::Receiver, OnFailure::Pass | OnFailure::Drop) => {
+                "a receiver answers senders whose requests it fails on: write `reject`, or leave it out"
+            }
+            (Role::Connector, OnFailure::Pass) => {
+                "a connector has nothing to pass on in the place of what it would make: write `reject` or `drop`"
+            }
+            _ => return Ok(()),
+        };
+        Err(ConfigError::on("on_failure", message))
     }
 
     /// Checks that a config suits the plugin: the grants that it needs are there, and it accepts the config
@@ -222,6 +223,26 @@ impl PluginType {
     /// Returns the config of a component, if the component is this plugin's.
     pub fn component<'a>(&self, config: &'a Config, id: &str) -> Option<&'a Node> {
         config.components(self.kind()).get(&id.parse().ok()?)
+    }
+
+    /// Returns a built-in plugin with what the config says of it.
+    async fn of_used(
+        builtin: &'static Builtin,
+        config: &Config,
+        running: &Plugins,
+    ) -> Result<PluginType, ConfigError> {
+        let own = BuiltinConfig::of(config, builtin)?;
+        let loaded = match running.of_builtin(builtin) {
+            Some(running) => PluginType::clone(running),
+            None => PluginType::of_builtin(builtin).await?,
+        };
+        let at = |error: ConfigError| match config.plugin_node(builtin.name()) {
+            Some(node) => error.within(node),
+            None => error,
+        };
+        loaded.check_on_failure(own.on_failure).map_err(at)?;
+        let limits = Limits::from(&own.limits);
+        Ok(PluginType { limits, grants: own.grants, on_failure: own.on_failure, ..loaded })
     }
 
     pub(super) async fn of_builtin(builtin: &'static Builtin) -> Result<PluginType, ConfigError> {

@@ -21,7 +21,6 @@ use http::{HeaderMap, StatusCode};
 use reqwest::Client;
 use tokio::sync::Semaphore;
 
-pub(in crate::plugin) use self::aws::chain::region;
 use self::{
     address::names_link_local, clients::Clients, credentials::Credentials, outcome::HttpMetrics,
     request::Outgoing,

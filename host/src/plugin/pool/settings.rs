@@ -10,6 +10,7 @@ use crate::{
         load::card::Role,
         outside::Outside,
     },
+    sampling::recording::Recording,
     telemetry::Telemetry,
 };
 
@@ -23,6 +24,8 @@ pub struct StageSettings {
     pub limits: Limits,
     pub outside: Outside,
     pub on_failure: OnFailure,
+    /// How a sampler's reasons are recorded in the spans of the traces that it kept.
+    pub recording: Option<Arc<Recording>>,
 }
 
 impl StageSettings {

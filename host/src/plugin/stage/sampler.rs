@@ -1,15 +1,14 @@
 //! A sampler plugin in the path of a batch.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
-use hashbrown::HashMap;
+use wire::SpanBatch;
 
 use super::{
     Stage, adjusted,
     call::{InPath, pass},
+    counted::SamplerMetrics,
+    reasons,
 };
 use crate::{
     pipeline::{Batch, Consumer, Refused},
@@ -24,7 +23,7 @@ use crate::{
         pool::{GuestUsage, Lane, Place, Pool, live::Live, settings::StageSettings, tending::Tending},
     },
     receipt::ledger::Account,
-    telemetry::{Labels, Scope, Telemetry},
+    telemetry::Telemetry,
 };
 
 /// Shows the traces of each batch to a guest, and passes on the traces that the guest keeps.
@@ -37,26 +36,6 @@ struct Sampling {
     stage: Arc<Stage>,
     metrics: SamplerMetrics,
 }
-
-/// The counters, in spans.
-struct SamplerMetrics {
-    kept: metrics::Counter,
-    sampled_out: metrics::Counter,
-    undecided: metrics::Counter,
-    /// The number of spans that the kept spans represent.
-    represented: metrics::Gauge,
-    /// Traces by decision and reason, for plugins that give reasons.
-    reasons: Mutex<HashMap<(Word, String), metrics::Counter>>,
-    component: String,
-    /// Removes the series when the component ends.
-    series: Arc<Scope>,
-}
-
-/// A decision without its rate, as the label of a metric.
-type Word = &'static str;
-
-/// The most reasons that are counted each by itself. Further ones count as `other`.
-const REASONS_LIMIT: usize = 100;
 
 impl PluginSampler {
     pub async fn start(
@@ -90,6 +69,23 @@ impl PluginSampler {
     pub async fn ask(&self, traces: &Arc<wire::Traces>) -> Result<Decisions, CallError> {
         let pool = &self.sampling.stage.pool;
         pool.sample(Place::Slot(0), traces).await.map_err(|undone| undone.error)
+    }
+
+    /// Asks the plugin about the traces of these spans, and applies its decisions. Returns the decisions, one for each
+    /// trace in order, and the spans that would go on.
+    ///
+    /// # Errors
+    /// The plugin failed.
+    pub async fn explain(&self, spans: SpanBatch) -> Result<(Decisions, SpanBatch), CallError> {
+        let traces = Arc::new(spans.traces());
+        let decisions = self.ask(&traces).await?;
+        let mut batch = Batch::owed_to_nobody(wire::Batch::Spans(spans));
+        self.sampling.decide(&mut batch, &traces, &decisions);
+        let spans = match &batch.data {
+            wire::Batch::Spans(spans) => spans.clone(),
+            _ => SpanBatch::default(),
+        };
+        Ok((decisions, spans))
     }
 }
 
@@ -183,7 +179,7 @@ impl Sampling {
         self.metrics.sampled_out.increment(out);
         self.metrics.undecided.increment(undecided);
         self.metrics.represented.increment(represented);
-        self.metrics.count_reasons(decisions);
+        self.metrics.count_reasons(traces, decisions);
         if let wire::Batch::Spans(spans) = &mut batch.data {
             // This cannot fail: there is one entry for each trace, and the traces are this batch's.
             let _ = spans.retain_traces(traces, &keep);
@@ -194,6 +190,9 @@ impl Sampling {
                 let states = adjusted::trace_states(spans, of_kept);
                 // This fails only above 4 GiB, and the trace states that are left say nothing wrong.
                 let _ = spans.set_trace_states(&states);
+            }
+            if let Some(recording) = self.stage.pool.recording() {
+                reasons::record(&recording, spans, traces, decisions, &keep);
             }
         }
         batch.excess()
@@ -220,60 +219,5 @@ impl Asked {
             copies.compare_decisions(place, traces.clone(), decisions.each.clone());
         }
         Asked { batch, traces, decisions }
-    }
-}
-
-impl SamplerMetrics {
-    fn new(telemetry: &Telemetry, component: &str) -> SamplerMetrics {
-        let series = telemetry.scope(component);
-        let counter = |decision| {
-            let labels: Labels<'_> = &[("component", component), ("decision", decision)];
-            series.counter("spanloom_sampler_spans", labels)
-        };
-        SamplerMetrics {
-            kept: counter("keep"),
-            sampled_out: counter("drop"),
-            undecided: counter("undecided"),
-            represented: series.gauge("spanloom_sampler_represented_spans", &[("component", component)]),
-            reasons: Mutex::default(),
-            component: component.to_owned(),
-            series,
-        }
-    }
-
-    /// Counts the traces that were decided on for a reason.
-    fn count_reasons(&self, decisions: &Decisions) {
-        if decisions.reasons.is_empty() {
-            return;
-        }
-        let mut counts: HashMap<(Word, u32), u64> = HashMap::new();
-        let reasoned = std::iter::zip(&decisions.each, &decisions.reasons).filter(|(_, reason)| **reason > 0);
-        for (decision, reason) in reasoned {
-            *counts.entry((word(decision), *reason)).or_default() += 1;
-        }
-        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((decision, number), count) in counts {
-            let Some(text) = decisions.texts.get(number as usize - 1) else { continue };
-            let is_full = reasons.len() >= REASONS_LIMIT;
-            // A look-up by a borrowed text would need a type of its own, and reasons are few.
-            let mut key = (decision, text.clone());
-            if is_full && !reasons.contains_key(&key) {
-                key.1 = "other".to_owned();
-            }
-            let counter = reasons.entry(key).or_insert_with_key(|(decision, reason)| {
-                let labels: Labels<'_> =
-                    &[("component", &self.component), ("decision", decision), ("reason", reason)];
-                self.series.counter("spanloom_sampler_traces", labels)
-            });
-            counter.increment(count);
-        }
-    }
-}
-
-fn word(decision: &SamplingDecision) -> Word {
-    match decision {
-        SamplingDecision::Keep { .. } => "keep",
-        SamplingDecision::Drop => "drop",
-        SamplingDecision::Undecided => "undecided",
     }
 }

@@ -15,7 +15,8 @@ use crate::{
     receipt::{Code, Failure, Reason},
     sampling::{
         budget::{Budget, Taken},
-        shard::{Added, Asks, ORIGIN_OVERHEAD_BYTES, SPAN_OVERHEAD_BYTES},
+        relief::write_shares,
+        shard::{Added, Asks, AtOnce, ORIGIN_OVERHEAD_BYTES, SPAN_OVERHEAD_BYTES},
     },
 };
 
@@ -43,11 +44,20 @@ impl Assembly {
             let message = format!(
                 "a request that takes {bytes} bytes when it is held, more than may be held in all (`max_mib`)"
             );
+            if let Some(withheld) = self.too_large.admit_about(batch.items()) {
+                let (processor, items) = (&self.metrics.processor, batch.items() as u64 + withheld.items);
+                tracing::warn!(processor, items, "refused: {message}");
+            }
             let failure = Failure::permanent(Reason::TooLarge, message).with_code(Code::InvalidArgument);
             return Err(batch.refused(failure));
         }
         let full = |what: String| Failure::retryable(Reason::QueueFull, what);
-        let Some(taken) = Budget::take(&self.budget, bytes, PATIENCE, || self.wake_all()).await else {
+        self.weigh_stress();
+        let give_back = || {
+            self.weigh_stress();
+            self.wake_all();
+        };
+        let Some(taken) = Budget::take(&self.budget, bytes, PATIENCE, give_back).await else {
             let message =
                 format!("{} MiB of traces are held, and no more may be (`max_mib`)", limit_bytes >> 20);
             return Err(batch.refused(full(message)));
@@ -76,7 +86,9 @@ impl Assembly {
     /// Returns whether senders need not wait for traces to leave.
     fn has_room_for_traces(&self) -> bool {
         let settings = self.settings();
-        !settings.blocks || self.traces.load(Relaxed) < settings.max_traces
+        !settings.blocks
+            || self.traces.load(Relaxed) < settings.max_traces
+            || self.deciding().is_some_and(|deciding| deciding.relief.is_on())
     }
 
     /// Copies the spans into their shards, and replaces what was taken of the budget for that by what it took. Returns
@@ -85,9 +97,14 @@ impl Assembly {
         let settings = self.settings();
         let parents = settings.wait_after_root.map(|_| spans.parent_span_ids());
         let decisions = self.deciding().map(|deciding| &*deciding.decisions);
-        let asks = Asks { decisions, parents, max_trace_bytes: settings.max_trace_bytes, now: self.now() };
+        let share = self.share_at_once(settings);
+        let states = share.map(|_| spans.trace_states()).unwrap_or_default();
+        let states: Vec<(u32, &str)> = states.iter().collect();
+        let relief = share.map(|share| AtOnce { share, states: &states });
+        let max_trace_bytes = settings.max_trace_bytes;
+        let asks = Asks { decisions, parents, max_trace_bytes, relief, now: self.now() };
         let frames = spans.frames();
-        let (mut kept, mut not_sampled) = (Vec::new(), 0);
+        let (mut kept, mut shares, mut not_sampled) = (Vec::new(), Vec::new(), 0);
         for (worker, rows) in self.shards.iter().zip(&self.rows(frames.trace_ids())) {
             if rows.is_empty() {
                 continue;
@@ -104,9 +121,11 @@ impl Assembly {
             self.metrics.new_traces.increment(added.new_traces as u64);
             self.drop_too_large(&mut added);
             if let Some(deciding) = self.deciding() {
-                deciding.metrics.late(added.kept.len(), added.not_sampled, &added.ages_secs);
+                deciding.metrics.late(&added);
+                added.at_once.iter().for_each(|decision| deciding.count_at_once(*decision));
             }
             kept.append(&mut added.kept);
+            shares.append(&mut added.shares);
             not_sampled += added.not_sampled;
         }
         drop(taken);
@@ -118,6 +137,12 @@ impl Assembly {
         let kept = (!kept.is_empty()).then(|| {
             kept.sort_unstable();
             spans.retain(|row| kept.binary_search(&(row as u32)).is_ok());
+            if !shares.is_empty() {
+                shares.sort_unstable_by_key(|(row, _)| *row);
+                let mut shares = shares.into_iter().peekable();
+                let of_row = |row: &u32| shares.next_if(|(of, _)| of == row).map(|(_, share)| share);
+                write_shares(&mut spans, kept.iter().map(of_row));
+            }
             owed.batch(wire::Batch::Spans(spans))
         });
         Late { kept, not_sampled, is_all }
@@ -148,7 +173,7 @@ impl Assembly {
     async fn pass_late(&self, late: Late) -> Result<(), Box<Refused>> {
         let Late { kept, not_sampled, is_all } = late;
         if let (Some(batch), Some(deciding)) = (kept, self.deciding()) {
-            match deciding.behind.next.consume(batch).await {
+            match deciding.behind.next.consume(deciding.behind.marked_late(batch)).await {
                 Err(mut refused) if is_all => {
                     if let Some(owed) = not_sampled {
                         refused.batch.join(owed.without_data());

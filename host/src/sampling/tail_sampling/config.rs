@@ -1,6 +1,12 @@
 //! The keys of `tail_sampling`: the Collector's, and a few of ours.
 
+mod stress_relief;
+
+use std::time::Duration;
+
 use serde::{Deserialize, de::IgnoredAny};
+
+use stress_relief::StressReliefConfig;
 
 use crate::{
     config::{self, ConfigError, Finding, Node, Unused},
@@ -8,6 +14,7 @@ use crate::{
     sampling::{
         assembly::Settings,
         decisions::Sizes,
+        recording::RecordReason,
         workers::{self, MAX_WORKERS},
     },
 };
@@ -40,8 +47,13 @@ pub struct TailSamplingConfig {
     /// Traces that grow larger are dropped. 0 means that no trace is too large.
     maximum_trace_size_bytes: usize,
     decision_cache: DecisionCacheConfig,
+    /// When new traces are decided by their ids instead of being held. Without it they never are.
+    stress_relief: Option<StressReliefConfig>,
     /// Whether traces that are held at the end are dropped instead of decided.
     drop_pending_traces_on_shutdown: bool,
+    /// Where the reason for keeping a trace is recorded: by the built-in sampler, and here for spans that come after the
+    /// decision.
+    pub(super) record_reason: Option<RecordReason>,
     /// How many tasks decide. The default is one for each core, and at most 8.
     num_workers: Option<usize>,
     /// The Collector's key for the same. Its default, 1, asks for nothing.
@@ -79,7 +91,9 @@ impl Default for TailSamplingConfig {
             block_on_overflow: false,
             maximum_trace_size_bytes: 0,
             decision_cache: DecisionCacheConfig::default(),
+            stress_relief: None,
             drop_pending_traces_on_shutdown: false,
+            record_reason: None,
             num_workers: None,
             num_shards: 1,
             expected_new_traces_per_sec: Unused,
@@ -109,6 +123,7 @@ impl TailSamplingConfig {
             must(self.num_traces > 0, "num_traces", "must be at least 1"),
             must(self.max_mib > 0, "max_mib", "must be at least 1"),
             must(workers::are_possible(self.num_workers), "num_workers", workers::POSSIBLE),
+            self.stress_relief.as_ref().map_or(Ok(()), StressReliefConfig::validate),
             must(self.num_shards <= MAX_WORKERS, "num_shards", "must be at most 256"),
             must(fits(cache.sampled_cache_size), "decision_cache::sampled_cache_size", "is too large"),
             must(
@@ -134,6 +149,12 @@ impl TailSamplingConfig {
             let place = node.nearest(["sample_on_first_match"]);
             doubts.push(place.finding("`sample_on_first_match` has no effect with `sampler`"));
         }
+        if self.sampler.is_some() && self.record_reason.is_some() {
+            let place = node.nearest(["record_reason"]);
+            let message = "with `sampler`, `record_reason` marks only the spans that come after the decision";
+            doubts
+                .push(place.finding(message).label("give the sampler the key too, which records the reason"));
+        }
         doubts
     }
 
@@ -147,7 +168,14 @@ impl TailSamplingConfig {
             max_trace_bytes: (self.maximum_trace_size_bytes > 0).then_some(self.maximum_trace_size_bytes),
             blocks: self.block_on_overflow,
             drops_at_end: self.drop_pending_traces_on_shutdown,
+            relief: self.stress_relief.as_ref().map(StressReliefConfig::settings),
         }
+    }
+
+    /// Returns how long a trace is held from its first span on and, if that is less, from its root on.
+    pub fn waits(&self) -> (Duration, Option<Duration>) {
+        let Settings { wait, wait_after_root, .. } = self.settings();
+        (wait, wait_after_root)
     }
 
     pub(super) fn sizes(&self) -> Sizes {

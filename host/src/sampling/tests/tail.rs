@@ -1,5 +1,8 @@
 //! Tests the assembly with a sampler behind it: one decision for each trace, which later spans obey.
 
+mod records;
+mod relief;
+
 use tokio::sync::Notify;
 
 use super::*;
@@ -7,6 +10,7 @@ use crate::sampling::{
     deciding::Deciding,
     decisions::{Decisions, Sizes},
     metrics::DecisionMetrics,
+    relief::{Relief, ReliefMetrics},
 };
 
 /// A sampler that keeps the traces with even ids.
@@ -57,7 +61,8 @@ impl Tail {
         let decisions = Arc::new(Decisions::new(Sizes { kept: 1000, not_sampled: 1000 }));
         let (metrics, given_up) =
             (DecisionMetrics::register(&telemetry, "tail_sampling"), CancellationToken::new());
-        let deciding = Arc::new(Deciding::new(next.clone(), decisions, metrics, given_up.clone()));
+        let relief = Relief::new("tail_sampling", ReliefMetrics::register(&telemetry, "tail_sampling"));
+        let deciding = Arc::new(Deciding::new(next.clone(), decisions, relief, metrics, given_up.clone()));
         let sampler = Arc::new(Even {
             next: deciding.behind.clone(),
             asked: Mutex::default(),

@@ -141,6 +141,10 @@ impl Pipeline {
         self.send_batch(self.batch(items)).await
     }
 
+    pub(super) async fn send_data(&self, data: wire::Batch, receipt: Receipt) -> Result<(), Reason> {
+        self.send_batch(Batch::enter(data, receipt, self.accounts.clone())).await
+    }
+
     async fn send_batch(&self, batch: Batch) -> Result<(), Reason> {
         let outcome = self.sending.consume(batch).await;
         outcome.map_err(|refused| {

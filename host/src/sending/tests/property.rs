@@ -63,7 +63,12 @@ async fn run(
     takes: Duration,
     deadline: Duration,
 ) -> (u64, u64) {
-    let settings = SendingSettings { queue, retry: Some(retry()), timeout: Some(2 * SECOND) };
+    let settings = SendingSettings {
+        queue,
+        retry: Some(retry()),
+        timeout: Some(2 * SECOND),
+        ..SendingSettings::default()
+    };
     let pipeline = Pipeline::new(settings, Fake::new(script).taking(takes));
     let mut sent = 0;
     for step in steps {

@@ -6,7 +6,12 @@ use crate::{
 };
 
 fn retrying(queue: QueueSettings) -> SendingSettings {
-    SendingSettings { queue: Some(queue), retry: Some(retry()), timeout: Some(5 * SECOND) }
+    SendingSettings {
+        queue: Some(queue),
+        retry: Some(retry()),
+        timeout: Some(5 * SECOND),
+        ..SendingSettings::default()
+    }
 }
 
 /// Scenario: a destination fails three times, and the third time asks for a longer wait.

@@ -15,17 +15,18 @@ impl Check<'_> {
             let Some(sampler) = samplers::behind(self.config, self.registry, id) else { continue };
             match &sampler.config {
                 Some(own) => self.own_sampler(node, &sampler, own),
-                None => self.named_sampler(node, &sampler),
+                None => self.named_sampler(id, node, &sampler),
             }
-            self.decides_once(id, &sampler);
+            if sampler.id != *id {
+                self.decides_once(id, &sampler);
+            }
         }
     }
 
     /// Checks a sampler whose config is a part of its processor's.
     fn own_sampler(&mut self, node: &Node, sampler: &Sampler, own: &Node) {
         let (key, of) = (sampler.key, &sampler.id.component_type);
-        let section = self.config.root.get(Kind::Processor.section());
-        if section.is_some_and(|section| section.get(&sampler.id.to_string()).is_some()) {
+        if self.is_written(&sampler.id) {
             let message =
                 format!("{key}: the processor `{}` is defined too, and would be the same", sampler.id);
             self.errors.push(self.sampler_finding(node, key, message));
@@ -41,7 +42,7 @@ impl Check<'_> {
         }
     }
 
-    fn named_sampler(&mut self, node: &Node, sampler: &Sampler) {
+    fn named_sampler(&mut self, of: &ComponentId, node: &Node, sampler: &Sampler) {
         let Sampler { key, id, .. } = sampler;
         let is_defined = self.config.processors.contains_key(id);
         // A plugin that could not be loaded has been reported already.
@@ -52,6 +53,7 @@ impl Check<'_> {
                 self.errors.push(finding.help(format!("add `{id}: {{}}` to `processors`")));
                 return;
             }
+            _ if id == of => format!("{key}: `{id}` names itself, and needs a sampler that decides"),
             (false, _) => format!("{key}: no processor `{id}` is defined in `processors`"),
             (true, Some(false)) => format!("{key}: the processor `{id}` is not a sampler"),
             (true, Some(true) | None) => return,
@@ -77,11 +79,17 @@ impl Check<'_> {
         }
     }
 
+    /// Returns whether the config itself defines a processor. The samplers that read `policies` are added to it.
+    fn is_written(&self, id: &ComponentId) -> bool {
+        let section = self.config.root.get(Kind::Processor.section());
+        section.is_some_and(|section| section.get(&id.to_string()).is_some())
+    }
+
     /// Returns an error about the key that names a sampler, with the samplers that it could name.
     fn sampler_finding(&self, node: &Node, key: &str, message: String) -> Finding {
         let samplers = self.config.processors.keys().filter(|id| {
             let known = self.registry.processor(&id.component_type);
-            known.is_some_and(|known| known.samples())
+            known.is_some_and(|known| known.samples()) && self.is_written(id)
         });
         let samplers: Vec<String> = samplers.map(ToString::to_string).collect();
         let finding = node.nearest([key]).finding(message);

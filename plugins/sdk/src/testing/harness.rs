@@ -217,6 +217,7 @@ macro_rules! besides {
 }
 
 besides!(Processor);
+besides!(Sampler);
 besides!(Exporter);
 besides!(Connector);
 besides!(Receiver);

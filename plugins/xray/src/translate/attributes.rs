@@ -215,7 +215,7 @@ impl Segment<'_, '_> {
         let before = self.span.attributes.iter().take_while(|attribute| attribute.key != than.key);
         let mut spaces = before.filter(|of| of.place == Place::Namespace).filter_map(namespace);
         self.is_of_resource(key)
-            || self.span.attributes.iter().any(|of| of.key == key && of.place != Place::Namespace)
+            || self.span.attributes.iter().any(|of| of.key == key && of.place == Place::Metadata)
             || spaces.any(|(namespace, fields)| is_default(namespace) && fields.contains_key(key))
     }
 }

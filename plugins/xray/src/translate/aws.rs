@@ -16,6 +16,7 @@ pub(crate) struct Call<'a> {
     region: Option<&'a str>,
     request_id: Option<&'a str>,
     queue_url: Option<&'a str>,
+    retries: Option<i64>,
     table_name: Option<&'a str>,
     /// Several table names, instead of one.
     table_names: Vec<String>,
@@ -31,6 +32,7 @@ impl<'a> Call<'a> {
             region: fields.text(Key::AwsRegion),
             request_id: fields.text(Key::AwsRequestId),
             queue_url: fields.first_text(&[Key::MessagingUrl, Key::AwsQueueUrl]),
+            retries: fields.int(Key::XrayRetries),
             table_name: fields.text(Key::AwsTableName).filter(|_| table_names.is_empty()),
             table_names,
         }
@@ -42,6 +44,9 @@ impl<'a> Call<'a> {
         detail.text(json, "region", self.region);
         detail.text(json, "request_id", self.request_id);
         detail.text(json, "queue_url", self.queue_url);
+        if let Some(retries) = self.retries {
+            json.field("retries", retries);
+        }
         match self.table_names.as_slice() {
             [] => detail.text(json, "table_name", self.table_name),
             [one] => detail.text(json, "table_name", Some(one)),

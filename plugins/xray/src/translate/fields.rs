@@ -51,6 +51,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Returns the bool, or `None` if the value is not one.
+    pub(crate) fn bool(&self, key: Key) -> Option<bool> {
+        if let Some(ValueRef::Bool(value)) = self.get(key) { Some(value) } else { None }
+    }
+
     pub(crate) fn is_aws_api(&self) -> bool {
         self.text(Key::RpcSystem) == Some("aws-api")
     }

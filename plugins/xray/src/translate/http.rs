@@ -63,7 +63,7 @@ impl<'a> Http<'a> {
             url: Url::of(span.kind(), fields),
             user_agent: fields.text(Key::HttpUserAgent),
             client_ip: client.or(peer),
-            forwarded: client.is_some() && client != peer,
+            forwarded: client.is_some() && fields.bool(Key::XrayForwardedFor).unwrap_or(client != peer),
             status: fields.int(Key::HttpStatusCode),
             content_length: content_length(span, fields),
         })
@@ -178,6 +178,9 @@ fn address<'a>(fields: &Fields<'a>, key: Key) -> Option<&'a str> {
 fn content_length(span: &FlatSpan<'_>, fields: &Fields<'_>) -> Option<i64> {
     if fields.text(Key::MessageType) == Some("RECEIVED") {
         return fields.int(Key::MessageSize);
+    }
+    if let Some(length) = fields.int(Key::HttpContentLength) {
+        return Some(length);
     }
     span.events().find_map(|event| received_bytes(event.attributes()))
 }

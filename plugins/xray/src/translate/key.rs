@@ -55,10 +55,18 @@ pub(crate) enum Key {
     DbStatement,
     DbUser,
     DbConnectionString,
+    XrayInProgress,
+    XrayError,
+    XrayFault,
+    XrayThrottle,
+    XrayForwardedFor,
+    XrayRetries,
+    XrayWorkingDirectory,
+    HttpContentLength,
 }
 
 impl Key {
-    pub(crate) const COUNT: usize = Key::DbConnectionString as usize + 1;
+    pub(crate) const COUNT: usize = Key::HttpContentLength as usize + 1;
 }
 
 /// The part of a document that uses an attribute, so that the attribute is not in the metadata.
@@ -79,6 +87,8 @@ pub(crate) enum Group {
     Annotations,
     /// An attribute `aws.xray.metadata.NAMESPACE`.
     Namespace,
+    /// A field of a segment that the `awsxray` receiver has read. It goes back to its place.
+    Restored,
 }
 
 /// The prefix of attributes that hold a namespace of the metadata as JSON.
@@ -97,6 +107,9 @@ pub(crate) fn classify(name: &str) -> (Option<Key>, Group) {
     }
     if let Some(key) = remote(name) {
         return (Some(key), Group::Remote);
+    }
+    if let Some(key) = restored(name) {
+        return (Some(key), Group::Restored);
     }
     match name {
         "aws.local.service" => (Some(Key::AwsLocalService), Group::Plain),
@@ -142,6 +155,8 @@ fn http(name: &str) -> Option<Key> {
         "net.peer.port" => Key::NetPeerPort,
         "net.peer.ip" => Key::NetPeerIp,
         "network.peer.address" => Key::NetworkPeerAddress,
+        "http.response_content_length" => Key::HttpContentLength,
+        "aws.xray.x_forwarded_for" => Key::XrayForwardedFor,
         _ => return None,
     })
 }
@@ -155,6 +170,7 @@ fn aws(name: &str) -> Option<Key> {
         "aws.request_id" | "aws.requestId" => Key::AwsRequestId,
         "aws.queue_url" | "aws.queue.url" => Key::AwsQueueUrl,
         "aws.table_name" | "aws.table.name" => Key::AwsTableName,
+        "aws.xray.retries" => Key::XrayRetries,
         _ => return None,
     })
 }
@@ -176,6 +192,17 @@ fn remote(name: &str) -> Option<Key> {
         "aws.remote.operation" => Key::AwsRemoteOperation,
         "remoteTarget" => Key::RemoteTarget,
         "K8s.RemoteNamespace" => Key::K8sRemoteNamespace,
+        _ => return None,
+    })
+}
+
+fn restored(name: &str) -> Option<Key> {
+    Some(match name {
+        "aws.xray.inprogress" => Key::XrayInProgress,
+        "aws.xray.error" => Key::XrayError,
+        "aws.xray.fault" => Key::XrayFault,
+        "aws.xray.throttle" => Key::XrayThrottle,
+        "aws.xray.cause.working_directory" => Key::XrayWorkingDirectory,
         _ => return None,
     })
 }

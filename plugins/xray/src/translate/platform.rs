@@ -101,9 +101,10 @@ impl<'a> Platform<'a, '_> {
     /// Writes the SDK. X-Ray's own SDKs have names like `X-Ray for Go`; those of OpenTelemetry become
     /// `opentelemetry for go`.
     fn sdk(&self, json: &mut Writer) {
-        let name = self.text("telemetry.sdk.name").map(|name| match self.text("telemetry.sdk.language") {
-            Some(language) => format!("{name} for {language}"),
-            None => name.to_owned(),
+        let language = self.text("telemetry.sdk.language");
+        let name = self.text("telemetry.sdk.name").map(|name| match language {
+            Some(language) if !name.contains(" for ") => format!("{name} for {language}"),
+            _ => name.to_owned(),
         });
         let automatic = ["telemetry.auto.version", "telemetry.distro.version"];
         json.key("xray").object(|json| {

@@ -13,7 +13,9 @@ pub(crate) const PREFIX: &str = "otel.resource.";
 
 pub(crate) struct Resource<'a> {
     attributes: Attributes<'a>,
-    pub(crate) origin: Option<&'static str>,
+    pub(crate) origin: Option<&'a str>,
+    /// The AWS resource that a segment was about which the `awsxray` receiver has read.
+    pub(crate) arn: Option<&'a str>,
     /// The language of the SDK, which determines the format of stack traces.
     pub(crate) language: &'a str,
     pub(crate) service_name: Option<&'a str>,
@@ -37,6 +39,7 @@ impl<'a> Resource<'a> {
         let text = |key| text(&attributes, key);
         let mut made = Resource {
             origin: origin::of(&attributes),
+            arn: text("aws.xray.resource_arn"),
             language: text("telemetry.sdk.language").unwrap_or_default(),
             service_name: text("service.name"),
             service_version: text("service.version").or_else(|| text("container.image.tag")),

@@ -79,6 +79,7 @@ impl<'a, 's> Told<'a, 's> {
             .with(Group::Sql, self.sql.is_some())
             .with(Group::User, self.user().is_some())
             .with(Group::StatusText, self.cause.has_status_text)
+            .with(Group::Restored, true)
             .with(
                 Group::Annotations,
                 matches!(self.fields.get(Key::XrayAnnotations), Some(ValueRef::Json(_))),
@@ -125,12 +126,19 @@ impl Segment<'_, '_> {
             json.key("service").object(|json| detail.text(json, "version", Some(version)));
         }
         detail.text(json, "origin", self.resource.origin);
+        if !self.subsegment {
+            detail.text(json, "resource_arn", self.resource.arn);
+        }
         detail.text(json, "user", self.span.user());
         if self.has_links {
             links::write(json, span, rules, detail);
         }
         json.field("trace_id", TraceId::new(span.trace_id()).as_str());
-        json.key("end_time").seconds(span.end_time_unix_nano());
+        if self.span.fields.bool(Key::XrayInProgress) == Some(true) {
+            json.field("in_progress", true);
+        } else {
+            json.key("end_time").seconds(span.end_time_unix_nano());
+        }
     }
 
     fn write_outcome(&self, json: &mut Writer, detail: Detail) {

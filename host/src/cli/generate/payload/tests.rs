@@ -15,13 +15,22 @@ use super::*;
 use crate::cli::generate::shop::new_trace;
 
 const NOW: u64 = 1_800_000_000_000_000_000;
-const SHOP: ShopSettings = ShopSettings { services: SERVICES.len(), depth: 8, errors: 0.3, slow: 0.1 };
+const SHOP: ShopSettings = ShopSettings {
+    services: SERVICES.len(),
+    depth: 8,
+    errors: 0.3,
+    slow: 0.1,
+    slow_by: None,
+    giants: 0.0,
+    giant_spans: 0,
+};
 
 fn settings(signal: Signal) -> PayloadSettings {
     PayloadSettings {
         signal,
         json: false,
         shop: SHOP,
+        arrival: Arrival::default(),
         attributes: vec![string("team", "blue")],
         resource_attributes: vec![string("region", "north")],
         instance: 0,
@@ -127,6 +136,78 @@ fn slow_traces_are_much_longer() {
         took[50]
     };
     assert!(median(1.0) > 5 * median(0.0));
+}
+
+/// Scenario: a tenth of the traces is slow by 3 s.
+/// Guarantees: about a tenth takes at least as long, and the others far less; spans still lie within their parents.
+#[test]
+fn slow_traces_are_slow_by_the_asked_time() {
+    let by = Duration::from_secs(3);
+    for depth in [1, 2, 8] {
+        let shop = ShopSettings { slow_by: Some(by), errors: 0.0, depth, ..SHOP };
+        let took = |trace: &Vec<Span>| {
+            let root = trace.iter().find(|span| span.parent_span_id.is_empty()).unwrap();
+            Duration::from_nanos(root.end_time_unix_nano - root.start_time_unix_nano)
+        };
+        let took: Vec<Duration> = traces(shop, 1_000).iter().map(took).collect();
+        let slow = took.iter().filter(|took| **took >= by).count();
+        assert!((60..140).contains(&slow), "{slow} of 1000 at depth {depth}");
+        assert!(took.iter().all(|took| *took < by / 2 || (by..by + by / 2).contains(took)));
+    }
+}
+
+/// Scenario: a tenth of the traces is to have 2,000 spans, also where traces have no spans below their roots.
+/// Guarantees: these have about as many, and the others far fewer.
+#[test]
+fn giants_have_about_the_asked_number_of_spans() {
+    let shop = ShopSettings { giants: 0.1, giant_spans: 2_000, ..SHOP };
+    let sizes: Vec<usize> = traces(shop, 300).iter().map(Vec::len).collect();
+    let giants: Vec<usize> = sizes.iter().copied().filter(|size| *size > 100).collect();
+    assert!((10..60).contains(&giants.len()), "{}", giants.len());
+    assert!(giants.iter().all(|size| (2_000..2_100).contains(size)), "{giants:?}");
+    assert!(traces(ShopSettings { depth: 1, ..shop }, 100).iter().all(|trace| trace.len() == 1));
+}
+
+/// Scenario: a fifth of the spans comes 10 s late; nothing is sent for 20 s.
+/// Guarantees: about a fifth is missing at first, and comes then; no root is late.
+#[test]
+fn late_spans_come_after_their_time() {
+    let arrival = Arrival { late: 0.2, late_by: Duration::from_secs(10), is_shuffled: false };
+    let settings = PayloadSettings { arrival, ..settings(Signal::Traces) };
+    let (mut rng, mut made) = (StdRng::seed_from_u64(7), traces::Traces::default());
+    let mut draw = |now| made.draw(1_000, &settings, &mut rng, now).into_iter().map(|span| span.span);
+    let in_time: Vec<Span> = draw(NOW).collect();
+    assert_eq!(in_time.len(), 1_000);
+    let later: Vec<Span> = draw(NOW + 20_000_000_000).collect();
+    let known: HashSet<_> = in_time.iter().map(|span| span.trace_id.clone()).collect();
+    // The last trace has spans in time for which the first request had no room.
+    let last = &in_time.last().unwrap().trace_id;
+    let is_late = |span: &&Span| known.contains(&span.trace_id) && span.trace_id != *last;
+    let late: Vec<_> = later.iter().filter(is_late).collect();
+    assert!((180..320).contains(&late.len()), "{}", late.len());
+    assert!(late.iter().all(|span| !span.parent_span_id.is_empty()));
+}
+
+/// Scenario: four connections send shuffled spans in turn.
+/// Guarantees: no span is sent twice; most traces of several spans come over several connections.
+#[test]
+fn shuffled_traces_come_over_all_connections() {
+    let arrival = Arrival { is_shuffled: true, ..Arrival::default() };
+    let shared = SharedTraces::default();
+    let payloads = |instance| {
+        let settings = PayloadSettings { arrival, instance, ..settings(Signal::Traces) };
+        Payloads::new(settings, instance as u64).sharing(Some(&shared))
+    };
+    let mut connections: Vec<Payloads> = (0..4).map(payloads).collect();
+    let (mut ids, mut came_by) = (HashSet::new(), HashMap::<Vec<u8>, HashSet<usize>>::new());
+    for round in 0..200 {
+        for span in spans(&connections[round % 4].next(50).unwrap()) {
+            assert!(ids.insert(span.span_id), "sent twice");
+            came_by.entry(span.trace_id).or_default().insert(round % 4);
+        }
+    }
+    let several = came_by.values().filter(|connections| connections.len() > 1).count();
+    assert!(several * 3 > came_by.len() * 2, "{several} of {}", came_by.len());
 }
 
 /// Scenario: payloads are made with the same seed and with another.

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::{
     common::v1::KeyValue,
     trace::v1::{Span, span::SpanKind},
 };
-use rand::{RngExt, rngs::StdRng};
+use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 
 use super::{
     Entry, HOME, Operation, ShopSettings, Step, VISITS,
@@ -36,13 +36,31 @@ struct Walk<'a> {
     rng: &'a mut StdRng,
     settings: ShopSettings,
     trace_id: [u8; 16],
-    /// A service that is slow in this trace, and by which factor.
-    slow: Option<(usize, f64)>,
+    /// The service that is slow in this trace.
+    slow: Option<Slow>,
+    /// The trace goes on until it has so many spans.
+    min_spans: usize,
     spans: Vec<ShopSpan>,
+}
+
+#[derive(Clone, Copy)]
+struct Slow {
+    service: usize,
+    how: Slowness,
+}
+
+#[derive(Clone, Copy)]
+enum Slowness {
+    /// All that it does takes so many times as long.
+    Factor(f64),
+    /// Its first operation takes longer by so many nanoseconds.
+    Once(u64),
 }
 
 /// The time that a request spends between two services.
 const NETWORK_US: u64 = 350;
+/// The most that a slow service is slower.
+const LONGEST_NANOS: u64 = 24 * 3_600 * 1_000_000_000;
 /// The time that a message waits for its consumer.
 const MESSAGE_WAIT_US: u64 = 18_000;
 
@@ -52,13 +70,24 @@ pub(in crate::cli::generate) fn new_trace(
     rng: &mut StdRng,
     end_unix_nano: u64,
 ) -> Trace {
-    let slow = rng
-        .random_bool(settings.slow)
-        .then(|| (rng.random_range(0..settings.services.max(1)), rng.random_range(10.0..40.0)));
+    let mut slow = rng.random_bool(settings.slow).then(|| Slow {
+        service: rng.random_range(0..settings.services.max(1)),
+        how: Slowness::Factor(rng.random_range(10.0..40.0)),
+    });
     let trace_id = rng.random();
     let fails = rng.random_bool(settings.errors);
     let visit = visit(rng.random_range(0..100));
-    let mut walk = Walk { rng, settings, trace_id, slow, spans: Vec::new() };
+    if let (Some(slow), Some(by)) = (&mut slow, settings.slow_by) {
+        let mut services = Vec::new();
+        reach(visit, 1, settings, &mut services);
+        let service = services.choose(rng).copied().unwrap_or_default();
+        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        *slow = Slow { service, how: Slowness::Once(nanos.min(LONGEST_NANOS)) };
+    }
+    // Without giants no random number is used up, so that a seed gives the same traces as ever.
+    let is_giant = settings.giants > 0.0 && rng.random_bool(settings.giants);
+    let min_spans = if is_giant { settings.giant_spans } else { 0 };
+    let mut walk = Walk { rng, settings, trace_id, slow, min_spans, spans: Vec::new() };
     walk.serve(visit, Place { service: visit.service, parent: None, depth: 1 }, 0);
     let mut spans = walk.spans;
     if fails {
@@ -84,6 +113,20 @@ fn visit(roll: u32) -> &'static Operation {
     &HOME
 }
 
+/// Adds the services that a trace waits for, from an operation at this depth on.
+fn reach(operation: &Operation, depth: usize, settings: ShopSettings, services: &mut Vec<usize>) {
+    services.push(operation.service);
+    for step in operation.steps {
+        // The call has a span of its own.
+        if let Step::Call(called) = step
+            && called.service < settings.services
+            && depth + 2 <= settings.depth
+        {
+            reach(called, depth + 2, settings, services);
+        }
+    }
+}
+
 fn shift(span: &mut Span, by: u64) {
     span.start_time_unix_nano += by;
     span.end_time_unix_nano += by;
@@ -98,9 +141,13 @@ impl Walk<'_> {
     fn serve(&mut self, operation: &'static Operation, place: Place, start: u64) -> u64 {
         let id = self.rng.random();
         let below = Place { service: operation.service, parent: Some(id), depth: place.depth + 1 };
-        let mut now = start + self.takes(operation.service, operation.own_us / 2);
+        let mut now =
+            start + self.takes(operation.service, operation.own_us / 2) + self.delay(operation.service);
         for step in operation.steps {
             now = self.step(step, below, now);
+        }
+        if place.parent.is_none() {
+            now = self.go_on(operation, below, now);
         }
         let end = now + self.takes(operation.service, operation.own_us / 2);
         let kind = match operation.entry {
@@ -112,6 +159,21 @@ impl Walk<'_> {
         let place = Place { service: operation.service, ..place };
         self.push(place, id, kind, server_name(&operation.entry), [start, end], attributes);
         end
+    }
+
+    /// Repeats the steps of the root until the trace has enough spans, together with the root's own. Returns the end of
+    /// the last step.
+    fn go_on(&mut self, operation: &'static Operation, place: Place, mut now: u64) -> u64 {
+        while self.spans.len() + 1 < self.min_spans {
+            let before = self.spans.len();
+            for step in operation.steps {
+                now = self.step(step, place, now);
+            }
+            if self.spans.len() == before {
+                break;
+            }
+        }
+        now
     }
 
     /// Adds the spans of a step. Returns when the service goes on to the next step.
@@ -181,8 +243,22 @@ impl Walk<'_> {
     /// much longer.
     fn takes(&mut self, service: usize, about_us: u64) -> u64 {
         let luck: f64 = self.rng.random_range(0.0..1.0);
-        let slowness = self.slow.filter(|(slow, _)| *slow == service).map_or(1.0, |(_, factor)| factor);
+        let slowness = match self.slow {
+            Some(Slow { service: slow, how: Slowness::Factor(factor) }) if slow == service => factor,
+            _ => 1.0,
+        };
         (about_us as f64 * 1_000.0 * (0.6 + 0.5 * luck + 2.0 * luck.powi(20)) * slowness) as u64
+    }
+
+    /// Returns by how many nanoseconds the service's first operation is delayed, and 0 for others.
+    fn delay(&mut self, service: usize) -> u64 {
+        match self.slow {
+            Some(Slow { service: slow, how: Slowness::Once(nanos) }) if slow == service => {
+                self.slow = None;
+                nanos
+            }
+            _ => 0,
+        }
     }
 
     fn push(

@@ -82,6 +82,7 @@ impl Trial {
             limits: self.limits.clone(),
             outside: Outside::of_trial(sent.clone()),
             on_failure: OnFailure::Reject,
+            recording: None,
         };
         let outcome = match (input, self.plugin.role) {
             (Input::Body(body), _) => self.receive(body, &settings, &telemetry).await?,

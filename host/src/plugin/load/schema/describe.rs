@@ -25,10 +25,12 @@ pub(super) fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     schema
 }
 
-/// Returns the choices of an `enum`, as they are written in a config.
+/// Returns the choices of an `enum`, as they are written in a config. An empty text, which means the default, is none of
+/// them.
 pub(super) fn choices(options: &[Value]) -> String {
+    let named = options.iter().filter(|option| option.as_str() != Some(""));
     let mut shown: Vec<String> =
-        options.iter().take(CHOICES_LIMIT).map(|option| format!("`{}`", plain(option))).collect();
+        named.take(CHOICES_LIMIT).map(|option| format!("`{}`", plain(option))).collect();
     if options.len() > CHOICES_LIMIT {
         shown.push("…".to_owned());
     }

@@ -4,9 +4,10 @@ use std::fmt;
 
 use http::{HeaderMap, header};
 
-use super::{aws::AwsSigner, error::HttpError, grant::AuthConfig, request::Outgoing};
+use super::{error::HttpError, grant::AuthConfig, request::Outgoing};
 use crate::{
-    component::auth::ClientAuth,
+    aws::Signer,
+    component::auth::{ClientAuth, UnsignedRequest},
     config::ConfigError,
     exporter::otlp::headers,
     extension::auth::bearer_token::{BearerToken, BearerTokenConfig},
@@ -17,7 +18,7 @@ pub(super) enum Credentials {
     None,
     Headers(HeaderMap),
     Bearer(BearerToken),
-    Aws(Box<AwsSigner>),
+    Aws { service: String, signer: Box<Signer> },
 }
 
 impl Credentials {
@@ -36,7 +37,10 @@ impl Credentials {
                 bearer(BearerTokenConfig { filename: Some(path.clone()), ..BearerTokenConfig::default() })
                     .map_err(|error| error.below("bearer_file"))
             }
-            Some(AuthConfig::Aws(config)) => Ok(Credentials::Aws(Box::new(AwsSigner::new(config)))),
+            Some(AuthConfig::Aws(config)) => Ok(Credentials::Aws {
+                service: config.service.clone(),
+                signer: Box::new(Signer::new(config.identity())),
+            }),
         }
     }
 
@@ -55,7 +59,12 @@ impl Credentials {
                 }
             }
             Credentials::Bearer(token) => token.authorize(&mut request.headers),
-            Credentials::Aws(signer) => signer.sign(request).await?,
+            Credentials::Aws { service, signer } => {
+                let Outgoing { method, url, headers, body } = request;
+                let body = std::slice::from_ref(&*body);
+                let unsigned = UnsignedRequest { method, url, headers, body };
+                signer.sign(service, None, unsigned).await?;
+            }
         }
         Ok(())
     }

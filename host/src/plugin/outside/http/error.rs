@@ -1,7 +1,7 @@
 //! The reasons why an exchange failed: the cases of `http-error` in the interface.
 
 use super::{address::LinkLocal, grant::Origin};
-use crate::exporter::otlp::with_causes;
+use crate::{component::auth::SignError, exporter::otlp::with_causes};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
@@ -60,6 +60,15 @@ impl HttpError {
             HttpError::Unreachable(_) => "unreachable",
             HttpError::TooLarge => "too_large",
             HttpError::Credentials(_) => "credentials",
+        }
+    }
+}
+
+impl From<SignError> for HttpError {
+    fn from(error: SignError) -> HttpError {
+        match error {
+            SignError::NoCredentials(message) => HttpError::Credentials(message),
+            SignError::Invalid(message) => HttpError::Invalid(message),
         }
     }
 }

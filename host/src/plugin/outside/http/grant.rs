@@ -9,10 +9,11 @@ use serde::{
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{aws::AwsConfig, request::is_hop};
+use super::aws::AwsConfig;
 use crate::{
     config::{ConfigError, Duration, Secret},
     exporter::otlp::headers::{self, HeadersConfig},
+    server::hop::is_hop,
     tls::client::ClientTlsConfig,
 };
 

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::Url;
 
 use super::{HttpLimits, error::HttpError, grant::has_user_info};
+use crate::server::hop::is_hop;
 
 /// The limit of the URL and the headers together.
 const MAX_HEAD_BYTES: usize = 256 << 10;
@@ -96,25 +97,6 @@ fn headers(given: &[(String, String)]) -> Result<HeaderMap, HttpError> {
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     }
     Ok(headers)
-}
-
-/// Returns true for headers that frame the message or concern one hop (RFC 9110 §7.6.1). The host sets these.
-pub(super) fn is_hop(name: &HeaderName) -> bool {
-    const NAMES: [&str; 12] = [
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "http2-settings",
-        "keep-alive",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    NAMES.contains(&name.as_str())
 }
 
 fn invalid<T>(message: String) -> Result<T, HttpError> {

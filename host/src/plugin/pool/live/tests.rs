@@ -67,6 +67,7 @@ fn settings(config: &str, telemetry: &Arc<Telemetry>) -> StageSettings {
         limits: limits(),
         outside: Outside::new("tested", &GrantsConfig::default(), limits().http_requests, telemetry).unwrap(),
         on_failure: OnFailure::Reject,
+        recording: None,
     }
 }
 

@@ -74,6 +74,7 @@ async fn start(yaml: &str, arrived: Arrived) -> Started {
         outside: Outside::new("tested", &GrantsConfig::default(), limits.http_requests, &telemetry).unwrap(),
         limits,
         on_failure: OnFailure::Reject,
+        recording: None,
     };
     let guards = config.guards(&extensions).unwrap();
     let receiver = PluginReceiver::build(&plugin, &settings, config, guards, &context).await.unwrap();

@@ -6,7 +6,7 @@ use crate::{
     config::Node,
     pipeline::ingest::Acknowledge,
     receiver::{
-        http::{Protocol, READ_TIMEOUT},
+        http::READ_TIMEOUT,
         otlp::{OtlpFactory, http::OtlpHttp},
     },
     server::{ServerSettings, request_body::Encoding},

@@ -1,9 +1,17 @@
 //! AWS's standard chain of credentials: environment, profile, web identity, container, and instance metadata.
 //! The chain is asked at the first request, and again before the credentials expire.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant, SystemTime},
+};
 
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, sts::AssumeRoleProvider};
+use aws_config::{
+    BehaviorVersion, ConfigLoader, Region, SdkConfig,
+    provider_config::ProviderConfig,
+    sts::AssumeRoleProvider,
+    web_identity_token::{StaticConfiguration, WebIdentityTokenCredentialsProvider},
+};
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider},
@@ -14,20 +22,56 @@ use aws_smithy_http_client::{
 };
 use tokio::sync::{Mutex, OnceCell};
 
-use super::{AwsConfig, Identity};
-use crate::exporter::otlp::with_causes;
+use crate::log_line::with_causes;
 
-/// How long before they expire credentials are renewed.
-const REFRESH_BEFORE: Duration = Duration::from_secs(60);
+/// How long before they expire credentials are renewed, unless the settings say otherwise.
+const RENEW_BEFORE: Duration = Duration::from_secs(60);
 /// The time limit of one walk along the chain.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a failure is the answer, so that not every request walks along the chain.
 const FAILURE_HOLDS: Duration = Duration::from_secs(2);
+/// Says what to do if no region is known.
+pub const NO_REGION: &str = "no AWS region is known: write `region: us-east-1`, or set AWS_REGION";
 /// The name of a role's sessions.
 const SESSION_NAME: &str = "spanloom";
 
-pub(in crate::plugin::outside::http) struct CredentialsChain {
-    config: AwsConfig,
+/// Whose credentials are used, and for which region. What is `None` is taken from the environment, the
+/// profile or the instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdentitySettings {
+    pub region: Option<String>,
+    /// The profile in the shared config and credentials files.
+    pub profile: Option<String>,
+    /// The role to assume with the credentials of the chain.
+    pub role: Option<RoleSettings>,
+    /// How long before they expire credentials are renewed, if not a minute.
+    pub renew_before: Option<Duration>,
+}
+
+/// A role to assume.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleSettings {
+    pub arn: String,
+    pub session_name: Option<String>,
+    pub session_duration: Option<Duration>,
+    /// The external id, if the role's trust policy asks for one.
+    pub external_id: Option<String>,
+    /// The region whose security token service (STS) is asked, if it is not the region of the identity.
+    pub sts_region: Option<String>,
+    /// The file with a web identity token. With it, the role is assumed without the credentials of the chain.
+    pub web_identity_token_file: Option<PathBuf>,
+}
+
+/// Credentials, and the region that they are used for.
+#[derive(Clone)]
+pub(super) struct Identity {
+    pub(super) credentials: Credentials,
+    pub(super) region: String,
+}
+
+/// The credentials of one identity, and where they come from.
+pub(super) struct CredentialsChain {
+    settings: IdentitySettings,
     source: OnceCell<Source>,
     /// The last outcome. One request at a time asks the chain, and the others wait for the outcome.
     last: Mutex<Last>,
@@ -35,6 +79,7 @@ pub(in crate::plugin::outside::http) struct CredentialsChain {
 
 struct Source {
     provider: SharedCredentialsProvider,
+    /// The region of the settings or the machine, or else the one that was asked for first.
     region: String,
 }
 
@@ -45,27 +90,47 @@ struct Last {
 }
 
 impl CredentialsChain {
-    pub(super) fn new(config: AwsConfig) -> CredentialsChain {
-        CredentialsChain { config, source: OnceCell::new(), last: Mutex::default() }
+    pub(super) fn new(settings: IdentitySettings) -> CredentialsChain {
+        CredentialsChain { settings, source: OnceCell::new(), last: Mutex::default() }
     }
 
-    /// Returns the credentials and the region.
+    /// Returns the credentials and the region: the given one, if any.
     ///
     /// # Errors
     /// There are none. The text says why, for the operator, and holds no secret.
-    pub(super) async fn identity(&self) -> Result<Identity, String> {
-        let source = self.source.get_or_try_init(|| Source::load(&self.config)).await?;
-        let credentials = self.last.lock().await.refreshed(&source.provider).await?;
-        Ok(Identity { credentials, region: source.region.clone() })
+    pub(super) async fn identity(&self, region: Option<&str>) -> Result<Identity, String> {
+        let source = self.source.get_or_try_init(|| Source::load(&self.settings, region)).await?;
+        let region = region.unwrap_or(&source.region).to_owned();
+        let credentials = self.last.lock().await.refreshed(&source.provider, self.renew_before()).await?;
+        Ok(Identity { credentials, region })
+    }
+
+    /// Returns a chain that has an access key of this id, and the region `test-1`.
+    #[cfg(test)]
+    pub(super) fn with_keys(id: &str) -> CredentialsChain {
+        let keys = Credentials::new(id, "hush", None, None, "test");
+        let source = Source { provider: SharedCredentialsProvider::new(keys), region: "test-1".to_owned() };
+        CredentialsChain {
+            source: OnceCell::new_with(Some(source)),
+            ..CredentialsChain::new(IdentitySettings::default())
+        }
+    }
+
+    fn renew_before(&self) -> Duration {
+        self.settings.renew_before.unwrap_or(RENEW_BEFORE)
     }
 }
 
 impl Last {
     /// Returns the known credentials, unless they are about to expire. If they cannot be renewed, they are
     /// used until they expire.
-    async fn refreshed(&mut self, provider: &SharedCredentialsProvider) -> Result<Credentials, String> {
+    async fn refreshed(
+        &mut self,
+        provider: &SharedCredentialsProvider,
+        renew_before: Duration,
+    ) -> Result<Credentials, String> {
         let known = |margin| self.credentials.as_ref().filter(|known| outlives(known, margin)).cloned();
-        if let Some(fresh) = known(REFRESH_BEFORE) {
+        if let Some(fresh) = known(renew_before) {
             return Ok(fresh);
         }
         let still_valid = known(Duration::ZERO);
@@ -87,7 +152,7 @@ impl Last {
 }
 
 /// Returns the region of the environment, the profile or the instance, whichever is known first.
-pub(in crate::plugin) async fn region(profile: Option<&str>) -> Option<String> {
+pub async fn region(profile: Option<&str>) -> Option<String> {
     let sdk = loader(profile).ok()?.load().await;
     sdk.region().map(Region::to_string)
 }
@@ -105,28 +170,51 @@ fn loader(profile: Option<&str>) -> Result<ConfigLoader, String> {
 }
 
 impl Source {
-    async fn load(config: &AwsConfig) -> Result<Source, String> {
-        let mut loader = loader(config.profile.as_deref())?;
-        if let Some(region) = &config.region {
-            loader = loader.region(Region::new(region.clone()));
+    /// `region` is where STS is asked if the settings name no region.
+    async fn load(settings: &IdentitySettings, region: Option<&str>) -> Result<Source, String> {
+        let mut loader = loader(settings.profile.as_deref())?;
+        if let Some(region) = settings.region.as_deref().or(region) {
+            loader = loader.region(Region::new(region.to_owned()));
         }
         let sdk = loader.load().await;
-        let region =
-            sdk.region().ok_or("no AWS region is known; write `region` under `auth.aws`")?.to_string();
-        Ok(Source { provider: provider(config, &sdk).await?, region })
+        let region = sdk.region().ok_or(NO_REGION)?.to_string();
+        let provider = match &settings.role {
+            None => sdk.credentials_provider().ok_or("there is no chain of credentials")?,
+            Some(role) => role.provider(&sdk).await,
+        };
+        Ok(Source { provider, region })
     }
 }
 
-async fn provider(config: &AwsConfig, sdk: &SdkConfig) -> Result<SharedCredentialsProvider, String> {
-    match &config.role_arn {
-        None => sdk.credentials_provider().ok_or_else(|| "there is no chain of credentials".to_owned()),
-        Some(role) => {
-            let mut builder = AssumeRoleProvider::builder(role).session_name(SESSION_NAME).configure(sdk);
-            if let Some(id) = &config.external_id {
-                builder = builder.external_id(id);
+impl RoleSettings {
+    async fn provider(&self, sdk: &SdkConfig) -> SharedCredentialsProvider {
+        let session_name = self.session_name.as_deref().unwrap_or(SESSION_NAME);
+        let sts_region = self.sts_region.clone().map(Region::new);
+        if let Some(file) = &self.web_identity_token_file {
+            let mut config =
+                ProviderConfig::without_region().with_region(sts_region.or_else(|| sdk.region().cloned()));
+            if let Some(client) = sdk.http_client() {
+                config = config.with_http_client(client);
             }
-            Ok(SharedCredentialsProvider::new(builder.build().await))
+            let token = StaticConfiguration {
+                web_identity_token_file: file.clone(),
+                role_arn: self.arn.clone(),
+                session_name: session_name.to_owned(),
+            };
+            let builder = WebIdentityTokenCredentialsProvider::builder().configure(&config);
+            return SharedCredentialsProvider::new(builder.static_configuration(token).build());
         }
+        let mut builder = AssumeRoleProvider::builder(&self.arn).session_name(session_name).configure(sdk);
+        if let Some(id) = &self.external_id {
+            builder = builder.external_id(id);
+        }
+        if let Some(duration) = self.session_duration {
+            builder = builder.session_length(duration);
+        }
+        if let Some(region) = sts_region {
+            builder = builder.region(region);
+        }
+        SharedCredentialsProvider::new(builder.build().await)
     }
 }
 
@@ -196,7 +284,7 @@ mod tests {
         let (provider, mut last) = (SharedCredentialsProvider::new(script), Last::default());
         let mut keys = Vec::new();
         for _ in 0..requests {
-            let refreshed = last.refreshed(&provider).await;
+            let refreshed = last.refreshed(&provider, RENEW_BEFORE).await;
             keys.push(refreshed.map_or_else(|error| error, |found| found.access_key_id().to_owned()));
         }
         (keys, asked.load(Relaxed))

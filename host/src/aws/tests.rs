@@ -6,6 +6,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use aws_credential_types::Credentials;
 use axum::{
     Router,
     extract::{Path, Request},
@@ -14,10 +15,16 @@ use axum::{
     routing::{get, post, put},
 };
 use bytes::Bytes;
+use http::{HeaderName, Method};
+use reqwest::Url;
 use serde_json::json;
 
-use super::*;
-use crate::plugin::outside::http::{HttpLimits, HttpRequest, tests::serve};
+use super::{
+    credentials::Identity,
+    signer::{hash, sign_for},
+    *,
+};
+use crate::component::auth::UnsignedRequest;
 
 const SUITE_URL: &str = "https://example.amazonaws.com/";
 /// 2015-08-30T12:36:00Z, the time of the test suite.
@@ -34,22 +41,47 @@ fn suite_identity(session_token: Option<&str>) -> Identity {
     Identity { credentials, region: "us-east-1".to_owned() }
 }
 
-fn outgoing(method: &str, url: &str, headers: &[(&str, &str)]) -> Outgoing {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let request =
-        HttpRequest { method: method.to_owned(), url: url.to_owned(), headers, ..HttpRequest::default() };
-    Outgoing::read(request, &HttpLimits::default()).unwrap()
+/// A request to sign.
+pub(super) struct Outgoing {
+    method: Method,
+    url: Url,
+    pub(super) headers: HeaderMap,
+    body: Bytes,
 }
 
-fn authorization(service: &str, identity: &Identity, mut request: Outgoing) -> String {
-    sign_for(service, identity, UNIX_EPOCH + SUITE_TIME, &mut request).unwrap();
+fn outgoing(method: &str, url: &str, headers: &[(&str, &str)]) -> Outgoing {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+    }
+    Outgoing { method: method.parse().unwrap(), url: url.parse().unwrap(), headers: map, body: Bytes::new() }
+}
+
+async fn sign_at(service: &str, identity: &Identity, at: Duration, request: &mut Outgoing) {
+    let Outgoing { method, url, headers, body } = request;
+    let body = std::slice::from_ref(&*body);
+    let hash = hash(body).await;
+    let unsigned = UnsignedRequest { method, url, headers, body };
+    sign_for(service, identity, UNIX_EPOCH + at, unsigned, hash).unwrap();
+}
+
+async fn authorization(service: &str, identity: &Identity, mut request: Outgoing) -> String {
+    sign_at(service, identity, SUITE_TIME, &mut request).await;
     request.headers["authorization"].to_str().unwrap().to_owned()
+}
+
+/// Serves the routes on a port of this machine, and returns the address.
+pub(super) async fn serve(routes: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    format!("http://{address}")
 }
 
 /// Scenario: the cases of `aws-sig-v4-test-suite` that a URL can express are signed.
 /// Guarantees: the signatures are the published ones.
-#[test]
-fn signatures_are_those_of_the_test_suite() {
+#[tokio::test]
+async fn signatures_are_those_of_the_test_suite() {
     let unreserved = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mine = |value| vec![("My-Header1", value)];
     for (request, signature) in [
@@ -69,7 +101,7 @@ fn signatures_are_those_of_the_test_suite() {
     ] {
         let (method, path, headers) = request;
         let outgoing = outgoing(method, &format!("{SUITE_URL}{path}"), &headers);
-        let signed = authorization("service", &suite_identity(None), outgoing);
+        let signed = authorization("service", &suite_identity(None), outgoing).await;
         assert!(signed.ends_with(&format!("Signature={signature}")), "{method} /{path}: {signed}");
         assert!(
             signed.contains("Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request"),
@@ -77,15 +109,15 @@ fn signatures_are_those_of_the_test_suite() {
         );
     }
     let session = suite_identity(Some("6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"));
-    let signed = authorization("service", &session, outgoing("GET", SUITE_URL, &[]));
+    let signed = authorization("service", &session, outgoing("GET", SUITE_URL, &[])).await;
     let signature = "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8";
     assert!(signed.ends_with(signature), "{signed}");
 }
 
 /// Scenario: "Example: PUT Object" of Amazon S3's API reference is signed.
 /// Guarantees: the path is encoded once, the body's hash is a header, and the signature is the published one.
-#[test]
-fn an_upload_to_s3_is_signed_as_its_reference_says() {
+#[tokio::test]
+async fn an_upload_to_s3_is_signed_as_its_reference_says() {
     let mut request = outgoing(
         "PUT",
         "https://examplebucket.s3.amazonaws.com/test$file.text",
@@ -95,7 +127,7 @@ fn an_upload_to_s3_is_signed_as_its_reference_says() {
     let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
     let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None, "reference");
     let identity = Identity { credentials, region: "us-east-1".to_owned() };
-    sign_for("s3", &identity, UNIX_EPOCH + Duration::from_secs(1_369_353_600), &mut request).unwrap();
+    sign_at("s3", &identity, Duration::from_secs(1_369_353_600), &mut request).await;
     let hash = "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072";
     assert_eq!(request.headers["x-amz-content-sha256"], hash);
     let signed = request.headers["authorization"].to_str().unwrap();
@@ -104,10 +136,10 @@ fn an_upload_to_s3_is_signed_as_its_reference_says() {
     assert!(request.headers["authorization"].is_sensitive());
 }
 
-/// Scenario: a plugin writes the signature's own headers.
+/// Scenario: a request has the signature's own headers.
 /// Guarantees: they are neither signed nor sent.
-#[test]
-fn a_plugins_own_signature_goes() {
+#[tokio::test]
+async fn an_own_signature_of_the_request_goes() {
     let forged = [
         ("authorization", "mine"),
         ("x-amz-date", "19700101T000000Z"),
@@ -115,11 +147,11 @@ fn a_plugins_own_signature_goes() {
         ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
     ];
     let mut request = outgoing("GET", SUITE_URL, &forged);
-    sign_for("service", &suite_identity(None), UNIX_EPOCH + SUITE_TIME, &mut request).unwrap();
+    sign_at("service", &suite_identity(None), SUITE_TIME, &mut request).await;
     assert_eq!(request.headers["x-amz-date"], "20150830T123600Z");
     assert!(!request.headers.contains_key("x-amz-security-token"));
     assert!(!request.headers.contains_key("x-amz-content-sha256"));
-    let vanilla = authorization("service", &suite_identity(None), outgoing("GET", SUITE_URL, &[]));
+    let vanilla = authorization("service", &suite_identity(None), outgoing("GET", SUITE_URL, &[])).await;
     assert_eq!(request.headers["authorization"], vanilla);
 }
 
@@ -189,8 +221,23 @@ const CONFIG: &str = "SPANLOOM_TEST_AWS";
 #[tokio::test]
 #[ignore = "the tests below run it, in a process of its own"]
 async fn says_who_it_is() {
-    let config = serde_json::from_str(&std::env::var(CONFIG).unwrap()).unwrap();
-    let who = match AwsSigner::new(&config).chain.identity().await {
+    let config: serde_json::Value = serde_json::from_str(&std::env::var(CONFIG).unwrap()).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let role = text(&config["role_arn"]).map(|arn| RoleSettings {
+        arn,
+        external_id: text(&config["external_id"]),
+        session_name: text(&config["session_name"]),
+        sts_region: text(&config["sts_region"]),
+        web_identity_token_file: text(&config["web_identity_token_file"]).map(Into::into),
+        ..RoleSettings::default()
+    });
+    let settings = IdentitySettings {
+        region: text(&config["region"]),
+        profile: text(&config["profile"]),
+        role,
+        ..IdentitySettings::default()
+    };
+    let who = match Signer::new(settings).chain().identity(None).await {
         Ok(Identity { credentials, region }) => {
             format!("{} {} {region}", credentials.access_key_id(), credentials.session_token().unwrap_or("-"))
         }
@@ -224,12 +271,12 @@ async fn who(config: serde_json::Value, environment: &[(&str, &str)]) -> String 
 #[tokio::test]
 async fn the_environment_says_who() {
     let keys = [("AWS_ACCESS_KEY_ID", "AKIDENV"), ("AWS_SECRET_ACCESS_KEY", "hush")];
-    let service = json!({ "service": "xray" });
+    let config = json!({});
     let with_region = [&keys[..], &[("AWS_REGION", "eu-west-1")]].concat();
-    assert_eq!(who(service.clone(), &with_region).await, "AKIDENV - eu-west-1");
-    let region = json!({ "service": "xray", "region": "us-west-2" });
+    assert_eq!(who(config.clone(), &with_region).await, "AKIDENV - eu-west-1");
+    let region = json!({ "region": "us-west-2" });
     assert_eq!(who(region, &with_region).await, "AKIDENV - us-west-2");
-    assert!(who(service, &keys).await.contains("write `region` under `auth.aws`"));
+    assert!(who(config, &keys).await.contains("write `region: us-east-1`"));
 }
 
 /// Scenario: the shared files have two profiles.
@@ -246,8 +293,8 @@ async fn a_profile_says_who_and_where() {
         ("AWS_SHARED_CREDENTIALS_FILE", keys.to_str().unwrap()),
         ("AWS_CONFIG_FILE", config.to_str().unwrap()),
     ];
-    assert_eq!(who(json!({ "service": "logs" }), &files).await, "AKIDFILE - eu-north-1");
-    let other = json!({ "service": "logs", "profile": "other" });
+    assert_eq!(who(json!({}), &files).await, "AKIDFILE - eu-north-1");
+    let other = json!({ "profile": "other" });
     assert_eq!(who(other, &files).await, "AKIDOTHER - sa-east-1");
 }
 
@@ -263,8 +310,24 @@ async fn a_web_identity_is_changed_into_a_roles() {
         ("AWS_ROLE_ARN", "arn:aws:iam::1:role/x"),
         ("AWS_ENDPOINT_URL_STS", &sts),
     ];
-    let config = json!({ "service": "xray", "region": "us-east-1" });
+    let config = json!({ "region": "us-east-1" });
     assert_eq!(who(config, &environment).await, "AKIDWEB session us-east-1");
+}
+
+/// Scenario: the settings name a role and a file with a web identity token; the environment has no credentials.
+/// Guarantees: the token is exchanged for the role's credentials.
+#[tokio::test]
+async fn a_web_identity_of_the_settings_is_changed_into_their_roles() {
+    let sts = serve(cloud()).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "web-token").unwrap();
+    let config = json!({
+        "region": "us-east-1",
+        "role_arn": "arn:aws:iam::1:role/x",
+        "sts_region": "us-west-2",
+        "web_identity_token_file": file.path(),
+    });
+    assert_eq!(who(config, &[("AWS_ENDPOINT_URL_STS", &sts)]).await, "AKIDWEB session us-east-1");
 }
 
 /// Scenario: the environment names a container's endpoint.
@@ -274,7 +337,7 @@ async fn a_container_is_told_who_it_is() {
     let url = format!("{}/container", serve(cloud()).await);
     let token = ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "container-token");
     let environment = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str()), token];
-    let config = json!({ "service": "xray", "region": "us-east-1" });
+    let config = json!({ "region": "us-east-1" });
     assert_eq!(who(config, &environment).await, "AKIDCONTAINER session us-east-1");
 }
 
@@ -285,7 +348,7 @@ async fn an_instance_asks_its_metadata_service() {
     let metadata = serve(cloud()).await;
     let environment =
         [("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.as_str()), ("AWS_EC2_METADATA_DISABLED", "false")];
-    assert_eq!(who(json!({ "service": "xray" }), &environment).await, "AKIDINSTANCE session eu-west-2");
+    assert_eq!(who(json!({}), &environment).await, "AKIDINSTANCE session eu-west-2");
 }
 
 /// Scenario: the config names a role, without and with its external id.
@@ -298,7 +361,7 @@ async fn a_role_is_assumed_with_what_the_chain_yields() {
         ("AWS_SECRET_ACCESS_KEY", "hush"),
         ("AWS_ENDPOINT_URL_STS", sts.as_str()),
     ];
-    let mut config = json!({ "service": "xray", "region": "us-east-1", "role_arn": "arn:aws:iam::1:role/x" });
+    let mut config = json!({ "region": "us-east-1", "role_arn": "arn:aws:iam::1:role/x" });
     let refused = who(config.clone(), &environment).await;
     assert!(refused.starts_with("no AWS credentials: ") && !refused.contains("hush"), "{refused}");
     config["external_id"] = json!("outsider");
@@ -309,6 +372,6 @@ async fn a_role_is_assumed_with_what_the_chain_yields() {
 /// Guarantees: the error says so.
 #[tokio::test]
 async fn who_is_nobody_is_told_so() {
-    let said = who(json!({ "service": "xray", "region": "us-east-1" }), &[]).await;
+    let said = who(json!({ "region": "us-east-1" }), &[]).await;
     assert!(said.starts_with("no AWS credentials: "), "{said}");
 }
