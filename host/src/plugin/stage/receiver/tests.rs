@@ -112,6 +112,19 @@ impl Started {
         answer.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
+    /// Calls a method over gRPC. Returns the message of the answer, or the code of the status.
+    async fn call(&self, path: &str, message: &[u8]) -> Result<Vec<u8>, String> {
+        let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+        let frame = [&[0][..], &(message.len() as u32).to_be_bytes(), message].concat();
+        let request = client.post(format!("http://{}{path}", self.address(0))).timeout(PATIENCE);
+        let request = request.header("content-type", "application/grpc").header("te", "trailers");
+        let answer = request.body(frame).send().await.unwrap();
+        match answer.headers().get("grpc-status") {
+            Some(code) => Err(code.to_str().unwrap().to_owned()),
+            None => Ok(answer.bytes().await.unwrap().to_vec()),
+        }
+    }
+
     /// Waits until the metrics have this line.
     async fn wait_for(&self, line: &str) {
         let found = async {
@@ -165,6 +178,35 @@ async fn a_request_that_the_plugin_traps_on_is_answered_with_500() {
     assert_eq!(started.status("POST /events", b"!").await, 500);
     assert_eq!(started.status("POST /events", b"an event").await, 202);
     started.wait_for(r#"spanloom_plugin_replays{component="tested",plugin="tested"} 1"#).await;
+}
+
+/// Scenario: calls over gRPC are taken, rejected, trapped on, and made to another method.
+/// Guarantees: each has the plugin's answer or code, or the host's code where the plugin has none to give. What was
+/// taken is in the pipeline.
+#[tokio::test]
+async fn calls_over_grpc_are_answered_as_the_plugin_says() {
+    const PUT: &str = "/x.Events/Put";
+    let started = start("protocols: { grpc: }", Arrived::default()).await;
+    assert_eq!(started.call(PUT, b"an event").await, Ok(b"\0\0\0\0\x02ok".to_vec()));
+    for (path, message, code) in [(PUT, &b"?"[..], "3"), (PUT, b"!", "13"), ("/x.Events/Get", b"", "12")] {
+        assert_eq!(started.call(path, message).await, Err(code.to_owned()), "{path} {message:?}");
+    }
+    assert_eq!(*started.arrived.items.lock().unwrap(), 1);
+    for line in [
+        r#"otelcol_receiver_accepted_log_records{receiver="tested",transport="grpc"} 1"#,
+        r#"spanloom_receiver_rejected_requests{receiver="tested",transport="grpc",reason="bad"} 1"#,
+    ] {
+        started.wait_for(line).await;
+    }
+}
+
+/// Scenario: the pipeline refuses calls over gRPC for the moment. One asks for an answer of its own then.
+/// Guarantees: it gets that answer's code, and another gets UNAVAILABLE.
+#[tokio::test]
+async fn what_a_pipeline_refuses_over_grpc_is_to_be_sent_again() {
+    let started = start("protocols: { grpc: }", Arrived { refuses: true, ..Arrived::default() }).await;
+    assert_eq!(started.call("/x.Events/Put", b"~").await, Err("8".to_owned()));
+    assert_eq!(started.call("/x.Events/Put", b"an event").await, Err("14".to_owned()));
 }
 
 /// Scenario: many datagrams come at once, and the plugin traps on one of them.
@@ -279,13 +321,14 @@ async fn no_request_is_lost_while_versions_change() {
 /// Guarantees: its tasks end, and its ports are free.
 #[tokio::test]
 async fn a_receiver_that_stops_frees_its_ports() {
-    let started = start("protocols: { http: , udp: , tcp: }", Arrived::default()).await;
-    let (http, udp, tcp) = (started.address(0), started.address(1), started.address(2));
+    let started = start("protocols: { http: , udp: , tcp: , grpc: }", Arrived::default()).await;
+    let [http, udp, tcp, grpc] = [0, 1, 2, 3].map(|port| started.address(port));
     started.running.stop.cancel();
     started.running.tasks.close();
     timeout(PATIENCE, started.running.tasks.wait()).await.unwrap();
     tokio::net::TcpListener::bind(http).await.unwrap();
     tokio::net::TcpListener::bind(tcp).await.unwrap();
+    tokio::net::TcpListener::bind(grpc).await.unwrap();
     UdpSocket::bind(udp).await.unwrap();
 }
 
@@ -297,9 +340,10 @@ async fn mistakes_in_the_hosts_keys_are_named() {
     let file = PluginFile::of_bytes(component());
     let plugin = Plugin::load(&Runtime::shared().unwrap(), "tested", &file, &limits).await.unwrap();
     for (yaml, expected) in [
-        ("", "protocols: name one or several of http, udp, tcp"),
+        ("", "protocols: name one or several of http, udp, tcp, grpc"),
         ("protocols: { htp: }", "htp"),
         ("protocols: { udp: { queue_mib: 0 } }", "queue_mib: must be from 1 to 4096"),
+        ("protocols: { udp: { read_buffer_mib: 513 } }", "read_buffer_mib: must be from 1 to 512"),
         ("protocols: { http: { endpoint: here } }", "endpoint: \"here\" is not host:port"),
         ("protocols: { http: }\nacknowledge: never", "acknowledge"),
     ] {
@@ -307,4 +351,84 @@ async fn mistakes_in_the_hosts_keys_are_named() {
         let error = ReceiverConfig::read(&config, &plugin.listens, limits.memory_bytes).err().unwrap();
         assert!(error.to_string().contains(expected), "{yaml}: {error}");
     }
+}
+
+/// Scenario: each key of a listener that `docs/receivers.md` names is set.
+/// Guarantees: it is read. The tables name every key of datagrams and of messages over TCP.
+#[tokio::test]
+async fn the_keys_in_the_docs_are_those_of_the_listeners() {
+    const DOCS: &str = include_str!("../../../../../docs/receivers.md");
+    let limits = Limits::from(&LimitsConfig::default());
+    let file = PluginFile::of_bytes(component());
+    let plugin = Plugin::load(&Runtime::shared().unwrap(), "tested", &file, &limits).await.unwrap();
+    for (listener, part, keys) in [
+        ("udp", "**Datagrams**", &UDP_KEYS[..]),
+        ("tcp", "**Messages over TCP**", &TCP_KEYS),
+        ("http", "**HTTP.**", &HTTP_KEYS),
+        ("grpc", "", &GRPC_KEYS),
+    ] {
+        for (key, value) in keys {
+            let yaml = format!("protocols: {{ {listener}: {{ {key}: {value} }} }}");
+            let config = Node::parse("otel.yaml", &yaml).unwrap();
+            let read = ReceiverConfig::read(&config, &plugin.listens, limits.memory_bytes);
+            assert!(read.is_ok(), "{yaml}: {}", read.err().unwrap());
+        }
+        if !part.is_empty() {
+            let keys: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+            assert_eq!(documented(DOCS, part), keys);
+        }
+    }
+}
+
+const UDP_KEYS: [(&str, &str); 5] = [
+    ("endpoint", "localhost:0"),
+    ("transport", "udp6"),
+    ("queue_mib", "1"),
+    ("read_buffer_mib", "1"),
+    ("max_datagram", "1"),
+];
+const TCP_KEYS: [(&str, &str); 7] = [
+    ("endpoint", "localhost:0"),
+    ("transport", "tcp6"),
+    ("tls", "{ cert_file: cert.pem, key_file: key.pem }"),
+    ("max_frame_size", "1"),
+    ("max_connections", "1"),
+    ("read_timeout", "1s"),
+    ("idle_timeout", "1s"),
+];
+const HTTP_KEYS: [(&str, &str); 14] = [
+    ("endpoint", "localhost:0"),
+    ("transport", "tcp4"),
+    ("tls", "{ cert_file: cert.pem, key_file: key.pem }"),
+    ("auth", "{ authenticator: basicauth }"),
+    ("cors", "{ allowed_origins: [\"*\"] }"),
+    ("max_request_body_size", "1"),
+    ("compression_algorithms", "[gzip]"),
+    ("include_metadata", "true"),
+    ("read_timeout", "1s"),
+    ("read_header_timeout", "1s"),
+    ("idle_timeout", "1s"),
+    ("response_headers", "{ x-a: b }"),
+    ("keep_alives_enabled", "false"),
+    ("middlewares", "[{ id: memory_limiter }]"),
+];
+const GRPC_KEYS: [(&str, &str); 4] = [
+    ("endpoint", "localhost:0"),
+    ("transport", "tcp4"),
+    ("max_recv_msg_size_mib", "1"),
+    ("include_metadata", "true"),
+];
+
+/// Returns the keys that a part of the docs names: in the first cells of its table, or in its first sentence.
+fn documented<'a>(docs: &'a str, part: &str) -> Vec<&'a str> {
+    let (_, text) = docs.split_once(part).unwrap();
+    let quoted = |text: &'a str| text.split('`').skip(1).step_by(2);
+    if text.starts_with(" Those of ") {
+        let (_, text) = text.split_once("paths: ").unwrap();
+        let (text, _) = text.split_once(". ").unwrap();
+        return quoted(text).collect();
+    }
+    let rows = text.lines().skip(3).skip_while(|line| !line.starts_with("| `"));
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    rows.flat_map(|row| quoted(row.split(" | ").next().unwrap_or_default())).collect()
 }
