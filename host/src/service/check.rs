@@ -163,14 +163,14 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Checks the names of plugins. A plugin may have the name of a built-in processor, exporter or
-    /// connector, and then replaces it. It may not have the name of a receiver or an extension.
+    /// Checks the names of plugins. A plugin may have the name of a component of its own kind, and then replaces it. It
+    /// may not have the name of an extension, or of a receiver that is no plugin: a config of the Collector means that one.
     fn plugins(&mut self) {
         let Some(section) = self.config.root.get("plugins") else { return };
         for entry in section.entries() {
             let name = entry.key.as_str();
             for kind in [Kind::Receiver, Kind::Extension] {
-                if self.registry.find(kind, name).is_some() {
+                if self.registry.find(kind, name).is_some_and(|known| known.plugin().is_none()) {
                     let message = format!("the plugin `{name}` has the name of {}", kind.with_article());
                     self.errors.push(at_key(entry, section, message).label("give it another name"));
                 }
