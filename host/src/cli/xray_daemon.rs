@@ -86,6 +86,10 @@ pub struct XrayDaemonArgs {
     #[arg(short = 'v', long, action = ArgAction::SetTrue)]
     version: bool,
 
+    /// Address of the endpoint for `spanloom status`, or `none`; the daemon has none [default: 127.0.0.1:8899, if it is free]
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<String>,
+
     /// Show the Spanloom config that the flags and cfg.yaml come to, and end
     #[arg(long)]
     print_config: bool,
@@ -117,7 +121,7 @@ pub async fn run(
     for doubt in cfg.doubts() {
         writeln!(terminal.err, "{}\n", doubt.warning(terminal.colour))?;
     }
-    let yaml = format!("yaml:{}", config::of(&cfg));
+    let yaml = format!("yaml:{}", config::of(&cfg, args.admin.as_deref()));
     if args.print_config {
         return match load(&[yaml], &[], &process_env) {
             Ok(loaded) => {

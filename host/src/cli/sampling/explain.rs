@@ -24,7 +24,8 @@ use trial::Trial;
 /// Show what a config's samplers decide about the traces in a file, and why.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The samplers run as they would, and nothing is listened on or sent. Processors before a sampler run too. Time is simulated: a span \
+The samplers run as they would, and no telemetry is received or sent. (A sampler may ask what its grants \
+permit: `xray_sampler` asks for its rules.) Processors before a sampler run too. Time is simulated: a span \
 comes when it ends, and `tail_sampling` decides after its waits, in the order of time, so that limits count as they would. What ends \
 after the decision is not looked at. Not simulated: the limits `num_traces`, `max_mib` and `maximum_trace_size_bytes`, and how much \
 else comes in. A sampler at the head of a pipeline decides about each request by itself.

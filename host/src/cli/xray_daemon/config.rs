@@ -14,8 +14,9 @@ const MAX_QUEUE_MIB: u32 = 4096;
 const BATCH: u32 = 50;
 const BATCH_TIMEOUT: &str = "1s";
 
-/// Returns the config as JSON, which YAML includes. An error shows the line that it is about.
-pub(super) fn of(cfg: &CfgConfig) -> String {
+/// Returns the config as JSON, which YAML includes, with the endpoint for `spanloom status`. An error shows the line that
+/// it is about.
+pub(super) fn of(cfg: &CfgConfig, admin: Option<&str>) -> String {
     let config = json!({
         "receivers": {"awsxray": receiver(cfg)},
         "processors": {"batch": {"timeout": BATCH_TIMEOUT, "send_batch_size": BATCH}},
@@ -23,8 +24,8 @@ pub(super) fn of(cfg: &CfgConfig) -> String {
         "extensions": {"awsproxy": proxy(cfg)},
         "service": {
             "extensions": ["awsproxy"],
-            // The daemon writes and listens nowhere else.
-            "admin": {"socket": "none"},
+            // The daemon leaves no socket behind.
+            "admin": object([("endpoint", json!(admin)), ("socket", json!("none"))]),
             "telemetry": {"logs": logs(cfg), "metrics": {"level": "none"}},
             "pipelines": {
                 "traces": {"receivers": ["awsxray"], "processors": ["batch"], "exporters": ["awsxray"]},

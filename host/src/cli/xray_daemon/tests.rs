@@ -25,11 +25,11 @@ fn config_of(cfg: Option<&str>, flags: &[&str]) -> Result<Value, String> {
     let mut args = parsed(flags).expect("flags");
     args.config = Some(path);
     let cfg = read(&args).map_err(|error| error.in_a_line())?;
-    Ok(serde_json::from_str(&config::of(&cfg)).expect("JSON"))
+    Ok(serde_json::from_str(&config::of(&cfg, args.admin.as_deref())).expect("JSON"))
 }
 
 /// Scenario: neither a file nor a flag says anything.
-/// Guarantees: the config listens where the daemon does, and nowhere else, and does what the daemon does.
+/// Guarantees: the config listens where the daemon does, and does what the daemon does.
 #[test]
 fn the_defaults_are_the_daemons() {
     let config = config_of(None, &[]).expect("a config");
@@ -51,6 +51,8 @@ fn the_defaults_are_the_daemons() {
         },
     });
     assert_eq!(config, expected);
+    let config = config_of(None, &["--admin", "none"]).expect("a config");
+    assert_eq!(config["service"]["admin"], json!({"endpoint": "none", "socket": "none"}));
 }
 
 /// Every key of the daemon's file that has an effect.
