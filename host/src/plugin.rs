@@ -49,6 +49,6 @@ pub use stage::{
     connector::PluginConnector,
     exporter::PluginExporter,
     processor::PluginProcessor,
-    receiver::{PluginReceiver, ReceiverConfig},
+    receiver::{PluginReceiver, ReceiverConfig, Tried},
     sampler::PluginSampler,
 };

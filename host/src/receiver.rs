@@ -3,5 +3,6 @@
 
 pub mod datagrams;
 pub mod frames;
+pub mod grpc;
 pub mod http;
 pub mod otlp;

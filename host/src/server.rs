@@ -31,9 +31,7 @@ pub use listen::{Listener, Transport, bind_each, listen, listen_on};
 pub use measured::{Measures, measured};
 pub use peer::Peer;
 
-use self::{
-    answers::Turns, connections::Member, listen::Socket, request_body::WAITING_OF_A_PEER_LIMIT,
-};
+use self::{answers::Turns, connections::Member, listen::Socket, request_body::WAITING_OF_A_PEER_LIMIT};
 use crate::{running::Running, tls::server::ServerTls};
 
 /// Flow-control windows: the bytes that a peer may send before they are read. A request that waits for room
@@ -172,13 +170,14 @@ pub fn serve(
     let server = Server { router, tls, http, turns, settings, running: running.clone() };
     let (server, tasks) = (Arc::new(server), running.tasks.clone());
     let connections = server.settings.connections.clone();
-    let accepting = accept_each(listener.into(), connections, running.clone(), move |stream, peer, member| {
-        let connection = connection::run(stream, peer, server.clone());
-        tasks.spawn(async move {
-            connection.await;
-            drop(member);
+    let accepting =
+        accept_each(listener.into(), connections, running.clone(), move |stream, peer, member| {
+            let connection = connection::run(stream, peer, server.clone());
+            tasks.spawn(async move {
+                connection.await;
+                drop(member);
+            });
         });
-    });
     running.tasks.spawn(running.listeners.track_future(accepting));
 }
 

@@ -12,6 +12,7 @@ mod instruments;
 pub(super) mod interface;
 mod last_words;
 pub(super) mod limits;
+mod listeners;
 mod lists;
 mod log;
 pub(super) mod plugin;

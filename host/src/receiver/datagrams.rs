@@ -1,9 +1,11 @@
 //! The parts of receivers that take UDP datagrams.
 //!
-//! A task for each socket reads datagrams into one bounded queue. Workers take many at a time from it, and hand
-//! them to [`Datagrams`]. While all workers are busy, the queue fills. A datagram that finds it full is dropped
-//! and counted: UDP has no way to tell its sender to slow down.
+//! A thread for each socket does nothing but read datagrams into one bounded queue. Workers take many at a time
+//! from it, and hand them to [`Datagrams`]. While all workers are busy, the queue fills. A datagram that finds it
+//! full is dropped and counted: UDP has no way to tell its sender to slow down. So is one that finds the
+//! kernel's buffer of the socket full.
 
+mod buffer;
 mod config;
 mod queue;
 mod socket;
@@ -18,7 +20,7 @@ use metrics::Counter;
 
 pub use config::DatagramsConfig;
 
-use self::{queue::Queue, socket::DroppedBySocket};
+use self::{buffer::KernelDrops, queue::Queue, socket::Reader};
 use crate::{
     log_line::throttle::Throttle,
     running::Running,
@@ -72,25 +74,36 @@ impl DatagramPort<'_> {
     /// An address cannot be bound. The error names the receiver and the keys.
     pub async fn open(self, to: Arc<dyn Datagrams>, running: &Running) -> anyhow::Result<Vec<SocketAddr>> {
         let sockets = socket::bind(&self).await?;
-        let queue = Arc::new(Queue::new(self.config.queue_bytes(), sockets.len()));
-        let mut addresses = Vec::new();
+        let queue = Arc::new(Queue::new(self.config.queue_bytes()));
+        let (mut addresses, mut readings) = (Vec::new(), Vec::new());
         for socket in sockets {
             let address = socket.local_addr()?;
             let (receiver, protocol) = (self.receiver, TRANSPORT);
+            let buffer_bytes = buffer::enlarge(&socket, self.config.read_buffer_bytes(), receiver);
             tracing::info!(receiver, protocol, %address, "listening");
             addresses.push(address);
-            let dropped = DroppedBySocket {
-                queue_full: Dropped::new(self.receiver, "queue_full", self.telemetry),
-                too_large: Dropped::new(self.receiver, "too_large", self.telemetry),
+            let drops = KernelDrops::of(&socket, self.dropped("read_buffer_full"))?;
+            let reader = Reader {
+                max_datagram: self.config.max_datagram,
+                buffer_bytes,
+                queue: queue.filling(),
+                queue_full: self.dropped("queue_full"),
+                too_large: self.dropped("too_large"),
+                stop: running.stop.clone(),
             };
-            let (max_datagram, stop) = (self.config.max_datagram, running.stop.clone());
-            let reading = socket::read(socket, max_datagram, queue.clone(), dropped, stop);
+            readings.push(reader.start(socket, drops)?);
+        }
+        for reading in readings {
             running.tasks.spawn(running.listeners.track_future(reading));
         }
         for _ in 0..self.workers.max(1) {
             running.tasks.spawn(work(queue.clone(), to.clone()));
         }
         Ok(addresses)
+    }
+
+    fn dropped(&self, reason: &'static str) -> Dropped {
+        Dropped::new(self.receiver, reason, self.telemetry)
     }
 }
 

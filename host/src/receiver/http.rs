@@ -26,7 +26,7 @@ mod service;
 mod tests;
 
 pub use config::{HttpServerConfig, MAX_REQUEST_BYTES, READ_TIMEOUT, doubts};
-pub(crate) use config::{must, nonzero};
+pub(crate) use config::{given, must, nonzero};
 pub use convert::convert;
 pub use doors::{Door, Doors};
 pub use gate::Gate;

@@ -7,7 +7,6 @@ mod grpc;
 mod http;
 mod message;
 mod rpc;
-mod status;
 
 use std::{
     net::SocketAddr,
@@ -18,11 +17,14 @@ use axum::Router;
 use wire::Signal;
 
 use self::{
-    config::{GrpcConfig, HttpConfig, OtlpConfig, ProtocolsConfig},
-    grpc::Grpc,
+    config::{HttpConfig, OtlpConfig, ProtocolsConfig},
+    grpc::OtlpGrpc,
     http::OtlpHttp,
 };
-use super::http::{Doors, Gate, Guards, HttpService, Port};
+use super::{
+    grpc::{GrpcConfig, GrpcService},
+    http::{Doors, Gate, Guards, HttpService, Port},
+};
 use crate::{
     component::{BuildContext, Factory, Receiver, ReceiverFactory},
     config::{ConfigError, Finding, Node},
@@ -32,6 +34,9 @@ use crate::{
     telemetry::Telemetry,
     tls,
 };
+
+/// The default endpoint of `protocols.grpc`.
+const GRPC_ENDPOINT: &str = "localhost:4317";
 
 pub struct OtlpFactory;
 
@@ -75,7 +80,11 @@ impl Factory for OtlpFactory {
 
 #[async_trait::async_trait]
 impl ReceiverFactory for OtlpFactory {
-    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Arc<dyn Receiver>, ConfigError> {
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+    ) -> Result<Arc<dyn Receiver>, ConfigError> {
         Ok(Arc::new(OtlpReceiver::new(config.read_valid(OtlpConfig::validate)?, context)?))
     }
 }
@@ -108,7 +117,7 @@ impl OtlpReceiver {
     fn grpc(&self, config: &GrpcConfig, ingest: &Ingest, budget: Arc<Budget>) -> Router {
         let doors = Doors::open(ingest, "grpc", &self.config.requests);
         let gate = Gate::new(&self.id, "grpc", self.grpc_guards.clone(), &self.telemetry);
-        let grpc = Arc::new(Grpc::new(doors, gate, budget, config));
+        let grpc = Arc::new(GrpcService::new(OtlpGrpc, gate, doors, budget, config));
         Router::new().fallback(move |request| grpc.clone().answer(request))
     }
 
@@ -132,7 +141,7 @@ impl Receiver for OtlpReceiver {
                 receiver: &self.id,
                 protocol: "grpc",
                 keys: "protocols.grpc",
-                endpoint: &config.endpoint,
+                endpoint: config.endpoint.as_deref().unwrap_or(GRPC_ENDPOINT),
                 transport: &config.transport,
                 tls: config.tls.as_ref(),
                 router: self.grpc(config, &ingest, budget.clone()),

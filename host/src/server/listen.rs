@@ -130,10 +130,10 @@ async fn listen_by(endpoint: &str, transport: Transport) -> anyhow::Result<Vec<T
 
 /// Binds a socket on each address of the endpoint, as [`listen`] does. `bind` makes a socket, and `address_of`
 /// returns where it is bound.
-pub async fn bind_each<S>(
+pub async fn bind_each<S, F: Future<Output = io::Result<S>>>(
     endpoint: &str,
     transport: Transport,
-    bind: impl AsyncFn(SocketAddr) -> io::Result<S>,
+    bind: impl Fn(SocketAddr) -> F,
     address_of: impl Fn(&S) -> io::Result<SocketAddr>,
 ) -> anyhow::Result<Vec<S>> {
     let addresses =

@@ -15,11 +15,7 @@ use tokio::{
 };
 use tokio_util::{either::Either, sync::CancellationToken};
 
-use super::{
-    Connections, Listener, Peer, accept_each,
-    listen::Socket,
-    peer::OpenRequest,
-};
+use super::{Connections, Listener, Peer, accept_each, listen::Socket, peer::OpenRequest};
 use crate::{running::Running, tls::server::ServerTls};
 
 /// The time limit of a TLS handshake.
@@ -56,13 +52,14 @@ pub fn serve_streams(
     running: &Running,
 ) {
     let (tasks, stop) = (running.tasks.clone(), running.stop.clone());
-    let accepting = accept_each(listener.into(), connections, running.clone(), move |stream, peer, member| {
-        let (to, tls, stop) = (to.clone(), tls.clone(), stop.clone());
-        tasks.spawn(async move {
-            run(stream, &peer, tls, &*to, &stop).await;
-            drop(member);
+    let accepting =
+        accept_each(listener.into(), connections, running.clone(), move |stream, peer, member| {
+            let (to, tls, stop) = (to.clone(), tls.clone(), stop.clone());
+            tasks.spawn(async move {
+                run(stream, &peer, tls, &*to, &stop).await;
+                drop(member);
+            });
         });
-    });
     running.tasks.spawn(running.listeners.track_future(accepting));
 }
 

@@ -31,10 +31,13 @@ const HELP: &[(&str, &str)] = &[
         "spanloom_receiver_refused_requests",
         "Requests that a receiver turned away before it read them, by reason: unauthenticated, other_protocol.",
     ),
-    ("spanloom_receiver_rejected_requests", "Requests that a receiver plugin rejected, by the plugin's reason."),
+    (
+        "spanloom_receiver_rejected_requests",
+        "Requests that a receiver plugin rejected, by the plugin's reason.",
+    ),
     (
         "spanloom_receiver_dropped_datagrams",
-        "Datagrams that a receiver lost, by reason: queue_full, too_large, plugin_failed.",
+        "Datagrams that a receiver lost, by reason: queue_full, read_buffer_full, too_large, plugin_failed.",
     ),
     ("otelcol_processor_memory_limiter_accepted_spans", "Spans that `memory_limiter` let through."),
     (

@@ -46,8 +46,9 @@ const PLUGIN: Order = Order {
     modules: &["outside", "config", "load", "guest", "pool", "stage", "builtin", "factory"],
 };
 
-/// The rooms of the receivers: what serves HTTP and datagrams knows none of the protocols.
-const RECEIVER: Order = Order { inside: &["receiver"], modules: &["http", "datagrams", "frames", "otlp"] };
+/// The rooms of the receivers: what serves HTTP, gRPC, datagrams and frames knows none of the protocols.
+const RECEIVER: Order =
+    Order { inside: &["receiver"], modules: &["http", "grpc", "datagrams", "frames", "otlp"] };
 
 const HOST_FOLDER: &str = "host/src";
 

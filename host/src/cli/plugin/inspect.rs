@@ -58,9 +58,12 @@ struct Shown<'a> {
     interface_versions: Vec<&'a str>,
     optional: Vec<&'static str>,
     signals: Vec<String>,
-    /// For a connector: the signals that it emits.
+    /// For a connector or a receiver: the signals that it emits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     emits: Vec<String>,
+    /// For a receiver: what it listens to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    listens: Vec<String>,
     concurrency: &'static str,
     /// The grants that the plugin needs.
     grants: Vec<&'static str>,
@@ -112,8 +115,13 @@ fn shown<'a>(args: &InspectArgs, plugin: &'a Plugin, schema: Option<&'a ConfigSc
         sha256: plugin.sha256.to_string(),
         interface_versions: card.interface_versions().into_iter().collect(),
         optional: card.optional(),
-        signals: description.signals.iter().map(ToString::to_string).collect(),
+        // A receiver is given none.
+        signals: match plugin.role {
+            Role::Receiver => Vec::new(),
+            _ => description.signals.iter().map(ToString::to_string).collect(),
+        },
         emits: plugin.emits.iter().map(ToString::to_string).collect(),
+        listens: plugin.listens.iter().map(ToString::to_string).collect(),
         concurrency: match description.concurrency {
             Concurrency::Stateless => "stateless",
             Concurrency::ByTrace => "by_trace",
@@ -150,6 +158,9 @@ fn text(shown: &Shown<'_>, card: &Card) -> String {
     field("written in", card.languages().join(", "));
     field("signals", shown.signals.join(", "));
     field("emits", shown.emits.join(", "));
+    for (index, listener) in shown.listens.iter().enumerate() {
+        field(if index == 0 { "listens" } else { "" }, listener.clone());
+    }
     field("concurrency", shown.concurrency.to_owned());
     field("needs", shown.grants.join(", "));
     for (title, names) in [("exports", shown.exports), ("imports", shown.imports)] {

@@ -14,12 +14,12 @@ use std::{fs, num::NonZeroUsize, path::PathBuf};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use http::StatusCode;
-use wire::Batch;
+use wire::Signal;
 
 use super::open::OpenPlugin;
 use crate::{
     cli::{Exit, Terminal, generate::SignalArg},
-    plugin::{Limits, config::LimitsConfig},
+    plugin::{Limits, Role, config::LimitsConfig},
 };
 
 use self::{
@@ -28,7 +28,7 @@ use self::{
     outcome::Outcome,
     report::{CaseReport, Report, Shown, Status},
     tap::LogTap,
-    trial::{Ran, Trial},
+    trial::{Input, Ran, Trial},
 };
 
 /// Run a plugin over requests of your own, and see its output.
@@ -41,7 +41,8 @@ A case is a request and the files beside it:
 A folder without requests takes those of the folder above it, so that several plugins can share them.
 
 A golden file holds a processor's output, a sampler's decision on each trace, or an exporter's answer and the HTTP \
-requests that it tried to send. Without a golden file, the outcome is shown: for a processor, its difference from the \
+requests that it tried to send. A receiver is given the file as the body of a request, whatever it holds; its golden \
+file holds its answer and its telemetry. Without a golden file, the outcome is shown: for a processor, its difference from the \
 request. The order of spans and attributes does not count. Each case has its own instance of the plugin, which is \
 flushed at the end. Nothing leaves this process: every HTTP request is answered by --answer.
 
@@ -130,9 +131,11 @@ impl<'a> Tester<'a> {
     }
 
     async fn case(&self, case: &Case) -> anyhow::Result<CaseReport> {
-        let input = case.read(self.args.signal.into())?;
+        let input = self.input(case)?;
         let mut report = CaseReport::new(&case.name);
-        if let Some(why) = self.plugin.does_not_take(input.signal()) {
+        if let Input::Batch(batch) = &input
+            && let Some(why) = self.plugin.does_not_take(batch.signal())
+        {
             report.skipped(why);
             return Ok(report);
         }
@@ -159,18 +162,28 @@ impl<'a> Tester<'a> {
         Ok(report)
     }
 
+    /// Reads the request of a case: a batch, or for a receiver the body as it is.
+    fn input(&self, case: &Case) -> anyhow::Result<Input> {
+        Ok(match self.trial.plugin.role {
+            Role::Receiver => Input::Body(case.read_body()?.into()),
+            _ => Input::Batch(case.read(self.args.signal.into())?),
+        })
+    }
+
     /// Compares the outcome with the golden file, if there is one.
     fn judge(
         &self,
         case: &Case,
-        input: &Batch,
+        input: &Input,
         outcome: &Outcome,
         report: &mut CaseReport,
     ) -> anyhow::Result<()> {
         if let Some(golden) = case.read_golden()? {
             let wrong = || format!("{} is not a valid golden file", case.golden.display());
+            // A receiver's golden file names the signals.
+            let signal = if let Input::Batch(batch) = input { batch.signal() } else { Signal::Logs };
             let expected =
-                Outcome::from_golden(self.trial.plugin.role, input.signal(), &golden).with_context(wrong)?;
+                Outcome::from_golden(self.trial.plugin.role, signal, &golden).with_context(wrong)?;
             let difference = Difference::between(&expected.records(), &outcome.records());
             let is_same = difference.is_empty();
             report.status = if is_same { Status::Passed } else { Status::Failed };
@@ -183,7 +196,8 @@ impl<'a> Tester<'a> {
         report.status = Status::Shown;
         match outcome {
             Outcome::Passed(batch) => {
-                let before = records::of_batch(input);
+                let before =
+                    if let Input::Batch(input) = input { records::of_batch(input) } else { Vec::new() };
                 report.note = "from the input (-) to the output (+)".to_owned();
                 report.difference = Some(Difference::between(&before, &records::of_batch(batch)));
             }
@@ -197,7 +211,9 @@ impl<'a> Tester<'a> {
                 };
                 report.outcome = Some(decisions.iter().map(line).collect::<Vec<_>>().join("\n"));
             }
-            Outcome::Exported(_) | Outcome::Emitted(_) => report.outcome = Some(outcome.to_golden()?),
+            Outcome::Exported(_) | Outcome::Emitted(_) | Outcome::Received { .. } => {
+                report.outcome = Some(outcome.to_golden()?)
+            }
         }
         Ok(())
     }

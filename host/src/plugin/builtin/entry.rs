@@ -80,7 +80,10 @@ mod tests {
 
     fn read(text: &str) -> Result<BuiltinConfig, ConfigError> {
         let (config, _) = Config::read(&Node::parse("spanloom.yaml", text)?);
-        BuiltinConfig::of(&config, Builtin::find(crate::id::Kind::Processor, "tail_sampling_policies").unwrap())
+        BuiltinConfig::of(
+            &config,
+            Builtin::find(crate::id::Kind::Processor, "tail_sampling_policies").unwrap(),
+        )
     }
 
     /// Scenario: the entry of a built-in plugin gives one limit and `on_failure`, or nothing; there is none.

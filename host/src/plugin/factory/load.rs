@@ -98,9 +98,8 @@ impl Plugins {
 
     /// Replaces the config's own plugin of the same name.
     pub fn put(&mut self, plugin: Arc<PluginType>) {
-        let is_it = |known: &&mut Arc<PluginType>| {
-            known.swap.is_some() && known.plugin.name == plugin.plugin.name
-        };
+        let is_it =
+            |known: &&mut Arc<PluginType>| known.swap.is_some() && known.plugin.name == plugin.plugin.name;
         for known in self.types.iter_mut().filter(is_it) {
             known.clone_from(&plugin);
         }

@@ -215,7 +215,10 @@ impl Custody {
 
     /// Does the same as [`Custody::commit`] for a receiver, whose call returned batches for several requests. Returns
     /// them as they were returned, and what else the call let go.
-    pub(super) fn commit_each(&mut self, returned: &[Vec<Handle>]) -> Result<(Vec<Vec<wire::Batch>>, Passed)> {
+    pub(super) fn commit_each(
+        &mut self,
+        returned: &[Vec<Handle>],
+    ) -> Result<(Vec<Vec<wire::Batch>>, Passed)> {
         let all: Vec<Handle> = returned.iter().flatten().copied().collect();
         for number in all.iter().map(|batch| batch.number) {
             match self.held.get(number) {

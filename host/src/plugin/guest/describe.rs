@@ -2,10 +2,7 @@
 
 use wire::Signal;
 
-use super::{
-    failure::{CallError, CallErrorKind},
-    interface::{Listener, Takes},
-};
+use super::failure::{CallError, CallErrorKind};
 use crate::plugin::load::{
     description::{Description, Grant},
     text::{self, one_line},
@@ -37,57 +34,6 @@ pub(in crate::plugin) fn bounded(said: Description) -> Result<Description, CallE
         concurrency: said.concurrency,
         grants: GRANTS.into_iter().filter(|grant| said.grants.contains(grant)).collect(),
     })
-}
-
-/// The most listeners of a receiver, and the most routes or methods of one of them.
-const LISTENERS_LIMIT: usize = 16;
-const ROUTES_LIMIT: usize = 256;
-/// The limit of a name, an endpoint, a path or a method.
-const PLACE_LIMIT_BYTES: usize = 1 << 10;
-
-/// Checks the listeners of a receiver.
-///
-/// # Errors
-/// There are too many, a text is too long, two have one name, or one of several has none.
-pub(in crate::plugin) fn listeners(said: Vec<Listener>) -> Result<Vec<Listener>, CallError> {
-    let wrong = |why: String| Err(CallError::new(CallErrorKind::WrongAnswer, format!("`listens`: {why}")));
-    if said.len() > LISTENERS_LIMIT {
-        return wrong(format!("{} listeners, and there may be {LISTENERS_LIMIT}", said.len()));
-    }
-    for (number, Listener { name, endpoint, takes }) in said.iter().enumerate() {
-        if said.iter().take(number).any(|other| other.name == *name) {
-            return wrong(format!("two listeners have the name `{name}`"));
-        }
-        if name.is_empty() && said.len() > 1 {
-            return wrong("one of several listeners has no name".to_owned());
-        }
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        if !name.chars().all(is_name) {
-            return wrong(format!("the name {name:?} has other characters than letters, digits, `_` and `-`"));
-        }
-        let places: Vec<&str> = match takes {
-            Takes::Http(routes) => routes.iter().flat_map(|route| [&*route.method, &*route.path]).collect(),
-            Takes::Grpc(methods) => methods.iter().map(String::as_str).collect(),
-            Takes::Datagrams | Takes::Frames(_) => Vec::new(),
-        };
-        if places.len() > 2 * ROUTES_LIMIT {
-            return wrong(format!("the listener `{name}` has more than {ROUTES_LIMIT} routes"));
-        }
-        let is_path = |path: &str| path.starts_with('/') && path.split('*').count() <= 2;
-        let paths: Vec<&str> = match takes {
-            Takes::Http(routes) => routes.iter().map(|route| &*route.path).collect(),
-            Takes::Grpc(methods) => methods.iter().map(String::as_str).collect(),
-            Takes::Datagrams | Takes::Frames(_) => Vec::new(),
-        };
-        if let Some(path) = paths.into_iter().find(|path| !is_path(path)) {
-            return wrong(format!("{path:?} is no path: it begins with a slash, and may end with `/*`"));
-        }
-        let texts = places.into_iter().chain([&**name, &**endpoint]);
-        if texts.map(str::len).any(|len| len > PLACE_LIMIT_BYTES) {
-            return wrong(format!("a text has more than {PLACE_LIMIT_BYTES} bytes"));
-        }
-    }
-    Ok(said)
 }
 
 /// All grants, in the order in which they are shown.

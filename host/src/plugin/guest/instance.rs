@@ -21,7 +21,7 @@ use super::{
         self, ComponentExports, Decisions, ExportFailure, Incoming, InstanceExports, Listener, Outgoing,
         Passing, Reply, Request, SamplingDecision, Saved, Taken,
     },
-    limits,
+    limits, listeners,
     ticker::Ticker,
     traces::TraceBatch,
 };
@@ -123,7 +123,7 @@ impl Instance {
 
     /// Returns the listeners of a receiver.
     pub(in crate::plugin) async fn listens(&mut self) -> Result<Vec<Listener>, CallError> {
-        describe::listeners(self.call(|functions, store| functions.listens(store)).await?)
+        listeners::checked(self.call(|functions, store| functions.listens(store)).await?)
     }
 
     /// Configures the guest. The inner error is the guest's, and says what is wrong with the config.
@@ -363,21 +363,18 @@ impl Instance {
 }
 
 /// Takes the batches of all replies out of the guest's custody.
-fn committed(
-    custody: &mut Custody,
-    mut replies: Vec<Reply>,
-) -> Result<(Vec<Reply<wire::Batch>>, Passed)> {
+fn committed(custody: &mut Custody, mut replies: Vec<Reply>) -> Result<(Vec<Reply<wire::Batch>>, Passed)> {
     let batches = |reply: &mut Reply| match reply {
         Reply::Taken(taken) => std::mem::take(&mut taken.batches),
         Reply::Rejected { .. } => Vec::new(),
     };
     let named: Vec<_> = replies.iter_mut().map(batches).collect();
     let (each, passed) = custody.commit_each(&named)?;
-    let with = |(reply, batches)| match reply {
+    let replies = std::iter::zip(replies, each).map(|(reply, batches)| match reply {
         Reply::Taken(Taken { answer, refused, .. }) => Reply::Taken(Taken { batches, answer, refused }),
         Reply::Rejected { answer, reason } => Reply::Rejected { answer, reason },
-    };
-    Ok((std::iter::zip(replies, each).map(with).collect(), passed))
+    });
+    Ok((replies.collect(), passed))
 }
 
 /// The longest reason, in bytes.

@@ -4,7 +4,7 @@
 //! from its WIT. Nothing outside a room names a generated type, so the rest of the host does not depend on
 //! versions.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -131,6 +131,44 @@ pub enum Takes {
     Frames(Framing),
     /// The paths of unary methods.
     Grpc(Vec<String>),
+}
+
+/// Writes the listener: `http localhost:8088 POST /events`.
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Listener { name, endpoint, takes } = self;
+        if !name.is_empty() {
+            write!(f, "{name}: ")?;
+        }
+        match takes {
+            Takes::Http(routes) => {
+                write!(f, "http {endpoint}")?;
+                let shown = |route: &Route| format!(" {} {}", route.method, route.path).replace("  ", " ");
+                let shown: Vec<String> = routes.iter().map(shown).collect();
+                f.write_str(&shown.join(","))
+            }
+            Takes::Datagrams => write!(f, "udp {endpoint}"),
+            Takes::Frames(framing) => write!(f, "tcp {endpoint} {framing}"),
+            Takes::Grpc(methods) => write!(f, "grpc {endpoint} {}", methods.join(", ")),
+        }
+    }
+}
+
+impl Takes {
+    /// Returns the head of a request that the listener takes. Datagrams and messages have none.
+    pub(in crate::plugin) fn made_up_head(&self) -> Option<Head> {
+        let (method, path) = match self {
+            Takes::Http(routes) => routes.first().map(|route| (route.method.as_str(), route.path.as_str())),
+            Takes::Grpc(methods) => methods.first().map(|path| ("POST", path.as_str())),
+            Takes::Datagrams | Takes::Frames(_) => None,
+        }?;
+        Some(Head {
+            method: if method.is_empty() { "POST" } else { method }.to_owned(),
+            path: path.trim_end_matches('*').to_owned(),
+            query: String::new(),
+            headers: Vec::new(),
+        })
+    }
 }
 
 /// A route of HTTP.

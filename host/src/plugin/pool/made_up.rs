@@ -14,7 +14,7 @@ use crate::{
             custody::TakenBack,
             failure::{CallError, CallErrorKind},
             instance::{Instance, Undone},
-            interface::{Head, Listener, Request, Takes},
+            interface::{Listener, Request},
             traces::{IncomingRates, TraceBatch},
         },
         load::card::Role,
@@ -60,17 +60,7 @@ pub(super) async fn try_on(generation: &Generation) -> Result<(), CallError> {
 /// Gives a receiver an empty request on each of its listeners.
 async fn receive(guest: &mut Instance, listens: &[Listener]) -> Result<(), CallError> {
     for (number, listener) in (0..).zip(listens) {
-        let head = match &listener.takes {
-            Takes::Http(routes) => routes.first().map(|route| (route.method.as_str(), route.path.as_str())),
-            Takes::Grpc(methods) => methods.first().map(|path| ("POST", path.as_str())),
-            Takes::Datagrams | Takes::Frames(_) => None,
-        };
-        let head = head.map(|(method, path)| Head {
-            method: if method.is_empty() { "POST" } else { method }.to_owned(),
-            path: path.trim_end_matches('*').to_owned(),
-            query: String::new(),
-            headers: Vec::new(),
-        });
+        let head = listener.takes.made_up_head();
         let request = Request { listener: number, peer: "127.0.0.1".to_owned(), head, body: Bytes::new() };
         match guest.receive([request].into()).await {
             Err(undone) if undone.error.kind.is_accident() => return Err(undone.error),

@@ -19,9 +19,11 @@ impl Pool {
     ) -> Result<Vec<Reply<wire::Batch>>, Undone> {
         let slot = self.slots.lease(place).await;
         let (replies, passed) = self
-            .twice(slot, requests.len(), || async |guest: &mut Instance| {
-                let received = guest.receive(requests.clone()).await;
-                received.map_err(|undone| self.keep_held(undone))
+            .twice(slot, requests.len(), || {
+                async |guest: &mut Instance| {
+                    let received = guest.receive(requests.clone()).await;
+                    received.map_err(|undone| self.keep_held(undone))
+                }
             })
             .await?;
         self.later(Outcome::of(passed));

@@ -4,6 +4,7 @@ mod config;
 mod datagrams;
 mod exchange;
 mod frames;
+mod grpc;
 mod http;
 mod rejections;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 
 pub use config::ReceiverConfig;
@@ -23,14 +25,15 @@ use self::{
     datagrams::PluginDatagrams,
     exchange::Exchange,
     frames::PluginFrames,
+    grpc::PluginGrpc,
     http::PluginHttp,
 };
 use crate::{
     component::{BuildContext, Receiver},
-    pipeline::Ingest,
+    pipeline::{Batch, Ingest},
     plugin::{
         guest::{
-            interface::{Listener, Takes},
+            interface::{Answer, Listener, Reply, Request, Takes},
             plugin::Plugin,
         },
         load::card::Role,
@@ -39,6 +42,7 @@ use crate::{
     receiver::{
         datagrams::{DatagramPort, DatagramsConfig},
         frames::{FramePort, FramesConfig},
+        grpc::{GrpcConfig, GrpcService},
         http::{Doors, Gate, Guards, HttpServerConfig, HttpService, Port},
     },
     running::Running,
@@ -97,6 +101,26 @@ impl PluginReceiver {
         self.bound.get().map(Vec::as_slice)
     }
 
+    /// Gives a guest one request, as from the plugin's first listener, and flushes it. Nothing enters a pipeline.
+    ///
+    /// # Errors
+    /// The plugin failed. The error says how.
+    pub async fn try_on(&self, body: Bytes) -> Result<Tried, String> {
+        let head = self.listeners.first().and_then(|listener| listener.takes.made_up_head());
+        let request = Request { listener: 0, peer: "127.0.0.1".to_owned(), head, body };
+        let replies = self.exchange.ask([request].into()).await.map_err(|refusal| refusal.message)?;
+        let (answer, rejected, mut batches) = match replies.into_iter().next() {
+            Some(Reply::Taken(taken)) => (taken.answer, None, taken.batches),
+            Some(Reply::Rejected { answer, reason }) => (answer, Some(reason), Vec::new()),
+            None => return Err("there is no reply".to_owned()),
+        };
+        let flushed = self.exchange.pool().flush().await;
+        let onward = flushed.into_iter().flat_map(|outcome| outcome.passed.onward);
+        batches.extend(onward.map(Batch::into_data));
+        let Answer { status, headers, body } = answer;
+        Ok(Tried { status, headers, body, rejected, batches })
+    }
+
     async fn open(&self, ingest: &Ingest, running: &Running) -> anyhow::Result<()> {
         let budget = self.config.requests.budget(self.config.largest_bytes());
         let mut bound = Vec::new();
@@ -107,12 +131,24 @@ impl PluginReceiver {
                 ListenConfig::Http(config) => opening.http(config, guards).await?,
                 ListenConfig::Datagrams(config) => opening.datagrams(config).await?,
                 ListenConfig::Frames(config) => opening.frames(config).await?,
+                ListenConfig::Grpc(config) => opening.grpc(config, guards).await?,
             });
         }
         // A later start leaves the addresses of the first.
         let _ = self.bound.set(bound);
         Ok(())
     }
+}
+
+/// A reply to a request, for trying out a plugin.
+#[derive(Debug)]
+pub struct Tried {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// The reason, if the request was rejected.
+    pub rejected: Option<String>,
+    pub batches: Vec<wire::Batch>,
 }
 
 /// A port that is being opened.
@@ -146,6 +182,28 @@ impl Opening<'_> {
             settings: config.server_settings(),
             telemetry,
             measures: Measures::http(is_fixed),
+        };
+        port.open(self.running).await
+    }
+
+    async fn grpc(self, config: &GrpcConfig, guards: &Guards) -> anyhow::Result<Vec<SocketAddr>> {
+        let PluginReceiver { id, telemetry, exchange, .. } = self.receiver;
+        let Takes::Grpc(methods) = &self.listener.takes else { return Ok(Vec::new()) };
+        let gate = Gate::new(id, grpc::TRANSPORT, guards.clone(), telemetry);
+        let unary = PluginGrpc::new(self.port.listener, methods.clone(), exchange.clone(), telemetry);
+        let service = GrpcService::new(unary, gate, self.doors(grpc::TRANSPORT), self.budget.clone(), config);
+        let service = Arc::new(service);
+        let port = Port {
+            receiver: id,
+            protocol: grpc::TRANSPORT,
+            keys: &self.port.keys,
+            endpoint: config.endpoint.as_deref().unwrap_or(&self.listener.endpoint),
+            transport: &config.transport,
+            tls: config.tls.as_ref(),
+            router: axum::Router::new().fallback(move |request| service.clone().answer(request)),
+            settings: config.server_settings(),
+            telemetry,
+            measures: Measures::Grpc,
         };
         port.open(self.running).await
     }

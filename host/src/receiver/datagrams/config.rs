@@ -7,6 +7,7 @@ use crate::{config::ConfigError, receiver::http::must};
 /// The largest datagram that UDP can carry.
 const MAX_DATAGRAM_BYTES: usize = 65_535;
 const QUEUE_MIB: usize = 32;
+const READ_BUFFER_MIB: usize = 16;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -17,6 +18,8 @@ pub struct DatagramsConfig {
     pub transport: String,
     /// The memory of datagrams that wait. Further ones are dropped and counted.
     pub queue_mib: usize,
+    /// The kernel's buffer of each socket, which takes a burst until it is read.
+    pub read_buffer_mib: usize,
     /// The largest datagram in bytes. Larger ones are dropped and counted.
     pub max_datagram: usize,
 }
@@ -27,6 +30,7 @@ impl Default for DatagramsConfig {
             endpoint: None,
             transport: "udp".to_owned(),
             queue_mib: QUEUE_MIB,
+            read_buffer_mib: READ_BUFFER_MIB,
             max_datagram: MAX_DATAGRAM_BYTES,
         }
     }
@@ -56,6 +60,9 @@ impl DatagramsConfig {
             must((1..=4096).contains(&self.queue_mib), "queue_mib", || {
                 "queue_mib: must be from 1 to 4096".to_owned()
             }),
+            must((1..=512).contains(&self.read_buffer_mib), "read_buffer_mib", || {
+                "read_buffer_mib: must be from 1 to 512".to_owned()
+            }),
             must((1..=MAX_DATAGRAM_BYTES).contains(&self.max_datagram), "max_datagram", || {
                 format!("max_datagram: must be from 1 to {MAX_DATAGRAM_BYTES} bytes")
             }),
@@ -64,6 +71,10 @@ impl DatagramsConfig {
 
     pub(super) fn queue_bytes(&self) -> usize {
         self.queue_mib << 20
+    }
+
+    pub(super) fn read_buffer_bytes(&self) -> usize {
+        self.read_buffer_mib << 20
     }
 
     pub(super) fn family(&self) -> Option<Family> {

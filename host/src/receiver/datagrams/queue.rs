@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::Notify;
@@ -29,19 +29,17 @@ struct Waiting {
     readers: usize,
 }
 
-impl Queue {
-    pub(super) fn new(limit_bytes: usize, readers: usize) -> Queue {
-        let waiting = Waiting { datagrams: VecDeque::new(), bytes: 0, readers };
-        Queue { limit_bytes, waiting: Mutex::new(waiting), filled: Notify::new() }
-    }
+/// The queue's end that a socket's datagrams enter by. When the last end is dropped, the queue is over.
+pub(super) struct Filling(Arc<Queue>);
 
+impl Filling {
     /// Adds datagrams as long as there is room, and wakes a worker. Returns how many found no room.
     pub(super) fn push(&self, datagrams: impl IntoIterator<Item = Datagram>) -> usize {
         let mut dropped = 0;
-        let mut waiting = self.waiting();
+        let mut waiting = self.0.waiting();
         for datagram in datagrams {
             let bytes = weight_bytes(&datagram);
-            if waiting.bytes.saturating_add(bytes) > self.limit_bytes {
+            if waiting.bytes.saturating_add(bytes) > self.0.limit_bytes {
                 dropped += 1;
                 continue;
             }
@@ -49,8 +47,28 @@ impl Queue {
             waiting.datagrams.push_back(datagram);
         }
         drop(waiting);
-        self.filled.notify_one();
+        self.0.filled.notify_one();
         dropped
+    }
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.0.waiting().readers -= 1;
+        self.0.filled.notify_one();
+    }
+}
+
+impl Queue {
+    pub(super) fn new(limit_bytes: usize) -> Queue {
+        let waiting = Waiting { datagrams: VecDeque::new(), bytes: 0, readers: 0 };
+        Queue { limit_bytes, waiting: Mutex::new(waiting), filled: Notify::new() }
+    }
+
+    /// Returns an end for one more socket. All are there before a worker asks for datagrams.
+    pub(super) fn filling(self: &Arc<Self>) -> Filling {
+        self.waiting().readers += 1;
+        Filling(self.clone())
     }
 
     /// Waits for datagrams, and takes many. Returns `None` once nothing waits and no socket is read any more.
@@ -67,12 +85,6 @@ impl Queue {
             }
             self.filled.notified().await;
         }
-    }
-
-    /// One socket is read no more.
-    pub(super) fn end_reader(&self) {
-        self.waiting().readers -= 1;
-        self.filled.notify_one();
     }
 
     fn take(&self) -> (Vec<Datagram>, bool) {

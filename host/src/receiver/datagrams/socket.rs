@@ -1,13 +1,18 @@
 //! Binds and reads sockets.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use bytes::{BufMut as _, BytesMut};
-use tokio::net::UdpSocket;
+use tokio::{
+    net::UdpSocket,
+    runtime,
+    task::{spawn_blocking, yield_now},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::{Datagram, DatagramPort, Dropped, config::Family, queue::Queue};
+use super::{Datagram, DatagramPort, Dropped, buffer::KernelDrops, config::Family, queue::Filling};
 use crate::server;
 
 /// Datagrams are read into blocks of this size, which they share.
@@ -16,14 +21,12 @@ const BLOCK_BYTES: usize = 1 << 20;
 const LARGEST_BYTES: usize = 64 << 10;
 /// The most datagrams that are read before the queue is told, so that workers do not wait for long.
 const READ_LIMIT: usize = 256;
+/// What the kernel's buffer holds for a datagram beside its bytes, at the least.
+const ENTRY_BYTES: usize = 512;
+/// How often the kernel is asked what it dropped.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// After an error of the whole socket, reading pauses.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Counts what a socket drops.
-pub(super) struct DroppedBySocket {
-    pub(super) queue_full: Dropped,
-    pub(super) too_large: Dropped,
-}
 
 /// Binds every address of the endpoint that this machine has, all with the same port.
 pub(super) async fn bind(port: &DatagramPort<'_>) -> anyhow::Result<Vec<UdpSocket>> {
@@ -35,48 +38,103 @@ pub(super) async fn bind(port: &DatagramPort<'_>) -> anyhow::Result<Vec<UdpSocke
         Some(Family::V6) => server::Transport::Tcp6,
         Some(Family::Any) | None => server::Transport::Tcp,
     };
-    server::bind_each(endpoint, transport, UdpSocket::bind, UdpSocket::local_addr)
-        .await
-        .with_context(place)
+    server::bind_each(endpoint, transport, UdpSocket::bind, UdpSocket::local_addr).await.with_context(place)
 }
 
-/// Reads the socket until `stop`.
-pub(super) async fn read(
-    socket: UdpSocket,
-    max_datagram: usize,
-    queue: Arc<Queue>,
-    dropped: DroppedBySocket,
-    stop: CancellationToken,
-) {
-    let mut block = BytesMut::new();
-    let mut read = Vec::new();
-    loop {
-        let readable = stop.run_until_cancelled(socket.readable()).await;
-        match readable {
-            None => break,
-            Some(Ok(())) => {}
-            Some(Err(error)) => pause(&error).await,
+/// Reads one socket.
+pub(super) struct Reader {
+    pub(super) max_datagram: usize,
+    /// The size of the kernel's buffer. So much is still read after `stop`, if it is there.
+    pub(super) buffer_bytes: usize,
+    pub(super) queue: Filling,
+    pub(super) queue_full: Dropped,
+    pub(super) too_large: Dropped,
+    pub(super) stop: CancellationToken,
+}
+
+impl Reader {
+    /// Starts to read the socket, until `stop`. Returns the rest of the work: the future counts what the kernel drops,
+    /// and ends after the last datagram.
+    ///
+    /// The socket is read on a thread of its own: the threads of the process's runtime may all be busy in plugins
+    /// while a burst comes.
+    ///
+    /// # Errors
+    /// The thread has no runtime.
+    pub(super) fn start(
+        self,
+        socket: UdpSocket,
+        mut drops: KernelDrops,
+    ) -> io::Result<impl Future<Output = ()> + Send + use<>> {
+        let socket = socket.into_std()?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut reading = spawn_blocking(move || runtime.block_on(self.read(socket)));
+        Ok(async move {
+            loop {
+                let ended = timeout(LOOK_INTERVAL, &mut reading).await;
+                drops.look().await;
+                // The socket is open until the last look.
+                let Ok(ended) = ended else { continue };
+                if let Err(error) = ended.map_err(io::Error::from).and_then(|read| read) {
+                    tracing::error!(%error, "cannot read datagrams");
+                }
+                break;
+            }
+        })
+    }
+
+    /// Reads until `stop`, and then what the kernel's buffer held by then.
+    async fn read(self, socket: std::net::UdpSocket) -> io::Result<std::net::UdpSocket> {
+        let socket = UdpSocket::from_std(socket)?;
+        let mut block = BytesMut::new();
+        loop {
+            match self.stop.run_until_cancelled(socket.readable()).await {
+                None => break,
+                Some(Ok(())) => {}
+                Some(Err(error)) => pause(&error).await,
+            }
+            if let Err(error) = self.read_some(&socket, &mut block) {
+                pause(&error).await;
+            }
+            // The socket may never be empty.
+            yield_now().await;
         }
+        let mut left_bytes = self.buffer_bytes;
+        while let Ok(bytes @ 1..) = self.read_some(&socket, &mut block) {
+            left_bytes = left_bytes.saturating_sub(bytes);
+            if left_bytes == 0 {
+                break;
+            }
+        }
+        socket.into_std()
+    }
+
+    /// Reads datagrams into the queue. Returns how much of the kernel's buffer they held, about: 0 if there are
+    /// none.
+    ///
+    /// # Errors
+    /// An earlier answer of ours was not deliverable, or the kernel is short of memory.
+    fn read_some(&self, socket: &UdpSocket, block: &mut BytesMut) -> io::Result<usize> {
+        let (mut read, mut bytes, mut end) = (Vec::new(), 0, Ok(()));
         while read.len() < READ_LIMIT {
-            match next(&socket, &mut block) {
-                Ok((bytes, from)) => read.push(Datagram { from: from.ip().to_canonical(), bytes }),
+            match next(socket, block) {
+                Ok((datagram, from)) => {
+                    bytes += ENTRY_BYTES + datagram.len();
+                    read.push(Datagram { from: from.ip().to_canonical(), bytes: datagram });
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // An earlier answer of ours was not deliverable, or the kernel is short of memory.
                 Err(error) => {
-                    pause(&error).await;
+                    end = Err(error);
                     break;
                 }
             }
         }
         let all = read.len();
-        read.retain(|datagram| datagram.bytes.len() <= max_datagram);
-        dropped.too_large.add(all - read.len());
-        dropped.queue_full.add(queue.push(read.drain(..)));
-        // The socket may never be empty.
-        tokio::task::yield_now().await;
+        read.retain(|datagram| datagram.bytes.len() <= self.max_datagram);
+        self.too_large.add(all - read.len());
+        self.queue_full.add(self.queue.push(read));
+        end.map(|()| bytes)
     }
-    drop(socket);
-    queue.end_reader();
 }
 
 fn next(socket: &UdpSocket, block: &mut BytesMut) -> io::Result<(bytes::Bytes, SocketAddr)> {

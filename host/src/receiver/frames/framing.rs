@@ -1,5 +1,7 @@
 //! Tells messages apart.
 
+use std::fmt;
+
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 /// The most digits of a length in decimal.
@@ -35,6 +37,16 @@ pub(super) enum FrameError {
     NoLength,
 }
 
+impl fmt::Display for Framing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Framing::Lines => "lines",
+            Framing::Length32 => "length32",
+            Framing::OctetCounted => "octet-counted",
+        })
+    }
+}
+
 impl Framing {
     /// Takes the message that the buffer begins with. `seen` is how much of the buffer was looked at before.
     pub(super) fn next(
@@ -51,7 +63,8 @@ impl Framing {
                 counted(buffer, LENGTH_BYTES, length, limit_bytes)
             }
             Framing::OctetCounted => {
-                let digits = buffer.iter().take(DIGITS_LIMIT).take_while(|byte| byte.is_ascii_digit()).count();
+                let digits =
+                    buffer.iter().take(DIGITS_LIMIT).take_while(|byte| byte.is_ascii_digit()).count();
                 match buffer.get(digits) {
                     None => return Ok(Found::More),
                     Some(b' ') if digits > 0 => {}
@@ -93,7 +106,11 @@ fn line(buffer: &mut BytesMut, seen: &mut usize, limit_bytes: usize) -> Result<F
     let unseen = buffer.get(*seen..).unwrap_or_default();
     let Some(end) = unseen.iter().position(|byte| *byte == b'\n').map(|at| *seen + at) else {
         *seen = buffer.len();
-        return if buffer.len() > limit_bytes + 1 { Err(FrameError::TooLarge { limit_bytes }) } else { Ok(Found::More) };
+        return if buffer.len() > limit_bytes + 1 {
+            Err(FrameError::TooLarge { limit_bytes })
+        } else {
+            Ok(Found::More)
+        };
     };
     *seen = 0;
     let mut line = buffer.split_to(end + 1);

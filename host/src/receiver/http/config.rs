@@ -155,11 +155,7 @@ pub fn doubts<C: DeserializeOwned>(config: &Node) -> Vec<Finding> {
 }
 
 /// Returns an error about a key unless the condition holds.
-pub(crate) fn must(
-    holds: bool,
-    key: &str,
-    message: impl FnOnce() -> String,
-) -> Result<(), ConfigError> {
+pub(crate) fn must(holds: bool, key: &str, message: impl FnOnce() -> String) -> Result<(), ConfigError> {
     if holds { Ok(()) } else { Err(ConfigError::on(key, message())) }
 }
 
@@ -169,6 +165,6 @@ pub(crate) fn nonzero(duration: Option<config::Duration>) -> Option<Duration> {
 }
 
 /// Reads a key that may be absent, but has a value if it is present.
-fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     String::deserialize(from).map(Some)
 }

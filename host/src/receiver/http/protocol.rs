@@ -45,10 +45,7 @@ pub trait Protocol: Send + Sync + 'static {
 
     /// Takes the request into the pipelines, usually by [`Received::submit`]. If the sender goes away, the
     /// call is dropped where it waits.
-    async fn take<'a>(
-        &self,
-        request: Received<'a, Self::Entrance<'a>>,
-    ) -> Result<Self::Accepted, Refusal>;
+    async fn take<'a>(&self, request: Received<'a, Self::Entrance<'a>>) -> Result<Self::Accepted, Refusal>;
 
     /// Answers a request that was accepted. By default, with 200 and an empty body.
     fn accepted(&self, _head: &Parts, _accepted: Self::Accepted) -> Response {

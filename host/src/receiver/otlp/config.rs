@@ -3,7 +3,6 @@
 //!
 //! Keys of the Collector's servers that change nothing here are [`Unused`]: a warning names them.
 
-mod grpc;
 #[cfg(test)]
 mod tests;
 
@@ -12,10 +11,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use wire::Signal;
 
-pub use self::grpc::{GrpcConfig, KeepaliveConfig, ServerParametersConfig};
 use crate::{
     config::{ConfigError, Unused, types::present},
-    receiver::http::{HttpServerConfig, RequestsConfig, must},
+    receiver::{
+        grpc::GrpcConfig,
+        http::{HttpServerConfig, RequestsConfig, must},
+    },
     server::request_body::Budget,
 };
 

@@ -9,12 +9,14 @@ use wire::{Signal, json::FromJson};
 
 use super::{
     config::Paths,
-    grpc, message,
+    message,
     rpc::{self, Warning},
-    status,
 };
 use crate::{
-    receiver::http::{Door, Doors, HttpService, Protocol, Received, Refusal, convert, unescaped},
+    receiver::{
+        grpc,
+        http::{Door, Doors, HttpService, Protocol, Received, Refusal, convert, unescaped},
+    },
     server::{
         Peer,
         request_body::{Held, ReadError},
@@ -103,9 +105,9 @@ impl Protocol for OtlpHttp {
     fn refused(&self, head: &Parts, refusal: &Refusal) -> Response {
         match Format::of(&head.headers) {
             Some(Format::Protobuf) => {
-                refusal.answer(Format::Protobuf.content_type(), status::to_protobuf(refusal))
+                refusal.answer(Format::Protobuf.content_type(), grpc::to_protobuf(refusal))
             }
-            _ => refusal.answer(Format::Json.content_type(), status::to_json(refusal)),
+            _ => refusal.answer(Format::Json.content_type(), grpc::to_json(refusal)),
         }
     }
 }

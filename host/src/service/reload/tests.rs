@@ -83,7 +83,11 @@ impl Factory for Part {
 
 #[async_trait::async_trait]
 impl ReceiverFactory for Part {
-    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Arc<dyn Receiver>, ConfigError> {
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+    ) -> Result<Arc<dyn Receiver>, ConfigError> {
         Ok(Arc::new(self.built(config, context)?))
     }
 }

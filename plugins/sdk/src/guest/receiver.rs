@@ -32,7 +32,9 @@ impl From<Listener> for receiving::Listener {
             Takes::Datagrams => receiving::Takes::Datagrams,
             Takes::Frames(Framing::Lines) => receiving::Takes::Frames(receiving::Framing::Lines),
             Takes::Frames(Framing::Length32) => receiving::Takes::Frames(receiving::Framing::Length32),
-            Takes::Frames(Framing::OctetCounted) => receiving::Takes::Frames(receiving::Framing::OctetCounted),
+            Takes::Frames(Framing::OctetCounted) => {
+                receiving::Takes::Frames(receiving::Framing::OctetCounted)
+            }
             Takes::Grpc(methods) => receiving::Takes::Grpc(methods),
         };
         receiving::Listener { name, endpoint, takes }

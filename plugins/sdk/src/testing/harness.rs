@@ -4,8 +4,7 @@ use crate::native::traces::TraceBatch as NativeTraces;
 use crate::native::world;
 use crate::{
     Batch, ConfigError, Decision, Decisions, ExportError, Failure, Flush, Handover, Head, HttpHandler,
-    Incoming, Takes,
-    Outgoing, Output, ReceivedRequest, Reply, Saved, SpanBatch, Timer, TraceBatch, config,
+    Incoming, Outgoing, Output, ReceivedRequest, Reply, Saved, SpanBatch, Takes, Timer, TraceBatch, config,
 };
 
 /// A processor with its config.

@@ -93,6 +93,11 @@ impl Case {
         fixture::read(&self.input, of_binary)
     }
 
+    /// Reads the file as it is.
+    pub(super) fn read_body(&self) -> anyhow::Result<Vec<u8>> {
+        fixture::read_limited(&self.input)
+    }
+
     /// Reads the golden file; `None` if there is none.
     pub(super) fn read_golden(&self) -> anyhow::Result<Option<Vec<u8>>> {
         if self.golden.exists() { fixture::read_limited(&self.golden).map(Some) } else { Ok(None) }

@@ -1,6 +1,7 @@
 //! The outcome of a request, as a golden file holds it and as people read it.
 
 pub(super) mod emitted;
+mod received;
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     component::{ExportError, Exported, FailedPart},
-    plugin::{Decisions, Role, SamplingDecision, outside::http::HttpRequest},
+    plugin::{Decisions, Role, SamplingDecision, Tried, outside::http::HttpRequest},
     receipt::Retry,
 };
 
@@ -29,6 +30,24 @@ pub(super) enum Outcome {
     /// A connector's outcome: what it emitted, as one request for each signal. Times of the test itself are
     /// 0.
     Emitted(Vec<Batch>),
+    /// A receiver's outcome: its answer, and its telemetry as one request for each signal, with such times.
+    Received {
+        answer: ReceiverAnswer,
+        batches: Vec<Batch>,
+    },
+}
+
+/// A receiver's answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ReceiverAnswer {
+    pub(super) status: u16,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) headers: Vec<(String, String)>,
+    #[serde(flatten)]
+    pub(super) body: Body,
+    /// The reason, if the request was rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rejected: Option<String>,
 }
 
 /// A sampler's decision on one trace.
@@ -129,7 +148,11 @@ impl Outcome {
                 let exported = serde_json::from_slice(golden);
                 exported.map(Outcome::Exported).context("an exporter's has `outcome` and `requests`")
             }
-            Role::Connector | Role::Receiver => emitted::from_golden(golden).map(Outcome::Emitted),
+            Role::Connector => emitted::from_golden(golden).map(Outcome::Emitted),
+            Role::Receiver => {
+                let (answer, batches) = received::from_golden(golden)?;
+                Ok(Outcome::Received { answer, batches })
+            }
         }
     }
 
@@ -140,6 +163,7 @@ impl Outcome {
             Outcome::Decided(decisions) => pretty(&serde_json::to_string(decisions)?),
             Outcome::Exported(exported) => pretty(&serde_json::to_string(exported)?),
             Outcome::Emitted(batches) => pretty(&emitted::to_json(batches)?),
+            Outcome::Received { answer, batches } => pretty(&received::to_json(answer, batches)?),
         })
     }
 
@@ -147,6 +171,10 @@ impl Outcome {
         let mut records: Vec<Record> = match self {
             Outcome::Passed(batch) => return records::of_batch(batch),
             Outcome::Emitted(batches) => return batches.iter().flat_map(records::of_batch).collect(),
+            Outcome::Received { answer, batches } => {
+                let answer = record("answer", "answer", answer);
+                std::iter::once(answer).chain(batches.iter().flat_map(records::of_batch)).collect()
+            }
             Outcome::Decided(decisions) => decisions.iter().map(TraceDecision::record).collect(),
             Outcome::Exported(Export { outcome, requests }) => {
                 let requests = requests.iter().map(|request| record("request", &request.title(), request));
@@ -231,6 +259,13 @@ impl From<Result<Exported, ExportError>> for ExportOutcome {
 impl SentRequest {
     pub(super) fn title(&self) -> String {
         format!("{} {}", self.method, self.url)
+    }
+}
+
+impl From<Tried> for ReceiverAnswer {
+    fn from(Tried { status, mut headers, body, rejected, .. }: Tried) -> ReceiverAnswer {
+        headers.sort();
+        ReceiverAnswer { status, headers, body: Body::read(&body), rejected }
     }
 }
 

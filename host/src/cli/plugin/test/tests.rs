@@ -132,7 +132,7 @@ async fn metrics_and_logs_are_tested_as_spans_are() {
     for file in ["trace", "metrics", "logs"] {
         let path = format!("{}/../wire/tests/fixtures/{file}.json", env!("CARGO_MANIFEST_DIR"));
         let input = fixture::read(Path::new(&path), wire::Signal::Traces).unwrap();
-        let ran = trial.run(&input, "{}".to_owned()).await.unwrap();
+        let ran = trial.run(&super::trial::Input::Batch(input.clone()), "{}".to_owned()).await.unwrap();
         let outcome = ran.outcome.unwrap();
         let golden = outcome.to_golden().unwrap();
         let kept = Outcome::from_golden(Role::Processor, input.signal(), golden.as_bytes()).unwrap();

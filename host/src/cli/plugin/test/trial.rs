@@ -5,23 +5,32 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use wire::{Batch, Signal};
 
 use super::{
-    outcome::{Export, ExportOutcome, Outcome, SentRequest, TraceDecision, emitted},
+    outcome::{Export, ExportOutcome, Outcome, ReceiverAnswer, SentRequest, TraceDecision, emitted},
     tap::{LogLine, LogTap},
 };
 use crate::{
-    component::Exporter as _,
+    component::{BuildContext, Exporter as _, Extensions},
+    id::ComponentId,
     pipeline::{self, Consumer, Ingest, Refused},
     plugin::{
-        Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginSampler,
-        Role, StageSettings,
+        Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginReceiver,
+        PluginSampler, ReceiverConfig, Role, StageSettings,
         outside::http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
     },
     telemetry::Telemetry,
 };
+
+/// What a plugin is given.
+pub(super) enum Input {
+    Batch(Batch),
+    /// The body of a receiver's request.
+    Body(Bytes),
+}
 
 /// The settings of the trial.
 pub(super) struct Trial {
@@ -57,7 +66,7 @@ impl Trial {
     ///
     /// # Errors
     /// The plugin does not start.
-    pub(super) async fn run(&self, input: &Batch, config: String) -> anyhow::Result<Ran> {
+    pub(super) async fn run(&self, input: &Input, config: String) -> anyhow::Result<Ran> {
         self.tap.drain();
         let telemetry = Telemetry::new();
         // This keeps the component's series, which are read after the component has ended.
@@ -75,17 +84,42 @@ impl Trial {
             on_failure: OnFailure::Reject,
             recording: None,
         };
-        let outcome = match self.plugin.role {
-            Role::Processor => self.process(input, &settings, &telemetry).await?,
-            Role::Sampler => self.sample(input, &settings, &telemetry).await?,
-            Role::Exporter => self.export(input, &settings, &telemetry, &sent).await?,
-            Role::Connector => self.connect(input, &settings, &telemetry).await?,
-            Role::Receiver => anyhow::bail!("a receiver is given requests, and no batches"),
+        let outcome = match (input, self.plugin.role) {
+            (Input::Body(body), _) => self.receive(body, &settings, &telemetry).await?,
+            (Input::Batch(input), role) => match role {
+                Role::Processor => self.process(input, &settings, &telemetry).await?,
+                Role::Sampler => self.sample(input, &settings, &telemetry).await?,
+                Role::Exporter => self.export(input, &settings, &telemetry, &sent).await?,
+                Role::Connector => self.connect(input, &settings, &telemetry).await?,
+                Role::Receiver => anyhow::bail!("a receiver is given bodies, and no batches"),
+            },
         };
         let mut faults = accidents(&telemetry);
         let outcome = outcome.map_err(|fault| faults.push(fault)).ok();
         let metrics = own_metrics(&telemetry);
         Ok(Ran { outcome, faults, logs: self.tap.drain(), metrics })
+    }
+
+    async fn receive(
+        &self,
+        body: &Bytes,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+    ) -> anyhow::Result<Result<Outcome, String>> {
+        let begun_unix_nano = now_unix_nano()?;
+        let id: ComponentId = COMPONENT.parse().map_err(anyhow::Error::msg)?;
+        let extensions = Extensions::default();
+        let context = BuildContext { id: &id, telemetry, extensions: &extensions, former: None };
+        let closed = ReceiverConfig::closed();
+        let receiver = PluginReceiver::build(&self.plugin, settings, closed, Vec::new(), &context).await?;
+        let tried = match receiver.try_on(body.clone()).await {
+            Ok(tried) => tried,
+            Err(wrong) => return Ok(Err(wrong)),
+        };
+        let batches = tried.batches.iter().filter(|batch| !batch.is_empty());
+        let timeless = batches.map(|batch| emitted::timeless(batch, begun_unix_nano));
+        let batches = timeless.collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(Ok(Outcome::Received { answer: ReceiverAnswer::from(tried), batches }))
     }
 
     async fn process(
@@ -122,7 +156,7 @@ impl Trial {
         settings: &StageSettings,
         telemetry: &Arc<Telemetry>,
     ) -> anyhow::Result<Result<Outcome, String>> {
-        let begun_unix_nano = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64 * 1_000_000;
+        let begun_unix_nano = now_unix_nano()?;
         let passed = Arc::new(Passed::default());
         let ingest = Ingest::of_one(COMPONENT, telemetry, passed.clone());
         let connector = PluginConnector::start(&self.plugin, settings, telemetry, &ingest).await?;
@@ -174,6 +208,11 @@ impl Trial {
         let requests = sent.take().into_iter().map(SentRequest::from).collect();
         Ok(Ok(Outcome::Exported(Export { outcome: ExportOutcome::from(answer), requests })))
     }
+}
+
+/// Returns the time, in whole milliseconds as a plugin's clock.
+fn now_unix_nano() -> anyhow::Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64 * 1_000_000)
 }
 
 /// The batches that a plugin passed on.

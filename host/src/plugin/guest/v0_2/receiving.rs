@@ -113,9 +113,5 @@ fn reply(said: SaidReply) -> Reply {
 
 fn answer(said: receiving::Answer) -> Answer {
     let header = |receiving::Header { name, value }| (name, value);
-    Answer {
-        status: said.status,
-        headers: said.headers.into_iter().map(header).collect(),
-        body: said.body,
-    }
+    Answer { status: said.status, headers: said.headers.into_iter().map(header).collect(), body: said.body }
 }

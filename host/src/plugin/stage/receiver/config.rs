@@ -7,6 +7,7 @@ use crate::{
     receiver::{
         datagrams::DatagramsConfig,
         frames::FramesConfig,
+        grpc::GrpcConfig,
         http::{Guards, HttpServerConfig, MAX_REQUEST_BYTES, RequestsConfig, doubts},
     },
     tls,
@@ -38,9 +39,15 @@ pub(super) enum ListenConfig {
     Http(HttpServerConfig),
     Datagrams(DatagramsConfig),
     Frames(FramesConfig),
+    Grpc(GrpcConfig),
 }
 
 impl ReceiverConfig {
+    /// Returns the config of a receiver that listens to nothing, for trying out a plugin.
+    pub fn closed() -> ReceiverConfig {
+        ReceiverConfig { ports: Vec::new(), requests: RequestsConfig::default() }
+    }
+
     /// Returns the keys of a component's config that the host reads, for a plugin with these listeners.
     pub fn keys(listeners: &[Listener]) -> Vec<&'static str> {
         let own = match listeners {
@@ -138,6 +145,7 @@ fn largest_bytes(ports: &[PortConfig]) -> usize {
     let of_port = |port: &PortConfig| match &port.listens {
         ListenConfig::Http(server) => server.limit_bytes(),
         ListenConfig::Frames(config) => config.max_frame_size,
+        ListenConfig::Grpc(config) => config.limit_bytes(),
         ListenConfig::Datagrams(_) => 0,
     };
     ports.iter().map(of_port).max().unwrap_or_default()
@@ -147,6 +155,7 @@ impl PortConfig {
     fn guards(&self, extensions: &Extensions) -> Result<Guards, ConfigError> {
         let found = match &self.listens {
             ListenConfig::Http(server) => Guards::find(server.auth.as_ref(), &server.middlewares, extensions),
+            ListenConfig::Grpc(config) => Guards::find(config.auth.as_ref(), &config.middlewares, extensions),
             ListenConfig::Datagrams(_) | ListenConfig::Frames(_) => Ok(Guards::default()),
         };
         found.map_err(|wrong| if self.keys.is_empty() { wrong } else { wrong.below(&self.keys) })
@@ -159,7 +168,7 @@ impl ListenConfig {
             Takes::Http(_) => keys_of::<HttpServerConfig>(),
             Takes::Datagrams => keys_of::<DatagramsConfig>(),
             Takes::Frames(_) => keys_of::<FramesConfig>(),
-            Takes::Grpc(_) => &[],
+            Takes::Grpc(_) => keys_of::<GrpcConfig>(),
         }
     }
 
@@ -175,7 +184,12 @@ impl ListenConfig {
             Takes::Datagrams => Ok(ListenConfig::Datagrams(node.read_valid(DatagramsConfig::validate)?)),
             Takes::Frames(_) => Ok(ListenConfig::Frames(node.read_valid(FramesConfig::validate)?)),
             Takes::Grpc(_) => {
-                Err(node.finding("this Spanloom does not listen for what the plugin takes").into())
+                let mut config = node.read_valid(GrpcConfig::validate)?;
+                if node.get("max_recv_msg_size_mib").is_none() {
+                    let most_mib = (memory_bytes / BODY_SHARE) >> 20;
+                    config.max_recv_msg_size_mib = (MAX_REQUEST_BYTES >> 20).min(most_mib).max(1);
+                }
+                Ok(ListenConfig::Grpc(config))
             }
         }
     }
@@ -184,7 +198,11 @@ impl ListenConfig {
         match takes {
             Takes::Http(_) => doubts::<HttpServerConfig>(node),
             Takes::Frames(_) => node.get("tls").into_iter().flat_map(tls::doubts).collect(),
-            Takes::Datagrams | Takes::Grpc(_) => Vec::new(),
+            Takes::Grpc(_) => {
+                let tls = node.get("tls").into_iter().flat_map(tls::doubts);
+                node.unused::<GrpcConfig>().into_iter().chain(tls).collect()
+            }
+            Takes::Datagrams => Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures::future::join_all;
 use smallvec::smallvec;
+use tokio::time::Instant;
 use wire::Signal;
 
 use crate::{
@@ -19,12 +20,11 @@ use crate::{
             interface::{Answer, Reply, Request, Taken},
         },
         load::description::Concurrency,
-        pool::{
-            Lane, Outcome, Pool, breaker::left_alone, see_through::see_through, tending::Settle,
-        },
+        pool::{Lane, Outcome, Pool, breaker::left_alone, see_through::see_through, tending::Settle},
     },
     receipt::Code,
     receiver::http::{Cause, Detail, Doors, Refusal},
+    server::request_body::Held,
 };
 
 /// The transport of telemetry that the plugin passes on without a request.
@@ -52,6 +52,30 @@ impl Exchange {
         self.doors.get_or_init(|| Signal::ALL.map(door));
     }
 
+    /// Gives a guest one request, and returns its reply. `held` is what the request holds, and holds the reply's
+    /// batches in the end.
+    pub(super) async fn ask_one(
+        self: &Arc<Exchange>,
+        request: Request,
+        held: &Arc<Held>,
+        until: Instant,
+    ) -> Result<Reply<wire::Batch>, Refusal> {
+        let body_bytes = request.body.len();
+        // The guest has a copy of the body.
+        held.more_in_turn(body_bytes, until).await?;
+        let replies = self.ask([request].into()).await?;
+        let Some(reply) = replies.into_iter().next() else {
+            return Err(internal("the plugin did not answer"));
+        };
+        if let Reply::Taken(taken) = &reply {
+            // From here on, the batches are all that the request holds.
+            let batch_bytes = taken.batches.iter().map(wire::Batch::weight_bytes).sum::<usize>();
+            held.less(body_bytes.saturating_mul(2).saturating_sub(batch_bytes));
+            held.more_in_turn(batch_bytes.saturating_sub(held.bytes()), until).await?;
+        }
+        Ok(reply)
+    }
+
     /// Gives a guest requests, and returns its replies in their order.
     ///
     /// # Errors
@@ -74,9 +98,8 @@ impl Exchange {
         let Some(route) = self.pool.route() else {
             return Err(Refusal::no_room(left_alone()));
         };
-        let call = async |lane: Lane<'_>, requests: Arc<[Request]>| {
-            lane.pool.receive(lane.place, &requests).await
-        };
+        let call =
+            async |lane: Lane<'_>, requests: Arc<[Request]>| lane.pool.receive(lane.place, &requests).await;
         let parts = smallvec![(route.whole(), requests.clone())];
         let answer = route.call(parts, call, error_of).await.pop();
         let Some(answer) = answer else { return Err(internal("the plugin could not answer")) };

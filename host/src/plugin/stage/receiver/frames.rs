@@ -8,10 +8,7 @@ use futures::future::join_all;
 use super::{exchange::Exchange, rejections::Rejections};
 use crate::{
     plugin::guest::interface::{Reply, Request},
-    receiver::{
-        frames::Frames,
-        http::Doors,
-    },
+    receiver::{frames::Frames, http::Doors},
     server::Peer,
     telemetry::Telemetry,
 };
@@ -56,8 +53,7 @@ impl PluginFrames {
 impl Frames for PluginFrames {
     async fn take(&self, messages: Vec<Bytes>, peer: &Arc<Peer>) -> Vec<Vec<u8>> {
         let peer = peer.ip().map(|ip| ip.to_string()).unwrap_or_default();
-        let request =
-            |body| Request { listener: self.listener, peer: peer.clone(), head: None, body };
+        let request = |body| Request { listener: self.listener, peer: peer.clone(), head: None, body };
         let requests = messages.into_iter().map(request).collect();
         // The failure is in the log, and the messages have no answers.
         let Ok(replies) = self.exchange.ask(requests).await else { return Vec::new() };

@@ -79,25 +79,15 @@ impl Protocol for PluginHttp {
     async fn take<'a>(&self, request: Received<'a, &'a Doors>) -> Result<Answer, Refusal> {
         let Received { head, peer, entrance: doors, body, metadata, held, until, .. } = request;
         let peer = peer.ip().map(|ip| ip.to_string()).unwrap_or_default();
-        let body_bytes = body.len();
-        // The guest has a copy of the body.
-        held.more_in_turn(body_bytes, until).await?;
-        let request = Request { listener: self.listener, peer: peer.clone(), head: Some(head_of(head)), body };
-        let replies = self.exchange.ask([request].into()).await?;
-        let taken = match replies.into_iter().next() {
-            Some(Reply::Taken(taken)) => taken,
-            Some(Reply::Rejected { answer, reason }) => {
+        let request =
+            Request { listener: self.listener, peer: peer.clone(), head: Some(head_of(head)), body };
+        match self.exchange.ask_one(request, held, until).await? {
+            Reply::Taken(taken) => self.exchange.enter(taken, doors, metadata.as_ref()).await,
+            Reply::Rejected { answer, reason } => {
                 self.rejections.add(&reason, &peer);
-                return Ok(answer);
+                Ok(answer)
             }
-            // There is one reply for each request.
-            None => return Ok(Answer::default()),
-        };
-        // From here on, the batches are all that the request holds.
-        let batch_bytes = taken.batches.iter().map(wire::Batch::weight_bytes).sum::<usize>();
-        held.less(body_bytes.saturating_mul(2).saturating_sub(batch_bytes));
-        held.more_in_turn(batch_bytes.saturating_sub(held.bytes()), until).await?;
-        self.exchange.enter(taken, doors, metadata.as_ref()).await
+        }
     }
 
     fn accepted(&self, _: &Parts, answer: Answer) -> Response {
@@ -119,7 +109,7 @@ fn is_at(route: &str, path: &str) -> bool {
 }
 
 /// Returns the head for a guest, which sees no secrets.
-fn head_of(head: &Parts) -> Head {
+pub(super) fn head_of(head: &Parts) -> Head {
     let headers = head.headers.iter().filter(|(name, _)| !Metadata::is_secret(name.as_str()));
     Head {
         method: head.method.as_str().to_owned(),

@@ -17,7 +17,8 @@ use crate::{
     component::{BuildContext, Factory, Receiver, ReceiverFactory},
     config::{ConfigError, Finding, Node},
     receiver::http::{
-        Cause, Door, Doors, HttpReceiver, HttpServerConfig, Protocol, Received, Refusal, RequestsConfig, doubts, must,
+        Cause, Door, Doors, HttpReceiver, HttpServerConfig, Protocol, Received, Refusal, RequestsConfig,
+        doubts, must,
     },
 };
 
@@ -82,7 +83,11 @@ impl Factory for WebhookFactory {
 
 #[async_trait::async_trait]
 impl ReceiverFactory for WebhookFactory {
-    async fn build(&self, config: &Node, context: &BuildContext<'_>) -> Result<Arc<dyn Receiver>, ConfigError> {
+    async fn build(
+        &self,
+        config: &Node,
+        context: &BuildContext<'_>,
+    ) -> Result<Arc<dyn Receiver>, ConfigError> {
         WebhookFactory.open(config, context).map(|receiver| Arc::new(receiver) as Arc<dyn Receiver>)
     }
 }

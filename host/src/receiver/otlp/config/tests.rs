@@ -32,7 +32,7 @@ fn a_protocol_without_a_value_is_that_protocol_with_its_defaults() {
         read("protocols:\n  grpc:\n  http:\n");
     assert_eq!(requests.acknowledge, Acknowledge::Accepted);
     let (grpc, http) = (grpc.unwrap(), http.unwrap());
-    assert_eq!((&*grpc.endpoint, grpc.limit_bytes()), ("localhost:4317", 64 << 20));
+    assert_eq!((grpc.endpoint.as_deref(), grpc.limit_bytes()), (None, 64 << 20));
     let endpoint = http.server.endpoint.as_deref().unwrap_or(OtlpHttp::DEFAULT_ENDPOINT);
     assert_eq!((endpoint, http.server.limit_bytes()), ("localhost:4318", 64 << 20));
     assert_eq!(http.server.encodings(), Encoding::ALL);

@@ -35,13 +35,13 @@ const RETRYABLE_EXHAUSTION: Cause =
     Cause::NotTaken { code: receipt::Code::ResourceExhausted, retryable: true };
 
 /// Returns the status as a protobuf message.
-pub(super) fn to_protobuf(refusal: &Refusal) -> Vec<u8> {
+pub(in crate::receiver) fn to_protobuf(refusal: &Refusal) -> Vec<u8> {
     let details = refusal.detail.as_ref().map(detail_to_protobuf).unwrap_or_default();
     Status::with_error_details(code(refusal.cause), &refusal.message, details).details().to_vec()
 }
 
 /// Returns the status as proto3 JSON.
-pub(super) fn to_json(refusal: &Refusal) -> String {
+pub(in crate::receiver) fn to_json(refusal: &Refusal) -> String {
     let mut status = json!({ "code": i32::from(code(refusal.cause)), "message": refusal.message });
     if let (Some(detail), Some(fields)) = (&refusal.detail, status.as_object_mut()) {
         fields.insert("details".to_owned(), json!([detail_to_json(detail)]));

@@ -1,4 +1,4 @@
-//! The keys of `protocols.grpc`: those of the Collector's `configgrpc`.
+//! The keys of a port for gRPC: those of the Collector's `configgrpc`.
 
 use std::time::Duration;
 
@@ -7,19 +7,18 @@ use serde::Deserialize;
 use crate::{
     config::{self, ConfigError, Unused},
     receiver::http::{
-        AuthConfig, MAX_REQUEST_BYTES, MiddlewareConfig, READ_TIMEOUT, nonzero, validate_place,
+        AuthConfig, MAX_REQUEST_BYTES, MiddlewareConfig, READ_TIMEOUT, given, nonzero, validate_place,
     },
     server::{KeepaliveSettings, ServerSettings},
     tls::server::ServerTlsConfig,
 };
 
-const DEFAULT_ENDPOINT: &str = "localhost:4317";
-
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GrpcConfig {
-    /// `host:port`, or the path of a Unix socket.
-    pub endpoint: String,
+    /// `host:port`, or the path of a Unix socket. `None` stands for the default of the receiver.
+    #[serde(deserialize_with = "given")]
+    pub endpoint: Option<String>,
     /// `tcp`, `tcp4`, `tcp6` or `unix`.
     pub transport: String,
     pub tls: Option<ServerTlsConfig>,
@@ -61,7 +60,7 @@ pub struct ServerParametersConfig {
 impl Default for GrpcConfig {
     fn default() -> GrpcConfig {
         GrpcConfig {
-            endpoint: DEFAULT_ENDPOINT.to_owned(),
+            endpoint: None,
             transport: "tcp".to_owned(),
             tls: None,
             auth: None,
@@ -79,28 +78,26 @@ impl Default for GrpcConfig {
 }
 
 impl GrpcConfig {
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+    pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::all([
-            validate_place(
-                Some(&*self.endpoint).filter(|endpoint| *endpoint != DEFAULT_ENDPOINT),
-                &self.transport,
-            ),
+            validate_place(self.endpoint.as_deref(), &self.transport),
             self.tls.as_ref().map_or(Ok(()), ServerTlsConfig::validate),
         ])
     }
 
-    pub(in crate::receiver::otlp) fn limit_bytes(&self) -> usize {
+    /// Returns the size of the largest message, after decompression.
+    pub fn limit_bytes(&self) -> usize {
         match self.max_recv_msg_size_mib {
             0 => MAX_REQUEST_BYTES,
             mib => mib.saturating_mul(1 << 20),
         }
     }
 
-    pub(in crate::receiver::otlp) fn read_timeout(&self) -> Duration {
+    pub fn read_timeout(&self) -> Duration {
         nonzero(Some(self.read_timeout)).unwrap_or(READ_TIMEOUT)
     }
 
-    pub(in crate::receiver::otlp) fn server_settings(&self) -> ServerSettings {
+    pub fn server_settings(&self) -> ServerSettings {
         let mut settings = ServerSettings::default();
         if self.max_concurrent_streams > 0 {
             settings.max_concurrent_streams = self.max_concurrent_streams;
