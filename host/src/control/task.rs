@@ -346,7 +346,8 @@ impl Controller {
             let is_its = |live: &&Live| live.plugin_name() == name && live.running().plugin.role == role;
             let lives = lives.iter().filter(is_its).cloned().collect();
             // A file's plugin has its name to itself. Built-in plugins of different kinds may share one.
-            let is_shared = self.plugins.iter().any(|other| other.name() == name && other.plugin().role != role);
+            let is_shared =
+                self.plugins.iter().any(|other| other.name() == name && other.plugin().role != role);
             let name = match plugin.swap() {
                 None if is_shared => format!("{name} ({role})"),
                 _ => name.to_owned(),

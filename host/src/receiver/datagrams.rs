@@ -12,7 +12,10 @@ mod socket;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
@@ -58,10 +61,12 @@ pub struct DatagramPort<'a> {
     pub telemetry: &'a Telemetry,
 }
 
-/// Counts datagrams that are dropped, and logs some of them.
+/// Counts datagrams that are dropped, and logs some of them, and how many they were in the end: nobody knows what
+/// telemetry was in them, so no account has them.
 pub struct Dropped {
     receiver: String,
     count: Counter,
+    all: AtomicU64,
     reason: &'static str,
     throttle: Throttle,
 }
@@ -118,7 +123,13 @@ impl Dropped {
     pub fn new(receiver: &str, reason: &'static str, telemetry: &Telemetry) -> Dropped {
         let labels: Labels<'_> = &[("receiver", receiver), ("transport", TRANSPORT), ("reason", reason)];
         let count = telemetry.counter("spanloom_receiver_dropped_datagrams", labels);
-        Dropped { receiver: receiver.to_owned(), count, reason, throttle: Throttle::default() }
+        Dropped {
+            receiver: receiver.to_owned(),
+            count,
+            all: AtomicU64::new(0),
+            reason,
+            throttle: Throttle::default(),
+        }
     }
 
     pub fn add(&self, datagrams: usize) {
@@ -126,10 +137,25 @@ impl Dropped {
             return;
         }
         self.count.increment(datagrams as u64);
+        self.all.fetch_add(datagrams as u64, Relaxed);
         if let Some(withheld) = self.throttle.admit_about(datagrams) {
             let (receiver, reason) = (self.receiver.as_str(), self.reason);
             let datagrams = datagrams as u64 + withheld.items;
             tracing::warn!(receiver, datagrams, reason, "dropped datagrams");
+        }
+    }
+}
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let (receiver, reason, datagrams) = (self.receiver.as_str(), self.reason, self.all.load(Relaxed));
+        if datagrams > 0 {
+            tracing::warn!(
+                receiver,
+                datagrams,
+                reason,
+                "dropped datagrams in all, whose telemetry counts nowhere"
+            );
         }
     }
 }
