@@ -1,6 +1,6 @@
 //! Tests the receiver: its replies to datagrams, and its config.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![expect(clippy::expect_used, reason = "tests fail by panicking")]
 
 use spanloom_plugin::prelude::*;
 use spanloom_xray_receiver::XRayReceiver;
