@@ -122,7 +122,7 @@ impl SamplerMetrics {
         let counted = reasons.entry(key).or_insert_with_key(|(decision, reason)| {
             let labels: Labels<'_> =
                 &[("component", &self.component), ("decision", decision), ("reason", reason)];
-            let kind = Kind { component: self.component.clone(), decision: decision, reason: reason.clone() };
+            let kind = Kind { component: self.component.clone(), decision, reason: reason.clone() };
             Counted {
                 traces: self.series.counter("spanloom_sampler_traces", labels),
                 recent: self.telemetry.recent_decisions(kind),

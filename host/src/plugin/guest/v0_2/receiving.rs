@@ -25,6 +25,9 @@ use crate::{
 
 const INTERFACE: &str = "spanloom:plugin/receiving@0.2.0";
 
+/// What `receive` returns.
+type Replies = std::result::Result<Vec<SaidReply>, types::Failure>;
+
 /// The functions of a component.
 pub(super) struct Indices {
     all: receiving::GuestIndices,
@@ -35,7 +38,7 @@ pub(super) struct Indices {
 pub(super) struct Functions {
     all: receiving::Guest,
     /// Called without the generated function, which would need copies of all bodies.
-    receive: TypedFunc<(Arc<[Request]>,), (std::result::Result<Vec<SaidReply>, types::Failure>,)>,
+    receive: TypedFunc<(Arc<[Request]>,), (Replies,)>,
 }
 
 impl Indices {
@@ -48,7 +51,7 @@ impl Indices {
 
     pub(super) fn load(&self, store: &mut Store<Guest>, instance: &Instance) -> Result<Functions> {
         let all = self.all.load(&mut *store, instance)?;
-        let receive = instance.get_typed_func(&mut *store, &self.receive)?;
+        let receive = instance.get_typed_func(&mut *store, self.receive)?;
         Ok(Functions { all, receive })
     }
 }
