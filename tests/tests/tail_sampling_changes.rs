@@ -35,6 +35,9 @@ const SPANS: usize = 6;
 const PAUSE: Duration = Duration::from_millis(20);
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The span ids that arrived, by their trace id.
+type SpansOfTraces = HashMap<Vec<u8>, Vec<Vec<u8>>>;
+
 /// Returns how many versions of the sampler follow one another: `SPANLOOM_SWAPS`, or 100. There is a reload for every
 /// three.
 fn swaps() -> u32 {
@@ -48,8 +51,8 @@ fn has_failed(trace: u64) -> bool {
 /// Returns a config. Each third change is of another kind: what the sampler keeps, how long traces are held, and the
 /// pipeline, so that `tail_sampling` is built anew.
 fn config(sink: &Sink, plugin: &Path, change: u32) -> String {
-    let share = if change / 3 % 2 == 0 { 0 } else { 1 };
-    let wait = 200 + (change + 2) / 3 % 2 * 200;
+    let share = change / 3 % 2;
+    let wait = 200 + change.div_ceil(3) % 2 * 200;
     let (nop, exporters) = match (change + 1) / 3 % 2 {
         0 => ("", "otlp_grpc"),
         _ => ("nop: {}", "otlp_grpc, nop"),
@@ -168,7 +171,7 @@ async fn a_hundred_swaps_and_thirty_reloads_leave_each_trace_one_decision() {
     let folder = tempfile::tempdir().expect("a folder");
     let (component, path) = (fs::read(&plugin).expect("the plugin"), folder.path().join("keep-errors.wasm"));
     fs::write(&path, padded(&component, 4, 0)).expect("a file");
-    let arrived: Arc<Mutex<HashMap<Vec<u8>, Vec<Vec<u8>>>>> = Arc::default();
+    let arrived: Arc<Mutex<SpansOfTraces>> = Arc::default();
     let taker = arrived.clone();
     let sink = Sink::start_with(move |request| {
         let mut arrived = taker.lock().unwrap();
