@@ -30,10 +30,12 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<SpanBatch>> {
 }
 
 fn json(bytes: &[u8]) -> anyhow::Result<Vec<Batch>> {
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        bail!(
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => {}
+        None => return Ok(Vec::new()),
+        Some(_) => bail!(
             "this is neither OTLP/JSON, nor a request of traces in protobuf, nor such requests with their lengths before them"
-        );
+        ),
     }
     let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
     let (mut batches, mut start) = (Vec::new(), 0);
@@ -93,6 +95,7 @@ mod tests {
         for (bytes, why) in [
             (&b"{\"resourceLogs\":[]}"[..], "there is no span in it"),
             (b"", "there is no span in it"),
+            (b"\n", "there is no span in it"),
             (b"{\"resourceSpans\":[]}{", "request 2 is not JSON"),
             (b"{\"spans\":[]}", "request 1 is not OTLP"),
             (b"traces", "neither OTLP/JSON, nor"),
