@@ -327,7 +327,8 @@ async fn an_exporter_that_listens_can_be_changed() {
 
 /// Scenario: a pipe without a writer takes the place of each kind of file that a config names, and then of
 /// the config.
-/// Guarantees: each is refused at once, data still passes, the next reload works, and the process can end.
+/// Guarantees: each is refused at once, data still passes all the while, the next reload works, and the process can
+/// end.
 #[tokio::test]
 async fn a_pipe_in_the_place_of_a_file_is_refused_whatever_names_it() {
     let sink = Sink::start().await;

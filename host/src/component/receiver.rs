@@ -17,6 +17,16 @@ use crate::{pipeline::Ingest, running::Running};
 ///   and ends no task.
 #[async_trait::async_trait]
 pub trait Receiver: Send + Sync {
+    /// Reads the files that [`start`](Receiver::start) will read, such as certificates, and binds nothing. A
+    /// reload asks this of its new receivers before it stops the ones that they replace, so that a file that
+    /// is missing keeps no sender out, not even for a moment.
+    ///
+    /// # Errors
+    /// A file cannot be read; the message names the key.
+    async fn check_files(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     /// Binds the sockets, spawns the tasks that serve them on `running.tasks`, and returns once clients can
     /// connect. Tasks that own a listening socket are also in `running.listeners`.
     ///

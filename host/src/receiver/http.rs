@@ -33,7 +33,7 @@ pub use gate::Gate;
 pub use guards::{AuthConfig, Guards, MiddlewareConfig};
 pub use head::hold_large;
 pub use path::unescaped;
-pub use port::{Port, validate_place};
+pub use port::{Port, check_files, validate_place};
 pub use protocol::{Protocol, Received};
 pub use receiver::HttpReceiver;
 pub use refusal::{Cause, Detail, Refusal};

@@ -23,7 +23,7 @@ use self::{
 };
 use super::{
     grpc::{GrpcConfig, GrpcService},
-    http::{Doors, Gate, Guards, HttpService, Port},
+    http::{Doors, Gate, Guards, HttpService, Port, check_files},
 };
 use crate::{
     component::{BuildContext, Factory, Receiver, ReceiverFactory},
@@ -133,6 +133,14 @@ impl OtlpReceiver {
 
 #[async_trait::async_trait]
 impl Receiver for OtlpReceiver {
+    async fn check_files(&self) -> anyhow::Result<()> {
+        let ProtocolsConfig { grpc, http } = &self.config.protocols;
+        let grpc = grpc.as_ref().and_then(|grpc| grpc.tls.as_ref());
+        let http = http.as_ref().and_then(|http| http.server.tls.as_ref());
+        check_files(&self.id, "protocols.grpc", grpc).await?;
+        check_files(&self.id, "protocols.http", http).await
+    }
+
     async fn start(&self, ingest: Ingest, running: &Running) -> anyhow::Result<()> {
         let budget = self.config.budget();
         let mut bound = Bound::default();

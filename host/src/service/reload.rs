@@ -102,6 +102,9 @@ impl Service {
     async fn exchange(&mut self, next: &Graph) -> anyhow::Result<()> {
         next.connect();
         let (replaced, new) = (only_in(&self.graph, next), only_in(next, &self.graph));
+        for (id, intake) in &new {
+            intake.receiver.check_files().await.with_context(|| did_not_start(id))?;
+        }
         for intake in replaced.values() {
             stop_listening(intake).await;
         }
@@ -181,7 +184,11 @@ fn only_in(one: &Graph, other: &Graph) -> BTreeMap<ComponentId, Intake> {
 
 pub(super) async fn start(id: &ComponentId, intake: &Intake) -> anyhow::Result<()> {
     let started = intake.receiver.start(intake.ingest.clone(), &intake.running).await;
-    started.with_context(|| format!("receiver {id} did not start"))
+    started.with_context(|| did_not_start(id))
+}
+
+fn did_not_start(id: &ComponentId) -> String {
+    format!("receiver {id} did not start")
 }
 
 /// Stops a receiver's listeners. Requests under way continue.

@@ -88,6 +88,16 @@ impl ServerTlsConfig {
         version::range(self.min_version, self.max_version)
     }
 
+    /// Reads the files once. An error names the key and the file.
+    pub async fn check_files(&self) -> anyhow::Result<()> {
+        self.read_files().await.map(drop)
+    }
+
+    async fn read_files(&self) -> anyhow::Result<ServerConfig> {
+        let config = self.clone();
+        files::in_time(move || config.load()).await.context("tls: files")?
+    }
+
     fn reload_interval(&self) -> Option<Duration> {
         let interval = self.reload_interval.map(|interval| interval.0).filter(|interval| !interval.is_zero());
         let unset = self.client_ca_file_reload.then_some(CLIENT_CA_RELOAD_INTERVAL);
@@ -140,8 +150,7 @@ impl ServerTlsConfig {
 impl ServerTls {
     /// Reads the files, and again every `reload_interval`. An error names the key and the file.
     pub async fn load(config: ServerTlsConfig) -> anyhow::Result<ServerTls> {
-        let read = config.clone();
-        let first = files::in_time(move || read.load()).await.context("tls: files")??;
+        let first = config.read_files().await?;
         let kept = match config.reload_interval() {
             None => Kept::fixed(first),
             Some(interval) => {

@@ -43,7 +43,7 @@ use crate::{
         datagrams::{DatagramPort, DatagramsConfig},
         frames::{FramePort, FramesConfig},
         grpc::{GrpcConfig, GrpcService},
-        http::{Doors, Gate, Guards, HttpServerConfig, HttpService, Port},
+        http::{Doors, Gate, Guards, HttpServerConfig, HttpService, Port, check_files},
     },
     running::Running,
     server::{Measures, request_body::Budget},
@@ -247,6 +247,13 @@ impl Opening<'_> {
 
 #[async_trait::async_trait]
 impl Receiver for PluginReceiver {
+    async fn check_files(&self) -> anyhow::Result<()> {
+        for port in &self.config.ports {
+            check_files(&self.id, &port.keys, port.tls()).await?;
+        }
+        Ok(())
+    }
+
     async fn start(&self, ingest: Ingest, running: &Running) -> anyhow::Result<()> {
         self.exchange.lead_to(&ingest);
         let tending = Tending::start(self.exchange.pool(), self.exchange.clone()).await?;

@@ -42,7 +42,7 @@ impl Port<'_> {
     /// A certificate cannot be read, or an address cannot be bound. The error names the receiver and the keys.
     pub async fn open(self, running: &Running) -> anyhow::Result<Vec<SocketAddr>> {
         let Port { receiver, protocol, keys, .. } = self;
-        let place = || if keys.is_empty() { receiver.to_owned() } else { format!("{receiver}: {keys}") };
+        let place = || place(receiver, keys);
         let tls = match self.tls {
             Some(tls) => Some(ServerTls::load(tls.clone()).await.with_context(place)?),
             None => None,
@@ -64,6 +64,21 @@ impl Port<'_> {
         }
         Ok(addresses)
     }
+}
+
+/// Reads the files that the `tls` of a port names. `receiver` and `keys` are those of [`Port`].
+///
+/// # Errors
+/// A file cannot be read. The error names the receiver and the keys.
+pub async fn check_files(receiver: &str, keys: &str, tls: Option<&ServerTlsConfig>) -> anyhow::Result<()> {
+    match tls {
+        Some(tls) => tls.check_files().await.with_context(|| place(receiver, keys)),
+        None => Ok(()),
+    }
+}
+
+fn place(receiver: &str, keys: &str) -> String {
+    if keys.is_empty() { receiver.to_owned() } else { format!("{receiver}: {keys}") }
 }
 
 /// Checks the keys `endpoint` and `transport` of a port. `None` stands for a default endpoint.

@@ -7,7 +7,9 @@ use std::{
 
 use axum::Router;
 
-use super::{Doors, Gate, Guards, HttpServerConfig, HttpService, Port, Protocol, RequestsConfig};
+use super::{
+    Doors, Gate, Guards, HttpServerConfig, HttpService, Port, Protocol, RequestsConfig, check_files,
+};
 use crate::{
     component::{BuildContext, Receiver},
     config::ConfigError,
@@ -74,6 +76,10 @@ impl<P: Protocol + Clone> HttpReceiver<P> {
 
 #[async_trait::async_trait]
 impl<P: Protocol + Clone> Receiver for HttpReceiver<P> {
+    async fn check_files(&self) -> anyhow::Result<()> {
+        check_files(&self.id, "", self.server.tls.as_ref()).await
+    }
+
     async fn start(&self, ingest: Ingest, running: &Running) -> anyhow::Result<()> {
         let port = Port {
             receiver: &self.id,

@@ -114,6 +114,12 @@ impl ExporterFactory for Part {
 
 #[async_trait::async_trait]
 impl Receiver for Part {
+    /// Fails with `v: 12`, as if its certificate were missing.
+    async fn check_files(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.version != " 12", "no certificate");
+        Ok(())
+    }
+
     /// Fails with `v: 13`, as if the port were taken.
     async fn start(&self, ingest: Ingest, _: &Running) -> anyhow::Result<()> {
         anyhow::ensure!(self.version != " 13", "the port is taken");
@@ -341,6 +347,22 @@ async fn a_receiver_that_does_not_start_leaves_the_one_before() {
         "{noted:?}"
     );
     assert!(!running.reload(&[]).await.unwrap().kept.is_empty());
+    running.finish().await;
+}
+
+/// Scenario: a reload gives a receiver a certificate that cannot be read.
+/// Guarantees: the reload fails, and the old receiver listens all the while: it is neither stopped nor started.
+#[tokio::test(start_paused = true)]
+async fn a_receiver_whose_files_cannot_be_read_interrupts_nobody() {
+    let mut running = Subject::start(&[]).await;
+    let listens = running.service.graph.receivers.values().map(|intake| intake.running.stop.clone());
+    let listens: Vec<_> = listens.collect();
+    let error = running.reload(&["receivers::in::v=12"]).await.unwrap_err();
+    assert_eq!(format!("{error:#}"), "receiver in did not start: no certificate");
+    assert!(!listens.is_empty() && listens.iter().all(|stop| !stop.is_cancelled()));
+    running.world.clone().send("in").await.unwrap();
+    let noted = running.drained().await;
+    assert!(!noted.iter().any(|event| event.starts_with("start ")), "{noted:?}");
     running.finish().await;
 }
 

@@ -10,7 +10,7 @@ use crate::{
         grpc::GrpcConfig,
         http::{Guards, HttpServerConfig, MAX_REQUEST_BYTES, RequestsConfig, doubts},
     },
-    tls,
+    tls::{self, server::ServerTlsConfig},
 };
 
 /// The key below which the keys of listeners with names stand.
@@ -152,6 +152,15 @@ fn largest_bytes(ports: &[PortConfig]) -> usize {
 }
 
 impl PortConfig {
+    pub(super) fn tls(&self) -> Option<&ServerTlsConfig> {
+        match &self.listens {
+            ListenConfig::Http(config) => config.tls.as_ref(),
+            ListenConfig::Grpc(config) => config.tls.as_ref(),
+            ListenConfig::Frames(config) => config.tls.as_ref(),
+            ListenConfig::Datagrams(_) => None,
+        }
+    }
+
     fn guards(&self, extensions: &Extensions) -> Result<Guards, ConfigError> {
         let found = match &self.listens {
             ListenConfig::Http(server) => Guards::find(server.auth.as_ref(), &server.middlewares, extensions),
