@@ -26,7 +26,7 @@ use spanloom_tests::{
 };
 use tokio::{
     io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UdpSocket},
     task::JoinSet,
     time::Instant,
 };
@@ -375,4 +375,64 @@ async fn a_pipe_in_the_place_of_a_file_is_refused_whatever_names_it() {
     spanloom.signal(ProcessSignal::TERM);
     let status = spanloom.exit().await;
     assert!(status.success(), "{status}:\n{}", spanloom.output());
+}
+
+/// Scenario: the keys of two receivers change ten times. Meanwhile clients connect, one after the other, and segments
+/// come over UDP.
+/// Guarantees: no client finds the port closed, and each segment is delivered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receivers_that_change_turn_no_sender_away() {
+    let (sink, daemon) = (Sink::start().await, free_address());
+    let config = |version: usize| {
+        format!(
+            "receivers:\n  otlp: {{protocols: {{grpc: , http: {{max_request_body_size: {}}}}}}}\n  \
+             awsxray: {{endpoint: \"{daemon}\", max_datagram: {}}}\n\
+             exporters:\n  otlp_grpc: {{endpoint: \"{}\", tls: {{insecure: true}}}}\n\
+             service:\n  pipelines:\n    traces: {{receivers: [otlp, awsxray], exporters: [otlp_grpc]}}\n",
+            1_000_000 + version,
+            60_000 + version,
+            sink.address
+        )
+    };
+    let file = ConfigFile::new(&config(0));
+    let spanloom = Spanloom::start_file(file.path()).await;
+    let (admin, http, stop) = (spanloom.admin.to_string(), spanloom.http, Arc::new(AtomicBool::new(false)));
+    let connecting = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            while !stop.load(SeqCst) {
+                TcpStream::connect(http).await.expect("the port is open");
+            }
+        }
+    });
+    let sending = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+            let mut sent = 0;
+            while !stop.load(SeqCst) {
+                sent += 1;
+                let segment = format!(
+                    "{{\"format\":\"json\",\"version\":1}}\n{{\"name\":\"shop\",\"id\":\"{sent:016x}\",\
+                     \"trace_id\":\"1-581cf771-{sent:024x}\",\"start_time\":1,\"end_time\":2}}"
+                );
+                socket.send_to(segment.as_bytes(), daemon).await.expect("sent");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            sent
+        }
+    });
+    for version in 1..=10 {
+        file.write(&config(version));
+        let ended = command::spanloom(&["reload", "--admin", &admin]).await;
+        assert!(ended.code == 0, "{ended:?}");
+    }
+    stop.store(true, SeqCst);
+    let sent = sending.await.expect("sent");
+    connecting.await.expect("connected");
+    sink.wait_for_items(Signal::Traces, sent).await;
+    let output = spanloom.output();
+    // Two ports of one receiver, and one of the other.
+    assert_eq!(output.matches(" listening ").count(), 3 * 11, "{output}");
+    spanloom.finish().await;
 }

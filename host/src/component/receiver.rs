@@ -41,7 +41,8 @@ pub trait Receiver: Send + Sync {
     /// # Starting again
     /// A reload stops the receivers that it replaces before it starts new ones on the same addresses. If one
     /// of the new ones fails, the stopped ones are started again, each with a new `running`, while tasks of
-    /// its first run may still be ending. So sockets are bound here and nowhere else.
+    /// its first run may still be ending. So sockets are bound here and nowhere else,
+    /// through `running.sockets`: it passes them on, so that no sender finds a port closed.
     ///
     /// # Errors
     /// An address cannot be bound, or a file cannot be read; the message names the key. Nothing listens then,

@@ -85,7 +85,7 @@ impl Endpoint for AwsProxy {
     async fn start(&self, _health: Arc<Health>, running: &Running) -> anyhow::Result<()> {
         let AwsProxy(config) = self;
         let proxy = SigningProxy::new(config.settings()?).await?;
-        let listeners = server::listen_on(&config.endpoint, config.transport()?).await;
+        let listeners = server::listen_on(&config.endpoint, config.transport()?, &running.sockets).await;
         for listener in listeners.context("awsproxy: endpoint")? {
             server::serve(listener, None, proxy.router(), ServerSettings::default(), running);
         }

@@ -78,16 +78,16 @@ impl DatagramPort<'_> {
     /// # Errors
     /// An address cannot be bound. The error names the receiver and the keys.
     pub async fn open(self, to: Arc<dyn Datagrams>, running: &Running) -> anyhow::Result<Vec<SocketAddr>> {
-        let sockets = socket::bind(&self).await?;
+        let sockets = socket::bind(&self, &running.sockets).await?;
         let queue = Arc::new(Queue::new(self.config.queue_bytes()));
         let (mut addresses, mut readings) = (Vec::new(), Vec::new());
-        for socket in sockets {
+        for (socket, shared) in sockets {
             let address = socket.local_addr()?;
             let (receiver, protocol) = (self.receiver, TRANSPORT);
             let buffer_bytes = buffer::enlarge(&socket, self.config.read_buffer_bytes(), receiver);
             tracing::info!(receiver, protocol, %address, "listening");
             addresses.push(address);
-            let drops = KernelDrops::of(&socket, self.dropped("read_buffer_full"))?;
+            let drops = KernelDrops::of(&socket, shared, self.dropped("read_buffer_full"))?;
             let reader = Reader {
                 max_datagram: self.config.max_datagram,
                 buffer_bytes,

@@ -75,7 +75,7 @@ impl FramePort<'_> {
         };
         let endpoint = config.endpoint.as_deref().unwrap_or(default_endpoint);
         let transport = Transport::from_name(&config.transport).unwrap_or(Transport::Tcp);
-        let listeners = server::listen_on(endpoint, transport).await.with_context(place)?;
+        let listeners = server::listen_on(endpoint, transport, &running.sockets).await.with_context(place)?;
         let server = Arc::new(FrameServer {
             settings: config.settings(),
             framing,

@@ -4,18 +4,22 @@ use std::{
     fmt, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
+    sync::Arc,
 };
 
 use anyhow::Context;
+use rustix::net::SocketType;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_util::either::Either;
 
 use super::{Peer, unix::UnixSocket};
+use crate::running::{SharedSocket, Sockets};
 
 /// What a server listens on.
 #[derive(Debug)]
 pub enum Listener {
-    Tcp(TcpListener),
+    /// With its entry in the [`Sockets`] of the component, if it has one.
+    Tcp(TcpListener, Option<Arc<SharedSocket>>),
     Unix(UnixSocket),
 }
 
@@ -60,14 +64,14 @@ impl Listener {
     /// Returns the address, or `None` for a Unix socket.
     pub fn address(&self) -> io::Result<Option<SocketAddr>> {
         match self {
-            Listener::Tcp(listener) => listener.local_addr().map(Some),
+            Listener::Tcp(listener, _) => listener.local_addr().map(Some),
             Listener::Unix(_) => Ok(None),
         }
     }
 
     pub(super) async fn accept(&self) -> io::Result<(Socket, Peer)> {
         match self {
-            Listener::Tcp(listener) => {
+            Listener::Tcp(listener, _) => {
                 let (stream, address) = listener.accept().await?;
                 Ok((Either::Left(stream), Peer::at(address)))
             }
@@ -81,7 +85,7 @@ impl Listener {
 
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Listener {
-        Listener::Tcp(listener)
+        Listener::Tcp(listener, None)
     }
 }
 
@@ -89,7 +93,7 @@ impl From<TcpListener> for Listener {
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Listener::Tcp(listener) => match listener.local_addr() {
+            Listener::Tcp(listener, _) => match listener.local_addr() {
                 Ok(address) => write!(f, "{address}"),
                 Err(error) => write!(f, "{error}"),
             },
@@ -106,26 +110,32 @@ pub(super) async fn readable(socket: &Socket) -> io::Result<()> {
     }
 }
 
-/// Binds the endpoint of a transport: [`listen`], or a Unix socket at the endpoint's path.
-pub async fn listen_on(endpoint: &str, transport: Transport) -> anyhow::Result<Vec<Listener>> {
+/// Binds the endpoint of a transport: [`listen`], or a Unix socket at the endpoint's path. A socket that `sockets`
+/// offers is taken over instead.
+pub async fn listen_on(
+    endpoint: &str,
+    transport: Transport,
+    sockets: &Sockets,
+) -> anyhow::Result<Vec<Listener>> {
     if transport == Transport::Unix {
         let socket = UnixSocket::bind(Path::new(endpoint)).await;
         let socket = socket.with_context(|| format!("cannot listen on {endpoint}"))?;
         return Ok(vec![Listener::Unix(socket)]);
     }
-    let listeners = listen_by(endpoint, transport).await?;
-    Ok(listeners.into_iter().map(Listener::Tcp).collect())
+    let new = |address| async move { TcpListener::bind(address).await?.into_std() };
+    let bind = |address| async move {
+        let (listener, shared) = sockets.bind(SocketType::STREAM, address, new).await?;
+        Ok((TcpListener::from_std(listener)?, shared))
+    };
+    let listeners = bind_each(endpoint, transport, bind, |(listener, _)| listener.local_addr()).await?;
+    Ok(listeners.into_iter().map(|(listener, shared)| Listener::Tcp(listener, Some(shared))).collect())
 }
 
 /// Binds `host:port`. A name with several addresses (`localhost` is 127.0.0.1 and usually ::1) is bound on
 /// each address that this machine has, all with the same port. An empty host and 0.0.0.0 mean every address of
 /// IPv4 and IPv6, as in Go, and port 0 a free port.
 pub async fn listen(endpoint: &str) -> anyhow::Result<Vec<TcpListener>> {
-    listen_by(endpoint, Transport::Tcp).await
-}
-
-async fn listen_by(endpoint: &str, transport: Transport) -> anyhow::Result<Vec<TcpListener>> {
-    bind_each(endpoint, transport, TcpListener::bind, TcpListener::local_addr).await
+    bind_each(endpoint, Transport::Tcp, TcpListener::bind, TcpListener::local_addr).await
 }
 
 /// Binds a socket on each address of the endpoint, as [`listen`] does. `bind` makes a socket, and `address_of`
@@ -210,11 +220,11 @@ mod tests {
     #[tokio::test]
     async fn tcp4_leaves_ipv6_out() {
         for endpoint in ["localhost:0", ":0"] {
-            let listeners = listen_on(endpoint, Transport::Tcp4).await.unwrap();
+            let listeners = listen_on(endpoint, Transport::Tcp4, &Sockets::default()).await.unwrap();
             let addresses: Vec<_> = listeners.iter().map(|l| l.address().unwrap().unwrap()).collect();
             assert!(addresses.iter().all(SocketAddr::is_ipv4) && addresses.len() == 1, "{addresses:?}");
         }
-        assert!(listen_on("127.0.0.1:0", Transport::Tcp6).await.is_err());
+        assert!(listen_on("127.0.0.1:0", Transport::Tcp6, &Sockets::default()).await.is_err());
     }
 
     /// Scenario: the port is in use.

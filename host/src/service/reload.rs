@@ -16,7 +16,7 @@ use crate::{
     config::{Config, Node, ServiceConfig},
     id::ComponentId,
     plugin::Live,
-    running::Running,
+    running::{Offer, Running},
     service::Opened,
 };
 
@@ -105,28 +105,39 @@ impl Service {
         for (id, intake) in &new {
             intake.receiver.check_files().await.with_context(|| did_not_start(id))?;
         }
+        // Senders can connect all the while, and wait for the receiver that comes next.
+        let offer = Offer::default();
         for intake in replaced.values() {
+            offer.add(&intake.running.sockets);
             stop_listening(intake).await;
         }
+        let mut started = Ok(());
         for (id, intake) in &new {
-            if let Err(error) = start(id, intake).await {
-                for intake in new.values() {
-                    stop_listening(intake).await;
-                }
-                self.start_again(replaced).await;
-                return Err(error);
+            intake.running.sockets.may_take(&offer);
+            started = start(id, intake).await;
+            if started.is_err() {
+                break;
             }
         }
-        Ok(())
+        if started.is_err() {
+            for intake in new.values() {
+                offer.add(&intake.running.sockets);
+                stop_listening(intake).await;
+            }
+            self.start_again(replaced, &offer).await;
+        }
+        offer.end();
+        started
     }
 
-    async fn start_again(&mut self, replaced: BTreeMap<ComponentId, Intake>) {
+    async fn start_again(&mut self, replaced: BTreeMap<ComponentId, Intake>, offer: &Offer) {
         for (id, before) in replaced {
             // The tasks that were told to end continue to end.
             before.running.tasks.close();
             let tasks = before.running.tasks.clone();
             self.draining.stages.spawn(async move { tasks.wait().await });
             let intake = Intake { running: Running::default(), ..before };
+            intake.running.sockets.may_take(offer);
             if let Err(error) = start(&id, &intake).await {
                 tracing::error!(receiver = %id, "no longer listens: {error:#}");
                 self.graph.receivers.remove(&id);

@@ -262,6 +262,7 @@ impl Receiver for PluginReceiver {
             stop: running.stop.child_token(),
             tasks: TaskTracker::new(),
             listeners: running.listeners.clone(),
+            sockets: running.sockets.clone(),
         };
         let opened = self.open(&ingest, &serving).await;
         if opened.is_err() {

@@ -1,6 +1,9 @@
 //! The kernel's buffer of a socket, and what it drops.
 
-use std::io;
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use rustix::{
     fs::fstat,
@@ -9,6 +12,7 @@ use rustix::{
 use tokio::net::UdpSocket;
 
 use super::Dropped;
+use crate::running::SharedSocket;
 
 /// The tables of the sockets of this network namespace: proc(5), `/proc/net/udp`.
 const TABLES: [&str; 2] = ["/proc/net/udp", "/proc/net/udp6"];
@@ -41,13 +45,18 @@ pub(super) fn enlarge(socket: &UdpSocket, wanted_bytes: usize, receiver: &str) -
 /// Counts what the kernel drops of a socket, mostly because its buffer is full.
 pub(super) struct KernelDrops {
     inode: u64,
-    seen: u64,
+    /// Knows what was counted, also by the receiver that had the socket before.
+    socket: Arc<SharedSocket>,
     dropped: Dropped,
 }
 
 impl KernelDrops {
-    pub(super) fn of(socket: &UdpSocket, dropped: Dropped) -> io::Result<KernelDrops> {
-        Ok(KernelDrops { inode: fstat(socket)?.st_ino, seen: 0, dropped })
+    pub(super) fn of(
+        socket: &UdpSocket,
+        shared: Arc<SharedSocket>,
+        dropped: Dropped,
+    ) -> io::Result<KernelDrops> {
+        Ok(KernelDrops { inode: fstat(socket)?.st_ino, socket: shared, dropped })
     }
 
     /// Counts what was dropped since the last look. Without `/proc` nothing is counted.
@@ -55,8 +64,8 @@ impl KernelDrops {
         for table in TABLES {
             let Ok(table) = tokio::fs::read_to_string(table).await else { continue };
             if let Some(drops) = drops(&table, self.inode) {
-                self.dropped.add(drops.saturating_sub(self.seen) as usize);
-                self.seen = drops;
+                let counted = self.socket.counted_drops.swap(drops, Relaxed);
+                self.dropped.add(drops.saturating_sub(counted) as usize);
             }
         }
     }

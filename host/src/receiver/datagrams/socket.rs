@@ -1,9 +1,10 @@
 //! Binds and reads sockets.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use bytes::{BufMut as _, BytesMut};
+use rustix::net::SocketType;
 use tokio::{
     net::UdpSocket,
     runtime,
@@ -13,7 +14,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Datagram, DatagramPort, Dropped, buffer::KernelDrops, config::Family, queue::Filling};
-use crate::server;
+use crate::{
+    running::{SharedSocket, Sockets},
+    server,
+};
 
 /// Datagrams are read into blocks of this size, which they share.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -28,8 +32,12 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// After an error of the whole socket, reading pauses.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Binds every address of the endpoint that this machine has, all with the same port.
-pub(super) async fn bind(port: &DatagramPort<'_>) -> anyhow::Result<Vec<UdpSocket>> {
+/// Binds every address of the endpoint that this machine has, all with the same port. A socket that `sockets` offers is
+/// taken over instead.
+pub(super) async fn bind(
+    port: &DatagramPort<'_>,
+    sockets: &Sockets,
+) -> anyhow::Result<Vec<(UdpSocket, Arc<SharedSocket>)>> {
     let DatagramPort { receiver, keys, config, default_endpoint, .. } = port;
     let place = || if keys.is_empty() { (*receiver).to_owned() } else { format!("{receiver}: {keys}") };
     let endpoint = config.endpoint.as_deref().unwrap_or(default_endpoint);
@@ -38,7 +46,12 @@ pub(super) async fn bind(port: &DatagramPort<'_>) -> anyhow::Result<Vec<UdpSocke
         Some(Family::V6) => server::Transport::Tcp6,
         Some(Family::Any) | None => server::Transport::Tcp,
     };
-    server::bind_each(endpoint, transport, UdpSocket::bind, UdpSocket::local_addr).await.with_context(place)
+    let new = |address| async move { UdpSocket::bind(address).await?.into_std() };
+    let bind = |address| async move {
+        let (socket, shared) = sockets.bind(SocketType::DGRAM, address, new).await?;
+        Ok((UdpSocket::from_std(socket)?, shared))
+    };
+    server::bind_each(endpoint, transport, bind, |(socket, _)| socket.local_addr()).await.with_context(place)
 }
 
 /// Reads one socket.

@@ -48,7 +48,8 @@ impl Port<'_> {
             None => None,
         };
         let transport = Transport::from_name(self.transport).unwrap_or(Transport::Tcp);
-        let listeners = server::listen_on(self.endpoint, transport).await.with_context(place)?;
+        let listeners =
+            server::listen_on(self.endpoint, transport, &running.sockets).await.with_context(place)?;
         let mut addresses = Vec::new();
         for listener in listeners {
             tracing::info!(receiver, protocol, address = %listener, tls = tls.is_some(), "listening");
