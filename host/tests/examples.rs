@@ -1,4 +1,4 @@
-//! Checks the configs that users start from: the files in `examples/` and the config in the README.
+//! Checks the configs that users start from: the files in `examples/`. The configs on pages are checked by `book`.
 
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -30,15 +30,4 @@ fn every_example_is_a_config_without_warnings() {
         checked += 1;
     }
     assert!(checked > 0, "there are examples");
-}
-
-/// Scenario: the README's config is opened.
-/// Guarantees: the config is valid and gives no warning.
-#[test]
-fn the_readmes_config_is_a_config_without_warnings() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
-    // The README's other block shows the keys of a plugin and is not a whole config.
-    let mut blocks = readme.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
-    let config = blocks.find(|block| block.contains("\nservice:")).unwrap();
-    check("README.md", &format!("yaml:{config}"));
 }
