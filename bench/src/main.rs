@@ -14,6 +14,7 @@ mod payload;
 mod plan;
 mod process;
 mod raw_codec;
+mod receivers;
 mod relay;
 mod report;
 mod shape;
@@ -56,6 +57,8 @@ enum Part {
     Assembly(assembly::AssemblyArgs),
     /// Measure what the built-in exporters cost, beside the same crates run natively.
     Builtins(builtins::BuiltinsArgs),
+    /// Measure a request through an empty receiver plugin, beside the same request through `otlp`.
+    Receivers(receivers::ReceiversArgs),
     /// Measure what replacing a plugin costs the senders. $SPANLOOM_BIN names the binary, $SPANLOOM_PLUGINS
     /// the folder of components.
     Swaps(swaps::SwapsArgs),
@@ -70,6 +73,7 @@ fn main() -> anyhow::Result<()> {
         Some(Part::Stages(args)) => stages::run(&args),
         Some(Part::Assembly(args)) => assembly::run(&args),
         Some(Part::Builtins(args)) => builtins::run(&args),
+        Some(Part::Receivers(args)) => receivers::run(&args),
         Some(Part::Swaps(args)) => swaps::run(&args),
         None => plan::run(&cli.run),
     }

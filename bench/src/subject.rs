@@ -15,6 +15,9 @@ use crate::sink::SinkAddresses;
 
 pub(crate) const WIRE_FLOOR: &str = "wire floor";
 
+/// Takes OTLP over HTTP and passes it on: the receiver with which `spanloom plugin bench` compares others.
+const EMPTY_RECEIVER: &[u8] = include_bytes!("../../host/src/cli/plugin/bench/identity/receiver.wasm");
+
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const START_POLL: Duration = Duration::from_millis(50);
 
@@ -29,6 +32,8 @@ pub(crate) enum SubjectKind {
     Spanloom(PathBuf),
     /// Spanloom with plugins in its pipeline.
     Plugins(PluginSubject),
+    /// Spanloom with an empty receiver plugin in the place of `otlp`.
+    Receiver(PathBuf),
     Collector(PathBuf),
     Rotel(PathBuf),
 }
@@ -68,6 +73,7 @@ impl SubjectKind {
             Self::Relay => "relay",
             Self::Spanloom(_) => "Spanloom",
             Self::Plugins(plugins) => plugins.name,
+            Self::Receiver(_) => "+ receiver",
             Self::Collector(_) => "Collector",
             Self::Rotel(_) => "Rotel",
         }
@@ -75,9 +81,13 @@ impl SubjectKind {
 
     /// Returns whether the subject is measured on this protocol.
     ///
-    /// The relay is a reference for gRPC only. A plugin costs the same whichever protocol brought the bytes.
+    /// The relay is a reference for gRPC only. A plugin costs the same whichever protocol brought the bytes, but the
+    /// receiver plugin takes HTTP.
     pub(crate) fn speaks(&self, protocol: Protocol) -> bool {
-        !matches!((self, protocol), (Self::Relay | Self::Plugins(_), Protocol::Http))
+        match protocol {
+            Protocol::Grpc => !matches!(self, Self::Receiver(_)),
+            Protocol::Http => !matches!(self, Self::Relay | Self::Plugins(_)),
+        }
     }
 
     /// Starts the subject with a sink of its own that knows `payloads`, and waits until the subject listens.
@@ -117,6 +127,13 @@ impl SubjectKind {
                 let mut command = Command::new(spanloom);
                 command.arg("run").arg("--config").arg(config);
                 command.env("BENCH_PLUGINS", plugins).env("BENCH_PROCESSORS", processors);
+                launch(ports.set(&mut command, protocol), scratch, target)?
+            }
+            Self::Receiver(path) => {
+                let config = write(scratch, "receiver.yaml", include_str!("../configs/receiver.yaml"))?;
+                let component = write(scratch, "receiver.wasm", EMPTY_RECEIVER)?;
+                let mut command = Command::new(path);
+                command.arg("run").arg("--config").arg(config).env("BENCH_RECEIVER", component);
                 launch(ports.set(&mut command, protocol), scratch, target)?
             }
             Self::Collector(path) => {
@@ -184,9 +201,9 @@ fn launch(command: &mut Command, scratch: &Path, target: SocketAddr) -> anyhow::
     Ok(process)
 }
 
-fn write(scratch: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+fn write(scratch: &Path, name: &str, content: impl AsRef<[u8]>) -> anyhow::Result<PathBuf> {
     let path = scratch.join(name);
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }
 

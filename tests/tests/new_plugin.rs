@@ -10,8 +10,13 @@ use std::{
 use spanloom_tests::{
     Spanloom,
     command::spanloom,
-    otlp::{Signal, client::GrpcClient, payload},
+    otlp::{
+        Signal,
+        client::{self, GrpcClient},
+        payload,
+    },
     skip::skip,
+    spanloom::free_address,
 };
 use tempfile::TempDir;
 use tokio::{process::Command, time::timeout};
@@ -68,7 +73,7 @@ fn cargo() -> PathBuf {
 /// Guarantees: the template compiles without a warning, and its tests pass.
 #[tokio::test]
 async fn every_role_begins_with_tests_that_pass() {
-    for role in ["processor", "sampler", "exporter", "connector"] {
+    for role in ["processor", "sampler", "exporter", "connector", "receiver"] {
         let plugin = NewPlugin::make(&format!("new-{role}"), role).await;
         let (passed, said) = plugin.run(&cargo(), &["test", "--offline", "--quiet"]).await;
         assert!(passed && !said.contains("warning"), "{role}:\n{said}");
@@ -138,5 +143,27 @@ async fn five_commands_lead_to_a_plugin_that_changes_live_spans() {
     let generated = spanloom(&generate).await;
     assert_eq!(generated.code, 0, "{}{}", generated.stdout, generated.stderr);
     running.wait_for_output("\"checkout\"").await;
+    running.finish().await;
+}
+
+/// Scenario: a new receiver is built and run as the command's next steps say, and its fixture is posted.
+/// Guarantees: the sender is answered with success, and the events come out.
+#[tokio::test]
+async fn the_next_steps_lead_to_a_receiver_that_takes_events() {
+    let plugin = NewPlugin::make("new-receiver", "receiver").await;
+    let (built, said) = plugin.run(spanloom_tests::spanloom::binary(), &["plugin", "build"]).await;
+    if !built && said.contains("wasm32-unknown-unknown") && said.contains("install") {
+        return skip(&said);
+    }
+    assert!(built, "{said}");
+    let endpoint = free_address();
+    let set = format!("receivers::new_receiver::endpoint={endpoint}");
+    let config = plugin.folder.join("spanloom.yaml");
+    let running = Spanloom::start_file_with(&config, &["--set", &set], &[]).await;
+    let events = fs::read(plugin.folder.join("fixtures/events.json")).expect("the fixture");
+    let form = "application/x-www-form-urlencoded";
+    let answer = client::post(endpoint, "/events", form, events.into()).await;
+    assert!(answer.status().is_success(), "{answer:?}");
+    running.wait_for_output("shipped").await;
     running.finish().await;
 }

@@ -1,4 +1,5 @@
-//! Receivers that are plugins, in a process of its own: `examples/plugins/rust/webhook-receiver`, and `awsxray`.
+//! Receivers that are plugins, in a process of its own: the example `webhook-receiver` in each language that has it, and
+//! `awsxray`.
 
 use std::{fs, time::Duration};
 
@@ -16,10 +17,10 @@ struct Webhook {
 }
 
 impl Webhook {
-    /// Starts the process, with more keys of the receiver, as YAML in one line. Returns `None` if the component was not
-    /// built.
-    async fn start(keys: &str) -> Option<Webhook> {
-        let component = guests::built("rust-webhook-receiver.wasm")?;
+    /// Starts the process with the receiver of a language, and with more keys of the receiver, as YAML in one line. Returns
+    /// `None` if the component was not built.
+    async fn start(language: &str, keys: &str) -> Option<Webhook> {
+        let component = guests::built(&format!("{language}-webhook-receiver.wasm"))?;
         let sink = Sink::start().await;
         let config = format!(
             "plugins:\n  webhook: {{path: \"{}\"}}\n\
@@ -53,12 +54,8 @@ impl Webhook {
     }
 }
 
-/// Scenario: events come alone and in lists, compressed and not; other bodies are no events.
-/// Guarantees: each event is delivered once, and each sender is told what became of its request. What was rejected is
-/// counted.
-#[tokio::test]
-async fn events_become_log_records() {
-    let Some(webhook) = Webhook::start("").await else { return };
+async fn check(language: &str) {
+    let Some(webhook) = Webhook::start(language, "").await else { return };
     assert_eq!(webhook.post(r#"{"message": "paid", "amount": 7}"#).await, 202);
     assert_eq!(webhook.post(r#"[{"message": "a"}, {"message": "b"}]"#).await, 202);
     assert_eq!(webhook.ask("POST /events/shop", "", br#"{"message": "c"}"#).await, 202);
@@ -74,11 +71,33 @@ async fn events_become_log_records() {
     webhook.spanloom.finish().await;
 }
 
+/// Scenario: events come to the receiver in Rust, alone and in lists; other bodies are no events.
+/// Guarantees: each event is delivered once, and each sender is told what became of its request. What was rejected is
+/// counted.
+#[tokio::test]
+async fn events_become_log_records_in_rust() {
+    check("rust").await;
+}
+
+/// Scenario: the same requests come to the receiver in JavaScript.
+/// Guarantees: the same.
+#[tokio::test]
+async fn events_become_log_records_in_javascript() {
+    check("javascript").await;
+}
+
+/// Scenario: the same requests come to the receiver in Python.
+/// Guarantees: the same.
+#[tokio::test]
+async fn events_become_log_records_in_python() {
+    check("python").await;
+}
+
 /// Scenario: bodies are larger than the config allows, and than the plugin has memory for.
 /// Guarantees: they are refused as too large, and other requests are taken.
 #[tokio::test]
 async fn bodies_that_are_too_large_are_refused() {
-    let Some(webhook) = Webhook::start(", max_request_body_size: 100000").await else { return };
+    let Some(webhook) = Webhook::start("rust", ", max_request_body_size: 100000").await else { return };
     let large = format!("{{\"message\": \"{}\"}}", "x".repeat(200_000));
     assert_eq!(webhook.post(&large).await, 413);
     assert_eq!(webhook.post(r#"{"message": "small"}"#).await, 202);

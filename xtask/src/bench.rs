@@ -33,6 +33,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     shell::run(bench().arg("assembly"))?;
     shell::run(bench().args(["builtins", "--plugins"]).arg(plugins::folder()))?;
     let binary = folders::target().join("release").join("spanloom");
+    shell::run(bench().arg("receivers").arg("--spanloom").arg(&binary))?;
     let mut swaps = bench();
     swaps.arg("swaps").env("SPANLOOM_BIN", &binary).env("SPANLOOM_PLUGINS", plugins::folder());
     shell::run(&mut swaps)?;

@@ -48,6 +48,12 @@ pub fn name(number: usize) -> String {
     format!("GET /cart/{number}")
 }
 
+/// Returns JSON events that are numbered from `first`. The number is the message.
+pub fn events(first: usize, events: usize) -> Bytes {
+    let events = (first..first + events).map(|number| serde_json::json!({"message": number.to_string()}));
+    events.collect::<serde_json::Value>().to_string().into()
+}
+
 /// Returns whether the span with this number in [`traces`] has an error status.
 pub fn has_failed(number: usize) -> bool {
     number.is_multiple_of(7)

@@ -28,14 +28,19 @@ impl Arrivals {
             let id = span.span_id.as_slice().try_into().map(u64::from_be_bytes).unwrap_or_default();
             let number = id as usize - 1;
             let text = otlp::text_attribute(&span, VERSION_KEY);
-            let Ok(mark) = text.parse::<u32>() else {
-                self.note(format!("span {number} is marked `{text}`"));
-                continue;
-            };
-            self.first.entry(mark).or_insert_with(Instant::now);
-            if let Some(before) = self.set(number, mark) {
-                self.note(format!("span {number} arrived twice, marked {before} and {mark}"));
+            match text.parse() {
+                Ok(mark) => self.arrived(number, mark),
+                Err(_) => self.note(format!("span {number} is marked `{text}`")),
             }
+        }
+    }
+
+    /// Records an item that has arrived: its number, and the mark of the version that saw it. It must be there for the
+    /// first time.
+    pub fn arrived(&mut self, number: usize, mark: u32) {
+        self.first.entry(mark).or_insert_with(Instant::now);
+        if let Some(before) = self.set(number, mark) {
+            self.note(format!("span {number} arrived twice, marked {before} and {mark}"));
         }
     }
 
@@ -93,7 +98,8 @@ impl Arrivals {
         before.checked_sub(1)
     }
 
-    fn note(&mut self, wrong: String) {
+    /// Notes a violation.
+    pub fn note(&mut self, wrong: String) {
         if self.wrong.len() < WRONG_LIMIT {
             self.wrong.push(wrong);
         }

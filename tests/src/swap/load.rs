@@ -20,7 +20,7 @@ use crate::otlp::{
 
 use super::CONNECTION_SPANS;
 
-/// Several connections, each sending numbered spans in one request after another.
+/// Several connections, each sending numbered spans, or events, in one request after another.
 pub struct Load {
     /// The start of the load; requests' times count from here.
     pub begun: Instant,
@@ -41,13 +41,16 @@ struct Wish {
 pub enum Way {
     Grpc(SocketAddr),
     Http(SocketAddr),
+    /// JSON events, which the example `webhook-receiver` takes. Each has the number as its message.
+    Webhook(SocketAddr),
 }
 
 /// What one connection sent.
 #[derive(Clone, Debug, Default)]
 pub struct Sent {
+    /// The number of spans, or events.
     pub spans: usize,
-    /// The number of spans in each request.
+    /// The number of them in each request.
     pub request_spans: usize,
     pub requests: Vec<Request>,
     /// The answers to requests that were not accepted.
@@ -64,7 +67,15 @@ pub struct Request {
 
 enum Connection {
     Grpc(GrpcClient),
-    Http(reqwest::Client, SocketAddr),
+    Http(reqwest::Client, Posts),
+}
+
+/// How a connection over HTTP sends numbered items.
+struct Posts {
+    url: String,
+    content_type: &'static str,
+    /// Makes a body of this many items, numbered from the first argument.
+    body: fn(usize, usize) -> Bytes,
 }
 
 impl Load {
@@ -102,17 +113,28 @@ impl Connection {
     async fn open(way: Way) -> Connection {
         match way {
             Way::Grpc(to) => Connection::Grpc(GrpcClient::connect(to).await),
-            Way::Http(to) => {
-                let client = http_client_builder().pool_max_idle_per_host(1).build();
-                Connection::Http(client.expect("an HTTP client"), to)
-            }
+            Way::Http(to) => Connection::http(Posts {
+                url: format!("http://{to}/v1/traces"),
+                content_type: "application/x-protobuf",
+                body: payload::traces,
+            }),
+            Way::Webhook(to) => Connection::http(Posts {
+                url: format!("http://{to}/events"),
+                content_type: "application/json",
+                body: payload::events,
+            }),
         }
+    }
+
+    fn http(posts: Posts) -> Connection {
+        let client = http_client_builder().pool_max_idle_per_host(1).build();
+        Connection::Http(client.expect("an HTTP client"), posts)
     }
 
     async fn send_all(self, first: usize, request_spans: usize, begun: Instant, wish: &Wish) -> Sent {
         let mut sent = Sent { request_spans, ..Sent::default() };
         while !wish.stop.load(Relaxed) {
-            let body = payload::traces(first + sent.spans, request_spans);
+            let body = self.body(first + sent.spans, request_spans);
             let since = Instant::now();
             let next = since + Duration::from_micros(wish.pace_us.load(Relaxed));
             match self.send(body).await {
@@ -134,14 +156,20 @@ impl Connection {
         sent
     }
 
+    fn body(&self, first: usize, items: usize) -> Bytes {
+        match self {
+            Connection::Grpc(_) => payload::traces(first, items),
+            Connection::Http(_, posts) => (posts.body)(first, items),
+        }
+    }
+
     async fn send(&self, body: Bytes) -> Result<(), String> {
         match self {
             Connection::Grpc(client) => {
                 client.send(Signal::Traces, body).await.map(drop).map_err(|status| status.to_string())
             }
-            Connection::Http(client, to) => {
-                let request = client.post(format!("http://{to}/v1/traces"));
-                let request = request.header("content-type", "application/x-protobuf").body(body);
+            Connection::Http(client, Posts { url, content_type, .. }) => {
+                let request = client.post(url).header("content-type", *content_type).body(body);
                 let answer = request.send().await.map_err(|error| error.to_string())?;
                 let status = answer.status();
                 let text = answer.text().await.map_err(|error| error.to_string())?;

@@ -5,5 +5,6 @@ mod files;
 mod kills;
 mod load;
 mod operators;
+mod receivers;
 mod reloads;
 mod roles;

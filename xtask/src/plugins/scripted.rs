@@ -25,6 +25,8 @@ struct Language {
     /// Makes the other files that its script needs for a plugin, and returns their folder: the script's
     /// `BINDINGS`.
     bindings: Option<fn(&str) -> Result<PathBuf>>,
+    /// The plugins that the language has.
+    plugins: &'static [&'static str],
 }
 
 const LANGUAGES: [Language; 3] = [
@@ -32,28 +34,28 @@ const LANGUAGES: [Language; 3] = [
         name: "c",
         programs: || python::environment("plugins-c", "examples/plugins/c/requirements.txt"),
         bindings: Some(c::bindings),
+        plugins: &["redactor", "keep-errors"],
     },
     Language {
         name: "javascript",
         programs: || Ok(node::modules("plugins-javascript", "examples/plugins/javascript")?.join(".bin")),
         bindings: None,
+        plugins: &["redactor", "keep-errors", "webhook-receiver"],
     },
     Language {
         name: "python",
         programs: || python::environment("plugins-python", "examples/plugins/python/requirements.txt"),
         bindings: None,
+        plugins: &["redactor", "keep-errors", "webhook-receiver"],
     },
 ];
-
-/// The plugins; every language has each of them.
-const PLUGINS: [&str; 2] = ["redactor", "keep-errors"];
 
 /// Adds one step for each language: builds its changed plugins as `target/plugins/LANGUAGE-NAME.wasm`.
 pub(super) fn steps(summary: &mut Summary) {
     for language in &LANGUAGES {
         summary.step(&format!("plugins in {}", language.name), || match (language.programs)() {
             Ok(programs) => {
-                PLUGINS.iter().try_for_each(|plugin| build(language, plugin, &programs))?;
+                language.plugins.iter().try_for_each(|plugin| build(language, plugin, &programs))?;
                 Ok(Outcome::READY)
             }
             Err(error) => Ok(Outcome::skipped(format!("{error:#}"))),

@@ -91,8 +91,9 @@ pub fn run(args: &NewArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> 
                  cargo test --manifest-path {folder}/Cargo.toml\n  \
                  spanloom plugin build {folder}\n  \
                  spanloom run --config {folder}/spanloom.yaml\n  \
-                 spanloom generate traces --rate 2     (in another terminal)",
+                 {send}     (in another terminal)",
                 role = Role::from(args.role),
+                send = template::sending(args.role.into(), &format!("{folder}/")),
             )?;
             Ok(Exit::Done)
         }

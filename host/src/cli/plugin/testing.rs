@@ -9,14 +9,15 @@ use crate::plugin::Role;
 
 /// Makes a component of this role from a core module with the role's exports.
 pub(super) fn component(role: Role, module: &str) -> Vec<u8> {
-    let (resolve, package) = interface();
+    // Receivers came with 0.2.0.
+    let (resolve, package) = interface(if role == Role::Receiver { "0.2.0" } else { "0.1.0" });
     let world = resolve.select_world(&[package], Some(&role.to_string())).unwrap();
     encode(&resolve, world, module)
 }
 
 /// Makes a component that exports an optional interface too.
 pub(super) fn component_with(role: Role, optional: &str, module: &str) -> Vec<u8> {
-    let (mut resolve, _) = interface();
+    let (mut resolve, _) = interface("0.1.0");
     let text = format!(
         "package test:plugin; world plugin {{ include spanloom:plugin/{role}@0.1.0; \
          export spanloom:plugin/{optional}@0.1.0; }}"
@@ -26,9 +27,10 @@ pub(super) fn component_with(role: Role, optional: &str, module: &str) -> Vec<u8
     encode(&resolve, world, module)
 }
 
-fn interface() -> (Resolve, PackageId) {
+fn interface(version: &str) -> (Resolve, PackageId) {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/0.1.0")).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit").join(version);
+    let (package, _) = resolve.push_path(folder).unwrap();
     (resolve, package)
 }
 

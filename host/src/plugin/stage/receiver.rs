@@ -29,7 +29,8 @@ use self::{
     http::PluginHttp,
 };
 use crate::{
-    component::{BuildContext, Receiver},
+    component::{BuildContext, Extensions, Receiver},
+    id::ComponentId,
     pipeline::{Batch, Ingest},
     plugin::{
         guest::{
@@ -101,24 +102,47 @@ impl PluginReceiver {
         self.bound.get().map(Vec::as_slice)
     }
 
-    /// Gives a guest one request, as from the plugin's first listener, and flushes it. Nothing enters a pipeline.
+    /// Builds the receiver with no port, for trying out the plugin: [`PluginReceiver::try_on`] gives it requests.
+    ///
+    /// # Errors
+    /// The guest does not start, or refuses the config.
+    pub async fn without_ports(
+        plugin: &Arc<Plugin>,
+        settings: &StageSettings,
+        telemetry: &Arc<Telemetry>,
+    ) -> anyhow::Result<PluginReceiver> {
+        let id: ComponentId = settings.component.parse().map_err(anyhow::Error::msg)?;
+        let extensions = Extensions::default();
+        let context = BuildContext { id: &id, telemetry, extensions: &extensions, former: None };
+        PluginReceiver::build(plugin, settings, ReceiverConfig::closed(), Vec::new(), &context).await
+    }
+
+    /// Gives a guest one request, as from the plugin's first listener, and returns its reply. `path` is that of the request
+    /// over HTTP, or `None` for that of the listener's first route. Nothing enters a pipeline.
     ///
     /// # Errors
     /// The plugin failed. The error says how.
-    pub async fn try_on(&self, body: Bytes) -> Result<Tried, String> {
-        let head = self.listeners.first().and_then(|listener| listener.takes.made_up_head());
+    pub async fn try_on(&self, path: Option<&str>, body: Bytes) -> Result<Tried, String> {
+        let mut head = self.listeners.first().and_then(|listener| listener.takes.made_up_head());
+        if let (Some(head), Some(path)) = (&mut head, path) {
+            path.clone_into(&mut head.path);
+        }
         let request = Request { listener: 0, peer: "127.0.0.1".to_owned(), head, body };
         let replies = self.exchange.ask([request].into()).await.map_err(|refusal| refusal.message)?;
-        let (answer, rejected, mut batches) = match replies.into_iter().next() {
+        let (answer, rejected, batches) = match replies.into_iter().next() {
             Some(Reply::Taken(taken)) => (taken.answer, None, taken.batches),
             Some(Reply::Rejected { answer, reason }) => (answer, Some(reason), Vec::new()),
             None => return Err("there is no reply".to_owned()),
         };
-        let flushed = self.exchange.pool().flush().await;
-        let onward = flushed.into_iter().flat_map(|outcome| outcome.passed.onward);
-        batches.extend(onward.map(Batch::into_data));
         let Answer { status, headers, body } = answer;
         Ok(Tried { status, headers, body, rejected, batches })
+    }
+
+    /// Flushes the guests, and returns what they pass on.
+    pub async fn flush(&self) -> Vec<wire::Batch> {
+        let flushed = self.exchange.pool().flush().await;
+        let onward = flushed.into_iter().flat_map(|outcome| outcome.passed.onward);
+        onward.map(Batch::into_data).collect()
     }
 
     async fn open(&self, ingest: &Ingest, running: &Running) -> anyhow::Result<()> {

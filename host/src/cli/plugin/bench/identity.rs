@@ -7,11 +7,12 @@ use wire::Signal;
 use crate::plugin::{Limits, LoadError, Plugin, Role, Runtime, load::file::PluginFile};
 
 /// The plugins, each made from the `.wat` file beside it. A test checks that they match.
-pub(super) const ALL: [(Role, &[u8]); 4] = [
+pub(super) const ALL: [(Role, &[u8]); 5] = [
     (Role::Processor, include_bytes!("identity/processor.wasm")),
     (Role::Sampler, include_bytes!("identity/sampler.wasm")),
     (Role::Exporter, include_bytes!("identity/exporter.wasm")),
     (Role::Connector, include_bytes!("identity/connector.wasm")),
+    (Role::Receiver, include_bytes!("identity/receiver.wasm")),
 ];
 
 /// Loads the plugin of this role. It takes every signal and changes nothing.

@@ -9,10 +9,13 @@ use serde::Serialize;
 pub(super) struct Report {
     /// The plugin, written as `redactor 0.1.0 (processor)`.
     pub(super) plugin: String,
-    /// `spans`, `data points` or `log records`
+    /// `batch`, or `request` of a receiver: what a subject is given in one pass.
+    pub(super) given_is: &'static str,
+    /// `spans`, `data points`, `log records`, or `items` of several signals.
     pub(super) items_are: &'static str,
-    /// The number of items in the request.
+    /// The number of items in it.
     pub(super) items: usize,
+    /// The length of the items as OTLP.
     pub(super) bytes: usize,
     pub(super) rounds: usize,
     /// The figures without a plugin, of the identity plugin, and of the plugin.
@@ -56,28 +59,30 @@ impl Figure {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let per_item = self.bytes / self.items.max(1);
-        let (items, what) = (self.items, self.items_are);
+        let (items, what, given) = (self.items, self.items_are, self.given_is);
         writeln!(f, "{}", self.plugin)?;
-        writeln!(f, "{items} {what} a batch, {per_item} bytes each; median of {} rounds\n", self.rounds)?;
+        writeln!(f, "{items} {what} a {given}, {per_item} bytes each; median of {} rounds\n", self.rounds)?;
         let item = what.strip_suffix('s').unwrap_or(what);
         let width = self.subjects.iter().map(|figure| figure.name.chars().count()).max().unwrap_or(0);
         let head = format!("ns a {item}");
         let column = head.len().max(9);
-        writeln!(f, "{:width$}  {head:>column$}  {:>10}  {:>6}  {:>8}", "", "µs a batch", "spread", "ratio")?;
+        let whole = format!("µs a {given}");
+        let wide = whole.chars().count();
+        writeln!(f, "{:width$}  {head:>column$}  {whole}  {:>6}  {:>8}", "", "spread", "ratio")?;
         for Figure { name, ns_per_item, us_per_batch, spread, ratio } in &self.subjects {
             let spread = format!("±{:.0} %", spread * 100.0);
             writeln!(
                 f,
-                "{name:width$}  {ns_per_item:>column$.1}  {us_per_batch:>10.1}  {spread:>6}  {ratio:>6.2} ×"
+                "{name:width$}  {ns_per_item:>column$.1}  {us_per_batch:>wide$.1}  {spread:>6}  {ratio:>6.2} ×"
             )?;
         }
         if let [without, identity, plugin] = &self.subjects[..] {
             let cost =
                 |of: &Figure| (plugin.ns_per_item - of.ns_per_item, plugin.us_per_batch - of.us_per_batch);
             let ((ns, us), (own_ns, own_us)) = (cost(without), cost(identity));
-            writeln!(f, "\nthe plugin costs {ns:.1} ns a {item}, {us:.1} µs a batch")?;
+            writeln!(f, "\nthe plugin costs {ns:.1} ns a {item}, {us:.1} µs a {given}")?;
             if own_ns > 0.0 {
-                let own = format!("{own_ns:.1} ns a {item}, {own_us:.1} µs a batch");
+                let own = format!("{own_ns:.1} ns a {item}, {own_us:.1} µs a {given}");
                 writeln!(f, "of that, {own} is its own cost; the rest is the call")?;
             } else {
                 writeln!(f, "no more than a plugin that does nothing, as far as this run can tell")?;
@@ -100,6 +105,7 @@ mod tests {
         let figure = |name, ns| Figure::new(name, vec![ns * 1.1, ns, ns * 0.9], 1000, 20_000.0);
         let report = Report {
             plugin: "redactor 0.1.0 (processor)".to_owned(),
+            given_is: "batch",
             items_are: "spans",
             items: 1000,
             bytes: 560_123,

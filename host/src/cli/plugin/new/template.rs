@@ -21,6 +21,11 @@ const SPANS: (&str, &str) = ("fixtures/shop.json", include_str!("../template/sho
 /// The body of a request, to test a receiver with.
 const EVENTS: (&str, &str) = ("fixtures/events.json", include_str!("../template/events.json"));
 
+/// The command that sends spans to a running Spanloom.
+const SEND_SPANS: &str = "spanloom generate traces --rate 2";
+/// The command that sends the fixture to a new receiver.
+const SEND_EVENTS: &str = "curl --data @{{folder}}fixtures/events.json localhost:8088/events";
+
 /// The texts that differ by role.
 struct Sources {
     summary: &'static str,
@@ -29,6 +34,12 @@ struct Sources {
     config: &'static str,
     /// The path and the content of the file to test with.
     fixture: (&'static str, &'static str),
+    /// What the fixture holds.
+    fixture_is: &'static str,
+    /// What the config of `spanloom.yaml` receives.
+    receives: &'static str,
+    /// The command that sends something to receive.
+    send: &'static str,
 }
 
 const PROCESSOR: Sources = Sources {
@@ -37,6 +48,9 @@ const PROCESSOR: Sources = Sources {
     tests: include_str!("../template/rust/processor_tests.rs.in"),
     config: include_str!("../template/rust/processor.yaml.in"),
     fixture: SPANS,
+    fixture_is: "spans",
+    receives: "OTLP in on 4317 and 4318",
+    send: SEND_SPANS,
 };
 
 const SAMPLER: Sources = Sources {
@@ -45,6 +59,9 @@ const SAMPLER: Sources = Sources {
     tests: include_str!("../template/rust/sampler_tests.rs.in"),
     config: include_str!("../template/rust/sampler.yaml.in"),
     fixture: SPANS,
+    fixture_is: "spans",
+    receives: "OTLP in on 4317 and 4318",
+    send: SEND_SPANS,
 };
 
 const EXPORTER: Sources = Sources {
@@ -53,6 +70,9 @@ const EXPORTER: Sources = Sources {
     tests: include_str!("../template/rust/exporter_tests.rs.in"),
     config: include_str!("../template/rust/exporter.yaml.in"),
     fixture: SPANS,
+    fixture_is: "spans",
+    receives: "OTLP in on 4317 and 4318",
+    send: SEND_SPANS,
 };
 
 const CONNECTOR: Sources = Sources {
@@ -61,6 +81,9 @@ const CONNECTOR: Sources = Sources {
     tests: include_str!("../template/rust/connector_tests.rs.in"),
     config: include_str!("../template/rust/connector.yaml.in"),
     fixture: SPANS,
+    fixture_is: "spans",
+    receives: "OTLP in on 4317 and 4318",
+    send: SEND_SPANS,
 };
 
 const RECEIVER: Sources = Sources {
@@ -69,18 +92,31 @@ const RECEIVER: Sources = Sources {
     tests: include_str!("../template/rust/receiver_tests.rs.in"),
     config: include_str!("../template/rust/receiver.yaml.in"),
     fixture: EVENTS,
+    fixture_is: "a request",
+    receives: "events in on 8088",
+    send: SEND_EVENTS,
 };
+
+fn sources(role: Role) -> Sources {
+    match role {
+        Role::Processor => PROCESSOR,
+        Role::Sampler => SAMPLER,
+        Role::Exporter => EXPORTER,
+        Role::Connector => CONNECTOR,
+        Role::Receiver => RECEIVER,
+    }
+}
+
+/// Returns the command that sends something to a new plugin's Spanloom. `folder` is the way to the plugin's folder, with
+/// a slash at its end, or empty in the folder itself.
+pub(super) fn sending(role: Role, folder: &str) -> String {
+    sources(role).send.replace("{{folder}}", folder)
+}
 
 impl Template<'_> {
     /// Returns the files with their paths in the folder.
     pub(super) fn files(&self) -> Vec<(&'static str, String)> {
-        let sources = match self.role {
-            Role::Processor => PROCESSOR,
-            Role::Sampler => SAMPLER,
-            Role::Exporter => EXPORTER,
-            Role::Connector => CONNECTOR,
-            Role::Receiver => RECEIVER,
-        };
+        let sources = sources(self.role);
         let (fixture, content) = sources.fixture;
         let fill = |text: &str| self.fill(text, &sources);
         vec![
@@ -102,6 +138,9 @@ impl Template<'_> {
             .replace("{{type}}", &camel_case(self.name))
             .replace("{{role}}", &self.role.to_string())
             .replace("{{summary}}", sources.summary)
+            .replace("{{receives}}", sources.receives)
+            .replace("{{send}}", &sending(self.role, ""))
+            .replace("{{fixture_is}}", sources.fixture_is)
             .replace("{{sdk}}", &quoted(self.sdk))
     }
 }

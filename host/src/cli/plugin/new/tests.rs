@@ -45,6 +45,30 @@ fn every_role_gets_a_folder_whose_config_names_its_plugin() {
     }
 }
 
+/// Scenario: a plugin of each role is made.
+/// Guarantees: the next steps and the README end with a command that sends what the plugin's config receives. The paths of
+/// the next steps begin at the working folder, those of the README at the plugin's.
+#[test]
+fn the_next_steps_send_what_the_plugin_receives() {
+    let folder = tempfile::tempdir().unwrap();
+    for role in NewRole::value_variants().iter().copied() {
+        let name = format!("my-{}", Role::from(role));
+        let (_, out, _) = make_in(folder.path(), &name, role);
+        let made = folder.path().join(&name);
+        let readme = fs::read_to_string(made.join("README.md")).unwrap();
+        let config = fs::read_to_string(made.join("spanloom.yaml")).unwrap();
+        let is_otlp = config.contains("  otlp:\n");
+        assert_eq!(is_otlp, role != NewRole::Receiver, "{config}");
+        let send = |below: &str| match is_otlp {
+            true => "spanloom generate traces --rate 2".to_owned(),
+            false => format!("curl --data @{below}fixtures/events.json localhost:8088/events"),
+        };
+        let below = format!("{}/", made.display());
+        assert!(out.ends_with(&format!("  {}     (in another terminal)\n", send(&below))), "{out}");
+        assert!(readme.contains(&format!("\n    {}\n", send(""))), "{readme}");
+    }
+}
+
 /// Scenario: the folder exists.
 /// Guarantees: the command fails, and leaves the folder as it is.
 #[test]

@@ -14,12 +14,11 @@ use super::{
     tap::{LogLine, LogTap},
 };
 use crate::{
-    component::{BuildContext, Exporter as _, Extensions},
-    id::ComponentId,
+    component::Exporter as _,
     pipeline::{self, Consumer, Ingest, Refused},
     plugin::{
         Limits, OnFailure, Outside, Plugin, PluginConnector, PluginExporter, PluginProcessor, PluginReceiver,
-        PluginSampler, ReceiverConfig, Role, StageSettings,
+        PluginSampler, Role, StageSettings,
         outside::http::{Http, HttpError, HttpLimits, HttpRequest, HttpResponse},
     },
     telemetry::Telemetry,
@@ -107,15 +106,12 @@ impl Trial {
         telemetry: &Arc<Telemetry>,
     ) -> anyhow::Result<Result<Outcome, String>> {
         let begun_unix_nano = now_unix_nano()?;
-        let id: ComponentId = COMPONENT.parse().map_err(anyhow::Error::msg)?;
-        let extensions = Extensions::default();
-        let context = BuildContext { id: &id, telemetry, extensions: &extensions, former: None };
-        let closed = ReceiverConfig::closed();
-        let receiver = PluginReceiver::build(&self.plugin, settings, closed, Vec::new(), &context).await?;
-        let tried = match receiver.try_on(body.clone()).await {
+        let receiver = PluginReceiver::without_ports(&self.plugin, settings, telemetry).await?;
+        let mut tried = match receiver.try_on(None, body.clone()).await {
             Ok(tried) => tried,
             Err(wrong) => return Ok(Err(wrong)),
         };
+        tried.batches.extend(receiver.flush().await);
         let batches = tried.batches.iter().filter(|batch| !batch.is_empty());
         let timeless = batches.map(|batch| emitted::timeless(batch, begun_unix_nano));
         let batches = timeless.collect::<anyhow::Result<Vec<_>>>()?;
