@@ -106,6 +106,11 @@ pub(super) async fn readable(socket: &Socket) -> io::Result<()> {
     }
 }
 
+/// Returns whether a text is `host:port`. The host may be empty.
+pub fn has_port(endpoint: &str) -> bool {
+    endpoint.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+}
+
 /// Binds the endpoint of a transport: [`listen`], or a Unix socket at the endpoint's path.
 pub async fn listen_on(endpoint: &str, transport: Transport) -> anyhow::Result<Vec<Listener>> {
     if transport == Transport::Unix {
