@@ -16,6 +16,7 @@ mod process;
 mod raw_codec;
 mod relay;
 mod report;
+mod segments;
 mod shape;
 mod sink;
 mod stages;
@@ -56,6 +57,8 @@ enum Part {
     Assembly(assembly::AssemblyArgs),
     /// Measure what the built-in exporters cost, beside the same crates run natively.
     Builtins(builtins::BuiltinsArgs),
+    /// Measure what an X-Ray segment costs on its way from UDP to X-Ray, beside the AWS X-Ray daemon.
+    Segments(segments::SegmentsArgs),
     /// Measure what replacing a plugin costs the senders. $SPANLOOM_BIN names the binary, $SPANLOOM_PLUGINS
     /// the folder of components.
     Swaps(swaps::SwapsArgs),
@@ -70,6 +73,7 @@ fn main() -> anyhow::Result<()> {
         Some(Part::Stages(args)) => stages::run(&args),
         Some(Part::Assembly(args)) => assembly::run(&args),
         Some(Part::Builtins(args)) => builtins::run(&args),
+        Some(Part::Segments(args)) => segments::run(&args),
         Some(Part::Swaps(args)) => swaps::run(&args),
         None => plan::run(&cli.run),
     }
