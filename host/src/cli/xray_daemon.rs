@@ -32,8 +32,8 @@ or cfg.yaml, if there is one; a flag counts more than the file.
 Segments are spans on their way, so everything that Spanloom does with spans can be done with them: --print-config shows \
 the config that it comes to, to go on with `spanloom run`.
 
-Exit codes, as of the daemon: 0 ended by SIGTERM or Ctrl-C; 1 failed, or a value of a flag or of cfg.yaml is wrong; 2 there is no such \
-flag.
+Exit codes, as of the daemon: 0 ended by SIGTERM or Ctrl-C; 1 failed, or a value of a flag or of cfg.yaml cannot work; 2 the flags \
+cannot be read.
 
 Example: send to another region and account, without asking the EC2 instance for its place.
   spanloom xray-daemon -o -n eu-west-1 -r arn:aws:iam::123456789012:role/xray
