@@ -130,9 +130,9 @@ async fn only_the_default_endpoint_of_the_proxy_may_be_taken() {
         let text = config(free_address(), &format!(", proxy_server: {{{proxy}}}"), &sink, "");
         let file = ConfigFile::new(&text);
         let path = file.path().to_str().expect("UTF-8");
-        let set = "service::telemetry::metrics::level=none";
-        let ended =
-            command(&["run", "-c", path, "--set", set, "--set", "service::admin::endpoint=none"]).await;
+        let metrics = "service::telemetry::metrics::level=none";
+        let admin = "service::admin={endpoint: none, socket: none}";
+        let ended = command(&["run", "-c", path, "--set", metrics, "--set", admin]).await;
         assert!(ended.code != 0 && ended.stderr.contains(said), "{ended:?}");
     }
     let x_ray = XRay::start(", proxy_server: {region: us-east-1}", &sink, "").await;
