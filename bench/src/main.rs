@@ -17,6 +17,7 @@ mod raw_codec;
 mod receivers;
 mod relay;
 mod report;
+mod segments;
 mod shape;
 mod sink;
 mod stages;
@@ -59,6 +60,8 @@ enum Part {
     Builtins(builtins::BuiltinsArgs),
     /// Measure a request through an empty receiver plugin, beside the same request through `otlp`.
     Receivers(receivers::ReceiversArgs),
+    /// Measure what an X-Ray segment costs on its way from UDP to X-Ray, beside the AWS X-Ray daemon.
+    Segments(segments::SegmentsArgs),
     /// Measure what replacing a plugin costs the senders. $SPANLOOM_BIN names the binary, $SPANLOOM_PLUGINS
     /// the folder of components.
     Swaps(swaps::SwapsArgs),
@@ -74,6 +77,7 @@ fn main() -> anyhow::Result<()> {
         Some(Part::Assembly(args)) => assembly::run(&args),
         Some(Part::Builtins(args)) => builtins::run(&args),
         Some(Part::Receivers(args)) => receivers::run(&args),
+        Some(Part::Segments(args)) => segments::run(&args),
         Some(Part::Swaps(args)) => swaps::run(&args),
         None => plan::run(&cli.run),
     }

@@ -10,6 +10,6 @@ mod tests;
 
 pub use self::{
     credentials::{IdentitySettings, NO_REGION, RoleSettings, region},
-    proxy::{ProxySettings, SigningProxy},
+    proxy::{ProxyConfig, ProxyServer, ProxySettings, SigningProxy},
     signer::Signer,
 };

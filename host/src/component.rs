@@ -26,6 +26,7 @@ pub use receiver::Receiver;
 pub use registry::Registry;
 pub use sending::{
     BatchSettings, QueueSettings, RequestLimits, RetrySettings, SendingSettings, Sizer, TimeWindow,
+    WINDOW_MARGIN,
 };
 
 use crate::{id::ComponentId, telemetry::Telemetry};

@@ -27,7 +27,7 @@ use http::HeaderMap;
 use hyper_util::{rt::TokioTimer, server::conn::auto};
 
 pub use connections::Connections;
-pub use listen::{Listener, Transport, bind_each, listen, listen_on};
+pub use listen::{Listener, Transport, bind_each, has_port, listen, listen_on};
 pub use measured::{Measures, measured};
 pub use peer::Peer;
 

@@ -15,6 +15,7 @@ pub mod sink;
 pub mod skip;
 pub mod spanloom;
 pub mod swap;
+pub mod xray;
 
 pub use chain::Chain;
 pub use guests::Guests;

@@ -121,7 +121,7 @@ fn segment(number: usize) -> String {
 async fn start_xray(keys: &str, sink: &Sink) -> (Spanloom, UdpSocket) {
     let endpoint = free_address();
     let config = format!(
-        "receivers:\n  awsxray: {{endpoint: \"{endpoint}\"{keys}}}\n\
+        "receivers:\n  awsxray: {{endpoint: \"{endpoint}\", proxy_server: {{enabled: false}}{keys}}}\n\
          exporters:\n  otlp_grpc: {{endpoint: \"http://{}\", tls: {{insecure: true}}}}\n\
          service:\n  pipelines:\n    traces: {{receivers: [awsxray], exporters: [otlp_grpc]}}\n",
         sink.address

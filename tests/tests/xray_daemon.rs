@@ -1,119 +1,23 @@
-//! `spanloom xray-daemon` between the AWS X-Ray SDK for Python and moto's X-Ray.
+//! `spanloom xray-daemon` between the AWS X-Ray SDKs and moto's X-Ray.
 
-use std::{
-    env,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::path::Path;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use spanloom_tests::{
     back_ends::Moto,
     command::{Ended, spanloom as command},
     otlp::client::http_client,
-    spanloom::{binary, free_address},
+    xray::{Daemon, Sdk},
 };
 use tempfile::TempDir;
-use tokio::{
-    process::{Child, Command},
-    time::{Instant, sleep, timeout},
-};
 
-/// The first start of a debug build compiles its plugins.
-const READY_TIMEOUT: Duration = Duration::from_secs(180);
-const END_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A running daemon, whose log is a file.
-struct Daemon {
-    child: Child,
-    udp: SocketAddr,
-    tcp: SocketAddr,
-    folder: TempDir,
-}
-
-impl Daemon {
-    /// Starts the daemon before moto, with a `cfg.yaml`, and returns when it is ready.
-    async fn start(moto: &Moto) -> Daemon {
-        let folder = TempDir::new().expect("a folder");
-        let (udp, tcp, cfg) = (free_address(), free_address(), folder.path().join("cfg.yaml"));
-        let endpoint = format!("http://{}", moto.address);
-        let text = json!({"Version": 2, "Region": "us-east-1", "Endpoint": endpoint, "LocalMode": true});
-        std::fs::write(&cfg, text.to_string()).expect("a config");
-        let log = folder.path().join("xray.log");
-        let mut command = Command::new(binary());
-        // The flags in the forms that Go's library takes.
-        command.arg("xray-daemon").arg("-c").arg(&cfg).arg("-log-file").arg(&log);
-        command.args([format!("-b={udp}"), format!("--bind-tcp={tcp}")]);
-        command.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "EXAMPLEKEY");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        let mut daemon = Daemon { child: command.spawn().expect("the spanloom binary"), udp, tcp, folder };
-        let deadline = Instant::now() + READY_TIMEOUT;
-        while !daemon.log().contains("ready") {
-            let ended = daemon.child.try_wait().expect("its status");
-            assert!(ended.is_none() && Instant::now() < deadline, "{ended:?}:\n{}", daemon.log());
-            sleep(Duration::from_millis(20)).await;
-        }
-        daemon
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("xray.log")).unwrap_or_default()
-    }
-
-    /// Runs the application to its end, and returns the ids of its traces.
-    async fn trace(&self, python: &Path, args: &[&str]) -> Vec<String> {
-        let mut application = Command::new(python);
-        application.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/xray/app.py")).args(args);
-        application.env("AWS_XRAY_DAEMON_ADDRESS", self.udp.to_string()).kill_on_drop(true);
-        let ended = timeout(END_TIMEOUT, application.output()).await.expect("it ends").expect("python");
-        let stderr = String::from_utf8_lossy(&ended.stderr);
-        assert!(ended.status.success(), "{stderr}");
-        String::from_utf8_lossy(&ended.stdout).lines().map(str::to_owned).collect()
-    }
-
-    /// Ends the daemon as its service manager does, and returns its log.
-    async fn end(mut self) -> String {
-        let pid = Pid::from_raw(self.child.id().expect("it runs") as i32).expect("a process id");
-        kill_process(pid, Signal::TERM).expect("it runs");
-        let status = timeout(END_TIMEOUT, self.child.wait()).await.expect("it ends").expect("its status");
-        assert!(status.success(), "{status}:\n{}", self.log());
-        self.log()
-    }
-}
-
-/// Returns the interpreter that moto is installed for, which has the X-Ray SDK: moto is tested with it.
-fn python() -> PathBuf {
-    PathBuf::from(env::var_os("SPANLOOM_MOTO").expect("moto is installed")).with_file_name("python")
-}
-
-async fn wait_for_documents(moto: &Moto, count: usize, daemon: &Daemon) -> Vec<Value> {
-    let deadline = Instant::now() + END_TIMEOUT;
-    loop {
-        let documents = moto.documents().await;
-        if documents.len() >= count {
-            return documents;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "{} of {count}: {documents:#?}\n{}",
-            documents.len(),
-            daemon.log()
-        );
-        sleep(Duration::from_millis(200)).await;
-    }
-}
-
-/// Scenario: an application with the X-Ray SDK serves a request that fails.
-/// Guarantees: X-Ray has the segment and its subsegments with all that the SDK said of them, in the SDK's trace.
-#[tokio::test]
-async fn segments_of_the_x_ray_sdk_arrive_whole() {
+/// Checks what an application's request became in X-Ray: `exception` is what its SDK calls the failure.
+async fn check_segments_of(sdk: Sdk, name: &str, exception: &str) {
     let Some(moto) = Moto::start().await else { return };
     let daemon = Daemon::start(&moto).await;
-    let [trace_id] = daemon.trace(&python(), &[]).await.try_into().expect("one trace");
-    let documents = wait_for_documents(&moto, 3, &daemon).await;
+    let Some(traces) = daemon.trace(sdk, &[]).await else { return };
+    let [trace_id] = traces.try_into().expect("one trace");
+    let documents = daemon.wait_for_documents(&moto, 3).await;
     let named = |name: &str| {
         let mut found = documents.iter().filter(|document| document["name"] == name);
         found.next().unwrap_or_else(|| panic!("no {name}: {documents:#?}"))
@@ -129,13 +33,14 @@ async fn segments_of_the_x_ray_sdk_arrive_whole() {
     assert_eq!((&segment["fault"], &segment["user"]), (&json!(true), &json!("u-7")));
     assert_eq!(segment["annotations"], json!({"items": 3, "tier": "gold"}));
     assert_eq!(segment["metadata"]["shop"], json!({"cart": {"books": [1, 2, {"title": null}]}}));
-    assert_eq!(segment["aws"]["xray"]["sdk"], "X-Ray for Python");
+    let said = segment["aws"]["xray"]["sdk"].as_str().unwrap_or_default();
+    assert!(said.starts_with(name), "{segment:#}");
 
     let expected = [&json!("subsegment"), &segment["id"], &json!("aws"), &json!("carts")];
     assert_eq!([&call["type"], &call["parent_id"], &call["namespace"], &call["aws"]["table_name"]], expected);
-    let exception = &pay["cause"]["exceptions"][0];
-    assert_eq!((&exception["type"], &exception["message"]), (&json!("ValueError"), &json!("no card")));
-    assert!(exception["stack"][0]["label"].is_string(), "{exception:#}");
+    let failure = &pay["cause"]["exceptions"][0];
+    assert_eq!((&failure["type"], &failure["message"]), (&json!(exception), &json!("no card")));
+    assert!(failure["stack"][0]["label"].is_string(), "{failure:#}");
 
     // What the SDKs ask of X-Ray goes through the daemon, which signs it.
     let question = json!({"StartTime": 0, "EndTime": 4_000_000_000_u32}).to_string();
@@ -145,6 +50,34 @@ async fn segments_of_the_x_ray_sdk_arrive_whole() {
 
     let log = daemon.end().await;
     assert!(log.contains("received 3, delivered 3"), "{log}");
+}
+
+/// Scenario: an application with the X-Ray SDK for Python serves a request that fails.
+/// Guarantees: X-Ray has the segment and its subsegments with all that the SDK said of them, in the SDK's trace.
+#[tokio::test]
+async fn segments_of_the_sdk_for_python_arrive_whole() {
+    check_segments_of(Sdk::Python, "X-Ray for Python", "ValueError").await;
+}
+
+/// Scenario: the same with the SDK for Node.
+/// Guarantees: the same.
+#[tokio::test]
+async fn segments_of_the_sdk_for_node_arrive_whole() {
+    check_segments_of(Sdk::Node, "X-Ray for Node.js", "RangeError").await;
+}
+
+/// Scenario: the same with the SDK for Go.
+/// Guarantees: the same.
+#[tokio::test]
+async fn segments_of_the_sdk_for_go_arrive_whole() {
+    check_segments_of(Sdk::Go, "X-Ray for Go", "errors.errorString").await;
+}
+
+/// Scenario: the same with the SDK for Java.
+/// Guarantees: the same.
+#[tokio::test]
+async fn segments_of_the_sdk_for_java_arrive_whole() {
+    check_segments_of(Sdk::Java, "X-Ray for Java", "java.lang.IllegalStateException").await;
 }
 
 /// Scenario: the SDK sends bursts of a hundred segments, as fast as it can.
@@ -157,8 +90,8 @@ async fn bursts_of_segments_arrive() {
     let daemon = Daemon::start(&moto).await;
     let (mut sent, mut arrived) = (Vec::new(), Vec::new());
     for _ in 0..5 {
-        sent.extend(daemon.trace(&python(), &[&BURST.to_string()]).await);
-        arrived = wait_for_documents(&moto, sent.len(), &daemon).await;
+        sent.extend(daemon.trace(Sdk::Python, &[&BURST.to_string()]).await.expect("moto brings the SDK"));
+        arrived = daemon.wait_for_documents(&moto, sent.len()).await;
     }
     let ids = arrived.iter().map(|document| document["trace_id"].as_str().expect("an id").to_owned());
     let mut arrived: Vec<String> = ids.collect();
@@ -196,6 +129,11 @@ async fn the_command_says_what_it_does_and_what_is_wrong() {
     std::fs::write(cfg, "Version: 2\nProcessor: {Routine: 1}\n").expect("written");
     let wrong = command(&["xray-daemon", "-c", cfg]).await;
     assert!(wrong.code == 1 && wrong.stderr.contains("Processor"), "{wrong:?}");
+    for flags in [["-b", "nonsense"], ["-t", "127.0.0.1"], ["-n", "us east"], ["--admin", "here"]] {
+        let wrong = command(&["xray-daemon", flags[0], flags[1]]).await;
+        let said = wrong.stderr.contains(flags[1]) && !wrong.stderr.contains("receivers");
+        assert!(wrong.code == 1 && said, "{wrong:?}");
+    }
     assert_eq!(command(&["xray-daemon", "-regions=x"]).await.code, 2);
 }
 

@@ -1,11 +1,14 @@
 //! `cargo xtask bench`: builds a release binary and runs every benchmark with it.
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::{folders, plugins, shell, tools::peers};
+
+/// Names the binary of the AWS X-Ray daemon, which no registry has.
+const X_RAY_DAEMON: &str = "SPANLOOM_XRAY_DAEMON";
 
 #[derive(Args)]
 pub struct BenchArgs {
@@ -34,6 +37,12 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     shell::run(bench().args(["builtins", "--plugins"]).arg(plugins::folder()))?;
     let binary = folders::target().join("release").join("spanloom");
     shell::run(bench().arg("receivers").arg("--spanloom").arg(&binary))?;
+    let mut segments = bench();
+    segments.arg("segments").arg("--spanloom").arg(&binary);
+    if let Some(daemon) = env::var_os(X_RAY_DAEMON) {
+        segments.arg("--daemon").arg(daemon);
+    }
+    shell::run(&mut segments)?;
     let mut swaps = bench();
     swaps.arg("swaps").env("SPANLOOM_BIN", &binary).env("SPANLOOM_PLUGINS", plugins::folder());
     shell::run(&mut swaps)?;

@@ -9,7 +9,7 @@ use crate::{
     folders, libtest, plugins, shell,
     summary::{Outcome, Summary},
     tidy,
-    tools::{self, back_ends, node, python},
+    tools::{self, back_ends, node, python, xray},
 };
 
 #[derive(Args)]
@@ -42,11 +42,14 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         }
     });
     let mut environment = Vec::new();
-    let installs: [(_, Install); 4] = [
+    let installs: [(_, Install); 7] = [
         ("Python clients", python::install),
         ("Node clients", node::install),
         ("moto and a traced application", back_ends::moto),
         ("Prometheus", back_ends::prometheus),
+        ("the X-Ray SDK for Node", xray::node),
+        ("the X-Ray SDK for Go", xray::go),
+        ("the X-Ray SDK for Java", xray::java),
     ];
     for (name, install) in installs {
         summary.step(name, || match install() {

@@ -7,6 +7,7 @@ pub mod node;
 pub mod peers;
 pub mod python;
 pub mod wasm;
+pub mod xray;
 
 use std::{
     fs,

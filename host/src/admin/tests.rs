@@ -20,7 +20,7 @@ use crate::{
         operator::{OperatorError, SwapRequest},
         status::{
             ConfigStatus, DestinationStatus, ErrorStatus, Errors, FailingStatus, PluginState, PluginStatus,
-            QueueStatus, ReceiverStatus, Reload, ReloadOutcome, ShadowStatus, Status,
+            QueueStatus, ReceiverStatus, Reload, ReloadOutcome, ShadowStatus, Status, UntakenStatus,
         },
     },
     swap::attempt::{Attempt, Outcome},
@@ -167,8 +167,18 @@ pub(crate) fn status() -> Status {
         started: ago(7_500),
         config: ConfigStatus { loaded: ago(7_500), last: Some(reload) },
         receivers: vec![receiver("grpc", "traces", 1_000, 0), receiver("http", "logs", 20, 3)],
+        untaken: vec![untaken()],
         destinations: destinations(),
         plugins: vec![batch, redact],
+    }
+}
+
+fn untaken() -> UntakenStatus {
+    UntakenStatus {
+        receiver: "awsxray".to_owned(),
+        transport: "udp".to_owned(),
+        rejected: [("no header".to_owned(), 1), ("id".to_owned(), 2)].into(),
+        dropped: [("queue_full".to_owned(), 5)].into(),
     }
 }
 

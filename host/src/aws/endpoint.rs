@@ -50,18 +50,24 @@ pub fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-/// Reads the address of an endpoint. Without a scheme, `https` is meant.
+/// Reads the address of an endpoint. Without a scheme, `https` is meant, and the host must be a full name or an IP
+/// address: a single word is more likely a mistake.
 ///
 /// # Errors
 /// The text is not such an address. `key` is the key of the error.
 pub fn parse(key: &str, text: &str) -> Result<Url, ConfigError> {
-    let written = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    let url = Url::parse(&written).ok();
+    let has_scheme = text.contains("://");
+    let url = Url::parse(&if has_scheme { text.to_owned() } else { format!("https://{text}") }).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.ok_or_else(|| {
-        let message = format!("`{written}` is not a URL: write `https://host`, or leave it out");
+    url.filter(|url| has_scheme || is_full(url)).ok_or_else(|| {
+        let message = format!("`{text}` is not a URL: write `https://host`, or leave it out");
         ConfigError::on(key, message)
     })
+}
+
+/// Returns whether the host is `localhost`, a name of several labels, or an IP address.
+fn is_full(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| host == "localhost" || host.contains(['.', ':']))
 }
 
 /// Returns the service and the region that the host of a public endpoint names, such as
@@ -109,6 +115,30 @@ mod tests {
         }
         for region in ["", "us east", "a.b", "a/b", "ü"] {
             assert!(of_service("xray", region).unwrap_err().to_string().contains("is no region"), "{region}");
+        }
+    }
+
+    /// Scenario: addresses with and without a scheme, and texts that are no addresses.
+    /// Guarantees: a full name or an IP address needs no scheme; a single word does.
+    #[test]
+    fn an_address_is_a_url_or_a_full_name() {
+        for (text, expected) in [
+            ("https://x-ray", Some("https://x-ray/")),
+            ("http://127.0.0.1:5000/base", Some("http://127.0.0.1:5000/base")),
+            ("vpce-1.xray.example", Some("https://vpce-1.xray.example/")),
+            ("localhost:5000", Some("https://localhost:5000/")),
+            ("127.0.0.1", Some("https://127.0.0.1/")),
+            ("nonsense", None),
+            ("nonsense:443", None),
+            ("ftp://x", None),
+            ("https://", None),
+        ] {
+            let parsed = parse("endpoint", text);
+            assert_eq!(parsed.as_ref().ok().map(Url::as_str), expected, "{text}");
+            assert!(
+                parsed.is_ok() || parsed.unwrap_err().to_string().contains("write `https://host`"),
+                "{text}"
+            );
         }
     }
 

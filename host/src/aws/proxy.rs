@@ -4,6 +4,7 @@
 //! Bodies are passed on as they are, in both directions: a proxy that knew their fields would lose those that
 //! AWS adds later.
 
+mod config;
 mod upstream;
 
 use std::{sync::Arc, time::Duration};
@@ -22,6 +23,8 @@ use tokio::{
     sync::Semaphore,
     time::{Instant, timeout_at},
 };
+
+pub use self::config::{ProxyConfig, ProxyServer};
 
 use self::upstream::Upstream;
 use super::credentials::IdentitySettings;

@@ -21,7 +21,8 @@ use super::{
 /// Show what passes, to which destinations, and which plugins run.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Receivers and destinations are counted in spans, data points and log records, since Spanloom runs. Of a destination, \
+Receivers and destinations are counted in spans, data points and log records, since Spanloom runs. REJECTED and DROPPED of \
+a receiver are requests or datagrams from which nothing was taken. Of a destination, \
 DELIVERED, SAMPLED OUT, DROPPED and IN FLIGHT together are what its pipeline received; QUEUE is what waits to be sent, and what \
 may wait. Of a plugin, CALLS, NS/ITEM (time in the plugin for a span, data point or log record) and ERRORS are those of the version that runs, \
 since it runs.

@@ -12,6 +12,7 @@ use super::{ConfigArgs, Exit, Terminal, run};
 use crate::{
     component::Registry,
     config::{ConfigError, expand::process_env, load::load, print::print},
+    server,
 };
 use cfg::{CfgConfig, Level};
 
@@ -31,7 +32,8 @@ or cfg.yaml, if there is one; a flag counts more than the file.
 Segments are spans on their way, so everything that Spanloom does with spans can be done with them: --print-config shows \
 the config that it comes to, to go on with `spanloom run`.
 
-Exit codes: 0 ended by SIGTERM or Ctrl-C, 1 failed, or cfg.yaml is wrong, as of the daemon; 2 the flags are wrong.
+Exit codes, as of the daemon: 0 ended by SIGTERM or Ctrl-C; 1 failed, or a value of a flag or of cfg.yaml cannot work; 2 the flags \
+cannot be read.
 
 Example: send to another region and account, without asking the EC2 instance for its place.
   spanloom xray-daemon -o -n eu-west-1 -r arn:aws:iam::123456789012:role/xray
@@ -128,11 +130,19 @@ pub async fn run(
                 terminal.out.write_all(print(&loaded.root).as_bytes())?;
                 Ok(Exit::Done)
             }
-            Err(error) => terminal.wrong(&error),
+            Err(error) => terminal.wrong(&error).map(as_of_the_daemon),
         };
     }
     let args = run::RunArgs { config: ConfigArgs { config: vec![yaml], set: Vec::new() } };
-    run::run(&args, registry, terminal).await
+    run::run(&args, registry, terminal).await.map(as_of_the_daemon)
+}
+
+/// Returns the daemon's exit code: only the form of the flags is a mistake of its own.
+fn as_of_the_daemon(exit: Exit) -> Exit {
+    match exit {
+        Exit::Done => Exit::Done,
+        Exit::Failed | Exit::Wrong => Exit::Failed,
+    }
 }
 
 /// Reads `cfg.yaml`, and puts the flags over it.
@@ -143,7 +153,11 @@ fn read(args: &XrayDaemonArgs) -> Result<CfgConfig, ConfigError> {
         None => CfgConfig::default(),
     };
     cfg.put_over(args);
-    cfg.validate()?;
+    let admin = args.admin.as_deref().filter(|admin| *admin != "none" && !server::has_port(admin));
+    let admin = admin.map(|admin| {
+        ConfigError::new(format!("--admin: {admin:?} is not host:port, as 127.0.0.1:8899 is, and not `none`"))
+    });
+    ConfigError::all([cfg.validate(), admin.map_or(Ok(()), Err)])?;
     Ok(cfg)
 }
 

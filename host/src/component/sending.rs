@@ -84,6 +84,10 @@ impl RequestLimits {
     }
 }
 
+/// How much earlier than the destination's the limits of a [`TimeWindow`] are reached: a request takes a while, and clocks
+/// differ.
+pub const WINDOW_MARGIN: Duration = Duration::from_secs(60);
+
 /// The times of spans and log records that a destination takes; `None` means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeWindow {

@@ -101,6 +101,7 @@ impl Board {
             started: self.started,
             config: ConfigStatus { loaded: state.loaded, last: state.reload.clone() },
             receivers: flow::receivers(&self.telemetry),
+            untaken: flow::untaken(&self.telemetry),
             destinations: flow::destinations(&self.telemetry),
             plugins: state.plugins.iter().map(|(name, entry)| entry.status(name)).collect(),
         };

@@ -1,9 +1,11 @@
 //! Fills the rows of the status that concern no plugin: what receivers accepted, and what became of it on the
 //! way to each destination.
 
+use std::collections::BTreeMap;
+
 use wire::Signal;
 
-use super::status::{DestinationStatus, ErrorStatus, QueueStatus, ReceiverStatus};
+use super::status::{DestinationStatus, ErrorStatus, QueueStatus, ReceiverStatus, UntakenStatus};
 use crate::{
     receipt::ledger::Account,
     telemetry::{ReceiverFigures, Telemetry},
@@ -18,6 +20,32 @@ pub(super) fn receivers(telemetry: &Telemetry) -> Vec<ReceiverStatus> {
         refused: figures.refused,
     };
     telemetry.receivers().into_iter().map(status).collect()
+}
+
+/// The counters of requests and datagrams from which no telemetry was taken.
+const REJECTED: &str = "spanloom_receiver_rejected_requests";
+const DROPPED: &str = "spanloom_receiver_dropped_datagrams";
+
+pub(super) fn untaken(telemetry: &Telemetry) -> Vec<UntakenStatus> {
+    let mut rows: BTreeMap<[String; 2], UntakenStatus> = BTreeMap::new();
+    for (name, is_rejected) in [(REJECTED, true), (DROPPED, false)] {
+        for (labels, count) in telemetry.counts(name) {
+            let [receiver, transport, reason] = ["receiver", "transport", "reason"].map(|name| {
+                let label = labels.iter().find(|(known, _)| known == name);
+                label.map(|(_, value)| value.clone()).unwrap_or_default()
+            });
+            let row = rows.entry([receiver.clone(), transport.clone()]).or_insert_with(|| UntakenStatus {
+                receiver,
+                transport,
+                ..UntakenStatus::default()
+            });
+            if count > 0 {
+                let counts = if is_rejected { &mut row.rejected } else { &mut row.dropped };
+                counts.insert(reason, count);
+            }
+        }
+    }
+    rows.into_values().collect()
 }
 
 pub(super) fn destinations(telemetry: &Telemetry) -> Vec<DestinationStatus> {
@@ -59,6 +87,26 @@ fn is_of(pipeline: &str, signal: Signal) -> bool {
 mod tests {
     use super::*;
     use crate::receipt::{Failure, Reason, ledger::Settlement};
+
+    /// Scenario: datagrams of a receiver are rejected and dropped; another receiver has lost none.
+    /// Guarantees: each receiver and transport is a row, with its counts by reason.
+    #[test]
+    fn each_receiver_that_can_lose_datagrams_is_a_row() {
+        let telemetry = Telemetry::new();
+        let count = |name, receiver: &str, reason: &str, count| {
+            let labels = &[("receiver", receiver), ("transport", "udp"), ("reason", reason)];
+            telemetry.counter(name, labels).increment(count);
+        };
+        count(REJECTED, "awsxray", "no header", 2);
+        count(DROPPED, "awsxray", "queue_full", 5);
+        count(DROPPED, "awsxray", "too_large", 0);
+        count(DROPPED, "other", "queue_full", 0);
+        let [x_ray, other] = untaken(&telemetry).try_into().unwrap();
+        assert_eq!((x_ray.receiver.as_str(), x_ray.transport.as_str()), ("awsxray", "udp"));
+        assert_eq!(x_ray.rejected, BTreeMap::from([("no header".to_owned(), 2)]));
+        assert_eq!(x_ray.dropped, BTreeMap::from([("queue_full".to_owned(), 5)]));
+        assert!(other.rejected.is_empty() && other.dropped.is_empty());
+    }
 
     /// Scenario: one destination has delivered, lost and failed; another has no queue and no data.
     /// Guarantees: each destination of each pipeline is a row with its counts and its last error.

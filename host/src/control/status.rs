@@ -20,6 +20,9 @@ pub struct Status {
     /// One row for each receiver, transport and signal.
     #[serde(default)]
     pub receivers: Vec<ReceiverStatus>,
+    /// One row for each receiver and transport that can lose requests or datagrams.
+    #[serde(default)]
+    pub untaken: Vec<UntakenStatus>,
     /// One row for each pipeline and destination.
     #[serde(default)]
     pub destinations: Vec<DestinationStatus>,
@@ -36,6 +39,19 @@ pub struct ReceiverStatus {
     pub signal: String,
     pub accepted: u64,
     pub refused: u64,
+}
+
+/// The requests or datagrams of a receiver over one transport from which no telemetry was taken. They are in no other
+/// figure, since nobody knows which items were in them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UntakenStatus {
+    pub receiver: String,
+    /// `http`, `grpc`, `tcp` or `udp`.
+    pub transport: String,
+    /// Those that the receiver's plugin rejected, by its reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// The datagrams that were dropped, by reason.
+    pub dropped: BTreeMap<String, u64>,
 }
 
 /// What became of one pipeline's items on their way to one destination: `received = delivered + sampled_out +

@@ -8,7 +8,7 @@ use anyhow::Context;
 use axum::{
     Router,
     extract::State,
-    http::{Method, StatusCode, Uri, header},
+    http::{StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -70,7 +70,7 @@ impl Endpoint for HealthCheck {
 fn router(config: &HealthCheckConfig, health: Arc<Health>) -> Result<Router, ConfigError> {
     let mut router = Router::new().fallback(answer).with_state((Arc::new(config.clone()), health));
     if let Some(cors) = &config.cors {
-        router = cors.apply(Method::GET, router);
+        router = cors.apply(|_| "GET".to_owned(), router);
     }
     Ok(server::with_headers(router, config.response_headers()?))
 }

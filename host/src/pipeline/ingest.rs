@@ -1,5 +1,7 @@
 //! The start of every pipeline: receivers hand their decoded requests to an ingest.
 
+mod patient;
+
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;

@@ -3,10 +3,14 @@
 
 mod awsxray;
 mod entry;
+mod proxy_server;
 mod span_metrics;
 mod xray_sampler;
 
-pub(super) use entry::BuiltinConfig;
+pub(super) use self::{
+    entry::BuiltinConfig,
+    proxy_server::{KEY as PROXY_SERVER, ProxyServerConfig},
+};
 use serde_json::Value;
 use tokio::time::Duration;
 use wire::Signal;

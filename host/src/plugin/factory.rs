@@ -12,7 +12,7 @@ use wire::Signal;
 pub use load::{Plugins, read_file};
 
 use super::{
-    builtin::{Adapted, Builtin},
+    builtin::{Adapted, Builtin, PROXY_SERVER, ProxyServerConfig},
     config::{OnFailure, SwapConfig},
     guest::{limits::Limits, plugin::Plugin},
     load::{
@@ -72,7 +72,11 @@ impl PluginType {
 
     /// Returns the kind of the plugin's components, which decides their section in a config.
     pub fn kind(&self) -> Kind {
-        match self.plugin.role {
+        PluginType::kind_of(self.plugin.role)
+    }
+
+    fn kind_of(role: Role) -> Kind {
+        match role {
             Role::Processor | Role::Sampler => Kind::Processor,
             Role::Exporter => Kind::Exporter,
             Role::Connector => Kind::Connector,
@@ -85,14 +89,23 @@ impl PluginType {
         &self.host_keys
     }
 
-    /// Returns these keys for a plugin.
-    fn host_keys_of(plugin: &Plugin) -> Vec<&'static str> {
-        match plugin.role {
+    /// Returns these keys for a plugin. `builtin` is the built-in plugin that it is or replaces.
+    fn host_keys_of(plugin: &Plugin, builtin: Option<&Builtin>) -> Vec<&'static str> {
+        let mut keys = match plugin.role {
             Role::Processor | Role::Connector => Vec::new(),
             Role::Sampler => keys_of::<RecordingConfig>().to_vec(),
             Role::Exporter => keys_of::<SendingConfig>().to_vec(),
             Role::Receiver => ReceiverConfig::keys(&plugin.listens),
+        };
+        if builtin.is_some_and(Builtin::has_proxy_server) {
+            keys.push(PROXY_SERVER);
         }
+        keys
+    }
+
+    /// Returns whether the host serves a proxy beside each of the plugin's components.
+    fn has_proxy_server(&self) -> bool {
+        self.builtin.is_some_and(Builtin::has_proxy_server)
     }
 
     /// Returns the part of a component's config that the plugin is given.
@@ -318,6 +331,10 @@ impl PluginType {
         let receiver = PluginReceiver::build(&self.plugin, &settings, listening, guards, context).await;
         let receiver = Arc::new(receiver.map_err(not_started)?);
         let live = receiver.live();
+        if self.has_proxy_server() {
+            let proxy = ProxyServerConfig::read(config)?;
+            return Ok((proxy.beside(receiver, &context.id.to_string()).await?, live));
+        }
         Ok((receiver, live))
     }
 
@@ -369,6 +386,9 @@ impl Factory for PluginType {
             Kind::Receiver => doubts.extend(ReceiverConfig::doubts(config, &self.plugin.listens)),
             _ => {}
         }
+        if self.has_proxy_server() {
+            doubts.extend(ProxyServerConfig::doubts(config));
+        }
         doubts
     }
 
@@ -382,7 +402,11 @@ impl Factory for PluginType {
             Kind::Receiver => self.listening(config).map(drop),
             _ => self.recording(config, &Value::Null).map(drop),
         };
-        ConfigError::all([own, hosts])
+        let proxy = match self.has_proxy_server() {
+            true => ProxyServerConfig::read(config).map(drop),
+            false => Ok(()),
+        };
+        ConfigError::all([own, hosts, proxy])
     }
 }
 

@@ -127,7 +127,7 @@ impl OtlpReceiver {
         let otlp = OtlpHttp::new(config.paths());
         let service = Arc::new(HttpService::new(otlp, gate, doors, budget, &config.server));
         let router = Router::new().fallback(move |request| http::answer(service.clone(), request));
-        config.server.around(router)
+        config.server.around(|_| "POST".to_owned(), router)
     }
 }
 

@@ -11,7 +11,7 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use serde::Deserialize;
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 use crate::config::ConfigError;
 
@@ -59,15 +59,24 @@ impl CorsConfig {
         Ok(())
     }
 
-    /// Adds CORS to a service with one method, if an origin is allowed.
-    pub fn apply(&self, method: Method, router: Router) -> Router {
+    /// Adds CORS to a service, if an origin is allowed. `methods` returns the methods that a path takes, as the
+    /// header `Allow` writes them; an empty text stands for any.
+    pub fn apply(
+        &self,
+        methods: impl Fn(&str) -> String + Clone + Send + Sync + 'static,
+        router: Router,
+    ) -> Router {
         if self.allowed_origins.is_empty() {
             return router;
         }
-        router.layer(self.layer(method)).layer(middleware::from_fn(as_in_the_collector))
+        let answer = move |request: Request, next: Next| {
+            let methods = methods(request.uri().path());
+            as_in_the_collector(methods, request, next)
+        };
+        router.layer(self.layer()).layer(middleware::from_fn(answer))
     }
 
-    fn layer(&self, method: Method) -> CorsLayer {
+    fn layer(&self) -> CorsLayer {
         // If any page may send requests, none may send them with a user's credentials.
         let is_any = self.allowed_origins.iter().any(|pattern| pattern == "*");
         let patterns = self.allowed_origins.clone();
@@ -77,7 +86,8 @@ impl CorsConfig {
         let mut layer = CorsLayer::new()
             .allow_origin(if is_any { AllowOrigin::any() } else { AllowOrigin::predicate(origins) })
             .allow_credentials(!is_any)
-            .allow_methods([method])
+            // The method that the page asks for, until the methods of the path replace it.
+            .allow_methods(AllowMethods::mirror_request())
             .allow_headers(self.headers())
             .expose_headers(names(&self.exposed_headers));
         if self.max_age > 0 {
@@ -94,8 +104,8 @@ impl CorsConfig {
     }
 }
 
-/// Answers a preflight with 204, and tells nothing to a page whose origin is not allowed.
-async fn as_in_the_collector(request: Request, next: Next) -> Response {
+/// Answers a preflight with 204 and the path's methods, and tells nothing to a page whose origin is not allowed.
+async fn as_in_the_collector(methods: String, request: Request, next: Next) -> Response {
     let asks = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let is_preflight = asks && request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;
@@ -103,6 +113,12 @@ async fn as_in_the_collector(request: Request, next: Next) -> Response {
         *response.status_mut() = StatusCode::NO_CONTENT;
     }
     let headers = response.headers_mut();
+    if is_preflight
+        && let Ok(methods) = HeaderValue::try_from(methods)
+        && !methods.is_empty()
+    {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    }
     if !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
         ABOUT_ALLOWED_REQUESTS.iter().for_each(|name| drop(headers.remove(name)));
     }
@@ -174,7 +190,7 @@ mod tests {
     async fn ask(origins: &[&str], method: Method, origin: &str) -> (u16, Vec<String>) {
         let allowed_origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
         let cors = CorsConfig { allowed_origins, ..CorsConfig::default() };
-        let router = cors.apply(Method::POST, Router::new().fallback(async || "answer"));
+        let router = cors.apply(|_| "POST".to_owned(), Router::new().fallback(async || "answer"));
         let request = Request::builder()
             .method(method.clone())
             .header(header::ORIGIN, origin)
@@ -203,5 +219,28 @@ mod tests {
         assert_eq!(ask(&named, Method::OPTIONS, "https://evil.org").await, (204, Vec::new()));
         assert_eq!(ask(&named, Method::POST, "https://evil.org").await, (200, Vec::new()));
         assert_eq!(ask(&any, Method::OPTIONS, "https://evil.org").await, (204, vec!["origin: *".to_owned()]));
+    }
+
+    /// Scenario: a page asks before it sends to paths that take two methods, one, and any.
+    /// Guarantees: it is told the methods of the path; of a path that takes any, the one that it asked for.
+    #[tokio::test]
+    async fn a_page_is_told_the_methods_of_the_path() {
+        let cors = CorsConfig { allowed_origins: vec!["*".to_owned()], ..CorsConfig::default() };
+        let methods = |path: &str| match path {
+            "/spans" => "PUT, POST".to_owned(),
+            "/any" => String::new(),
+            _ => "GET".to_owned(),
+        };
+        let router = cors.apply(methods, Router::new().fallback(async || "answer"));
+        for (path, expected) in [("/spans", "PUT, POST"), ("/other", "GET"), ("/any", "PATCH")] {
+            let request = Request::builder()
+                .method(Method::OPTIONS)
+                .uri(path)
+                .header(header::ORIGIN, "https://app.example.com")
+                .header(header::ACCESS_CONTROL_REQUEST_METHOD, "PATCH");
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.headers()[header::ACCESS_CONTROL_ALLOW_METHODS], expected, "{path}");
+        }
     }
 }

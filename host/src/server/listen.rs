@@ -110,6 +110,11 @@ pub(super) async fn readable(socket: &Socket) -> io::Result<()> {
     }
 }
 
+/// Returns whether a text is `host:port`. The host may be empty.
+pub fn has_port(endpoint: &str) -> bool {
+    endpoint.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+}
+
 /// Binds the endpoint of a transport: [`listen`], or a Unix socket at the endpoint's path. A socket that `sockets`
 /// offers is taken over instead.
 pub async fn listen_on(

@@ -2,6 +2,7 @@
 
 mod connectors;
 mod deciding;
+mod references;
 
 use crate::{
     component::Registry,
@@ -25,6 +26,7 @@ pub fn check(config: &Config, registry: &Registry) -> Result<Vec<Finding>, Confi
     }
     check.plugins();
     check.service();
+    check.references();
     check.connectors();
     check.samplers();
     let Check { errors, warnings, .. } = check;

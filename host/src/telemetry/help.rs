@@ -37,7 +37,7 @@ const HELP: &[(&str, &str)] = &[
     ),
     (
         "spanloom_receiver_dropped_datagrams",
-        "Datagrams that a receiver lost, by reason: queue_full, read_buffer_full, too_large, plugin_failed.",
+        "Datagrams that a receiver lost, by reason: queue_full, read_buffer_full, too_large, plugin_failed, no_pipeline, too_many_items.",
     ),
     ("otelcol_processor_memory_limiter_accepted_spans", "Spans that `memory_limiter` let through."),
     (

@@ -17,10 +17,7 @@ pub use datagram::Rejected;
 /// The receiver `awsxray`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct XRayReceiver {
-    /// The Collector's key for what is an extension here.
-    proxy_server: Option<serde_json::Value>,
-}
+pub struct XRayReceiver {}
 
 impl Receiver for XRayReceiver {
     fn describe(of_crate: Description) -> Description {
@@ -34,15 +31,6 @@ impl Receiver for XRayReceiver {
 
     fn emits() -> Vec<Signal> {
         vec![Signal::Traces]
-    }
-
-    fn configure(&mut self) -> Result<(), ConfigError> {
-        if self.proxy_server.is_some() {
-            let message = "is not a part of this receiver: write its keys as the config of the extension awsproxy, \
-                           and name that in service.extensions";
-            return Err(ConfigError::new("proxy_server", message));
-        }
-        Ok(())
     }
 
     fn receive(&mut self, request: ReceivedRequest) -> Result<Reply, Failure> {

@@ -5,6 +5,9 @@ use spanloom_plugin::{ConfigError, Duration};
 
 use crate::local::Document;
 
+/// The longest `timeout`.
+const MAX_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
@@ -72,9 +75,13 @@ impl Config {
             ("targets_interval", self.targets_interval),
             ("timeout", self.timeout),
         ];
-        match times.into_iter().find(|(_, time)| time.as_millis() == 0) {
-            Some((key, _)) => Err(ConfigError::new(key, "has to be at least a millisecond")),
-            None => Ok(()),
+        if let Some((key, _)) = times.into_iter().find(|(_, time)| time.as_millis() == 0) {
+            return Err(ConfigError::new(key, "has to be at least a millisecond"));
         }
+        if *self.timeout > MAX_TIMEOUT {
+            let message = "has to be at most a minute: no trace is decided while a request waits";
+            return Err(ConfigError::new("timeout", message));
+        }
+        Ok(())
     }
 }

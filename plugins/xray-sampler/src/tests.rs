@@ -45,6 +45,7 @@ fn a_mistake_is_found_at_its_key() {
         (format!(r#"{{{SERVICE}, "rules_interval": "0s"}}"#), "rules_interval"),
         (format!(r#"{{{SERVICE}, "targets_interval": 0}}"#), "targets_interval"),
         (format!(r#"{{{SERVICE}, "timeout": "1us"}}"#), "timeout"),
+        (format!(r#"{{{SERVICE}, "timeout": "10h"}}"#), "timeout"),
         (of_rules(&format!(r#"{{"version": 1, {share}}}"#)), "rules.version"),
         (of_rules(r#"{"version": 2, "default": {"fixed_target": 1, "rate": 5}}"#), "rules.default.rate"),
         (

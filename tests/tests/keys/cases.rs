@@ -13,12 +13,12 @@ pub(crate) const CREDENTIALS: [(&str, &str); 2] = [
     ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
 ];
 
-/// Keys that are known but refused, by component type (`*` is any) and the end of the path.
-pub(crate) const REFUSED: [(&str, &str); 7] = [
+/// Keys that are known but refused, by component type (`*` is any; with its section, if another section has the type too)
+/// and the end of the path.
+pub(crate) const REFUSED: [(&str, &str); 6] = [
     ("*", "sending_queue.storage"),
-    ("awsxray", "proxy_address"),
-    ("awsxray", "proxy_server"),
-    ("awsxray", "shared_credentials_file"),
+    ("exporters/awsxray", "proxy_address"),
+    ("exporters/awsxray", "shared_credentials_file"),
     ("file", "encoding"),
     ("prometheus", "auth"),
     ("prometheus", "tls"),
@@ -84,8 +84,8 @@ pub(crate) fn of(of: &Type, keys: &[Key], files: &Files) -> Vec<Case> {
             let mut config = base(of, &id, files);
             merge(&mut config, part);
             name_policies(&mut config);
-            let is_refused =
-                REFUSED.iter().any(|(name, end)| ["*", &of.name].contains(name) && is_end(&key.path, end));
+            let names = ["*", &of.name, &format!("{}/{}", of.section, of.name)];
+            let is_refused = REFUSED.iter().any(|(name, end)| names.contains(name) && is_end(&key.path, end));
             cases.push(Case { of: of.clone(), id, config, is_refused });
         }
     }
@@ -102,7 +102,9 @@ fn base(of: &Type, id: &str, files: &Files) -> Value {
         ("exporters", "otlp_grpc") => json!({"endpoint": "127.0.0.1:14317"}),
         ("exporters", "otlp_http") => json!({"endpoint": "http://127.0.0.1:14318"}),
         ("exporters", "file") => json!({"path": files.path(&id.replace('/', "-"))}),
-        ("receivers", "awsxray") => json!({"endpoint": "127.0.0.1:0"}),
+        ("receivers", "awsxray") => {
+            json!({"endpoint": "127.0.0.1:0", "proxy_server": {"endpoint": "127.0.0.1:0", "region": "us-east-1"}})
+        }
         ("exporters", "awsxray") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1"}),
         (_, "xray_sampler") => json!({"endpoint": "http://127.0.0.1:15000", "region": "us-east-1",
             "rules": {"version": 2, "default": {"fixed_target": 1, "rate": 0.05}}}),
@@ -138,6 +140,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
     let beside = |keys: Value| Some(if above.is_empty() { keys } else { at(above, keys) });
     let (cert, cert_key) = (files.path("cert.pem"), files.path("key.pem"));
     let is_server = matches!(of.name.as_str(), "otlp" | "health_check");
+    let is_proxy = of.name == "awsproxy" || above == "proxy_server";
     match (of.name.as_str(), key) {
         ("otlp" | "health_check", "endpoint") => this(json!("127.0.0.1:0")),
         ("otlp", "max_in_flight_mib") => this(json!(64)),
@@ -192,12 +195,14 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         ("debug", "output_paths") => beside(json!({"use_internal_logger": false, key: ["stderr"]})),
         ("batch", "send_batch_max_size") => beside(json!({"send_batch_size": 2, "send_batch_max_size": 2})),
         ("awsxray", "endpoint") if of.section == "receivers" => this(json!("127.0.0.1:0")),
-        ("awsxray", "transport") => this(json!("udp4")),
+        ("awsxray", "transport") if above.is_empty() => this(json!("udp4")),
+        ("awsxray" | "awsproxy", "transport") => this(json!("tcp4")),
+        ("awsxray" | "awsproxy", "role_arn") if is_proxy => this(json!("arn:aws:iam::123456789012:role/x")),
+        ("awsxray" | "awsproxy", "proxy_address" | "aws_endpoint") if is_proxy => {
+            this(json!("http://127.0.0.1:15001"))
+        }
         ("awsxray" | "xray_sampler" | "awsproxy", "region") => this(json!("eu-west-1")),
         ("awsproxy", "endpoint") => this(json!("127.0.0.1:0")),
-        ("awsproxy", "transport") => this(json!("tcp4")),
-        ("awsproxy", "proxy_address" | "aws_endpoint") => this(json!("http://127.0.0.1:15001")),
-        ("awsproxy", "role_arn") => this(json!("arn:aws:iam::123456789012:role/x")),
         ("sigv4auth", key) if above == "assume_role" => {
             let value = if key == "session_duration" { "1h" } else { "1s" };
             let role = json!({key: value, "arn": "arn:aws:iam::123456789012:role/x"});

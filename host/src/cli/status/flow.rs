@@ -1,14 +1,16 @@
 //! Writes receivers and destinations as text.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use super::times::{ago, since, span};
 use crate::{
     cli::aligned,
-    control::status::{DestinationStatus, ReceiverStatus},
+    control::status::{DestinationStatus, ReceiverStatus, UntakenStatus},
+    log_line::clean::{VALUE_LIMIT_BYTES, one_line},
 };
 
 const RECEIVER_HEADS: [&str; 5] = ["RECEIVER", "TRANSPORT", "SIGNAL", "ACCEPTED", "REFUSED"];
+const UNTAKEN_HEADS: [&str; 4] = ["REQUESTS TO", "TRANSPORT", "REJECTED", "DROPPED"];
 const DESTINATION_HEADS: [&str; 8] =
     ["PIPELINE", "DESTINATION", "DELIVERED", "SAMPLED OUT", "DROPPED", "IN FLIGHT", "QUEUE", "LAST ERROR"];
 
@@ -19,6 +21,15 @@ pub(super) fn receivers(receivers: &[ReceiverStatus]) -> Vec<String> {
         [one.receiver.clone(), one.transport.clone(), one.signal.clone(), accepted, refused]
     };
     below(RECEIVER_HEADS, receivers.iter().map(row))
+}
+
+/// Returns a line for each receiver and transport that can lose requests or datagrams.
+pub(super) fn untaken(untaken: &[UntakenStatus]) -> Vec<String> {
+    let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>().to_string();
+    let row = |one: &UntakenStatus| {
+        [one.receiver.clone(), one.transport.clone(), sum(&one.rejected), sum(&one.dropped)]
+    };
+    below(UNTAKEN_HEADS, untaken.iter().map(row))
 }
 
 pub(super) fn destinations(destinations: &[DestinationStatus], now: SystemTime) -> Vec<String> {
@@ -37,6 +48,20 @@ pub(super) fn destinations(destinations: &[DestinationStatus], now: SystemTime) 
         ]
     };
     below(DESTINATION_HEADS, destinations.iter().map(row))
+}
+
+/// Returns a sentence with the reasons why requests or datagrams were lost, if any were. The reasons are a plugin's
+/// texts.
+pub(super) fn why_untaken(one: &UntakenStatus) -> Option<String> {
+    let by_reason = |what: &str, counts: &BTreeMap<String, u64>| {
+        let counts: Vec<String> = (counts.iter())
+            .map(|(reason, count)| format!("{count} {}", one_line(reason, VALUE_LIMIT_BYTES)))
+            .collect();
+        (!counts.is_empty()).then(|| format!("{what} {}", counts.join(", ")))
+    };
+    let parts = [by_reason("rejected", &one.rejected), by_reason("dropped", &one.dropped)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("{} over {}: {}", one.receiver, one.transport, parts.join("; ")))
 }
 
 /// Returns sentences that do not fit into the table: how many items were dropped for which reason, and the

@@ -26,7 +26,12 @@ const GREEN: &str = "32";
 pub(super) fn table(status: &Status, now: SystemTime, colour: bool) -> String {
     let paint = |code, text: String| if colour { paint(code, &text) } else { text };
     let mut lines = vec![paint(BOLD, summary(status, now))];
-    for rows in [flow::receivers(&status.receivers), flow::destinations(&status.destinations, now)] {
+    let tables = [
+        flow::receivers(&status.receivers),
+        flow::untaken(&status.untaken),
+        flow::destinations(&status.destinations, now),
+    ];
+    for rows in tables {
         let mut rows = rows.into_iter();
         let heads = rows.next().map(|heads| paint(BOLD, heads));
         lines.extend(heads.into_iter().flat_map(|heads| [String::new(), heads]));
@@ -50,7 +55,8 @@ pub(super) fn table(status: &Status, now: SystemTime, colour: bool) -> String {
     }
     let of_destinations = status.destinations.iter().flat_map(|one| flow::notes(one, now));
     let of_plugins = status.plugins.iter().flat_map(|plugin| notes(plugin, now));
-    let notes: Vec<String> = of_destinations.chain(of_plugins).collect();
+    let of_receivers = status.untaken.iter().filter_map(flow::why_untaken);
+    let notes: Vec<String> = of_receivers.chain(of_destinations).chain(of_plugins).collect();
     if !notes.is_empty() {
         lines.push(String::new());
         lines.extend(notes);
@@ -169,6 +175,9 @@ RECEIVER  TRANSPORT  SIGNAL  ACCEPTED  REFUSED
 otlp      grpc       traces  1000      0
 otlp      http       logs    20        3
 
+REQUESTS TO  TRANSPORT  REJECTED  DROPPED
+awsxray      udp        3         5
+
 PIPELINE  DESTINATION  DELIVERED  SAMPLED OUT  DROPPED  IN FLIGHT  QUEUE   LAST ERROR
 logs      debug        20         0            0        0          -       -
 traces    otlp_grpc    700        200          40       60         3/1000  1m ago
@@ -177,6 +186,7 @@ PLUGIN  VERSION  HASH          GEN  SINCE      STATE            CALLS  NS/ITEM  
 batch   1.2.0    abababababab  1    2h 5m ago  serving, paused  0      -        0       -
 redact  1.2.0    abababababab  3    1m ago     probation        1234   61.1     3       rejected 1m ago
 
+awsxray over udp: rejected 2 id, 1 no header; dropped 5 queue_full
 traces to otlp_grpc: dropped 30 queue_full, 10 rejected
 traces to otlp_grpc: failing for 5m, last 1m ago: connection refused
 batch: shadow: 5 batches: 3 the same, 1 different, 1 failed; 2 skipped; the first difference: span 3: `url` is gone
@@ -205,6 +215,7 @@ redact: failing: the last 12 batches, but not made-up data: it is called for eac
         let mut status = status();
         status.plugins.clear();
         status.receivers.clear();
+        status.untaken.clear();
         status.destinations.clear();
         status.config.last = None;
         let shown = table(&status, now(), false);

@@ -3,7 +3,11 @@
 use serde::Deserialize;
 
 use super::XrayDaemonArgs;
-use crate::config::{ConfigError, Finding, Unused, filled};
+use crate::{
+    aws::endpoint,
+    config::{ConfigError, Finding, Unused, filled},
+    server,
+};
 
 /// The keys of versions 1 and 2, which are the same, and below them the flags. A key that is empty or 0 is not set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -74,18 +78,36 @@ impl CfgConfig {
         }
     }
 
-    /// Checks what a file and the flags come to.
+    /// Checks what a file and the flags come to. The errors name the file's key and the flag, since the config of
+    /// Spanloom that they come to has other keys.
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        if matches!(self.total_buffer_size_mb, 1 | 2) {
-            return Err(ConfigError::new("TotalBufferSizeMB, --buffer-memory: 3 MB or more are needed"));
-        }
-        if let Some(proxy) = &self.proxy_address {
-            return Err(ConfigError::new(format!(
-                "ProxyAddress, --proxy-address: Spanloom does not send segments through a proxy ({proxy}); leave it out \
-                 where X-Ray can be reached directly, as by a VPC endpoint"
-            )));
-        }
-        Ok(())
+        let places = [
+            ("Socket.UDPAddress, --bind", &self.socket.udp_address),
+            ("Socket.TCPAddress, --bind-tcp", &self.socket.tcp_address),
+        ];
+        let addresses = places.map(|(keys, address)| {
+            check(keys, address, server::has_port, "is not host:port, as 127.0.0.1:2000 is")
+        });
+        let rest = [
+            match self.total_buffer_size_mb {
+                1 | 2 => refused("TotalBufferSizeMB, --buffer-memory", "3 MB or more are needed"),
+                _ => Ok(()),
+            },
+            match &self.proxy_address {
+                Some(proxy) => refused(
+                    "ProxyAddress, --proxy-address",
+                    &format!(
+                        "Spanloom does not send segments through a proxy ({proxy}); leave it out where X-Ray can be \
+                         reached directly, as by a VPC endpoint"
+                    ),
+                ),
+                None => Ok(()),
+            },
+            check("Region, --region", &self.region, endpoint::is_name, "is no region, as us-east-1 is one"),
+            check("RoleARN, --role-arn", &self.role_arn, is_arn, "does not begin with `arn:`"),
+            check("Endpoint", &self.endpoint, is_endpoint, "is not a URL, as https://host is one"),
+        ];
+        ConfigError::all(addresses.into_iter().chain(rest))
     }
 
     /// Puts the flags over the file.
@@ -116,4 +138,29 @@ impl CfgConfig {
             Finding::new("the log's file is not rotated: it grows until logrotate or the like takes it away");
         vec![doubt.help("`Logging: {LogRotation: false}` says that this is meant")]
     }
+}
+
+fn is_arn(text: &str) -> bool {
+    text.starts_with("arn:")
+}
+
+fn is_endpoint(text: &str) -> bool {
+    endpoint::parse("Endpoint", text).is_ok()
+}
+
+/// Refuses a value that does not pass the test. `keys` are the file's key and the flag.
+fn check(
+    keys: &str,
+    value: &Option<String>,
+    passes: impl Fn(&str) -> bool,
+    wrong: &str,
+) -> Result<(), ConfigError> {
+    match value {
+        Some(text) if !passes(text) => refused(keys, &format!("{text:?} {wrong}")),
+        _ => Ok(()),
+    }
+}
+
+fn refused(keys: &str, why: &str) -> Result<(), ConfigError> {
+    Err(ConfigError::new(format!("{keys}: {why}")))
 }

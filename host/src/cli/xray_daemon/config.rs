@@ -21,9 +21,7 @@ pub(super) fn of(cfg: &CfgConfig, admin: Option<&str>) -> String {
         "receivers": {"awsxray": receiver(cfg)},
         "processors": {"batch": {"timeout": BATCH_TIMEOUT, "send_batch_size": BATCH}},
         "exporters": {"awsxray": exporter(cfg)},
-        "extensions": {"awsproxy": proxy(cfg)},
         "service": {
-            "extensions": ["awsproxy"],
             // The daemon leaves no socket behind.
             "admin": object([("endpoint", json!(admin)), ("socket", json!("none"))]),
             "telemetry": {"logs": logs(cfg), "metrics": {"level": "none"}},
@@ -41,6 +39,7 @@ fn receiver(cfg: &CfgConfig) -> Value {
     object([
         ("endpoint", json!(cfg.socket.udp_address.as_deref().unwrap_or(ADDRESS))),
         ("queue_mib", if queue > 0 { json!(queue.min(MAX_QUEUE_MIB)) } else { Value::Null }),
+        ("proxy_server", proxy(cfg)),
     ])
 }
 

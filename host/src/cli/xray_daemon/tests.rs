@@ -34,12 +34,10 @@ fn config_of(cfg: Option<&str>, flags: &[&str]) -> Result<Value, String> {
 fn the_defaults_are_the_daemons() {
     let config = config_of(None, &[]).expect("a config");
     let expected = json!({
-        "receivers": {"awsxray": {"endpoint": "127.0.0.1:2000"}},
+        "receivers": {"awsxray": {"endpoint": "127.0.0.1:2000", "proxy_server": {"endpoint": "127.0.0.1:2000"}}},
         "processors": {"batch": {"timeout": "1s", "send_batch_size": 50}},
         "exporters": {"awsxray": {"num_workers": 8, "telemetry": {"enabled": true, "include_metadata": true}}},
-        "extensions": {"awsproxy": {"endpoint": "127.0.0.1:2000"}},
         "service": {
-            "extensions": ["awsproxy"],
             "admin": {"socket": "none"},
             "telemetry": {
                 "logs": {"level": "info", "output_paths": ["stdout"]},
@@ -77,7 +75,8 @@ Version: 1
 #[test]
 fn every_key_has_its_effect_and_a_flag_counts_more() {
     let config = config_of(Some(FULL), &[]).expect("a config");
-    assert_eq!(config["receivers"]["awsxray"], json!({"endpoint": "0.0.0.0:3000", "queue_mib": 24}));
+    let receiver = &config["receivers"]["awsxray"];
+    assert_eq!((&receiver["endpoint"], &receiver["queue_mib"]), (&json!("0.0.0.0:3000"), &json!(24)));
     let exporter = json!({
         "region": "us-west-2", "endpoint": "https://vpce.example", "role_arn": "arn:aws:iam::1:role/a",
         "resource_arn": "arn:aws:ec2:us-west-2:1:instance/i-1", "num_workers": 4, "local_mode": true,
@@ -88,7 +87,7 @@ fn every_key_has_its_effect_and_a_flag_counts_more() {
         "endpoint": "0.0.0.0:3001", "region": "us-west-2", "aws_endpoint": "https://vpce.example",
         "role_arn": "arn:aws:iam::1:role/a", "local_mode": true, "tls": {"insecure": true},
     });
-    assert_eq!(config["extensions"]["awsproxy"], proxy);
+    assert_eq!(receiver["proxy_server"], proxy);
     let logs = &config["service"]["telemetry"]["logs"];
     assert_eq!(*logs, json!({"level": "warn", "output_paths": ["/var/log/xray/xray.log"]}));
 
@@ -109,17 +108,18 @@ fn every_key_has_its_effect_and_a_flag_counts_more() {
         "x.log",
     ];
     let over = config_of(Some(FULL), &flags).expect("a config");
-    assert_eq!(over["receivers"]["awsxray"], json!({"endpoint": "127.0.0.1:4000", "queue_mib": 32}));
+    let receiver = &over["receivers"]["awsxray"];
+    assert_eq!((&receiver["endpoint"], &receiver["queue_mib"]), (&json!("127.0.0.1:4000"), &json!(32)));
     let exporter = &over["exporters"]["awsxray"];
     assert_eq!((&exporter["region"], &exporter["role_arn"]), (&json!("eu-west-1"), &json!("arn:b")));
     assert_eq!((&exporter["resource_arn"], exporter.get("local_mode")), (&json!("arn:c"), None));
-    assert_eq!(over["extensions"]["awsproxy"]["endpoint"], "127.0.0.1:4001");
+    assert_eq!(receiver["proxy_server"]["endpoint"], "127.0.0.1:4001");
     let logs = &over["service"]["telemetry"]["logs"];
     assert_eq!(*logs, json!({"level": "debug", "output_paths": ["x.log"]}));
 }
 
-/// Scenario: files that the daemon does not take, and settings that Spanloom does not have.
-/// Guarantees: each is refused with the key.
+/// Scenario: files that the daemon does not take, settings that Spanloom does not have, and values that cannot work.
+/// Guarantees: each is refused with the key, and with the flag if there is one.
 #[test]
 fn a_wrong_file_is_refused_with_the_key() {
     let check = |cfg: &str, flags: &[&str], expected: &str| {
@@ -133,6 +133,15 @@ fn a_wrong_file_is_refused_with_the_key() {
     check("{Version: 2, TotalBufferSizeMB: 2}", &[], "3 MB");
     check("Version: 2", &["-m", "1"], "3 MB");
     check("Version: 2", &["-p", "http://proxy:8080"], "http://proxy:8080");
+    check("Version: 2", &["-b", "nonsense"], "Socket.UDPAddress, --bind: \"nonsense\" is not host:port");
+    check("{Version: 2, Socket: {TCPAddress: '127.0.0.1'}}", &[], "Socket.TCPAddress, --bind-tcp");
+    check("Version: 2", &["-n", "us east"], "Region, --region: \"us east\" is no region");
+    check("Version: 2", &["-r", "role"], "RoleARN, --role-arn");
+    check("{Version: 2, Endpoint: nonsense}", &[], "Endpoint: \"nonsense\" is not a URL");
+    check("Version: 2", &["--admin", "here"], "--admin: \"here\" is not host:port");
+    let all =
+        config_of(Some("{Version: 2, TotalBufferSizeMB: 1, Region: a b}"), &["-t", "x"]).expect_err("wrong");
+    assert!(["3 MB", "--region", "--bind-tcp"].iter().all(|said| all.contains(said)), "{all}");
 }
 
 /// Scenario: flags in the forms of Go's library, and flags that the daemon does not have.

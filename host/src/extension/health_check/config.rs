@@ -8,7 +8,7 @@ use crate::{
         ConfigError, Unused,
         headers::{self, HeadersConfig},
     },
-    server::cors::CorsConfig,
+    server::{self, cors::CorsConfig},
     tls::server::ServerTlsConfig,
 };
 
@@ -85,11 +85,10 @@ impl Default for HealthCheckConfig {
 
 impl HealthCheckConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        let port = self.endpoint.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
         ConfigError::all([
-            match port {
-                Some(Ok(_)) => Ok(()),
-                _ => {
+            match server::has_port(&self.endpoint) {
+                true => Ok(()),
+                false => {
                     let message = format!("endpoint: {:?} is not host:port", self.endpoint);
                     Err(ConfigError::on("endpoint", message))
                 }

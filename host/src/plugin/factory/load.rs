@@ -178,13 +178,11 @@ impl PluginType {
         Outside::open(name, &config.grants, limits.http_requests, &Telemetry::new())
             .await
             .map_err(|error| error.below("grants"))?;
-        let builtin = Builtin::find(self.kind(), name);
         Ok(PluginType {
             limits,
             grants: config.grants.clone(),
             on_failure: config.on_failure,
             swap: Some(config.swap.clone()),
-            builtin,
             ..self.clone()
         })
     }
@@ -249,9 +247,7 @@ impl PluginType {
         let name = builtin.name();
         let file = PluginFile::of_bytes(builtin.component);
         let loaded = PluginType::load(name, &file, &builtin.limits()).await;
-        let loaded = loaded
-            .map_err(|what| ConfigError::new(format!("the built-in plugin {name} cannot be used: {what}")))?;
-        Ok(PluginType { builtin: Some(builtin), ..loaded })
+        loaded.map_err(|what| ConfigError::new(format!("the built-in plugin {name} cannot be used: {what}")))
     }
 
     /// Loads a plugin. The error says what is wrong with the component.
@@ -268,7 +264,8 @@ impl PluginType {
             Role::Receiver => plugin.emits.clone(),
         };
         let label = format!("{} {}", said.name, said.version).trim().to_owned();
-        let host_keys = PluginType::host_keys_of(&plugin);
+        let builtin = Builtin::find(PluginType::kind_of(plugin.role), name);
+        let host_keys = PluginType::host_keys_of(&plugin, builtin);
         Ok(PluginType {
             plugin,
             host_keys,
@@ -279,7 +276,7 @@ impl PluginType {
             grants: GrantsConfig::default(),
             on_failure: OnFailure::default(),
             swap: None,
-            builtin: None,
+            builtin,
         })
     }
 

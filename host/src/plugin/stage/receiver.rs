@@ -190,7 +190,7 @@ impl Opening<'_> {
         let PluginReceiver { id, telemetry, exchange, .. } = self.receiver;
         let gate = Gate::new(id, http::TRANSPORT, guards.clone(), telemetry);
         let protocol = PluginHttp::new(self.port.listener, self.listener, exchange.clone(), telemetry);
-        let is_fixed = protocol.fixed_paths();
+        let (is_fixed, methods) = (protocol.fixed_paths(), protocol.methods_of());
         let service =
             HttpService::new(protocol, gate, self.doors(http::TRANSPORT), self.budget.clone(), config);
         let service = Arc::new(service);
@@ -202,7 +202,7 @@ impl Opening<'_> {
             endpoint: config.endpoint.as_deref().unwrap_or(&self.listener.endpoint),
             transport: &config.transport,
             tls: config.tls.as_ref(),
-            router: config.around(router),
+            router: config.around(methods, router),
             settings: config.server_settings(),
             telemetry,
             measures: Measures::http(is_fixed),

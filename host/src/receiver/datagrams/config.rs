@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{config::ConfigError, receiver::http::must};
+use crate::{config::ConfigError, receiver::http::must, server};
 
 /// The largest datagram that UDP can carry.
 const MAX_DATAGRAM_BYTES: usize = 65_535;
@@ -46,12 +46,8 @@ pub(super) enum Family {
 
 impl DatagramsConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let has_port = |endpoint: &str| {
-            let port = endpoint.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
-            matches!(port, Some(Ok(_)))
-        };
         ConfigError::all([
-            must(self.endpoint.as_deref().is_none_or(has_port), "endpoint", || {
+            must(self.endpoint.as_deref().is_none_or(server::has_port), "endpoint", || {
                 format!("endpoint: {:?} is not host:port", self.endpoint.as_deref().unwrap_or_default())
             }),
             must(self.family().is_some(), "transport", || {

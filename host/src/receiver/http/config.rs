@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use http::{HeaderMap, HeaderValue, Method, header::CONNECTION};
+use http::{HeaderMap, HeaderValue, header::CONNECTION};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use super::{AuthConfig, MiddlewareConfig, validate_place};
@@ -126,11 +126,15 @@ impl HttpServerConfig {
         settings
     }
 
-    /// Adds what the config says of every answer: `cors`, `response_headers` and `keep_alives_enabled`. The
-    /// router answers requests of one method, `POST`.
-    pub fn around(&self, mut router: Router) -> Router {
+    /// Adds what the config says of every answer: `cors`, `response_headers` and `keep_alives_enabled`. `methods`
+    /// returns the methods that a path of the router takes, as [`Protocol::methods`](super::Protocol::methods).
+    pub fn around(
+        &self,
+        methods: impl Fn(&str) -> String + Clone + Send + Sync + 'static,
+        mut router: Router,
+    ) -> Router {
         if let Some(cors) = &self.cors {
-            router = cors.apply(Method::POST, router);
+            router = cors.apply(methods, router);
         }
         server::with_headers(router, self.response_headers().unwrap_or_default())
     }

@@ -84,10 +84,6 @@ fn place(receiver: &str, keys: &str) -> String {
 
 /// Checks the keys `endpoint` and `transport` of a port. `None` stands for a default endpoint.
 pub fn validate_place(endpoint: Option<&str>, transport: &str) -> Result<(), ConfigError> {
-    let has_port = |endpoint: &str| {
-        let port = endpoint.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
-        matches!(port, Some(Ok(_)))
-    };
     let transport_is = Transport::from_name(transport);
     if transport_is == Some(Transport::Unix) {
         return must(endpoint.is_some_and(|path| !path.is_empty()), "endpoint", || {
@@ -95,7 +91,7 @@ pub fn validate_place(endpoint: Option<&str>, transport: &str) -> Result<(), Con
         });
     }
     ConfigError::all([
-        must(endpoint.is_none_or(has_port), "endpoint", || {
+        must(endpoint.is_none_or(server::has_port), "endpoint", || {
             let endpoint = endpoint.unwrap_or_default();
             format!("endpoint: {endpoint:?} is not host:port")
         }),

@@ -1,6 +1,6 @@
 //! What a protocol over HTTP says of its requests and answers.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
@@ -26,9 +26,19 @@ pub trait Protocol: Send + Sync + 'static {
     /// Returns whether requests to a path are answered, by any method. The sender is not yet known to be let in.
     fn serves(&self, path: &str) -> bool;
 
-    /// Refuses a request by its method. By default, only `POST` is accepted.
-    fn check_method(&self, method: &Method, _path: &str) -> Result<(), Refusal> {
-        if *method == Method::POST { Ok(()) } else { Err(Refusal::method_not_allowed("POST")) }
+    /// Returns the methods that a path takes, as the header `Allow` writes them: `PUT, POST`. Empty if it takes any.
+    /// Web pages are told the same, if `cors` lets them in.
+    fn methods(&self, _path: &str) -> Cow<'_, str> {
+        Cow::Borrowed("POST")
+    }
+
+    /// Refuses a request by its method.
+    fn check_method(&self, method: &Method, path: &str) -> Result<(), Refusal> {
+        let methods = self.methods(path);
+        if methods.is_empty() || methods.split(", ").any(|known| known == method.as_str()) {
+            return Ok(());
+        }
+        Err(Refusal::method_not_allowed(&methods))
     }
 
     /// Finds the entrance of the requests to a path that is served. The sender is let in.

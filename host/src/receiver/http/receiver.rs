@@ -70,7 +70,9 @@ impl<P: Protocol + Clone> HttpReceiver<P> {
         let budget = self.requests.budget(self.server.limit_bytes());
         let service = HttpService::new(self.protocol.clone(), gate, doors, budget, &self.server);
         let service = Arc::new(service);
-        self.server.around(Router::new().fallback(move |request| service.clone().answer(request)))
+        let protocol = self.protocol.clone();
+        let methods = move |path: &str| protocol.methods(path).into_owned();
+        self.server.around(methods, Router::new().fallback(move |request| service.clone().answer(request)))
     }
 }
 

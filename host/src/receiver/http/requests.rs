@@ -43,10 +43,17 @@ impl RequestsConfig {
             must(self.max_request_items > 0, "max_request_items", || {
                 "max_request_items: must be at least 1".to_owned()
             }),
-            must(self.in_flight_bytes() >= largest_bytes, "max_in_flight_mib", || {
-                let largest_mib = largest_bytes.div_ceil(1 << 20);
-                format!("max_in_flight_mib: below the largest request, {largest_mib} MiB")
+            must(self.max_in_flight_mib > 0, "max_in_flight_mib", || {
+                "max_in_flight_mib: must be at least 1".to_owned()
             }),
+            must(
+                self.max_in_flight_mib == 0 || self.in_flight_bytes() >= largest_bytes,
+                "max_in_flight_mib",
+                || {
+                    let largest_mib = largest_bytes.div_ceil(1 << 20);
+                    format!("max_in_flight_mib: below the largest request, {largest_mib} MiB")
+                },
+            ),
         ])
     }
 

@@ -11,7 +11,7 @@ use serde::{
 };
 
 use crate::{
-    component::{RequestLimits, TimeWindow},
+    component::{RequestLimits, TimeWindow, WINDOW_MARGIN},
     config::{ConfigError, Duration},
 };
 
@@ -53,8 +53,13 @@ enum Preset {
 }
 
 impl Preset {
-    /// Returns the figures of <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html>,
-    /// a KB taken for 1000 bytes.
+    /// Returns the figures of the tables "endpoint limits and restrictions for traces" and "… for logs" in
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html>, read in November
+    /// 2026, a KB taken for 1000 bytes.
+    ///
+    /// Logs: AWS takes 1,048,576 bytes a request in every region (20 MiB in some), and 1 MB a log record together with
+    /// its resource and scope, of which a request has room for no more anyway. It counts them as decoded texts, and 26
+    /// bytes for each record, so a request of very short records may be above its limit and within this one.
     fn limits(self) -> RequestLimits {
         let (request_bytes, item_bytes) = match self {
             Preset::AwsXray => (5_000_000, 200_000),
@@ -78,7 +83,7 @@ impl LimitsConfig {
     /// Returns the limits.
     ///
     /// # Errors
-    /// A limit is 0. The keys of the error are below `limits`.
+    /// A limit is so low that nothing could be sent. The keys of the error are below `limits`.
     pub fn settings(&self) -> Result<RequestLimits, ConfigError> {
         let LimitsConfig(own) = self;
         let preset = own.preset.map(Preset::limits).unwrap_or_default();
@@ -93,6 +98,17 @@ impl LimitsConfig {
             Some(0) => Err(ConfigError::on(key, "must be above zero; leave it out for no limit")),
             _ => Ok(()),
         }))?;
+        ConfigError::all([
+            times.past.map_or(Ok(()), |time| above_margin("time_window::past", time)),
+            times.future.map_or(Ok(()), |time| above_margin("time_window::future", time)),
+            match times.spread {
+                Some(time) if time.0.is_zero() => Err(ConfigError::on(
+                    "time_window::spread",
+                    "must be above zero; leave it out for no limit",
+                )),
+                _ => Ok(()),
+            },
+        ])?;
         let before = preset.window.unwrap_or_default();
         let time = |own: Option<Duration>, preset| own.map(|own| own.0).or(preset);
         let window = TimeWindow {
@@ -108,6 +124,17 @@ impl LimitsConfig {
             window: Some(window).filter(|window| *window != TimeWindow::default()),
         })
     }
+}
+
+/// Refuses a limit that would be reached by items of this moment.
+fn above_margin(key: &str, time: Duration) -> Result<(), ConfigError> {
+    if time.0 > WINDOW_MARGIN {
+        return Ok(());
+    }
+    Err(ConfigError::on(
+        key,
+        "must be above 1m: it is reached a minute early, since a request takes a while; leave it out for no limit",
+    ))
 }
 
 impl<'de> Deserialize<'de> for LimitsConfig {
@@ -171,6 +198,9 @@ mod tests {
             ("{ request_items: 0 }", "must be above zero"),
             ("{ request_size: 1 }", "unknown key `request_size`"),
             ("{ time_window: { past: soon } }", "soon"),
+            ("{ time_window: { past: 60s } }", "must be above 1m"),
+            ("{ time_window: { future: 30s } }", "must be above 1m"),
+            ("{ time_window: { spread: 0s } }", "must be above zero"),
         ] {
             let error = read(yaml).unwrap_err().to_string();
             assert!(error.contains(said), "{yaml}: {error}");

@@ -6,14 +6,10 @@ use wire::{Fitted, Limits, Unfit, Window};
 
 use super::Delivery;
 use crate::{
-    component::{RequestLimits, TimeWindow},
+    component::{RequestLimits, TimeWindow, WINDOW_MARGIN},
     pipeline::Batch,
     receipt::{Failure, Reason},
 };
-
-/// How much earlier than the destination's the limits of time are reached here: a request takes a while, and clocks
-/// differ.
-const MARGIN: Duration = Duration::from_secs(60);
 
 impl Delivery {
     /// Returns the batch in parts within the limits, in their order. Items that no request may have are dropped.
@@ -92,8 +88,8 @@ impl TimeWindow {
     fn at(self, now: SystemTime) -> Window {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let nano = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let oldest = self.past.map(|past| now.saturating_sub(past.saturating_sub(MARGIN)));
-        let newest = self.future.map(|future| now.saturating_add(future.saturating_sub(MARGIN)));
+        let oldest = self.past.map(|past| now.saturating_sub(past.saturating_sub(WINDOW_MARGIN)));
+        let newest = self.future.map(|future| now.saturating_add(future.saturating_sub(WINDOW_MARGIN)));
         Window {
             oldest_unix_nano: oldest.map_or(0, nano),
             newest_unix_nano: newest.map_or(u64::MAX, nano),

@@ -77,6 +77,33 @@ fn a_repeated_key_is_one_attribute() {
     assert_eq!(found, [&json!({"key": "a", "value": {"intValue": "3999"}})]);
 }
 
+/// Scenario: the largest datagrams, each full of the smallest items of one kind. Guarantees: the spans are valid, and take
+/// at most sixteen times the datagram, so that a call's datagrams fit into a guest's memory.
+#[test]
+fn no_kind_of_item_makes_spans_much_larger_than_the_datagram() {
+    const LARGEST: usize = 65_507;
+    let child = "{\"name\":\"y\",\"id\":\"70de5b6f19ff9a0b\",\"start_time\":1}";
+    let link = "{\"trace_id\":\"1-581cf771-a006649127e371903a2de979\",\"id\":\"70de5b6f19ff9a0b\"}";
+    for (before, item, after) in [
+        ("\"cause\":{\"exceptions\":[", "{}", "]}"),
+        ("\"cause\":{\"exceptions\":[{\"stack\":[", "{}", "]}]}"),
+        ("\"subsegments\":[", child, "]"),
+        ("\"links\":[", link, "]"),
+        ("\"metadata\":{\"m\":[", "0", "]}"),
+        ("\"aws\":{\"x\":[", "{}", "]}"),
+        ("\"precursor_ids\":[", "0", "]"),
+    ] {
+        let count = (LARGEST - 400) / (item.len() + 1);
+        let items = vec![item; count].join(",");
+        let text = segment().to_string().replacen('{', &format!("{{{before}{items}{after},"), 1);
+        let datagram = format!("{HEADER}{text}");
+        assert!(datagram.len() <= LARGEST);
+        let otlp = translated(datagram.as_bytes()).expect("a segment");
+        assert!(check(Signal::Traces, &otlp).is_ok(), "{before}");
+        assert!(otlp.len() <= 16 * datagram.len(), "{before}: {} of {}", otlp.len(), datagram.len());
+    }
+}
+
 fn mangled() -> impl Strategy<Value = Vec<u8>> {
     let golden = [
         include_str!("../golden/python.segment.json"),

@@ -1,6 +1,6 @@
 //! UDP datagrams, many at a time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 
@@ -20,6 +20,10 @@ pub(super) use crate::receiver::datagrams::TRANSPORT;
 /// others with it. After this many failures the rest is dropped.
 const FAILURES_LIMIT: usize = 16;
 
+/// How long a pipeline that refuses a batch is asked again. Nobody sends it again. Meanwhile datagrams wait in the
+/// queue, which `queue_mib` bounds.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The datagrams of a plugin's listener.
 pub(super) struct PluginDatagrams {
     listener: u32,
@@ -27,6 +31,15 @@ pub(super) struct PluginDatagrams {
     exchange: Arc<Exchange>,
     rejections: Rejections,
     failed: Dropped,
+    no_pipeline: Dropped,
+    too_many_items: Dropped,
+}
+
+/// The batches of one call, and how many datagrams they come from. Nobody knows which of them is in which batch.
+#[derive(Default)]
+struct Told {
+    datagrams: usize,
+    batches: Vec<wire::Batch>,
 }
 
 impl PluginDatagrams {
@@ -38,25 +51,45 @@ impl PluginDatagrams {
     ) -> PluginDatagrams {
         let receiver = &exchange.pool().component;
         let rejections = Rejections::new(receiver, TRANSPORT, telemetry);
-        let failed = Dropped::new(receiver, "plugin_failed", telemetry);
-        PluginDatagrams { listener: number as u32, doors, exchange, rejections, failed }
+        let dropped = |reason| Dropped::new(receiver, reason, telemetry);
+        let [failed, no_pipeline, too_many_items] =
+            ["plugin_failed", "no_pipeline", "too_many_items"].map(dropped);
+        let listener = number as u32;
+        PluginDatagrams { listener, doors, exchange, rejections, failed, no_pipeline, too_many_items }
     }
 
     async fn give(&self, requests: Arc<[Request]>) -> Result<(), Refusal> {
         let replies = self.exchange.ask(requests.clone()).await?;
-        let mut entering = Vec::new();
+        let mut told = Told::default();
         for (request, reply) in std::iter::zip(&*requests, replies) {
             match reply {
-                // What a pipeline refuses is counted there.
-                Reply::Taken(taken) if !taken.batches.is_empty() => {
-                    entering.push(self.exchange.enter(taken, &self.doors, None));
+                Reply::Taken(taken) => {
+                    told.datagrams += 1;
+                    told.batches.extend(taken.batches.into_iter().filter(|batch| !batch.is_empty()));
                 }
-                Reply::Taken(_) => {}
                 Reply::Rejected { reason, .. } => self.rejections.add(&reason, &request.peer),
             }
         }
-        join_all(entering).await;
+        self.bring(told).await;
         Ok(())
+    }
+
+    /// Brings the batches into the pipelines. What a pipeline drops is in its accounts; what reaches no pipeline is
+    /// counted as dropped datagrams.
+    async fn bring(&self, Told { datagrams, batches }: Told) {
+        let mut bringing = Vec::new();
+        for batch in batches {
+            if self.exchange.check_signal(batch.signal()).is_err() {
+                self.failed.add(datagrams);
+                continue;
+            }
+            match self.doors.of(batch.signal()) {
+                None => self.no_pipeline.add(datagrams),
+                Some(door) if door.check_items(batch.items()).is_err() => self.too_many_items.add(datagrams),
+                Some(door) => bringing.push(door.ingest.bring_patiently(batch, PATIENCE)),
+            }
+        }
+        join_all(bringing).await;
     }
 }
 

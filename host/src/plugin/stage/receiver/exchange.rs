@@ -141,7 +141,8 @@ impl Exchange {
         }
     }
 
-    fn check_signal(&self, signal: Signal) -> Result<(), Refusal> {
+    /// Refuses a batch of a signal that the plugin does not say that it emits.
+    pub(super) fn check_signal(&self, signal: Signal) -> Result<(), Refusal> {
         let plugin = self.pool.plugin();
         if plugin.emits.contains(&signal) {
             return Ok(());

@@ -1,9 +1,9 @@
 //! Requests over HTTP.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{body::Body, response::Response};
-use http::{Method, StatusCode, request::Parts};
+use http::{StatusCode, request::Parts};
 
 use super::{exchange::Exchange, rejections::Rejections};
 use crate::{
@@ -22,7 +22,7 @@ pub(super) const TRANSPORT: &str = "http";
 /// The protocol of a plugin's listener.
 pub(super) struct PluginHttp {
     listener: u32,
-    routes: Vec<Route>,
+    routes: Arc<[Route]>,
     exchange: Arc<Exchange>,
     rejections: Rejections,
 }
@@ -35,8 +35,8 @@ impl PluginHttp {
         telemetry: &Arc<Telemetry>,
     ) -> PluginHttp {
         let routes = match &listener.takes {
-            Takes::Http(routes) => routes.clone(),
-            _ => Vec::new(),
+            Takes::Http(routes) => routes.as_slice().into(),
+            _ => [].into(),
         };
         let rejections = Rejections::new(&exchange.pool().component, TRANSPORT, telemetry);
         PluginHttp { listener: number as u32, routes, exchange, rejections }
@@ -48,10 +48,28 @@ impl PluginHttp {
         move |path| paths.iter().any(|known| known == path)
     }
 
+    /// Returns what [`Protocol::methods`] returns, for whoever does not hold the protocol.
+    pub(super) fn methods_of(&self) -> impl Fn(&str) -> String + Clone + Send + Sync + use<> {
+        let routes = self.routes.clone();
+        move |path| methods(&routes, path)
+    }
+
     /// Returns the routes of a path.
     fn routes<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Route> {
-        self.routes.iter().filter(|route| is_at(&route.path, &unescaped(path)))
+        routes_of(&self.routes, path)
     }
+}
+
+fn routes_of<'a>(routes: &'a [Route], path: &'a str) -> impl Iterator<Item = &'a Route> {
+    routes.iter().filter(|route| is_at(&route.path, &unescaped(path)))
+}
+
+/// Returns the methods of a path's routes, separated by commas. Empty if one of the routes takes any.
+fn methods(routes: &[Route], path: &str) -> String {
+    let mut methods: Vec<&str> = routes_of(routes, path).map(|route| route.method.as_str()).collect();
+    methods.sort_unstable();
+    methods.dedup();
+    if methods.first().is_some_and(|method| method.is_empty()) { String::new() } else { methods.join(", ") }
 }
 
 #[async_trait::async_trait]
@@ -63,13 +81,8 @@ impl Protocol for PluginHttp {
         self.routes(path).next().is_some()
     }
 
-    fn check_method(&self, method: &Method, path: &str) -> Result<(), Refusal> {
-        let takes = |route: &Route| route.method.is_empty() || route.method == method.as_str();
-        if self.routes(path).any(takes) {
-            return Ok(());
-        }
-        let allowed: Vec<&str> = self.routes(path).map(|route| route.method.as_str()).collect();
-        Err(Refusal::method_not_allowed(&allowed.join(", ")))
+    fn methods(&self, path: &str) -> Cow<'_, str> {
+        methods(&self.routes, path).into()
     }
 
     fn entrance<'a>(&self, doors: &'a Doors, _: &str) -> Result<&'a Doors, Refusal> {
