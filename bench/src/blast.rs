@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 use crate::payload::Payload;
 use crate::process;
 
+pub(crate) use grpc::GrpcSender;
+
 const LATENCY_MIN_US: u64 = 1;
 const LATENCY_MAX_US: u64 = 60_000_000;
 const LATENCY_DIGITS: u8 = 3;

@@ -18,6 +18,7 @@ mod receivers;
 mod relay;
 mod report;
 mod segments;
+mod sampling;
 mod shape;
 mod sink;
 mod stages;
@@ -54,6 +55,14 @@ enum Part {
     Relay(relay::RelayArgs),
     /// Measure what plugins cost in the host's stages, beside the same work done natively.
     Stages(stages::StagesArgs),
+    /// Send traces whose ids change, at a rate.
+    #[command(hide = true)]
+    TraceBlast(sampling::TraceBlastArgs),
+    /// Receive kept traces over gRPC, and measure how long they took.
+    #[command(hide = true)]
+    TraceSink,
+    /// Measure what sampling costs, beside the Collector's samplers.
+    Sampling(sampling::SamplingArgs),
     /// Measure what holding spans by trace costs, in time and memory.
     Assembly(assembly::AssemblyArgs),
     /// Measure what the built-in exporters cost, beside the same crates run natively.
@@ -73,6 +82,9 @@ fn main() -> anyhow::Result<()> {
         Some(Part::Blast(args)) => blast::run(args),
         Some(Part::Sink(args)) => sink::run(args),
         Some(Part::Relay(args)) => relay::run(args),
+        Some(Part::TraceBlast(args)) => sampling::blast(&args),
+        Some(Part::TraceSink) => sampling::sink(),
+        Some(Part::Sampling(args)) => sampling::run(&args),
         Some(Part::Stages(args)) => stages::run(&args),
         Some(Part::Assembly(args)) => assembly::run(&args),
         Some(Part::Builtins(args)) => builtins::run(&args),

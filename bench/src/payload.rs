@@ -46,7 +46,7 @@ impl Payload {
     }
 }
 
-fn resource() -> Resource {
+pub(crate) fn resource() -> Resource {
     Resource {
         attributes: vec![
             text("service.name", "checkout"),
@@ -60,7 +60,8 @@ fn resource() -> Resource {
     }
 }
 
-fn server_span(number: u32) -> Span {
+/// Returns a span of the payload. Eight that follow each other share a trace.
+pub(crate) fn server_span(number: u32) -> Span {
     let random = scatter(u64::from(number));
     let pick = (random % 4) as usize;
     let (route, method) = (ROUTES.get(pick).unwrap_or(&"/"), METHODS.get(pick).unwrap_or(&"GET"));
@@ -111,7 +112,7 @@ fn attribute(key: &str, value: Value) -> KeyValue {
 }
 
 /// Returns a number that looks random and is always the same: the finishing step of SplitMix64.
-fn scatter(number: u64) -> u64 {
+pub(crate) fn scatter(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

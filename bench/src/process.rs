@@ -41,15 +41,25 @@ impl Process {
         Ok(self.cpu_clock.now()?.into())
     }
 
-    /// Returns the peak resident memory of the process (`VmHWM`, proc(5)).
+    /// Returns the peak resident memory of the process.
     pub(crate) fn peak_rss_bytes(&self) -> anyhow::Result<u64> {
+        self.status_bytes("VmHWM:")
+    }
+
+    /// Returns the resident memory of the process.
+    pub(crate) fn rss_bytes(&self) -> anyhow::Result<u64> {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// Returns a figure of the process's status (proc(5)).
+    fn status_bytes(&self, name: &str) -> anyhow::Result<u64> {
         let path = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(Path::new(&path))?;
-        let peak_kib = status
+        let kib = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"))
-            .ok_or_else(|| anyhow!("{path} has no VmHWM"))?;
-        Ok(peak_kib.parse::<u64>()? * 1024)
+            .find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB"))
+            .ok_or_else(|| anyhow!("{path} has no {name}"))?;
+        Ok(kib.parse::<u64>()? * 1024)
     }
 
     pub(crate) fn has_exited(&mut self) -> bool {

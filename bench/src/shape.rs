@@ -1,10 +1,14 @@
-//! Counts the spans of an encoded `ExportTraceServiceRequest` by stepping over field lengths.
+//! Finds the spans of an encoded `ExportTraceServiceRequest` by stepping over field lengths.
 
 use bytes::Buf;
 
 /// The field numbers that lead down, one for each level: `resource_spans`, `scope_spans`, `spans`
 /// (opentelemetry-proto, trace_service.proto and trace.proto).
 const LEVELS: [u64; 3] = [1, 2, 2];
+
+/// The numbers of a span's fields.
+const PARENT_SPAN_ID: u64 = 4;
+const START_TIME_UNIX_NANO: u64 = 7;
 
 const WIRE_VARINT: u64 = 0;
 const WIRE_FIXED64: u64 = 1;
@@ -13,30 +17,74 @@ const WIRE_FIXED32: u64 = 5;
 
 /// Returns the number of spans in `request`, or `None` if its bytes are not a request.
 pub(crate) fn count_spans(request: &[u8]) -> Option<u64> {
-    count(request, &LEVELS)
+    let mut spans = 0;
+    each_span(request, &mut |_| spans += 1)?;
+    Some(spans)
 }
 
-fn count(mut message: &[u8], levels: &[u64]) -> Option<u64> {
+/// Shows the bytes of each span. Returns `None` if the bytes are not a request.
+pub(crate) fn each_span(request: &[u8], found: &mut impl FnMut(&[u8])) -> Option<()> {
+    each(request, &LEVELS, found)
+}
+
+fn each(mut message: &[u8], levels: &[u64], found: &mut impl FnMut(&[u8])) -> Option<()> {
     let (&wanted, below) = levels.split_first()?;
-    let mut found = 0;
     while !message.is_empty() {
-        let key = varint(&mut message)?;
-        match key & 7 {
-            WIRE_LENGTH => {
-                let length = usize::try_from(varint(&mut message)?).ok()?;
-                let (field, rest) = message.split_at_checked(length)?;
-                message = rest;
-                if key >> 3 == wanted {
-                    found += if below.is_empty() { 1 } else { count(field, below)? };
-                }
-            }
-            WIRE_VARINT => drop(varint(&mut message)?),
-            WIRE_FIXED64 => message = message.get(8..)?,
-            WIRE_FIXED32 => message = message.get(4..)?,
-            _ => return None,
+        let (number, value) = field(&mut message)?;
+        match value {
+            Value::Length(field) if number == wanted && below.is_empty() => found(field),
+            Value::Length(field) if number == wanted => each(field, below, found)?,
+            _ => {}
         }
     }
-    Some(found)
+    Some(())
+}
+
+/// Returns when a span began, in nanoseconds since 1970, if it is a root.
+pub(crate) fn start_of_root(mut span: &[u8]) -> Option<u64> {
+    let mut start = None;
+    while !span.is_empty() {
+        match field(&mut span)? {
+            (PARENT_SPAN_ID, Value::Length(id)) if !id.is_empty() => return None,
+            (START_TIME_UNIX_NANO, Value::Fixed64(nanos)) => start = Some(nanos),
+            _ => {}
+        }
+    }
+    start
+}
+
+enum Value<'a> {
+    Length(&'a [u8]),
+    Fixed64(u64),
+    Other,
+}
+
+/// Takes the next field: its number and its value.
+fn field<'a>(message: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
+    let key = varint(message)?;
+    let value = match key & 7 {
+        WIRE_LENGTH => {
+            let length = usize::try_from(varint(message)?).ok()?;
+            let (field, rest) = message.split_at_checked(length)?;
+            *message = rest;
+            Value::Length(field)
+        }
+        WIRE_VARINT => {
+            varint(message)?;
+            Value::Other
+        }
+        WIRE_FIXED64 => {
+            let (bytes, rest) = message.split_first_chunk()?;
+            *message = rest;
+            Value::Fixed64(u64::from_le_bytes(*bytes))
+        }
+        WIRE_FIXED32 => {
+            *message = message.get(4..)?;
+            Value::Other
+        }
+        _ => return None,
+    };
+    Some((key >> 3, value))
 }
 
 fn varint(bytes: &mut &[u8]) -> Option<u64> {

@@ -184,7 +184,8 @@ fn rotel(path: &Path, ports: &Ports, protocol: Protocol, scratch: &Path) -> Comm
     command
 }
 
-fn launch(command: &mut Command, scratch: &Path, target: SocketAddr) -> anyhow::Result<Process> {
+/// Starts a collector, and waits until it listens on `target`. Its log goes to `scratch`.
+pub(crate) fn launch(command: &mut Command, scratch: &Path, target: SocketAddr) -> anyhow::Result<Process> {
     let log_path = scratch.join("subject.log");
     let log = File::create(&log_path)?;
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -201,13 +202,13 @@ fn launch(command: &mut Command, scratch: &Path, target: SocketAddr) -> anyhow::
     Ok(process)
 }
 
-fn write(scratch: &Path, name: &str, content: impl AsRef<[u8]>) -> anyhow::Result<PathBuf> {
+pub(crate) fn write(scratch: &Path, name: &str, content: impl AsRef<[u8]>) -> anyhow::Result<PathBuf> {
     let path = scratch.join(name);
     fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }
 
 /// Returns an address that was free a moment ago.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((LOOPBACK, 0))?.local_addr()?)
 }

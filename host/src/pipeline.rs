@@ -4,6 +4,7 @@
 pub mod batch;
 pub mod fan_out;
 pub mod ingest;
+pub mod kept;
 pub mod lead;
 pub mod limiter;
 pub mod metadata;
@@ -15,6 +16,7 @@ pub use metadata::Metadata;
 use std::sync::Arc;
 
 use crate::receipt::{Failure, ledger::Account};
+use kept::KeptAt;
 
 /// A stage of a pipeline that takes batches: a processor, a connector, a fan-out, a sending queue.
 #[async_trait::async_trait]
@@ -43,6 +45,11 @@ pub trait Consumer: Send + Sync {
     fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
         None
     }
+
+    /// Learns at which rates traces were kept whose spans come with the next batch. A sampler calls this before it passes
+    /// kept traces on, with those whose spans say their rate. Whoever passes on later spans of these traces writes the
+    /// same.
+    fn learn_rates(&self, _traces: &[([u8; 16], KeptAt)]) {}
 }
 
 /// A batch that a stage has refused, with the reason.

@@ -157,7 +157,7 @@ impl Service {
 
     fn drained(&self) -> Drained {
         use crate::receipt::Reason::Shutdown;
-        let balances = self.telemetry.ledger.balances();
+        let balances = self.telemetry.ledger.close();
         let cut = |balance: &crate::receipt::ledger::Balance| {
             balance.in_flight
                 + balance.dropped.iter().filter(|(why, _)| *why == Shutdown).map(|(_, n)| n).sum::<u64>()

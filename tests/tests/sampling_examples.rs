@@ -164,9 +164,15 @@ impl Example {
 
     /// Sends traces in as many requests as a trace has spans. The roots come last.
     async fn send(&self, traces: &[usize], kind: Kind) {
+        let parts: Vec<usize> = (0..kind.spans).rev().collect();
+        self.send_parts(traces, &parts, kind).await;
+    }
+
+    /// Sends some spans of each trace.
+    async fn send_parts(&self, traces: &[usize], parts: &[usize], kind: Kind) {
         for traces in traces.chunks(TRACES_PER_REQUEST) {
-            for part in (0..kind.spans).rev() {
-                self.client.send(Signal::Traces, request(traces, part, kind)).await.expect("it is taken");
+            for part in parts {
+                self.client.send(Signal::Traces, request(traces, *part, kind)).await.expect("it is taken");
             }
         }
     }
@@ -292,6 +298,23 @@ async fn five_percent_and_all_errors_are_kept() {
     assert_eq!(kept.because("some"), kept.traces.len() - TRACES / 20);
 }
 
+/// Scenario: a span of each trace comes after the decision about its trace, by policies and by rules of X-Ray's.
+/// Guarantees: the late spans of kept traces say the same as the rest of their trace, so they stand for as many.
+#[tokio::test]
+async fn late_spans_stand_for_as_many_as_their_trace() {
+    for config in ["five-percent-and-errors.yaml", "xray-rules.yaml"] {
+        let example = Example::start(config, &[], &[]).await;
+        let all: Vec<usize> = (0..TRACES).collect();
+        example.send_parts(&all, &[3, 2, 0], PLAIN).await;
+        example.spanloom.settled().await;
+        example.send_parts(&all, &[1], PLAIN).await;
+        let kept = example.finish(PLAIN.spans).await;
+        let rated = kept.traces.values().filter(|spans| spans.iter().all(|span| weight(span) > 19.0)).count();
+        assert!(rated > TRACES / 30, "{config}: {rated}");
+        kept.check_count(&all, TRACES, SIGMAS);
+    }
+}
+
 /// Guarantees: every trace is kept that failed or took more than a second, and 5 % of the others.
 #[tokio::test]
 async fn errors_and_slow_traces_are_kept() {
@@ -352,7 +375,7 @@ async fn each_service_has_so_many_traces_a_second() {
 #[tokio::test]
 async fn rules_of_x_ray_keep_some_a_second_and_a_share_of_the_rest() {
     let example = Example::start("xray-rules.yaml", &[], &[]).await;
-    let (health, order) = (["GET", "/health"], ["POST", "/api/orders/7"]);
+    let (health, order) = (["GET", "/health"], ["POST", "/checkout"]);
     let (checks, orders, others): (Vec<usize>, Vec<usize>, Vec<usize>) =
         ((0..500).collect(), (500..2000).collect(), (2000..TRACES).collect());
     let begun = Instant::now();

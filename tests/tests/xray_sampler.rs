@@ -82,6 +82,10 @@ async fn answer(
 
 /// Starts a pipeline with the sampler. `keys` are keys of the sampler as JSON, without braces.
 async fn start(sink: &Sink, keys: &str) -> Spanloom {
+    start_with(sink, keys, &[]).await
+}
+
+async fn start_with(sink: &Sink, keys: &str, args: &[&str]) -> Spanloom {
     let config = format!(
         r#"{{"receivers": {{"otlp": {{"protocols": {{"grpc": {{"endpoint": "${{env:GRPC}}"}}, "http": {{"endpoint": "${{env:HTTP}}"}}}}}}}},
         "processors": {{"xray_sampler": {{{keys}, "targets_interval": "100ms"}}}},
@@ -95,7 +99,7 @@ async fn start(sink: &Sink, keys: &str) -> Spanloom {
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
     ];
-    Spanloom::start_file_with(file.path(), &[], &credentials).await
+    Spanloom::start_file_with(file.path(), args, &credentials).await
 }
 
 async fn wait_for(spanloom: &Spanloom, name: &str, labels: &[&str], at_least: f64) {
@@ -183,4 +187,35 @@ async fn without_x_ray_the_rules_of_the_config_decide() {
     for account in spanloom.finish().await.values() {
         assert_eq!((account.delivered, account.sampled_out), (3, TRACES as u64 - 3), "{account:?}");
     }
+}
+
+/// Scenario: X-Ray takes a connection and never answers; traces come, and then the end.
+/// Guarantees: the last line says how many spans were lost, and no other line says it again behind it.
+#[tokio::test]
+async fn what_a_hanging_sampler_loses_is_said_before_the_end() {
+    let sink = Sink::start().await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = silent.local_addr().expect("its address");
+    let keys = format!(r#""source": "proxy", "endpoint": "http://{address}", "timeout": "4s""#);
+    let tail = r#"processors::tail_sampling={"sampler": "xray_sampler", "decision_wait": "50ms"}"#;
+    let args = [
+        "--set",
+        tail,
+        "--set",
+        "service::pipelines::traces::processors=[tail_sampling]",
+        "--set",
+        "service::shutdown_timeout=1s",
+    ];
+    let mut spanloom = start_with(&sink, &keys, &args).await;
+    let client = GrpcClient::connect(spanloom.grpc).await;
+    client.send(Signal::Traces, payload::traces(0, TRACES)).await.expect("it is taken");
+    sleep(Duration::from_millis(300)).await;
+    let in_flight: u64 = spanloom.ledger().await.values().map(|account| account.in_flight).sum();
+    assert_eq!(in_flight, TRACES as u64);
+    spanloom.signal(rustix::process::Signal::TERM);
+    assert!(!spanloom.exit().await.success());
+    let output = spanloom.output();
+    let summary = format!("{TRACES} items had not been delivered and were dropped");
+    let (_, behind) = output.split_once(&summary).unwrap_or_else(|| panic!("no `{summary}` in\n{output}"));
+    assert!(!behind.contains("items are lost"), "{output}");
 }

@@ -26,8 +26,8 @@ pub struct CompatArgs {
 }
 
 pub fn run(args: &CompatArgs) -> Result<ExitCode> {
-    let rooms = folders::root().join("tests").join("compat");
-    let collector = collector(&rooms.join("collector.yaml"))?;
+    let rooms = rooms();
+    let collector = collector()?;
     let promcheck = promcheck(&rooms.join("promcheck"))?;
     let spanloom = spanloom()?;
     shell::run(shell::cargo().args(["build", "--workspace", "--bin", "spanloom-compat"]))?;
@@ -52,9 +52,13 @@ fn spanloom() -> Result<PathBuf> {
     Ok(folders::target().join("debug").join("spanloom"))
 }
 
-/// Builds the Collector with the components of the manifest, once, into the cache.
-fn collector(manifest: &Path) -> Result<PathBuf> {
-    let text = fs::read_to_string(manifest)?;
+fn rooms() -> PathBuf {
+    folders::root().join("tests").join("compat")
+}
+
+/// Builds the Collector with the components of `tests/compat/collector.yaml`, once, into the cache.
+pub fn collector() -> Result<PathBuf> {
+    let text = fs::read_to_string(rooms().join("collector.yaml"))?;
     let folder = folders::cache()?.join(format!("collector-{VERSION}"));
     let binary = folder.join("collector");
     check_go(&binary, "the Collector from tests/compat/collector.yaml (once, 10 CPU-minutes)")?;

@@ -1,4 +1,6 @@
-//! A sender of OTLP/gRPC on stock tonic. The request's bytes are sent as they are.
+//! A sender of OTLP/gRPC on stock tonic. A request's bytes are sent as they are.
+
+use std::net::SocketAddr;
 
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -12,34 +14,51 @@ use crate::export_service::{CONNECTION_WINDOW_BYTES, EXPORT_PATH, STREAM_WINDOW_
 use crate::payload::Payload;
 use crate::raw_codec::RawCodec;
 
-pub(super) struct GrpcSender {
+pub(crate) struct GrpcSender {
     grpc: Grpc<Channel>,
     request: Bytes,
 }
 
 /// Opens `args.connections` connections, each shared by `args.in_flight` senders.
 pub(super) async fn connect(args: &BlastArgs, payload: &Payload) -> anyhow::Result<Vec<GrpcSender>> {
-    let endpoint = Endpoint::from_shared(format!("http://{}", args.target))?
-        .tcp_nodelay(true)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
-    let mut senders = Vec::with_capacity(args.connections * args.in_flight);
-    for _ in 0..args.connections {
-        let channel = endpoint.connect().await?;
-        for _ in 0..args.in_flight {
-            senders.push(GrpcSender { grpc: Grpc::new(channel.clone()), request: payload.bytes.clone() });
-        }
-    }
+    let mut senders = GrpcSender::connect(args.target, args.connections, args.in_flight).await?;
+    senders.iter_mut().for_each(|sender| sender.request = payload.bytes.clone());
     Ok(senders)
+}
+
+impl GrpcSender {
+    /// Opens connections, each shared by `in_flight` senders. Their fixed request is empty.
+    pub(crate) async fn connect(
+        target: SocketAddr,
+        connections: usize,
+        in_flight: usize,
+    ) -> anyhow::Result<Vec<GrpcSender>> {
+        let endpoint = Endpoint::from_shared(format!("http://{target}"))?
+            .tcp_nodelay(true)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+        let mut senders = Vec::with_capacity(connections * in_flight);
+        for _ in 0..connections {
+            let channel = endpoint.connect().await?;
+            for _ in 0..in_flight {
+                senders.push(GrpcSender { grpc: Grpc::new(channel.clone()), request: Bytes::new() });
+            }
+        }
+        Ok(senders)
+    }
+
+    /// Sends another request than the fixed one.
+    pub(crate) async fn send_bytes(&mut self, request: Bytes) -> anyhow::Result<()> {
+        self.grpc.ready().await?;
+        let path = PathAndQuery::from_static(EXPORT_PATH);
+        let answered = self.grpc.unary(Request::new(vec![request]), path, RawCodec).await;
+        let response = answered.map_err(|status| anyhow!("{:?}: {}", status.code(), status.message()))?;
+        all_accepted(response.into_inner())
+    }
 }
 
 impl Sender for GrpcSender {
     async fn send(&mut self) -> anyhow::Result<()> {
-        self.grpc.ready().await?;
-        let request = Request::new(vec![self.request.clone()]);
-        let path = PathAndQuery::from_static(EXPORT_PATH);
-        let answered = self.grpc.unary(request, path, RawCodec).await;
-        let response = answered.map_err(|status| anyhow!("{:?}: {}", status.code(), status.message()))?;
-        all_accepted(response.into_inner())
+        self.send_bytes(self.request.clone()).await
     }
 }

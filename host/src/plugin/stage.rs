@@ -1,6 +1,5 @@
 //! The common parts of processors and samplers: passing batches on, and treating batches whose call failed.
 
-mod adjusted;
 mod call;
 pub(super) mod connector;
 mod counted;

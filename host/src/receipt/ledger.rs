@@ -85,6 +85,14 @@ impl Ledger {
         self.accounts().iter().map(|account| account.balance()).collect()
     }
 
+    /// Ends the log lines about losses, and returns the figures of all accounts. The caller reports what is in flight as
+    /// lost.
+    pub fn close(&self) -> Vec<Balance> {
+        let accounts = self.accounts();
+        accounts.iter().for_each(|account| account.close());
+        accounts.iter().map(|account| account.balance()).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Account>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,10 @@
 //! Reports lost items in the log. All losses pass here, so that each line has the same fields.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::SystemTime,
 };
 
@@ -27,6 +30,8 @@ pub(super) struct Losses {
     /// One limit on log lines for each reason, so that a frequent loss does not hide another.
     lines: [Throttle; Reason::ALL.len()],
     last: Mutex<Option<Loss>>,
+    /// What is in flight has been reported as lost.
+    is_closed: AtomicBool,
 }
 
 impl Account {
@@ -35,6 +40,9 @@ impl Account {
     /// counts the items.
     pub(crate) fn report_loss(&self, items: usize, failure: &Failure, example: impl FnOnce() -> Example) {
         self.losses.note(failure);
+        if self.losses.is_closed.load(Relaxed) {
+            return;
+        }
         let line = self.losses.lines.get(failure.reason as usize);
         let Some(withheld) = line.and_then(|line| line.admit_about(items)) else { return };
         let Withheld { messages, items: withheld_items } = withheld;
@@ -55,6 +63,11 @@ impl Account {
             service,
             "items are lost: {failure}{advice}"
         );
+    }
+
+    /// Ends the lines about losses, because the caller reports all that is in flight as lost.
+    pub(super) fn close(&self) {
+        self.losses.is_closed.store(true, Relaxed);
     }
 
     pub fn last_loss(&self) -> Option<Loss> {

@@ -5,7 +5,7 @@ mod stress;
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -21,11 +21,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     budget::{Budget, Taken},
     deciding::Deciding,
+    decisions::{By, Decision},
     metrics::AssemblyMetrics,
     offer::offer,
     order::{Rule, Waits},
     relief::ReliefSettings,
-    shard::{Millis, Released, Shard},
+    shard::{Millis, Released, Shard, TraceId},
 };
 use crate::{
     log_line::throttle::Throttle,
@@ -79,6 +80,8 @@ pub(super) struct Assembly {
     hasher: DefaultHashBuilder,
     started: Instant,
     to: To,
+    /// The assembly that this one replaces, as long as it drains.
+    former: Weak<Assembly>,
     metrics: AssemblyMetrics,
     /// Limits the lines about requests that can never be held.
     too_large: Throttle,
@@ -96,15 +99,19 @@ struct Worker {
 }
 
 impl Assembly {
-    /// Starts a task for each shard. [`shutdown`](Self::shutdown) ends them. `given_up` is cancelled when the time of
-    /// the shutdown is up.
+    /// Starts a task for each shard. [`shutdown`](Self::shutdown) ends them. Traces that `former` still holds are decided
+    /// there alone.
     pub(super) fn start(
         settings: Settings,
         shards: usize,
         to: To,
         metrics: AssemblyMetrics,
-        given_up: CancellationToken,
+        former: Weak<Assembly>,
     ) -> Arc<Assembly> {
+        let given_up = match &to {
+            To::Next(_) => CancellationToken::new(),
+            To::Sampler(deciding) => deciding.behind.given_up.clone(),
+        };
         let worker = || Worker { shard: Mutex::default(), wake: Notify::new() };
         let assembly = Arc::new(Assembly {
             shards: std::iter::repeat_with(worker).take(shards.max(1)).collect(),
@@ -117,6 +124,7 @@ impl Assembly {
             hasher: DefaultHashBuilder::default(),
             started: Instant::now(),
             to,
+            former,
             metrics,
             too_large: Throttle::default(),
             stop: CancellationToken::new(),
@@ -228,12 +236,22 @@ impl Assembly {
 
     /// Passes traces on. If the next stage refuses them for now, it is asked again for a while.
     async fn pass(&self, released: Released) {
-        let Released { undecided, ids, kept, not_sampled, .. } = released;
+        let Released { undecided, ids, kept, known, not_sampled, .. } = released;
         if let Some(owed) = not_sampled {
             owed.sampled_out();
         }
-        if let (Some(batch), Some(deciding)) = (kept, self.deciding()) {
-            deciding.behind.pass_on(deciding.behind.marked_late(batch)).await;
+        if let (Some(mut batch), Some(deciding)) = (kept, self.deciding()) {
+            if let wire::Batch::Spans(spans) = &mut batch.data {
+                let of_id = |id: &TraceId| match known.get(id) {
+                    Some((by, Decision::KeptAt(kept))) => (*by, Some(*kept)),
+                    Some((by, _)) => (*by, None),
+                    None => (By::Sampler, None),
+                };
+                let known: Vec<_> = spans.trace_ids().iter().map(of_id).collect();
+                let of_row = |row| known.get(row).copied().unwrap_or((By::Sampler, None));
+                deciding.behind.complete(spans, of_row);
+            }
+            deciding.behind.pass_on(batch).await;
         }
         let Some(batch) = undecided else { return };
         if self.stop.is_cancelled() && self.settings().drops_at_end {

@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use wire::SpanBatch;
 
 use super::{
-    decisions::{Decision, Decisions},
+    decisions::{By, Decision, Decisions},
     metrics::DecisionMetrics,
     offer::offer,
     recording::RecordReason,
@@ -15,7 +16,10 @@ use super::{
     shard::{MAX_BATCH_BYTES, TraceId},
 };
 use crate::{
-    pipeline::{Batch, Consumer, Refused},
+    pipeline::{
+        Batch, Consumer, Refused,
+        kept::{KeptAt, write_rates},
+    },
     receipt::{Failure, Reason, ledger::Account},
 };
 
@@ -32,24 +36,35 @@ pub(super) struct Deciding {
 /// The stage behind the sampler.
 pub(super) struct Behind {
     pub(super) next: Arc<dyn Consumer>,
-    /// The traces that came here by calls of the sampler that are under way.
-    kept: Mutex<HashSet<TraceId>>,
-    given_up: CancellationToken,
+    /// What is known of the traces that the sampler is asked about.
+    asked: Mutex<Asked>,
+    /// Cancelled when the time to pass batches on is up.
+    pub(super) given_up: CancellationToken,
     /// Where late spans are marked as such.
     record_reason: Mutex<Option<RecordReason>>,
 }
 
+#[derive(Default)]
+struct Asked {
+    /// The traces that came behind the sampler.
+    kept: HashSet<TraceId>,
+    /// The rates that their spans say.
+    rates: HashMap<TraceId, KeptAt>,
+}
+
 impl Deciding {
-    /// `given_up` is cancelled when the time to pass batches on is up.
     pub(super) fn new(
         next: Arc<dyn Consumer>,
         decisions: Arc<Decisions>,
         relief: Relief,
         metrics: DecisionMetrics,
-        given_up: CancellationToken,
     ) -> Deciding {
-        let behind =
-            Arc::new(Behind { next, kept: Mutex::default(), given_up, record_reason: Mutex::default() });
+        let behind = Arc::new(Behind {
+            next,
+            asked: Mutex::default(),
+            given_up: CancellationToken::new(),
+            record_reason: Mutex::default(),
+        });
         Deciding { sampler: OnceLock::new(), behind, decisions, relief, metrics }
     }
 
@@ -67,29 +82,33 @@ impl Deciding {
         let begun = Instant::now();
         let consumed = offer(&**sampler, batch, &self.behind.given_up).await;
         self.metrics.latency_ms.record(begun.elapsed().as_millis() as f64);
-        let kept: Vec<bool> = {
-            let mut kept = self.behind.kept();
-            traces.iter().map(|id| kept.remove(id)).collect()
+        let kept: Vec<Option<Decision>> = {
+            let mut asked = self.behind.asked();
+            let mut kept = |id: &TraceId| {
+                let rate = asked.rates.remove(id);
+                asked.kept.remove(id).then(|| rate.map_or(Decision::Kept, Decision::KeptAt))
+            };
+            traces.iter().map(&mut kept).collect()
         };
         let is_decided = consumed.is_ok() && !self.behind.given_up.is_cancelled();
-        for (id, is_kept) in std::iter::zip(traces, kept) {
-            match is_kept {
-                true => self.note(id, Decision::Kept),
-                false if is_decided => self.note(id, Decision::NotSampled),
-                false => {}
+        for (id, kept) in std::iter::zip(traces, kept) {
+            match kept {
+                Some(decision) => self.note(id, decision),
+                None if is_decided => self.note(id, Decision::NotSampled),
+                None => {}
             }
         }
         consumed
     }
 
     fn note(&self, id: &TraceId, decision: Decision) {
-        self.decisions.note(id, decision);
+        self.decisions.note(id, decision, By::Sampler);
         self.count(decision);
     }
 
     fn count(&self, decision: Decision) {
         match decision {
-            Decision::Kept | Decision::KeptAsShare(_) => self.metrics.kept.increment(1),
+            Decision::Kept | Decision::KeptAt(_) => self.metrics.kept.increment(1),
             Decision::NotSampled => self.metrics.not_sampled.increment(1),
         }
     }
@@ -106,17 +125,24 @@ impl Behind {
         *self.record_reason.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 
-    /// Marks spans that came after the decision to keep their trace, if the config asks for it.
-    pub(super) fn marked_late(&self, mut batch: Batch) -> Batch {
+    /// Writes into spans of kept traces that were not held with the rest what the rest says: the rate; and why they are
+    /// kept, if the config asks for it. `known` returns of a row who decided, and the rate.
+    pub(super) fn complete(&self, spans: &mut SpanBatch, known: impl Fn(usize) -> (By, Option<KeptAt>)) {
+        let rows = 0..spans.items();
+        if rows.clone().any(|row| known(row).1.is_some()) {
+            write_rates(spans, rows.map(|row| known(row).1));
+        }
         let place = *self.record_reason.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = place {
-            place.mark_late(&mut batch.data);
+            place.mark(spans, |row| match known(row) {
+                (By::Relief, rate) => Some(rate.map_or(1.0, |kept| kept.rate)),
+                (By::Sampler, _) => None,
+            });
         }
-        batch
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashSet<TraceId>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Passes on spans of kept traces, in batches that a destination may take. If `next` does not take them, they are
@@ -143,10 +169,10 @@ impl Consumer for Behind {
     /// Never refuses: a refused batch would go back to the sampler, which would decide again.
     async fn consume(&self, batch: Batch) -> Result<(), Box<Refused>> {
         if let wire::Batch::Spans(spans) = &batch.data {
-            let mut kept = self.kept();
+            let mut asked = self.asked();
             let ids = spans.frames().trace_ids();
             for run in ids.chunk_by(|one, next| one == next) {
-                kept.extend(run.first().copied());
+                asked.kept.extend(run.first().copied());
             }
         }
         self.pass_on(batch).await;
@@ -155,5 +181,9 @@ impl Consumer for Behind {
 
     fn accounts(&self) -> Option<Arc<[Arc<Account>]>> {
         self.next.accounts()
+    }
+
+    fn learn_rates(&self, traces: &[(TraceId, KeptAt)]) {
+        self.asked().rates.extend(traces.iter().copied());
     }
 }

@@ -1,5 +1,7 @@
 //! The decisions about traces, for the spans that come after their trace was decided.
 
+mod table;
+
 use std::{
     hash::BuildHasher,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,32 +10,41 @@ use std::{
 use hashbrown::DefaultHashBuilder;
 use tokio::time::Instant;
 
-use super::{relief::Share, shard::TraceId};
+use self::table::{Entry, Plain, Rated, Table, WAYS};
+use super::shard::TraceId;
+use crate::pipeline::kept::KeptAt;
 
-/// How many decisions share a set of a table. A new decision replaces the one of its set that was not used for
-/// the longest time.
-const WAYS: usize = 16;
 /// How many locks share the decisions.
 const STRIPES: usize = 16;
 /// Times are kept in seconds, modulo this.
-const TURN: u64 = 1 << 16;
-/// How many sets make a page.
-const PAGE: usize = 16;
+const TURN: u64 = 1 << 15;
+/// The bit of an entry's note that is not its time: stress relief decided.
+const BY_RELIEF: u16 = 1 << 15;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Decision {
     Kept,
+    /// It was kept at a rate, and its spans say so.
+    KeptAt(KeptAt),
     NotSampled,
-    /// It was kept by its id, as one of a share, and its spans say so.
-    KeptAsShare(Share),
 }
 
-/// A decision that was made before, and how long ago.
+/// Who decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// The sampler, or a limit.
+    Sampler,
+    /// Stress relief, by the trace's id.
+    Relief,
+}
+
+/// A decision that was made before.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Known {
     pub(super) decision: Decision,
-    /// It is not known of traces that were kept as one of a share.
-    pub(super) age_secs: Option<u64>,
+    pub(super) by: By,
+    /// How long ago it was made, in seconds.
+    pub(super) age_secs: u64,
 }
 
 /// How many decisions of each kind are remembered, about: the sets are filled unevenly.
@@ -43,8 +54,8 @@ pub(super) struct Sizes {
     pub(super) not_sampled: usize,
 }
 
-/// Remembers decisions, with 16 bytes each. The first decision about a trace stands, until others have taken its
-/// place.
+/// Remembers decisions, with 16 bytes each, and 24 if a rate belongs to it. The first decision about a trace stands, until
+/// others have taken its place.
 ///
 /// An entry holds the last 14 bytes of the trace id. All schemes of ids that are in use have their variety there,
 /// so two traces are not mistaken for each other.
@@ -56,19 +67,10 @@ pub(super) struct Decisions {
 }
 
 struct Stripe {
-    kept: Table,
-    not_sampled: Table,
-    /// The traces that were kept as one of a share, as many as the other kept ones. It is empty until there is one.
-    of_share: Table,
-}
-
-/// Sets of entries. An entry is an id, shifted by 16 bits, and what is known of the decision: its time, or its share.
-/// Zero is a free entry; no id is zero.
-#[derive(Default)]
-struct Table {
-    sets: Vec<[u128; WAYS]>,
-    /// A bit for each page of sets that was written to.
-    pages: Vec<u64>,
+    kept: Table<Plain>,
+    not_sampled: Table<Plain>,
+    /// The traces that were kept at a rate, as many as the other kept ones. It is empty until there is one.
+    rated: Table<Rated>,
 }
 
 impl Decisions {
@@ -89,12 +91,12 @@ impl Decisions {
                 continue;
             }
             let hash = |key| self.hash(key);
-            let Stripe { kept, not_sampled, of_share } = std::mem::replace(&mut *stripe, Stripe::new(sizes));
+            let Stripe { kept, not_sampled, rated } = std::mem::replace(&mut *stripe, Stripe::new(sizes));
             kept.move_to(&mut stripe.kept, hash);
             not_sampled.move_to(&mut stripe.not_sampled, hash);
-            if !of_share.is_empty() {
-                stripe.of_share = Table::new(stripe.kept.sets.len());
-                of_share.move_to(&mut stripe.of_share, hash);
+            if rated.sets() > 0 {
+                stripe.rated = Table::new(stripe.kept.sets());
+                rated.move_to(&mut stripe.rated, hash);
             }
         }
     }
@@ -103,43 +105,33 @@ impl Decisions {
     pub(super) fn get(&self, id: &TraceId) -> Option<Known> {
         let key = key(id)?;
         let hash = self.hash(key);
-        let mut stripe = lock(self.stripe(hash)?);
-        if let Some(bits) = stripe.of_share.get(hash, key) {
-            let decision = Decision::KeptAsShare(Share::from_bits(bits));
-            return Some(Known { decision, age_secs: None });
-        }
-        let (decision, time) = match stripe.kept.get(hash, key) {
-            Some(time) => (Decision::Kept, time),
-            None => (Decision::NotSampled, stripe.not_sampled.get(hash, key)?),
-        };
-        let age_secs = (TURN + u64::from(self.time()) - u64::from(time)) % TURN;
-        Some(Known { decision, age_secs: Some(age_secs) })
+        let (decision, note) = lock(self.stripe(hash)?).get(hash, key)?;
+        let by = if note & BY_RELIEF == 0 { By::Sampler } else { By::Relief };
+        let age_secs = (TURN + u64::from(self.time()) - u64::from(note & !BY_RELIEF)) % TURN;
+        Some(Known { decision, by, age_secs })
     }
 
-    /// Remembers a decision, unless one about this trace is known already.
-    pub(super) fn note(&self, id: &TraceId, decision: Decision) {
-        let Some(key) = key(id) else { return };
-        let (hash, time) = (self.hash(key), self.time());
-        let Some(stripe) = self.stripe(hash) else { return };
+    /// Remembers a decision, unless one about this trace is known already. Returns the one that stands.
+    pub(super) fn note(&self, id: &TraceId, decision: Decision, by: By) -> Decision {
+        let Some(key) = key(id) else { return decision };
+        let hash = self.hash(key);
+        let Some(stripe) = self.stripe(hash) else { return decision };
         let mut stripe = lock(stripe);
-        let Stripe { kept, not_sampled, of_share } = &mut *stripe;
-        if [&mut *kept, &mut *not_sampled, &mut *of_share]
-            .into_iter()
-            .any(|table| table.get(hash, key).is_some())
-        {
-            return;
+        if let Some((known, _)) = stripe.get(hash, key) {
+            return known;
         }
-        let (table, bits) = match decision {
-            Decision::Kept => (kept, time),
-            Decision::NotSampled => (not_sampled, time),
-            Decision::KeptAsShare(share) => {
-                if of_share.is_empty() {
-                    *of_share = Table::new(kept.sets.len());
+        let note = self.time() | if by == By::Relief { BY_RELIEF } else { 0 };
+        match decision {
+            Decision::Kept => stripe.kept.insert(hash, Plain::new(key, note)),
+            Decision::NotSampled => stripe.not_sampled.insert(hash, Plain::new(key, note)),
+            Decision::KeptAt(kept) => {
+                if stripe.rated.sets() == 0 {
+                    stripe.rated = Table::new(stripe.kept.sets());
                 }
-                (of_share, share.to_bits())
+                stripe.rated.insert(hash, Rated::new(key, note, kept));
             }
-        };
-        table.insert(hash, (key << 16) | u128::from(bits));
+        }
+        decision
     }
 
     fn hash(&self, key: u128) -> u64 {
@@ -166,67 +158,27 @@ fn key(id: &TraceId) -> Option<u128> {
 impl Stripe {
     fn new(sizes: Sizes) -> Stripe {
         let [kept, not_sampled] = [sizes.kept, sizes.not_sampled].map(|size| Table::new(sets(size)));
-        Stripe { kept, not_sampled, of_share: Table::default() }
+        Stripe { kept, not_sampled, rated: Table::default() }
     }
 
     fn is_of(&self, sizes: Sizes) -> bool {
-        let Stripe { kept, not_sampled, .. } = self;
-        (kept.sets.len(), not_sampled.sets.len()) == (sets(sizes.kept), sets(sizes.not_sampled))
+        (self.kept.sets(), self.not_sampled.sets()) == (sets(sizes.kept), sets(sizes.not_sampled))
+    }
+
+    /// Returns a decision, and the note of its entry.
+    fn get(&mut self, hash: u64, key: u128) -> Option<(Decision, u16)> {
+        let Stripe { kept, not_sampled, rated } = self;
+        if let Some(entry) = rated.get(hash, key) {
+            return Some((Decision::KeptAt(entry.kept()), entry.note()));
+        }
+        let kept = kept.get(hash, key).map(|entry| (Decision::Kept, entry.note()));
+        kept.or_else(|| Some((Decision::NotSampled, not_sampled.get(hash, key)?.note())))
     }
 }
 
 /// Returns the number of sets in one stripe.
 fn sets(size: usize) -> usize {
     size.div_ceil(STRIPES * WAYS).max(1)
-}
-
-impl Table {
-    /// Memory that was never written to is not taken from the system.
-    fn new(sets: usize) -> Table {
-        Table { sets: vec![[0; WAYS]; sets], pages: vec![0; sets.div_ceil(PAGE * 64)] }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.sets.is_empty()
-    }
-
-    fn number(&self, hash: u64) -> usize {
-        ((u128::from(hash) * self.sets.len() as u128) >> 64) as usize
-    }
-
-    /// Returns what is known of a decision, which becomes the one of its set that was used last.
-    fn get(&mut self, hash: u64, key: u128) -> Option<u16> {
-        let number = self.number(hash);
-        let set = self.sets.get_mut(number)?;
-        let at = set.iter().position(|entry| entry >> 16 == key)?;
-        set.get_mut(..=at)?.rotate_right(1);
-        set.first().map(|entry| *entry as u16)
-    }
-
-    fn insert(&mut self, hash: u64, entry: u128) {
-        let number = self.number(hash);
-        let Some(set) = self.sets.get_mut(number) else { return };
-        set.rotate_right(1);
-        if let Some(first) = set.first_mut() {
-            *first = entry;
-        }
-        let page = number / PAGE;
-        if let Some(bits) = self.pages.get_mut(page / 64) {
-            *bits |= 1 << (page % 64);
-        }
-    }
-
-    /// Moves the entries, in a time that depends on their number, not on the size of the table.
-    fn move_to(self, other: &mut Table, hash: impl Fn(u128) -> u64) {
-        let is_written =
-            |page: usize| self.pages.get(page / 64).is_some_and(|bits| bits >> (page % 64) & 1 == 1);
-        let written = self.sets.chunks(PAGE).enumerate().filter(|(page, _)| is_written(*page));
-        for set in written.flat_map(|(_, sets)| sets) {
-            for entry in set.iter().rev().filter(|entry| **entry != 0) {
-                other.insert(hash(entry >> 16), *entry);
-            }
-        }
-    }
 }
 
 fn lock(stripe: &Mutex<Stripe>) -> MutexGuard<'_, Stripe> {
@@ -238,6 +190,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::pipeline::kept::Basis;
 
     fn id(number: u32) -> TraceId {
         u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes()
@@ -254,15 +207,15 @@ mod tests {
     async fn the_newest_decisions_are_remembered_and_none_is_mistaken() {
         let decisions = Decisions::new(Sizes { kept: 1_000, not_sampled: 10_000 });
         for number in 1..=50_000 {
-            decisions.note(&id(number), Decision::NotSampled);
-            decisions.note(&id(number), Decision::Kept);
+            decisions.note(&id(number), Decision::NotSampled, By::Sampler);
+            decisions.note(&id(number), Decision::Kept, By::Sampler);
         }
         let newest = remembered(&decisions, 47_500..50_001);
         let all = remembered(&decisions, 1..50_001);
         assert!(newest > 2_450 && (9_000..=10_240).contains(&all), "{newest} {all}");
         assert_eq!(remembered(&decisions, 50_001..150_000), 0);
         tokio::time::advance(Duration::from_secs(70)).await;
-        let known = Known { decision: Decision::NotSampled, age_secs: Some(70) };
+        let known = Known { decision: Decision::NotSampled, by: By::Sampler, age_secs: 70 };
         assert_eq!(decisions.get(&id(50_000)), Some(known));
         decisions.set(Sizes { kept: 1_000, not_sampled: 2_000 });
         let fewer = remembered(&decisions, 1..50_001);
@@ -271,20 +224,28 @@ mod tests {
         assert_eq!(remembered(&decisions, 1..50_001), fewer);
     }
 
-    /// Scenario: traces are kept as one of a share, and otherwise; the size changes.
-    /// Guarantees: the share is remembered with the trace.
+    /// Scenario: traces are kept at a rate, and otherwise, by the sampler and by stress relief; the size changes.
+    /// Guarantees: the rate is remembered with the trace, and who decided; the first decision stands, and is returned.
     #[tokio::test]
-    async fn a_share_is_remembered_with_its_trace() {
+    async fn a_rate_is_remembered_with_its_trace() {
         let decisions = Decisions::new(Sizes { kept: 1_000, not_sampled: 1_000 });
-        let share = Decision::KeptAsShare(Share::of_percent(7.0));
-        let decided = |number| decisions.get(&id(number)).map(|known| known.decision);
-        decisions.note(&id(1), Decision::Kept);
-        for number in 1..=20 {
-            decisions.note(&id(number), share);
+        let at = Decision::KeptAt(KeptAt { rate: 0.07, basis: Basis::Independent });
+        let decided = |number| decisions.get(&id(number)).map(|known| (known.decision, known.by));
+        decisions.note(&id(1), Decision::Kept, By::Sampler);
+        for number in 2..=20 {
+            assert_eq!(decisions.note(&id(number), at, By::Sampler), at);
         }
-        decisions.note(&id(20), Decision::NotSampled);
+        decisions.note(&id(30), Decision::NotSampled, By::Relief);
+        assert_eq!(decisions.note(&id(20), Decision::NotSampled, By::Relief), at);
         decisions.set(Sizes { kept: 3_000, not_sampled: 1_000 });
-        assert_eq!([1, 2, 20, 21].map(decided), [Some(Decision::Kept), Some(share), Some(share), None]);
+        let expected = [
+            Some((Decision::Kept, By::Sampler)),
+            Some((at, By::Sampler)),
+            Some((at, By::Sampler)),
+            Some((Decision::NotSampled, By::Relief)),
+            None,
+        ];
+        assert_eq!([1, 2, 20, 30, 31].map(decided), expected);
     }
 
     /// Scenario: a table for 2^26 decisions has one, and is made smaller.
@@ -292,7 +253,7 @@ mod tests {
     #[tokio::test]
     async fn a_large_table_that_is_nearly_empty_is_made_smaller() {
         let decisions = Decisions::new(Sizes { kept: 1 << 26, not_sampled: 1 });
-        decisions.note(&id(7), Decision::Kept);
+        decisions.note(&id(7), Decision::Kept, By::Sampler);
         decisions.set(Sizes { kept: 10, not_sampled: 1 });
         assert_eq!(decisions.get(&id(7)).map(|known| known.decision), Some(Decision::Kept));
     }
@@ -302,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn spans_without_an_id_are_decided_each_time() {
         let decisions = Decisions::new(Sizes { kept: 10, not_sampled: 10 });
-        decisions.note(&[0; 16], Decision::Kept);
+        decisions.note(&[0; 16], Decision::Kept, By::Sampler);
         assert_eq!(decisions.get(&[0; 16]), None);
     }
 }

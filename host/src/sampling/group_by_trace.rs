@@ -1,10 +1,9 @@
 //! `groupbytrace`: passes the spans of a trace on together. The Collector's keys, and a bound in bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde::Deserialize;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use wire::Signal;
 
 use super::{
@@ -118,8 +117,8 @@ impl ProcessorFactory for GroupByTraceFactory {
     ) -> Result<Arc<dyn Processor>, ConfigError> {
         let config = config.read_valid(GroupByTraceConfig::validate)?;
         let metrics = AssemblyMetrics::of_group_by_trace(context.telemetry, &context.id.to_string());
-        let (to, given_up) = (To::Next(next.clone()), CancellationToken::new());
-        let assembly = Assembly::start(config.settings(), config.workers(), to, metrics, given_up);
+        let to = To::Next(next.clone());
+        let assembly = Assembly::start(config.settings(), config.workers(), to, metrics, Weak::new());
         Ok(Arc::new(GroupByTrace { assembly, next, workers: config.workers() }))
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use metrics::{Counter, Gauge, Histogram};
 
 use super::{
-    decisions::Decision,
     relief::ReliefMetrics,
     shard::{Added, Released},
 };
@@ -131,13 +130,10 @@ impl DecisionMetrics {
         }
     }
 
-    /// Counts the spans whose trace was decided before they came.
+    /// Counts the spans whose trace the sampler decided before they came.
     pub(super) fn late(&self, added: &Added) {
-        let is_kept = |decision: &&Decision| **decision != Decision::NotSampled;
-        let kept_at_once = added.at_once.iter().filter(is_kept).count();
-        let not_sampled_at_once = added.at_once.len() - kept_at_once;
-        self.late_kept.increment(added.kept.len().saturating_sub(kept_at_once) as u64);
-        self.late_not_sampled.increment(added.not_sampled.saturating_sub(not_sampled_at_once) as u64);
+        self.late_kept.increment(added.late_kept as u64);
+        self.late_not_sampled.increment(added.late_not_sampled as u64);
         added.ages_secs.iter().for_each(|age| self.late_ages.record(*age as f64));
     }
 }

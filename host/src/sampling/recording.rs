@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use wire::{EditError, SpanBatch, Value};
 
+use super::relief;
+
 /// The policy that kept a trace.
 const POLICY: &str = "tailsampling.policy";
 /// The part that decided, if the policy is a composite one.
@@ -103,12 +105,24 @@ impl Recording {
 }
 
 impl RecordReason {
-    /// Marks spans that came after the decision about their trace.
-    pub(super) fn mark_late(self, batch: &mut wire::Batch) {
-        if let wire::Batch::Spans(spans) = batch {
-            // This fails only above 4 GiB, and leaves unmarked spans.
-            let _ = self.write(spans, &[vec![(CACHED_DECISION, Value::Bool(true))]], |_| Some(0));
-        }
+    /// Marks spans of kept traces that were not held: those that came after the decision about their trace, and those of
+    /// traces that stress relief kept, for which `relief_of` returns the rate.
+    pub(super) fn mark(self, spans: &mut SpanBatch, relief_of: impl Fn(usize) -> Option<f64>) {
+        let mut sets = vec![vec![(CACHED_DECISION, Value::Bool(true))]];
+        // Nearly always all rates are one.
+        let mut rates: Vec<f64> = Vec::new();
+        let mut set_of = |rate: f64| {
+            let known = rates.iter().position(|known| *known == rate);
+            1 + known.unwrap_or_else(|| {
+                sets.push(vec![(REASON, Value::Str(relief::REASON)), (RATE, Value::Double(rate))]);
+                rates.push(rate);
+                rates.len() - 1
+            })
+        };
+        let of_rows: Vec<usize> =
+            (0..spans.items()).map(|row| relief_of(row).map_or(0, &mut set_of)).collect();
+        // This fails only above 4 GiB, and leaves unmarked spans.
+        let _ = self.write(spans, &sets, |row| of_rows.get(row).copied());
     }
 
     fn write(

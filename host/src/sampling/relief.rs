@@ -3,6 +3,7 @@
 //! Relief begins at one level of stress and ends below another, after a minimum time. While it is on, new traces are
 //! not held, so that what is held leaves, the stress falls, and relief ends.
 
+mod noted;
 mod share;
 
 use std::{
@@ -16,7 +17,8 @@ use std::{
 use metrics::{Counter, Gauge};
 use tokio::time::Instant;
 
-pub(super) use share::{Share, write_shares};
+pub(super) use noted::Noted;
+pub(super) use share::Share;
 
 use super::decisions::Decision;
 
@@ -44,9 +46,14 @@ impl Stress {
     pub(super) const NONE: Stress = Stress { percent: 0, of: "" };
 }
 
+/// The reason of its decisions.
+pub(super) const REASON: &str = "stress_relief";
+
 /// Whether relief is on, and what it decided.
 pub(super) struct Relief {
     processor: String,
+    /// What operators see of its decisions.
+    pub(super) noted: Noted,
     is_on: AtomicBool,
     since: Mutex<Option<Instant>>,
     kept: AtomicU64,
@@ -62,9 +69,10 @@ pub(super) struct ReliefMetrics {
 }
 
 impl Relief {
-    pub(super) fn new(processor: &str, metrics: ReliefMetrics) -> Relief {
+    pub(super) fn new(processor: &str, noted: Noted, metrics: ReliefMetrics) -> Relief {
         Relief {
             processor: processor.to_owned(),
+            noted,
             is_on: AtomicBool::new(false),
             since: Mutex::default(),
             kept: AtomicU64::new(0),
@@ -114,7 +122,7 @@ impl Relief {
     pub(super) fn count(&self, decision: Decision) {
         let (count, counter) = match decision {
             Decision::NotSampled => (&self.not_sampled, &self.metrics.not_sampled),
-            Decision::Kept | Decision::KeptAsShare(_) => (&self.kept, &self.metrics.kept),
+            Decision::Kept | Decision::KeptAt(_) => (&self.kept, &self.metrics.kept),
         };
         count.fetch_add(1, Relaxed);
         counter.increment(1);
@@ -150,6 +158,7 @@ impl Relief {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::Telemetry;
 
     const SETTINGS: ReliefSettings = ReliefSettings {
         activation_level: 90,
@@ -165,7 +174,7 @@ mod tests {
             kept: Counter::noop(),
             not_sampled: Counter::noop(),
         };
-        Relief::new("tail_sampling", metrics)
+        Relief::new("tail_sampling", Noted::new(&Telemetry::new(), "tail_sampling"), metrics)
     }
 
     /// Weighs a level after some seconds, and returns whether relief is on.

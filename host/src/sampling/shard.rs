@@ -4,14 +4,15 @@ use hashbrown::{HashMap, HashSet, hash_map::Entry};
 use wire::{Frame, Frames, SpanBatch};
 
 use super::{
+    assembly::Assembly,
     blocks::{self, Blocks, Held, Place},
-    decisions::{Decision, Decisions},
+    decisions::{By, Decision, Decisions, Known},
     order::{self, Leaves, Order, Rule, Stamp, Waits, stamp},
     origins::{self, Origins},
     relief::Share,
 };
 use crate::{
-    pipeline::{Batch, batch::Owed},
+    pipeline::{Batch, batch::Owed, kept::KeptAt},
     receipt::{Failure, Reason},
 };
 
@@ -64,6 +65,8 @@ pub(super) struct Asks<'a> {
     pub(super) max_trace_bytes: Option<usize>,
     /// How new traces are decided if they are not to be held.
     pub(super) relief: Option<AtOnce<'a>>,
+    /// The assembly that this one replaces, as long as it drains.
+    pub(super) former: Option<&'a Assembly>,
     pub(super) now: Millis,
 }
 
@@ -90,18 +93,28 @@ struct Arriving<'a> {
 #[derive(Default)]
 pub(super) struct Added {
     pub(super) new_traces: usize,
-    /// The rows of spans whose trace was kept.
-    pub(super) kept: Vec<u32>,
-    /// The shares as one of which traces were kept, with the rows of their spans.
-    pub(super) shares: Vec<(u32, Share)>,
+    /// The spans whose trace was kept.
+    pub(super) kept: Vec<KeptSpan>,
     /// How many spans are of traces that were not sampled.
     pub(super) not_sampled: usize,
-    /// The decisions about new traces that were not held.
-    pub(super) at_once: Vec<Decision>,
+    /// The new traces that were not held, and what was decided about them.
+    pub(super) at_once: Vec<(TraceId, Decision)>,
+    /// How many spans came after the sampler's decision about their trace, which was kept, or not sampled.
+    pub(super) late_kept: usize,
+    pub(super) late_not_sampled: usize,
     /// The ages of the decisions that spans came too late for.
     pub(super) ages_secs: Vec<u64>,
     /// Traces that are too large. They are to be dropped.
     pub(super) too_large: Vec<Batch>,
+}
+
+/// A span of a trace that was kept.
+#[derive(Clone, Copy)]
+pub(super) struct KeptSpan {
+    pub(super) row: u32,
+    pub(super) by: By,
+    /// The rate that the other spans of its trace say.
+    pub(super) rate: Option<KeptAt>,
 }
 
 /// Traces that leave, in parts by what is known of them.
@@ -112,6 +125,8 @@ pub(super) struct Released {
     pub(super) ids: Vec<TraceId>,
     /// Spans of traces that were decided while these spans came.
     pub(super) kept: Option<Batch>,
+    /// The decisions about the traces of `kept`.
+    pub(super) known: HashMap<TraceId, (By, Decision)>,
     pub(super) not_sampled: Option<Owed>,
     pub(super) traces: usize,
     pub(super) spans: usize,
@@ -125,6 +140,11 @@ pub(super) struct Released {
 impl Shard {
     pub(super) fn traces(&self) -> usize {
         self.traces.len()
+    }
+
+    /// Returns whether spans of a trace are held, or the sampler may be asked about the trace at this moment.
+    pub(super) fn has(&self, id: &TraceId) -> bool {
+        self.traces.contains_key(id) || self.leaving.contains(id)
     }
 
     /// Returns how much memory the shard takes, in bytes, about.
@@ -170,14 +190,11 @@ impl Shard {
                 let span =
                     Arriving { row: *row as usize, origin, bytes: frames.span(*row as usize), fields_bytes };
                 let id = frames.trace_ids().get(span.row).copied().unwrap_or_default();
-                match self.push(id, span, asks, &mut added) {
-                    None => continue,
-                    Some(Decision::Kept) => added.kept.push(*row),
-                    Some(Decision::NotSampled) => added.not_sampled += 1,
-                    Some(Decision::KeptAsShare(share)) => {
-                        added.kept.push(*row);
-                        added.shares.push((*row, share));
-                    }
+                let Some((by, decision)) = self.push(id, span, asks, &mut added) else { continue };
+                match decision {
+                    Decision::NotSampled => added.not_sampled += 1,
+                    Decision::Kept => added.kept.push(KeptSpan { row: *row, by, rate: None }),
+                    Decision::KeptAt(kept) => added.kept.push(KeptSpan { row: *row, by, rate: Some(kept) }),
                 }
                 late += 1;
             }
@@ -191,14 +208,14 @@ impl Shard {
         added
     }
 
-    /// Holds a span, or returns what was decided about its trace.
+    /// Holds a span, or returns what was decided about its trace, and by whom.
     fn push(
         &mut self,
         id: TraceId,
         span: Arriving<'_>,
         asks: Asks<'_>,
         added: &mut Added,
-    ) -> Option<Decision> {
+    ) -> Option<(By, Decision)> {
         let Arriving { row, origin, bytes: span, fields_bytes } = span;
         let bytes = u32::try_from(span.len() + fields_bytes).unwrap_or(u32::MAX);
         let is_root = asks.parents.is_some_and(|parents| parents.get(row) == Some(&[0; 8]));
@@ -211,18 +228,17 @@ impl Shard {
             }
             Entry::Vacant(entry) => {
                 if let Some(known) = asks.decisions.and_then(|decisions| decisions.get(&id)) {
-                    added.ages_secs.extend(known.age_secs);
-                    return Some(known.decision);
+                    added.is_late(known);
+                    return Some((known.by, known.decision));
                 }
                 if let Some(relief) = asks.relief
                     && !self.leaving.contains(&id)
+                    && !asks.former.is_some_and(|former| former.holds(&id))
                 {
                     let decision = relief.decide(row, &id);
-                    added.at_once.push(decision);
-                    if let Some(decisions) = asks.decisions {
-                        decisions.note(&id, decision);
-                    }
-                    return Some(decision);
+                    let stands = asks.decisions.map(|decisions| decisions.note(&id, decision, By::Relief));
+                    added.at_once.push((id, stands.unwrap_or(decision)));
+                    return Some((By::Relief, stands.unwrap_or(decision)));
                 }
                 // More of a trace that the sampler is asked about is no new trace.
                 added.new_traces += usize::from(!self.leaving.contains(&id));
@@ -237,7 +253,7 @@ impl Shard {
         }
         if asks.max_trace_bytes.is_some_and(|max_bytes| trace.bytes as usize > max_bytes) {
             if let Some(decisions) = asks.decisions {
-                decisions.note(&id, Decision::NotSampled);
+                decisions.note(&id, Decision::NotSampled, By::Sampler);
             }
             added.too_large.extend(self.take_trace(id));
         }
@@ -259,11 +275,13 @@ impl Shard {
             let whole_for_sampler = if decisions.is_some() { usize::MAX } else { MAX_BATCH_BYTES };
             let (places, max_bytes) = match known.map(|known| known.decision) {
                 None => (&mut undecided, whole_for_sampler),
-                Some(Decision::Kept | Decision::KeptAsShare(_)) => (&mut kept, MAX_BATCH_BYTES),
+                Some(Decision::Kept | Decision::KeptAt(_)) => (&mut kept, MAX_BATCH_BYTES),
                 Some(Decision::NotSampled) => (&mut not_sampled, MAX_BATCH_BYTES),
             };
-            if known.is_none() {
-                released.ids.push(id);
+            match known {
+                None => released.ids.push(id),
+                Some(known) if known.decision == Decision::NotSampled => {}
+                Some(known) => drop(released.known.insert(id, (known.by, known.decision))),
             }
             // The rest of a trace that is too large for a batch.
             if let Some((last, left_bytes)) = take(&self.blocks, trace, places, max_bytes) {
@@ -366,9 +384,26 @@ impl AtOnce<'_> {
     fn decide(&self, row: usize, id: &TraceId) -> Decision {
         let state = self.states.binary_search_by_key(&(row as u32), |(of, _)| *of);
         let state = state.ok().and_then(|at| self.states.get(at)).map_or("", |(_, state)| *state);
+        let kept = self.share.kept_at();
         match self.share.keeps(id, state) {
-            true => Decision::KeptAsShare(self.share),
+            true if kept.is_written() => Decision::KeptAt(kept),
+            true => Decision::Kept,
             false => Decision::NotSampled,
+        }
+    }
+}
+
+impl Added {
+    /// Counts a span whose trace was decided before. Those that follow stress relief are not late: their trace was decided
+    /// with its first span.
+    fn is_late(&mut self, known: Known) {
+        if known.by == By::Relief {
+            return;
+        }
+        self.ages_secs.push(known.age_secs);
+        match known.decision {
+            Decision::NotSampled => self.late_not_sampled += 1,
+            Decision::Kept | Decision::KeptAt(_) => self.late_kept += 1,
         }
     }
 }

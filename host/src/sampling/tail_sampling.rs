@@ -4,10 +4,12 @@
 mod config;
 mod doubts;
 
-use std::{any::Any, sync::Arc};
+use std::{
+    any::Any,
+    sync::{Arc, Weak},
+};
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use wire::Signal;
 
 pub use config::TailSamplingConfig;
@@ -17,7 +19,7 @@ use super::{
     deciding::Deciding,
     decisions::Decisions,
     metrics::{AssemblyMetrics, DecisionMetrics},
-    relief::{Relief, ReliefMetrics},
+    relief::{Noted, Relief, ReliefMetrics},
 };
 use crate::{
     component::{BuildContext, Factory, Gathers, Processor, ProcessorFactory, Revise, Sampler},
@@ -27,8 +29,10 @@ use crate::{
     receipt::ledger::Account,
 };
 
-/// The type of the built-in sampler that reads `policies`.
-const POLICIES: &str = "tail_sampling_policies";
+/// The type of the built-in sampler that reads `policies`. Its id has the name of the processor's.
+pub const POLICIES: &str = "tail_sampling_policies";
+/// The type of the processor.
+pub const TYPE: &str = "tail_sampling";
 /// The keys that are the built-in sampler's. `sampling_strategy` is not: the sampler is only asked about whole traces,
 /// so it must not leave a trace undecided until more of it comes.
 const OF_POLICIES: [&str; 3] = ["policies", "sample_on_first_match", "record_reason"];
@@ -37,7 +41,7 @@ pub struct TailSamplingFactory;
 
 impl Factory for TailSamplingFactory {
     fn name(&self) -> &str {
-        "tail_sampling"
+        TYPE
     }
 
     fn signals(&self) -> &[Signal] {
@@ -79,24 +83,30 @@ impl ProcessorFactory for TailSamplingFactory {
     ) -> Result<Arc<dyn Processor>, ConfigError> {
         let config = config.read_valid(TailSamplingConfig::validate)?;
         let id = context.id.to_string();
-        let known = context.former.clone().and_then(|known| known.downcast::<Decisions>().ok());
-        let decisions = match known {
-            Some(known) => {
-                known.set(config.sizes());
-                known
+        let former = context.former.clone().and_then(|former| former.downcast::<Legacy>().ok());
+        let (decisions, former) = match former.as_deref() {
+            Some(Legacy { decisions, assembly }) => {
+                decisions.set(config.sizes());
+                (decisions.clone(), assembly.clone())
             }
-            None => Arc::new(Decisions::new(config.sizes())),
+            None => (Arc::new(Decisions::new(config.sizes())), Weak::new()),
         };
-        let relief = Relief::new(&id, ReliefMetrics::register(context.telemetry, &id));
+        let noted = Noted::new(context.telemetry, &id);
+        let relief = Relief::new(&id, noted, ReliefMetrics::register(context.telemetry, &id));
         let metrics = DecisionMetrics::register(context.telemetry, &id);
-        let given_up = CancellationToken::new();
-        let deciding = Arc::new(Deciding::new(next, decisions, relief, metrics, given_up.clone()));
+        let deciding = Arc::new(Deciding::new(next, decisions, relief, metrics));
         deciding.behind.record(config.record_reason);
         let metrics = AssemblyMetrics::of_tail_sampling(context.telemetry, &id);
         let to = To::Sampler(deciding.clone());
-        let assembly = Assembly::start(config.settings(), config.workers(), to, metrics, given_up);
+        let assembly = Assembly::start(config.settings(), config.workers(), to, metrics, former);
         Ok(Arc::new(TailSampling { assembly, deciding, workers: config.workers() }))
     }
+}
+
+/// What the processor that takes this one's place goes on with.
+struct Legacy {
+    decisions: Arc<Decisions>,
+    assembly: Weak<Assembly>,
 }
 
 struct TailSampling {
@@ -140,9 +150,11 @@ impl Processor for TailSampling {
         Some(self)
     }
 
-    /// The decisions, so that spans obey those that were made before a reload.
+    /// The decisions, so that spans obey those that were made before a reload; and the assembly, so that a trace that it
+    /// still holds is decided there alone.
     fn legacy(&self) -> Option<Arc<dyn Any + Send + Sync>> {
-        Some(self.deciding.decisions.clone())
+        let (decisions, assembly) = (self.deciding.decisions.clone(), Arc::downgrade(&self.assembly));
+        Some(Arc::new(Legacy { decisions, assembly }))
     }
 }
 

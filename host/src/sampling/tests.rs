@@ -4,7 +4,7 @@ mod tail;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -16,7 +16,6 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message as _;
 use tokio::time::{Instant, advance, sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use wire::Signal;
 
 use super::{
@@ -84,8 +83,8 @@ impl Subject {
         let (telemetry, next) = (Telemetry::new(), Arc::new(next));
         let metrics = AssemblyMetrics::of_group_by_trace(&telemetry, "groupbytrace");
         let accounts = [telemetry.ledger.open("traces", "to")].into();
-        let (to, given_up) = (To::Next(next.clone()), CancellationToken::new());
-        let assembly = Assembly::start(settings, shards, to, metrics, given_up);
+        let to = To::Next(next.clone());
+        let assembly = Assembly::start(settings, shards, to, metrics, Weak::new());
         Subject { assembly, next, telemetry, accounts }
     }
 

@@ -3,10 +3,13 @@
 //! `collector.json` holds configs and traces, with what contrib 0.161.0 did with them: the traces that it kept, or that
 //! it refused the config.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests' own helpers")]
+#![expect(clippy::expect_used, reason = "tests' own helpers")]
+
+#[path = "collector/traces.rs"]
+mod traces;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use spanloom_plugin::{Decision, Sampler, SpanBatch, testing};
 use spanloom_tail_policies::TailPolicies;
 
@@ -85,64 +88,7 @@ fn the_schema_takes_what_the_collector_takes() {
 fn batch(case: &Case) -> SpanBatch {
     let plain = vec![vec![json!({})]; case.plain_traces];
     let traces = case.traces.iter().chain(&plain).enumerate();
-    let resources: Vec<Value> = traces.flat_map(|(number, spans)| trace(number as u64, spans)).collect();
+    let resources: Vec<Value> =
+        traces.flat_map(|(number, spans)| traces::trace(number as u64, spans)).collect();
     testing::from_json(&json!({ "resourceSpans": resources }).to_string()).expect("spans")
-}
-
-/// Returns a `ResourceSpans` for each span.
-fn trace(number: u64, spans: &[Value]) -> Vec<Value> {
-    let trace_id = format!("{:016x}{:016x}", mix(2 * number), mix(2 * number + 1));
-    let spans = (1_u64..).zip(spans).map(|(id, span)| {
-        let micros = |at: usize, none: u64| span["took"][at].as_u64().unwrap_or(none);
-        let nanos = |micros: u64| (micros * 1000).to_string();
-        let status = ["UNSET", "OK", "ERROR"].iter().position(|status| span["status"] == *status);
-        let events: Vec<Value> = span["events"].as_array().into_iter().flatten().map(event).collect();
-        let parent = span["parent"].as_u64().map_or(String::new(), |parent| format!("{parent:016x}"));
-        let encoded = json!({
-            "traceId": trace_id,
-            "spanId": format!("{id:016x}"),
-            "parentSpanId": parent,
-            "name": span["name"].as_str().unwrap_or("span"),
-            "kind": span["kind"].as_u64().unwrap_or(1),
-            "startTimeUnixNano": nanos(micros(0, 1)),
-            "endTimeUnixNano": nanos(micros(1, 2)),
-            "attributes": attributes(&span["attributes"]),
-            "status": {"code": status.unwrap_or_default()},
-            "traceState": span["state"].as_str().unwrap_or_default(),
-            "flags": span["flags"].as_u64().unwrap_or_default(),
-            "events": events,
-        });
-        let resource = json!({"attributes": attributes(&span["resource"])});
-        json!({"resource": resource, "scopeSpans": [{"spans": [encoded]}]})
-    });
-    spans.collect()
-}
-
-fn event(event: &Value) -> Value {
-    let name = event["name"].as_str().unwrap_or_default();
-    json!({"name": name, "attributes": attributes(&event["attributes"])})
-}
-
-fn attributes(of: &Value) -> Vec<Value> {
-    let none = Map::new();
-    let entries = of.as_object().unwrap_or(&none).iter();
-    let attribute = |(key, value): (&String, &Value)| {
-        let value = match value {
-            Value::String(text) => json!({"stringValue": text}),
-            Value::Bool(value) => json!({"boolValue": value}),
-            Value::Number(number) if number.is_f64() => json!({"doubleValue": number}),
-            number => json!({"intValue": number.to_string()}),
-        };
-        json!({"key": key, "value": value})
-    };
-    entries.map(attribute).collect()
-}
-
-/// Returns the number's entry in the sequence of splitmix64.
-fn mix(number: u64) -> u64 {
-    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut mixed = number.wrapping_mul(STEP).wrapping_add(STEP);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }

@@ -58,7 +58,8 @@ impl Pair {
         })
     }
 
-    async fn start_either(
+    /// Starts both sides. The inner errors are of sides that refuse the config.
+    pub(crate) async fn start_either(
         binaries: &Binaries,
         config: &str,
     ) -> Result<(Result<Side, Refused>, Result<Side, Refused>)> {

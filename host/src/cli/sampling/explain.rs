@@ -44,7 +44,7 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "FILE")]
     pub traces: PathBuf,
 
-    /// Only the decisions of this component.
+    /// Only the decisions of this component: a processor, or the sampler behind one.
     #[arg(long, value_name = "ID")]
     pub component: Option<String>,
 
@@ -106,6 +106,7 @@ async fn reports(
         Ok(component) => component,
         Err(error) => return Ok(Err(format!("--component: {error}"))),
     };
+    let component = component.map(|id| in_pipeline(opened, id));
     let trial = Trial { opened, component: component.as_ref() };
     let all = opened.config.service.pipelines.iter().filter(|(id, _)| id.signal == Signal::Traces);
     let deciding = |id: &&ComponentId| trial.decides(id);
@@ -131,6 +132,18 @@ async fn reports(
         reports.push(report);
     }
     Ok(Ok(reports))
+}
+
+/// Returns the processor of a pipeline that a sampler stands behind, or the id itself.
+fn in_pipeline(opened: &Opened, id: ComponentId) -> ComponentId {
+    let processors = opened.config.service.pipelines.values().flat_map(|pipeline| &pipeline.processors);
+    let sampler = |processor: &ComponentId| {
+        let factory = opened.registry.processor(&processor.component_type)?;
+        factory.sampler(processor, opened.config.processors.get(processor)?)
+    };
+    let is_before = |processor: &&ComponentId| sampler(processor).is_some_and(|sampler| sampler.id == id);
+    let before = processors.clone().find(is_before).cloned();
+    before.filter(|_| !processors.clone().any(|processor| *processor == id)).unwrap_or(id)
 }
 
 fn nothing_decides(component: Option<&ComponentId>, known: &[&ComponentId]) -> String {

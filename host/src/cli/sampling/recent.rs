@@ -13,6 +13,7 @@ use crate::{
     },
     control::decisions::{DecisionsOfKind, RecentDecision, SamplingDecisions},
     log_line::clean::{VALUE_LIMIT_BYTES, one_line},
+    sampling::tail_sampling::{POLICIES, TYPE},
 };
 
 /// Show what the samplers decided last, why, and example traces.
@@ -20,7 +21,8 @@ use crate::{
 #[command(after_help = "\
 Of each sampler, decision and reason, Spanloom remembers the last hundred traces; of one second, no more than a hundred. TRACES \
 counts all. A reason of - is none: of `tail_sampling`, no policy wanted the trace. A trace whose spans come in several requests is \
-decided with each of them if its sampler stands at the head of a pipeline.
+decided with each of them if its sampler stands at the head of a pipeline. The sampler of `tail_sampling` with `policies` is \
+`tail_sampling_policies`; `--component tail_sampling` finds it too, and what stress relief decided.
 
 Example: which traces were dropped lately, of which roots?
   spanloom sampling recent --decision drop --last 50
@@ -35,7 +37,7 @@ pub struct RecentArgs {
     #[arg(long, value_name = "DECISION")]
     pub decision: Option<DecisionArg>,
 
-    /// Only the decisions for this reason.
+    /// Only the decisions for this reason; - is none.
     #[arg(long, value_name = "REASON")]
     pub reason: Option<String>,
 
@@ -84,10 +86,18 @@ pub async fn run(args: &RecentArgs, terminal: &mut Terminal<'_>) -> anyhow::Resu
 
 impl RecentArgs {
     fn wants(&self, kind: &DecisionsOfKind) -> bool {
-        self.component.as_ref().is_none_or(|component| *component == kind.component)
+        let is_none = |reason: &str| reason == "-" && kind.reason.is_empty();
+        self.component.as_ref().is_none_or(|component| is_of(component, &kind.component))
             && self.decision.is_none_or(|decision| decision.as_str() == kind.decision)
-            && self.reason.as_ref().is_none_or(|reason| *reason == kind.reason)
+            && self.reason.as_ref().is_none_or(|reason| *reason == kind.reason || is_none(reason))
     }
+}
+
+/// Returns whether a sampler is the wanted component, or decides the policies of it.
+fn is_of(wanted: &str, sampler: &str) -> bool {
+    let name = |id: &str, of_type| id.strip_prefix(of_type).map(str::to_owned);
+    let name_of_processor = name(wanted, TYPE).filter(|name| name.is_empty() || name.starts_with('/'));
+    wanted == sampler || name_of_processor.is_some_and(|wanted| name(sampler, POLICIES) == Some(wanted))
 }
 
 /// Returns a line for each kind of decision and, below them, the last decisions.
@@ -121,4 +131,25 @@ fn table(decided: &SamplingDecisions, last: usize, now: SystemTime) -> String {
     lines.push(String::new());
     lines.extend(aligned(std::iter::once(heads).chain(rows).collect()));
     lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_finds_the_sampler_of_its_policies() {
+        for (wanted, sampler, is_found) in [
+            ("tail_sampling", "tail_sampling_policies", true),
+            ("tail_sampling/a", "tail_sampling_policies/a", true),
+            ("tail_sampling", "tail_sampling", true),
+            ("tail_sampling_policies", "tail_sampling_policies", true),
+            ("tail_sampling", "tail_sampling_policies/a", false),
+            ("tail_sampling/a", "tail_sampling_policies", false),
+            ("tail_sampling_policies", "tail_sampling", false),
+            ("xray_sampler", "tail_sampling_policies", false),
+        ] {
+            assert_eq!(is_of(wanted, sampler), is_found, "{wanted} {sampler}");
+        }
+    }
 }

@@ -14,8 +14,11 @@ use wasmtime::{
 };
 use wire::Signal;
 
+pub use crate::pipeline::kept::Basis;
+
 use super::{Guest, configure::Refusal, traces::TraceBatch};
 use crate::{
+    pipeline::kept::KeptAt,
     plugin::load::{
         card::{Optional, Role},
         description::Description,
@@ -70,15 +73,12 @@ pub enum SamplingDecision {
     Undecided,
 }
 
-/// How a sampler came to keep a trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Basis {
-    /// By the trace's randomness: of several samplers, the lowest rate counts.
-    Consistent,
-    /// By anything else: the rates of several samplers multiply.
-    Independent,
-    /// The plugin is of a version of the interface that cannot say it.
-    Unknown,
+impl SamplingDecision {
+    /// Returns the rate at which the trace was kept, if its spans say it.
+    pub(in crate::plugin) fn written_rate(&self) -> Option<KeptAt> {
+        let SamplingDecision::Keep { rate, basis } = *self else { return None };
+        Some(KeptAt { rate, basis }).filter(KeptAt::is_written)
+    }
 }
 
 impl Decisions {

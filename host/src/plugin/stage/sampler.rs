@@ -5,13 +5,16 @@ use std::{sync::Arc, time::Instant};
 use wire::SpanBatch;
 
 use super::{
-    Stage, adjusted,
+    Stage,
     call::{InPath, pass},
     counted::SamplerMetrics,
     reasons,
 };
 use crate::{
-    pipeline::{Batch, Consumer, Refused},
+    pipeline::{
+        Batch, Consumer, Refused,
+        kept::{KeptAt, write_rates},
+    },
     plugin::{
         guest::{
             failure::CallError,
@@ -183,13 +186,12 @@ impl Sampling {
         if let wire::Batch::Spans(spans) = &mut batch.data {
             // This cannot fail: there is one entry for each trace, and the traces are this batch's.
             let _ = spans.retain_traces(traces, &keep);
-            if adjusted::is_written(&decisions.each) {
-                let of_row = |trace: &u32| decisions.each.get(*trace as usize);
+            let rates = rates(traces, decisions);
+            if !rates.is_empty() {
+                let of_row = |trace: &u32| decisions.each.get(*trace as usize)?.written_rate();
                 let is_kept = |trace: &&u32| keep.get(**trace as usize).copied().unwrap_or_default();
-                let of_kept = traces.of_spans().iter().filter(is_kept).filter_map(of_row);
-                let states = adjusted::trace_states(spans, of_kept);
-                // This fails only above 4 GiB, and the trace states that are left say nothing wrong.
-                let _ = spans.set_trace_states(&states);
+                write_rates(spans, traces.of_spans().iter().filter(is_kept).map(of_row));
+                self.stage.next.learn_rates(&rates);
             }
             if let Some(recording) = self.stage.pool.recording() {
                 reasons::record(&recording, spans, traces, decisions, &keep);
@@ -197,6 +199,12 @@ impl Sampling {
         }
         batch.excess()
     }
+}
+
+/// Returns the rates of the kept traces whose spans say them.
+fn rates(traces: &wire::Traces, decisions: &Decisions) -> Vec<([u8; 16], KeptAt)> {
+    let all = std::iter::zip(traces.ids(), &decisions.each);
+    all.filter_map(|(id, decision)| Some((*id, decision.written_rate()?))).collect()
 }
 
 /// A batch, its traces, and the guest's decisions.

@@ -8,15 +8,15 @@ use std::{
 
 use wire::SpanBatch;
 
-use super::{Assembly, waits};
+use super::{Assembly, lock, waits};
 use crate::{
     cpu::{self, Work},
     pipeline::{Batch, Refused, batch::Owed},
     receipt::{Code, Failure, Reason},
     sampling::{
         budget::{Budget, Taken},
-        relief::write_shares,
-        shard::{Added, Asks, AtOnce, ORIGIN_OVERHEAD_BYTES, SPAN_OVERHEAD_BYTES},
+        decisions::By,
+        shard::{Added, Asks, AtOnce, ORIGIN_OVERHEAD_BYTES, SPAN_OVERHEAD_BYTES, TraceId},
     },
 };
 
@@ -102,9 +102,11 @@ impl Assembly {
         let states: Vec<(u32, &str)> = states.iter().collect();
         let relief = share.map(|share| AtOnce { share, states: &states });
         let max_trace_bytes = settings.max_trace_bytes;
-        let asks = Asks { decisions, parents, max_trace_bytes, relief, now: self.now() };
+        let former = self.former.upgrade();
+        let former = former.as_deref();
+        let asks = Asks { decisions, parents, max_trace_bytes, relief, former, now: self.now() };
         let frames = spans.frames();
-        let (mut kept, mut shares, mut not_sampled) = (Vec::new(), Vec::new(), 0);
+        let (mut kept, mut at_once, mut not_sampled) = (Vec::new(), Vec::new(), 0);
         for (worker, rows) in self.shards.iter().zip(&self.rows(frames.trace_ids())) {
             if rows.is_empty() {
                 continue;
@@ -122,26 +124,28 @@ impl Assembly {
             self.drop_too_large(&mut added);
             if let Some(deciding) = self.deciding() {
                 deciding.metrics.late(&added);
-                added.at_once.iter().for_each(|decision| deciding.count_at_once(*decision));
+                added.at_once.iter().for_each(|(_, decision)| deciding.count_at_once(*decision));
             }
             kept.append(&mut added.kept);
-            shares.append(&mut added.shares);
+            at_once.append(&mut added.at_once);
             not_sampled += added.not_sampled;
         }
         drop(taken);
+        if let Some(deciding) = self.deciding().filter(|_| !at_once.is_empty()) {
+            deciding.relief.noted.note(&spans, &at_once);
+        }
         if kept.is_empty() && not_sampled == 0 {
             return Late::default();
         }
         let is_all = kept.len() + not_sampled == spans.items();
         let not_sampled = (not_sampled > 0).then(|| owed.split_off(not_sampled));
         let kept = (!kept.is_empty()).then(|| {
-            kept.sort_unstable();
-            spans.retain(|row| kept.binary_search(&(row as u32)).is_ok());
-            if !shares.is_empty() {
-                shares.sort_unstable_by_key(|(row, _)| *row);
-                let mut shares = shares.into_iter().peekable();
-                let of_row = |row: &u32| shares.next_if(|(of, _)| of == row).map(|(_, share)| share);
-                write_shares(&mut spans, kept.iter().map(of_row));
+            kept.sort_unstable_by_key(|kept| kept.row);
+            spans.retain(|row| kept.binary_search_by_key(&(row as u32), |kept| kept.row).is_ok());
+            if let Some(deciding) = self.deciding() {
+                let known =
+                    |row: usize| kept.get(row).map_or((By::Sampler, None), |kept| (kept.by, kept.rate));
+                deciding.behind.complete(&mut spans, known);
             }
             owed.batch(wire::Batch::Spans(spans))
         });
@@ -153,12 +157,22 @@ impl Assembly {
         let count = self.shards.len();
         let mut rows: Vec<Vec<u32>> = vec![Vec::with_capacity(ids.len() / count + 1); count];
         for (row, id) in ids.iter().enumerate() {
-            let shard = self.hasher.hash_one(u128::from_ne_bytes(*id)) as usize % count;
-            if let Some(rows) = rows.get_mut(shard) {
+            if let Some(rows) = rows.get_mut(self.shard_of(id)) {
                 rows.push(row as u32);
             }
         }
         rows
+    }
+
+    fn shard_of(&self, id: &TraceId) -> usize {
+        self.hasher.hash_one(u128::from_ne_bytes(*id)) as usize % self.shards.len()
+    }
+
+    /// Returns whether a trace is held here, or decided at this moment, or so in the assembly that this one replaces.
+    pub(in crate::sampling) fn holds(&self, id: &TraceId) -> bool {
+        let worker = self.shards.get(self.shard_of(id));
+        worker.is_some_and(|worker| lock(&worker.shard).has(id))
+            || self.former.upgrade().is_some_and(|former| former.holds(id))
     }
 
     fn drop_too_large(&self, added: &mut Added) {
@@ -173,7 +187,7 @@ impl Assembly {
     async fn pass_late(&self, late: Late) -> Result<(), Box<Refused>> {
         let Late { kept, not_sampled, is_all } = late;
         if let (Some(batch), Some(deciding)) = (kept, self.deciding()) {
-            match deciding.behind.next.consume(deciding.behind.marked_late(batch)).await {
+            match deciding.behind.next.consume(batch).await {
                 Err(mut refused) if is_all => {
                     if let Some(owed) = not_sampled {
                         refused.batch.join(owed.without_data());

@@ -1,10 +1,13 @@
-//! The share of traces that is kept by their ids, and what says so on their spans.
+//! The share of traces that is kept by their ids.
 
-use wire::{Randomness, SpanBatch, TextColumn, Threshold, TraceState};
+use wire::{Randomness, Threshold, TraceState};
 
-use crate::sampling::shard::TraceId;
+use crate::{
+    pipeline::kept::{Basis, KeptAt},
+    sampling::shard::TraceId,
+};
 
-/// A share is counted in parts of this, so that it fits beside a remembered decision.
+/// A share is counted in parts of this.
 const PARTS: u32 = 1 << 16;
 /// How many hex digits a threshold has.
 const PRECISION: u32 = 14;
@@ -31,13 +34,9 @@ impl Share {
         (self.of_one() * 1e4).round() / 1e2
     }
 
-    /// Returns a share above 0 as a number of 16 bits.
-    pub(in crate::sampling) fn to_bits(self) -> u16 {
-        self.0.saturating_sub(1) as u16
-    }
-
-    pub(in crate::sampling) fn from_bits(bits: u16) -> Share {
-        Share(u32::from(bits) + 1)
+    /// Returns what the spans of kept traces say.
+    pub(in crate::sampling) fn kept_at(self) -> KeptAt {
+        KeptAt { rate: self.of_one(), basis: Basis::Nested }
     }
 
     fn of_one(self) -> f64 {
@@ -55,42 +54,10 @@ impl Share {
         let before = state.threshold().map_or(1.0, Threshold::share);
         Threshold::of_share(before * self.of_one(), PRECISION)
     }
-
-    /// Returns the trace state of a kept span with the threshold of this share, if it changes.
-    fn written(self, id: &TraceId, trace_state: &str) -> Option<String> {
-        let mut state = TraceState::parse(trace_state);
-        if state.is_malformed() || self.0 >= PARTS {
-            return None;
-        }
-        let threshold = self.threshold(&state)?;
-        // A threshold above the randomness would say that the trace was not kept.
-        if !threshold.keeps(randomness(&state, id)) {
-            return None;
-        }
-        state.raise_threshold(threshold);
-        let new = state.to_string();
-        (new != trace_state).then_some(new)
-    }
 }
 
 fn randomness(state: &TraceState<'_>, id: &TraceId) -> Randomness {
     state.randomness().unwrap_or_else(|| Randomness::of_trace_id(id))
-}
-
-/// Writes `ot=th` into the trace states of the spans that were kept as one of a share (OTEP 235), so that whoever counts
-/// them knows for how many each stands. `shares` has the share of each span, in order.
-pub(in crate::sampling) fn write_shares(spans: &mut SpanBatch, shares: impl Iterator<Item = Option<Share>>) {
-    let states = spans.trace_states();
-    let mut states = states.iter().peekable();
-    let changed: Vec<Option<String>> = std::iter::zip(spans.trace_ids(), shares)
-        .enumerate()
-        .map(|(row, (id, share))| {
-            let text = states.next_if(|(of, _)| *of as usize == row).map_or("", |(_, text)| text);
-            share?.written(id, text)
-        })
-        .collect();
-    // This fails only above 4 GiB, and the trace states that are left say nothing wrong.
-    let _ = spans.set_trace_states(&TextColumn::of(changed.iter().map(Option::as_deref)));
 }
 
 #[cfg(test)]
@@ -102,7 +69,7 @@ mod tests {
     }
 
     /// Scenario: 10,000 traces come, a half of them with a threshold of a half; a tenth is kept.
-    /// Guarantees: a tenth of each kind is kept, and the adjusted counts add up to all that were there.
+    /// Guarantees: a tenth of each kind is kept, and the rates that the spans say add up to all that were there.
     #[test]
     fn a_share_is_kept_and_says_for_how_many_it_stands() {
         let share = Share::of_percent(10.0);
@@ -113,13 +80,11 @@ mod tests {
             let bits = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 8;
             // The traces of the second kind are those that a half keeps.
             for (kind, (id, text)) in [(id(bits), ""), (id(bits | 1 << 55), "ot=th:8")].iter().enumerate() {
-                if !share.keeps(id, text) {
-                    assert_eq!(share.written(id, text), None);
-                    continue;
+                if share.keeps(id, text) {
+                    kept[kind] += 1;
+                    let before = TraceState::parse(text).threshold().map_or(1.0, Threshold::share);
+                    stand_for[kind] += 1.0 / (before * share.kept_at().rate);
                 }
-                kept[kind] += 1;
-                let written = share.written(id, text).unwrap();
-                stand_for[kind] += 1.0 / TraceState::parse(&written).threshold().unwrap().share();
             }
         }
         assert!(kept.iter().all(|kept| (900..1_100).contains(kept)), "{kept:?}");
@@ -127,18 +92,16 @@ mod tests {
         assert!((9_000.0..11_000.0).contains(&one) && (18_000.0..22_000.0).contains(&two), "{stand_for:?}");
     }
 
-    /// Scenario: shares from nothing to all, one of them too small for 16 bits.
-    /// Guarantees: they survive 16 bits, and only 0 keeps nothing.
+    /// Scenario: shares from nothing to all.
+    /// Guarantees: only 0 keeps nothing, only 100 % keeps all, and a share is shown as it was written.
     #[test]
-    fn a_share_fits_into_16_bits() {
+    fn only_no_share_keeps_nothing() {
         for percent in [1e-9, 1.0, 33.3, 99.99, 100.0] {
-            let share = Share::of_percent(percent);
-            assert_eq!(Share::from_bits(share.to_bits()), share);
-            assert!(share.keeps(&id(u64::MAX), ""), "{percent}");
+            assert!(Share::of_percent(percent).keeps(&id(u64::MAX), ""), "{percent}");
         }
         assert!(!Share::of_percent(0.0).keeps(&id(u64::MAX), ""));
-        assert!(Share::ALL.keeps(&id(0), ""));
-        assert_eq!(Share::ALL.written(&id(0), ""), None);
+        assert!(Share::ALL.keeps(&id(0), "") && !Share::of_percent(99.99).keeps(&id(0), ""));
+        assert!(!Share::ALL.kept_at().is_written());
         assert_eq!(Share::of_percent(1.0).percent(), 1.0);
     }
 }

@@ -1,16 +1,20 @@
 //! Tests the assembly with a sampler behind it: one decision for each trace, which later spans obey.
 
+mod rates;
 mod records;
 mod relief;
 
 use tokio::sync::Notify;
 
 use super::*;
-use crate::sampling::{
-    deciding::Deciding,
-    decisions::{Decisions, Sizes},
-    metrics::DecisionMetrics,
-    relief::{Relief, ReliefMetrics},
+use crate::{
+    pipeline::kept::{Basis, KeptAt, write_rates},
+    sampling::{
+        deciding::{Behind, Deciding},
+        decisions::{Decisions, Sizes},
+        metrics::DecisionMetrics,
+        relief::{Noted, Relief, ReliefMetrics},
+    },
 };
 
 /// A sampler that keeps the traces with even ids.
@@ -21,6 +25,8 @@ struct Even {
     refuses: Mutex<Vec<Failure>>,
     /// If this is set, it decides only when told.
     waits_for: Option<Arc<Notify>>,
+    /// The rate of the traces that it keeps.
+    rate: KeptAt,
 }
 
 #[async_trait::async_trait]
@@ -37,6 +43,12 @@ impl Consumer for Even {
         self.asked.lock().unwrap().extend(traces.ids().iter().map(|id| id[0]));
         let keep: Vec<bool> = traces.ids().iter().map(|id| id[0].is_multiple_of(2)).collect();
         spans.retain_traces(&traces, &keep).unwrap();
+        if self.rate.is_written() {
+            let items = spans.items();
+            write_rates(spans, std::iter::repeat_n(Some(self.rate), items));
+            let kept: Vec<_> = traces.ids().iter().map(|id| (*id, self.rate)).collect();
+            self.next.learn_rates(&kept);
+        }
         let out = batch.excess();
         if batch.items() > 0 {
             self.next.consume(batch).await?;
@@ -49,6 +61,31 @@ impl Consumer for Even {
 struct Tail {
     subject: Subject,
     sampler: Arc<Even>,
+    decisions: Arc<Decisions>,
+    behind: Arc<Behind>,
+}
+
+/// What a tail is started with.
+struct Parts {
+    settings: Settings,
+    next: Next,
+    waits_for: Option<Arc<Notify>>,
+    rate: KeptAt,
+    decisions: Arc<Decisions>,
+    former: Weak<Assembly>,
+}
+
+impl Parts {
+    fn new(settings: Settings) -> Parts {
+        Parts {
+            settings,
+            next: Next::default(),
+            waits_for: None,
+            rate: KeptAt { rate: 1.0, basis: Basis::Independent },
+            decisions: Arc::new(Decisions::new(Sizes { kept: 1000, not_sampled: 1000 })),
+            former: Weak::new(),
+        }
+    }
 }
 
 impl Tail {
@@ -57,23 +94,30 @@ impl Tail {
     }
 
     fn with(settings: Settings, next: Next, waits_for: Option<Arc<Notify>>) -> Tail {
+        Tail::of(Parts { next, waits_for, ..Parts::new(settings) })
+    }
+
+    fn of(parts: Parts) -> Tail {
+        let Parts { settings, next, waits_for, rate, decisions, former } = parts;
         let (telemetry, next) = (Telemetry::new(), Arc::new(next));
-        let decisions = Arc::new(Decisions::new(Sizes { kept: 1000, not_sampled: 1000 }));
-        let (metrics, given_up) =
-            (DecisionMetrics::register(&telemetry, "tail_sampling"), CancellationToken::new());
-        let relief = Relief::new("tail_sampling", ReliefMetrics::register(&telemetry, "tail_sampling"));
-        let deciding = Arc::new(Deciding::new(next.clone(), decisions, relief, metrics, given_up.clone()));
+        let metrics = DecisionMetrics::register(&telemetry, "tail_sampling");
+        let noted = Noted::new(&telemetry, "tail_sampling");
+        let relief =
+            Relief::new("tail_sampling", noted, ReliefMetrics::register(&telemetry, "tail_sampling"));
+        let deciding = Arc::new(Deciding::new(next.clone(), decisions.clone(), relief, metrics));
+        let behind = deciding.behind.clone();
         let sampler = Arc::new(Even {
             next: deciding.behind.clone(),
             asked: Mutex::default(),
             refuses: Mutex::default(),
             waits_for,
+            rate,
         });
         deciding.lead_to(sampler.clone());
         let metrics = AssemblyMetrics::of_tail_sampling(&telemetry, "tail_sampling");
         let accounts = [telemetry.ledger.open("traces", "to")].into();
-        let assembly = Assembly::start(settings, 2, To::Sampler(deciding), metrics, given_up);
-        Tail { subject: Subject { assembly, next, telemetry, accounts }, sampler }
+        let assembly = Assembly::start(settings, 2, To::Sampler(deciding), metrics, former);
+        Tail { subject: Subject { assembly, next, telemetry, accounts }, sampler, decisions, behind }
     }
 
     /// Sends a span of each trace in one request.
@@ -88,6 +132,14 @@ impl Tail {
             self.subject.left().into_iter().flatten().map(|span| (span.0, span.1)).collect();
         left.sort();
         left
+    }
+
+    /// Returns the trace states of the spans of a trace that have left.
+    fn states(&self, trace: u8) -> Vec<String> {
+        let requests = self.subject.next.requests.lock().unwrap();
+        let resources = requests.iter().flat_map(|request| &request.resource_spans);
+        let spans = resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| &scope.spans);
+        spans.filter(|span| span.trace_id[0] == trace).map(|span| span.trace_state.clone()).collect()
     }
 
     fn asked(&self) -> Vec<u8> {

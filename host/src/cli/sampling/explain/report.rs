@@ -179,7 +179,8 @@ impl TraceReport {
 impl Step {
     fn is_like(&self, other: &Step) -> bool {
         let of = |step: &Step| {
-            (step.decision, step.reason.clone(), step.rate.map(f64::to_bits), step.component.clone())
+            let (reason, kept_by) = (step.reason.clone(), step.kept_by.clone());
+            (step.decision, reason, kept_by, step.rate.map(f64::to_bits), step.component.clone())
         };
         of(self) == of(other) && self.policies == other.policies && self.decided_by == other.decided_by
     }
@@ -190,9 +191,10 @@ impl Step {
         } else {
             format!(" because of {}", reason(&self.reason))
         };
+        let by = self.kept_by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
         let at = self.rate.map(|of| format!(", rate {}", rate(of))).unwrap_or_default();
         let times = if requests > 1 { format!(", in each of {requests} requests") } else { String::new() };
-        let mut lines = vec![format!("  {}: {}{why}{at}{times}", self.component, self.decision)];
+        let mut lines = vec![format!("  {}: {}{why}{by}{at}{times}", self.component, self.decision)];
         if let (Some(after), Some(by)) = (self.decided_after_ms, self.decided_by) {
             let late = match self.late_spans {
                 0 => String::new(),

@@ -41,6 +41,9 @@ pub(super) struct Step {
     pub(super) rate: Option<f64>,
     /// Empty if the sampler gave none.
     pub(super) reason: String,
+    /// What of the rule that is the reason kept the trace: `reservoir`, `borrowed` or `rate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kept_by: Option<String>,
     /// The spans that the sampler saw.
     pub(super) spans: usize,
     /// The spans that end after the decision. They follow it.
@@ -226,6 +229,7 @@ impl Step {
             decision,
             rate: None,
             reason: String::new(),
+            kept_by: None,
             spans,
             late_spans: 0,
             decided_after_ms: None,
@@ -314,6 +318,7 @@ impl Asked {
             rate,
             reason: decisions.reason(0).unwrap_or_default().to_owned(),
             policies: self.votes.next(&self.telemetry),
+            kept_by: self.votes.kept_by(&self.telemetry),
             ..Step::new(trace, &self.component, decision, items)
         };
         Ok((step, kept))

@@ -1,7 +1,8 @@
-//! What each policy said of a trace.
+//! What each policy said of a trace, and what of a rule kept it.
 //!
-//! A sampler with policies counts what each of them says, as the Collector does. When the sampler is asked about one trace
-//! alone, the counts that change are the votes on it. So policies that were not asked are known too.
+//! A sampler with policies counts what each of them says, as the Collector does, and `xray_sampler` counts what of a rule
+//! keeps traces. When the sampler is asked about one trace alone, the counts that change are about this trace. So policies
+//! that were not asked are known too.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,9 @@ use crate::{config::Node, telemetry::Telemetry};
 
 /// The counter of votes; its labels `policy` and `decision` say who said what.
 const VOTES: &str = "otelcol_processor_tail_sampling_count_traces_sampled";
+
+/// The counter of kept traces; its label `by` says what of a rule kept them: `reservoir`, `borrowed` or `rate`.
+const KEPT: &str = "xray_sampler_kept_traces";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Vote {
@@ -26,6 +30,7 @@ pub(super) struct Votes {
     /// The names and types, in the order of the config.
     policies: Vec<(String, String)>,
     counted: BTreeMap<(String, String), u64>,
+    kept_by: BTreeMap<String, u64>,
 }
 
 impl Votes {
@@ -36,7 +41,7 @@ impl Votes {
         };
         let policies = config.get("policies").map(Node::items).unwrap_or_default();
         let policies = policies.iter().map(|policy| (text(policy, "name"), text(policy, "type"))).collect();
-        Votes { policies, counted: BTreeMap::new() }
+        Votes { policies, counted: BTreeMap::new(), kept_by: BTreeMap::new() }
     }
 
     /// Returns the votes since the last call, one for each policy. `telemetry` is this sampler's alone.
@@ -58,12 +63,26 @@ impl Votes {
     }
 }
 
+impl Votes {
+    /// Returns what of a rule kept the last trace, if the sampler has such rules and kept it. Called once after each trace.
+    pub(super) fn kept_by(&mut self, telemetry: &Telemetry) -> Option<String> {
+        let of_series = |(labels, count): (Labels, u64)| Some((label(&labels, "by")?, count));
+        let now = telemetry.counts(KEPT).into_iter().filter_map(of_series).collect();
+        let before = std::mem::replace(&mut self.kept_by, now);
+        let is_new = |(by, count): &(&String, &u64)| before.get(*by).copied().unwrap_or_default() < **count;
+        self.kept_by.iter().find(is_new).map(|(by, _)| by.clone())
+    }
+}
+
+type Labels = Vec<(String, String)>;
+
+fn label(labels: &Labels, name: &str) -> Option<String> {
+    labels.iter().find(|(label, _)| label.as_str() == name).map(|(_, value)| value.clone())
+}
+
 fn counted(telemetry: &Telemetry) -> BTreeMap<(String, String), u64> {
-    let of_series = |(labels, count): (Vec<(String, String)>, u64)| {
-        let label = |name: &str| {
-            labels.iter().find(|(label, _)| label.as_str() == name).map(|(_, value)| value.clone())
-        };
-        Some(((label("policy")?, label("decision")?), count))
+    let of_series = |(labels, count): (Labels, u64)| {
+        Some(((label(&labels, "policy")?, label(&labels, "decision")?), count))
     };
     telemetry.counts(VOTES).into_iter().filter_map(of_series).collect()
 }

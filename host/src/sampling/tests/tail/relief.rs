@@ -1,7 +1,10 @@
 //! Tests stress relief: it begins and ends, decides by trace ids, and leaves held traces alone.
 
 use super::*;
-use crate::sampling::relief::{ReliefSettings, Share};
+use crate::sampling::{
+    recording::RecordReason,
+    relief::{ReliefSettings, Share},
+};
 
 const RELIEF: ReliefSettings = ReliefSettings {
     activation_level: 45,
@@ -18,14 +21,6 @@ const KEPT: u8 = 0xf1;
 const OUT: u8 = 0x10;
 
 impl Tail {
-    /// Returns the trace states of the spans of a trace that have left.
-    fn states(&self, trace: u8) -> Vec<String> {
-        let requests = self.subject.next.requests.lock().unwrap();
-        let resources = requests.iter().flat_map(|request| &request.resource_spans);
-        let spans = resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| &scope.spans);
-        spans.filter(|span| span.trace_id[0] == trace).map(|span| span.trace_state.clone()).collect()
-    }
-
     fn shows_relief(&self, is_on: bool) {
         let value = u8::from(is_on);
         self.shows(&format!("spanloom_tail_sampling_stress_relief{{processor=\"tail_sampling\"}} {value}"));
@@ -41,7 +36,8 @@ impl Tail {
 /// Scenario: as many traces are held as begin relief; new traces and more of the held ones come; later the
 /// held ones have left.
 /// Guarantees: new traces are decided at once, say for how many they stand, and are remembered; held traces are decided
-/// by the sampler, with all their spans; relief ends, and traces are held again.
+/// by the sampler, with all their spans; relief ends, and traces are held again. Spans that follow such a decision are not
+/// late.
 #[tokio::test(start_paused = true)]
 async fn under_stress_new_traces_are_decided_by_their_ids() {
     let tail = Tail::start(SMALL);
@@ -68,7 +64,9 @@ async fn under_stress_new_traces_are_decided_by_their_ids() {
         "spanloom_tail_sampling_stress_relief_traces{processor=\"tail_sampling\",decision=\"sampled\"} 1",
         "spanloom_tail_sampling_stress_relief_traces{processor=\"tail_sampling\",decision=\"not_sampled\"} 1",
         "otelcol_processor_tail_sampling_global_count_traces_sampled{processor=\"tail_sampling\",sampled=\"true\",decision=\"sampled\"} 6",
-        "otelcol_processor_tail_sampling_early_releases_from_cache_decision{processor=\"tail_sampling\",sampled=\"true\"} 2",
+        "otelcol_processor_tail_sampling_early_releases_from_cache_decision{processor=\"tail_sampling\",sampled=\"true\"} 0",
+        "otelcol_processor_tail_sampling_early_releases_from_cache_decision{processor=\"tail_sampling\",sampled=\"false\"} 0",
+        "otelcol_processor_tail_sampling_sampling_late_span_age_count{processor=\"tail_sampling\"} 0",
     ] {
         tail.shows(line);
     }
@@ -148,4 +146,72 @@ async fn there_is_no_relief_unless_the_config_asks_for_it() {
     sleep(SECOND).await;
     tail.shows_relief(false);
     assert_eq!(tail.left(), []);
+}
+
+/// Scenario: new traces come under stress; one has two spans, of which the second is the root.
+/// Guarantees: operators see each decision once, with its reason and what came of the trace; kept spans say why.
+#[tokio::test(start_paused = true)]
+async fn decisions_under_stress_are_noted_and_recorded() {
+    let tail = Tail::start(SMALL);
+    tail.behind.record(Some(RecordReason::Span));
+    tail.send(&HELD, "first").await.unwrap();
+    let mut two =
+        request(&[span(KEPT, "child", "s", "c"), span(KEPT, "root", "s", "c"), span(OUT, "out", "s", "c")]);
+    two.resource_spans[0].scope_spans[0].spans[0].parent_span_id = vec![1; 8];
+    tail.subject.send_request(&two, Receipt::unawaited()).await.unwrap();
+    tail.send(&[KEPT, OUT], "more").await.unwrap();
+    let decisions = tail.subject.telemetry.decisions();
+    let seen: Vec<_> = decisions
+        .iter()
+        .map(|(kind, traces, last)| {
+            let [last] = last.as_slice() else { panic!("{last:?}") };
+            assert_eq!((kind.component.as_str(), kind.reason.as_str()), ("tail_sampling", "stress_relief"));
+            (kind.decision, *traces, last.trace_id[0], last.rate, last.spans, &*last.root)
+        })
+        .collect();
+    assert_eq!(seen, [("drop", 1, OUT, None, 1, "out"), ("keep", 1, KEPT, Some(0.5), 2, "root")]);
+    let requests = tail.subject.next.requests.lock().unwrap();
+    let resources = requests.iter().flat_map(|request| &request.resource_spans);
+    let spans = resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| &scope.spans);
+    let reasons: Vec<_> = spans
+        .map(|span| {
+            let value =
+                |key| span.attributes.iter().find(|attribute| attribute.key == key)?.value.clone()?.value;
+            (value("spanloom.sampling.reason"), value("spanloom.sampling.rate"))
+        })
+        .collect();
+    let reason = (Some(Value::StringValue("stress_relief".to_owned())), Some(Value::DoubleValue(0.5)));
+    assert_eq!(reasons, vec![reason; 3]);
+}
+
+/// Scenario: an assembly holds traces, and is asked about some of them, when another takes its place, which is under
+/// stress at once; more of all these traces comes, and new ones.
+/// Guarantees: the traces that the first holds are decided by its sampler alone, and the second follows.
+#[tokio::test(start_paused = true)]
+async fn a_trace_that_the_former_assembly_holds_is_not_decided_by_its_id() {
+    let told = Arc::new(Notify::new());
+    let first = Tail::with(Settings { wait: SECOND, ..LARGE }, Next::default(), Some(told.clone()));
+    first.send(&[2, OUT], "asked").await.unwrap();
+    sleep(2 * SECOND).await;
+    first.send(&[3, KEPT], "held").await.unwrap();
+    let former = Arc::downgrade(&first.subject.assembly);
+    let second = Tail::of(Parts { decisions: first.decisions.clone(), former, ..Parts::new(SMALL) });
+    second.send(&HELD.map(|trace| trace + 0x40), "other").await.unwrap();
+    second.send(&[2, OUT, 3, KEPT, KEPT + 1], "more").await.unwrap();
+    assert_eq!(second.left(), named(&[(KEPT + 1, "more")]));
+    let ends = tokio::spawn(async move {
+        first.subject.assembly.shutdown(Instant::now() + 60 * SECOND).await;
+        (first.left(), first.asked())
+    });
+    for _ in 0..20 {
+        told.notify_waiters();
+        sleep(SECOND).await;
+    }
+    // By their ids, of the traces that have left neither would have, and KEPT would.
+    assert_eq!(ends.await.unwrap(), (named(&[(2, "asked"), (OUT, "asked")]), vec![2, 3, OUT, KEPT]));
+    sleep(30 * SECOND).await;
+    let of_first = [2, 3, OUT, KEPT];
+    let left: Vec<_> = second.left().into_iter().filter(|(trace, _)| of_first.contains(trace)).collect();
+    assert_eq!(left, named(&[(2, "more"), (OUT, "more")]));
+    assert!(!second.asked().iter().any(|trace| of_first.contains(trace)));
 }
