@@ -1,5 +1,6 @@
 //! Finds the built-in plugins, which the binary embeds. `cargo xtask` compiles them into `plugins/` of the
-//! target folder. Plugins that were compiled from other sources than the present ones are not embedded.
+//! target folder. Plugins that were compiled from other sources than the present ones are not embedded. Also
+//! finds the files that `spanloom plugin new` hands out (`embedded.rs`).
 
 use std::{
     env, fs, io,
@@ -11,12 +12,19 @@ use std::{
 #[path = "../plugins/build/src/sources.rs"]
 mod sources;
 
+mod embedded;
+
 /// The plugin whose file is looked for. If it is there, all are.
 const ONE_OF_THEM: &str = "plugins/builtin-batch.wasm";
 const HELP: &str = "run `cargo xtask plugins --builtin`";
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-env-changed=SPANLOOM_BUILTINS");
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    if let Err(error) = embedded::write(&root(), &out) {
+        println!("cargo::error=the templates of plugins: {error}");
+        return ExitCode::FAILURE;
+    }
     match folder() {
         Ok(folder) => {
             println!("cargo::rerun-if-changed={}", folder.display());
@@ -30,6 +38,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Returns the root of the clone.
+fn root() -> PathBuf {
+    let host = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    host.parent().map_or_else(|| host.clone(), Path::to_owned)
 }
 
 /// Returns what `spanloom --version` says of the build: the target, and the commit if `$SPANLOOM_COMMIT` names
@@ -62,7 +76,7 @@ fn folder() -> Result<PathBuf, String> {
 }
 
 fn is_of_these_sources(folder: &Path) -> io::Result<bool> {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("..");
+    let root = root();
     // If this is a folder, cargo looks at every file below it.
     for place in sources::places(&root)? {
         println!("cargo::rerun-if-changed={}", place.display());

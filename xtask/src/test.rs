@@ -42,9 +42,11 @@ pub fn steps(summary: &mut Summary, filters: &[String]) {
         }
     });
     let mut environment = Vec::new();
-    let installs: [(_, Install); 7] = [
+    let installs: [(_, Install); 9] = [
         ("Python clients", python::install),
         ("Node clients", node::install),
+        ("tools of new plugins in Python and C", python::toolchains),
+        ("tools of new plugins in JavaScript", node::toolchain),
         ("moto and a traced application", back_ends::moto),
         ("Prometheus", back_ends::prometheus),
         ("the X-Ray SDK for Node", xray::node),

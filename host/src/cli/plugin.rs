@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod build;
 pub mod check;
+mod embedded;
 pub(super) mod fixture;
 pub mod inspect;
 pub mod new;

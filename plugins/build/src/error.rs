@@ -24,8 +24,17 @@ pub enum BuildError {
          `spanloom_plugin::processor!(…)`, `sampler!`, `exporter!` or `connector!`"
     )]
     NoPlugin,
+    #[error(
+        "the module is no plugin: it exports nothing that the host calls. The export of its role is missing: for a \
+         processor, `configure` and `process` of `spanloom:plugin/processing`"
+    )]
+    NoExports,
     #[error("no component can be made of the module: {0}")]
     Encode(String),
+    #[error("the interface in {} cannot be read: {error}", path.display())]
+    Interface { path: PathBuf, error: String },
+    #[error("no bindings can be made of the interface: {0}")]
+    Bindings(String),
 }
 
 impl BuildError {

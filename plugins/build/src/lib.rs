@@ -1,4 +1,5 @@
-//! Builds a Rust crate into a component that the host can load.
+//! Builds a Rust crate, or the module that another language's compiler wrote, into a component that the host can
+//! load.
 //!
 //! Cargo compiles the crate to a core module. wit-bindgen describes the module's imports and exports in
 //! custom sections, and wit-component makes a component of the module with these sections. The component has
@@ -6,6 +7,7 @@
 
 mod artifact;
 mod error;
+mod interface;
 pub mod sources;
 mod toolchain;
 
@@ -13,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, process::Stdio};
 
 pub use error::BuildError;
+pub use interface::{Interface, WORLD};
 pub use toolchain::{TARGET, Toolchain, cargo_home};
 
 /// A component with the package that it was made from.

@@ -13,6 +13,11 @@ pub fn install() -> Result<Ready> {
     Ok(vec![("SPANLOOM_NODE_MODULES", modules("node-clients", "tests/clients/node")?)])
 }
 
+/// Installs what builds new plugins in JavaScript and TypeScript; `SPANLOOM_NODE_TOOLCHAIN` is its `node_modules`.
+pub fn toolchain() -> Result<Ready> {
+    Ok(vec![("SPANLOOM_NODE_TOOLCHAIN", modules("node-toolchain", "tests/toolchains/node")?)])
+}
+
 /// Returns a `node_modules` in the cache with the packages that the lock file in `source` (a folder of the
 /// clone) pins.
 pub fn modules(name: &str, source: &str) -> Result<PathBuf> {

@@ -19,6 +19,18 @@ pub fn install() -> Result<Ready> {
     Ok(vec![("SPANLOOM_PYTHON", programs.join("python"))])
 }
 
+/// Makes the environments that build new plugins in Python, C and C++: those of the examples in these languages.
+pub fn toolchains() -> Result<Ready> {
+    let folder = |name, language: &str| {
+        let programs = environment(name, &format!("examples/plugins/{language}/requirements.txt"))?;
+        Ok::<_, anyhow::Error>(programs.parent().map_or_else(|| programs.clone(), Path::to_owned))
+    };
+    Ok(vec![
+        ("SPANLOOM_PYTHON_TOOLCHAIN", folder("plugins-python", "python")?),
+        ("SPANLOOM_C_TOOLCHAIN", folder("plugins-c", "c")?),
+    ])
+}
+
 /// Makes an environment in the cache with the packages that `requirements` (a path in the clone) pins.
 ///
 /// Returns the environment's folder of programs.

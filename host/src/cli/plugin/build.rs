@@ -1,4 +1,8 @@
-//! `spanloom plugin build`: builds a component from a crate.
+//! `spanloom plugin build`: builds a component from a plugin's folder.
+
+mod manifest;
+mod programs;
+pub(super) mod project;
 
 use std::{
     fs,
@@ -7,63 +11,81 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
-use spanloom_plugin_build::{BuildError, Component, Toolchain};
+use spanloom_plugin_build::{BuildError, Toolchain};
 
 use super::{Exit, Terminal, size};
 use crate::plugin::load::card::Card;
+use project::{Project, ProjectError};
 
-/// Build a plugin written in Rust: compile it for wasm32-unknown-unknown and make a component of it.
+/// Build a plugin: run its language's compiler, and make a component of what it writes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit code 1: the crate does not compile, or is not a plugin; 2: there is no crate, or no compiler.
+A folder with spanloom-plugin.yaml is built by the steps in that file. A folder with a Cargo.toml
+is compiled by cargo, for wasm32-unknown-unknown.
+
+Exit code 1: it does not compile, or is not a plugin; 2: there is no plugin, or no compiler.
 
 Example: into the folder that a running Spanloom takes it from.
   spanloom plugin build redact --output plugins/redact.wasm")]
 pub struct BuildArgs {
-    /// The folder of the crate.
+    /// The plugin's folder.
     #[arg(default_value = ".", value_name = "DIR")]
     pub folder: PathBuf,
 
     /// The file to write; NAME.wasm in the folder unless it is given.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+
+    /// Install missing tools into the plugin's folder first (node_modules, .venv), as spanloom-plugin.yaml says.
+    #[arg(long)]
+    pub install: bool,
 }
+
+/// A component that was built, and the plugin's name.
+type Built = (String, Vec<u8>);
+
+/// Why there is no component, and the exit code.
+struct Unbuilt(Exit, String);
 
 pub fn run(args: &BuildArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     let folder = args.folder.display();
-    if !args.folder.join("Cargo.toml").is_file() {
-        writeln!(terminal.err, "error: no Cargo.toml in {folder}; `spanloom plugin new` starts a plugin")?;
-        return Ok(Exit::Wrong);
-    }
-    let component = match compile(&args.folder) {
-        Ok(component) => component,
-        Err(error) => {
-            writeln!(terminal.err, "error: {folder}: {error}")?;
-            let is_missing = matches!(error, BuildError::NoCargo | BuildError::NoTarget(_));
-            return Ok(if is_missing { Exit::Wrong } else { Exit::Failed });
+    let built = match Project::open(&args.folder) {
+        Some(Ok(project)) => {
+            let built = project.build(args.install, terminal)?;
+            built.map(|component| (project.name().to_owned(), component)).map_err(Unbuilt::from)
+        }
+        Some(Err(error)) => return terminal.wrong(&error),
+        None if args.folder.join("Cargo.toml").is_file() => compile(&args.folder).map_err(Unbuilt::from),
+        None => {
+            let why = "no spanloom-plugin.yaml and no Cargo.toml; `spanloom plugin new` starts a plugin";
+            Err(Unbuilt(Exit::Wrong, why.to_owned()))
         }
     };
-    let role = Card::read(&component.bytes).and_then(|card| card.admit());
-    let role = match role {
+    let (name, component) = match built {
+        Ok(built) => built,
+        Err(Unbuilt(exit, why)) => {
+            writeln!(terminal.err, "error: {folder}: {why}")?;
+            return Ok(exit);
+        }
+    };
+    let role = match Card::read(&component).and_then(|card| card.admit()) {
         Ok(role) => role,
         Err(error) => {
             writeln!(terminal.err, "error: {folder}: it compiles, but {error}")?;
             return Ok(Exit::Failed);
         }
     };
-    let output =
-        args.output.clone().unwrap_or_else(|| args.folder.join(format!("{}.wasm", component.package)));
-    replace(&output, &component.bytes).with_context(|| output.display().to_string())?;
-    let (output, size) = (output.display(), size(component.bytes.len()));
-    writeln!(terminal.out, "{output}: {}, {role}, {size}", component.package)?;
+    let output = args.output.clone().unwrap_or_else(|| args.folder.join(format!("{name}.wasm")));
+    replace(&output, &component).with_context(|| output.display().to_string())?;
+    writeln!(terminal.out, "{}: {name}, {role}, {}", output.display(), size(component.len()))?;
     Ok(Exit::Done)
 }
 
-fn compile(folder: &Path) -> Result<Component, BuildError> {
+fn compile(folder: &Path) -> Result<Built, BuildError> {
     let toolchain = Toolchain::find_or_add()?;
     let mut components = spanloom_plugin_build::build(&toolchain, folder, &[])?;
     match (components.pop(), components.len()) {
-        (Some(component), 0) => Ok(component),
+        (Some(component), 0) => Ok((component.package, component.bytes)),
         (_, others) => Err(BuildError::Several(others + 1)),
     }
 }
@@ -74,3 +96,20 @@ fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::write(&new, bytes)?;
     fs::rename(&new, file)
 }
+
+impl From<BuildError> for Unbuilt {
+    fn from(error: BuildError) -> Unbuilt {
+        let is_missing = matches!(error, BuildError::NoCargo | BuildError::NoTarget(_));
+        Unbuilt(if is_missing { Exit::Wrong } else { Exit::Failed }, error.to_string())
+    }
+}
+
+impl From<ProjectError> for Unbuilt {
+    fn from(error: ProjectError) -> Unbuilt {
+        let is_missing = matches!(error, ProjectError::Missing(_));
+        Unbuilt(if is_missing { Exit::Wrong } else { Exit::Failed }, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,34 @@
 //! `spanloom plugin new`: makes a folder with a new plugin.
 
+pub(super) mod language;
+mod role;
 mod template;
 
 use std::{
-    env, fs, io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::PossibleValuesParser};
+use spanloom_plugin_build::BuildError;
 
-use super::{Exit, Terminal};
+use super::{Exit, Terminal, build::project::Project};
 use crate::plugin::Role;
+use language::{LANGUAGES, Language};
+use role::RoleTexts;
 use template::Template;
 
-/// Start a plugin: a folder with its source, its tests, and a config that runs it.
+/// Start a plugin: a folder with its source, tests, config, and all that its build needs.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example: from nothing to a processor that changes live spans.
   spanloom plugin new tag-team
   spanloom plugin build tag-team
   spanloom run --config tag-team/spanloom.yaml
-  spanloom generate traces --rate 2     (in another terminal)")]
+  spanloom generate traces --rate 2     (in another terminal)
+
+Example: a sampler in Python.
+  spanloom plugin new keep-errors --lang python --role sampler")]
 pub struct NewArgs {
     /// The plugin's name, in lower-case letters, digits and hyphens.
     pub name: String,
@@ -30,14 +38,15 @@ pub struct NewArgs {
     pub role: NewRole,
 
     /// The language that the plugin is written in.
-    #[arg(long, value_enum, default_value_t = Language::Rust)]
-    pub lang: Language,
+    #[arg(long, default_value = "rust", value_parser = PossibleValuesParser::new(LANGUAGES.iter().map(|language| language.word)))]
+    pub lang: String,
 
     /// The folder to make; ./NAME unless it is given.
     #[arg(long, value_name = "DIR")]
     pub path: Option<PathBuf>,
 
-    /// `plugins/sdk` of a clone of Spanloom; that of the clone this program was built in, unless it is given.
+    /// `plugins/sdk` of a clone of Spanloom, for plugins in Rust. Without it, the SDK of this program is written into
+    /// the new folder.
     #[arg(long, value_name = "DIR")]
     pub sdk: Option<PathBuf>,
 }
@@ -56,11 +65,6 @@ pub enum NewRole {
     Receiver,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Language {
-    Rust,
-}
-
 /// The reason why no plugin was made.
 #[derive(Debug, thiserror::Error)]
 enum NewError {
@@ -70,10 +74,10 @@ enum NewError {
     Exists(PathBuf),
     #[error("no SDK in {}: name the folder `plugins/sdk` of a clone of Spanloom", .0.display())]
     NoSdk(PathBuf),
-    #[error(
-        "cannot find the SDK, which is not on crates.io yet: give the folder `plugins/sdk` of a clone with --sdk"
-    )]
-    WhichSdk,
+    #[error("there is no template for a {role} in {lang} yet; {lang} has: {has}")]
+    NoTemplate { role: Role, lang: String, has: String },
+    #[error("{0}")]
+    Bindings(#[from] BuildError),
     #[error("{}: {error}", path.display())]
     Write { path: PathBuf, error: io::Error },
 }
@@ -83,18 +87,8 @@ const NAME_LIMIT_CHARS: usize = 60;
 pub fn run(args: &NewArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> {
     let folder = args.path.clone().unwrap_or_else(|| PathBuf::from(&args.name));
     match make(args, &folder) {
-        Ok(()) => {
-            let (name, folder) = (&args.name, folder.display());
-            writeln!(
-                terminal.out,
-                "{folder}: {name}, a {role}. Next:\n  \
-                 cargo test --manifest-path {folder}/Cargo.toml\n  \
-                 spanloom plugin build {folder}\n  \
-                 spanloom run --config {folder}/spanloom.yaml\n  \
-                 {send}     (in another terminal)",
-                role = Role::from(args.role),
-                send = template::sending(args.role.into(), &format!("{folder}/")),
-            )?;
+        Ok(language) => {
+            writeln!(terminal.out, "{}", next_steps(args, language, &folder))?;
             Ok(Exit::Done)
         }
         Err(error) => {
@@ -104,24 +98,53 @@ pub fn run(args: &NewArgs, terminal: &mut Terminal<'_>) -> anyhow::Result<Exit> 
     }
 }
 
-fn make(args: &NewArgs, folder: &Path) -> Result<(), NewError> {
+/// Returns what to type next.
+fn next_steps(args: &NewArgs, language: &Language, folder: &Path) -> String {
+    let role = Role::from(args.role);
+    let (name, send) = (&args.name, RoleTexts::of(role).send(""));
+    let mut text = format!("{}: {name}, a {role} in {}. Next:\n  cd {0}", folder.display(), language.word);
+    for step in language.first {
+        text.push_str(&format!("\n  {step}"));
+    }
+    text + &format!(
+        "\n  spanloom plugin build\n  \
+         spanloom run --config spanloom.yaml\n  \
+         {send}     (in another terminal)"
+    )
+}
+
+fn make(args: &NewArgs, folder: &Path) -> Result<&'static Language, NewError> {
     if !is_name(&args.name) {
         return Err(NewError::Name(args.name.clone()));
     }
     if folder.exists() {
         return Err(NewError::Exists(folder.to_owned()));
     }
-    let Language::Rust = args.lang;
-    let template = Template { name: &args.name, role: args.role.into(), sdk: &sdk(args.sdk.as_deref())? };
+    let role = Role::from(args.role);
+    let language = Language::of(&args.lang).filter(|language| language.has(role));
+    let language = language.ok_or_else(|| no_template(&args.lang, role))?;
+    let sdk = args.sdk.as_deref().map(|sdk| canonical(sdk).ok_or_else(|| NewError::NoSdk(sdk.to_owned())));
+    let sdk = sdk.transpose()?;
+    let template = Template { name: &args.name, role, language, sdk: sdk.as_deref() };
     for (file, text) in template.files() {
-        write(&folder.join(file), &text)?;
+        write(&folder.join(file), text.as_bytes())?;
     }
-    Ok(())
+    // An editor finds the bindings at once, and not only after the first build.
+    if let Some(Ok(project)) = Project::open(folder) {
+        project.write_bindings()?;
+    }
+    Ok(language)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), NewError> {
+fn no_template(lang: &str, role: Role) -> NewError {
+    let roles = Language::of(lang).into_iter().flat_map(Language::roles);
+    let has = roles.map(|role| role.to_string()).collect::<Vec<_>>().join(", ");
+    NewError::NoTemplate { role, lang: lang.to_owned(), has }
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), NewError> {
     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-    let written = folder.and_then(|()| fs::write(path, text));
+    let written = folder.and_then(|()| fs::write(path, content));
     written.map_err(|error| NewError::Write { path: path.to_owned(), error })
 }
 
@@ -131,16 +154,6 @@ fn is_name(name: &str) -> bool {
     name.len() <= NAME_LIMIT_CHARS
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(plain)
-}
-
-/// Returns the SDK's folder: the given one, or the one of the clone whose target folder holds this program.
-fn sdk(given: Option<&Path>) -> Result<PathBuf, NewError> {
-    if let Some(given) = given {
-        return canonical(given).ok_or_else(|| NewError::NoSdk(given.to_owned()));
-    }
-    let program = env::current_exe().unwrap_or_default();
-    let mut above = program.ancestors().skip(1);
-    above.find_map(|folder| canonical(&folder.join("plugins/sdk"))).ok_or(NewError::WhichSdk)
 }
 
 fn canonical(sdk: &Path) -> Option<PathBuf> {

@@ -2,146 +2,71 @@
 
 use std::path::Path;
 
-use crate::plugin::Role;
+use super::{
+    language::{Brings, Language},
+    role::{RoleTexts, interface_version},
+};
+use crate::{
+    cli::plugin::embedded::{INTERFACES, SDK},
+    plugin::Role,
+};
 
 /// The names that are put into the files.
 pub(super) struct Template<'a> {
     pub(super) name: &'a str,
     pub(super) role: Role,
-    /// The folder of the SDK.
-    pub(super) sdk: &'a Path,
+    pub(super) language: &'static Language,
+    /// A folder of the SDK to use, instead of the one that the binary brings.
+    pub(super) sdk: Option<&'a Path>,
 }
 
-/// The files that are the same for each role.
-const CARGO: &str = include_str!("../template/rust/Cargo.toml.in");
-const README: &str = include_str!("../template/rust/README.md.in");
-const IGNORED: &str = "/target\n/*.wasm\n";
-/// The spans of two requests, to test with.
-const SPANS: (&str, &str) = ("fixtures/shop.json", include_str!("../template/shop.json"));
-/// The body of a request, to test a receiver with.
-const EVENTS: (&str, &str) = ("fixtures/events.json", include_str!("../template/events.json"));
-
-/// The command that sends spans to a running Spanloom.
-const SEND_SPANS: &str = "spanloom generate traces --rate 2";
-/// The command that sends the fixture to a new receiver.
-const SEND_EVENTS: &str = "curl --data @{{folder}}fixtures/events.json localhost:8088/events";
-
-/// The texts that differ by role.
-struct Sources {
-    summary: &'static str,
-    library: &'static str,
-    tests: &'static str,
-    config: &'static str,
-    /// The path and the content of the file to test with.
-    fixture: (&'static str, &'static str),
-    /// What the fixture holds.
-    fixture_is: &'static str,
-    /// What the config of `spanloom.yaml` receives.
-    receives: &'static str,
-    /// The command that sends something to receive.
-    send: &'static str,
-}
-
-const PROCESSOR: Sources = Sources {
-    summary: "Sets an attribute on every span",
-    library: include_str!("../template/rust/processor.rs.in"),
-    tests: include_str!("../template/rust/processor_tests.rs.in"),
-    config: include_str!("../template/rust/processor.yaml.in"),
-    fixture: SPANS,
-    fixture_is: "spans",
-    receives: "OTLP in on 4317 and 4318",
-    send: SEND_SPANS,
-};
-
-const SAMPLER: Sources = Sources {
-    summary: "Keeps traces with an error and slow ones",
-    library: include_str!("../template/rust/sampler.rs.in"),
-    tests: include_str!("../template/rust/sampler_tests.rs.in"),
-    config: include_str!("../template/rust/sampler.yaml.in"),
-    fixture: SPANS,
-    fixture_is: "spans",
-    receives: "OTLP in on 4317 and 4318",
-    send: SEND_SPANS,
-};
-
-const EXPORTER: Sources = Sources {
-    summary: "Posts a JSON line for each span",
-    library: include_str!("../template/rust/exporter.rs.in"),
-    tests: include_str!("../template/rust/exporter_tests.rs.in"),
-    config: include_str!("../template/rust/exporter.yaml.in"),
-    fixture: SPANS,
-    fixture_is: "spans",
-    receives: "OTLP in on 4317 and 4318",
-    send: SEND_SPANS,
-};
-
-const CONNECTOR: Sources = Sources {
-    summary: "Counts spans by service",
-    library: include_str!("../template/rust/connector.rs.in"),
-    tests: include_str!("../template/rust/connector_tests.rs.in"),
-    config: include_str!("../template/rust/connector.yaml.in"),
-    fixture: SPANS,
-    fixture_is: "spans",
-    receives: "OTLP in on 4317 and 4318",
-    send: SEND_SPANS,
-};
-
-const RECEIVER: Sources = Sources {
-    summary: "Takes JSON events over HTTP, each as a log record",
-    library: include_str!("../template/rust/receiver.rs.in"),
-    tests: include_str!("../template/rust/receiver_tests.rs.in"),
-    config: include_str!("../template/rust/receiver.yaml.in"),
-    fixture: EVENTS,
-    fixture_is: "a request",
-    receives: "events in on 8088",
-    send: SEND_EVENTS,
-};
-
-fn sources(role: Role) -> Sources {
-    match role {
-        Role::Processor => PROCESSOR,
-        Role::Sampler => SAMPLER,
-        Role::Exporter => EXPORTER,
-        Role::Connector => CONNECTOR,
-        Role::Receiver => RECEIVER,
-    }
-}
-
-/// Returns the command that sends something to a new plugin's Spanloom. `folder` is the way to the plugin's folder, with
-/// a slash at its end, or empty in the folder itself.
-pub(super) fn sending(role: Role, folder: &str) -> String {
-    sources(role).send.replace("{{folder}}", folder)
-}
+/// The folder of the SDK in a new plugin's.
+const OWN_SDK: &str = "sdk";
+/// The folder of the interface's package in a new plugin's.
+const OWN_INTERFACE: &str = "wit/deps/spanloom";
 
 impl Template<'_> {
     /// Returns the files with their paths in the folder.
-    pub(super) fn files(&self) -> Vec<(&'static str, String)> {
-        let sources = sources(self.role);
-        let (fixture, content) = sources.fixture;
-        let fill = |text: &str| self.fill(text, &sources);
-        vec![
-            ("Cargo.toml", fill(CARGO)),
-            ("README.md", fill(README)),
-            (".gitignore", IGNORED.to_owned()),
-            ("spanloom.yaml", fill(sources.config)),
-            ("src/lib.rs", fill(sources.library)),
-            ("src/tests.rs", fill(sources.tests)),
-            (fixture, content.to_owned()),
-        ]
+    pub(super) fn files(&self) -> Vec<(String, String)> {
+        let templates = self.language.templates(self.role);
+        let mut files: Vec<(String, String)> =
+            templates.iter().map(|(path, text)| (self.fill(path), self.fill(text))).collect();
+        let at = |folder: &str, path: &str| format!("{folder}/{path}");
+        match self.language.brings {
+            Brings::Sdk if self.sdk.is_none() => {
+                files.extend(SDK.iter().map(|(path, text)| (at(OWN_SDK, path), (*text).to_owned())));
+            }
+            Brings::Sdk => {}
+            Brings::Interface => {
+                let version = format!("{}/", interface_version(self.role));
+                let of_version = |(path, text): &(&str, &str)| {
+                    Some((at(OWN_INTERFACE, path.strip_prefix(&version)?), (*text).to_owned()))
+                };
+                files.extend(INTERFACES.iter().filter_map(of_version));
+            }
+        }
+        files
     }
 
-    fn fill(&self, text: &str, sources: &Sources) -> String {
-        // The escapes of a TOML string are the same as Rust's.
-        let quoted = |path: &Path| format!("{:?}", path.display().to_string());
+    fn fill(&self, text: &str) -> String {
+        let texts = RoleTexts::of(self.role);
+        let sdk = match self.sdk {
+            Some(given) => given.display().to_string(),
+            None => format!("{OWN_SDK}/plugins/sdk"),
+        };
         text.replace("{{name}}", self.name)
             .replace("{{id}}", &self.name.replace('-', "_"))
             .replace("{{type}}", &camel_case(self.name))
             .replace("{{role}}", &self.role.to_string())
-            .replace("{{summary}}", sources.summary)
-            .replace("{{receives}}", sources.receives)
-            .replace("{{send}}", &sending(self.role, ""))
-            .replace("{{fixture_is}}", sources.fixture_is)
-            .replace("{{sdk}}", &quoted(self.sdk))
+            .replace("{{export}}", self.role.interface())
+            .replace("{{interface}}", interface_version(self.role))
+            .replace("{{spanloom}}", env!("CARGO_PKG_VERSION"))
+            .replace("{{summary}}", texts.summary)
+            .replace("{{receives}}", texts.receives)
+            .replace("{{fixture_is}}", texts.fixture_is)
+            .replace("{{send}}", &texts.send(""))
+            // The escapes of a TOML string are the same as Rust's.
+            .replace("{{sdk}}", &format!("{sdk:?}"))
     }
 }
 

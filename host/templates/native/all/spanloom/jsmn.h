@@ -1,0 +1,1 @@
+../../../../../examples/plugins/c/jsmn.h
