@@ -94,6 +94,8 @@ async fn send(line: Arc<Line>, senders: &mut Vec<GrpcSender>) -> anyhow::Result<
         sent.first_failure = sent.first_failure.or(of_sender.first_failure);
         senders.push(sender);
     }
+    // The last request of a line may be answered before the line's time is over.
+    tokio::time::sleep_until(line.until.into()).await;
     sent.elapsed_us = u64::try_from(line.begun.elapsed().as_micros())?;
     Ok(sent)
 }

@@ -82,7 +82,7 @@ fn rows() -> Result<Vec<Row>> {
         Row {
             name: format!("tail-{name}"),
             traces: traces.map(|spans| spans.as_array().cloned().unwrap_or_default()).collect(),
-            is_refused: is("refused") || is("refused_here"),
+            is_refused: is("refused") || is("refused_here") || keys.get("policies") == Some(&Value::Null),
             is_limited: text.contains("_limiting") || text.contains("composite"),
             keys,
         }
