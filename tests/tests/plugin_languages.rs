@@ -115,7 +115,12 @@ impl Author {
     async fn run(&self, program: &Path, args: &[&str]) -> (bool, String) {
         let mut command = Command::new(program);
         let folder = if self.project.exists() { &self.project } else { self.home.path() };
-        command.env_clear().env("PATH", &self.path).env("HOME", self.home.path()).current_dir(folder);
+        command
+            .args(args)
+            .env_clear()
+            .env("PATH", &self.path)
+            .env("HOME", self.home.path())
+            .current_dir(folder);
         for name in self.toolchain.keeps {
             command.envs(env::var_os(name).map(|value| (name, value)));
         }
