@@ -22,8 +22,8 @@ pub(super) type Kept = BTreeMap<String, Vec<String>>;
 /// The counter of decided traces, in both.
 const DECIDED: &str = "otelcol_processor_tail_sampling_global_count_traces_sampled";
 const DECIDED_TIMEOUT: Duration = Duration::from_secs(45);
-/// From a decision until its spans have arrived.
-const ON_THE_WAY: Duration = Duration::from_millis(500);
+/// If nothing arrives for this time after the decisions, everything has arrived.
+const SILENCE: Duration = Duration::from_secs(1);
 /// How many `ResourceSpans` a request has.
 const REQUEST: usize = 500;
 
@@ -33,12 +33,16 @@ pub(super) fn config(samplers: &[String]) -> String {
         samplers.iter().enumerate().map(|(number, keys)| line(number, keys)).collect()
     };
     let processors = each(|number, keys| format!("  tail_sampling/{number}: {keys}\n"));
-    let exporters = each(|number, _| {
-        format!(
-            "  otlp_http/{number}: {{endpoint: \"http://${{env:STUB}}/{number}\", compression: none, \
-             sending_queue: {{enabled: false}}, retry_on_failure: {{enabled: false}}}}\n"
-        )
-    });
+    // The Collector sends each kept trace by itself, so the queue puts them together.
+    let queue = "{queue_size: 100000, batch: {flush_timeout: 200ms, min_size: 5000}}";
+    let exporters: String = (0..samplers.len())
+        .map(|number| {
+            format!(
+                "  otlp_http/{number}: {{endpoint: \"http://${{env:STUB}}/{number}\", compression: none, \
+                 sending_queue: {queue}, retry_on_failure: {{enabled: false}}}}\n"
+            )
+        })
+        .collect();
     let pipelines = each(|number, _| {
         format!(
             "    traces/{number}: {{receivers: [otlp], processors: [tail_sampling/{number}], exporters: [otlp_http/{number}]}}\n"
@@ -79,8 +83,14 @@ pub(super) async fn decided(side: &Side, traces: usize) -> Result<Vec<Arrival>> 
     while count(side).await? < traces as f64 && begun.elapsed() < DECIDED_TIMEOUT {
         sleep(Duration::from_millis(200)).await;
     }
-    sleep(ON_THE_WAY).await;
-    Ok(side.stub.take())
+    let mut arrivals = Vec::new();
+    loop {
+        sleep(SILENCE).await;
+        match side.stub.take() {
+            more if more.is_empty() => return Ok(arrivals),
+            more => arrivals.extend(more),
+        }
+    }
 }
 
 /// Returns how many traces a side has decided.
