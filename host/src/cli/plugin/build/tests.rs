@@ -36,7 +36,7 @@ fn a_folder_without_a_plugin_is_refused() {
 #[test]
 fn a_missing_program_is_named_with_what_to_type() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = "steps: [touch ran, no-such-compiler {output}]
+    let lines = "steps: [touch ran, 'no-such-compiler {output}']
 programs:
   no-such-compiler: { or: [nor-this-one], install: no-such-installer it, from: 'it (https://compiler.example)' }
 ";
@@ -59,7 +59,7 @@ programs:
 #[test]
 fn a_missing_program_is_installed_if_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let lines = "steps: [compiler-of-mine text {output}]
+    let lines = "steps: ['compiler-of-mine text {output}']
 programs:
   compiler-of-mine: { install: 'mkdir -p .venv/bin && cp compiler .venv/bin/compiler-of-mine && chmod +x .venv/bin/*' }
 ";
@@ -71,10 +71,10 @@ programs:
     assert_eq!(exit, Exit::Failed);
     assert!(err.contains("\n$ compiler-of-mine text {output}\n"), "{err}");
     assert!(err.contains("no component can be made of the module"), "{err}");
-    let (exit, err) = build(project(folder.path(), "steps: [false {output}]"), false);
+    let (exit, err) = build(project(folder.path(), "steps: ['false {output}']"), false);
     assert_eq!(exit, Exit::Failed);
     assert!(err.contains("`false {output}` failed: exit status: 1"), "{err}");
-    let (_, err) = build(project(folder.path(), "steps: [true {output}]"), false);
+    let (_, err) = build(project(folder.path(), "steps: ['true {output}']"), false);
     assert!(err.contains("the steps of spanloom-plugin.yaml wrote no {output}"), "{err}");
 }
 
@@ -85,7 +85,7 @@ fn a_manifest_with_a_mistake_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (lines, expected) in [
         ("steps: [touch ran]", "steps: one of them must write the file `{output}`"),
-        ("step: [touch {output}]", "step"),
+        ("step: ['touch {output}']", "step"),
         ("steps: ['touch {output}', ' ']", "steps: a step must name a program"),
         ("bindings: { language: cobol, folder: b }\nsteps: ['touch {output}']", "cobol"),
     ] {
