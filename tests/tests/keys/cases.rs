@@ -185,6 +185,7 @@ fn particular(of: &Type, path: &str, files: &Files) -> Option<Value> {
         (_, "randomization_factor") => this(json!(0.25)),
         ("health_check", "path") => this(json!("/x")),
         (_, "max_elapsed_time") => this(json!("1m")),
+        ("otlp_http", "past" | "future") => this(json!("1h")),
         (_, "max_size") if above.ends_with("batch") => beside(json!({"min_size": 2, "max_size": 2})),
         (_, "sizer") if above.ends_with("batch") => this(json!("bytes")),
         ("file", "path") => this(json!(files.path("path"))),
