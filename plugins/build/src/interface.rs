@@ -13,6 +13,11 @@ use crate::{BuildError, artifact};
 
 /// The name of a plugin's own world.
 pub const WORLD: &str = "plugin";
+/// The bindings in C refer to an object file with the world's type. Who makes a component with this crate needs none.
+const NO_OBJECT_FILE: &str = "
+// The component's type is added when the component is made.
+void __component_type_object_force_link_plugin(void) {}
+";
 
 /// The WASI of the compilers that have no target without it. It imports nothing: time, random numbers and
 /// output are made up, files are not there. `preview1.wat` is its source.
@@ -46,7 +51,11 @@ impl Interface {
             no_object_file: true,
             ..wit_bindgen_c::Opts::default()
         };
-        self.generate(options.build())
+        let mut files = self.generate(options.build())?;
+        for (_, source) in files.iter_mut().filter(|(name, _)| name.ends_with(".c")) {
+            source.extend_from_slice(NO_OBJECT_FILE.as_bytes());
+        }
+        Ok(files)
     }
 
     /// Returns the world in Go, as packages below the import path `package`. They import what the plugin exports, such
