@@ -386,7 +386,7 @@ async fn receivers_that_change_turn_no_sender_away() {
     let config = |version: usize| {
         format!(
             "receivers:\n  otlp: {{protocols: {{grpc: , http: {{max_request_body_size: {}}}}}}}\n  \
-             awsxray: {{endpoint: \"{daemon}\", max_datagram: {}}}\n\
+             awsxray: {{endpoint: \"{daemon}\", max_datagram: {}, proxy_server: {{enabled: false}}}}\n\
              exporters:\n  otlp_grpc: {{endpoint: \"{}\", tls: {{insecure: true}}}}\n\
              service:\n  pipelines:\n    traces: {{receivers: [otlp, awsxray], exporters: [otlp_grpc]}}\n",
             1_000_000 + version,
