@@ -32,7 +32,9 @@ async fn check_segments_of(sdk: Sdk, name: &str, exception: &str) {
     assert_eq!((segment.get("type"), &segment["http"]), (None, &http));
     assert_eq!((&segment["fault"], &segment["user"]), (&json!(true), &json!("u-7")));
     assert_eq!(segment["annotations"], json!({"items": 3, "tier": "gold"}));
-    assert_eq!(segment["metadata"]["shop"], json!({"cart": {"books": [1, 2, {"title": null}]}}));
+    // The SDK for Java leaves out what is null.
+    let book = if matches!(sdk, Sdk::Java) { json!({}) } else { json!({"title": null}) };
+    assert_eq!(segment["metadata"]["shop"], json!({"cart": {"books": [1, 2, book]}}));
     let said = segment["aws"]["xray"]["sdk"].as_str().unwrap_or_default();
     assert!(said.starts_with(name), "{segment:#}");
 
