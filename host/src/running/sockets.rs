@@ -55,13 +55,7 @@ impl Sockets {
             return Ok((socket, shared));
         }
         let socket = match bind(address).await {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let released = offer.take(|offered| offered.has_port(kind, address.port()));
-                if released.is_none() {
-                    return Err(error);
-                }
-                while offer.take(|offered| offered.has_port(kind, address.port())).is_some() {}
-                drop(released);
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && offer.release(kind, address.port()) => {
                 bind(address).await?
             }
             bound => bound?,
@@ -102,6 +96,14 @@ impl Offer {
         let mut sockets = self.sockets();
         let found = sockets.iter().position(|shared| is_it(shared))?;
         Some(sockets.swap_remove(found))
+    }
+
+    /// Closes the sockets with this port. Returns whether there were any.
+    fn release(&self, kind: SocketType, port: u16) -> bool {
+        let mut sockets = self.sockets();
+        let before = sockets.len();
+        sockets.retain(|shared| !shared.has_port(kind, port));
+        sockets.len() < before
     }
 
     fn sockets(&self) -> MutexGuard<'_, Vec<Arc<SharedSocket>>> {
